@@ -1,0 +1,121 @@
+"""The config as frozen values: what `config/aggregator.yaml` and `config/topics/*.yaml` may say.
+
+Names here are the keys of the files; everything but `site.url` has a default. Pure: `config_file` turns text into
+these values, or into every problem the text has.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from aggregator.model import Site
+
+DEFAULT_LIMIT = 50
+DEFAULT_MAX_BYTES = 250_000
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True):
+    """Providers (host names or names), types and title patterns (regular expressions) that a rule names."""
+
+    providers: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What an item must satisfy to be published; `max_age` is in seconds, None switches a rule off."""
+
+    min_quality: int | None = None
+    require_quality: bool = False
+    min_heat: int | None = None
+    max_age: int | None = None
+    allow: Match = Match()
+    block: Match = Match()
+
+
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """The query of a feed: every condition given must hold. Topics are slugs here, whatever the file wrote."""
+
+    any_topics: tuple[str, ...] = ()
+    all_topics: tuple[str, ...] = ()
+    not_topics: tuple[str, ...] = ()
+    providers: tuple[str, ...] = ()
+    not_providers: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    min_quality: int | None = None
+    min_heat: int | None = None
+    max_age: int | None = None
+    title: str = ""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed described by a query instead of a topic."""
+
+    slug: str
+    title: str
+    description: str = ""
+    where: Where = Where()
+
+
+class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a feed may get, in items and in bytes of its JSON form (None = no limit), and how much it says."""
+
+    limit: int | None = DEFAULT_LIMIT
+    max_bytes: int | None = DEFAULT_MAX_BYTES
+    content: Literal["full", "summary"] = "full"
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """A topic of `config/topics/`: `slug` is its `_id`, `parent` its parent's slug or "", `order` its file's place."""
+
+    slug: str
+    name: str
+    shortname: str = ""
+    description: str = ""
+    parent: str = ""
+    keywords: tuple[str, ...] = ()
+    hashtags: tuple[str, ...] = ()
+    image: str = ""
+    order: int = 0
+
+
+class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where topic files lie, and whether seeds without topics get them by keyword."""
+
+    folder: str = "topics"
+    from_keywords: bool = False
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """When the daemon regenerates (a five-field cron line, or seconds, or None) and rescans (seconds)."""
+
+    regenerate: str | int | None = None
+    scan: int = 30
+
+
+class Server(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the daemon serves."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the config says, checked; `seeds`, `feeds` and `state` are absolute paths."""
+
+    path: str
+    site: Site
+    seeds: str
+    feeds: str
+    state: str
+    timezone: str = "UTC"
+    rules: Rules = Rules()
+    feed: FeedSettings = FeedSettings()
+    feeds_by_query: tuple[Query, ...] = ()
+    topics: tuple[Topic, ...] = ()
+    topic_settings: TopicSettings = TopicSettings()
+    related: Literal["list", "promote", "ignore"] = "list"
+    schedule: Schedule = Schedule()
+    server: Server = Server()

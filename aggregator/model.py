@@ -1,0 +1,236 @@
+"""The vocabulary: what a seed, an item, a feed and a document are.
+
+Plain frozen values, handed from stage to stage; nothing here touches the world. Times inside are whole seconds since
+1970 in UTC (`int`) where they are stored and compared, aware `datetime` in UTC where they are rendered.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+FOREVER = 2**62
+"""The end of a window that has none, in seconds since 1970."""
+
+SITE_FEED = "all"
+"""The slug of the feed of everything."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
+    """What is wrong with a file, where, and what to write instead.
+
+    `path` is relative to the seeds folder, or the config file's own path. `line` and `column` count from 1; 0 means
+    the file as a whole. A `warning` leaves the item in its feeds.
+    """
+
+    path: str
+    line: int = 0
+    column: int = 0
+    message: str
+    hint: str = ""
+    warning: bool = False
+
+    def __str__(self) -> str:
+        """Give `path:line:column: message (hint)`."""
+        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        kind = "warning: " if self.warning else ""
+        return f"{place}: {kind}{self.message}" + (f" ({self.hint})" if self.hint else "")
+
+
+class Image(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A picture: an absolute http(s) URL, its size in pixels (0 = unknown) and its plain-text title."""
+
+    url: str
+    width: int = 0
+    height: int = 0
+    title: str = ""
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The source of an item: its plain-text name, its host name and its logo, each "" when unknown."""
+
+    name: str = ""
+    domain: str = ""
+    icon: str = ""
+
+
+class Related(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The same story elsewhere, as a seed lists it; with `related: promote` it can stand in for the seed."""
+
+    title: str
+    link: str
+    aliases: tuple[str, ...] = ()
+    excerpt: str = ""
+    published: int | None = None
+    quality: int | None = None
+    type: str = ""
+    provider: Provider | None = None
+    images: tuple[Image, ...] = ()
+
+
+class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A seed that could be read: typed, its title and links clean, its content not yet prepared.
+
+    This is what the index stores, so it holds nothing private (`secured` never comes this far) and nothing that
+    depends on the rules. `published`, `updated` and `expires` are seconds since 1970, UTC.
+    """
+
+    title: str
+    link: str
+    published: int
+    updated: int | None = None
+    expires: int | None = None
+    aliases: tuple[str, ...] = ()
+    id: str = ""
+    excerpt: str = ""
+    body: str = ""
+    embed: str = ""
+    shown: bool = True
+    removed: bool = False
+    deleted: bool = False
+    quality: int | None = None
+    heat: int | None = None
+    topics: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    category: str = ""
+    type: str = ""
+    locale: str = ""
+    provider: Provider | None = None
+    author: str = ""
+    images: tuple[Image, ...] = ()
+    related: tuple[Related, ...] = ()
+
+
+class Rejection(msgspec.Struct, frozen=True, kw_only=True):
+    """A seed that could not be read, and why.
+
+    `withdrawn` is true when its text, broken as it is, still says `published: false`, `removed: true` or
+    `deleted: true`: then its last good version must go too.
+    """
+
+    path: str
+    problems: tuple[Problem, ...]
+    withdrawn: bool = False
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """An item as every format shows it: all text and URLs clean, all HTML sanitised.
+
+    `id` and `link` are canonical ASCII URLs (or `id` the seed's own). `title` and `summary` are plain text, `content`
+    is an HTML fragment with absolute URLs. `tags` are the names in `topics`, then further tags. `language` is a BCP 47
+    tag or "".
+    """
+
+    id: str
+    link: str
+    title: str
+    published: datetime
+    updated: datetime
+    summary: str = ""
+    content: str = ""
+    author: str = ""
+    topics: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    image: Image | None = None
+    provider: Provider | None = None
+    quality: int | None = None
+    heat: int | None = None
+    type: str = ""
+    language: str = ""
+    related: tuple[Related, ...] = ()
+
+
+class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What a feed is, whatever it holds: its slug `[a-z0-9-]{1,64}`, title, description and place in the topic tree.
+
+    `parent` is the parent topic's slug or "". `order` places it among its siblings. `topic` is true for feeds of a
+    topic, false for `all` and feeds by query.
+    """
+
+    slug: str
+    title: str
+    description: str = ""
+    parent: str = ""
+    order: int = 0
+    topic: bool = False
+    image: str = ""
+
+
+class Feed(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed and the items it shows now, newest first; `updated` is the newest change among them (1970 if none)."""
+
+    spec: FeedSpec
+    items: tuple[Item, ...]
+    updated: datetime
+
+
+class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What the index page and the OPML file say of a feed: how many items it shows and its newest one."""
+
+    spec: FeedSpec
+    count: int
+    updated: datetime
+    newest_title: str = ""
+    newest_published: datetime | None = None
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """Who publishes: `url` is absolute and ends with a slash; `language` is a tag such as `en-us`; `hub` may be ""."""
+
+    title: str
+    url: str
+    description: str = ""
+    language: str = "en-us"
+    author: str = ""
+    icon: str = ""
+    hub: str = ""
+
+    def address(self, name: str) -> str:
+        """Give the absolute URL of the published document `name`, such as `all/rss.xml`."""
+        return self.url + name.removesuffix("index.html")
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A published file: `name` relative to the feeds folder (`all/rss.xml`), its media type and its bytes."""
+
+    name: str
+    media_type: str
+    body: bytes
+
+
+class FeedReport(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a turn's report: how many items a feed shows, and whether any of its documents changed."""
+
+    slug: str
+    title: str
+    items: int
+    changed: bool
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """What one turn did; `now` in seconds since 1970, `seconds` how long it took.
+
+    `held` counts seeds by the rule that holds them back. `failed` are documents that could not be written; the turn
+    that follows tries them again. `notes` are remarks on the site as a whole (a rebuilt index, two topics with one
+    slug).
+    """
+
+    now: int
+    seconds: float = 0.0
+    seeds: int = 0
+    read: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    items: int = 0
+    rendered: int = 0
+    written: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    pruned: tuple[str, ...] = ()
+    feeds: tuple[FeedReport, ...] = ()
+    held: dict[str, int] = {}
+    stale: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    notes: tuple[str, ...] = ()
+    due: int | None = None

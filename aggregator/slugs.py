@@ -1,0 +1,28 @@
+"""Topic names to slugs `[a-z0-9-]{1,64}`, the one way everywhere; pure."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
+LONGEST = 64
+
+
+def slug_of(name: str) -> str:
+    """Give the slug of a topic `name`: lower-case ASCII words joined by hyphens, at most 64 characters.
+
+    Other scripts are transliterated. A name that leaves nothing, or too much, gets eight hex digits of its hash, so
+    that two long names stay two.
+    """
+    if not name.isascii():
+        from anyascii import anyascii  # noqa: PLC0415 - rarely needed, and it loads tables
+
+        ascii_name = anyascii(name)
+    else:
+        ascii_name = name
+    slug = re.sub(r"[^a-z0-9]+", "-", ascii_name.lower()).strip("-")
+    if 0 < len(slug) <= LONGEST:
+        return slug
+    digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=4).hexdigest()
+    return f"{slug[: LONGEST - 9].strip('-')}-{digest}".strip("-")

@@ -1,0 +1,3 @@
+"""The version of this program; documents name it as their generator."""
+
+VERSION = "0.1.0"
