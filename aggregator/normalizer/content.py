@@ -1,0 +1,158 @@
+"""What a reader sees of an item: a stored `Seed` in, an `Item` with a summary and sanitised HTML out; pure.
+
+This is the expensive part (Markdown, sanitising), so it is done only for items that a feed shows.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Literal
+from urllib.parse import urlsplit
+
+import nh3
+from markdown_it import MarkdownIt
+
+from aggregator.model import Image, Item, Related, Seed
+from aggregator.normalizer import links, text
+
+EXCERPT_FROM_BODY = 300
+"""How many characters of the body make a summary where a seed has no excerpt."""
+
+_TAGS = frozenset(
+    ["a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del", "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "picture", "pre", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "u", "ul", "var", "wbr"]
+)
+_WITHOUT_CONTENT = frozenset(
+    ["script", "style", "svg", "math", "object", "embed", "applet", "template", "noscript", "title", "textarea", "select", "option", "button", "audio", "video", "canvas", "noframes", "noembed", "xmp", "plaintext", "frame", "frameset"]
+)
+_ATTRIBUTES = {
+    "*": {"lang", "dir"}, "a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"},
+    "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}, "ol": {"start", "reversed"},
+    "time": {"datetime"}, "abbr": {"title"}, "blockquote": {"cite"}, "q": {"cite"}, "del": {"cite"}, "ins": {"cite"},
+}  # fmt: skip
+_ADDRESSES = frozenset({"href", "src", "cite"})
+_IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
+_IMAGE_WITHOUT_SOURCE = re.compile(r"<img(?! src=| [^<>]* src=)[^<>]*>")
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z0-9]{2,8}))?(?:[-_]([A-Za-z0-9]{2,8}))?")
+
+
+def item(
+    seed: Seed, *, id: str, topics: Sequence[str], related: Sequence[Related], now: int,  # noqa: A002 - the field's own name
+    content: Literal["full", "summary"] = "full",
+) -> Item:  # fmt: skip
+    """Prepare `seed` for the feeds.
+
+    `id` is what the index remembers, `topics` the names to show, `related` those that may be listed; `now` (seconds
+    since 1970) keeps an `updatedDateTime` that lies in the future out of the feeds until it has come.
+    """
+    body_html = _body(seed) if content == "full" or not seed.excerpt else ""
+    summary = text.cut(text.plain(seed.excerpt), text.SUMMARY_LENGTH)
+    if text.is_blank(summary):
+        summary = text.cut(text.plain(body_html), EXCERPT_FROM_BODY)
+    changed = seed.updated if seed.updated is not None and seed.updated <= now else seed.published
+    return Item(
+        id=id, link=seed.link, title=seed.title, published=_datetime(seed.published),
+        updated=_datetime(max(seed.published, changed)), summary=summary,
+        content=_content(seed, body_html, summary, related) if content == "full" else "",
+        author=seed.author or (seed.provider.name or seed.provider.domain if seed.provider else ""),
+        topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))), image=seed.images[0] if seed.images else None,
+        provider=seed.provider, quality=seed.quality, heat=seed.heat, type=seed.type, language=_language(seed.locale),
+        related=tuple(related),
+    )  # fmt: skip
+
+
+def listed(related: Sequence[Related], min_quality: int | None) -> tuple[Related, ...]:
+    """Give the related items that may be shown: those whose quality, if they have one, reaches `min_quality`."""
+    return tuple(one for one in related if min_quality is None or one.quality is None or one.quality >= min_quality)
+
+
+def sanitised(fragment: str, *, base: str, picture: Image | None = None) -> str:
+    """Make an HTML fragment safe: balanced, allowed tags only, absolute http(s) URLs resolved against `base`.
+
+    An iframe becomes a linked thumbnail: `picture`, or the video's own, or a link in words.
+    """
+    fragment = text.multiline(fragment)
+    if "<iframe" in fragment.lower():
+        # Two passes: the first only makes iframes recognisable, the second sanitises whatever came of it.
+        framed = _clean(fragment, base, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
+        fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture), framed)
+    cleaned = _clean(fragment, base, tags=_TAGS, attributes=_ATTRIBUTES)
+    return text.multiline(_IMAGE_WITHOUT_SOURCE.sub("", cleaned)).strip()
+
+
+def _clean(fragment: str, base: str, *, tags: frozenset[str], attributes: dict[str, set[str]]) -> str:
+    return nh3.clean(
+        fragment, tags=set(tags), clean_content_tags=set(_WITHOUT_CONTENT), attributes=attributes,
+        attribute_filter=_attribute_filter(base), link_rel=None, url_schemes={"http", "https"},
+    )  # fmt: skip
+
+
+def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
+    def keep(_tag: str, name: str, value: str) -> str | None:
+        if name in _ADDRESSES:
+            try:
+                return links.canonical(value, base)
+            except ValueError:
+                return None
+        if name in {"width", "height", "colspan", "rowspan", "start"}:
+            return value if value.isascii() and value.isdigit() and len(value) < 6 else None
+        return value
+
+    return keep
+
+
+def _body(seed: Seed) -> str:
+    return sanitised(_markdown().render(seed.body), base=seed.link) if seed.body else ""
+
+
+def _content(seed: Seed, body_html: str, summary: str, related: Sequence[Related]) -> str:
+    embed = sanitised(seed.embed, base=seed.link, picture=seed.images[0] if seed.images else None) if seed.embed else ""
+    main = body_html or (f"<p>{html.escape(summary, quote=False)}</p>" if summary else "")
+    return "\n".join(part for part in (embed, main, _coverage(related)) if part)
+
+
+def _coverage(related: Sequence[Related]) -> str:
+    if not related:
+        return ""
+    rows = "".join(
+        f'<li><a href="{html.escape(one.link)}">{html.escape(one.title, quote=False)}</a>{_source(one)}</li>'
+        for one in related
+    )
+    return f"<h4>Related coverage</h4><ul>{rows}</ul>"
+
+
+def _source(one: Related) -> str:
+    name = one.provider.name or one.provider.domain if one.provider else ""
+    return f" ({html.escape(name, quote=False)})" if name else ""
+
+
+def _thumbnail(address: str, picture: Image | None) -> str:
+    if not address:
+        return ""
+    video = links.youtube_id(address)
+    target = f"https://www.youtube.com/watch?v={video}" if video else address
+    source = picture.url if picture else f"https://i.ytimg.com/vi/{video}/hqdefault.jpg" if video else ""
+    words = f"Watch on {urlsplit(target).hostname}"
+    shown = f'<img src="{html.escape(source)}" alt="{html.escape(words)}">' if source else html.escape(words)
+    return f'<p><a href="{html.escape(target)}">{shown}</a></p>'
+
+
+def _language(locale: str) -> str:
+    """Give a BCP 47 tag of a locale as people write it (`pt_BR`, `de`), or ""."""
+    match = _LANGUAGE.fullmatch(locale)
+    if match is None:
+        return ""
+    subtags = [part.title() if len(part) == 4 else part.upper() for part in match.groups()[1:] if part]
+    return "-".join([match[1].lower(), *subtags])
+
+
+def _datetime(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

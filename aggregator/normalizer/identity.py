@@ -1,0 +1,90 @@
+"""Which seeds tell the same story, and which of them stands for it when; pure.
+
+Keys recognise a story: the seed's own `id`, its canonical link, the copies of it (`originalUrl`, AMP). The index
+remembers which story a key led to first. Of the seeds of one story the newest stands for it, then the one with the best
+quality, then the first path; when its window closes or has not opened yet, the next one does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from aggregator.model import Seed
+from aggregator.normalizer import links
+
+__all__ = ["Candidate", "Share", "key_number", "keys", "recognise", "shares"]
+
+
+class Candidate(NamedTuple):
+    """A seed that passed the rules: what ranks it, and its window [starts, ends) in seconds since 1970."""
+
+    file: int
+    path: str
+    newest: int
+    quality: int
+    starts: int
+    ends: int
+
+
+class Share(NamedTuple):
+    """A window [starts, ends) in which the seed of `file` stands for its story."""
+
+    file: int
+    starts: int
+    ends: int
+
+
+def keys(seed: Seed) -> tuple[str, ...]:
+    """Give the keys that recognise `seed`, the strongest first: `id:` and its id, then its links without scheme."""
+    own = (f"id:{seed.id}",) if seed.id else ()
+    return (*own, links.alias(seed.link), *seed.aliases)
+
+
+def key_number(key: str) -> int:
+    """Give the 64-bit number under which the index remembers `key`."""
+    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
+
+
+def recognise(numbers: Sequence[int], known: Mapping[int, int], own_ids: Mapping[int, str], own_id: str) -> int | None:
+    """Give the story that the first known key leads to, or None.
+
+    `known` maps key numbers to stories, `own_ids` the stories whose id a seed chose itself to that id: two seeds that
+    choose different ids are two items, even with the same link.
+    """
+    for number in numbers:
+        story = known.get(number)
+        if story is not None and not (own_id and own_ids.get(story, own_id) != own_id):
+            return story
+    return None
+
+
+def shares(candidates: Iterable[Candidate]) -> list[Share]:
+    """Divide the time among the seeds of one story, so that at any moment at most one of them stands for it."""
+    ranked = sorted(candidates, key=lambda one: (-one.newest, -one.quality, one.path))
+    if len(ranked) == 1:
+        return [Share(ranked[0].file, ranked[0].starts, ranked[0].ends)]
+    given: list[Share] = []
+    taken: list[tuple[int, int]] = []
+    for one in ranked:
+        free = _minus(one.starts, one.ends, taken)
+        given += [Share(one.file, starts, ends) for starts, ends in free]
+        taken += free
+    return given
+
+
+def _minus(starts: int, ends: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Give what is left of [starts, ends) without the windows in `taken`."""
+    left = []
+    for taken_starts, taken_ends in sorted(taken):
+        if taken_ends <= starts:
+            continue
+        if taken_starts >= ends:
+            break
+        if taken_starts > starts:
+            left.append((starts, taken_starts))
+        starts = taken_ends
+    if starts < ends:
+        left.append((starts, ends))
+    return left

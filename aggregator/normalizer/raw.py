@@ -1,0 +1,61 @@
+"""The keys of a seed as its author writes them, typed but not yet clean; pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class RawImage(msgspec.Struct, rename="camel"):
+    """A picture as written; its URL may be relative."""
+
+    url: str | None = None
+    width: int | None = None
+    height: int | None = None
+    title: str | None = None
+
+
+class RawProvider(msgspec.Struct, rename="camel"):
+    """The source as written."""
+
+    name: str | None = None
+    domain: str | None = None
+    images: tuple[RawImage, ...] | None = None
+
+
+class RawRelated(msgspec.Struct, rename="camel"):
+    """The same story elsewhere, as written."""
+
+    title: str | None = None
+    excerpt: str | None = None
+    published_date_time: str | None = None
+    web_url: str | None = None
+    original_url: str | None = None
+    amp_web_url: str | None = None
+    cdn_amp_web_url: str | None = None
+    type: str | None = None
+    quality: int | None = None
+    provider: RawProvider | None = None
+    images: tuple[RawImage, ...] | None = None
+
+
+class RawSeed(RawRelated, rename="camel"):
+    """A seed's front matter as written: nothing is required here, so that all that is missing is said at once."""
+
+    updated_date_time: str | None = None
+    published: bool | None = None
+    removed: bool | None = None
+    deleted: bool | None = None
+    expires: str | None = None
+    heat: int | None = None
+    topics: tuple[str, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    category: str | None = None
+    locale: str | None = None
+    author: str | None = None
+    featured_content: str | None = None
+    related: tuple[RawRelated, ...] | None = None
+    id: str | None = None
+
+
+KEYS = frozenset(RawSeed.__struct_encode_fields__) | {"secured"}
+"""The keys that mean something at the top of a seed; `secured` means that nobody looks at it."""

@@ -1,0 +1,271 @@
+"""The rules, and what they decide of a seed: held back by which rule, or in which feeds and from when to when; pure.
+
+The rules in their order; the first that fails is the reason:
+
+    readable, valid   decided before this module (a `Rejection`)
+    state             `published: false`, `removed: true`, `deleted: true`
+    quality           below `min_quality`; without a score only with `require_quality`
+    heat              below `min_heat`; without one it passes
+    provider          blocked, or not among the allowed
+    type              likewise
+    title             matches a blocked pattern, or none of the allowed
+    window            embargo (`publishedDateTime`), `expires`, `max_age`: a window, so that time alone opens and closes it
+    duplicate         another seed of the same story stands for it (`identity.shares`)
+
+With `related: promote` the best related item that passes the rules stands in for a seed that fails one from
+`published: false` to title. A seed that was removed or deleted takes its related items with it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from aggregator.config import Config, Match, Query, Rules, Topic, Where
+from aggregator.model import FOREVER, SITE_FEED, Related, Seed
+from aggregator.normalizer import links, text
+from aggregator.slugs import slug_of
+
+PATTERN_SECONDS = 0.05
+"""How long one title pattern may search in one title."""
+
+_REPLACEABLE = frozenset({"state", "quality", "heat", "provider", "type", "title"})
+_slug_of = lru_cache(maxsize=4096)(slug_of)
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """What the rules say of a seed.
+
+    `rule` is the one that holds it back, "" if none does; `detail` says why in a few words. The seed may be shown in
+    [starts, ends). `feeds` are pairs of a slug and the end of the window in that feed, `topics` pairs of a slug and the
+    name the seed used. `stand_in` is the place of the related item that stands in for it, -1 if none does. The rest is
+    of the seed that is shown (`acting`) and ranks and names it.
+    """
+
+    rule: str = ""
+    detail: str = ""
+    starts: int = 0
+    ends: int = 0
+    topics: tuple[tuple[str, str], ...] = ()
+    feeds: tuple[tuple[str, int], ...] = ()
+    stand_in: int = -1
+    published: int = 0
+    updated: int | None = None
+    quality: int | None = None
+    link: str = ""
+    id: str = ""
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """The part of a config that decides: rules, queries and topics, ready for use and cheap to hand to a worker."""
+
+    rules: Rules
+    queries: tuple[Query, ...]
+    promote: bool
+    slugs: Mapping[str, str]
+    ancestors: Mapping[str, tuple[str, ...]]
+    keywords: tuple[tuple[str, str], ...]
+
+
+def policy_of(config: Config) -> Policy:
+    """Draw from `config` what decides."""
+    return Policy(
+        rules=config.rules,
+        queries=config.feeds_by_query,
+        promote=config.related == "promote",
+        slugs={
+            folded(name): topic.slug
+            for topic in config.topics
+            for name in (topic.slug, topic.shortname, topic.name)
+            if name
+        },
+        ancestors=_ancestors(config.topics),
+        keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
+    )
+
+
+def decide(seed: Seed, policy: Policy) -> Verdict:
+    """Apply the rules to `seed`."""
+    failed = _failed(seed, policy.rules)
+    if failed is None:
+        return _accepted(seed, policy, seed.published)
+    rule, detail = failed
+    if policy.promote and rule in _REPLACEABLE and not (seed.removed or seed.deleted):
+        for place in sorted(range(len(seed.related)), key=lambda place: -_score(seed.related[place].quality)):
+            other = stand_in(seed, place)
+            if _failed(other, policy.rules) is None:
+                verdict = _accepted(other, policy, max(seed.published, other.published))
+                return msgspec.structs.replace(verdict, detail=detail, stand_in=place)
+    return Verdict(rule=rule, detail=detail)
+
+
+def acting(seed: Seed, verdict: Verdict) -> Seed:
+    """Give the seed that is shown: `seed` itself or the related item that stands in for it."""
+    return seed if verdict.stand_in < 0 else stand_in(seed, verdict.stand_in)
+
+
+def stand_in(seed: Seed, place: int) -> Seed:
+    """Make a seed of a related item: its own text, link and quality, the topics and the expiry of `seed`."""
+    one: Related = seed.related[place]
+    return Seed(
+        title=one.title, link=one.link, aliases=one.aliases, excerpt=one.excerpt, type=one.type or seed.type,
+        published=seed.published if one.published is None else one.published, expires=seed.expires, quality=one.quality,
+        topics=seed.topics, category=seed.category, locale=seed.locale, provider=one.provider, images=one.images,
+        related=tuple(other for other in seed.related if other is not one),
+    )  # fmt: skip
+
+
+def topics_of(seed: Seed, policy: Policy) -> tuple[tuple[str, str], ...]:
+    """Give the topics of `seed`, as pairs of slug and name, by its own word or else by keyword."""
+    if seed.topics or not policy.keywords:
+        return tuple(dict.fromkeys((slug_for(name, policy), name) for name in seed.topics))
+    words = f"{seed.title} {text.plain(seed.excerpt)} {' '.join(seed.tags)}"
+    return tuple((slug, "") for slug, pattern in policy.keywords if _pattern(pattern).search(words))
+
+
+def slug_for(name: str, policy: Policy) -> str:
+    """Give the slug of the topic `name`: the config's, else one made of the name, and never that of another feed."""
+    slug = policy.slugs.get(folded(name)) or _slug_of(name)
+    taken = slug == SITE_FEED or any(slug == query.slug for query in policy.queries)
+    return f"{slug[:58]}-topic" if taken else slug
+
+
+def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
+    """Give the first of `patterns` (host names, which take in their subdomains, or names) that names the source."""
+    domain = (seed.provider and seed.provider.domain) or links.host_of(seed.link)
+    name = folded(seed.provider.name) if seed.provider else ""
+    for pattern in patterns:
+        wanted = folded(pattern)
+        if wanted in {domain, name} or domain.endswith(f".{wanted}"):
+            return pattern
+    return ""
+
+
+def _failed(seed: Seed, rules: Rules) -> tuple[str, str] | None:
+    if not seed.shown or seed.removed or seed.deleted:
+        detail = "deleted: true" if seed.deleted else "removed: true" if seed.removed else "published: false"
+        return "state", detail
+    if seed.quality is None:
+        if rules.require_quality:
+            return "quality", "no quality, and require_quality is on"
+    elif rules.min_quality is not None and seed.quality < rules.min_quality:
+        return "quality", f"quality {seed.quality} is below min_quality {rules.min_quality}"
+    if rules.min_heat is not None and seed.heat is not None and seed.heat < rules.min_heat:
+        return "heat", f"heat {seed.heat} is below min_heat {rules.min_heat}"
+    return _blocked(seed, rules.block) or _not_allowed(seed, rules.allow) or _never(seed, rules)
+
+
+def _blocked(seed: Seed, block: Match) -> tuple[str, str] | None:
+    if block.providers and (found := matches_provider(block.providers, seed)):
+        return "provider", f"its provider is blocked by {found!r}"
+    if block.types and folded(seed.type) in map(folded, block.types):
+        return "type", f"type {seed.type!r} is blocked"
+    for pattern in block.titles:
+        if (found_title := _title_matches(pattern, seed.title)) is not False:
+            return "title", f"its title {'matches' if found_title else 'takes too long to compare with'} {pattern!r}"
+    return None
+
+
+def _not_allowed(seed: Seed, allow: Match) -> tuple[str, str] | None:
+    if allow.providers and not matches_provider(allow.providers, seed):
+        return "provider", "its provider is not among those allowed"
+    if allow.types and folded(seed.type) not in map(folded, allow.types):
+        return "type", f"type {seed.type!r} is not among those allowed"
+    if allow.titles and not any(_title_matches(pattern, seed.title) for pattern in allow.titles):
+        return "title", "its title matches none of the allowed patterns"
+    return None
+
+
+def _never(seed: Seed, rules: Rules) -> tuple[str, str] | None:
+    """A window that is empty whatever the time."""
+    if _end(seed, rules.max_age) <= seed.published:
+        return "window", "it expires before it appears"
+    return None
+
+
+def _accepted(seed: Seed, policy: Policy, starts: int) -> Verdict:
+    ends = _end(seed, policy.rules.max_age)
+    topics = topics_of(seed, policy)
+    slugs = dict.fromkeys(slug for slug, _ in topics)
+    for slug in tuple(slugs):
+        slugs.update(dict.fromkeys(policy.ancestors.get(slug, ())))
+    feeds = [(SITE_FEED, ends), *((slug, ends) for slug in slugs)]
+    for query in policy.queries:
+        if _answers(seed, query.where, slugs.keys()):
+            feeds.append((query.slug, min(ends, _end(seed, query.where.max_age))))
+    return Verdict(
+        starts=starts, ends=ends, topics=topics, feeds=tuple(feeds), published=seed.published, updated=seed.updated,
+        quality=seed.quality, link=seed.link, id=seed.id,
+    )  # fmt: skip
+
+
+def _end(seed: Seed, max_age: int | None) -> int:
+    expires = FOREVER if seed.expires is None else seed.expires
+    return expires if max_age is None else min(expires, seed.published + max_age)
+
+
+def _answers(seed: Seed, where: Where, slugs: Iterable[str]) -> bool:
+    """Say whether `seed` answers a feed's query. A score that is asked for must be there."""
+    slugs = set(slugs)
+    return (
+        (not where.any_topics or not slugs.isdisjoint(where.any_topics))
+        and slugs.issuperset(where.all_topics)
+        and slugs.isdisjoint(where.not_topics)
+        and (not where.providers or bool(matches_provider(where.providers, seed)))
+        and not matches_provider(where.not_providers, seed)
+        and (not where.types or folded(seed.type) in map(folded, where.types))
+        and (where.min_quality is None or (seed.quality is not None and seed.quality >= where.min_quality))
+        and (where.min_heat is None or (seed.heat is not None and seed.heat >= where.min_heat))
+        and (not where.title or _title_matches(where.title, seed.title) is True)
+    )
+
+
+def _score(quality: int | None) -> int:
+    return -(2**63) if quality is None else quality
+
+
+def folded(name: str) -> str:
+    """Give the form in which names are compared: in one case, white space folded."""
+    return " ".join(name.casefold().split())
+
+
+def _ancestors(topics: tuple[Topic, ...]) -> dict[str, tuple[str, ...]]:
+    parents = {topic.slug: topic.parent for topic in topics}
+    found = {}
+    for slug in parents:
+        line = []
+        parent = parents[slug]
+        while parent and parent not in line:
+            line.append(parent)
+            parent = parents.get(parent, "")
+        found[slug] = tuple(line)
+    return found
+
+
+def _keyword_patterns(topics: tuple[Topic, ...]) -> tuple[tuple[str, str], ...]:
+    """One pattern a topic: any of its keywords or hashtags as whole words, in any case."""
+    found = []
+    for topic in topics:
+        hashtags = (word for words in topic.hashtags for word in words.split())
+        words = [re.escape(word) for word in (*topic.keywords, *hashtags) if word.strip()]
+        if words:
+            found.append((topic.slug, rf"(?i)(?<!\w)(?:{'|'.join(words)})(?!\w)"))
+    return tuple(found)
+
+
+@lru_cache(maxsize=1024)
+def _pattern(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
+
+
+def _title_matches(pattern: str, title: str) -> bool | None:
+    """Say whether a pattern of the config is found in `title`; None if it took too long to say."""
+    import regex  # noqa: PLC0415 - 20 ms that only configs with patterns pay
+
+    try:
+        return regex.search(pattern, title, timeout=PATTERN_SECONDS) is not None
+    except TimeoutError:
+        return None

@@ -1,0 +1,311 @@
+"""One seed file's bytes in, a `Seed` or a `Rejection` out, with warnings; pure.
+
+Only what decides is made clean here (title, dates, links, names). Content is kept as written and prepared by `content`
+for the few items that a feed shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import msgspec
+
+from aggregator.decode import decode
+from aggregator.model import Image, Problem, Provider, Rejection, Related, Seed
+from aggregator.normalizer import front_matter, links, text
+from aggregator.normalizer.raw import KEYS, RawImage, RawProvider, RawRelated, RawSeed
+from aggregator.yaml_text import Node, parse
+
+READING = 1
+"""Raised whenever the same bytes would be read to another seed than before."""
+
+MAX_NAMES = 100
+"""How many topics, tags or images one seed may carry."""
+
+MAX_RELATED = 50
+LARGEST_NUMBER = 10**18
+
+_FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$")
+
+
+class Reading(NamedTuple):
+    """What a file gave: a seed or a rejection, warnings, and the top-level keys that mean nothing to us."""
+
+    outcome: Seed | Rejection
+    warnings: tuple[Problem, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+class _Remark(NamedTuple):
+    """What cleaning has to say of one field; `field` leads to its place in the file."""
+
+    field: tuple[str | int, ...]
+    message: str
+    hint: str = ""
+    warning: bool = False
+
+
+def read(data: bytes, *, path: str, zone: str) -> Reading:
+    """Read the seed file `path` (relative to the seeds folder); `zone` is the IANA name for dates without offset."""
+    parts = front_matter.split(data)
+    if isinstance(parts, front_matter.Fault):
+        fault = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
+        return _rejected(path, (fault,), data)
+    values = front_matter.fast_values(parts.text)
+    raw = None if values is None else _strict(values)
+    if raw is None or values is None:
+        return _read_slowly(parts, data, path, zone)
+    seed, remarks = _clean(raw, parts.body, path, zone)
+    if not remarks and parts.stripped is None and seed is not None:
+        return Reading(seed, (), tuple(values.keys() - KEYS))
+    return _read_slowly(parts, data, path, zone)
+
+
+def rejected(path: str, message: str, hint: str = "") -> Reading:
+    """Give the reading of a file whose bytes could not be had at all."""
+    return Reading(Rejection(path=path, problems=(Problem(path=path, message=message, hint=hint),)))
+
+
+def _strict(values: dict[str, Any]) -> RawSeed | None:
+    try:
+        raw = msgspec.convert(values, RawSeed)
+    except msgspec.ValidationError:
+        return None
+    numbers = (raw.quality, raw.heat, *(one.quality for one in raw.related or ()))
+    return raw if all(number is None or abs(number) < LARGEST_NUMBER for number in numbers) else None
+
+
+def _read_slowly(parts: front_matter.FrontMatter, data: bytes, path: str, zone: str) -> Reading:
+    """Read with the parser that knows positions and has the last word."""
+    node = parse(parts.text, path=path, first_line=2)
+    if not isinstance(node, Node):
+        return _rejected(path, node, data)
+    if node.kind != "mapping":
+        fault = Problem(
+            path=path, line=node.line, column=node.column, message="the front matter is not a list of `key: value`",
+            hint="write `title: …` and so on, a key a line",
+        )  # fmt: skip
+        return _rejected(path, (fault,), data)
+    raw, problems = decode(node, RawSeed, path=path, unknown="ignore", quote=False)
+    if raw is None or problems:
+        return _rejected(path, problems, data)
+    seed, remarks = _clean(raw, parts.body, path, zone)
+    placed = tuple(_placed(remark, node, path) for remark in remarks)
+    warnings = tuple(problem for problem in placed if problem.warning)
+    if parts.stripped is not None:
+        line, column = parts.stripped
+        warnings = (
+            Problem(path=path, line=line, column=column, message="control characters removed", warning=True),
+            *warnings,
+        )
+    if seed is None:
+        return _rejected(path, tuple(problem for problem in placed if not problem.warning), data)
+    return Reading(seed, warnings, tuple(key.text for key, _ in node.entries if key.text not in KEYS))
+
+
+def _rejected(path: str, problems: Iterable[Problem], data: bytes) -> Reading:
+    return Reading(
+        Rejection(
+            path=path, problems=tuple(problems), withdrawn=front_matter.says_withdrawn(data[: front_matter.MAX_SEED])
+        )
+    )
+
+
+def _placed(remark: _Remark, node: Node, path: str) -> Problem:
+    """Find the place of a remark: that of its field, or of the closest thing around it."""
+    for step in remark.field:
+        if isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+        elif isinstance(step, str):
+            node = next((value for key, value in node.entries if key.text == step), node)
+    name = ".".join(map(str, remark.field))
+    return Problem(
+        path=path, line=node.line, column=node.column, message=f"{name}: {remark.message}", hint=remark.hint,
+        warning=remark.warning,
+    )  # fmt: skip
+
+
+def _clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, list[_Remark]]:
+    """Turn what was written into a seed; remarks that are no warnings mean there is none."""
+    remarks: list[_Remark] = []
+    title = _title(raw, remarks)
+    link = _link(raw, remarks)
+    published = _published(raw, path, zone, remarks)
+    updated = _moment(raw.updated_date_time, "updatedDateTime", zone, remarks)
+    expires = _moment(raw.expires, "expires", zone, remarks)
+    topics = _names(raw.topics, "topics", remarks)
+    tags = _names(raw.tags, "tags", remarks)
+    if title is None or link is None or published is None or any(not remark.warning for remark in remarks):
+        return None, remarks
+    seed = Seed(
+        title=title, link=link, published=published, updated=updated, expires=expires, aliases=_aliases(raw, link),
+        id=_id(raw.id), excerpt=_bounded(raw.excerpt, "excerpt", remarks), body=body if body and not body.isspace() else "",
+        embed=raw.featured_content or "", shown=raw.published is not False, removed=raw.removed is True,
+        deleted=raw.deleted is True, quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
+        category=_line(raw.category), type=_line(raw.type), locale=_line(raw.locale),
+        provider=_provider(raw.provider, link, remarks), author=_line(raw.author),
+        images=_images(raw.images, link, ("images",), remarks), related=_related(raw, link, zone, remarks),
+    )  # fmt: skip
+    return (None if any(not remark.warning for remark in remarks) else seed), remarks
+
+
+def _title(raw: RawRelated, remarks: list[_Remark]) -> str | None:
+    if raw.title is None:
+        remarks.append(_Remark(("title",), "is missing", "write `title: …`"))
+        return None
+    title = text.title(raw.title)
+    if text.is_blank(title):
+        remarks.append(_Remark(("title",), "is blank", "write what the item is called"))
+        return None
+    if text.has_controls(raw.title):
+        remarks.append(_Remark(("title",), "control characters removed", warning=True))
+    if len(title) == text.TITLE_LENGTH or title[-1] == "…" != raw.title.rstrip()[-1:]:
+        remarks.append(_Remark(("title",), f"cut to {text.TITLE_LENGTH} characters", "say it shorter", warning=True))
+    return title
+
+
+def _link(raw: RawRelated, remarks: list[_Remark]) -> str | None:
+    field, address = ("webUrl", raw.web_url) if raw.web_url else ("originalUrl", raw.original_url)
+    if not address:
+        remarks.append(_Remark(("webUrl",), "is missing", "write `webUrl: https://…`, or `originalUrl`"))
+        return None
+    try:
+        return links.canonical(address)
+    except ValueError as reason:
+        remarks.append(_Remark((field,), str(reason), "write the whole address, https://… included"))
+        return None
+
+
+def _published(raw: RawSeed, path: str, zone: str, remarks: list[_Remark]) -> int | None:
+    if raw.published_date_time is not None:
+        return _moment(raw.published_date_time, "publishedDateTime", zone, remarks)
+    from_name = _FILE_DATE.search(path)
+    if from_name is None:
+        hint = "write `publishedDateTime: 2026-11-23T10:00:00Z`, or begin the file's name with 2026-11-23-"
+        remarks.append(_Remark(("publishedDateTime",), "is missing", hint))
+        return None
+    try:
+        return text.moment(from_name[1], zone)
+    except ValueError as reason:
+        remarks.append(
+            _Remark(("publishedDateTime",), f"is missing, and in the file's name {reason}", "rename the file")
+        )
+        return None
+
+
+def _moment(written: str | None, field: str, zone: str, remarks: list[_Remark]) -> int | None:
+    if written is None:
+        return None
+    try:
+        return text.moment(written, zone)
+    except (ValueError, OverflowError) as reason:
+        remarks.append(_Remark((field,), str(reason), "write 2026-11-23T10:00:00Z, or 2026-11-23"))
+        return None
+
+
+def _names(written: tuple[str, ...] | None, field: str, remarks: list[_Remark]) -> tuple[str, ...]:
+    if not written:
+        return ()
+    if len(written) > MAX_NAMES:
+        hint = "name those a reader would look for"
+        remarks.append(_Remark((field,), f"has {len(written):,} names, at most {MAX_NAMES} are allowed", hint))
+        return ()
+    names = (text.cut(text.plain(name), text.TITLE_LENGTH) for name in written)
+    return tuple(dict.fromkeys(name for name in names if not text.is_blank(name)))
+
+
+def _aliases(raw: RawRelated, link: str) -> tuple[str, ...]:
+    """Give the keys by which the item is recognised beside its link; what is no link is no alias."""
+    if not (raw.amp_web_url or raw.cdn_amp_web_url or (raw.web_url and raw.original_url)):
+        return ()
+    found = []
+    for address in (raw.web_url and raw.original_url, raw.amp_web_url, raw.cdn_amp_web_url):
+        if address:
+            try:
+                found.append(links.alias(links.canonical(address)))
+            except ValueError:
+                continue
+    return tuple(dict.fromkeys(key for key in found if key != links.alias(link)))
+
+
+def _id(written: str | None) -> str:
+    return text.cut(text.plain(written), text.TITLE_LENGTH) if written else ""
+
+
+def _line(written: str | None) -> str:
+    return text.cut(text.plain(written), text.TITLE_LENGTH) if written else ""
+
+
+def _bounded(written: str | None, field: str, remarks: list[_Remark]) -> str:
+    if not written:
+        return ""
+    if text.has_controls(written):
+        remarks.append(_Remark((field,), "control characters removed", warning=True))
+        return text.multiline(written)
+    return written
+
+
+def _provider(raw: RawProvider | None, link: str, remarks: list[_Remark]) -> Provider | None:
+    if raw is None:
+        return None
+    icons = _images(raw.images, link, ("provider", "images"), remarks)
+    domain = _line(raw.domain).lower().removeprefix("www.")
+    provider = Provider(name=_line(raw.name), domain=domain, icon=icons[0].url if icons else "")
+    return provider if provider.name or provider.domain else None
+
+
+def _images(
+    raws: tuple[RawImage, ...] | None, link: str, field: tuple[str, ...], remarks: list[_Remark]
+) -> tuple[Image, ...]:
+    """Keep the first `MAX_NAMES` pictures that have a usable address; the others cost a warning, not the item."""
+    found = []
+    for place, raw in enumerate((raws or ())[:MAX_NAMES]):
+        if not raw.url:
+            continue
+        try:
+            url = links.canonical(raw.url, link)
+        except ValueError as reason:
+            remarks.append(_Remark((*field, place, "url"), f"{reason}: left out", "write https://…", warning=True))
+            continue
+        found.append(Image(url=url, width=_pixels(raw.width), height=_pixels(raw.height), title=_line(raw.title)))
+    return tuple(found)
+
+
+def _pixels(number: int | None) -> int:
+    return number if number is not None and 0 < number < 100_000 else 0
+
+
+def _related(raw: RawSeed, link: str, zone: str, remarks: list[_Remark]) -> tuple[Related, ...]:
+    """Keep the related items that have a title and a link; a bad one costs a warning, not the item."""
+    found = []
+    for place, one in enumerate((raw.related or ())[:MAX_RELATED]):
+        own: list[_Remark] = []
+        title = _title(one, own)
+        address = _link(one, own)
+        published = _moment(one.published_date_time, "publishedDateTime", zone, own)
+        remarks += [
+            remark._replace(
+                field=("related", place, *remark.field), warning=True, message=f"{remark.message}: left out"
+            )
+            if not remark.warning
+            else remark._replace(field=("related", place, *remark.field))
+            for remark in own
+        ]
+        if title is None or address is None:
+            continue
+        found.append(
+            Related(
+                title=title,
+                link=address,
+                aliases=_aliases(one, address),
+                excerpt=one.excerpt or "",
+                published=published,
+                quality=one.quality,
+                type=_line(one.type),
+                provider=_provider(one.provider, address, remarks),
+                images=_images(one.images, address, ("related",), remarks),
+            )  # fmt: skip
+        )
+    return tuple(found)

@@ -1,0 +1,135 @@
+"""Text and dates as people wrote them, made clean; text in, text out, pure.
+
+Clean text is plain (no tags, entities decoded once), on one line, and free of every character that XML forbids or that
+reorders or hides its neighbours, so that no writer can fail on it and no reader is misled.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import UTC, date, datetime, time
+from zoneinfo import ZoneInfo
+
+TITLE_LENGTH = 300
+SUMMARY_LENGTH = 2_000
+
+# C0 and C1 controls, bidirectional controls, the byte order mark, the replacement character, surrogates and
+# noncharacters. Line breaks and tabs are in here as well: `plain` folds them, `multiline` keeps them.
+_ASTRAL_NONCHARACTERS = "".join(chr(plane * 0x10000 + low) for plane in range(1, 17) for low in (0xFFFE, 0xFFFF))
+_UNSAFE = (
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    "\ufeff\ufffd\ufffe\uffff\ufdd0-\ufdef\ud800-\udfff" + _ASTRAL_NONCHARACTERS
+)
+_CONTROL = re.compile(f"[{_UNSAFE}]")
+# What a writer would call a control character; the rest of `_UNSAFE` goes without a warning.
+_WARNED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_SUSPECT = re.compile(f"[<&\t\n\r\u2028\u2029\xa0{_UNSAFE}]|  |^ | $")
+_TAG = re.compile(r"<!--.*?(?:-->|$)|</?[a-zA-Z][^<>]*>|<![a-zA-Z\[][^<>]*>|<\?[^<>]*>", re.DOTALL)
+_HIDDEN_BLOCK = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
+_INVISIBLE = re.compile("[\\s\u00ad\u180e\u200b-\u200d\u2060-\u2064\u3164\uffa0]+")
+_YAML_MOMENT = re.compile(
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d))?(?:\.\d*)?[ \t]*(Z|[-+]\d\d?(?::?\d\d)?)?",
+    re.ASCII,
+)
+# Dates outside these years are placeholders (.NET's and Java's "no date" among them), and no format can write them.
+_FIRST_SECOND = int(datetime(1000, 1, 1, tzinfo=UTC).timestamp())
+_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
+
+
+def decode_entities(text: str) -> str:
+    """Decode each HTML entity that ends with its semicolon, once."""
+    return _ENTITY.sub(lambda match: html.unescape(match[0]), text) if "&" in text else text
+
+
+def multiline(text: str) -> str:
+    """Remove what no feed may carry but keep line breaks, for text that is not on one line, such as Markdown."""
+    return _CONTROL.sub("", text)
+
+
+def has_controls(text: str) -> bool:
+    """Say whether `text` holds control characters that its author should know of."""
+    return _WARNED.search(text) is not None
+
+
+def plain(text: str) -> str:
+    """Turn `text`, which may hold tags and entities, into clean text on one line."""
+    if not _SUSPECT.search(text):
+        return text
+    if "<" in text:
+        text = _TAG.sub(" ", _HIDDEN_BLOCK.sub(" ", text))
+    text = decode_entities(text)
+    return " ".join(_CONTROL.sub("", text).split())
+
+
+def is_blank(text: str) -> bool:
+    """Say whether a reader would see nothing of `text`."""
+    return not _INVISIBLE.sub("", text)
+
+
+def cut(text: str, length: int) -> str:
+    """Shorten `text` to at most `length` characters, at a word, marked by an ellipsis."""
+    if len(text) <= length:
+        return text
+    head = text[: length - 1]
+    word_end = head.rfind(" ")
+    if word_end > length // 2:
+        head = head[:word_end]
+    # Never between a letter and what belongs to it: a joiner, a variation selector, a combining accent.
+    return head.rstrip(" ,;:-–—\u200d\ufe0f") + "…"
+
+
+def title(text: str) -> str:
+    """Give a title as feeds show it: clean, at most 300 characters."""
+    return cut(plain(text), TITLE_LENGTH)
+
+
+def moment(text: str, zone: str) -> int:
+    """Read a date or a date with a time; gives whole seconds since 1970, UTC.
+
+    Without an offset the time is that of `zone` (an IANA name), a date alone is its midnight there.
+
+    Raises:
+        ValueError: with a reason that its author can act on.
+
+    """
+    parsed = _parsed(text.strip())
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
+    seconds = int((parsed - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() // 1)
+    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
+        raise ValueError(f"the year {parsed.year} is a placeholder, not a date")
+    return seconds
+
+
+def _parsed(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        match = _YAML_MOMENT.fullmatch(text)
+        if match is None:
+            raise ValueError(_why_no_date(text, str(error))) from None
+        return _from_parts(*match.groups())
+
+
+def _from_parts(  # noqa: PLR0917 - the groups of one pattern
+    year: str, month: str, day: str, hour: str, minute: str, second: str | None, offset: str | None
+) -> datetime:
+    """Build a moment of YAML 1.1's wider notation (`2026-1-3 9:05:00 +1`)."""
+    day_part = date(int(year), int(month), int(day))
+    time_part = time(int(hour), int(minute), int(second or 0))
+    if not offset:
+        return datetime.combine(day_part, time_part)
+    if offset != "Z":
+        digits = offset[1:].replace(":", "")
+        hours = digits[:-2] if len(digits) > 2 else digits
+        offset = f"{offset[0]}{int(hours):02}:{digits[-2:] if len(digits) > 2 else '00'}"
+    return datetime.fromisoformat(f"{day_part}T{time_part}{offset}")
+
+
+def _why_no_date(text: str, reason: str) -> str:
+    shown = cut(plain(text), 40)
+    if re.match(r"\d{4}-\d\d?-\d\d?", text) and "Invalid isoformat" not in reason:
+        return f"{shown!r} is not a date: {reason}"
+    return f"{shown!r} is not a date"
