@@ -1,0 +1,520 @@
+"""What is known, in SQLite: files, stories, which items a feed holds now and which moment is due next.
+
+Touches one file, `index.db` in the state folder. Most of it can be made again from the seeds. What cannot is apart and
+outlives every rebuild: the remembered ids (`alias`, `story`) and the last good versions (`last_good`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeVar
+
+from aggregator.model import FOREVER
+
+VERSION = 1
+
+Value = TypeVar("Value")
+
+REMEMBERED = """
+-- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
+CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL);
+-- own: the seed chose the id itself; sealed: readers have seen the id, so it never changes again.
+CREATE TABLE IF NOT EXISTS story(story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL);
+-- the version that readers still see of a file that can no longer be read.
+CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+DERIVED = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE file(
+    file INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    dev INTEGER, ino INTEGER, size INTEGER,
+    mtime INTEGER,          -- -1: it changed too shortly before it was read to be trusted, so it is read again
+    ctime INTEGER,
+    digest BLOB,            -- of the file's bytes
+    content BLOB,           -- of what of them can be shown
+    rule TEXT NOT NULL,     -- the rule that holds it back, '' if none does
+    detail TEXT NOT NULL,
+    stale INTEGER NOT NULL, -- 1: it cannot be read, its last good version is shown
+    story INTEGER,          -- NULL: held back
+    newest INTEGER, quality INTEGER, starts INTEGER, ends INTEGER,
+    since INTEGER,          -- what it shows now holds in [since, until)
+    until INTEGER,
+    verdict BLOB,
+    shown BLOB              -- its rows in entry, NULL if none
+);
+CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
+CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
+-- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
+CREATE TABLE entry(
+    feed INTEGER, sort INTEGER, worst INTEGER, tie INTEGER, file INTEGER, starts INTEGER, ends INTEGER,
+    PRIMARY KEY(feed, sort, worst, tie, file, starts)
+) WITHOUT ROWID;
+CREATE TABLE feed(
+    feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, dirty INTEGER NOT NULL DEFAULT 1,
+    key BLOB,               -- of what the published documents show
+    stamps BLOB,            -- what the documents look like on disk
+    summary BLOB
+);
+CREATE TABLE topic_name(slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)) WITHOUT ROWID;
+"""
+
+# Made after the first filling: an index is filled faster when it is made at once.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS file_story ON file(story) WHERE story IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_since ON file(since) WHERE since IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_until ON file(until) WHERE until IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
+"""
+
+_DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name")
+_FILE_COLUMNS = (
+    "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts, ends,"
+    " since, until, verdict, shown"
+)
+
+
+class FileRow(NamedTuple):
+    """A row of `file`; see the schema."""
+
+    file: int
+    path: str
+    dev: int = 0
+    ino: int = 0
+    size: int = 0
+    mtime: int = -1
+    ctime: int = 0
+    digest: bytes = b""
+    content: bytes | None = None
+    rule: str = ""
+    detail: str = ""
+    stale: int = 0
+    story: int | None = None
+    newest: int | None = None
+    quality: int | None = None
+    starts: int | None = None
+    ends: int | None = None
+    since: int | None = None
+    until: int | None = None
+    verdict: bytes | None = None
+    shown: bytes | None = None
+
+
+class Shown(NamedTuple):
+    """What a feed shows at one place: the file, the digest of its content, its verdict, and the story's id.
+
+    `since` tells versions apart that differ by time alone (an `updatedDateTime` that has come).
+    """
+
+    file: int
+    content: bytes
+    verdict: bytes
+    id: str
+    since: int
+
+
+class FeedRow(NamedTuple):
+    """A row of `feed`; see the schema."""
+
+    feed: int
+    slug: str
+    dirty: int
+    key: bytes | None
+    stamps: bytes | None
+    summary: bytes | None
+
+
+class Index:
+    """The index of one site; open it once, use it from one thread, and close it."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.rebuilt = ""
+        """Why the index had to be made anew when it was opened, "" if it was whole."""
+        self.filling = False
+        """True between the making of an empty index and its first commit."""
+        try:
+            self._db = self._opened()
+        except sqlite3.DatabaseError as error:
+            self._replace_damaged(str(error))
+
+    def close(self) -> None:
+        """Close the database; what was not committed is undone."""
+        self._db.close()
+
+    def _opened(self) -> sqlite3.Connection:
+        new = not os.path.exists(self.path)
+        self._db = db = sqlite3.connect(self.path, isolation_level=None)
+        db.execute("PRAGMA busy_timeout=2000")
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        db.execute("PRAGMA cache_size=-32000")
+        db.execute("PRAGMA temp_store=MEMORY")
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == VERSION:
+            # A cheap look at every table: a file that is damaged here must not surprise a turn half-way.
+            for table in (*_DERIVED_TABLES, "alias", "story", "last_good"):
+                db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names from above
+            return db
+        if not new and version != 0:
+            self.rebuilt = f"its version is {version}, this program's is {VERSION}"
+        self._make(db)
+        return db
+
+    def _make(self, db: sqlite3.Connection) -> None:
+        """Make the derived tables anew; what is remembered stays where its tables are of the shape we know."""
+        db.execute("BEGIN IMMEDIATE")
+        for (name,) in db.execute(
+            "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall():
+            if name not in {"alias", "story", "last_good"}:
+                db.execute(f'DROP TABLE "{name}"')
+        _run(db, REMEMBERED + DERIVED)
+        db.execute(f"PRAGMA user_version={VERSION}")
+        db.execute("COMMIT")
+        self.filling = True
+
+    def _replace_damaged(self, reason: str) -> None:
+        """Set a damaged database aside and begin a new one with what can be saved of the remembered ids."""
+        self._db.close()
+        if "locked" in reason or "unable to open" in reason:
+            raise sqlite3.OperationalError(reason)
+        aside = f"{self.path}.damaged"
+        os.replace(self.path, aside)
+        for suffix in ("-wal", "-shm"):
+            if os.path.exists(self.path + suffix):
+                os.replace(self.path + suffix, aside + suffix)
+        self._db = self._opened()
+        self._salvage(aside)
+        self.rebuilt = f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(aside)}"
+
+    def _salvage(self, aside: str) -> None:
+        for table in ("alias", "story", "last_good"):
+            try:
+                old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
+                rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from above
+                with self.transaction():
+                    for row in _until_damaged(rows):
+                        marks = ",".join("?" * len(row))
+                        self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
+                old.close()
+            except sqlite3.Error:
+                continue
+
+    def start_over(self) -> None:
+        """Forget all that can be made again, for a fresh build; the ids and last good versions stay.
+
+        The versions shown now are kept as last good ones until the fresh build has read their files.
+        """
+        with self.transaction():
+            self._db.execute(
+                "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file) WHERE shown IS NOT NULL"
+            )
+        self._db.close()
+        db = self._db = sqlite3.connect(self.path, isolation_level=None)
+        db.execute("PRAGMA synchronous=NORMAL")
+        self._make(db)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Commit what happens inside, or undo it all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        if self.filling:
+            _run(self._db, INDEXES)
+            self.filling = False
+        self._db.execute("COMMIT")
+
+    def settle_indexes(self) -> None:
+        """Make the look-up indexes now, where the first filling has to look back at what it wrote."""
+        if self.filling:
+            _run(self._db, INDEXES)
+            self.filling = False
+
+    # -- meta
+
+    def meta(self, key: str) -> Any:
+        """Give a remembered value, or None."""
+        row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
+        return row and row[0]
+
+    def set_meta(self, key: str, value: Any) -> None:
+        """Remember a value."""
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+
+    # -- files
+
+    def stat_keys(self) -> dict[str, tuple[int, int, int, int, int]]:
+        """Give the stat key of every known file by its path."""
+        rows = self._db.execute("SELECT path, dev, ino, size, mtime, ctime FROM file")
+        return {row[0]: row[1:] for row in rows}
+
+    def digests(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Give the digests of the known ones among `paths`, of those that can be read."""
+        found: dict[str, bytes] = {}
+        if self._db.execute("SELECT 1 FROM file LIMIT 1").fetchone() is None:
+            return found
+        for chunk in _chunks(paths):
+            sql = f"SELECT path, digest FROM file WHERE path IN ({_marks(chunk)}) AND digest != x''"  # noqa: S608
+            found.update(self._db.execute(sql, chunk))
+        return found
+
+    def count_files(self) -> int:
+        """Give the number of known files."""
+        count: int = self._db.execute("SELECT count(*) FROM file").fetchone()[0]
+        return count
+
+    def files(self, where: str, values: Sequence[Any] = ()) -> Iterator[FileRow]:
+        """Give the rows of `file` that satisfy an SQL condition."""
+        for row in self._db.execute(f"SELECT {_FILE_COLUMNS} FROM file WHERE {where}", values):  # noqa: S608 - ours
+            yield FileRow._make(row)
+
+    def files_of(self, paths: Sequence[str]) -> dict[str, FileRow]:
+        """Give the known ones among `paths`."""
+        return {row.path: row for chunk in _chunks(paths) for row in self.files(f"path IN ({_marks(chunk)})", chunk)}
+
+    def next_file(self) -> int:
+        """Give a number no file has."""
+        number: int = self._db.execute("SELECT coalesce(max(file), 0) + 1 FROM file").fetchone()[0]
+        return number
+
+    def put_files(self, rows: Iterable[FileRow]) -> None:
+        """Insert rows of `file`, or replace those of the same number."""
+        self._db.executemany(f"INSERT OR REPLACE INTO file VALUES({_marks(FileRow._fields)})", rows)
+
+    def put_stats(self, rows: Iterable[tuple[int, int, int, int, int, bytes, int]]) -> None:
+        """Set the stat keys and digest of files that say the same as before; each row ends with the file."""
+        self._db.executemany("UPDATE file SET dev=?, ino=?, size=?, mtime=?, ctime=?, digest=? WHERE file=?", rows)
+
+    def delete_files(self, files: Sequence[int]) -> None:
+        """Forget files; their entries must have gone before."""
+        for chunk in _chunks(files):
+            for table in ("file", "seed", "problem"):
+                self._db.execute(f"DELETE FROM {table} WHERE file IN ({_marks(chunk)})", chunk)  # noqa: S608
+
+    def seeds(self, files: Sequence[int]) -> dict[int, bytes]:
+        """Give the stored seeds of `files`."""
+        found: dict[int, bytes] = {}
+        for chunk in _chunks(files):
+            found.update(self._db.execute(f"SELECT file, seed FROM seed WHERE file IN ({_marks(chunk)})", chunk))  # noqa: S608
+        return found
+
+    def put_seeds(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Store seeds by file."""
+        self._db.executemany("INSERT OR REPLACE INTO seed VALUES(?,?)", rows)
+
+    def delete_seeds(self, files: Sequence[int]) -> None:
+        """Drop the stored seeds of files that can no longer be read."""
+        self._db.executemany("DELETE FROM seed WHERE file=?", ((file,) for file in files))
+
+    def put_problems(self, rows: Iterable[tuple[int, bytes | None]]) -> None:
+        """Set what is wrong with files, None for nothing."""
+        for file, problems in rows:
+            if problems is None:
+                self._db.execute("DELETE FROM problem WHERE file=?", (file,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO problem VALUES(?,?)", (file, problems))
+
+    def problems(self) -> list[tuple[str, int, bytes]]:
+        """Give path, stale and problems of every file that has any, by path."""
+        return self._db.execute(
+            "SELECT path, stale, problems FROM problem JOIN file USING(file) ORDER BY path"
+        ).fetchall()
+
+    def problems_of(self, file: int) -> bytes | None:
+        """Give the problems of one file."""
+        row = self._db.execute("SELECT problems FROM problem WHERE file=?", (file,)).fetchone()
+        return row[0] if row else None
+
+    def held(self) -> dict[str, int]:
+        """Give how many files each rule holds back."""
+        return dict(
+            self._db.execute(
+                "SELECT rule, count(*) FROM file WHERE rule != '' AND stale = 0 GROUP BY rule ORDER BY rule"
+            )
+        )
+
+    def count_items(self, now: int) -> int:
+        """Give how many items are published at `now`."""
+        count: int = self._db.execute(
+            "SELECT count(DISTINCT story) FROM file WHERE story IS NOT NULL AND starts<=?1 AND ends>?1", (now,)
+        ).fetchone()[0]
+        return count
+
+    def waiting(self, now: int) -> dict[str, int]:
+        """Give how many accepted files time holds back (`embargo`, `expired`), or another seed of the same story."""
+        row = self._db.execute(
+            "SELECT sum(starts > ?1), sum(ends <= ?1), sum(starts <= ?1 AND ends > ?1)"
+            " - count(DISTINCT iif(starts <= ?1 AND ends > ?1, story, NULL)) FROM file WHERE story IS NOT NULL",
+            (now,),
+        ).fetchone()
+        return {name: count for name, count in zip(("embargo", "expired", "duplicate"), row, strict=True) if count}
+
+    # -- stories
+
+    def known(self, keys: Sequence[int]) -> dict[int, int]:
+        """Give the stories that the known ones among `keys` lead to."""
+        found: dict[int, int] = {}
+        for chunk in _chunks(keys):
+            found.update(self._db.execute(f"SELECT key, story FROM alias WHERE key IN ({_marks(chunk)})", chunk))  # noqa: S608
+        return found
+
+    def stories(self, stories: Sequence[int]) -> dict[int, tuple[str, int, int]]:
+        """Give id, own and sealed of stories."""
+        found: dict[int, tuple[str, int, int]] = {}
+        for chunk in _chunks(stories):
+            for row in self._db.execute(
+                f"SELECT story, id, own, sealed FROM story WHERE story IN ({_marks(chunk)})", chunk
+            ):
+                found[row[0]] = row[1:]
+        return found
+
+    def next_story(self) -> int:
+        """Give a number no story has."""
+        number: int = self._db.execute("SELECT coalesce(max(story), 0) + 1 FROM story").fetchone()[0]
+        return number
+
+    def put_stories(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
+        """Store stories: number, id, own, sealed."""
+        self._db.executemany("INSERT OR REPLACE INTO story VALUES(?,?,?,?)", rows)
+
+    def put_aliases(self, rows: Iterable[tuple[int, int]], *, replace: bool = False) -> None:
+        """Remember keys; the first story a key led to stays unless `replace` says otherwise (for paths)."""
+        self._db.executemany(f"INSERT OR {'REPLACE' if replace else 'IGNORE'} INTO alias VALUES(?,?)", rows)
+
+    def delete_aliases(self, keys: Iterable[int]) -> None:
+        """Forget keys."""
+        self._db.executemany("DELETE FROM alias WHERE key=?", ((key,) for key in keys))
+
+    def last_good(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Give the last good versions of `paths`."""
+        found: dict[str, bytes] = {}
+        for chunk in _chunks(paths):
+            found.update(self._db.execute(f"SELECT path, seed FROM last_good WHERE path IN ({_marks(chunk)})", chunk))  # noqa: S608
+        return found
+
+    def put_last_good(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Remember last good versions by path."""
+        self._db.executemany("INSERT OR REPLACE INTO last_good VALUES(?,?)", rows)
+
+    def keep_last_good_of_stale(self) -> None:
+        """Forget the last good versions of files that are whole again or gone."""
+        self._db.execute("DELETE FROM last_good WHERE path NOT IN (SELECT path FROM file WHERE stale = 1)")
+
+    # -- entries and moments
+
+    def add_entries(self, rows: Iterable[tuple[int, int, int, int, int, int, int]]) -> None:
+        """Put items into feeds: feed, sort, worst, tie, file, starts, ends."""
+        self._db.executemany("INSERT OR REPLACE INTO entry VALUES(?,?,?,?,?,?,?)", rows)
+
+    def delete_entries(self, rows: Iterable[tuple[int, int, int, int, int, int, int]]) -> None:
+        """Take items out of feeds; the rows as they were put in."""
+        self._db.executemany(
+            "DELETE FROM entry WHERE feed=? AND sort=? AND worst=? AND tie=? AND file=? AND starts=? AND ends=?", rows
+        )
+
+    def shown(self, feed: int, now: int, limit: int | None) -> list[Shown]:
+        """Give what a feed shows at `now`, in its order, at most `limit` items."""
+        rows = self._db.execute(
+            "SELECT e.file, f.content, f.verdict, s.id, f.since FROM entry e JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
+            " WHERE e.feed=? AND e.starts<=? AND e.ends>? ORDER BY e.sort, e.worst, e.tie LIMIT ?",
+            (feed, now, now, -1 if limit is None else limit),
+        )
+        return [Shown._make(row) for row in rows]
+
+    def due(self, now: int) -> list[int]:
+        """Give the stories with a file whose window opened or closed since it was looked at, whichever way time went."""
+        rows = self._db.execute(
+            "SELECT story FROM file WHERE until<=?1 UNION SELECT story FROM file WHERE since>?1", (now,)
+        )
+        return [story for (story,) in rows if story is not None]
+
+    def next_due(self) -> tuple[int, str] | None:
+        """Give the next moment at which a feed changes by itself (seconds since 1970), and one path it concerns."""
+        row = self._db.execute("SELECT until, path FROM file WHERE until IS NOT NULL ORDER BY until LIMIT 1").fetchone()
+        return None if row is None or row[0] >= FOREVER else (row[0], row[1])
+
+    # -- feeds and topics
+
+    def feeds(self) -> dict[str, FeedRow]:
+        """Give every feed by its slug."""
+        rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary FROM feed ORDER BY slug")
+        return {row[1]: FeedRow._make(row) for row in rows}
+
+    def add_feed(self, slug: str) -> int:
+        """Make a feed that is not there yet; gives its number."""
+        self._db.execute("INSERT OR IGNORE INTO feed(slug) VALUES(?)", (slug,))
+        number: int = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()[0]
+        return number
+
+    def mark_dirty(self, feeds: Iterable[int] | None) -> None:
+        """Note that feeds must be looked at again, all of them for None."""
+        if feeds is None:
+            self._db.execute("UPDATE feed SET dirty=1")
+        else:
+            self._db.executemany("UPDATE feed SET dirty=1 WHERE feed=?", ((feed,) for feed in feeds))
+
+    def put_feed(self, feed: int, *, key: bytes | None, stamps: bytes | None, summary: bytes, dirty: bool) -> None:
+        """Note what a feed's documents show and look like."""
+        self._db.execute(
+            "UPDATE feed SET key=?, stamps=?, summary=?, dirty=? WHERE feed=?", (key, stamps, summary, int(dirty), feed)
+        )
+
+    def delete_feed(self, feed: int) -> None:
+        """Forget a feed, for `--prune`."""
+        self._db.execute("DELETE FROM feed WHERE feed=?", (feed,))
+
+    def is_empty(self, feed: int) -> bool:
+        """Say whether no item is, was or will be in a feed."""
+        return self._db.execute("SELECT 1 FROM entry WHERE feed=? LIMIT 1", (feed,)).fetchone() is None
+
+    def count_topic_names(self, changes: Iterable[tuple[str, str, int]]) -> None:
+        """Add to how often a topic is written how: slug, name, difference."""
+        self._db.executemany(
+            "INSERT INTO topic_name VALUES(?,?,?) ON CONFLICT DO UPDATE SET uses=uses+excluded.uses", changes
+        )
+
+    def topic_names(self) -> list[tuple[str, str, int]]:
+        """Give slug, name and uses of every topic name, the most used spelling of a slug first."""
+        return self._db.execute("SELECT slug, name, uses FROM topic_name ORDER BY slug, uses DESC, name").fetchall()
+
+    def clear_decisions(self) -> None:
+        """Empty the feeds, for when every seed is decided anew from what is stored."""
+        self._db.execute("DELETE FROM entry")
+        self._db.execute("UPDATE file SET shown=NULL")
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    """Run statements inside the open transaction (`executescript` would commit it)."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+def _until_damaged(rows: Iterator[Any]) -> Iterator[Any]:
+    while True:
+        try:
+            row = next(rows, None)
+        except sqlite3.Error:
+            return
+        if row is None:
+            return
+        yield row
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ",".join("?" * len(values))
+
+
+def _chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """SQLite takes at most so many parameters at once."""
+    for start in range(0, len(values), 500):
+        yield values[start : start + 500]

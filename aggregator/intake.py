@@ -1,0 +1,480 @@
+"""Changed seeds in, the index brought up to date, the feeds they touch out.
+
+`take_in` is pure but for the reader it is given and runs in this process or another. `Intake` talks to the index; which
+story a seed tells, which rule holds it back and who stands for a story is decided in the normalizer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Literal, NamedTuple, Protocol, TypeVar
+
+import msgspec
+
+from aggregator.index import FileRow, Index
+from aggregator.model import FOREVER, Problem, Rejection, Seed
+from aggregator.normalizer import identity, rules
+from aggregator.normalizer import seed as seeds
+from aggregator.normalizer.front_matter import MAX_SEED
+from aggregator.normalizer.rules import Policy, Verdict
+
+RACY_SECONDS = 2
+"""A file that changed this shortly before it was read may change again without its stat key telling."""
+
+_QUALITY_BOUND = 2**31
+
+Value = TypeVar("Value")
+
+
+class ReadFile(Protocol):
+    """A file as the reader gives it (`watcher.folder.File`)."""
+
+    @property
+    def key(self) -> tuple[int, int, int, int, int]:
+        """Its stat key."""
+
+    @property
+    def data(self) -> bytes | None:
+        """Its bytes, None where they cannot be had."""
+
+    @property
+    def reason(self) -> str:
+        """Why not."""
+
+    @property
+    def hint(self) -> str:
+        """What to do about it."""
+
+
+Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
+
+
+class Outcome(msgspec.Struct, frozen=True, array_like=True):
+    """What became of one file, small enough to hand between processes.
+
+    `same` is true when its bytes are those already known; then nothing but `key` matters. `seed` is the stored form,
+    None for a broken file, whose `rule` is `readable` or `valid`.
+    """
+
+    path: str
+    key: tuple[int, int, int, int, int]
+    digest: bytes = b""
+    same: bool = False
+    gone: bool = False
+    seed: bytes | None = None
+    content: bytes | None = None
+    numbers: tuple[int, ...] = ()
+    verdict: Verdict | None = None
+    rule: str = ""
+    problems: tuple[Problem, ...] = ()
+    withdrawn: bool = False
+    unknown: tuple[str, ...] = ()
+    stale: bool = False
+
+
+class Task(NamedTuple):
+    """A batch of files to take in: their paths, the digests they had (b"" = new), and what decides."""
+
+    paths: tuple[str, ...]
+    digests: tuple[bytes, ...]
+    policy: Policy
+    zone: str
+    now: int
+
+
+_pack = msgspec.msgpack.Encoder().encode
+_outcomes = msgspec.msgpack.Decoder(list[Outcome])
+_seed = msgspec.msgpack.Decoder(Seed)
+_verdict = msgspec.msgpack.Decoder(Verdict)
+_problems = msgspec.msgpack.Decoder(tuple[Problem, ...])
+_entries = msgspec.msgpack.Decoder(tuple[int, int, int, tuple[tuple[int, int, int], ...]])
+
+unpack_seed = _seed.decode
+unpack_verdict = _verdict.decode
+unpack_problems = _problems.decode
+unpack_outcomes = _outcomes.decode
+
+
+def take_in(reader: Reader, task: Task) -> bytes:
+    """Read, parse and decide a batch of files; gives the packed outcomes. Runs wherever the executor puts it."""
+    files = reader(task.paths, MAX_SEED)
+    return _pack(
+        [_outcome(file, path, digest, task) for path, digest, file in zip(task.paths, task.digests, files, strict=True)]
+    )
+
+
+def _outcome(file: ReadFile | None, path: str, known_digest: bytes, task: Task) -> Outcome:
+    if file is None:
+        return Outcome(path, (0, 0, 0, -1, 0), gone=True)
+    key = trusted(file.key, task.now)
+    if file.data is None:
+        problem = Problem(path=path, message=file.reason, hint=file.hint)
+        return Outcome(path, key, rule="readable", problems=(problem,))
+    digest = hashlib.blake2b(file.data, digest_size=16).digest()
+    if digest == known_digest:
+        return Outcome(path, key, digest, same=True)
+    reading = seeds.read(file.data, path=path, zone=task.zone)
+    if isinstance(reading.outcome, Rejection):
+        broken = reading.outcome
+        return Outcome(path, key, digest, rule="valid", problems=broken.problems, withdrawn=broken.withdrawn)
+    return _decided(path, key, digest, reading.outcome, task.policy, reading.warnings, reading.unknown)
+
+
+def _decided(
+    path: str, key: tuple[int, int, int, int, int], digest: bytes, seed: Seed, policy: Policy,
+    warnings: tuple[Problem, ...] = (), unknown: tuple[str, ...] = (), packed: bytes | None = None,
+) -> Outcome:  # fmt: skip
+    verdict = rules.decide(seed, policy)
+    packed = packed or _pack(seed)
+    numbers = () if verdict.rule else tuple(map(identity.key_number, identity.keys(rules.acting(seed, verdict))))
+    return Outcome(
+        path, key, digest, False, False, packed, hashlib.blake2b(packed, digest_size=16).digest(), numbers, verdict,
+        verdict.rule, warnings, False, unknown,
+    )  # fmt: skip
+
+
+def trusted(key: tuple[int, int, int, int, int], now: int) -> tuple[int, int, int, int, int]:
+    """Give the stat key to remember: one that matches nothing where the file changed too recently to be sure."""
+    dev, ino, size, mtime, ctime = key
+    racy = max(mtime, ctime) > (now - RACY_SECONDS) * 1_000_000_000
+    return (dev, ino, size, -1 if racy else mtime, ctime)
+
+
+class Intake:
+    """Brings the index up to date with outcomes; make one for each turn, inside a transaction.
+
+    Call `remove`, then `add` for each batch, then `finish`. `dirty` holds the feeds that may have changed.
+    """
+
+    def __init__(self, index: Index, *, policy: Policy, now: int) -> None:
+        self._index = index
+        self._policy = policy
+        self._now = now
+        self.dirty: set[int] = set()
+        self.added = self.changed = self.removed = self.unchanged = 0
+        self.unknown: dict[str, str] = {}
+        """Keys that mean nothing, each with the path of one seed that has it."""
+        self._feeds = {slug: row.feed for slug, row in index.feeds().items()}
+        self._names: Counter[tuple[str, str]] = Counter()
+        self._touched: set[int] = set()
+        self._changed_content: set[int] = set()
+        self._deferred: list[tuple[Outcome, FileRow | None, int]] = []
+        self._next_file = index.next_file()
+        self._next_story = index.next_story()
+
+    def remove(self, paths: Sequence[str]) -> None:
+        """Forget files that are gone."""
+        rows = list(self._index.files_of(paths).values())
+        for row in rows:
+            self._take_out(row)
+            self._count_names(row.verdict, None)
+        self._index.delete_files([row.file for row in rows])
+        self._index.delete_aliases(_path_number(row.path) for row in rows)
+        self.removed += len(rows)
+
+    def add(self, batch: Sequence[Outcome]) -> None:
+        """Take in a batch of outcomes."""
+        self.remove([outcome.path for outcome in batch if outcome.gone])
+        rows = self._index.files_of([outcome.path for outcome in batch]) if self._next_file > 1 else {}
+        same = [outcome for outcome in batch if outcome.same]
+        self._index.put_stats((*outcome.key, outcome.digest, rows[outcome.path].file) for outcome in same)
+        self.unchanged += len(same)
+        for outcome in batch:
+            for key in outcome.unknown:
+                self.unknown.setdefault(key, outcome.path)
+        self._take(self._with_last_good([one for one in batch if not one.same and not one.gone], rows), rows)
+
+    def decide_again(self) -> None:
+        """Decide every stored seed anew, after a change of rules or topics, without reading any file."""
+        self._index.clear_decisions()
+        everything = [row.file for row in self._index.files("verdict IS NOT NULL ORDER BY path")]
+        for chunk in chunks(everything, 500):
+            stored = self._index.seeds(chunk)
+            marks = ",".join("?" * len(chunk))
+            rows = {row.path: row for row in self._index.files(f"file IN ({marks}) ORDER BY path", chunk)}
+            self._take([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
+        self._settle_touched()
+        self._index.mark_dirty(None)
+
+    def look_at_due(self) -> None:
+        """Look again at every story with a file whose window opened or closed."""
+        for story in self._index.due(self._now):
+            self._touched.add(story)
+            self._changed_content.update(row.file for row in self._index.files("story=?", (story,)))
+
+    def finish(self) -> None:
+        """Settle what had to wait until every file was seen: matches by path, shared stories, names of topics."""
+        self._index.settle_indexes()
+        for outcome, row, story in self._deferred:
+            new = self._row(outcome, row, self._story_by_path(outcome, story))
+            self._put([new], [outcome], {row.path: row} if row else {})
+        self._settle_touched()
+        self._index.count_topic_names((*name, uses) for name, uses in self._names.items() if uses)
+        self._index.keep_last_good_of_stale()
+        self._index.mark_dirty(self.dirty)
+
+    # -- what a file says now
+
+    def _stored(self, row: FileRow, seed: bytes) -> Outcome:
+        key = (row.dev, row.ino, row.size, row.mtime, row.ctime)
+        decided = _decided(row.path, key, row.digest, _seed.decode(seed), self._policy, packed=seed)
+        return msgspec.structs.replace(decided, stale=bool(row.stale))
+
+    def _with_last_good(self, batch: Sequence[Outcome], rows: dict[str, FileRow]) -> list[Outcome]:
+        """Let a broken file that is shown keep its last good version (guarantee G4)."""
+        broken = [outcome.path for outcome in batch if outcome.seed is None and not outcome.withdrawn]
+        shown = {rows[path].file: path for path in broken if path in rows and self._keeps(rows[path])}
+        good = {shown[file]: seed for file, seed in self._index.seeds(list(shown)).items()}
+        good |= self._index.last_good([path for path in broken if path not in rows])
+        self._index.put_last_good(good.items())
+        return [self._stale(outcome, good[outcome.path]) if outcome.path in good else outcome for outcome in batch]
+
+    def _keeps(self, row: FileRow) -> bool:
+        windows = _entries.decode(row.shown)[3] if row.shown else ()
+        return bool(row.stale) or any(starts <= self._now < ends for _, starts, ends in windows)
+
+    def _stale(self, outcome: Outcome, seed: bytes) -> Outcome:
+        decided = _decided(
+            outcome.path, outcome.key, outcome.digest, _seed.decode(seed), self._policy, outcome.problems, packed=seed
+        )
+        return msgspec.structs.replace(decided, stale=True)
+
+    # -- which story it tells
+
+    def _take(self, batch: Sequence[Outcome], rows: dict[str, FileRow], *, again: bool = False) -> None:
+        """Put a batch of files into the index; `again` where only the decision may differ."""
+        numbers = [number for one in batch if one.numbers for number in (*one.numbers, _path_number(one.path))]
+        known = self._index.known(numbers)
+        own_ids = self._own_ids(known.values()) if any(one.verdict and one.verdict.id for one in batch) else {}
+        fresh: list[FileRow] = []
+        for outcome in batch:
+            row = rows.get(outcome.path)
+            if not again:
+                self.added += row is None
+                self.changed += row is not None
+            story, way = self._story(outcome, known, own_ids)
+            if way == "by path" and story is not None:
+                self._deferred.append((outcome, row, story))
+            else:
+                fresh.append(self._row(outcome, row, story, alone=way == "new" and row is None))
+        self._put(fresh, batch, rows)
+
+    def _story(
+        self, outcome: Outcome, known: dict[int, int], own_ids: dict[int, str]
+    ) -> tuple[int | None, Literal["held back", "known", "by path", "new"]]:
+        """Give the story an outcome tells, and how it was found."""
+        if not outcome.numbers or outcome.verdict is None:
+            return None, "held back"
+        own_id = outcome.verdict.id
+        path_number = _path_number(outcome.path)
+        way: Literal["known", "new"] = "known"
+        story = identity.recognise(outcome.numbers, known, own_ids, own_id)
+        if story is None:
+            by_path = identity.recognise([path_number], known, own_ids, own_id)
+            if by_path is not None:
+                return by_path, "by path"
+            story, way = self._new_story(outcome), "new"
+        elif own_id and own_ids.get(story) != own_id:
+            self._index.put_stories([(story, own_id, 1, 1)])
+        if own_id:
+            own_ids[story] = own_id
+        known[path_number] = story
+        for number in outcome.numbers:
+            known.setdefault(number, story)
+        return story, way
+
+    def _story_by_path(self, outcome: Outcome, story: int) -> int:
+        """Give the story of a file whose link is new, now that every other file has its story: the one it told before,
+        unless another file tells that one now.
+        """
+        assert outcome.verdict is not None
+        known = self._index.known(outcome.numbers)
+        by_link = identity.recognise(outcome.numbers, known, self._own_ids(known.values()), outcome.verdict.id)
+        if by_link is not None:
+            return by_link
+        if any(one.path != outcome.path for one in self._index.files("story=?", (story,))):
+            return self._new_story(outcome)
+        if outcome.verdict.id:
+            self._index.put_stories([(story, outcome.verdict.id, 1, 1)])
+        return story
+
+    def _own_ids(self, stories: Iterable[int]) -> dict[int, str]:
+        return {story: id for story, (id, own, _) in self._index.stories(list(set(stories))).items() if own}  # noqa: A001
+
+    def _new_story(self, outcome: Outcome) -> int:
+        assert outcome.verdict is not None
+        story, self._next_story = self._next_story, self._next_story + 1
+        verdict = outcome.verdict
+        visible = verdict.starts <= self._now < verdict.ends
+        self._index.put_stories([(story, verdict.id or verdict.link, int(bool(verdict.id)), int(visible))])
+        return story
+
+    # -- rows
+
+    def _row(self, outcome: Outcome, row: FileRow | None, story: int | None, *, alone: bool = False) -> FileRow:
+        """Make the row of a file; where it is `alone` in a new story its entries are made at once."""
+        if row is None:
+            number, self._next_file = self._next_file, self._next_file + 1
+        else:
+            number = row.file
+        verdict = outcome.verdict
+        new = FileRow(
+            number, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule,
+            verdict.detail if verdict else "", int(outcome.stale), story, shown=row.shown if row else None,
+        )  # fmt: skip
+        if verdict is not None:
+            new = new._replace(verdict=_pack(verdict))
+        if verdict is not None and story is not None:
+            new = new._replace(
+                newest=max(verdict.published, verdict.updated or verdict.published), starts=verdict.starts, ends=verdict.ends,
+                quality=_bounded(verdict.quality),
+            )  # fmt: skip
+        self._count_names(row.verdict if row else None, new.verdict)
+        if alone and verdict is not None:
+            share = identity.Share(number, verdict.starts, verdict.ends)
+            return self._shown(new, verdict, [share], verdict.id or verdict.link)
+        self._note_change(row, new)
+        return new
+
+    def _note_change(self, row: FileRow | None, new: FileRow) -> None:
+        """See to it that what this change touches is looked at: its story, and the one it leaves."""
+        if row is not None and row.story is not None and row.story != new.story:
+            self._touched.add(row.story)
+        if new.story is not None:
+            self._touched.add(new.story)
+        if row is None or row.content != new.content or row.verdict != new.verdict:
+            self._changed_content.add(new.file)
+
+    def _put(self, placed: Sequence[FileRow], batch: Sequence[Outcome], rows: dict[str, FileRow]) -> None:
+        by_path = {outcome.path: outcome for outcome in batch}
+        for row in placed:
+            old = rows.get(row.path)
+            if row.story is None and old is not None and old.shown:
+                self._take_out(old)
+        self._index.put_files(row._replace(shown=None) if row.story is None else row for row in placed)
+        self._index.put_seeds(
+            (row.file, seed) for row in placed
+            if (seed := by_path[row.path].seed) is not None and ((old := rows.get(row.path)) is None or old.content != row.content)
+        )  # fmt: skip
+        self._index.delete_seeds([row.file for row in placed if row.content is None])
+        self._index.put_problems(
+            (row.file, _pack(problems) if problems else None)
+            for row in placed
+            if (problems := by_path[row.path].problems) or row.path in rows
+        )
+        stories = [(row, by_path[row.path]) for row in placed if row.story is not None]
+        self._index.put_aliases((number, row.story or 0) for row, outcome in stories for number in outcome.numbers)
+        self._index.put_aliases(((_path_number(row.path), row.story or 0) for row, _ in stories), replace=True)
+
+    def _take_out(self, row: FileRow) -> None:
+        """Take a file out of every feed it is in."""
+        if row.shown:
+            entries = _rows_of(row.shown, row.file)
+            self._index.delete_entries(entries)
+            self.dirty.update(entry[0] for entry in entries)
+        if row.story is not None:
+            self._touched.add(row.story)
+
+    def _count_names(self, old: bytes | None, new: bytes | None) -> None:
+        for packed, step in ((old, -1), (new, 1)):
+            if packed is not None:
+                for topic in _verdict.decode(packed).topics:
+                    self._names[topic] += step
+
+    # -- who stands for a story, in which feeds
+
+    def _settle_touched(self) -> None:
+        touched, self._touched = sorted(self._touched), set()
+        for chunk in chunks(touched, 500):
+            self._settle(chunk)
+
+    def _settle(self, stories: Sequence[int]) -> None:
+        known = self._index.stories(stories)
+        marks = ",".join("?" * len(stories))
+        rows = list(self._index.files(f"story IN ({marks}) ORDER BY story, path", stories))
+        for story, group in groupby(rows, key=lambda row: row.story):
+            assert story is not None
+            self._settle_one(story, list(group), *known[story])
+
+    def _settle_one(self, story: int, rows: list[FileRow], id: str, own: int, sealed: int) -> None:  # noqa: A002
+        """Divide the time among the files of one story and bring their entries up to date."""
+        verdicts = {row.file: _verdict.decode(row.verdict or b"") for row in rows}
+        shares = identity.shares(
+            identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
+            for row in rows
+        )
+        if not sealed and shares:
+            id = self._seal(story, own, shares, verdicts)  # noqa: A001
+        for row in rows:
+            mine = [share for share in shares if share.file == row.file]
+            new = self._shown(row, verdicts[row.file], mine, id)
+            if new != row:
+                self._index.put_files([new])
+
+    def _seal(self, story: int, own: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
+        """Give a story that no reader has seen the id of the seed that stands for it; once seen, the id stays."""
+        seen = [share for share in shares if share.starts <= self._now]
+        current = [share for share in seen if self._now < share.ends]
+        verdict = verdicts[min(current or shares, key=lambda share: share.starts).file]
+        chosen = verdict.id or verdict.link
+        self._index.put_stories([(story, chosen, int(bool(verdict.id) or own), int(bool(current)))])
+        return chosen
+
+    def _shown(self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str) -> FileRow:  # noqa: A002
+        """Give the row with its entries as they must be now, and bring the feeds in line."""
+        windows = tuple(
+            (self._feed(slug), max(share.starts, verdict.starts), min(share.ends, ends))
+            for slug, ends in verdict.feeds
+            for share in shares
+            if max(share.starts, verdict.starts) < min(share.ends, ends)
+        )
+        shown = _pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
+        if shown != row.shown:
+            before = _rows_of(row.shown, row.file) if row.shown else []
+            after = _rows_of(shown, row.file) if shown else []
+            self._index.delete_entries(before)
+            self._index.add_entries(after)
+            self.dirty.update(entry[0] for entry in (*before, *after))
+        elif row.file in self._changed_content:
+            self.dirty.update(window[0] for window in windows)
+        since, until = self._validity(windows, verdict)
+        return row._replace(shown=shown, since=since, until=until)
+
+    def _validity(self, windows: Sequence[tuple[int, int, int]], verdict: Verdict) -> tuple[int | None, int | None]:
+        """Give the span [since, until) around now in which nothing about these windows changes by itself."""
+        if not windows:
+            return None, None
+        moments = {moment for window in windows for moment in window[1:]}
+        if verdict.updated is not None:
+            moments.add(verdict.updated)
+        past = [moment for moment in moments if moment <= self._now]
+        coming = [moment for moment in moments if moment > self._now]
+        return max(past, default=-FOREVER), min(coming, default=FOREVER)
+
+    def _feed(self, slug: str) -> int:
+        if slug not in self._feeds:
+            self._feeds[slug] = self._index.add_feed(slug)
+        return self._feeds[slug]
+
+
+def chunks(values: Sequence[Value], size: int) -> Iterator[Sequence[Value]]:
+    """Cut `values` into pieces of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def _path_number(path: str) -> int:
+    return identity.key_number(f"path:{path}")
+
+
+def _bounded(quality: int | None) -> int:
+    return 0 if quality is None else max(-_QUALITY_BOUND, min(_QUALITY_BOUND, quality))
+
+
+def _rows_of(shown: bytes, file: int) -> list[tuple[int, int, int, int, int, int, int]]:
+    """Give the rows of `entry` that a file's `shown` stands for."""
+    sort, worst, tie, windows = _entries.decode(shown)
+    return [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
