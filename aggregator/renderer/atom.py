@@ -1,0 +1,67 @@
+"""Feed -> Atom 1.0 document (RFC 4287), written by feedgen; pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from feedgen.feed import FeedGenerator
+
+from aggregator.model import Document, Feed, Item, Site
+from aggregator.renderer import stamps, wording
+from aggregator.renderer.clean import writable
+from aggregator.renderer.feedgen_atom import EntryWords, FeedWords
+
+
+def render(feed: Feed, site: Site) -> Document:
+    """Write `feed` as `<slug>/atom.xml`."""
+    media_type = f"{wording.MEDIA_TYPES[wording.ATOM]}; charset=utf-8"
+    return Document(name=f"{feed.spec.slug}/{wording.ATOM}", media_type=media_type, body=writable(_body, feed, site))
+
+
+def _body(feed: Feed, site: Site) -> bytes:
+    generator = FeedGenerator()
+    generator.register_extension("words", FeedWords, EntryWords, rss=False)
+    _describe(generator, feed, site)
+    # Some readers take entries of one `updated` for one entry (RFC 4287 §4.2.15 leaves the order open).
+    updated = stamps.distinct([item.updated for item in feed.items])
+    for item, stamp in zip(feed.items, updated, strict=True):
+        _add(generator.add_entry(order="append"), item, stamp, site)
+    document: bytes = generator.atom_str(pretty=True)
+    return document
+
+
+def _describe(generator: Any, feed: Feed, site: Site) -> None:
+    spec = feed.spec
+    page = wording.address(spec, site, wording.PAGE)
+    generator.id(page)
+    generator.title(wording.title(spec))
+    generator.subtitle(wording.description(spec, site))
+    generator.author(name=site.author or site.title or page)  # §4.1.1: a feed without an author is invalid
+    generator.link(href=page, rel="alternate", type=wording.MEDIA_TYPES[wording.PAGE])
+    self_address = wording.address(spec, site, wording.ATOM)
+    generator.link(href=self_address, rel="self", type=wording.MEDIA_TYPES[wording.ATOM])
+    if site.hub:
+        generator.link(href=site.hub, rel="hub")
+    if icon := wording.icon(spec, site):
+        generator.icon(icon)
+    generator.generator(wording.GENERATOR)
+    generator.language(site.language)
+    generator.words.updated = stamps.rfc3339(feed.updated)
+
+
+def _add(entry: Any, item: Item, updated: datetime, site: Site) -> None:
+    entry.id(item.id)
+    entry.title(wording.headline(item))
+    entry.link(href=item.link, rel="alternate")
+    entry.published(item.published)
+    if credit := wording.credit(item):
+        entry.author(name=credit)
+    if item.summary:
+        entry.summary(item.summary)
+    if item.content:
+        entry.content(item.content, type="html")
+    entry.category([{"term": tag} for tag in item.tags])
+    entry.words.updated = stamps.rfc3339(updated)
+    entry.words.published = stamps.rfc3339(item.published)
+    entry.words.language = wording.foreign(item, site)

@@ -1,0 +1,164 @@
+"""Feed -> JSON Feed 1.1 document, and how many items fit into one; pure.
+
+https://www.jsonfeed.org/version/1.1/. What that cannot hold (quality, heat, source, related coverage) goes into the
+extension object `_aggregator`, explained where its `about` points: on the index page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+import msgspec
+
+from aggregator.model import Document, Feed, FeedSpec, Item, Provider, Related, Site
+from aggregator.renderer import stamps, wording
+from aggregator.renderer.clean import writable
+
+VERSION = "https://jsonfeed.org/version/1.1"
+ABOUT_ANCHOR = "#json-extension"
+
+
+class _Json(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An object of the format. Fields that are None are left out; those without a default never are."""
+
+
+class _Author(_Json, frozen=True, kw_only=True):
+    name: str
+
+
+class _Hub(_Json, frozen=True, kw_only=True):
+    type: str
+    url: str
+
+
+class _Provider(_Json, frozen=True, kw_only=True):
+    name: str | None = None
+    domain: str | None = None
+    icon: str | None = None
+
+
+class _Related(_Json, frozen=True, kw_only=True):
+    title: str
+    url: str
+    provider: _Provider | None = None
+
+
+class _ItemExtension(_Json, frozen=True, kw_only=True):
+    quality: int | None = None
+    heat: int | None = None
+    provider: _Provider | None = None
+    related: tuple[_Related, ...] | None = None
+
+
+class _About(_Json, frozen=True, kw_only=True):
+    about: str
+
+
+class _Item(_Json, frozen=True, kw_only=True):
+    id: str
+    url: str
+    title: str
+    content_html: str
+    summary: str | None = None
+    image: str | None = None
+    date_published: str
+    date_modified: str
+    authors: tuple[_Author, ...] | None = None
+    tags: tuple[str, ...] | None = None
+    language: str | None = None
+    extension: _ItemExtension | None = msgspec.field(default=None, name="_aggregator")
+
+
+class _Feed(_Json, frozen=True, kw_only=True):
+    version: str
+    title: str
+    home_page_url: str
+    feed_url: str
+    description: str
+    icon: str | None = None
+    language: str | None = None
+    authors: tuple[_Author, ...] | None = None
+    hubs: tuple[_Hub, ...] | None = None
+    extension: _About = msgspec.field(name="_aggregator")
+    items: tuple[msgspec.Raw, ...]
+
+
+def render(feed: Feed, site: Site) -> Document:
+    """Write `feed` as `<slug>/feed.json`."""
+    items = tuple(msgspec.Raw(writable(_encoded, item, site)) for item in feed.items)
+    body = writable(_body, feed.spec, site, items)
+    return Document(name=f"{feed.spec.slug}/{wording.JSON}", media_type=wording.MEDIA_TYPES[wording.JSON], body=body)
+
+
+def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int) -> int:
+    """Count how many of the first `items` a document of at most `max_bytes` holds."""
+    room = max_bytes - len(writable(_body, spec, site, ()))
+    for count, item in enumerate(items):
+        comma = 1 if count else 0
+        room -= len(writable(_encoded, item, site)) + comma
+        if room < 0:
+            return count
+    return len(items)
+
+
+def _body(spec: FeedSpec, site: Site, items: tuple[msgspec.Raw, ...]) -> bytes:
+    return msgspec.json.encode(
+        _Feed(
+            version=VERSION,
+            title=wording.title(spec),
+            home_page_url=wording.address(spec, site, wording.PAGE),
+            feed_url=wording.address(spec, site, wording.JSON),
+            description=wording.description(spec, site),
+            icon=wording.icon(spec, site) or None,
+            language=site.language or None,
+            authors=_authors(site.author),
+            hubs=(_Hub(type="WebSub", url=site.hub),) if site.hub else None,
+            extension=_About(about=site.address(wording.INDEX) + ABOUT_ANCHOR),
+            items=items,
+        )
+    )
+
+
+def _encoded(item: Item, site: Site) -> bytes:
+    return msgspec.json.encode(
+        _Item(
+            id=item.id,
+            url=item.link,
+            title=wording.headline(item),
+            # The format requires content; without any, the summary says what there is to say.
+            content_html=item.content or f"<p>{escape(item.summary or wording.headline(item), quote=False)}</p>",
+            summary=item.summary or None,
+            image=item.image.url if item.image else None,
+            date_published=stamps.rfc3339(item.published),
+            date_modified=stamps.rfc3339(item.updated),
+            authors=_authors(wording.credit(item)),
+            tags=item.tags or None,
+            language=wording.foreign(item, site) or None,
+            extension=_extension(item),
+        )
+    )
+
+
+def _authors(name: str) -> tuple[_Author, ...] | None:
+    return (_Author(name=name),) if name else None
+
+
+def _extension(item: Item) -> _ItemExtension | None:
+    extension = _ItemExtension(
+        quality=item.quality,
+        heat=item.heat,
+        provider=_provider(item.provider),
+        related=tuple(map(_related, item.related)) or None,
+    )
+    return None if extension == _ItemExtension() else extension
+
+
+def _related(related: Related) -> _Related:
+    return _Related(title=related.title or related.link, url=related.link, provider=_provider(related.provider))
+
+
+def _provider(provider: Provider | None) -> _Provider | None:
+    if provider is None or provider == Provider():
+        return None
+    return _Provider(name=provider.name or None, domain=provider.domain or None, icon=provider.icon or None)

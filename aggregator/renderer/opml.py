@@ -1,0 +1,70 @@
+"""Feed summaries -> OPML 2.0 document of every feed, nested by topic tree; pure.
+
+http://opml.org/spec2.opml
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from lxml.etree import Element, SubElement, tostring
+
+from aggregator.model import Document, FeedSummary, Site
+from aggregator.renderer import stamps, wording
+from aggregator.renderer.clean import writable
+from aggregator.renderer.tree import Branch, forest
+
+WELL_KNOWN = ".well-known/feeds"
+
+
+def render(summaries: Sequence[FeedSummary], site: Site) -> tuple[Document, Document]:
+    """Write all feeds as `feeds.opml`, and again where software looks for it, at `.well-known/feeds`."""
+    media_type = f"{wording.MEDIA_TYPES[wording.OPML]}; charset=utf-8"
+    body = writable(_body, summaries, site)
+    return (
+        Document(name=wording.OPML, media_type=media_type, body=body),
+        Document(name=WELL_KNOWN, media_type=media_type, body=body),
+    )
+
+
+def _body(summaries: Sequence[FeedSummary], site: Site) -> bytes:
+    opml = Element("opml", {"version": "2.0"})
+    head = SubElement(opml, "head")
+    SubElement(head, "title").text = site.title
+    updated = max((summary.updated for summary in summaries), default=stamps.EPOCH)
+    if updated > stamps.EPOCH:
+        SubElement(head, "dateModified").text = stamps.rfc822(updated)
+    body = SubElement(opml, "body")
+    for branch in forest(summaries):
+        _add(body, branch, site)
+    document: bytes = tostring(opml, encoding="UTF-8", xml_declaration=True, pretty_print=True)
+    return document
+
+
+def _add(parent: Any, branch: Branch, site: Site) -> None:
+    # Readers (Miniflux and NetNewsWire among them) take an outline with an xmlUrl for a feed and never look below it.
+    # So a topic with subtopics is a folder that holds its own feed first.
+    if not branch.children:
+        _add_feed(parent, branch.summary, site)
+        return
+    title = wording.title(branch.summary.spec)
+    folder = SubElement(parent, "outline", {"text": title, "title": title})
+    _add_feed(folder, branch.summary, site)
+    for child in branch.children:
+        _add(folder, child, site)
+
+
+def _add_feed(parent: Any, summary: FeedSummary, site: Site) -> None:
+    spec = summary.spec
+    attributes = {
+        "text": wording.title(spec),
+        "title": wording.title(spec),
+        "type": "rss",
+        "version": "RSS",  # what the specification calls RSS 2.0
+        "xmlUrl": wording.address(spec, site, wording.RSS),
+        "htmlUrl": wording.address(spec, site, wording.PAGE),
+    }
+    if spec.description:
+        attributes["description"] = spec.description
+    SubElement(parent, "outline", attributes)

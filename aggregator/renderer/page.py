@@ -1,0 +1,109 @@
+"""Feed -> its page, feed summaries -> the index page; pure: no clock, so ages are left to the date itself.
+
+The templates beside this module are part of the code; they are loaded once.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from aggregator.model import SITE_FEED, Document, Feed, FeedSummary, Site
+from aggregator.renderer import stamps, wording
+from aggregator.renderer.clean import writable
+from aggregator.renderer.tree import forest, trail
+from aggregator.slugs import slug_of
+
+FORMATS = tuple(
+    (label, name, wording.MEDIA_TYPES[name])
+    for label, name in (("RSS", wording.RSS), ("Atom", wording.ATOM), ("JSON", wording.JSON))
+)
+MEDIA_TYPE = f"{wording.MEDIA_TYPES[wording.PAGE]}; charset=utf-8"
+
+
+def render(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> Document:
+    """Write `feed` as `<slug>/index.html`; tags and breadcrumb link to those feeds that `summaries` names."""
+    body = writable(_feed, feed, site, summaries)
+    return Document(name=f"{feed.spec.slug}/{wording.PAGE}", media_type=MEDIA_TYPE, body=body)
+
+
+def render_index(summaries: Sequence[FeedSummary], site: Site) -> Document:
+    """Write the page that leads to every feed, `index.html`."""
+    return Document(name=wording.INDEX, media_type=MEDIA_TYPE, body=writable(_index, summaries, site))
+
+
+def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
+    specs = {summary.spec.slug: summary.spec for summary in summaries}
+    return _page(
+        "feed.html",
+        site=site,
+        root="../",
+        canonical=wording.address(feed.spec, site, wording.PAGE),
+        description=wording.description(feed.spec, site),
+        spec=feed.spec,
+        items=feed.items,
+        updated=feed.updated,
+        trail=trail(feed.spec, specs),
+        slugs=frozenset(specs),
+    )
+
+
+def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
+    updated = max((summary.updated for summary in summaries), default=stamps.EPOCH)
+    everything = next((summary for summary in summaries if summary.spec.slug == SITE_FEED), None)
+    return _page(
+        "index.html",
+        site=site,
+        root="./",
+        canonical=site.address(wording.INDEX),
+        description=site.description,
+        everything=everything,
+        branches=forest([summary for summary in summaries if summary is not everything]),
+        updated=updated if updated > stamps.EPOCH else None,
+    )
+
+
+def _page(template: str, **context: Any) -> bytes:
+    return _environment().get_template(template).render(context).encode()
+
+
+@cache
+def _environment() -> Environment:
+    loader = PackageLoader("aggregator.renderer")
+    environment = Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style = loader.get_source(environment, "style.css")[0]
+    environment.globals |= {
+        "formats": FORMATS,
+        "generator": wording.GENERATOR,
+        "policy": _policy(style),
+        "style": Markup(style),  # noqa: S704 - our own file, not a word of it comes from a seed
+    }
+    environment.filters |= {
+        "address": wording.address,
+        "credit": wording.credit,
+        "headline": wording.headline,
+        "name": wording.title,
+        "rfc3339": stamps.rfc3339,
+        "slug_of": slug_of,
+        "spoken": stamps.spoken,
+    }
+    return environment
+
+
+def _policy(style: str) -> str:
+    """Allow this one style and pictures, nothing else: what a seed might smuggle in does not run, on any server."""
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src http: https:; base-uri 'none'; form-action 'none'"

@@ -1,0 +1,65 @@
+"""Feed -> RSS 2.0 document, written by feedgen; pure.
+
+https://www.rssboard.org/rss-specification, with the Best Practices Profile's advice on plain text.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from feedgen.feed import FeedGenerator
+
+from aggregator.model import Document, Feed, Item, Site
+from aggregator.renderer import stamps, wording
+from aggregator.renderer.clean import writable
+from aggregator.renderer.feedgen_rss import ChannelWords, ItemWords, spell_plain_text
+
+TTL_MINUTES = 30
+SPECIFICATION = "https://www.rssboard.org/rss-specification"
+
+
+def render(feed: Feed, site: Site) -> Document:
+    """Write `feed` as `<slug>/rss.xml`."""
+    media_type = f"{wording.MEDIA_TYPES[wording.RSS]}; charset=utf-8"
+    return Document(name=f"{feed.spec.slug}/{wording.RSS}", media_type=media_type, body=writable(_body, feed, site))
+
+
+def _body(feed: Feed, site: Site) -> bytes:
+    channel = FeedGenerator()
+    channel.register_extension("words", ChannelWords, ItemWords, atom=False)
+    _describe(channel, feed, site)
+    for item in feed.items:
+        _add(channel.add_entry(order="append"), item)
+    return spell_plain_text(channel.rss_str(pretty=True))
+
+
+def _describe(channel: Any, feed: Feed, site: Site) -> None:
+    spec = feed.spec
+    channel.title(wording.title(spec))
+    channel.description(wording.description(spec, site))
+    self_address = wording.address(spec, site, wording.RSS)
+    channel.link(href=self_address, rel="self", type=wording.MEDIA_TYPES[wording.RSS])
+    channel.link(href=wording.address(spec, site, wording.PAGE), rel="alternate")  # RSS's link is the one added last
+    channel.language(site.language)
+    channel.ttl(TTL_MINUTES)
+    channel.generator(wording.GENERATOR)
+    channel.docs(SPECIFICATION)
+    if icon := wording.icon(spec, site):
+        channel.logo(icon)
+    channel.words.hub = site.hub
+    channel.words.last_build = stamps.rfc822(feed.updated) if feed.items else ""
+
+
+def _add(entry: Any, item: Item) -> None:
+    entry.title(wording.headline(item))
+    entry.link(href=item.link, rel="alternate")
+    entry.guid(item.id, permalink=item.id == item.link)
+    if item.summary:
+        entry.description(item.summary, isSummary=True)
+    if item.content:
+        entry.content(item.content, type="html")
+    entry.category([{"term": tag} for tag in item.tags])
+    entry.words.content_only = bool(item.content and not item.summary)
+    entry.words.creator = wording.credit(item)
+    entry.words.published = stamps.rfc822(item.published)
+    entry.words.image = item.image

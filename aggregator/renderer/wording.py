@@ -1,0 +1,52 @@
+"""What every format says of a feed and its items in the same words and under the same addresses; pure."""
+
+from __future__ import annotations
+
+from aggregator.model import FeedSpec, Item, Site
+
+GENERATOR = "aggregator"
+# No version here: an upgrade would change, and so resend, every feed.
+
+RSS, ATOM, JSON, PAGE, INDEX, OPML = "rss.xml", "atom.xml", "feed.json", "index.html", "index.html", "feeds.opml"
+MEDIA_TYPES = {
+    RSS: "application/rss+xml",
+    ATOM: "application/atom+xml",
+    JSON: "application/feed+json",
+    OPML: "text/x-opml",
+    PAGE: "text/html",
+}
+
+
+def title(spec: FeedSpec) -> str:
+    """Name the feed; RSS, Atom and JSON Feed all require a title."""
+    return spec.title or spec.slug
+
+
+def description(spec: FeedSpec, site: Site) -> str:
+    """Say what the feed holds; RSS requires a description."""
+    return spec.description or site.description or f"{title(spec)} from {site.title}"
+
+
+def headline(item: Item) -> str:
+    """Name the item; Atom requires a title."""
+    return item.title or item.link
+
+
+def credit(item: Item) -> str:
+    """Name whom readers see as the author: the item's own, else its source, else nobody ("")."""
+    return item.author or (item.provider.name if item.provider else "")
+
+
+def icon(spec: FeedSpec, site: Site) -> str:
+    """Give the address of the feed's picture, or ""."""
+    return spec.image or site.icon
+
+
+def foreign(item: Item, site: Site) -> str:
+    """Give the item's language where it is not the site's, else ""."""
+    return "" if item.language.lower() == site.language.lower() else item.language
+
+
+def address(spec: FeedSpec, site: Site, name: str) -> str:
+    """Give the absolute URL of the feed's document `name`, such as `rss.xml`."""
+    return site.address(f"{spec.slug}/{name}")

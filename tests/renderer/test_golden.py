@@ -1,0 +1,46 @@
+"""Every format of one feed that shows everything, byte for byte; `regenerate.py` writes the files anew."""
+
+from pathlib import Path
+
+import pytest
+
+CASES = Path(__file__).parents[1] / "cases" / "render"
+SUFFIXES = ["rss.xml", "atom.xml", "feed.json", "feed.html", "index.html", "feeds.opml"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_golden(suffix, render):
+    """A document equals its golden file."""
+    expected = (CASES / f"full.{suffix}").read_bytes()
+
+    assert expected.decode() == render()[suffix].body.decode()
+
+
+def test_every_golden_file_has_a_test():
+    """No golden file lies about unused."""
+    assert {f"full.{suffix}" for suffix in SUFFIXES} == {path.name for path in CASES.glob("full.*")}
+
+
+def test_twice_the_same(render):
+    """The same feed renders to the same bytes."""
+    assert render() == render()
+
+
+def test_names_and_media_types(render):
+    """Documents are named after the slug and typed as servers should announce them."""
+    assert {
+        ("ai/rss.xml", "application/rss+xml; charset=utf-8"),
+        ("ai/atom.xml", "application/atom+xml; charset=utf-8"),
+        ("ai/feed.json", "application/feed+json"),
+        ("ai/index.html", "text/html; charset=utf-8"),
+        ("index.html", "text/html; charset=utf-8"),
+        ("feeds.opml", "text/x-opml; charset=utf-8"),
+    } == {(document.name, document.media_type) for document in render().values()}
+
+
+def test_utf8_from_the_first_byte(render):
+    """Documents are UTF-8 without a byte order mark; XML ones begin with their declaration."""
+    for suffix, document in render().items():
+        assert document.body.decode("utf-8")[0] in "<{"
+        if suffix.endswith(("xml", "opml")):
+            assert document.body.startswith(b"<?xml version='1.0' encoding='UTF-8'?>\n")

@@ -1,0 +1,55 @@
+"""The topic tree holds every feed once, whatever its parents say."""
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.model import FeedSpec, FeedSummary
+from aggregator.renderer.tree import forest, trail
+
+
+def slugs(branches):
+    return [slug for branch in branches for slug in (branch.summary.spec.slug, *slugs(branch.children))]
+
+
+def test_order(summaries):
+    """Siblings stand in the order their topics give, then by title; everything comes first."""
+    assert slugs(forest(summaries)) == [
+        "all", "top-stories", "technology", "hardware", "ai", "science", "space", "weather",
+    ]  # fmt: skip
+
+
+def test_order_of_arrival_is_irrelevant(summaries):
+    """The tree is the same for the same feeds in any order."""
+    assert forest(summaries) == forest(tuple(reversed(summaries)))
+
+
+def test_trail(summaries):
+    """The trail of a feed leads from the outermost topic to its parent."""
+    specs = {one.spec.slug: one.spec for one in summaries}
+
+    assert [one.slug for one in trail(FeedSpec(slug="gpu", title="", parent="hardware"), specs)] == [
+        "technology",
+        "hardware",
+    ]
+
+
+def test_unknown_parent(summarise):
+    """A feed whose parent is not known stands at the top."""
+    (branch,) = forest([summarise("a", "A", parent="nowhere")])
+
+    assert branch.summary.spec.slug == "a"
+
+
+@given(st.lists(st.sampled_from(["", "a", "b", "c", "d", "e", "x"]), min_size=5, max_size=5))
+def test_no_feed_is_lost(parents):
+    """Circles and missing parents lose no feed and show none twice."""
+    summaries = [
+        FeedSummary(
+            spec=FeedSpec(slug=slug, title=slug, parent=parent), count=0, updated=datetime(1970, 1, 1, tzinfo=UTC)
+        )
+        for slug, parent in zip("abcde", parents, strict=True)
+    ]
+
+    assert sorted(slugs(forest(summaries))) == list("abcde")
