@@ -1,0 +1,57 @@
+"""Every seed of a site read and judged without changing anything, for `aggregator check`. Reads the seeds folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from aggregator.config import Config
+from aggregator.intake import Task, take_in, unpack_outcomes
+from aggregator.model import Problem
+from aggregator.normalizer import rules
+from aggregator.pipeline import batches, clashes, in_order
+from aggregator.site import CLASH_HINT, clash_message, executor_for, unknown_key_warnings
+from aggregator.watcher import folder
+
+
+class Checked(NamedTuple):
+    """What a check found: how many seeds there are, and what is wrong with them."""
+
+    seeds: int
+    problems: tuple[Problem, ...]
+
+
+def check(
+    config: Config, *, now: int, jobs: int | None = None, progress: Callable[[int, int], object] | None = None
+) -> Checked:
+    """Read every seed below `config.seeds` and give all that is wrong, errors and warnings.
+
+    Raises:
+        FolderError: where the seeds folder cannot be read.
+    """
+    scan = folder.scan(config.seeds)
+    policy = rules.policy_of(config)
+    paths = sorted(scan.files)
+    problems = [Problem(path=path, message="this folder cannot be read") for path in scan.unreadable]
+    unknown: dict[str, str] = {}
+    names: dict[tuple[str, str], str] = {}
+    done = 0
+    tasks = (Task(batch, (b"",) * len(batch), policy, config.timezone, now) for batch in batches(paths))
+    with executor_for(len(paths), jobs) as executor:
+        for packed in in_order(executor, partial(take_in, partial(folder.read, config.seeds)), tasks):
+            for outcome in unpack_outcomes(packed):
+                problems += outcome.problems
+                for key in outcome.unknown:
+                    unknown.setdefault(key, outcome.path)
+                for topic in outcome.verdict.topics if outcome.verdict else ():
+                    names.setdefault(topic, outcome.path)
+                done += 1
+            if progress is not None:
+                progress(done, len(paths))
+    problems += unknown_key_warnings(unknown)
+    for slug, several in clashes(config, policy, names):
+        path = next(names[slug, name] for name in several if (slug, name) in names)
+        problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
+    return Checked(len(paths), tuple(sorted(problems)))
+

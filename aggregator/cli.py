@@ -1,0 +1,246 @@
+"""The command `aggregator`: words on a terminal in, calls of the library out.
+
+Exit codes: 0 done, 1 problems found, 2 config or usage, 3 held by another process.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import click
+import msgspec
+
+from aggregator import __version__, build as build_site, clock, load_config, report
+from aggregator.config import Config
+from aggregator.errors import AggregatorError, ConfigError, LockedError
+from aggregator.index import Index
+from aggregator.model import Turn
+
+DEFAULT_CONFIG = "config/aggregator.yaml"
+PROGRESS_FROM = 500
+"""From so many files on, a terminal shows a progress bar."""
+
+config_option = click.option(
+    "--config", "config_path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="The config file."
+)
+jobs_option = click.option("--jobs", type=click.IntRange(1, 256), help="How many processes parse seeds.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="aggregator")
+def cli() -> None:
+    """Turn a folder of news items into RSS, Atom and JSON feeds."""
+
+
+@cli.command()
+@config_option
+@jobs_option
+@click.option("--fresh", is_flag=True, help="Read and render everything anew; remembered ids stay.")
+@click.option("--prune", is_flag=True, help="Remove feeds that have lost their last item.")
+@click.option("--accept-deletions", is_flag=True, help="Believe a folder that lost most of its seeds at once.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if any seed has a problem.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def build(
+    config_path: str, *, jobs: int | None, fresh: bool, prune: bool, accept_deletions: bool, strict: bool, as_json: bool
+) -> None:
+    """Bring the feeds up to date, once."""
+    config = load_config(config_path)
+    with _progress("reading seeds", quiet=as_json) as progress:
+        turn = build_site(
+            config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, jobs=jobs, progress=progress
+        )
+    if as_json:
+        click.echo(msgspec.json.encode(turn))
+    else:
+        _show(turn, _folder(config))
+    if turn.failed or (strict and any(not problem.warning for problem in turn.problems)):
+        sys.exit(1)
+
+
+@cli.command()
+@config_option
+@jobs_option
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
+def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) -> None:
+    """Validate the config and every seed; change nothing."""
+    from aggregator.checking import check as check_site  # noqa: PLC0415 - only this command needs it
+
+    try:
+        config = load_config(config_path)
+    except ConfigError as error:
+        click.echo("\n".join(map(str, error.problems)))
+        sys.exit(1)
+    with _progress("checking seeds", quiet=as_json) as progress:
+        found = check_site(config, now=clock(), jobs=jobs, progress=progress)
+    errors = sum(not problem.warning for problem in found.problems)
+    warnings = len(found.problems) - errors
+    if as_json:
+        click.echo(msgspec.json.encode(found.problems))
+    else:
+        for problem in found.problems:
+            click.echo(report.located(str(problem), _folder(config)))
+        click.echo(f"{found.seeds:,} seeds: {_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
+    if errors or (strict and warnings):
+        sys.exit(1)
+
+
+@cli.command()
+@config_option
+@click.argument("target", metavar="PATH|URL|ID")
+def explain(config_path: str, target: str) -> None:
+    """Say why an item is in which feeds, or why not, and when that will change."""
+    from aggregator.explaining import explain as explain_item  # noqa: PLC0415 - only this command needs it
+
+    config = load_config(config_path)
+    with _index(config) as index:
+        found = explain_item(config, index, target, now=clock())
+    if not found:
+        known = "" if os.path.exists(os.path.join(config.state, "index.db")) else "; nothing was built yet (run `aggregator build`)"
+        raise AggregatorError(f"{target}: no seed has this path, link or id{known}")
+    for one in found:
+        click.echo(one.headline)
+        for line in one.details:
+            click.echo(f"  {line}")
+
+
+@cli.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
+def status(config_path: str, *, as_json: bool) -> None:
+    """Show feeds, items, problems, the next due moment and the last turns."""
+    from aggregator.standing import standing  # noqa: PLC0415 - only this command needs it
+
+    config = load_config(config_path)
+    with _index(config) as index:
+        if index is None:
+            raise AggregatorError("nothing was built yet (run `aggregator build`)")
+        found = standing(config, index, now=clock())
+    click.echo(msgspec.json.encode(found) if as_json else "\n".join(found.lines()))
+
+
+@cli.command()
+@config_option
+@click.argument("title")
+@click.option("--link", default="", help="The item's address; without one the seed is a draft.")
+@click.option("--topic", "topics", multiple=True, help="A topic; may be given several times.")
+def new(config_path: str, title: str, link: str, topics: tuple[str, ...]) -> None:
+    """Write a new seed called TITLE."""
+    from aggregator.scaffold import new_seed  # noqa: PLC0415 - only this command needs it
+
+    config = load_config(config_path)
+    try:
+        path = new_seed(config.seeds, title, now=clock(), link=link, topics=topics)
+    except FileExistsError as error:
+        raise AggregatorError(f"{error.filename}: is there already (choose another title)") from error
+    click.echo(str(path))
+
+
+@cli.command()
+@click.argument("folder", metavar="DIR")
+def init(folder: str) -> None:
+    """Make a new site in DIR."""
+    from aggregator.scaffold import new_site  # noqa: PLC0415 - only this command needs it
+
+    try:
+        made = new_site(folder, now=clock())
+    except FileExistsError as error:
+        raise AggregatorError(f"{error}: is there already; nothing was made (choose an empty folder)") from error
+    for path in made:
+        click.echo(str(path))
+    click.echo(f"Now set site.url in {made[0]}, then: cd {folder} && aggregator build")
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
+def schema(kind: Literal["seed", "config", "topic"]) -> None:
+    """Print the JSON Schema of a seed, the config or a topic, for editors."""
+    from aggregator.schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
+
+    click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
+
+
+def main() -> None:
+    """Run the command; a user's mistake is a message and an exit code, never a traceback."""
+    try:
+        cli(standalone_mode=True)
+    except ConfigError as error:
+        _fail(error, 2)
+    except LockedError as error:
+        _fail(error, 3)
+    except (AggregatorError, OSError, sqlite3.Error) as error:
+        _fail(error, 1)
+
+
+def _fail(error: Exception, code: int) -> None:
+    click.echo(f"aggregator: {error}" if not isinstance(error, ConfigError) else str(error), err=True)
+    sys.exit(code)
+
+
+def _folder(config: Config) -> str:
+    """Give the seeds folder as seen from here, for messages that an editor can open."""
+    return os.path.relpath(config.seeds)
+
+
+def _show(turn: Turn, folder: str) -> None:
+    if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415 - 60 ms, only for terminals
+
+        Console().print(report.feed_table(turn))
+    else:
+        for line in report.feed_lines(turn):
+            click.echo(line)
+    held = list(report.held_back(turn))
+    if held:
+        click.echo("held back:")
+    for line in (*held, report.summary(turn)):
+        click.echo(line)
+    for line in report.trouble(turn, folder):
+        click.echo(line, err=True)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+@contextmanager
+def _index(config: Config) -> Iterator[Index | None]:
+    """Open the index for looking at it, None where nothing was built yet."""
+    path = os.path.join(config.state, "index.db")
+    if not os.path.exists(path):
+        yield None
+        return
+    index = Index(path, look_only=True)
+    try:
+        yield index
+    finally:
+        index.close()
+
+
+@contextmanager
+def _progress(words: str, *, quiet: bool) -> Iterator[Callable[[int, int], object] | None]:
+    """Show a bar on a terminal once there is much to do; it starts no thread, so that workers may be forked."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    bar: Any = None
+
+    def tell(done: int, total: int) -> None:
+        nonlocal bar
+        if total < PROGRESS_FROM:
+            return
+        if bar is None:
+            bar = click.progressbar(length=total, label=words, file=sys.stderr)
+            bar.__enter__()
+        bar.update(done - bar.pos)
+
+    try:
+        yield tell
+    finally:
+        if bar is not None:
+            bar.__exit__(None, None, None)

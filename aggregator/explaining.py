@@ -1,0 +1,182 @@
+"""Why an item is in which feeds, or by which rule it is not, and when that will change. Reads the seed and the index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from aggregator.config import Config
+from aggregator.index import FileRow, Index
+from aggregator.intake import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed
+from aggregator.model import FOREVER, Seed
+from aggregator.normalizer import identity, links, rules
+from aggregator.normalizer.rules import Verdict
+from aggregator.pipeline import Pipeline
+from aggregator.report import distance, moment
+from aggregator.version import VERSION
+from aggregator.watcher import folder
+
+
+class Explanation(NamedTuple):
+    """One line that answers the question, and lines that say more."""
+
+    headline: str
+    details: tuple[str, ...] = ()
+
+
+def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
+    """Explain the seed or seeds that `target` (a path, a link or an id) names; empty where nothing is known of it."""
+    path = _as_path(config, target)
+    paths = [path] if path is not None else _paths_of(config, index, target)
+    policy = rules.policy_of(config)
+    found = []
+    for one in paths:
+        task = Task((one,), (b"",), policy, config.timezone, now)
+        (outcome,) = unpack_outcomes(take_in(partial(folder.read, config.seeds), task))
+        row = index.files_of([one]).get(one) if index is not None else None
+        if not outcome.gone or row is not None:
+            found.append(_Case(config, index, outcome, row, now).explanation())
+    return found
+
+
+def _as_path(config: Config, target: str) -> str | None:
+    """Give the path below the seeds folder if `target` is the path of a file, as seen from here or from there."""
+    for candidate in (os.path.abspath(target), os.path.join(config.seeds, target)):
+        if os.path.lexists(candidate) and not os.path.isdir(candidate):
+            below = os.path.relpath(os.path.realpath(os.path.dirname(candidate)), os.path.realpath(config.seeds))
+            if below != ".." and not below.startswith("../"):
+                return os.path.normpath(os.path.join(below, os.path.basename(candidate)))
+    return None
+
+
+def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
+    """Give the paths of the seeds that tell the story of a link or an id, or that have it though held back."""
+    if index is None:
+        return []
+    keys = [f"id:{target}"]
+    try:
+        keys.append(links.alias(links.canonical(target)))
+    except ValueError:
+        pass
+    known = index.known([identity.key_number(key) for key in keys])
+    story = next(iter(known.values()), None) or index.story_of_id(target)
+    paths = [row.path for row in index.files("story=? ORDER BY path", (story,))] if story is not None else []
+    if paths:
+        return paths
+    in_index = index.files_of([target])
+    return list(in_index) or [path for path, packed in index.all_seeds() if set(keys) & set(identity.keys(unpack_seed(packed)))]
+
+
+class _Case:
+    """One seed to explain: what it says now, and what the index made of it."""
+
+    def __init__(self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int) -> None:
+        self._config, self._index, self._outcome, self._row, self._now = config, index, outcome, row, now
+        self._seed = unpack_seed(outcome.seed) if outcome.seed else None
+
+    def explanation(self) -> Explanation:
+        path, outcome, row = self._outcome.path, self._outcome, self._row
+        if outcome.gone:
+            return Explanation(f"{path}: the file is gone; the next build takes its item out of the feeds")
+        if outcome.seed is None:
+            return self._broken()
+        assert outcome.verdict is not None
+        assert self._seed is not None
+        if outcome.rule:
+            return Explanation(f"{path}: in no feed: {outcome.verdict.detail} (rule: {outcome.rule})", self._pending())
+        if row is None or row.verdict is None or row.digest != outcome.digest or self._index is None:
+            slugs = ", ".join(slug for slug, _ in outcome.verdict.feeds)
+            return Explanation(f"{path}: in {slugs} {self._when(outcome.verdict)}", self._facts(outcome.verdict))
+        return self._known(row, outcome.verdict)
+
+    def _when(self, verdict: Verdict) -> str:
+        if verdict.ends <= self._now:
+            return "until the next build: its time is over"
+        if verdict.starts > self._now:
+            return f"from {moment(verdict.starts)}, once the next build has seen it"
+        return "from the next build on"
+
+    def _broken(self) -> Explanation:
+        problems = tuple(map(str, self._outcome.problems))
+        if self._row is not None and self._row.stale:
+            headline = f"{self._outcome.path}: cannot be read now, so its last good version stays in its feeds"
+        else:
+            headline = f"{self._outcome.path}: in no feed: {self._outcome.problems[0].message} (rule: {self._outcome.rule})"
+        return Explanation(headline, problems)
+
+    def _known(self, row: FileRow, verdict: Verdict) -> Explanation:
+        """Explain an accepted seed that the last build has seen as it is."""
+        assert self._index is not None
+        slugs = {feed.feed: feed for feed in self._index.feeds().values()}
+        sort, worst, tie, windows = unpack_entries(row.shown) if row.shown else (0, 0, 0, ())
+        current = [slugs[feed].slug for feed, starts, ends in windows if starts <= self._now < ends]
+        if not current:
+            return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict))
+        beyond = self._beyond_limit(row, [slugs[feed].feed for feed, starts, ends in windows if starts <= self._now < ends])
+        shown = [slug for slug in current if slug not in beyond]
+        count = f"in {len(shown)} feed{'' if len(shown) == 1 else 's'}: {', '.join(shown)}" if shown else "in no feed"
+        stale = " (its last good version)" if row.stale else ""
+        limits = [
+            f"not in {slug}: {place} newer items come before it, and the feed ends after {shown_items}"
+            for slug, (place, shown_items) in beyond.items()
+        ]
+        tail = f"; {limits[0]}" if limits and not shown else ""
+        return Explanation(f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *limits))
+
+    def _not_now(self, row: FileRow, verdict: Verdict) -> str:
+        if verdict.starts > self._now:
+            return f"in no feed yet: it appears at {moment(verdict.starts)}, in {distance(verdict.starts - self._now)}"
+        if verdict.ends <= self._now:
+            why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
+            return f"in no feed any more: its time ended at {moment(verdict.ends)} (rule: window, {why})"
+        other = self._stands_for_it(row)
+        return f"in no feed: {other} tells the same story and stands for it (rule: duplicate)"
+
+    def _stands_for_it(self, row: FileRow) -> str:
+        assert self._index is not None
+        for one in self._index.files("story=? AND shown IS NOT NULL ORDER BY path", (row.story,)):
+            windows = unpack_entries(one.shown or b"")[3]
+            if any(starts <= self._now < ends for _, starts, ends in windows):
+                return one.path
+        return "another seed"
+
+    def _beyond_limit(self, row: FileRow, feeds: Sequence[int]) -> dict[str, tuple[int, int]]:
+        """Give the feeds that hold the item but end before it, with its place and their length."""
+        assert self._index is not None
+        sort, worst, tie, _ = unpack_entries(row.shown or b"")
+        pipeline = Pipeline(self._config, self._index, partial(folder.read, self._config.seeds), version=VERSION)
+        counts = {summary.spec.slug: summary.count for summary in pipeline.summaries()}
+        found = {}
+        for slug, feed in self._index.feeds().items():
+            place = self._index.place(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
+            if place >= counts.get(slug, 0):
+                found[slug] = (place, counts.get(slug, 0))
+        return found
+
+    def _facts(self, verdict: Verdict) -> tuple[str, ...]:
+        facts = [f"link: {verdict.link}", f"published: {moment(verdict.published)}"]
+        if self._index is not None and self._row is not None and self._row.story is not None:
+            facts.insert(0, f"id: {self._index.stories([self._row.story])[self._row.story][0]}")
+        if verdict.stand_in >= 0 and self._seed is not None:
+            facts.append(f"a related item stands in for it, because {verdict.detail}: {self._seed.related[verdict.stand_in].title}")
+        if self._now < verdict.ends < FOREVER:
+            facts.append(f"leaves at {moment(verdict.ends)}, in {distance(verdict.ends - self._now)}")
+        return (*facts, *self._queries(verdict), *self._pending())
+
+    def _queries(self, verdict: Verdict) -> list[str]:
+        """Say of each feed by query why the item is not in it."""
+        assert self._seed is not None
+        acting: Seed = rules.acting(self._seed, verdict)
+        slugs = [slug for slug, _ in verdict.feeds]
+        reasons = ((query.slug, rules.unanswered(acting, query.where, slugs)) for query in self._config.feeds_by_query)
+        return [f"not in {slug}: {reason}" for slug, reason in reasons if reason]
+
+    def _pending(self) -> tuple[str, ...]:
+        notes = [str(problem) for problem in self._outcome.problems]
+        if self._row is None:
+            notes.append("no build has seen this file yet")
+        elif self._row.digest != self._outcome.digest:
+            notes.append("the file has changed since the last build")
+        return tuple(notes)

@@ -1,0 +1,98 @@
+"""What a turn did, as lines for a person: plain text, or a table where there is a terminal to show it; prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from aggregator.model import Problem, Turn
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+RULES = {
+    "readable": "cannot be read",
+    "valid": "are not valid",
+    "state": "are unpublished, removed or deleted",
+    "quality": "are below the quality asked for",
+    "heat": "are below the heat asked for",
+    "provider": "come from a provider that is not wanted",
+    "type": "are of a type that is not wanted",
+    "title": "have a title that is not wanted",
+    "window": "expire before they appear",
+    "embargo": "wait for their moment",
+    "expired": "have expired or are too old",
+    "duplicate": "tell a story that another seed stands for",
+}
+"""What each rule says of the seeds it holds back, in the order in which the rules apply."""
+
+SHOWN_PROBLEMS = 50
+
+
+def summary(turn: Turn) -> str:
+    """Say in one line what a turn did."""
+    seen = [f"{turn.seeds:,} seeds", f"{turn.items:,} items", f"{len(turn.feeds):,} feeds"]
+    done = [f"{count:,} {word}" for count, word in ((turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed")) if count]
+    wrote = f"{len(turn.written):,} documents written" if turn.written else "nothing to write"
+    return f"{', '.join(seen)}; {', '.join((*done, wrote))} in {turn.seconds:.2f} s"
+
+
+def held_back(turn: Turn) -> Iterator[str]:
+    """Say how many seeds each rule holds back, in the order of the rules."""
+    for rule, words in RULES.items():
+        if turn.held.get(rule):
+            yield f"{turn.held[rule]:>7,} {words} ({rule})"
+
+
+def feed_lines(turn: Turn) -> Iterator[str]:
+    """Give a line for each feed: what changed, how many items, slug and title."""
+    for feed in turn.feeds:
+        yield f"{'*' if feed.changed else ' '} {feed.items:>6,}  {feed.slug:<30}  {feed.title}"
+
+
+def feed_table(turn: Turn) -> Table:
+    """Give the same as a table for a terminal."""
+    from rich.table import Table  # noqa: PLC0415 - 60 ms, only for terminals
+
+    table = Table("feed", "title", box=None, header_style="bold", pad_edge=False)
+    table.add_column("items", justify="right")
+    table.add_column("")
+    for feed in turn.feeds:
+        table.add_row(feed.slug, feed.title, f"{feed.items:,}", "[green]changed[/]" if feed.changed else "")
+    return table
+
+
+def trouble(turn: Turn, folder: str = "") -> Iterator[str]:
+    """Give everything that needs a hand, the gravest first; seeds are named from `folder` on."""
+    yield from (f"not written: {failure}" for failure in turn.failed)
+    yield from (f"note: {note}" for note in turn.notes)
+    yield from (f"stale: {located(path, folder)}: its last good version is still shown" for path in turn.stale)
+    yield from problem_lines(turn.problems, folder)
+
+
+def problem_lines(problems: tuple[Problem, ...], folder: str = "") -> Iterator[str]:
+    """Give problems line by line, errors first, at most `SHOWN_PROBLEMS`; seeds are named from `folder` on."""
+    ordered = sorted(problems, key=lambda problem: problem.warning)
+    yield from (located(str(problem), folder) for problem in ordered[:SHOWN_PROBLEMS])
+    if len(ordered) > SHOWN_PROBLEMS:
+        yield f"… and {len(ordered) - SHOWN_PROBLEMS:,} more (`aggregator check` lists them all)"
+
+
+def located(line: str, folder: str) -> str:
+    """Put `folder` before a line that begins with a seed's path, so that a terminal or an editor can open it."""
+    return f"{folder}/{line}" if folder else line
+
+
+def moment(seconds: int) -> str:
+    """Write a moment as feeds do: 2026-11-23T10:00:00Z."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def distance(seconds: int) -> str:
+    """Say how long something is in words: `3 days`."""
+    for size, word in ((31_557_600, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count:,} {word}{'s' if count > 1 else ''}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"

@@ -1,0 +1,92 @@
+"""A new seed and a new site, for `aggregator new` and `aggregator init`. Writes files, and never over one that is there."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from aggregator.report import moment
+from aggregator.slugs import slug_of
+
+CONFIG = """\
+# All keys have a default but site.url; `aggregator schema config` describes them all.
+site:
+  title: My feeds
+  url: "https://feeds.example.org/"  # where the folder `feeds` will be served; change this first
+  language: en-us
+
+seeds: ../seeds
+feeds: ../feeds
+state: ../.aggregator
+
+# rules: {min_quality: 70, max_age: 365d}
+# feeds_by_query:
+#   - {slug: top-stories, title: Top stories, where: {min_quality: 150}}
+"""
+
+TOPIC = """\
+# A topic exists by being used; a file like this gives it a title, a place in the tree and keywords.
+_id: getting-started
+name: Getting started
+description: First steps with these feeds.
+# parent: the name of the topic above this one
+"""
+
+IGNORED = ".aggregator/\nfeeds/\n"
+
+
+def new_seed(folder: str, title: str, *, now: int, link: str, topics: Sequence[str]) -> Path:
+    """Write a seed called `title` into `folder`, dated `now` (seconds since 1970, UTC), and give its path.
+
+    Without a link it is a draft: `published: false`, to be taken out once the link is there.
+
+    Raises:
+        FileExistsError: where a seed of that name is there.
+    """
+    path = Path(folder) / f"{moment(now)[:10]}-{slug_of(title)}.md"
+    draft = "" if link else "published: false  # a draft: take this line out once webUrl is right\n"
+    # JSON strings and lists are YAML ones too, whatever the title holds.
+    text = (
+        f"---\ntitle: {json.dumps(title, ensure_ascii=False)}\nexcerpt: \"\"\npublishedDateTime: {moment(now)}\n"
+        f"webUrl: {json.dumps(link or 'https://example.org/', ensure_ascii=False)}\n{draft}"
+        f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
+    )
+    _write(path, text)
+    return path
+
+
+def new_site(folder: str, *, now: int) -> list[Path]:
+    """Make a site in `folder`: a config, a topic and a seed; gives the files made.
+
+    Raises:
+        FileExistsError: where one of them is there already; then nothing was made.
+    """
+    root = Path(folder)
+    files = {
+        root / "config/aggregator.yaml": CONFIG,
+        root / "config/topics/getting-started.yaml": TOPIC,
+        root / f"seeds/{moment(now)[:10]}-hello.md": _hello(now),
+        root / ".gitignore": IGNORED,
+    }
+    for path in files:
+        if path.exists():
+            raise FileExistsError(str(path))
+    for path, text in files.items():
+        _write(path, text)
+    return list(files)
+
+
+def _hello(now: int) -> str:
+    return (
+        "---\ntitle: The first item\nexcerpt: This seed became an item in two feeds, all and getting-started.\n"
+        f"publishedDateTime: {moment(now)}\nwebUrl: https://example.org/hello\ntopics: [Getting started]\n---\n"
+        "Text below the front matter is **Markdown**, and readers see it as the item's content.\n"
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644), "w", encoding="utf-8") as file:
+        file.write(text)

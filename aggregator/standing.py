@@ -1,0 +1,69 @@
+"""How a site stands, from its index: feeds, items, problems, the next due moment, the last turns. Reads the index."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+import msgspec
+
+from aggregator.config import Config
+from aggregator.index import Index
+from aggregator.intake import unpack_problems
+from aggregator.model import PastTurn, Problem
+from aggregator.pipeline import Pipeline
+from aggregator.report import RULES, SHOWN_PROBLEMS, distance, moment
+from aggregator.version import VERSION
+from aggregator.watcher import folder
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a site stands; `due` is the next moment at which a feed changes by itself, `due_path` whose."""
+
+    now: int
+    seeds: int
+    items: int
+    feeds: dict[str, int]
+    held: dict[str, int]
+    stale: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    due: int | None
+    due_path: str
+    turns: tuple[PastTurn, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Give it as lines for a person."""
+        yield f"{self.seeds:,} seeds, {self.items:,} items, {len(self.feeds):,} feeds"
+        yield from (f"{count:>7,} items  {slug}" for slug, count in self.feeds.items())
+        yield from (f"{self.held[rule]:>7,} seeds  {words} ({rule})" for rule, words in RULES.items() if self.held.get(rule))
+        if self.due is not None:
+            yield f"next due: {moment(self.due)}, in {distance(max(0, self.due - self.now))}: {self.due_path}"
+        for turn in self.turns[:5]:
+            yield f"turn {moment(turn.now)}: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
+        yield from (f"stale: {path}: its last good version is still shown" for path in self.stale)
+        yield from map(str, self.problems[:SHOWN_PROBLEMS])
+
+
+def standing(config: Config, index: Index, *, now: int) -> Standing:
+    """Say how the site of `config` stands at `now` (seconds since 1970)."""
+    pipeline = Pipeline(config, index, partial(folder.read, config.seeds), version=VERSION)
+    problems: list[Problem] = []
+    stale = []
+    for path, is_stale, packed in index.problems():
+        problems += unpack_problems(packed)
+        if is_stale:
+            stale.append(path)
+    due = index.next_due()
+    return Standing(
+        now=now,
+        seeds=index.count_files(),
+        items=index.count_items(now),
+        feeds={summary.spec.slug: summary.count for summary in pipeline.summaries()},
+        held={**index.held(), **index.waiting(now)},
+        stale=tuple(stale),
+        problems=tuple(problems),
+        due=due[0] if due else None,
+        due_path=due[1] if due else "",
+        turns=pipeline.past_turns(),
+    )
+
