@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import quote
 
 from aggregator.model import FOREVER
 
@@ -131,12 +132,20 @@ class FeedRow(NamedTuple):
 class Index:
     """The index of one site; open it once, use it from one thread, and close it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, look_only: bool = False) -> None:
+        """Open the database `path`, making it where there is none; `look_only` changes nothing and takes what is there.
+
+        Raises:
+            sqlite3.Error: where it cannot be opened, or with `look_only` where it is not whole.
+        """
         self.path = path
         self.rebuilt = ""
         """Why the index had to be made anew when it was opened, "" if it was whole."""
         self.filling = False
         """True between the making of an empty index and its first commit."""
+        if look_only:
+            self._db = _for_looking(path)
+            return
         try:
             self._db = self._opened()
         except sqlite3.DatabaseError as error:
@@ -220,17 +229,16 @@ class Index:
         self._make(db)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """Commit what happens inside, or undo it all."""
+    def transaction(self, *, filled: bool = True) -> Iterator[None]:
+        """Commit what happens inside, or undo it all; `filled=False` where the first filling is still to come."""
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
-        if self.filling:
-            _run(self._db, INDEXES)
-            self.filling = False
+        if filled:
+            self.settle_indexes()
         self._db.execute("COMMIT")
 
     def settle_indexes(self) -> None:
@@ -430,6 +438,23 @@ class Index:
         )
         return [Shown._make(row) for row in rows]
 
+    def place(self, feed: int, row: tuple[int, int, int], now: int) -> int:
+        """Give how many items come before an entry (sort, worst, tie) of a feed at `now`."""
+        count: int = self._db.execute(
+            "SELECT count(*) FROM entry WHERE feed=? AND starts<=? AND ends>? AND (sort, worst, tie) < (?,?,?)",
+            (feed, now, now, *row),
+        ).fetchone()[0]
+        return count
+
+    def story_of_id(self, id: str) -> int | None:  # noqa: A002 - the field's own name
+        """Give the story that readers know by `id`."""
+        row: tuple[int] | None = self._db.execute("SELECT story FROM story WHERE id=?", (id,)).fetchone()
+        return row[0] if row else None
+
+    def all_seeds(self) -> Iterator[tuple[str, bytes]]:
+        """Give path and stored seed of every file that could be read."""
+        yield from self._db.execute("SELECT path, seed FROM file JOIN seed USING(file) ORDER BY path")
+
     def due(self, now: int) -> list[int]:
         """Give the stories with a file whose window opened or closed since it was looked at, whichever way time went."""
         rows = self._db.execute(
@@ -490,6 +515,14 @@ class Index:
         """Empty the feeds, for when every seed is decided anew from what is stored."""
         self._db.execute("DELETE FROM entry")
         self._db.execute("UPDATE file SET shown=NULL")
+
+
+def _for_looking(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
+    db.execute("PRAGMA busy_timeout=2000")
+    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        raise sqlite3.DatabaseError(f"{path}: made by another version of this program (run `aggregator build` once)")
+    return db
 
 
 def _run(db: sqlite3.Connection, script: str) -> None:

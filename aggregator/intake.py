@@ -96,6 +96,7 @@ unpack_seed = _seed.decode
 unpack_verdict = _verdict.decode
 unpack_problems = _problems.decode
 unpack_outcomes = _outcomes.decode
+unpack_entries = _entries.decode
 
 
 def take_in(reader: Reader, task: Task) -> bytes:

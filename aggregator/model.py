@@ -208,6 +208,15 @@ class FeedReport(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool
 
 
+class PastTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """A turn that was: when (seconds since 1970), how long it took (seconds), how many files it read and wrote."""
+
+    now: int
+    seconds: float
+    read: int
+    written: int
+
+
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What one turn did; `now` in seconds since 1970, `seconds` how long it took.
 

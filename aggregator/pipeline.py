@@ -1,0 +1,333 @@
+"""One turn: changed paths in, the index brought up to date, the documents that must be written out.
+
+Calls in order, decides nothing: what a seed is and where it belongs is decided in the normalizer, what a feed looks
+like in the renderer. Touches the index; seeds are read by the reader it is given, documents are written by its caller.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+
+from aggregator.config import Config
+from aggregator.index import FeedRow, Index, Shown
+from aggregator.intake import Intake, Reader, Task, chunks, take_in, unpack_outcomes, unpack_seed, unpack_verdict
+from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn
+from aggregator.normalizer import rules
+from aggregator.normalizer.seed import READING
+
+RENDERING = 1
+"""Raised whenever the same feed would be rendered to other bytes than before."""
+
+BATCH = 250
+KEPT_ITEMS = 2_000
+KEPT_TURNS = 20
+SMALLEST_ITEM = 100
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Changes(NamedTuple):
+    """What a scan found against the index: paths to read (new or changed) and paths that are gone, both sorted."""
+
+    read: tuple[str, ...]
+    gone: tuple[str, ...]
+
+
+class Rendering(NamedTuple):
+    """A feed's documents, to be written and then reported to `Pipeline.published`."""
+
+    row: FeedRow
+    key: bytes
+    summary: FeedSummary
+    documents: tuple[Document, ...]
+
+
+class _Summary(msgspec.Struct, frozen=True, array_like=True):
+    """The part of a `FeedSummary` that the index stores."""
+
+    count: int
+    updated: datetime
+    newest_title: str = ""
+    newest_published: datetime | None = None
+
+
+class Pipeline:
+    """The way from seeds to documents for one config and one index."""
+
+    def __init__(self, config: Config, index: Index, reader: Reader, *, version: str) -> None:
+        self.config = config
+        self.index = index
+        self._reader = reader
+        self._policy = rules.policy_of(config)
+        self._shows = _digest(
+            version, RENDERING, config.site, config.feed, config.related, config.rules.min_quality, config.topics
+        )
+        self._items: dict[Shown, Item] = {}
+        self._names: dict[str, str] | None = None
+
+    # -- in
+
+    def must_reread(self) -> bool:
+        """Say whether every file has to be read again: dates without an offset now mean another moment."""
+        return self.index.meta("reading") not in {None, self._reading}
+
+    @property
+    def _reading(self) -> str:
+        return f"{READING} {self.config.timezone}"
+
+    def take(
+        self, changes: Changes, *, now: int, executor: Executor | None = None, progress: Callable[[int], object] = int
+    ) -> Intake:
+        """Bring the index up to date, in one transaction.
+
+        Files are read and parsed on `executor`, in this thread without one; `progress` is told how many were done.
+        """
+        with self.index.transaction():
+            intake = Intake(self.index, policy=self._policy, now=now)
+            policy = _digest(self._policy)
+            if self.index.meta("policy") not in {None, policy}:
+                intake.decide_again()
+            intake.remove(changes.gone)
+            digests = {} if self.must_reread() else self.index.digests(changes.read)
+            tasks = (
+                Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)
+                for paths in batches(changes.read)
+            )
+            for packed in in_order(executor, partial(take_in, self._reader), tasks):
+                batch = unpack_outcomes(packed)
+                intake.add(batch)
+                progress(len(batch))
+            intake.look_at_due()
+            intake.finish()
+            for slug in (SITE_FEED, *(query.slug for query in self.config.feeds_by_query)):
+                self.index.add_feed(slug)
+            self.index.set_meta("policy", policy)
+            self.index.set_meta("reading", self._reading)
+            self._names = None
+        return intake
+
+    # -- out
+
+    def renderings(self, *, now: int, intact: Callable[[FeedRow], bool]) -> Iterator[Rendering]:
+        """Render, one after the other, the feeds whose documents are not what they must be.
+
+        `intact` says whether a feed's documents lie on disk as they were written.
+        """
+        shows_changed = self.index.meta("shows") != self._shows
+        for row in self.index.feeds().values():
+            whole = row.key is not None and intact(row)
+            if row.dirty or shows_changed or not whole:
+                shown = self.index.shown(row.feed, now, self._most)
+                around = self._around(row.slug)
+                key = _digest(self._shows, self.spec(row.slug), around, [one[1:] for one in shown])
+                if key == row.key and whole:
+                    self._settle(row)
+                else:
+                    yield self._render(row, key, shown, around, now)
+
+    def published(self, rendering: Rendering, stamps: bytes | None) -> None:
+        """Note that a feed's documents are on disk and what they look like; None where one could not be written."""
+        summary = rendering.summary
+        self.index.put_feed(
+            rendering.row.feed,
+            key=rendering.key if stamps is not None else None,
+            stamps=stamps,
+            summary=msgspec.msgpack.encode(
+                _Summary(summary.count, summary.updated, summary.newest_title, summary.newest_published)
+            ),
+            dirty=stamps is None,
+        )
+
+    def site_documents(self) -> tuple[Document, ...]:
+        """Render the index page and the lists of all feeds."""
+        from aggregator.renderer import opml, page  # noqa: PLC0415 - Jinja2 is loaded when there is something to render
+
+        summaries = self.summaries()
+        return (page.render_index(summaries, self.config.site), *opml.render(summaries, self.config.site))
+
+    def site_key(self) -> bytes:
+        """Give the digest of all that the index page and the lists show."""
+        return _digest(self._shows, self.summaries())
+
+    def finished(self) -> None:
+        """Note that every feed now looks as this config wants it."""
+        self.index.set_meta("shows", self._shows)
+
+    def past_turns(self) -> tuple[PastTurn, ...]:
+        """Give the last turns, the newest first."""
+        stored = self.index.meta("turns")
+        return msgspec.msgpack.decode(stored, type=tuple[PastTurn, ...]) if stored else ()
+
+    def remember_turn(self, turn: PastTurn) -> None:
+        """Note that a turn was taken, for those who ask how the site stands."""
+        self.index.set_meta("turns", msgspec.msgpack.encode((turn, *self.past_turns()[: KEPT_TURNS - 1])))
+
+    def summaries(self) -> tuple[FeedSummary, ...]:
+        """Give what is published, feed by feed, the feed of everything first, then the config's order, then by name."""
+        found = []
+        for row in self.index.feeds().values():
+            if row.summary is not None:
+                stored = msgspec.msgpack.decode(row.summary, type=_Summary)
+                found.append(
+                    FeedSummary(
+                        spec=self.spec(row.slug),
+                        count=stored.count,
+                        updated=stored.updated,
+                        newest_title=stored.newest_title,
+                        newest_published=stored.newest_published,
+                    )  # fmt: skip
+                )
+        return tuple(
+            sorted(
+                found,
+                key=lambda one: (
+                    one.spec.slug != SITE_FEED,
+                    one.spec.topic,
+                    one.spec.order,
+                    one.spec.title,
+                    one.spec.slug,
+                ),
+            )
+        )
+
+    def spec(self, slug: str) -> FeedSpec:
+        """Give what the feed `slug` is: by the config, else by the name that seeds use most."""
+        site = self.config.site
+        if slug == SITE_FEED:
+            return FeedSpec(slug=slug, title=site.title, description=site.description)
+        for place, query in enumerate(self.config.feeds_by_query):
+            if query.slug == slug:
+                return FeedSpec(slug=slug, title=query.title, description=query.description, order=place)
+        topic = self._topics.get(slug)
+        if topic is not None:
+            return FeedSpec(
+                slug=slug, title=topic.name, description=topic.description, parent=topic.parent, order=topic.order,
+                topic=True, image=topic.image,
+            )  # fmt: skip
+        name = self._used_names.get(slug) or slug.replace("-", " ").title()
+        return FeedSpec(slug=slug, title=name, topic=True, order=len(self._topics))
+
+    def clashes(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Give the slugs that stand for two different names now, with the names."""
+        used = ((slug, name) for slug, name, uses in self.index.topic_names() if uses > 0)
+        return clashes(self.config, self._policy, used)
+
+    @cached_property
+    def _topics(self) -> Mapping[str, Any]:
+        return {topic.slug: topic for topic in self.config.topics}
+
+    @property
+    def _used_names(self) -> Mapping[str, str]:
+        if self._names is None:
+            self._names = {}
+            for slug, name, _ in self.index.topic_names():
+                self._names.setdefault(slug, name)
+        return self._names
+
+    @property
+    def _most(self) -> int | None:
+        limit, most_bytes = self.config.feed.limit, self.config.feed.max_bytes
+        if limit is None and most_bytes is not None:
+            return most_bytes // SMALLEST_ITEM
+        return limit
+
+    def _settle(self, row: FeedRow) -> None:
+        if row.dirty:
+            self.index.put_feed(row.feed, key=row.key, stamps=row.stamps, summary=row.summary or b"", dirty=False)
+
+    def _around(self, slug: str) -> tuple[FeedSpec, ...]:
+        """Give the feeds above this one, for the page's breadcrumb."""
+        found: list[FeedSpec] = []
+        spec = self.spec(slug)
+        while spec.parent and spec.parent not in {one.slug for one in found}:
+            spec = self.spec(spec.parent)
+            found.append(spec)
+        return tuple(found)
+
+    def _render(
+        self, row: FeedRow, key: bytes, shown: Sequence[Shown], around: Sequence[FeedSpec], now: int
+    ) -> Rendering:
+        from aggregator.renderer import atom, json_feed, page, rss  # noqa: PLC0415 - see site_documents
+
+        spec, site = self.spec(row.slug), self.config.site
+        items = self._prepared(shown, now)
+        if self.config.feed.max_bytes is not None:
+            items = items[: json_feed.fitting(items, spec, site, self.config.feed.max_bytes)]
+        feed = Feed(spec=spec, items=items, updated=max((item.updated for item in items), default=_EPOCH))
+        summary = FeedSummary(
+            spec=spec, count=len(items), updated=feed.updated, newest_title=items[0].title if items else "",
+            newest_published=items[0].published if items else None,
+        )  # fmt: skip
+        linked = [FeedSummary(spec=one, count=0, updated=_EPOCH) for one in (spec, *around, *self._tagged(items))]
+        documents = (
+            rss.render(feed, site), atom.render(feed, site), json_feed.render(feed, site), page.render(feed, site, linked),
+        )  # fmt: skip
+        return Rendering(row, key, summary, documents)
+
+    def _tagged(self, items: Sequence[Item]) -> list[FeedSpec]:
+        """Give the topic feeds that the tags of these items name."""
+        slugs = dict.fromkeys(rules.slug_for(tag, self._policy) for item in items for tag in item.topics)
+        return [self.spec(slug) for slug in slugs]
+
+    def _prepared(self, shown: Sequence[Shown], now: int) -> tuple[Item, ...]:
+        """Give the items of a feed, preparing those that no feed has shown since they changed."""
+        missing = [one for one in shown if one not in self._items]
+        if len(self._items) + len(missing) > KEPT_ITEMS:
+            self._items = {one: self._items[one] for one in shown if one in self._items}
+        for chunk in chunks(missing, 500):
+            stored = self.index.seeds([one.file for one in chunk])
+            for one in chunk:
+                self._items[one] = self._item(stored[one.file], one, now)
+        return tuple(self._items[one] for one in shown)
+
+    def _item(self, packed: bytes, shown: Shown, now: int) -> Item:
+        from aggregator.normalizer import content  # noqa: PLC0415 - Markdown and the sanitiser likewise
+
+        decided = unpack_verdict(shown.verdict)
+        seed = rules.acting(unpack_seed(packed), decided)
+        related = () if self.config.related == "ignore" else content.listed(seed.related, self.config.rules.min_quality)
+        names = [self._topics[slug].name if slug in self._topics else name for slug, name in decided.topics]
+        return content.item(seed, id=shown.id, topics=names, related=related, now=now, content=self.config.feed.content)
+
+
+def in_order(
+    executor: Executor | None, work: Callable[[Task], bytes], tasks: Iterator[Task], ahead: int = 8
+) -> Iterator[bytes]:
+    """Run `work` on each of `tasks` and give the results in their order, with a bounded number under way."""
+    if executor is None:
+        yield from map(work, tasks)
+        return
+    waiting: list[Future[bytes]] = [executor.submit(work, task) for task in islice(tasks, ahead)]
+    while waiting:
+        result = waiting.pop(0).result()
+        waiting += [executor.submit(work, task) for task in islice(tasks, 1)]
+        yield result
+
+
+def clashes(
+    config: Config, policy: rules.Policy, used: Iterable[tuple[str, str]]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Give the slugs that stand for two different topic names, of those in the config and those `used` by seeds."""
+    names = {topic.slug: {rules.folded(topic.name): topic.name} for topic in config.topics}
+    for slug, name in used:
+        if name and policy.slugs.get(rules.folded(name)) != slug:
+            names.setdefault(slug, {}).setdefault(rules.folded(name), name)
+    return [(slug, tuple(sorted(several.values()))) for slug, several in sorted(names.items()) if len(several) > 1]
+
+
+def batches(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    """Cut paths into the batches that are read and handed over together."""
+    for start in range(0, len(paths), BATCH):
+        yield tuple(paths[start : start + BATCH])
+
+
+def _digest(*values: object) -> bytes:
+    return hashlib.blake2b(msgspec.msgpack.encode(values), digest_size=16).digest()

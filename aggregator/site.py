@@ -1,0 +1,317 @@
+"""One site at work: its folders, its index and the lock on its state folder, wired into turns.
+
+The shell around the pipeline: scans, reads, writes and locks. What is decided is decided elsewhere, but for one thing:
+whether a scan can be believed (`vanished`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import msgspec
+
+from aggregator import config_file
+from aggregator.config import Config
+from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError
+from aggregator.index import FeedRow, Index
+from aggregator.intake import Intake, unpack_problems
+from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
+from aggregator.pipeline import Changes, Pipeline
+from aggregator.publisher.writer import Writer
+from aggregator.slugs import SLUG
+from aggregator.version import VERSION
+from aggregator.watcher import folder
+
+DOCUMENTS = ("rss.xml", "atom.xml", "feed.json", "index.html")
+SITE_DOCUMENTS = ("index.html", "feeds.opml", ".well-known/feeds")
+
+MANY_FILES = 1_500
+"""From so many files on, reading them in several processes pays."""
+
+_GUARDED = 20
+
+
+def load_config(path: str | os.PathLike[str]) -> Config:
+    """Read the config file `path` and its topic files.
+
+    Raises:
+        ConfigError: with every problem in them.
+
+    """
+    absolute = os.path.abspath(path)
+    try:
+        text = Path(absolute).read_bytes()
+    except OSError as error:
+        hint = "make it, or name another with --config; `aggregator init` makes a new site"
+        raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}", hint=hint)]) from error
+    topics = config_file.topics_folder(text, path=absolute)
+    files = (
+        sorted(found for found in Path(topics).glob("*.y*ml") if found.suffix in {".yaml", ".yml"})
+        if os.path.isdir(topics)
+        else []
+    )
+    return config_file.load(text, path=absolute, topic_files=[(str(one), _bytes_of(one)) for one in files])
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}")]) from error
+
+
+def vanished(known: int, gone: int) -> bool:
+    """Say whether so many seeds went at once that the folder is to be doubted, not believed (guarantee G5)."""
+    return known >= _GUARDED and gone * 2 > known
+
+
+class Site:
+    """A site whose state folder is held: open it with `with`, then let it take turns."""
+
+    def __init__(self, config: Config, *, jobs: int | None = None) -> None:
+        """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays)."""
+        self.config = config
+        self._jobs = jobs
+
+    def __enter__(self) -> Site:
+        """Lock the state folder and open what is in it.
+
+        Raises:
+            LockedError: where another process holds it.
+            ConfigError: where a folder cannot be used.
+
+        """
+        if not os.path.isdir(self.config.seeds):
+            raise self._no_seeds()
+        try:
+            os.makedirs(self.config.state, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise ConfigError([f"{self.config.state}: the state folder cannot be made: {error.strerror}"]) from error
+        self._lock = _locked(os.path.join(self.config.state, "lock"))
+        try:
+            self.index = Index(os.path.join(self.config.state, "index.db"))
+            self.writer = Writer(self.config.feeds)
+            self.writer.prepare()
+        except (sqlite3.Error, OSError) as error:
+            os.close(self._lock)
+            raise AggregatorError(f"{self.config.state}: {error}") from error
+        self.pipeline = Pipeline(self.config, self.index, partial(folder.read, self.config.seeds), version=VERSION)
+        return self
+
+    def _no_seeds(self) -> AggregatorError:
+        """A folder that was never there is a mistake in the config, one that was is gone for now."""
+        message = f"{self.config.seeds}: the seeds folder is not there"
+        if os.path.exists(os.path.join(self.config.state, "index.db")):
+            return FolderError(f"{message}; nothing was withdrawn (bring it back)")
+        return ConfigError([f"{message} (make it, or correct `seeds` in {self.config.path})"])
+
+    def __exit__(self, *_: object) -> None:
+        """Close and unlock."""
+        self.index.close()
+        os.close(self._lock)
+
+    def build(
+        self, *, now: int, fresh: bool = False, prune: bool = False, accept_deletions: bool = False,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Turn:  # fmt: skip
+        """Take one turn over the whole folder: scan, take in what changed, publish what it touches.
+
+        `now` is in seconds since 1970; `fresh` reads and renders everything anew (remembered ids and last good versions
+        stay), `prune` removes feeds without items, `accept_deletions` believes a folder that lost most of its seeds.
+        `progress` is told how many of how many files were read.
+
+        Raises:
+            FolderError: where the seeds folder cannot be believed; then nothing was withdrawn.
+
+        """
+        began = time.perf_counter()
+        notes = [f"the index was made anew: {self.index.rebuilt}"] if self.index.rebuilt else []
+        if self.index.filling:
+            self._adopt()
+        scan = folder.scan(self.config.seeds)
+        changes = self._changes(scan, fresh=fresh, accept_deletions=accept_deletions)
+        if fresh:
+            self.index.start_over()
+            self._adopt()
+        notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in scan.unreadable]
+        intake = self._take(changes, now=now, progress=progress)
+        rendered, written, failed = self._publish(now)
+        pruned = self._prune(now) if prune else ()
+        turn = Turn(
+            now=now,
+            seconds=time.perf_counter() - began,
+            read=len(changes.read),
+            rendered=len(rendered),
+            written=tuple(written),
+            failed=tuple(failed),
+            pruned=pruned,
+            notes=tuple(notes + self._clashes()),
+        )
+        self.pipeline.remember_turn(PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(written)))
+        return self._report(intake, scan, turn)
+
+    def _changes(self, scan: folder.Scan, *, fresh: bool, accept_deletions: bool) -> Changes:
+        known = self.index.stat_keys()
+        gone = sorted(path for path in known.keys() - scan.files.keys() if not _below(path, scan.unreadable))
+        if vanished(len(known), len(gone)) and not accept_deletions:
+            raise FolderError(
+                f"{self.config.seeds}: {len(gone)} of {len(known)} known seeds are gone at once; nothing was withdrawn"
+                " (bring them back, or run `aggregator build --accept-deletions`)"
+            )
+        if fresh or self.pipeline.must_reread():
+            return Changes(tuple(sorted(scan.files)), tuple(gone))
+        return Changes(tuple(sorted(path for path, key in scan.files.items() if known.get(path) != key)), tuple(gone))
+
+    def _take(self, changes: Changes, *, now: int, progress: Callable[[int, int], object] | None) -> Intake:
+        done = 0
+
+        def tell(count: int) -> None:
+            nonlocal done
+            done += count
+            if progress is not None:
+                progress(done, len(changes.read))
+
+        with executor_for(len(changes.read), self._jobs) as executor:
+            return self.pipeline.take(changes, now=now, executor=executor, progress=tell)
+
+    def _publish(self, now: int) -> tuple[list[str], list[str], list[str]]:
+        rendered: list[str] = []
+        written: list[str] = []
+        failed: list[str] = []
+        for rendering in self.pipeline.renderings(now=now, intact=self._is_intact):
+            result = self.writer.publish(rendering.documents)
+            rendered.append(rendering.row.slug)
+            written += result.written
+            failed += map(str, result.failed)
+            self.pipeline.published(rendering, None if result.failed else self._stamps(rendering.row.slug))
+        if not failed:
+            self.pipeline.finished()
+        key = self.pipeline.site_key() + (self._site_stamps() or b"")
+        if self.index.meta("site") != key:
+            result = self.writer.publish(self.pipeline.site_documents())
+            written += result.written
+            failed += map(str, result.failed)
+            self.index.set_meta("site", self.pipeline.site_key() + (self._site_stamps() or b""))
+        return rendered, written, failed
+
+    def _is_intact(self, row: FeedRow) -> bool:
+        return row.stamps is not None and row.stamps == self._stamps(row.slug)
+
+    def _stamps(self, slug: str) -> bytes | None:
+        return self._stamped(f"{slug}/{name}" for name in DOCUMENTS)
+
+    def _site_stamps(self) -> bytes | None:
+        return self._stamped(SITE_DOCUMENTS)
+
+    def _stamped(self, names: Iterable[str]) -> bytes | None:
+        stamps = [self.writer.stamp(name) for name in names]
+        return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None
+
+    def _adopt(self) -> None:
+        """Know again the feeds that lie in the feeds folder, so that none of them is left behind without items."""
+        with os.scandir(self.config.feeds) as entries:
+            slugs = [
+                entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and SLUG.fullmatch(entry.name)
+            ]
+        with self.index.transaction(filled=False):
+            for slug in sorted(slugs):
+                if os.path.lexists(os.path.join(self.config.feeds, slug, "rss.xml")):
+                    self.index.add_feed(slug)
+
+    def _prune(self, now: int) -> tuple[str, ...]:
+        """Remove the feeds that hold no item and that the config does not ask for."""
+        wanted = {SITE_FEED, *(query.slug for query in self.config.feeds_by_query)}
+        removed = []
+        for row in self.index.feeds().values():
+            if row.slug not in wanted and self.index.is_empty(row.feed):
+                self.writer.remove(f"{row.slug}/{name}" for name in DOCUMENTS)
+                self.index.delete_feed(row.feed)
+                removed.append(row.slug)
+        if removed:
+            self._publish(now)
+        return tuple(removed)
+
+    def _clashes(self) -> list[str]:
+        return [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in self.pipeline.clashes()]
+
+    def _report(self, intake: Intake, scan: folder.Scan, turn: Turn) -> Turn:
+        problems: list[Problem] = []
+        stale: list[str] = []
+        for path, is_stale, packed in self.index.problems():
+            problems += unpack_problems(packed)
+            if is_stale:
+                stale.append(path)
+        problems += unknown_key_warnings(intake.unknown)
+        changed = {name.partition("/")[0] for name in turn.written}
+        feeds = tuple(
+            FeedReport(slug=one.spec.slug, title=one.spec.title, items=one.count, changed=one.spec.slug in changed)
+            for one in self.pipeline.summaries()
+        )
+        due = self.index.next_due()
+        return msgspec.structs.replace(
+            turn, seeds=len(scan.files), added=intake.added, changed=intake.changed, removed=intake.removed,
+            items=self.index.count_items(turn.now), feeds=feeds, held={**self.index.held(), **self.index.waiting(turn.now)},
+            stale=tuple(stale), problems=tuple(problems), due=due and due[0],
+        )  # fmt: skip
+
+
+@contextmanager
+def executor_for(files: int, jobs: int | None) -> Iterator[Executor | None]:
+    """Give what parses `files` files in `jobs` processes (None: as many as pay), or None for this thread alone."""
+    jobs = jobs or ((os.cpu_count() or 1) if files >= MANY_FILES else 1)
+    if jobs == 1:
+        yield None
+        return
+    # fork starts in milliseconds, but only a process without other threads may do it.
+    method = "fork" if threading.active_count() == 1 else "forkserver"
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context(method)) as pool:
+        yield pool
+
+
+def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:
+    """Give one warning for each key that means nothing, with a hint where it looks like a typo."""
+    from aggregator.decode import nearest  # noqa: PLC0415 - difflib, only for warnings
+    from aggregator.normalizer.raw import KEYS  # noqa: PLC0415
+
+    found = []
+    for key, path in sorted(unknown.items()):
+        close = nearest(key, KEYS)
+        hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
+        found.append(Problem(path=path, message=f"unknown key `{key}`", hint=hint, warning=True))
+    return found
+
+
+CLASH_HINT = "rename one, or give it its own `_id` in a topic file"
+
+
+def clash_message(slug: str, names: tuple[str, ...]) -> str:
+    """Say which topic names share a slug."""
+    return f"topics {' and '.join(map(repr, names))} share the slug {slug!r} and so one feed"
+
+
+def _below(path: str, folders: Iterable[str]) -> bool:
+    return any(path.startswith(f"{one}/") for one in folders)
+
+
+def _locked(path: str) -> int:
+    """Take the lock `path`, which tells who holds it; gives the open file that keeps it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        raise LockedError(os.path.dirname(path), f"process {holder}") from None
+    os.truncate(fd, 0)
+    os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+    return fd
