@@ -1,0 +1,73 @@
+"""Seeds by the thousand, the same for the same number: `python tests/benchmarks/corpus.py FOLDER COUNT`.
+
+The shapes and sizes are those of a real news site's bot: 1 to 3 KB, a topic and its parent, a provider, an image, a
+private blob that changes often; one in 20 carries related items, one in 10 a Markdown body, one in 5 is held back.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+TOPICS = [f"{kind} {thing}" for kind in ("Open", "Deep", "Urban", "Solar") for thing in ("Data", "Seas", "Transport", "Rooms", "Labs")]
+WORDS = (
+    "harbour lantern signal orchard engine copper river bridge winter archive market garden council station method "
+    "island record village theatre museum carbon window summer letter factory garage student kitchen forest meadow"
+).split()
+LAST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def words(dice: random.Random, count: int) -> str:
+    """Give a sentence of `count` words."""
+    return " ".join(dice.choice(WORDS) for _ in range(count)).capitalize()
+
+
+def seed_text(number: int) -> str:
+    """Give the text of seed `number`; it depends on the number alone."""
+    dice = random.Random(number)
+    when = LAST_DAY - timedelta(minutes=37 * number)
+    topic = TOPICS[number % len(TOPICS)]
+    quality = dice.randint(20, 69) if number % 5 == 4 else dice.randint(70, 180)
+    lines = [
+        "---", "category: news", f'title: "{words(dice, 9)} {number}"', f'excerpt: "{words(dice, 35)}&#8217;s {words(dice, 12)}..."',
+        f"publishedDateTime: {when:%Y-%m-%dT%H:%M:%SZ}", f'webUrl: "https://site{number % 97}.example.org/{when:%Y/%m}/story-{number}"',
+        "type: article", f"quality: {quality}", f"heat: {quality - 3}", f"published: {'true' if quality >= 70 else 'false'}", "",
+        "provider:", f"  name: Site {number % 97}", f"  domain: site{number % 97}.example.org", "",
+        "topics:", f"  - {topic}", f"  - {topic.split()[0]}", "",
+        "images:", f'  - url: "https://img.example.org/{number}.jpg?w=1200&#038;strip=all"', "    width: 1200", "    height: 630", "    isCached: true", "",
+    ]  # fmt: skip
+    if number % 20 == 0:
+        lines.append("related:")
+        for place in range(3):
+            lines += [
+                f'  - title: "{words(dice, 8)}"', f'    excerpt: "{words(dice, 25)}"', f"    publishedDateTime: {when:%Y-%m-%dT%H:%M:%SZ}",
+                f'    webUrl: "https://other{place}.example.net/{number}/{place}"', "    type: article", "    provider:",
+                f"      name: Other {place}", f"      domain: other{place}.example.net", f"    quality: {dice.randint(20, 99)}",
+            ]  # fmt: skip
+    lines += [f'secured: "{dice.randbytes(330).hex()}"', "---", ""]
+    if number % 10 == 0:
+        lines += [f"## {words(dice, 4)}", "", words(dice, 60), "", f"- {words(dice, 5)}", f"- {words(dice, 5)}", ""]
+    return "\n".join(lines)
+
+
+def path_of(number: int) -> str:
+    """Give the path of seed `number`: a folder a thousand seeds, so that none gets too large."""
+    when = LAST_DAY - timedelta(minutes=37 * number)
+    return f"{number // 1000:04}/{when:%Y-%m-%d}-story-{number}.md"
+
+
+def write(folder: Path, count: int) -> None:
+    """Write `count` seeds into `folder`."""
+    for number in range(count):
+        path = folder / path_of(number)
+        if number % 1000 == 0:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            for other in {folder / path_of(one) for one in range(number, min(number + 1000, count))}:
+                other.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(seed_text(number), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), int(sys.argv[2]))
