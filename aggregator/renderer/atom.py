@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from feedgen.feed import FeedGenerator
@@ -10,25 +11,40 @@ from feedgen.feed import FeedGenerator
 from aggregator.model import Document, Feed, Item, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
+from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragment, spliced
 from aggregator.renderer.feedgen_atom import EntryWords, FeedWords
 
 
 def render(feed: Feed, site: Site) -> Document:
     """Write `feed` as `<slug>/atom.xml`."""
     media_type = f"{wording.MEDIA_TYPES[wording.ATOM]}; charset=utf-8"
-    return Document(name=f"{feed.spec.slug}/{wording.ATOM}", media_type=media_type, body=writable(_body, feed, site))
+    # Some readers take entries of one `updated` for one entry (RFC 4287 §4.2.15 leaves the order open).
+    updated = stamps.distinct([item.updated for item in feed.items])
+    entries = [
+        writable(_entry, item, stamp, wording.foreign(item, site))
+        for item, stamp in zip(feed.items, updated, strict=True)
+    ]
+    body = spliced(writable(_head, feed, site), entries, b"</feed>")
+    return Document(name=f"{feed.spec.slug}/{wording.ATOM}", media_type=media_type, body=body)
 
 
-def _body(feed: Feed, site: Site) -> bytes:
+def _head(feed: Feed, site: Site) -> bytes:
+    """Write the feed without its entries."""
     generator = FeedGenerator()
     generator.register_extension("words", FeedWords, EntryWords, rss=False)
     _describe(generator, feed, site)
-    # Some readers take entries of one `updated` for one entry (RFC 4287 §4.2.15 leaves the order open).
-    updated = stamps.distinct([item.updated for item in feed.items])
-    for item, stamp in zip(feed.items, updated, strict=True):
-        _add(generator.add_entry(order="append"), item, stamp, site)
     document: bytes = generator.atom_str(pretty=True)
     return document
+
+
+@lru_cache(maxsize=KEPT_FRAGMENTS)
+def _entry(item: Item, updated: datetime, language: str) -> bytes:
+    """Write one entry, the same for every feed that shows it: a feed of one, without what is around it."""
+    generator = FeedGenerator()
+    generator.register_extension("words", FeedWords, EntryWords, rss=False)
+    _describe(generator, ALONE, NOWHERE)
+    _add(generator.add_entry(order="append"), item, updated, language)
+    return fragment(generator.atom_str(pretty=True), b"  <entry", b"</entry>\n")
 
 
 def _describe(generator: Any, feed: Feed, site: Site) -> None:
@@ -50,7 +66,7 @@ def _describe(generator: Any, feed: Feed, site: Site) -> None:
     generator.words.updated = stamps.rfc3339(feed.updated)
 
 
-def _add(entry: Any, item: Item, updated: datetime, site: Site) -> None:
+def _add(entry: Any, item: Item, updated: datetime, language: str) -> None:
     entry.id(item.id)
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
@@ -64,4 +80,4 @@ def _add(entry: Any, item: Item, updated: datetime, site: Site) -> None:
     entry.category([{"term": tag} for tag in item.tags])
     entry.words.updated = stamps.rfc3339(updated)
     entry.words.published = stamps.rfc3339(item.published)
-    entry.words.language = wording.foreign(item, site)
+    entry.words.language = language

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from aggregator.model import SITE_FEED, Document, Feed, FeedSummary, Site
+from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
+from aggregator.renderer.fragments import KEPT_FRAGMENTS
 from aggregator.renderer.tree import forest, trail
 from aggregator.slugs import slug_of
 
@@ -40,6 +41,7 @@ def render_index(summaries: Sequence[FeedSummary], site: Site) -> Document:
 
 def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
     specs = {summary.spec.slug: summary.spec for summary in summaries}
+    slugs = _slugs_of_tags(feed, specs)
     return _page(
         "feed.html",
         site=site,
@@ -47,11 +49,28 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         canonical=wording.address(feed.spec, site, wording.PAGE),
         description=wording.description(feed.spec, site),
         spec=feed.spec,
-        items=feed.items,
+        articles=[_article(item, _linked(item, feed.spec.slug, slugs)) for item in feed.items],
         updated=feed.updated,
         trail=trail(feed.spec, specs),
-        slugs=frozenset(specs),
     )
+
+
+@lru_cache(maxsize=KEPT_FRAGMENTS)
+def _article(item: Item, tags: tuple[tuple[str, str], ...]) -> Markup:
+    """Write one item; `tags` are pairs of a tag and the slug of its feed, "" if it has none or it is this page's."""
+    return Markup(_environment().get_template("item.html").render(item=item, tags=tags))  # noqa: S704 - escaped in there
+
+
+def _linked(item: Item, here: str, slugs: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple((tag, slug if (slug := slugs.get(tag, "")) != here else "") for tag in item.tags)
+
+
+def _slugs_of_tags(feed: Feed, specs: Mapping[str, FeedSpec]) -> dict[str, str]:
+    """Give the feed that each tag leads to: the one of that title, else the one of that slug."""
+    titles = {spec.title: slug for slug, spec in specs.items()}
+    tags = {tag for item in feed.items for tag in item.tags}
+    found = {tag: titles.get(tag) or slug_of(tag) for tag in tags}
+    return {tag: slug for tag, slug in found.items() if slug in specs}
 
 
 def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
@@ -97,7 +116,6 @@ def _environment() -> Environment:
         "headline": wording.headline,
         "name": wording.title,
         "rfc3339": stamps.rfc3339,
-        "slug_of": slug_of,
         "spoken": stamps.spoken,
     }
     return environment

@@ -5,6 +5,7 @@ https://www.rssboard.org/rss-specification, with the Best Practices Profile's ad
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from feedgen.feed import FeedGenerator
@@ -12,6 +13,7 @@ from feedgen.feed import FeedGenerator
 from aggregator.model import Document, Feed, Item, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
+from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragment, spliced
 from aggregator.renderer.feedgen_rss import ChannelWords, ItemWords, spell_plain_text
 
 TTL_MINUTES = 30
@@ -21,16 +23,27 @@ SPECIFICATION = "https://www.rssboard.org/rss-specification"
 def render(feed: Feed, site: Site) -> Document:
     """Write `feed` as `<slug>/rss.xml`."""
     media_type = f"{wording.MEDIA_TYPES[wording.RSS]}; charset=utf-8"
-    return Document(name=f"{feed.spec.slug}/{wording.RSS}", media_type=media_type, body=writable(_body, feed, site))
+    items = [writable(_item, item) for item in feed.items]
+    body = spliced(writable(_channel, feed, site), items, b"  </channel>")
+    return Document(name=f"{feed.spec.slug}/{wording.RSS}", media_type=media_type, body=body)
 
 
-def _body(feed: Feed, site: Site) -> bytes:
+def _channel(feed: Feed, site: Site) -> bytes:
+    """Write the feed without its items."""
     channel = FeedGenerator()
     channel.register_extension("words", ChannelWords, ItemWords, atom=False)
     _describe(channel, feed, site)
-    for item in feed.items:
-        _add(channel.add_entry(order="append"), item)
     return spell_plain_text(channel.rss_str(pretty=True))
+
+
+@lru_cache(maxsize=KEPT_FRAGMENTS)
+def _item(item: Item) -> bytes:
+    """Write one item, the same for every feed that shows it: a feed of one, without what is around it."""
+    channel = FeedGenerator()
+    channel.register_extension("words", ChannelWords, ItemWords, atom=False)
+    _describe(channel, ALONE, NOWHERE)
+    _add(channel.add_entry(order="append"), item)
+    return fragment(spell_plain_text(channel.rss_str(pretty=True)), b"    <item>", b"</item>\n")
 
 
 def _describe(channel: Any, feed: Feed, site: Site) -> None:
