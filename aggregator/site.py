@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -37,6 +38,8 @@ SITE_DOCUMENTS = ("index.html", "feeds.opml", ".well-known/feeds")
 
 MANY_FILES = 1_500
 """From so many files on, reading them in several processes pays."""
+
+FEEDS_TOGETHER = 16
 
 _GUARDED = 20
 
@@ -188,12 +191,17 @@ class Site:
         rendered: list[str] = []
         written: list[str] = []
         failed: list[str] = []
-        for rendering in self.pipeline.renderings(now=now, intact=self._is_intact):
-            result = self.writer.publish(rendering.documents)
-            rendered.append(rendering.row.slug)
+        renderings = self.pipeline.renderings(now=now, intact=self._is_intact)
+        # Several feeds at once, so that the writer's threads are started once for all of an edit.
+        while group := list(islice(renderings, FEEDS_TOGETHER)):
+            result = self.writer.publish(document for rendering in group for document in rendering.documents)
+            broken = {error.name.partition("/")[0] for error in result.failed}
+            for rendering in group:
+                slug = rendering.row.slug
+                rendered.append(slug)
+                self.pipeline.published(rendering, None if slug in broken else self._stamps(slug))
             written += result.written
             failed += map(str, result.failed)
-            self.pipeline.published(rendering, None if result.failed else self._stamps(rendering.row.slug))
         if not failed:
             self.pipeline.finished()
         key = self.pipeline.site_key() + (self._site_stamps() or b"")
