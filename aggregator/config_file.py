@@ -1,0 +1,163 @@
+"""The config from its text: bytes of the config and topic files in, a `Config` or every problem out; no file is read.
+
+What single keys may hold is said in `config_shape`; here is what only two of them together can get wrong: folders
+inside each other, slugs taken twice. Relative paths are taken from the config file's folder.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+
+from aggregator.config import Config, FeedSettings, Query, Rules, Schedule, Server, Topic, TopicSettings, Where
+from aggregator.config_shape import ConfigText, QueryText, SiteText, WhereText
+from aggregator.config_values import folder
+from aggregator.decode import decode
+from aggregator.errors import ConfigError
+from aggregator.model import Problem, Site
+from aggregator.topic_files import names_of, read_topics, topic_slug
+from aggregator.yaml_text import NOTHING, Node, parse_bytes
+
+__all__ = ["BIGGEST_FILE", "load", "topics_folder"]
+
+BIGGEST_FILE = 2**20
+DEFAULT_TOPICS = "topics"
+
+
+def load(text: bytes, *, path: str, topic_files: Sequence[tuple[str, bytes]] = ()) -> Config:
+    """Give the config that the file `path` and its topic files say; or raise ConfigError with every problem in them.
+
+    `topic_files` are pairs of path and bytes, in any order. An absolute `path` makes every path in the config absolute.
+    """
+    node = parse_bytes(text, path=path, at_most=BIGGEST_FILE)
+    topics, topic_problems = read_topics(topic_files)
+    if isinstance(node, tuple):
+        raise ConfigError([*node, *topic_problems])
+    said, problems = decode(node, ConfigText, path=path)
+    problems += _overlapping_folders(node, path)
+    problems += _taken_slugs(node, path, topics)
+    problems.sort(key=lambda problem: (problem.line, problem.column))
+    if problems or topic_problems:
+        raise ConfigError([*problems, *topic_problems])
+    return _config(said, path, topics)
+
+
+def topics_folder(text: bytes, *, path: str) -> str:
+    """Give the folder where topic files lie by the config file `path`; the default where its text cannot be read."""
+    node = parse_bytes(text, path=path, at_most=BIGGEST_FILE)
+    said = _folder(node, DEFAULT_TOPICS, "topics", "folder") if isinstance(node, Node) else None
+    return _absolute(said or DEFAULT_TOPICS, path)
+
+
+def _folder(root: Node, default: str, *steps: str) -> str | None:
+    """Give the folder written at a key, the default if none is, None if what stands there is no folder."""
+    node = root.at(*steps) or NOTHING
+    if node.tag == "null":
+        return default
+    try:
+        return folder(node.text)
+    except ValueError:
+        return None
+
+
+def _absolute(folder: str, path: str) -> str:
+    joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), folder))
+    # POSIX lets two leading slashes mean something else than one; nobody who writes them means that.
+    return "/" + joined.lstrip("/") if joined.startswith("/") else joined
+
+
+def _overlapping_folders(root: Node, path: str) -> Iterator[Problem]:
+    defaults = {field.name: field.default for field in msgspec.structs.fields(ConfigText)}
+    folders = {}
+    for key in ("seeds", "feeds", "state"):
+        written = _folder(root, defaults[key], key)
+        if written:
+            folders[key] = _absolute(written, path)
+    for inner, outer in (("seeds", "feeds"), ("state", "seeds"), ("state", "feeds")):
+        if inner in folders and outer in folders:
+            yield from _overlap(root, path, (inner, folders[inner]), (outer, folders[outer]))
+
+
+def _overlap(root: Node, path: str, one: tuple[str, str], other: tuple[str, str]) -> Iterator[Problem]:
+    if one[1] == other[1]:
+        relation = f"is the same folder as `{other[0]}`"
+    elif _lies_in(one[1], other[1]):
+        relation = f"lies inside `{other[0]}` ({other[1]})"
+    elif _lies_in(other[1], one[1]):
+        one, other, relation = other, one, f"lies inside `{one[0]}` ({one[1]})"
+    else:
+        return
+    # The one that is written down is to blame, if the other is a default.
+    node = root.at(one[0]) or root.at(other[0]) or root
+    message = f"{one[0]}: {one[1]} {relation}"
+    yield Problem(path=path, line=node.line, column=node.column, message=message, hint="use folders side by side")
+
+
+def _lies_in(inner: str, outer: str) -> bool:
+    return inner.startswith(outer.rstrip("/") + "/")
+
+
+def _taken_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Problem]:
+    """Find the queries whose slug another query or a topic has; by node, since faulty ones are not decoded."""
+    taken = {topic.slug: f'the topic "{topic.name}"' for topic in topics}
+    queries = root.at("feeds_by_query")
+    for place, query in enumerate(queries.items if queries else ()):
+        slug = query.at("slug")
+        if slug is None or slug.kind != "scalar" or slug.tag == "null":
+            continue
+        where = f"feeds_by_query[{place}]"
+        if slug.text in taken:
+            message = f"{where}.slug: `{slug.text}` is taken by {taken[slug.text]}"
+            yield Problem(path=path, line=slug.line, column=slug.column, message=message, hint="write another slug")
+        taken.setdefault(slug.text, f"{where} in line {slug.line}")
+
+
+def _config(said: ConfigText, path: str, topics: tuple[Topic, ...]) -> Config:
+    names = names_of((topic.slug, topic.name, topic.shortname) for topic in topics)
+    return Config(
+        path=path,
+        site=_site(said.site, said.websub.hub),
+        seeds=_absolute(said.seeds, path),
+        feeds=_absolute(said.feeds, path),
+        state=_absolute(said.state, path),
+        timezone=said.timezone,
+        rules=msgspec.convert(said.rules, Rules, from_attributes=True),
+        feed=msgspec.convert(said.feed, FeedSettings, from_attributes=True),
+        feeds_by_query=tuple(_query(query, names) for query in said.feeds_by_query),
+        topics=topics,
+        topic_settings=TopicSettings(
+            folder=_absolute(said.topics.folder, path), from_keywords=said.topics.from_keywords
+        ),
+        related=said.related,
+        schedule=msgspec.convert(said.schedule, Schedule, from_attributes=True),
+        server=msgspec.convert(said.server, Server, from_attributes=True),
+    )
+
+
+def _site(said: SiteText, hub: str) -> Site:
+    host = urlsplit(said.url).hostname or ""
+    return Site(
+        title=said.title.strip() or host,
+        url=said.url,
+        description=said.description.strip(),
+        language=said.language,
+        author=said.author.strip(),
+        icon=said.icon,
+        hub=hub,
+    )
+
+
+def _query(said: QueryText, names: dict[str, str]) -> Query:
+    title = said.title.strip() or said.slug.replace("-", " ").capitalize()
+    return Query(slug=said.slug, title=title, description=said.description.strip(), where=_where(said.where, names))
+
+
+def _where(said: WhereText, names: dict[str, str]) -> Where:
+    slugs = {
+        key: tuple(topic_slug(name, names) for name in getattr(said, key))
+        for key in ("any_topics", "all_topics", "not_topics")
+    }
+    return msgspec.structs.replace(msgspec.convert(said, Where, from_attributes=True), **slugs)

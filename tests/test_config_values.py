@@ -1,0 +1,224 @@
+"""How single values of the config are written, and which cron lines are taken."""
+
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from apscheduler.triggers.cron import CronTrigger
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.config_values import (
+    address,
+    duration,
+    host,
+    language,
+    pattern,
+    schedule,
+    site_address,
+    size,
+    size_limit,
+    timezone,
+)
+from aggregator.cron_line import cron_line
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30s", 30),
+        ("90m", 5400),
+        ("12h", 43_200),
+        ("365d", 31_536_000),
+        ("2w", 1_209_600),
+        (" 5 M ", 300),
+        ("1_0s", 10),
+    ],
+)
+def test_duration(text, seconds):
+    """A length of time is a number and a unit."""
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "h", "1.5h", "30", "0s", "-1d", "1y", "999999999999999999w", "9" * 5000 + "s", "٣s"]
+)
+def test_no_duration(text):
+    """What is no positive length of time with a unit is refused."""
+    with pytest.raises(ValueError):
+        duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [("250kB", 250_000), ("1MB", 10**6), ("1 GB", 10**9), ("64KiB", 65_536), ("250_000", 250_000), ("7b", 7)],
+)
+def test_size(text, count):
+    """A size is a number of bytes, or one with a unit."""
+    assert size(text) == count
+    assert size_limit(text) == count
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("https://example.org", "https://example.org/"),
+        ("HTTP://Example.ORG:8080/News", "http://example.org:8080/News/"),
+        (" http://127.0.0.1/ ", "http://127.0.0.1/"),
+        ("http://[::1]:80/x/", "http://[::1]:80/x/"),
+        ("http://localhost", "http://localhost/"),
+    ],
+)
+def test_site_address(text, url):
+    """The site's address is absolute, its host in lower case, and ends with a slash."""
+    assert site_address(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://",
+        "//x.org/",
+        "http://[::1",
+        "http://x:99999/",
+        "http://x/a b",
+        "http://a..b/",
+        "javascript:alert(1)",
+        "http://-/",
+    ],
+)
+def test_no_address(text):
+    """What is no absolute http(s) URL is refused."""
+    with pytest.raises(ValueError):
+        address(text)
+
+
+def test_no_address_at_all():
+    """An address that may be left out may also be empty."""
+    assert address(" ") == ""
+
+
+@given(st.text())
+def test_addresses_are_ascii(text):
+    """Whatever is taken for an address is ASCII without white space, so that no writer can stumble over it."""
+    for form in ("{}", "https://{}/", "https://x.example/{}", "http://x.example:{}"):
+        try:
+            url = address(form.format(text))
+        except ValueError:
+            continue
+        assert url.isascii()
+        assert url.split() == [url] or not url
+
+
+@pytest.mark.parametrize(
+    ("text", "tag"), [("en", "en"), ("EN-us", "en-us"), ("zh-Hant-TW", "zh-hant-tw"), ("no", "no")]
+)
+def test_language(text, tag):
+    """A language is a tag of RFC 5646, given in lower case; Norwegian is not a boolean."""
+    assert language(text) == tag
+
+
+@pytest.mark.parametrize("text", ["America/Argentina/Ushuaia", "UTC", "Europe/London"])
+def test_timezone(text):
+    """A zone of the system's table is taken as it is."""
+    assert timezone(text) == text
+
+
+@pytest.mark.parametrize("text", ["", "Europe", "/etc/localtime", "a\0b", "\ud800", "x" * 5000, "Mars/Base"])
+def test_no_timezone(text):
+    """A folder, a path, or any other text is no zone."""
+    with pytest.raises(ValueError, match="unknown time zone"):
+        timezone(text)
+
+
+@given(st.text(alphabet="()[]{}|*+?\\^$.-0123456789,:=!<>PpLNab#& ", max_size=40))
+def test_patterns_compile_or_are_refused(text):
+    """No pattern raises anything but a ValueError, nor warns."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert pattern_or_reason(text)[0] in (text, "")
+
+
+@pytest.mark.parametrize("text", ["(" * 500 + ")" * 500, "a" * 1001, "(?V1)[[" * 80])
+def test_monstrous_patterns(text):
+    """Patterns that are long, or too deep to compile, are refused or taken, never a crash."""
+    taken, reason = pattern_or_reason(text)
+
+    assert taken == text or "pattern" in reason
+
+
+def pattern_or_reason(text: str) -> tuple[str, str]:
+    try:
+        return pattern(text), ""
+    except ValueError as error:
+        return "", error.args[0]
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1", "::", "::1", "localhost", "0.0.0.0"])
+def test_host(text):
+    """A host to listen at is a name or an address of either family."""
+    assert host(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("0 * * * *", "0 * * * *"),
+        ("  */15  6-22 1,15 JAN-mar * ", "*/15 6-22 1,15 1,2,3 *"),
+        ("0 0 * * 0", "0 0 * * sun"),
+        ("0 0 * * 7", "0 0 * * sun"),
+        ("0 0 * * 1-5", "0 0 * * mon,tue,wed,thu,fri"),
+        ("0 0 * * 5-7", "0 0 * * sun,fri,sat"),
+        ("0 0 * * sat-sun", "0 0 * * sun,sat"),
+        ("0 0 * * */2", "0 0 * * sun,tue,thu,sat"),
+        ("0 0 * * Sat", "0 0 * * sat"),
+        ("5/10 0 29 2 *", "5/10 0 29 2 *"),
+    ],
+)
+def test_cron_line(text, plain):
+    """A cron line comes out in lower case and single-spaced, its days of the week as names counted from Sunday."""
+    assert cron_line(text) == plain
+    assert schedule(text) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *", "*/60 * * * *", "1,,2 * * * *",
+     "* * 30 2 *", "* * * foo *", "? * * * *", "* * L * *", "* * * *", "* * * * * *", "١ * * * *", "* * * sun *", "* * * * sun-mon-tue", ""],
+)  # fmt: skip
+def test_no_cron_line(text):
+    """Every other line is refused."""
+    with pytest.raises(ValueError):
+        cron_line(text)
+
+
+PART = st.one_of(
+    st.just("*"),
+    st.integers(0, 60).map(str),
+    st.tuples(st.integers(0, 31), st.integers(0, 31)).map(lambda pair: f"{pair[0]}-{pair[1]}"),
+    st.sampled_from(["jan", "dec", "jan-jun", "mon", "sun", "mon-fri", "1-mar"]),
+)
+FIELD = st.lists(
+    st.tuples(PART, st.sampled_from(["", "", "/2", "/7", "/40"])).map("".join), min_size=1, max_size=3
+).map(",".join)
+
+
+@given(st.lists(FIELD, min_size=5, max_size=5).map(" ".join))
+def test_scheduler_takes_every_cron_line(text):
+    """Every line that is taken is one that APScheduler takes."""
+    try:
+        line = cron_line(text)
+    except ValueError:
+        return
+    assert CronTrigger.from_crontab(line, timezone=UTC)
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_scheduler_counts_days_as_crontab_does(number):
+    """A day of the week by number comes on crontab(5)'s day, where 0 and 7 are Sunday, not on APScheduler's."""
+    sunday = datetime(2026, 11, 22, tzinfo=UTC)
+    trigger = CronTrigger.from_crontab(cron_line(f"0 0 * * {number}"), timezone=UTC)
+
+    assert trigger.get_next_fire_time(None, sunday) == sunday + timedelta(days=number % 7)

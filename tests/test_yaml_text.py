@@ -1,0 +1,313 @@
+"""YAML text to nodes: what they say, where they stand, and what is refused instead of run into."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.model import Problem
+from aggregator.scalars import plain
+from aggregator.yaml_text import LOADER, MOST_NODES, NOTHING, TOO_DEEP, Node, parse, parse_bytes
+
+LOADERS = sorted({LOADER, yaml.SafeLoader}, key=lambda loader: loader.__name__)
+
+
+@pytest.fixture(params=LOADERS, ids=lambda loader: loader.__name__)
+def loader(request):
+    return request.param
+
+
+def tree(text: str, loader=LOADER) -> Node:
+    node = parse(text, path="seed.md", loader=loader)
+    assert isinstance(node, Node), node
+    return node
+
+
+def said(text: str, loader=LOADER, **options) -> list[str]:
+    found = parse(text, path="seed.md", loader=loader, **options)
+    return [] if isinstance(found, Node) else [str(problem).removeprefix("seed.md:") for problem in found]
+
+
+def test_nodes_know_their_place(loader):
+    """Every node has the line and column of its first character, counted from 1."""
+    root = tree('title: Néws\ntags:\n  - a\n  - "b"\nat: {x: 1}\n', loader)
+
+    assert (root.kind, root.line, root.column) == ("mapping", 1, 1)
+    assert root.at("title") == Node(kind="scalar", line=1, column=8, text="Néws", tag="str")
+    assert root.at("tags", 1) == Node(kind="scalar", line=4, column=5, text="b", tag="str", quoted=True)
+    assert root.at("at", "x") == Node(kind="scalar", line=5, column=9, text="1", tag="int")
+    assert root.at("tags", 2) is None
+    assert root.at("title", "x") is None
+
+
+def test_first_line_shifts_every_line(loader):
+    """Front matter that begins in line 5 has its nodes and problems numbered from there."""
+    node = parse("a: 1\nb: 2", path="x", first_line=5, loader=loader)
+
+    assert isinstance(node, Node)
+    assert (node.line, node.at("b").line) == (5, 6)
+    assert said("a: 1\na: b: c", loader, first_line=5)[0].startswith("6:")
+    assert said("a: 1\na: 2", loader, first_line=5) == [
+        "6:1: the key `a` stands twice, in line 5 and in line 6 (keep one of them)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [
+        ("text", "str"), ("84", "int"), ("-0x1F", "int"), ("010", "int"), ("1_000", "int"), ("1:30", "int"), ("84.0", "float"),
+        (".inf", "float"), (".NaN", "float"), ("yes", "bool"), ("Off", "bool"), ("TRUE", "bool"), ("y", "str"), ("~", "null"),
+        ("", "null"), ("Null", "null"), ("2026-10-03", "timestamp"), ("2026-10-03 10:00:00Z", "timestamp"), ("=", "value"),
+        ("<<", "merge"), ("'84'", "str"), ('"yes"', "str"), ("|-\n  84", "str"), ("!!str 84", "str"), ("!!int '84'", "int"),
+        ("! 84", "int"), ("1e3", "str"), ("0o17", "str"), ("2026-13-40", "timestamp"),
+    ],
+)  # fmt: skip
+def test_tags(written, tag, loader):
+    """A scalar has the tag that YAML 1.1 gives it, or that the author wrote; nothing is made of it."""
+    node = tree(f"key: {written}", loader).at("key")
+
+    assert node.tag == tag
+    assert node.quoted == ((written[:1] in "'\"" and bool(written)) or written == "!!int '84'")
+
+
+@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", "---\n", "--- ~\n...\n", "\ufeff"])
+def test_nothing(text, loader):
+    """A text without a value is null."""
+    assert tree(text, loader).tag == "null"
+
+
+def test_nothing_is_at_the_first_line():
+    """An empty text is null where it begins."""
+    assert parse("", path="x", first_line=7) == Node(kind="scalar", tag="null", line=7, column=1)
+    assert parse("", path="x") == NOTHING
+
+
+SENTENCES = {
+    "title: Foo: bar": '1:11: a second `: ` in one line (quote it: write `title: "Foo: bar"`)',
+    "- title: Foo: bar # c": '1:13: a second `: ` in one line (quote it: write `title: "Foo: bar"`)',
+    'title: "Foo": bar': "1:13: a second `: ` in one line (quote it: write `title: '\"Foo\": bar'`)",
+    'title: it\'s "so": x': "1:17: a second `: ` in one line (quote it: write `title: 'it''s \"so\": x'`)",
+    'title: "Foo\nother: x': '1:8: a quote opens here and never closes (end the text with `"`)',
+    "title: 'Foo\nother: x": "1:8: a quote opens here and never closes (end the text with `'`)",
+    'title: "Foo\nother: "x"': '1:8: a quote opens here and closes only lines below (end the text with `"`)',
+    'title: "Foo" bar': "1:14: text follows a closing quote (quote it: write `title: '\"Foo\" bar'`)",
+    '- "Foo\nother: "x"': "2:9: text follows a quote that closes one from lines above (close the quote above)",
+    "a:\n\tb: c": "2:1: a tab cannot indent in YAML (use spaces)",
+    "a:\n  b: c\n\td: e": "3:1: a tab cannot indent in YAML (use spaces)",
+    "topics: [a, b\nx: y": "1:9: `[` opens here and is not closed (add `]`, or put the text in quotes)",
+    "topics: {a: b\nx: y": "1:9: `{` opens here and is not closed (add `}`, or put the text in quotes)",
+    'topics: ["a" b]': "1:14: `,` or `]` is missing here (put text with commas or quotes in quotes)",
+    f"# b\n{'x' * 1100}: c": "2:1101: this `: ` makes a key where none can stand (put the text in quotes)",
+    "topics: [a}": "1:11: `}` cannot close what `[` opened (write `]`)",
+    "topics: ]": '1:9: `]` closes what nothing opened (quote it: write `topics: "]"`)',
+    "topics: [a, , b]": "1:13: a `,` with nothing before it (remove it, or put the text in quotes)",
+    "title: @foo": '1:8: a value cannot begin with @ outside quotes (quote it: write `title: "@foo"`)',
+    "title: `foo`": '1:8: a value cannot begin with ` outside quotes (quote it: write `title: "`foo`"`)',
+    "title: %foo": '1:8: a value cannot begin with % outside quotes (quote it: write `title: "%foo"`)',
+    "title: *foo* bar": "1:8: a value that begins with `*` has a meaning of its own in YAML"
+    ' (quote it: write `title: "*foo* bar"`)',
+    "title: & foo": '1:8: a value that begins with `&` has a meaning of its own in YAML (quote it: write `title: "& foo"`)',
+    "title: *foo": "1:8: a value that begins with `*` repeats another one (an alias), and aliases are not read"
+    ' (quote it: write `title: "*foo"`)',
+    "title: !foo bar": "1:8: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    ' (quote it: write `title: "!foo bar"`)',
+    "title: > foo": "1:8: text cannot follow `>` in the same line"
+    " (put it in the next line, indented, or put all of it in quotes)",
+    "a: b\n  c: d": "2:4: this `: ` makes a key where none can stand"
+    " (begin it in column 1 as the line above, or put the text of both lines in quotes)",
+    "a:\n    b: c\n  d: e": "3:3: the indentation fits neither this block (column 1) nor the one around it"
+    " (begin the line in column 1)",
+    "  a: b\nc: d": "2:1: this line does not belong to what stands above (begin all keys in one column)",
+    "a: b\nfoo\nc: d": "2:1: this line has no `: `"
+    " (write `key: value`, or indent it if it goes on with the text above)",
+    "a:b\nc: d": "1:2: no space after the colon (write `a: b`)",
+    "a: - b": "1:4: a list item cannot begin here (put each `- item` in a line of its own)",
+    "a: b\n-c": "2:1: no space after `-` (write `- item`)",
+    "a: 1\nb: 2\na: 3": "3:1: the key `a` stands twice, in line 1 and in line 3 (keep one of them)",
+    "[a]: b": "1:1: a key must be text, not a list or mapping (put it in quotes)",
+    "title: {{ title }}": '1:9: a key must be text, not a list or mapping (put a template in quotes: `"{{ … }}"`)',
+    "<<: {a: b}": "1:1: merge keys (`<<`) are not read (write the keys out)",
+    "a: b\n---\nc: d": "2:1: a second document begins here, but only one is read"
+    " (remove this line and what follows, or the `---`)",
+    "a: b\x07": "1:5: the character U+0007 cannot stand in YAML (remove it)",
+    "a: 1\nb: \ud800": "2:4: the character U+D800 cannot stand in YAML (remove it)",
+    "a: !!python/object:os.system x": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`,"
+    ' `!!int`) are read (quote it: write `a: "!!python/object:os.system x"`)',
+    "a: !!set {b}": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    ' (quote it: write `a: "!!set {b}"`)',
+    "a: [!x b]": "1:5: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    " (remove it, or put the text in quotes)",
+}
+
+
+@pytest.mark.parametrize("text", SENTENCES, ids=lambda text: repr(text)[:40])
+def test_usual_mistakes(text, loader):
+    """Each of the usual mistakes is told where it is, in plain words, with what to write instead."""
+    assert said(text + "\n", loader) == [SENTENCES[text]]
+
+
+@pytest.mark.parametrize("text", [*SENTENCES, 'a: "\\CANARY"', "a: !CANARY!x y", "%CANARY"])
+def test_private_words_stay_out(text, loader):
+    """Without `quote` no word of the text is in a message."""
+    secret = text
+    for word in ("title", "other", "topics", "foo", "Foo", "bar", "os.system"):
+        secret = secret.replace(word, "CANARY")
+
+    found = said(secret, loader, quote=False)
+
+    assert found
+    assert "CANARY" not in str(found)
+
+
+def test_escapes(loader):
+    """An escape that is none, or that stands for half a character, is refused."""
+    assert "a backslash in double quotes begins an escape" in said('a: "C:\\new\\quux"', loader)[0]
+    assert "escape" in said('a: "\\ud800"', loader)[0]
+    assert said('a: "\\UFFFFFFFF"', loader)
+
+
+def test_repeated_keys_are_collected(loader):
+    """All repeated keys of a file are told, up to a bound, before what ends the reading."""
+    assert [line[:4] for line in said("a: 1\na: 2\nb: {c: 1, c: 2}\nd: e: f", loader)] == ["2:1:", "3:11", "4:5:"]
+    assert len(said("a: 1\n" * 1000, loader)) == 20
+
+
+def test_one_key_in_two_mappings_is_no_repetition(loader):
+    """A key may stand once in every mapping."""
+    assert said("- {a: 1}\n- {a: 2}\n- {b: {a: 3}, a: 4}", loader) == []
+
+
+def test_depth(loader):
+    """Nesting is read up to its bound, and named beyond it."""
+    assert said("[" * TOO_DEEP + "]" * TOO_DEEP, loader) == []
+    assert "nested more than 32 levels deep" in said("[" * (TOO_DEEP + 1) + "]" * (TOO_DEEP + 1), loader)[0]
+
+
+def test_node_count(loader):
+    """Values are counted up to their bound, and named beyond it."""
+    assert said("[" + "a," * (MOST_NODES - 1) + "]", LOADER) == []
+    assert "holds more than 50,000 values" in said("[" + "a," * MOST_NODES + "]", LOADER)[0]
+
+
+LOL = "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+BOMBS = {
+    "flow nesting": "[" * 25_000,
+    "flow mapping nesting": "{a: " * 25_000,
+    "block nesting": "- " * 25_000,
+    "question nesting": "? " * 25_000,
+    "alias bomb": "a0: &a0 lol\n" + LOL,
+    "merge bomb": "a: &a {x: 1}\nb: {<<: [*a, *a, *a, *a]}\n",
+    "plain merge": "<<: [{a: 1}, {b: 2}]\n",
+    "open quote": '"' + "a\n" * 50_000,
+    "open bracket": "[" + "a\n" * 20_000,
+    "second colons": "a: b: " * 20_000,
+    "tags": "a: !<" + "x" * 100_000,
+    "anchors": "a: &" + "x" * 100_000 + " *",
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_bombs_are_refused_at_once(name):
+    """Texts that would crash or occupy a YAML loader are refused in a moment."""
+    begin = time.perf_counter()
+    problems = said(BOMBS[name])
+
+    assert problems
+    assert time.perf_counter() - begin < 2
+    assert len(str(problems)) < 1000
+
+
+@pytest.mark.parametrize(
+    "text", ["quality: " + "9" * 5000, "date: 2026-13-40", "a: " + "1:" * 5000 + "1", "a: 0." + "1" * 9999]
+)
+def test_values_no_loader_can_construct(text, loader):
+    """Scalars that a constructing loader trips over are text with a tag."""
+    assert tree(text, loader).entries[0][1].text == text.split(": ", 1)[1]
+
+
+def test_long_line():
+    """A line of ten megabytes is read as any other."""
+    node = tree("a: " + "x" * 10_000_000)
+
+    assert len(node.at("a").text) == 10_000_000
+
+
+def test_bytes():
+    """The bytes of a file are read up to a bound, from UTF-8 with or without a byte order mark."""
+    assert parse_bytes(b"\xef\xbb\xbfa: 1", path="x", at_most=8) == parse_bytes(b"a: 1", path="x", at_most=8)
+    assert parse_bytes(b"a: 1", path="x", at_most=3) == (
+        Problem(path="x", message="4 bytes long, more than the 3 that are read", hint="keep only settings in it"),
+    )
+
+
+YAMLISH = st.text(alphabet=st.sampled_from("ab: -\n\t'\"[]{},#&*!|>%@`?<~0.\\\r\u2028\x85é\ud800\x00"), max_size=60)
+
+
+@given(st.one_of(YAMLISH, st.text(max_size=60)))
+def test_no_text_crashes_it(text):
+    """Any text is a tree or at least one problem that lies within it, with either parser."""
+    for loader in LOADERS:
+        found = parse(text, path="x", first_line=3, loader=loader)
+        if isinstance(found, Node):
+            assert found.line >= 3
+        else:
+            assert found
+            assert all(3 <= problem.line <= 3 + text.count("\n") + 60 and problem.column >= 1 for problem in found)
+
+
+@given(YAMLISH)
+def test_accepts_what_safe_loader_composes(text):
+    """What is read has the texts that PyYAML's own composer gives, and what it cannot compose is refused."""
+    found = parse(text, path="x")
+    try:
+        composed = yaml.compose(text, Loader=LOADER)
+    except (yaml.YAMLError, ValueError):
+        assert not isinstance(found, Node)
+        return
+    if isinstance(found, Node) and composed is not None:
+        assert skeleton(found) == composed_skeleton(composed)
+
+
+def skeleton(node: Node) -> object:
+    if node.kind == "mapping":
+        return [(skeleton(key), skeleton(value)) for key, value in node.entries]
+    if node.kind == "list":
+        return [skeleton(item) for item in node.items]
+    return (node.text, node.tag, node.line, node.column)
+
+
+def composed_skeleton(node) -> object:
+    if isinstance(node, yaml.MappingNode):
+        return [(composed_skeleton(key), composed_skeleton(value)) for key, value in node.value]
+    if isinstance(node, yaml.SequenceNode):
+        return [composed_skeleton(item) for item in node.value]
+    place = (node.start_mark.line + 1, node.start_mark.column + 1)
+    return (node.value, node.tag.removeprefix("tag:yaml.org,2002:"), *place)
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(-(10**17), 10**17),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(st.characters(exclude_categories=["Cs"])),
+    ),
+    lambda children: st.one_of(
+        st.lists(children, max_size=4), st.dictionaries(st.text("abc", min_size=1), children, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@given(VALUES)
+def test_reads_back_what_yaml_writes(value):
+    """Whatever PyYAML writes down is read back as the same plain value."""
+    found = parse(yaml.safe_dump(value), path="x")
+
+    assert isinstance(found, Node)
+    assert plain(found) == value
