@@ -30,10 +30,10 @@ def check(
     Raises:
         FolderError: where the seeds folder cannot be read.
     """
-    scan = folder.scan(config.seeds)
+    walk = folder.Walk(config.seeds)
     policy = rules.policy_of(config)
-    paths = sorted(scan.files)
-    problems = [Problem(path=path, message="this folder cannot be read") for path in scan.unreadable]
+    paths = [path for path, _ in walk]
+    problems = [Problem(path=path, message="this folder cannot be read") for path in walk.unreadable]
     unknown: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
     done = 0

@@ -260,10 +260,16 @@ class Index:
 
     # -- files
 
-    def stat_keys(self) -> dict[str, tuple[int, int, int, int, int]]:
-        """Give the stat key of every known file by its path."""
-        rows = self._db.execute("SELECT path, dev, ino, size, mtime, ctime FROM file")
-        return {row[0]: row[1:] for row in rows}
+    def stat_keys(self, below: str = "") -> Iterator[tuple[str, tuple[int, int, int, int, int]]]:
+        """Give path and stat key of the known files in the order of their paths: all, or those `below` a path.
+
+        Each is one row at a time, so a million files cost no memory; do not write while they are being read.
+        """
+        sql = "SELECT path, dev, ino, size, mtime, ctime FROM file"
+        bounds = (f"{below.rstrip('/')}/", f"{below.rstrip('/')}0", below) if below else ()
+        where = " WHERE (path >= ? AND path < ?) OR path = ?" if below else ""
+        for row in self._db.execute(f"{sql}{where} ORDER BY path", bounds):  # noqa: S608 - ours
+            yield row[0], row[1:]
 
     def digests(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Give the digests of the known ones among `paths`, of those that can be read."""

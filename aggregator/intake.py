@@ -156,6 +156,8 @@ class Intake:
         self._now = now
         self.dirty: set[int] = set()
         self.added = self.changed = self.removed = self.unchanged = 0
+        self.problems: list[Problem] = []
+        """What is wrong with the files of this turn."""
         self.unknown: dict[str, str] = {}
         """Keys that mean nothing, each with the path of one seed that has it."""
         self._feeds = {slug: row.feed for slug, row in index.feeds().items()}
@@ -184,6 +186,7 @@ class Intake:
         self._index.put_stats((*outcome.key, outcome.digest, rows[outcome.path].file) for outcome in same)
         self.unchanged += len(same)
         for outcome in batch:
+            self.problems += outcome.problems
             for key in outcome.unknown:
                 self.unknown.setdefault(key, outcome.path)
         self._take(self._with_last_good([one for one in batch if not one.same and not one.gone], rows), rows)

@@ -41,6 +41,9 @@ MANY_FILES = 1_500
 
 FEEDS_TOGETHER = 16
 
+MASS_DELETION = 20
+"""So many files gone between two looks are believed only by a look at the whole folder."""
+
 _GUARDED = 20
 
 
@@ -85,6 +88,8 @@ class Site:
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays)."""
         self.config = config
         self._jobs = jobs
+        self.folders = 0
+        """How many folders the last look everywhere walked."""
 
     def __enter__(self) -> Site:
         """Lock the state folder and open what is in it.
@@ -124,10 +129,15 @@ class Site:
         os.close(self._lock)
 
     def build(
-        self, *, now: int, fresh: bool = False, prune: bool = False, accept_deletions: bool = False,
+        self,
+        *,
+        now: int,
+        fresh: bool = False,
+        prune: bool = False,
+        accept_deletions: bool = False,
         progress: Callable[[int, int], object] | None = None,
-    ) -> Turn:  # fmt: skip
-        """Take one turn over the whole folder: scan, take in what changed, publish what it touches.
+    ) -> Turn:
+        """Take one turn over the whole folder: walk, take in what changed, publish what it touches, report on it all.
 
         `now` is in seconds since 1970; `fresh` reads and renders everything anew (remembered ids and last good versions
         stay), `prune` removes feeds without items, `accept_deletions` believes a folder that lost most of its seeds.
@@ -135,45 +145,96 @@ class Site:
 
         Raises:
             FolderError: where the seeds folder cannot be believed; then nothing was withdrawn.
-
         """
+        turn = self.look_everywhere(now=now, fresh=fresh, accept_deletions=accept_deletions, progress=progress)
+        pruned = self._prune(now) if prune else ()
+        return msgspec.structs.replace(self.full_report(turn), pruned=pruned)
+
+    def look_everywhere(
+        self,
+        *,
+        now: int,
+        fresh: bool = False,
+        accept_deletions: bool = False,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Turn:
+        """Take one turn over the whole folder, as `build` does, with a report of this turn alone."""
         began = time.perf_counter()
         notes = [f"the index was made anew: {self.index.rebuilt}"] if self.index.rebuilt else []
+        self.index.rebuilt = ""
         if self.index.filling:
             self._adopt()
-        scan = folder.scan(self.config.seeds)
-        changes = self._changes(scan, fresh=fresh, accept_deletions=accept_deletions)
+        every = fresh or self.pipeline.must_reread()
+        found = folder.compare(folder.Walk(self.config.seeds), self.index.stat_keys(), every=every)
+        if vanished(found.known, len(found.gone)) and not accept_deletions:
+            raise FolderError(
+                f"{self.config.seeds}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
+                " withdrawn (bring them back, or run `aggregator build --accept-deletions`)"
+            )
         if fresh:
             self.index.start_over()
             self._adopt()
-        notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in scan.unreadable]
+        notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in found.unreadable]
+        turn = self._turn(Changes(found.read, found.gone), began, now, progress=progress)
+        self.folders = found.folders
+        return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
+
+    def look_at(self, paths: Iterable[str], *, now: int) -> Turn:
+        """Take one turn over the places that events pointed to, and over what is due; without paths over that alone.
+
+        Raises:
+            Doubt: where so much is gone that the whole folder must be looked at before anything is withdrawn.
+        """
+        began = time.perf_counter()
+        read: dict[str, None] = {}
+        gone: dict[str, None] = {}
+        for path in sorted({folder.printable(path) for path in paths}):
+            found = self._compare_at(path)
+            read.update(dict.fromkeys(found.read))
+            gone.update(dict.fromkeys(found.gone))
+        if len(gone) >= MASS_DELETION:
+            raise Doubt(f"{len(gone)} seeds are gone at once")
+        return self._turn(Changes(tuple(sorted(read)), tuple(sorted(gone))), began, now, trust_disk=True)
+
+    def _compare_at(self, path: str) -> folder.Difference:
+        walk = folder.look(self.config.seeds, path) if path else folder.Walk(self.config.seeds)
+        known = list(self.index.stat_keys(path))
+        if isinstance(walk, folder.Walk):
+            try:
+                return folder.compare(walk, known)
+            except FolderError as error:
+                raise Doubt(str(error)) from error
+        return folder.compare_few(dict(walk), dict(known))
+
+    def _turn(
+        self,
+        changes: Changes,
+        began: float,
+        now: int,
+        *,
+        trust_disk: bool = False,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Turn:
         intake = self._take(changes, now=now, progress=progress)
-        rendered, written, failed = self._publish(now)
-        pruned = self._prune(now) if prune else ()
+        rendered, written, failed = self._publish(now, trust_disk=trust_disk)
+        due = self.index.next_due()
         turn = Turn(
             now=now,
             seconds=time.perf_counter() - began,
             read=len(changes.read),
+            added=intake.added,
+            changed=intake.changed,
+            removed=intake.removed,
             rendered=len(rendered),
             written=tuple(written),
             failed=tuple(failed),
-            pruned=pruned,
-            notes=tuple(notes + self._clashes()),
+            notes=tuple(self._clashes()) if intake.added or intake.changed else (),
+            problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
+            due=due and due[0],
         )
-        self.pipeline.remember_turn(PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(written)))
-        return self._report(intake, scan, turn)
-
-    def _changes(self, scan: folder.Scan, *, fresh: bool, accept_deletions: bool) -> Changes:
-        known = self.index.stat_keys()
-        gone = sorted(path for path in known.keys() - scan.files.keys() if not _below(path, scan.unreadable))
-        if vanished(len(known), len(gone)) and not accept_deletions:
-            raise FolderError(
-                f"{self.config.seeds}: {len(gone)} of {len(known)} known seeds are gone at once; nothing was withdrawn"
-                " (bring them back, or run `aggregator build --accept-deletions`)"
-            )
-        if fresh or self.pipeline.must_reread():
-            return Changes(tuple(sorted(scan.files)), tuple(gone))
-        return Changes(tuple(sorted(path for path, key in scan.files.items() if known.get(path) != key)), tuple(gone))
+        if turn.read or turn.removed or turn.written or turn.failed:
+            self.pipeline.remember_turn(PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(written)))
+        return turn
 
     def _take(self, changes: Changes, *, now: int, progress: Callable[[int, int], object] | None) -> Intake:
         done = 0
@@ -187,11 +248,13 @@ class Site:
         with executor_for(len(changes.read), self._jobs) as executor:
             return self.pipeline.take(changes, now=now, executor=executor, progress=tell)
 
-    def _publish(self, now: int) -> tuple[list[str], list[str], list[str]]:
+    def _publish(self, now: int, *, trust_disk: bool = False) -> tuple[list[str], list[str], list[str]]:
+        """Write what must be written; `trust_disk` does not look whether somebody else changed published files."""
         rendered: list[str] = []
         written: list[str] = []
         failed: list[str] = []
-        renderings = self.pipeline.renderings(now=now, intact=self._is_intact)
+        intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
+        renderings = self.pipeline.renderings(now=now, intact=intact)
         # Several feeds at once, so that the writer's threads are started once for all of an edit.
         while group := list(islice(renderings, FEEDS_TOGETHER)):
             result = self.writer.publish(document for rendering in group for document in rendering.documents)
@@ -252,25 +315,33 @@ class Site:
     def _clashes(self) -> list[str]:
         return [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in self.pipeline.clashes()]
 
-    def _report(self, intake: Intake, scan: folder.Scan, turn: Turn) -> Turn:
+    def full_report(self, turn: Turn) -> Turn:
+        """Add to a turn's report how the whole site stands after it."""
         problems: list[Problem] = []
         stale: list[str] = []
         for path, is_stale, packed in self.index.problems():
             problems += unpack_problems(packed)
             if is_stale:
                 stale.append(path)
-        problems += unknown_key_warnings(intake.unknown)
+        problems += (problem for problem in turn.problems if problem not in problems)
         changed = {name.partition("/")[0] for name in turn.written}
         feeds = tuple(
             FeedReport(slug=one.spec.slug, title=one.spec.title, items=one.count, changed=one.spec.slug in changed)
             for one in self.pipeline.summaries()
         )
-        due = self.index.next_due()
         return msgspec.structs.replace(
-            turn, seeds=len(scan.files), added=intake.added, changed=intake.changed, removed=intake.removed,
-            items=self.index.count_items(turn.now), feeds=feeds, held={**self.index.held(), **self.index.waiting(turn.now)},
-            stale=tuple(stale), problems=tuple(problems), due=due and due[0],
-        )  # fmt: skip
+            turn,
+            items=self.index.count_items(turn.now),
+            feeds=feeds,
+            held={**self.index.held(), **self.index.waiting(turn.now)},
+            stale=tuple(stale),
+            problems=tuple(problems),
+            notes=(*turn.notes, *(note for note in self._clashes() if note not in turn.notes)),
+        )
+
+
+class Doubt(AggregatorError):  # noqa: N818 - not an error: the caller looks again, at everything
+    """What was seen cannot be believed before the whole folder was looked at."""
 
 
 @contextmanager
@@ -305,10 +376,6 @@ CLASH_HINT = "rename one, or give it its own `_id` in a topic file"
 def clash_message(slug: str, names: tuple[str, ...]) -> str:
     """Say which topic names share a slug."""
     return f"topics {' and '.join(map(repr, names))} share the slug {slug!r} and so one feed"
-
-
-def _below(path: str, folders: Iterable[str]) -> bool:
-    return any(path.startswith(f"{one}/") for one in folders)
 
 
 def _locked(path: str) -> int:

@@ -31,10 +31,18 @@ class StatKey(NamedTuple):
     ctime: int
 
 
-class Scan(NamedTuple):
-    """The seeds of a folder by path, relative with `/`, and the folders below it that could not be listed."""
+class Difference(NamedTuple):
+    """What a walk found against what was known: paths that are new or changed, paths that are gone, both in order.
 
-    files: dict[str, StatKey]
+    `seen` and `known` count the files here and there, `folders` the folders walked, `unreadable` are those that could
+    not be listed; what was known below them is not gone.
+    """
+
+    read: tuple[str, ...]
+    gone: tuple[str, ...]
+    seen: int
+    known: int
+    folders: int
     unreadable: tuple[str, ...]
 
 
@@ -48,40 +56,116 @@ class File(NamedTuple):
     hint: str = ""
 
 
-def scan(root: str) -> Scan:
-    """List the seeds below `root`.
+class Walk:
+    """A walk over the seeds below a folder, in the order of their paths, so that nothing has to be kept.
+
+    Iterate over it once; afterwards `folders` and `unreadable` tell how it went. `below` begins it in a folder below
+    `root`, named by its path with a `/` at the end.
+    """
+
+    def __init__(self, root: str, below: str = "") -> None:
+        self._root = root
+        self._below = below
+        self.folders = 0
+        self.unreadable: list[str] = []
+
+    def __iter__(self) -> Iterator[tuple[str, StatKey]]:
+        """Give path and stat key of each seed.
+
+        Raises:
+            FolderError: where the first folder cannot be listed.
+        """
+        open_folders = [iter(self._entries(self._below))]
+        while open_folders:
+            for path, key in open_folders[-1]:
+                if key is not None:
+                    yield path, key
+                else:
+                    open_folders.append(iter(self._entries(path)))
+                    break
+            else:
+                open_folders.pop()
+
+    def _entries(self, folder: str) -> list[tuple[str, StatKey | None]]:
+        """Give the seeds (with their keys) and folders (without) in `folder`, in the order of whole paths."""
+        self.folders += 1
+        try:
+            with os.scandir(f"{self._root}/{folder}") as entries:
+                found = [one for entry in entries if (one := _entry(folder, entry)) is not None]
+        except OSError as error:
+            if folder == self._below:
+                raise FolderError(f"{self._root}: the seeds folder cannot be read: {error.strerror}") from error
+            self.unreadable.append(folder.rstrip("/"))
+            return []
+        found.sort()
+        return found
+
+
+def _entry(folder: str, entry: os.DirEntry[str]) -> tuple[str, StatKey | None] | None:
+    name = entry.name
+    if name.startswith("."):
+        return None
+    if name.endswith(SUFFIXES):
+        try:
+            return printable(folder + name), key_of(entry.stat(follow_symlinks=False))
+        except OSError:
+            return None  # gone between listing and stat: the next walk sees it so
+    return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
+
+
+def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: bool = False) -> Difference:
+    """Walk a folder against what is known of it, path and stat key in the order of paths; `every` reads all anew.
 
     Raises:
-        FolderError: where `root` itself cannot be listed.
-
+        FolderError: where the first folder cannot be listed.
     """
-    files: dict[str, StatKey] = {}
-    unreadable: list[str] = []
-    waiting = [""]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            _list(root, folder, files, waiting)
-        except OSError as error:
-            if not folder:
-                raise FolderError(f"{root}: the seeds folder cannot be read: {error.strerror}") from error
-            unreadable.append(folder.rstrip("/"))
-    return Scan(files, tuple(sorted(unreadable)))
+    read: list[str] = []
+    gone: list[str] = []
+    seen = known_count = 0
+    rows = iter(known)
+    row = next(rows, None)
+    for path, key in walk:
+        seen += 1
+        while row is not None and row[0] < path:
+            gone.append(row[0])
+            known_count += 1
+            row = next(rows, None)
+        if row is not None and row[0] == path:
+            if every or row[1] != key:
+                read.append(path)
+            known_count += 1
+            row = next(rows, None)
+        else:
+            read.append(path)
+    for rest in (row, *rows) if row is not None else ():
+        gone.append(rest[0])
+        known_count += 1
+    hidden = tuple(sorted(walk.unreadable))
+    kept = [path for path in gone if not path.startswith(tuple(f"{one}/" for one in hidden))] if hidden else gone
+    return Difference(tuple(read), tuple(kept), seen, known_count, walk.folders, hidden)
 
 
-def _list(root: str, folder: str, files: dict[str, StatKey], waiting: list[str]) -> None:
-    with os.scandir(f"{root}/{folder}") as entries:
-        for entry in entries:
-            name = entry.name
-            if name.startswith("."):
-                continue
-            if name.endswith(SUFFIXES):
-                try:
-                    files[printable(folder + name)] = key_of(entry.stat(follow_symlinks=False))
-                except FileNotFoundError:
-                    continue  # gone between listing and stat: the next scan sees it so
-            elif entry.is_dir(follow_symlinks=False):
-                waiting.append(f"{folder}{name}/")
+def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
+    """Compare the few files of one place, found and known by path."""
+    read = sorted(path for path, key in found.items() if known.get(path) != key)
+    gone = sorted(known.keys() - found.keys())
+    return Difference(tuple(read), tuple(gone), len(found), len(known), 0, ())
+
+
+def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
+    """Look at one place below `root` that something pointed to: a walk if it is a folder, else the seed there, if any."""
+    try:
+        found = os.lstat(f"{root}/{path}")
+    except OSError:
+        return ()
+    if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
+        return Walk(root, f"{path}/")
+    return ((path, key_of(found)),) if path.endswith(SUFFIXES) else ()
+
+
+def is_hidden(path: str) -> bool:
+    """Say whether `path`, or a folder on the way to it, has a name that begins with a dot: such are no seeds."""
+    return any(part.startswith(".") for part in path.split("/"))
 
 
 def printable(path: str) -> str:
