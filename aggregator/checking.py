@@ -54,4 +54,3 @@ def check(
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
     return Checked(len(paths), tuple(sorted(problems)))
-

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -64,6 +65,57 @@ def build(
 
 @cli.command()
 @config_option
+@click.option(
+    "--log-format", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True,
+    help="Log lines as key=value (auto on a terminal) or as JSON.",
+)  # fmt: skip
+def run(config_path: str, *, log_format: Literal["auto", "text", "json"]) -> None:
+    """Keep the feeds true: watch, schedule, republish (the daemon)."""
+    from aggregator import logs  # noqa: PLC0415 - only this command needs these
+    from aggregator.daemon import Daemon  # noqa: PLC0415
+    from aggregator.supervisor import Supervisor  # noqa: PLC0415
+
+    config = load_config(config_path)
+    shape: logs.Format = ("text" if sys.stderr.isatty() else "json") if log_format == "auto" else log_format
+    logs.start(shape)
+    daemon = Daemon(config, clock=time.time, supervisor=Supervisor.of_environment())
+    daemon.handle_signals()
+    sys.exit(daemon.run())
+
+
+@cli.command()
+@config_option
+@click.argument("feeds", nargs=-1, metavar="[FEED]...")
+@click.option("--accept-deletions", is_flag=True, help="Believe a folder that lost most of its seeds at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool, as_json: bool) -> None:
+    """Regenerate now, all feeds or those named: by the running daemon, else as `build`."""
+    from aggregator.control import Request, ask  # noqa: PLC0415 - only this command needs it
+    from aggregator.site import Site  # noqa: PLC0415
+
+    config = load_config(config_path)
+    reply = None
+    if os.path.isdir(config.state):
+        reply = ask(config.state, Request(do="trigger", feeds=feeds, accept_deletions=accept_deletions))
+    if reply is not None:
+        turn = msgspec.convert(reply, Turn)
+    else:
+        with Site(config) as site:
+            site.force(feeds)
+            turn = site.build(now=clock(), accept_deletions=accept_deletions)
+    if as_json:
+        click.echo(msgspec.json.encode(turn))
+    else:
+        for name in turn.written:
+            click.echo(name)
+        for line in (report.summary(turn), *report.trouble(turn, _folder(config))):
+            click.echo(line)
+    if turn.failed:
+        sys.exit(1)
+
+
+@cli.command()
+@config_option
 @jobs_option
 @click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
@@ -101,7 +153,11 @@ def explain(config_path: str, target: str) -> None:
     with _index(config) as index:
         found = explain_item(config, index, target, now=clock())
     if not found:
-        known = "" if os.path.exists(os.path.join(config.state, "index.db")) else "; nothing was built yet (run `aggregator build`)"
+        known = (
+            ""
+            if os.path.exists(os.path.join(config.state, "index.db"))
+            else "; nothing was built yet (run `aggregator build`)"
+        )
         raise AggregatorError(f"{target}: no seed has this path, link or id{known}")
     for one in found:
         click.echo(one.headline)
@@ -114,14 +170,20 @@ def explain(config_path: str, target: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 def status(config_path: str, *, as_json: bool) -> None:
     """Show feeds, items, problems, the next due moment and the last turns."""
-    from aggregator.standing import standing  # noqa: PLC0415 - only this command needs it
+    from aggregator.control import Request, ask  # noqa: PLC0415 - only this command needs these
+    from aggregator.standing import daemon_lines, standing  # noqa: PLC0415
 
     config = load_config(config_path)
     with _index(config) as index:
         if index is None:
             raise AggregatorError("nothing was built yet (run `aggregator build`)")
         found = standing(config, index, now=clock())
-    click.echo(msgspec.json.encode(found) if as_json else "\n".join(found.lines()))
+    daemon = ask(config.state, Request(do="status"), timeout=5)
+    if as_json:
+        click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "daemon": daemon}))
+        return
+    for line in (*daemon_lines(daemon), *found.lines()):
+        click.echo(line)
 
 
 @cli.command()

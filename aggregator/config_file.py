@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from aggregator.config import Config, FeedSettings, Query, Rules, Schedule, Server, Topic, TopicSettings, Where
+from aggregator.config import Config, FeedSettings, Query, Rules, Schedule, Server, Topic, TopicSettings, Watch, Where
 from aggregator.config_shape import ConfigText, QueryText, SiteText, WhereText
 from aggregator.config_values import folder
 from aggregator.decode import decode
@@ -133,6 +133,7 @@ def _config(said: ConfigText, path: str, topics: tuple[Topic, ...]) -> Config:
         ),
         related=said.related,
         schedule=msgspec.convert(said.schedule, Schedule, from_attributes=True),
+        watch=msgspec.convert(said.watch, Watch, from_attributes=True),
         server=msgspec.convert(said.server, Server, from_attributes=True),
     )
 

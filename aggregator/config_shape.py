@@ -99,7 +99,14 @@ class ScheduleText(msgspec.Struct, frozen=True, kw_only=True):
     """`schedule`: when the daemon regenerates and rescans."""
 
     regenerate: Annotated[str | int | None, Parse(values.schedule, what="a cron line or an interval")] = None
-    scan: Interval = 30
+    scan: Annotated[int | None, Parse(values.duration, what="an interval such as `30s`")] = None
+
+
+class WatchText(msgspec.Struct, frozen=True, kw_only=True):
+    """`watch`: how the daemon learns of changes."""
+
+    backend: Literal["auto", "native", "polling"] = "auto"
+    poll: Interval = 2
 
 
 class ServerText(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +136,7 @@ class ConfigText(msgspec.Struct, frozen=True, kw_only=True):
     topics: TopicsText = TopicsText()
     related: Literal["list", "promote", "ignore"] = "list"
     schedule: ScheduleText = ScheduleText()
+    watch: WatchText = WatchText()
     server: ServerText = ServerText()
     websub: WebsubText = WebsubText()
 

@@ -66,7 +66,9 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
     if paths:
         return paths
     in_index = index.files_of([target])
-    return list(in_index) or [path for path, packed in index.all_seeds() if set(keys) & set(identity.keys(unpack_seed(packed)))]
+    return list(in_index) or [
+        path for path, packed in index.all_seeds() if set(keys) & set(identity.keys(unpack_seed(packed)))
+    ]
 
 
 class _Case:
@@ -103,7 +105,9 @@ class _Case:
         if self._row is not None and self._row.stale:
             headline = f"{self._outcome.path}: cannot be read now, so its last good version stays in its feeds"
         else:
-            headline = f"{self._outcome.path}: in no feed: {self._outcome.problems[0].message} (rule: {self._outcome.rule})"
+            headline = (
+                f"{self._outcome.path}: in no feed: {self._outcome.problems[0].message} (rule: {self._outcome.rule})"
+            )
         return Explanation(headline, problems)
 
     def _known(self, row: FileRow, verdict: Verdict) -> Explanation:
@@ -114,7 +118,9 @@ class _Case:
         current = [slugs[feed].slug for feed, starts, ends in windows if starts <= self._now < ends]
         if not current:
             return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict))
-        beyond = self._beyond_limit(row, [slugs[feed].feed for feed, starts, ends in windows if starts <= self._now < ends])
+        beyond = self._beyond_limit(
+            row, [slugs[feed].feed for feed, starts, ends in windows if starts <= self._now < ends]
+        )
         shown = [slug for slug in current if slug not in beyond]
         count = f"in {len(shown)} feed{'' if len(shown) == 1 else 's'}: {', '.join(shown)}" if shown else "in no feed"
         stale = " (its last good version)" if row.stale else ""
@@ -160,7 +166,9 @@ class _Case:
         if self._index is not None and self._row is not None and self._row.story is not None:
             facts.insert(0, f"id: {self._index.stories([self._row.story])[self._row.story][0]}")
         if verdict.stand_in >= 0 and self._seed is not None:
-            facts.append(f"a related item stands in for it, because {verdict.detail}: {self._seed.related[verdict.stand_in].title}")
+            facts.append(
+                f"a related item stands in for it, because {verdict.detail}: {self._seed.related[verdict.stand_in].title}"
+            )
         if self._now < verdict.ends < FOREVER:
             facts.append(f"leaves at {moment(verdict.ends)}, in {distance(verdict.ends - self._now)}")
         return (*facts, *self._queries(verdict), *self._pending())

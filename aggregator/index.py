@@ -473,6 +473,11 @@ class Index:
         row = self._db.execute("SELECT until, path FROM file WHERE until IS NOT NULL ORDER BY until LIMIT 1").fetchone()
         return None if row is None or row[0] >= FOREVER else (row[0], row[1])
 
+    def next_due_moment(self, now: int) -> int | None:
+        """Give the next moment after `now` at which a feed changes by itself, in seconds since 1970."""
+        row = self._db.execute("SELECT until FROM file WHERE until > ? ORDER BY until LIMIT 1", (now,)).fetchone()
+        return None if row is None or row[0] >= FOREVER else int(row[0])
+
     # -- feeds and topics
 
     def feeds(self) -> dict[str, FeedRow]:
@@ -492,6 +497,10 @@ class Index:
             self._db.execute("UPDATE feed SET dirty=1")
         else:
             self._db.executemany("UPDATE feed SET dirty=1 WHERE feed=?", ((feed,) for feed in feeds))
+
+    def forget_documents(self, feeds: Iterable[int]) -> None:
+        """Forget what feeds' documents show, so that they are rendered again."""
+        self._db.executemany("UPDATE feed SET dirty=1, key=NULL WHERE feed=?", ((feed,) for feed in feeds))
 
     def put_feed(self, feed: int, *, key: bytes | None, stamps: bytes | None, summary: bytes, dirty: bool) -> None:
         """Note what a feed's documents show and look like."""

@@ -33,7 +33,11 @@ SHOWN_PROBLEMS = 50
 def summary(turn: Turn) -> str:
     """Say in one line what a turn did."""
     seen = [f"{turn.seeds:,} seeds", f"{turn.items:,} items", f"{len(turn.feeds):,} feeds"]
-    done = [f"{count:,} {word}" for count, word in ((turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed")) if count]
+    done = [
+        f"{count:,} {word}"
+        for count, word in ((turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed"))
+        if count
+    ]
     wrote = f"{len(turn.written):,} documents written" if turn.written else "nothing to write"
     return f"{', '.join(seen)}; {', '.join((*done, wrote))} in {turn.seconds:.2f} s"
 

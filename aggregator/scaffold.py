@@ -49,7 +49,7 @@ def new_seed(folder: str, title: str, *, now: int, link: str, topics: Sequence[s
     draft = "" if link else "published: false  # a draft: take this line out once webUrl is right\n"
     # JSON strings and lists are YAML ones too, whatever the title holds.
     text = (
-        f"---\ntitle: {json.dumps(title, ensure_ascii=False)}\nexcerpt: \"\"\npublishedDateTime: {moment(now)}\n"
+        f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nexcerpt: ""\npublishedDateTime: {moment(now)}\n'
         f"webUrl: {json.dumps(link or 'https://example.org/', ensure_ascii=False)}\n{draft}"
         f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )

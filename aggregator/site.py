@@ -88,8 +88,8 @@ class Site:
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays)."""
         self.config = config
         self._jobs = jobs
-        self.folders = 0
-        """How many folders the last look everywhere walked."""
+        self.folders: dict[str, folder.FolderKey] = {}
+        """The folders that the last look everywhere walked."""
 
     def __enter__(self) -> Site:
         """Lock the state folder and open what is in it.
@@ -113,7 +113,7 @@ class Site:
         except (sqlite3.Error, OSError) as error:
             os.close(self._lock)
             raise AggregatorError(f"{self.config.state}: {error}") from error
-        self.pipeline = Pipeline(self.config, self.index, partial(folder.read, self.config.seeds), version=VERSION)
+        self.pipeline = self._pipeline()
         return self
 
     def _no_seeds(self) -> AggregatorError:
@@ -127,6 +127,36 @@ class Site:
         """Close and unlock."""
         self.index.close()
         os.close(self._lock)
+
+    def reopen(self) -> None:
+        """Open the index anew after it failed; a damaged one is set aside and made anew."""
+        self.index.close()
+        self.index = Index(os.path.join(self.config.state, "index.db"))
+        self.pipeline = self._pipeline()
+
+    def reconfigure(self, config: Config) -> None:
+        """Go on with another config; where it cannot be used the old one stays.
+
+        Raises:
+            AggregatorError: where its folders cannot be used, or its state folder is held by another process.
+        """
+        if config.state != self.config.state:
+            other = Site(config, jobs=self._jobs).__enter__()
+            self.__exit__()
+            self.__dict__.update(other.__dict__)
+            return
+        writer = Writer(config.feeds)
+        writer.prepare()
+        self.config, self.writer = config, writer
+        self.pipeline = self._pipeline()
+
+    def force(self, feeds: Iterable[str]) -> None:
+        """Have feeds rendered again at the next turn, whether anything changed or not."""
+        rows = self.index.feeds()
+        self.index.forget_documents(rows[slug].feed for slug in feeds if slug in rows)
+
+    def _pipeline(self) -> Pipeline:
+        return Pipeline(self.config, self.index, partial(folder.read, self.config.seeds), version=VERSION)
 
     def build(
         self,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import msgspec
 
 from aggregator.config import Config
+from aggregator.health import DaemonStatus
 from aggregator.index import Index
 from aggregator.intake import unpack_problems
 from aggregator.model import PastTurn, Problem
@@ -35,7 +37,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         """Give it as lines for a person."""
         yield f"{self.seeds:,} seeds, {self.items:,} items, {len(self.feeds):,} feeds"
         yield from (f"{count:>7,} items  {slug}" for slug, count in self.feeds.items())
-        yield from (f"{self.held[rule]:>7,} seeds  {words} ({rule})" for rule, words in RULES.items() if self.held.get(rule))
+        yield from (
+            f"{self.held[rule]:>7,} seeds  {words} ({rule})" for rule, words in RULES.items() if self.held.get(rule)
+        )
         if self.due is not None:
             yield f"next due: {moment(self.due)}, in {distance(max(0, self.due - self.now))}: {self.due_path}"
         for turn in self.turns[:5]:
@@ -67,3 +71,20 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         turns=pipeline.past_turns(),
     )
 
+
+def daemon_lines(told: Any) -> Iterator[str]:
+    """Give what a running daemon told of itself as lines for a person; `told` is None where none runs."""
+    if told is None:
+        yield "no daemon runs (`aggregator run` starts one)"
+        return
+    status = msgspec.convert(told, DaemonStatus)
+    how = "healthy" if status.healthy else "NOT HEALTHY"
+    overflows = f", {status.overflows} overflows" if status.overflows else ""
+    yield f"daemon: {how}, up {distance(int(status.uptime))}, {status.turns} turns, watcher {status.backend}{overflows}"
+    for concern, problem in status.problems.items():
+        yield f"  {concern}: {problem} (for {distance(int(status.problem_ages[concern]))})"
+    yield f"  last look at everything: {moment(int(status.scanned))}"
+    if status.regenerate is not None:
+        yield f"  next regeneration: {moment(int(status.regenerate))}"
+    threads = ", ".join(f"{name} {'lives' if alive else 'is dead'}" for name, alive in status.threads.items())
+    yield f"  threads: {threads}"

@@ -16,6 +16,9 @@ from aggregator.errors import FolderError
 
 SUFFIXES = (".md", ".markdown")
 
+RACY_SECONDS = 60
+"""A folder that changed this shortly before it was walked may have changed again without its key telling."""
+
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO among the seeds must not hold us up before we see that it is one.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -31,10 +34,19 @@ class StatKey(NamedTuple):
     ctime: int
 
 
+class FolderKey(NamedTuple):
+    """What tells that a folder's list of names has not changed: device, inode, mtime and ctime (nanoseconds)."""
+
+    dev: int
+    ino: int
+    mtime: int
+    ctime: int
+
+
 class Difference(NamedTuple):
     """What a walk found against what was known: paths that are new or changed, paths that are gone, both in order.
 
-    `seen` and `known` count the files here and there, `folders` the folders walked, `unreadable` are those that could
+    `seen` and `known` count the files here and there, `folders` are the folders walked, `unreadable` are those that could
     not be listed; what was known below them is not gone.
     """
 
@@ -42,7 +54,7 @@ class Difference(NamedTuple):
     gone: tuple[str, ...]
     seen: int
     known: int
-    folders: int
+    folders: dict[str, FolderKey]
     unreadable: tuple[str, ...]
 
 
@@ -59,14 +71,15 @@ class File(NamedTuple):
 class Walk:
     """A walk over the seeds below a folder, in the order of their paths, so that nothing has to be kept.
 
-    Iterate over it once; afterwards `folders` and `unreadable` tell how it went. `below` begins it in a folder below
+    Iterate over it once; afterwards `folders` (by path, with what tells that their list of names has not changed) and
+    `unreadable` tell how it went. `below` begins it in a folder below
     `root`, named by its path with a `/` at the end.
     """
 
     def __init__(self, root: str, below: str = "") -> None:
         self._root = root
         self._below = below
-        self.folders = 0
+        self.folders: dict[str, FolderKey] = {}
         self.unreadable: list[str] = []
 
     def __iter__(self) -> Iterator[tuple[str, StatKey]]:
@@ -88,8 +101,8 @@ class Walk:
 
     def _entries(self, folder: str) -> list[tuple[str, StatKey | None]]:
         """Give the seeds (with their keys) and folders (without) in `folder`, in the order of whole paths."""
-        self.folders += 1
         try:
+            self.folders[folder] = folder_key(f"{self._root}/{folder}")
             with os.scandir(f"{self._root}/{folder}") as entries:
                 found = [one for entry in entries if (one := _entry(folder, entry)) is not None]
         except OSError as error:
@@ -149,7 +162,7 @@ def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int,
     """Compare the few files of one place, found and known by path."""
     read = sorted(path for path, key in found.items() if known.get(path) != key)
     gone = sorted(known.keys() - found.keys())
-    return Difference(tuple(read), tuple(gone), len(found), len(known), 0, ())
+    return Difference(tuple(read), tuple(gone), len(found), len(known), {}, ())
 
 
 def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
@@ -161,6 +174,30 @@ def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
     if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
         return Walk(root, f"{path}/")
     return ((path, key_of(found)),) if path.endswith(SUFFIXES) else ()
+
+
+def folder_key(path: str) -> FolderKey:
+    """Give the key of a folder's list of names.
+
+    Raises:
+        OSError: where it cannot be looked at.
+    """
+    found = os.stat(path)
+    return FolderKey(found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def changed_folders(root: str, folders: dict[str, FolderKey], *, now: float) -> list[str]:
+    """Give those of `folders` below `root` whose list of names has changed, or changed too shortly before `now` to tell."""
+    changed = []
+    for path, key in folders.items():
+        try:
+            current = folder_key(f"{root}/{path}")
+        except OSError:
+            changed.append(path.rstrip("/"))
+            continue
+        if current != key or max(key.mtime, key.ctime) > (now - RACY_SECONDS) * 1_000_000_000:
+            changed.append(path.rstrip("/"))
+    return changed
 
 
 def is_hidden(path: str) -> bool:

@@ -11,7 +11,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-TOPICS = [f"{kind} {thing}" for kind in ("Open", "Deep", "Urban", "Solar") for thing in ("Data", "Seas", "Transport", "Rooms", "Labs")]
+TOPICS = [
+    f"{kind} {thing}"
+    for kind in ("Open", "Deep", "Urban", "Solar")
+    for thing in ("Data", "Seas", "Transport", "Rooms", "Labs")
+]
 WORDS = (
     "harbour lantern signal orchard engine copper river bridge winter archive market garden council station method "
     "island record village theatre museum carbon window summer letter factory garage student kitchen forest meadow"
@@ -50,6 +54,11 @@ def seed_text(number: int) -> str:
     if number % 10 == 0:
         lines += [f"## {words(dice, 4)}", "", words(dice, 60), "", f"- {words(dice, 5)}", f"- {words(dice, 5)}", ""]
     return "\n".join(lines)
+
+
+def for_hugo(text: str) -> str:
+    """Give the same seed as Hugo wants it: `published` is a date there, and it dates items by `date`."""
+    return text.replace("published: ", "isPublished: ", 1).replace("publishedDateTime: ", "date: ", 1)
 
 
 def path_of(number: int) -> str:

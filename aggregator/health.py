@@ -1,0 +1,66 @@
+"""How the daemon does: what is wrong now and since when, its threads, its counts. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+
+class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How the daemon does; times are seconds since 1970, `problems` are what is wrong now, by what it concerns."""
+
+    healthy: bool
+    problems: dict[str, str]
+    problem_ages: dict[str, float]
+    uptime: float
+    backend: str
+    overflows: int
+    scanned: float
+    turns: int
+    threads: dict[str, bool]
+    due: int | None
+    regenerate: float | None
+
+
+@dataclass
+class Health:
+    """Kept by the daemon's one thread, read by others; each value is replaced whole."""
+
+    started: float
+    problems: dict[str, str] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
+    threads: dict[str, bool] = field(default_factory=dict)
+    feeds: frozenset[str] = frozenset()
+    backend: str = ""
+    overflows: int = 0
+    scanned: float = 0.0
+    turns: int = 0
+    index_failures: int = 0
+
+    def set(self, concern: str, problem: str) -> None:
+        """Note what is wrong with one thing, "" if nothing is."""
+        if problem and concern not in self.problems:
+            self.since = {**self.since, concern: self.scanned or self.started}
+        rest = {name: text for name, text in self.problems.items() if name != concern}
+        self.problems = {**rest, concern: problem} if problem else rest
+
+    def status(self, now: float, *, due: int | None, regenerate: float | None) -> DaemonStatus:
+        """Say how things are at `now`."""
+        problems = dict(self.problems)
+        dead = [name for name, alive in self.threads.items() if not alive]
+        if dead:
+            problems["threads"] = f"not alive: {', '.join(dead)}"
+        return DaemonStatus(
+            healthy=not problems,
+            problems=problems,
+            problem_ages={name: now - self.since.get(name, now) for name in problems},
+            uptime=now - self.started,
+            backend=self.backend,
+            overflows=self.overflows,
+            scanned=self.scanned,
+            turns=self.turns,
+            threads=self.threads,
+            due=due,
+            regenerate=regenerate,
+        )
