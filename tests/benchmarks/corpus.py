@@ -58,7 +58,9 @@ def seed_text(number: int) -> str:
 
 def for_hugo(text: str) -> str:
     """Give the same seed as Hugo wants it: `published` is a date there, and it dates items by `date`."""
-    return text.replace("published: ", "isPublished: ", 1).replace("publishedDateTime: ", "date: ", 1)
+    held_back = "\npublished: false\n" in text
+    text = text.replace("\npublished: ", f"\ndraft: {str(held_back).lower()}\nisPublished: ", 1)
+    return text.replace("\npublishedDateTime: ", "\ndate: ", 1)
 
 
 def path_of(number: int) -> str:

@@ -75,6 +75,12 @@ def started(site: Path, tool: str) -> tuple[subprocess.Popen[bytes], Path, Path]
     return process, site / "seeds", site / "feeds/all/rss.xml"
 
 
+def command(site: Path, *words: str) -> None:
+    """Run one of our commands on the site."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-m", "aggregator", *words], cwd=site, env=environment, stdout=subprocess.DEVNULL, check=True)
+
+
 def text_of(number: int, title: str, tool: str) -> str:
     """Give a seed among the newest, so that every tool shows it."""
     text = corpus.seed_text(number).replace('title: "', f'title: "{title} ', 1)

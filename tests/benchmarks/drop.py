@@ -1,0 +1,79 @@
+"""Twenty thousand files at once: `python tests/benchmarks/drop.py SITE [COUNT] [rename]`.
+
+The daemon runs over SITE (filled by `corpus.py`); COUNT new seeds are written as fast as the disk takes them, plainly or
+under another name and renamed. Prints one line of JSON: seconds from the first file, and from the last one, until every
+new item is published, and the daemon's peak memory over all its processes' life (its own, in MB).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+import corpus
+import latency
+
+
+def published(site: Path) -> int:
+    """Give how many seeds of the drop are in the feed of everything, by the index, with no feed waiting."""
+    try:
+        db = sqlite3.connect(f"file:{site}/.aggregator/index.db?mode=ro", uri=True)
+        try:
+            (items,) = db.execute(
+                "SELECT count(*) FROM file JOIN entry USING(file) JOIN feed USING(feed) WHERE slug='all' AND path LIKE 'drop/%'"
+            ).fetchone()
+            (dirty,) = db.execute("SELECT count(*) FROM feed WHERE dirty").fetchone()
+        finally:
+            db.close()
+    except sqlite3.Error:
+        return -1
+    return int(items) if not dirty else -1
+
+
+def measure(site: Path, count: int, *, rename: bool) -> dict[str, object]:
+    """Drop `count` seeds and wait until all are published."""
+    target = site / "seeds/drop"
+    shutil.rmtree(target, ignore_errors=True)
+    # What an earlier drop left behind is more than half of a small site: say that it may go.
+    latency.command(site, "build", "--accept-deletions")
+    numbers = [number for number in range(2_000_000, 2_000_000 + count * 2) if number % 5 != 4][:count]
+    texts = [corpus.seed_text(number) for number in numbers]
+    process, _, feed = latency.started(site, "aggregator")
+    try:
+        while not feed.exists() or published(site) != 0:
+            time.sleep(0.3)
+        time.sleep(3)
+        target.mkdir()
+        began = time.perf_counter()
+        for number, text in zip(numbers, texts, strict=True):
+            path = target / f"{number}.md"
+            written = path.with_suffix(".tmp") if rename else path
+            written.write_text(text, encoding="utf-8")
+            if rename:
+                written.rename(path)
+        dropped = time.perf_counter()
+        while published(site) != count:
+            if time.perf_counter() - dropped > 120:
+                raise SystemExit(f"only {published(site)} of {count} were published")
+            time.sleep(0.05)
+        done = time.perf_counter()
+        status = Path(f"/proc/{process.pid}/status").read_text()
+        peak = int(status.split("VmHWM:")[1].split()[0]) // 1000
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=30)
+        shutil.rmtree(target, ignore_errors=True)
+    return {
+        "site": site.name, "dropped": count, "rename": rename, "writing_s": round(dropped - began, 2), "from_first_s": round(done - began, 2),
+        "from_last_s": round(done - dropped, 2), "peak_mb": peak, "cores": os.cpu_count(),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20_000, rename="rename" in sys.argv)))
