@@ -27,6 +27,7 @@ RACY_SECONDS = 2
 _QUALITY_BOUND = 2**31
 
 Value = TypeVar("Value")
+Entry = tuple[int, int, int, int, int, int, int]
 
 
 class ReadFile(Protocol):
@@ -165,12 +166,17 @@ class Intake:
         self._touched: set[int] = set()
         self._changed_content: set[int] = set()
         self._deferred: list[tuple[Outcome, FileRow | None, int]] = []
+        # Written together by `_flush`, which comes before anything that reads them back.
+        self._new_stories: list[tuple[int, str, int, int]] = []
+        self._new_entries: list[Entry] = []
+        self._old_entries: list[Entry] = []
         self._next_file = index.next_file()
         self._next_story = index.next_story()
 
     def remove(self, paths: Sequence[str]) -> None:
         """Forget files that are gone."""
         rows = list(self._index.files_of(paths).values())
+        self._flush()
         for row in rows:
             self._take_out(row)
             self._count_names(row.verdict, None)
@@ -250,6 +256,7 @@ class Intake:
 
     def _take(self, batch: Sequence[Outcome], rows: dict[str, FileRow], *, again: bool = False) -> None:
         """Put a batch of files into the index; `again` where only the decision may differ."""
+        self._flush()
         numbers = [number for one in batch if one.numbers for number in (*one.numbers, _path_number(one.path))]
         known = self._index.known(numbers)
         own_ids = self._own_ids(known.values()) if any(one.verdict and one.verdict.id for one in batch) else {}
@@ -295,6 +302,7 @@ class Intake:
         unless another file tells that one now.
         """
         assert outcome.verdict is not None
+        self._flush()
         known = self._index.known(outcome.numbers)
         by_link = identity.recognise(outcome.numbers, known, self._own_ids(known.values()), outcome.verdict.id)
         if by_link is not None:
@@ -313,7 +321,7 @@ class Intake:
         story, self._next_story = self._next_story, self._next_story + 1
         verdict = outcome.verdict
         visible = verdict.starts <= self._now < verdict.ends
-        self._index.put_stories([(story, verdict.id or verdict.link, int(bool(verdict.id)), int(visible))])
+        self._new_stories.append((story, verdict.id or verdict.link, int(bool(verdict.id)), int(visible)))
         return story
 
     # -- rows
@@ -390,12 +398,20 @@ class Intake:
 
     # -- who stands for a story, in which feeds
 
+    def _flush(self) -> None:
+        self._index.put_stories(self._new_stories)
+        self._index.delete_entries(self._old_entries)
+        self._index.add_entries(self._new_entries)
+        self._new_stories, self._old_entries, self._new_entries = [], [], []
+
     def _settle_touched(self) -> None:
         touched, self._touched = sorted(self._touched), set()
         for chunk in chunks(touched, 500):
             self._settle(chunk)
+        self._flush()
 
     def _settle(self, stories: Sequence[int]) -> None:
+        self._flush()
         known = self._index.stories(stories)
         marks = ",".join("?" * len(stories))
         rows = list(self._index.files(f"story IN ({marks}) ORDER BY story, path", stories))
@@ -439,8 +455,8 @@ class Intake:
         if shown != row.shown:
             before = _rows_of(row.shown, row.file) if row.shown else []
             after = _rows_of(shown, row.file) if shown else []
-            self._index.delete_entries(before)
-            self._index.add_entries(after)
+            self._old_entries += before
+            self._new_entries += after
             self.dirty.update(entry[0] for entry in (*before, *after))
         elif row.file in self._changed_content:
             self.dirty.update(window[0] for window in windows)
@@ -478,7 +494,7 @@ def _bounded(quality: int | None) -> int:
     return 0 if quality is None else max(-_QUALITY_BOUND, min(_QUALITY_BOUND, quality))
 
 
-def _rows_of(shown: bytes, file: int) -> list[tuple[int, int, int, int, int, int, int]]:
+def _rows_of(shown: bytes, file: int) -> list[Entry]:
     """Give the rows of `entry` that a file's `shown` stands for."""
     sort, worst, tie, windows = _entries.decode(shown)
     return [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
