@@ -50,7 +50,7 @@ MANY_HINTS = 500
 """From so many hints on, walking the whole folder is cheaper than looking at each."""
 
 DEFAULT_SCAN = 30
-SCAN_SHARE = 0.001
+SCAN_SHARE = 0.0005
 """The share of a processor that walking a watched folder may cost."""
 
 CLOCK_STEP = 0.5
