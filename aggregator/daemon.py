@@ -32,7 +32,7 @@ from aggregator.errors import AggregatorError, ConfigError, FolderError
 from aggregator.health import DaemonStatus, Health
 from aggregator.logs import log
 from aggregator.model import Problem, Turn
-from aggregator.site import Doubt, Site, load_config
+from aggregator.site import Site, load_config
 from aggregator.supervisor import Supervisor
 from aggregator.watcher import folder
 from aggregator.watcher.events import SYSCTL, EventWatcher, NotWatchableError, remote_filesystem
@@ -46,6 +46,9 @@ SETTLE = 0.02
 
 LONGEST_SETTLE = 0.5
 QUIET_AFTER_DELETIONS = 1.0
+"""How long, in seconds, events must pause after many deletions before the whole folder is asked whether it is so."""
+
+LONGEST_QUIET = 10.0
 MANY_HINTS = 500
 """From so many hints on, walking the whole folder is cheaper than looking at each."""
 
@@ -69,6 +72,7 @@ class Work:
 
     hints: set[str] = field(default_factory=set)
     everything: bool = False
+    scan: bool = False
     due: bool = False
     reload: bool = False
     stop: bool = False
@@ -82,13 +86,13 @@ class Work:
             case "trigger":
                 self.triggers.append(message.value)
                 self.everything = True
-            case "doubt" | "scan" | "regenerate":
+            case "doubt" | "regenerate":
                 self.everything = True
             case kind:
                 setattr(self, kind, True)
 
     def __bool__(self) -> bool:
-        return bool(self.hints or self.everything or self.due or self.reload or self.triggers)
+        return bool(self.hints or self.everything or self.scan or self.due or self.reload or self.triggers)
 
 
 class Daemon:
@@ -107,6 +111,7 @@ class Daemon:
         self._control = ControlServer(config.state, self._answer)
         self.health = Health(started=clock())
         self._full_at: float | None = None
+        self._full_by: float | None = None
         self._scanned = 0.0
         self._scan_seconds = 0.0
         self._drift = 0.0
@@ -177,7 +182,7 @@ class Daemon:
         try:
             work.add(self._queue.get(timeout=TICK))
             ends = time.monotonic() + LONGEST_SETTLE
-            while work.hints and not (work.everything or work.due or work.stop) and time.monotonic() < ends:
+            while work.hints and not (work.everything or work.scan or work.due or work.stop) and time.monotonic() < ends:
                 work.add(self._queue.get(timeout=SETTLE))
             while True:
                 work.add(self._queue.get_nowait())
@@ -198,8 +203,8 @@ class Daemon:
             work.due = True
         if work.hints and self._full_at is not None:
             self._full_at = time.monotonic() + QUIET_AFTER_DELETIONS
-        if self._full_at is not None and time.monotonic() >= self._full_at:
-            self._full_at = None
+        if self._full_at is not None and time.monotonic() >= min(self._full_at, self._full_by or self._full_at):
+            self._full_at = self._full_by = None
             work.everything = True
         self._look_after_threads(work)
         if config_stamp(self.config) != self._config_stamp:
@@ -273,10 +278,6 @@ class Daemon:
         """Take one turn and answer those who asked for it; whatever goes wrong, the daemon lives."""
         try:
             turn = self._taken(work)
-        except Doubt as doubt:
-            log("doubt", logging.WARNING, reason=str(doubt))
-            self._full_at = time.monotonic() + QUIET_AFTER_DELETIONS
-            return
         except FolderError as error:
             if self.health.problems.get("folder") != str(error):
                 log("not believed", logging.ERROR, reason=str(error))
@@ -300,11 +301,12 @@ class Daemon:
     def _taken(self, work: Work) -> Turn:
         now = int(self._clock())
         hints = {path for path in work.hints if not folder.is_hidden(path)}
+        if work.scan and not work.everything and self._is_scan_enough():
+            hints |= set(folder.changed_folders(self.config.seeds, self._site.folders, now=now))
+        elif work.scan:
+            work.everything = True
         if not work.everything and len(hints) <= MANY_HINTS:
             return self._site.look_at(hints, now=now)
-        if not work.triggers and not hints and self._is_scan_enough():
-            changed = folder.changed_folders(self.config.seeds, self._site.folders, now=now)
-            return self._site.look_at(changed, now=now)
         for request, _ in work.triggers:
             self._site.force(request.feeds)
         began = time.monotonic()
@@ -334,6 +336,10 @@ class Daemon:
             self.health.set("backend", f"{missing} folders cannot be watched (raise the sysctl {SYSCTL})")
 
     def _done(self, work: Work, turn: Turn) -> None:
+        if turn.doubt:
+            log("doubt", logging.WARNING, reason=turn.doubt)
+            self._full_by = self._full_by or time.monotonic() + LONGEST_QUIET
+            self._full_at = time.monotonic() + QUIET_AFTER_DELETIONS
         self._due = self._site.index.next_due_moment(turn.now)
         self._scheduler.set_due(self._due)
         self.health.turns += 1

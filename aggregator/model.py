@@ -220,7 +220,8 @@ class PastTurn(msgspec.Struct, frozen=True, kw_only=True):
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What one turn did; `now` in seconds since 1970, `seconds` how long it took.
 
-    `held` counts seeds by the rule that holds them back. `failed` are documents that could not be written; the turn
+    `doubt` says why the whole folder must be looked at before what is gone is withdrawn. `held` counts seeds by the rule
+    that holds them back. `failed` are documents that could not be written; the turn
     that follows tries them again. `notes` are remarks on the site as a whole (a rebuilt index, two topics with one
     slug).
     """
@@ -242,4 +243,5 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     stale: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
+    doubt: str = ""
     due: int | None = None

@@ -71,8 +71,15 @@ def trouble(turn: Turn, folder: str = "") -> Iterator[str]:
     """Give everything that needs a hand, the gravest first; seeds are named from `folder` on."""
     yield from (f"not written: {failure}" for failure in turn.failed)
     yield from (f"note: {note}" for note in turn.notes)
-    yield from (f"stale: {located(path, folder)}: its last good version is still shown" for path in turn.stale)
+    yield from stale_lines(turn.stale, folder)
     yield from problem_lines(turn.problems, folder)
+
+
+def stale_lines(stale: tuple[str, ...], folder: str = "") -> Iterator[str]:
+    """Say which broken files still show their last good version, at most `SHOWN_PROBLEMS` of them."""
+    yield from (f"stale: {located(path, folder)}: its last good version is still shown" for path in stale[:SHOWN_PROBLEMS])
+    if len(stale) > SHOWN_PROBLEMS:
+        yield f"… and {len(stale) - SHOWN_PROBLEMS:,} more whose last good version is still shown"
 
 
 def problem_lines(problems: tuple[Problem, ...], folder: str = "") -> Iterator[str]:

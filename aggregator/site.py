@@ -212,28 +212,31 @@ class Site:
     def look_at(self, paths: Iterable[str], *, now: int) -> Turn:
         """Take one turn over the places that events pointed to, and over what is due; without paths over that alone.
 
-        Raises:
-            Doubt: where so much is gone that the whole folder must be looked at before anything is withdrawn.
+        Where so much is gone that the whole folder must be looked at first, nothing is withdrawn and the turn's `doubt`
+        says so.
         """
         began = time.perf_counter()
         read: dict[str, None] = {}
         gone: dict[str, None] = {}
+        doubt = ""
         for path in sorted({folder.printable(path) for path in paths}):
-            found = self._compare_at(path)
+            try:
+                found = self._compare_at(path)
+            except FolderError as error:
+                doubt = str(error)
+                continue
             read.update(dict.fromkeys(found.read))
             gone.update(dict.fromkeys(found.gone))
         if len(gone) >= MASS_DELETION:
-            raise Doubt(f"{len(gone)} seeds are gone at once")
-        return self._turn(Changes(tuple(sorted(read)), tuple(sorted(gone))), began, now, trust_disk=True)
+            doubt, gone = f"{len(gone)} seeds are gone at once", {}
+        turn = self._turn(Changes(tuple(sorted(read)), tuple(sorted(gone))), began, now, trust_disk=True)
+        return msgspec.structs.replace(turn, doubt=doubt)
 
     def _compare_at(self, path: str) -> folder.Difference:
         walk = folder.look(self.config.seeds, path) if path else folder.Walk(self.config.seeds)
         known = list(self.index.stat_keys(path))
         if isinstance(walk, folder.Walk):
-            try:
-                return folder.compare(walk, known)
-            except FolderError as error:
-                raise Doubt(str(error)) from error
+            return folder.compare(walk, known)
         return folder.compare_few(dict(walk), dict(known))
 
     def _turn(
@@ -368,10 +371,6 @@ class Site:
             problems=tuple(problems),
             notes=(*turn.notes, *(note for note in self._clashes() if note not in turn.notes)),
         )
-
-
-class Doubt(AggregatorError):  # noqa: N818 - not an error: the caller looks again, at everything
-    """What was seen cannot be believed before the whole folder was looked at."""
 
 
 @contextmanager

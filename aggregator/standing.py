@@ -14,7 +14,7 @@ from aggregator.index import Index
 from aggregator.intake import unpack_problems
 from aggregator.model import PastTurn, Problem
 from aggregator.pipeline import Pipeline
-from aggregator.report import RULES, SHOWN_PROBLEMS, distance, moment
+from aggregator.report import RULES, SHOWN_PROBLEMS, distance, moment, stale_lines
 from aggregator.version import VERSION
 from aggregator.watcher import folder
 
@@ -44,7 +44,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
             yield f"next due: {moment(self.due)}, in {distance(max(0, self.due - self.now))}: {self.due_path}"
         for turn in self.turns[:5]:
             yield f"turn {moment(turn.now)}: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
-        yield from (f"stale: {path}: its last good version is still shown" for path in self.stale)
+        yield from stale_lines(self.stale)
         yield from map(str, self.problems[:SHOWN_PROBLEMS])
 
 

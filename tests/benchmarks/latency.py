@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import signal
 import statistics
@@ -56,7 +57,7 @@ def usage(pid: int) -> tuple[float, int]:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), resident
 
 
-def started(site: Path, tool: str) -> tuple[subprocess.Popen[bytes], Path, Path]:
+def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[bytes], Path, Path]:
     """Start the daemon or its peer; gives the process, where seeds go, and the feed to look at."""
     if tool == "hugo":
         content = site / "hugo/content"
@@ -71,6 +72,7 @@ def started(site: Path, tool: str) -> tuple[subprocess.Popen[bytes], Path, Path]
     process = subprocess.Popen(
         [sys.executable, "-m", "aggregator", "run", "--log-format", "json"], cwd=site,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=(site / "log").open("wb"),
+        preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_AS, (limit_mb * 1_000_000,) * 2)) if limit_mb else None,
     )  # fmt: skip
     return process, site / "seeds", site / "feeds/all/rss.xml"
 
@@ -78,7 +80,7 @@ def started(site: Path, tool: str) -> tuple[subprocess.Popen[bytes], Path, Path]
 def command(site: Path, *words: str) -> None:
     """Run one of our commands on the site."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "aggregator", *words], cwd=site, env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([sys.executable, "-m", "aggregator", *words], cwd=site, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
 
 
 def text_of(number: int, title: str, tool: str) -> str:
