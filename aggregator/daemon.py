@@ -17,7 +17,6 @@ import logging
 import os
 import queue
 import signal
-import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -30,6 +29,7 @@ from aggregator.config import Config
 from aggregator.control import ControlServer, Reply, Request
 from aggregator.errors import AggregatorError, ConfigError, FolderError
 from aggregator.health import DaemonStatus, Health
+from aggregator.index import DAMAGED, is_damage
 from aggregator.logs import log
 from aggregator.model import Problem, Turn
 from aggregator.site import Site, load_config
@@ -49,6 +49,7 @@ QUIET_AFTER_DELETIONS = 1.0
 """How long, in seconds, events must pause after many deletions before the whole folder is asked whether it is so."""
 
 LONGEST_QUIET = 10.0
+RETRY = 5.0
 MANY_HINTS = 500
 """From so many hints on, walking the whole folder is cheaper than looking at each."""
 
@@ -95,6 +96,10 @@ class Work:
         return bool(self.hints or self.everything or self.scan or self.due or self.reload or self.triggers)
 
 
+class CannotGoOnError(AggregatorError):
+    """Nothing the daemon can do helps; its supervisor may start it again."""
+
+
 class Daemon:
     """Keeps a site's feeds true until it is told to stop: `run` does all."""
 
@@ -134,8 +139,8 @@ class Daemon:
             try:
                 while self._once():
                     pass
-            except sqlite3.Error as error:
-                log("cannot go on", logging.CRITICAL, reason=f"the index fails again and again: {error}")
+            except CannotGoOnError as error:
+                log("cannot go on", logging.CRITICAL, reason=str(error))
                 return 1
             finally:
                 self._end()
@@ -285,10 +290,9 @@ class Daemon:
             self._reply(work, Reply(error=str(error)))
             self._due = self._site.index.next_due_moment(int(self._clock()))
             return
-        except sqlite3.DatabaseError as error:
-            self._reopen(error)
-            self._put("doubt", "the index was made anew")
-            self._reply(work, Reply(error=f"the index was damaged and is made anew: {error}"))
+        except DAMAGED as error:
+            self._mend(error)
+            self._reply(work, Reply(error=f"the index failed: {error}"))
             return
         except Exception as error:  # noqa: BLE001 - the boundary: one bad turn must not end the daemon
             logging.getLogger("aggregator").exception("turn failed")
@@ -343,6 +347,8 @@ class Daemon:
         self._due = self._site.index.next_due_moment(turn.now)
         self._scheduler.set_due(self._due)
         self.health.turns += 1
+        self.health.index_failures = 0
+        self.health.set("index", "")
         self.health.set("writing", "; ".join(turn.failed[:3]))
         if turn.read or turn.removed or turn.written or turn.failed or work.triggers:
             log(
@@ -362,13 +368,18 @@ class Daemon:
             if answer is not None:
                 answer.set_result(reply)
 
-    def _reopen(self, error: sqlite3.DatabaseError) -> None:
-        """Open the index anew, which mends it or makes another; a third failure in a row is the end."""
-        self.health.index_failures += 1
+    def _mend(self, error: Exception) -> None:
+        """Begin a new index in place of a damaged one, the third time in a row give up; a full disk may pass."""
         log("index failed", logging.ERROR, reason=str(error))
+        self.health.set("index", str(error))
+        if not is_damage(error):
+            self._full_at = time.monotonic() + RETRY
+            return
+        self.health.index_failures += 1
         if self.health.index_failures > 2:
-            raise error
-        self._site.reopen()
+            raise CannotGoOnError(f"the index fails again and again: {error}") from error
+        self._site.mend(error)
+        self._put("doubt", "the index was made anew")
 
     # -- config
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import quote
+
+import msgspec
 
 from aggregator.model import FOREVER
 
@@ -22,8 +25,11 @@ Value = TypeVar("Value")
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
 CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL);
--- own: the seed chose the id itself; sealed: readers have seen the id, so it never changes again.
-CREATE TABLE IF NOT EXISTS story(story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL);
+-- own: the seed chose the id itself; sealed: readers have seen the id, so it never changes again; sum: crc32 of the id,
+-- since an id with a flipped bit would be another item to every reader.
+CREATE TABLE IF NOT EXISTS story(
+    story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
+);
 -- the version that readers still see of a file that can no longer be read.
 CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
 """
@@ -72,6 +78,7 @@ CREATE INDEX IF NOT EXISTS file_until ON file(until) WHERE until IS NOT NULL;
 CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
 """
 
+_REMEMBERED_TABLES = ("alias", "story", "last_good")
 _DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name")
 _FILE_COLUMNS = (
     "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts, ends,"
@@ -148,7 +155,10 @@ class Index:
             return
         try:
             self._db = self._opened()
-        except sqlite3.DatabaseError as error:
+        except DAMAGED as error:  # sqlite3 itself fails to decode what it quotes of a damaged schema
+            if not is_damage(error):
+                self._db.close()
+                raise
             self._replace_damaged(str(error))
 
     def close(self) -> None:
@@ -166,7 +176,7 @@ class Index:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == VERSION:
             # A cheap look at every table: a file that is damaged here must not surprise a turn half-way.
-            for table in (*_DERIVED_TABLES, "alias", "story", "last_good"):
+            for table in (*_DERIVED_TABLES, *_REMEMBERED_TABLES):
                 db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names from above
             return db
         if not new and version != 0:
@@ -180,7 +190,7 @@ class Index:
         for (name,) in db.execute(
             "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'"
         ).fetchall():
-            if name not in {"alias", "story", "last_good"}:
+            if name not in _REMEMBERED_TABLES:
                 db.execute(f'DROP TABLE "{name}"')
         _run(db, REMEMBERED + DERIVED)
         db.execute(f"PRAGMA user_version={VERSION}")
@@ -190,8 +200,6 @@ class Index:
     def _replace_damaged(self, reason: str) -> None:
         """Set a damaged database aside and begin a new one with what can be saved of the remembered ids."""
         self._db.close()
-        if "locked" in reason or "unable to open" in reason:
-            raise sqlite3.OperationalError(reason)
         aside = f"{self.path}.damaged"
         os.replace(self.path, aside)
         for suffix in ("-wal", "-shm"):
@@ -201,18 +209,20 @@ class Index:
         self._salvage(aside)
         self.rebuilt = f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(aside)}"
 
+    def set_aside(self, reason: str) -> None:
+        """Begin a new index in place of one that turned out to be damaged, with what can be saved of the ids."""
+        self._replace_damaged(reason)
+
     def _salvage(self, aside: str) -> None:
-        for table in ("alias", "story", "last_good"):
-            try:
-                old = sqlite3.connect(f"file:{aside}?mode=ro", uri=True)
-                rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from above
-                with self.transaction():
+        """Take over what can still be read of the remembered tables and is whole."""
+        for table in _REMEMBERED_TABLES:
+            with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{quote(aside)}?mode=ro", uri=True)) as old:
+                rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from below
+                with self.transaction(filled=False):
                     for row in _until_damaged(rows):
-                        marks = ",".join("?" * len(row))
-                        self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
-                old.close()
-            except sqlite3.Error:
-                continue
+                        if table != "story" or _sum(row[1]) == row[4]:
+                            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES({_marks(row)})", row)  # noqa: S608
+        self._db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
 
     def start_over(self) -> None:
         """Forget all that can be made again, for a fresh build; the ids and last good versions stay.
@@ -235,7 +245,8 @@ class Index:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            with suppress(sqlite3.Error):
+                self._db.execute("ROLLBACK")
             raise
         if filled:
             self.settle_indexes()
@@ -385,10 +396,11 @@ class Index:
         """Give id, own and sealed of stories."""
         found: dict[int, tuple[str, int, int]] = {}
         for chunk in _chunks(stories):
-            for row in self._db.execute(
-                f"SELECT story, id, own, sealed FROM story WHERE story IN ({_marks(chunk)})", chunk
-            ):
-                found[row[0]] = row[1:]
+            sql = f"SELECT story, id, own, sealed, sum FROM story WHERE story IN ({_marks(chunk)})"  # noqa: S608
+            for story, id, own, sealed, checksum in self._db.execute(sql, chunk):  # noqa: A001
+                if _sum(id) != checksum:
+                    raise sqlite3.DatabaseError(f"the id of story {story} is damaged")
+                found[story] = id, own, sealed
         return found
 
     def next_story(self) -> int:
@@ -398,7 +410,7 @@ class Index:
 
     def put_stories(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
         """Store stories: number, id, own, sealed."""
-        self._db.executemany("INSERT OR REPLACE INTO story VALUES(?,?,?,?)", rows)
+        self._db.executemany("INSERT OR REPLACE INTO story VALUES(?,?,?,?,?)", ((*row, _sum(row[1])) for row in rows))
 
     def put_aliases(self, rows: Iterable[tuple[int, int]], *, replace: bool = False) -> None:
         """Remember keys; the first story a key led to stays unless `replace` says otherwise (for paths)."""
@@ -532,6 +544,18 @@ class Index:
         self._db.execute("UPDATE file SET shown=NULL")
 
 
+DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError)
+"""What reading a damaged index can raise; `is_damage` says whether it was that."""
+
+_ENVIRONMENT = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_NOMEM"}
+
+
+def is_damage(error: BaseException) -> bool:
+    """Say whether an error tells of a damaged index, and not of a full disk, a lock or the like."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return not any(name.startswith(one) for one in _ENVIRONMENT)
+
+
 def _for_looking(path: str) -> sqlite3.Connection:
     db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
     db.execute("PRAGMA busy_timeout=2000")
@@ -545,6 +569,10 @@ def _run(db: sqlite3.Connection, script: str) -> None:
     for statement in script.split(";\n"):
         if statement.strip():
             db.execute(statement)
+
+
+def _sum(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8", "surrogateescape"))
 
 
 def _until_damaged(rows: Iterator[Any]) -> Iterator[Any]:

@@ -24,7 +24,7 @@ import msgspec
 from aggregator import config_file
 from aggregator.config import Config
 from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError
-from aggregator.index import FeedRow, Index
+from aggregator.index import DAMAGED, FeedRow, Index, is_damage
 from aggregator.intake import Intake, unpack_problems
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.pipeline import Changes, Pipeline
@@ -42,7 +42,7 @@ MANY_FILES = 1_500
 FEEDS_TOGETHER = 16
 
 MASS_DELETION = 20
-"""So many files gone between two looks are believed only by a look at the whole folder."""
+"""So many files (and a twentieth of all) gone between two looks are believed only by a look at the whole folder."""
 
 _GUARDED = 20
 
@@ -76,9 +76,12 @@ def _bytes_of(path: Path) -> bytes:
         raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}")]) from error
 
 
-def vanished(known: int, gone: int) -> bool:
-    """Say whether so many seeds went at once that the folder is to be doubted, not believed (guarantee G5)."""
-    return known >= _GUARDED and gone * 2 > known
+def vanished(known: int, seen: int) -> bool:
+    """Say whether a folder lost so many seeds at once that it is to be doubted, not believed (guarantee G5).
+
+    It is the balance that counts: seeds that were moved or replaced are gone at one path and seen at another.
+    """
+    return known >= _GUARDED and seen * 2 < known
 
 
 class Site:
@@ -88,6 +91,7 @@ class Site:
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays)."""
         self.config = config
         self._jobs = jobs
+        self._known = 0
         self.folders: dict[str, folder.FolderKey] = {}
         """The folders that the last look everywhere walked."""
 
@@ -128,10 +132,9 @@ class Site:
         self.index.close()
         os.close(self._lock)
 
-    def reopen(self) -> None:
-        """Open the index anew after it failed; a damaged one is set aside and made anew."""
-        self.index.close()
-        self.index = Index(os.path.join(self.config.state, "index.db"))
+    def mend(self, error: BaseException) -> None:
+        """Set an index aside that turned out to be damaged and begin a new one; the next turn fills it."""
+        self.index.set_aside(f"{type(error).__name__}: {error}")
         self.pipeline = self._pipeline()
 
     def reconfigure(self, config: Config) -> None:
@@ -176,9 +179,15 @@ class Site:
         Raises:
             FolderError: where the seeds folder cannot be believed; then nothing was withdrawn.
         """
-        turn = self.look_everywhere(now=now, fresh=fresh, accept_deletions=accept_deletions, progress=progress)
-        pruned = self._prune(now) if prune else ()
-        return msgspec.structs.replace(self.full_report(turn), pruned=pruned)
+        look = partial(self.look_everywhere, now=now, accept_deletions=accept_deletions, progress=progress)
+        try:
+            turn = self.full_report(look(fresh=fresh))
+        except DAMAGED as error:
+            if not is_damage(error):
+                raise
+            self.mend(error)
+            turn = self.full_report(look())
+        return msgspec.structs.replace(turn, pruned=self._prune(now) if prune else ())
 
     def look_everywhere(
         self,
@@ -196,11 +205,12 @@ class Site:
             self._adopt()
         every = fresh or self.pipeline.must_reread()
         found = folder.compare(folder.Walk(self.config.seeds), self.index.stat_keys(), every=every)
-        if vanished(found.known, len(found.gone)) and not accept_deletions:
+        if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
                 f"{self.config.seeds}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
                 " withdrawn (bring them back, or run `aggregator build --accept-deletions`)"
             )
+        self._known = found.seen
         if fresh:
             self.index.start_over()
             self._adopt()
@@ -227,7 +237,7 @@ class Site:
                 continue
             read.update(dict.fromkeys(found.read))
             gone.update(dict.fromkeys(found.gone))
-        if len(gone) >= MASS_DELETION:
+        if len(gone) >= max(MASS_DELETION, self._known // 20):
             doubt, gone = f"{len(gone)} seeds are gone at once", {}
         turn = self._turn(Changes(tuple(sorted(read)), tuple(sorted(gone))), began, now, trust_disk=True)
         return msgspec.structs.replace(turn, doubt=doubt)

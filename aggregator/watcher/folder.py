@@ -46,7 +46,7 @@ class FolderKey(NamedTuple):
 class Difference(NamedTuple):
     """What a walk found against what was known: paths that are new or changed, paths that are gone, both in order.
 
-    `seen` and `known` count the files here and there, `folders` are the folders walked, `unreadable` are those that could
+    `seen` and `known` count the files here and there, `added` those that were not known, `folders` are the folders walked, `unreadable` are those that could
     not be listed; what was known below them is not gone.
     """
 
@@ -54,6 +54,7 @@ class Difference(NamedTuple):
     gone: tuple[str, ...]
     seen: int
     known: int
+    added: int
     folders: dict[str, FolderKey]
     unreadable: tuple[str, ...]
 
@@ -134,7 +135,7 @@ def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: 
     """
     read: list[str] = []
     gone: list[str] = []
-    seen = known_count = 0
+    seen = known_count = added = 0
     rows = iter(known)
     row = next(rows, None)
     for path, key in walk:
@@ -150,19 +151,20 @@ def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: 
             row = next(rows, None)
         else:
             read.append(path)
+            added += 1
     for rest in (row, *rows) if row is not None else ():
         gone.append(rest[0])
         known_count += 1
     hidden = tuple(sorted(walk.unreadable))
     kept = [path for path in gone if not path.startswith(tuple(f"{one}/" for one in hidden))] if hidden else gone
-    return Difference(tuple(read), tuple(kept), seen, known_count, walk.folders, hidden)
+    return Difference(tuple(read), tuple(kept), seen, known_count, added, walk.folders, hidden)
 
 
 def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
     """Compare the few files of one place, found and known by path."""
     read = sorted(path for path, key in found.items() if known.get(path) != key)
     gone = sorted(known.keys() - found.keys())
-    return Difference(tuple(read), tuple(gone), len(found), len(known), {}, ())
+    return Difference(tuple(read), tuple(gone), len(found), len(known), len(found.keys() - known.keys()), {}, ())
 
 
 def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:

@@ -1,0 +1,91 @@
+"""A site in a temporary folder, and small words to change it, for the tests."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aggregator
+from aggregator.model import Turn
+
+NOW = 1_780_000_000
+"""28 May 2026, 20:26:40 UTC."""
+
+
+def iso(seconds: int) -> str:
+    """Write a moment as a seed does."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class SiteFolder:
+    """A site on disk: `write` and `build` it, then look at `feed`."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.seeds = root / "seeds"
+        self.feeds = root / "feeds"
+        self.settings: dict[str, Any] = {"rules": {"min_quality": 50}}
+        (root / "config/topics").mkdir(parents=True)
+        self.seeds.mkdir()
+
+    def write(self, path: str, body: str = "", **keys: Any) -> Path:
+        """Write a seed; title, link and a date a day ago unless told otherwise (None leaves a key out)."""
+        name = Path(path).stem
+        said = {"title": f"Item {name}", "webUrl": f"https://news.example.org/{name}", "publishedDateTime": iso(NOW - 86_400)}
+        lines = [f"{key}: {json.dumps(value)}" for key, value in {**said, **keys}.items() if value is not None]
+        return self.text(path, "\n".join(["---", *lines, "---", body]))
+
+    def text(self, path: str, text: str) -> Path:
+        """Write a file below the seeds folder."""
+        target = self.seeds / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text.encode())
+        return target
+
+    def topic(self, slug: str, **keys: Any) -> None:
+        """Write a topic file."""
+        (self.root / f"config/topics/{slug}.yaml").write_text(json.dumps({"_id": slug, **keys}))
+
+    def config(self, feeds: str = "feeds", state: str = "state", **settings: Any) -> aggregator.Config:
+        """Write the config and load it; JSON is YAML."""
+        said = {
+            "site": {"title": "Test", "url": "https://feeds.example.org/"}, "seeds": "../seeds", "feeds": f"../{feeds}",
+            "state": f"../{state}", **self.settings, **settings,
+        }  # fmt: skip
+        path = self.root / f"config/{feeds}.yaml"
+        path.write_text(json.dumps(said))
+        return aggregator.load_config(path)
+
+    def build(self, now: int = NOW, feeds: str = "feeds", state: str = "state", **options: Any) -> Turn:
+        """Build the site."""
+        return aggregator.build(self.config(feeds, state), now=now, **options)
+
+    def feed(self, slug: str = "all", feeds: str = "feeds") -> list[dict[str, Any]]:
+        """Give the items of a feed."""
+        items: list[dict[str, Any]] = json.loads((self.root / feeds / slug / "feed.json").read_bytes())["items"]
+        return items
+
+    def ids(self, slug: str = "all") -> list[str]:
+        """Give the ids of a feed."""
+        return [item["id"] for item in self.feed(slug)]
+
+    def titles(self, slug: str = "all") -> list[str]:
+        """Give the titles of a feed."""
+        return [item["title"] for item in self.feed(slug)]
+
+    def slugs(self) -> set[str]:
+        """Give the feeds there are."""
+        return {path.parent.name for path in self.feeds.glob("*/rss.xml")}
+
+    def documents(self, feeds: str = "feeds") -> dict[str, bytes]:
+        """Give every published file by its name."""
+        root = self.root / feeds
+        return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """Give inode and mtime of every published file."""
+        found = ((path, os.stat(path)) for path in sorted(self.feeds.rglob("*")) if path.is_file())
+        return {str(path.relative_to(self.feeds)): (stat.st_ino, stat.st_mtime_ns) for path, stat in found}

@@ -1,0 +1,251 @@
+"""The one-off build: time, rules, topics and queries, and that a turn costs what changed."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from support import NOW, SiteFolder, iso
+
+
+def test_an_item_appears_at_its_moment_and_leaves_at_its_end(site: SiteFolder) -> None:
+    """Between two builds only time passes; the file is not touched and not read."""
+    site.write("a.md", publishedDateTime=iso(NOW + 60), expires=iso(NOW + 120))
+    seen = []
+    for moment in (NOW, NOW + 59, NOW + 60, NOW + 119, NOW + 120):
+        site.build(now=moment)
+        seen.append(len(site.ids()))
+    assert seen == [0, 0, 1, 1, 0]
+
+
+def test_the_turn_tells_the_next_due_moment(site: SiteFolder) -> None:
+    """First the embargo, then the expiry, then nothing."""
+    site.write("a.md", publishedDateTime=iso(NOW + 60), expires=iso(NOW + 120))
+    assert [site.build(now=moment).due for moment in (NOW, NOW + 60, NOW + 120)] == [NOW + 60, NOW + 120, None]
+
+
+def test_when_the_clock_goes_back_the_feeds_are_those_of_that_time(site: SiteFolder) -> None:
+    """An item that was let out by a wrong clock goes in again, an expired one comes back."""
+    site.write("later.md", publishedDateTime=iso(NOW + 600))
+    site.write("gone.md", expires=iso(NOW + 300))
+    site.build(now=NOW + 3600)
+    assert site.titles() == ["Item later"]
+    site.build(now=NOW)
+    assert site.titles() == ["Item gone"]
+
+
+def test_max_age_takes_items_out_as_they_grow_old(site: SiteFolder) -> None:
+    """The window closes by the item's date."""
+    site.settings["rules"] = {"max_age": "1h"}
+    site.write("a.md", publishedDateTime=iso(NOW - 3000))
+    site.build(now=NOW)
+    assert len(site.ids()) == 1
+    assert site.build(now=NOW + 600).held == {"expired": 1}
+    assert site.ids() == []
+
+
+def test_an_update_in_the_future_is_not_told_before_its_time(site: SiteFolder) -> None:
+    """No date in a feed lies in the future."""
+    site.write("a.md", publishedDateTime=iso(NOW - 60), updatedDateTime=iso(NOW + 60))
+    site.build(now=NOW)
+    assert site.feed()[0]["date_modified"] == iso(NOW - 60)
+    site.build(now=NOW + 60)
+    assert site.feed()[0]["date_modified"] == iso(NOW + 60)
+
+
+def many(site: SiteFolder, count: int = 120) -> None:
+    for number in range(count):
+        site.write(f"{number}.md", topics=[f"Topic {number % 12}"], publishedDateTime=iso(NOW - 60 * number))
+
+
+def test_one_edit_renders_only_the_feeds_that_hold_the_item(site: SiteFolder) -> None:
+    """Of thirteen feeds two are rendered; every other file keeps inode and mtime."""
+    many(site)
+    site.build()
+    before = site.stamps()
+    site.write("15.md", title="Changed", topics=["Topic 3"], publishedDateTime=iso(NOW - 60 * 15))
+    turn = site.build()
+    changed = {name for name, stamp in site.stamps().items() if before[name] != stamp}
+    assert turn.changed == 1
+    assert turn.rendered == 2
+    assert {name.split("/")[0] for name in changed} == {"all", "topic-3"}
+
+
+def test_an_edit_beyond_the_limit_renders_nothing(site: SiteFolder) -> None:
+    """What no reader can see costs no rendering."""
+    site.settings["feed"] = {"limit": 3}
+    many(site, 60)
+    site.build()
+    site.write("59.md", title="Changed", topics=["Topic 11"], publishedDateTime=iso(NOW - 60 * 59))
+    assert site.build().written == ()
+
+
+def test_a_second_build_touches_nothing(site: SiteFolder) -> None:
+    """No inode and no mtime changes, not of the index page or the list of feeds either."""
+    many(site, 30)
+    site.build()
+    before = site.stamps()
+    turn = site.build()
+    assert (turn.written, turn.rendered, site.stamps() == before) == ((), 0, True)
+
+
+def test_a_touched_file_and_a_new_secret_change_nothing(site: SiteFolder) -> None:
+    """Same bytes under another mtime, or another `secured`, are the same item."""
+    site.write("a.md", secured="one")
+    site.build()
+    before = site.stamps()
+    os.utime(site.seeds / "a.md")
+    site.build()
+    site.write("a.md", secured="two")
+    assert site.build().read == 1
+    assert site.stamps() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "titles"),
+    [
+        ({"rules": {"min_quality": 90}}, ["high", "none"]),
+        ({"rules": {"min_quality": 90, "require_quality": True}}, ["high"]),
+        ({"rules": {"min_heat": 5}}, ["high", "none"]),
+        ({"rules": {"block": {"titles": ["^hi"]}}}, ["low", "none"]),
+        ({"rules": {"block": {"types": ["Video"]}}}, ["high", "low"]),
+        ({"rules": {"allow": {"providers": ["example.net"]}}}, ["none"]),
+    ],
+)
+def test_changed_rules_are_applied_without_reading_a_seed(site: SiteFolder, settings: dict, titles: list[str]) -> None:
+    """What is stored is decided anew, and the feeds are those of a fresh build."""
+    site.write("high.md", title="high", quality=95)
+    site.write("low.md", title="low", quality=60, heat=-1)
+    site.write("none.md", title="none", type="video", webUrl="https://sub.example.net/none")
+    site.build()
+    site.settings = settings
+    os.utime(site.seeds / "high.md", (NOW, NOW))
+    site.build()
+    site.settings = {"rules": {"min_quality": 50}}
+    site.build()
+    site.settings = settings
+    turn = site.build()
+    assert sorted(site.titles()) == titles
+    assert turn.added == turn.changed == turn.removed == 0
+    site.build(feeds="other", state="state2")
+    assert site.documents() == site.documents("other")
+
+
+def test_a_parents_feed_holds_its_childrens_items_each_once(site: SiteFolder) -> None:
+    """Listed under both, under the child alone, or under neither; and a changed tree is followed."""
+    site.topic("ai", name="AI")
+    site.topic("vision", name="Vision", parent="AI")
+    site.write("both.md", topics=["AI", "Vision"])
+    site.write("child.md", topics=["Vision"])
+    site.write("other.md", topics=["Sea"])
+    site.build()
+    assert sorted(site.titles("ai")) == ["Item both", "Item child"]
+    site.topic("vision", name="Computer Vision", shortname="Vision")
+    site.build()
+    assert site.titles("ai") == ["Item both"]
+    assert json.loads((site.feeds / "vision/feed.json").read_bytes())["title"].startswith("Computer Vision")
+
+
+def test_seeds_without_topics_find_them_by_keyword(site: SiteFolder) -> None:
+    """Whole words of title or excerpt, in any case; seeds with topics are left alone."""
+    site.topic("rail", name="Rail", keywords=["tram"])
+    site.settings["topics"] = {"from_keywords": True}
+    site.write("a.md", title="The TRAM is back")
+    site.write("b.md", title="Trampolines")
+    site.write("c.md", title="Tram again", topics=["Sea"])
+    site.build()
+    assert site.titles("rail") == ["The TRAM is back"]
+
+
+def test_feeds_by_query_come_and_go_with_the_config(site: SiteFolder) -> None:
+    """A query tightens the rules; a query that is gone leaves an empty feed until it is pruned."""
+    site.write("good.md", quality=95, topics=["AI"])
+    site.write("fair.md", quality=60, topics=["AI"])
+    site.settings["feeds_by_query"] = [{"slug": "top", "title": "Top", "where": {"min_quality": 90, "any_topics": ["AI"]}}]
+    site.build()
+    assert site.titles("top") == ["Item good"]
+    del site.settings["feeds_by_query"]
+    site.build()
+    assert site.titles("top") == []
+    assert site.build(prune=True).pruned == ("top",)
+    assert "top" not in site.slugs()
+
+
+def test_a_feed_that_loses_its_last_item_stays_until_it_is_pruned(site: SiteFolder) -> None:
+    """No subscriber meets a 404, and with the state folder lost the empty feed is still known."""
+    site.write("a.md", topics=["AI"])
+    site.build()
+    site.write("a.md")
+    site.build()
+    assert site.titles("ai") == []
+    site.build(state="elsewhere")
+    assert site.titles("ai") == []
+    site.build(state="elsewhere", prune=True)
+    assert site.slugs() == {"all"}
+
+
+def test_two_topic_names_with_one_slug_are_named_both(site: SiteFolder) -> None:
+    """They share the feed, and the report says so; spelled alike but for case they are one."""
+    site.write("a.md", topics=["C++"])
+    site.write("b.md", topics=["C#"])
+    site.write("c.md", topics=["Sea"])
+    site.write("d.md", topics=["sea"])
+    notes = site.build().notes
+    assert len(notes) == 1
+    assert "'C#' and 'C++'" in notes[0]
+
+
+@pytest.mark.parametrize("name", ["../../etc/x", "/abs", "%2e%2e", "\0", "-rf", "x" * 300, "日本語", "all", "."])
+def test_no_topic_name_leads_out_of_the_feeds_folder(site: SiteFolder, name: str) -> None:
+    """Whatever a topic is called, its feed is a folder of plain letters below the feeds folder."""
+    site.write("a.md", topics=[name])
+    site.build()
+    assert len(site.ids()) == 1
+    assert all(set(slug) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") and len(slug) <= 64 for slug in site.slugs())
+    assert {path.name for path in site.root.iterdir()} == {"config", "seeds", "feeds", "state"}
+
+
+def test_another_time_zone_reads_dates_without_offset_anew(site: SiteFolder) -> None:
+    """A date alone is midnight in the config's zone."""
+    site.write("a.md", publishedDateTime="2026-05-01")
+    site.build()
+    site.settings["timezone"] = "Asia/Tokyo"
+    assert site.build().read == 1
+    assert site.feed()[0]["date_published"] == "2026-04-30T15:00:00Z"
+
+
+def test_related_items_are_listed_promoted_or_ignored(site: SiteFolder) -> None:
+    """The best one that passes stands in for an item that does not; a removed item takes them along."""
+    related = [{"title": f"Other {quality}", "webUrl": f"https://o.example.net/{quality}", "quality": quality} for quality in (20, 84, 60)]
+    site.write("a.md", published=False, topics=["AI"], related=related)
+    site.write("b.md", removed=True, related=related)
+    site.write("c.md", title="Shown", related=related)
+    site.build()
+    assert site.titles() == ["Shown"]
+    assert "Other 84" in site.feed()[0]["content_html"]
+    assert "Other 20" not in site.feed()[0]["content_html"]
+    site.settings["related"] = "promote"
+    site.build()
+    assert site.titles("ai") == ["Other 84"]
+    site.settings["related"] = "ignore"
+    site.build()
+    assert "Other" not in site.feed()[0]["content_html"]
+
+
+def test_feeds_end_where_their_json_would_grow_too_large(site: SiteFolder) -> None:
+    """The limit by bytes holds for all formats alike."""
+    site.settings["feed"] = {"max_bytes": "20kB", "limit": None}
+    for number in range(40):
+        site.write(f"{number}.md", body="word " * 300)
+    site.build()
+    assert len((site.feeds / "all/feed.json").read_bytes()) <= 20_000
+    assert (site.feeds / "all/rss.xml").read_bytes().count(b"<item>") == len(site.ids()) > 5
+
+
+def test_a_large_build_in_processes_gives_the_same_bytes(site: SiteFolder) -> None:
+    """Parsing in two processes or in this one makes no difference."""
+    many(site, 600)
+    site.build(jobs=1)
+    site.build(feeds="other", state="state2", jobs=2)
+    assert site.documents() == site.documents("other")

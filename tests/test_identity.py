@@ -1,0 +1,201 @@
+"""Ids never change (guarantee G8): replays of what editors, bots and git do to files and links."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from support import NOW, iso
+
+
+def link(name: str) -> str:
+    return f"https://news.example.org/{name}"
+
+
+def test_a_renamed_file_keeps_its_id(site) -> None:
+    """A file under another name is the same item, even where its date came from the name."""
+    site.write("a.md")
+    site.build()
+    (site.seeds / "a.md").rename(site.seeds / "moved.md")
+    site.build()
+    assert site.ids() == [link("a")]
+
+
+def test_a_changed_link_keeps_the_id_and_shows_the_new_link(site) -> None:
+    """A better source for the same story does not make a new item."""
+    site.write("a.md")
+    site.build()
+    site.write("a.md", webUrl="https://better.example.org/story")
+    site.build()
+    assert [(item["id"], item["url"]) for item in site.feed()] == [(link("a"), "https://better.example.org/story")]
+    site.build(fresh=True)
+    assert site.ids() == [link("a")]
+
+
+def test_both_links_lead_to_the_item_ever_after(site) -> None:
+    """After a changed link the file may be renamed too, one after the other."""
+    site.write("a.md")
+    site.build()
+    site.write("a.md", webUrl=link("b"))
+    site.build()
+    (site.seeds / "a.md").rename(site.seeds / "c.md")
+    site.build()
+    assert site.ids() == [link("a")]
+
+
+def test_two_files_that_swap_their_contents_keep_their_ids(site) -> None:
+    """The link says which story it is, not the path."""
+    one, two = site.write("a.md", title="A"), site.write("b.md", title="B")
+    site.build()
+    first, second = one.read_bytes(), two.read_bytes()
+    one.write_bytes(second)
+    two.write_bytes(first)
+    site.build()
+    assert {item["title"]: item["id"] for item in site.feed()} == {"A": link("a"), "B": link("b")}
+
+
+def test_a_moved_file_and_a_new_one_at_its_old_path_are_told_apart(site) -> None:
+    """In one turn: the moved file keeps its id, the new one gets its own."""
+    site.write("a.md", title="Old")
+    site.build()
+    (site.seeds / "a.md").rename(site.seeds / "z.md")
+    site.write("a.md", title="New", webUrl=link("new"))
+    site.build()
+    assert {item["title"]: item["id"] for item in site.feed()} == {"Old": link("a"), "New": link("new")}
+
+
+def test_an_item_unpublished_and_published_again_under_another_link_keeps_its_id(site) -> None:
+    """Between the two it was in no feed; readers who saw it see it again, once."""
+    site.write("a.md")
+    site.build()
+    site.write("a.md", published=False)
+    site.build()
+    assert site.ids() == []
+    site.write("a.md", webUrl=link("other"))
+    site.build()
+    assert site.ids() == [link("a")]
+
+
+def test_a_deleted_file_that_comes_back_has_its_id_again(site) -> None:
+    """Its link is remembered, its path is not: another story at that path is another item."""
+    site.write("a.md")
+    site.build()
+    (site.seeds / "a.md").unlink()
+    site.build(accept_deletions=True)
+    site.write("other-name.md", webUrl=link("a"))
+    site.write("a.md", webUrl=link("quite-another"))
+    site.build()
+    assert set(site.ids()) == {link("a"), link("quite-another")}
+
+
+def test_the_seeds_own_id_wins(site) -> None:
+    """With an id of its own an item has that id, whatever its link."""
+    site.write("a.md", id="tag:example.org,2026:a")
+    site.build()
+    assert site.ids() == ["tag:example.org,2026:a"]
+    site.write("a.md", id="tag:example.org,2026:a", webUrl=link("b"))
+    (site.seeds / "a.md").rename(site.seeds / "b.md")
+    site.build()
+    assert site.ids() == ["tag:example.org,2026:a"]
+
+
+def test_two_own_ids_with_one_link_are_two_items(site) -> None:
+    """A changelog's entries may all lead to the same page."""
+    for name in "ab":
+        site.write(f"{name}.md", id=f"tag:example.org,2026:{name}", webUrl=link("changelog"))
+    site.build()
+    assert sorted(site.ids()) == ["tag:example.org,2026:a", "tag:example.org,2026:b"]
+
+
+def test_an_own_id_given_later_is_taken(site) -> None:
+    """Who writes an id wants that id, even for an item that has been seen."""
+    site.write("a.md")
+    site.build()
+    site.write("a.md", id="urn:example:a")
+    site.build()
+    assert site.ids() == ["urn:example:a"]
+
+
+@pytest.mark.parametrize("key", ["ampWebUrl", "cdnAmpWebUrl", "originalUrl"])
+def test_a_copys_address_leads_to_the_same_item(site, key: str) -> None:
+    """AMP copies and the original's address are aliases, and never the link or the id."""
+    site.write("a.md", **{key: "https://copy.example.net/a"})
+    site.build()
+    (site.seeds / "a.md").unlink()
+    site.write("b.md", webUrl="https://copy.example.net/a")
+    site.build()
+    assert site.ids() == [link("a")]
+
+
+@pytest.mark.parametrize("variant", ["http://news.example.org/a", "https://NEWS.example.org/a/", "https://news.example.org/a?utm_source=x"])
+def test_links_that_are_one_to_people_are_one_item(site, variant: str) -> None:
+    """http or https, a slash at the end and tracking parameters make no other item."""
+    site.write("a.md")
+    site.build()
+    site.write("a.md", webUrl=variant)
+    (site.seeds / "a.md").rename(site.seeds / "b.md")
+    site.build()
+    assert site.ids() == [link("a")]
+
+
+@pytest.mark.parametrize("hidden", [{"published": False}, {"publishedDateTime": iso(NOW + 3600)}, {"quality": 1}])
+def test_a_link_that_nobody_saw_never_becomes_an_id(site, hidden: dict) -> None:
+    """A draft's or an embargoed item's first link may be private: the id is that of its first showing."""
+    site.write("a.md", webUrl="https://staging.internal/secret", **hidden)
+    site.build()
+    site.write("a.md", webUrl=link("public"))
+    site.build()
+    assert site.ids() == [link("public")]
+    assert not any(b"staging.internal" in body for body in site.documents().values())
+
+
+def test_without_the_state_folder_ids_come_from_the_seeds(site) -> None:
+    """Lost state costs only the ids of items whose link had changed; own ids and unchanged links stay."""
+    site.write("same.md")
+    site.write("own.md", id="urn:example:own")
+    site.write("changed.md")
+    site.build()
+    site.write("changed.md", webUrl=link("changed-2"))
+    site.build()
+    shutil.rmtree(site.root / "state")
+    site.build()
+    assert set(site.ids()) == {link("same"), "urn:example:own", link("changed-2")}
+
+
+def test_of_two_seeds_for_one_link_the_newest_then_the_best_then_the_first_path_wins(site) -> None:
+    """One item; the loser is counted as a duplicate, and takes over when the winner goes."""
+    site.write("a.md", title="older", webUrl=link("x"), publishedDateTime=iso(NOW - 500), quality=99)
+    site.write("b.md", title="newer", webUrl=link("x"), publishedDateTime=iso(NOW - 400), quality=60)
+    assert site.build().held == {"duplicate": 1}
+    assert site.titles() == ["newer"]
+    site.write("a.md", title="better", webUrl=link("x"), publishedDateTime=iso(NOW - 400), quality=99)
+    site.build()
+    assert site.titles() == ["better"]
+    site.write("a.md", title="first path", webUrl=link("x"), publishedDateTime=iso(NOW - 400), quality=60)
+    site.build()
+    assert site.titles() == ["first path"]
+    (site.seeds / "a.md").unlink()
+    site.build()
+    assert site.titles() == ["newer"]
+    assert site.ids() == [link("x")]
+
+
+def test_an_updated_seed_counts_as_newer(site) -> None:
+    """`updatedDateTime` makes the older publication the newer version."""
+    site.write("a.md", title="updated", webUrl=link("x"), publishedDateTime=iso(NOW - 500), updatedDateTime=iso(NOW - 10))
+    site.write("b.md", title="plain", webUrl=link("x"), publishedDateTime=iso(NOW - 400))
+    site.build()
+    assert site.titles() == ["updated"]
+
+
+def test_an_embargoed_newer_version_takes_over_at_its_moment(site) -> None:
+    """Until then the older one stands for the story, and when the newer one expires it does so again."""
+    site.write("a.md", title="old", webUrl=link("x"), publishedDateTime=iso(NOW - 500))
+    site.write("b.md", title="new", webUrl=link("x"), publishedDateTime=iso(NOW + 60), expires=iso(NOW + 120))
+    seen = []
+    for moment in (NOW, NOW + 59, NOW + 60, NOW + 119, NOW + 120):
+        site.build(now=moment)
+        seen += site.titles()
+    assert seen == ["old", "old", "new", "new", "old"]
+    assert site.ids() == [link("x")]
