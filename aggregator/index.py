@@ -216,7 +216,7 @@ class Index:
     def _salvage(self, aside: str) -> None:
         """Take over what can still be read of the remembered tables and is whole."""
         for table in _REMEMBERED_TABLES:
-            with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{quote(aside)}?mode=ro", uri=True)) as old:
+            with suppress(*DAMAGED), closing(sqlite3.connect(f"file:{quote(aside)}?mode=ro", uri=True)) as old:
                 rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from below
                 with self.transaction(filled=False):
                     for row in _until_damaged(rows):
@@ -497,9 +497,15 @@ class Index:
         rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary FROM feed ORDER BY slug")
         return {row[1]: FeedRow._make(row) for row in rows}
 
-    def add_feed(self, slug: str) -> int:
-        """Make a feed that is not there yet; gives its number."""
+    def add_feed(self, slug: str, *, announced: bool = False) -> int:
+        """Make a feed that is not there yet; gives its number.
+
+        It is published once it shows an item, or at once where it is `announced`: the name of a topic that only
+        embargoed items have is as private as they are.
+        """
         self._db.execute("INSERT OR IGNORE INTO feed(slug) VALUES(?)", (slug,))
+        if announced:
+            self._db.execute("UPDATE feed SET summary=x'' WHERE slug=? AND summary IS NULL", (slug,))
         number: int = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()[0]
         return number
 
@@ -579,7 +585,7 @@ def _until_damaged(rows: Iterator[Any]) -> Iterator[Any]:
     while True:
         try:
             row = next(rows, None)
-        except sqlite3.Error:
+        except DAMAGED:
             return
         if row is None:
             return

@@ -108,7 +108,7 @@ class Pipeline:
             intake.look_at_due()
             intake.finish()
             for slug in (SITE_FEED, *(query.slug for query in self.config.feeds_by_query)):
-                self.index.add_feed(slug)
+                self.index.add_feed(slug, announced=True)
             self.index.set_meta("policy", policy)
             self.index.set_meta("reading", self._reading)
             self._names = None
@@ -126,6 +126,8 @@ class Pipeline:
             whole = row.key is not None and intact(row)
             if row.dirty or shows_changed or not whole:
                 shown = self.index.shown(row.feed, now, self._most)
+                if row.summary is None and not shown:
+                    continue
                 around = self._around(row.slug)
                 key = _digest(self._shows, self.spec(row.slug), around, [one[1:] for one in shown])
                 if key == row.key and whole:
@@ -174,7 +176,7 @@ class Pipeline:
         """Give what is published, feed by feed, the feed of everything first, then the config's order, then by name."""
         found = []
         for row in self.index.feeds().values():
-            if row.summary is not None:
+            if row.summary:
                 stored = msgspec.msgpack.decode(row.summary, type=_Summary)
                 found.append(
                     FeedSummary(
@@ -312,9 +314,7 @@ def in_order(
         yield result
 
 
-def clashes(
-    config: Config, policy: rules.Policy, used: Iterable[tuple[str, str]]
-) -> list[tuple[str, tuple[str, ...]]]:
+def clashes(config: Config, policy: rules.Policy, used: Iterable[tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
     """Give the slugs that stand for two different topic names, of those in the config and those `used` by seeds."""
     names = {topic.slug: {rules.folded(topic.name): topic.name} for topic in config.topics}
     for slug, name in used:

@@ -340,7 +340,7 @@ class Site:
         with self.index.transaction(filled=False):
             for slug in sorted(slugs):
                 if os.path.lexists(os.path.join(self.config.feeds, slug, "rss.xml")):
-                    self.index.add_feed(slug)
+                    self.index.add_feed(slug, announced=True)
 
     def _prune(self, now: int) -> tuple[str, ...]:
         """Remove the feeds that hold no item and that the config does not ask for."""
