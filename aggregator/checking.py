@@ -7,11 +7,11 @@ from functools import partial
 from typing import NamedTuple
 
 from aggregator.config import Config
-from aggregator.intake import Task, take_in, unpack_outcomes
 from aggregator.model import Problem
 from aggregator.normalizer import rules
+from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outcomes
 from aggregator.pipeline import batches, clashes, in_order
-from aggregator.site import CLASH_HINT, clash_message, executor_for, unknown_key_warnings
+from aggregator.site import CLASH_HINT, clash_message, executor_for
 from aggregator.watcher import folder
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from aggregator.config import Config
 from aggregator.index import FileRow, Index
-from aggregator.intake import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed
 from aggregator.model import FOREVER, Seed
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.rules import Verdict
+from aggregator.outcome import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed
 from aggregator.pipeline import Pipeline
 from aggregator.report import distance, moment
 from aggregator.version import VERSION

@@ -1,85 +1,19 @@
 """What is known, in SQLite: files, stories, which items a feed holds now and which moment is due next.
 
-Touches one file, `index.db` in the state folder. Most of it can be made again from the seeds. What cannot is apart and
-outlives every rebuild: the remembered ids (`alias`, `story`) and the last good versions (`last_good`).
+Every question and every change of the index is a method here; the tables are described in `database`. Touches that file.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import quote
 
-import msgspec
-
+from aggregator.database import Database, checksum
 from aggregator.model import FOREVER
-
-VERSION = 1
 
 Value = TypeVar("Value")
 
-REMEMBERED = """
--- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
-CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL);
--- own: the seed chose the id itself; sealed: readers have seen the id, so it never changes again; sum: crc32 of the id,
--- since an id with a flipped bit would be another item to every reader.
-CREATE TABLE IF NOT EXISTS story(
-    story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
-);
--- the version that readers still see of a file that can no longer be read.
-CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
-"""
-
-DERIVED = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
-CREATE TABLE file(
-    file INTEGER PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE,
-    dev INTEGER, ino INTEGER, size INTEGER,
-    mtime INTEGER,          -- -1: it changed too shortly before it was read to be trusted, so it is read again
-    ctime INTEGER,
-    digest BLOB,            -- of the file's bytes
-    content BLOB,           -- of what of them can be shown
-    rule TEXT NOT NULL,     -- the rule that holds it back, '' if none does
-    detail TEXT NOT NULL,
-    stale INTEGER NOT NULL, -- 1: it cannot be read, its last good version is shown
-    story INTEGER,          -- NULL: held back
-    newest INTEGER, quality INTEGER, starts INTEGER, ends INTEGER,
-    since INTEGER,          -- what it shows now holds in [since, until)
-    until INTEGER,
-    verdict BLOB,
-    shown BLOB              -- its rows in entry, NULL if none
-);
-CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
-CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
--- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
-CREATE TABLE entry(
-    feed INTEGER, sort INTEGER, worst INTEGER, tie INTEGER, file INTEGER, starts INTEGER, ends INTEGER,
-    PRIMARY KEY(feed, sort, worst, tie, file, starts)
-) WITHOUT ROWID;
-CREATE TABLE feed(
-    feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, dirty INTEGER NOT NULL DEFAULT 1,
-    key BLOB,               -- of what the published documents show
-    stamps BLOB,            -- what the documents look like on disk
-    summary BLOB
-);
-CREATE TABLE topic_name(slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)) WITHOUT ROWID;
-"""
-
-# Made after the first filling: an index is filled faster when it is made at once.
-INDEXES = """
-CREATE INDEX IF NOT EXISTS file_story ON file(story) WHERE story IS NOT NULL;
-CREATE INDEX IF NOT EXISTS file_since ON file(since) WHERE since IS NOT NULL;
-CREATE INDEX IF NOT EXISTS file_until ON file(until) WHERE until IS NOT NULL;
-CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
-"""
-
-_REMEMBERED_TABLES = ("alias", "story", "last_good")
-_DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name")
 _FILE_COLUMNS = (
     "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts, ends,"
     " since, until, verdict, shown"
@@ -145,118 +79,29 @@ class Index:
         Raises:
             sqlite3.Error: where it cannot be opened, or with `look_only` where it is not whole.
         """
-        self.path = path
-        self.rebuilt = ""
-        """Why the index had to be made anew when it was opened, "" if it was whole."""
-        self.filling = False
+        self._file = Database(path, look_only=look_only)
+        self.transaction = self._file.transaction
+        self.settle_indexes = self._file.settle_indexes
+        self.set_aside = self._file.set_aside
+        self.start_over = self._file.start_over
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._file.db
+
+    @property
+    def filling(self) -> bool:
         """True between the making of an empty index and its first commit."""
-        if look_only:
-            self._db = _for_looking(path)
-            return
-        try:
-            self._db = self._opened()
-        except DAMAGED as error:  # sqlite3 itself fails to decode what it quotes of a damaged schema
-            if not is_damage(error):
-                self._db.close()
-                raise
-            self._replace_damaged(str(error))
+        return self._file.filling
+
+    def why_rebuilt(self) -> str:
+        """Say, once, why the index had to be made anew, "" if it was whole."""
+        reason, self._file.rebuilt = self._file.rebuilt, ""
+        return reason
 
     def close(self) -> None:
         """Close the database; what was not committed is undone."""
         self._db.close()
-
-    def _opened(self) -> sqlite3.Connection:
-        new = not os.path.exists(self.path)
-        self._db = db = sqlite3.connect(self.path, isolation_level=None)
-        db.execute("PRAGMA busy_timeout=2000")
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=NORMAL")
-        db.execute("PRAGMA cache_size=-32000")
-        db.execute("PRAGMA temp_store=MEMORY")
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version == VERSION:
-            # A cheap look at every table: a file that is damaged here must not surprise a turn half-way.
-            for table in (*_DERIVED_TABLES, *_REMEMBERED_TABLES):
-                db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names from above
-            return db
-        if not new and version != 0:
-            self.rebuilt = f"its version is {version}, this program's is {VERSION}"
-        self._make(db)
-        return db
-
-    def _make(self, db: sqlite3.Connection) -> None:
-        """Make the derived tables anew; what is remembered stays where its tables are of the shape we know."""
-        db.execute("BEGIN IMMEDIATE")
-        for (name,) in db.execute(
-            "SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall():
-            if name not in _REMEMBERED_TABLES:
-                db.execute(f'DROP TABLE "{name}"')
-        _run(db, REMEMBERED + DERIVED)
-        db.execute(f"PRAGMA user_version={VERSION}")
-        db.execute("COMMIT")
-        self.filling = True
-
-    def _replace_damaged(self, reason: str) -> None:
-        """Set a damaged database aside and begin a new one with what can be saved of the remembered ids."""
-        self._db.close()
-        aside = f"{self.path}.damaged"
-        os.replace(self.path, aside)
-        for suffix in ("-wal", "-shm"):
-            if os.path.exists(self.path + suffix):
-                os.replace(self.path + suffix, aside + suffix)
-        self._db = self._opened()
-        self._salvage(aside)
-        self.rebuilt = f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(aside)}"
-
-    def set_aside(self, reason: str) -> None:
-        """Begin a new index in place of one that turned out to be damaged, with what can be saved of the ids."""
-        self._replace_damaged(reason)
-
-    def _salvage(self, aside: str) -> None:
-        """Take over what can still be read of the remembered tables and is whole."""
-        for table in _REMEMBERED_TABLES:
-            with suppress(*DAMAGED), closing(sqlite3.connect(f"file:{quote(aside)}?mode=ro", uri=True)) as old:
-                rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from below
-                with self.transaction(filled=False):
-                    for row in _until_damaged(rows):
-                        if table != "story" or _sum(row[1]) == row[4]:
-                            self._db.execute(f"INSERT OR IGNORE INTO {table} VALUES({_marks(row)})", row)  # noqa: S608
-        self._db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
-
-    def start_over(self) -> None:
-        """Forget all that can be made again, for a fresh build; the ids and last good versions stay.
-
-        The versions shown now are kept as last good ones until the fresh build has read their files.
-        """
-        with self.transaction():
-            self._db.execute(
-                "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file) WHERE shown IS NOT NULL"
-            )
-        self._db.close()
-        db = self._db = sqlite3.connect(self.path, isolation_level=None)
-        db.execute("PRAGMA synchronous=NORMAL")
-        self._make(db)
-
-    @contextmanager
-    def transaction(self, *, filled: bool = True) -> Iterator[None]:
-        """Commit what happens inside, or undo it all; `filled=False` where the first filling is still to come."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
-        if filled:
-            self.settle_indexes()
-        self._db.execute("COMMIT")
-
-    def settle_indexes(self) -> None:
-        """Make the look-up indexes now, where the first filling has to look back at what it wrote."""
-        if self.filling:
-            _run(self._db, INDEXES)
-            self.filling = False
 
     # -- meta
 
@@ -397,8 +242,8 @@ class Index:
         found: dict[int, tuple[str, int, int]] = {}
         for chunk in _chunks(stories):
             sql = f"SELECT story, id, own, sealed, sum FROM story WHERE story IN ({_marks(chunk)})"  # noqa: S608
-            for story, id, own, sealed, checksum in self._db.execute(sql, chunk):  # noqa: A001
-                if _sum(id) != checksum:
+            for story, id, own, sealed, stored in self._db.execute(sql, chunk):  # noqa: A001
+                if checksum(id) != stored:
                     raise sqlite3.DatabaseError(f"the id of story {story} is damaged")
                 found[story] = id, own, sealed
         return found
@@ -410,7 +255,9 @@ class Index:
 
     def put_stories(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
         """Store stories: number, id, own, sealed."""
-        self._db.executemany("INSERT OR REPLACE INTO story VALUES(?,?,?,?,?)", ((*row, _sum(row[1])) for row in rows))
+        self._db.executemany(
+            "INSERT OR REPLACE INTO story VALUES(?,?,?,?,?)", ((*row, checksum(row[1])) for row in rows)
+        )
 
     def put_aliases(self, rows: Iterable[tuple[int, int]], *, replace: bool = False) -> None:
         """Remember keys; the first story a key led to stays unless `replace` says otherwise (for paths)."""
@@ -548,48 +395,6 @@ class Index:
         """Empty the feeds, for when every seed is decided anew from what is stored."""
         self._db.execute("DELETE FROM entry")
         self._db.execute("UPDATE file SET shown=NULL")
-
-
-DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError)
-"""What reading a damaged index can raise; `is_damage` says whether it was that."""
-
-_ENVIRONMENT = {"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQLITE_IOERR", "SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_NOMEM"}
-
-
-def is_damage(error: BaseException) -> bool:
-    """Say whether an error tells of a damaged index, and not of a full disk, a lock or the like."""
-    name = getattr(error, "sqlite_errorname", None) or ""
-    return not any(name.startswith(one) for one in _ENVIRONMENT)
-
-
-def _for_looking(path: str) -> sqlite3.Connection:
-    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
-    db.execute("PRAGMA busy_timeout=2000")
-    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
-        raise sqlite3.DatabaseError(f"{path}: made by another version of this program (run `aggregator build` once)")
-    return db
-
-
-def _run(db: sqlite3.Connection, script: str) -> None:
-    """Run statements inside the open transaction (`executescript` would commit it)."""
-    for statement in script.split(";\n"):
-        if statement.strip():
-            db.execute(statement)
-
-
-def _sum(text: str) -> int:
-    return zlib.crc32(text.encode("utf-8", "surrogateescape"))
-
-
-def _until_damaged(rows: Iterator[Any]) -> Iterator[Any]:
-    while True:
-        try:
-            row = next(rows, None)
-        except DAMAGED:
-            return
-        if row is None:
-            return
-        yield row
 
 
 def _marks(values: Sequence[Any]) -> str:

@@ -1,148 +1,28 @@
-"""Changed seeds in, the index brought up to date, the feeds they touch out.
+"""Outcomes in, the index brought up to date, the feeds they touch out.
 
-`take_in` is pure but for the reader it is given and runs in this process or another. `Intake` talks to the index; which
-story a seed tells, which rule holds it back and who stands for a story is decided in the normalizer.
+Talks to the index; which story a seed tells, which rule holds it back and who stands for a story is decided in the
+normalizer.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Literal, NamedTuple, Protocol, TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
 from aggregator.index import FileRow, Index
-from aggregator.model import FOREVER, Problem, Rejection, Seed
-from aggregator.normalizer import identity, rules
-from aggregator.normalizer import seed as seeds
-from aggregator.normalizer.front_matter import MAX_SEED
+from aggregator.model import FOREVER, Problem
+from aggregator.normalizer import identity
 from aggregator.normalizer.rules import Policy, Verdict
-
-RACY_SECONDS = 2
-"""A file that changed this shortly before it was read may change again without its stat key telling."""
-
-_QUALITY_BOUND = 2**31
+from aggregator.outcome import Outcome, decided, pack, unpack_entries, unpack_seed, unpack_verdict
 
 Value = TypeVar("Value")
 Entry = tuple[int, int, int, int, int, int, int]
 
-
-class ReadFile(Protocol):
-    """A file as the reader gives it (`watcher.folder.File`)."""
-
-    @property
-    def key(self) -> tuple[int, int, int, int, int]:
-        """Its stat key."""
-
-    @property
-    def data(self) -> bytes | None:
-        """Its bytes, None where they cannot be had."""
-
-    @property
-    def reason(self) -> str:
-        """Why not."""
-
-    @property
-    def hint(self) -> str:
-        """What to do about it."""
-
-
-Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
-
-
-class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """What became of one file, small enough to hand between processes.
-
-    `same` is true when its bytes are those already known; then nothing but `key` matters. `seed` is the stored form,
-    None for a broken file, whose `rule` is `readable` or `valid`.
-    """
-
-    path: str
-    key: tuple[int, int, int, int, int]
-    digest: bytes = b""
-    same: bool = False
-    gone: bool = False
-    seed: bytes | None = None
-    content: bytes | None = None
-    numbers: tuple[int, ...] = ()
-    verdict: Verdict | None = None
-    rule: str = ""
-    problems: tuple[Problem, ...] = ()
-    withdrawn: bool = False
-    unknown: tuple[str, ...] = ()
-    stale: bool = False
-
-
-class Task(NamedTuple):
-    """A batch of files to take in: their paths, the digests they had (b"" = new), and what decides."""
-
-    paths: tuple[str, ...]
-    digests: tuple[bytes, ...]
-    policy: Policy
-    zone: str
-    now: int
-
-
-_pack = msgspec.msgpack.Encoder().encode
-_outcomes = msgspec.msgpack.Decoder(list[Outcome])
-_seed = msgspec.msgpack.Decoder(Seed)
-_verdict = msgspec.msgpack.Decoder(Verdict)
-_problems = msgspec.msgpack.Decoder(tuple[Problem, ...])
-_entries = msgspec.msgpack.Decoder(tuple[int, int, int, tuple[tuple[int, int, int], ...]])
-
-unpack_seed = _seed.decode
-unpack_verdict = _verdict.decode
-unpack_problems = _problems.decode
-unpack_outcomes = _outcomes.decode
-unpack_entries = _entries.decode
-
-
-def take_in(reader: Reader, task: Task) -> bytes:
-    """Read, parse and decide a batch of files; gives the packed outcomes. Runs wherever the executor puts it."""
-    files = reader(task.paths, MAX_SEED)
-    return _pack(
-        [_outcome(file, path, digest, task) for path, digest, file in zip(task.paths, task.digests, files, strict=True)]
-    )
-
-
-def _outcome(file: ReadFile | None, path: str, known_digest: bytes, task: Task) -> Outcome:
-    if file is None:
-        return Outcome(path, (0, 0, 0, -1, 0), gone=True)
-    key = trusted(file.key, task.now)
-    if file.data is None:
-        problem = Problem(path=path, message=file.reason, hint=file.hint)
-        return Outcome(path, key, rule="readable", problems=(problem,))
-    digest = hashlib.blake2b(file.data, digest_size=16).digest()
-    if digest == known_digest:
-        return Outcome(path, key, digest, same=True)
-    reading = seeds.read(file.data, path=path, zone=task.zone)
-    if isinstance(reading.outcome, Rejection):
-        broken = reading.outcome
-        return Outcome(path, key, digest, rule="valid", problems=broken.problems, withdrawn=broken.withdrawn)
-    return _decided(path, key, digest, reading.outcome, task.policy, reading.warnings, reading.unknown)
-
-
-def _decided(
-    path: str, key: tuple[int, int, int, int, int], digest: bytes, seed: Seed, policy: Policy,
-    warnings: tuple[Problem, ...] = (), unknown: tuple[str, ...] = (), packed: bytes | None = None,
-) -> Outcome:  # fmt: skip
-    verdict = rules.decide(seed, policy)
-    packed = packed or _pack(seed)
-    numbers = () if verdict.rule else tuple(map(identity.key_number, identity.keys(rules.acting(seed, verdict))))
-    return Outcome(
-        path, key, digest, False, False, packed, hashlib.blake2b(packed, digest_size=16).digest(), numbers, verdict,
-        verdict.rule, warnings, False, unknown,
-    )  # fmt: skip
-
-
-def trusted(key: tuple[int, int, int, int, int], now: int) -> tuple[int, int, int, int, int]:
-    """Give the stat key to remember: one that matches nothing where the file changed too recently to be sure."""
-    dev, ino, size, mtime, ctime = key
-    racy = max(mtime, ctime) > (now - RACY_SECONDS) * 1_000_000_000
-    return (dev, ino, size, -1 if racy else mtime, ctime)
+_QUALITY_BOUND = 2**31
 
 
 class Intake:
@@ -230,8 +110,8 @@ class Intake:
 
     def _stored(self, row: FileRow, seed: bytes) -> Outcome:
         key = (row.dev, row.ino, row.size, row.mtime, row.ctime)
-        decided = _decided(row.path, key, row.digest, _seed.decode(seed), self._policy, packed=seed)
-        return msgspec.structs.replace(decided, stale=bool(row.stale))
+        again = decided(row.path, key, row.digest, unpack_seed(seed), self._policy, packed=seed)
+        return msgspec.structs.replace(again, stale=bool(row.stale))
 
     def _with_last_good(self, batch: Sequence[Outcome], rows: dict[str, FileRow]) -> list[Outcome]:
         """Let a broken file that is shown keep its last good version (guarantee G4)."""
@@ -243,14 +123,20 @@ class Intake:
         return [self._stale(outcome, good[outcome.path]) if outcome.path in good else outcome for outcome in batch]
 
     def _keeps(self, row: FileRow) -> bool:
-        windows = _entries.decode(row.shown)[3] if row.shown else ()
+        windows = unpack_entries(row.shown)[3] if row.shown else ()
         return bool(row.stale) or any(starts <= self._now < ends for _, starts, ends in windows)
 
     def _stale(self, outcome: Outcome, seed: bytes) -> Outcome:
-        decided = _decided(
-            outcome.path, outcome.key, outcome.digest, _seed.decode(seed), self._policy, outcome.problems, packed=seed
+        again = decided(
+            outcome.path,
+            outcome.key,
+            outcome.digest,
+            unpack_seed(seed),
+            self._policy,
+            warnings=outcome.problems,
+            packed=seed,
         )
-        return msgspec.structs.replace(decided, stale=True)
+        return msgspec.structs.replace(again, stale=True)
 
     # -- which story it tells
 
@@ -338,7 +224,7 @@ class Intake:
             verdict.detail if verdict else "", int(outcome.stale), story, shown=row.shown if row else None,
         )  # fmt: skip
         if verdict is not None:
-            new = new._replace(verdict=_pack(verdict))
+            new = new._replace(verdict=pack(verdict))
         if verdict is not None and story is not None:
             new = new._replace(
                 newest=max(verdict.published, verdict.updated or verdict.published), starts=verdict.starts, ends=verdict.ends,
@@ -373,7 +259,7 @@ class Intake:
         )  # fmt: skip
         self._index.delete_seeds([row.file for row in placed if row.content is None])
         self._index.put_problems(
-            (row.file, _pack(problems) if problems else None)
+            (row.file, pack(problems) if problems else None)
             for row in placed
             if (problems := by_path[row.path].problems) or row.path in rows
         )
@@ -393,7 +279,7 @@ class Intake:
     def _count_names(self, old: bytes | None, new: bytes | None) -> None:
         for packed, step in ((old, -1), (new, 1)):
             if packed is not None:
-                for topic in _verdict.decode(packed).topics:
+                for topic in unpack_verdict(packed).topics:
                     self._names[topic] += step
 
     # -- who stands for a story, in which feeds
@@ -421,7 +307,7 @@ class Intake:
 
     def _settle_one(self, story: int, rows: list[FileRow], id: str, own: int, sealed: int) -> None:  # noqa: A002
         """Divide the time among the files of one story and bring their entries up to date."""
-        verdicts = {row.file: _verdict.decode(row.verdict or b"") for row in rows}
+        verdicts = {row.file: unpack_verdict(row.verdict or b"") for row in rows}
         shares = identity.shares(
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
             for row in rows
@@ -451,7 +337,7 @@ class Intake:
             for share in shares
             if max(share.starts, verdict.starts) < min(share.ends, ends)
         )
-        shown = _pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
+        shown = pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
         if shown != row.shown:
             before = _rows_of(row.shown, row.file) if row.shown else []
             after = _rows_of(shown, row.file) if shown else []
@@ -496,5 +382,5 @@ def _bounded(quality: int | None) -> int:
 
 def _rows_of(shown: bytes, file: int) -> list[Entry]:
     """Give the rows of `entry` that a file's `shown` stands for."""
-    sort, worst, tie, windows = _entries.decode(shown)
+    sort, worst, tie, windows = unpack_entries(shown)
     return [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]

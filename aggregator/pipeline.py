@@ -18,10 +18,11 @@ import msgspec
 
 from aggregator.config import Config
 from aggregator.index import FeedRow, Index, Shown
-from aggregator.intake import Intake, Reader, Task, chunks, take_in, unpack_outcomes, unpack_seed, unpack_verdict
+from aggregator.intake import Intake, chunks
 from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn
 from aggregator.normalizer import rules
 from aggregator.normalizer.seed import READING
+from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_seed, unpack_verdict
 
 RENDERING = 1
 """Raised whenever the same feed would be rendered to other bytes than before."""

@@ -23,10 +23,12 @@ import msgspec
 
 from aggregator import config_file
 from aggregator.config import Config
+from aggregator.database import DAMAGED, is_damage
 from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError
-from aggregator.index import DAMAGED, FeedRow, Index, is_damage
-from aggregator.intake import Intake, unpack_problems
+from aggregator.index import FeedRow, Index
+from aggregator.intake import Intake
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
+from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline
 from aggregator.publisher.writer import Writer
 from aggregator.slugs import SLUG
@@ -199,8 +201,8 @@ class Site:
     ) -> Turn:
         """Take one turn over the whole folder, as `build` does, with a report of this turn alone."""
         began = time.perf_counter()
-        notes = [f"the index was made anew: {self.index.rebuilt}"] if self.index.rebuilt else []
-        self.index.rebuilt = ""
+        rebuilt = self.index.why_rebuilt()
+        notes = [f"the index was made anew: {rebuilt}"] if rebuilt else []
         if self.index.filling:
             self._adopt()
         every = fresh or self.pipeline.must_reread()
@@ -394,19 +396,6 @@ def executor_for(files: int, jobs: int | None) -> Iterator[Executor | None]:
     method = "fork" if threading.active_count() == 1 else "forkserver"
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context(method)) as pool:
         yield pool
-
-
-def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:
-    """Give one warning for each key that means nothing, with a hint where it looks like a typo."""
-    from aggregator.decode import nearest  # noqa: PLC0415 - difflib, only for warnings
-    from aggregator.normalizer.raw import KEYS  # noqa: PLC0415
-
-    found = []
-    for key, path in sorted(unknown.items()):
-        close = nearest(key, KEYS)
-        hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
-        found.append(Problem(path=path, message=f"unknown key `{key}`", hint=hint, warning=True))
-    return found
 
 
 CLASH_HINT = "rename one, or give it its own `_id` in a topic file"

@@ -11,8 +11,8 @@ import msgspec
 from aggregator.config import Config
 from aggregator.health import DaemonStatus
 from aggregator.index import Index
-from aggregator.intake import unpack_problems
 from aggregator.model import PastTurn, Problem
+from aggregator.outcome import unpack_problems
 from aggregator.pipeline import Pipeline
 from aggregator.report import RULES, SHOWN_PROBLEMS, distance, moment, stale_lines
 from aggregator.version import VERSION

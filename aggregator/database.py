@@ -1,0 +1,244 @@
+"""The file `index.db`: its tables, how it is opened, made anew, and mended when it is damaged. Touches that file.
+
+Most of it can be made again from the seeds. What cannot is apart and outlives every rebuild: the remembered ids (`alias`,
+`story`) and the last good versions (`last_good`).
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+
+VERSION = 1
+
+REMEMBERED = """
+-- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
+CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL);
+-- own: the seed chose the id itself; sealed: readers have seen the id, so it never changes again; sum: crc32 of the id,
+-- since an id with a flipped bit would be another item to every reader.
+CREATE TABLE IF NOT EXISTS story(
+    story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
+);
+-- the version that readers still see of a file that can no longer be read.
+CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+DERIVED = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE file(
+    file INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    dev INTEGER, ino INTEGER, size INTEGER,
+    mtime INTEGER,          -- -1: it changed too shortly before it was read to be trusted, so it is read again
+    ctime INTEGER,
+    digest BLOB,            -- of the file's bytes
+    content BLOB,           -- of what of them can be shown
+    rule TEXT NOT NULL,     -- the rule that holds it back, '' if none does
+    detail TEXT NOT NULL,
+    stale INTEGER NOT NULL, -- 1: it cannot be read, its last good version is shown
+    story INTEGER,          -- NULL: held back
+    newest INTEGER, quality INTEGER, starts INTEGER, ends INTEGER,
+    since INTEGER,          -- what it shows now holds in [since, until)
+    until INTEGER,
+    verdict BLOB,
+    shown BLOB              -- its rows in entry, NULL if none
+);
+CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
+CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
+-- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
+CREATE TABLE entry(
+    feed INTEGER, sort INTEGER, worst INTEGER, tie INTEGER, file INTEGER, starts INTEGER, ends INTEGER,
+    PRIMARY KEY(feed, sort, worst, tie, file, starts)
+) WITHOUT ROWID;
+CREATE TABLE feed(
+    feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, dirty INTEGER NOT NULL DEFAULT 1,
+    key BLOB,               -- of what the published documents show
+    stamps BLOB,            -- what the documents look like on disk
+    summary BLOB
+);
+CREATE TABLE topic_name(slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)) WITHOUT ROWID;
+"""
+
+# Made after the first filling: an index is filled faster when it is made at once.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS file_story ON file(story) WHERE story IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_since ON file(since) WHERE since IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_until ON file(until) WHERE until IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
+"""
+
+_REMEMBERED_TABLES = ("alias", "story", "last_good")
+_DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name")
+
+DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError, KeyError)
+"""What reading a damaged index can raise; `is_damage` says whether it was that."""
+
+_ENVIRONMENT = {
+    "SQLITE_BUSY",
+    "SQLITE_LOCKED",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_READONLY",
+    "SQLITE_CANTOPEN",
+    "SQLITE_NOMEM",
+}
+
+
+def is_damage(error: BaseException) -> bool:
+    """Say whether an error tells of a damaged index, and not of a full disk, a lock or the like."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    return not any(name.startswith(one) for one in _ENVIRONMENT)
+
+
+class Database:
+    """The open file; `db` is the connection, `rebuilt` says why it had to be made anew, "" if it was whole."""
+
+    def __init__(self, path: str, *, look_only: bool = False) -> None:
+        """Open `path`, making it where there is none; `look_only` changes nothing and takes what is there.
+
+        Raises:
+            sqlite3.Error: where it cannot be opened, or with `look_only` where it is not whole.
+        """
+        self.path = path
+        self.rebuilt = ""
+        self.filling = False
+        """True between the making of an empty index and its first commit."""
+        if look_only:
+            self.db = _for_looking(path)
+            return
+        try:
+            self.db = self._opened()
+        except DAMAGED as error:  # sqlite3 itself fails to decode what it quotes of a damaged schema
+            if not is_damage(error):
+                self.db.close()
+                raise
+            self.set_aside(str(error))
+
+    def _opened(self) -> sqlite3.Connection:
+        new = not os.path.exists(self.path)
+        db = self._connected()
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version == VERSION:
+            # A cheap look at every table: a file that is damaged here must not surprise a turn half-way.
+            for table in (*_DERIVED_TABLES, *_REMEMBERED_TABLES):
+                db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names from above
+            return db
+        if not new and version != 0:
+            self.rebuilt = f"its version is {version}, this program's is {VERSION}"
+        self._make(db)
+        return db
+
+    def _connected(self) -> sqlite3.Connection:
+        self.db = db = sqlite3.connect(self.path, isolation_level=None)
+        for setting in (
+            "busy_timeout=2000",
+            "journal_mode=WAL",
+            "synchronous=NORMAL",
+            "cache_size=-32000",
+            "temp_store=MEMORY",
+        ):
+            db.execute(f"PRAGMA {setting}")
+        return db
+
+    def _make(self, db: sqlite3.Connection) -> None:
+        """Make the derived tables anew; what is remembered stays."""
+        db.execute("BEGIN IMMEDIATE")
+        tables = db.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'").fetchall()
+        for (name,) in tables:
+            if name not in _REMEMBERED_TABLES:
+                db.execute(f'DROP TABLE "{name}"')
+        _run(db, REMEMBERED + DERIVED)
+        db.execute(f"PRAGMA user_version={VERSION}")
+        db.execute("COMMIT")
+        self.filling = True
+
+    def set_aside(self, reason: str) -> None:
+        """Begin a new file in place of a damaged one, with what can be saved of what is remembered."""
+        self.db.close()
+        aside = f"{self.path}.damaged"
+        os.replace(self.path, aside)
+        for suffix in ("-wal", "-shm"):
+            if os.path.exists(self.path + suffix):
+                os.replace(self.path + suffix, aside + suffix)
+        self.db = self._opened()
+        self._salvage(aside)
+        self.rebuilt = f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(aside)}"
+
+    def _salvage(self, aside: str) -> None:
+        """Take over what can still be read of the remembered tables and is whole."""
+        for table in _REMEMBERED_TABLES:
+            with suppress(*DAMAGED), closing(sqlite3.connect(f"file:{quote(aside)}?mode=ro", uri=True)) as old:
+                rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from above
+                with self.transaction(filled=False):
+                    for row in _until_damaged(rows):
+                        if table != "story" or checksum(row[1]) == row[4]:
+                            marks = ",".join("?" * len(row))
+                            self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)  # noqa: S608
+        self.db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
+
+    def start_over(self) -> None:
+        """Forget all that can be made again; the versions shown now stay as last good ones."""
+        with self.transaction():
+            self.db.execute(
+                "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file) WHERE shown IS NOT NULL"
+            )
+        self.db.close()  # a connection caches what it prepared for the old tables
+        self._make(self._connected())
+
+    @contextmanager
+    def transaction(self, *, filled: bool = True) -> Iterator[None]:
+        """Commit what happens inside, or undo it all; `filled=False` where the first filling is still to come."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            with suppress(sqlite3.Error):
+                self.db.execute("ROLLBACK")
+            raise
+        if filled:
+            self.settle_indexes()
+        self.db.execute("COMMIT")
+
+    def settle_indexes(self) -> None:
+        """Make the look-up indexes now, where the first filling has to look back at what it wrote."""
+        if self.filling:
+            _run(self.db, INDEXES)
+            self.filling = False
+
+
+def checksum(text: str) -> int:
+    """Give the sum that is stored beside an id."""
+    return zlib.crc32(text.encode("utf-8", "surrogateescape"))
+
+
+def _for_looking(path: str) -> sqlite3.Connection:
+    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
+    db.execute("PRAGMA busy_timeout=2000")
+    if db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
+        raise sqlite3.DatabaseError(f"{path}: made by another version of this program (run `aggregator build` once)")
+    return db
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    """Run statements inside the open transaction (`executescript` would commit it)."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            db.execute(statement)
+
+
+def _until_damaged(rows: Iterator[Any]) -> Iterator[Any]:
+    while True:
+        try:
+            row = next(rows, None)
+        except DAMAGED:
+            return
+        if row is None:
+            return
+        yield row

@@ -1,0 +1,155 @@
+"""Any history of a site ends in the feeds that a fresh build makes of its folder (guarantee G1)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from support import NOW, SiteFolder, iso
+
+EXAMPLES = int(os.environ.get("AGGREGATOR_ROUNDS", "15"))
+PATHS = [f"{folder}{number}.md" for folder in ("", "sub/") for number in range(5)]
+RULES = [
+    {"rules": {"min_quality": 50}},
+    {"rules": {"min_quality": 80, "block": {"titles": ["T3"]}}},
+    {"rules": {"min_quality": 50, "max_age": "1h"}, "related": "promote"},
+    {"rules": {}, "feeds_by_query": [{"slug": "top", "where": {"min_quality": 80, "max_age": "30m", "not_topics": ["Sea"]}}]},
+]
+KEYS = st.fixed_dictionaries(
+    {
+        "title": st.sampled_from(["T1", "T2", "T3"]),
+        "link": st.integers(0, 7),
+        "age": st.sampled_from([5000, 300, 60, -40, -1000]),
+        "topics": st.lists(st.sampled_from(["AI", "Sea", "C++", "C#"]), max_size=3),
+    },
+    optional={
+        "quality": st.sampled_from([30, 60, 90]),
+        "ampWebUrl": st.integers(0, 7).map(lambda number: f"https://x.example/{number}"),
+        "expires_in": st.sampled_from([-10, 50, 150]),
+        "updated_in": st.sampled_from([-20, 60]),
+        "published": st.booleans(),
+        "removed": st.booleans(),
+        "id": st.sampled_from(["urn:x:1", "urn:x:2"]),
+        "related": st.sampled_from([70, 95]).map(
+            lambda quality: [{"title": f"R{quality}", "webUrl": f"https://r.example/{quality}", "quality": quality}]
+        ),
+    },
+)
+
+
+class History(RuleBasedStateMachine):
+    """Editors, bots and git at work on one site; after each step the site is built twice, in two ways."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="aggregator-history-"))
+        self.site = SiteFolder(self.folder)
+        self.site.settings = {**RULES[0], "feed": {"limit": 6}}
+        self.now = NOW
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    def existing(self) -> list[str]:
+        return [path for path in PATHS if (self.site.seeds / path).exists()]
+
+    @rule(path=st.sampled_from(PATHS), keys=KEYS)
+    def writes(self, path: str, keys: dict) -> None:
+        """A seed is added or edited."""
+        keys = dict(keys)
+        moments = {
+            "publishedDateTime": iso(self.now - keys.pop("age")),
+            "expires": iso(self.now + keys.pop("expires_in")) if "expires_in" in keys else None,
+            "updatedDateTime": iso(self.now + keys.pop("updated_in")) if "updated_in" in keys else None,
+        }
+        self.site.write(path, webUrl=f"https://x.example/{keys.pop('link')}", **moments, **keys)
+
+    @precondition(lambda self: self.existing())
+    @rule(data=st.data())
+    def deletes(self, data: st.DataObject) -> None:
+        """A file goes."""
+        (self.site.seeds / data.draw(st.sampled_from(self.existing()))).unlink()
+
+    @precondition(lambda self: self.existing())
+    @rule(data=st.data(), new_path=st.sampled_from(PATHS))
+    def renames(self, data: st.DataObject, new_path: str) -> None:
+        """A file moves, perhaps over another."""
+        (self.site.seeds / "sub").mkdir(exist_ok=True)
+        (self.site.seeds / data.draw(st.sampled_from(self.existing()))).rename(self.site.seeds / new_path)
+
+    @precondition(lambda self: self.existing())
+    @rule(data=st.data(), withdrawn=st.booleans())
+    def breaks(self, data: st.DataObject, *, withdrawn: bool) -> None:
+        """A file can no longer be read."""
+        path = data.draw(st.sampled_from(self.existing()))
+        self.site.text(path, "---\ntitle: [\n" + ("published: false\n" if withdrawn else "") + "---\n")
+
+    @rule(choice=st.sampled_from(RULES))
+    def changes_rules(self, choice: dict) -> None:
+        """The config changes."""
+        self.site.settings = {**choice, "feed": {"limit": 6}}
+
+    @rule(parent=st.sampled_from(["", "Sea"]))
+    def changes_topics(self, parent: str) -> None:
+        """The tree of topics changes."""
+        self.site.topic("sea", name="Sea", keywords=["T2"])
+        self.site.topic("ai", name="AI", **({"parent": parent} if parent else {}))
+
+    @rule(seconds=st.sampled_from([10, 60, 200, -90]))
+    def passes_time(self, seconds: int) -> None:
+        """Time goes on, or the clock is set back."""
+        self.now += seconds
+
+    @invariant()
+    def equals_a_fresh_build(self) -> None:
+        """The incremental feeds equal those made from nothing but the seeds and what is remembered."""
+        turn = self.site.build(now=self.now, accept_deletions=True)
+        assert turn.failed == ()
+        again = self.site.build(now=self.now)
+        assert again.written == ()
+        for name in ("state2", "fresh"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        shutil.copytree(self.folder / "state", self.folder / "state2")
+        fresh = self.site.build(now=self.now, feeds="fresh", state="state2", fresh=True, accept_deletions=True)
+        assert (fresh.items, fresh.held, fresh.stale) == (again.items, again.held, again.stale)
+        mine, theirs = self.site.documents(), self.site.documents("fresh")
+        # A feed that lost its last item stays, which a fresh build cannot know; and then the index page shows it too.
+        emptied = {name.split("/")[0] for name in mine if name.endswith("feed.json") and not json.loads(mine[name])["items"]}
+        for name in mine.keys() | theirs.keys():
+            slug = name.split("/")[0]
+            if slug not in emptied and ("/" in name or not emptied) and slug != ".well-known":
+                assert mine.get(name) == theirs.get(name), name
+        if not turn.stale:
+            self.equals_a_build_without_memory(mine, emptied)
+
+    def equals_a_build_without_memory(self, mine: dict[str, bytes], emptied: set[str]) -> None:
+        """Without any state the items are the same but for ids that were remembered."""
+        for name in ("state3", "blank"):
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+        self.site.build(now=self.now, feeds="blank", state="state3")
+        theirs = self.site.documents("blank")
+        for name in mine:
+            if name.endswith("feed.json") and name.split("/")[0] not in emptied:
+                known, blank = (json.loads(documents[name])["items"] for documents in (mine, theirs))
+                remembered = any(one["id"] != one["url"] and not one["id"].startswith("urn:") for one in known)
+                if not remembered and {one["id"] for one in known} == {one["id"] for one in blank}:
+                    assert sorted(map(str, known)) == sorted(map(str, blank)), name
+
+    @invariant()
+    def ids_are_unique(self) -> None:
+        """No feed holds an id twice."""
+        for path in self.site.feeds.glob("*/feed.json"):
+            ids = [item["id"] for item in json.loads(path.read_bytes())["items"]]
+            assert len(ids) == len(set(ids))
+
+
+History.TestCase.settings = settings(
+    max_examples=EXAMPLES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+)
+test_any_history_ends_in_the_feeds_of_a_fresh_build = History.TestCase
