@@ -17,7 +17,7 @@ from aggregator.config import Config
 from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError, PublishError
 from aggregator.model import FeedReport, Problem, Turn
 from aggregator.site import Site, load_config
-from aggregator.version import VERSION as __version__
+from aggregator.version import VERSION as __version__  # noqa: N811 - the name that packages have for it
 
 __all__ = [
     "AggregatorError",

@@ -1,7 +1,7 @@
 """The file `index.db`: its tables, how it is opened, made anew, and mended when it is damaged. Touches that file.
 
-Most of it can be made again from the seeds. What cannot is apart and outlives every rebuild: the remembered ids (`alias`,
-`story`) and the last good versions (`last_good`).
+Most of it can be made again from the seeds. What cannot is apart and outlives every rebuild: the remembered ids
+(`alias`, `story`) and the last good versions (`last_good`).
 """
 
 from __future__ import annotations
@@ -180,14 +180,15 @@ class Database:
                     for row in _until_damaged(rows):
                         if table != "story" or checksum(row[1]) == row[4]:
                             marks = ",".join("?" * len(row))
-                            self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)  # noqa: S608
+                            self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
         self.db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
 
     def start_over(self) -> None:
         """Forget all that can be made again; the versions shown now stay as last good ones."""
         with self.transaction():
             self.db.execute(
-                "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file) WHERE shown IS NOT NULL"
+                "INSERT OR IGNORE INTO last_good"
+                " SELECT path, seed FROM file JOIN seed USING(file) WHERE shown IS NOT NULL"
             )
         self.db.close()  # a connection caches what it prepared for the old tables
         self._make(self._connected())

@@ -1,9 +1,10 @@
-"""Why an item is in which feeds, or by which rule it is not, and when that will change. Reads the seed and the index."""
+"""Why an item is in which feeds, or by which rule it is not, and when that will change; reads seed and index."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class Explanation(NamedTuple):
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
     """Explain the seed or seeds that `target` (a path, a link or an id) names; empty where nothing is known of it."""
     path = _as_path(config, target)
-    paths = [path] if path is not None else _paths_of(config, index, target)
+    paths = [path] if path is not None else _paths_of(index, target)
     policy = rules.policy_of(config)
     found = []
     for one in paths:
@@ -51,15 +52,13 @@ def _as_path(config: Config, target: str) -> str | None:
     return None
 
 
-def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
+def _paths_of(index: Index | None, target: str) -> list[str]:
     """Give the paths of the seeds that tell the story of a link or an id, or that have it though held back."""
     if index is None:
         return []
     keys = [f"id:{target}"]
-    try:
+    with suppress(ValueError):  # then it is an id
         keys.append(links.alias(links.canonical(target)))
-    except ValueError:
-        pass
     known = index.known([identity.key_number(key) for key in keys])
     story = next(iter(known.values()), None) or index.story_of_id(target)
     paths = [row.path for row in index.files("story=? ORDER BY path", (story,))] if story is not None else []
@@ -114,7 +113,7 @@ class _Case:
         """Explain an accepted seed that the last build has seen as it is."""
         assert self._index is not None
         slugs = {feed.feed: feed for feed in self._index.feeds().values()}
-        sort, worst, tie, windows = unpack_entries(row.shown) if row.shown else (0, 0, 0, ())
+        windows = unpack_entries(row.shown)[3] if row.shown else ()
         current = [slugs[feed].slug for feed, starts, ends in windows if starts <= self._now < ends]
         if not current:
             return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict))
@@ -166,9 +165,8 @@ class _Case:
         if self._index is not None and self._row is not None and self._row.story is not None:
             facts.insert(0, f"id: {self._index.stories([self._row.story])[self._row.story][0]}")
         if verdict.stand_in >= 0 and self._seed is not None:
-            facts.append(
-                f"a related item stands in for it, because {verdict.detail}: {self._seed.related[verdict.stand_in].title}"
-            )
+            other = self._seed.related[verdict.stand_in]
+            facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")
         if self._now < verdict.ends < FOREVER:
             facts.append(f"leaves at {moment(verdict.ends)}, in {distance(verdict.ends - self._now)}")
         return (*facts, *self._queries(verdict), *self._pending())

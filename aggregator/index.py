@@ -1,6 +1,7 @@
 """What is known, in SQLite: files, stories, which items a feed holds now and which moment is due next.
 
-Every question and every change of the index is a method here; the tables are described in `database`. Touches that file.
+Every question and every change of the index is a method here; the tables are described in `database`. Touches that
+file alone.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from aggregator.model import FOREVER
 Value = TypeVar("Value")
 
 _FILE_COLUMNS = (
-    "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts, ends,"
-    " since, until, verdict, shown"
+    "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts,"
+    " ends, since, until, verdict, shown"
 )
 
 
@@ -124,7 +125,7 @@ class Index:
         sql = "SELECT path, dev, ino, size, mtime, ctime FROM file"
         bounds = (f"{below.rstrip('/')}/", f"{below.rstrip('/')}0", below) if below else ()
         where = " WHERE (path >= ? AND path < ?) OR path = ?" if below else ""
-        for row in self._db.execute(f"{sql}{where} ORDER BY path", bounds):  # noqa: S608 - ours
+        for row in self._db.execute(f"{sql}{where} ORDER BY path", bounds):
             yield row[0], row[1:]
 
     def digests(self, paths: Sequence[str]) -> dict[str, bytes]:
@@ -174,7 +175,8 @@ class Index:
         """Give the stored seeds of `files`."""
         found: dict[int, bytes] = {}
         for chunk in _chunks(files):
-            found.update(self._db.execute(f"SELECT file, seed FROM seed WHERE file IN ({_marks(chunk)})", chunk))  # noqa: S608
+            sql = f"SELECT file, seed FROM seed WHERE file IN ({_marks(chunk)})"  # noqa: S608
+            found.update(self._db.execute(sql, chunk))
         return found
 
     def put_seeds(self, rows: Iterable[tuple[int, bytes]]) -> None:
@@ -234,7 +236,8 @@ class Index:
         """Give the stories that the known ones among `keys` lead to."""
         found: dict[int, int] = {}
         for chunk in _chunks(keys):
-            found.update(self._db.execute(f"SELECT key, story FROM alias WHERE key IN ({_marks(chunk)})", chunk))  # noqa: S608
+            sql = f"SELECT key, story FROM alias WHERE key IN ({_marks(chunk)})"  # noqa: S608
+            found.update(self._db.execute(sql, chunk))
         return found
 
     def stories(self, stories: Sequence[int]) -> dict[int, tuple[str, int, int]]:
@@ -271,7 +274,8 @@ class Index:
         """Give the last good versions of `paths`."""
         found: dict[str, bytes] = {}
         for chunk in _chunks(paths):
-            found.update(self._db.execute(f"SELECT path, seed FROM last_good WHERE path IN ({_marks(chunk)})", chunk))  # noqa: S608
+            sql = f"SELECT path, seed FROM last_good WHERE path IN ({_marks(chunk)})"  # noqa: S608
+            found.update(self._db.execute(sql, chunk))
         return found
 
     def put_last_good(self, rows: Iterable[tuple[str, bytes]]) -> None:
@@ -297,7 +301,8 @@ class Index:
     def shown(self, feed: int, now: int, limit: int | None) -> list[Shown]:
         """Give what a feed shows at `now`, in its order, at most `limit` items."""
         rows = self._db.execute(
-            "SELECT e.file, f.content, f.verdict, s.id, f.since FROM entry e JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
+            "SELECT e.file, f.content, f.verdict, s.id, f.since FROM entry e"
+            " JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
             " WHERE e.feed=? AND e.starts<=? AND e.ends>? ORDER BY e.sort, e.worst, e.tie LIMIT ?",
             (feed, now, now, -1 if limit is None else limit),
         )
@@ -321,7 +326,7 @@ class Index:
         yield from self._db.execute("SELECT path, seed FROM file JOIN seed USING(file) ORDER BY path")
 
     def due(self, now: int) -> list[int]:
-        """Give the stories with a file whose window opened or closed since it was looked at, whichever way time went."""
+        """Give the stories with a file whose window opened or closed since it was looked at, either way time went."""
         rows = self._db.execute(
             "SELECT story FROM file WHERE until<=?1 UNION SELECT story FROM file WHERE since>?1", (now,)
         )

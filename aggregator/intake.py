@@ -184,8 +184,9 @@ class Intake:
         return story, way
 
     def _story_by_path(self, outcome: Outcome, story: int) -> int:
-        """Give the story of a file whose link is new, now that every other file has its story: the one it told before,
-        unless another file tells that one now.
+        """Give the story of a file whose link is new, now that every other file has its story.
+
+        It is the one that the file told before, unless another file tells that one now.
         """
         assert outcome.verdict is not None
         self._flush()
@@ -227,9 +228,11 @@ class Intake:
             new = new._replace(verdict=pack(verdict))
         if verdict is not None and story is not None:
             new = new._replace(
-                newest=max(verdict.published, verdict.updated or verdict.published), starts=verdict.starts, ends=verdict.ends,
+                newest=max(verdict.published, verdict.updated or verdict.published),
+                starts=verdict.starts,
+                ends=verdict.ends,
                 quality=_bounded(verdict.quality),
-            )  # fmt: skip
+            )
         self._count_names(row.verdict if row else None, new.verdict)
         if alone and verdict is not None:
             share = identity.Share(number, verdict.starts, verdict.ends)
@@ -253,10 +256,12 @@ class Intake:
             if row.story is None and old is not None and old.shown:
                 self._take_out(old)
         self._index.put_files(row._replace(shown=None) if row.story is None else row for row in placed)
+        contents = {path: row.content for path, row in rows.items()}
         self._index.put_seeds(
-            (row.file, seed) for row in placed
-            if (seed := by_path[row.path].seed) is not None and ((old := rows.get(row.path)) is None or old.content != row.content)
-        )  # fmt: skip
+            (row.file, seed)
+            for row in placed
+            if (seed := by_path[row.path].seed) is not None and contents.get(row.path) != row.content
+        )
         self._index.delete_seeds([row.file for row in placed if row.content is None])
         self._index.put_problems(
             (row.file, pack(problems) if problems else None)

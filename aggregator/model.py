@@ -220,8 +220,8 @@ class PastTurn(msgspec.Struct, frozen=True, kw_only=True):
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What one turn did; `now` in seconds since 1970, `seconds` how long it took.
 
-    `doubt` says why the whole folder must be looked at before what is gone is withdrawn. `held` counts seeds by the rule
-    that holds them back. `failed` are documents that could not be written; the turn
+    `doubt` says why the whole folder must be looked at before what is gone is withdrawn. `held` counts seeds by the
+    rule that holds them back. `failed` are documents that could not be written; the turn
     that follows tries them again. `notes` are remarks on the site as a whole (a rebuilt index, two topics with one
     slug).
     """

@@ -186,7 +186,7 @@ class Pipeline:
                         updated=stored.updated,
                         newest_title=stored.newest_title,
                         newest_published=stored.newest_published,
-                    )  # fmt: skip
+                    )
                 )
         return tuple(
             sorted(
@@ -271,8 +271,11 @@ class Pipeline:
         )  # fmt: skip
         linked = [FeedSummary(spec=one, count=0, updated=_EPOCH) for one in (spec, *around, *self._tagged(items))]
         documents = (
-            rss.render(feed, site), atom.render(feed, site), json_feed.render(feed, site), page.render(feed, site, linked),
-        )  # fmt: skip
+            rss.render(feed, site),
+            atom.render(feed, site),
+            json_feed.render(feed, site),
+            page.render(feed, site, linked),
+        )
         return Rendering(row, key, summary, documents)
 
     def _tagged(self, items: Sequence[Item]) -> list[FeedSpec]:

@@ -1,4 +1,4 @@
-"""What a turn did, as lines for a person: plain text, or a table where there is a terminal to show it; prints nothing."""
+"""What a turn did, as lines for a person: plain text, or a table where there is a terminal; prints nothing."""
 
 from __future__ import annotations
 
@@ -77,7 +77,9 @@ def trouble(turn: Turn, folder: str = "") -> Iterator[str]:
 
 def stale_lines(stale: tuple[str, ...], folder: str = "") -> Iterator[str]:
     """Say which broken files still show their last good version, at most `SHOWN_PROBLEMS` of them."""
-    yield from (f"stale: {located(path, folder)}: its last good version is still shown" for path in stale[:SHOWN_PROBLEMS])
+    yield from (
+        f"stale: {located(path, folder)}: its last good version is still shown" for path in stale[:SHOWN_PROBLEMS]
+    )
     if len(stale) > SHOWN_PROBLEMS:
         yield f"… and {len(stale) - SHOWN_PROBLEMS:,} more whose last good version is still shown"
 

@@ -1,4 +1,4 @@
-"""A new seed and a new site, for `aggregator new` and `aggregator init`. Writes files, and never over one that is there."""
+"""A new seed and a new site, for `aggregator new` and `init`. Writes files, and never over one that is there."""
 
 from __future__ import annotations
 

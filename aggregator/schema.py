@@ -19,8 +19,8 @@ _SCALARS: dict[type, str] = {str: "string", int: "integer", float: "number", boo
 _SEED_KEYS = {
     "title": "What the item is called, as plain text. Required.",
     "excerpt": "A summary in a few sentences, as plain text.",
-    "publishedDateTime": "When the item appears, such as 2026-11-23T10:00:00Z; in the future it is embargoed until then. "
-    "Without it the file's name must begin with a date.",
+    "publishedDateTime": "When the item appears, such as 2026-11-23T10:00:00Z; in the future it is embargoed until "
+    "then. Without it the file's name must begin with a date.",
     "updatedDateTime": "When its content last changed.",
     "webUrl": "The item's link, https://… in full. One of webUrl and originalUrl is required.",
     "originalUrl": "The link at the source; it is the item's link where there is no webUrl.",

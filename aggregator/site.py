@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -97,7 +98,7 @@ class Site:
         self.folders: dict[str, folder.FolderKey] = {}
         """The folders that the last look everywhere walked."""
 
-    def __enter__(self) -> Site:
+    def __enter__(self) -> Self:
         """Lock the state folder and open what is in it.
 
         Raises:

@@ -34,7 +34,11 @@ class SiteFolder:
     def write(self, path: str, body: str = "", **keys: Any) -> Path:
         """Write a seed; title, link and a date a day ago unless told otherwise (None leaves a key out)."""
         name = Path(path).stem
-        said = {"title": f"Item {name}", "webUrl": f"https://news.example.org/{name}", "publishedDateTime": iso(NOW - 86_400)}
+        said = {
+            "title": f"Item {name}",
+            "webUrl": f"https://news.example.org/{name}",
+            "publishedDateTime": iso(NOW - 86_400),
+        }
         lines = [f"{key}: {json.dumps(value)}" for key, value in {**said, **keys}.items() if value is not None]
         return self.text(path, "\n".join(["---", *lines, "---", body]))
 

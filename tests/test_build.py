@@ -162,7 +162,9 @@ def test_feeds_by_query_come_and_go_with_the_config(site: SiteFolder) -> None:
     """A query tightens the rules; a query that is gone leaves an empty feed until it is pruned."""
     site.write("good.md", quality=95, topics=["AI"])
     site.write("fair.md", quality=60, topics=["AI"])
-    site.settings["feeds_by_query"] = [{"slug": "top", "title": "Top", "where": {"min_quality": 90, "any_topics": ["AI"]}}]
+    site.settings["feeds_by_query"] = [
+        {"slug": "top", "title": "Top", "where": {"min_quality": 90, "any_topics": ["AI"]}}
+    ]
     site.build()
     assert site.titles("top") == ["Item good"]
     del site.settings["feeds_by_query"]
@@ -217,7 +219,10 @@ def test_another_time_zone_reads_dates_without_offset_anew(site: SiteFolder) -> 
 
 def test_related_items_are_listed_promoted_or_ignored(site: SiteFolder) -> None:
     """The best one that passes stands in for an item that does not; a removed item takes them along."""
-    related = [{"title": f"Other {quality}", "webUrl": f"https://o.example.net/{quality}", "quality": quality} for quality in (20, 84, 60)]
+    related = [
+        {"title": f"Other {quality}", "webUrl": f"https://o.example.net/{quality}", "quality": quality}
+        for quality in (20, 84, 60)
+    ]
     site.write("a.md", published=False, topics=["AI"], related=related)
     site.write("b.md", removed=True, related=related)
     site.write("c.md", title="Shown", related=related)

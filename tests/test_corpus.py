@@ -48,7 +48,12 @@ def test_the_formats_agree_as_readers_read_them(corpus: SiteFolder) -> None:
             parsed = feedparser.parse((folder / name).read_bytes())
             assert not parsed.bozo
             found = [
-                (entry.id, entry.title, entry.link, "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*entry.published_parsed[:6]))
+                (
+                    entry.id,
+                    entry.title,
+                    entry.link,
+                    "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*entry.published_parsed[:6]),
+                )
                 for entry in parsed.entries
             ]
             assert found == expected
@@ -58,7 +63,9 @@ def test_the_given_seed_is_in_no_feed_and_its_best_related_item_can_stand_in(cor
     """Unpublished as it is it is shown nowhere; promoted, the related item of quality 84 is in its topics."""
     corpus.build()
     link = "https://www.seattletimes.com/business/ibm-quits-facial-recognition-joins-call-for-police-reforms/"
-    assert not any(link.encode() in body for name, body in corpus.documents().items() if not name.endswith((".gz", ".br")))
+    assert not any(
+        link.encode() in body for name, body in corpus.documents().items() if not name.endswith((".gz", ".br"))
+    )
     corpus.settings["related"] = "promote"
     corpus.build()
     for slug in ("computer-vision", "ai"):
@@ -69,7 +76,9 @@ def test_no_private_blob_of_the_real_seeds_is_anywhere(corpus: SiteFolder) -> No
     """`secured` is in no published file and not in the state folder either."""
     corpus.build(now=NOW)
     texts = (path.read_text(encoding="utf-8") for path in (CORPUS / "seeds").rglob("*.md"))
-    secrets = [line.split('"')[1][:60].encode() for text in texts for line in text.splitlines() if line.startswith("secured:")]
+    secrets = [
+        line.split('"')[1][:60].encode() for text in texts for line in text.splitlines() if line.startswith("secured:")
+    ]
     assert len(secrets) > 100
     stored = b"".join(path.read_bytes() for path in (corpus.root / "state").iterdir())
     everything = b"".join(corpus.documents().values()) + stored

@@ -41,7 +41,9 @@ def test_a_published_item_whose_file_breaks_keeps_its_last_good_version(site: Si
     assert site.titles() == ["Better"]
 
 
-@pytest.mark.parametrize("line", ["published: false", "removed: true", "deleted: true", "  published : 'no'", "removed: yes"])
+@pytest.mark.parametrize(
+    "line", ["published: false", "removed: true", "deleted: true", "  published : 'no'", "removed: yes"]
+)
 def test_a_broken_file_that_says_it_is_withdrawn_is_withdrawn(site: SiteFolder, line: str) -> None:
     """The one line counts, even if nothing else can be read."""
     site.write("a.md")
@@ -51,7 +53,9 @@ def test_a_broken_file_that_says_it_is_withdrawn_is_withdrawn(site: SiteFolder, 
     assert site.titles() == []
 
 
-@pytest.mark.parametrize("keys", [{"published": False}, {"removed": True}, {"deleted": True}, {"expires": iso(NOW - 5)}])
+@pytest.mark.parametrize(
+    "keys", [{"published": False}, {"removed": True}, {"deleted": True}, {"expires": iso(NOW - 5)}]
+)
 def test_a_stale_item_leaves_when_its_file_says_so(site: SiteFolder, keys: dict) -> None:
     """Broken, then readable and withdrawn: gone at once."""
     site.write("a.md")
@@ -193,7 +197,14 @@ def test_zone_locale_and_hash_seed_do_not_matter(site: SiteFolder) -> None:
         shutil.rmtree(site.root / "other", ignore_errors=True)
         shutil.rmtree(site.root / "state2", ignore_errors=True)
         script = f"import aggregator; aggregator.build(aggregator.load_config('config/other.yaml'), now={NOW})"
-        environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "TZ": zone, "LANG": language, "LC_ALL": language, "PYTHONHASHSEED": hash_seed}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "TZ": zone,
+            "LANG": language,
+            "LC_ALL": language,
+            "PYTHONHASHSEED": hash_seed,
+        }
         subprocess.run([sys.executable, "-c", script], cwd=site.root, env=environment, check=True)
         assert site.documents() == site.documents("other")
 
@@ -274,14 +285,18 @@ def test_an_index_of_another_version_is_made_anew_and_keeps_the_ids(site: SiteFo
 
 
 def test_a_build_that_was_killed_leaves_nothing_to_mend(site: SiteFolder) -> None:
-    """kill -9 at random moments: the next build ends as if nothing had happened, and no temporary file stays."""
+    """Kill -9 at random moments: the next build ends as if nothing had happened, and no temporary file stays."""
     sample(site)
     site.build(feeds="other", state="state2")
     site.config()
     dice = random.Random(3)
     for _ in range(ROUNDS):
-        script = f"import aggregator; aggregator.build(aggregator.load_config('config/feeds.yaml'), now={NOW}, fresh=True)"
-        process = subprocess.Popen([sys.executable, "-c", script], cwd=site.root, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        script = (
+            f"import aggregator; aggregator.build(aggregator.load_config('config/feeds.yaml'), now={NOW}, fresh=True)"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], cwd=site.root, env={**os.environ, "PYTHONPATH": str(ROOT)}
+        )
         time.sleep(dice.uniform(0.05, 0.5))
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -296,10 +311,14 @@ def test_secrets_never_leave_a_seed(site: SiteFolder) -> None:
     """`secured`, and every word of drafts and embargoed items, are in no feed, no message and no temporary file."""
     canary = "CANARY8731"
     site.write("a.md", secured=canary)
-    site.write("draft.md", title=canary, excerpt=canary, webUrl=f"https://{canary}.example/", published=False, topics=[canary])
+    site.write(
+        "draft.md", title=canary, excerpt=canary, webUrl=f"https://{canary}.example/", published=False, topics=[canary]
+    )
     site.write("later.md", title=canary, excerpt=canary, publishedDateTime=iso(NOW + 99), topics=[canary], body=canary)
     site.text("bad.md", f"---\ntitle: {canary}: {canary}\nwebUrl: javascript:{canary}\n{canary}\n---\n{canary}")
-    site.text("bad2.md", f"---\ntitle: x\nwebUrl: javascript:{canary}\npublishedDateTime: {canary}\nquality: {canary}\n---\n")
+    site.text(
+        "bad2.md", f"---\ntitle: x\nwebUrl: javascript:{canary}\npublishedDateTime: {canary}\nquality: {canary}\n---\n"
+    )
     turn = site.build()
     published = [*site.documents().values(), repr(turn).encode()]
     assert not any(canary.lower().encode() in body.lower() for body in published)

@@ -64,7 +64,9 @@ def test_imports_point_inwards(path: Path) -> None:
         assert known <= VOCABULARY | ALLOWED[stage]
 
 
-@pytest.mark.parametrize("path", [path for path in FILES if stage_of(path) in PURE], ids=lambda path: str(path.relative_to(PACKAGE)))
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if stage_of(path) in PURE], ids=lambda path: str(path.relative_to(PACKAGE))
+)
 def test_the_middle_never_touches_the_world(path: Path) -> None:
     """No files, network, threads, randomness or logging in the pure parts; and no clock."""
     assert not {name.split(".")[0] for name in imports(path)} & FORBIDDEN
@@ -80,7 +82,8 @@ def test_the_clock_is_read_in_one_place() -> None:
         path.name
         for path in FILES
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"time.time", "datetime.now", "datetime.utcnow", "date.today"}
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node) in {"time.time", "datetime.now", "datetime.utcnow", "date.today"}
     ]
     assert sorted(readers) == ["__init__.py", "cli.py"]
 

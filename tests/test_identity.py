@@ -127,9 +127,11 @@ def test_a_copys_address_leads_to_the_same_item(site, key: str) -> None:
     assert site.ids() == [link("a")]
 
 
-@pytest.mark.parametrize("variant", ["http://news.example.org/a", "https://NEWS.example.org/a/", "https://news.example.org/a?utm_source=x"])
+@pytest.mark.parametrize(
+    "variant", ["http://news.example.org/a", "https://NEWS.example.org/a/", "https://news.example.org/a?utm_source=x"]
+)
 def test_links_that_are_one_to_people_are_one_item(site, variant: str) -> None:
-    """http or https, a slash at the end and tracking parameters make no other item."""
+    """Http or https, a slash at the end and tracking parameters make no other item."""
     site.write("a.md")
     site.build()
     site.write("a.md", webUrl=variant)
@@ -182,7 +184,9 @@ def test_of_two_seeds_for_one_link_the_newest_then_the_best_then_the_first_path_
 
 def test_an_updated_seed_counts_as_newer(site) -> None:
     """`updatedDateTime` makes the older publication the newer version."""
-    site.write("a.md", title="updated", webUrl=link("x"), publishedDateTime=iso(NOW - 500), updatedDateTime=iso(NOW - 10))
+    site.write(
+        "a.md", title="updated", webUrl=link("x"), publishedDateTime=iso(NOW - 500), updatedDateTime=iso(NOW - 10)
+    )
     site.write("b.md", title="plain", webUrl=link("x"), publishedDateTime=iso(NOW - 400))
     site.build()
     assert site.titles() == ["updated"]

@@ -19,7 +19,10 @@ RULES = [
     {"rules": {"min_quality": 50}},
     {"rules": {"min_quality": 80, "block": {"titles": ["T3"]}}},
     {"rules": {"min_quality": 50, "max_age": "1h"}, "related": "promote"},
-    {"rules": {}, "feeds_by_query": [{"slug": "top", "where": {"min_quality": 80, "max_age": "30m", "not_topics": ["Sea"]}}]},
+    {
+        "rules": {},
+        "feeds_by_query": [{"slug": "top", "where": {"min_quality": 80, "max_age": "30m", "not_topics": ["Sea"]}}],
+    },
 ]
 KEYS = st.fixed_dictionaries(
     {
@@ -120,7 +123,9 @@ class History(RuleBasedStateMachine):
         assert (fresh.items, fresh.held, fresh.stale) == (again.items, again.held, again.stale)
         mine, theirs = self.site.documents(), self.site.documents("fresh")
         # A feed that lost its last item stays, which a fresh build cannot know; and then the index page shows it too.
-        emptied = {name.split("/")[0] for name in mine if name.endswith("feed.json") and not json.loads(mine[name])["items"]}
+        emptied = {
+            name.split("/")[0] for name in mine if name.endswith("feed.json") and not json.loads(mine[name])["items"]
+        }
         for name in mine.keys() | theirs.keys():
             slug = name.split("/")[0]
             if slug not in emptied and ("/" in name or not emptied) and slug != ".well-known":

@@ -46,8 +46,8 @@ class FolderKey(NamedTuple):
 class Difference(NamedTuple):
     """What a walk found against what was known: paths that are new or changed, paths that are gone, both in order.
 
-    `seen` and `known` count the files here and there, `added` those that were not known, `folders` are the folders walked, `unreadable` are those that could
-    not be listed; what was known below them is not gone.
+    `seen` and `known` count the files here and there, `added` those that were not known. `folders` are the folders
+    walked, `unreadable` those that could not be listed; what was known below them is not gone.
     """
 
     read: tuple[str, ...]
@@ -168,7 +168,7 @@ def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int,
 
 
 def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
-    """Look at one place below `root` that something pointed to: a walk if it is a folder, else the seed there, if any."""
+    """Look at one place below `root` that something pointed to: a walk if it is a folder, else the seed there."""
     try:
         found = os.lstat(f"{root}/{path}")
     except OSError:
@@ -189,7 +189,7 @@ def folder_key(path: str) -> FolderKey:
 
 
 def changed_folders(root: str, folders: dict[str, FolderKey], *, now: float) -> list[str]:
-    """Give those of `folders` below `root` whose list of names has changed, or changed too shortly before `now` to tell."""
+    """Give those of `folders` whose list of names has changed, or changed too shortly before `now` to tell."""
     changed = []
     for path, key in folders.items():
         try:

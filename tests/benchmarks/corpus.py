@@ -16,10 +16,38 @@ TOPICS = [
     for kind in ("Open", "Deep", "Urban", "Solar")
     for thing in ("Data", "Seas", "Transport", "Rooms", "Labs")
 ]
-WORDS = (
-    "harbour lantern signal orchard engine copper river bridge winter archive market garden council station method "
-    "island record village theatre museum carbon window summer letter factory garage student kitchen forest meadow"
-).split()
+WORDS = [
+    "harbour",
+    "lantern",
+    "signal",
+    "orchard",
+    "engine",
+    "copper",
+    "river",
+    "bridge",
+    "winter",
+    "archive",
+    "market",
+    "garden",
+    "council",
+    "station",
+    "method",
+    "island",
+    "record",
+    "village",
+    "theatre",
+    "museum",
+    "carbon",
+    "window",
+    "summer",
+    "letter",
+    "factory",
+    "garage",
+    "student",
+    "kitchen",
+    "forest",
+    "meadow",
+]
 LAST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
 

@@ -76,4 +76,8 @@ def measure(site: Path, count: int, *, rename: bool) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20_000, rename="rename" in sys.argv)))
+    print(
+        json.dumps(
+            measure(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20_000, rename="rename" in sys.argv)
+        )
+    )

@@ -80,7 +80,14 @@ def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[
 def command(site: Path, *words: str) -> None:
     """Run one of our commands on the site."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-m", "aggregator", *words], cwd=site, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "aggregator", *words],
+        cwd=site,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=True,
+    )
 
 
 def text_of(number: int, title: str, tool: str) -> str:

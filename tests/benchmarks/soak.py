@@ -58,7 +58,7 @@ def measure(site: Path, edits: int, limit_mb: int) -> dict[str, object]:
     latency.command(site, "build", "--accept-deletions")
     process, _, _ = latency.started(site, "aggregator", limit_mb=limit_mb)
     dice = random.Random(1)
-    known = [path for path in seeds.rglob("*.md")][:2000]
+    known = list(seeds.rglob("*.md"))[:2000]
     rows = []
     try:
         time.sleep(4)
@@ -80,8 +80,25 @@ def measure(site: Path, edits: int, limit_mb: int) -> dict[str, object]:
     before = {path: path.read_bytes() for path in (site / "feeds").rglob("feed.json")}
     latency.command(site, "build", "--fresh")
     same = all(path.read_bytes() == body for path, body in before.items())
-    return {"edits": edits, "seconds": round(seconds), "limit_mb": limit_mb, "alive": alive, "exit": process.returncode, "rows": rows, "equals_fresh_build": same}
+    return {
+        "edits": edits,
+        "seconds": round(seconds),
+        "limit_mb": limit_mb,
+        "alive": alive,
+        "exit": process.returncode,
+        "rows": rows,
+        "equals_fresh_build": same,
+    }
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 50_000, int(sys.argv[3]) if len(sys.argv) > 3 else 2_000), indent=1))
+    print(
+        json.dumps(
+            measure(
+                Path(sys.argv[1]),
+                int(sys.argv[2]) if len(sys.argv) > 2 else 50_000,
+                int(sys.argv[3]) if len(sys.argv) > 3 else 2_000,
+            ),
+            indent=1,
+        )
+    )
