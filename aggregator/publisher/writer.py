@@ -93,7 +93,7 @@ class Writer:
     """Keeps the published documents in `folder`; without `fsync` a power cut, but no crash of ours, may undo it."""
 
     def __init__(self, folder: str, *, fsync: bool = True, disk: Disk | None = None) -> None:
-        self._root = os.path.abspath(folder)  # noqa: PTH100 - text all the way, as in the config
+        self._root = os.path.abspath(folder)
         self._fsync = fsync
         self._disk = disk or Disk()
 
@@ -205,8 +205,8 @@ class Writer:
         return self._disk.open(self._root, _FOLDER)
 
     def _make(self, path: str) -> None:
-        parent = os.path.dirname(path)  # noqa: PTH120
-        if not os.path.isdir(parent):  # noqa: PTH112
+        parent = os.path.dirname(path)
+        if not os.path.isdir(parent):
             self._make(parent)
         with suppress(FileExistsError):
             self._disk.mkdir(path, 0o755)

@@ -11,8 +11,8 @@ from feedgen.feed import FeedGenerator
 from aggregator.model import Document, Feed, Item, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
-from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragment, spliced
 from aggregator.renderer.feedgen_atom import EntryWords, FeedWords
+from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragment, spliced
 
 
 def render(feed: Feed, site: Site) -> Document:

@@ -13,8 +13,8 @@ from feedgen.feed import FeedGenerator
 from aggregator.model import Document, Feed, Item, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
-from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragment, spliced
 from aggregator.renderer.feedgen_rss import ChannelWords, ItemWords, spell_plain_text
+from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragment, spliced
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"

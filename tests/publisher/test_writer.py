@@ -1,5 +1,5 @@
 """What the writer leaves on a disk that works: right files, untouched when right already, never outside the folder."""
-# ruff: noqa: PTH105, PTH112, PTH115, PTH119, PTH208 - what lies on the disk is looked at with the same calls that the writer makes
+
 
 import errno
 import gzip

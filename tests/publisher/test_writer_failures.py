@@ -1,5 +1,5 @@
 """What the writer leaves when the disk, the limits or the process give out: whole files, a reason, nothing open."""
-# ruff: noqa: PTH208 - what lies on the disk is looked at with the same calls that the writer makes
+
 
 import errno
 import gzip
