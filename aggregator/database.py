@@ -178,7 +178,7 @@ class Database:
                 rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from above
                 with self.transaction(filled=False):
                     for row in _until_damaged(rows):
-                        if table != "story" or checksum(row[1]) == row[4]:
+                        if table != "story" or row[4:] == (checksum(row[1]),):
                             marks = ",".join("?" * len(row))
                             self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
         self.db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
