@@ -22,12 +22,18 @@ from aggregator.normalizer import links, text
 EXCERPT_FROM_BODY = 300
 """How many characters of the body make a summary where a seed has no excerpt."""
 
-_TAGS = frozenset(
-    ["a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del", "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "picture", "pre", "q", "rp", "rt", "ruby", "s", "samp", "small", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "u", "ul", "var", "wbr"]
-)
-_WITHOUT_CONTENT = frozenset(
-    ["script", "style", "svg", "math", "object", "embed", "applet", "template", "noscript", "title", "textarea", "select", "option", "button", "audio", "video", "canvas", "noframes", "noembed", "xmp", "plaintext", "frame", "frameset"]
-)
+_TAGS = frozenset([
+    "a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
+    "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
+    "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "picture", "pre", "q", "rp", "rt", "ruby", "s", "samp",
+    "small", "span", "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time",
+    "tr", "u", "ul", "var", "wbr",
+])  # fmt: skip
+_WITHOUT_CONTENT = frozenset([
+    "script", "style", "svg", "math", "object", "embed", "applet", "template", "noscript", "title", "textarea",
+    "select", "option", "button", "audio", "video", "canvas", "noframes", "noembed", "xmp", "plaintext", "frame",
+    "frameset",
+])  # fmt: skip
 _ATTRIBUTES = {
     "*": {"lang", "dir"}, "a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"},
     "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}, "ol": {"start", "reversed"},
@@ -58,7 +64,8 @@ def item(
         updated=_datetime(max(seed.published, changed)), summary=summary,
         content=_content(seed, body_html, summary, related) if content == "full" else "",
         author=seed.author or (seed.provider.name or seed.provider.domain if seed.provider else ""),
-        topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))), image=seed.images[0] if seed.images else None,
+        topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))),
+        image=seed.images[0] if seed.images else None,
         provider=seed.provider, quality=seed.quality, heat=seed.heat, type=seed.type, language=_language(seed.locale),
         related=tuple(related),
     )  # fmt: skip
@@ -94,7 +101,7 @@ def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
     def keep(_tag: str, name: str, value: str) -> str | None:
         if name in _ADDRESSES:
             try:
-                return links.canonical(value, base)
+                return links.canonical(value, base, entities=False)
             except ValueError:
                 return None
         if name in {"width", "height", "colspan", "rowspan", "start"}:

@@ -24,18 +24,39 @@ MAX_FRONT_MATTER = 262_144
 _LINE_BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
 # What YAML 1.1 forbids in a stream. Stripped before parsing, so that one stray byte does not cost an item.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
-# Bytes that need no second look, and the beginnings of the UTF-8 forms of C1, U+0085, U+2028, U+FEFF and U+FFFE.
-_USUAL = bytes(byte for byte in range(256) if byte in {9, 10} or (byte >= 32 and byte != 127))
-_UNUSUAL = (b"\xc2", b"\xe2\x80\xa8", b"\xe2\x80\xa9", b"\xef\xbb", b"\xef\xbf")
+# Bytes that need no second look; the characters beyond ASCII that do, and the beginnings of their UTF-8 forms.
+_USUAL = bytes(byte for byte in range(256) if byte in {9, 10, 13} or (byte >= 32 and byte != 127))
+_UNUSUAL = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+_RARE = (b"\xc2", b"\xef", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 _OPENING = re.compile(r"---[ \t]*\n")
-_CLOSING = re.compile(r"^(?:---|\.\.\.)[ \t]*$", re.MULTILINE)
-# Where YAML 1.1 and 1.2 part, or where only the guard can say no: tabs, merge keys, anchors and aliases, tags, octal
-# numbers, directives. The pattern begins with a space, so that it only looks behind spaces; the rest are plain needles.
-_AMBIGUOUS = re.compile(r" (?:[!&*@`%?][^ ]|[-+]?0[0-9_boxBOX])")
-_NEEDLES = ("\t", "<<", "\n!", "\n&", "\n*", "\n%", "\n@", "\n`", "\n?", "[!", "[&", "[*", "{&", ",*", ",&", ",!", '":')
-_FIRST = frozenset("!&*%@`?")
+_CLOSING = re.compile(r"\n(?:---|\.\.\.)[ \t]*(?=\n|$)")
+# Where YAML 1.1 and 1.2 part, where the two parsers do, or where only the guard can say no. Nearly all seeds are looked
+# at by the first two patterns alone, which look only behind line breaks and only behind spaces; the others wait for
+# their character. Behind a line break: quoted keys, block text as a key, merge keys and what begins with a sign.
+_LINE = re.compile(r"\n[ -]*+(?:[!&*@`%?=,|>\]}:]|<<|[\"'][^\n]*[\"'] *:)")
+# Behind a space: anchors, aliases, tags, directives, octal numbers, underscores where a number may be meant, and lists
+# in lists on one line, which crash the fast parser when they are many.
+_AMBIGUOUS = re.compile(
+    r" [!&*@`%?0+._-](?:(?<![0+._-])[^ \n]|(?<=0)[0-9_boxBOX]|(?<=[+.-])[_0]|(?<=_)|(?<=-) +-|(?<=[ :-] !) )"
+)
+# What could hold more than `yaml_text` reads: this long, at least 1.5 characters a value; this far indented, at least a
+# column a level.
+_LONG = 72_000
+_DEEP = " " * 24
+_SIMPLE_ESCAPE = re.compile(r"\\[\"\\n]")
+# A list or mapping on one line, of plain words, numbers, addresses and quoted text.
+_ITEM = r"(?:[A-Za-z0-9](?:[\w ./+()&-]|:(?=/))*|\"[^\"\\\n]*\"|'[^'\n]*')"
+_SIMPLE_FLOW = re.compile(
+    rf"(?<=[:-] )(?:\[{_ITEM}?(?:, {_ITEM})*\]|\{{(?:[A-Za-z]\w*: {_ITEM}(?:, [A-Za-z]\w*: {_ITEM})*)?\}})(?=\n|$)"
+)
+_FLOW = re.compile(r"[:\-,?\[{\n] *[\[{]")
+# JSON writes a character beyond U+FFFF as two escapes, and so do programs that write YAML as JSON; PyYAML refuses them.
+_PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = frozenset({b"\xff\xfe", b"\xfe\xff"})
 _WITHDRAWN = re.compile(
-    r"^[ \t]*(?:published[ \t]*:[ \t]*[\"']?(?:false|no|off|n)\b|(?:removed|deleted)[ \t]*:[ \t]*[\"']?(?:true|yes|on|y)\b)",
+    r"^[ \t\ufeff]*(?:[\"']?published[\"']?[ \t]*:[ \t]*[\"']?(?:false|no|off|n)\b"
+    r"|[\"']?(?:removed|deleted)[\"']?[ \t]*:[ \t]*[\"']?(?:true|yes|on|y)\b)",
     re.MULTILINE | re.IGNORECASE,
 )
 
@@ -50,8 +71,9 @@ class Fault(NamedTuple):
 
 
 class FrontMatter(NamedTuple):
-    """The two parts of a seed as text; the front matter begins at line 2. `stripped` is where a control character
-    was removed (line, column), or None.
+    """The two parts of a seed as text; the front matter begins at line 2.
+
+    `stripped` is where the first control character was removed (line, column), or None.
     """
 
     text: str
@@ -67,17 +89,22 @@ def split(data: bytes) -> FrontMatter | Fault:
         )
     if not data.strip(b" \t\r\n\0"):
         return Fault("is empty", "write front matter between two lines of ---, or delete the file")
+    if data[:2] in _UTF16_MARKS or b"\0" in data[:2]:
+        return Fault("is UTF-16, not UTF-8", "save it as UTF-8")
     try:
-        text = data.decode("utf-8-sig")
+        text = (data[3:] if data.startswith(_MARK) else data).decode()
     except UnicodeDecodeError as error:
         return _not_utf8(data, error)
-    if any(map(data.__contains__, _UNUSUAL)) or data.translate(None, _USUAL):
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    rare = not text.isascii() and any(map(data.__contains__, _RARE)) and _UNUSUAL.search(text)
+    if rare or data.translate(None, _USUAL):
         return _cut(*_straightened(text))
     return _cut(text, None)
 
 
 def _straightened(text: str) -> tuple[str, tuple[int, int] | None]:
-    """Make every line break a LF and strip what YAML forbids; also tells where the first such character was."""
+    """Make the rarer line breaks a LF and strip what YAML forbids; also tells where the first such character was."""
     text = _LINE_BREAKS.sub("\n", text)
     stripped = _FORBIDDEN.search(text)
     if stripped is None:
@@ -93,30 +120,36 @@ def _cut(text: str, place: tuple[int, int] | None) -> FrontMatter | Fault:
         if re.match(r"-{3}[ \t]*$", text):
             return Fault("the closing --- is missing", "end the front matter with a line ---", 1, 1)
         return Fault("has no front matter", "begin the file with a line ---, then `title: …`, then a line ---", 1, 1)
-    closing = _CLOSING.search(text, opening.end())
+    # From the line break before, so that front matter may be empty.
+    closing = _CLOSING.search(text, opening.end() - 1)
     if closing is None:
         return Fault("the closing --- is missing", "end the front matter with a line ---", 1, 1)
-    front = text[opening.end() : closing.start()]
-    if len(front) > MAX_FRONT_MATTER or (not front.isascii() and len(front.encode()) > MAX_FRONT_MATTER):
+    front = text[opening.end() : closing.start() + 1]
+    # No character has more than four bytes, so only long text is counted.
+    if len(front) * 4 > MAX_FRONT_MATTER and len(front.encode()) > MAX_FRONT_MATTER:
         return Fault(
             f"its front matter has more than {MAX_FRONT_MATTER:,} bytes", "move long text below the closing ---", 1, 1
         )
+    if "\\" in front and "\\u" in front:
+        front = _PAIR.sub(_joined, front)
     return FrontMatter(front, text[closing.end() + 1 :], place)
 
 
+def _joined(pair: re.Match[str]) -> str:
+    return pair[1] + chr(0x10000 + (int(pair[2], 16) - 0xD800) * 0x400 + int(pair[3], 16) - 0xDC00)
+
+
 def _not_utf8(data: bytes, error: UnicodeDecodeError) -> Fault:
-    if data[:2] in {b"\xff\xfe", b"\xfe\xff"} or data[1:2] == b"\0" or data[:1] == b"\0":
-        return Fault("is UTF-16, not UTF-8", "save it as UTF-8")
-    line = data.count(b"\n", 0, error.start) + 1
-    column = error.start - data.rfind(b"\n", 0, error.start)
-    return Fault(
-        f"is not UTF-8: byte {data[error.start]:#04x} at offset {error.start}", "save it as UTF-8", line, column
-    )
+    # The codec counts from behind a byte order mark.
+    start = error.start + (3 if data.startswith(_MARK) else 0)
+    before = _LINE_BREAKS.sub("\n", data[:start].decode("utf-8-sig", "replace"))
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    return Fault(f"is not UTF-8: byte 0x{data[start]:02x} at offset {start}", "save it as UTF-8", line, column)
 
 
 def fast_values(text: str) -> dict[str, Any] | None:
     """Parse front matter with the fast parser; None where PyYAML has to judge."""
-    if yaml_rs is None or text[:1] in _FIRST or any(map(text.__contains__, _NEEDLES)) or _AMBIGUOUS.search(text):
+    if yaml_rs is None or _is_doubtful(text):
         return None
     try:
         values = yaml_rs.loads(text, parse_datetime=False)
@@ -125,6 +158,25 @@ def fast_values(text: str) -> dict[str, Any] | None:
     return values if type(values) is dict else None
 
 
+def _is_doubtful(text: str) -> bool:
+    """Say whether `text` holds what the two parsers could read differently."""
+    lines = f"\n{text}"
+    last = text.rstrip(" \n").rpartition("\n")[2]
+    return (
+        len(text) > _LONG
+        or _DEEP in text
+        or "\t" in text
+        or _LINE.search(lines) is not None
+        or _AMBIGUOUS.search(text) is not None
+        # Block text of no lines at the very end: the fast parser takes it for a line break.
+        or "|" in last
+        or ">" in last
+        or ("\\" in text and "\\" in _SIMPLE_ESCAPE.sub("", text))
+        or (("[" in text or "{" in text) and _FLOW.search(_SIMPLE_FLOW.sub("", lines)) is not None)
+    )
+
+
 def says_withdrawn(data: bytes) -> bool:
     """Say whether a file that cannot be read still holds a line that takes its item out of the feeds."""
-    return _WITHDRAWN.search(data.replace(b"\0", b"").decode("utf-8", "replace").replace("\r", "\n")) is not None
+    text = _LINE_BREAKS.sub("\n", data.replace(b"\0", b"").decode("utf-8", "replace"))
+    return _WITHDRAWN.search(text) is not None

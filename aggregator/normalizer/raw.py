@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+Whole = Annotated[int, msgspec.Meta(gt=-(10**18), lt=10**18)]
+"""A number of at most 18 digits, as `scalars` reads them: any system's integers can hold it."""
 
 
 class RawImage(msgspec.Struct, rename="camel"):
     """A picture as written; its URL may be relative."""
 
     url: str | None = None
-    width: int | None = None
-    height: int | None = None
+    width: Whole | None = None
+    height: Whole | None = None
     title: str | None = None
 
 
@@ -33,7 +38,7 @@ class RawRelated(msgspec.Struct, rename="camel"):
     amp_web_url: str | None = None
     cdn_amp_web_url: str | None = None
     type: str | None = None
-    quality: int | None = None
+    quality: Whole | None = None
     provider: RawProvider | None = None
     images: tuple[RawImage, ...] | None = None
 
@@ -46,7 +51,7 @@ class RawSeed(RawRelated, rename="camel"):
     removed: bool | None = None
     deleted: bool | None = None
     expires: str | None = None
-    heat: int | None = None
+    heat: Whole | None = None
     topics: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
     category: str | None = None

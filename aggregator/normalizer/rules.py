@@ -9,7 +9,7 @@ The rules in their order; the first that fails is the reason:
     provider          blocked, or not among the allowed
     type              likewise
     title             matches a blocked pattern, or none of the allowed
-    window            embargo (`publishedDateTime`), `expires`, `max_age`: a window, so that time alone opens and closes it
+    window            embargo (`publishedDateTime`), `expires`, `max_age`: time alone opens and closes this window
     duplicate         another seed of the same story stands for it (`identity.shares`)
 
 With `related: promote` the best related item that passes the rules stands in for a seed that fails one from
@@ -19,7 +19,7 @@ With `related: promote` the best related item that passes the rules stands in fo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -96,8 +96,9 @@ def decide(seed: Seed, policy: Policy) -> Verdict:
     if policy.promote and rule in _REPLACEABLE and not (seed.removed or seed.deleted):
         for place in sorted(range(len(seed.related)), key=lambda place: -_score(seed.related[place].quality)):
             other = stand_in(seed, place)
-            if _failed(other, policy.rules) is None:
-                verdict = _accepted(other, policy, max(seed.published, other.published))
+            starts = max(seed.published, other.published)
+            if _failed(other, policy.rules) is None and starts < _end(other, policy.rules.max_age):
+                verdict = _accepted(other, policy, starts)
                 return msgspec.structs.replace(verdict, detail=detail, stand_in=place)
     return Verdict(rule=rule, detail=detail)
 
@@ -138,7 +139,7 @@ def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
     domain = (seed.provider and seed.provider.domain) or links.host_of(seed.link)
     name = folded(seed.provider.name) if seed.provider else ""
     for pattern in patterns:
-        wanted = folded(pattern)
+        wanted = folded(pattern).removeprefix("www.")
         if wanted in {domain, name} or domain.endswith(f".{wanted}"):
             return pattern
     return ""
@@ -180,7 +181,7 @@ def _not_allowed(seed: Seed, allow: Match) -> tuple[str, str] | None:
 
 
 def _never(seed: Seed, rules: Rules) -> tuple[str, str] | None:
-    """A window that is empty whatever the time."""
+    """Say that the window is empty, whatever the time."""
     if _end(seed, rules.max_age) <= seed.published:
         return "window", "it expires before it appears"
     return None
@@ -193,9 +194,11 @@ def _accepted(seed: Seed, policy: Policy, starts: int) -> Verdict:
     for slug in tuple(slugs):
         slugs.update(dict.fromkeys(policy.ancestors.get(slug, ())))
     feeds = [(SITE_FEED, ends), *((slug, ends) for slug in slugs)]
-    for query in policy.queries:
-        if _answers(seed, query.where, slugs.keys()):
-            feeds.append((query.slug, min(ends, _end(seed, query.where.max_age))))
+    feeds += (
+        (query.slug, min(ends, _end(seed, query.where.max_age)))
+        for query in policy.queries
+        if not unanswered(seed, query.where, slugs)
+    )
     return Verdict(
         starts=starts, ends=ends, topics=topics, feeds=tuple(feeds), published=seed.published, updated=seed.updated,
         quality=seed.quality, link=seed.link, id=seed.id,
@@ -207,20 +210,42 @@ def _end(seed: Seed, max_age: int | None) -> int:
     return expires if max_age is None else min(expires, seed.published + max_age)
 
 
-def _answers(seed: Seed, where: Where, slugs: Iterable[str]) -> bool:
-    """Say whether `seed` answers a feed's query. A score that is asked for must be there."""
-    slugs = set(slugs)
-    return (
-        (not where.any_topics or not slugs.isdisjoint(where.any_topics))
-        and slugs.issuperset(where.all_topics)
-        and slugs.isdisjoint(where.not_topics)
-        and (not where.providers or bool(matches_provider(where.providers, seed)))
-        and not matches_provider(where.not_providers, seed)
-        and (not where.types or folded(seed.type) in map(folded, where.types))
-        and (where.min_quality is None or (seed.quality is not None and seed.quality >= where.min_quality))
-        and (where.min_heat is None or (seed.heat is not None and seed.heat >= where.min_heat))
-        and (not where.title or _title_matches(where.title, seed.title) is True)
-    )
+def unanswered(seed: Seed, where: Where, slugs: Iterable[str]) -> str:
+    """Say which condition of a feed's query `seed` does not meet, "" if it meets all.
+
+    A score that is asked for must be there. `slugs` are the topics of the seed and those above them.
+    """
+    return next(_unmet(seed, where, set(slugs)), "")
+
+
+def _unmet(seed: Seed, where: Where, slugs: set[str]) -> Iterator[str]:
+    """Give the conditions that fail, one by one, so that nothing is compared once one has failed."""
+    if where.any_topics and slugs.isdisjoint(where.any_topics):
+        yield "it has none of any_topics"
+    if not slugs.issuperset(where.all_topics):
+        yield "it lacks one of all_topics"
+    if not slugs.isdisjoint(where.not_topics):
+        yield "it has one of not_topics"
+    if where.providers and not matches_provider(where.providers, seed):
+        yield "its provider is not among providers"
+    if matches_provider(where.not_providers, seed):
+        yield "its provider is among not_providers"
+    if where.types and folded(seed.type) not in map(folded, where.types):
+        yield "its type is not among types"
+    if _below(seed.quality, where.min_quality):
+        yield f"{_said('quality', seed.quality)}, min_quality is {where.min_quality}"
+    if _below(seed.heat, where.min_heat):
+        yield f"{_said('heat', seed.heat)}, min_heat is {where.min_heat}"
+    if where.title and _title_matches(where.title, seed.title) is not True:
+        yield "its title does not match"
+
+
+def _below(score: int | None, least: int | None) -> bool:
+    return least is not None and (score is None or score < least)
+
+
+def _said(name: str, score: int | None) -> str:
+    return f"it has no {name}" if score is None else f"its {name} is {score}"
 
 
 def _score(quality: int | None) -> int:
@@ -235,9 +260,9 @@ def folded(name: str) -> str:
 def _ancestors(topics: tuple[Topic, ...]) -> dict[str, tuple[str, ...]]:
     parents = {topic.slug: topic.parent for topic in topics}
     found = {}
-    for slug in parents:
-        line = []
-        parent = parents[slug]
+    for slug, above in parents.items():
+        line: list[str] = []
+        parent = above
         while parent and parent not in line:
             line.append(parent)
             parent = parents.get(parent, "")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from aggregator.decode import decode
+from aggregator.decode import Unknown, decode_open
 from aggregator.model import Image, Problem, Provider, Rejection, Related, Seed
 from aggregator.normalizer import front_matter, links, text
 from aggregator.normalizer.raw import KEYS, RawImage, RawProvider, RawRelated, RawSeed
@@ -25,9 +25,17 @@ MAX_NAMES = 100
 """How many topics, tags or images one seed may carry."""
 
 MAX_RELATED = 50
-LARGEST_NUMBER = 10**18
 
-_FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$")
+_FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$", re.ASCII)
+# RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
+_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+# Where a required key may stand instead, and what other programs call it.
+_INSTEAD = {"webUrl": "originalUrl"}
+_OTHER_NAMES = {
+    "title": frozenset({"headline", "name"}),
+    "webUrl": frozenset({"address", "href", "link", "permalink", "uri", "url"}),
+    "publishedDateTime": frozenset({"created", "date", "datetime", "pubDate", "publishDate", "time"}),
+}
 
 
 class Reading(NamedTuple):
@@ -59,7 +67,7 @@ def read(data: bytes, *, path: str, zone: str) -> Reading:
         return _read_slowly(parts, data, path, zone)
     seed, remarks = _clean(raw, parts.body, path, zone)
     if not remarks and parts.stripped is None and seed is not None:
-        return Reading(seed, (), tuple(values.keys() - KEYS))
+        return Reading(seed, (), tuple(key for key in values if key not in KEYS))
     return _read_slowly(parts, data, path, zone)
 
 
@@ -70,39 +78,43 @@ def rejected(path: str, message: str, hint: str = "") -> Reading:
 
 def _strict(values: dict[str, Any]) -> RawSeed | None:
     try:
-        raw = msgspec.convert(values, RawSeed)
+        return msgspec.convert(values, RawSeed)
     except msgspec.ValidationError:
         return None
-    numbers = (raw.quality, raw.heat, *(one.quality for one in raw.related or ()))
-    return raw if all(number is None or abs(number) < LARGEST_NUMBER for number in numbers) else None
 
 
 def _read_slowly(parts: front_matter.FrontMatter, data: bytes, path: str, zone: str) -> Reading:
     """Read with the parser that knows positions and has the last word."""
-    node = parse(parts.text, path=path, first_line=2)
+    node = parse(parts.text, path=path, first_line=2, quote=False)
     if not isinstance(node, Node):
         return _rejected(path, node, data)
     if node.kind != "mapping":
+        empty = node.tag == "null" and not node.quoted
         fault = Problem(
-            path=path, line=node.line, column=node.column, message="the front matter is not a list of `key: value`",
+            path=path, line=node.line, column=node.column,
+            message="the front matter is empty" if empty else "the front matter is not a list of `key: value`",
             hint="write `title: …` and so on, a key a line",
         )  # fmt: skip
         return _rejected(path, (fault,), data)
-    raw, problems = decode(node, RawSeed, path=path, unknown="ignore", quote=False)
-    if raw is None or problems:
-        return _rejected(path, problems, data)
+    raw, problems, strangers = decode_open(node, RawSeed, path=path, quote=False)
+    assert raw is not None  # nothing in it is required
     seed, remarks = _clean(raw, parts.body, path, zone)
-    placed = tuple(_placed(remark, node, path) for remark in remarks)
+    placed = [_placed(remark, node, path, strangers) for remark in remarks]
+    if seed is None or problems:
+        return _rejected(path, _merged(problems, placed), data)
     warnings = tuple(problem for problem in placed if problem.warning)
     if parts.stripped is not None:
         line, column = parts.stripped
-        warnings = (
-            Problem(path=path, line=line, column=column, message="control characters removed", warning=True),
-            *warnings,
-        )
-    if seed is None:
-        return _rejected(path, tuple(problem for problem in placed if not problem.warning), data)
+        removed = Problem(path=path, line=line, column=column, message="control characters removed", warning=True)
+        warnings = (removed, *warnings)
     return Reading(seed, warnings, tuple(key.text for key, _ in node.entries if key.text not in KEYS))
+
+
+def _merged(problems: list[Problem], placed: list[Problem]) -> list[Problem]:
+    """Join what decoding and what cleaning found, in the file's order; a value with the wrong type is not missing."""
+    places = {(problem.line, problem.column) for problem in problems}
+    others = [one for one in placed if not one.warning and (one.line, one.column) not in places]
+    return sorted([*problems, *others], key=lambda problem: (problem.line, problem.column))
 
 
 def _rejected(path: str, problems: Iterable[Problem], data: bytes) -> Reading:
@@ -113,18 +125,31 @@ def _rejected(path: str, problems: Iterable[Problem], data: bytes) -> Reading:
     )
 
 
-def _placed(remark: _Remark, node: Node, path: str) -> Problem:
+def _placed(remark: _Remark, root: Node, path: str, strangers: Iterable[Unknown]) -> Problem:
     """Find the place of a remark: that of its field, or of the closest thing around it."""
+    *around, last = remark.field
+    node, name = root, ""
     for step in remark.field:
-        if isinstance(step, int) and step < len(node.items):
-            node = node.items[step]
-        elif isinstance(step, str):
-            node = next((value for key, value in node.entries if key.text == step), node)
-    name = ".".join(map(str, remark.field))
+        name += f"[{step}]" if isinstance(step, int) else f".{step}"
+        node = node.below(step) or (step == last and node.below(_INSTEAD.get(str(step), ""))) or node
+    hint = remark.hint
+    # What the front matter as a whole lacks, it lacks from its first line on.
+    line, column = (2, 1) if node is root else (node.line, node.column)
+    if node is root or (not around and node.tag == "null"):
+        hint = _meant(str(last), strangers) or hint
     return Problem(
-        path=path, line=node.line, column=node.column, message=f"{name}: {remark.message}", hint=remark.hint,
-        warning=remark.warning,
-    )  # fmt: skip
+        path=path, line=line, column=column, message=f"{name[1:]}: {remark.message}", hint=hint, warning=remark.warning
+    )
+
+
+def _meant(field: str, strangers: Iterable[Unknown]) -> str:
+    """Give the hint that an unknown key was meant to be the missing `field`, or ""."""
+    wanted = {field, _INSTEAD.get(field, field)}
+    for one in strangers:
+        if one.nearest in wanted or one.name in _OTHER_NAMES.get(field, ()):
+            right = one.nearest if one.nearest in wanted else field
+            return f"line {one.line} says `{one.name}`: write `{right}`"
+    return ""
 
 
 def _clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, list[_Remark]]:
@@ -141,12 +166,13 @@ def _clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, 
         return None, remarks
     seed = Seed(
         title=title, link=link, published=published, updated=updated, expires=expires, aliases=_aliases(raw, link),
-        id=_id(raw.id), excerpt=_bounded(raw.excerpt, "excerpt", remarks), body=body if body and not body.isspace() else "",
-        embed=raw.featured_content or "", shown=raw.published is not False, removed=raw.removed is True,
-        deleted=raw.deleted is True, quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
+        id=_id(raw.id, remarks), excerpt=_bounded(raw.excerpt, "excerpt", remarks),
+        body="" if body.isspace() else body, embed=raw.featured_content or "",
+        shown=raw.published is not False, removed=raw.removed is True, deleted=raw.deleted is True,
+        quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
         category=_line(raw.category), type=_line(raw.type), locale=_line(raw.locale),
-        provider=_provider(raw.provider, link, remarks), author=_line(raw.author),
-        images=_images(raw.images, link, ("images",), remarks), related=_related(raw, link, zone, remarks),
+        provider=_provider(raw.provider, link, ("provider",), remarks), author=_line(raw.author),
+        images=_images(raw.images, link, ("images",), remarks), related=_related(raw, zone, remarks),
     )  # fmt: skip
     return (None if any(not remark.warning for remark in remarks) else seed), remarks
 
@@ -161,7 +187,7 @@ def _title(raw: RawRelated, remarks: list[_Remark]) -> str | None:
         return None
     if text.has_controls(raw.title):
         remarks.append(_Remark(("title",), "control characters removed", warning=True))
-    if len(title) == text.TITLE_LENGTH or title[-1] == "…" != raw.title.rstrip()[-1:]:
+    if len(title) < len(text.plain(raw.title)):
         remarks.append(_Remark(("title",), f"cut to {text.TITLE_LENGTH} characters", "say it shorter", warning=True))
     return title
 
@@ -182,17 +208,15 @@ def _published(raw: RawSeed, path: str, zone: str, remarks: list[_Remark]) -> in
     if raw.published_date_time is not None:
         return _moment(raw.published_date_time, "publishedDateTime", zone, remarks)
     from_name = _FILE_DATE.search(path)
-    if from_name is None:
-        hint = "write `publishedDateTime: 2026-11-23T10:00:00Z`, or begin the file's name with 2026-11-23-"
-        remarks.append(_Remark(("publishedDateTime",), "is missing", hint))
-        return None
-    try:
-        return text.moment(from_name[1], zone)
-    except ValueError as reason:
-        remarks.append(
-            _Remark(("publishedDateTime",), f"is missing, and in the file's name {reason}", "rename the file")
-        )
-        return None
+    message = "is missing"
+    if from_name is not None:
+        try:
+            return text.moment(from_name[1], zone)
+        except (ValueError, OverflowError):
+            message = "is missing, and the date that begins the file's name cannot be used"
+    hint = "write `publishedDateTime: 2026-11-23T10:00:00Z`, or begin the file's name with 2026-11-23-"
+    remarks.append(_Remark(("publishedDateTime",), message, hint))
+    return None
 
 
 def _moment(written: str | None, field: str, zone: str, remarks: list[_Remark]) -> int | None:
@@ -230,8 +254,18 @@ def _aliases(raw: RawRelated, link: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key for key in found if key != links.alias(link)))
 
 
-def _id(written: str | None) -> str:
-    return text.cut(text.plain(written), text.TITLE_LENGTH) if written else ""
+def _id(written: str | None, remarks: list[_Remark]) -> str:
+    own = text.plain(written or "")
+    if text.is_blank(own):
+        return ""
+    if len(own) > links.LONGEST_URL:
+        # Never cut: two ids would become one.
+        message = f"has {len(own):,} characters, at most {links.LONGEST_URL:,} are allowed"
+        remarks.append(_Remark(("id",), message, "write a shorter one, or leave it out"))
+    elif not _ABSOLUTE_URI.fullmatch(own):
+        hint = "write one such as tag:example.org,2026:1234; once readers have seen it, keep it"
+        remarks.append(_Remark(("id",), "is no absolute URI, as Atom wants it", hint, warning=True))
+    return own
 
 
 def _line(written: str | None) -> str:
@@ -247,17 +281,19 @@ def _bounded(written: str | None, field: str, remarks: list[_Remark]) -> str:
     return written
 
 
-def _provider(raw: RawProvider | None, link: str, remarks: list[_Remark]) -> Provider | None:
+def _provider(
+    raw: RawProvider | None, link: str, field: tuple[str | int, ...], remarks: list[_Remark]
+) -> Provider | None:
     if raw is None:
         return None
-    icons = _images(raw.images, link, ("provider", "images"), remarks)
+    icons = _images(raw.images, link, (*field, "images"), remarks)
     domain = _line(raw.domain).lower().removeprefix("www.")
     provider = Provider(name=_line(raw.name), domain=domain, icon=icons[0].url if icons else "")
     return provider if provider.name or provider.domain else None
 
 
 def _images(
-    raws: tuple[RawImage, ...] | None, link: str, field: tuple[str, ...], remarks: list[_Remark]
+    raws: tuple[RawImage, ...] | None, link: str, field: tuple[str | int, ...], remarks: list[_Remark]
 ) -> tuple[Image, ...]:
     """Keep the first `MAX_NAMES` pictures that have a usable address; the others cost a warning, not the item."""
     found = []
@@ -267,7 +303,9 @@ def _images(
         try:
             url = links.canonical(raw.url, link)
         except ValueError as reason:
-            remarks.append(_Remark((*field, place, "url"), f"{reason}: left out", "write https://…", warning=True))
+            remarks.append(
+                _Remark((*field, place, "url"), f"{reason}, so it is left out", "write https://…", warning=True)
+            )
             continue
         found.append(Image(url=url, width=_pixels(raw.width), height=_pixels(raw.height), title=_line(raw.title)))
     return tuple(found)
@@ -277,35 +315,31 @@ def _pixels(number: int | None) -> int:
     return number if number is not None and 0 < number < 100_000 else 0
 
 
-def _related(raw: RawSeed, link: str, zone: str, remarks: list[_Remark]) -> tuple[Related, ...]:
+def _related(raw: RawSeed, zone: str, remarks: list[_Remark]) -> tuple[Related, ...]:
     """Keep the related items that have a title and a link; a bad one costs a warning, not the item."""
-    found = []
-    for place, one in enumerate((raw.related or ())[:MAX_RELATED]):
-        own: list[_Remark] = []
-        title = _title(one, own)
-        address = _link(one, own)
-        published = _moment(one.published_date_time, "publishedDateTime", zone, own)
-        remarks += [
-            remark._replace(
-                field=("related", place, *remark.field), warning=True, message=f"{remark.message}: left out"
-            )
-            if not remark.warning
-            else remark._replace(field=("related", place, *remark.field))
-            for remark in own
-        ]
-        if title is None or address is None:
-            continue
-        found.append(
-            Related(
-                title=title,
-                link=address,
-                aliases=_aliases(one, address),
-                excerpt=one.excerpt or "",
-                published=published,
-                quality=one.quality,
-                type=_line(one.type),
-                provider=_provider(one.provider, address, remarks),
-                images=_images(one.images, address, ("related",), remarks),
-            )  # fmt: skip
+    found = (
+        _related_one(one, ("related", place), zone, remarks)
+        for place, one in enumerate((raw.related or ())[:MAX_RELATED])
+    )
+    return tuple(one for one in found if one is not None)
+
+
+def _related_one(raw: RawRelated, field: tuple[str | int, ...], zone: str, remarks: list[_Remark]) -> Related | None:
+    own: list[_Remark] = []
+    title, link = _title(raw, own), _link(raw, own)
+    published = _moment(raw.published_date_time, "publishedDateTime", zone, own)
+    remarks += [
+        remark._replace(
+            field=(*field, *remark.field), warning=True,
+            message=remark.message if remark.warning else f"{remark.message}, so it is left out",
         )
-    return tuple(found)
+        for remark in own
+    ]  # fmt: skip
+    if title is None or link is None:
+        return None
+    return Related(
+        title=title, link=link, aliases=_aliases(raw, link), excerpt=raw.excerpt or "", published=published,
+        quality=raw.quality, type=_line(raw.type),
+        provider=_provider(raw.provider, link, (*field, "provider"), remarks),
+        images=_images(raw.images, link, (*field, "images"), remarks),
+    )  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 TITLE_LENGTH = 300
@@ -24,8 +24,14 @@ _UNSAFE = (
 _CONTROL = re.compile(f"[{_UNSAFE}]")
 # What a writer would call a control character; the rest of `_UNSAFE` goes without a warning.
 _WARNED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
-_SUSPECT = re.compile(f"[<&\t\n\r\u2028\u2029\xa0{_UNSAFE}]|  |^ | $")
+_SUSPECT = re.compile(f"[<&\t\n\r\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000{_UNSAFE}]|  |^ | $")
 _TAG = re.compile(r"<!--.*?(?:-->|$)|</?[a-zA-Z][^<>]*>|<![a-zA-Z\[][^<>]*>|<\?[^<>]*>", re.DOTALL)
+# These stand within a word or beside it; every other tag parts words.
+_INLINE_TAG = re.compile(
+    r"</?(?:a|abbr|b|bdi|bdo|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span|strong|sub|sup|time|u|var|wbr)"
+    r"(?:[\s/][^<>]*)?>",
+    re.IGNORECASE,
+)
 _HIDDEN_BLOCK = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _INVISIBLE = re.compile("[\\s\u00ad\u180e\u200b-\u200d\u2060-\u2064\u3164\uffa0]+")
@@ -33,6 +39,8 @@ _YAML_MOMENT = re.compile(
     r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d))?(?:\.\d*)?[ \t]*(Z|[-+]\d\d?(?::?\d\d)?)?",
     re.ASCII,
 )
+_DAY = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?!\d)", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Dates outside these years are placeholders (.NET's and Java's "no date" among them), and no format can write them.
 _FIRST_SECOND = int(datetime(1000, 1, 1, tzinfo=UTC).timestamp())
 _LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
@@ -58,7 +66,7 @@ def plain(text: str) -> str:
     if not _SUSPECT.search(text):
         return text
     if "<" in text:
-        text = _TAG.sub(" ", _HIDDEN_BLOCK.sub(" ", text))
+        text = _TAG.sub(" ", _INLINE_TAG.sub("", _HIDDEN_BLOCK.sub(" ", text)))
     text = decode_entities(text)
     return " ".join(_CONTROL.sub("", text).split())
 
@@ -97,20 +105,25 @@ def moment(text: str, zone: str) -> int:
     parsed = _parsed(text.strip())
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
-    seconds = int((parsed - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() // 1)
-    if not _FIRST_SECOND <= seconds <= _LAST_SECOND:
-        raise ValueError(f"the year {parsed.year} is a placeholder, not a date")
+    seconds = (parsed - _EPOCH) // timedelta(seconds=1)
+    if seconds < _FIRST_SECOND:
+        raise ValueError("lies before the year 1000: a placeholder, not a date")
+    if seconds > _LAST_SECOND:
+        raise ValueError("lies beyond the year 9999 in UTC")
     return seconds
 
 
 def _parsed(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
-    except ValueError as error:
+    except ValueError:
         match = _YAML_MOMENT.fullmatch(text)
-        if match is None:
-            raise ValueError(_why_no_date(text, str(error))) from None
-        return _from_parts(*match.groups())
+    try:
+        if match is not None:
+            return _from_parts(*match.groups())
+    except ValueError:
+        pass
+    raise ValueError(_why_no_date(text))
 
 
 def _from_parts(  # noqa: PLR0917 - the groups of one pattern
@@ -128,8 +141,13 @@ def _from_parts(  # noqa: PLR0917 - the groups of one pattern
     return datetime.fromisoformat(f"{day_part}T{time_part}{offset}")
 
 
-def _why_no_date(text: str, reason: str) -> str:
-    shown = cut(plain(text), 40)
-    if re.match(r"\d{4}-\d\d?-\d\d?", text) and "Invalid isoformat" not in reason:
-        return f"{shown!r} is not a date: {reason}"
-    return f"{shown!r} is not a date"
+def _why_no_date(text: str) -> str:
+    """Say what is wrong without the author's words: a file that cannot be read may hold what is private."""
+    day = _DAY.match(text)
+    if day is None:
+        return "is not a date"
+    try:
+        date(int(day[1]), int(day[2]), int(day[3]))
+    except ValueError:
+        return "is not a date: the calendar has no such day"
+    return "is not a date: the day can be read, what follows it cannot"

@@ -1,0 +1,238 @@
+"""What a reader sees: sanitised HTML, summaries, languages."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aggregator.model import Image, Item, Provider, Related, Seed
+from aggregator.normalizer import content, text
+
+BASE = "https://example.org/news/story"
+ADDRESSES = [
+    "https://example.org/a?b=1&amp;c=2", "http://other.example/ü b", "/c", "d.jpg", "#e", "//cdn.example/f", "javascript:alert(1)",
+    " JavaScript:alert(1)", "java&#10;script:alert(1)", "&#106;avascript:alert(1)", "&amp;#106;avascript:alert(1)", "data:text/html,x",
+    "vbscript:x", "mailto:a@b.example", "https://ada:word@example.org/", "", "https://", "?x=&amp;amp;copy;", "\\\\evil.example",
+    "https://www.youtube.com/embed/abcdefghijk", "https://player.vimeo.com/video/1", "http://[", "a b", "%zz", "x:y",
+]  # fmt: skip
+ATTRIBUTES = [
+    "href", "src", "cite", "srcset", "style", "onclick", "ONERROR", "class", "id", "title", "alt", "width", "height", "lang", "dir",
+    "datetime", "start", "colspan", "formaction", "xlink:href", "srcdoc", "name", "target", "data-x", "poster", "background",
+]  # fmt: skip
+TAGS = [
+    "p", "a", "img", "b", "i", "ul", "li", "table", "tr", "td", "th", "blockquote", "q", "del", "script", "style", "svg", "math", "iframe",
+    "object", "embed", "form", "input", "button", "template", "noscript", "title", "textarea", "select", "option", "xmp", "plaintext",
+    "video", "audio", "source", "picture", "base", "meta", "link", "body", "html", "head", "frame", "h1", "pre", "code", "br", "hr", "x-y",
+    "details", "summary", "time", "abbr", "foreignObject", "desc", "mi", "mglyph", "annotation-xml", "font", "center", "marquee",
+]  # fmt: skip
+attribute = st.tuples(st.sampled_from(ATTRIBUTES), st.sampled_from(ADDRESSES) | st.text("a1 <>&;:/.%", max_size=6)).map(
+    lambda parts: f'{parts[0]}="{parts[1]}"'
+)
+opening = st.tuples(st.sampled_from(TAGS), st.lists(attribute, max_size=3)).map(
+    lambda parts: f"<{' '.join([parts[0], *parts[1]])}>"
+)
+closing = st.sampled_from(TAGS).map(lambda tag: f"</{tag}>")
+other = st.sampled_from(
+    ["text", " ", "&lt;script&gt;", "&amp;", "<!-- x -->", "<!--", "-->", "<![CDATA[", "]]>", "<!DOCTYPE html>", "<?php ?>", "<", ">", '"',
+     "'", "\0", "\x07", "\u202e", "\ufffe", "\ud800", "</", "<a href='", "<a href=javascript:x>", "<img src=x onerror=alert(1)//", "😀"]
+)  # fmt: skip
+fragments = st.lists(opening | opening | closing | other, max_size=12).map("".join)
+
+
+class Seen(HTMLParser):
+    """Collects what a browser's parser would find: tags, attributes and what stays open."""
+
+    def __init__(self, fragment: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+        self.open: list[str] = []
+        self.feed(fragment)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+        if tag not in {"br", "hr", "img", "col", "wbr"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def sanitised(fragment: str, **options: Any) -> str:
+    return content.sanitised(fragment, base=BASE, **options)
+
+
+@settings(max_examples=300)
+@given(fragments, st.booleans())
+def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:
+    """Any HTML comes out balanced, with harmless tags and attributes only, and every address absolute http(s)."""
+    picture = Image(url="https://example.org/a.jpg") if with_picture else None
+    seen = Seen(sanitised(fragment, picture=picture))
+
+    assert not seen.open
+    assert set(seen.tags) <= content._TAGS
+    assert {name for name, _ in seen.attributes} <= set().union(*content._ATTRIBUTES.values())
+    addresses = [value for name, value in seen.attributes if name in {"href", "src", "cite"}]
+    assert all(re.fullmatch(r"https?://[!-~]+", address) for address in addresses)
+
+
+@settings(max_examples=300)
+@given(fragments)
+def test_what_came_out_stays(fragment) -> None:
+    """Sanitising twice changes nothing more, and the result can be written in any format."""
+    once = sanitised(fragment)
+
+    assert sanitised(once) == once
+    assert text.multiline(once) == once
+    once.encode()
+
+
+@settings(max_examples=200)
+@given(st.text(max_size=200) | fragments)
+def test_markdown(body) -> None:
+    """Any Markdown body gives an item whose HTML is safe and whose summary is plain."""
+    item = item_of(body=body)
+
+    seen = Seen(item.content)
+    assert set(seen.tags) <= content._TAGS
+    assert text.cut(" ".join(item.summary.split()), text.SUMMARY_LENGTH) == item.summary
+
+
+@pytest.mark.parametrize(
+    ("fragment", "clean"),
+    [
+        ("<p onclick=x>a<script>alert(1)</script></p>", "<p>a</p>"),
+        ("<b>open", "<b>open</b>"),
+        ('<a href="javascript:alert(1)">a</a>', "<a>a</a>"),
+        ('<a href="#top">a</a>', f'<a href="{BASE}#top">a</a>'),
+        ('<a href="?a=1&amp;b=2">a</a>', f'<a href="{BASE}?a=1&amp;b=2">a</a>'),
+        ('<a href="?q=&amp;amp;">a</a>', f'<a href="{BASE}?q=&amp;amp;">a</a>'),
+        (
+            '<img src="//cdn.example/a.jpg" width="640" height="50%">',
+            '<img src="https://cdn.example/a.jpg" width="640">',
+        ),
+        ('a<img src="data:image/png;base64,x" alt="b">c', "ac"),
+        ('<svg><a href="https://example.org/">a</a></svg>b', "b"),
+        ("<style>p{}</style><p style='color:red' class=x>a</p>", "<p>a</p>"),
+        ("<!-- a -->b", "b"),
+        ("a &lt;script&gt; b", "a &lt;script&gt; b"),
+        ('<form action="/"><input name=a><p>b</p></form>', "<p>b</p>"),
+        ("a\x00\u202eb", "ab"),
+    ],
+)
+def test_sanitised(fragment, clean) -> None:
+    """What may stay stays, what may not goes, addresses become absolute."""
+    assert sanitised(fragment) == clean
+
+
+def test_a_video_becomes_a_linked_thumbnail() -> None:
+    """An iframe of YouTube becomes a picture that leads to the video: the item's own, else the video's."""
+    frame = '<iframe width="560" src="//www.youtube.com/embed/abcdefghijk?rel=0" allowfullscreen></iframe>'
+    own = Image(url="https://example.org/a.jpg?b=1&c=2")
+
+    assert sanitised(frame) == (
+        '<p><a href="https://www.youtube.com/watch?v=abcdefghijk"><img src="https://i.ytimg.com/vi/abcdefghijk/hqdefault.jpg"'
+        ' alt="Watch on www.youtube.com"></a></p>'
+    )
+    assert sanitised(frame, picture=own) == (
+        '<p><a href="https://www.youtube.com/watch?v=abcdefghijk"><img src="https://example.org/a.jpg?b=1&amp;c=2"'
+        ' alt="Watch on www.youtube.com"></a></p>'
+    )
+
+
+def test_another_frame_becomes_a_link() -> None:
+    """An iframe of another site becomes a link in words, one without a usable address nothing."""
+    assert sanitised('<iframe src="https://maps.example.com/a?b&amp;c"></iframe>') == (
+        '<p><a href="https://maps.example.com/a?b&amp;c">Watch on maps.example.com</a></p>'
+    )
+    assert sanitised('a<iframe src="javascript:alert(1)"></iframe>b') == "ab"
+    assert sanitised('a<IFRAME srcdoc="<script>alert(1)</script>">b</IFRAME>c') == "ac"
+
+
+def item_of(now: int = 2_000, mode: Any = "full", related: tuple[Related, ...] = (), **fields: Any) -> Item:
+    seed = Seed(**{"title": "A", "link": BASE, "published": 1_000, **fields})
+    return content.item(seed, id=BASE, topics=("Oceans",), related=related, now=now, content=mode)
+
+
+def test_the_excerpt_is_the_summary_and_the_body_the_content() -> None:
+    """Excerpt and body each have their place; without a body the excerpt is the content, without an excerpt the body's beginning the summary."""
+    both = item_of(excerpt="Fish &amp; chips", body="The *body*.")
+    only_excerpt = item_of(excerpt="Fish &amp; <b>chips</b>")
+    only_body = item_of(body="The *body*. " * 100)
+
+    assert (both.summary, both.content) == ("Fish & chips", "<p>The <em>body</em>.</p>")
+    assert (only_excerpt.summary, only_excerpt.content) == ("Fish & chips", "<p>Fish &amp; chips</p>")
+    assert only_body.summary.startswith("The body. The body.")
+    assert len(only_body.summary) <= content.EXCERPT_FROM_BODY
+    assert item_of(excerpt="Fish", body="The body.", mode="summary").content == ""
+    assert item_of().summary == item_of().content == ""
+
+
+def test_related_coverage() -> None:
+    """Related items are listed under the content, escaped, with their source."""
+    one = Related(
+        title="Fish & <chips>", link="https://other.example/?a=1&b=2", provider=Provider(domain="other.example")
+    )
+
+    assert item_of(related=(one,)).content == (
+        '<h4>Related coverage</h4><ul><li><a href="https://other.example/?a=1&amp;b=2">Fish &amp; &lt;chips&gt;</a>'
+        " (other.example)</li></ul>"
+    )
+
+
+def test_which_related_items_are_listed() -> None:
+    """Related items are listed unless their score is too low; one without a score passes."""
+    low, high, bare = (Related(title="A", link=BASE, quality=quality) for quality in (10, 80, None))
+
+    assert content.listed((low, high, bare), 50) == (high, bare)
+    assert content.listed((low, high, bare), None) == (low, high, bare)
+
+
+@pytest.mark.parametrize(
+    ("updated", "now", "shown"),
+    [(None, 2_000, 1_000), (1_500, 2_000, 1_500), (2_500, 2_000, 1_000), (500, 2_000, 1_000)],
+)
+def test_an_update_shows_when_it_has_come(updated, now, shown) -> None:
+    """An item's change is never in the future and never before it was published."""
+    assert item_of(updated=updated, now=now).updated == datetime.fromtimestamp(shown, UTC)
+
+
+@pytest.mark.parametrize(
+    ("locale", "language"),
+    [
+        ("en-us", "en-US"),
+        ("pt_BR", "pt-BR"),
+        ("de", "de"),
+        ("zh-hant-tw", "zh-Hant-TW"),
+        ("EN", "en"),
+        ("english", ""),
+        ("", ""),
+        ("e", ""),
+    ],
+)
+def test_language(locale, language) -> None:
+    """Locales as people write them become BCP 47 tags, or nothing."""
+    assert item_of(locale=locale).language == language
+
+
+def test_who_is_the_author() -> None:
+    """The author is who the seed names, else the provider by name, else by host."""
+    assert item_of(author="Ada", provider=Provider(name="Post")).author == "Ada"
+    assert item_of(provider=Provider(name="Post", domain="post.example")).author == "Post"
+    assert item_of(provider=Provider(domain="post.example")).author == "post.example"
+    assert item_of().author == ""
+
+
+def test_tags_are_topics_and_tags() -> None:
+    """Tags are the names of the topics, then further tags, each once."""
+    item = item_of(tags=("tide", "Oceans", "tide"))
+
+    assert (item.topics, item.tags) == (("Oceans",), ("Oceans", "tide"))

@@ -1,0 +1,83 @@
+"""Which seed stands for a story when, and by which keys a story is recognised."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.model import FOREVER, Seed
+from aggregator.normalizer.identity import Candidate, Share, key_number, keys, recognise, shares
+
+moment = st.integers(0, 12)
+candidates = st.lists(
+    st.builds(
+        Candidate,
+        file=st.just(0),
+        path=st.just(""),
+        newest=st.integers(0, 3),
+        quality=st.integers(0, 2),
+        starts=moment,
+        ends=moment,
+    ),
+    max_size=6,
+).map(lambda found: [one._replace(file=place, path=f"{place}.md") for place, one in enumerate(found)])
+
+
+@given(candidates)
+def test_at_any_moment_the_best_that_may_stands_for_the_story(found) -> None:
+    """At any moment at most one share covers it, one does if any window does, and it is the best ranked of those."""
+    given_shares = shares(found)
+
+    for now in range(-1, 14):
+        covering = [share.file for share in given_shares if share.starts <= now < share.ends]
+        may = [one for one in found if one.starts <= now < one.ends]
+        best = min(may, key=lambda one: (-one.newest, -one.quality, one.path), default=None)
+        assert covering == ([best.file] if best else [])
+
+
+@given(candidates, st.randoms())
+def test_the_order_of_candidates_does_not_matter(found, random) -> None:
+    """Shares depend on the candidates alone, not on the order in which they were found."""
+    shuffled = list(found)
+    random.shuffle(shuffled)
+
+    assert {one for one in shares(shuffled) if one.starts < one.ends} == {
+        one for one in shares(found) if one.starts < one.ends
+    }
+
+
+def test_an_older_seed_fills_the_gaps() -> None:
+    """An older seed stands in before the newer one's embargo lifts, and again once that has expired."""
+    newer = Candidate(file=1, path="b.md", newest=20, quality=0, starts=20, ends=30)
+    older = Candidate(file=2, path="a.md", newest=10, quality=99, starts=10, ends=FOREVER)
+
+    assert sorted(shares([older, newer]), key=lambda share: share.starts) == [
+        Share(2, 10, 20), Share(1, 20, 30), Share(2, 30, FOREVER),
+    ]  # fmt: skip
+
+
+def test_keys() -> None:
+    """A seed is recognised by its own id first, then by its link without scheme, then by the copies of it."""
+    seed = Seed(title="A", link="https://example.org/a/", published=0, aliases=("amp.example.org/a",), id="tag:a")
+
+    assert keys(seed) == ("id:tag:a", "example.org/a", "amp.example.org/a")
+    assert keys(Seed(title="A", link="http://example.org/a", published=0)) == ("example.org/a",)
+
+
+@given(st.text(st.characters()))
+def test_key_numbers(key) -> None:
+    """The number of a key is the same in any process and fits into 64 bits."""
+    assert -(2**63) <= key_number(key) == key_number(key) < 2**63
+    assert key_number("example.org/a") == 6512574191639841822
+
+
+def test_recognise() -> None:
+    """The first known key decides, but two seeds that choose different ids are two items even with one link."""
+    known = {1: 10, 2: 20}
+
+    assert recognise([3, 2, 1], known, {}, "") == 20
+    assert recognise([3], known, {}, "") is None
+    assert recognise([1], known, {10: "tag:a"}, "tag:a") == 10
+    assert recognise([1], known, {10: "tag:a"}, "") == 10
+    assert recognise([1, 2], known, {10: "tag:a"}, "tag:b") == 20
+    assert recognise([1], known, {10: "tag:a"}, "tag:b") is None

@@ -1,0 +1,174 @@
+"""Links made canonical."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.normalizer import links
+
+BASE = "https://example.org/news/story?x=1#part"
+PIECES = st.sampled_from(
+    ["http", "https", "HTTPS", ":", "/", "//", "\\", "?", "#", "@", "%", "%2f", "%2F", "%zz", "%C3%BC", "%41", "&", "&amp;",
+     "&#038;", "&copy", ";", "=", "[", "]", "::1", ".", "..", " ", "\t", "\n", "\0", "ü", "日本", "\u202e", "\ud800", "example.org",
+     "EXAMPLE", ":80", ":443", ":8080", ":x", "javascript:", "data:", "+", "'", '"', "<", ">", "|", "^", "`", "{", "a", "-", "_"]
+)  # fmt: skip
+ADDRESSES = st.one_of(
+    st.lists(PIECES, max_size=10).map("".join),
+    st.lists(PIECES, max_size=8).map(lambda pieces: "https://example.org/" + "".join(pieces)),
+    st.lists(PIECES, max_size=8).map(lambda pieces: "http://" + "".join(pieces)),
+    st.text(max_size=40),
+)
+
+
+def canonical(address: str, base: str = "") -> str:
+    """Give the canonical form, or "" where there is none."""
+    try:
+        return links.canonical(address, base)
+    except ValueError:
+        return ""
+
+
+@given(ADDRESSES, st.sampled_from(["", BASE]))
+def test_what_comes_out_is_an_absolute_ascii_http_address(address, base) -> None:
+    """Whatever goes in, what comes out is ASCII, http(s), with a host, and holds nothing that would need encoding."""
+    url = canonical(address, base)
+
+    if url:
+        assert re.fullmatch(r"https?://[a-z0-9_.\[\]:-]+/[!-~]*", url)
+        assert not re.search(r"[\s<>\"{}|\\^`]|%(?![0-9A-F]{2})", url)
+        assert urlsplit(url).hostname
+
+
+@given(ADDRESSES, st.sampled_from(["", BASE]))
+def test_canonical_stays_canonical(address, base) -> None:
+    """A canonical address is its own canonical form; one that shows an entity is so for parsed HTML."""
+    url = canonical(address, base)
+
+    if url:
+        assert links.canonical(url, entities=False) == url
+        assert re.search(r"&#?\w+;", url) or links.canonical(url) == url
+
+
+@given(ADDRESSES)
+def test_an_alias_knows_no_scheme_and_no_tracking(address) -> None:
+    """Links that differ in scheme, tracking parameters or a slash at the end have one alias."""
+    url = canonical(address)
+
+    if url and "?" not in url and "#" not in url:
+        other = "http" + url.removeprefix("https").removeprefix("http") if url.startswith("https") else url
+        assert links.alias(other) == links.alias(url) == links.alias(f"{url}?utm_source=feed&utm_medium=rss")
+        assert links.alias(url.rstrip("/")) == links.alias(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("https://example.org/a-b/c_d?e=f&g=h", "https://example.org/a-b/c_d?e=f&g=h"),
+        ("HTTPS://Example.ORG", "https://example.org/"),
+        ("http://example.org:80/", "http://example.org/"),
+        ("https://example.org:443/a", "https://example.org/a"),
+        ("https://example.org:8080/a", "https://example.org:8080/a"),
+        (" https://example.org/a\n", "https://example.org/a"),
+        ("https://example.org/a b?c d#e f", "https://example.org/a%20b?c%20d#e%20f"),
+        ("https://bücher.example/ü?ß#é", "https://xn--bcher-kva.example/%C3%BC?%C3%9F#%C3%A9"),
+        ("https://example.org/%7euser/%c3%bc/100%", "https://example.org/~user/%C3%BC/100%25"),
+        ("https://example.org/?a=1&#038;b=2&amp;c=3", "https://example.org/?a=1&b=2&c=3"),
+        ("https://example.org/?a=1&copy=2", "https://example.org/?a=1&copy=2"),
+        ("https://example.org\\a\\b", "https://example.org/a/b"),
+        ("https://[::1]:8080/a", "https://[::1]:8080/a"),
+    ],
+)
+def test_canonical(address, url) -> None:
+    """Scheme and host in lower case, no default port, escapes in upper case and only where they are needed."""
+    assert links.canonical(address) == url
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("/a.jpg", "https://example.org/a.jpg"),
+        ("a b.jpg", "https://example.org/news/a%20b.jpg"),
+        ("../a.jpg", "https://example.org/a.jpg"),
+        ("//cdn.example/a.jpg", "https://cdn.example/a.jpg"),
+        ("#notes", "https://example.org/news/story?x=1#notes"),
+        ("?y=2", "https://example.org/news/story?y=2"),
+    ],
+)
+def test_relative(address, url) -> None:
+    """Relative addresses are resolved against the base."""
+    assert links.canonical(address, BASE) == url
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("example.org/private", "has no scheme"),
+        ("//example.org/private", "has no scheme"),
+        ("example.org:8080/private", "has no scheme"),
+        ("localhost:8080", "has no scheme"),
+        ("javascript:private", "is not an http or https address"),
+        ("java\tscript&#58;private", "is not an http or https address"),
+        ("mailto:private@example.org", "is not an http or https address"),
+        ("private:word", "is not an http or https address"),
+        ("https:example.org/private", "lacks // behind https:"),
+        ("http:///private", "has no host"),
+        ("https://exa mple.org/private", "has a host that is not a host name"),
+        ("https://exa..mple.org/private", "has a host that is not a host name"),
+        ("https://-ü-/private", "has a host that is not a host name"),
+        ("https://example.org:private/", "is not an address: its host or port cannot be read"),
+        ("https://[private/", "is not an address: its host or port cannot be read"),
+        ("https://ada:private@example.org/", "holds a user name or password before its host"),
+        ("https://example.org/" + "private" * 1000, "has 7,020 characters, at most 4,096 are allowed"),
+    ],
+)
+def test_no_address(address, reason) -> None:
+    """What is no web address is refused with a reason, and the reason does not repeat it."""
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        links.canonical(address)
+
+
+@pytest.mark.parametrize(
+    ("url", "key"),
+    [
+        ("https://example.org/", "example.org"),
+        ("http://example.org/a/", "example.org/a"),
+        ("https://example.org/a?utm_source=x&b=1&utm_medium=y", "example.org/a?b=1"),
+        ("https://example.org/a/?fbclid=x", "example.org/a"),
+        ("https://example.org/a?b=1#c", "example.org/a?b=1#c"),
+        ("https://www.example.org/a", "www.example.org/a"),
+    ],
+)
+def test_alias(url, key) -> None:
+    """An alias leaves out what people do not mean when they say a link."""
+    assert links.alias(url) == key
+
+
+@pytest.mark.parametrize(
+    ("url", "video"),
+    [
+        ("https://www.youtube.com/watch?v=abcDEF-12_3&t=5", "abcDEF-12_3"),
+        ("https://m.youtube.com/watch?v=abcDEF-12_3", "abcDEF-12_3"),
+        ("https://youtu.be/abcDEF-12_3?t=5", "abcDEF-12_3"),
+        ("https://www.youtube-nocookie.com/embed/abcDEF-12_3", "abcDEF-12_3"),
+        ("https://www.youtube.com/embed/<script>", ""),
+        ("https://www.youtube.com/channel/abcDEF-12_3", ""),
+        ("https://example.org/watch?v=abcDEF-12_3", ""),
+        ("https://notyoutube.com/watch?v=abcDEF-12_3", ""),
+    ],
+)
+def test_youtube(url, video) -> None:
+    """A YouTube address in any of its forms gives the video's id, nothing else does."""
+    assert links.youtube_id(url) == video
+
+
+def test_host() -> None:
+    """The host of a link, as providers are named."""
+    assert links.host_of("https://www.example.org:8080/a") == "example.org"
+    assert links.host_of("https://news.example.org/") == "news.example.org"

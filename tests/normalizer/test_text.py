@@ -1,0 +1,182 @@
+"""Text and dates made clean."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.normalizer import text
+
+NASTY = st.lists(
+    st.one_of(
+        st.sampled_from(
+            ["<b>", "</b>", "<script>", "</script>", "<style", "<!--", "-->", "<![CDATA[", "]]>", "<?", "<", ">", "&", ";",
+             "&amp;", "&lt;", "&#60;", "&#x0;", "&#128;", "&#xD800;", "&nbsp;", "&notanentity;", "\0", "\x07", "\x85", "\n",
+             "\t", "  ", "\xa0", "\u3000", "\u2028", "\u202e", "\u200b", "\ufeff", "\ufffd", "\ufffe", "\U0001ffff", "\ud800", "word"]
+        ),
+        st.text(st.characters(), max_size=8),
+    )
+).map("".join)  # fmt: skip
+FORBIDDEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd\ufffe\uffff\ud800-\udfff]"
+)
+
+
+@given(NASTY)
+def test_plain_text_is_on_one_line_and_holds_nothing_forbidden(written) -> None:
+    """Whatever was written, clean text has no control character, no surrogate, no line break and no runs of blanks."""
+    plain = text.plain(written)
+
+    assert not FORBIDDEN.search(plain)
+    assert plain == " ".join(plain.split())
+    plain.encode()
+
+
+@given(NASTY)
+def test_plain_text_stays_as_it_is(written) -> None:
+    """Cleaning twice changes nothing more, unless decoding brought out what looks like markup."""
+    plain = text.plain(written)
+
+    assert "<" in plain or "&" in plain or text.plain(plain) == plain
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("A plain title", "A plain title"),
+        ("  Runs   of\tblanks\n", "Runs of blanks"),
+        ("A\u3000wide\xa0blank", "A wide blank"),
+        ("Fish &amp; chips &#8217;n&#x2019; more", "Fish & chips ’n’ more"),
+        ("&amp;lt;b&amp;gt; is decoded once", "&lt;b&gt; is decoded once"),
+        ("AT&T, R&D &c", "AT&T, R&D &c"),
+        ("1 < 2 and 3 > 2", "1 < 2 and 3 > 2"),
+        ("<p>One</p><p>Two</p>", "One Two"),
+        ("a<script>alert(1)</script>b", "a b"),
+        ("a<style>p {color: red}", "a"),
+        ("a<!-- no -->b<!-- open", "a b"),
+        ("a<br/>b", "a b"),
+        ("A <b>new</b>, <em class='x'>longer</em> bridge: H<sub>2</sub>O", "A new, longer bridge: H2O"),
+        ("<body>one</body><bad>two", "one two"),
+        ("\u202eevil\u202c", "evil"),
+        ("a\x00b\ud800c", "abc"),
+        ("👩\u200d🚀 and 🏳️\u200d🌈", "👩\u200d🚀 and 🏳️\u200d🌈"),
+    ],
+)
+def test_plain(written, plain) -> None:
+    """Tags go, entities are decoded once, white space is folded, everything else stays."""
+    assert text.plain(written) == plain
+
+
+@given(NASTY, st.integers(1, 400))
+def test_a_cut_is_short_enough_and_a_beginning(written, length) -> None:
+    """Cut text is never longer than asked for, and but for the ellipsis it is how the text began."""
+    cut = text.cut(written, length)
+
+    assert len(cut) <= length
+    assert cut == written or written.startswith(cut[:-1])
+
+
+@pytest.mark.parametrize(
+    ("written", "length", "cut"),
+    [
+        ("short", 5, "short"),
+        ("one two three", 9, "one two…"),
+        ("one two, three", 9, "one two…"),
+        ("onewordonly", 6, "onewo…"),
+        ("a verylongwordbehindit", 10, "a verylon…"),
+        ("👩\u200d🚀👩\u200d🚀", 3, "👩…"),
+    ],
+)
+def test_cut(written, length, cut) -> None:
+    """A cut falls at a word where one is near, never before a joiner, and leaves no comma behind."""
+    assert text.cut(written, length) == cut
+
+
+@pytest.mark.parametrize("written", ["", " ", "\u200b", "\u00ad\u2060", "\u3164", "\u180e\u200d"])
+def test_blank(written) -> None:
+    """Text of which nobody sees anything is blank."""
+    assert text.is_blank(written)
+    assert not text.is_blank(f"{written}a")
+
+
+@given(st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)), st.integers(-23 * 60, 23 * 60))
+def test_a_moment_with_an_offset(moment, minutes) -> None:
+    """A moment with an offset is the same in any zone, to the second."""
+    moment = moment.replace(tzinfo=timezone(timedelta(minutes=minutes)))
+
+    seconds = text.moment(moment.isoformat(), "Europe/Vienna")
+
+    assert seconds == text.moment(moment.isoformat(), "UTC")
+    assert datetime.fromtimestamp(seconds, UTC) == moment.replace(microsecond=0)
+
+
+@given(
+    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)),
+    st.sampled_from(["UTC", "Europe/Vienna", "America/New_York", "Asia/Kathmandu", "Pacific/Apia"]),
+)
+def test_a_naive_moment_is_one_of_the_zone(moment, zone) -> None:
+    """A moment without an offset is that of the configured zone, in the hour that exists twice the first one."""
+    expected = int(moment.replace(microsecond=0, tzinfo=ZoneInfo(zone)).timestamp())
+
+    assert text.moment(moment.isoformat(" "), zone) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("2026-11-23", "2026-11-22T23:00:00"),
+        ("20261123", "2026-11-22T23:00:00"),
+        ("2026-11-23 10:00", "2026-11-23T09:00:00"),
+        ("2026-11-23T10:00:00Z", "2026-11-23T10:00:00"),
+        ("2026-11-23t10:00:00.5 +2", "2026-11-23T08:00:00"),
+        ("2026-1-3 9:05:00 -0330", "2026-01-03T12:35:00"),
+        (" 2026-11-23T10:00:00+00:00 ", "2026-11-23T10:00:00"),
+        ("1969-12-31T23:59:59.9Z", "1969-12-31T23:59:59"),
+    ],
+)
+def test_moment(written, meant) -> None:
+    """ISO 8601 and YAML 1.1's wider notation are read; fractions of a second are cut off."""
+    seconds = text.moment(written, "Europe/Vienna")
+
+    assert datetime.fromtimestamp(seconds, UTC).isoformat() == f"{meant}+00:00"
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("tomorrow", "is not a date"),
+        ("", "is not a date"),
+        ("23/11/2026", "is not a date"),
+        ("2026-13-40", "is not a date: the calendar has no such day"),
+        ("2026-2-30 10:00", "is not a date: the calendar has no such day"),
+        ("0000-01-01", "is not a date: the calendar has no such day"),
+        ("2026-11-23T25:00", "is not a date: the day can be read, what follows it cannot"),
+        ("2026-11-23 10:00 +99", "is not a date: the day can be read, what follows it cannot"),
+        ("2026-11-23 in the morning", "is not a date: the day can be read, what follows it cannot"),
+        ("0001-01-01T00:00:00Z", "lies before the year 1000: a placeholder, not a date"),
+        ("0001-01-01", "lies before the year 1000: a placeholder, not a date"),
+        ("9999-12-31T23:59:59-01:00", "lies beyond the year 9999 in UTC"),
+    ],
+)
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
+def test_no_moment(written, reason, zone) -> None:
+    """What is no date is refused with a reason, and the reason does not repeat it."""
+    with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
+        text.moment(written, zone)
+
+
+@given(st.text(max_size=30) | st.from_regex(r"\d{1,4}-\d\d?-\d\d?[T ]?[\d:.Z+ -]{0,14}", fullmatch=True))
+def test_no_text_makes_moment_fail_otherwise(written) -> None:
+    """Any text is a moment or a ValueError with a reason of ours."""
+    reason = ""
+    try:
+        text.moment(written, "Europe/Vienna")
+    except ValueError as error:
+        reason = str(error)
+
+    assert reason.startswith(("is not a date", "lies ")) or not reason
