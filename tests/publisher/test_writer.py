@@ -73,7 +73,9 @@ def test_any_bytes_survive_and_any_damage_is_repaired(body, tampered):
         for damaged in triple(Path(folder), "a.xml"):
             damaged.write_bytes(tampered)
             writer.publish([document("a.xml", body)])
-            assert files(Path(folder)) == right
+            found = files(Path(folder))
+            # Not the same bytes: what was written over an encoding may be another right encoding of the body.
+            assert gzip.decompress(found["a.xml.gz"]) == brotli.decompress(found["a.xml.br"]) == found["a.xml"] == body
 
 
 def test_unchanged_files_keep_inode_and_mtime(writer, feeds):
