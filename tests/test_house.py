@@ -25,7 +25,8 @@ ALLOWED = {
     "outcome": {"normalizer"},
     "intake": {"index", "normalizer", "outcome"},
     "pipeline": {"index", "intake", "normalizer", "outcome", "renderer"},
-    "site": {"database", "index", "intake", "outcome", "pipeline", "publisher", "watcher"},
+    "workers": set(),
+    "site": {"database", "index", "intake", "outcome", "workers", "pipeline", "publisher", "watcher"},
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip
 PURE = {"normalizer", "renderer"} | VOCABULARY
