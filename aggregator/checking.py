@@ -11,8 +11,9 @@ from aggregator.model import Problem
 from aggregator.normalizer import rules
 from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outcomes
 from aggregator.pipeline import batches, clashes, in_order
-from aggregator.site import CLASH_HINT, clash_message, executor_for
+from aggregator.site import CLASH_HINT, clash_message
 from aggregator.watcher import folder
+from aggregator.workers import executor_for
 
 
 class Checked(NamedTuple):

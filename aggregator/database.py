@@ -11,6 +11,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -74,7 +75,7 @@ CREATE INDEX IF NOT EXISTS file_until ON file(until) WHERE until IS NOT NULL;
 CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
 """
 
-_REMEMBERED_TABLES = ("alias", "story", "last_good")
+_REMEMBERED_TABLES = {"alias": "key, story", "story": "story, id, own, sealed, sum", "last_good": "path, seed"}
 _DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name")
 
 DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError, KeyError)
@@ -109,34 +110,65 @@ class Database:
         self.path = path
         self.rebuilt = ""
         self.filling = False
-        """True between the making of an empty index and its first commit."""
+        """True between the making of an empty index and the end of its first filling."""
+        self._seal = "" if look_only else f"{path}.sum"
+        self._noted = ("", "")
         if look_only:
             self.db = _for_looking(path)
             return
+        self.db = sqlite3.connect(path, isolation_level=None)
         try:
-            self.db = self._opened()
+            self._open()
         except DAMAGED as error:  # sqlite3 itself fails to decode what it quotes of a damaged schema
             if not is_damage(error):
                 self.db.close()
                 raise
             self.set_aside(str(error))
 
-    def _opened(self) -> sqlite3.Connection:
-        new = not os.path.exists(self.path)
-        db = self._connected()
+    def close(self) -> None:
+        """Close the file, and note what it holds, so that who opens it next can tell that it is whole.
+
+        What was not committed is undone.
+        """
+        self.db.close()
+        if self._seal:
+            with suppress(OSError):  # a note that is missing costs that check alone
+                look = _look_of(self.path)
+                total = self._noted[1] if self._noted[0] == look else _sum_of(self.path)
+                Path(self._seal).write_text(f"{look} {total}\n", encoding="ascii")
+
+    def _is_altered(self) -> bool:
+        """Say whether the file is not what it was when it was closed: SQLite does not see a flipped bit in a row.
+
+        The note goes, since what is written from now on makes it wrong; after a crash there is none.
+        """
+        try:
+            look, _, total = Path(self._seal).read_text(encoding="ascii", errors="replace").strip().rpartition(" ")
+            os.unlink(self._seal)
+            self._noted = (look, total)
+            return _look_of(self.path) != look and _sum_of(self.path) != total
+        except FileNotFoundError:
+            return False
+
+    def _open(self) -> None:
+        altered = self._is_altered()
+        db = self._prepare()
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == VERSION:
+            if altered:
+                raise sqlite3.DatabaseError("its bytes are not those that were written")
             # A cheap look at every table: a file that is damaged here must not surprise a turn half-way.
             for table in (*_DERIVED_TABLES, *_REMEMBERED_TABLES):
                 db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names from above
-            return db
-        if not new and version != 0:
+            # Made and never filled: the process that made it died on the way.
+            self.filling = db.execute("SELECT 1 FROM meta LIMIT 1").fetchone() is None
+            return
+        if version != 0:
             self.rebuilt = f"its version is {version}, this program's is {VERSION}"
-        self._make(db)
-        return db
+        self._make()
 
-    def _connected(self) -> sqlite3.Connection:
-        self.db = db = sqlite3.connect(self.path, isolation_level=None)
+    def _prepare(self) -> sqlite3.Connection:
+        db = self.db
         for setting in (
             "busy_timeout=2000",
             "journal_mode=WAL",
@@ -147,8 +179,9 @@ class Database:
             db.execute(f"PRAGMA {setting}")
         return db
 
-    def _make(self, db: sqlite3.Connection) -> None:
+    def _make(self) -> None:
         """Make the derived tables anew; what is remembered stays."""
+        db = self.db
         db.execute("BEGIN IMMEDIATE")
         tables = db.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'").fetchall()
         for (name,) in tables:
@@ -167,41 +200,48 @@ class Database:
         for suffix in ("-wal", "-shm"):
             if os.path.exists(self.path + suffix):
                 os.replace(self.path + suffix, aside + suffix)
-        self.db = self._opened()
+        self.db = sqlite3.connect(self.path, isolation_level=None)
+        self._open()
         self._salvage(aside)
         self.rebuilt = f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(aside)}"
 
     def _salvage(self, aside: str) -> None:
         """Take over what can still be read of the remembered tables and is whole."""
-        for table in _REMEMBERED_TABLES:
+        for table, columns in _REMEMBERED_TABLES.items():
             with suppress(*DAMAGED), closing(sqlite3.connect(f"file:{quote(aside)}?mode=ro", uri=True)) as old:
-                rows = old.execute(f"SELECT * FROM {table}")  # noqa: S608 - names from above
+                rows = old.execute(f"SELECT {columns} FROM {table}")  # noqa: S608 - names from above
                 with self.transaction(filled=False):
                     for row in _until_damaged(rows):
                         if table != "story" or row[4:] == (checksum(row[1]),):
                             marks = ",".join("?" * len(row))
-                            self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
+                            with suppress(sqlite3.IntegrityError):  # one bad row costs itself
+                                self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
         self.db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
 
-    def start_over(self) -> None:
-        """Forget all that can be made again; the versions shown now stay as last good ones."""
-        with self.transaction():
+    def start_over(self, now: int) -> None:
+        """Forget all that can be made again; the versions that readers see at `now` stay as last good ones."""
+        with self.transaction(filled=False):
             self.db.execute(
-                "INSERT OR IGNORE INTO last_good"
-                " SELECT path, seed FROM file JOIN seed USING(file) WHERE shown IS NOT NULL"
+                "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file)"
+                " WHERE file IN (SELECT file FROM entry WHERE starts<=?1 AND ends>?1)",
+                (now,),
             )
         self.db.close()  # a connection caches what it prepared for the old tables
-        self._make(self._connected())
+        self.db = sqlite3.connect(self.path, isolation_level=None)
+        self._prepare()
+        self._make()
 
     @contextmanager
     def transaction(self, *, filled: bool = True) -> Iterator[None]:
         """Commit what happens inside, or undo it all; `filled=False` where the first filling is still to come."""
         self.db.execute("BEGIN IMMEDIATE")
+        filling = self.filling
         try:
             yield
         except BaseException:
             with suppress(sqlite3.Error):
                 self.db.execute("ROLLBACK")
+            self.filling = filling
             raise
         if filled:
             self.settle_indexes()
@@ -214,9 +254,22 @@ class Database:
             self.filling = False
 
 
-def checksum(text: str) -> int:
-    """Give the sum that is stored beside an id."""
-    return zlib.crc32(text.encode("utf-8", "surrogateescape"))
+def _look_of(path: str) -> str:
+    found = os.stat(path)
+    return f"{found.st_size}:{found.st_mtime_ns}"
+
+
+def _sum_of(path: str) -> str:
+    total = 0
+    with open(path, "rb") as file:
+        while piece := file.read(2**20):
+            total = zlib.crc32(piece, total)
+    return str(total)
+
+
+def checksum(id: object) -> int:  # noqa: A002 - the column's name
+    """Give the sum that is stored beside an id; what a damaged file gives for one may be no text at all."""
+    return zlib.crc32(str(id).encode("utf-8", "surrogateescape"))
 
 
 def _for_looking(path: str) -> sqlite3.Connection:

@@ -102,7 +102,7 @@ class Index:
 
     def close(self) -> None:
         """Close the database; what was not committed is undone."""
-        self._db.close()
+        self._file.close()
 
     # -- meta
 
@@ -113,7 +113,8 @@ class Index:
 
     def set_meta(self, key: str, value: Any) -> None:
         """Remember a value."""
-        self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
+        if self.meta(key) != value:  # so that a turn in which nothing happens writes nothing
+            self._db.execute("INSERT OR REPLACE INTO meta VALUES(?,?)", (key, value))
 
     # -- files
 

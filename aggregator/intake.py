@@ -17,7 +17,7 @@ from aggregator.index import FileRow, Index
 from aggregator.model import FOREVER, Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.outcome import Outcome, decided, pack, unpack_entries, unpack_seed, unpack_verdict
+from aggregator.outcome import Outcome, decided, pack, unpack_entries, unpack_seed, unpack_verdict, whole
 
 Value = TypeVar("Value")
 Entry = tuple[int, int, int, int, int, int, int]
@@ -61,7 +61,8 @@ class Intake:
             self._take_out(row)
             self._count_names(row.verdict, None)
         self._index.delete_files([row.file for row in rows])
-        self._index.delete_aliases(_path_number(row.path) for row in rows)
+        # Of all paths: a fresh build has forgotten the rows, and a path that is gone stands for no story.
+        self._index.delete_aliases(map(_path_number, paths))
         self.removed += len(rows)
 
     def add(self, batch: Sequence[Outcome]) -> None:
@@ -86,6 +87,8 @@ class Intake:
             marks = ",".join("?" * len(chunk))
             rows = {row.path: row for row in self._index.files(f"file IN ({marks}) ORDER BY path", chunk)}
             self._take([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
+        # Before any file is taken in: what waits here is what the files said before.
+        self._settle_deferred()
         self._settle_touched()
         self._index.mark_dirty(None)
 
@@ -98,20 +101,25 @@ class Intake:
     def finish(self) -> None:
         """Settle what had to wait until every file was seen: matches by path, shared stories, names of topics."""
         self._index.settle_indexes()
-        for outcome, row, story in self._deferred:
-            new = self._row(outcome, row, self._story_by_path(outcome, story))
-            self._put([new], [outcome], {row.path: row} if row else {})
+        self._settle_deferred()
         self._settle_touched()
         self._index.count_topic_names((*name, uses) for name, uses in self._names.items() if uses)
         self._index.keep_last_good_of_stale()
         self._index.mark_dirty(self.dirty)
 
+    def _settle_deferred(self) -> None:
+        deferred, self._deferred = self._deferred, []
+        for outcome, row, story in deferred:
+            new = self._row(outcome, row, self._story_by_path(outcome, story))
+            self._put([new], [outcome], {row.path: row} if row else {})
+
     # -- what a file says now
 
     def _stored(self, row: FileRow, seed: bytes) -> Outcome:
         key = (row.dev, row.ino, row.size, row.mtime, row.ctime)
+        whole(seed, row.content or b"")
         again = decided(row.path, key, row.digest, unpack_seed(seed), self._policy, packed=seed)
-        return msgspec.structs.replace(again, stale=bool(row.stale))
+        return msgspec.structs.replace(again, stale=bool(row.stale), same=True)
 
     def _with_last_good(self, batch: Sequence[Outcome], rows: dict[str, FileRow]) -> list[Outcome]:
         """Let a broken file that is shown keep its last good version (guarantee G4)."""
@@ -151,7 +159,7 @@ class Intake:
             row = rows.get(outcome.path)
             if not again:
                 self.added += row is None
-                self.changed += row is not None
+                self.changed += row is not None and not (row.rule == outcome.rule == "readable")
             story, way = self._story(outcome, known, own_ids)
             if way == "by path" and story is not None:
                 self._deferred.append((outcome, row, story))
@@ -175,7 +183,7 @@ class Intake:
                 return by_path, "by path"
             story, way = self._new_story(outcome), "new"
         elif own_id and own_ids.get(story) != own_id:
-            self._index.put_stories([(story, own_id, 1, 1)])
+            self._choose_id(story, own_id)
         if own_id:
             own_ids[story] = own_id
         known[path_number] = story
@@ -197,8 +205,14 @@ class Intake:
         if any(one.path != outcome.path for one in self._index.files("story=?", (story,))):
             return self._new_story(outcome)
         if outcome.verdict.id:
-            self._index.put_stories([(story, outcome.verdict.id, 1, 1)])
+            self._choose_id(story, outcome.verdict.id)
         return story
+
+    def _choose_id(self, story: int, own_id: str) -> None:
+        """Give a story the id that its seed chose; whether readers have seen the story stays as it was."""
+        self._flush()
+        _, _, sealed = self._index.stories([story])[story]
+        self._index.put_stories([(story, own_id, 1, sealed)])
 
     def _own_ids(self, stories: Iterable[int]) -> dict[int, str]:
         return {story: id for story, (id, own, _) in self._index.stories(list(set(stories))).items() if own}  # noqa: A001
@@ -266,7 +280,7 @@ class Intake:
         self._index.put_problems(
             (row.file, pack(problems) if problems else None)
             for row in placed
-            if (problems := by_path[row.path].problems) or row.path in rows
+            if not by_path[row.path].same and ((problems := by_path[row.path].problems) or row.path in rows)
         )
         stories = [(row, by_path[row.path]) for row in placed if row.story is not None]
         self._index.put_aliases((number, row.story or 0) for row, outcome in stories for number in outcome.numbers)
@@ -308,9 +322,10 @@ class Intake:
         rows = list(self._index.files(f"story IN ({marks}) ORDER BY story, path", stories))
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
-            self._settle_one(story, list(group), *known[story])
+            id, _, sealed = known[story]  # noqa: A001
+            self._settle_one(story, list(group), id, sealed)
 
-    def _settle_one(self, story: int, rows: list[FileRow], id: str, own: int, sealed: int) -> None:  # noqa: A002
+    def _settle_one(self, story: int, rows: list[FileRow], id: str, sealed: int) -> None:  # noqa: A002
         """Divide the time among the files of one story and bring their entries up to date."""
         verdicts = {row.file: unpack_verdict(row.verdict or b"") for row in rows}
         shares = identity.shares(
@@ -318,20 +333,24 @@ class Intake:
             for row in rows
         )
         if not sealed and shares:
-            id = self._seal(story, own, shares, verdicts)  # noqa: A001
+            id = self._seal(story, shares, verdicts)  # noqa: A001
         for row in rows:
             mine = [share for share in shares if share.file == row.file]
             new = self._shown(row, verdicts[row.file], mine, id)
             if new != row:
                 self._index.put_files([new])
 
-    def _seal(self, story: int, own: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
-        """Give a story that no reader has seen the id of the seed that stands for it; once seen, the id stays."""
+    def _seal(self, story: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
+        """Give a story that no reader has seen an id; once seen, the id stays.
+
+        It is the one that a seed of the story chose, else the link of the seed that stands for it.
+        """
         seen = [share for share in shares if share.starts <= self._now]
         current = [share for share in seen if self._now < share.ends]
         verdict = verdicts[min(current or shares, key=lambda share: share.starts).file]
-        chosen = verdict.id or verdict.link
-        self._index.put_stories([(story, chosen, int(bool(verdict.id) or own), int(bool(current)))])
+        own_id = verdict.id or next((one.id for one in verdicts.values() if one.id), "")
+        chosen = own_id or verdict.link
+        self._index.put_stories([(story, chosen, int(bool(own_id)), int(bool(current)))])
         return chosen
 
     def _shown(self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str) -> FileRow:  # noqa: A002

@@ -49,8 +49,8 @@ Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """What became of one file, small enough to hand between processes.
 
-    `same` is true when its bytes are those already known; then nothing but `key` matters. `seed` is the stored form,
-    None for a broken file, whose `rule` is `readable` or `valid`.
+    `same` is true when its bytes are those already known; then nothing but `key` matters, and the verdict where the
+    rules have changed. `seed` is the stored form, None for a broken file, whose `rule` is `readable` or `valid`.
     """
 
     path: str
@@ -93,6 +93,13 @@ unpack_outcomes = _outcomes.decode
 unpack_entries = _entries.decode
 
 
+def whole(packed: bytes, digest: bytes) -> bytes:
+    """Give a stored seed back, or raise where it is not what was stored: a flipped bit must not reach a reader."""
+    if hashlib.blake2b(packed, digest_size=16).digest() != digest:
+        raise msgspec.DecodeError("a stored seed is damaged")
+    return packed
+
+
 def take_in(reader: Reader, task: Task) -> bytes:
     """Read, parse and decide a batch of files; gives the packed outcomes. Runs wherever the executor puts it."""
     files = reader(task.paths, MAX_SEED)
@@ -111,7 +118,17 @@ def _outcome(file: ReadFile | None, path: str, known_digest: bytes, task: Task) 
     digest = hashlib.blake2b(file.data, digest_size=16).digest()
     if digest == known_digest:
         return Outcome(path, key, digest, same=True)
-    reading = seeds.read(file.data, path=path, zone=task.zone)
+    try:
+        return _read(file.data, path, key, digest, task)
+    except Exception as error:  # noqa: BLE001 - the boundary: a bug that one seed meets must not harm the others
+        # Its type alone: its words may quote what is private. Without a digest the file is read again when it is touched.
+        message = f"cannot be read because of a bug in this program ({type(error).__name__})"
+        problem = Problem(path=path, message=message, hint="the file may be right; please report it")
+        return Outcome(path, key, rule="readable", problems=(problem,))
+
+
+def _read(data: bytes, path: str, key: tuple[int, int, int, int, int], digest: bytes, task: Task) -> Outcome:
+    reading = seeds.read(data, path=path, zone=task.zone)
     if isinstance(reading.outcome, Rejection):
         broken = reading.outcome
         return Outcome(path, key, digest, rule="valid", problems=broken.problems, withdrawn=broken.withdrawn)

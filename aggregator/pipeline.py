@@ -22,7 +22,7 @@ from aggregator.intake import Intake, chunks
 from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn
 from aggregator.normalizer import rules
 from aggregator.normalizer.seed import READING
-from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_seed, unpack_verdict
+from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_seed, unpack_verdict, whole
 
 RENDERING = 1
 """Raised whenever the same feed would be rendered to other bytes than before."""
@@ -71,7 +71,11 @@ class Pipeline:
         self._shows = _digest(
             version, RENDERING, config.site, config.feed, config.related, config.rules.min_quality, config.topics
         )
-        self._items: dict[Shown, Item] = {}
+        self._items: dict[Shown, Item | None] = {}
+        self.faults: list[str] = []
+        """Feeds that could not be rendered this time, because of a bug; each stays as it was."""
+        self.left_out: list[str] = []
+        """Seeds whose items are not shown for the same reason."""
         self._names: dict[str, str] | None = None
 
     # -- in
@@ -94,9 +98,9 @@ class Pipeline:
         with self.index.transaction():
             intake = Intake(self.index, policy=self._policy, now=now)
             policy = _digest(self._policy)
+            intake.remove(changes.gone)
             if self.index.meta("policy") not in {None, policy}:
                 intake.decide_again()
-            intake.remove(changes.gone)
             digests = {} if self.must_reread() else self.index.digests(changes.read)
             tasks = (
                 Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)
@@ -122,6 +126,7 @@ class Pipeline:
 
         `intact` says whether a feed's documents lie on disk as they were written.
         """
+        self.faults, self.left_out = [], []
         shows_changed = self.index.meta("shows") != self._shows
         for row in self.index.feeds().values():
             whole = row.key is not None and intact(row)
@@ -133,8 +138,8 @@ class Pipeline:
                 key = _digest(self._shows, self.spec(row.slug), around, [one[1:] for one in shown])
                 if key == row.key and whole:
                     self._settle(row)
-                else:
-                    yield self._render(row, key, shown, around, now)
+                elif rendering := self._render(row, key, shown, around, now):
+                    yield rendering
 
     def published(self, rendering: Rendering, stamps: bytes | None) -> None:
         """Note that a feed's documents are on disk and what they look like; None where one could not be written."""
@@ -257,11 +262,23 @@ class Pipeline:
 
     def _render(
         self, row: FeedRow, key: bytes, shown: Sequence[Shown], around: Sequence[FeedSpec], now: int
+    ) -> Rendering | None:
+        """Render a feed; None where that fails, which leaves it as it was."""
+        items = self._prepared(shown, now)
+        above = [FeedSummary(spec=one, count=0, updated=_EPOCH) for one in (*around, *self._tagged(items))]
+        try:
+            return self._rendered(row, key, items, above)
+        except Exception as error:  # noqa: BLE001 - the boundary: a bug that one feed meets must not harm the others
+            # Its type alone: its words may quote a seed.
+            self.faults.append(f"{row.slug}: not rendered because of a bug in this program ({type(error).__name__})")
+            return None
+
+    def _rendered(
+        self, row: FeedRow, key: bytes, items: tuple[Item, ...], above: Sequence[FeedSummary]
     ) -> Rendering:
         from aggregator.renderer import atom, json_feed, page, rss  # noqa: PLC0415 - see site_documents
 
         spec, site = self.spec(row.slug), self.config.site
-        items = self._prepared(shown, now)
         if self.config.feed.max_bytes is not None:
             items = items[: json_feed.fitting(items, spec, site, self.config.feed.max_bytes)]
         feed = Feed(spec=spec, items=items, updated=max((item.updated for item in items), default=_EPOCH))
@@ -269,7 +286,7 @@ class Pipeline:
             spec=spec, count=len(items), updated=feed.updated, newest_title=items[0].title if items else "",
             newest_published=items[0].published if items else None,
         )  # fmt: skip
-        linked = [FeedSummary(spec=one, count=0, updated=_EPOCH) for one in (spec, *around, *self._tagged(items))]
+        linked = [FeedSummary(spec=spec, count=0, updated=_EPOCH), *above]
         documents = (
             rss.render(feed, site),
             atom.render(feed, site),
@@ -291,17 +308,25 @@ class Pipeline:
         for chunk in chunks(missing, 500):
             stored = self.index.seeds([one.file for one in chunk])
             for one in chunk:
-                self._items[one] = self._item(stored[one.file], one, now)
-        return tuple(self._items[one] for one in shown)
+                self._items[one] = self._item(whole(stored[one.file], one.content), one, now)
+        return tuple(item for one in shown if (item := self._items[one]) is not None)
 
-    def _item(self, packed: bytes, shown: Shown, now: int) -> Item:
+    def _item(self, packed: bytes, shown: Shown, now: int) -> Item | None:
+        """Prepare an item; None where that fails, which leaves it out of its feeds."""
         from aggregator.normalizer import content  # noqa: PLC0415 - Markdown and the sanitiser likewise
 
         decided = unpack_verdict(shown.verdict)
         seed = rules.acting(unpack_seed(packed), decided)
         related = () if self.config.related == "ignore" else content.listed(seed.related, self.config.rules.min_quality)
         names = [self._topics[slug].name if slug in self._topics else name for slug, name in decided.topics]
-        return content.item(seed, id=shown.id, topics=names, related=related, now=now, content=self.config.feed.content)
+        try:
+            return content.item(
+                seed, id=shown.id, topics=names, related=related, now=now, content=self.config.feed.content
+            )
+        except Exception as error:  # noqa: BLE001 - as above
+            path = next(self.index.files("file=?", (shown.file,))).path
+            self.left_out.append(f"{path}: left out because of a bug in this program ({type(error).__name__})")
+            return None
 
 
 def in_order(

@@ -7,14 +7,11 @@ whether a scan can be believed (`vanished`).
 from __future__ import annotations
 
 import fcntl
-import multiprocessing
 import os
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Executor, ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -35,12 +32,10 @@ from aggregator.publisher.writer import Writer
 from aggregator.slugs import SLUG
 from aggregator.version import VERSION
 from aggregator.watcher import folder
+from aggregator.workers import executor_for
 
 DOCUMENTS = ("rss.xml", "atom.xml", "feed.json", "index.html")
 SITE_DOCUMENTS = ("index.html", "feeds.opml", ".well-known/feeds")
-
-MANY_FILES = 1_500
-"""From so many files on, reading them in several processes pays."""
 
 FEEDS_TOGETHER = 16
 
@@ -112,14 +107,16 @@ class Site:
             os.makedirs(self.config.state, mode=0o700, exist_ok=True)
         except OSError as error:
             raise ConfigError([f"{self.config.state}: the state folder cannot be made: {error.strerror}"]) from error
-        self._lock = _locked(os.path.join(self.config.state, "lock"))
-        try:
-            self.index = Index(os.path.join(self.config.state, "index.db"))
+        with ExitStack() as held:
+            try:
+                held.callback(os.close, _locked(os.path.join(self.config.state, "lock")))
+                self.index = Index(os.path.join(self.config.state, "index.db"))
+            except (sqlite3.Error, OSError) as error:
+                raise AggregatorError(f"{self.config.state}: {error}") from error
+            held.callback(self.index.close)
             self.writer = Writer(self.config.feeds)
             self.writer.prepare()
-        except (sqlite3.Error, OSError) as error:
-            os.close(self._lock)
-            raise AggregatorError(f"{self.config.state}: {error}") from error
+            self._held = held.pop_all()
         self.pipeline = self._pipeline()
         return self
 
@@ -132,8 +129,7 @@ class Site:
 
     def __exit__(self, *_: object) -> None:
         """Close and unlock."""
-        self.index.close()
-        os.close(self._lock)
+        self._held.close()
 
     def mend(self, error: BaseException) -> None:
         """Set an index aside that turned out to be damaged and begin a new one; the next turn fills it."""
@@ -158,8 +154,10 @@ class Site:
 
     def force(self, feeds: Iterable[str]) -> None:
         """Have feeds rendered again at the next turn, whether anything changed or not."""
-        rows = self.index.feeds()
-        self.index.forget_documents(rows[slug].feed for slug in feeds if slug in rows)
+        wanted, rows = list(feeds), self.index.feeds()
+        if rows and (unknown := [slug for slug in wanted if slug not in rows]):
+            raise AggregatorError(f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
+        self.index.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def _pipeline(self) -> Pipeline:
         return Pipeline(self.config, self.index, partial(folder.read, self.config.seeds), version=VERSION)
@@ -184,13 +182,15 @@ class Site:
         """
         look = partial(self.look_everywhere, now=now, accept_deletions=accept_deletions, progress=progress)
         try:
-            turn = self.full_report(look(fresh=fresh))
+            return self._whole(look(fresh=fresh), prune=prune)
         except DAMAGED as error:
             if not is_damage(error):
-                raise
+                raise AggregatorError(f"{self.config.state}: the index cannot be used: {error}") from error
             self.mend(error)
-            turn = self.full_report(look())
-        return msgspec.structs.replace(turn, pruned=self._prune(now) if prune else ())
+            return self._whole(look(), prune=prune)
+
+    def _whole(self, turn: Turn, *, prune: bool) -> Turn:
+        return self.full_report(self._prune(turn) if prune else turn)
 
     def look_everywhere(
         self,
@@ -215,10 +215,12 @@ class Site:
             )
         self._known = found.seen
         if fresh:
-            self.index.start_over()
+            self.index.start_over(now)
             self._adopt()
         notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in found.unreadable]
-        turn = self._turn(Changes(found.read, found.gone), began, now, progress=progress)
+        # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
+        read = (*found.read, *found.kept) if fresh else found.read
+        turn = self._turn(Changes(read, found.gone), began, now, progress=progress)
         self.folders = found.folders
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
 
@@ -242,6 +244,8 @@ class Site:
             gone.update(dict.fromkeys(found.gone))
         if len(gone) >= max(MASS_DELETION, self._known // 20):
             doubt, gone = f"{len(gone)} seeds are gone at once", {}
+        elif gone and not os.path.isdir(self.config.seeds):
+            doubt, gone = f"{self.config.seeds}: the seeds folder is not there", {}
         turn = self._turn(Changes(tuple(sorted(read)), tuple(sorted(gone))), began, now, trust_disk=True)
         return msgspec.structs.replace(turn, doubt=doubt)
 
@@ -274,7 +278,7 @@ class Site:
             rendered=len(rendered),
             written=tuple(written),
             failed=tuple(failed),
-            notes=tuple(self._clashes()) if intake.added or intake.changed else (),
+            notes=(*self.pipeline.left_out, *(self._clashes() if intake.added or intake.changed else ())),
             problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
             due=due and due[0],
         )
@@ -311,6 +315,7 @@ class Site:
                 self.pipeline.published(rendering, None if slug in broken else self._stamps(slug))
             written += result.written
             failed += map(str, result.failed)
+        failed += self.pipeline.faults
         if not failed:
             self.pipeline.finished()
         key = self.pipeline.site_key() + (self._site_stamps() or b"")
@@ -318,7 +323,8 @@ class Site:
             result = self.writer.publish(self.pipeline.site_documents())
             written += result.written
             failed += map(str, result.failed)
-            self.index.set_meta("site", self.pipeline.site_key() + (self._site_stamps() or b""))
+            stamps = b"" if result.failed else self._site_stamps() or b""
+            self.index.set_meta("site", self.pipeline.site_key() + stamps if stamps else b"")
         return rendered, written, failed
 
     def _is_intact(self, row: FeedRow) -> bool:
@@ -345,7 +351,7 @@ class Site:
                 if os.path.lexists(os.path.join(self.config.feeds, slug, "rss.xml")):
                     self.index.add_feed(slug, announced=True)
 
-    def _prune(self, now: int) -> tuple[str, ...]:
+    def _prune(self, turn: Turn) -> Turn:
         """Remove the feeds that hold no item and that the config does not ask for."""
         wanted = {SITE_FEED, *(query.slug for query in self.config.feeds_by_query)}
         removed = []
@@ -354,9 +360,12 @@ class Site:
                 self.writer.remove(f"{row.slug}/{name}" for name in DOCUMENTS)
                 self.index.delete_feed(row.feed)
                 removed.append(row.slug)
-        if removed:
-            self._publish(now)
-        return tuple(removed)
+        if not removed:
+            return turn
+        _, written, failed = self._publish(turn.now)
+        return msgspec.structs.replace(
+            turn, pruned=tuple(removed), written=(*turn.written, *written), failed=(*turn.failed, *failed)
+        )
 
     def _clashes(self) -> list[str]:
         return [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in self.pipeline.clashes()]
@@ -384,19 +393,6 @@ class Site:
             problems=tuple(problems),
             notes=(*turn.notes, *(note for note in self._clashes() if note not in turn.notes)),
         )
-
-
-@contextmanager
-def executor_for(files: int, jobs: int | None) -> Iterator[Executor | None]:
-    """Give what parses `files` files in `jobs` processes (None: as many as pay), or None for this thread alone."""
-    jobs = jobs or ((os.cpu_count() or 1) if files >= MANY_FILES else 1)
-    if jobs == 1:
-        yield None
-        return
-    # fork starts in milliseconds, but only a process without other threads may do it.
-    method = "fork" if threading.active_count() == 1 else "forkserver"
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context(method)) as pool:
-        yield pool
 
 
 CLASH_HINT = "rename one, or give it its own `_id` in a topic file"

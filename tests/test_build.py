@@ -254,3 +254,53 @@ def test_a_large_build_in_processes_gives_the_same_bytes(site: SiteFolder) -> No
     site.build(jobs=1)
     site.build(feeds="other", state="state2", jobs=2)
     assert site.documents() == site.documents("other")
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_file_that_changes_with_the_rules_is_what_it_is_now(site: SiteFolder, *, edited: bool) -> None:
+    """Deleted or rewritten in the turn that lets in its older version: that one is neither shown nor kept."""
+    site.write("a.md", quality=60)
+    site.write("b.md")
+    site.build()
+    site.write("a.md", quality=20, title="Old", webUrl="https://news.example.org/moved")
+    site.build()
+    site.settings["rules"] = {"min_quality": 10}
+    if edited:
+        site.write("a.md", quality=20, title="New", webUrl="https://news.example.org/moved-again")
+    else:
+        (site.seeds / "a.md").unlink()
+    turn = site.build()
+    assert sorted(site.titles()) == (["Item b", "New"] if edited else ["Item b"])
+    assert turn.notes == ()
+
+
+def test_a_page_that_could_not_be_written_is_tried_again(site: SiteFolder) -> None:
+    """The failure is told in every turn until what blocks the index page is gone."""
+    site.write("a.md")
+    (site.feeds / "index.html/in-the-way").mkdir(parents=True)
+    for _ in range(2):
+        (failed,) = site.build().failed
+        assert failed.startswith("index.html: ")
+    (site.feeds / "index.html/in-the-way").rmdir()
+    (site.feeds / "index.html").rmdir()
+    assert "index.html" in site.build().written
+    assert site.build().written == ()
+
+
+def test_what_is_pruned_is_no_longer_reported(site: SiteFolder) -> None:
+    """The report is of the site after the feed has gone."""
+    site.write("a.md", topics=["AI"])
+    site.build()
+    (site.seeds / "a.md").unlink()
+    turn = site.build(prune=True)
+    assert (turn.pruned, [feed.slug for feed in turn.feeds]) == (("ai",), ["all"])
+    assert "feeds.opml" in turn.written
+
+
+def test_a_file_that_can_never_be_read_is_no_change_in_every_turn(site: SiteFolder) -> None:
+    """It is looked at again each time, and counted once."""
+    site.write("a.md")
+    (site.seeds / "b.md").symlink_to("a.md")
+    assert site.build().added == 2
+    turn = site.build()
+    assert (turn.added, turn.changed, turn.removed, turn.written) == (0, 0, 0, ())

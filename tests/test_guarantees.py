@@ -81,17 +81,44 @@ def test_a_stale_item_leaves_with_its_file_and_at_its_expiry(site: SiteFolder) -
     assert site.titles() == []
 
 
+@pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.parametrize("keys", [{}, {"publishedDateTime": iso(NOW + 3600)}, {"quality": 1}])
-def test_what_nobody_saw_is_not_shown_when_it_breaks(site: SiteFolder, keys: dict) -> None:
+def test_what_nobody_saw_is_not_shown_when_it_breaks(site: SiteFolder, keys: dict, *, fresh: bool) -> None:
     """A new broken seed, a broken embargoed one and a broken held-back one are never shown, whatever comes later."""
     if keys:
         site.write("a.md", **keys)
         site.build()
     site.text("a.md", BROKEN)
-    site.build()
+    site.build(fresh=fresh)
     site.settings["rules"] = {}
     site.build(now=NOW + 7200)
     assert site.titles() == []
+
+
+def test_other_rules_do_not_hide_what_is_wrong_with_a_file(site: SiteFolder) -> None:
+    """Nothing is read again, yet the stale item, its error and every warning are reported as before."""
+    site.write("a.md")
+    site.write("b.md", featuredContent=None, images=[{"url": "javascript:x"}])
+    site.build()
+    site.text("a.md", BROKEN)
+    before = site.build()
+    site.settings["rules"] = {"min_quality": 10}
+    after = site.build()
+    assert before.stale == after.stale == ("a.md",)
+    assert {problem.path for problem in before.problems} == {"a.md", "b.md"}
+    assert before.problems == after.problems
+
+
+def test_a_stale_item_obeys_the_rules(site: SiteFolder) -> None:
+    """Held back by stricter ones, back with the old ones, though its file cannot be read all the while."""
+    site.write("a.md", quality=60)
+    site.build()
+    site.text("a.md", BROKEN)
+    site.build()
+    for quality, titles in ((90, []), (50, ["Item a"])):
+        site.settings["rules"] = {"min_quality": quality}
+        site.build()
+        assert site.titles() == titles
 
 
 def test_an_emptied_file_is_half_a_save_not_a_deletion(site: SiteFolder) -> None:
@@ -149,8 +176,9 @@ def test_a_folder_whose_seeds_all_moved_is_believed(site: SiteFolder) -> None:
     assert site.documents() == before
 
 
-def test_a_folder_that_cannot_be_listed_keeps_its_seeds(site: SiteFolder) -> None:
-    """It is named, and what was known below it stays."""
+@pytest.mark.parametrize("fresh", [False, True])
+def test_a_folder_that_cannot_be_listed_keeps_its_seeds(site: SiteFolder, *, fresh: bool) -> None:
+    """It is named, and what was known below it stays, as last good versions if everything is read anew."""
     site.write("sub/a.md")
     site.write("b.md")
     site.build()
@@ -168,7 +196,7 @@ def test_a_folder_that_cannot_be_listed_keeps_its_seeds(site: SiteFolder) -> Non
     if (child := os.fork()) == 0:
         os.setgid(65534)
         os.setuid(65534)
-        os.write(writer, repr(aggregator.build(config, now=NOW).notes).encode())
+        os.write(writer, repr(aggregator.build(config, now=NOW, fresh=fresh).notes).encode())
         os._exit(0)
     os.waitpid(child, 0)
     os.close(writer)

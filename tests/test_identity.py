@@ -88,6 +88,17 @@ def test_a_deleted_file_that_comes_back_has_its_id_again(site) -> None:
     assert set(site.ids()) == {link("a"), link("quite-another")}
 
 
+def test_a_path_is_forgotten_with_its_file_also_by_a_fresh_build(site) -> None:
+    """Another story at the path of one that is gone is another item."""
+    site.write("a.md")
+    site.build()
+    (site.seeds / "a.md").unlink()
+    site.build(fresh=True)
+    site.write("a.md", webUrl=link("quite-another"))
+    site.build()
+    assert site.ids() == [link("quite-another")]
+
+
 def test_the_seeds_own_id_wins(site) -> None:
     """With an id of its own an item has that id, whatever its link."""
     site.write("a.md", id="tag:example.org,2026:a")
@@ -97,6 +108,31 @@ def test_the_seeds_own_id_wins(site) -> None:
     (site.seeds / "a.md").rename(site.seeds / "b.md")
     site.build()
     assert site.ids() == ["tag:example.org,2026:a"]
+
+
+def test_a_copy_with_an_own_id_gives_it_to_the_story_it_shares(site) -> None:
+    """Whether both seeds come at once or one after the other, embargoed or not; and a rebuild changes nothing."""
+    moments = {"publishedDateTime": iso(NOW + 100), "webUrl": "https://news.example.org/one"}
+    site.write("a.md", **moments)
+    site.write("b.md", id="urn:x:own", **moments)
+    site.build()
+    site.build(now=NOW + 200)
+    assert site.ids() == ["urn:x:own"]
+    site.build(now=NOW + 200, fresh=True)
+    assert site.ids() == ["urn:x:own"]
+
+
+def test_an_own_id_that_nobody_saw_can_be_taken_back(site) -> None:
+    """As with a link: what was written under embargo only counts as it was when the embargo lifted."""
+    embargo = {"publishedDateTime": iso(NOW + 100)}
+    site.write("a.md", **embargo)
+    site.build()
+    site.write("a.md", id="urn:x:secret", **embargo)
+    site.build()
+    site.write("a.md", **embargo)
+    site.build()
+    site.build(now=NOW + 200)
+    assert site.ids() == ["https://news.example.org/a"]
 
 
 def test_two_own_ids_with_one_link_are_two_items(site) -> None:

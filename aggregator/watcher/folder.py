@@ -7,6 +7,7 @@ leads nowhere either.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -47,7 +48,7 @@ class Difference(NamedTuple):
     """What a walk found against what was known: paths that are new or changed, paths that are gone, both in order.
 
     `seen` and `known` count the files here and there, `added` those that were not known. `folders` are the folders
-    walked, `unreadable` those that could not be listed; what was known below them is not gone.
+    walked, `unreadable` those that could not be listed; what was known below them is `kept`, not gone.
     """
 
     read: tuple[str, ...]
@@ -57,6 +58,7 @@ class Difference(NamedTuple):
     added: int
     folders: dict[str, FolderKey]
     unreadable: tuple[str, ...]
+    kept: tuple[str, ...] = ()
 
 
 class File(NamedTuple):
@@ -109,9 +111,10 @@ class Walk:
         except OSError as error:
             if folder == self._below:
                 raise FolderError(f"{self._root}: the seeds folder cannot be read: {error.strerror}") from error
-            self.unreadable.append(folder.rstrip("/"))
+            self.unreadable.append(printable(folder.rstrip("/")))
             return []
-        found.sort()
+        # In the order of the paths that are stored, which differ from these where a folder's name is not UTF-8.
+        found.sort(key=lambda one: one[0] if one[1] is not None else printable(one[0]))
         return found
 
 
@@ -156,8 +159,11 @@ def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: 
         gone.append(rest[0])
         known_count += 1
     hidden = tuple(sorted(walk.unreadable))
-    kept = [path for path in gone if not path.startswith(tuple(f"{one}/" for one in hidden))] if hidden else gone
-    return Difference(tuple(read), tuple(kept), seen, known_count, added, walk.folders, hidden)
+    below = tuple(f"{one}/" for one in hidden)
+    kept = tuple(path for path in gone if path.startswith(below)) if hidden else ()
+    if kept:
+        gone = [path for path in gone if not path.startswith(below)]
+    return Difference(tuple(read), tuple(gone), seen, known_count, added, walk.folders, hidden, kept)
 
 
 def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
@@ -248,7 +254,7 @@ def _read(root_fd: int, path: str, limit: int) -> File | None:
             return File(path, nothing, None, "its name is not UTF-8", "rename the file")
         return None
     except OSError as error:
-        if error.errno in {40, 20}:  # ELOOP, ENOTDIR: a link where a file or folder should be
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:  # a link where a file or folder should be
             return File(path, nothing, None, "is a symbolic link, which is not followed", "put the file itself here")
         return File(path, nothing, None, f"cannot be read: {error.strerror}", "make it readable for this user")
     try:

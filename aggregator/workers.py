@@ -1,0 +1,64 @@
+"""Processes that parse many seeds at once: started when it pays, gone when the work is done.
+
+Starts and ends processes. They end with this one, whatever kills it.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from typing import Any
+
+MANY_FILES = 1_500
+"""From so many files on, reading them in several processes pays."""
+
+
+@contextmanager
+def executor_for(files: int, jobs: int | None) -> Iterator[Executor | None]:
+    """Give what parses `files` files in `jobs` processes (None: as many as pay), or None for this thread alone."""
+    jobs = jobs or ((os.cpu_count() or 1) if files >= MANY_FILES else 1)
+    if jobs == 1:
+        yield None
+        return
+    import multiprocessing  # noqa: PLC0415 - 20 ms, and most turns are small
+    from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
+
+    # fork starts in milliseconds, but only a process without other threads may do it.
+    method = "fork" if threading.active_count() == 1 else "forkserver"
+    context: Any = multiprocessing.get_context(method)
+    try:
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
+            yield pool
+    finally:
+        if method == "forkserver":
+            _end_servers()
+
+
+def _end_with_parent() -> None:
+    """See to it that this worker ends when its parent is killed: the pool's pipes would keep it waiting for ever."""
+    from multiprocessing import connection, parent_process  # noqa: PLC0415 - in the worker alone
+
+    parent = parent_process()
+
+    def wait() -> None:
+        if parent is not None:
+            connection.wait([parent.sentinel])
+            os._exit(1)
+
+    threading.Thread(target=wait, name="parent", daemon=True).start()
+
+
+def _end_servers() -> None:
+    """End the two processes that `forkserver` would keep for the next pool: a resting daemon is one small process.
+
+    The library has no public way to say so. Where it changes its own, they stay, and nothing is lost but their memory.
+    """
+    from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - loaded by now
+
+    for server in (getattr(forkserver, "_forkserver", None), getattr(resource_tracker, "_resource_tracker", None)):
+        stop = getattr(server, "_stop", None)
+        if stop is not None:
+            stop()

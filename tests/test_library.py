@@ -1,0 +1,72 @@
+"""The library as a program uses it: by its public names alone."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from support import NOW, SiteFolder
+
+import aggregator
+
+
+def test_two_calls_make_feeds_of_a_folder(site: SiteFolder) -> None:
+    """`load_config`, `build`, and the turn says what was done."""
+    site.write("a.md", topics=["AI"])
+    site.config()
+    turn = aggregator.build(aggregator.load_config(site.root / "config/feeds.yaml"))
+    assert isinstance(turn, aggregator.Turn)
+    assert (turn.items, turn.seeds, turn.added) == (1, 1, 1)
+    assert [(feed.slug, feed.items, feed.changed) for feed in turn.feeds] == [("all", 1, True), ("ai", 1, True)]
+    assert {"all/rss.xml", "ai/feed.json", "index.html", "feeds.opml"} <= set(turn.written)
+    assert abs(turn.now - time.time()) < 60
+
+
+def test_progress_is_told_from_the_first_file_to_the_last(site: SiteFolder) -> None:
+    """Each call says how many of how many; the last one that all are done."""
+    for number in range(600):
+        site.write(f"{number}.md")
+    told: list[tuple[int, int]] = []
+    site.build(progress=lambda done, of: told.append((done, of)))
+    assert told == sorted(told)
+    assert told[-1] == (600, 600)
+    assert len(told) > 1
+
+
+def test_problems_are_values_with_a_place_and_a_hint(site: SiteFolder) -> None:
+    """A program can show them its own way; as text they begin with where to look."""
+    site.text("a.md", "---\ntitle: Foo: bar\n---\n")
+    turn = site.build()
+    assert all(isinstance(problem, aggregator.Problem) for problem in turn.problems)
+    problem = turn.problems[0]
+    assert (problem.path, problem.line, problem.warning) == ("a.md", 2, False)
+    assert str(problem).startswith(f"a.md:2:{problem.column}: ")
+
+
+def test_every_error_is_one_of_ours(site: SiteFolder) -> None:
+    """`except AggregatorError` is enough; `ConfigError` carries all the problems."""
+    for error in (aggregator.ConfigError, aggregator.FolderError, aggregator.LockedError, aggregator.PublishError):
+        assert issubclass(error, aggregator.AggregatorError)
+    with pytest.raises(aggregator.ConfigError, match="aggregator init"):
+        aggregator.load_config(site.root / "nowhere.yaml")
+    (site.root / "config/feeds.yaml").write_text("site: {titel: x}\nrules: {min_quality: high}\n")
+    with pytest.raises(aggregator.ConfigError) as caught:
+        aggregator.load_config(site.root / "config/feeds.yaml")
+    assert len(caught.value.problems) >= 3
+    site.seeds.rmdir()
+    with pytest.raises(aggregator.ConfigError, match="the seeds folder is not there"):
+        site.build()
+
+
+def test_a_build_is_for_the_moment_it_is_told(site: SiteFolder) -> None:
+    """`now` is a parameter, so a program can ask what the feeds will be."""
+    site.write("a.md")
+    assert site.build(now=NOW - 10 * 86_400).items == 0
+    assert site.build(now=NOW).items == 1
+
+
+def test_nothing_is_printed_and_no_logger_is_set_up(site: SiteFolder, capfd: pytest.CaptureFixture[str]) -> None:
+    """A library leaves its host's output and logging alone."""
+    site.text("a.md", "broken")
+    site.build()
+    assert capfd.readouterr() == ("", "")
