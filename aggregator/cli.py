@@ -16,7 +16,8 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from aggregator import __version__, build as build_site, clock, load_config, report
+from aggregator import __version__, clock, load_config, report
+from aggregator import build as build_site
 from aggregator.config import Config
 from aggregator.errors import AggregatorError, ConfigError, LockedError
 from aggregator.index import Index

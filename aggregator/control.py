@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, Literal
@@ -18,8 +19,14 @@ from aggregator.errors import AggregatorError
 
 SOCKET = "control.sock"
 LONGEST_MESSAGE = 1_048_576
+LONGEST_ANSWER = 256 * 1_048_576
 PATIENCE = 5.0
-"""How long, in seconds, a client may take to say what it wants."""
+"""How long, in seconds, a client may take to say what it wants, or to take in the answer."""
+
+MOST_CLIENTS = 100
+"""So many clients are listened to at once; others wait for their turn."""
+
+PAUSE = 0.05
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,9 +53,9 @@ def ask(state: str, request: Request, *, timeout: float = 600) -> Any:
     try:
         with _short_path(state) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
-            connection.connect(path)
+            _connect(connection, path, until=time.monotonic() + timeout)
             connection.sendall(msgspec.json.encode(request) + b"\n")
-            line = _line(connection)
+            line = _line(connection, until=time.monotonic() + timeout, most=LONGEST_ANSWER)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     except OSError as error:
@@ -62,6 +69,17 @@ def ask(state: str, request: Request, *, timeout: float = 600) -> Any:
     return reply.value
 
 
+def _connect(connection: socket.socket, path: str, *, until: float) -> None:
+    """Connect, and come again where too many wait (unix(7): a full backlog is EAGAIN at once)."""
+    while True:
+        try:
+            return connection.connect(path)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(PAUSE)
+
+
 class ControlServer:
     """Serves the control socket of the state folder `state`; `answer` is called from its threads."""
 
@@ -70,6 +88,7 @@ class ControlServer:
         self._answer = answer
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
+        self._clients: set[threading.Thread] = set()
 
     def start(self) -> None:
         """Begin to listen; a socket that a dead daemon left is replaced (the lock says that it is dead)."""
@@ -83,12 +102,12 @@ class ControlServer:
                 self._socket.bind(path)
             finally:
                 os.umask(mask)
-        self._socket.listen(16)
+        self._socket.listen(128)
         self._thread = threading.Thread(target=self._serve, args=(self._socket,), name="control", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening and remove the socket; it may be called twice."""
+        """Stop listening, remove the socket and let those be answered who have an answer; it may be called twice."""
         listening, self._socket = self._socket, None
         if listening is not None:
             with suppress(OSError):
@@ -96,6 +115,9 @@ class ControlServer:
             listening.close()
             with suppress(OSError):
                 os.unlink(os.path.join(self._state, SOCKET))
+        until = time.monotonic() + 1
+        for client in tuple(self._clients):
+            client.join(max(0.0, until - time.monotonic()))
 
     def is_alive(self) -> bool:
         """Say whether its thread lives."""
@@ -103,34 +125,50 @@ class ControlServer:
 
     def _serve(self, listening: socket.socket) -> None:
         while True:
+            self._clients = {client for client in self._clients if client.is_alive()}
+            if len(self._clients) >= MOST_CLIENTS:
+                time.sleep(PAUSE)
+                continue
             try:
                 connection, _ = listening.accept()
             except OSError:
                 if self._socket is None:
                     return
+                time.sleep(PAUSE)  # out of descriptors, it may be: do not spin
                 continue
-            threading.Thread(target=self._converse, args=(connection,), name="client", daemon=True).start()
+            client = threading.Thread(target=self._converse, args=(connection,), name="client", daemon=True)
+            client.start()
+            self._clients.add(client)
 
     def _converse(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
+            until = time.monotonic() + PATIENCE
             connection.settimeout(PATIENCE)
             try:
-                request = msgspec.json.decode(_line(connection), type=Request)
-            except msgspec.DecodeError as error:
+                line = _line(connection, until=until)
+                request = msgspec.json.decode(line, type=Request)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 reply = Reply(error=f"not understood: {error}")
             else:
                 reply = self._answer(request)
+            connection.settimeout(PATIENCE)
             connection.sendall(msgspec.json.encode(reply) + b"\n")
 
 
-def _line(connection: socket.socket) -> bytes:
-    data = b""
-    while not data.endswith(b"\n") and len(data) < LONGEST_MESSAGE:
+def _line(connection: socket.socket, *, until: float, most: int = LONGEST_MESSAGE) -> bytes:
+    """Give what the other side says, up to a line feed, its end or about `most` bytes.
+
+    Raises:
+        TimeoutError: where it takes longer than `until`.
+    """
+    data = bytearray()
+    while not data.endswith(b"\n") and len(data) < most:
+        connection.settimeout(max(0.001, until - time.monotonic()))
         piece = connection.recv(65_536)
         if not piece:
             break
         data += piece
-    return data
+    return bytes(data)
 
 
 @contextmanager

@@ -2,12 +2,12 @@
 
     events ─ hint ──┐
             doubt ──┤
-    clock ── due ───┼──►  queue  ──►  gather  ──►  one turn  ──►  set the next due moment
+    clock ── due ───┼──►  inbox  ──►  gather  ──►  one turn  ──►  set the next due moment
             scan ───┤               (settle)
     control trigger ┤
     signals ────────┘
 
-Other threads only put messages into the queue. What a turn does is decided in the pipeline; here it is decided when one
+Other threads only put messages into the inbox. What a turn does is decided in the pipeline; here it is decided when one
 is taken and over what: the places that events named, or everything.
 """
 
@@ -15,89 +15,54 @@ from __future__ import annotations
 
 import logging
 import os
-import queue
 import signal
+import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 import msgspec
 
 from aggregator.config import Config
 from aggregator.control import ControlServer, Reply, Request
+from aggregator.database import DAMAGED, is_damage
 from aggregator.errors import AggregatorError, ConfigError, FolderError
 from aggregator.health import DaemonStatus, Health
-from aggregator.index import DAMAGED, is_damage
-from aggregator.logs import log
+from aggregator.logs import LOGGER, log
 from aggregator.model import Problem, Turn
-from aggregator.site import Site, load_config
+from aggregator.reloading import ConfigFiles
+from aggregator.site import Site
 from aggregator.supervisor import Supervisor
 from aggregator.watcher import folder
-from aggregator.watcher.events import SYSCTL, EventWatcher, NotWatchableError, remote_filesystem
 from aggregator.watcher.schedule import Scheduler
+from aggregator.watching import Watching
+from aggregator.work import TICK, Inbox, Trigger, Work
 
-TICK = 0.5
-"""How often, in seconds, everything is looked after when nothing happens."""
-
-SETTLE = 0.02
-"""How long, in seconds, events must pause before they are acted on."""
-
-LONGEST_SETTLE = 0.5
 QUIET_AFTER_DELETIONS = 1.0
 """How long, in seconds, events must pause after many deletions before the whole folder is asked whether it is so."""
 
 LONGEST_QUIET = 10.0
 RETRY = 5.0
+"""How long, in seconds, to wait before a turn that failed is taken again."""
+
 MANY_HINTS = 500
 """From so many hints on, walking the whole folder is cheaper than looking at each."""
 
-DEFAULT_SCAN = 30
 SCAN_SHARE = 0.0005
 """The share of a processor that walking a watched folder may cost."""
 
 CLOCK_STEP = 0.5
-
-
-class Message(NamedTuple):
-    """A reason to look, from another thread or a signal."""
-
-    kind: str
-    value: Any = None
-
-
-@dataclass
-class Work:
-    """What the next turn is taken for."""
-
-    hints: set[str] = field(default_factory=set)
-    everything: bool = False
-    scan: bool = False
-    due: bool = False
-    reload: bool = False
-    stop: bool = False
-    triggers: list[tuple[Request, Future[Reply] | None]] = field(default_factory=list)
-
-    def add(self, message: Message) -> None:
-        """Take in one more reason."""
-        match message.kind:
-            case "hint":
-                self.hints.add(message.value)
-            case "trigger":
-                self.triggers.append(message.value)
-                self.everything = True
-            case "doubt" | "regenerate":
-                self.everything = True
-            case kind:
-                setattr(self, kind, True)
-
-    def __bool__(self) -> bool:
-        return bool(self.hints or self.everything or self.scan or self.due or self.reload or self.triggers)
+LONGEST_STOP = 3.0
+"""How long, in seconds, a turn may still take once we are to stop; then it is undone, and the next start takes it."""
 
 
 class CannotGoOnError(AggregatorError):
     """Nothing the daemon can do helps; its supervisor may start it again."""
+
+
+class _Interrupted(AggregatorError):  # noqa: N818 - not an error: the turn is undone
+    """The turn took too long for a daemon that is to stop."""
 
 
 class Daemon:
@@ -107,11 +72,14 @@ class Daemon:
         self.config = config
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
-        self._queue: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._inbox = Inbox()
         self._site = Site(config)
-        self._watcher: EventWatcher | None = None
+        self._files = ConfigFiles(config)
+        self._watching = Watching(self._inbox)
         self._scheduler = Scheduler(
-            due=lambda: self._put("due"), scan=lambda: self._put("scan"), regenerate=lambda: self._put("regenerate")
+            due=lambda: self._inbox.put("due"),
+            scan=lambda: self._inbox.put("scan"),
+            regenerate=lambda: self._inbox.put("regenerate"),
         )
         self._control = ControlServer(config.state, self._answer)
         self.health = Health(started=clock())
@@ -121,9 +89,9 @@ class Daemon:
         self._scan_seconds = 0.0
         self._drift = 0.0
         self._due: int | None = None
-        self._config_stamp: tuple[Any, ...] = ()
         self._told = 0.0
-        self._backend_problem = ""
+        self._stop_asked: float | None = None
+        self._ended = threading.Event()
 
     # -- life
 
@@ -135,145 +103,146 @@ class Daemon:
             ConfigError: where a folder cannot be used.
         """
         with self._site:
-            self._begin()
             try:
+                self._begin()
                 while self._once():
                     pass
             except CannotGoOnError as error:
                 log("cannot go on", logging.CRITICAL, reason=str(error))
                 return 1
+            except Exception:
+                LOGGER.critical("ended by a bug in this program", exc_info=True)
+                raise
             finally:
                 self._end()
         log("stopped")
         return 0
 
     def stop(self) -> None:
-        """Ask it to stop after the current turn; from any thread."""
-        self._put("stop")
+        """Ask it to stop after the current turn; from any thread or signal handler."""
+        self._stop_asked = self._stop_asked or time.monotonic()
+        self._inbox.put("stop")
 
     def _begin(self) -> None:
-        self._config_stamp = config_stamp(self.config)
         self._drift = self._clock() - time.monotonic()
-        self._watch()
+        self._watching.begin(self.config)
         self._control.start()
-        self._scheduler.start(self.config.schedule, scan=self._scan_period(), zone=self.config.timezone)
-        log("started", pid=os.getpid(), seeds=self.config.seeds, feeds=self.config.feeds, watcher=self.health.backend)
+        self._schedule()
+        self._note_threads()
+        backend = self._watching.backend
+        log("started", pid=os.getpid(), seeds=self.config.seeds, feeds=self.config.feeds, watcher=backend)
+        self.health.feeds = frozenset(self._site.index.feeds())
         self._turn(Work(everything=True))
         self._supervisor.tell(READY="1", STATUS=self._status_line())
 
     def _end(self) -> None:
         self._supervisor.tell(STOPPING="1")
+        self._ended.set()
+        self._inbox.refuse(_STOPPING)
         self._scheduler.stop()
         self._control.stop()
-        if self._watcher is not None:
-            self._watcher.stop()
+        self._watching.stop()
 
     def _once(self) -> bool:
         """Wait for work and do it; says whether to go on."""
-        work = self._gather()
+        work = self._inbox.gather()
+        if work.stop:
+            self._finish(work)
+            return False
         self._look_after(work)
-        if work.reload:
-            self._reload()
+        if work.reload and self._reload():
+            work.everything = True
         if work:
             self._turn(work)
-        return not work.stop
+        return True
 
-    def _put(self, kind: str, value: Any = None) -> None:
-        self._queue.put(Message(kind, value))
+    def _finish(self, work: Work) -> None:
+        """Do what is quickly done; nothing else is lost, as the next start looks at everything."""
+        work.reply(_STOPPING)
+        if work.hints and len(work.hints) <= MANY_HINTS:
+            self._turn(Work(hints=work.hints))
 
-    def _gather(self) -> Work:
-        """Wait at most a tick for a reason to look, then for events to settle; anything else is acted on at once."""
-        work = Work()
-        try:
-            work.add(self._queue.get(timeout=TICK))
-            ends = time.monotonic() + LONGEST_SETTLE
-            while work.hints and not (work.everything or work.scan or work.due or work.stop) and time.monotonic() < ends:
-                work.add(self._queue.get(timeout=SETTLE))
-            while True:
-                work.add(self._queue.get_nowait())
-        except queue.Empty:
-            return work
+    def _schedule(self) -> None:
+        period = self._watching.scan_period()
+        self._scheduler.start(self.config.schedule, scan=period, zone=self.config.timezone)
 
     # -- looking after things
 
     def _look_after(self, work: Work) -> None:
         """What is done twice a second, and before each turn: notice what no event tells."""
+        self._look_at_clock(work)
+        now = time.monotonic()
+        if work.hints and self._full_at is not None:
+            self._full_at = max(self._full_at, now + QUIET_AFTER_DELETIONS)
+        if self._full_at is not None and now >= min(self._full_at, self._full_by or self._full_at):
+            self._full_at = self._full_by = None
+            work.everything = True
+        if work.hints and "folder" in self.health.problems:
+            self._look_again(QUIET_AFTER_DELETIONS)  # what was missing may be coming back
+        self._look_after_threads(work)
+        work.reload = work.reload or self._files.have_changed()
+
+    def _look_at_clock(self, work: Work) -> None:
         drift = self._clock() - time.monotonic()
         if abs(drift - self._drift) > CLOCK_STEP:
             log("the clock was set", seconds=drift - self._drift)
-            self._scheduler.wake()
-            work.due = True
-        self._drift = drift
-        if self._due is not None and self._due <= self._clock():
-            work.due = True
-        if work.hints and self._full_at is not None:
-            self._full_at = time.monotonic() + QUIET_AFTER_DELETIONS
-        if self._full_at is not None and time.monotonic() >= min(self._full_at, self._full_by or self._full_at):
-            self._full_at = self._full_by = None
+            self._scheduler.begin_anew()
+            # A regeneration may lie in the time that was skipped, and items on both sides of it.
             work.everything = True
-        self._look_after_threads(work)
-        if config_stamp(self.config) != self._config_stamp:
-            work.reload = True
+        self._drift = drift
+        if self._due is not None and self._due <= self._clock() and "turn" not in self.health.problems:
+            work.due = True
 
     def _look_after_threads(self, work: Work) -> None:
-        if self._watcher is not None:
-            problem = self._watcher.check()
-            if problem and not self.health.problems.get("watcher"):
-                log("not watched", logging.ERROR, reason=problem)
-            self.health.set("watcher", problem)
-            self.health.overflows = self._watcher.overflows
+        problem, backend = self._watching.check(), self.health.backend
+        if self._set("watcher", problem) and problem:
+            log("not watched", logging.ERROR, reason=problem)
+        if backend != self._watching.backend:
+            self._schedule()
         if not self._scheduler.check():
             log("thread died", logging.ERROR, thread="scheduler", action="started again")
-            work.due = work.everything = True
+            work.everything = True
         if not self._control.is_alive():
             log("thread died", logging.ERROR, thread="control", action="started again")
-            self._control.stop()
-            self._control = ControlServer(self.config.state, self._answer)
+            self._serve_control()
+        self._note_threads()
+        self._tell_watchdog()
+
+    def _note_threads(self) -> None:
+        own = {"scheduler": self._scheduler.is_alive(), "control": self._control.is_alive()}
+        self.health.threads = {**own, **self._watching.threads()}
+        self._set("backend", self._watching.problem)
+        self.health.backend, self.health.overflows = self._watching.backend, self._watching.overflows
+
+    def _serve_control(self) -> None:
+        """Listen anew; where that fails it is tried again at the next look."""
+        self._control.stop()
+        self._control = ControlServer(self.config.state, self._answer)
+        try:
             self._control.start()
-        self.health.threads = {"scheduler": self._scheduler.is_alive(), "control": self._control.is_alive()}
-        self.health.threads |= self._watcher.threads() if self._watcher is not None else {}
+        except OSError as error:
+            self._set("control", f"the control socket cannot be opened: {error.strerror}")
+        else:
+            self._set("control", "")
+
+    def _tell_watchdog(self) -> None:
         interval = self._supervisor.watchdog_seconds / 2
-        if interval and time.monotonic() - self._told > interval and all(self.health.threads.values()):
+        if interval and time.monotonic() - self._told > interval - TICK and all(self.health.threads.values()):
             self._told = time.monotonic()
             self._supervisor.tell(WATCHDOG="1")
 
-    def _watch(self) -> None:
-        """Start the watcher that the config asks for; where the system cannot, walk instead and say why."""
-        if self._watcher is not None:
-            self._watcher.stop()
-            self._watcher = None
-        wanted, reason = self.config.watch.backend, ""
-        if wanted == "auto" and (kind := remote_filesystem(self.config.seeds)):
-            wanted, reason = "polling", f"the seeds lie on {kind}, where changes cause no events"
-        if wanted != "polling":
-            watcher = EventWatcher(
-                self.config.seeds,
-                hint=lambda path: self._put("hint", path),
-                doubt=lambda reason: self._put("doubt", reason),
-            )
-            try:
-                watcher.start()
-                self._watcher = watcher
-            except NotWatchableError as error:
-                reason = str(error)
-        self._walk_instead(reason) if self._watcher is None else self.health.set("backend", "")
-        self.health.backend = "native" if self._watcher is not None else "polling"
+    def _set(self, concern: str, problem: str) -> bool:
+        return self.health.set(concern, problem, now=self._clock())
 
-    def _walk_instead(self, reason: str) -> None:
-        if reason:
-            log("polling", logging.WARNING, reason=reason, every=self.config.watch.poll)
-        wanted = self.config.watch.backend
-        self.health.set("backend", reason if wanted == "native" else "")
-
-    def _scan_period(self) -> int:
-        """Give how often the scheduler asks for a scan, in seconds."""
-        if self._watcher is None:
-            return min(self.config.watch.poll, self.config.schedule.scan or DEFAULT_SCAN)
-        return self.config.schedule.scan or DEFAULT_SCAN
+    def _look_again(self, seconds: float) -> None:
+        """See to it that everything is looked at in `seconds`, or later while events go on."""
+        now = time.monotonic()
+        self._full_by = self._full_by or now + LONGEST_QUIET
+        self._full_at = now + seconds
 
     def _is_scan_enough(self) -> bool:
         """Say whether a scan may look at the folders' lists of names alone: walking a watched folder is bounded."""
-        if self._watcher is None or self.config.schedule.scan is not None:
+        if self._watching.backend == "polling" or self.config.schedule.scan is not None:
             return False
         return time.monotonic() - self._scanned < self._scan_seconds / SCAN_SHARE
 
@@ -282,25 +251,19 @@ class Daemon:
     def _turn(self, work: Work) -> None:
         """Take one turn and answer those who asked for it; whatever goes wrong, the daemon lives."""
         try:
-            turn = self._taken(work)
+            self._done(work, self._taken(work))
+        except _Interrupted:
+            work.reply(_STOPPING)
         except FolderError as error:
-            if self.health.problems.get("folder") != str(error):
-                log("not believed", logging.ERROR, reason=str(error))
-            self.health.set("folder", str(error))
-            self._reply(work, Reply(error=str(error)))
-            self._due = self._site.index.next_due_moment(int(self._clock()))
-            return
+            self._not_believed(work, error)
         except DAMAGED as error:
+            work.reply(Reply(error=f"the index failed: {error}"))
             self._mend(error)
-            self._reply(work, Reply(error=f"the index failed: {error}"))
-            return
         except Exception as error:  # noqa: BLE001 - the boundary: one bad turn must not end the daemon
-            logging.getLogger("aggregator").exception("turn failed")
-            self.health.set("turn", f"{type(error).__name__} in a turn")
-            self._reply(work, Reply(error=f"the turn failed: {type(error).__name__}"))
-            return
-        self.health.set("turn", "")
-        self._done(work, turn)
+            LOGGER.exception("turn failed")
+            self._set("turn", f"{type(error).__name__} in a turn: a bug in this program (the log says where)")
+            self._look_again(RETRY)
+            work.reply(Reply(error=f"the turn failed: {type(error).__name__}"))
 
     def _taken(self, work: Work) -> Turn:
         now = int(self._clock())
@@ -315,41 +278,35 @@ class Daemon:
             self._site.force(request.feeds)
         began = time.monotonic()
         accept = any(request.accept_deletions for request, _ in work.triggers)
-        turn = self._site.look_everywhere(now=now, accept_deletions=accept)
+        turn = self._site.look_everywhere(now=now, accept_deletions=accept, progress=self._on_progress)
         if not turn.read:
             self._scan_seconds = time.monotonic() - began
         self._scanned = time.monotonic()
         self.health.scanned = self._clock()
-        self.health.set("folder", "")
-        self._check_watches()
+        self._set("folder", "")
+        self._watching.expect(self._site.folders)
         return turn
 
-    def _check_watches(self) -> None:
-        """A folder that is not watched, because the system's limit is reached, says nothing: count them."""
-        watched = self._watcher.watches() if self._watcher is not None else None
-        if watched is None or watched >= len(self._site.folders) or self._watcher is None:
-            return
-        missing = len(self._site.folders) - watched
-        if self.config.watch.backend == "auto":
-            self._watcher.stop()
-            self._watcher = None
-            self._walk_instead(f"{missing} folders cannot be watched (raise the sysctl {SYSCTL})")
-            self.health.backend = "polling"
-            self._scheduler.start(self.config.schedule, scan=self._scan_period(), zone=self.config.timezone)
-        else:
-            self.health.set("backend", f"{missing} folders cannot be watched (raise the sysctl {SYSCTL})")
+    def _on_progress(self, _done: int, _total: int) -> None:
+        """Within a long turn: tell the supervisor that we live, and stop when it has to be.
+
+        Raises:
+            _Interrupted: to undo the turn.
+        """
+        self._tell_watchdog()
+        if self._stop_asked is not None and time.monotonic() - self._stop_asked > LONGEST_STOP:
+            raise _Interrupted
 
     def _done(self, work: Work, turn: Turn) -> None:
         if turn.doubt:
             log("doubt", logging.WARNING, reason=turn.doubt)
-            self._full_by = self._full_by or time.monotonic() + LONGEST_QUIET
-            self._full_at = time.monotonic() + QUIET_AFTER_DELETIONS
-        self._due = self._site.index.next_due_moment(turn.now)
-        self._scheduler.set_due(self._due)
+            self._look_again(QUIET_AFTER_DELETIONS)
+        self._plan(turn.now)
         self.health.turns += 1
         self.health.index_failures = 0
-        self.health.set("index", "")
-        self.health.set("writing", "; ".join(turn.failed[:3]))
+        for concern in ("turn", "index"):
+            self._set(concern, "")
+        self._set("writing", "; ".join(turn.failed[:3]))
         if turn.read or turn.removed or turn.written or turn.failed or work.triggers:
             log(
                 "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
@@ -359,54 +316,60 @@ class Daemon:
             log("trouble", logging.ERROR, what=line)
         for problem in turn.problems:
             _log_problem(problem)
+        status = self._status_line()
         if work.triggers:
-            self._reply(work, Reply(value=msgspec.to_builtins(self._site.full_report(turn))))
-        self._supervisor.tell(STATUS=self._status_line())
+            work.reply(Reply(value=msgspec.to_builtins(self._site.full_report(turn))))
+        self._supervisor.tell(STATUS=status)
 
-    def _reply(self, work: Work, reply: Reply) -> None:
-        for _, answer in work.triggers:
-            if answer is not None:
-                answer.set_result(reply)
+    def _plan(self, now: int) -> None:
+        """Set the next moment at which a feed changes by itself."""
+        self._due = self._site.index.next_due_moment(now)
+        self._scheduler.set_due(self._due)
+
+    def _not_believed(self, work: Work, error: FolderError) -> None:
+        """Withdraw nothing, say why, and go on with what is due: that needs no look at the folder."""
+        if self._set("folder", str(error)):
+            log("not believed", logging.ERROR, reason=str(error))
+        work.reply(Reply(error=str(error)))
+        self._inbox.put("due")
 
     def _mend(self, error: Exception) -> None:
         """Begin a new index in place of a damaged one, the third time in a row give up; a full disk may pass."""
-        log("index failed", logging.ERROR, reason=str(error))
-        self.health.set("index", str(error))
+        if self._set("index", str(error)):
+            log("index failed", logging.ERROR, reason=str(error))
         if not is_damage(error):
-            self._full_at = time.monotonic() + RETRY
+            self._look_again(RETRY)
             return
         self.health.index_failures += 1
         if self.health.index_failures > 2:
             raise CannotGoOnError(f"the index fails again and again: {error}") from error
         self._site.mend(error)
-        self._put("doubt", "the index was made anew")
+        self._inbox.put("doubt")
 
     # -- config
 
-    def _reload(self) -> None:
+    def _reload(self) -> bool:
         """Take a changed config if it is right; else the old one stays, and everyone can see why."""
-        self._config_stamp = config_stamp(self.config)
         try:
-            config = load_config(self.config.path)
+            config = self._files.load()
             self._site.reconfigure(config)
-        except (ConfigError, AggregatorError) as error:
+        except (AggregatorError, OSError, sqlite3.Error) as error:
             problems = list(map(str, error.problems)) if isinstance(error, ConfigError) else [str(error)]
             for line in problems:
                 log("config refused", logging.ERROR, problem=line)
-            self.health.set("config", "; ".join(problems))
-            return
-        self.health.set("config", "")
+            self._set("config", "; ".join(problems))
+            return False
+        self._set("config", "")
         old, self.config = self.config, config
-        self._config_stamp = config_stamp(config)
         log("config taken", path=config.path)
-        if (old.seeds, old.watch) != (config.seeds, config.watch):
-            self._watch()
+        # Where the system could not watch, its limits may have been raised meanwhile.
+        wants_events = self._watching.backend == "polling" and config.watch.backend != "polling"
+        if (old.seeds, old.watch) != (config.seeds, config.watch) or wants_events:
+            self._watching.begin(config)
         if old.state != config.state:
-            self._control.stop()
-            self._control = ControlServer(config.state, self._answer)
-            self._control.start()
-        self._scheduler.start(config.schedule, scan=self._scan_period(), zone=config.timezone)
-        self._put("doubt", "the config changed")
+            self._serve_control()
+        self._schedule()
+        return True
 
     # -- answers
 
@@ -416,10 +379,15 @@ class Daemon:
             return Reply(value=msgspec.to_builtins(self.status()))
         unknown = [slug for slug in request.feeds if slug not in self.health.feeds]
         if unknown:
-            return Reply(error=f"no such feed: {', '.join(unknown)}")
+            return Reply(error=f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
         answer: Future[Reply] = Future()
-        self._put("trigger", (request, answer))
-        return answer.result()
+        self._inbox.put("trigger", Trigger(request, answer))
+        while not self._ended.is_set():
+            try:
+                return answer.result(timeout=TICK)
+            except TimeoutError:
+                continue
+        return answer.result() if answer.done() else _STOPPING
 
     def status(self) -> DaemonStatus:
         """Say how the daemon does; from any thread."""
@@ -436,31 +404,16 @@ class Daemon:
         """Stop on SIGTERM and SIGINT (at once on the second), reload on SIGHUP, regenerate on SIGUSR1."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGHUP, lambda *_: self._put("reload"))
-        signal.signal(signal.SIGUSR1, lambda *_: self._put("trigger", (Request(do="trigger"), None)))
+        signal.signal(signal.SIGHUP, lambda *_: self._inbox.put("reload"))
+        signal.signal(signal.SIGUSR1, lambda *_: self._inbox.put("trigger", Trigger(Request(do="trigger"), None)))
 
-    def _on_stop(self, number: int, _frame: object) -> None:
+    def _on_stop(self, _number: int, _frame: object) -> None:
         for again in (signal.SIGTERM, signal.SIGINT):
             signal.signal(again, signal.SIG_DFL)
-        self._put("stop")
+        self.stop()
 
 
-def config_stamp(config: Config) -> tuple[Any, ...]:
-    """Give what tells that the config file and its topic files have not changed."""
-    topics = config.topic_settings.folder
-    try:
-        names = sorted(entry.path for entry in os.scandir(topics) if entry.name.endswith((".yaml", ".yml")))
-    except OSError:
-        names = []
-    return tuple((path, _stamp(path)) for path in (config.path, *names))
-
-
-def _stamp(path: str) -> tuple[int, ...] | None:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+_STOPPING = Reply(error="the daemon is stopping")
 
 
 def _log_problem(problem: Problem) -> None:

@@ -38,12 +38,14 @@ class Health:
     turns: int = 0
     index_failures: int = 0
 
-    def set(self, concern: str, problem: str) -> None:
-        """Note what is wrong with one thing, "" if nothing is."""
-        if problem and concern not in self.problems:
-            self.since = {**self.since, concern: self.scanned or self.started}
+    def set(self, concern: str, problem: str, *, now: float) -> bool:
+        """Note what is wrong with one thing, "" if nothing is; says whether that is new."""
+        known = self.problems.get(concern, "")
+        if problem and not known:
+            self.since = {**self.since, concern: now}
         rest = {name: text for name, text in self.problems.items() if name != concern}
         self.problems = {**rest, concern: problem} if problem else rest
+        return problem != known
 
     def status(self, now: float, *, due: int | None, regenerate: float | None) -> DaemonStatus:
         """Say how things are at `now`."""

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
+import sqlite3
 import sys
+import threading
 from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
+
+from aggregator.errors import AggregatorError
 
 Format = Literal["text", "json"]
 
@@ -23,15 +27,26 @@ def log(event: str, level: int = logging.INFO, **values: Any) -> None:
 
 
 def start(shape: Format, stream: TextIO | None = None) -> None:
-    """Write log lines of `shape` to `stream` (standard error)."""
+    """Write log lines of `shape` to `stream` (standard error): ours, the warnings of libraries, the ends of threads."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Text() if shape == "text" else _Json())
-    for old in LOGGER.handlers[:]:
-        LOGGER.removeHandler(old)
-    LOGGER.addHandler(handler)
+    for logger in (LOGGER, logging.getLogger()):
+        for old in logger.handlers[:]:
+            logger.removeHandler(old)
+        logger.addHandler(handler)
     LOGGER.setLevel(logging.INFO)
     LOGGER.propagate = False
+    logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # a log that cannot be written must not stop the feeds
+    threading.excepthook = _on_thread_end
+
+
+def _on_thread_end(end: threading.ExceptHookArgs) -> None:
+    """Log the exception that ended a thread, in a line like every other."""
+    if end.exc_type is not SystemExit:
+        found = (end.exc_type, end.exc_value or end.exc_type(), end.exc_traceback)
+        name = end.thread.name if end.thread is not None else ""
+        LOGGER.error("exception in a thread", exc_info=found, extra={"values": {"thread": name}})
 
 
 def _values(record: logging.LogRecord) -> dict[str, Any]:
@@ -41,9 +56,15 @@ def _values(record: logging.LogRecord) -> dict[str, Any]:
         key: value for key, value in getattr(record, "values", {}).items() if value not in (None, "", (), [], {})
     }
     if record.exc_info and record.exc_info[1] is not None:
-        values["error"] = f"{type(record.exc_info[1]).__name__}: {record.exc_info[1]}"
+        values["error"] = _error(record.exc_info[1])
         values["where"] = _where(record.exc_info[2])
     return values
+
+
+def _error(error: BaseException) -> str:
+    """Name an error; the words of those that may quote a seed are left out."""
+    kind = type(error).__name__
+    return f"{kind}: {error}" if isinstance(error, AggregatorError | OSError | sqlite3.Error) else kind
 
 
 def _where(trace: Any) -> str:
@@ -60,11 +81,14 @@ class _Text(logging.Formatter):
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(_values(record), ensure_ascii=False, default=str)
+        # ASCII alone: a path may hold U+2028, which some take for the end of a line, or bytes that are not UTF-8.
+        return json.dumps(_values(record), default=str)
 
 
 def _worded(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-    return json.dumps(text, ensure_ascii=False) if not text or any(one in text for one in ' "=\n\t') else text
+    if not text.isprintable():
+        return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False) if not text or any(one in text for one in ' "=') else text

@@ -29,8 +29,10 @@ class Supervisor:
         """Send `KEY=value` lines; who does not listen is no reason to fail."""
         if not self._address:
             return
-        message = "\n".join(f"{key}={value}" for key, value in values.items())
+        message = "\n".join(f"{key}={value}".replace("\n", " ") for key, value in values.items())
         address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
         with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as speaker:
+            # A supervisor that does not read must not hold up the feeds; that we are ready must not get lost lightly.
+            speaker.settimeout(1.0 if "READY" in values else 0.0)
             speaker.connect(address)
-            speaker.sendall(message.encode())
+            speaker.sendall(message.encode(errors="replace"))

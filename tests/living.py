@@ -79,10 +79,10 @@ class Watched:
         """Wait until the feed of everything shows a title, or no longer does; gives how long that took."""
         return wait_until(lambda: (title in self.site.titles()) == present, seconds, what=f"{title}: {present=} did not come")
 
-    def known(self) -> int:
+    def known(self, below: str = "") -> int:
         """Give how many seeds the index knows."""
         with closing(sqlite3.connect(f"file:{self.state}/index.db?mode=ro", uri=True)) as index:
-            count: int = index.execute("SELECT count(*) FROM file").fetchone()[0]
+            count: int = index.execute("SELECT count(*) FROM file WHERE path LIKE ?", (f"{below}%",)).fetchone()[0]
             return count
 
     def equals_fresh_build(self, seconds: float = PROMPT + SLACK) -> None:

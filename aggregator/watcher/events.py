@@ -10,9 +10,13 @@ replaced, and a thread that died, are noticed by `check` and mended.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
-from collections.abc import Callable
+import re
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +39,17 @@ from aggregator.watcher.folder import SUFFIXES, is_hidden
 Hint = Callable[[str], object]
 Doubt = Callable[[str], object]
 
+PATIENCE = 2.0
+"""How long, in seconds, a watcher may take to stop."""
+
 SYSCTL = "fs.inotify.max_user_watches"
+
+# What the library says is heard by `_Alarm` alone, and by nobody once we have stopped.
+_LOGGER = logging.getLogger("watchdog")
+_LOGGER.propagate = False
+_LOGGER.addHandler(logging.NullHandler())
+
+_LIMITS = {errno.ENOSPC: SYSCTL, errno.EMFILE: "fs.inotify.max_user_instances"}
 
 _FILTER: list[type[FileSystemEvent]] = [
     DirCreatedEvent,
@@ -48,7 +62,12 @@ _FILTER: list[type[FileSystemEvent]] = [
     FileMovedEvent,
 ]
 # File systems that other machines write to: their changes cause no events here.
-_REMOTE = frozenset("nfs nfs4 cifs smb3 smbfs 9p afs ceph glusterfs fuse.sshfs fuse.glusterfs vboxsf virtiofs".split())
+_REMOTE = frozenset(
+    {
+        "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs",
+        "vboxsf", "virtiofs",
+    }
+)  # fmt: skip
 
 
 class NotWatchableError(Exception):
@@ -62,8 +81,9 @@ class EventWatcher:
         self._root = root
         self._handler = _Handler(root, hint)
         self._doubt = doubt
+        self._alarm = _Alarm(self._on_alarm)
         self._observer: Any = None
-        self._identity: tuple[int, int] | None = None
+        self._identity: tuple[str, int, int] | None = None
         self.overflows = 0
         """How often the system dropped events."""
 
@@ -73,44 +93,47 @@ class EventWatcher:
         Raises:
             NotWatchableError: where the system will not; the message names the limit to raise, if it is that.
         """
-        self._alarm = _Alarm(self._on_alarm)
-        logging.getLogger("watchdog").addHandler(self._alarm)
-        logging.getLogger("watchdog").propagate = False
-        try:
-            self._observe()
-        except OSError as error:
-            self.stop()
-            hint = f" (raise the sysctl {SYSCTL})" if error.errno in {24, 28} else ""
-            raise NotWatchableError(f"{self._root}: cannot be watched: {error.strerror or error}{hint}") from error
+        _LOGGER.addHandler(self._alarm)
+        self._observe()
 
     def stop(self) -> None:
         """Stop watching and end the threads; it may be called twice."""
-        logging.getLogger("watchdog").removeHandler(self._alarm)
-        observer, self._observer = self._observer, None
-        if observer is not None:
-            _end(observer)
+        _LOGGER.removeHandler(self._alarm)
+        self._end()
 
     def check(self) -> str:
-        """Mend what has broken since the last check; gives why the folder is not watched now, "" if it is."""
+        """Mend what has broken since the last check; gives why the folder cannot be watched now, "" if it is.
+
+        Raises:
+            NotWatchableError: where the system will not watch it again.
+        """
         identity = _identity(self._root)
         if identity is None:
+            # Nothing tells that it is back; what still watches may watch it somewhere else.
+            self._end()
             self._identity = None
             return "the seeds folder is not there"
         dead = [name for name, alive in self.threads().items() if not alive]
-        if identity == self._identity and not dead:
-            return ""
-        reason = f"thread died: {', '.join(dead)}" if dead else "the seeds folder was replaced"
-        try:
-            self._observe()
-        except OSError as error:
-            return f"{reason}; it cannot be watched again: {error.strerror or error}"
-        self._doubt(reason)
+        if identity != self._identity:
+            self.begin_anew("the seeds folder is another one than before")
+        elif dead:
+            self.begin_anew(f"thread died: {', '.join(dead)}")
         return ""
+
+    def begin_anew(self, reason: str) -> None:
+        """Watch everything anew, and say so as a doubt.
+
+        Raises:
+            NotWatchableError: where the system will not.
+        """
+        self._end()
+        self._observe()
+        self._doubt(reason)
 
     def threads(self) -> dict[str, bool]:
         """Say of each thread whether it lives."""
         if self._observer is None:
-            return {"observer": False}
+            return {}
         reader = getattr(self._observer, "_inotify_fd", None)
         found = {"observer": self._observer.is_alive()}
         found |= {f"emitter {place}": emitter.is_alive() for place, emitter in enumerate(self._observer.emitters)}
@@ -120,27 +143,33 @@ class EventWatcher:
             found["inotify"] = reader.is_alive()
         return found
 
-    def watches(self) -> int | None:
-        """Give how many folders are watched, None where that cannot be told; failures below the root are silent."""
+    def unwatched(self, folders: Iterable[str]) -> list[str]:
+        """Give those of `folders` (paths below the root, "" for itself) that are not watched: nobody says so."""
         for emitter in self._observer.emitters if self._observer is not None else ():
             watched = getattr(getattr(emitter, "_inotify", None), "_active_callbacks_by_path", None)
-            return None if watched is None else len(watched)
-        return None
+            if watched is not None:
+                names = set(watched)  # in one step: another thread changes it
+                return [
+                    one for one in folders if os.fsencode(f"{self._handler.real_root}/{one}".rstrip("/")) not in names
+                ]
+        return []
 
     def _observe(self) -> None:
-        old, self._observer = self._observer, None
-        if old is not None:
-            _end(old)
         self._identity = _identity(self._root)
-        observer = Observer()
-        try:
-            observer.schedule(self._handler, os.path.realpath(self._root), recursive=True, event_filter=_FILTER)
-            observer.start()
-        except BaseException:
-            _end(observer)
-            raise
         self._handler.real_root = os.path.realpath(self._root)
-        self._observer = observer
+        try:
+            self._observer = Observer()
+            self._observer.schedule(self._handler, self._handler.real_root, recursive=True, event_filter=_FILTER)
+            self._observer.start()
+        except OSError as error:
+            self._end()
+            hint = f" (raise the sysctl {_LIMITS[error.errno]}, then reload)" if error.errno in _LIMITS else ""
+            raise NotWatchableError(f"{self._root}: cannot be watched: {error.strerror or error}{hint}") from error
+
+    def _end(self) -> None:
+        observer, self._observer = self._observer, None
+        if observer is not None:
+            _end(observer)
 
     def _on_alarm(self, message: str) -> None:
         if "overflow" in message:
@@ -186,30 +215,37 @@ def remote_filesystem(root: str) -> str:
     best, kind = -1, ""
     for line in lines:
         before, _, after = line.partition(" - ")
-        mounted = before.split()[4].encode().decode("unicode_escape", "replace")
+        mounted = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), before.split()[4])  # proc(5)
         if (real == mounted or real.startswith(mounted.rstrip("/") + "/")) and len(mounted) >= best:
             best, kind = len(mounted), after.split()[0]
     return kind if kind in _REMOTE else ""
 
 
-def _identity(root: str) -> tuple[int, int] | None:
+def _identity(root: str) -> tuple[str, int, int] | None:
+    """Give what tells that events still come from the folder that `root` names, and from where it lies."""
     try:
         found = os.stat(root)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return os.path.realpath(root), found.st_dev, found.st_ino
 
 
 def _end(observer: Any) -> None:
-    """Stop an observer as far as it still lives."""
-    try:
-        observer.stop()
-        if observer.is_alive():
-            observer.join(timeout=2)
-        for emitter in list(observer.emitters):
-            emitter.stop()
-        reader = getattr(observer, "_inotify_fd", None)
-        if reader is not None:
-            reader.stop()
-    except (OSError, RuntimeError):
-        return
+    """Stop an observer as far as it still lives.
+
+    On a thread of its own: one that died may hold a lock for ever, and then the rest of it is left behind.
+    """
+    ending = threading.Thread(target=_stop_all, args=(observer,), name="end of observer", daemon=True)
+    ending.start()
+    ending.join(timeout=PATIENCE)
+
+
+def _stop_all(observer: Any) -> None:
+    """Stop each part by itself, since any of them may be dead."""
+    reader = getattr(observer, "_inotify_fd", None)
+    for part in (observer, *observer.emitters, reader):
+        with suppress(OSError, RuntimeError, KeyError):
+            if part is not None:
+                part.stop()
+    with suppress(RuntimeError):  # never started
+        observer.join()

@@ -1,6 +1,6 @@
 """When to look, from the clock: regenerations, scans and the next due moment, by APScheduler. Starts one thread.
 
-Each job only calls back, from the scheduler's thread. A job that comes late, because the machine slept or was busy,
+Each job only calls back, on the scheduler's one thread. A job that comes late, because the machine slept or was busy,
 comes once and is never dropped.
 """
 
@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.base import BaseTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -22,6 +25,27 @@ from aggregator.config import Schedule
 Call = Callable[[], object]
 
 _DUE, _SCAN, _REGENERATE = "due", "scan", "regenerate"
+
+_LAST_MOMENT = 253_402_300_799
+"""The end of the year 9999, the last that `datetime` knows."""
+
+
+class Once(BaseTrigger):  # type: ignore[misc]  # the library is not typed
+    """Lets `trigger` come once, however often it should have come meanwhile.
+
+    The library lists every moment that was missed before it drops all but one; a clock that jumps from 1970 to the
+    present would keep it busy for hours.
+    """
+
+    def __init__(self, trigger: BaseTrigger) -> None:
+        self._trigger = trigger
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """Give the first moment from `now` on, and after the previous one."""
+        if previous_fire_time is not None:
+            now = max(now, previous_fire_time + timedelta(microseconds=1))
+        found: datetime | None = self._trigger.get_next_fire_time(None, now)
+        return found
 
 
 class Scheduler:
@@ -40,15 +64,16 @@ class Scheduler:
         self._settings = schedule, scan, zone
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(1)},
+            # The scheduler's thread calls back itself: a pool would not notice the death of its only thread.
+            executors={"default": DebugExecutor()},
             # Late is late, never lost: the default drops what is a second late (guarantee G10).
             job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1},
         )
-        self._add(_SCAN, IntervalTrigger(seconds=scan, timezone=UTC))
+        self._add(_SCAN, Once(IntervalTrigger(seconds=scan, timezone=UTC)))
         if isinstance(schedule.regenerate, int):
-            self._add(_REGENERATE, IntervalTrigger(seconds=schedule.regenerate, timezone=UTC))
+            self._add(_REGENERATE, Once(IntervalTrigger(seconds=schedule.regenerate, timezone=UTC)))
         elif schedule.regenerate:
-            self._add(_REGENERATE, CronTrigger.from_crontab(schedule.regenerate, timezone=zone))
+            self._add(_REGENERATE, Once(CronTrigger.from_crontab(schedule.regenerate, timezone=zone)))
         self._scheduler.start()
         if self._due is not None:
             self.set_due(self._due)
@@ -64,28 +89,30 @@ class Scheduler:
         self._due = moment
         if self._scheduler is None:
             return
-        if self._scheduler.get_job(_DUE) is not None:
-            self._scheduler.remove_job(_DUE)
-        if moment is not None:
+        if moment is None or moment > _LAST_MOMENT:
+            with suppress(JobLookupError):  # none is set, or it has just come
+                self._scheduler.remove_job(_DUE)
+        else:
             self._add(_DUE, DateTrigger(run_date=datetime.fromtimestamp(moment, UTC)))
 
     def next_regeneration(self) -> float | None:
         """Give when the next regeneration comes, in seconds since 1970, None for never."""
-        job = self._scheduler and self._scheduler.get_job(_REGENERATE)
+        scheduler = self._scheduler  # others ask too, while it may begin anew
+        job = scheduler and scheduler.get_job(_REGENERATE)
         return job.next_run_time.timestamp() if job and job.next_run_time else None
 
-    def wake(self) -> None:
-        """Look at the clock again: it was set, or the machine slept."""
-        if self._scheduler is not None:
-            self._scheduler.wakeup()
+    def begin_anew(self) -> None:
+        """Count from now on: the clock was set, so what was planned by the old one may be years away."""
+        if self._settings is not None:
+            schedule, scan, zone = self._settings
+            self.start(schedule, scan=scan, zone=zone)
 
     def check(self) -> bool:
         """Begin anew if the thread died (an exception in a trigger does that); says whether it lived."""
         if self.is_alive() or self._settings is None:
             return True
-        schedule, scan, zone = self._settings
-        self._scheduler = None  # its own shutdown would wait for the thread that is gone
-        self.start(schedule, scan=scan, zone=zone)
+        self._scheduler = None  # without its thread it cannot be shut down
+        self.begin_anew()
         return False
 
     def is_alive(self) -> bool:

@@ -1,0 +1,102 @@
+"""Reasons to look: messages from other threads and from signals in, what one turn is taken for out.
+
+Touches nothing but a queue and the clock that never goes back.
+"""
+
+from __future__ import annotations
+
+import queue
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from aggregator.control import Reply, Request
+
+TICK = 0.5
+"""How often, in seconds, everything is looked after when nothing happens."""
+
+SETTLE = 0.02
+"""How long, in seconds, events must pause before they are acted on."""
+
+LONGEST_SETTLE = 0.5
+
+Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
+
+
+class Trigger(NamedTuple):
+    """A regeneration that somebody asked for; `answer` is None where nobody waits for one."""
+
+    request: Request
+    answer: Future[Reply] | None
+
+
+@dataclass
+class Work:
+    """What the next turn is taken for."""
+
+    hints: set[str] = field(default_factory=set)
+    everything: bool = False
+    scan: bool = False
+    due: bool = False
+    reload: bool = False
+    stop: bool = False
+    triggers: list[Trigger] = field(default_factory=list)
+
+    def add(self, kind: Kind, value: str | Trigger | None) -> None:
+        """Take in one more reason."""
+        if isinstance(value, Trigger):
+            self.triggers.append(value)
+            self.everything = True
+        elif kind == "hint" and value is not None:
+            self.hints.add(value)
+        elif kind in {"doubt", "regenerate"}:
+            self.everything = True
+        else:
+            setattr(self, kind, True)
+
+    def __bool__(self) -> bool:
+        return bool(self.hints or self.everything or self.scan or self.due or self.reload or self.triggers)
+
+    @property
+    def is_patient(self) -> bool:
+        """Only events: they may settle before they are acted on."""
+        return bool(self.hints) and not (self.everything or self.scan or self.due or self.reload or self.stop)
+
+    def reply(self, reply: Reply) -> None:
+        """Answer everyone who waits for this turn and has no answer yet."""
+        for _, answer in self.triggers:
+            if answer is not None and not answer.done():
+                answer.set_result(reply)
+
+
+class Inbox:
+    """Where every reason to look arrives: `put` from any thread or signal handler, `gather` from the daemon's own."""
+
+    def __init__(self) -> None:
+        # A SimpleQueue, since a signal handler may interrupt a put on the same thread.
+        self._queue: queue.SimpleQueue[tuple[Kind, str | Trigger | None]] = queue.SimpleQueue()
+
+    def put(self, kind: Kind, value: str | Trigger | None = None) -> None:
+        """Add a reason."""
+        self._queue.put((kind, value))
+
+    def gather(self) -> Work:
+        """Wait at most a tick for a reason to look, then for events to settle; anything else is acted on at once."""
+        work = Work()
+        try:
+            work.add(*self._queue.get(timeout=TICK))
+            ends = time.monotonic() + LONGEST_SETTLE
+            while work.is_patient and time.monotonic() < ends:
+                work.add(*self._queue.get(timeout=SETTLE))
+            while True:
+                work.add(*self._queue.get_nowait())
+        except queue.Empty:
+            return work
+
+    def refuse(self, reply: Reply) -> None:
+        """Answer those who still wait: no turn will come."""
+        work = Work()
+        while not self._queue.empty():
+            work.add(*self._queue.get_nowait())
+        work.reply(reply)

@@ -1,0 +1,42 @@
+"""A daemon for each test that wants one; whatever happens, it is ended."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+from living import Inside, Running
+from support import SiteFolder
+
+from aggregator import logs
+
+
+@pytest.fixture
+def running(site: SiteFolder) -> Iterator[Running]:
+    """Give a daemon that a test starts; it is ended whatever happens."""
+    made = Running(site)
+    yield made
+    if hasattr(made, "process") and made.process.poll() is None:
+        made.signal(signal.SIGCONT)
+        made.process.kill()
+        made.process.wait(10)
+
+
+@pytest.fixture
+def inside(site: SiteFolder) -> Iterator[Inside]:
+    """Give a daemon on a thread of the test's own."""
+    before = threading.excepthook
+    made = Inside(site)
+    yield made
+    if hasattr(made, "thread") and made.thread.is_alive():
+        made.daemon.stop()
+        made.thread.join(10)
+    for logger in (logs.LOGGER, logging.getLogger()):
+        for handler in [one for one in logger.handlers if getattr(one, "stream", None) is made._log]:
+            logger.removeHandler(handler)
+    logging.captureWarnings(capture=False)
+    threading.excepthook = before
+    made.close()

@@ -1,0 +1,171 @@
+"""Starting and stopping: within 5 s, with no work lost, one daemon for one state folder (guarantees G7, G14)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import pytest
+from living import Inside, Running, wait_until
+
+from aggregator import AggregatorError
+from aggregator.control import ControlServer, Request
+
+
+def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
+    """Thousands of files are still coming: exit code 0, and the next start shows them all."""
+    site = running.site
+    site.write("a.md", title="A")
+    running.start()
+    for number in range(3_000):
+        site.write(f"{number}.md", title=f"T{number}")
+        if number == 2_500:
+            running.signal(signal.SIGTERM)
+            began = time.monotonic()
+    assert running.process.wait(10) == 0
+    assert time.monotonic() - began < 5
+    assert not (site.root / "state/control.sock").exists()
+    assert running.lines("stopped") != []
+    running.start()
+    wait_until(lambda: running.known() == 3_001, 10)
+    running.equals_fresh_build(10)
+
+
+def test_sigterm_in_the_first_turn_stops_too(running: Running) -> None:
+    """A first build that has only begun is undone and taken by the next start."""
+    for number in range(3_000):
+        running.site.write(f"{number}.md", title=f"T{number}")
+    running.start(wait=False)
+    wait_until(lambda: "started" in running.log_file.read_text(), 20)
+    running.signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert running.process.wait(10) == 0
+    assert time.monotonic() - began < 5
+    running.start()
+    running.equals_fresh_build(10)
+
+
+def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that would go on for minutes does not hold up the end; its triggers are answered."""
+    monkeypatch.setattr("aggregator.daemon.LONGEST_STOP", 0.2)
+    site = inside.site
+    site.write("a.md", title="A")
+    inside.start()
+    started, taking = threading.Event(), inside.daemon._on_progress
+
+    def slowly(done: int, total: int) -> None:
+        started.set()
+        for _ in range(100):
+            time.sleep(0.1)
+            taking(done, total)
+
+    monkeypatch.setattr(inside.daemon, "_on_progress", slowly)
+    answers = []
+    client = threading.Thread(target=lambda: answers.append(pytest.raises(AggregatorError, inside.trigger)))
+    site.write("b.md", title="B")
+    client.start()
+    assert started.wait(5)
+    began = time.monotonic()
+    assert inside.stop() == 0
+    assert time.monotonic() - began < 3
+    client.join(5)
+    assert "stopping" in str(answers[0].value)
+    assert site.titles() == ["A"]
+
+
+def test_a_last_edit_is_published_before_it_ends(running: Running) -> None:
+    """Saved and stopped in one breath."""
+    running.site.write("a.md", title="A")
+    running.start()
+    running.site.write("a.md", title="B")
+    time.sleep(0.01)
+    assert running.stop() == 0
+    assert running.site.titles() == ["B"]
+
+
+def test_a_second_signal_ends_it_at_once(running: Running) -> None:
+    """Whatever it is doing; the next start needs no hand."""
+    for number in range(2_500):
+        running.site.write(f"{number}.md", title=f"T{number}")
+    running.start(wait=False)
+    wait_until(lambda: "started" in running.log_file.read_text(), 20)
+    time.sleep(0.1)
+    children = running.children()
+    running.signal(signal.SIGTERM)
+    time.sleep(0.02)
+    began = time.monotonic()
+    running.signal(signal.SIGINT)
+    assert running.process.wait(5) in {0, -signal.SIGINT}
+    assert time.monotonic() - began < 1
+    wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
+    running.start()
+    running.equals_fresh_build(10)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_sigkill_needs_no_hand_afterwards(running: Running) -> None:
+    """The socket it left is no obstacle, neither to a new daemon nor to a command."""
+    running.site.write("a.md", title="A")
+    running.start()
+    running.process.kill()
+    running.process.wait(5)
+    running.site.write("b.md", title="B")
+    assert running.command("trigger").returncode == 0
+    running.shows("A", "B")
+    running.start()
+    assert running.status()["healthy"]
+    running.equals_fresh_build()
+
+
+def test_workers_do_not_outlive_a_killed_daemon(running: Running) -> None:
+    """kill -9 while several processes parse."""
+    for number in range(6_000):
+        running.site.write(f"{number}.md", title=f"T{number}")
+    running.start(wait=False)
+    wait_until(running.children, 20)
+    children = running.children()
+    running.process.kill()
+    running.process.wait(5)
+    wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
+
+
+def test_two_daemons_on_one_state_folder_do_not_get_along(running: Running) -> None:
+    """The second exits with 3 and names the first; the first goes on, and so does its socket."""
+    running.site.write("a.md", title="A")
+    running.start()
+    second = running.command("run")
+    assert second.returncode == 3
+    assert f"process {running.process.pid}" in second.stderr
+    assert running.command("build").returncode == 3
+    assert running.status()["healthy"]
+
+
+def test_one_that_cannot_begin_leaves_no_thread(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control socket cannot be opened: the error is raised, and everything begun is ended."""
+    before = set(threading.enumerate())
+
+    def refuse(_self: ControlServer) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ControlServer, "start", refuse)
+    from aggregator.daemon import Daemon
+
+    with pytest.raises(OSError, match="No space"):
+        Daemon(inside.site.config(), clock=time.time).run()
+    wait_until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_what_is_asked_of_one_that_has_ended_is_answered(inside: Inside) -> None:
+    """No client waits for a turn that never comes."""
+    inside.start()
+    inside.stop()
+    assert "stopping" in inside.daemon._answer(Request(do="trigger")).error

@@ -1,0 +1,116 @@
+"""Log lines: one a line whatever they hold, and never a seed's text."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from aggregator import FolderError, logs
+from aggregator.logs import LOGGER, log
+
+Start = Callable[[logs.Format], io.StringIO]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Begin to log to a stream; afterwards all is as it was."""
+    root = logging.getLogger()
+    kept = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in (LOGGER, root)]
+    hook, raising = threading.excepthook, logging.raiseExceptions
+
+    def begin(shape: logs.Format) -> io.StringIO:
+        stream = io.StringIO()
+        logs.start(shape, stream)
+        return stream
+
+    yield begin
+    logging.captureWarnings(capture=False)
+    threading.excepthook, logging.raiseExceptions = hook, raising
+    for logger, handlers, level, propagate in kept:
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
+
+
+def test_a_line_for_machines_is_one_json_object(start: Start) -> None:
+    """Time, level, event and what belongs to it; what is empty is left out."""
+    stream = start("json")
+    log("turn", read=3, failed=0, note="", paths=("a", "b"))
+    line = json.loads(stream.getvalue())
+    assert line.pop("time").endswith("Z")
+    assert line == {"level": "info", "event": "turn", "read": 3, "failed": 0, "paths": ["a", "b"]}
+
+
+def test_a_line_for_people_is_key_and_value(start: Start) -> None:
+    """Quoted where a reader would stumble."""
+    stream = start("text")
+    log("turn", read=3, seconds=0.12345, reason='not "there"', many=["a", "b"])
+    assert stream.getvalue().partition(" ")[2] == (
+        'level=info event=turn read=3 seconds=0.123 reason="not \\"there\\"" many=a,b\n'
+    )
+
+
+@pytest.mark.parametrize("shape", ["json", "text"])
+@pytest.mark.parametrize("nasty", ["a\nb", "a\r\nb", "a\u2028b", "a\x85b", "\x1b[31mred", "caf\udce9.md", "\x00"])
+def test_nothing_breaks_a_line(start: Start, shape: logs.Format, nasty: str) -> None:
+    """Line feeds of every kind, escape sequences and names that are not UTF-8 stay within one printable line."""
+    stream = start(shape)
+    log("problem", path=nasty)
+    written = stream.getvalue()
+    assert written.encode()
+    assert len(written.splitlines()) == 1
+    assert written[:-1].isprintable()
+    if shape == "json":
+        assert json.loads(written)["path"] == nasty
+
+
+def test_an_exception_is_named_with_its_place_but_without_a_seeds_words(start: Start) -> None:
+    """A ValueError may quote what it was given; the words of our own errors and the system's are kept."""
+    stream = start("json")
+    for error in (ValueError("canary"), FolderError("seeds: gone"), OSError(28, "No space left on device")):
+        try:
+            raise error
+        except Exception:
+            LOGGER.exception("turn failed")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["error"] for line in lines] == [
+        "ValueError", "FolderError: seeds: gone", "OSError: [Errno 28] No space left on device",
+    ]  # fmt: skip
+    assert all("test_logs.py:" in line["where"] for line in lines)
+    assert "canary" not in stream.getvalue()
+
+
+def test_libraries_and_dying_threads_speak_in_the_same_lines(start: Start) -> None:
+    """Warnings of other loggers, Python's own warnings, and the exception that ends a thread."""
+    stream = start("json")
+    logging.getLogger("some.library").warning("something %s", "odd")
+    logging.getLogger("some.library").info("chatter")
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=True)
+        warnings.warn("old", stacklevel=1)
+    for error in (ValueError("canary"), SystemExit()):
+        thread = threading.Thread(target=raises, args=(error,), name="worker")
+        thread.start()
+        thread.join()
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [line["event"] for line in lines][0] == "something odd"
+    assert "old" in lines[1]["event"]
+    assert (lines[2]["event"], lines[2]["thread"], lines[2]["error"]) == ("exception in a thread", "worker", "ValueError")
+    assert len(lines) == 3
+
+
+def raises(error: BaseException) -> None:
+    """Raise it."""
+    raise error
+
+
+def test_a_stream_that_is_gone_does_not_stop_the_feeds(start: Start) -> None:
+    """A closed standard error, a full disk."""
+    start("json").close()
+    log("turn", read=1)
