@@ -121,7 +121,7 @@ def _outcome(file: ReadFile | None, path: str, known_digest: bytes, task: Task) 
     try:
         return _read(file.data, path, key, digest, task)
     except Exception as error:  # noqa: BLE001 - the boundary: a bug that one seed meets must not harm the others
-        # Its type alone: its words may quote what is private. Without a digest the file is read again when it is touched.
+        # Its type alone: its words may quote what is private. Without a digest it is read again when it is touched.
         message = f"cannot be read because of a bug in this program ({type(error).__name__})"
         problem = Problem(path=path, message=message, hint="the file may be right; please report it")
         return Outcome(path, key, rule="readable", problems=(problem,))

@@ -273,9 +273,7 @@ class Pipeline:
             self.faults.append(f"{row.slug}: not rendered because of a bug in this program ({type(error).__name__})")
             return None
 
-    def _rendered(
-        self, row: FeedRow, key: bytes, items: tuple[Item, ...], above: Sequence[FeedSummary]
-    ) -> Rendering:
+    def _rendered(self, row: FeedRow, key: bytes, items: tuple[Item, ...], above: Sequence[FeedSummary]) -> Rendering:
         from aggregator.renderer import atom, json_feed, page, rss  # noqa: PLC0415 - see site_documents
 
         spec, site = self.spec(row.slug), self.config.site

@@ -60,7 +60,11 @@ class Watched:
         return ask(self.state, Request(do="status"), timeout=10)
 
     def is_ready(self) -> bool:
-        told = ask(self.state, Request(do="status"), timeout=10) if (self.site.root / "state/control.sock").exists() else None
+        told = (
+            ask(self.state, Request(do="status"), timeout=10)
+            if (self.site.root / "state/control.sock").exists()
+            else None
+        )
         return told is not None and told["turns"] + len(told["problems"]) > 0
 
     def trigger(self, *feeds: str, **options: Any) -> Any:
@@ -77,7 +81,9 @@ class Watched:
 
     def has(self, title: str, *, present: bool = True, seconds: float = PROMPT + SLACK) -> float:
         """Wait until the feed of everything shows a title, or no longer does; gives how long that took."""
-        return wait_until(lambda: (title in self.site.titles()) == present, seconds, what=f"{title}: {present=} did not come")
+        return wait_until(
+            lambda: (title in self.site.titles()) == present, seconds, what=f"{title}: {present=} did not come"
+        )
 
     def known(self, below: str = "") -> int:
         """Give how many seeds the index knows."""
@@ -94,7 +100,9 @@ class Watched:
         turn = self.site.build(None, feeds="fresh", state="fresh-state", fresh=True, accept_deletions=True)
         assert turn.failed == ()
         wanted = self.site.documents("fresh")
-        wait_until(lambda: self._differing(wanted) == [], seconds, what=f"not as a fresh build: {self._differing(wanted)}")
+        wait_until(
+            lambda: self._differing(wanted) == [], seconds, what=f"not as a fresh build: {self._differing(wanted)}"
+        )
 
     def _copy_index(self) -> None:
         source = sqlite3.connect(f"file:{self.state}/index.db?mode=ro", uri=True)
@@ -159,6 +167,11 @@ class Running(Watched):
 
     def threads(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
+
+    def processor_time(self) -> float:
+        """Give the seconds of a processor used so far."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
         """Give the resident memory in kB."""

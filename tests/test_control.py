@@ -89,7 +89,9 @@ def test_what_is_not_understood_does_no_harm(server: ControlServer, tmp_path: Pa
     assert ask(str(tmp_path), ASKED) == []
 
 
-def test_slow_and_silent_clients_are_sent_away(server: ControlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_and_silent_clients_are_sent_away(
+    server: ControlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client may take so long altogether, however often it says a little; meanwhile others are served."""
     monkeypatch.setattr(control, "PATIENCE", 0.5)
     began = time.monotonic()
@@ -116,7 +118,9 @@ def test_a_client_that_goes_away_does_no_harm(server: ControlServer, tmp_path: P
     assert ask(str(tmp_path), ASKED) == []
 
 
-def test_more_clients_than_are_listened_to_at_once_are_all_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_clients_than_are_listened_to_at_once_are_all_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """150 at once with room for five: each waits for its turn."""
     monkeypatch.setattr(control, "MOST_CLIENTS", 5)
 

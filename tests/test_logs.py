@@ -101,7 +101,11 @@ def test_libraries_and_dying_threads_speak_in_the_same_lines(start: Start) -> No
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["event"] for line in lines][0] == "something odd"
     assert "old" in lines[1]["event"]
-    assert (lines[2]["event"], lines[2]["thread"], lines[2]["error"]) == ("exception in a thread", "worker", "ValueError")
+    assert (lines[2]["event"], lines[2]["thread"], lines[2]["error"]) == (
+        "exception in a thread",
+        "worker",
+        "ValueError",
+    )
     assert len(lines) == 3
 
 

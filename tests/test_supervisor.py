@@ -28,7 +28,7 @@ def test_each_message_is_one_datagram(listening: socket.socket) -> None:
 
 
 def test_an_abstract_address_is_understood(tmp_path: Path) -> None:
-    """systemd may give `@name`."""
+    """Systemd may give `@name`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0aggregator-test-{os.getpid()}")
         listening.settimeout(5)

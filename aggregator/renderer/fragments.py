@@ -1,7 +1,7 @@
 """Items written once and put into every feed that shows them; bytes in, bytes out, pure.
 
-An edit changes one item of a feed's fifty, and an item stands in several feeds: so each is written once by feedgen, as a
-feed of one, and kept.
+An edit changes one item of a feed's fifty, and an item stands in several feeds: so each is written once by feedgen, as
+a feed of one, and kept.
 """
 
 from __future__ import annotations

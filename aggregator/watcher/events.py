@@ -44,6 +44,8 @@ PATIENCE = 2.0
 
 SYSCTL = "fs.inotify.max_user_watches"
 
+_MOUNTS = "/proc/self/mountinfo"
+
 # What the library says is heard by `_Alarm` alone, and by nobody once we have stopped.
 _LOGGER = logging.getLogger("watchdog")
 _LOGGER.propagate = False
@@ -208,7 +210,7 @@ class _Alarm(logging.Handler):
 def remote_filesystem(root: str) -> str:
     """Give the type of the file system `root` lies on if other machines may write to it unseen, else ""."""
     try:
-        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = Path(_MOUNTS).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return ""
     real = os.path.realpath(root)

@@ -99,7 +99,12 @@ def test_every_way_to_save_a_file_is_seen(running: Running) -> None:
     running.shows("sed")
 
     with target.open("w") as file:
-        for piece in ("---\ntitle: slow\n", "webUrl: https://news.example.org/s\n", "published", "DateTime: 2026-01-01\n---\n"):
+        for piece in (
+            "---\ntitle: slow\n",
+            "webUrl: https://news.example.org/s\n",
+            "published",
+            "DateTime: 2026-01-01\n---\n",
+        ):
             file.write(piece)
             file.flush()
             time.sleep(0.15)
@@ -147,7 +152,7 @@ def drop(running: Running, number: int, *, by_rename: bool) -> None:
 
 
 def test_a_checkout_of_another_branch_and_back_is_followed(running: Running, tmp_path: Path) -> None:
-    """git replaces, adds and removes files and folders in one go."""
+    """Git replaces, adds and removes files and folders in one go."""
     site = running.site
     for number in range(30):
         site.write(f"f{number % 3}/{number}.md", title=f"main {number}")

@@ -82,7 +82,7 @@ def test_a_root_that_is_moved_away_and_back_loses_nothing(running: Running, numb
 
 @pytest.mark.parametrize("number", [3, COUNT])
 def test_a_root_that_is_removed_and_made_anew_is_followed(running: Running, number: int) -> None:
-    """rm -rf of the root withdraws nothing; the seeds written into the new one are taken in."""
+    """Rm -rf of the root withdraws nothing; the seeds written into the new one are taken in."""
     site = running.site
     filled(site, number)
     running.start()

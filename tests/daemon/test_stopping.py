@@ -127,7 +127,7 @@ def test_sigkill_needs_no_hand_afterwards(running: Running) -> None:
 
 
 def test_workers_do_not_outlive_a_killed_daemon(running: Running) -> None:
-    """kill -9 while several processes parse."""
+    """Kill -9 while several processes parse."""
     for number in range(6_000):
         running.site.write(f"{number}.md", title=f"T{number}")
     running.start(wait=False)

@@ -58,7 +58,9 @@ def test_it_tells_of_its_life(running: Running, systemd: Systemd) -> None:
     running.site.seeds.rename(running.site.root / "away")
     wait_until(lambda: not running.status()["healthy"])
     before = len(systemd.times("WATCHDOG"))
-    wait_until(lambda: len(systemd.times("WATCHDOG")) > before, what="a folder that is away is no reason to be restarted")
+    wait_until(
+        lambda: len(systemd.times("WATCHDOG")) > before, what="a folder that is away is no reason to be restarted"
+    )
     assert running.stop() == 0
     wait_until(lambda: systemd.times("STOPPING"))
 

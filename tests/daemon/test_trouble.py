@@ -109,6 +109,7 @@ def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: Inside, monkeyp
     site.write("a.md", title=f"bug {CANARY}")
     site.write("b.md", title="B")
     inside.shows("A", "B")
+    wait_until(lambda: any(line["path"] == "a.md" for line in inside.lines("problem")))
     found = [line for line in inside.lines("problem") if line["path"] == "a.md"]
     assert "RuntimeError" in found[0]["what"]
     assert "bug" in found[0]["what"]
@@ -185,7 +186,9 @@ def test_no_word_of_a_seed_is_ever_logged(running: Running) -> None:
     site.write("draft.md", published=False, **keys)
     site.write("later.md", **{**keys, "publishedDateTime": iso(4_000_000_000)})
     site.text("broken.md", f"---\ntitle: {CANARY}: {CANARY}\nsecured: {CANARY}\n  {CANARY}\n---\n")
-    site.text("wrong.md", f"---\ntitle: {CANARY}\nquality: {CANARY}\npublishedDateTime: {CANARY}\nwebUrl: {CANARY}\n---\n")
+    site.text(
+        "wrong.md", f"---\ntitle: {CANARY}\nquality: {CANARY}\npublishedDateTime: {CANARY}\nwebUrl: {CANARY}\n---\n"
+    )
     site.text("list.md", f"---\n- {CANARY}\n---\n")
     site.text("twice.md", f"---\ntitle: {CANARY}\ntitle: {CANARY}\n---\n")
     (site.seeds / "bytes.md").write_bytes(f"---\ntitle: {CANARY}\n".encode() + b"\xff\xfe\n---\n")

@@ -1,6 +1,5 @@
 """What the writer leaves on a disk that works: right files, untouched when right already, never outside the folder."""
 
-
 import errno
 import gzip
 import os

@@ -1,6 +1,5 @@
 """What the writer leaves when the disk, the limits or the process give out: whole files, a reason, nothing open."""
 
-
 import errno
 import gzip
 import itertools

@@ -1,0 +1,210 @@
+"""Late is late, never lost: what is due comes once, whatever the clock did and whatever died (guarantee G10)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
+
+from aggregator.config import Schedule
+from aggregator.watcher.schedule import Once, Scheduler
+
+
+class Kept(Scheduler):
+    """A scheduler that keeps what it calls for."""
+
+    def __init__(self) -> None:
+        self.called: list[tuple[str, float]] = []
+        super().__init__(due=self._note("due"), scan=self._note("scan"), regenerate=self._note("regenerate"))
+
+    def _note(self, name: str) -> Callable[[], object]:
+        return lambda: self.called.append((name, time.time()))
+
+    def times(self, name: str) -> list[float]:
+        """Give when it called for something."""
+        return [moment for one, moment in self.called if one == name]
+
+    def begin(self, scan: int = 1_000, regenerate: str | int | None = None, zone: str = "UTC") -> None:
+        self.start(Schedule(regenerate=regenerate), scan=scan, zone=zone)
+
+    def wait(self, name: str, count: int = 1, seconds: float = 5) -> float:
+        """Wait until it called so often for something; gives when it last did."""
+        until = time.monotonic() + seconds
+        while len(self.times(name)) < count:
+            assert time.monotonic() < until, f"no {name}"
+            time.sleep(0.005)
+        return self.times(name)[-1]
+
+
+@pytest.fixture
+def scheduler() -> Iterator[Kept]:
+    made = Kept()
+    yield made
+    made.stop()
+
+
+def test_a_due_moment_is_called_for_once_and_on_time(scheduler: Kept) -> None:
+    """Within a fraction of a second of its second, and not again."""
+    moment = int(time.time()) + 1
+    scheduler.begin()
+    scheduler.set_due(moment)
+    assert 0 <= scheduler.wait("due") - moment < 0.3
+    time.sleep(0.2)
+    assert len(scheduler.times("due")) == 1
+
+
+def test_the_last_moment_set_is_the_one(scheduler: Kept) -> None:
+    """Set anew, set to none, set before the start."""
+    now = int(time.time())
+    scheduler.set_due(now + 1_000)
+    scheduler.begin()
+    scheduler.set_due(now + 500)
+    scheduler.set_due(now - 5)
+    scheduler.wait("due")
+    scheduler.set_due(now + 1)
+    scheduler.set_due(None)
+    scheduler.set_due(None)
+    time.sleep(1.2)
+    assert len(scheduler.times("due")) == 1
+
+
+@pytest.mark.parametrize("late", [1, 3_600, 315_600_000])
+def test_a_moment_that_has_passed_comes_at_once(scheduler: Kept, late: int) -> None:
+    """A second late, an hour, ten years: never dropped."""
+    scheduler.set_due(int(time.time()) - late)
+    scheduler.begin()
+    scheduler.wait("due", seconds=1)
+
+
+def test_a_moment_after_the_end_of_time_is_none(scheduler: Kept) -> None:
+    """The year 10000 cannot be waited for, and must not be a fault."""
+    scheduler.begin()
+    scheduler.set_due(253_402_300_800)
+    scheduler.set_due(2**61)
+    assert scheduler.is_alive()
+
+
+def test_scans_and_regenerations_come_by_their_interval(scheduler: Kept) -> None:
+    """Again and again."""
+    scheduler.begin(scan=1, regenerate=1)
+    scheduler.wait("scan", 2)
+    scheduler.wait("regenerate", 2)
+    assert scheduler.next_regeneration() == pytest.approx(time.time(), abs=1.5)
+
+
+def test_a_cron_line_counts_in_the_configured_zone(scheduler: Kept) -> None:
+    """Noon in Tokyo."""
+    scheduler.begin(regenerate="0 12 * * *", zone="Asia/Tokyo")
+    planned = scheduler.next_regeneration()
+    assert planned is not None
+    assert datetime.fromtimestamp(planned, ZoneInfo("Asia/Tokyo")).hour == 12
+    assert Scheduler(due=int, scan=int, regenerate=int).next_regeneration() is None
+
+
+def test_a_job_that_is_late_runs_once(scheduler: Kept) -> None:
+    """As after a suspended machine: its moment was hours ago, many more were missed, it comes once."""
+    scheduler.begin(regenerate=3_600)
+    job = scheduler._scheduler.get_job("regenerate")
+    job.modify(next_run_time=datetime.now(UTC) - timedelta(hours=10, seconds=1))
+    scheduler.wait("regenerate", seconds=2)
+    time.sleep(0.3)
+    assert len(scheduler.times("regenerate")) == 1
+    planned = scheduler.next_regeneration()
+    assert planned is not None
+    assert planned > time.time()
+
+
+@pytest.mark.parametrize(
+    "trigger", [IntervalTrigger(seconds=1, timezone=UTC), CronTrigger.from_crontab("* * * * *", timezone=UTC)]
+)
+def test_decades_that_were_missed_cost_nothing(trigger: object) -> None:
+    """A machine without a battery boots in 1970 and then learns the time: one run, found at once."""
+    once = Once(trigger)
+    then, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
+    began = time.monotonic()
+    following = once.get_next_fire_time(then, now)
+    assert time.monotonic() - began < 0.1
+    assert following is not None
+    assert following >= now
+    again = once.get_next_fire_time(following, following)
+    assert again is not None
+    assert again > following
+
+
+@pytest.mark.parametrize(
+    ("day", "line", "runs"),
+    [
+        ("2026-03-29", "30 2 * * *", 1),  # 2:30 does not exist
+        ("2026-10-25", "30 2 * * *", 1),  # 2:30 comes twice
+        ("2026-03-29", "0 * * * *", 23),
+        ("2026-10-25", "0 * * * *", 25),
+        ("2026-06-01", "30 2 * * *", 1),
+    ],
+)
+def test_days_on_which_clocks_change_lose_and_double_nothing(day: str, line: str, runs: int) -> None:
+    """A daily regeneration comes once, an hourly one every hour."""
+    zone = ZoneInfo("Europe/Berlin")
+    once = Once(CronTrigger.from_crontab(line, timezone=zone))
+    moment = datetime.fromisoformat(day).replace(tzinfo=zone)
+    end = (moment + timedelta(days=1)).timestamp()
+    found = []
+    previous, now = None, moment
+    while (following := once.get_next_fire_time(previous, now)) is not None and following.timestamp() < end:
+        found.append(following.timestamp())
+        previous = now = following
+    assert len(found) == runs
+    assert found == sorted(set(found))
+
+
+def test_an_exception_in_a_trigger_is_noticed_and_all_begins_anew(scheduler: Kept) -> None:
+    """It ends the library's thread; `check` says so and starts another, and nothing planned is lost."""
+
+    class Broken:
+        def get_next_fire_time(self, *_: object) -> None:
+            raise RuntimeError("broken trigger")
+
+    scheduler.begin(scan=1)
+    moment = int(time.time()) + 2
+    scheduler.set_due(moment)
+    scheduler._scheduler.get_job("scan").trigger.__dict__["_trigger"] = Broken()
+    until = time.monotonic() + 5
+    with pytest.warns(pytest.PytestUnhandledThreadExceptionWarning, match="broken trigger"):
+        while scheduler.is_alive():
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        assert not scheduler.check()
+        import gc
+
+        gc.collect()
+        from _pytest import threadexception  # noqa: F401
+    assert scheduler.check()
+    scheduler.wait("due")
+    scheduler.wait("scan", 2)
+
+
+def test_a_clock_that_was_set_is_counted_from_anew(scheduler: Kept) -> None:
+    """What was planned by the old clock may be years away."""
+    scheduler.begin(scan=1, regenerate=1)
+    for name in ("scan", "regenerate"):
+        scheduler._scheduler.get_job(name).modify(next_run_time=datetime.now(UTC) + timedelta(days=3_650))
+    scheduler.begin_anew()
+    scheduler.wait("scan", seconds=3)
+    scheduler.wait("regenerate", seconds=3)
+
+
+def test_stopping_twice_is_no_fault(scheduler: Kept) -> None:
+    """And before the start nothing is planned."""
+    scheduler.stop()
+    assert not scheduler.is_alive()
+    assert scheduler.check()
+    scheduler.begin_anew()
+    scheduler.begin()
+    assert scheduler.is_alive()
+    scheduler.stop()
+    scheduler.stop()
+    assert not scheduler.is_alive()
