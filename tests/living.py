@@ -168,6 +168,10 @@ class Running(Watched):
     def threads(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
+    def footprint(self) -> tuple[int, int]:
+        """Give how many files and threads it has while nothing happens."""
+        return min((self.open_files(), self.threads()) for _ in range(20) if time.sleep(0.01) is None)
+
     def processor_time(self) -> float:
         """Give the seconds of a processor used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()

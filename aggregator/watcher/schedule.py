@@ -42,8 +42,9 @@ class Once(BaseTrigger):  # type: ignore[misc]  # the library is not typed
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """Give the first moment from `now` on, and after the previous one."""
+        now = now.astimezone(UTC)  # in a zone's own time an hour may come twice, and sums go astray
         if previous_fire_time is not None:
-            now = max(now, previous_fire_time + timedelta(microseconds=1))
+            now = max(now, previous_fire_time.astimezone(UTC) + timedelta(microseconds=1))
         found: datetime | None = self._trigger.get_next_fire_time(None, now)
         return found
 

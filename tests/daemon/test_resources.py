@@ -6,7 +6,8 @@ import os
 import time
 
 import pytest
-from living import PROMPT, SLACK, Running, wait_until
+from living import Running, wait_until
+from support import NOW, iso
 
 EDITS = int(os.environ.get("AGGREGATOR_ROUNDS", "200"))
 MORE = 6_000
@@ -17,7 +18,12 @@ def edit(running: Running, first: int, count: int) -> None:
     """Edit, add and delete seeds so many times, waiting for each tenth to be shown."""
     site = running.site
     for number in range(first, first + count):
-        site.write(f"f{number % 7}/{number % 50}.md", title=f"Edit {number}", topics=[f"Topic {number % 5}"])
+        site.write(
+            f"f{number % 7}/{number % 50}.md",
+            title=f"Edit {number}",
+            publishedDateTime=iso(NOW + number),
+            topics=[f"Topic {number % 5}"],
+        )
         if number % 3 == 0:
             (site.seeds / f"f{number % 7}/{number % 50}.md").unlink()
         if number % 10 == 1:
@@ -29,12 +35,11 @@ def test_edits_leave_no_file_thread_process_or_memory_behind(running: Running) -
     """200 edits after a first hundred: as many descriptors and threads as before, no child, level memory."""
     running.start()
     edit(running, 0, EDITS // 2)
-    before = running.open_files(), running.threads()
-    memory = running.memory()
+    before, memory = running.footprint(), running.memory()
     edit(running, EDITS // 2, EDITS)
     for _ in range(5):
         running.trigger()
-    wait_until(lambda: (running.open_files(), running.threads()) == before, 3)
+    assert running.footprint() == before
     assert running.children() == []
     assert running.memory() - memory < MORE
     running.equals_fresh_build()
@@ -55,10 +60,10 @@ def test_reloads_and_roots_that_come_and_go_leave_nothing_behind(running: Runnin
 
     once()
     time.sleep(0.2)
-    before = running.open_files(), running.threads()
+    before = running.footprint()
     for _ in range(3):
         once()
-    wait_until(lambda: (running.open_files(), running.threads()) == before, 3)
+    wait_until(lambda: running.footprint() == before)
 
 
 def test_workers_leave_when_their_work_is_done(running: Running) -> None:
@@ -89,8 +94,8 @@ def test_thousands_of_edits_leave_nothing_behind(running: Running) -> None:
     """5,000 edits, and right at the end."""
     running.start()
     edit(running, 0, 1_000)
-    before, memory = (running.open_files(), running.threads()), running.memory()
+    before, memory = running.footprint(), running.memory()
     edit(running, 1_000, 5_000)
-    wait_until(lambda: (running.open_files(), running.threads()) == before, PROMPT + SLACK)
+    wait_until(lambda: running.footprint() == before)
     assert running.memory() - memory < MORE
     running.equals_fresh_build()
