@@ -36,10 +36,14 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Changes(NamedTuple):
-    """What a scan found against the index: paths to read (new or changed) and paths that are gone, both sorted."""
+    """What a scan found against the index: paths to read (new or changed) and paths that are gone, both sorted.
+
+    `whole` is false where not the whole folder was looked at.
+    """
 
     read: tuple[str, ...]
     gone: tuple[str, ...]
+    whole: bool = True
 
 
 class Rendering(NamedTuple):
@@ -115,7 +119,8 @@ class Pipeline:
             for slug in (SITE_FEED, *(query.slug for query in self.config.feeds_by_query)):
                 self.index.add_feed(slug, announced=True)
             self.index.set_meta("policy", policy)
-            self.index.set_meta("reading", self._reading)
+            if changes.whole:
+                self.index.set_meta("reading", self._reading)
             self._names = None
         return intake
 

@@ -246,7 +246,8 @@ class Site:
             doubt, gone = f"{len(gone)} seeds are gone at once", {}
         elif gone and not os.path.isdir(self.config.seeds):
             doubt, gone = f"{self.config.seeds}: the seeds folder is not there", {}
-        turn = self._turn(Changes(tuple(sorted(read)), tuple(sorted(gone))), began, now, trust_disk=True)
+        changes = Changes(tuple(sorted(read)), tuple(sorted(gone)), whole=False)
+        turn = self._turn(changes, began, now, trust_disk=True)
         return msgspec.structs.replace(turn, doubt=doubt)
 
     def _compare_at(self, path: str) -> folder.Difference:
