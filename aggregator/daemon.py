@@ -145,7 +145,7 @@ class Daemon:
 
     def _once(self) -> bool:
         """Wait for work and do it; says whether to go on."""
-        work = self._inbox.gather()
+        work = self._inbox.gather(self._files.patience)
         if work.stop:
             self._finish(work)
             return False

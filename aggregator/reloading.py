@@ -8,8 +8,9 @@ import time
 from aggregator.config import Config
 from aggregator.errors import ConfigError
 from aggregator.site import load_config
+from aggregator.work import TICK
 
-SETTLE = 0.3
+SETTLE = 0.2
 """How long, in seconds, the files must stay as they are before they are read: somebody may be writing."""
 
 _Stamp = tuple[tuple[str, tuple[int, ...] | None], ...]
@@ -29,6 +30,11 @@ class ConfigFiles:
         if seen != self._seen:
             self._seen, self._since = seen, time.monotonic()
         return seen != self._taken and time.monotonic() - self._since >= SETTLE
+
+    @property
+    def patience(self) -> float:
+        """How long, in seconds, to wait before looking again."""
+        return TICK if self._seen == self._taken else SETTLE
 
     def load(self) -> Config:
         """Read them, and remember what was read, right or wrong.

@@ -81,11 +81,11 @@ class Inbox:
         """Add a reason."""
         self._queue.put((kind, value))
 
-    def gather(self) -> Work:
-        """Wait at most a tick for a reason to look, then for events to settle; anything else is acted on at once."""
+    def gather(self, patience: float = TICK) -> Work:
+        """Wait a tick at most for a reason to look, then for events to settle; anything else is acted on at once."""
         work = Work()
         try:
-            work.add(*self._queue.get(timeout=TICK))
+            work.add(*self._queue.get(timeout=patience))
             ends = time.monotonic() + LONGEST_SETTLE
             while work.is_patient and time.monotonic() < ends:
                 work.add(*self._queue.get(timeout=SETTLE))

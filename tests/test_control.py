@@ -121,7 +121,7 @@ def test_a_client_that_goes_away_does_no_harm(server: ControlServer, tmp_path: P
 def test_more_clients_than_are_listened_to_at_once_are_all_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """150 at once with room for five: each waits for its turn."""
+    """60 at once with room for five: each waits for its turn."""
     monkeypatch.setattr(control, "MOST_CLIENTS", 5)
 
     def slowly(request: Request) -> Reply:
@@ -131,14 +131,14 @@ def test_more_clients_than_are_listened_to_at_once_are_all_answered(
     server = ControlServer(str(tmp_path), slowly)
     server.start()
     answers: list[str] = []
-    requests = [Request(do="trigger", feeds=(str(number),)) for number in range(150)]
+    requests = [Request(do="trigger", feeds=(str(number),)) for number in range(60)]
     clients = [threading.Thread(target=lambda one=one: answers.append(ask(str(tmp_path), one))) for one in requests]
     for client in clients:
         client.start()
     for client in clients:
         client.join(20)
     server.stop()
-    assert sorted(answers, key=int) == [str(number) for number in range(150)]
+    assert sorted(answers, key=int) == [str(number) for number in range(60)]
 
 
 def test_a_refusal_is_raised_in_its_own_words(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import logging
 import os
 import re
 import threading
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -98,6 +99,8 @@ class EventWatcher:
         Raises:
             NotWatchableError: where the system will not; the message names the limit to raise, if it is that.
         """
+        # It warns when it comes to watch a new folder twice, which happens and does no harm.
+        warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
         _LOGGER.addHandler(self._alarm)
         self._observe()
 

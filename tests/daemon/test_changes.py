@@ -65,11 +65,22 @@ def test_folders_that_come_go_and_change_their_name_are_followed(running: Runnin
 
 def test_seeds_in_new_deep_folders_are_found(running: Running) -> None:
     """`mkdir -p a/b/c` and a file in it at once, again and again: none is lost between the event and the watch."""
+    new_folders(running, ROUNDS)
+
+
+@pytest.mark.slow
+def test_seeds_in_very_many_new_folders_are_found(running: Running) -> None:
+    """The same 2,000 times."""
+    new_folders(running, 2_000)
+
+
+def new_folders(running: Running, number: int) -> None:
+    """Make so many folders with a seed in each, wait until all are known, compare."""
     site = running.site
     running.start()
-    for number in range(ROUNDS):
-        site.write(f"year{number}/month/day/{number}.md", title=f"T{number}", topics=[f"Topic {number % 7}"])
-    wait_until(lambda: running.known() == ROUNDS)
+    for one in range(number):
+        site.write(f"year{one}/month/day/{one}.md", title=f"T{one}", topics=[f"Topic {one % 7}"])
+    wait_until(lambda: running.known() == number, 5 + number / 400)
     running.equals_fresh_build()
 
 

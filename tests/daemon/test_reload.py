@@ -80,6 +80,20 @@ def test_rules_queries_topics_and_time_zone_are_applied_without_a_restart(living
     living.equals_fresh_build()
 
 
+def test_a_time_zone_that_changes_while_the_folder_is_away_holds_for_every_seed(living: Running) -> None:
+    """What could not be read anew at once is read anew when the folder is back."""
+    site = living.site
+    site.write("local.md", title="local", publishedDateTime="2026-01-01 12:00")
+    living.shows("good", "better", "local")
+    site.seeds.rename(site.root / "away")
+    wait_until(lambda: not living.status()["healthy"])
+    setting(site, timezone="Asia/Tokyo")
+    wait_until(lambda: living.lines("config taken"))
+    (site.root / "away").rename(site.seeds)
+    wait_until(lambda: "2026-01-01T03:00:00Z" in (site.feeds / "all/feed.json").read_text())
+    living.equals_fresh_build()
+
+
 def test_another_seeds_folder_is_taken_and_watched(living: Running) -> None:
     """`seeds` is changed; a folder that is not there is refused."""
     site = living.site

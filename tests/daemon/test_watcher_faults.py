@@ -15,7 +15,9 @@ import pytest
 from living import Inside, Running, wait_until
 from support import NOW, iso
 
+from aggregator import watching
 from aggregator.control import Request, ask
+from aggregator.watcher import events
 
 INOTIFY = Path("/proc/sys/fs/inotify")
 
@@ -53,8 +55,11 @@ def limit(name: str, value: int) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("name", ["observer", "emitter 0", "inotify", "scheduler", "control"])
-def test_a_thread_that_dies_is_noticed_and_started_again(inside: Inside, name: str) -> None:
+def test_a_thread_that_dies_is_noticed_and_started_again(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """Killed one by one: logged within a second or so, begun anew, and what changed meanwhile is shown."""
+    monkeypatch.setattr(events, "PATIENCE", 0.3)
     inside.site.write("a.md", title="A")
     inside.start()
     thread = threads_of(inside)[name]
@@ -124,24 +129,27 @@ def test_polling_finds_every_change(running: Running) -> None:
 
 
 @pytest.mark.parametrize("backend", ["auto", "native"])
-def test_the_systems_limit_of_watches_is_named_and_walks_take_over(running: Running, backend: str) -> None:
+def test_the_systems_limit_of_watches_is_named_and_walks_take_over(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
     """More folders than may be watched: polling, with the sysctl in the log; unhealthy where events were asked for."""
-    site = running.site
+    monkeypatch.setattr(watching, "PATIENCE", 0.2)
+    site = inside.site
     site.settings["watch"] = {"backend": backend, "poll": "1s"}
     site.settings["schedule"] = {"scan": "1s"}
     for number in range(300):
         site.write(f"folder{number}/{number}.md", title=f"T{number}")
     with limit("max_user_watches", 50):
-        running.start()
-        wait_until(lambda: "fs.inotify.max_user_watches" in str(running.lines()), 8)
+        inside.start()
+        wait_until(lambda: "fs.inotify.max_user_watches" in str(inside.lines()), 8)
         site.write("folder299/299.md", title="changed", publishedDateTime=iso(NOW))
-        running.has("changed")
+        inside.has("changed")
         if backend == "auto":
-            wait_until(lambda: running.status()["backend"] == "polling")
-            assert running.status()["healthy"]
+            wait_until(lambda: inside.status()["backend"] == "polling")
+            assert inside.status()["healthy"]
         else:
-            assert "fs.inotify.max_user_watches" in running.status()["problems"]["backend"]
-        running.equals_fresh_build()
+            wait_until(lambda: "fs.inotify.max_user_watches" in inside.status()["problems"].get("backend", ""))
+        inside.equals_fresh_build()
 
 
 def test_no_inotify_instance_left_means_walking_and_names_its_own_limit(running: Running) -> None:
