@@ -78,7 +78,7 @@ CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
 _REMEMBERED_TABLES = {"alias": "key, story", "story": "story, id, own, sealed, sum", "last_good": "path, seed"}
 _DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name")
 
-DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError, KeyError)
+DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError)
 """What reading a damaged index can raise; `is_damage` says whether it was that."""
 
 _ENVIRONMENT = {

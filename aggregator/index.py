@@ -7,7 +7,7 @@ file alone.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from aggregator.database import Database, checksum
@@ -173,11 +173,16 @@ class Index:
                 self._db.execute(f"DELETE FROM {table} WHERE file IN ({_marks(chunk)})", chunk)  # noqa: S608
 
     def seeds(self, files: Sequence[int]) -> dict[int, bytes]:
-        """Give the stored seeds of `files`."""
+        """Give the stored seeds of `files`.
+
+        Raises:
+            sqlite3.DatabaseError: where one is missing, which only damage can do.
+        """
         found: dict[int, bytes] = {}
         for chunk in _chunks(files):
             sql = f"SELECT file, seed FROM seed WHERE file IN ({_marks(chunk)})"  # noqa: S608
             found.update(self._db.execute(sql, chunk))
+        _insist(found, files, "seed")
         return found
 
     def put_seeds(self, rows: Iterable[tuple[int, bytes]]) -> None:
@@ -242,7 +247,11 @@ class Index:
         return found
 
     def stories(self, stories: Sequence[int]) -> dict[int, tuple[str, int, int]]:
-        """Give id, own and sealed of stories."""
+        """Give id, own and sealed of stories.
+
+        Raises:
+            sqlite3.DatabaseError: where one is missing or not what was written, which only damage can do.
+        """
         found: dict[int, tuple[str, int, int]] = {}
         for chunk in _chunks(stories):
             sql = f"SELECT story, id, own, sealed, sum FROM story WHERE story IN ({_marks(chunk)})"  # noqa: S608
@@ -250,6 +259,7 @@ class Index:
                 if checksum(id) != stored:
                     raise sqlite3.DatabaseError(f"the id of story {story} is damaged")
                 found[story] = id, own, sealed
+        _insist(found, stories, "story")
         return found
 
     def next_story(self) -> int:
@@ -401,6 +411,13 @@ class Index:
         """Empty the feeds, for when every seed is decided anew from what is stored."""
         self._db.execute("DELETE FROM entry")
         self._db.execute("UPDATE file SET shown=NULL")
+
+
+def _insist(found: Mapping[int, object], wanted: Sequence[int], kind: str) -> None:
+    """A look-up that may not fail, and does: say so as SQLite says that a file is damaged."""
+    missing = next((number for number in wanted if number not in found), None)
+    if missing is not None:
+        raise sqlite3.DatabaseError(f"{kind} {missing} is missing")
 
 
 def _marks(values: Sequence[Any]) -> str:
