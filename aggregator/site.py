@@ -373,13 +373,10 @@ class Site:
 
     def full_report(self, turn: Turn) -> Turn:
         """Add to a turn's report how the whole site stands after it."""
-        problems: list[Problem] = []
-        stale: list[str] = []
-        for path, is_stale, packed in self.index.problems():
-            problems += unpack_problems(packed)
-            if is_stale:
-                stale.append(path)
-        problems += (problem for problem in turn.problems if problem not in problems)
+        rows = self.index.problems()
+        # Each once: what this turn found is stored by now, but for what concerns no single file.
+        problems = dict.fromkeys(problem for _, _, packed in rows for problem in unpack_problems(packed))
+        problems.update(dict.fromkeys(turn.problems))
         changed = {name.partition("/")[0] for name in turn.written}
         feeds = tuple(
             FeedReport(slug=one.spec.slug, title=one.spec.title, items=one.count, changed=one.spec.slug in changed)
@@ -390,7 +387,7 @@ class Site:
             items=self.index.count_items(turn.now),
             feeds=feeds,
             held={**self.index.held(), **self.index.waiting(turn.now)},
-            stale=tuple(stale),
+            stale=tuple(path for path, is_stale, _ in rows if is_stale),
             problems=tuple(problems),
             notes=(*turn.notes, *(note for note in self._clashes() if note not in turn.notes)),
         )
