@@ -89,6 +89,13 @@ def test_what_is_not_understood_does_no_harm(server: ControlServer, tmp_path: Pa
     assert ask(str(tmp_path), ASKED) == []
 
 
+def dribble(connection: socket.socket, *, until: float) -> None:
+    """Say a little again and again."""
+    while time.monotonic() < until:
+        connection.sendall(b" ")
+        time.sleep(0.05)
+
+
 def test_slow_and_silent_clients_are_sent_away(
     server: ControlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -101,9 +108,7 @@ def test_slow_and_silent_clients_are_sent_away(
     with socket.socket(socket.AF_UNIX) as slow:
         slow.connect(str(tmp_path / "control.sock"))
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
-            while time.monotonic() - began < 5:
-                slow.sendall(b" ")
-                time.sleep(0.05)
+            dribble(slow, until=began + 5)
     silent.join(5)
     assert not silent.is_alive()
     assert server.is_alive()
@@ -151,8 +156,12 @@ def test_a_refusal_is_raised_in_its_own_words(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as rude:
         rude.bind(str(tmp_path / "control.sock"))
         rude.listen()
-        threading.Thread(target=lambda: rude.accept()[0].close()).start()
-        with pytest.raises(AggregatorError, match="ended before it answered|does not answer"):
+
+        def hang_up() -> None:
+            rude.accept()[0].close()
+
+        threading.Thread(target=hang_up).start()
+        with pytest.raises(AggregatorError, match=r"ended before it answered|does not answer"):
             ask(str(tmp_path), ASKED)
 
 

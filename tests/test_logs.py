@@ -73,10 +73,9 @@ def test_an_exception_is_named_with_its_place_but_without_a_seeds_words(start: S
     """A ValueError may quote what it was given; the words of our own errors and the system's are kept."""
     stream = start("json")
     for error in (ValueError("canary"), FolderError("seeds: gone"), OSError(28, "No space left on device")):
-        try:
-            raise error
-        except Exception:
-            LOGGER.exception("turn failed")
+        with pytest.raises(type(error)) as caught:
+            raises(error)
+        LOGGER.error("turn failed", exc_info=caught.value)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [line["error"] for line in lines] == [
         "ValueError", "FolderError: seeds: gone", "OSError: [Errno 28] No space left on device",
@@ -99,7 +98,7 @@ def test_libraries_and_dying_threads_speak_in_the_same_lines(start: Start) -> No
         thread.start()
         thread.join()
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
-    assert [line["event"] for line in lines][0] == "something odd"
+    assert lines[0]["event"] == "something odd"
     assert "old" in lines[1]["event"]
     assert (lines[2]["event"], lines[2]["thread"], lines[2]["error"]) == (
         "exception in a thread",

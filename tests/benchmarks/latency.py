@@ -72,8 +72,9 @@ def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[
     process = subprocess.Popen(
         [sys.executable, "-m", "aggregator", "run", "--log-format", "json"], cwd=site,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=(site / "log").open("wb"),
-        preexec_fn=(lambda: resource.setrlimit(resource.RLIMIT_AS, (limit_mb * 1_000_000,) * 2)) if limit_mb else None,
     )  # fmt: skip
+    if limit_mb:
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (limit_mb * 1_000_000,) * 2)
     return process, site / "seeds", site / "feeds/all/rss.xml"
 
 

@@ -44,7 +44,7 @@ def test_a_root_emptied_file_by_file_withdraws_nothing_until_told(running: Runni
     accepted = running.command("trigger", "--accept-deletions")
     assert accepted.returncode == 0
     assert running.site.titles() == []
-    assert running.status()["healthy"]
+    wait_until(lambda: running.status()["healthy"])
 
 
 def test_seeds_that_come_back_make_it_healthy_again(running: Running) -> None:
@@ -143,5 +143,5 @@ def test_a_folder_that_holds_all_seeds_may_be_renamed(running: Running) -> None:
     running.has("after")
     wait_until(lambda: running.known("2025/") == 0)
     assert sorted(site.ids()) == before
-    assert running.status()["healthy"]
+    wait_until(lambda: running.status()["healthy"])
     running.equals_fresh_build()

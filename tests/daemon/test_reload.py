@@ -48,7 +48,7 @@ def test_a_broken_config_is_refused_and_a_mended_one_taken(living: Running) -> N
     living.shows("good", "better", "more")
     config_of(site).write_text(good.replace('"min_quality": 50', '"min_quality": 80'))
     living.shows("better", "more")
-    assert living.status()["healthy"]
+    wait_until(lambda: living.status()["healthy"])
 
 
 def test_a_deleted_config_changes_nothing_until_it_is_back(living: Running) -> None:
@@ -145,4 +145,4 @@ def test_sighup_reloads_at_once(living: Running) -> None:
     """Also where nothing has changed."""
     living.signal(signal.SIGHUP)
     wait_until(lambda: living.lines("config taken"))
-    assert living.status()["healthy"]
+    wait_until(lambda: living.status()["healthy"])

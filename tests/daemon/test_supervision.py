@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 import time
@@ -50,11 +51,11 @@ def test_it_tells_of_its_life(running: Running, systemd: Systemd) -> None:
     running.start(wait=False, NOTIFY_SOCKET=systemd.path, WATCHDOG_USEC="1000000")
     wait_until(lambda: systemd.times("READY"), 20)
     assert running.site.titles() == ["A"]
-    said = [one for _, one in systemd.heard if "READY" in one][0]
+    said = next(one for _, one in systemd.heard if "READY" in one)
     assert said["STATUS"].endswith("well")
     time.sleep(1.2)
     beats = systemd.times("WATCHDOG")
-    assert max(later - sooner for sooner, later in zip(beats, beats[1:], strict=False)) < 1
+    assert max(later - sooner for sooner, later in itertools.pairwise(beats)) < 1
     running.site.seeds.rename(running.site.root / "away")
     wait_until(lambda: not running.status()["healthy"])
     before = len(systemd.times("WATCHDOG"))

@@ -31,7 +31,7 @@ def test_a_feed_that_cannot_be_written_harms_no_other(running: Running) -> None:
     assert any("sea" in line["what"] for line in running.lines("trouble"))
     (site.feeds / "sea").unlink()
     wait_until(lambda: site.titles("sea") == ["B"])
-    assert running.status()["healthy"]
+    wait_until(lambda: running.status()["healthy"])
     running.equals_fresh_build()
 
 

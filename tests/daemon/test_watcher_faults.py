@@ -125,7 +125,7 @@ def test_polling_finds_every_change(running: Running) -> None:
     (site.seeds / "deep").rename(site.seeds / "moved")
     wait_until(lambda: running.known("moved/") == 1)
     running.equals_fresh_build()
-    assert running.status()["healthy"]
+    wait_until(lambda: running.status()["healthy"])
 
 
 @pytest.mark.parametrize("backend", ["auto", "native"])

@@ -189,7 +189,7 @@ def test_the_innermost_mount_decides(
 
 
 def test_a_mount_point_may_have_a_space_and_an_accent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """proc(5) writes a space as \\040."""
+    """proc(5) writes a space as backslash 040."""
     table = tmp_path / "mountinfo"
     table.write_text("1 0 8:1 / / rw - ext4 x rw\n2 1 0:40 / /mnt/my\\040café rw - nfs x rw\n", encoding="utf-8")
     monkeypatch.setattr(events, "_MOUNTS", str(table))
