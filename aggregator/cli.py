@@ -70,18 +70,40 @@ def build(
     "--log-format", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True,
     help="Log lines as key=value (auto on a terminal) or as JSON.",
 )  # fmt: skip
-def run(config_path: str, *, log_format: Literal["auto", "text", "json"]) -> None:
-    """Keep the feeds true: watch, schedule, republish (the daemon)."""
+@click.option("--serve/--no-serve", default=True, help="Serve the feeds over HTTP, or leave that to others.")
+def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool) -> None:
+    """Keep the feeds true: watch, schedule, republish, serve (the daemon)."""
     from aggregator import logs  # noqa: PLC0415 - only this command needs these
     from aggregator.daemon import Daemon  # noqa: PLC0415
+    from aggregator.server_process import ServerProcess  # noqa: PLC0415
     from aggregator.supervisor import Supervisor  # noqa: PLC0415
 
     config = load_config(config_path)
     shape: logs.Format = ("text" if sys.stderr.isatty() else "json") if log_format == "auto" else log_format
     logs.start(shape)
-    daemon = Daemon(config, clock=time.time, supervisor=Supervisor.of_environment())
+    server = ServerProcess(shape) if serve else None
+    daemon = Daemon(config, clock=time.time, supervisor=Supervisor.of_environment(), server=server)
     daemon.handle_signals()
     sys.exit(daemon.run())
+
+
+@cli.command()
+@config_option
+def serve(config_path: str) -> None:
+    """Serve what is published, and do nothing else."""
+    from aggregator import logs, serving  # noqa: PLC0415 - only this command needs these
+    from aggregator.publisher.listening import listen  # noqa: PLC0415
+
+    config = load_config(config_path)
+    logs.start("text" if sys.stderr.isatty() else "json")
+    try:
+        listening = listen(config.server.host, config.server.port)
+    except OSError as error:
+        where = f"{config.server.host}:{config.server.port}"
+        raise ConfigError([f"{config.path}: server: {where}: {error.strerror or error} (set another port)"]) from error
+    host, port = listening.getsockname()[:2]
+    logs.log("serving", address=f"http://{host}:{port}/", feeds=config.feeds)
+    serving.serve(config, listening)
 
 
 @cli.command()

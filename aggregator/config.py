@@ -106,10 +106,17 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the daemon serves."""
+    """Where the daemon serves, if it is to; to how many clients at once; how slow, in seconds, they may ask.
 
+    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none.
+    """
+
+    enabled: bool = True
     host: str = "127.0.0.1"
     port: int = 8080
+    token: str = ""
+    connections: int = 4_096
+    timeout: int = 10
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aggregator.config import Config, FeedSettings, Query, Rules, Schedule, Server, Topic, TopicSettings, Watch, Where
-from aggregator.config_shape import ConfigText, QueryText, SiteText, WhereText
+from aggregator.config_shape import ConfigText, QueryText, ServerText, SiteText, WhereText
 from aggregator.config_values import folder
 from aggregator.decode import decode
 from aggregator.errors import ConfigError
@@ -134,8 +134,13 @@ def _config(said: ConfigText, path: str, topics: tuple[Topic, ...]) -> Config:
         related=said.related,
         schedule=msgspec.convert(said.schedule, Schedule, from_attributes=True),
         watch=msgspec.convert(said.watch, Watch, from_attributes=True),
-        server=msgspec.convert(said.server, Server, from_attributes=True),
+        server=_server(said.server, path),
     )
+
+
+def _server(said: ServerText, path: str) -> Server:
+    server = msgspec.convert(said, Server, from_attributes=True)
+    return msgspec.structs.replace(server, token=_absolute(said.token, path)) if said.token else server
 
 
 def _site(said: SiteText, hub: str) -> Site:

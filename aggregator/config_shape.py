@@ -110,10 +110,14 @@ class WatchText(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServerText(msgspec.Struct, frozen=True, kw_only=True):
-    """`server`: where the daemon serves."""
+    """`server`: where the daemon serves, and whom."""
 
+    enabled: bool = True
     host: Annotated[str, Check(values.host)] = "127.0.0.1"
     port: Annotated[int, Check(values.port)] = 8080
+    token: Annotated[str, Check(values.file)] = ""
+    connections: Annotated[int, Check(values.connections)] = 4_096
+    timeout: Interval = 10
 
 
 class WebsubText(msgspec.Struct, frozen=True, kw_only=True):

@@ -229,10 +229,26 @@ def port(number: int) -> int:
     return number
 
 
+def connections(number: int) -> int:
+    """Give how many clients may be connected at once."""
+    if not 1 <= number <= 1_000_000:
+        raise ValueError(f"{number} is no number of connections", "write 1 to 1000000; 4096 is usual")
+    return number
+
+
+def file(text: str) -> str:
+    """Give the path of a file as written; "" means none."""
+    return _path(text, "file", "token") if text else ""
+
+
 def folder(text: str) -> str:
     """Give the path of a folder as written."""
+    return _path(text, "folder", "../seeds")
+
+
+def _path(text: str, kind: str, example: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise ValueError("is no path of a folder", "such as `../seeds`")
+        raise ValueError(f"is no path of a {kind}", f"such as `{example}`")
     if text.startswith("~"):
         raise ValueError("`~` is not read as the home folder", "write the full path")
     return text

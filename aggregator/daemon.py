@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 
 import msgspec
 
@@ -32,6 +33,7 @@ from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log
 from aggregator.model import Problem, Turn
 from aggregator.reloading import ConfigFiles
+from aggregator.server_process import CannotListenError, ServerProcess
 from aggregator.site import Site
 from aggregator.supervisor import Supervisor
 from aggregator.watcher import folder
@@ -68,8 +70,17 @@ class _Interrupted(AggregatorError):  # noqa: N818 - not an error: the turn is u
 class Daemon:
     """Keeps a site's feeds true until it is told to stop: `run` does all."""
 
-    def __init__(self, config: Config, *, clock: Callable[[], float], supervisor: Supervisor | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        *,
+        clock: Callable[[], float],
+        supervisor: Supervisor | None = None,
+        server: ServerProcess | None = None,
+    ) -> None:
+        """Take `config`; `clock` gives seconds since 1970, `server` serves what is published (None: nobody does)."""
         self.config = config
+        self._server = server
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
         self._inbox = Inbox()
@@ -127,6 +138,7 @@ class Daemon:
         self._drift = self._clock() - time.monotonic()
         self._watching.begin(self.config)
         self._control.start()
+        self._begin_to_serve()
         self._schedule()
         self._note_threads()
         backend = self._watching.backend
@@ -135,6 +147,26 @@ class Daemon:
         self._turn(Work(everything=True))
         self._supervisor.tell(READY="1", STATUS=self._status_line())
 
+    def _begin_to_serve(self) -> None:
+        """Serve what is there while the first turn is taken.
+
+        Raises:
+            ConfigError: where the address of the config is taken.
+        """
+        if self._server is None:
+            return
+        try:
+            self._server.begin(self.config)
+        except CannotListenError as error:
+            raise ConfigError([f"{self.config.path}: server: {error}"]) from error
+        self._note_server()
+
+    def _note_server(self) -> None:
+        assert self._server is not None
+        if self.health.serving != self._server.address:
+            self.health.serving = self._server.address
+            log("serving", address=self._server.address or "nowhere")
+
     def _end(self) -> None:
         self._supervisor.tell(STOPPING="1")
         self._ended.set()
@@ -142,6 +174,8 @@ class Daemon:
         self._scheduler.stop()
         self._control.stop()
         self._watching.stop()
+        if self._server is not None:
+            self._server.stop()
 
     def _once(self) -> bool:
         """Wait for work and do it; says whether to go on."""
@@ -205,8 +239,17 @@ class Daemon:
         if not self._control.is_alive():
             log("thread died", logging.ERROR, thread="control", action="started again")
             self._serve_control()
+        self._look_after_server()
         self._note_threads()
         self._tell_watchdog()
+
+    def _look_after_server(self) -> None:
+        if self._server is None:
+            return
+        problem = self._server.check()
+        if self._set("server", problem) and problem:
+            log("not served", logging.ERROR, reason=problem)
+        self._note_server()
 
     def _note_threads(self) -> None:
         own = {"scheduler": self._scheduler.is_alive(), "control": self._control.is_alive()}
@@ -302,7 +345,9 @@ class Daemon:
             log("doubt", logging.WARNING, reason=turn.doubt)
             self._look_again(QUIET_AFTER_DELETIONS)
         self._plan(turn.now)
-        self.health.turns += 1
+        if self._server is not None and turn.written:
+            self._server.tell({name.partition("/")[0] for name in turn.written if "/" in name})
+        self.health.took(turn.seconds)
         self.health.index_failures = 0
         for concern in ("turn", "index"):
             self._set(concern, "")
@@ -368,6 +413,9 @@ class Daemon:
             self._watching.begin(config)
         if old.state != config.state:
             self._serve_control()
+        if self._server is not None:
+            with suppress(CannotListenError):  # named at the next look, and tried again
+                self._server.begin(config)
         self._schedule()
         return True
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import msgspec
+
+DURATIONS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""Bounds, in seconds, by which turns are counted."""
 
 
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +25,12 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     threads: dict[str, bool]
     due: int | None
     regenerate: float | None
+    serving: str = ""
+    turn_seconds: float = 0.0
+    """How long all turns took together."""
+
+    turns_within: tuple[int, ...] = (0,) * (len(DURATIONS) + 1)
+    """How many turns took at most so long, by the bounds in `DURATIONS`, and how many longer; each counted once."""
 
 
 @dataclass
@@ -33,10 +43,19 @@ class Health:
     threads: dict[str, bool] = field(default_factory=dict)
     feeds: frozenset[str] = frozenset()
     backend: str = ""
+    serving: str = ""
     overflows: int = 0
     scanned: float = 0.0
     turns: int = 0
     index_failures: int = 0
+    turn_seconds: float = 0.0
+    turns_within: list[int] = field(default_factory=lambda: [0] * (len(DURATIONS) + 1))
+
+    def took(self, seconds: float) -> None:
+        """Count one more turn."""
+        self.turns += 1
+        self.turn_seconds += seconds
+        self.turns_within[bisect_left(DURATIONS, seconds)] += 1
 
     def set(self, concern: str, problem: str, *, now: float) -> bool:
         """Note what is wrong with one thing, "" if nothing is; says whether that is new."""
@@ -65,4 +84,7 @@ class Health:
             threads=self.threads,
             due=due,
             regenerate=regenerate,
+            serving=self.serving,
+            turn_seconds=self.turn_seconds,
+            turns_within=tuple(self.turns_within),
         )

@@ -22,6 +22,7 @@ import msgspec
 from aggregator import config_file
 from aggregator.config import Config
 from aggregator.database import DAMAGED, is_damage
+from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
 from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
@@ -33,9 +34,6 @@ from aggregator.slugs import SLUG
 from aggregator.version import VERSION
 from aggregator.watcher import folder
 from aggregator.workers import executor_for
-
-DOCUMENTS = ("rss.xml", "atom.xml", "feed.json", "index.html")
-SITE_DOCUMENTS = ("index.html", "feeds.opml", ".well-known/feeds")
 
 FEEDS_TOGETHER = 16
 
@@ -332,7 +330,7 @@ class Site:
         return row.stamps is not None and row.stamps == self._stamps(row.slug)
 
     def _stamps(self, slug: str) -> bytes | None:
-        return self._stamped(f"{slug}/{name}" for name in DOCUMENTS)
+        return self._stamped(f"{slug}/{name}" for name in FEED_DOCUMENTS)
 
     def _site_stamps(self) -> bytes | None:
         return self._stamped(SITE_DOCUMENTS)
@@ -358,7 +356,7 @@ class Site:
         removed = []
         for row in self.index.feeds().values():
             if row.slug not in wanted and self.index.is_empty(row.feed):
-                self.writer.remove(f"{row.slug}/{name}" for name in DOCUMENTS)
+                self.writer.remove(f"{row.slug}/{name}" for name in FEED_DOCUMENTS)
                 self.index.delete_feed(row.feed)
                 removed.append(row.slug)
         if not removed:

@@ -20,7 +20,10 @@ from aggregator.watcher import folder
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a site stands; `due` is the next moment at which a feed changes by itself, `due_path` whose."""
+    """How a site stands; `due` is the next moment at which a feed changes by itself, `due_path` whose.
+
+    `newest` is when the newest item that is shown was published; moments are seconds since 1970.
+    """
 
     now: int
     seeds: int
@@ -32,6 +35,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     due: int | None
     due_path: str
     turns: tuple[PastTurn, ...]
+    newest: int | None = None
 
     def lines(self) -> Iterator[str]:
         """Give it as lines for a person."""
@@ -58,17 +62,20 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         if is_stale:
             stale.append(path)
     due = index.next_due()
+    summaries = pipeline.summaries()
+    newest = [summary.newest_published for summary in summaries if summary.newest_published]
     return Standing(
         now=now,
         seeds=index.count_files(),
         items=index.count_items(now),
-        feeds={summary.spec.slug: summary.count for summary in pipeline.summaries()},
+        feeds={summary.spec.slug: summary.count for summary in summaries},
         held={**index.held(), **index.waiting(now)},
         stale=tuple(stale),
         problems=tuple(problems),
         due=due[0] if due else None,
         due_path=due[1] if due else "",
         turns=pipeline.past_turns(),
+        newest=int(max(newest).timestamp()) if newest else None,
     )
 
 
@@ -86,5 +93,7 @@ def daemon_lines(told: Any) -> Iterator[str]:
     yield f"  last look at everything: {moment(int(status.scanned))}"
     if status.regenerate is not None:
         yield f"  next regeneration: {moment(int(status.regenerate))}"
+    if status.serving:
+        yield f"  serving: {status.serving}"
     threads = ", ".join(f"{name} {'lives' if alive else 'is dead'}" for name, alive in status.threads.items())
     yield f"  threads: {threads}"

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -131,8 +132,19 @@ class Running(Watched):
     """A daemon as a process of its own."""
 
     process: subprocess.Popen[bytes]
+    serving = False
 
-    def start(self, *, wait: bool = True, **environment: str) -> Running:
+    def start(self, *, wait: bool = True, serve: bool = False, **environment: str) -> Running:
+        """Start it; with `serve` it serves on a port that is free, which is the site's own address then."""
+        self.serving = serve
+        if serve and "server" not in self.site.settings:
+            port = free_port()
+            self.site.settings["server"] = {"port": port}
+            self.site.settings["site"] = {
+                "title": "Test",
+                **self.site.settings.get("site", {}),
+                "url": f"http://127.0.0.1:{port}/",
+            }
         self.site.config()
         self.process = self.spawn(**environment)
         if wait:
@@ -141,6 +153,7 @@ class Running(Watched):
 
     def spawn(self, **environment: str) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "aggregator", "run", "--config", "config/feeds.yaml", "--log-format", "json"]
+        words += [] if self.serving else ["--no-serve"]
         paths = f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
@@ -153,6 +166,11 @@ class Running(Watched):
             [sys.executable, "-m", "aggregator", words[0], "--config", "config/feeds.yaml", *words[1:]], cwd=self.site.root,
             env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
+
+    @property
+    def address(self) -> str:
+        """Give the address that it serves at."""
+        return str(self.status()["serving"])
 
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
@@ -219,6 +237,13 @@ class Inside(Watched):
 
     def close(self) -> None:
         self._log.close()
+
+
+def free_port() -> int:
+    """Give a port of this machine that nobody listens at."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def children_of(pid: int) -> list[int]:

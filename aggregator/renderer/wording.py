@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
+from aggregator.documents import ATOM, JSON, MEDIA_TYPES, OPML, PAGE, RSS
 from aggregator.model import FeedSpec, Item, Site
+
+__all__ = ["ATOM", "INDEX", "JSON", "MEDIA_TYPES", "OPML", "PAGE", "RSS"]
 
 GENERATOR = "aggregator"
 # No version here: an upgrade would change, and so resend, every feed.
 
-RSS, ATOM, JSON, PAGE, INDEX, OPML = "rss.xml", "atom.xml", "feed.json", "index.html", "index.html", "feeds.opml"
-MEDIA_TYPES = {
-    RSS: "application/rss+xml",
-    ATOM: "application/atom+xml",
-    JSON: "application/feed+json",
-    OPML: "text/x-opml",
-    PAGE: "text/html",
-}
+INDEX = PAGE
 
 
 def title(spec: FeedSpec) -> str:

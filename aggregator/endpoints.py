@@ -1,0 +1,234 @@
+"""What is served beside the documents: health, metrics, a trigger, and the owner's pages.
+
+Requests in, answers out; asks the daemon through its control socket and reads the index, on threads, so that nobody
+waits for them. The owner is who sits at this machine and comes without a proxy, or who knows the token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qs
+
+import msgspec
+
+from aggregator.config import Config
+from aggregator.control import Request, ask
+from aggregator.errors import AggregatorError
+from aggregator.health import DaemonStatus
+from aggregator.index import Index
+from aggregator.owner import is_local, knows_token
+from aggregator.publisher.answers import Answer, page, plain
+from aggregator.publisher.server import App, Call, Route
+from aggregator.standing import Standing, standing
+
+PATIENCE = 2.0
+"""How long, in seconds, the daemon may take to say how it does."""
+
+FRESH = 0.25
+"""For how long, in seconds, what the daemon said is good enough for others who ask the same."""
+
+T = TypeVar("T")
+
+
+class Endpoints:
+    """The routes of a site: `clock` gives seconds since 1970, `attached` says that a daemon of ours must be there."""
+
+    def __init__(self, config: Config, app: App, *, clock: Callable[[], float], attached: bool) -> None:
+        self._config, self._app, self._clock, self._attached = config, app, clock, attached
+        self._status = Shared(lambda: asyncio.to_thread(self._ask_status))
+        self._standing = Shared(lambda: asyncio.to_thread(self._look))
+        self._trigger = Joined(lambda feeds: asyncio.to_thread(self._ask_trigger, feeds))
+
+    def routes(self) -> dict[str, Route]:
+        """Give what is served where; without a token nobody can trigger anything from afar."""
+        get = ("GET", "HEAD")
+        found = {
+            "/healthz": Route(get, self.health),
+            "/metrics": Route(get, self.metrics),
+            "/-/status": Route(get, self.status),
+            "/-/explain": Route(get, self.explain),
+        }
+        return {**found, "/-/trigger": Route(("POST",), self.trigger)} if self._config.server.token else found
+
+    # -- for machines
+
+    async def health(self, call: Call) -> Answer:
+        """Say 200 where all is well and 503 where not, with the reason; its words only to the owner."""
+        problems = await self._problems()
+        if not self._is_owner(call):
+            problems = dict.fromkeys(problems, "look at the log, or at `aggregator status`")
+        return _json(503 if problems else 200, {"healthy": not problems, "problems": problems})
+
+    async def _problems(self) -> dict[str, str]:
+        try:
+            daemon = await self._status()
+        except AggregatorError as error:
+            return {"daemon": str(error)}
+        if daemon is None:
+            return {"daemon": "it does not run"} if self._attached else {}
+        return daemon.problems
+
+    async def metrics(self, _: Call) -> Answer:
+        """Give Prometheus what it wants to know."""
+        from aggregator import metrics  # noqa: PLC0415 - 30 ms and 4 MB that only those pay who ask
+
+        try:
+            daemon = await self._status()
+        except AggregatorError:
+            daemon = None
+        measured = metrics.Measured(
+            now=self._clock(), requests=dict(self._app.counts), listeners=self._app.news.listeners,
+            cached=self._app.cached, standing=await self._standing(), daemon=daemon,
+        )  # fmt: skip
+        body = metrics.render(measured)
+        return Answer(200, [("content-type", metrics.MEDIA_TYPE), ("content-length", str(len(body)))], body)
+
+    async def trigger(self, call: Call) -> Answer:
+        """Regenerate now, all feeds or those that the query names with `feed=`, and say what changed."""
+        if not self._knows_token(call):
+            return plain(401, "the token is wrong or missing\n", www_authenticate='Bearer realm="aggregator"')
+        if await call.body() is None:
+            return plain(413, "no body is needed\n")
+        feeds = tuple(parse_qs(call.query).get("feed", ()))
+        unknown = [slug for slug in feeds if not self._app.has_feed(slug)]
+        if unknown:
+            return _json(404, {"error": f"no such feed: {', '.join(unknown)}"})
+        try:
+            turn = await self._trigger(feeds)
+        except AggregatorError as error:
+            return _json(503, {"error": str(error)})
+        return _json(503, {"error": "no daemon runs"}) if turn is None else _json(200, turn)
+
+    # -- for the owner
+
+    async def status(self, call: Call) -> Answer:
+        """Show how the site stands and how the daemon does."""
+        return await self._for_owner(call, self._status_page)
+
+    async def explain(self, call: Call) -> Answer:
+        """Show why an item is in its feeds, or why not."""
+        return await self._for_owner(call, self._explanation)
+
+    async def _for_owner(self, call: Call, show: Callable[[Call], Awaitable[Answer]]) -> Answer:
+        if self._is_owner(call):
+            return await show(call)
+        if self._config.server.token:
+            return plain(401, "the token, please\n", www_authenticate='Basic realm="aggregator", charset="UTF-8"')
+        return plain(404, "there is no such document\n")
+
+    async def _status_page(self, _: Call) -> Answer:
+        try:
+            daemon = await self._status()
+        except AggregatorError:
+            daemon = None
+        found = await self._standing()
+        if found is None:
+            return plain(503, "nothing was built yet (run `aggregator build`)\n")
+        return page(200, await asyncio.to_thread(_render_status, found, daemon, self._config))
+
+    async def _explanation(self, call: Call) -> Answer:
+        target = parse_qs(call.query).get("q", [""])[0]
+        return page(200, await asyncio.to_thread(self._explain, target))
+
+    # -- who asks
+
+    def _is_owner(self, call: Call) -> bool:
+        return is_local(call.client, call.get) or self._knows_token(call)
+
+    def _knows_token(self, call: Call) -> bool:
+        return knows_token(self._config.server.token, call.get("authorization") or "")
+
+    # -- on threads
+
+    def _ask_status(self) -> DaemonStatus | None:
+        told = ask(self._config.state, Request(do="status"), timeout=PATIENCE)
+        return None if told is None else msgspec.convert(told, DaemonStatus)
+
+    def _ask_trigger(self, feeds: tuple[str, ...]) -> Any:
+        return ask(self._config.state, Request(do="trigger", feeds=feeds))
+
+    def _look(self) -> Standing | None:
+        with self._index() as index:
+            return None if index is None else standing(self._config, index, now=int(self._clock()))
+
+    def _explain(self, target: str) -> bytes:
+        from aggregator.explaining import explain  # noqa: PLC0415 - for the few who ask
+        from aggregator.renderer import status_page  # noqa: PLC0415
+
+        found = []
+        if target:
+            with self._index() as index:
+                found = explain(self._config, index, target, now=int(self._clock()))
+        pairs = [(one.headline, tuple(one.details)) for one in found]
+        return status_page.render_explanation(target, pairs, self._config.site)
+
+    @contextmanager
+    def _index(self) -> Iterator[Index | None]:
+        path = os.path.join(self._config.state, "index.db")
+        if not os.path.exists(path):
+            yield None
+            return
+        with closing(Index(path, look_only=True)) as index:
+            yield index
+
+
+class Shared(Generic[T]):
+    """Asks once for all who want to know at the same time, and for those who come right after."""
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._asking: asyncio.Future[T] | None = None
+        self._asked = float("-inf")
+
+    async def __call__(self) -> T:
+        """Give the answer; an error is everybody's, and not kept."""
+        now = asyncio.get_running_loop().time()
+        if self._asking is None or (self._asking.done() and (now - self._asked > FRESH or self._asking.exception())):
+            self._asked = now
+            self._asking = asyncio.ensure_future(self._ask())
+        return await asyncio.shield(self._asking)
+
+
+class Joined(Generic[T]):
+    """Lets a storm of wishes become few: those that come while one is fulfilled share the next."""
+
+    def __init__(self, fulfil: Callable[[tuple[str, ...]], Awaitable[T]]) -> None:
+        self._fulfil = fulfil
+        self._running: asyncio.Future[T] | None = None
+        self._next: asyncio.Future[T] | None = None
+        self._wishes: list[tuple[str, ...]] = []
+
+    async def __call__(self, wish: tuple[str, ...]) -> T:
+        """Have `wish` fulfilled, an empty one being for everything."""
+        self._wishes.append(wish)
+        if self._next is None:
+            self._next = asyncio.ensure_future(self._in_turn())
+        return await asyncio.shield(self._next)
+
+    async def _in_turn(self) -> T:
+        before = self._running
+        if before is not None:
+            await asyncio.wait({before})
+        self._running, self._next = self._next, None
+        wishes, self._wishes = self._wishes, []
+        return await self._fulfil(() if () in wishes else tuple(sorted({one for wish in wishes for one in wish})))
+
+
+def _render_status(found: Standing, daemon: DaemonStatus | None, config: Config) -> bytes:
+    from aggregator.renderer import status_page  # noqa: PLC0415 - templates, for the few who ask
+    from aggregator.status_view import status_view  # noqa: PLC0415
+
+    return status_page.render(status_view(found, daemon, config), config.site)
+
+
+def _json(status: int, value: Any) -> Answer:
+    body = msgspec.json.encode(value) + b"\n"
+    headers = [
+        ("content-type", "application/json"), ("cache-control", "no-store"), ("x-content-type-options", "nosniff"),
+        ("content-length", str(len(body))),
+    ]  # fmt: skip
+    return Answer(status, headers, body)

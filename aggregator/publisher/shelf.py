@@ -1,0 +1,156 @@
+"""Published documents in memory, as they are served: a name in, an `Entry` out that is what lies in the feeds folder.
+
+Reads the feeds folder and nothing else. A document is opened once, without following a link, and read whole; what is
+served is what was read, never a file that is looked at first and opened later. It is looked at again when a turn says
+so (`doubt`), and at most a second after anybody else replaced it. How much is kept is bounded in bytes; what was not
+asked for lately is read again when it is.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aggregator import documents
+from aggregator.publisher.answers import Entry, shelve
+
+if TYPE_CHECKING:
+    from aggregator.model import Site
+
+KEPT_BYTES = 64 * 1024 * 1024
+LOOK_AGAIN = 1.0
+"""How long, in seconds, what was read is served before it is asked whether the files are still those."""
+
+RACY = 2.0
+"""A file younger than that, in seconds, may change again without its times telling."""
+
+_SUFFIXES = {"": "", "gzip": ".gz", "br": ".br"}
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+_Stamp = tuple[tuple[int, ...] | None, ...]
+
+
+@dataclass(slots=True)
+class _Place:
+    entry: Entry
+    stamp: _Stamp
+    settled: bool
+    looked: float
+
+
+class Shelf:
+    """The documents of the feeds folder `folder`, for `site` (whose address and hub the Link headers name).
+
+    `clock` gives seconds since 1970, for comparison with the files' times; `kept` is how many bytes may be kept.
+    """
+
+    def __init__(self, folder: str, site: Site, *, clock: Callable[[], float], kept: int = KEPT_BYTES) -> None:
+        self._folder, self._site, self._clock, self._most = folder, site, clock, kept
+        self._places: OrderedDict[str, _Place] = OrderedDict()
+        self._size = 0
+
+    def get(self, name: str) -> Entry | None:
+        """Give the document `name`, None where there is none; anything but a name of ours is refused unseen."""
+        place = self._places.get(name)
+        if place is None:
+            return self._load(name) if documents.is_published(name) else None
+        if time.monotonic() - place.looked > LOOK_AGAIN:
+            return self._look_again(name, place)
+        return place.entry
+
+    def doubt(self, slugs: Iterable[str]) -> None:
+        """Look again, when they are next asked for, at the documents of these feeds and at those of the site."""
+        changed = {*slugs, *documents.SITE_DOCUMENTS, ".well-known"}
+        for name, place in self._places.items():
+            if name.partition("/")[0] in changed:
+                place.looked = float("-inf")
+                place.settled = False
+
+    @property
+    def size(self) -> int:
+        """Give how many bytes are kept."""
+        return self._size
+
+    def _look_again(self, name: str, place: _Place) -> Entry | None:
+        if place.settled and _stamp(self._folder, name) == place.stamp:
+            place.looked = time.monotonic()
+            self._places.move_to_end(name)
+            return place.entry
+        return self._load(name)
+
+    def _load(self, name: str) -> Entry | None:
+        self._drop(name)
+        looked = time.monotonic()
+        stamp = _stamp(self._folder, name)
+        bodies, modified = _read(self._folder, name)
+        if "" not in bodies:
+            return None
+        age = self._clock() - modified
+        # Within the second in which it was written Last-Modified cannot tell it from what may follow it.
+        settled = not 0 <= age < RACY
+        entry = shelve(name, bodies, modified=int(modified) - (not settled), site=self._site)
+        self._keep(name, _Place(entry, stamp, settled, looked))
+        return entry
+
+    def _keep(self, name: str, place: _Place) -> None:
+        if place.entry.size > self._most // 2:
+            return
+        self._places[name] = place
+        self._size += place.entry.size
+        while self._size > self._most:
+            self._drop(next(iter(self._places)))
+
+    def _drop(self, name: str) -> None:
+        place = self._places.pop(name, None)
+        if place is not None:
+            self._size -= place.entry.size
+
+
+def _stamp(folder: str, name: str) -> _Stamp:
+    return tuple(_stamp_of(f"{folder}/{name}{suffix}") for suffix in _SUFFIXES.values())
+
+
+def _stamp_of(path: str) -> tuple[int, ...] | None:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _read(folder: str, name: str) -> tuple[dict[str, bytes], float]:
+    """Read a document's body and its encodings, and when the body was written; nothing where it is not a file."""
+    *parts, file = name.split("/")
+    bodies: dict[str, bytes] = {}
+    modified = 0.0
+    opened: list[int] = []
+    try:
+        opened.append(os.open(folder, _FOLDER & ~os.O_NOFOLLOW))
+        for part in parts:
+            opened.append(os.open(part, _FOLDER, dir_fd=opened[-1]))
+        for coding, suffix in _SUFFIXES.items():
+            fd = os.open(file + suffix, _FILE, dir_fd=opened[-1])
+            opened.append(fd)
+            found = os.fstat(fd)
+            if not stat.S_ISREG(found.st_mode):
+                break
+            bodies[coding] = _whole(fd)
+            modified = modified or found.st_mtime
+            os.close(opened.pop())
+    except OSError:
+        pass  # what is not there, or no longer, is not served; the writer's turn says what is wrong with the disk
+    finally:
+        for fd in opened:
+            os.close(fd)
+    return bodies, modified
+
+
+def _whole(fd: int) -> bytes:
+    with open(fd, "rb", closefd=False, buffering=0) as file:
+        return file.readall()
