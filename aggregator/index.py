@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from aggregator.database import Database, checksum
-from aggregator.model import FOREVER
+from aggregator.model import DAYS_COUNTED, FOREVER, MANY_A_DAY
 
 Value = TypeVar("Value")
 
@@ -19,6 +19,16 @@ _FILE_COLUMNS = (
     "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts,"
     " ends, since, until, verdict, shown"
 )
+
+
+# Bounded by its LIMIT and a range of the primary key; `?2` is the sort of the last second of the last day.
+_DAILY = """
+WITH RECURSIVE day(number) AS (SELECT ?5 UNION ALL SELECT number - 1 FROM day WHERE number > 1)
+SELECT (SELECT count(*) FROM (
+    SELECT 1 FROM entry WHERE feed=?1 AND sort BETWEEN ?2 + 86400 * (number - 1) AND ?2 + 86400 * number - 1
+    AND starts<=?3 AND ends>?3 LIMIT ?4
+)) FROM day
+"""
 
 
 class FileRow(NamedTuple):
@@ -326,6 +336,12 @@ class Index:
             (feed, now, now, *row),
         ).fetchone()[0]
         return count
+
+    def daily(self, feed: int, newest: int, now: int) -> tuple[int, ...]:
+        """Count a feed's items at `now` on each of the days that end with the one of `newest`, the oldest day first."""
+        last_second = newest // 86_400 * 86_400 + 86_399
+        rows = self._db.execute(_DAILY, (feed, -last_second, now, MANY_A_DAY, DAYS_COUNTED))
+        return tuple(count for (count,) in rows)
 
     def story_of_id(self, id: str) -> int | None:  # noqa: A002 - the field's own name
         """Give the story that readers know by `id`."""

@@ -39,6 +39,17 @@ def rfc822(moment: datetime) -> str:
     return f"{day} {utc:%H:%M:%S} +0000"
 
 
+def date(moment: datetime) -> str:
+    """Write the day of `moment` where room is short: `3 Oct 2026`."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {MONTHS[utc.month - 1][:3]} {utc.year}"
+
+
+def iso(moment: datetime) -> str:
+    """Write `moment` so that it is its own `datetime` in HTML: `2026-10-03 08:30Z` (HTML §2.3.5.7)."""
+    return moment.astimezone(UTC).isoformat(sep=" ", timespec="minutes").removesuffix("+00:00") + "Z"
+
+
 def spoken(moment: datetime) -> str:
     """Write `moment` for people: `3 October 2026, 08:30 UTC`."""
     utc = moment.astimezone(UTC)

@@ -1,0 +1,49 @@
+"""Items per day -> a small bar chart: the path of an SVG and the sentence that says the same; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+from aggregator.model import DAYS_COUNTED, MANY_A_DAY, FeedSummary
+
+HEIGHT = 9
+"""The highest bar. One digit a day keeps the page of a site with hundreds of feeds small."""
+
+_DAY = 86_400
+
+
+def last_day(summaries: Sequence[FeedSummary]) -> datetime | None:
+    """Give the day (UTC) of the newest item of all: there the bars of every feed end, so no clock is needed."""
+    newest = max((one.newest_published for one in summaries if one.newest_published), default=None)
+    return newest and newest.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def until(summary: FeedSummary, last: datetime | None) -> tuple[int, ...]:
+    """Give a feed's items on each of the days that end with `last`, which is no day before its newest item."""
+    if last is None or summary.newest_published is None or not summary.daily:
+        return (0,) * DAYS_COUNTED
+    later = int(last.timestamp()) // _DAY - int(summary.newest_published.timestamp()) // _DAY
+    return (*summary.daily, *(0,) * later)[-DAYS_COUNTED:]
+
+
+def path(counts: Sequence[int], height: int = HEIGHT) -> str:
+    """Draw bars, one unit wide each, as the outline of an SVG path on a line at `height`; what is there shows."""
+    most = max(counts, default=0) or 1
+    steps = "".join(
+        f"V{height - heights}h{len(list(run))}"
+        for heights, run in groupby(-(-count * height // most) for count in counts)
+    )
+    return f"M0 {height}{steps}V{height}"
+
+
+def sentence(counts: Sequence[int], *, brief: bool = False) -> str:
+    """Say what the bars show."""
+    total, days = sum(counts), len(counts)
+    items = "1 item" if total == 1 else f"{total:,} items"
+    if not total:
+        return f"No items in {days} days"
+    if MANY_A_DAY in counts:
+        return f"More than {items} in {days} days"
+    return f"{items} in {days} days" if brief else f"{items} in {days} days, at most {max(counts):,} a day"
