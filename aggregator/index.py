@@ -31,6 +31,13 @@ SELECT (SELECT count(*) FROM (
 """
 
 
+# What holds back files that the rules accept; ?1 is the rule's name, ?2 now.
+_HELD_BY_TIME = {
+    "embargo": f"starts > ?2 AND until > ?2 AND until < {FOREVER} ORDER BY until, path",
+    "expired": "story IS NOT NULL AND ends <= ?2 ORDER BY path",
+}
+
+
 class FileRow(NamedTuple):
     """A row of `file`; see the schema."""
 
@@ -229,6 +236,21 @@ class Index:
                 "SELECT rule, count(*) FROM file WHERE rule != '' AND stale = 0 GROUP BY rule ORDER BY rule"
             )
         )
+
+    def held_paths(self, rule: str, now: int, limit: int) -> tuple[str, ...]:
+        """Name at most `limit` files that a rule or time (`embargo`, `expired`) holds back at `now`."""
+        where = _HELD_BY_TIME.get(rule, "rule = ?1 AND stale = 0 ORDER BY path")
+        sql = f"SELECT path FROM file WHERE ?1 != '' AND {where} LIMIT ?3"  # noqa: S608 - from above
+        return tuple(path for (path,) in self._db.execute(sql, (rule, now, limit)))
+
+    def sharing(self, now: int) -> Iterator[FileRow]:
+        """Give the accepted files, in time at `now`, whose story other files tell too."""
+        several = "SELECT story FROM file WHERE story IS NOT NULL GROUP BY story HAVING count(*) > 1"
+        yield from self.files(f"story IN ({several}) AND starts <= ?1 AND ends > ?1 ORDER BY path", (now,))
+
+    def changed(self, paths: Sequence[str]) -> dict[str, int]:
+        """Give when the known ones among `paths` were last written, as far as that is certain; seconds since 1970."""
+        return {path: row.mtime // 10**9 for path, row in self.files_of(paths).items() if row.mtime > 0}
 
     def count_items(self, now: int) -> int:
         """Give how many items are published at `now`."""

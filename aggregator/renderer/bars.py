@@ -11,6 +11,9 @@ from aggregator.model import DAYS_COUNTED, MANY_A_DAY, FeedSummary
 HEIGHT = 9
 """The highest bar. One digit a day keeps the page of a site with hundreds of feeds small."""
 
+LOW = 2
+"""The fewest items a day that fill the height, so that a single one looks like little."""
+
 _DAY = 86_400
 
 
@@ -29,13 +32,15 @@ def until(summary: FeedSummary, last: datetime | None) -> tuple[int, ...]:
 
 
 def path(counts: Sequence[int], height: int = HEIGHT) -> str:
-    """Draw bars, one unit wide each, as the outline of an SVG path on a line at `height`; what is there shows."""
-    most = max(counts, default=0) or 1
-    steps = "".join(
-        f"V{height - heights}h{len(list(run))}"
-        for heights, run in groupby(-(-count * height // most) for count in counts)
-    )
-    return f"M0 {height}{steps}V{height}"
+    """Draw bars, each one unit wide, as the outline of an SVG path that stands on a line at `height`."""
+    most = max(*counts, LOW)
+    tops = (height - -(-count * height // most) for count in counts)
+    drawn, pen = [f"M0 {height}"], height
+    for top, run in groupby((*tops, height)):
+        drawn.append(f"V{top}" if top != pen else "")
+        drawn.append(f"h{len(list(run))}")
+        pen = top
+    return "".join(drawn)
 
 
 def sentence(counts: Sequence[int], *, brief: bool = False) -> str:

@@ -21,9 +21,14 @@ FORMATS = tuple(
 )
 
 
-def page(template: str, **context: Any) -> bytes:
-    """Write the page that `template` describes."""
-    return environment().get_template(template).render(context).encode()
+STYLES = ("style.css",)
+
+
+def page(template: str, *, styles: tuple[str, ...] = STYLES, forms: str = "'none'", **context: Any) -> bytes:
+    """Write the page that `template` describes; `forms` says to whom its forms may be sent, as a policy does."""
+    style, script = _style(styles), packed(_source("script.js"))
+    frame = {"style": _ours(style), "script": _ours(script), "policy": policy(style, script, forms)}
+    return environment().get_template(template).render(**frame, **context).encode()
 
 
 def part(template: str, **context: Any) -> Markup:
@@ -34,23 +39,15 @@ def part(template: str, **context: Any) -> Markup:
 @cache
 def environment() -> Environment:
     """Give the templates, with every value escaped."""
-    loader = PackageLoader("aggregator.renderer")
     made = Environment(
-        loader=loader,
+        loader=PackageLoader("aggregator.renderer"),
         autoescape=True,
         undefined=StrictUndefined,
         auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = (packed(loader.get_source(made, name)[0]) for name in ("style.css", "script.js"))
-    made.globals |= {
-        "formats": FORMATS,
-        "generator": wording.GENERATOR,
-        "policy": policy(style, script),
-        "style": Markup(style),  # noqa: S704 - our own files, not a word of them comes from a seed
-        "script": Markup(script),  # noqa: S704 - likewise
-    }
+    made.globals |= {"formats": FORMATS, "generator": wording.GENERATOR}
     made.filters |= {
         "address": wording.address,
         "credit": wording.credit,
@@ -58,11 +55,29 @@ def environment() -> Environment:
         "headline": wording.headline,
         "heights": bars.path,
         "iso": stamps.iso,
+        "moment": stamps.of,
         "name": wording.title,
         "rfc3339": stamps.rfc3339,
+        "span": stamps.span,
         "spoken": stamps.spoken,
     }
     return made
+
+
+@cache
+def _source(name: str) -> str:
+    made = environment()
+    assert made.loader is not None
+    return made.loader.get_source(made, name)[0]
+
+
+@cache
+def _style(names: tuple[str, ...]) -> str:
+    return "".join(squeezed(packed(_source(name))) for name in names)
+
+
+def _ours(source: str) -> Markup:
+    return Markup(source)  # noqa: S704 - our own files, not a word of them comes from a seed
 
 
 def packed(source: str) -> str:
@@ -71,11 +86,19 @@ def packed(source: str) -> str:
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
 
 
-def policy(style: str, script: str) -> str:
+def squeezed(style: str) -> str:
+    """Give a packed style without the spaces that CSS does not need."""
+    style = style.replace("\n", " ")
+    for mark in ("{ ", " {", "} ", " }", "; ", ", ", ": "):
+        style = style.replace(mark, mark.strip())
+    return style.replace(";}", "}")
+
+
+def policy(style: str, script: str, forms: str) -> str:
     """Allow this style, this script, pictures and a look at the site itself: what a seed smuggles in does not run."""
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; connect-src 'self';"
-        " img-src http: https:; base-uri 'none'"
+        f" img-src http: https:; base-uri 'none'; form-action {forms}"
     )
 
 

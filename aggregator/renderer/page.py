@@ -93,9 +93,7 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
 
 
 @lru_cache(maxsize=KEPT_FRAGMENTS)
-def _card(
-    last: datetime | None, most: tuple[int, int], summary: FeedSummary, level: int, heading: str = ""
-) -> Markup:
+def _card(last: datetime | None, most: tuple[int, int], summary: FeedSummary, level: int, heading: str = "") -> Markup:
     """Write what a card says, its bars up to the day `last`; `heading` stands in place of the feed's title."""
     counts, brief = bars.until(summary, last), most != CARD_TEXTS[0]
     return layout.part(

@@ -56,6 +56,20 @@ def spoken(moment: datetime) -> str:
     return f"{utc.day} {MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
 
 
+def of(seconds: float) -> datetime:
+    """Give the moment `seconds` after 1970 began, to the second."""
+    return EPOCH + timedelta(seconds=int(seconds))
+
+
+def span(seconds: float) -> str:
+    """Say how long something is: `3 days`, `12 min`."""
+    for size, one, many in ((86_400, " day", " days"), (3_600, " h", " h"), (60, " min", " min")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count:,}{one if count == 1 else many}"
+    return f"{max(0, int(seconds))} s"
+
+
 def distinct(moments: Sequence[datetime]) -> list[datetime]:
     """Give `moments` with 1 ms added per tie, counted from the last up, so that one put in front changes none."""
     taken: set[datetime] = set()
