@@ -11,6 +11,9 @@ from aggregator.model import DAYS_COUNTED, MANY_A_DAY, FeedSummary
 HEIGHT = 9
 """The highest bar. One digit a day keeps the page of a site with hundreds of feeds small."""
 
+COARSE = 3
+"""How many heights bars have where hundreds of them share a page."""
+
 LOW = 2
 """The fewest items a day that fill the height, so that a single one looks like little."""
 
@@ -31,16 +34,22 @@ def until(summary: FeedSummary, last: datetime | None) -> tuple[int, ...]:
     return (*summary.daily, *(0,) * later)[-DAYS_COUNTED:]
 
 
-def path(counts: Sequence[int], height: int = HEIGHT) -> str:
-    """Draw bars, each one unit wide, as the outline of an SVG path that stands on a line at `height`."""
-    most = max(*counts, LOW)
-    tops = (height - -(-count * height // most) for count in counts)
+def path(counts: Sequence[int], height: int = HEIGHT, steps: int = 0) -> str:
+    """Draw bars, each one unit wide, as the outline of an SVG path that stands on a line at `height`.
+
+    Fewer `steps` than `height` (0 = as many) make more neighbours alike, and so the path shorter.
+    """
+    most, steps = max((*counts, LOW)), steps or height
+    tops = (height - -(-count * steps // most) * height // steps for count in counts)
     drawn, pen = [f"M0 {height}"], height
-    for top, run in groupby((*tops, height)):
-        drawn.append(f"V{top}" if top != pen else "")
-        drawn.append(f"h{len(list(run))}")
+    for top, run in groupby(tops):
+        drawn.append(f"{_to(top, pen)}h{len(list(run))}")
         pen = top
-    return "".join(drawn)
+    return "".join((*drawn, _to(height, pen)))
+
+
+def _to(top: int, pen: int) -> str:
+    return f"V{top}" if top != pen else ""
 
 
 def sentence(counts: Sequence[int], *, brief: bool = False) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from aggregator.renderer import bars, stamps, wording
+from aggregator.renderer import stamps, wording
 
 FORMATS = tuple(
     (label, name, wording.MEDIA_TYPES[name])
@@ -53,7 +53,6 @@ def environment() -> Environment:
         "credit": wording.credit,
         "date": stamps.date,
         "headline": wording.headline,
-        "heights": bars.path,
         "iso": stamps.iso,
         "moment": stamps.of,
         "name": wording.title,

@@ -105,6 +105,6 @@ def _card(last: datetime | None, most: tuple[int, int], summary: FeedSummary, le
         description="" if heading else wording.short(summary.spec.description, most[0]),
         newest=wording.short(summary.newest_title, most[1]),
         brief=brief,
-        counts=counts,
+        path=bars.path(counts, steps=bars.COARSE if brief else bars.HEIGHT),
         sentence=bars.sentence(counts, brief=brief),
     )

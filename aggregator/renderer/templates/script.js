@@ -26,6 +26,7 @@
   }
 
   function countdown(seconds) {
+    if (seconds >= 100 * 86400) return "";
     if (seconds <= 0) return "now";
     const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
     if (days) return `in ${counted(days, "day")} ${hours} h`;
@@ -40,8 +41,8 @@
       if (Number.isNaN(moment.getTime())) continue;
       time.title ||= exact(moment);
       const seconds = (Date.now() - moment) / 1000;
-      const words = time.classList.contains("until") ? countdown(-seconds) : age(seconds) || time.written;
-      if (words !== time.textContent) time.textContent = words;
+      const words = time.classList.contains("until") ? countdown(-seconds) : age(seconds);
+      if ((words || time.written) !== time.textContent) time.textContent = words || time.written;
     }
   }
 
