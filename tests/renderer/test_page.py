@@ -264,7 +264,9 @@ def test_contrast(scheme, site):
 @pytest.mark.parametrize("name", ["style.css", "status.css"])
 def test_styles_use_the_named_colours_alone(name):
     """So that the test above sees all there are; black in a mask is no colour."""
-    found = set(re.findall(r"(?<!-)#[0-9a-f]{3,6}\b", re.sub(r"--\w+:#\w+|#000 0", "", layout.squeezed(layout._source(name)))))
+    found = set(
+        re.findall(r"(?<!-)#[0-9a-f]{3,6}\b", re.sub(r"--\w+:#\w+|#000 0", "", layout.squeezed(layout._source(name))))
+    )
 
     assert found - {"#facts"} == set()
 
