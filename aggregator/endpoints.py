@@ -163,7 +163,8 @@ class Endpoints:
         if target:
             with self._index() as index:
                 found = explain(self._config, index, target, now=int(self._clock()))
-        pairs = [(one.headline, tuple(one.details)) for one in found]
+        # What is embargoed or held back is named by its path alone: not even its link goes out over HTTP.
+        pairs = [(one.headline, () if one.is_private else one.details) for one in found]
         return status_page.render_explanation(target, pairs, self._config.site)
 
     @contextmanager

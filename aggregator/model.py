@@ -16,6 +16,12 @@ FOREVER = 2**62
 SITE_FEED = "all"
 """The slug of the feed of everything."""
 
+DAYS_COUNTED = 30
+"""How many days a feed's bars show."""
+
+MANY_A_DAY = 1_000
+"""The most items that are counted for one day, which bounds what a turn costs."""
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """What is wrong with a file, where, and what to write instead.
@@ -166,13 +172,18 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What the index page and the OPML file say of a feed: how many items it shows and its newest one."""
+    """What the index page and the OPML file say of a feed: how many items it shows and its newest one.
+
+    `daily` counts the feed's items, shown here or beyond its limit, on each of the `DAYS_COUNTED` days (UTC, oldest
+    first) that end with the day of its newest one; at most `MANY_A_DAY` each. It is empty where there is no item.
+    """
 
     spec: FeedSpec
     count: int
     updated: datetime
     newest_title: str = ""
     newest_published: datetime | None = None
+    daily: tuple[int, ...] = ()
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):

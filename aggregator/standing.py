@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -12,17 +13,22 @@ from aggregator.config import Config
 from aggregator.health import DaemonStatus
 from aggregator.index import Index
 from aggregator.model import PastTurn, Problem
-from aggregator.outcome import unpack_problems
+from aggregator.outcome import unpack_entries, unpack_problems
 from aggregator.pipeline import Pipeline
 from aggregator.report import RULES, SHOWN_PROBLEMS, distance, moment, stale_lines
 from aggregator.version import VERSION
 from aggregator.watcher import folder
 
+EXAMPLES = 20
+"""How many of the seeds that a rule holds back are named."""
+
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How a site stands; `due` is the next moment at which a feed changes by itself, `due_path` whose.
 
-    `newest` is when the newest item that is shown was published; moments are seconds since 1970.
+    `examples` names some seeds for each rule in `held`, at most `EXAMPLES`. `problems` are errors first; `changed` says
+    when the files of the first `SHOWN_PROBLEMS` were last written, in seconds since 1970. `newest` is when the newest
+    item that is shown was published.
     """
 
     now: int
@@ -36,6 +42,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     due_path: str
     turns: tuple[PastTurn, ...]
     newest: int | None = None
+    examples: dict[str, tuple[str, ...]] = {}
+    changed: dict[str, int] = {}
 
     def lines(self) -> Iterator[str]:
         """Give it as lines for a person."""
@@ -61,6 +69,8 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         problems += unpack_problems(packed)
         if is_stale:
             stale.append(path)
+    problems.sort(key=lambda problem: problem.warning)
+    held = {**index.held(), **index.waiting(now)}
     due = index.next_due()
     summaries = pipeline.summaries()
     newest = [summary.newest_published for summary in summaries if summary.newest_published]
@@ -69,14 +79,24 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         seeds=index.count_files(),
         items=index.count_items(now),
         feeds={summary.spec.slug: summary.count for summary in summaries},
-        held={**index.held(), **index.waiting(now)},
+        held=held,
         stale=tuple(stale),
         problems=tuple(problems),
         due=due[0] if due else None,
         due_path=due[1] if due else "",
         turns=pipeline.past_turns(),
         newest=int(max(newest).timestamp()) if newest else None,
+        examples={rule: _examples(index, rule, now) for rule in held},
+        changed=index.changed([problem.path for problem in problems[:SHOWN_PROBLEMS]]),
     )
+
+
+def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:
+    if rule != "duplicate":
+        return index.held_paths(rule, now, EXAMPLES)
+    windows = ((row.path, unpack_entries(row.shown)[3] if row.shown else ()) for row in index.sharing(now))
+    hidden = (path for path, mine in windows if not any(starts <= now < ends for _, starts, ends in mine))
+    return tuple(islice(hidden, EXAMPLES))
 
 
 def daemon_lines(told: Any) -> Iterator[str]:
