@@ -160,6 +160,18 @@ def nginx_site(name: str, port: int, **yours: str) -> str:
 
 
 @contextmanager
+def caddy(name: str, home: Path, port: int, **variables: str) -> Iterator[None]:
+    """Run Caddy with our file `name` as it is, everything of its own in the folder `home`."""
+    home.mkdir()
+    (home / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\nimport {DEPLOY / name}\n")
+    words = [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(home / "Caddyfile")]
+    address = f"http://127.0.0.1:{port}"
+    folders = {"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+    with running(words, port, home / "output.log", AGGREGATOR_ADDRESS=address, **folders, **variables):
+        yield
+
+
+@contextmanager
 def nginx_serves(feeds: Path, home: Path, port: int) -> Iterator[Served]:
     """Serve a feeds folder by nginx and our own site file."""
     with nginx(home, port, nginx_site("nginx.conf", port, root=str(feeds))):

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import brotli
 import pytest
+from fronts import MONTH, Front
 from serving import ask, free_port, nginx, nginx_site
 from support import SiteFolder
 from tools import missing
-
-from deploy.conftest import MONTH, Front
 
 TYPES = {
     "rss.xml": "application/rss+xml; charset=utf-8",
@@ -70,7 +69,7 @@ def test_the_encoding_made_beforehand_is_sent(front: Front, name: str) -> None:
 
 
 def test_nginx_sends_br_with_its_module(tmp_path: Path, site: SiteFolder) -> None:
-    """The line for it works once its # is gone. (Now and then the module leaves a document as it is, rightly labelled.)"""
+    """The line for it works once its # is gone; now and then the module leaves a document as it is, rightly labelled."""
     module = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
     if not module.exists():
         missing("nginx's module for .br files (libnginx-mod-http-brotli-static)")
@@ -201,7 +200,7 @@ def test_there_is_no_way_out_of_the_folder(front: Front, path: str) -> None:
 @pytest.mark.parametrize("front", ["nginx"], indirect=True)
 @pytest.mark.parametrize("path", ["/linked/rss.xml", "/linked/", "/linked", "/bare/feed.json"])
 def test_nginx_follows_no_link(front: Front, path: str) -> None:
-    """A link in the folder leads nowhere. (Caddy has no such rule, as its file says.)"""
+    """A link in the folder leads nowhere; Caddy has no such rule, as its file says."""
     assert os.path.exists(front.site.feeds / path[1:])
     reply = front.ask(path)
     assert reply.status in {403, 404}

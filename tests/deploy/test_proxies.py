@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import ask, free_port, nginx, nginx_site
+from serving import ask, caddy, free_port, nginx, nginx_site
 from tools import program
-
-from deploy.conftest import caddy
 
 
 class Behind:

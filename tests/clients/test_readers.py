@@ -1,0 +1,119 @@
+"""The same feeds in every reader that people use: the same items, updated and not doubled, and asked for sparingly."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from clients.readers import READERS, Reader, Shown, seconds
+from serving import Served
+from support import NOW, SiteFolder, iso
+
+DAY = 86_400
+TITLES = [
+    "Fish & chips: 5 < 6, or so they say", "“Quotes” and 'others' — with a dash", "Ünïcödé, 漢字 and an emoji 🐟",
+    "חדשות מהנמל", "AT&amp;T, written twice", "A <b>bold</b> tag", "]]> closes nothing", "Plain",
+]  # fmt: skip
+
+
+def cases() -> list[object]:
+    """Give each reader with each format that it reads."""
+    return [pytest.param(name, form, id=f"{name}-{form}") for name in READERS for form in READERS[name].formats]
+
+
+class Subscriber:
+    """Somebody who reads a feed of the site in one reader; each has a folder of his own."""
+
+    def __init__(self, reader: Reader, address: str, folder: Path) -> None:
+        self.reader, self.address, self._folder = reader, address, folder
+        self._homes = 0
+        self.home = self._new_home()
+
+    def _new_home(self) -> Path:
+        self._homes += 1
+        home = self._folder / f"home-{self._homes}"
+        home.mkdir()
+        return home
+
+    def looks(self) -> list[Shown]:
+        """Fetch and give what is shown."""
+        return self.reader.look(self.home, self.address)
+
+    def newcomer_looks(self) -> list[Shown]:
+        """Give what somebody sees who subscribes only now."""
+        return self.reader.look(self._new_home(), self.address)
+
+
+@pytest.fixture(params=cases())
+def subscriber(request: pytest.FixtureRequest, site: SiteFolder, serving: Served, tmp_path: Path) -> Subscriber:
+    """Publish a site, and subscribe to its feed of everything."""
+    name, form = request.param
+    for number, title in enumerate(TITLES):
+        site.write(f"{number}.md", f"Text {number}, with *Markdown*.", title=title, publishedDateTime=iso(NOW - DAY * (number + 1)))
+    site.write("own.md", id="tag:example.org,2026:own", publishedDateTime=iso(NOW - 3600), updatedDateTime=iso(NOW - 60))
+    site.build()
+    return Subscriber(READERS[name], f"{serving.url}all/{form}", tmp_path)
+
+
+def published(site: SiteFolder) -> list[Shown]:
+    """Give what the feed says, read by nothing but json."""
+    return [Shown(one["id"], one["title"], one["url"], seconds(one["date_published"])) for one in site.feed()]
+
+
+def test_every_reader_shows_the_same_items(subscriber: Subscriber, site: SiteFolder) -> None:
+    """The same ids, titles, links and dates, in the same order, whatever the reader and the format."""
+    assert len(published(site)) == len(TITLES) + 1
+    assert subscriber.looks() == published(site)
+
+
+def test_a_second_look_changes_nothing(subscriber: Subscriber, site: SiteFolder, serving: Served) -> None:
+    """And costs no more than a 304 where the reader asks by what it has."""
+    subscriber.looks()
+    answers = serving.during(lambda: subscriber.looks())
+    assert subscriber.looks() == published(site)
+    statuses = {answer.status for answer in answers}
+    assert statuses == ({304} if subscriber.reader.revalidates else {200})
+
+
+def test_an_edited_item_is_updated(subscriber: Subscriber, site: SiteFolder) -> None:
+    """It is there once, with its new title, at its old place."""
+    before = subscriber.looks()
+    site.write("3.md", "Another text.", title="Corrected title", publishedDateTime=iso(NOW - DAY * 4), updatedDateTime=iso(NOW))
+    site.build(NOW + 60)
+    after = subscriber.looks()
+    assert [one.id for one in after] == [one.id for one in before]
+    assert [one.title for one in after].count("Corrected title") == 1
+    assert after == published(site)
+
+
+def test_a_renamed_seed_and_a_changed_link_are_no_new_item(subscriber: Subscriber, site: SiteFolder) -> None:
+    """The id stays, so nobody reads the same story twice."""
+    before = subscriber.looks()
+    (site.seeds / "2.md").rename(site.seeds / "another-name.md")
+    site.write("7.md", title=TITLES[7], webUrl="https://news.example.org/moved/here", publishedDateTime=iso(NOW - DAY * 8))
+    site.build(NOW + 60)
+    after = subscriber.looks()
+    assert [one.id for one in after] == [one.id for one in before]
+    assert "https://news.example.org/moved/here" in {one.link for one in after}
+
+
+def test_a_deleted_item_leaves(subscriber: Subscriber, site: SiteFolder) -> None:
+    """Who subscribes now never sees it, and who had it gets nothing in its place."""
+    before = subscriber.looks()
+    (site.seeds / "4.md").unlink()
+    site.build(NOW + 60)
+    left = [one for one in before if not one.link.endswith("/4")]
+    assert len(left) == len(before) - 1
+    assert subscriber.newcomer_looks() == left
+    assert subscriber.looks() == (before if subscriber.reader.remembers else left)
+
+
+def test_a_new_item_arrives(subscriber: Subscriber, site: SiteFolder) -> None:
+    """On top, once, at the next look."""
+    before = subscriber.looks()
+    site.write("new.md", publishedDateTime=iso(NOW + 30))
+    site.build(NOW + 60)
+    after = subscriber.looks()
+    assert [one.title for one in after] == ["Item new", *(one.title for one in before)]
