@@ -61,17 +61,22 @@ class Served:
         self.port = port
         self.url = f"http://127.0.0.1:{port}/"
         self._log = log
-        self._probes = 0
+        self._marks = 0
 
     def during(self, action: Callable[[], object]) -> list[Answer]:
         """Do something and give what was answered meanwhile."""
-        before = len(self._answers())
+        before = self._marked()
         action()
-        self._probes += 1
-        mark = f"/probe-{self._probes}.none"
+        after = self._marked()
+        return self._answers()[before : after - 1]
+
+    def _marked(self) -> int:
+        """Ask for something that is not there, wait until that is noted, and give how many answers are."""
+        self._marks += 1
+        mark = f"/mark-{self._marks}.none"
         ask(self.port, mark)
         wait_until(lambda: self._answers()[-1].path == mark, what="the server did not note the last request")
-        return self._answers()[before:-1]
+        return len(self._answers())
 
     def _answers(self) -> list[Answer]:
         return [Answer(**json.loads(line)) for line in self._log.read_text().splitlines()]

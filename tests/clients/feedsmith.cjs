@@ -1,5 +1,6 @@
-// Prints, as JSON, what feedsmith makes of a feed or an OPML file at an address.
-// Arguments: the folder node_modules, `feed` or `opml`, the address.
+// Prints, as JSON, what feedsmith makes of a feed at an address, or of an OPML file.
+// Arguments: the folder node_modules, `feed` or `opml`, the address or the path.
+const fs = require("node:fs");
 const path = require("node:path");
 const { createRequire } = require("node:module");
 
@@ -25,12 +26,11 @@ const items = {
 const leaves = (outlines) => outlines.flatMap((one) => [one, ...leaves(one.outlines ?? [])]);
 
 (async () => {
-  const text = await (await fetch(address)).text();
   if (kind === "opml") {
-    const found = leaves(parseOpml(text).body.outlines).filter((one) => one.xmlUrl);
+    const found = leaves(parseOpml(fs.readFileSync(address, "utf8")).body.outlines).filter((one) => one.xmlUrl);
     console.log(JSON.stringify(found.map((one) => one.xmlUrl)));
   } else {
-    const { format, feed } = parseFeed(text);
+    const { format, feed } = parseFeed(await (await fetch(address)).text());
     console.log(JSON.stringify(items[format](feed)));
   }
 })();

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -30,12 +31,16 @@ class Shown(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """A reader: which formats it reads, whether it asks conditionally, and whether it keeps what has left the feed."""
+    """A reader: how it is run, which formats it reads, and two habits.
+
+    `asks_from`: from which look on it asks for nothing but what is new, counted from 1; 0 is never. `keeps`: what has
+    left the feed stays in its own store.
+    """
 
     look: Callable[[Path, str], list[Shown]]
     formats: tuple[str, ...]
-    revalidates: bool = False
-    remembers: bool = False
+    asks_from: int = 0
+    keeps: bool = False
 
 
 def newsboat(home: Path, address: str) -> list[Shown]:
@@ -71,7 +76,7 @@ def sfeed(home: Path, address: str) -> list[Shown]:
     program("curl")
     (home / "sfeedrc").write_text(
         f"sfeedpath='{home}/feeds'\n"
-        "merge() { sort -s -t '\t' -u -k6,6 \"$3\" \"$2\"; }\n"
+        'merge() { sort -s -t \'\t\' -u -k6,6 "$3" "$2"; }\n'
         f"feeds() {{ feed one '{address}'; }}\n"
     )
     run([program("sfeed_update"), str(home / "sfeedrc")], home)
@@ -118,7 +123,7 @@ def feedsmith(home: Path, address: str) -> list[Shown]:
 
 
 def run_feedsmith(home: Path, kind: str, address: str) -> Any:
-    """Let feedsmith parse what is at an address; `kind` is feed or opml."""
+    """Let feedsmith parse a feed at an address, or an opml in a file; `kind` says which."""
     folder = os.environ.get("AGGREGATOR_NODE_MODULES", "")
     if not (Path(folder) / "feedsmith").is_dir():
         missing("the npm package feedsmith in the folder that AGGREGATOR_NODE_MODULES names")
@@ -145,10 +150,55 @@ def seconds(date: str) -> int:
 
 XML, ALL = ("rss.xml", "atom.xml"), ("rss.xml", "atom.xml", "feed.json")
 READERS = {
-    "newsboat": Reader(newsboat, XML, revalidates=True, remembers=True),
-    "sfeed": Reader(sfeed, XML, remembers=True),
-    "feedparser": Reader(feedparser, XML, revalidates=True),
-    "reader": Reader(reader, ALL, revalidates=True, remembers=True),
+    # newsboat notes a feed's validators only once the feed is in its cache.
+    "newsboat": Reader(newsboat, XML, asks_from=3, keeps=True),
+    "sfeed": Reader(sfeed, XML, keeps=True),
+    "feedparser": Reader(feedparser, XML, asks_from=2),
+    "reader": Reader(reader, ALL, asks_from=2, keeps=True),
     "fastfeedparser": Reader(fastfeedparser, ALL),
     "feedsmith": Reader(feedsmith, ALL),
 }
+
+
+def newsboat_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
+    """Import a list of feeds into newsboat and read them all."""
+    (home / "urls").touch()
+    run_newsboat(home, "-i", str(opml))
+    run_newsboat(home, "-x", "reload")
+    addresses = [line.split()[0] for line in (home / "urls").read_text().splitlines()]
+    return {address: newsboat_shows(home, address) for address in addresses}
+
+
+def sfeed_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
+    """Turn a list of feeds into sfeed's own, and read them one by one."""
+    calls = run(["sh", "-c", f"{program('sfeed_opml_import')} < '{opml}'"], home)
+    addresses = [shlex.split(line)[2] for line in calls.splitlines() if line.strip().startswith("feed ")]
+    return {address: sfeed(_folder(home, number), address) for number, address in enumerate(addresses)}
+
+
+def _folder(home: Path, number: int) -> Path:
+    made = home / str(number)
+    made.mkdir()
+    return made
+
+
+def reader_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
+    """Import a list of feeds into the library `reader` and read them all."""
+    with closing(package("reader").make_reader(str(home / "reader.db"))) as store, opml.open("rb") as file:
+        store.import_feeds(file)
+        store.update_feeds()
+        return {feed.url: reader_shows(store, feed.url) for feed in store.get_feeds()}
+
+
+def feedsmith_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
+    """Let feedsmith parse a list of feeds, and read them one by one."""
+    return {address: feedsmith(home, address) for address in run_feedsmith(home, "opml", str(opml))}
+
+
+IMPORTS = {
+    "newsboat": newsboat_imports,
+    "sfeed": sfeed_imports,
+    "reader": reader_imports,
+    "feedsmith": feedsmith_imports,
+}
+"""How a list of feeds (OPML, a file) gets into a reader: gives each feed's address and what is shown of it."""
