@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 from clients.readers import IMPORTS, READERS, Reader, Shown, seconds
 from serving import Served, ask
 from support import NOW, SiteFolder, iso
 
 DAY = 86_400
+ROOT = Path(__file__).parents[2]
+SAMPLE_NOW = 1_795_000_000
+"""18 November 2026, when all but the newest of the sample seeds are out."""
+
 TITLES = [
     "Fish & chips: 5 < 6, or so they say", "“Quotes” and 'others' — with a dash", "Ünïcödé, 漢字 and an emoji 🐟",
     "חדשות מהנמל", "AT&amp;T, written twice", "A <b>bold</b> tag", "]]> closes nothing", "Plain",
@@ -54,8 +60,14 @@ class Subscriber:
 
 @pytest.fixture(params=cases())
 def subscriber(request: pytest.FixtureRequest, site: SiteFolder, serving: Served, tmp_path: Path) -> Subscriber:
-    """Publish a site, and subscribe to its feed of everything."""
+    """Subscribe to the site's feed of everything; nothing is published yet."""
     name, form = request.param
+    return Subscriber(READERS[name], f"{serving.url}all/{form}", tmp_path)
+
+
+@pytest.fixture
+def items(site: SiteFolder) -> SiteFolder:
+    """Publish items whose text is hard to get right."""
     for number, title in enumerate(TITLES):
         site.write(
             f"{number}.md",
@@ -68,7 +80,20 @@ def subscriber(request: pytest.FixtureRequest, site: SiteFolder, serving: Served
     )
     site.build()
     age(site)
-    return Subscriber(READERS[name], f"{serving.url}all/{form}", tmp_path)
+    return site
+
+
+@pytest.fixture
+def sample(site: SiteFolder) -> SiteFolder:
+    """Publish the sample site of this project, under the address that is served."""
+    said = yaml.safe_load((ROOT / "config/aggregator.yaml").read_text())
+    site.settings = {**said, **site.settings, "site": {**said["site"], **site.settings["site"]}}
+    for name in ("seeds", "feeds", "state"):
+        del site.settings[name]
+    shutil.copytree(ROOT / "seeds", site.seeds, dirs_exist_ok=True)
+    shutil.copytree(ROOT / "config/topics", site.root / "config/topics", dirs_exist_ok=True)
+    site.build(SAMPLE_NOW)
+    return site
 
 
 def age(site: SiteFolder) -> None:
@@ -86,62 +111,68 @@ def published(site: SiteFolder, slug: str = "all") -> list[Shown]:
     return [Shown(one["id"], one["title"], one["url"], seconds(one["date_published"])) for one in site.feed(slug)]
 
 
-def test_every_reader_shows_the_same_items(subscriber: Subscriber, site: SiteFolder) -> None:
+def test_every_reader_shows_the_same_items(subscriber: Subscriber, items: SiteFolder) -> None:
     """The same ids, titles, links and dates, in the same order, whatever the reader and the format."""
-    assert len(published(site)) == len(TITLES) + 1
-    assert subscriber.looks() == published(site)
+    assert len(published(items)) == len(TITLES) + 1
+    assert subscriber.looks() == published(items)
 
 
-def test_another_look_changes_nothing(subscriber: Subscriber, site: SiteFolder, serving: Served) -> None:
+def test_every_reader_shows_the_sample_site(subscriber: Subscriber, sample: SiteFolder) -> None:
+    """Real articles, in several scripts, with pictures, videos and related coverage."""
+    assert len(published(sample)) > 30
+    assert subscriber.looks() == published(sample)
+
+
+def test_another_look_changes_nothing(subscriber: Subscriber, items: SiteFolder, serving: Served) -> None:
     """And costs a 304 where the reader asks by what it has."""
     subscriber.settles()
     answers = serving.during(subscriber.looks)
     assert [answer.status for answer in answers] == [304 if subscriber.reader.asks_from else 200]
-    assert subscriber.looks() == published(site)
+    assert subscriber.looks() == published(items)
 
 
-def test_an_edited_item_is_updated(subscriber: Subscriber, site: SiteFolder) -> None:
+def test_an_edited_item_is_updated(subscriber: Subscriber, items: SiteFolder) -> None:
     """It is there once, with its new title, at its old place."""
     before = subscriber.settles()
-    site.write(
+    items.write(
         "3.md", "Another text.", title="Corrected title", publishedDateTime=iso(NOW - DAY * 4), updatedDateTime=iso(NOW)
     )
-    site.build(NOW + 60)
+    items.build(NOW + 60)
     after = subscriber.looks()
     assert [one.id for one in after] == [one.id for one in before]
     assert [one.title for one in after].count("Corrected title") == 1
-    assert after == published(site)
+    assert after == published(items)
 
 
-def test_a_renamed_seed_and_a_changed_link_are_no_new_item(subscriber: Subscriber, site: SiteFolder) -> None:
+def test_a_renamed_seed_and_a_changed_link_are_no_new_item(subscriber: Subscriber, items: SiteFolder) -> None:
     """The id stays, so nobody reads the same story twice."""
     before = subscriber.settles()
-    (site.seeds / "2.md").rename(site.seeds / "another-name.md")
-    site.write(
+    (items.seeds / "2.md").rename(items.seeds / "another-name.md")
+    items.write(
         "7.md", title=TITLES[7], webUrl="https://news.example.org/moved/here", publishedDateTime=iso(NOW - DAY * 8)
     )
-    site.build(NOW + 60)
+    items.build(NOW + 60)
     after = subscriber.looks()
     assert [one.id for one in after] == [one.id for one in before]
     assert "https://news.example.org/moved/here" in {one.link for one in after}
 
 
-def test_a_deleted_item_leaves(subscriber: Subscriber, site: SiteFolder) -> None:
+def test_a_deleted_item_leaves(subscriber: Subscriber, items: SiteFolder) -> None:
     """Who subscribes now never sees it, and who had it gets nothing in its place."""
     before = subscriber.settles()
-    (site.seeds / "4.md").unlink()
-    site.build(NOW + 60)
+    (items.seeds / "4.md").unlink()
+    items.build(NOW + 60)
     left = [one for one in before if not one.link.endswith("/4")]
     assert len(left) == len(before) - 1
     assert subscriber.newcomer_looks() == left
     assert subscriber.looks() == (before if subscriber.reader.keeps else left)
 
 
-def test_a_new_item_arrives(subscriber: Subscriber, site: SiteFolder) -> None:
+def test_a_new_item_arrives(subscriber: Subscriber, items: SiteFolder) -> None:
     """On top, once, at the next look."""
     before = subscriber.settles()
-    site.write("new.md", publishedDateTime=iso(NOW + 30))
-    site.build(NOW + 60)
+    items.write("new.md", publishedDateTime=iso(NOW + 30))
+    items.build(NOW + 60)
     after = subscriber.looks()
     assert [one.title for one in after] == ["Item new", *(one.title for one in before)]
 
