@@ -39,10 +39,15 @@ http {{
     fastcgi_temp_path {home}/fastcgi;
     scgi_temp_path {home}/scgi;
     uwsgi_temp_path {home}/uwsgi;
+    gzip on;
+    gzip_types *;
+    charset utf-8;
+    autoindex on;
+    index index.php;
     include {home}/site.conf;
 }}
 """
-"""What Debian's nginx.conf puts around a site, with every path in a folder of the test's own."""
+"""What an nginx.conf may put around a site, at its worst; every path lies in a folder of the test's own."""
 
 
 class Answer(NamedTuple):

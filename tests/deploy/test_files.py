@@ -179,7 +179,9 @@ def test_what_is_no_document_is_not_there(front: Front, path: str) -> None:
     assert reply.status in {403, 404}
     assert b"canary" not in reply.body
     assert b"feed.json" not in reply.body
-    assert "cache-control" not in reply.headers
+    assert reply.headers["content-type"].startswith("text/")
+    assert reply.body
+    assert not {"cache-control", "content-security-policy"} & set(reply.headers)
 
 
 OUTSIDE = [

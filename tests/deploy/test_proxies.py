@@ -125,6 +125,7 @@ def test_the_daemon_learns_who_asks(front: int) -> None:
     sent = ask(front, "/all/feed.json", x_forwarded_for="203.0.113.9", x_forwarded_proto="https").body
     told = {name.lower(): value for name, value in json.loads(sent).items()}
     assert (told["x-forwarded-for"], told["x-forwarded-proto"]) == ("127.0.0.1", "http")
+    assert told["host"].partition(":")[0] == "127.0.0.1"
 
 
 PRIVATE = [
