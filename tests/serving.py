@@ -32,7 +32,7 @@ pid {home}/nginx.pid;
 {modules}
 events {{ worker_connections 64; }}
 http {{
-    log_format asked escape=json '{{"method":"$request_method","path":"$request_uri","status":$status,"agent":"$http_user_agent"}}';
+    log_format asked escape=json '{{"method":"$request_method","path":"$request_uri","status":$status}}';
     access_log {home}/access.log asked;
     client_body_temp_path {home}/body;
     proxy_temp_path {home}/proxy;
@@ -56,7 +56,6 @@ class Answer(NamedTuple):
     method: str
     path: str
     status: int
-    agent: str
 
 
 class Served:
@@ -95,7 +94,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def ask(port: int, path: str, method: str = "GET", body: bytes | None = None, **headers: str) -> Reply:
+def ask(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
     """Ask once, exactly so: nothing is added to `path`, and no encoding is asked for unless `headers` say it.
 
     A header's name is written with `_` for `-`. A header that comes twice fails.
@@ -104,9 +103,9 @@ def ask(port: int, path: str, method: str = "GET", body: bytes | None = None, **
     try:
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.putrequest(method, path, skip_accept_encoding=True)
-        for name, value in {**sent, **({"Content-Length": str(len(body))} if body else {})}.items():
+        for name, value in sent.items():
             connection.putheader(name, value)
-        connection.endheaders(body)
+        connection.endheaders()
         response = connection.getresponse()
         named = [(name.lower(), value) for name, value in response.getheaders()]
         assert len(named) == len(dict(named)), f"a header comes twice: {named}"
