@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import signal
 import sqlite3
 import threading
@@ -31,6 +32,7 @@ from aggregator.errors import AggregatorError, ConfigError, FolderError
 from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log
 from aggregator.model import Problem, Turn
+from aggregator.publisher.websub import WebSub
 from aggregator.reloading import ConfigFiles
 from aggregator.site import Site
 from aggregator.supervisor import Supervisor
@@ -82,6 +84,7 @@ class Daemon:
             regenerate=lambda: self._inbox.put("regenerate"),
         )
         self._control = ControlServer(config.state, self._answer)
+        self._websub = WebSub(clock=clock, draw=random.Random().uniform, note=log)  # noqa: S311 - waits, no secret
         self.health = Health(started=clock())
         self._full_at: float | None = None
         self._full_by: float | None = None
@@ -133,6 +136,7 @@ class Daemon:
         log("started", pid=os.getpid(), seeds=self.config.seeds, feeds=self.config.feeds, watcher=backend)
         self.health.feeds = frozenset(self._site.index.feeds())
         self._turn(Work(everything=True))
+        self._websub.begin(self.config)
         self._supervisor.tell(READY="1", STATUS=self._status_line())
 
     def _end(self) -> None:
@@ -141,6 +145,7 @@ class Daemon:
         self._inbox.refuse(_STOPPING)
         self._scheduler.stop()
         self._control.stop()
+        self._websub.stop()
         self._watching.stop()
 
     def _once(self) -> bool:
@@ -205,12 +210,17 @@ class Daemon:
         if not self._control.is_alive():
             log("thread died", logging.ERROR, thread="control", action="started again")
             self._serve_control()
+        if self._websub.check():
+            log("thread died", logging.ERROR, thread="websub", action="started again")
         self._note_threads()
         self._tell_watchdog()
 
     def _note_threads(self) -> None:
         own = {"scheduler": self._scheduler.is_alive(), "control": self._control.is_alive()}
-        self.health.threads = {**own, **self._watching.threads()}
+        self.health.threads = {**own, **self._watching.threads(), **self._websub.threads()}
+        self.health.websub = self._websub.status
+        if self._set("websub", self._websub.problem) and self._websub.problem:
+            log("pings are not stored", logging.ERROR, reason=self._websub.problem)
         self._set("backend", self._watching.problem)
         self.health.backend, self.health.overflows = self._watching.backend, self._watching.overflows
 
@@ -307,6 +317,7 @@ class Daemon:
         for concern in ("turn", "index"):
             self._set(concern, "")
         self._set("writing", "; ".join(turn.failed[:3]))
+        self._websub.look(None if work.everything else turn.written)
         if turn.read or turn.removed or turn.written or turn.failed or work.triggers:
             log(
                 "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
@@ -369,6 +380,7 @@ class Daemon:
         if old.state != config.state:
             self._serve_control()
         self._schedule()
+        self._websub.begin(config)
         return True
 
     # -- answers

@@ -6,9 +6,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from aggregator.model import HubStatus
+
 
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the daemon does; times are seconds since 1970, `problems` are what is wrong now, by what it concerns."""
+    """How the daemon does; times are seconds since 1970, `problems` are what is wrong now, by what it concerns.
+
+    `warnings` are likewise, of what is wrong elsewhere and does not make it unhealthy.
+    """
 
     healthy: bool
     problems: dict[str, str]
@@ -21,6 +26,8 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     threads: dict[str, bool]
     due: int | None
     regenerate: float | None
+    warnings: dict[str, str] = {}
+    websub: HubStatus | None = None
 
 
 @dataclass
@@ -37,6 +44,7 @@ class Health:
     scanned: float = 0.0
     turns: int = 0
     index_failures: int = 0
+    websub: HubStatus | None = None
 
     def set(self, concern: str, problem: str, *, now: float) -> bool:
         """Note what is wrong with one thing, "" if nothing is; says whether that is new."""
@@ -50,6 +58,8 @@ class Health:
     def status(self, now: float, *, due: int | None, regenerate: float | None) -> DaemonStatus:
         """Say how things are at `now`."""
         problems = dict(self.problems)
+        # Feeds are whole and served without a hub, and a restart would not mend it: that is no ill health of ours.
+        trouble = self.websub.trouble(now) if self.websub is not None else ""
         dead = [name for name, alive in self.threads.items() if not alive]
         if dead:
             problems["threads"] = f"not alive: {', '.join(dead)}"
@@ -65,4 +75,6 @@ class Health:
             threads=self.threads,
             due=due,
             regenerate=regenerate,
+            warnings={"websub": trouble} if trouble else {},
+            websub=self.websub,
         )
