@@ -218,7 +218,6 @@ class Daemon:
     def _note_threads(self) -> None:
         own = {"scheduler": self._scheduler.is_alive(), "control": self._control.is_alive()}
         self.health.threads = {**own, **self._watching.threads(), **self._websub.threads()}
-        self.health.websub = self._websub.status
         if self._set("websub", self._websub.problem) and self._websub.problem:
             log("pings are not stored", logging.ERROR, reason=self._websub.problem)
         self._set("backend", self._watching.problem)
@@ -403,6 +402,7 @@ class Daemon:
 
     def status(self) -> DaemonStatus:
         """Say how the daemon does; from any thread."""
+        self.health.websub = self._websub.status
         return self.health.status(self._clock(), due=self._due, regenerate=self._scheduler.next_regeneration())
 
     def _status_line(self) -> str:

@@ -6,12 +6,14 @@ import hashlib
 import hmac
 import importlib.util
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -71,7 +73,7 @@ class Hub(Listening):
 
     def __init__(self, port: int = 0) -> None:
         self.pings: list[Ping] = []
-        self.connections = 0
+        self.connections: list[socket.socket] = []
         self.answer: Callable[[Ping], tuple[int, dict[str, str]]] = lambda _: (204, {})
         self.awake = threading.Event()
         self.awake.set()
@@ -80,6 +82,9 @@ class Hub(Listening):
     def __exit__(self, *_: object) -> None:
         self.awake.set()
         super().__exit__()
+        for connection in self.connections:  # a process that ends leaves none open
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def told(self) -> Counter[str]:
         """Give how often it was told of each document, by path."""
@@ -89,10 +94,10 @@ class Hub(Listening):
 class _HubHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, hub: Hub, *rest: object) -> None:
+    def __init__(self, hub: Hub, connection: socket.socket, *rest: object) -> None:
         self._hub = hub
-        hub.connections += 1
-        super().__init__(*rest)
+        hub.connections.append(connection)
+        super().__init__(connection, *rest)
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -8,6 +8,7 @@ hub needs them.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import ssl
 import threading
@@ -139,7 +140,8 @@ def _reason(error: BaseException) -> str:
     while inner is not None:
         if isinstance(inner, ssl.SSLError):
             return f"no secure connection: {inner.reason or type(inner).__name__}"
-        if isinstance(inner, OSError) and inner.strerror:
-            return f"no connection: {inner.strerror}"
+        if isinstance(inner, OSError) and inner.errno is not None:
+            # asyncio has words of its own for these; those for names that are not found have negative numbers.
+            return f"no connection: {os.strerror(inner.errno) if inner.errno > 0 else inner.strerror}"
         inner = inner.__cause__ or inner.__context__
     return f"the connection broke ({type(error).__name__})"
