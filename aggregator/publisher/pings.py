@@ -13,7 +13,7 @@ What becomes of an answer:
     other 4xx, redirects      refused: this topic is tried again every 6 hours, as somebody has to act first
     408, other 5xx            failed: this topic waits
 
-A wait is drawn from 0 s to 2, 4, 8 … seconds, an hour at most ("full jitter"), or is what `Retry-After` says. While the
+A wait is drawn from 0 s to 2, 4, 8 … seconds, an hour at most ("full jitter"), or is what `Retry-After` says if that is longer. While the
 hub is down one topic is tried at a time, another each time; a change that comes in the meantime lets it be tried a
 minute after the last failure, so that an outage of hours does not delay the first change after it. The first answer
 opens the way for all. A ping is given up when a newer change takes its place, or after three days and five attempts.
@@ -174,8 +174,12 @@ def answered(topic: Topic, hub: Hub, answer: Answer, *, now: float, draw: Draw) 
         hub = _shut(hub, asked, now, draw)
     else:
         hub = alive
-        wait = REFUSED if meaning == "refused" else backoff(topic.attempts, draw)
-        topic = msgspec.structs.replace(topic, not_before=now + (wait if asked is None else asked))
+        wait = backoff(topic.attempts, draw)
+        if asked is not None:
+            wait = max(wait, asked)
+        elif meaning == "refused":
+            wait = REFUSED
+        topic = msgspec.structs.replace(topic, not_before=now + wait)
     hub = msgspec.structs.replace(hub, failed=now, reason=answer.reason)
     given_up = topic.attempts >= FEWEST_ATTEMPTS and now - topic.since >= GIVEN_UP
     if given_up:
@@ -228,12 +232,14 @@ def _meaning(status: int) -> Meaning:
 def _shut(hub: Hub, asked: float | None, now: float, draw: Draw) -> Hub:
     """Try nothing for a while."""
     failures = hub.failures + 1
+    wait = backoff(failures, draw)
+    is_asked = asked is not None and asked > wait  # "in 0 s", said for ever, must not make us ask without end
     return msgspec.structs.replace(
         hub,
         failures=failures,
         since=hub.since if hub.failures else now,
-        not_before=now + (backoff(failures, draw) if asked is None else asked),
-        asked=asked is not None,
+        not_before=now + (asked if asked is not None and is_asked else wait),
+        asked=is_asked,
     )
 
 

@@ -124,10 +124,19 @@ def test_retry_after_is_a_number_or_a_date(text: str, seconds: float | None) -> 
     assert pings.retry_after(text, NOW) == seconds
 
 
-def test_retry_after_is_honoured_by_a_topic_too() -> None:
-    """With an error that concerns one topic alone."""
-    topic, hub = after(new(), Hub(), 500, retry_after="90")
+@pytest.mark.parametrize("status", [500, 403])
+def test_retry_after_is_honoured_by_a_topic_too(status: int) -> None:
+    """With an answer that concerns one topic alone."""
+    topic, hub = after(new(), Hub(), status, retry_after="90")
     assert pings.pause([topic], hub, NOW) == 90
+
+
+@pytest.mark.parametrize("status", [503, 500, 403])
+def test_a_hub_that_says_at_once_for_ever_is_not_asked_without_end(status: int) -> None:
+    """The waits grow all the same."""
+    topic, hub = after(new(), Hub(), *[status] * 4, retry_after="0")
+    assert pings.pause([topic], hub, NOW) == 16
+    assert hub.asked is False
 
 
 def test_a_ping_is_given_up_after_three_days_and_five_attempts() -> None:
