@@ -13,10 +13,11 @@ What becomes of an answer:
     other 4xx, redirects      refused: this topic is tried again every 6 hours, as somebody has to act first
     408, other 5xx            failed: this topic waits
 
-A wait is drawn from 0 s to 2, 4, 8 … seconds, an hour at most ("full jitter"), or is what `Retry-After` says if that is longer. While the
-hub is down one topic is tried at a time, another each time; a change that comes in the meantime lets it be tried a
-minute after the last failure, so that an outage of hours does not delay the first change after it. The first answer
-opens the way for all. A ping is given up when a newer change takes its place, or after three days and five attempts.
+A wait is drawn from 0 s to 2, 4, 8 … seconds, an hour at most ("full jitter"), or is what `Retry-After` says if that is
+longer. While the hub is down one topic is tried at a time, another each time; a change that comes in the meantime lets
+it be tried a minute after the last failure, so that an outage of hours does not delay the first change after it. The
+first answer opens the way for all. A ping is given up when a newer change takes its place, or after three days and five
+attempts.
 """
 
 from __future__ import annotations
