@@ -244,9 +244,12 @@ def test_an_error_of_one_document_does_not_hold_up_others(hub: Hub, publishing: 
     assert hub.told() == {"news/all/atom.xml": 4, "news/all/rss.xml": 1, "news/all/feed.json": 1}
 
 
-def test_another_hub_is_told_at_once(hub: Hub, publishing: Publishing) -> None:
+@pytest.mark.parametrize(("answer", "pings"), [((503, {"Retry-After": "3600"}), 2), ((403, {}), 3)])
+def test_another_hub_is_told_at_once(
+    hub: Hub, publishing: Publishing, answer: tuple[int, dict[str, str]], pings: int
+) -> None:
     """What the old one asked for or refused is none of its business."""
-    hub.answer = lambda _: (503, {"Retry-After": "3600"})
+    hub.answer = lambda _: answer
     publishing.write()
     publishing.begin()
     publishing.settles()
@@ -259,7 +262,7 @@ def test_another_hub_is_told_at_once(hub: Hub, publishing: Publishing) -> None:
         publishing.settles()
         assert other.told() == {f"news/{name}": 1 for name in FEED}
         publishing.websub.stop()
-    assert len(hub.pings) == 2
+    assert len(hub.pings) == pings
 
 
 @pytest.mark.parametrize("status", [307, 308, 302])
