@@ -43,6 +43,7 @@ class _Process:
         self._config = config
         shelf = Shelf(config.feeds, config.site, clock=clock)
         self.app = App(shelf)
+        self.app.log_requests = config.server.log_requests
         self.app.routes = Endpoints(config, self.app, clock=clock, attached=attached).routes()
         allowed = _allow_files(config.server.connections + FILES_BESIDE) - FILES_BESIDE
         self._server = HttpServer(

@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -180,18 +181,28 @@ def caddy(name: str, home: Path, port: int, **variables: str) -> Iterator[None]:
         yield
 
 
+class ServedByUs(Served):
+    """A site that `aggregator serve` serves; its log has a line for each request."""
+
+    def _answers(self) -> list[Answer]:
+        lines = [json.loads(line) for line in self._log.read_text().splitlines()]
+        return [Answer(one["method"], one["path"], one["status"]) for one in lines if one["event"] == "request"]
+
+
 @contextmanager
-def nginx_serves(feeds: Path, home: Path, port: int) -> Iterator[Served]:
-    """Serve a feeds folder by nginx and our own site file."""
-    with nginx(home, port, nginx_site("nginx.conf", port, root=str(feeds))):
-        yield Served(port, home / "access.log")
+def aggregator_serves(site: SiteFolder, log: Path, port: int) -> Iterator[Served]:
+    """Serve the site's feeds folder by `aggregator serve`."""
+    site.settings["server"] = {"port": port, "log_requests": True}
+    site.config()
+    words = [sys.executable, "-m", "aggregator", "serve", "--config", str(site.root / "config/feeds.yaml")]
+    with running(words, port, log, PYTHONPATH=str(ROOT)):
+        yield ServedByUs(port, log)
 
 
 @pytest.fixture
 def serving(site: SiteFolder, tmp_path: Path) -> Iterator[Served]:
     """Serve the site's feeds folder under the address that the site says it has."""
-    program("nginx")
     port = free_port()
     site.settings["site"] = {"title": "Test", "url": f"http://127.0.0.1:{port}/"}
-    with nginx_serves(site.feeds, tmp_path / "nginx", port) as served:
+    with aggregator_serves(site, tmp_path / "serve.log", port) as served:
         yield served

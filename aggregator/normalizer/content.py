@@ -22,6 +22,9 @@ from aggregator.normalizer import links, text
 EXCERPT_FROM_BODY = 300
 """How many characters of the body make a summary where a seed has no excerpt."""
 
+MOST_READINGS = 5
+"""How often a table is read again until it stays as it is."""
+
 _TAGS = frozenset([
     "a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
     "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
@@ -42,6 +45,7 @@ _ATTRIBUTES = {
 _ADDRESSES = frozenset({"href", "src", "cite"})
 _IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
 _IMAGE_WITHOUT_SOURCE = re.compile(r"<img(?! src=| [^<>]* src=)[^<>]*>")
+_PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z0-9]{2,8}))?(?:[-_]([A-Za-z0-9]{2,8}))?")
 
 
@@ -87,6 +91,14 @@ def sanitised(fragment: str, *, base: str, picture: Image | None = None) -> str:
         framed = _clean(fragment, base, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
         fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture), framed)
     cleaned = _clean(fragment, base, tags=_TAGS, attributes=_ATTRIBUTES)
+    # What stands between the parts of a table is moved before it (HTML standard §13.2.6.4.9), and may then close other
+    # elements when it is read again: what readers parse must be what was looked at.
+    for _ in range(MOST_READINGS if "<table" in cleaned else 0):
+        before, cleaned = cleaned, _clean(cleaned, base, tags=_TAGS, attributes=_ATTRIBUTES)
+        if cleaned == before:
+            break
+    # A line break right behind <pre> is none (HTML standard §13.1.2.5), so a reader would eat one at each reading.
+    cleaned = _PRE_BREAKS.sub(r"\1", cleaned) if "<pre" in cleaned else cleaned
     return text.multiline(_IMAGE_WITHOUT_SOURCE.sub("", cleaned)).strip()
 
 
