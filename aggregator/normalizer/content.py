@@ -23,7 +23,7 @@ EXCERPT_FROM_BODY = 300
 """How many characters of the body make a summary where a seed has no excerpt."""
 
 MOST_READINGS = 5
-"""How often a table is read again until it stays as it is."""
+"""How often HTML is sanitised until it stays as it is."""
 
 _TAGS = frozenset([
     "a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
@@ -90,16 +90,23 @@ def sanitised(fragment: str, *, base: str, picture: Image | None = None) -> str:
         # Two passes: the first only makes iframes recognisable, the second sanitises whatever came of it.
         framed = _clean(fragment, base, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
         fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture), framed)
-    cleaned = _clean(fragment, base, tags=_TAGS, attributes=_ATTRIBUTES)
-    # What stands between the parts of a table is moved before it (HTML standard §13.2.6.4.9), and may then close other
-    # elements when it is read again: what readers parse must be what was looked at.
-    for _ in range(MOST_READINGS if "<table" in cleaned else 0):
-        before, cleaned = cleaned, _clean(cleaned, base, tags=_TAGS, attributes=_ATTRIBUTES)
-        if cleaned == before:
+    cleaned = _settled(fragment, base)
+    return text.multiline(cleaned).strip()
+
+
+def _settled(fragment: str, base: str) -> str:
+    """Sanitise until it stays as it is: what a reader parses must be what was looked at.
+
+    Most stays at once. Headings in headings and what stands between the parts of a table move when they are read again
+    (HTML standard §13.2.6.4), and a reader eats the line break right behind <pre> (§13.1.2.5).
+    """
+    for _ in range(MOST_READINGS):
+        before = fragment
+        fragment = _clean(fragment, base, tags=_TAGS, attributes=_ATTRIBUTES)
+        fragment = _PRE_BREAKS.sub(r"\1", _IMAGE_WITHOUT_SOURCE.sub("", fragment))
+        if fragment == before:
             break
-    # A line break right behind <pre> is none (HTML standard §13.1.2.5), so a reader would eat one at each reading.
-    cleaned = _PRE_BREAKS.sub(r"\1", cleaned) if "<pre" in cleaned else cleaned
-    return text.multiline(_IMAGE_WITHOUT_SOURCE.sub("", cleaned)).strip()
+    return fragment
 
 
 def _clean(fragment: str, base: str, *, tags: frozenset[str], attributes: dict[str, set[str]]) -> str:

@@ -86,6 +86,8 @@ def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:
 
 @settings(max_examples=300)
 @given(fragments)
+@example("<h1><b><h1></b><caption><col></table><ul><img>")
+@example("<pre><img>\n")
 @example("<pre><td>\n")
 @example("<a><table><a href=javascript:x>")
 def test_what_came_out_stays(fragment) -> None:
