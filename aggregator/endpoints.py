@@ -223,7 +223,7 @@ def _render_status(found: Standing, daemon: DaemonStatus | None, config: Config)
     from aggregator.renderer import status_page  # noqa: PLC0415 - templates, for the few who ask
     from aggregator.status_view import status_view  # noqa: PLC0415
 
-    return status_page.render(status_view(found, daemon, config), config.site)
+    return status_page.render(status_view(found, daemon), config.site)
 
 
 def _json(status: int, value: Any) -> Answer:

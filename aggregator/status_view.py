@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from aggregator.config import Config
 from aggregator.health import DaemonStatus
+from aggregator.model import HubStatus
 from aggregator.renderer.status_page import Held, SeedProblem, StatusView, Trouble
-from aggregator.report import RULES, SHOWN_PROBLEMS
+from aggregator.report import RULES, SHOWN_PROBLEMS, moment
 from aggregator.standing import Standing
 
 
-def status_view(standing: Standing, daemon: DaemonStatus | None, config: Config) -> StatusView:
-    """Give what the status page of the site of `config` shows; `daemon` is None where none runs."""
-    facts = (("WebSub hub", config.site.hub),) if config.site.hub else ()
+def status_view(standing: Standing, daemon: DaemonStatus | None) -> StatusView:
+    """Give what the status page shows; `daemon` is None where none runs."""
     view = StatusView(
         now=standing.now,
         running=daemon is not None,
@@ -30,7 +29,7 @@ def status_view(standing: Standing, daemon: DaemonStatus | None, config: Config)
         due=standing.due,
         due_path=standing.due_path,
         turns=standing.turns,
-        facts=facts,
+        facts=_hub(standing.websub, standing.now),
     )
     return view if daemon is None else _with_daemon(view, daemon)
 
@@ -43,6 +42,13 @@ def _held(standing: Standing) -> tuple[Held, ...]:
     )
 
 
+def _hub(hub: HubStatus | None, now: int) -> tuple[tuple[str, str], ...]:
+    if hub is None:
+        return ()
+    told = f"last told {moment(int(hub.succeeded))}" if hub.succeeded is not None else "never told yet"
+    return (("WebSub hub", f"{hub.url}: {hub.trouble(now) or told}, {hub.waiting:,} waiting"),)
+
+
 def _with_daemon(view: StatusView, daemon: DaemonStatus) -> StatusView:
     troubles = tuple(
         Trouble(concern=concern, message=message, seconds=int(daemon.problem_ages.get(concern, 0)))
@@ -50,6 +56,7 @@ def _with_daemon(view: StatusView, daemon: DaemonStatus) -> StatusView:
     )
     return msgspec.structs.replace(
         view,
+        facts=(*((("Serving", daemon.serving),) if daemon.serving else ()), *view.facts),
         troubles=troubles,
         uptime=int(daemon.uptime),
         backend=daemon.backend,

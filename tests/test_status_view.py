@@ -24,7 +24,7 @@ def view_of(site: SiteFolder, health: Health | None = None, now: int = NOW) -> S
     finally:
         index.close()
     daemon = health and health.status(now, due=None, regenerate=now + 60.0)
-    return status_view(found, daemon, config)
+    return status_view(found, daemon)
 
 
 def paths(view: StatusView) -> dict[str, tuple[str, ...]]:
@@ -94,3 +94,16 @@ def test_no_text_of_a_seed_is_on_the_page(site: SiteFolder) -> None:
     view = view_of(site)
     assert view.due_path == "later.md"
     assert CANARY.encode() not in status_page.render(view, site.config().site)
+
+
+def test_the_facts_say_where_it_serves_and_whom_it_tells(site: SiteFolder) -> None:
+    """The address of the server, and the hub with how many documents wait to be told."""
+    site.settings["websub"] = {"hub": "http://127.0.0.1:9/"}
+    site.write("good.md")
+    site.build()
+    health = Health(started=0.0)
+    health.serving = "http://127.0.0.1:8080/"
+    facts = dict(view_of(site, health).facts)
+
+    assert facts["Serving"] == "http://127.0.0.1:8080/"
+    assert facts["WebSub hub"].startswith("http://127.0.0.1:9/: never told yet, 3 waiting")
