@@ -31,7 +31,7 @@ CODINGS = ("br", "gzip")
 
 _POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 _ANYONE = [
     ("access-control-allow-origin", "*"),
     ("access-control-expose-headers", "ETag, Link"),
@@ -111,9 +111,10 @@ def _links(name: str, site: Site) -> Headers:
 def _of_pages(body: bytes) -> Headers:
     """Repeat the page's own policy, with what only a header can say, and tell its script that events are to be had."""
     found = _POLICY.search(body, 0, 4_096)
-    policy = html.unescape(found[1].decode("ascii", "replace")) if found else "default-src 'none'"
+    policy = html.unescape(found[1].decode("ascii", "replace")) if found else ""
+    kept = policy if policy.isascii() and policy.isprintable() and policy else "default-src 'none'"
     return [
-        ("content-security-policy", f"{policy}; frame-ancestors 'none'"),
+        ("content-security-policy", f"{kept}; frame-ancestors 'none'"),
         ("referrer-policy", "no-referrer"),
         ("server-timing", "live"),
     ]
@@ -123,7 +124,9 @@ def answer(entry: Entry, method: str, get: Get) -> Answer:
     """Answer a request for `entry`: whole, not at all where the client has it (304), or a part of it (206)."""
     if method not in {"GET", "HEAD"}:
         return _other(entry, method)
-    version = entry.versions[choose(get("accept-encoding") or "", entry.codings)]
+    accepted = get("accept-encoding") or ""
+    chosen = (choose if len(accepted) > _LONGEST_KEPT else _kept_choice)(accepted, entry.codings)
+    version = entry.versions[chosen]
     status = _precondition(version, entry.modified, get)
     if status:
         return Answer(status, version.brief)
@@ -225,14 +228,14 @@ def _part(version: Version, wanted: str) -> Answer:
             return Answer(200, version.headers, version.body)
     if start >= size or end < start:
         refused = plain(416, "no such range\n", content_range=f"bytes */{size}")
-        return Answer(416, [*refused.headers, *version.brief[1:]], refused.body)
+        shared = [pair for pair in version.brief if pair[0] not in {"etag", "cache-control"}]
+        return Answer(416, [*refused.headers, *shared], refused.body)
     body = version.body[start : end + 1]
     rest = [pair for pair in version.headers if pair[0] != "content-length"]
     length = ("content-length", str(len(body)))
     return Answer(206, [*rest, length, ("content-range", f"bytes {start}-{end}/{size}")], body)
 
 
-@lru_cache(maxsize=1_024)
 def choose(accepted: str, offered: tuple[str, ...]) -> str:
     """Choose among the `offered` content codings by an Accept-Encoding header (RFC 9110 §12.5.3); "" is none of them.
 
@@ -247,6 +250,10 @@ def choose(accepted: str, offered: tuple[str, ...]) -> str:
         if coding in offered and weight > 0 and weight >= heaviest:
             best, heaviest = coding, weight
     return best
+
+
+_LONGEST_KEPT = 128
+_kept_choice = lru_cache(maxsize=1_024)(choose)
 
 
 def _weighed(part: str) -> tuple[str, float] | None:

@@ -11,7 +11,9 @@ STUCK = 30.0
 
 
 def listen(host: str, port: int, *, stuck: float = STUCK) -> socket.socket:
-    """Bind a listening socket; port 0 takes any that is free; a client that takes in nothing for `stuck` seconds is cut off.
+    """Bind a listening socket; port 0 takes any that is free.
+
+    A client that takes in nothing of its answer for `stuck` seconds is cut off.
 
     Raises:
         OSError: where that cannot be, above all where another process listens there.

@@ -203,7 +203,13 @@ class App:
         return plain(404, "there is no such document\n")
 
 
-_asked_for = lru_cache(maxsize=4_096)(documents.asked_for)
+_LONGEST_NAME = 128
+_kept_name = lru_cache(maxsize=4_096)(documents.asked_for)
+
+
+def _asked_for(path: str) -> str:
+    """Give the document's name; no document of ours has a long one, and what is kept of others must be little."""
+    return _kept_name(path) if len(path) <= _LONGEST_NAME else ""
 
 
 async def _body(protocol: Any) -> bytes | None:

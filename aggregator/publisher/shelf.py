@@ -62,6 +62,7 @@ class Shelf:
             return self._load(name) if documents.is_published(name) else None
         if time.monotonic() - place.looked > LOOK_AGAIN:
             return self._look_again(name, place)
+        self._places.move_to_end(name)
         return place.entry
 
     def doubt(self, slugs: Iterable[str]) -> None:
@@ -91,10 +92,11 @@ class Shelf:
         bodies, modified = _read(self._folder, name)
         if "" not in bodies:
             return None
-        age = self._clock() - modified
-        # Within the second in which it was written Last-Modified cannot tell it from what may follow it.
-        settled = not 0 <= age < RACY
-        entry = shelve(name, bodies, modified=int(modified) - (not settled), site=self._site)
+        now = self._clock()
+        # Within the second in which it was written Last-Modified cannot tell it from what may follow it; and it is
+        # never later than now (RFC 9110 §8.8.2.1), whatever a clock that was set says of the file.
+        settled = now - modified >= RACY
+        entry = shelve(name, bodies, modified=int(min(modified, now)) - (not settled), site=self._site)
         self._keep(name, _Place(entry, stamp, settled, looked))
         return entry
 
@@ -135,14 +137,10 @@ def _read(folder: str, name: str) -> tuple[dict[str, bytes], float]:
         for part in parts:
             opened.append(os.open(part, _FOLDER, dir_fd=opened[-1]))
         for coding, suffix in _SUFFIXES.items():
-            fd = os.open(file + suffix, _FILE, dir_fd=opened[-1])
-            opened.append(fd)
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
-                break
-            bodies[coding] = _whole(fd)
-            modified = modified or found.st_mtime
-            os.close(opened.pop())
+            found = _whole(file + suffix, opened[-1])
+            if found is not None:
+                bodies[coding], written = found
+                modified = modified or written
     except OSError:
         pass  # what is not there, or no longer, is not served; the writer's turn says what is wrong with the disk
     finally:
@@ -151,6 +149,17 @@ def _read(folder: str, name: str) -> tuple[dict[str, bytes], float]:
     return bodies, modified
 
 
-def _whole(fd: int) -> bytes:
-    with open(fd, "rb", closefd=False, buffering=0) as file:
-        return file.readall()
+def _whole(file: str, folder: int) -> tuple[bytes, float] | None:
+    """Read a regular file of an open folder, and when it was written; None for anything else."""
+    try:
+        fd = os.open(file, _FILE, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        with open(fd, "rb", closefd=False, buffering=0) as opened:
+            return opened.readall(), found.st_mtime
+    finally:
+        os.close(fd)
