@@ -114,7 +114,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # a terminal tells them to all its processes; they are the daemon's
     start_log(cast("Format", sys.argv[2]))
     listening = socket.socket(fileno=int(sys.argv[1]))
-    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=Config)
+    # Unbuffered: what was told meanwhile must stay in the pipe, for `_listen`.
+    config = msgspec.json.decode(open(0, "rb", buffering=0, closefd=False).readline(), type=Config)  # noqa: SIM115
     _run(_attached(config, listening))
     os._exit(0)  # whatever still hangs on a client ends with us
 

@@ -71,7 +71,11 @@ def connect(address: str, *, receive: int = 0) -> socket.socket:
     made.settimeout(LONG)
     if receive:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-    made.connect(place(address))
+    try:
+        made.connect(place(address))
+    except BaseException:
+        made.close()
+        raise
     return made
 
 

@@ -45,6 +45,9 @@ LISTENERS = 1_000
 STILL_HERE = 25.0
 """How often, in seconds, a client that waits for news hears that there is none; proxies cut silent connections."""
 
+TOGETHER = 0.02
+"""For how long, in seconds, news are gathered: a large turn is told in pieces, and is one event."""
+
 BEHIND = 16
 """A listener that did not take in so many events is let go; it comes back by itself and looks at everything."""
 
@@ -72,11 +75,18 @@ class News:
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[str | None]] = set()
+        self._untold: set[str] = set()
         self.over = False
 
     def tell(self, slugs: Iterable[str]) -> None:
-        """Tell every listener that these feeds changed."""
-        data = msgspec.json.encode(sorted(slugs)).decode()
+        """Tell every listener, in a moment, that these feeds changed; from the loop that serves."""
+        if not self._untold:
+            asyncio.get_running_loop().call_later(TOGETHER, self._tell)
+        self._untold.update(slugs)
+
+    def _tell(self) -> None:
+        untold, self._untold = self._untold, set()
+        data = msgspec.json.encode(sorted(untold)).decode()
         for listener in tuple(self._listeners):
             if listener.full():
                 self._listeners.discard(listener)
