@@ -7,6 +7,7 @@ connects while the server is started again is turned away.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import subprocess
@@ -30,9 +31,18 @@ LAST_WORDS = 3.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """How long, in seconds, to wait before a server that died is started again: doubled each time it dies soon."""
 
+COME_BACK = 2.0
+"""How often, in seconds, an address that is taken is tried again."""
+
 STEADY = 60.0
 TOGETHER = 40
 """So many slugs go into one line: what is longer than PIPE_BUF (4,096 bytes) might be cut in two."""
+
+ROOM = 1_048_576
+"""How many bytes the server may still have to read."""
+
+# The server finds what we found, and nothing in the folder that we happen to be in.
+_BE_THE_SERVER = "import sys; sys.path[:] = {}; from aggregator.serving import main; main()"
 
 
 class CannotListenError(AggregatorError):
@@ -40,10 +50,13 @@ class CannotListenError(AggregatorError):
 
 
 class ServerProcess:
-    """Serves the config that `begin` is given, until `stop`; its log lines have the shape `log_format`."""
+    """Serves the config that `begin` is given, until `stop`; its log lines have the shape `log_format`.
 
-    def __init__(self, log_format: Format = "json") -> None:
-        self._log_format = log_format
+    A server that gives no sign of life for `silence` seconds is replaced.
+    """
+
+    def __init__(self, log_format: Format = "json", *, silence: float = SILENCE) -> None:
+        self._log_format, self._silence = log_format, silence
         self._config: Config | None = None
         self._listening: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,18 +77,29 @@ class ServerProcess:
             self._leave()
             self._listen_on(None)
         elif self._listening is None or self._config is None or _place(self._config) != _place(config):
-            try:
-                listening = _listening(config)
-            except CannotListenError as error:
-                self._refused = (config, str(error), time.monotonic() + LONGEST_PAUSE)
-                raise
-            self._leave()
-            self._listen_on(listening)
-            self._start(config)
+            self._move(config)
         elif self._config != config:
             self._leave()
             self._start(config)
         self._config = config
+
+    def _move(self, config: Config) -> None:
+        """Serve at another address; one that overlaps our own is free only once the server is gone."""
+        old = self._config
+        if self._listening is not None and old is not None and old.server.port == config.server.port:
+            self.stop()
+        try:
+            listening = _listening(config)
+        except CannotListenError as error:
+            self._refused = (config, str(error), time.monotonic() + COME_BACK)
+            if self._listening is None and old is not None and old.server.enabled:
+                with suppress(CannotListenError):
+                    self._listen_on(_listening(old))
+                    self._start(old)
+            raise
+        self._leave()
+        self._listen_on(listening)
+        self._start(config)
 
     def stop(self) -> None:
         """End the server; it may be called twice."""
@@ -99,14 +123,13 @@ class ServerProcess:
         """Start it again where it died or hangs; says what is wrong, "" if nothing is."""
         now = time.monotonic()
         self._leaving = [one for one in self._leaving if _wait(one[0], 0, force=now > one[1])]
-        if self._refused is not None:
-            return self._try_again(now)
+        refused = self._try_again(now)
         if self._config is None or self._listening is None:
-            return ""
+            return refused
         if self._again_at is not None and now >= self._again_at:
             self._start(self._config)
         if self._process is not None and self._is_well(self._process, now):
-            return token_problem(self._config.server.token)
+            return refused or token_problem(self._config.server.token)
         if self._again_at is None:
             self._pause = SHORTEST_PAUSE if now - self._started > STEADY else min(2 * self._pause, LONGEST_PAUSE)
             self._again_at = now + self._pause
@@ -116,7 +139,9 @@ class ServerProcess:
         return "the server ended by itself, or hung (it is started again soon)"
 
     def _try_again(self, now: float) -> str:
-        assert self._refused is not None
+        """Try again to serve at an address that was taken; says what is wrong, "" if nothing is."""
+        if self._refused is None:
+            return ""
         config, problem, at = self._refused
         if now < at:
             return problem
@@ -128,7 +153,7 @@ class ServerProcess:
 
     def _is_well(self, process: subprocess.Popen[bytes], now: float) -> bool:
         self._hear(process, now)
-        return process.poll() is None and now - self._heard < SILENCE
+        return process.poll() is None and now - self._heard < self._silence
 
     @property
     def address(self) -> str:
@@ -152,14 +177,20 @@ class ServerProcess:
     def _start(self, config: Config) -> None:
         assert self._listening is not None
         fd = self._listening.fileno()
-        process = subprocess.Popen(  # noqa: S603 - ourselves
-            [sys.executable, "-m", "aggregator.serving", str(fd), self._log_format],
-            pass_fds=[fd], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        )  # fmt: skip
+        words = [sys.executable, "-P", "-c", _BE_THE_SERVER.format(sys.path), str(fd), self._log_format]
+        try:
+            process = subprocess.Popen(  # noqa: S603 - ourselves
+                words, pass_fds=[fd], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            )
+        except OSError:  # no process or descriptor is to be had now
+            self._again_at = time.monotonic() + LONGEST_PAUSE
+            return
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError):
             os.write(process.stdin.fileno(), msgspec.json.encode(config) + b"\n")
+        with suppress(AttributeError, OSError):  # Linux: room for what a turn over thousands of feeds has to tell
+            fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
         for pipe in (process.stdin, process.stdout):
             os.set_blocking(pipe.fileno(), False)
         self._process = process

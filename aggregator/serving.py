@@ -27,7 +27,7 @@ from aggregator.endpoints import Endpoints
 from aggregator.logs import Format, log
 from aggregator.logs import start as start_log
 from aggregator.publisher.server import App, HttpServer
-from aggregator.publisher.shelf import Shelf
+from aggregator.publisher.shelf import LOOK_AGAIN, Shelf
 from aggregator.slugs import SLUG
 
 HEARTBEAT = 1.0
@@ -41,7 +41,8 @@ FILES_BESIDE = 64
 class _Process:
     def __init__(self, config: Config, listening: socket.socket, *, attached: bool) -> None:
         self._config = config
-        shelf = Shelf(config.feeds, config.site, clock=clock)
+        # Where nobody tells what changed, the files are looked at for each request: 10 microseconds.
+        shelf = Shelf(config.feeds, config.site, clock=clock, look_again=LOOK_AGAIN if attached else 0)
         self.app = App(shelf)
         self.app.log_requests = config.server.log_requests
         self.app.routes = Endpoints(config, self.app, clock=clock, attached=attached).routes()
@@ -115,7 +116,8 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)  # a terminal tells them to all its processes; they are the daemon's
     start_log(cast("Format", sys.argv[2]))
     listening = socket.socket(fileno=int(sys.argv[1]))
-    config = msgspec.json.decode(sys.stdin.buffer.readline(), type=Config)
+    # Unbuffered: what was told meanwhile must stay in the pipe, for `_listen`.
+    config = msgspec.json.decode(open(0, "rb", buffering=0, closefd=False).readline(), type=Config)  # noqa: SIM115
     _run(_attached(config, listening))
     os._exit(0)  # whatever still hangs on a client ends with us
 

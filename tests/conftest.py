@@ -1,11 +1,13 @@
-"""What most tests begin with: an empty site in a temporary folder."""
+"""What most tests begin with: an empty site in a temporary folder, and a daemon for it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from living import Running
 from support import SiteFolder
 
 
@@ -25,3 +27,14 @@ def make_site(tmp_path: Path) -> Callable[[str], SiteFolder]:
         return SiteFolder(root)
 
     return make
+
+
+@pytest.fixture
+def running(site: SiteFolder) -> Iterator[Running]:
+    """Give a daemon that a test starts; it is ended whatever happens."""
+    made = Running(site)
+    yield made
+    if hasattr(made, "process") and made.process.poll() is None:
+        made.signal(signal.SIGCONT)
+        made.process.kill()
+        made.process.wait(10)

@@ -31,7 +31,7 @@ CODINGS = ("br", "gzip")
 
 _POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)", re.IGNORECASE)
+_RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
 _ANYONE = [
     ("access-control-allow-origin", "*"),
     ("access-control-expose-headers", "ETag, Link"),
@@ -56,11 +56,14 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as it is served: a version per content coding ("" = none); `modified` in seconds since 1970."""
+    """A document as it is served: a version per content coding ("" = none).
+
+    `modified` is in seconds since 1970, None while that could not tell this version from the next.
+    """
 
     name: str
     kind: str
-    modified: int
+    modified: int | None
     versions: dict[str, Version]
     codings: tuple[str, ...]
 
@@ -70,7 +73,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return sum(len(version.body) for version in self.versions.values())
 
 
-def shelve(name: str, bodies: Mapping[str, bytes], *, modified: int, site: Site) -> Entry:
+def shelve(name: str, bodies: Mapping[str, bytes], *, modified: int | None, site: Site) -> Entry:
     """Make the document `name` ready to be served, from its bytes by content coding and the moment they were written.
 
     `site` gives its public address and the hub, for the Link header (WebSub §4).
@@ -81,7 +84,7 @@ def shelve(name: str, bodies: Mapping[str, bytes], *, modified: int, site: Site)
         *(_ANYONE if documents.file_of(name) == documents.JSON else ()),
     ]
     content = [
-        ("last-modified", formatdate(modified, usegmt=True)),
+        *([] if modified is None else [("last-modified", formatdate(modified, usegmt=True))]),
         *_links(name, site),
         ("content-type", documents.content_type(name)),
         ("x-content-type-options", "nosniff"),
@@ -111,9 +114,10 @@ def _links(name: str, site: Site) -> Headers:
 def _of_pages(body: bytes) -> Headers:
     """Repeat the page's own policy, with what only a header can say, and tell its script that events are to be had."""
     found = _POLICY.search(body, 0, 4_096)
-    policy = html.unescape(found[1].decode("ascii", "replace")) if found else "default-src 'none'"
+    policy = html.unescape(found[1].decode("ascii", "replace")) if found else ""
+    kept = policy if policy.isascii() and policy.isprintable() and policy else "default-src 'none'"
     return [
-        ("content-security-policy", f"{policy}; frame-ancestors 'none'"),
+        ("content-security-policy", f"{kept}; frame-ancestors 'none'"),
         ("referrer-policy", "no-referrer"),
         ("server-timing", "live"),
     ]
@@ -123,7 +127,9 @@ def answer(entry: Entry, method: str, get: Get) -> Answer:
     """Answer a request for `entry`: whole, not at all where the client has it (304), or a part of it (206)."""
     if method not in {"GET", "HEAD"}:
         return _other(entry, method)
-    version = entry.versions[choose(get("accept-encoding") or "", entry.codings)]
+    accepted = get("accept-encoding") or ""
+    chosen = (choose if len(accepted) > _LONGEST_KEPT else _kept_choice)(accepted, entry.codings)
+    version = entry.versions[chosen]
     status = _precondition(version, entry.modified, get)
     if status:
         return Answer(status, version.brief)
@@ -178,16 +184,16 @@ def _preflight(name: str) -> Headers:
     return [*_ANYONE, *allowed, ("access-control-allow-headers", "If-None-Match, If-Modified-Since, Range")]
 
 
-def _precondition(version: Version, modified: int, get: Get) -> int:
+def _precondition(version: Version, modified: int | None, get: Get) -> int:
     """Evaluate the conditions of a request in the order of RFC 9110 §13.2.2; 0 where it is to be answered."""
     if (wanted := get("if-match")) is not None:
         if wanted.strip() != "*" and version.etag not in _ETAG.findall(wanted):
             return 412
-    elif (since := _moment(get("if-unmodified-since"))) is not None and modified > since:
+    elif modified is not None and (since := _moment(get("if-unmodified-since"))) is not None and modified > since:
         return 412
     if (known := get("if-none-match")) is not None:
         return 304 if _knows(known, version.etag) else 0
-    if (since := _moment(get("if-modified-since"))) is not None and modified <= since:
+    if modified is not None and (since := _moment(get("if-modified-since"))) is not None and modified <= since:
         return 304
     return 0
 
@@ -225,14 +231,14 @@ def _part(version: Version, wanted: str) -> Answer:
             return Answer(200, version.headers, version.body)
     if start >= size or end < start:
         refused = plain(416, "no such range\n", content_range=f"bytes */{size}")
-        return Answer(416, [*refused.headers, *version.brief[1:]], refused.body)
+        shared = [pair for pair in version.brief if pair[0] not in {"etag", "cache-control"}]
+        return Answer(416, [*refused.headers, *shared], refused.body)
     body = version.body[start : end + 1]
     rest = [pair for pair in version.headers if pair[0] != "content-length"]
     length = ("content-length", str(len(body)))
     return Answer(206, [*rest, length, ("content-range", f"bytes {start}-{end}/{size}")], body)
 
 
-@lru_cache(maxsize=1_024)
 def choose(accepted: str, offered: tuple[str, ...]) -> str:
     """Choose among the `offered` content codings by an Accept-Encoding header (RFC 9110 §12.5.3); "" is none of them.
 
@@ -247,6 +253,10 @@ def choose(accepted: str, offered: tuple[str, ...]) -> str:
         if coding in offered and weight > 0 and weight >= heaviest:
             best, heaviest = coding, weight
     return best
+
+
+_LONGEST_KEPT = 128
+_kept_choice = lru_cache(maxsize=1_024)(choose)
 
 
 def _weighed(part: str) -> tuple[str, float] | None:

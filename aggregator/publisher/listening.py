@@ -13,7 +13,7 @@ STUCK = 30.0
 def listen(host: str, port: int, *, stuck: float = STUCK) -> socket.socket:
     """Bind a listening socket; port 0 takes any that is free.
 
-    A client that takes in nothing for `stuck` seconds, while there is something for it, is cut off.
+    A client that takes in nothing of its answer for `stuck` seconds is cut off.
 
     Raises:
         OSError: where that cannot be, above all where another process listens there.

@@ -48,6 +48,9 @@ LONGEST_SHOWN = 200
 STILL_HERE = 25.0
 """How often, in seconds, a client that waits for news hears that there is none; proxies cut silent connections."""
 
+TOGETHER = 0.02
+"""For how long, in seconds, news are gathered: a large turn is told in pieces, and is one event."""
+
 BEHIND = 16
 """A listener that did not take in so many events is let go; it comes back by itself and looks at everything."""
 
@@ -75,11 +78,18 @@ class News:
 
     def __init__(self) -> None:
         self._listeners: set[asyncio.Queue[str | None]] = set()
+        self._untold: set[str] = set()
         self.over = False
 
     def tell(self, slugs: Iterable[str]) -> None:
-        """Tell every listener that these feeds changed."""
-        data = msgspec.json.encode(sorted(slugs)).decode()
+        """Tell every listener, in a moment, that these feeds changed; from the loop that serves."""
+        if not self._untold:
+            asyncio.get_running_loop().call_later(TOGETHER, self._tell)
+        self._untold.update(slugs)
+
+    def _tell(self) -> None:
+        untold, self._untold = self._untold, set()
+        data = msgspec.json.encode(sorted(untold)).decode()
         for listener in tuple(self._listeners):
             if listener.full():
                 self._listeners.discard(listener)
@@ -210,7 +220,13 @@ class App:
         return plain(404, "there is no such document\n")
 
 
-_asked_for = lru_cache(maxsize=4_096)(documents.asked_for)
+_LONGEST_NAME = 128
+_kept_name = lru_cache(maxsize=4_096)(documents.asked_for)
+
+
+def _asked_for(path: str) -> str:
+    """Give the document's name; no document of ours has a long one, and what is kept of others must be little."""
+    return _kept_name(path) if len(path) <= _LONGEST_NAME else ""
 
 
 async def _body(protocol: Any) -> bytes | None:

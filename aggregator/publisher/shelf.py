@@ -47,11 +47,16 @@ class _Place:
 class Shelf:
     """The documents of the feeds folder `folder`, for `site` (whose address and hub the Link headers name).
 
-    `clock` gives seconds since 1970, for comparison with the files' times; `kept` is how many bytes may be kept.
+    `clock` gives seconds since 1970, for comparison with the files' times; `kept` is how many bytes may be kept,
+    `look_again` after how many seconds the files are looked at again where nobody said that they changed.
     """
 
-    def __init__(self, folder: str, site: Site, *, clock: Callable[[], float], kept: int = KEPT_BYTES) -> None:
+    def __init__(
+        self, folder: str, site: Site, *, clock: Callable[[], float], kept: int = KEPT_BYTES,
+        look_again: float = LOOK_AGAIN,
+    ) -> None:  # fmt: skip
         self._folder, self._site, self._clock, self._most = folder, site, clock, kept
+        self._patience = look_again
         self._places: OrderedDict[str, _Place] = OrderedDict()
         self._size = 0
 
@@ -60,8 +65,9 @@ class Shelf:
         place = self._places.get(name)
         if place is None:
             return self._load(name) if documents.is_published(name) else None
-        if time.monotonic() - place.looked > LOOK_AGAIN:
+        if time.monotonic() - place.looked > self._patience:
             return self._look_again(name, place)
+        self._places.move_to_end(name)
         return place.entry
 
     def doubt(self, slugs: Iterable[str]) -> None:
@@ -91,10 +97,11 @@ class Shelf:
         bodies, modified = _read(self._folder, name)
         if "" not in bodies:
             return None
-        age = self._clock() - modified
-        # Within the second in which it was written Last-Modified cannot tell it from what may follow it.
-        settled = not 0 <= age < RACY
-        entry = shelve(name, bodies, modified=int(modified) - (not settled), site=self._site)
+        now = self._clock()
+        # Within the second in which it was written a date cannot tell it from what may follow it (RFC 9110 §8.8.2.2):
+        # newsboat takes a second change of the same second for none. Nor may it be later than now.
+        settled = now - modified >= RACY
+        entry = shelve(name, bodies, modified=int(modified) if settled else None, site=self._site)
         self._keep(name, _Place(entry, stamp, settled, looked))
         return entry
 
@@ -135,14 +142,10 @@ def _read(folder: str, name: str) -> tuple[dict[str, bytes], float]:
         for part in parts:
             opened.append(os.open(part, _FOLDER, dir_fd=opened[-1]))
         for coding, suffix in _SUFFIXES.items():
-            fd = os.open(file + suffix, _FILE, dir_fd=opened[-1])
-            opened.append(fd)
-            found = os.fstat(fd)
-            if not stat.S_ISREG(found.st_mode):
-                break
-            bodies[coding] = _whole(fd)
-            modified = modified or found.st_mtime
-            os.close(opened.pop())
+            found = _whole(file + suffix, opened[-1])
+            if found is not None:
+                bodies[coding], written = found
+                modified = modified or written
     except OSError:
         pass  # what is not there, or no longer, is not served; the writer's turn says what is wrong with the disk
     finally:
@@ -151,6 +154,17 @@ def _read(folder: str, name: str) -> tuple[dict[str, bytes], float]:
     return bodies, modified
 
 
-def _whole(fd: int) -> bytes:
-    with open(fd, "rb", closefd=False, buffering=0) as file:
-        return file.readall()
+def _whole(file: str, folder: int) -> tuple[bytes, float] | None:
+    """Read a regular file of an open folder, and when it was written; None for anything else."""
+    try:
+        fd = os.open(file, _FILE, dir_fd=folder)
+    except OSError:
+        return None
+    try:
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode):
+            return None
+        with open(fd, "rb", closefd=False, buffering=0) as opened:
+            return opened.readall(), found.st_mtime
+    finally:
+        os.close(fd)

@@ -1,28 +1,16 @@
-"""A daemon for each test that wants one; whatever happens, it is ended."""
+"""A daemon on a thread for each test that wants one; whatever happens, it is ended."""
 
 from __future__ import annotations
 
 import logging
-import signal
 import threading
 from collections.abc import Iterator
 
 import pytest
-from living import Inside, Running
+from living import Inside
 from support import SiteFolder
 
 from aggregator import logs
-
-
-@pytest.fixture
-def running(site: SiteFolder) -> Iterator[Running]:
-    """Give a daemon that a test starts; it is ended whatever happens."""
-    made = Running(site)
-    yield made
-    if hasattr(made, "process") and made.process.poll() is None:
-        made.signal(signal.SIGCONT)
-        made.process.kill()
-        made.process.wait(10)
 
 
 @pytest.fixture
