@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from aggregator.archive_index import ArchiveIndex, PageRow
+from aggregator.archive_names import HOUR, SLOTS, bounds
 from aggregator.database import Database, checksum
 from aggregator.model import FOREVER
 
@@ -69,6 +71,7 @@ class FeedRow(NamedTuple):
     key: bytes | None
     stamps: bytes | None
     summary: bytes | None
+    shelf: bytes | None
 
 
 class Index:
@@ -81,6 +84,7 @@ class Index:
             sqlite3.Error: where it cannot be opened, or with `look_only` where it is not whole.
         """
         self._file = Database(path, look_only=look_only)
+        self.archive = ArchiveIndex(self._file)
         self.transaction = self._file.transaction
         self.settle_indexes = self._file.settle_indexes
         self.set_aside = self._file.set_aside
@@ -319,6 +323,20 @@ class Index:
         )
         return [Shown._make(row) for row in rows]
 
+    def shown_on(self, page: PageRow, now: int) -> list[Shown]:
+        """Give what a page of a feed's archive shows at `now`, in the feed's order."""
+        starts, ends = bounds(page.month)
+        newest = min(ends, starts + (page.last // SLOTS + 1) * HOUR - 1)
+        rows = self._db.execute(
+            "SELECT e.file, f.content, f.verdict, s.id, f.since FROM entry e"
+            " JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
+            " WHERE e.feed=? AND e.sort BETWEEN ? AND ? AND e.starts<=? AND e.ends>?"
+            f" AND (-e.sort - ?) / {HOUR} * {SLOTS} + (e.tie & {SLOTS - 1}) BETWEEN ? AND ?"
+            " ORDER BY e.sort, e.worst, e.tie",
+            (page.feed, -newest, -(starts + page.first // SLOTS * HOUR), now, now, starts, page.first, page.last),
+        )
+        return [Shown._make(row) for row in rows]
+
     def place(self, feed: int, row: tuple[int, int, int], now: int) -> int:
         """Give how many items come before an entry (sort, worst, tie) of a feed at `now`."""
         count: int = self._db.execute(
@@ -344,20 +362,24 @@ class Index:
         return [story for (story,) in rows if story is not None]
 
     def next_due(self) -> tuple[int, str] | None:
-        """Give the next moment at which a feed changes by itself (seconds since 1970), and one path it concerns."""
+        """Give the next moment at which a feed changes by itself (seconds since 1970), and what it concerns."""
         row = self._db.execute("SELECT until, path FROM file WHERE until IS NOT NULL ORDER BY until LIMIT 1").fetchone()
+        withdrawn = self.archive.next_end(-FOREVER)
+        if withdrawn is not None and (row is None or withdrawn < row[0]):
+            return withdrawn, "a withdrawal that has been said for long enough"
         return None if row is None or row[0] >= FOREVER else (row[0], row[1])
 
     def next_due_moment(self, now: int) -> int | None:
         """Give the next moment after `now` at which a feed changes by itself, in seconds since 1970."""
         row = self._db.execute("SELECT until FROM file WHERE until > ? ORDER BY until LIMIT 1", (now,)).fetchone()
-        return None if row is None or row[0] >= FOREVER else int(row[0])
+        moments = [row[0] if row else None, self.archive.next_end(now)]
+        return min((moment for moment in moments if moment is not None and moment < FOREVER), default=None)
 
     # -- feeds and topics
 
     def feeds(self) -> dict[str, FeedRow]:
         """Give every feed by its slug."""
-        rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary FROM feed ORDER BY slug")
+        rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary, shelf FROM feed ORDER BY slug")
         return {row[1]: FeedRow._make(row) for row in rows}
 
     def add_feed(self, slug: str, *, announced: bool = False) -> int:
@@ -371,6 +393,15 @@ class Index:
             self._db.execute("UPDATE feed SET summary=x'' WHERE slug=? AND summary IS NULL", (slug,))
         number: int = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()[0]
         return number
+
+    def adopt_feed(self, slug: str) -> None:
+        """Know of a feed whose documents lie on disk, whatever they show."""
+        self._db.execute("UPDATE feed SET stamps=x'' WHERE feed=? AND stamps IS NULL", (self.add_feed(slug, announced=True),))
+
+    def put_shelf(self, feed: int, shelf: bytes) -> None:
+        """Note what the pages of a feed's archive show besides their items, and have all of them compared with it."""
+        self.archive.look_again_at_all(feed)
+        self._db.execute("UPDATE feed SET shelf=? WHERE feed=?", (shelf, feed))
 
     def mark_dirty(self, feeds: Iterable[int] | None) -> None:
         """Note that feeds must be looked at again, all of them for None."""
@@ -390,7 +421,8 @@ class Index:
         )
 
     def delete_feed(self, feed: int) -> None:
-        """Forget a feed, for `--prune`."""
+        """Forget a feed and its archive, for `--prune`."""
+        self._db.execute("DELETE FROM page WHERE feed=?", (feed,))
         self._db.execute("DELETE FROM feed WHERE feed=?", (feed,))
 
     def is_empty(self, feed: int) -> bool:
