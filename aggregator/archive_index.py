@@ -85,7 +85,7 @@ class ArchiveIndex:
         starts, ends = bounds(month)
         scope = "FROM entry WHERE feed=? AND sort BETWEEN ? AND ? AND starts<=? AND ends>?"
         values = (feed, -ends, -starts, now, now)
-        hours = self._db.execute(f"SELECT (-sort - ?) / {HOUR}, count(*) {scope} GROUP BY 1", (starts, *values))  # noqa: S608
+        hours = self._db.execute(f"SELECT (-sort - ?) / {HOUR}, count(*) {scope} GROUP BY 1", (starts, *values))
         cells: dict[int, int] = {}
         for hour, count in hours.fetchall():
             if count <= CROWD:
@@ -93,7 +93,7 @@ class ArchiveIndex:
                 continue
             first = starts + hour * HOUR
             span = (feed, -(first + HOUR - 1), -first, now, now)
-            slots = self._db.execute(f"SELECT tie & {SLOTS - 1}, count(*) {scope} GROUP BY 1", span)  # noqa: S608
+            slots = self._db.execute(f"SELECT tie & {SLOTS - 1}, count(*) {scope} GROUP BY 1", span)
             cells.update((hour * SLOTS + slot, number) for slot, number in slots)
         return cells
 
@@ -136,10 +136,7 @@ class ArchiveIndex:
         return dict(self._db.execute(sql, (END,)))
 
     def dirty(self, *, on_disk: bool) -> list[tuple[int, int, int]]:
-        """Give the pages to look at that are on disk already, or those that are not: feed, month, last; oldest first.
-
-        By month, not by feed: so an item is prepared once for all the feeds that hold it.
-        """
+        """Give the pages to look at that are on disk already, or those that are not: feed, month, last; by month."""
         null = "NOT NULL" if on_disk else "NULL"
         sql = f"SELECT feed, month, last FROM page WHERE dirty=1 AND wanted=1 AND stamps IS {null} ORDER BY month, last, feed"  # noqa: S608, E501 - our own words
         return self._db.execute(sql).fetchall()
@@ -247,7 +244,8 @@ class ArchiveIndex:
     def withdrawn(self, slug: str, most: int) -> tuple[Withdrawn, ...]:
         """Give what a feed says was withdrawn, the latest first, at most `most`."""
         rows = self._db.execute(
-            "SELECT id, at FROM withdrawn JOIN story USING(story) WHERE slug=? ORDER BY at DESC, id LIMIT ?", (slug, most)
+            "SELECT id, at FROM withdrawn JOIN story USING(story) WHERE slug=? ORDER BY at DESC, id LIMIT ?",
+            (slug, most),
         )
         return tuple(Withdrawn._make(row) for row in rows)
 

@@ -327,13 +327,13 @@ class Index:
         """Give what a page of a feed's archive shows at `now`, in the feed's order."""
         starts, ends = bounds(page.month)
         newest = min(ends, starts + (page.last // SLOTS + 1) * HOUR - 1)
+        oldest = starts + page.first // SLOTS * HOUR
         rows = self._db.execute(
             "SELECT e.file, f.content, f.verdict, s.id, f.since FROM entry e"
             " JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
             " WHERE e.feed=? AND e.sort BETWEEN ? AND ? AND e.starts<=? AND e.ends>?"
-            f" AND (-e.sort - ?) / {HOUR} * {SLOTS} + (e.tie & {SLOTS - 1}) BETWEEN ? AND ?"
-            " ORDER BY e.sort, e.worst, e.tie",
-            (page.feed, -newest, -(starts + page.first // SLOTS * HOUR), now, now, starts, page.first, page.last),
+            " AND (-e.sort - ?) / ? * ? + (e.tie & ?) BETWEEN ? AND ? ORDER BY e.sort, e.worst, e.tie",
+            (page.feed, -newest, -oldest, now, now, starts, HOUR, SLOTS, SLOTS - 1, page.first, page.last),
         )
         return [Shown._make(row) for row in rows]
 
@@ -396,7 +396,9 @@ class Index:
 
     def adopt_feed(self, slug: str) -> None:
         """Know of a feed whose documents lie on disk, whatever they show."""
-        self._db.execute("UPDATE feed SET stamps=x'' WHERE feed=? AND stamps IS NULL", (self.add_feed(slug, announced=True),))
+        self._db.execute(
+            "UPDATE feed SET stamps=x'' WHERE feed=? AND stamps IS NULL", (self.add_feed(slug, announced=True),)
+        )
 
     def put_shelf(self, feed: int, shelf: bytes) -> None:
         """Note what the pages of a feed's archive show besides their items, and have all of them compared with it."""

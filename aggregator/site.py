@@ -10,7 +10,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
@@ -20,6 +20,8 @@ from typing import Self
 import msgspec
 
 from aggregator import config_file
+from aggregator.archives import Archives
+from aggregator.archiving import Archiver
 from aggregator.config import Config
 from aggregator.database import DAMAGED, is_damage
 from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError
@@ -27,7 +29,7 @@ from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
-from aggregator.pipeline import Changes, Pipeline
+from aggregator.pipeline import Changes, Pipeline, Rendering
 from aggregator.publisher.writer import Writer
 from aggregator.slugs import SLUG
 from aggregator.version import VERSION
@@ -215,7 +217,7 @@ class Site:
             )
         self._known = found.seen
         if fresh:
-            self.index.start_over(now)
+            self.pipeline.start_over(now)
             self._adopt()
         notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in found.unreadable]
         # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
@@ -304,18 +306,20 @@ class Site:
         rendered: list[str] = []
         written: list[str] = []
         failed: list[str] = []
+        archives, archiver = Archives(self.pipeline), Archiver(self.index, self.writer)
+        if not trust_disk:
+            archiver.look()
         intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
-        renderings = self.pipeline.renderings(now=now, intact=intact)
-        # Several feeds at once, so that the writer's threads are started once for all of an edit.
-        while group := list(islice(renderings, FEEDS_TOGETHER)):
-            result = self.writer.publish(document for rendering in group for document in rendering.documents)
-            broken = {error.name.partition("/")[0] for error in result.failed}
-            for rendering in group:
-                slug = rendering.row.slug
-                rendered.append(slug)
-                self.pipeline.published(rendering, None if slug in broken else self._stamps(slug))
-            written += result.written
-            failed += map(str, result.failed)
+        self._publish_feeds(self.pipeline.renderings(now=now, intact=intact), rendered, written, failed)
+        # A page of an archive is written before anything on disk leads to it, and removed after.
+        coming = archiver.publish(archives, now=now, on_disk=False)
+        waiting = self.pipeline.renderings(now=now, intact=intact, only=self.pipeline.waiting)
+        self._publish_feeds(waiting, rendered, written, failed)
+        changed = archiver.publish(archives, now=now, on_disk=True)
+        written += (*coming[0], *changed[0])
+        failed += (*coming[1], *changed[1])
+        if not failed:
+            failed += archiver.remove()
         failed += self.pipeline.faults
         if not failed:
             self.pipeline.finished()
@@ -327,6 +331,20 @@ class Site:
             stamps = b"" if result.failed else self._site_stamps() or b""
             self.index.set_meta("site", self.pipeline.site_key() + stamps if stamps else b"")
         return rendered, written, failed
+
+    def _publish_feeds(
+        self, renderings: Iterator[Rendering], rendered: list[str], written: list[str], failed: list[str]
+    ) -> None:
+        # Several feeds at once, so that the writer's threads are started once for all of an edit.
+        while group := list(islice(renderings, FEEDS_TOGETHER)):
+            result = self.writer.publish(document for rendering in group for document in rendering.documents)
+            broken = {error.name.partition("/")[0] for error in result.failed}
+            for rendering in group:
+                slug = rendering.row.slug
+                rendered.append(slug)
+                self.pipeline.published(rendering, None if slug in broken else self._stamps(slug))
+            written += result.written
+            failed += map(str, result.failed)
 
     def _is_intact(self, row: FeedRow) -> bool:
         return row.stamps is not None and row.stamps == self._stamps(row.slug)
@@ -347,10 +365,12 @@ class Site:
             slugs = [
                 entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and SLUG.fullmatch(entry.name)
             ]
+        archiver = Archiver(self.index, self.writer)
         with self.index.transaction(filled=False):
             for slug in sorted(slugs):
                 if os.path.lexists(os.path.join(self.config.feeds, slug, "rss.xml")):
-                    self.index.add_feed(slug, announced=True)
+                    self.index.adopt_feed(slug)
+                archiver.adopt(self.config.feeds, slug)
 
     def _prune(self, turn: Turn) -> Turn:
         """Remove the feeds that hold no item and that the config does not ask for."""

@@ -22,7 +22,7 @@ _PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator)>[^<&]*&[^
 
 
 class ChannelWords:
-    """The channel's extension: `links` are pairs of a relation and an address, `archived` says that it is of an archive.
+    """The channel's extension: `links` are pairs of a relation and an address, `archived` says whether of an archive.
 
     `last_build` is the text of lastBuildDate or "" for none.
     """

@@ -95,7 +95,7 @@ def render(feed: Feed, site: Site) -> Document:
 
 
 def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = NOWHERE) -> int:
-    """Count how many of the first `items` a document of at most `max_bytes` holds, with the link that `place` asks for."""
+    """Count how many of the first `items` a document of at most `max_bytes` holds, with the link of `place`."""
     room = max_bytes - len(writable(_body, spec, place, site, ()))
     for count, item in enumerate(items):
         comma = 1 if count else 0
