@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from aggregator.archive_names import CROWD, END, HOUR, SLOTS, bounds, cut, days_of, folder_of
+from aggregator.archive_names import END, HOUR, SLOTS, bounds, cut, days_of, folder_of, is_crowded
 from aggregator.database import Database
 
 
@@ -88,7 +88,7 @@ class ArchiveIndex:
         hours = self._db.execute(f"SELECT (-sort - ?) / {HOUR}, count(*) {scope} GROUP BY 1", (starts, *values))
         cells: dict[int, int] = {}
         for hour, count in hours.fetchall():
-            if count <= CROWD:
+            if not is_crowded(count):
                 cells[hour * SLOTS] = count
                 continue
             first = starts + hour * HOUR

@@ -127,6 +127,11 @@ def place_of(folder: str) -> tuple[int, int] | None:
     return (month, last) if folder_of(month, last) == folder else None
 
 
+def is_crowded(count: int) -> bool:
+    """Say whether so many items are too many for one page."""
+    return count > CROWD
+
+
 def cut(cells: Mapping[int, int]) -> list[int]:
     """Give the last cell of each page of a month, in order, from how many items lie in which cell.
 
@@ -140,7 +145,7 @@ def cut(cells: Mapping[int, int]) -> list[int]:
 def _cut(cells: Sequence[tuple[int, int]], first: int, depth: int) -> Iterator[int]:
     if not cells:
         return
-    if sum(count for _, count in cells) <= CROWD or depth == len(_WIDTHS) - 1:
+    if depth == len(_WIDTHS) - 1 or not is_crowded(sum(count for _, count in cells)):
         yield first + _WIDTHS[depth] - 1
         return
     width = _WIDTHS[depth + 1]
