@@ -175,11 +175,11 @@ class History(RuleBasedStateMachine):
             if not self.feed.get("archives", True):
                 assert pages == set()
                 continue
-            for format in FORMATS:
-                walk = Walk(self.site.feeds, format)
+            for kind in FORMATS:
+                walk = Walk(self.site.feeds, kind)
                 ids = walk.ids(slug)
                 assert ids >= set(self.site.ids(slug))
-                if format != "feed.json":
+                if kind != "feed.json":
                     assert walk.folders == pages
                     assert ids == walk.ids_of_archive
 

@@ -32,14 +32,14 @@ def ids(body: bytes) -> list[str]:
 class Walk:
     """Walks back through the feeds that lie in a folder; `before` is called before each document is fetched."""
 
-    def __init__(self, feeds: Path, format: str, before: Callable[[], object] = lambda: None) -> None:
-        self._feeds, self._format, self._before = feeds, format, before
+    def __init__(self, feeds: Path, kind: str, before: Callable[[], object] = lambda: None) -> None:
+        self._feeds, self._kind, self._before = feeds, kind, before
         self.folders: set[str] = set()
         self.ids_of_archive: set[str] = set()
 
     def ids(self, slug: str) -> set[str]:
         """Give the ids of all items from the current document back to the first page; none may be met there twice."""
-        address = f"{ADDRESS}{slug}/{self._format}"
+        address = f"{ADDRESS}{slug}/{self._kind}"
         found: set[str] = set()
         while address:
             assert address.startswith(ADDRESS)
@@ -55,6 +55,6 @@ class Walk:
         return found
 
     def _next(self, body: bytes) -> str:
-        if self._format == "feed.json":
+        if self._kind == "feed.json":
             return str(json.loads(body).get("next_url", ""))
         return links(body).get("prev-archive", "")
