@@ -423,13 +423,16 @@ class Index:
         )
 
     def delete_feed(self, feed: int) -> None:
-        """Forget a feed and its archive, for `--prune`."""
-        self._db.execute("DELETE FROM page WHERE feed=?", (feed,))
+        """Forget a feed, for `--prune`."""
         self._db.execute("DELETE FROM feed WHERE feed=?", (feed,))
 
     def is_empty(self, feed: int) -> bool:
-        """Say whether no item is, was or will be in a feed."""
-        return self._db.execute("SELECT 1 FROM entry WHERE feed=? LIMIT 1", (feed,)).fetchone() is None
+        """Say whether no item is, was or will be in a feed, and no page of its archive is left."""
+        tables = ("entry", "page")
+        found = (
+            self._db.execute(f"SELECT 1 FROM {table} WHERE feed=? LIMIT 1", (feed,)).fetchone() for table in tables
+        )  # noqa: S608, E501
+        return not any(found)
 
     def count_topic_names(self, changes: Iterable[tuple[str, str, int]]) -> None:
         """Add to how often a topic is written how: slug, name, difference."""

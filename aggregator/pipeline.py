@@ -185,7 +185,7 @@ class Pipeline:
                 key = digest(self._shows, self.spec(row.slug), around, view[1:], [one[1:] for one in view.shown])
                 if key == row.key and whole:
                     self._settle(row)
-                elif row.stamps is not None and coming.get(row.feed, 0) > self._oldest(view):
+                elif row.stamps is not None and coming.get(row.feed, 0) >= _oldest(view):
                     self.waiting.append(row.slug)
                 elif rendering := self._render(row, key, view, around, now):
                     yield rendering
@@ -197,12 +197,6 @@ class Pipeline:
         months = self.index.archive.months(row.feed)
         withdrawn = self.index.archive.withdrawn(row.slug, MOST_TOMBSTONES)
         return _View(shown[:most], months, beyond, withdrawn)
-
-    def _oldest(self, view: _View) -> int:
-        """Give the month before the oldest that the current documents lead to, by `prev-archive` or `next_url`."""
-        if view.beyond is not None:
-            return view.beyond - 1
-        return month_of(unpack_verdict(view.shown[-1].verdict).published) - 1 if view.shown else 0
 
     def shelf(self, slug: str) -> bytes:
         """Give the digest of all that the pages of a feed's archive show besides their items."""
@@ -417,6 +411,13 @@ class Pipeline:
             path = next(self.index.files("file=?", (shown.file,))).path
             self.left_out.append(f"{path}: left out because of a bug in this program ({type(error).__name__})")
             return None
+
+
+def _oldest(view: _View) -> int:
+    """Give the oldest month that the current documents of a feed lead to, by `prev-archive` or `next_url`."""
+    if view.beyond is not None or not view.shown:
+        return view.beyond or 0
+    return month_of(unpack_verdict(view.shown[-1].verdict).published)
 
 
 def in_order(
