@@ -428,11 +428,8 @@ class Index:
 
     def is_empty(self, feed: int) -> bool:
         """Say whether no item is, was or will be in a feed, and no page of its archive is left."""
-        tables = ("entry", "page")
-        found = (
-            self._db.execute(f"SELECT 1 FROM {table} WHERE feed=? LIMIT 1", (feed,)).fetchone() for table in tables
-        )  # noqa: S608, E501
-        return not any(found)
+        sql = "SELECT 1 FROM entry WHERE feed=?1 UNION ALL SELECT 1 FROM page WHERE feed=?1 LIMIT 1"
+        return self._db.execute(sql, (feed,)).fetchone() is None
 
     def count_topic_names(self, changes: Iterable[tuple[str, str, int]]) -> None:
         """Add to how often a topic is written how: slug, name, difference."""

@@ -185,7 +185,7 @@ class Pipeline:
                 key = digest(self._shows, self.spec(row.slug), around, view[1:], [one[1:] for one in view.shown])
                 if key == row.key and whole:
                     self._settle(row)
-                elif row.stamps is not None and coming.get(row.feed, 0) >= _oldest(view):
+                elif row.stamps is not None and coming.get(row.feed, -1) >= _oldest(view):
                     self.waiting.append(row.slug)
                 elif rendering := self._render(row, key, view, around, now):
                     yield rendering
