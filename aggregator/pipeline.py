@@ -388,7 +388,9 @@ class Pipeline:
         """Give the items of a feed, None for those left out; prepares what no feed has shown since it changed."""
         missing = [one for one in shown if one not in self._items]
         if len(self._items) + len(missing) > KEPT_ITEMS:
-            self._items = {one: self._items[one] for one in shown if one in self._items}
+            # The older half goes: pages of one month follow each other, and many of them show the same items.
+            kept = dict(islice(self._items.items(), len(self._items) // 2, None))
+            self._items = kept | {one: self._items[one] for one in shown if one in self._items}
         for chunk in chunks(missing, 500):
             stored = self.index.seeds([one.file for one in chunk])
             for one in chunk:
