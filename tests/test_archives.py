@@ -14,6 +14,7 @@ from pathlib import Path
 
 import feedparser
 import pytest
+from benchmarks import corpus
 from lxml import etree
 from support import NOW, SiteFolder, iso, without_tombstones
 from walking import ADDRESS, ATOM, FORMATS, HISTORY, Walk, ids, links
@@ -568,3 +569,33 @@ def test_nothing_of_an_embargoed_item_is_on_a_page(site: SiteFolder, tmp_path: P
     site.write("b.md", title="Canary two", published=False)
     site.build()
     assert not [name for name, body in bodies(site).items() if b"Canary" in body]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_sixty_months_stay_whole_under_random_changes(site: SiteFolder) -> None:
+    """Five thousand seeds of the benchmarks' kind: after hundreds of changes all can be read back, as built anew."""
+    dice = random.Random(5)
+    corpus.write(site.seeds, 5_000, minutes=60 * corpus.MINUTES_OF_A_MONTH / 5_000)
+    site.settings = {"rules": {"min_quality": 70}}
+    now = int(corpus.LAST_DAY.timestamp()) + 3600
+    site.build(now=now)
+    files = sorted(site.seeds.rglob("*.md"))
+    for turn in range(30):
+        for path in dice.sample(files, 20):
+            if path.exists() and dice.random() < 0.2:
+                path.unlink()
+            elif path.exists():
+                path.write_text(path.read_text().replace('title: "', 'title: "Edited ', 1))
+        for number in range(10):
+            when = iso(now - dice.randrange(60 * 30 * DAY))
+            site.write(f"late/{turn}-{number}.md", topics=["Open Data"], publishedDateTime=when)
+        assert site.build(now=now + turn).failed == ()
+    for slug in ("all", "open", "urban-seas"):
+        held = [Walk(site.feeds, kind).ids(slug) for kind in FORMATS]
+        assert held[0] == held[1] == held[2]
+    shutil.copytree(site.root / "state", site.root / "state2")
+    site.build(now=now + 29, feeds="other", state="state2", fresh=True)
+    assert site.documents() == site.documents("other")
+    site.build(now=now + 29, feeds="blank", state="state3")
+    assert without_tombstones(site.documents()) == without_tombstones(site.documents("blank"))

@@ -121,8 +121,9 @@ def path_of(number: int) -> str:
     return f"{number // 1000:04}/{when:%Y-%m-%d}-story-{number}.md"
 
 
-def write(folder: Path, count: int) -> None:
-    """Write `count` seeds into `folder`."""
+def write(folder: Path, count: int, *, minutes: float | None = None) -> None:
+    """Write `count` seeds into `folder`, so many `minutes` apart."""
+    spread(MINUTES if minutes is None else minutes)
     for number in range(count):
         path = folder / path_of(number)
         if number % 1000 == 0:
