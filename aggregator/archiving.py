@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
+from typing import NamedTuple
 
 from aggregator.archive_names import ARCHIVE, folder_of, place_of
 from aggregator.archives import Archives, PageRendering, names_of
@@ -22,6 +25,14 @@ AHEAD = 3
 Group = list[PageRendering]
 
 
+class Pages(NamedTuple):
+    """The names of pages' documents that were written, what failed, and whether these were all that had to be."""
+
+    written: list[str]
+    failed: list[str]
+    all: bool
+
+
 class Archiver:
     """Keeps the pages of a site's archives on the disk."""
 
@@ -29,18 +40,22 @@ class Archiver:
         self._index = index
         self._writer = writer
 
-    def publish(self, archives: Archives, *, now: int, on_disk: bool) -> tuple[list[str], list[str]]:
-        """Write the pages that are not what they must be; gives the names of those written, and what failed."""
+    def publish(self, archives: Archives, *, now: int, on_disk: bool, until: float = math.inf) -> Pages:
+        """Write the pages that are not what they must be, on disk already or not.
+
+        No group of pages is begun after `until`, by the clock that never goes back (seconds), but the first one is.
+        """
         written: list[str] = []
         failed: list[str] = []
-        for group, result in self._published(archives.renderings(now=now, on_disk=on_disk)):
+        renderings = _Bounded(archives.renderings(now=now, on_disk=on_disk), until)
+        for group, result in self._published(renderings):
             broken = {_folder(error.name) for error in result.failed}
             for rendering in group:
                 names = [document.name for document in rendering.documents]
                 archives.published(rendering, None if _folder(names[0]) in broken else self._stamps(names))
             written += result.written
             failed += map(str, result.failed)
-        return written, failed
+        return Pages(written, failed, all=not renderings.cut)
 
     def _published(self, renderings: Iterator[PageRendering]) -> Iterator[tuple[Group, Published]]:
         """Write groups of pages as they are rendered: an edit's are one group, a whole site's go side by side.
@@ -94,6 +109,25 @@ class Archiver:
     def _stamps(self, names: Iterable[str]) -> bytes | None:
         stamps = [self._writer.stamp(name) for name in names]
         return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None
+
+
+class _Bounded:
+    """Renderings until a moment; `cut` says that there would have been more."""
+
+    def __init__(self, renderings: Iterator[PageRendering], until: float) -> None:
+        self._renderings, self._until = renderings, until
+        self._given = 0
+        self.cut = False
+
+    def __iter__(self) -> Iterator[PageRendering]:
+        return self
+
+    def __next__(self) -> PageRendering:
+        if self._given >= PAGES_TOGETHER and time.monotonic() > self._until:
+            self.cut = True
+            raise StopIteration
+        self._given += 1
+        return next(self._renderings)
 
 
 def _folder(name: str) -> str:

@@ -247,9 +247,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What one turn did; `now` in seconds since 1970, `seconds` how long it took.
 
     `doubt` says why the whole folder must be looked at before what is gone is withdrawn. `held` counts seeds by the
-    rule that holds them back. `failed` are documents that could not be written; the turn
-    that follows tries them again. `notes` are remarks on the site as a whole (a rebuilt index, two topics with one
-    slug).
+    rule that holds them back. `failed` are documents that could not be written; the turn that follows tries them again.
+    `unfinished` says that it has pages of archives to write, for which this one had no time. `notes` are remarks on the
+    site as a whole (a rebuilt index, two topics with one slug).
     """
 
     now: int
@@ -271,3 +271,4 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     doubt: str = ""
     due: int | None = None
+    unfinished: bool = False

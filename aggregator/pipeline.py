@@ -187,6 +187,7 @@ class Pipeline:
                     self._settle(row)
                 elif row.stamps is not None and coming.get(row.feed, -1) >= _oldest(view):
                     self.waiting.append(row.slug)
+                    self.index.mark_dirty([row.feed])
                 elif rendering := self._render(row, key, view, around, now):
                     yield rendering
 

@@ -7,6 +7,7 @@ whether a scan can be believed (`vanished`).
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import sqlite3
 import time
@@ -87,11 +88,16 @@ def vanished(known: int, seen: int) -> bool:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns."""
 
-    def __init__(self, config: Config, *, jobs: int | None = None) -> None:
-        """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays)."""
+    def __init__(self, config: Config, *, jobs: int | None = None, patience: float = math.inf) -> None:
+        """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays).
+
+        `patience` is for how many seconds a turn may write pages of archives; the turns that follow go on with them.
+        """
         self.config = config
         self._jobs = jobs
         self._known = 0
+        self._unfinished = False
+        self._patience = patience
         self.folders: dict[str, folder.FolderKey] = {}
         """The folders that the last look everywhere walked."""
 
@@ -145,7 +151,7 @@ class Site:
             AggregatorError: where its folders cannot be used, or its state folder is held by another process.
         """
         if config.state != self.config.state:
-            other = Site(config, jobs=self._jobs).__enter__()
+            other = Site(config, jobs=self._jobs, patience=self._patience).__enter__()
             self.__exit__()
             self.__dict__.update(other.__dict__)
             return
@@ -284,6 +290,7 @@ class Site:
             notes=(*self.pipeline.left_out, *(self._clashes() if intake.added or intake.changed else ())),
             problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
             due=due and due[0],
+            unfinished=self._unfinished,
         )
         if turn.read or turn.removed or turn.written or turn.failed:
             self.pipeline.remember_turn(PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(written)))
@@ -312,13 +319,19 @@ class Site:
         intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
         self._publish_feeds(self.pipeline.renderings(now=now, intact=intact), rendered, written, failed)
         # A page of an archive is written before anything on disk leads to it, and removed after.
-        coming = archiver.publish(archives, now=now, on_disk=False)
-        waiting = self.pipeline.renderings(now=now, intact=intact, only=self.pipeline.waiting)
-        self._publish_feeds(waiting, rendered, written, failed)
-        changed = archiver.publish(archives, now=now, on_disk=True)
-        written += (*coming[0], *changed[0])
-        failed += (*coming[1], *changed[1])
-        if not failed:
+        until = time.monotonic() + self._patience
+        pages = archiver.publish(archives, now=now, on_disk=False, until=until)
+        written += pages.written
+        failed += pages.failed
+        if pages.all:
+            waiting = self.pipeline.renderings(now=now, intact=intact, only=self.pipeline.waiting)
+            self._publish_feeds(waiting, rendered, written, failed)
+            pages = archiver.publish(archives, now=now, on_disk=True, until=until)
+            written += pages.written
+            failed += pages.failed
+        # What fails is tried again when there is another reason for a turn.
+        self._unfinished = not pages.all and not failed
+        if pages.all and not failed:
             failed += archiver.remove()
         failed += self.pipeline.faults
         if not failed:

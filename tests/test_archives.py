@@ -19,6 +19,8 @@ from lxml import etree
 from support import NOW, SiteFolder, iso, without_tombstones
 from walking import ADDRESS, ATOM, FORMATS, HISTORY, Walk, ids, links
 
+from aggregator.site import Site
+
 DAY = 86_400
 TOMBSTONE = "{http://purl.org/atompub/tombstones/1.0}"
 
@@ -295,6 +297,40 @@ def test_an_index_of_an_older_shape_is_made_anew_and_ids_stay(site: SiteFolder) 
     assert "version" in turn.notes[0]
     assert site.ids() == ["https://news.example.org/a"]
     assert pages(site) == ["2026-05"]
+
+
+def test_a_site_that_may_not_take_long_writes_its_archive_turn_by_turn(site: SiteFolder) -> None:
+    """What is current comes with the first turn, some pages with each; in the end all is as one build makes it."""
+    fill(site, 300, days=1)
+    site.build(feeds="other", state="state2")
+    with Site(site.config(), patience=0) as slow:
+        turn = slow.build(now=NOW)
+        assert turn.unfinished
+        assert len(site.ids()) == 50
+        assert 0 < len(pages(site)) < len(list(site.root.glob("other/all/archive/*")))
+        turns = 1
+        while turn.unfinished:
+            turns += 1
+            turn = slow.look_at([], now=NOW)
+    assert turns > 2
+    assert site.documents() == site.documents("other")
+
+
+def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> None:
+    """When a site gets its first archive, little by little, no reader is led to what is still to come."""
+    fill(site, 200, days=1)
+    site.settings["feed"] = {"archives": False}
+    site.build()
+    site.settings["feed"] = {}
+    with Site(site.config(), patience=0) as slow:
+        turn = slow.build(now=NOW)
+        while turn.unfinished:
+            assert not [
+                name for name, body in bodies(site).items() if b"prev-archive" in body and "/archive/" not in name
+            ]
+            turn = slow.look_at([], now=NOW)
+    assert len(Walk(site.feeds, "rss.xml").ids("all")) == 200
+    assert site.build().written == ()
 
 
 # -- as the specifications say
