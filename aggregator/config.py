@@ -14,6 +14,7 @@ from aggregator.model import Site
 
 DEFAULT_LIMIT = 50
 DEFAULT_MAX_BYTES = 250_000
+DEFAULT_TOMBSTONES = 30 * 86_400
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,11 +61,17 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a feed may get, in items and in bytes of its JSON form (None = no limit), and how much it says."""
+    """How long a feed may get, in items and in bytes of its JSON form (None = no limit), and how much it says.
+
+    `archives` publishes its whole history by month; `tombstones` is for how many seconds it names what was withdrawn
+    (None = never).
+    """
 
     limit: int | None = DEFAULT_LIMIT
     max_bytes: int | None = DEFAULT_MAX_BYTES
     content: Literal["full", "summary"] = "full"
+    archives: bool = True
+    tombstones: int | None = DEFAULT_TOMBSTONES
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):

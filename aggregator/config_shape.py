@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from aggregator import config_values as values
-from aggregator.config import DEFAULT_LIMIT, DEFAULT_MAX_BYTES
+from aggregator.config import DEFAULT_LIMIT, DEFAULT_MAX_BYTES, DEFAULT_TOMBSTONES
 from aggregator.decode import Check, Parse
 
 __all__ = ["ConfigText", "QueryText", "SiteText", "TopicText", "WhereText"]
@@ -62,6 +62,10 @@ class FeedText(msgspec.Struct, frozen=True, kw_only=True):
     limit: Annotated[int | None, Parse(values.limit, what="a number of items", null=True)] = DEFAULT_LIMIT
     max_bytes: Annotated[int | None, Parse(values.size_limit, what="a size", null=True)] = DEFAULT_MAX_BYTES
     content: Literal["full", "summary"] = "full"
+    archives: bool = True
+    tombstones: Annotated[
+        int | None, Parse(values.duration_limit, what="a length of time such as `30d`", null=True)
+    ] = DEFAULT_TOMBSTONES
 
 
 class WhereText(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,6 +18,7 @@ from aggregator.yaml_faults import shown
 __all__ = [
     "address",
     "duration",
+    "duration_limit",
     "folder",
     "host",
     "language",
@@ -75,6 +76,13 @@ def duration(text: str) -> int:
     if seconds > LONGEST_DURATION:
         raise ValueError("is longer than 100 years", "remove it to have no limit")
     return seconds
+
+
+def duration_limit(text: str) -> int | None:
+    """Give the seconds of `30d`, or None for `none`, null and 0."""
+    if text.strip().lower() in ("", "~", "null", "none", "0"):
+        return None
+    return duration(text)
 
 
 def size(text: str) -> int:

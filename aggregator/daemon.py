@@ -56,6 +56,9 @@ MANY_HINTS = 500
 SCAN_SHARE = 0.0005
 """The share of a processor that walking a watched folder may cost."""
 
+PATIENCE = 1.0
+"""How long, in seconds, a turn may write pages of archives before it looks whether something else has come up."""
+
 CLOCK_STEP = 0.5
 LONGEST_STOP = 3.0
 """How long, in seconds, a turn may still take once we are to stop; then it is undone, and the next start takes it."""
@@ -86,7 +89,7 @@ class Daemon:
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
         self._inbox = Inbox()
-        self._site = Site(config)
+        self._site = Site(config, patience=PATIENCE)
         self._files = ConfigFiles(config)
         self._watching = Watching(self._inbox)
         self._scheduler = Scheduler(
@@ -356,6 +359,8 @@ class Daemon:
         self._plan(turn.now)
         if self._server is not None and turn.written:
             self._server.tell({name.partition("/")[0] for name in turn.written if "/" in name})
+        if turn.unfinished:
+            self._inbox.put("due")
         self.health.took(turn.seconds)
         self.health.index_failures = 0
         for concern in ("turn", "index"):

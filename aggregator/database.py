@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
-VERSION = 1
+VERSION = 2
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -29,6 +29,12 @@ CREATE TABLE IF NOT EXISTS story(
 );
 -- the version that readers still see of a file that can no longer be read.
 CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
+-- what readers saw in a feed and see nowhere any more: since when (at), and until when its feed says so (ends).
+CREATE TABLE IF NOT EXISTS withdrawn(
+    story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, PRIMARY KEY(story, slug)
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS withdrawn_slug ON withdrawn(slug, at);
+CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
 """
 
 DERIVED = """
@@ -62,9 +68,20 @@ CREATE TABLE feed(
     feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, dirty INTEGER NOT NULL DEFAULT 1,
     key BLOB,               -- of what the published documents show
     stamps BLOB,            -- what the documents look like on disk
-    summary BLOB
+    summary BLOB,
+    shelf BLOB              -- digest of what its archive's pages show besides their items
 );
 CREATE TABLE topic_name(slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)) WITHOUT ROWID;
+-- a page of a feed's archive: the items of `month` (`archive_names`) after the page before it, up to the cell `last`.
+CREATE TABLE page(
+    feed INTEGER, month INTEGER, last INTEGER,
+    wanted INTEGER NOT NULL,    -- 0: its files are to be removed
+    dirty INTEGER NOT NULL,
+    key BLOB,                   -- of what its documents show
+    stamps BLOB,                -- what they look like on disk; empty where that is not known, NULL where there are none
+    PRIMARY KEY(feed, month, last)
+) WITHOUT ROWID;
+CREATE INDEX page_dirty ON page(month, last, feed) WHERE dirty = 1;
 """
 
 # Made after the first filling: an index is filled faster when it is made at once.
@@ -75,8 +92,13 @@ CREATE INDEX IF NOT EXISTS file_until ON file(until) WHERE until IS NOT NULL;
 CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
 """
 
-_REMEMBERED_TABLES = {"alias": "key, story", "story": "story, id, own, sealed, sum", "last_good": "path, seed"}
-_DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name")
+_REMEMBERED_TABLES = {
+    "alias": "key, story",
+    "story": "story, id, own, sealed, sum",
+    "last_good": "path, seed",
+    "withdrawn": "story, slug, at, ends",
+}
+_DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name", "page")
 
 DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError)
 """What reading a damaged index can raise; `is_damage` says whether it was that."""

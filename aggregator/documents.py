@@ -7,6 +7,9 @@ wherever it comes from.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+
+from aggregator.archive_names import page_of
 
 RSS, ATOM, JSON, PAGE, OPML = "rss.xml", "atom.xml", "feed.json", "index.html", "feeds.opml"
 DISCOVERY = ".well-known/feeds"
@@ -23,16 +26,15 @@ MEDIA_TYPES = {
     PAGE: "text/html",
 }
 
-_MONTH = r"archive/\d{4}-\d{2}(?:-\d+)?/"
 _NAME = re.compile(
-    rf"(?:index\.html|feeds\.opml|\.well-known/feeds|[a-z0-9-]{{1,64}}/(?:index\.html|(?:{_MONTH})?(?:rss\.xml|atom\.xml|feed\.json)))"
+    r"index\.html|feeds\.opml|\.well-known/feeds|[a-z0-9-]{1,64}/(?:index\.html|rss\.xml|atom\.xml|feed\.json)"
 )
 _FEED_FOLDER = re.compile(r"[a-z0-9-]{1,64}")
 
 
 def is_published(name: str) -> bool:
     """Say whether `name` is one that we give to documents."""
-    return _NAME.fullmatch(name) is not None
+    return _NAME.fullmatch(name) is not None or (page_of(name) is not None and file_of(name) in MEDIA_TYPES)
 
 
 def asked_for(path: str) -> str:
@@ -62,6 +64,14 @@ def content_type(name: str) -> str:
     return media_type if file_of(name) == JSON else f"{media_type}; charset=utf-8"
 
 
-def lifetime(name: str) -> str:
-    """Give the Cache-Control of a document: a page is asked for anew each time, and costs a 304 then."""
-    return "no-cache" if file_of(name) == PAGE else "max-age=1800"
+def lifetime(name: str, now: float) -> str:
+    """Give the Cache-Control of a document at `now` (seconds since 1970).
+
+    A page is asked for anew each time, and costs a 304 then. A month of an archive is sealed once over: it changes
+    only where one of its own items does, so nobody need ask again within a day.
+    """
+    if file_of(name) == PAGE:
+        return "no-cache"
+    page = page_of(name)
+    is_sealed = page is not None and page.month < datetime.fromtimestamp(now, UTC).strftime("%Y-%m")
+    return "max-age=86400, immutable" if is_sealed else "max-age=1800"

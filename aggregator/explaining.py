@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
+from aggregator.archive_names import cell_of, month_of
 from aggregator.config import Config
 from aggregator.index import FileRow, Index
 from aggregator.model import FOREVER, Seed
@@ -124,14 +125,30 @@ class _Case:
             row, [slugs[feed].feed for feed, starts, ends in windows if starts <= self._now < ends]
         )
         shown = [slug for slug in current if slug not in beyond]
+        pages = self._pages(row, windows)
         count = f"in {len(shown)} feed{'' if len(shown) == 1 else 's'}: {', '.join(shown)}" if shown else "in no feed"
+        if pages and not shown:
+            count = f"in the archive alone of {', '.join(current)}"
         stale = " (its last good version)" if row.stale else ""
         limits = [
             f"not in {slug}: {place} newer items come before it, and the feed ends after {shown_items}"
             for slug, (place, shown_items) in beyond.items()
         ]
         tail = f"; {limits[0]}" if limits and not shown else ""
-        return Explanation(f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *limits))
+        return Explanation(f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *pages, *limits))
+
+    def _pages(self, row: FileRow, windows: Sequence[tuple[int, int, int]]) -> tuple[str, ...]:
+        """Say on which page of which feed's archive it lies, as a line, if there are archives."""
+        assert self._index is not None
+        if not self._config.feed.archives:
+            return ()
+        slugs = {feed.feed: feed.slug for feed in self._index.feeds().values()}
+        sort, _, tie, _ = unpack_entries(row.shown or b"")
+        month, cell = month_of(-sort), cell_of(-sort, tie)
+        feeds = [feed for feed, starts, ends in windows if starts <= self._now < ends]
+        pages = [(slugs[feed], self._index.archive.page_with(feed, month, cell)) for feed in feeds]
+        found = ", ".join(f"{slug} {folder}" for slug, folder in pages if folder)
+        return (f"archive: {found}",) if found else ()
 
     def _not_now(self, row: FileRow, verdict: Verdict) -> str:
         if verdict.starts > self._now:

@@ -10,7 +10,10 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from aggregator.archive_index import ArchiveIndex, PageRow
+from aggregator.archive_names import HOUR, SLOTS, bounds
 from aggregator.database import Database, checksum
+from aggregator.index_overview import Overview
 from aggregator.model import DAYS_COUNTED, FOREVER, MANY_A_DAY
 
 Value = TypeVar("Value")
@@ -32,10 +35,6 @@ SELECT (SELECT count(*) FROM (
 
 
 # What holds back files that the rules accept; ?1 is the rule's name, ?2 now.
-_HELD_BY_TIME = {
-    "embargo": f"starts > ?2 AND until > ?2 AND until < {FOREVER} ORDER BY until, path",
-    "expired": "story IS NOT NULL AND ends <= ?2 ORDER BY path",
-}
 
 
 class FileRow(NamedTuple):
@@ -86,6 +85,7 @@ class FeedRow(NamedTuple):
     key: bytes | None
     stamps: bytes | None
     summary: bytes | None
+    shelf: bytes | None
 
 
 class Index:
@@ -98,6 +98,8 @@ class Index:
             sqlite3.Error: where it cannot be opened, or with `look_only` where it is not whole.
         """
         self._file = Database(path, look_only=look_only)
+        self.archive = ArchiveIndex(self._file)
+        self.overview = Overview(self._file)
         self.transaction = self._file.transaction
         self.settle_indexes = self._file.settle_indexes
         self.set_aside = self._file.set_aside
@@ -229,20 +231,6 @@ class Index:
         row = self._db.execute("SELECT problems FROM problem WHERE file=?", (file,)).fetchone()
         return row[0] if row else None
 
-    def held(self) -> dict[str, int]:
-        """Give how many files each rule holds back."""
-        return dict(
-            self._db.execute(
-                "SELECT rule, count(*) FROM file WHERE rule != '' AND stale = 0 GROUP BY rule ORDER BY rule"
-            )
-        )
-
-    def held_paths(self, rule: str, now: int, limit: int) -> tuple[str, ...]:
-        """Name at most `limit` files that a rule or time (`embargo`, `expired`) holds back at `now`."""
-        where = _HELD_BY_TIME.get(rule, "rule = ?1 AND stale = 0 ORDER BY path")
-        sql = f"SELECT path FROM file WHERE ?1 != '' AND {where} LIMIT ?3"  # noqa: S608 - from above
-        return tuple(path for (path,) in self._db.execute(sql, (rule, now, limit)))
-
     def sharing(self, now: int) -> Iterator[FileRow]:
         """Give the accepted files, in time at `now`, whose story other files tell too."""
         several = "SELECT story FROM file WHERE story IS NOT NULL GROUP BY story HAVING count(*) > 1"
@@ -251,22 +239,6 @@ class Index:
     def changed(self, paths: Sequence[str]) -> dict[str, int]:
         """Give when the known ones among `paths` were last written, as far as that is certain; seconds since 1970."""
         return {path: row.mtime // 10**9 for path, row in self.files_of(paths).items() if row.mtime > 0}
-
-    def count_items(self, now: int) -> int:
-        """Give how many items are published at `now`."""
-        count: int = self._db.execute(
-            "SELECT count(DISTINCT story) FROM file WHERE story IS NOT NULL AND starts<=?1 AND ends>?1", (now,)
-        ).fetchone()[0]
-        return count
-
-    def waiting(self, now: int) -> dict[str, int]:
-        """Give how many accepted files time holds back (`embargo`, `expired`), or another seed of the same story."""
-        row = self._db.execute(
-            "SELECT sum(starts > ?1), sum(ends <= ?1), sum(starts <= ?1 AND ends > ?1)"
-            " - count(DISTINCT iif(starts <= ?1 AND ends > ?1, story, NULL)) FROM file WHERE story IS NOT NULL",
-            (now,),
-        ).fetchone()
-        return {name: count for name, count in zip(("embargo", "expired", "duplicate"), row, strict=True) if count}
 
     # -- stories
 
@@ -351,6 +323,20 @@ class Index:
         )
         return [Shown._make(row) for row in rows]
 
+    def shown_on(self, page: PageRow, now: int) -> list[Shown]:
+        """Give what a page of a feed's archive shows at `now`, in the feed's order."""
+        starts, ends = bounds(page.month)
+        newest = min(ends, starts + (page.last // SLOTS + 1) * HOUR - 1)
+        oldest = starts + page.first // SLOTS * HOUR
+        rows = self._db.execute(
+            "SELECT e.file, f.content, f.verdict, s.id, f.since FROM entry e"
+            " JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
+            " WHERE e.feed=? AND e.sort BETWEEN ? AND ? AND e.starts<=? AND e.ends>?"
+            " AND (-e.sort - ?) / ? * ? + (e.tie & ?) BETWEEN ? AND ? ORDER BY e.sort, e.worst, e.tie",
+            (page.feed, -newest, -oldest, now, now, starts, HOUR, SLOTS, SLOTS - 1, page.first, page.last),
+        )
+        return [Shown._make(row) for row in rows]
+
     def place(self, feed: int, row: tuple[int, int, int], now: int) -> int:
         """Give how many items come before an entry (sort, worst, tie) of a feed at `now`."""
         count: int = self._db.execute(
@@ -382,20 +368,24 @@ class Index:
         return [story for (story,) in rows if story is not None]
 
     def next_due(self) -> tuple[int, str] | None:
-        """Give the next moment at which a feed changes by itself (seconds since 1970), and one path it concerns."""
+        """Give the next moment at which a feed changes by itself (seconds since 1970), and what it concerns."""
         row = self._db.execute("SELECT until, path FROM file WHERE until IS NOT NULL ORDER BY until LIMIT 1").fetchone()
+        withdrawn = self.archive.next_end(-FOREVER)
+        if withdrawn is not None and (row is None or withdrawn < row[0]):
+            return withdrawn, "a withdrawal that has been said for long enough"
         return None if row is None or row[0] >= FOREVER else (row[0], row[1])
 
     def next_due_moment(self, now: int) -> int | None:
         """Give the next moment after `now` at which a feed changes by itself, in seconds since 1970."""
         row = self._db.execute("SELECT until FROM file WHERE until > ? ORDER BY until LIMIT 1", (now,)).fetchone()
-        return None if row is None or row[0] >= FOREVER else int(row[0])
+        moments = [row[0] if row else None, self.archive.next_end(now)]
+        return min((moment for moment in moments if moment is not None and moment < FOREVER), default=None)
 
     # -- feeds and topics
 
     def feeds(self) -> dict[str, FeedRow]:
         """Give every feed by its slug."""
-        rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary FROM feed ORDER BY slug")
+        rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary, shelf FROM feed ORDER BY slug")
         return {row[1]: FeedRow._make(row) for row in rows}
 
     def add_feed(self, slug: str, *, announced: bool = False) -> int:
@@ -409,6 +399,17 @@ class Index:
             self._db.execute("UPDATE feed SET summary=x'' WHERE slug=? AND summary IS NULL", (slug,))
         number: int = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()[0]
         return number
+
+    def adopt_feed(self, slug: str) -> None:
+        """Know of a feed whose documents lie on disk, whatever they show."""
+        self._db.execute(
+            "UPDATE feed SET stamps=x'' WHERE feed=? AND stamps IS NULL", (self.add_feed(slug, announced=True),)
+        )
+
+    def put_shelf(self, feed: int, shelf: bytes) -> None:
+        """Note what the pages of a feed's archive show besides their items, and have all of them compared with it."""
+        self.archive.look_again_at_all(feed)
+        self._db.execute("UPDATE feed SET shelf=? WHERE feed=?", (shelf, feed))
 
     def mark_dirty(self, feeds: Iterable[int] | None) -> None:
         """Note that feeds must be looked at again, all of them for None."""
@@ -432,8 +433,9 @@ class Index:
         self._db.execute("DELETE FROM feed WHERE feed=?", (feed,))
 
     def is_empty(self, feed: int) -> bool:
-        """Say whether no item is, was or will be in a feed."""
-        return self._db.execute("SELECT 1 FROM entry WHERE feed=? LIMIT 1", (feed,)).fetchone() is None
+        """Say whether no item is, was or will be in a feed, and no page of its archive is left."""
+        sql = "SELECT 1 FROM entry WHERE feed=?1 UNION ALL SELECT 1 FROM page WHERE feed=?1 LIMIT 1"
+        return self._db.execute(sql, (feed,)).fetchone() is None
 
     def count_topic_names(self, changes: Iterable[tuple[str, str, int]]) -> None:
         """Add to how often a topic is written how: slug, name, difference."""

@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
+from aggregator.archive_names import DAY, bounds, month_of
 from aggregator.index import FileRow, Index
 from aggregator.model import FOREVER, Problem
 from aggregator.normalizer import identity
@@ -23,6 +24,7 @@ Value = TypeVar("Value")
 Entry = tuple[int, int, int, int, int, int, int]
 
 _QUALITY_BOUND = 2**31
+_MANY_DAYS = 5_000
 
 
 class Intake:
@@ -31,10 +33,12 @@ class Intake:
     Call `remove`, then `add` for each batch, then `finish`. `dirty` holds the feeds that may have changed.
     """
 
-    def __init__(self, index: Index, *, policy: Policy, now: int) -> None:
+    def __init__(self, index: Index, *, policy: Policy, now: int, tombstones: int | None = None) -> None:
+        """Work on `index`; `tombstones` is for how many seconds a withdrawn item is named (None = never)."""
         self._index = index
         self._policy = policy
         self._now = now
+        self._tombstones = tombstones
         self.dirty: set[int] = set()
         self.added = self.changed = self.removed = self.unchanged = 0
         self.problems: list[Problem] = []
@@ -43,6 +47,8 @@ class Intake:
         """Keys that mean nothing, each with the path of one seed that has it."""
         self._feeds = {slug: row.feed for slug, row in index.feeds().items()}
         self._names: Counter[tuple[str, str]] = Counter()
+        self._days: set[tuple[int, int]] = set()
+        self._seen: dict[int, dict[int, int]] = {}
         self._touched: set[int] = set()
         self._changed_content: set[int] = set()
         self._deferred: list[tuple[Outcome, FileRow | None, int]] = []
@@ -80,6 +86,8 @@ class Intake:
 
     def decide_again(self) -> None:
         """Decide every stored seed anew, after a change of rules or topics, without reading any file."""
+        self.touch_every_page()
+        self.doubt_everything()
         self._index.clear_decisions()
         everything = [row.file for row in self._index.files("verdict IS NOT NULL ORDER BY path")]
         for chunk in chunks(everything, 500):
@@ -91,6 +99,24 @@ class Intake:
         self._settle_deferred()
         self._settle_touched()
         self._index.mark_dirty(None)
+
+    def touch_every_page(self) -> None:
+        """Have every page of every archive looked at."""
+        self._days.update((feed, moment // DAY) for feed, moment in self._index.archive.entries())
+
+    def doubt_everything(self) -> None:
+        """Before all is decided anew: take what is shown for withdrawn until it is shown again."""
+        if self._tombstones:
+            self._index.archive.withdraw_everything(self._now, last_said(self._now, self._tombstones))
+
+    def touched(self) -> dict[tuple[int, int], set[int]]:
+        """Give the days of publication on which something changed, by feed and month; {0} where those are too many."""
+        found: dict[tuple[int, int], set[int]] = {}
+        for feed, day in self._days:
+            month = month_of(day * DAY)
+            place = found.setdefault((feed, month), set())
+            place.add(0 if len(self._days) > _MANY_DAYS else day - bounds(month)[0] // DAY + 1)
+        return found
 
     def look_at_due(self) -> None:
         """Look again at every story with a file whose window opened or closed."""
@@ -256,6 +282,8 @@ class Intake:
 
     def _note_change(self, row: FileRow | None, new: FileRow) -> None:
         """See to it that what this change touches is looked at: its story, and the one it leaves."""
+        if row is not None:
+            self._see(row)
         if row is not None and row.story is not None and row.story != new.story:
             self._touched.add(row.story)
         if new.story is not None:
@@ -288,10 +316,11 @@ class Intake:
 
     def _take_out(self, row: FileRow) -> None:
         """Take a file out of every feed it is in."""
+        self._see(row)
         if row.shown:
             entries = _rows_of(row.shown, row.file)
             self._index.delete_entries(entries)
-            self.dirty.update(entry[0] for entry in entries)
+            self._note(entries)
         if row.story is not None:
             self._touched.add(row.story)
 
@@ -320,13 +349,30 @@ class Intake:
         known = self._index.stories(stories)
         marks = ",".join("?" * len(stories))
         rows = list(self._index.files(f"story IN ({marks}) ORDER BY story, path", stories))
+        shown = set()
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
             id, _, sealed = known[story]  # noqa: A001
-            self._settle_one(story, list(group), id, sealed)
+            if self._settle_one(story, list(group), id, sealed):
+                shown.add(story)
+        self._index.archive.bring_back(shown)
+        self._index.archive.withdraw(row for story in stories if story not in shown for row in self._withdrawals(story))
 
-    def _settle_one(self, story: int, rows: list[FileRow], id: str, sealed: int) -> None:  # noqa: A002
-        """Divide the time among the files of one story and bring their entries up to date."""
+    def _withdrawals(self, story: int) -> Iterator[tuple[int, str, int, int]]:
+        """Give what the feeds in which readers saw a story must say now that it is gone."""
+        seen = self._seen.pop(story, {})
+        if self._tombstones and seen:
+            slugs = {number: slug for slug, number in self._feeds.items()}
+            at = min(self._now, max(seen.values()))
+            yield from ((story, slugs[feed], at, last_said(at, self._tombstones)) for feed in seen)
+
+    def _settle_one(self, story: int, rows: list[FileRow], id: str, sealed: int) -> bool:  # noqa: A002
+        """Divide the time among the files of one story and bring their entries up to date.
+
+        Says whether that is the end of it: the story is shown, or left its feeds by its age alone.
+        """
+        for row in rows:
+            self._see(row)
         verdicts = {row.file: unpack_verdict(row.verdict or b"") for row in rows}
         shares = identity.shares(
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
@@ -334,11 +380,29 @@ class Intake:
         )
         if not sealed and shares:
             id = self._seal(story, shares, verdicts)  # noqa: A001
+        quiet = False
         for row in rows:
             mine = [share for share in shares if share.file == row.file]
             new = self._shown(row, verdicts[row.file], mine, id)
             if new != row:
                 self._index.put_files([new])
+            quiet |= bool(_feeds_at(new)) or self._is_too_old(verdicts[row.file])
+        return quiet
+
+    def _is_too_old(self, verdict: Verdict) -> bool:
+        """Say whether a seed left its feeds by `max_age`: that takes back nothing."""
+        max_age = self._policy.rules.max_age
+        return max_age is not None and verdict.published + max_age == verdict.ends <= self._now
+
+    def _see(self, row: FileRow) -> None:
+        """Remember in which feeds readers saw a story until now, and until when at most."""
+        if row.story is not None and (feeds := _feeds_at(row)):
+            self._seen.setdefault(row.story, {}).update(feeds)
+
+    def _note(self, entries: Sequence[Entry]) -> None:
+        """Have the feeds and the pages of these entries looked at."""
+        self.dirty.update(entry[0] for entry in entries)
+        self._days.update((entry[0], -entry[1] // DAY) for entry in entries)
 
     def _seal(self, story: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
         """Give a story that no reader has seen an id; once seen, the id stays.
@@ -367,9 +431,9 @@ class Intake:
             after = _rows_of(shown, row.file) if shown else []
             self._old_entries += before
             self._new_entries += after
-            self.dirty.update(entry[0] for entry in (*before, *after))
-        elif row.file in self._changed_content:
-            self.dirty.update(window[0] for window in windows)
+            self._note([*before, *after])
+        elif shown and row.file in self._changed_content:
+            self._note(_rows_of(shown, row.file))
         since, until = self._validity(windows, verdict)
         return row._replace(shown=shown, since=since, until=until)
 
@@ -394,6 +458,18 @@ def chunks(values: Sequence[Value], size: int) -> Iterator[Sequence[Value]]:
     """Cut `values` into pieces of at most `size`."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+def last_said(at: int, tombstones: int) -> int:
+    """Give the moment from which a feed no longer says that an item was withdrawn: on the minute."""
+    return -(-(at + tombstones) // 60) * 60
+
+
+def _feeds_at(row: FileRow) -> dict[int, int]:
+    """Give the feeds that show a file by its row, as it was when that was made, each with the end of its window."""
+    if not row.shown or row.since is None:
+        return {}
+    return {feed: ends for feed, starts, ends in unpack_entries(row.shown)[3] if starts <= row.since < ends}
 
 
 def _path_number(path: str) -> int:

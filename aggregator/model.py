@@ -166,12 +166,38 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
 
 
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """Where documents stand in their feed's archive (RFC 5005 §4), by the names of folders in it, such as `2026-10`.
+
+    `folder` is "" for the current documents, else that of a page; `prev` and `next` are those of the pages before and
+    after it, `rest` that of the newest month with items that current documents do not show; each "" for none.
+    """
+
+    folder: str = ""
+    prev: str = ""
+    next: str = ""
+    rest: str = ""
+
+
+class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that a feed showed and that was withdrawn: its id and when (RFC 6721)."""
+
+    id: str
+    when: datetime
+
+
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed and the items it shows now, newest first; `updated` is the newest change among them (1970 if none)."""
+    """A feed and the items it shows now, newest first; `updated` is the newest change among them (1970 if none).
+
+    It may be one page of the feed's archive, by `place`; `months` are the folders of its months, newest first.
+    """
 
     spec: FeedSpec
     items: tuple[Item, ...]
     updated: datetime
+    place: Place = Place()
+    months: tuple[str, ...] = ()
+    tombstones: tuple[Tombstone, ...] = ()
 
 
 class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,9 +261,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What one turn did; `now` in seconds since 1970, `seconds` how long it took.
 
     `doubt` says why the whole folder must be looked at before what is gone is withdrawn. `held` counts seeds by the
-    rule that holds them back. `failed` are documents that could not be written; the turn
-    that follows tries them again. `notes` are remarks on the site as a whole (a rebuilt index, two topics with one
-    slug).
+    rule that holds them back. `failed` are documents that could not be written; the turn that follows tries them again.
+    `unfinished` says that it has pages of archives to write, for which this one had no time. `notes` are remarks on the
+    site as a whole (a rebuilt index, two topics with one slug).
     """
 
     now: int
@@ -259,6 +285,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     doubt: str = ""
     due: int | None = None
+    unfinished: bool = False
 
 
 class HubStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,13 +16,16 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from aggregator.archive_index import Withdrawn
+from aggregator.archive_names import folder_of, month_of
 from aggregator.config import Config
 from aggregator.index import FeedRow, Index, Shown
-from aggregator.intake import Intake, chunks
-from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn
+from aggregator.intake import Intake, chunks, last_said
+from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn, Place, Tombstone
 from aggregator.normalizer import rules
 from aggregator.normalizer.seed import READING
 from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_seed, unpack_verdict, whole
+from aggregator.upkeep import bring_up_to_date
 
 RENDERING = 2
 """Raised whenever the same feed would be rendered to other bytes than before."""
@@ -31,6 +34,8 @@ BATCH = 250
 KEPT_ITEMS = 2_000
 KEPT_TURNS = 20
 SMALLEST_ITEM = 100
+MOST_TOMBSTONES = 100
+"""How many withdrawn items a feed names: the latest. A mass deletion would make it larger than its items do."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,6 +60,18 @@ class Rendering(NamedTuple):
     documents: tuple[Document, ...]
 
 
+class _View(NamedTuple):
+    """What the current documents of a feed are made of; `months` are those of its archive, the newest first.
+
+    `beyond` is the month of the first item that the feed's limit cuts off, None if there is none.
+    """
+
+    shown: list[Shown]
+    months: tuple[int, ...]
+    beyond: int | None
+    withdrawn: tuple[Withdrawn, ...]
+
+
 class _Summary(msgspec.Struct, frozen=True, array_like=True):
     """The part of a `FeedSummary` that the index stores."""
 
@@ -73,10 +90,21 @@ class Pipeline:
         self.index = index
         self._reader = reader
         self._policy = rules.policy_of(config)
-        self._shows = _digest(
+        self._shows = digest(
             version, RENDERING, config.site, config.feed, config.related, config.rules.min_quality, config.topics
         )
+        self._shelves = digest(
+            version,
+            RENDERING,
+            config.site,
+            config.feed.content,
+            config.related,
+            config.rules.min_quality,
+            config.topics,
+        )
         self._items: dict[Shown, Item | None] = {}
+        self.waiting: list[str] = []
+        """Feeds that would lead to a page of their archive that is not on disk yet."""
         self.faults: list[str] = []
         """Feeds that could not be rendered this time, because of a bug; each stays as it was."""
         self.left_out: list[str] = []
@@ -101,8 +129,8 @@ class Pipeline:
         Files are read and parsed on `executor`, in this thread without one; `progress` is told how many were done.
         """
         with self.index.transaction():
-            intake = Intake(self.index, policy=self._policy, now=now)
-            policy = _digest(self._policy)
+            intake = Intake(self.index, policy=self._policy, now=now, tombstones=self.config.feed.tombstones)
+            policy = digest(self._policy)
             intake.remove(changes.gone)
             if self.index.meta("policy") not in {None, policy}:
                 intake.decide_again()
@@ -117,6 +145,7 @@ class Pipeline:
                 progress(len(batch))
             intake.look_at_due()
             intake.finish()
+            bring_up_to_date(self.index, self.config.feed, intake, now)
             for slug in (SITE_FEED, *(query.slug for query in self.config.feeds_by_query)):
                 self.index.add_feed(slug, announced=True)
             self.index.set_meta("policy", policy)
@@ -125,27 +154,60 @@ class Pipeline:
             self._names = None
         return intake
 
+    def start_over(self, now: int) -> None:
+        """Forget all that can be made again; what readers see at `now` and will see no more counts as withdrawn."""
+        if self.config.feed.tombstones:
+            with self.index.transaction(filled=False):
+                self.index.archive.withdraw_everything(now, last_said(now, self.config.feed.tombstones))
+        self.index.start_over(now)
+
     # -- out
 
-    def renderings(self, *, now: int, intact: Callable[[FeedRow], bool]) -> Iterator[Rendering]:
+    def renderings(
+        self, *, now: int, intact: Callable[[FeedRow], bool], only: Sequence[str] | None = None
+    ) -> Iterator[Rendering]:
         """Render, one after the other, the feeds whose documents are not what they must be.
 
-        `intact` says whether a feed's documents lie on disk as they were written.
+        `intact` says whether a feed's documents lie on disk as they were written. Those that would lead readers to a
+        page of the archive that is not there yet are left to a second call, with their list in `only` (`waiting`).
         """
-        self.faults, self.left_out = [], []
+        if only is None:
+            self.faults, self.left_out, self.waiting = [], [], []
         shows_changed = self.index.meta("shows") != self._shows
+        coming = self.index.archive.coming_months() if only is None else {}
         for row in self.index.feeds().values():
             whole = row.key is not None and intact(row)
-            if row.dirty or shows_changed or not whole:
-                shown = self.index.shown(row.feed, now, self._most)
-                if row.summary is None and not shown:
+            if (row.dirty or shows_changed or not whole) and (only is None or row.slug in only):
+                view = self._view(row, now)
+                if row.summary is None and not view.shown:
                     continue
+                self._compare_shelf(row)
                 around = self._around(row.slug)
-                key = _digest(self._shows, self.spec(row.slug), around, [one[1:] for one in shown])
+                key = digest(self._shows, self.spec(row.slug), around, view[1:], [one[1:] for one in view.shown])
                 if key == row.key and whole:
                     self._settle(row, now)
-                elif rendering := self._render(row, key, shown, around, now):
+                elif row.stamps is not None and coming.get(row.feed, -1) >= _oldest(view):
+                    self.waiting.append(row.slug)
+                    self.index.mark_dirty([row.feed])
+                elif rendering := self._render(row, key, view, around, now):
                     yield rendering
+
+    def _view(self, row: FeedRow, now: int) -> _View:
+        most = self._most
+        shown = self.index.shown(row.feed, now, most and most + 1)
+        beyond = month_of(unpack_verdict(shown[-1].verdict).published) if most and len(shown) > most else None
+        months = self.index.archive.months(row.feed)
+        withdrawn = self.index.archive.withdrawn(row.slug, MOST_TOMBSTONES)
+        return _View(shown[:most], months, beyond, withdrawn)
+
+    def shelf(self, slug: str) -> bytes:
+        """Give the digest of all that the pages of a feed's archive show besides their items."""
+        return digest(self._shelves, self.spec(slug))
+
+    def _compare_shelf(self, row: FeedRow) -> None:
+        shelf = self.shelf(row.slug)
+        if row.shelf != shelf:
+            self.index.put_shelf(row.feed, shelf)
 
     def published(self, rendering: Rendering, stamps: bytes | None) -> None:
         """Note that a feed's documents are on disk and what they look like; None where one could not be written."""
@@ -168,7 +230,7 @@ class Pipeline:
 
     def site_key(self) -> bytes:
         """Give the digest of all that the index page and the lists show."""
-        return _digest(self._shows, self.summaries())
+        return digest(self._shows, self.summaries())
 
     def finished(self) -> None:
         """Note that every feed now looks as this config wants it."""
@@ -273,28 +335,46 @@ class Pipeline:
             found.append(spec)
         return tuple(found)
 
-    def _render(
-        self, row: FeedRow, key: bytes, shown: Sequence[Shown], around: Sequence[FeedSpec], now: int
-    ) -> Rendering | None:
+    def _render(self, row: FeedRow, key: bytes, view: _View, around: Sequence[FeedSpec], now: int) -> Rendering | None:
         """Render a feed; None where that fails, which leaves it as it was."""
-        items = self._prepared(shown, now)
+        items = tuple(item for item in self.prepared(view.shown, now) if item is not None)
         above = [FeedSummary(spec=one, count=0, updated=_EPOCH) for one in (*around, *self._tagged(items))]
         try:
-            return self._rendered(row, key, items, above, now)
+            return self._rendered(row, key, self._current(row.slug, items, view), above, now)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one feed meets must not harm the others
             # Its type alone: its words may quote a seed.
             self.faults.append(f"{row.slug}: not rendered because of a bug in this program ({type(error).__name__})")
             return None
 
-    def _rendered(
-        self, row: FeedRow, key: bytes, items: tuple[Item, ...], above: Sequence[FeedSummary], now: int
-    ) -> Rendering:
+    def _current(self, slug: str, items: tuple[Item, ...], view: _View) -> Feed:
+        """Put together what the current documents of a feed show."""
+        from aggregator.renderer import json_feed  # noqa: PLC0415 - see site_documents
+
+        spec, beyond = self.spec(slug), view.beyond
+        if self.config.feed.max_bytes is not None:
+            # Room for the link to the rest is kept wherever there may be one, so that it is not what decides.
+            place = Place(rest=folder_of(view.months[0])) if view.months else Place()
+            count = json_feed.fitting(items, spec, self.config.site, self.config.feed.max_bytes, place=place)
+            if count < len(items):
+                beyond = month_of(int(items[count].published.timestamp()))
+            items = items[:count]
+        folders = tuple(map(folder_of, view.months))
+        rest = "" if beyond is None else next((folder_of(month) for month in view.months if month <= beyond), "")
+        ids = {item.id for item in items}
+        return Feed(
+            spec=spec, items=items, updated=max((item.updated for item in items), default=_EPOCH),
+            place=Place(prev=folders[0] if folders else "", rest=rest), months=folders,
+            tombstones=tuple(
+                Tombstone(id=one.id, when=datetime.fromtimestamp(one.at, UTC))
+                for one in view.withdrawn
+                if one.id not in ids
+            ),
+        )  # fmt: skip
+
+    def _rendered(self, row: FeedRow, key: bytes, feed: Feed, above: Sequence[FeedSummary], now: int) -> Rendering:
         from aggregator.renderer import atom, json_feed, page, rss  # noqa: PLC0415 - see site_documents
 
-        spec, site = self.spec(row.slug), self.config.site
-        if self.config.feed.max_bytes is not None:
-            items = items[: json_feed.fitting(items, spec, site, self.config.feed.max_bytes)]
-        feed = Feed(spec=spec, items=items, updated=max((item.updated for item in items), default=_EPOCH))
+        spec, site, items = feed.spec, self.config.site, feed.items
         newest = items[0].published if items else None
         summary = FeedSummary(
             spec=spec, count=len(items), updated=feed.updated, newest_title=items[0].title if items else "",
@@ -314,16 +394,18 @@ class Pipeline:
         slugs = dict.fromkeys(rules.slug_for(tag, self._policy) for item in items for tag in item.topics)
         return [self.spec(slug) for slug in slugs]
 
-    def _prepared(self, shown: Sequence[Shown], now: int) -> tuple[Item, ...]:
-        """Give the items of a feed, preparing those that no feed has shown since they changed."""
+    def prepared(self, shown: Sequence[Shown], now: int) -> tuple[Item | None, ...]:
+        """Give the items of a feed, None for those left out; prepares what no feed has shown since it changed."""
         missing = [one for one in shown if one not in self._items]
         if len(self._items) + len(missing) > KEPT_ITEMS:
-            self._items = {one: self._items[one] for one in shown if one in self._items}
+            # The older half goes: pages of one month follow each other, and many of them show the same items.
+            kept = dict(islice(self._items.items(), len(self._items) // 2, None))
+            self._items = kept | {one: self._items[one] for one in shown if one in self._items}
         for chunk in chunks(missing, 500):
             stored = self.index.seeds([one.file for one in chunk])
             for one in chunk:
                 self._items[one] = self._item(whole(stored[one.file], one.content), one, now)
-        return tuple(item for one in shown if (item := self._items[one]) is not None)
+        return tuple(self._items[one] for one in shown)
 
     def _item(self, packed: bytes, shown: Shown, now: int) -> Item | None:
         """Prepare an item; None where that fails, which leaves it out of its feeds."""
@@ -341,6 +423,13 @@ class Pipeline:
             path = next(self.index.files("file=?", (shown.file,))).path
             self.left_out.append(f"{path}: left out because of a bug in this program ({type(error).__name__})")
             return None
+
+
+def _oldest(view: _View) -> int:
+    """Give the oldest month that the current documents of a feed lead to, by `prev-archive` or `next_url`."""
+    if view.beyond is not None or not view.shown:
+        return view.beyond or 0
+    return month_of(unpack_verdict(view.shown[-1].verdict).published)
 
 
 def in_order(
@@ -372,5 +461,6 @@ def batches(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield tuple(paths[start : start + BATCH])
 
 
-def _digest(*values: object) -> bytes:
+def digest(*values: object) -> bytes:
+    """Give a digest of plain values and structs."""
     return hashlib.blake2b(msgspec.msgpack.encode(values), digest_size=16).digest()

@@ -7,11 +7,12 @@ whether a scan can be believed (`vanished`).
 from __future__ import annotations
 
 import fcntl
+import math
 import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from itertools import islice
@@ -21,6 +22,8 @@ from typing import Self
 import msgspec
 
 from aggregator import config_file
+from aggregator.archives import Archives
+from aggregator.archiving import Archiver
 from aggregator.config import Config
 from aggregator.database import DAMAGED, is_damage
 from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
@@ -30,7 +33,7 @@ from aggregator.intake import Intake
 from aggregator.logs import log
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
-from aggregator.pipeline import Changes, Pipeline
+from aggregator.pipeline import Changes, Pipeline, Rendering
 from aggregator.publisher.writer import Writer
 from aggregator.slugs import SLUG
 from aggregator.version import VERSION
@@ -88,11 +91,16 @@ def vanished(known: int, seen: int) -> bool:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns."""
 
-    def __init__(self, config: Config, *, jobs: int | None = None) -> None:
-        """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays)."""
+    def __init__(self, config: Config, *, jobs: int | None = None, patience: float = math.inf) -> None:
+        """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays).
+
+        `patience` is for how many seconds a turn may write pages of archives; the turns that follow go on with them.
+        """
         self.config = config
         self._jobs = jobs
         self._known = 0
+        self._unfinished = False
+        self._patience = patience
         self.folders: dict[str, folder.FolderKey] = {}
         """The folders that the last look everywhere walked."""
 
@@ -146,7 +154,7 @@ class Site:
             AggregatorError: where its folders cannot be used, or its state folder is held by another process.
         """
         if config.state != self.config.state:
-            other = Site(config, jobs=self._jobs).__enter__()
+            other = Site(config, jobs=self._jobs, patience=self._patience).__enter__()
             self.__exit__()
             self.__dict__.update(other.__dict__)
             return
@@ -239,7 +247,7 @@ class Site:
             )
         self._known = found.seen
         if fresh:
-            self.index.start_over(now)
+            self.pipeline.start_over(now)
             self._adopt()
         notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in found.unreadable]
         # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
@@ -306,6 +314,7 @@ class Site:
             notes=(*self.pipeline.left_out, *(self._clashes() if intake.added or intake.changed else ())),
             problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
             due=due and due[0],
+            unfinished=self._unfinished,
         )
         if turn.read or turn.removed or turn.written or turn.failed:
             self.pipeline.remember_turn(PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(written)))
@@ -328,18 +337,26 @@ class Site:
         rendered: list[str] = []
         written: list[str] = []
         failed: list[str] = []
+        archives, archiver = Archives(self.pipeline), Archiver(self.index, self.writer)
+        if not trust_disk:
+            archiver.look()
         intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
-        renderings = self.pipeline.renderings(now=now, intact=intact)
-        # Several feeds at once, so that the writer's threads are started once for all of an edit.
-        while group := list(islice(renderings, FEEDS_TOGETHER)):
-            result = self.writer.publish(document for rendering in group for document in rendering.documents)
-            broken = {error.name.partition("/")[0] for error in result.failed}
-            for rendering in group:
-                slug = rendering.row.slug
-                rendered.append(slug)
-                self.pipeline.published(rendering, None if slug in broken else self._stamps(slug))
-            written += result.written
-            failed += map(str, result.failed)
+        self._publish_feeds(self.pipeline.renderings(now=now, intact=intact), rendered, written, failed)
+        # A page of an archive is written before anything on disk leads to it, and removed after.
+        until = time.monotonic() + self._patience
+        pages = archiver.publish(archives, now=now, on_disk=False, until=until)
+        written += pages.written
+        failed += pages.failed
+        if pages.all:
+            waiting = self.pipeline.renderings(now=now, intact=intact, only=self.pipeline.waiting)
+            self._publish_feeds(waiting, rendered, written, failed)
+            pages = archiver.publish(archives, now=now, on_disk=True, until=until)
+            written += pages.written
+            failed += pages.failed
+        # What fails is tried again when there is another reason for a turn.
+        self._unfinished = not pages.all and not failed
+        if pages.all and not failed:
+            failed += archiver.remove()
         failed += self.pipeline.faults
         if not failed:
             self.pipeline.finished()
@@ -351,6 +368,20 @@ class Site:
             stamps = b"" if result.failed else self._site_stamps() or b""
             self.index.set_meta("site", self.pipeline.site_key() + stamps if stamps else b"")
         return rendered, written, failed
+
+    def _publish_feeds(
+        self, renderings: Iterator[Rendering], rendered: list[str], written: list[str], failed: list[str]
+    ) -> None:
+        # Several feeds at once, so that the writer's threads are started once for all of an edit.
+        while group := list(islice(renderings, FEEDS_TOGETHER)):
+            result = self.writer.publish(document for rendering in group for document in rendering.documents)
+            broken = {error.name.partition("/")[0] for error in result.failed}
+            for rendering in group:
+                slug = rendering.row.slug
+                rendered.append(slug)
+                self.pipeline.published(rendering, None if slug in broken else self._stamps(slug))
+            written += result.written
+            failed += map(str, result.failed)
 
     def _is_intact(self, row: FeedRow) -> bool:
         return row.stamps is not None and row.stamps == self._stamps(row.slug)
@@ -371,10 +402,12 @@ class Site:
             slugs = [
                 entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and SLUG.fullmatch(entry.name)
             ]
+        archiver = Archiver(self.index, self.writer)
         with self.index.transaction(filled=False):
             for slug in sorted(slugs):
                 if os.path.lexists(os.path.join(self.config.feeds, slug, "rss.xml")):
-                    self.index.add_feed(slug, announced=True)
+                    self.index.adopt_feed(slug)
+                archiver.adopt(self.config.feeds, slug)
 
     def _prune(self, turn: Turn) -> Turn:
         """Remove the feeds that hold no item and that the config does not ask for."""
@@ -408,9 +441,9 @@ class Site:
         )
         return msgspec.structs.replace(
             turn,
-            items=self.index.count_items(turn.now),
+            items=self.index.overview.count_items(turn.now),
             feeds=feeds,
-            held={**self.index.held(), **self.index.waiting(turn.now)},
+            held={**self.index.overview.held(), **self.index.overview.waiting(turn.now)},
             stale=tuple(path for path, is_stale, _ in rows if is_stale),
             problems=tuple(problems),
             notes=(*turn.notes, *(note for note in self._clashes() if note not in turn.notes)),

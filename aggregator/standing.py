@@ -73,14 +73,14 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         if is_stale:
             stale.append(path)
     problems.sort(key=lambda problem: problem.warning)
-    held = {**index.held(), **index.waiting(now)}
+    held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()
     summaries = pipeline.summaries()
     newest = [summary.newest_published for summary in summaries if summary.newest_published]
     return Standing(
         now=now,
         seeds=index.count_files(),
-        items=index.count_items(now),
+        items=index.overview.count_items(now),
         feeds={summary.spec.slug: summary.count for summary in summaries},
         held=held,
         stale=tuple(stale),
@@ -97,7 +97,7 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
 
 def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:
     if rule != "duplicate":
-        return index.held_paths(rule, now, EXAMPLES)
+        return index.overview.held_paths(rule, now, EXAMPLES)
     windows = ((row.path, unpack_entries(row.shown)[3] if row.shown else ()) for row in index.sharing(now))
     hidden = (path for path, mine in windows if not any(starts <= now < ends for _, starts, ends in mine))
     return tuple(islice(hidden, EXAMPLES))

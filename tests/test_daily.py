@@ -38,7 +38,8 @@ def test_an_item_beyond_the_limit_moves_the_bars_alone(site: SiteFolder) -> None
     site.write("b.md", publishedDateTime=iso(NOW - 3 * DAY))
     site.build()
     site.write("c.md", publishedDateTime=iso(NOW - 4 * DAY))
-    assert sorted(site.build().written) == ["index.html"]
+    written = [name for name in site.build().written if "/archive/" not in name]
+    assert written == ["index.html"]
     index = site.documents()["index.html"]
     site.build(feeds="fresh", state="fresh-state")
     assert index == site.documents("fresh")["index.html"]

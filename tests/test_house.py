@@ -17,16 +17,23 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 STAGES = {"watcher", "normalizer", "renderer", "publisher"}
 VOCABULARY = {
     "model", "errors", "config", "slugs", "version", "yaml_text", "yaml_faults", "scalars", "decode", "config_shape",
-    "config_values", "config_file", "documents", "cron_line", "topic_files",
+    "config_values", "config_file", "documents", "cron_line", "topic_files", "archive_names",
 }  # fmt: skip
 ALLOWED = {
     "database": set(),
-    "index": {"database"},
+    "archive_index": {"database"},
+    "index_overview": {"database"},
+    "index": {"archive_index", "database", "index_overview"},
     "outcome": {"normalizer"},
     "intake": {"index", "normalizer", "outcome"},
-    "pipeline": {"index", "intake", "normalizer", "outcome", "renderer"},
+    "upkeep": {"index", "intake"},
+    "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "renderer", "upkeep"},
+    "archives": {"archive_index", "index", "pipeline", "renderer"},
+    "archiving": {"archives", "index", "publisher"},
     "workers": set(),
-    "site": {"database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "watcher"},
+    "site": {
+        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "watcher",
+    },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip
 PURE = {"normalizer", "renderer"} | VOCABULARY

@@ -11,7 +11,10 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from support import NOW, SiteFolder, iso
+from support import NOW, SiteFolder, iso, without_tombstones
+from walking import FORMATS, Walk
+
+from aggregator import archive_names
 
 EXAMPLES = int(os.environ.get("AGGREGATOR_ROUNDS", "15"))
 PATHS = [f"{folder}{number}.md" for folder in ("", "sub/") for number in range(5)]
@@ -28,7 +31,7 @@ KEYS = st.fixed_dictionaries(
     {
         "title": st.sampled_from(["T1", "T2", "T3"]),
         "link": st.integers(0, 7),
-        "age": st.sampled_from([5000, 300, 60, -40, -1000]),
+        "age": st.sampled_from([5000, 300, 60, -40, -1000, 3_000_000, 5_000_000]),
         "topics": st.lists(st.sampled_from(["AI", "Sea", "C++", "C#"]), max_size=3),
     },
     optional={
@@ -53,13 +56,17 @@ class History(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="aggregator-history-"))
         self.site = SiteFolder(self.folder)
-        self.site.settings = {**RULES[0], "feed": {"limit": 6}}
+        self.feed: dict = {"limit": 6}
+        self.site.settings = {**RULES[0], "feed": self.feed}
         self.now = NOW
+        self.crowd = archive_names.CROWD
+        archive_names.CROWD = 2  # so that a handful of items fills pages and has them cut
         self.links: dict[str, int] = {}
         self.remembers = False
         """Whether anything happened that only memory can know: a changed link, an alias, an id, a last good version."""
 
     def teardown(self) -> None:
+        archive_names.CROWD = self.crowd
         shutil.rmtree(self.folder)
 
     def existing(self) -> list[str]:
@@ -109,7 +116,13 @@ class History(RuleBasedStateMachine):
     @rule(choice=st.sampled_from(RULES))
     def changes_rules(self, choice: dict) -> None:
         """The config changes."""
-        self.site.settings = {**choice, "feed": {"limit": 6}}
+        self.site.settings = {**choice, "feed": self.feed}
+
+    @rule(archives=st.booleans(), tombstones=st.sampled_from([None, "1m", "30d"]))
+    def changes_history(self, *, archives: bool, tombstones: str | None) -> None:
+        """The archives are switched on or off, and withdrawals named for another time."""
+        self.feed = {"limit": 6, "archives": archives, "tombstones": tombstones}
+        self.site.settings = {**self.site.settings, "feed": self.feed}
 
     @rule(parent=st.sampled_from(["", "Sea"]))
     def changes_topics(self, parent: str) -> None:
@@ -131,6 +144,7 @@ class History(RuleBasedStateMachine):
         assert not any("made anew" in note for note in turn.notes)
         again = self.site.build(now=self.now)
         assert again.written == ()
+        self.archives_are_whole()
         for name in ("state2", "fresh"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         shutil.copytree(self.folder / "state", self.folder / "state2")
@@ -152,7 +166,22 @@ class History(RuleBasedStateMachine):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self.site.build(now=self.now, feeds="blank", state="state3")
         theirs = self.site.documents("blank")
-        same_but_for(emptied, mine, theirs)
+        same_but_for(emptied, without_tombstones(mine), without_tombstones(theirs))
+
+    def archives_are_whole(self) -> None:
+        """From the current page back, each page leads to the next, and together they show what the feed holds."""
+        for slug in self.site.slugs():
+            pages = {path.parent.name for path in self.site.feeds.glob(f"{slug}/archive/*/rss.xml")}
+            if not self.feed.get("archives", True):
+                assert pages == set()
+                continue
+            for kind in FORMATS:
+                walk = Walk(self.site.feeds, kind)
+                ids = walk.ids(slug)
+                assert ids >= set(self.site.ids(slug))
+                if kind != "feed.json":
+                    assert walk.folders == pages
+                    assert ids == walk.ids_of_archive
 
     @invariant()
     def ids_are_unique(self) -> None:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 
 from aggregator import documents
+from aggregator.archive_names import page_of
 from aggregator.model import Site
 
 Headers = list[tuple[str, str]]
@@ -73,13 +74,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return sum(len(version.body) for version in self.versions.values())
 
 
-def shelve(name: str, bodies: Mapping[str, bytes], *, modified: int | None, site: Site) -> Entry:
+def shelve(name: str, bodies: Mapping[str, bytes], *, modified: int | None, site: Site, now: float) -> Entry:
     """Make the document `name` ready to be served, from its bytes by content coding and the moment they were written.
 
-    `site` gives its public address and the hub, for the Link header (WebSub §4).
+    `site` gives its public address and the hub, for the Link header (WebSub §4); `now` (seconds since 1970) says how
+    long it may be kept.
     """
     common = [
-        ("cache-control", documents.lifetime(name)),
+        ("cache-control", documents.lifetime(name, now)),
         ("vary", "Accept-Encoding"),
         *(_ANYONE if documents.file_of(name) == documents.JSON else ()),
     ]
@@ -107,7 +109,7 @@ def _version(body: bytes, coding: str, common: Headers, content: Headers) -> Ver
 def _links(name: str, site: Site) -> Headers:
     if documents.file_of(name) not in {documents.RSS, documents.ATOM, documents.JSON}:
         return []
-    hub = f', <{site.hub}>; rel="hub"' if site.hub else ""
+    hub = f', <{site.hub}>; rel="hub"' if site.hub and page_of(name) is None else ""
     return [("link", f'<{site.address(name)}>; rel="self"{hub}')]
 
 

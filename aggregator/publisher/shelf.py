@@ -101,7 +101,7 @@ class Shelf:
         # Within the second in which it was written a date cannot tell it from what may follow it (RFC 9110 §8.8.2.2):
         # newsboat takes a second change of the same second for none. Nor may it be later than now.
         settled = now - modified >= RACY
-        entry = shelve(name, bodies, modified=int(modified) if settled else None, site=self._site)
+        entry = shelve(name, bodies, modified=int(modified) if settled else None, site=self._site, now=now)
         self._keep(name, _Place(entry, stamp, settled, looked))
         return entry
 

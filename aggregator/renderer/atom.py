@@ -16,7 +16,7 @@ from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragme
 
 
 def render(feed: Feed, site: Site) -> Document:
-    """Write `feed` as `<slug>/atom.xml`."""
+    """Write `feed` as `<slug>/atom.xml`, or a page of its archive as `<slug>/archive/<folder>/atom.xml`."""
     media_type = f"{wording.MEDIA_TYPES[wording.ATOM]}; charset=utf-8"
     # Some readers take entries of one `updated` for one entry (RFC 4287 §4.2.15 leaves the order open).
     updated = stamps.distinct([item.updated for item in feed.items])
@@ -25,7 +25,8 @@ def render(feed: Feed, site: Site) -> Document:
         for item, stamp in zip(feed.items, updated, strict=True)
     ]
     body = spliced(writable(_head, feed, site), entries, b"</feed>")
-    return Document(name=f"{feed.spec.slug}/{wording.ATOM}", media_type=media_type, body=body)
+    name = wording.document(feed.spec, wording.ATOM, feed.place.folder)
+    return Document(name=name, media_type=media_type, body=body)
 
 
 def _head(feed: Feed, site: Site) -> bytes:
@@ -53,17 +54,23 @@ def _describe(generator: Any, feed: Feed, site: Site) -> None:
     generator.id(page)
     generator.title(wording.title(spec))
     generator.subtitle(wording.description(spec, site))
-    generator.author(name=site.author or site.title or page)  # §4.1.1: a feed without an author is invalid
+    author = site.author or site.title or page
+    generator.author(name=author)  # §4.1.1: a feed without an author is invalid
     generator.link(href=page, rel="alternate", type=wording.MEDIA_TYPES[wording.PAGE])
-    self_address = wording.address(spec, site, wording.ATOM)
+    self_address = wording.address(spec, site, wording.ATOM, feed.place.folder)
     generator.link(href=self_address, rel="self", type=wording.MEDIA_TYPES[wording.ATOM])
-    if site.hub:
+    if site.hub and not feed.place.folder:  # a hub tells of the current document
         generator.link(href=site.hub, rel="hub")
+    for relation, address in wording.chain(feed, site, wording.ATOM):
+        generator.link(href=address, rel=relation)
     if icon := wording.icon(spec, site):
         generator.icon(icon)
     generator.generator(wording.GENERATOR)
     generator.language(site.language)
     generator.words.updated = stamps.rfc3339(feed.updated)
+    generator.words.archived = bool(feed.place.folder)
+    generator.words.withdrawn_by = author
+    generator.words.withdrawn = tuple((one.id, stamps.rfc3339(one.when)) for one in feed.tombstones)
 
 
 def _add(entry: Any, item: Item, updated: datetime, language: str) -> None:

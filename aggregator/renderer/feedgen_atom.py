@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
+from lxml.etree import SubElement
+
+HISTORY_NS = "http://purl.org/syndication/history/1.0"
+TOMBSTONES_NS = "http://purl.org/atompub/tombstones/1.0"
 XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 class FeedWords:
-    """The feed's extension: its `updated` as text, since feedgen writes dates with an offset of zero hours."""
+    """The feed's extension: its `updated` as text, since feedgen writes dates with an offset of zero hours.
+
+    `archived` says that it is a page of an archive (RFC 5005 §4); `withdrawn` are pairs of an id and a moment, and
+    `withdrawn_by` is who did it (RFC 6721 §3).
+    """
 
     updated = ""
+    archived = False
+    withdrawn: tuple[tuple[str, str], ...] = ()
+    withdrawn_by = ""
 
     def extend_ns(self) -> dict[str, str]:
-        """Give the prefixes that are used: none, Atom is the default namespace."""
-        return {}
+        """Give the prefixes that are used; Atom is the default namespace."""
+        history = {"fh": HISTORY_NS} if self.archived else {}
+        return {**history, "at": TOMBSTONES_NS} if self.withdrawn else history
 
     def extend_atom(self, feed: Any) -> Any:
-        """Write the date."""
+        """Write the date, fh:archive, and what was withdrawn."""
         feed.find("updated").text = self.updated
+        if self.archived:
+            SubElement(feed, f"{{{HISTORY_NS}}}archive")
+        for ref, when in self.withdrawn:
+            tombstone = SubElement(feed, f"{{{TOMBSTONES_NS}}}deleted-entry", {"ref": ref, "when": when})
+            SubElement(SubElement(tombstone, f"{{{TOMBSTONES_NS}}}by"), "name").text = self.withdrawn_by
         return feed
 
 

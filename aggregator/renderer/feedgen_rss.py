@@ -15,27 +15,35 @@ from aggregator.model import Image
 ATOM_NS = "http://www.w3.org/2005/Atom"
 CONTENT_NS = "http://purl.org/rss/1.0/modules/content/"
 DC_NS = "http://purl.org/dc/elements/1.1/"
+HISTORY_NS = "http://purl.org/syndication/history/1.0"
 MEDIA_NS = "http://search.yahoo.com/mrss/"
 
 _PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator)>[^<&]*&[^<]*")
 
 
 class ChannelWords:
-    """The channel's extension: `hub` may be ""; `last_build` is the text of lastBuildDate or "" for none."""
+    """The channel's extension: `links` are pairs of a relation and an address, `archived` says whether of an archive.
 
-    hub = ""
+    `last_build` is the text of lastBuildDate or "" for none.
+    """
+
+    links: tuple[tuple[str, str], ...] = ()
+    archived = False
     last_build = ""
 
     def extend_ns(self) -> dict[str, str]:
         """Give the prefixes that the channel and its items use."""
-        return {"dc": DC_NS, "media": MEDIA_NS}
+        return {"dc": DC_NS, "media": MEDIA_NS, **({"fh": HISTORY_NS} if self.archived else {})}
 
     def extend_rss(self, rss: Any) -> Any:
-        """Announce the hub, and write lastBuildDate from the data, where feedgen has the clock's time."""
+        """Add the links and fh:archive, and write lastBuildDate from the data, where feedgen has the clock's time."""
         channel = rss[0]
-        if self.hub:
-            link = channel.makeelement(f"{{{ATOM_NS}}}link", {"href": self.hub, "rel": "hub"})
-            channel.find(f"{{{ATOM_NS}}}link").addnext(link)
+        last = channel.find(f"{{{ATOM_NS}}}link")
+        for relation, address in self.links:
+            last.addnext(channel.makeelement(f"{{{ATOM_NS}}}link", {"href": address, "rel": relation}))
+            last = last.getnext()
+        if self.archived:
+            last.addnext(channel.makeelement(f"{{{HISTORY_NS}}}archive"))
         date = channel.find("lastBuildDate")
         if self.last_build:
             date.text = self.last_build

@@ -11,12 +11,13 @@ from html import escape
 
 import msgspec
 
-from aggregator.model import Document, Feed, FeedSpec, Item, Provider, Related, Site
+from aggregator.model import Document, Feed, FeedSpec, Item, Place, Provider, Related, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
 
 VERSION = "https://jsonfeed.org/version/1.1"
 ABOUT_ANCHOR = "#json-extension"
+NOWHERE = Place()
 
 
 class _Json(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -75,6 +76,7 @@ class _Feed(_Json, frozen=True, kw_only=True):
     title: str
     home_page_url: str
     feed_url: str
+    next_url: str | None = None
     description: str
     icon: str | None = None
     language: str | None = None
@@ -85,15 +87,16 @@ class _Feed(_Json, frozen=True, kw_only=True):
 
 
 def render(feed: Feed, site: Site) -> Document:
-    """Write `feed` as `<slug>/feed.json`."""
+    """Write `feed` as `<slug>/feed.json`, or a page of its archive as `<slug>/archive/<folder>/feed.json`."""
     items = tuple(msgspec.Raw(writable(_encoded, item, site)) for item in feed.items)
-    body = writable(_body, feed.spec, site, items)
-    return Document(name=f"{feed.spec.slug}/{wording.JSON}", media_type=wording.MEDIA_TYPES[wording.JSON], body=body)
+    body = writable(_body, feed.spec, feed.place, site, items)
+    name = wording.document(feed.spec, wording.JSON, feed.place.folder)
+    return Document(name=name, media_type=wording.MEDIA_TYPES[wording.JSON], body=body)
 
 
-def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int) -> int:
-    """Count how many of the first `items` a document of at most `max_bytes` holds."""
-    room = max_bytes - len(writable(_body, spec, site, ()))
+def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = NOWHERE) -> int:
+    """Count how many of the first `items` a document of at most `max_bytes` holds, with the link of `place`."""
+    room = max_bytes - len(writable(_body, spec, place, site, ()))
     for count, item in enumerate(items):
         comma = 1 if count else 0
         room -= len(writable(_encoded, item, site)) + comma
@@ -102,18 +105,20 @@ def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int) -
     return len(items)
 
 
-def _body(spec: FeedSpec, site: Site, items: tuple[msgspec.Raw, ...]) -> bytes:
+def _body(spec: FeedSpec, place: Place, site: Site, items: tuple[msgspec.Raw, ...]) -> bytes:
+    following = place.prev if place.folder else place.rest
     return msgspec.json.encode(
         _Feed(
             version=VERSION,
             title=wording.title(spec),
             home_page_url=wording.address(spec, site, wording.PAGE),
-            feed_url=wording.address(spec, site, wording.JSON),
+            feed_url=wording.address(spec, site, wording.JSON, place.folder),
+            next_url=wording.address(spec, site, wording.JSON, following) if following else None,
             description=wording.description(spec, site),
             icon=wording.icon(spec, site) or None,
             language=site.language or None,
             authors=_authors(site.author),
-            hubs=(_Hub(type="WebSub", url=site.hub),) if site.hub else None,
+            hubs=(_Hub(type="WebSub", url=site.hub),) if site.hub and not place.folder else None,
             extension=_About(about=site.address(wording.INDEX) + ABOUT_ANCHOR),
             items=items,
         )

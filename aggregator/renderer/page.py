@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
+from itertools import groupby
 
 from markupsafe import Markup
 
@@ -48,7 +49,14 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         articles=[_article(item, _linked(item, feed.spec.slug, slugs)) for item in feed.items],
         updated=feed.updated,
         trail=trail(feed.spec, specs),
+        years=_years(feed.months),
     )
+
+
+def _years(months: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Give each year with its months, as pairs of their name and their folder in the archive."""
+    named = [(stamps.MONTHS[int(folder[5:]) - 1], folder) for folder in months]
+    return [(year, list(of_year)) for year, of_year in groupby(named, key=lambda month: month[1][:4])]
 
 
 @lru_cache(maxsize=KEPT_FRAGMENTS)

@@ -21,11 +21,12 @@ SPECIFICATION = "https://www.rssboard.org/rss-specification"
 
 
 def render(feed: Feed, site: Site) -> Document:
-    """Write `feed` as `<slug>/rss.xml`."""
+    """Write `feed` as `<slug>/rss.xml`, or a page of its archive as `<slug>/archive/<folder>/rss.xml`."""
     media_type = f"{wording.MEDIA_TYPES[wording.RSS]}; charset=utf-8"
     items = [writable(_item, item) for item in feed.items]
     body = spliced(writable(_channel, feed, site), items, b"  </channel>")
-    return Document(name=f"{feed.spec.slug}/{wording.RSS}", media_type=media_type, body=body)
+    name = wording.document(feed.spec, wording.RSS, feed.place.folder)
+    return Document(name=name, media_type=media_type, body=body)
 
 
 def _channel(feed: Feed, site: Site) -> bytes:
@@ -50,7 +51,7 @@ def _describe(channel: Any, feed: Feed, site: Site) -> None:
     spec = feed.spec
     channel.title(wording.title(spec))
     channel.description(wording.description(spec, site))
-    self_address = wording.address(spec, site, wording.RSS)
+    self_address = wording.address(spec, site, wording.RSS, feed.place.folder)
     channel.link(href=self_address, rel="self", type=wording.MEDIA_TYPES[wording.RSS])
     channel.link(href=wording.address(spec, site, wording.PAGE), rel="alternate")  # RSS's link is the one added last
     channel.language(site.language)
@@ -59,7 +60,10 @@ def _describe(channel: Any, feed: Feed, site: Site) -> None:
     channel.docs(SPECIFICATION)
     if icon := wording.icon(spec, site):
         channel.logo(icon)
-    channel.words.hub = site.hub
+    channel.words.archived = bool(feed.place.folder)
+    # A hub tells of the current document; nobody subscribes to a page of the archive.
+    hub = [("hub", site.hub)] if site.hub and not feed.place.folder else []
+    channel.words.links = (*hub, *wording.chain(feed, site, wording.RSS))
     channel.words.last_build = stamps.rfc822(feed.updated) if feed.items else ""
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from aggregator.archive_names import ARCHIVE
 from aggregator.documents import ATOM, JSON, MEDIA_TYPES, OPML, PAGE, RSS
-from aggregator.model import FeedSpec, Item, Site
+from aggregator.model import Feed, FeedSpec, Item, Site
 
 __all__ = ["ATOM", "INDEX", "JSON", "MEDIA_TYPES", "OPML", "PAGE", "RSS"]
 
@@ -51,6 +52,19 @@ def foreign(item: Item, site: Site) -> str:
     return "" if item.language.lower() == site.language.lower() else item.language
 
 
-def address(spec: FeedSpec, site: Site, name: str) -> str:
-    """Give the absolute URL of the feed's document `name`, such as `rss.xml`."""
-    return site.address(f"{spec.slug}/{name}")
+def address(spec: FeedSpec, site: Site, name: str, folder: str = "") -> str:
+    """Give the absolute URL of the feed's document `name`, such as `rss.xml`; in the archive's `folder` if given."""
+    return site.address(document(spec, name, folder))
+
+
+def document(spec: FeedSpec, name: str, folder: str = "") -> str:
+    """Name the feed's document `name`: `all/rss.xml`, or in the archive's folder `all/archive/2026-10/rss.xml`."""
+    return f"{spec.slug}/{ARCHIVE}/{folder}/{name}" if folder else f"{spec.slug}/{name}"
+
+
+def chain(feed: Feed, site: Site, name: str) -> list[tuple[str, str]]:
+    """Give relation and address of the documents beside this one in the feed's archive (RFC 5005 §4)."""
+    place = feed.place
+    links = [("prev-archive", place.prev), ("next-archive", place.next)]
+    found = [(relation, address(feed.spec, site, name, folder)) for relation, folder in links if folder]
+    return [("current", address(feed.spec, site, name)), *found] if place.folder else found

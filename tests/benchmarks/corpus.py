@@ -1,4 +1,7 @@
-"""Seeds by the thousand, the same for the same number: `python tests/benchmarks/corpus.py FOLDER COUNT`.
+"""Seeds by the thousand, the same for the same number: `python tests/benchmarks/corpus.py FOLDER COUNT [MONTHS]`.
+
+They are 37 minutes apart, or with MONTHS as far as spreads them over so many; a file `minutes` beside FOLDER tells the
+other benchmarks.
 
 The shapes and sizes are those of a real news site's bot: 1 to 3 KB, a topic and its parent, a provider, an image, a
 private blob that changes often; one in 20 carries related items, one in 10 a Markdown body, one in 5 is held back.
@@ -51,6 +54,27 @@ WORDS = [
 LAST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
 
 
+MINUTES = 37.0
+MINUTES_OF_A_MONTH = 365.25 / 12 * 24 * 60
+
+
+def spread(minutes: float) -> None:
+    """Have seeds so many minutes apart."""
+    global MINUTES  # noqa: PLW0603 - a script's one setting
+    MINUTES = minutes
+
+
+def spread_as(site: Path) -> None:
+    """Have seeds as far apart as those that lie in a site."""
+    if (site / "minutes").exists():
+        spread(float((site / "minutes").read_text()))
+
+
+def moment_of(number: int) -> datetime:
+    """Give the date of seed `number`, to the minute."""
+    return LAST_DAY - timedelta(minutes=int(MINUTES * number))
+
+
 def words(dice: random.Random, count: int) -> str:
     """Give a sentence of `count` words."""
     return " ".join(dice.choice(WORDS) for _ in range(count)).capitalize()
@@ -59,7 +83,7 @@ def words(dice: random.Random, count: int) -> str:
 def seed_text(number: int) -> str:
     """Give the text of seed `number`; it depends on the number alone."""
     dice = random.Random(number)
-    when = LAST_DAY - timedelta(minutes=37 * number)
+    when = moment_of(number)
     topic = TOPICS[number % len(TOPICS)]
     quality = dice.randint(20, 69) if number % 5 == 4 else dice.randint(70, 180)
     lines = [
@@ -93,12 +117,13 @@ def for_hugo(text: str) -> str:
 
 def path_of(number: int) -> str:
     """Give the path of seed `number`: a folder a thousand seeds, so that none gets too large."""
-    when = LAST_DAY - timedelta(minutes=37 * number)
+    when = moment_of(number)
     return f"{number // 1000:04}/{when:%Y-%m-%d}-story-{number}.md"
 
 
-def write(folder: Path, count: int) -> None:
-    """Write `count` seeds into `folder`."""
+def write(folder: Path, count: int, *, minutes: float | None = None) -> None:
+    """Write `count` seeds into `folder`, so many `minutes` apart."""
+    spread(MINUTES if minutes is None else minutes)
     for number in range(count):
         path = folder / path_of(number)
         if number % 1000 == 0:
@@ -109,4 +134,9 @@ def write(folder: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), int(sys.argv[2]))
+    folder, count = Path(sys.argv[1]), int(sys.argv[2])
+    if len(sys.argv) > 3:
+        spread(float(sys.argv[3]) * MINUTES_OF_A_MONTH / count)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        (folder.parent / "minutes").write_text(str(MINUTES))
+    write(folder, count)

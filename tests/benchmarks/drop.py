@@ -38,6 +38,7 @@ def published(site: Path) -> int:
 
 def measure(site: Path, count: int, *, rename: bool) -> dict[str, object]:
     """Drop `count` seeds and wait until all are published."""
+    corpus.spread_as(site)
     target = site / "seeds/drop"
     shutil.rmtree(target, ignore_errors=True)
     # What an earlier drop left behind is more than half of a small site: say that it may go.

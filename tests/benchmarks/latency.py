@@ -106,6 +106,7 @@ def put(path: Path, text: str) -> float:
 
 def measure(site: Path, rounds: int, tool: str) -> dict[str, object]:
     """Run the rounds; each edits one of the newest seeds, adds one and deletes it again."""
+    corpus.spread_as(site)
     process, seeds, feed = started(site, tool)
     found: dict[str, list[float]] = {"edit": [], "add": [], "delete": []}
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from living import SLACK, Running
+from living import SLACK, Running, wait_until
 from support import iso
 
 PUNCTUAL = 0.6
@@ -85,3 +85,19 @@ def test_a_due_moment_comes_though_the_folder_is_gone(running: Running) -> None:
     site.seeds.rename(site.root / "away")
     assert 0 <= lateness(running, "leaves", moment, present=False) <= PUNCTUAL
     assert site.titles() == ["stays"]
+
+
+def test_a_withdrawal_is_named_until_its_minute(running: Running) -> None:
+    """The moment after which a feed no longer says that an item is gone is awaited like any other."""
+    site = running.site
+    site.settings["feed"] = {"tombstones": "1h"}
+    site.write("a.md", title="stays")
+    site.write("b.md", title="leaves")
+    running.start()
+    (site.seeds / "b.md").unlink()
+    running.has("leaves", present=False)
+    assert b"<at:deleted-entry" in (site.feeds / "all/atom.xml").read_bytes()
+    wait_until(lambda: running.status()["due"] is not None, what="the end of the withdrawal is not awaited")
+    due = running.status()["due"]
+    assert due % 60 == 0
+    assert due >= time.time() + 3600 - SLACK - PUNCTUAL

@@ -31,7 +31,7 @@ NAMES = (
 
 
 def entry(name: str = "all/rss.xml", **bodies: bytes) -> Entry:
-    return shelve(name, bodies or BODIES, modified=WRITTEN, site=SITE)
+    return shelve(name, bodies or BODIES, modified=WRITTEN, site=SITE, now=WRITTEN + 60)
 
 
 FEED = entry()
@@ -185,7 +185,9 @@ def test_feeds_name_themselves_and_their_hub(name: str) -> None:
 
 def test_without_a_hub_only_self_is_named() -> None:
     """Nobody is sent to a hub that there is not."""
-    made = shelve("all/rss.xml", BODIES, modified=WRITTEN, site=Site(title="Test", url="https://feeds.example.org/"))
+    made = shelve(
+        "all/rss.xml", BODIES, modified=WRITTEN, site=Site(title="Test", url="https://feeds.example.org/"), now=0
+    )
     assert header(ask(to=made), "link") == '<https://feeds.example.org/all/rss.xml>; rel="self"'
 
 

@@ -362,7 +362,7 @@ def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: 
         ("/", "index.html"), ("/index.html", "index.html"), ("/all/", "all/index.html"), ("/all/index.html", "all/index.html"),
         ("/all/rss.xml", "all/rss.xml"), ("/feeds.opml", "feeds.opml"), ("/.well-known/feeds", ".well-known/feeds"),
         ("/a-1/archive/2026-05/rss.xml", "a-1/archive/2026-05/rss.xml"),
-        ("/a-1/archive/2026-05-2/feed.json", "a-1/archive/2026-05-2/feed.json"),
+        ("/a-1/archive/2026-05-16/feed.json", "a-1/archive/2026-05-16/feed.json"),
     ],
 )  # fmt: skip
 def test_our_names_are_found(path: str, name: str) -> None:

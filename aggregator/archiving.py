@@ -1,0 +1,134 @@
+"""Pages of archives to the feeds folder: published, looked at, removed, known again. Touches disk and index."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from itertools import islice
+from typing import NamedTuple
+
+from aggregator.archive_names import ARCHIVE, folder_of, place_of
+from aggregator.archives import Archives, PageRendering, names_of
+from aggregator.errors import PublishError
+from aggregator.index import Index
+from aggregator.publisher.writer import Published, Writer
+
+PAGES_TOGETHER = 8
+AHEAD = 3
+"""How many groups of pages are on their way to the disk while the next one is rendered."""
+
+Group = list[PageRendering]
+
+
+class Pages(NamedTuple):
+    """The names of pages' documents that were written, what failed, and whether these were all that had to be."""
+
+    written: list[str]
+    failed: list[str]
+    all: bool
+
+
+class Archiver:
+    """Keeps the pages of a site's archives on the disk."""
+
+    def __init__(self, index: Index, writer: Writer) -> None:
+        self._index = index
+        self._writer = writer
+
+    def publish(self, archives: Archives, *, now: int, on_disk: bool, until: float = math.inf) -> Pages:
+        """Write the pages that are not what they must be, on disk already or not.
+
+        No group of pages is begun after `until`, by the clock that never goes back (seconds), but the first one is.
+        """
+        written: list[str] = []
+        failed: list[str] = []
+        renderings = _Bounded(archives.renderings(now=now, on_disk=on_disk), until)
+        for group, result in self._published(renderings):
+            broken = {_folder(error.name) for error in result.failed}
+            for rendering in group:
+                names = [document.name for document in rendering.documents]
+                archives.published(rendering, None if _folder(names[0]) in broken else self._stamps(names))
+            written += result.written
+            failed += map(str, result.failed)
+        return Pages(written, failed, all=not renderings.cut)
+
+    def _published(self, renderings: Iterator[PageRendering]) -> Iterator[tuple[Group, Published]]:
+        """Write groups of pages as they are rendered: an edit's are one group, a whole site's go side by side.
+
+        In any order, since no page that is on the disk leads to one that is not, whichever comes first.
+        """
+        group = list(islice(renderings, PAGES_TOGETHER))
+        if len(group) < PAGES_TOGETHER:
+            if group:
+                yield group, self._write(group)
+            return
+        waiting: deque[tuple[Group, Future[Published]]] = deque()
+        with ThreadPoolExecutor(AHEAD) as pool:
+            while group or waiting:
+                if group:
+                    waiting.append((group, pool.submit(self._write, group)))
+                group = list(islice(renderings, PAGES_TOGETHER))
+                while waiting and (len(waiting) > AHEAD or not group):
+                    done, result = waiting.popleft()
+                    yield done, result.result()
+
+    def _write(self, group: Group) -> Published:
+        return self._writer.publish(document for rendering in group for document in rendering.documents)
+
+    def remove(self) -> list[str]:
+        """Remove the pages that hold nothing any more, now that nothing leads to them; gives what failed."""
+        failed = []
+        for feed, month, last, slug in self._index.archive.unwanted():
+            try:
+                self._writer.remove(names_of(slug, folder_of(month, last)))
+                self._index.archive.delete_page(feed, month, last)
+            except PublishError as error:
+                failed.append(str(error))
+        return failed
+
+    def look(self) -> None:
+        """Have pages written again that somebody else changed."""
+        pages = self._index.archive.all_pages()
+        changed = [page[:3] for page in pages if page[4] != self._stamps(names_of(page[3], folder_of(*page[1:3])))]
+        self._index.archive.look_again(changed)
+
+    def adopt(self, feeds: str, slug: str) -> None:
+        """Know again the pages that lie in the feeds folder, so that none stays behind that no page leads to."""
+        with suppress(OSError), os.scandir(os.path.join(feeds, slug, ARCHIVE)) as entries:
+            for entry in entries:
+                place = place_of(entry.name)
+                if place is not None and entry.is_dir(follow_symlinks=False):
+                    self._index.adopt_feed(slug)
+                    self._index.archive.adopt(slug, *place)
+
+    def _stamps(self, names: Iterable[str]) -> bytes | None:
+        stamps = [self._writer.stamp(name) for name in names]
+        return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None
+
+
+class _Bounded:
+    """Renderings until a moment; `cut` says that there would have been more."""
+
+    def __init__(self, renderings: Iterator[PageRendering], until: float) -> None:
+        self._renderings, self._until = renderings, until
+        self._given = 0
+        self.cut = False
+
+    def __iter__(self) -> Iterator[PageRendering]:
+        return self
+
+    def __next__(self) -> PageRendering:
+        if self._given >= PAGES_TOGETHER and time.monotonic() > self._until:
+            self.cut = True
+            raise StopIteration
+        self._given += 1
+        return next(self._renderings)
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]

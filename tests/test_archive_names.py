@@ -1,0 +1,140 @@
+"""Where an item lies in an archive, and what the names of pages tell."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.archive_names import (
+    CROWD,
+    END,
+    SLOTS,
+    bounds,
+    cell_of,
+    cut,
+    days_of,
+    folder_of,
+    is_sealed,
+    month_of,
+    page_of,
+    place_of,
+)
+
+OCTOBER = 2026 * 12 + 9
+LEAST = int(datetime(1, 1, 1, tzinfo=UTC).timestamp())
+MOST = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
+CELLS = st.dictionaries(st.integers(0, 31 * 24 * SLOTS - 1), st.integers(1, 3 * CROWD), max_size=40)
+
+
+@given(st.integers(LEAST, MOST))
+def test_a_month_is_that_of_the_calendar(moment: int) -> None:
+    """Of every moment a seed may have, from the year 1 to 9999, in UTC."""
+    when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=moment)
+    starts, ends = bounds(month_of(moment))
+    assert starts <= moment <= ends
+    assert folder_of(month_of(moment)) == f"{when.year:04}-{when.month:02}"
+    assert 0 <= cell_of(moment, -1) <= END
+
+
+@given(st.integers(1 * 12, 9999 * 12 + 11), st.integers(0, 31 * 24 * SLOTS - 1) | st.just(END))
+def test_a_folders_name_tells_month_and_place(month: int, last: int) -> None:
+    """And it is one that a page has: `page_of` knows it again."""
+    folder = folder_of(month, last)
+    assert place_of(folder) == (month, last)
+    found = page_of(f"all/archive/{folder}/rss.xml")
+    assert found is not None
+    assert (found.slug, found.folder, found.month) == ("all", folder, folder_of(month))
+
+
+def test_names_of_pages_are_dates_that_people_can_read() -> None:
+    """The end of the span: the month, a day, an hour, a slot."""
+    assert folder_of(OCTOBER) == "2026-10"
+    assert folder_of(OCTOBER, 16 * 24 * SLOTS - 1) == "2026-10-16"
+    assert folder_of(OCTOBER, (15 * 24 + 12) * SLOTS - 1) == "2026-10-16T11"
+    assert folder_of(OCTOBER, (15 * 24 + 11) * SLOTS + 127) == "2026-10-16T11-7f"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "all/rss.xml",
+        "all/archive/2026-10",
+        "all/archive/2026-13/rss.xml",
+        "all/archive/2026-10-00/rss.xml",
+        "all/archive/2026-10/index.html",
+        "all/archive/2026-10/rss.xml.tmp",
+        "../archive/2026-10/rss.xml",
+        "a/b/archive/2026-10/rss.xml",
+        "all/archive/2026-10/rss.xml\n",
+    ],
+)
+def test_other_names_are_no_pages(name: str) -> None:
+    """Neither current documents nor what only looks alike."""
+    assert page_of(name) is None
+
+
+@pytest.mark.parametrize("ending", ["rss.xml", "atom.xml.gz", "feed.json.br"])
+def test_a_page_is_sealed_when_a_later_month_lies_beside_it(ending: str) -> None:
+    """A later page of the same month does not seal it, nor does anything that is no page."""
+    page = page_of(f"all/archive/2026-10-16/{ending}")
+    assert page is not None
+    assert not is_sealed(page, ["2026-10-16", "2026-10", "2026-09", "zzz"])
+    assert is_sealed(page, ["2026-10-16", "2026-11-02"])
+
+
+@given(CELLS)
+def test_pages_tile_the_month_and_none_is_empty_or_too_large(cells: dict[int, int]) -> None:
+    """Each item lies on one page; only what shares one cell can crowd a page."""
+    lasts = cut(cells)
+    assert lasts == sorted(set(lasts))
+    assert (lasts[-1:] == [END]) == bool(cells)
+    first = 0
+    for last in lasts:
+        inside = [count for cell, count in cells.items() if first <= cell <= last]
+        assert inside
+        assert sum(inside) <= CROWD or len(inside) == 1
+        first = last + 1
+
+
+@given(CELLS.filter(bool), st.integers(0, 31 * 24 * SLOTS - 1))
+def test_one_more_item_cuts_one_page_and_moves_no_other_pages_items(cells: dict[int, int], cell: int) -> None:
+    """All other pages begin and end where they did, as far as they hold anything."""
+    before, after = cut(cells), cut({**cells, cell: cells.get(cell, 0) + 1})
+    home = next(last for last in before if cell <= last)
+
+    def held(lasts: list[int]) -> dict[int, frozenset[int]]:
+        return {
+            last: frozenset(one for one in cells if one <= last and all(other < one for other in lasts if other < last))
+            for last in lasts
+        }
+
+    old, new = held(before), held(after)
+    assert all(new[last] == old[last] for last in before if last < home)
+    assert all(new[last] == old[last] for last in after if last > home)
+
+
+def test_a_month_that_fills_is_cut_where_it_is_crowded() -> None:
+    """In halves of days; the newer half keeps the name."""
+    hours = {hour * SLOTS: 1 for hour in range(CROWD)}  # the first four days and a bit
+    assert list(map(folder_of, [OCTOBER], cut(hours))) == ["2026-10"]
+    hours[CROWD * SLOTS] = 1
+    assert [folder_of(OCTOBER, last) for last in cut(hours)] == ["2026-10-04", "2026-10"]
+
+
+def test_a_crowded_hour_is_cut_by_the_hash_of_ids() -> None:
+    """As happens to seeds that all have a date without a time."""
+    cells = dict.fromkeys(range(SLOTS), 4)
+    lasts = cut(cells)
+    assert len(lasts) == 16
+    assert all(b - a <= CROWD // 4 for a, b in pairwise(lasts[:-1]))
+
+
+def test_the_days_of_a_page_are_those_it_touches() -> None:
+    """Whole or in part."""
+    assert list(days_of(0, END))[:2] == [1, 2]
+    assert list(days_of(24 * SLOTS, 25 * SLOTS - 1)) == [2]
+    assert list(days_of(24 * SLOTS - 1, 24 * SLOTS)) == [1, 2]

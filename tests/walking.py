@@ -1,0 +1,60 @@
+"""A client that reads a feed back to its first item: from the current document, by the links that it finds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from lxml import etree
+
+FORMATS = ("rss.xml", "atom.xml", "feed.json")
+ADDRESS = "https://feeds.example.org/"
+ATOM = "{http://www.w3.org/2005/Atom}"
+HISTORY = "{http://purl.org/syndication/history/1.0}"
+
+
+def links(body: bytes) -> dict[str, str]:
+    """Give the links of an XML feed, RSS or Atom, by their relation."""
+    root = etree.fromstring(body)
+    head = root if root.tag == f"{ATOM}feed" else root[0]
+    return {link.get("rel"): link.get("href") for link in head.iterfind(f"{ATOM}link")}
+
+
+def ids(body: bytes) -> list[str]:
+    """Give the ids of a feed of any format."""
+    if body.startswith(b"{"):
+        return [item["id"] for item in json.loads(body)["items"]]
+    root = etree.fromstring(body)
+    return [one.text for one in (*root.iterfind(f"{ATOM}entry/{ATOM}id"), *root.iterfind("channel/item/guid"))]
+
+
+class Walk:
+    """Walks back through the feeds that lie in a folder; `before` is called before each document is fetched."""
+
+    def __init__(self, feeds: Path, kind: str, before: Callable[[], object] = lambda: None) -> None:
+        self._feeds, self._kind, self._before = feeds, kind, before
+        self.folders: set[str] = set()
+        self.ids_of_archive: set[str] = set()
+
+    def ids(self, slug: str) -> set[str]:
+        """Give the ids of all items from the current document back to the first page; none may be met there twice."""
+        address = f"{ADDRESS}{slug}/{self._kind}"
+        found: set[str] = set()
+        while address:
+            assert address.startswith(ADDRESS)
+            self._before()
+            name = address.removeprefix(ADDRESS)
+            body = (self._feeds / name).read_bytes()
+            found.update(ids(body))
+            if "/archive/" in name:
+                assert name.split("/")[2] not in self.folders, "the chain is a circle"
+                self.folders.add(name.split("/")[2])
+                self.ids_of_archive.update(ids(body))
+            address = self._next(body)
+        return found
+
+    def _next(self, body: bytes) -> str:
+        if self._kind == "feed.json":
+            return str(json.loads(body).get("next_url", ""))
+        return links(body).get("prev-archive", "")
