@@ -35,6 +35,7 @@ from aggregator.model import Problem, Turn
 from aggregator.reloading import ConfigFiles
 from aggregator.server_process import CannotListenError, ServerProcess
 from aggregator.site import Site
+from aggregator.slugs import SLUG
 from aggregator.supervisor import Supervisor
 from aggregator.watcher import folder
 from aggregator.watcher.schedule import Scheduler
@@ -346,7 +347,8 @@ class Daemon:
             self._look_again(QUIET_AFTER_DELETIONS)
         self._plan(turn.now)
         if self._server is not None and turn.written:
-            self._server.tell({name.partition("/")[0] for name in turn.written if "/" in name})
+            folders = {name.partition("/")[0] for name in turn.written if "/" in name}
+            self._server.tell(filter(SLUG.fullmatch, folders))
         self.health.took(turn.seconds)
         self.health.index_failures = 0
         for concern in ("turn", "index"):
