@@ -147,7 +147,8 @@ class Endpoints:
     # -- who asks
 
     def _is_owner(self, call: Call) -> bool:
-        return is_local(call.client, call.get) or self._knows_token(call)
+        # No browser speaks HTTP/1.0, but nginx does to what is behind it, and by default names no client.
+        return (call.version == "1.1" and is_local(call.client, call.get)) or self._knows_token(call)
 
     def _knows_token(self, call: Call) -> bool:
         return knows_token(self._config.server.token, call.get("authorization") or "")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import LONG, Listener, Reply, Standalone, ask, connect, raw, served, statuses, until_closed
+from asking import LONG, Listener, Reply, Standalone, ask, connect, place, raw, served, statuses, until_closed
 from living import Running, free_port, wait_until
 from prometheus_client.parser import text_string_to_metric_families
 from support import SiteFolder, iso
@@ -368,6 +368,14 @@ def test_without_a_token_the_pages_are_not_there_for_others(running: Running) ->
         assert ask(running.address, path, **AWAY, **BEARER).status == 404
         assert ask(running.address, path, host="feeds.example.org").status == 404
         assert ask(running.address, path).status != 404
+
+
+def test_a_proxy_that_names_nobody_is_not_the_owner(daemon: Running) -> None:
+    """What nginx sends with `proxy_pass` and nothing else: HTTP/1.0, our own address as Host, no word of a client."""
+    host = "{}:{}".format(*place(daemon.address))
+    for path in PAGES:
+        answer = raw(daemon.address, f"GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert statuses(answer) == [401]
 
 
 def test_other_machines_are_not_the_owner(site: SiteFolder) -> None:

@@ -57,8 +57,12 @@ MOST_SAID = 131_072
 
 
 class Call(NamedTuple):
-    """A request, for a route: `client` is the peer's address and port, `query` what stands behind the `?`."""
+    """A request, for a route: `client` is the peer's address and port, `query` what stands behind the `?`.
 
+    `version` is that of HTTP as Granian writes it: "1" or "1.1".
+    """
+
+    version: str
     method: str
     query: str
     client: str
@@ -205,7 +209,8 @@ class App:
             return "none", self._lost(path)
         if scope.method not in route.methods:
             return path, not_allowed(", ".join(route.methods))
-        call = Call(scope.method, scope.query_string, scope.client, scope.headers.get, lambda: _body(protocol))
+        version = scope.http_version
+        call = Call(version, scope.method, scope.query_string, scope.client, scope.headers.get, lambda: _body(protocol))
         try:
             return path, await route.answer(call)
         except Exception:
