@@ -47,6 +47,8 @@ def build(
 ) -> Turn:
     """Bring the feeds of a site up to date, once, and say what was done.
 
+    Where the config names a hub it is told of what changed; what it does not take is in the notes, and waits.
+
     Args:
         config: what `load_config` gave.
         now: the moment to build for, in seconds since 1970 (UTC); None is the present.

@@ -117,6 +117,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     connections: int = 4_096
     timeout: int = 10
+    log_requests: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -118,6 +118,7 @@ class ServerText(msgspec.Struct, frozen=True, kw_only=True):
     token: Annotated[str, Check(values.file)] = ""
     connections: Annotated[int, Check(values.connections)] = 4_096
     timeout: Interval = 10
+    log_requests: bool = False
 
 
 class WebsubText(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import os
+import random
 import signal
 import sqlite3
 import threading
@@ -32,6 +33,7 @@ from aggregator.errors import AggregatorError, ConfigError, FolderError
 from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log
 from aggregator.model import Problem, Turn
+from aggregator.publisher.websub import WebSub
 from aggregator.reloading import ConfigFiles
 from aggregator.server_process import CannotListenError, ServerProcess
 from aggregator.site import Site
@@ -94,6 +96,7 @@ class Daemon:
             regenerate=lambda: self._inbox.put("regenerate"),
         )
         self._control = ControlServer(config.state, self._answer)
+        self._websub = WebSub(clock=clock, draw=random.Random().uniform, note=log)  # noqa: S311 - waits, no secret
         self.health = Health(started=clock())
         self._full_at: float | None = None
         self._full_by: float | None = None
@@ -146,6 +149,7 @@ class Daemon:
         log("started", pid=os.getpid(), seeds=self.config.seeds, feeds=self.config.feeds, watcher=backend)
         self.health.feeds = frozenset(self._site.index.feeds())
         self._turn(Work(everything=True))
+        self._websub.begin(self.config)
         self._supervisor.tell(READY="1", STATUS=self._status_line())
 
     def _begin_to_serve(self) -> None:
@@ -174,6 +178,7 @@ class Daemon:
         self._inbox.refuse(_STOPPING)
         self._scheduler.stop()
         self._control.stop()
+        self._websub.stop()
         self._watching.stop()
         if self._server is not None:
             self._server.stop()
@@ -241,6 +246,8 @@ class Daemon:
             log("thread died", logging.ERROR, thread="control", action="started again")
             self._serve_control()
         self._look_after_server()
+        if self._websub.check():
+            log("thread died", logging.ERROR, thread="websub", action="started again")
         self._note_threads()
         self._tell_watchdog()
 
@@ -254,7 +261,9 @@ class Daemon:
 
     def _note_threads(self) -> None:
         own = {"scheduler": self._scheduler.is_alive(), "control": self._control.is_alive()}
-        self.health.threads = {**own, **self._watching.threads()}
+        self.health.threads = {**own, **self._watching.threads(), **self._websub.threads()}
+        if self._set("websub", self._websub.problem) and self._websub.problem:
+            log("pings are not stored", logging.ERROR, reason=self._websub.problem)
         self._set("backend", self._watching.problem)
         self.health.backend, self.health.overflows = self._watching.backend, self._watching.overflows
 
@@ -354,6 +363,7 @@ class Daemon:
         for concern in ("turn", "index"):
             self._set(concern, "")
         self._set("writing", "; ".join(turn.failed[:3]))
+        self._websub.look(None if work.everything else turn.written)
         if turn.read or turn.removed or turn.written or turn.failed or work.triggers:
             log(
                 "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
@@ -419,6 +429,7 @@ class Daemon:
             with suppress(CannotListenError):  # named at the next look, and tried again
                 self._server.begin(config)
         self._schedule()
+        self._websub.begin(config)
         return True
 
     # -- answers
@@ -441,6 +452,7 @@ class Daemon:
 
     def status(self) -> DaemonStatus:
         """Say how the daemon does; from any thread."""
+        self.health.websub = self._websub.status
         return self.health.status(self._clock(), due=self._due, regenerate=self._scheduler.next_regeneration())
 
     def _status_line(self) -> str:

@@ -174,7 +174,8 @@ class Endpoints:
         if target:
             with self._index() as index:
                 found = explain(self._config, index, target, now=int(self._clock()))
-        pairs = [(one.headline, tuple(one.details)) for one in found]
+        # What is embargoed or held back is named by its path alone: not even its link goes out over HTTP.
+        pairs = [(one.headline, () if one.is_private else one.details) for one in found]
         return status_page.render_explanation(target, pairs, self._config.site)
 
     @contextmanager
@@ -236,7 +237,7 @@ def _render_status(found: Standing, daemon: DaemonStatus | None, config: Config)
     from aggregator.renderer import status_page  # noqa: PLC0415 - templates, for the few who ask
     from aggregator.status_view import status_view  # noqa: PLC0415
 
-    return status_page.render(status_view(found, daemon, config), config.site)
+    return status_page.render(status_view(found, daemon), config.site)
 
 
 def _json(status: int, value: Any) -> Answer:

@@ -21,10 +21,11 @@ from aggregator.watcher import folder
 
 
 class Explanation(NamedTuple):
-    """One line that answers the question, and lines that say more."""
+    """One line that answers the question, and lines that say more; these may name what nobody may see yet."""
 
     headline: str
     details: tuple[str, ...] = ()
+    is_private: bool = False
 
 
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
@@ -89,7 +90,9 @@ class _Case:
             return Explanation(f"{path}: in no feed: {outcome.verdict.detail} (rule: {outcome.rule})", self._pending())
         if row is None or row.verdict is None or row.digest != outcome.digest or self._index is None:
             slugs = ", ".join(slug for slug, _ in outcome.verdict.feeds)
-            return Explanation(f"{path}: in {slugs} {self._when(outcome.verdict)}", self._facts(outcome.verdict))
+            return Explanation(
+                f"{path}: in {slugs} {self._when(outcome.verdict)}", self._facts(outcome.verdict), is_private=True
+            )
         return self._known(row, outcome.verdict)
 
     def _when(self, verdict: Verdict) -> str:
@@ -116,7 +119,7 @@ class _Case:
         windows = unpack_entries(row.shown)[3] if row.shown else ()
         current = [slugs[feed].slug for feed, starts, ends in windows if starts <= self._now < ends]
         if not current:
-            return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict))
+            return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict), is_private=True)
         beyond = self._beyond_limit(
             row, [slugs[feed].feed for feed, starts, ends in windows if starts <= self._now < ends]
         )

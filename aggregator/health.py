@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from aggregator.model import HubStatus
+
 DURATIONS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Bounds, in seconds, by which turns are counted."""
 
 
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the daemon does; times are seconds since 1970, `problems` are what is wrong now, by what it concerns."""
+    """How the daemon does; times are seconds since 1970, `problems` are what is wrong now, by what it concerns.
+
+    `warnings` are likewise, of what is wrong elsewhere and does not make it unhealthy.
+    """
 
     healthy: bool
     problems: dict[str, str]
@@ -25,6 +30,8 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     threads: dict[str, bool]
     due: int | None
     regenerate: float | None
+    warnings: dict[str, str] = {}
+    websub: HubStatus | None = None
     serving: str = ""
     turn_seconds: float = 0.0
     """How long all turns took together."""
@@ -48,6 +55,7 @@ class Health:
     scanned: float = 0.0
     turns: int = 0
     index_failures: int = 0
+    websub: HubStatus | None = None
     turn_seconds: float = 0.0
     turns_within: list[int] = field(default_factory=lambda: [0] * (len(DURATIONS) + 1))
 
@@ -69,6 +77,8 @@ class Health:
     def status(self, now: float, *, due: int | None, regenerate: float | None) -> DaemonStatus:
         """Say how things are at `now`."""
         problems = dict(self.problems)
+        # Feeds are whole and served without a hub, and a restart would not mend it: that is no ill health of ours.
+        trouble = self.websub.trouble(now) if self.websub is not None else ""
         dead = [name for name, alive in self.threads.items() if not alive]
         if dead:
             problems["threads"] = f"not alive: {', '.join(dead)}"
@@ -87,4 +97,6 @@ class Health:
             serving=self.serving,
             turn_seconds=self.turn_seconds,
             turns_within=tuple(self.turns_within),
+            warnings={"websub": trouble} if trouble else {},
+            websub=self.websub,
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from aggregator.database import Database, checksum
-from aggregator.model import FOREVER
+from aggregator.model import DAYS_COUNTED, FOREVER, MANY_A_DAY
 
 Value = TypeVar("Value")
 
@@ -19,6 +19,23 @@ _FILE_COLUMNS = (
     "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts,"
     " ends, since, until, verdict, shown"
 )
+
+
+# Bounded by its LIMIT and a range of the primary key; `?2` is the sort of the last second of the last day.
+_DAILY = """
+WITH RECURSIVE day(number) AS (SELECT ?5 UNION ALL SELECT number - 1 FROM day WHERE number > 1)
+SELECT (SELECT count(*) FROM (
+    SELECT 1 FROM entry WHERE feed=?1 AND sort BETWEEN ?2 + 86400 * (number - 1) AND ?2 + 86400 * number - 1
+    AND starts<=?3 AND ends>?3 LIMIT ?4
+)) FROM day
+"""
+
+
+# What holds back files that the rules accept; ?1 is the rule's name, ?2 now.
+_HELD_BY_TIME = {
+    "embargo": f"starts > ?2 AND until > ?2 AND until < {FOREVER} ORDER BY until, path",
+    "expired": "story IS NOT NULL AND ends <= ?2 ORDER BY path",
+}
 
 
 class FileRow(NamedTuple):
@@ -220,6 +237,21 @@ class Index:
             )
         )
 
+    def held_paths(self, rule: str, now: int, limit: int) -> tuple[str, ...]:
+        """Name at most `limit` files that a rule or time (`embargo`, `expired`) holds back at `now`."""
+        where = _HELD_BY_TIME.get(rule, "rule = ?1 AND stale = 0 ORDER BY path")
+        sql = f"SELECT path FROM file WHERE ?1 != '' AND {where} LIMIT ?3"  # noqa: S608 - from above
+        return tuple(path for (path,) in self._db.execute(sql, (rule, now, limit)))
+
+    def sharing(self, now: int) -> Iterator[FileRow]:
+        """Give the accepted files, in time at `now`, whose story other files tell too."""
+        several = "SELECT story FROM file WHERE story IS NOT NULL GROUP BY story HAVING count(*) > 1"
+        yield from self.files(f"story IN ({several}) AND starts <= ?1 AND ends > ?1 ORDER BY path", (now,))
+
+    def changed(self, paths: Sequence[str]) -> dict[str, int]:
+        """Give when the known ones among `paths` were last written, as far as that is certain; seconds since 1970."""
+        return {path: row.mtime // 10**9 for path, row in self.files_of(paths).items() if row.mtime > 0}
+
     def count_items(self, now: int) -> int:
         """Give how many items are published at `now`."""
         count: int = self._db.execute(
@@ -326,6 +358,12 @@ class Index:
             (feed, now, now, *row),
         ).fetchone()[0]
         return count
+
+    def daily(self, feed: int, newest: int, now: int) -> tuple[int, ...]:
+        """Count a feed's items at `now` on each of the days that end with the one of `newest`, the oldest day first."""
+        last_second = newest // 86_400 * 86_400 + 86_399
+        rows = self._db.execute(_DAILY, (feed, -last_second, now, MANY_A_DAY, DAYS_COUNTED))
+        return tuple(count for (count,) in rows)
 
     def story_of_id(self, id: str) -> int | None:  # noqa: A002 - the field's own name
         """Give the story that readers know by `id`."""

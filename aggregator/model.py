@@ -16,6 +16,15 @@ FOREVER = 2**62
 SITE_FEED = "all"
 """The slug of the feed of everything."""
 
+DAYS_COUNTED = 30
+"""How many days a feed's bars show."""
+
+MANY_A_DAY = 1_000
+"""The most items that are counted for one day, which bounds what a turn costs."""
+
+HUB_PATIENCE = 600.0
+"""How long, in seconds, a hub may be down before anybody need know: such outages pass, and no ping is lost in one."""
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """What is wrong with a file, where, and what to write instead.
@@ -166,13 +175,18 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What the index page and the OPML file say of a feed: how many items it shows and its newest one."""
+    """What the index page and the OPML file say of a feed: how many items it shows and its newest one.
+
+    `daily` counts the feed's items, shown here or beyond its limit, on each of the `DAYS_COUNTED` days (UTC, oldest
+    first) that end with the day of its newest one; at most `MANY_A_DAY` each. It is empty where there is no item.
+    """
 
     spec: FeedSpec
     count: int
     updated: datetime
     newest_title: str = ""
     newest_published: datetime | None = None
+    daily: tuple[int, ...] = ()
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,3 +259,32 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     doubt: str = ""
     due: int | None = None
+
+
+class HubStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How it stands with the WebSub hub; times in seconds since 1970, None where it never was or will not be.
+
+    `waiting` counts the documents of which the hub is still to be told, `refused` names those it did not want to hear
+    of. `failing_since` is when it began to be down, `reason` what went wrong last.
+    """
+
+    url: str
+    waiting: int = 0
+    refused: tuple[str, ...] = ()
+    failing_since: float | None = None
+    succeeded: float | None = None
+    failed: float | None = None
+    reason: str = ""
+    next_try: float | None = None
+
+    def trouble(self, now: float) -> str:
+        """Say what somebody should look at, "" for nothing; a hub may be down for a while before it is named."""
+        if self.refused:
+            some = ", ".join(self.refused[:3]) + (" …" if len(self.refused) > 3 else "")
+            return (
+                f"the hub refuses {len(self.refused)} of our documents ({some}): {self.reason} (ask who runs it, or"
+                " correct `websub.hub`)"
+            )
+        if self.failing_since is not None and now - self.failing_since >= HUB_PATIENCE:
+            return f"the hub is not reached: {self.reason}; {self.waiting} documents wait to be told"
+        return ""

@@ -24,7 +24,7 @@ from aggregator.normalizer import rules
 from aggregator.normalizer.seed import READING
 from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_seed, unpack_verdict, whole
 
-RENDERING = 1
+RENDERING = 2
 """Raised whenever the same feed would be rendered to other bytes than before."""
 
 BATCH = 250
@@ -62,6 +62,7 @@ class _Summary(msgspec.Struct, frozen=True, array_like=True):
     updated: datetime
     newest_title: str = ""
     newest_published: datetime | None = None
+    daily: tuple[int, ...] = ()
 
 
 class Pipeline:
@@ -142,20 +143,19 @@ class Pipeline:
                 around = self._around(row.slug)
                 key = _digest(self._shows, self.spec(row.slug), around, [one[1:] for one in shown])
                 if key == row.key and whole:
-                    self._settle(row)
+                    self._settle(row, now)
                 elif rendering := self._render(row, key, shown, around, now):
                     yield rendering
 
     def published(self, rendering: Rendering, stamps: bytes | None) -> None:
         """Note that a feed's documents are on disk and what they look like; None where one could not be written."""
-        summary = rendering.summary
+        one = rendering.summary
+        summary = _Summary(one.count, one.updated, one.newest_title, one.newest_published, one.daily)
         self.index.put_feed(
             rendering.row.feed,
             key=rendering.key if stamps is not None else None,
             stamps=stamps,
-            summary=msgspec.msgpack.encode(
-                _Summary(summary.count, summary.updated, summary.newest_title, summary.newest_published)
-            ),
+            summary=msgspec.msgpack.encode(summary),
             dirty=stamps is None,
         )
 
@@ -196,6 +196,7 @@ class Pipeline:
                         updated=stored.updated,
                         newest_title=stored.newest_title,
                         newest_published=stored.newest_published,
+                        daily=stored.daily,
                     )
                 )
         return tuple(
@@ -252,9 +253,16 @@ class Pipeline:
             return most_bytes // SMALLEST_ITEM
         return limit
 
-    def _settle(self, row: FeedRow) -> None:
+    def _settle(self, row: FeedRow, now: int) -> None:
+        """Note that a feed shows what it showed; beyond its limit it may hold more items or fewer than before."""
         if row.dirty:
-            self.index.put_feed(row.feed, key=row.key, stamps=row.stamps, summary=row.summary or b"", dirty=False)
+            stored = msgspec.msgpack.decode(row.summary or b"", type=_Summary)
+            daily = self._daily(row, stored.newest_published, now)
+            summary = msgspec.msgpack.encode(msgspec.structs.replace(stored, daily=daily))
+            self.index.put_feed(row.feed, key=row.key, stamps=row.stamps, summary=summary, dirty=False)
+
+    def _daily(self, row: FeedRow, newest: datetime | None, now: int) -> tuple[int, ...]:
+        return self.index.daily(row.feed, int(newest.timestamp()), now) if newest else ()
 
     def _around(self, slug: str) -> tuple[FeedSpec, ...]:
         """Give the feeds above this one, for the page's breadcrumb."""
@@ -272,22 +280,25 @@ class Pipeline:
         items = self._prepared(shown, now)
         above = [FeedSummary(spec=one, count=0, updated=_EPOCH) for one in (*around, *self._tagged(items))]
         try:
-            return self._rendered(row, key, items, above)
+            return self._rendered(row, key, items, above, now)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one feed meets must not harm the others
             # Its type alone: its words may quote a seed.
             self.faults.append(f"{row.slug}: not rendered because of a bug in this program ({type(error).__name__})")
             return None
 
-    def _rendered(self, row: FeedRow, key: bytes, items: tuple[Item, ...], above: Sequence[FeedSummary]) -> Rendering:
+    def _rendered(
+        self, row: FeedRow, key: bytes, items: tuple[Item, ...], above: Sequence[FeedSummary], now: int
+    ) -> Rendering:
         from aggregator.renderer import atom, json_feed, page, rss  # noqa: PLC0415 - see site_documents
 
         spec, site = self.spec(row.slug), self.config.site
         if self.config.feed.max_bytes is not None:
             items = items[: json_feed.fitting(items, spec, site, self.config.feed.max_bytes)]
         feed = Feed(spec=spec, items=items, updated=max((item.updated for item in items), default=_EPOCH))
+        newest = items[0].published if items else None
         summary = FeedSummary(
             spec=spec, count=len(items), updated=feed.updated, newest_title=items[0].title if items else "",
-            newest_published=items[0].published if items else None,
+            newest_published=newest, daily=self._daily(row, newest, now),
         )  # fmt: skip
         linked = [FeedSummary(spec=spec, count=0, updated=_EPOCH), *above]
         documents = (

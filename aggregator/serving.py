@@ -27,7 +27,7 @@ from aggregator.endpoints import Endpoints
 from aggregator.logs import Format, log
 from aggregator.logs import start as start_log
 from aggregator.publisher.server import App, HttpServer
-from aggregator.publisher.shelf import Shelf
+from aggregator.publisher.shelf import LOOK_AGAIN, Shelf
 from aggregator.slugs import SLUG
 
 HEARTBEAT = 1.0
@@ -41,8 +41,10 @@ FILES_BESIDE = 64
 class _Process:
     def __init__(self, config: Config, listening: socket.socket, *, attached: bool) -> None:
         self._config = config
-        shelf = Shelf(config.feeds, config.site, clock=clock)
+        # Where nobody tells what changed, the files are looked at for each request: 10 microseconds.
+        shelf = Shelf(config.feeds, config.site, clock=clock, look_again=LOOK_AGAIN if attached else 0)
         self.app = App(shelf)
+        self.app.log_requests = config.server.log_requests
         self.app.routes = Endpoints(config, self.app, clock=clock, attached=attached).routes()
         allowed = _allow_files(config.server.connections + FILES_BESIDE) - FILES_BESIDE
         self._server = HttpServer(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import random
 import sqlite3
 import time
 from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
 from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
+from aggregator.logs import log
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline
@@ -41,6 +43,9 @@ MASS_DELETION = 20
 """So many files (and a twentieth of all) gone between two looks are believed only by a look at the whole folder."""
 
 _GUARDED = 20
+
+TELLING = 15.0
+"""How long, in seconds, a build may take to tell the hub; what is not told then is told by the next."""
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
@@ -173,11 +178,32 @@ class Site:
 
         `now` is in seconds since 1970; `fresh` reads and renders everything anew (remembered ids and last good versions
         stay), `prune` removes feeds without items, `accept_deletions` believes a folder that lost most of its seeds.
-        `progress` is told how many of how many files were read.
+        `progress` is told how many of how many files were read. Last, the hub, where there is one, is told.
 
         Raises:
             FolderError: where the seeds folder cannot be believed; then nothing was withdrawn.
         """
+        began = time.monotonic()
+        turn = self._built(now=now, fresh=fresh, prune=prune, accept_deletions=accept_deletions, progress=progress)
+        if not self.config.site.hub:
+            return turn
+        from aggregator.publisher.websub import tell_once  # noqa: PLC0415 - few builds have somebody to tell
+
+        draw = random.Random().uniform  # noqa: S311 - waits, no secret
+        notes = tell_once(
+            self.config, clock=lambda: now + time.monotonic() - began, draw=draw, note=log, seconds=TELLING
+        )
+        return msgspec.structs.replace(turn, notes=(*turn.notes, *notes))
+
+    def _built(
+        self,
+        *,
+        now: int,
+        fresh: bool,
+        prune: bool,
+        accept_deletions: bool,
+        progress: Callable[[int, int], object] | None,
+    ) -> Turn:
         look = partial(self.look_everywhere, now=now, accept_deletions=accept_deletions, progress=progress)
         try:
             return self._whole(look(fresh=fresh), prune=prune)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -11,18 +12,24 @@ import msgspec
 from aggregator.config import Config
 from aggregator.health import DaemonStatus
 from aggregator.index import Index
-from aggregator.model import PastTurn, Problem
-from aggregator.outcome import unpack_problems
+from aggregator.model import HubStatus, PastTurn, Problem
+from aggregator.outcome import unpack_entries, unpack_problems
 from aggregator.pipeline import Pipeline
+from aggregator.publisher.websub import hub_status
 from aggregator.report import RULES, SHOWN_PROBLEMS, distance, moment, stale_lines
 from aggregator.version import VERSION
 from aggregator.watcher import folder
+
+EXAMPLES = 20
+"""How many of the seeds that a rule holds back are named."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How a site stands; `due` is the next moment at which a feed changes by itself, `due_path` whose.
 
-    `newest` is when the newest item that is shown was published; moments are seconds since 1970.
+    `examples` names some seeds for each rule in `held`, at most `EXAMPLES`. `problems` are errors first; `changed` says
+    when the files of the first `SHOWN_PROBLEMS` were last written, in seconds since 1970. `newest` is when the newest
+    item that is shown was published.
     """
 
     now: int
@@ -36,6 +43,9 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     due_path: str
     turns: tuple[PastTurn, ...]
     newest: int | None = None
+    examples: dict[str, tuple[str, ...]] = {}
+    changed: dict[str, int] = {}
+    websub: HubStatus | None = None
 
     def lines(self) -> Iterator[str]:
         """Give it as lines for a person."""
@@ -48,6 +58,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
             yield f"next due: {moment(self.due)}, in {distance(max(0, self.due - self.now))}: {self.due_path}"
         for turn in self.turns[:5]:
             yield f"turn {moment(turn.now)}: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
+        yield from _hub_lines(self.websub, self.now)
         yield from stale_lines(self.stale)
         yield from map(str, self.problems[:SHOWN_PROBLEMS])
 
@@ -61,6 +72,8 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         problems += unpack_problems(packed)
         if is_stale:
             stale.append(path)
+    problems.sort(key=lambda problem: problem.warning)
+    held = {**index.held(), **index.waiting(now)}
     due = index.next_due()
     summaries = pipeline.summaries()
     newest = [summary.newest_published for summary in summaries if summary.newest_published]
@@ -69,14 +82,37 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         seeds=index.count_files(),
         items=index.count_items(now),
         feeds={summary.spec.slug: summary.count for summary in summaries},
-        held={**index.held(), **index.waiting(now)},
+        held=held,
         stale=tuple(stale),
         problems=tuple(problems),
         due=due[0] if due else None,
         due_path=due[1] if due else "",
         turns=pipeline.past_turns(),
         newest=int(max(newest).timestamp()) if newest else None,
+        examples={rule: _examples(index, rule, now) for rule in held},
+        changed=index.changed([problem.path for problem in problems[:SHOWN_PROBLEMS]]),
+        websub=hub_status(config),
     )
+
+
+def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:
+    if rule != "duplicate":
+        return index.held_paths(rule, now, EXAMPLES)
+    windows = ((row.path, unpack_entries(row.shown)[3] if row.shown else ()) for row in index.sharing(now))
+    hidden = (path for path, mine in windows if not any(starts <= now < ends for _, starts, ends in mine))
+    return tuple(islice(hidden, EXAMPLES))
+
+
+def _hub_lines(hub: HubStatus | None, now: int) -> Iterator[str]:
+    if hub is None:
+        return
+    told = f"last told {moment(int(hub.succeeded))}" if hub.succeeded is not None else "never told yet"
+    later = f", next try in {distance(max(0, int(hub.next_try) - now))}" if hub.waiting and hub.next_try else ""
+    yield f"hub {hub.url}: {told}, {hub.waiting:,} documents wait to be told{later}"
+    if hub.failed is not None:
+        yield f"  last failure {moment(int(hub.failed))}: {hub.reason}"
+    if trouble := hub.trouble(now):
+        yield f"  {trouble}"
 
 
 def daemon_lines(told: Any) -> Iterator[str]:
@@ -90,6 +126,7 @@ def daemon_lines(told: Any) -> Iterator[str]:
     yield f"daemon: {how}, up {distance(int(status.uptime))}, {status.turns} turns, watcher {status.backend}{overflows}"
     for concern, problem in status.problems.items():
         yield f"  {concern}: {problem} (for {distance(int(status.problem_ages[concern]))})"
+    yield from (f"  warning: {warning}" for warning in status.warnings.values())
     yield f"  last look at everything: {moment(int(status.scanned))}"
     if status.regenerate is not None:
         yield f"  next regeneration: {moment(int(status.regenerate))}"

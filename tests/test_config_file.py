@@ -127,7 +127,9 @@ def test_every_key():
         topic_settings=TopicSettings(folder="/site/config/my-topics", from_keywords=True),
         related="promote",
         schedule=Schedule(regenerate="*/15 6-22 * * mon,tue,wed,thu,fri", scan=60),
-        server=Server(host="0.0.0.0", port=8080),
+        server=Server(
+            enabled=False, host="0.0.0.0", port=8080, token="/site/token", connections=100, timeout=5, log_requests=True
+        ),
     )
 
 

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from http.client import RemoteDisconnected
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,20 @@ def is_refused(address: str) -> bool:
 
 @contextmanager
 def hammered(address: str) -> Iterator[list[str]]:
-    """Ask for the feed on new connections all the time; gives the list of what went wrong."""
+    """Ask for the feed on new connections all the time; gives the list of what went wrong.
+
+    As every client does (RFC 9110 §9.2.2), ask once more where the connection is closed without a word: a server that
+    ends may have accepted what it can no longer answer.
+    """
     done, faults, asked = threading.Event(), [], [0]
 
     def hammer() -> None:
         while not done.is_set():
             try:
-                status = ask(address, "/all/rss.xml").status
+                try:
+                    status = ask(address, "/all/rss.xml").status
+                except RemoteDisconnected:
+                    status = ask(address, "/all/rss.xml").status
                 asked[0] += 1
                 if status != 200:
                     faults.append(f"status {status}")

@@ -22,6 +22,9 @@ from aggregator.normalizer import links, text
 EXCERPT_FROM_BODY = 300
 """How many characters of the body make a summary where a seed has no excerpt."""
 
+MOST_READINGS = 5
+"""How often HTML is sanitised until it stays as it is."""
+
 _TAGS = frozenset([
     "a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
     "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
@@ -42,6 +45,7 @@ _ATTRIBUTES = {
 _ADDRESSES = frozenset({"href", "src", "cite"})
 _IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
 _IMAGE_WITHOUT_SOURCE = re.compile(r"<img(?! src=| [^<>]* src=)[^<>]*>")
+_PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z0-9]{2,8}))?(?:[-_]([A-Za-z0-9]{2,8}))?")
 
 
@@ -86,8 +90,23 @@ def sanitised(fragment: str, *, base: str, picture: Image | None = None) -> str:
         # Two passes: the first only makes iframes recognisable, the second sanitises whatever came of it.
         framed = _clean(fragment, base, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
         fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture), framed)
-    cleaned = _clean(fragment, base, tags=_TAGS, attributes=_ATTRIBUTES)
-    return text.multiline(_IMAGE_WITHOUT_SOURCE.sub("", cleaned)).strip()
+    cleaned = _settled(fragment, base)
+    return text.multiline(cleaned).strip()
+
+
+def _settled(fragment: str, base: str) -> str:
+    """Sanitise until it stays as it is: what a reader parses must be what was looked at.
+
+    Most stays at once. Headings in headings and what stands between the parts of a table move when they are read again
+    (HTML standard §13.2.6.4), and a reader eats the line break right behind <pre> (§13.1.2.5).
+    """
+    for _ in range(MOST_READINGS):
+        before = fragment
+        fragment = _clean(fragment, base, tags=_TAGS, attributes=_ATTRIBUTES)
+        fragment = _PRE_BREAKS.sub(r"\1", _IMAGE_WITHOUT_SOURCE.sub("", fragment))
+        if fragment == before:
+            break
+    return fragment
 
 
 def _clean(fragment: str, base: str, *, tags: frozenset[str], attributes: dict[str, set[str]]) -> str:

@@ -40,6 +40,8 @@ def canonical(address: str, base: str = "", *, entities: bool = True) -> str:
     cleaned = _tidied(decode_entities(address) if entities else address)
     if base and not _SCHEME.match(cleaned):
         cleaned = urljoin(base, cleaned)
+    if _CANONICAL.fullmatch(cleaned):
+        return cleaned
     return _rebuilt(_split(cleaned))
 
 

@@ -187,7 +187,7 @@ def _title(raw: RawRelated, remarks: list[_Remark]) -> str | None:
         return None
     if text.has_controls(raw.title):
         remarks.append(_Remark(("title",), "control characters removed", warning=True))
-    if len(title) < len(text.plain(raw.title)):
+    if len(raw.title) > text.TITLE_LENGTH and len(title) < len(text.plain(raw.title)):
         remarks.append(_Remark(("title",), f"cut to {text.TITLE_LENGTH} characters", "say it shorter", warning=True))
     return title
 

@@ -56,11 +56,14 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """A document as it is served: a version per content coding ("" = none); `modified` in seconds since 1970."""
+    """A document as it is served: a version per content coding ("" = none).
+
+    `modified` is in seconds since 1970, None while that could not tell this version from the next.
+    """
 
     name: str
     kind: str
-    modified: int
+    modified: int | None
     versions: dict[str, Version]
     codings: tuple[str, ...]
 
@@ -70,7 +73,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         return sum(len(version.body) for version in self.versions.values())
 
 
-def shelve(name: str, bodies: Mapping[str, bytes], *, modified: int, site: Site) -> Entry:
+def shelve(name: str, bodies: Mapping[str, bytes], *, modified: int | None, site: Site) -> Entry:
     """Make the document `name` ready to be served, from its bytes by content coding and the moment they were written.
 
     `site` gives its public address and the hub, for the Link header (WebSub §4).
@@ -81,7 +84,7 @@ def shelve(name: str, bodies: Mapping[str, bytes], *, modified: int, site: Site)
         *(_ANYONE if documents.file_of(name) == documents.JSON else ()),
     ]
     content = [
-        ("last-modified", formatdate(modified, usegmt=True)),
+        *([] if modified is None else [("last-modified", formatdate(modified, usegmt=True))]),
         *_links(name, site),
         ("content-type", documents.content_type(name)),
         ("x-content-type-options", "nosniff"),
@@ -181,16 +184,16 @@ def _preflight(name: str) -> Headers:
     return [*_ANYONE, *allowed, ("access-control-allow-headers", "If-None-Match, If-Modified-Since, Range")]
 
 
-def _precondition(version: Version, modified: int, get: Get) -> int:
+def _precondition(version: Version, modified: int | None, get: Get) -> int:
     """Evaluate the conditions of a request in the order of RFC 9110 §13.2.2; 0 where it is to be answered."""
     if (wanted := get("if-match")) is not None:
         if wanted.strip() != "*" and version.etag not in _ETAG.findall(wanted):
             return 412
-    elif (since := _moment(get("if-unmodified-since"))) is not None and modified > since:
+    elif modified is not None and (since := _moment(get("if-unmodified-since"))) is not None and modified > since:
         return 412
     if (known := get("if-none-match")) is not None:
         return 304 if _knows(known, version.etag) else 0
-    if (since := _moment(get("if-modified-since"))) is not None and modified <= since:
+    if modified is not None and (since := _moment(get("if-modified-since"))) is not None and modified <= since:
         return 304
     return 0
 

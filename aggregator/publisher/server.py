@@ -43,6 +43,9 @@ LONGEST_WAIT = 10.0
 LISTENERS = 1_000
 """So many clients may wait for news at once."""
 
+LONGEST_SHOWN = 200
+"""How many characters of a request's path a log line shows."""
+
 STILL_HERE = 25.0
 """How often, in seconds, a client that waits for news hears that there is none; proxies cut silent connections."""
 
@@ -162,6 +165,7 @@ class App:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
         self.routes: Mapping[str, Route] = {}
+        self.log_requests = False
         self.news = News()
         self.counts: Counter[tuple[str, int]] = Counter()
 
@@ -194,6 +198,9 @@ class App:
         else:
             kind, reply = await self._other(path, scope, protocol)
         self.counts[kind, reply.status] += 1
+        if self.log_requests:
+            values = {"method": scope.method, "path": path[:LONGEST_SHOWN], "status": reply.status}
+            LOGGER.info("request", extra={"values": values})
         if reply.body and scope.method != "HEAD":
             protocol.response_bytes(*reply)
         else:

@@ -47,11 +47,16 @@ class _Place:
 class Shelf:
     """The documents of the feeds folder `folder`, for `site` (whose address and hub the Link headers name).
 
-    `clock` gives seconds since 1970, for comparison with the files' times; `kept` is how many bytes may be kept.
+    `clock` gives seconds since 1970, for comparison with the files' times; `kept` is how many bytes may be kept,
+    `look_again` after how many seconds the files are looked at again where nobody said that they changed.
     """
 
-    def __init__(self, folder: str, site: Site, *, clock: Callable[[], float], kept: int = KEPT_BYTES) -> None:
+    def __init__(
+        self, folder: str, site: Site, *, clock: Callable[[], float], kept: int = KEPT_BYTES,
+        look_again: float = LOOK_AGAIN,
+    ) -> None:  # fmt: skip
         self._folder, self._site, self._clock, self._most = folder, site, clock, kept
+        self._patience = look_again
         self._places: OrderedDict[str, _Place] = OrderedDict()
         self._size = 0
 
@@ -60,7 +65,7 @@ class Shelf:
         place = self._places.get(name)
         if place is None:
             return self._load(name) if documents.is_published(name) else None
-        if time.monotonic() - place.looked > LOOK_AGAIN:
+        if time.monotonic() - place.looked > self._patience:
             return self._look_again(name, place)
         self._places.move_to_end(name)
         return place.entry
@@ -93,10 +98,10 @@ class Shelf:
         if "" not in bodies:
             return None
         now = self._clock()
-        # Within the second in which it was written Last-Modified cannot tell it from what may follow it; and it is
-        # never later than now (RFC 9110 §8.8.2.1), whatever a clock that was set says of the file.
+        # Within the second in which it was written a date cannot tell it from what may follow it (RFC 9110 §8.8.2.2):
+        # newsboat takes a second change of the same second for none. Nor may it be later than now.
         settled = now - modified >= RACY
-        entry = shelve(name, bodies, modified=int(min(modified, now)) - (not settled), site=self._site)
+        entry = shelve(name, bodies, modified=int(modified) if settled else None, site=self._site)
         self._keep(name, _Place(entry, stamp, settled, looked))
         return entry
 

@@ -1,30 +1,26 @@
-"""Feed -> its page, feed summaries -> the index page; pure: no clock, so ages are left to the date itself.
-
-The templates beside this module are part of the code; they are loaded once.
-"""
+"""Feed -> its page, feed summaries -> the index page; pure: no clock, so ages are left to the page's script."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
-from typing import Any
+from datetime import datetime
+from functools import lru_cache, partial
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, Site
-from aggregator.renderer import stamps, wording
+from aggregator.renderer import bars, layout, stamps, wording
 from aggregator.renderer.clean import writable
 from aggregator.renderer.fragments import KEPT_FRAGMENTS
 from aggregator.renderer.tree import forest, trail
 from aggregator.slugs import slug_of
 
-FORMATS = tuple(
-    (label, name, wording.MEDIA_TYPES[name])
-    for label, name in (("RSS", wording.RSS), ("Atom", wording.ATOM), ("JSON", wording.JSON))
-)
+MOST_BYTES = 100_000
+"""What a page may cost without its pictures."""
+
+CARD_TEXTS = ((240, 240), (120, 120), (60, 90), (0, 60), (0, 30), (0, 0))
+"""How much of a description and of the newest title a card shows, in characters: as much as keeps to `MOST_BYTES`."""
+
 MEDIA_TYPE = f"{wording.MEDIA_TYPES[wording.PAGE]}; charset=utf-8"
 
 
@@ -42,7 +38,7 @@ def render_index(summaries: Sequence[FeedSummary], site: Site) -> Document:
 def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
     specs = {summary.spec.slug: summary.spec for summary in summaries}
     slugs = _slugs_of_tags(feed, specs)
-    return _page(
+    return layout.page(
         "feed.html",
         site=site,
         root="../",
@@ -58,7 +54,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
 @lru_cache(maxsize=KEPT_FRAGMENTS)
 def _article(item: Item, tags: tuple[tuple[str, str], ...]) -> Markup:
     """Write one item; `tags` are pairs of a tag and the slug of its feed, "" if it has none or it is this page's."""
-    return Markup(_environment().get_template("item.html").render(item=item, tags=tags))  # noqa: S704 - escaped in there
+    return layout.part("item.html", item=item, tags=tags)
 
 
 def _linked(item: Item, here: str, slugs: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -76,7 +72,8 @@ def _slugs_of_tags(feed: Feed, specs: Mapping[str, FeedSpec]) -> dict[str, str]:
 def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     updated = max((summary.updated for summary in summaries), default=stamps.EPOCH)
     everything = next((summary for summary in summaries if summary.spec.slug == SITE_FEED), None)
-    return _page(
+    write = partial(
+        layout.page,
         "index.html",
         site=site,
         root="./",
@@ -86,42 +83,28 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
         branches=forest([summary for summary in summaries if summary is not everything]),
         updated=updated if updated > stamps.EPOCH else None,
     )
+    last = bars.last_day(summaries)
+    body = b""
+    for most in CARD_TEXTS:
+        body = write(card=partial(_card, last, most))
+        if len(body) <= MOST_BYTES:
+            break
+    return body
 
 
-def _page(template: str, **context: Any) -> bytes:
-    return _environment().get_template(template).render(context).encode()
-
-
-@cache
-def _environment() -> Environment:
-    loader = PackageLoader("aggregator.renderer")
-    environment = Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=StrictUndefined,
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
+@lru_cache(maxsize=KEPT_FRAGMENTS)
+def _card(last: datetime | None, most: tuple[int, int], summary: FeedSummary, level: int, heading: str = "") -> Markup:
+    """Write what a card says, its bars up to the day `last`; `heading` stands in place of the feed's title."""
+    counts, brief = bars.until(summary, last), most != CARD_TEXTS[0]
+    return layout.part(
+        "card.html",
+        summary=summary,
+        spec=summary.spec,
+        level=level,
+        heading=heading or wording.title(summary.spec),
+        description="" if heading else wording.short(summary.spec.description, most[0]),
+        newest=wording.short(summary.newest_title, most[1]),
+        brief=brief,
+        path=bars.path(counts, steps=bars.COARSE if brief else bars.HEIGHT),
+        sentence=bars.sentence(counts, brief=brief),
     )
-    style = loader.get_source(environment, "style.css")[0]
-    environment.globals |= {
-        "formats": FORMATS,
-        "generator": wording.GENERATOR,
-        "policy": _policy(style),
-        "style": Markup(style),  # noqa: S704 - our own file, not a word of it comes from a seed
-    }
-    environment.filters |= {
-        "address": wording.address,
-        "credit": wording.credit,
-        "headline": wording.headline,
-        "name": wording.title,
-        "rfc3339": stamps.rfc3339,
-        "spoken": stamps.spoken,
-    }
-    return environment
-
-
-def _policy(style: str) -> str:
-    """Allow this one style and pictures, nothing else: what a seed might smuggle in does not run, on any server."""
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src http: https:; base-uri 'none'; form-action 'none'"

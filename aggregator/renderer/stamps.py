@@ -39,10 +39,35 @@ def rfc822(moment: datetime) -> str:
     return f"{day} {utc:%H:%M:%S} +0000"
 
 
+def date(moment: datetime) -> str:
+    """Write the day of `moment` where room is short: `3 Oct 2026`."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.day} {MONTHS[utc.month - 1][:3]} {utc.year}"
+
+
+def iso(moment: datetime) -> str:
+    """Write `moment` so that it is its own `datetime` in HTML: `2026-10-03 08:30Z` (HTML §2.3.5.7)."""
+    return moment.astimezone(UTC).isoformat(sep=" ", timespec="minutes").removesuffix("+00:00") + "Z"
+
+
 def spoken(moment: datetime) -> str:
     """Write `moment` for people: `3 October 2026, 08:30 UTC`."""
     utc = moment.astimezone(UTC)
     return f"{utc.day} {MONTHS[utc.month - 1]} {utc.year}, {utc:%H:%M} UTC"
+
+
+def of(seconds: float) -> datetime:
+    """Give the moment `seconds` after 1970 began, to the second."""
+    return EPOCH + timedelta(seconds=int(seconds))
+
+
+def span(seconds: float) -> str:
+    """Say how long something is: `3 days`, `12 min`."""
+    for size, one, many in ((86_400, " day", " days"), (3_600, " h", " h"), (60, " min", " min")):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count:,}{one if count == 1 else many}"
+    return f"{max(0, int(seconds))} s"
 
 
 def distinct(moments: Sequence[datetime]) -> list[datetime]:

@@ -23,6 +23,14 @@ def description(spec: FeedSpec, site: Site) -> str:
     return spec.description or site.description or f"{title(spec)} from {site.title}"
 
 
+def short(text: str, most: int) -> str:
+    """Give `text` in at most `most` characters, cut between words where it is too long."""
+    if len(text) <= most:
+        return text
+    words = text[: most - 1].rpartition(" ")[0] or text[: max(0, most - 1)]
+    return f"{words.rstrip(' ,;:.–-')}…" if most else ""
+
+
 def headline(item: Item) -> str:
     """Name the item; Atom requires a title."""
     return item.title or item.link

@@ -1,0 +1,226 @@
+"use strict";
+// Works on the page that is there without it: ages, copy buttons, the search field, and news while the page is open.
+(() => {
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const PARTS = "[id^=feed-], article, .live";
+  const FOCUSABLE = "a, button, summary, input";
+  const { root, feed } = document.documentElement.dataset;
+  const said = document.getElementById("said");
+  const find = document.getElementById("find");
+  const address = document.querySelector("link[rel=canonical]")?.href ?? location.href;
+  // What a part looked like before this script touched it.
+  const sources = new WeakMap();
+
+  // -- ages
+
+  const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
+  const exact = (moment) =>
+    moment.toLocaleString(undefined, { year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" });
+
+  function age(seconds) {
+    if (seconds < -60 || seconds >= 30 * 86400) return "";
+    if (seconds < 60) return "just now";
+    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+    return `${counted(Math.floor(seconds / 86400), "day")} ago`;
+  }
+
+  function countdown(seconds) {
+    if (seconds >= 100 * 86400) return "";
+    if (seconds <= 0) return "now";
+    const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
+    if (days) return `in ${counted(days, "day")} ${hours} h`;
+    if (hours) return `in ${hours} h ${minutes} min`;
+    return minutes ? `in ${minutes} min ${Math.floor(seconds) % 60} s` : `in ${Math.floor(seconds)} s`;
+  }
+
+  function tellTimes(within = document) {
+    for (const time of all("time", within)) {
+      time.written ??= time.textContent;
+      const moment = new Date((time.dateTime || time.written).replace(" ", "T"));
+      if (Number.isNaN(moment.getTime())) continue;
+      time.title ||= exact(moment);
+      const seconds = (Date.now() - moment) / 1000;
+      const words = time.classList.contains("until") ? countdown(-seconds) : age(seconds);
+      if ((words || time.written) !== time.textContent) time.textContent = words || time.written;
+    }
+  }
+
+  // -- copy
+
+  async function copy(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      // Without https the clipboard takes only what is selected.
+      const field = Object.assign(document.createElement("textarea"), { value: text, className: "hidden" });
+      const before = document.activeElement;
+      document.body.append(field);
+      field.select();
+      const done = document.execCommand("copy");
+      field.remove();
+      before?.focus({ preventScroll: true });
+      return done;
+    }
+  }
+
+  function copyButton(what, text) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
+    button.setAttribute("aria-label", `Copy ${what}`);
+    button.addEventListener("click", async () => {
+      const done = await copy(text);
+      button.textContent = done ? "Copied" : "Not copied";
+      said.textContent = done ? "Copied" : `Not copied. Copy it by hand: ${text}`;
+      setTimeout(() => {
+        button.textContent = "Copy";
+        said.textContent = "";
+      }, 2500);
+    });
+    return button;
+  }
+
+  function enhance(within) {
+    for (const row of all(".f", within)) {
+      const links = all("a", row);
+      const name = (row.parentElement.querySelector("h1, h2, h3, h4, h5, h6") ?? document.querySelector("h1")).textContent.trim();
+      for (const link of links) link.setAttribute("aria-label", `${link.textContent}: ${name}`);
+      links.at(-1).after(copyButton(`the feed’s address: ${name}`, new URL(links[0].getAttribute("href"), address).href));
+    }
+    for (const code of all("code.copy", within)) code.after(copyButton("the command", code.textContent));
+    tellTimes(within);
+  }
+
+  // -- search
+
+  const folded = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
+
+  function filter() {
+    if (!find) return;
+    const words = folded(find.value).split(/\s+/).filter(Boolean);
+    const cards = all("main [id^=feed-]:not(.start)");
+    let shown = 0;
+    for (const card of cards) {
+      const text = folded(all("h2, h3, h4, h5, h6, p:not(.f)", card).map((one) => one.textContent).join(" "));
+      const fits = words.every((word) => text.includes(word));
+      card.toggleAttribute("data-fits", fits);
+      card.hidden = !fits && !card.classList.contains("head");
+      shown += fits;
+    }
+    for (const branch of all(".branch")) branch.hidden = !branch.querySelector("[data-fits]");
+    for (const start of all(".start")) start.hidden = words.length > 0;
+    const count = `${shown} of ${counted(cards.length, "feed")} shown`;
+    document.getElementById("shown").textContent = !words.length ? "" : shown ? count : `No feed fits. ${count}.`;
+  }
+
+  function startSearch() {
+    find.closest("[hidden]").hidden = false;
+    find.addEventListener("input", filter);
+    document.addEventListener("keydown", (event) => {
+      const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+      if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+        event.preventDefault();
+        find.focus();
+      } else if (event.key === "Escape" && event.target === find) {
+        find.value = "";
+        filter();
+      }
+    });
+    // What the browser kept of an earlier visit.
+    filter();
+  }
+
+  // -- news
+
+  const key = (part) => part.id || part.querySelector("a")?.getAttribute("href");
+
+  function take(within) {
+    for (const part of all(PARTS, within)) sources.set(part, part.outerHTML);
+  }
+
+  function keepOpen(from, to) {
+    const before = all("details", from);
+    all("details", to).forEach((one, place) => {
+      const same = one.id ? before.find((other) => other.id === one.id) : before[place];
+      one.open = Boolean(same?.open);
+    });
+  }
+
+  function show(page) {
+    const main = document.querySelector("main");
+    const fresh = document.importNode(page.querySelector("main"), true);
+    const known = new Map(all(PARTS, main).map((part) => [key(part), part]));
+    const focused = document.activeElement;
+    const place = focused?.closest(PARTS);
+    const number = place ? all(FOCUSABLE, place).indexOf(focused) : -1;
+    take(fresh);
+    const changed = [];
+    for (const part of all(PARTS, fresh)) {
+      const old = known.get(key(part));
+      if (old && sources.get(old) === sources.get(part)) {
+        old.classList.remove("fresh");
+        part.replaceWith(old);
+      } else changed.push(part);
+    }
+    for (const part of changed) {
+      enhance(part);
+      if (known.has(key(part))) keepOpen(known.get(key(part)), part);
+      part.classList.add("fresh");
+    }
+    main.replaceChildren(...fresh.childNodes);
+    showLastChange(page);
+    filter();
+    if (number >= 0 && document.activeElement !== focused) {
+      const part = all(PARTS).find((one) => key(one) === key(place));
+      if (part) all(FOCUSABLE, part)[number]?.focus({ preventScroll: true });
+    }
+  }
+
+  function showLastChange(page) {
+    const [old, now] = [document, page].map((one) => one.getElementById("last-change"));
+    if (!old || !now) return;
+    old.replaceWith(document.importNode(now, true));
+    tellTimes(document.querySelector("footer"));
+  }
+
+  let busy = false;
+  let again = false;
+  async function refresh() {
+    again = busy;
+    if (busy) return;
+    busy = true;
+    try {
+      const answer = await fetch(location.href, { cache: "no-cache" });
+      if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    } catch {
+      // The next change, or the next connection, tries again.
+    }
+    busy = false;
+    if (again) refresh();
+  }
+
+  let events = null;
+  function listen() {
+    let lost = events !== null;
+    events = new EventSource(`${root}-/events`);
+    events.addEventListener("open", () => {
+      if (lost) refresh();
+      lost = false;
+    });
+    events.addEventListener("error", () => {
+      lost = true;
+      // The browser tries again by itself unless a proxy has answered with an error.
+      if (events.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
+    });
+    events.addEventListener("changed", (event) => {
+      if (!feed || JSON.parse(event.data).includes(feed)) refresh();
+    });
+  }
+
+  take(document);
+  enhance(document);
+  if (find) startSearch();
+  setInterval(() => tellTimes(), document.querySelector(".until") ? 1000 : 20000);
+  // Our own server says so; where the page lies on any other there is nobody to listen to.
+  if (performance.getEntriesByType("navigation")[0]?.serverTiming?.some((one) => one.name === "live")) listen();
+})();

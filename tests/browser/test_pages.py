@@ -1,0 +1,173 @@
+"""What people see and do, in a real browser on the site that the daemon serves."""
+
+from __future__ import annotations
+
+import json
+import os
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from .conftest import LOOKS, Sample, Visit
+
+PICTURES = Path(__file__).parents[1] / "pictures"
+looks = pytest.mark.parametrize(("width", "scheme"), LOOKS)
+
+
+@looks
+def test_a_visitor_finds_feeds_by_search(visit, width, scheme):
+    """`/` goes to the search field, what is typed leaves the cards that match, Escape brings all of them back."""
+    page = visit(width=width, scheme=scheme).open()
+    cards = page.locator("[id^=feed-]:visible")
+    everything = cards.count()
+    page.keyboard.press("/")
+    page.keyboard.type("wind")
+    page.wait_for_function("document.querySelectorAll('[id^=feed-]:not([hidden])').length < 10")
+
+    assert page.evaluate("document.activeElement.id") == "find"
+    assert page.locator("#feed-wind-power").is_visible()
+    assert not page.locator("#feed-solar").is_visible()
+    assert "1 of 19 feeds shown" in page.locator("#shown").inner_text()
+
+    page.keyboard.press("Escape")
+    assert page.locator("#feed-solar").is_visible()
+    assert cards.count() == everything
+
+
+@looks
+def test_a_visitor_copies_an_address(visit, width, scheme):
+    """The button puts the feed's absolute address on the clipboard, and says so to those who cannot see it."""
+    visitor = visit(width=width, scheme=scheme)
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.open()
+    page.locator("#feed-solar").get_by_role("button", name="Copy").click()
+    page.wait_for_function("document.getElementById('said').textContent.includes('Copied')")
+
+    assert page.evaluate("navigator.clipboard.readText()") == f"{visitor.sample.address}solar/rss.xml"
+
+
+def test_every_link_of_the_index_leads_to_what_it_says(visit):
+    """RSS, Atom, JSON, OPML and pages: each is there, of the right type, and can be read as what it is."""
+    page = visit().open()
+    types = {"rss.xml": "application/rss+xml", "atom.xml": "application/atom+xml", "feed.json": "application/feed+json"}
+    seen = set()
+    for address in page.evaluate("[...document.querySelectorAll('a')].map(link => link.href)"):
+        if not address.startswith(page.url):
+            continue
+        name = address.rpartition("/")[2]
+        answer = page.request.get(address)
+        assert answer.status == 200, address
+        kind = types.get(name, "text/x-opml" if name == "feeds.opml" else "text/html")
+        assert answer.headers["content-type"].partition(";")[0] == kind, address
+        (json.loads if name == "feed.json" else ET.fromstring if name in types or "opml" in name else str)(
+            answer.body()
+        )
+        seen.add(name)
+    assert {*types, "feeds.opml", ""} <= seen
+
+
+@looks
+def test_a_card_changes_by_itself(visit, sample, width, scheme):
+    """While the page is open a seed is saved: its card shows it within seconds, without a reload; search stays."""
+    page = visit(width=width, scheme=scheme).open()
+    page.evaluate("window.stays = true")
+    topic = {(1280, "light"): "Shipping", (1280, "dark"): "Weather", (360, "light"): "Solar"}.get(
+        (width, scheme), "Space"
+    )
+    page.keyboard.press("/")
+    page.keyboard.type(topic)
+    page.wait_for_timeout(300)  # for the stream of events to open: nothing on the page tells
+    title = f"News for {width} px in the {scheme}"
+    sample.seed(
+        f"live-{width}-{scheme}.md", title=title, publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
+        webUrl=f"https://live.example.org/{width}/{scheme}", topics=f"[{topic}]", quality=100,
+    )  # fmt: skip
+    page.locator(f"#feed-{topic.lower()}", has_text=title).wait_for(timeout=10_000)
+
+    assert page.evaluate("window.stays")
+    assert page.locator("#find").input_value() == topic
+    assert not page.locator("#feed-cities").is_visible()
+
+
+def test_a_feeds_page_changes_by_itself(visit, sample):
+    """An edited title is replaced in place, and related coverage that was unfolded stays so."""
+    sample.seed(
+        "page.md", title="Zebra one", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
+        webUrl="https://live.example.org/page", topics="[Oceans]", quality=100,
+    )  # fmt: skip
+    visitor = visit()
+    page = visitor.open("oceans/")
+    page.locator("article", has_text="Zebra one").wait_for(timeout=10_000)
+    page.locator("summary", has_text="Related").first.click()
+    page.wait_for_timeout(300)
+    text = (sample.folder / "seeds/page.md").read_text()
+    (sample.folder / "seeds/page.md").write_text(text.replace("Zebra one", "Zebra two"))
+    page.locator("article", has_text="Zebra two").wait_for(timeout=10_000)
+
+    assert page.locator("article", has_text="Zebra one").count() == 0
+    assert page.locator("details[open]").count() == 1
+
+
+@looks
+@pytest.mark.parametrize("path", ["", "all/", "oceans/", "-/status", "-/explain?q=nothing"])
+def test_nothing_stands_in_anybodys_way(visit, width, scheme, path):
+    """axe-core finds nothing, and nothing has to be scrolled sideways."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    page = visit(width=width, scheme=scheme).open(path)
+    found = axe.run(page).response["violations"]
+
+    assert [(one["id"], one["impact"], [node["target"] for node in one["nodes"]]) for one in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_everything_can_be_reached_by_keyboard(visit):
+    """Tab visits every link and button in order, each with an outline."""
+    page = visit().open()
+    stops = page.locator("a:visible, button:visible, input:visible, summary:visible").count()
+    seen = []
+    for _ in range(stops):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate("[document.activeElement.outerHTML, getComputedStyle(document.activeElement).outlineStyle]")
+        )
+    assert len({html for html, _ in seen}) >= stops - 1
+    assert {outline for html, outline in seen if not html.startswith("<body")} <= {"solid", "auto"}
+
+
+def test_without_javascript_the_page_is_whole(visit):
+    """Titles, links and dates are there; what only a script can do is not."""
+    page = visit(java_script_enabled=False).open()
+
+    assert page.locator("#feed-solar a").count() >= 4
+    assert not page.locator("#find").is_visible()
+    assert page.locator("button:visible").count() == 0
+    assert page.locator("time").first.inner_text().strip() != ""
+
+
+def test_the_owner_sees_how_all_is(visit, sample):
+    """The status page says that all is well, what is held back, and leads to an explanation."""
+    page = visit().open("-/status")
+
+    assert "All is well" in page.locator("body").inner_text()
+    page.locator("#held-quality summary").click()
+    page.locator("a[href*='explain?q='][href*='low-quality']").first.click()
+    page.wait_for_load_state()
+    assert "(rule: quality)" in page.locator("body").inner_text()
+
+
+def test_the_picture_in_the_readme(chromium, tmp_path):
+    """The README's picture is what this test sees; AGGREGATOR_PICTURES=1 takes it anew."""
+    untouched = Sample(tmp_path)
+    untouched.start()
+    visitor = Visit(chromium, untouched)
+    page = visitor.open()
+    page.wait_for_function("[...document.querySelectorAll('time')].some(time => time.textContent.includes('ago'))")
+    folder = PICTURES if os.environ.get("AGGREGATOR_PICTURES") else tmp_path
+    page.screenshot(path=folder / "index.png", clip={"x": 0, "y": 0, "width": 1280, "height": 1080}, full_page=True)
+    visitor.context.close()
+    untouched.stop()
+
+    assert (folder / "index.png").stat().st_size > 20_000
+    assert "tests/pictures/index.png" in (Path(__file__).parents[2] / "README.md").read_text()

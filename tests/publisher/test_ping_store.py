@@ -1,0 +1,97 @@
+"""What the hub was told outlives restarts, and no state of its file stops the pings (guarantee G7)."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from aggregator.publisher.ping_store import STORE, PingStore, stored
+from aggregator.publisher.pings import Hub, Topic
+
+ONE = Topic(name="all/rss.xml", stamp="1:2:3", seen=b"\x00\xff", told=b"a", since=1.5, attempts=2, refused=True)
+TWO = Topic(name="all/atom.xml", seen=b"b")
+HUB = Hub(url="https://hub.example.org/", failures=3, not_before=7.25, failed=6.0, reason="no connection")
+
+
+def opened(state: Path) -> PingStore:
+    """Open the store of a state folder."""
+    store = PingStore(str(state))
+    store.open()
+    return store
+
+
+def test_what_is_put_is_there_after_a_restart(tmp_path: Path) -> None:
+    """Whether it was closed or not; what is gone is gone."""
+    store = opened(tmp_path)
+    store.put(topics=[ONE, TWO], hub=HUB)
+    store.put(gone=[TWO.name])
+    assert stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
+    other = opened(tmp_path)
+    assert (other.topics, other.hub, other.problem) == ({ONE.name: ONE}, HUB, "")
+    other.close()
+    store.close()
+    assert stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
+
+
+@pytest.mark.parametrize("damage", ["junk", "cut", "other version", "foreign rows", "not text"])
+def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: str) -> None:
+    """Nothing is known then, and what is put from then on is kept."""
+    store = opened(tmp_path)
+    store.put(topics=[ONE], hub=HUB)
+    store.close()
+    path = tmp_path / STORE
+    if damage == "junk":
+        path.write_bytes(b"no database at all" * 1_000)
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:5_000])
+    else:
+        statements = {
+            "other version": "PRAGMA user_version=99",
+            "foreign rows": "INSERT INTO ping VALUES('x', 'not one of ours')",
+            "not text": "INSERT INTO ping VALUES(CAST(x'ff' AS TEXT), '{}')",
+        }
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute(statements[damage])
+    store = opened(tmp_path)
+    assert (store.topics, store.hub, store.problem) == ({}, Hub(), "")
+    store.put(topics=[TWO])
+    store.close()
+    assert stored(str(tmp_path)) == ({TWO.name: TWO}, Hub())
+
+
+def test_a_file_that_is_damaged_while_it_is_used_is_written_anew(tmp_path: Path) -> None:
+    """Memory knows it all: the new file holds what the old one held."""
+    store = opened(tmp_path)
+    store.put(topics=[ONE], hub=HUB)
+    assert store._db is not None
+    store._db.execute("DROP TABLE ping")
+    store.put(topics=[TWO])
+    assert "cannot be used" in store.problem
+    store.put()
+    assert store.problem == ""
+    store.close()
+    assert stored(str(tmp_path)) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
+
+
+def test_a_file_that_cannot_be_written_is_named_and_caught_up_with(tmp_path: Path) -> None:
+    """The state folder is away for a while: memory goes on, and all is written once it is back."""
+    store = opened(tmp_path / "away")
+    assert "away/websub.db cannot be used" in store.problem
+    store.put(topics=[ONE], hub=HUB)
+    assert "cannot be used" in store.problem
+    (tmp_path / "away").mkdir()
+    store.put(topics=[TWO])
+    assert store.problem == ""
+    store.close()
+    assert stored(str(tmp_path / "away")) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
+
+
+def test_there_may_be_nothing_to_look_at(tmp_path: Path) -> None:
+    """No file, or none of ours: to look changes nothing."""
+    assert stored(str(tmp_path)) is None
+    (tmp_path / STORE).write_bytes(b"junk" * 1_000)
+    assert stored(str(tmp_path)) is None
+    assert (tmp_path / STORE).read_bytes() == b"junk" * 1_000

@@ -1,0 +1,57 @@
+"""Items per day as bars: where they end, how high they are, and the sentence that says the same."""
+
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from aggregator.model import DAYS_COUNTED, MANY_A_DAY
+from aggregator.renderer import bars
+
+LAST = datetime(2026, 10, 3, tzinfo=UTC)
+DAILY = tuple(range(DAYS_COUNTED))
+
+
+@pytest.mark.parametrize(("days", "expected"), [(0, DAILY), (3, (*DAILY[3:], 0, 0, 0)), (400, (0,) * DAYS_COUNTED)])
+def test_bars_end_with_the_site(summarise, days, expected):
+    """Counts move left by the days that passed on the site since the feed's newest item."""
+    one = msgspec.structs.replace(summarise("a", "A"), newest_published=LAST - timedelta(days=days), daily=DAILY)
+
+    assert bars.until(one, LAST) == expected
+
+
+def test_the_last_day_comes_from_the_items(summarise):
+    """It is the newest item's day in UTC, and none without items."""
+    evening = datetime(2026, 10, 3, 23, 30, tzinfo=UTC).astimezone()
+    one = msgspec.structs.replace(summarise("a", "A"), newest_published=evening)
+
+    assert bars.last_day([one, summarise("b", "B", count=0)]) == LAST
+    assert bars.last_day([summarise("b", "B", count=0)]) is None
+
+
+def test_path():
+    """Bars stand on the ground line, the highest fills the height, any item shows, equal neighbours are one stroke."""
+    assert bars.path([0, 0, 1, 100, 100, 0]) == "M0 9h2V8h1V0h2V9h1"
+    assert bars.path([1, 1]) == "M0 9V4h2V9"
+    assert bars.path([0, 0]) == "M0 9h2"
+    assert bars.path([]) == "M0 9"
+    assert bars.path([1, 2, 3, 6], steps=bars.COARSE) == "M0 9V6h2V3h1V0h1V9"
+
+
+@pytest.mark.parametrize(
+    ("counts", "sentence"),
+    [
+        ([0, 0], "No items in 2 days"),
+        ([0, 1], "1 item in 2 days, at most 1 a day"),
+        ([900, 300], "1,200 items in 2 days, at most 900 a day"),
+        ([MANY_A_DAY, 0], "More than 1,000 items in 2 days"),
+    ],
+)
+def test_sentence(counts, sentence):
+    """The sentence gives the sum and the most of a day, or that no more was counted."""
+    assert bars.sentence(counts) == sentence
+
+
+def test_brief_sentence():
+    """Where hundreds of cards share a page it gives the sum alone."""
+    assert bars.sentence([2, 3], brief=True) == "5 items in 2 days"
