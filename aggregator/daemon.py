@@ -37,6 +37,7 @@ from aggregator.publisher.websub import WebSub
 from aggregator.reloading import ConfigFiles
 from aggregator.server_process import CannotListenError, ServerProcess
 from aggregator.site import Site
+from aggregator.slugs import SLUG
 from aggregator.supervisor import Supervisor
 from aggregator.watcher import folder
 from aggregator.watcher.schedule import Scheduler
@@ -358,7 +359,9 @@ class Daemon:
             self._look_again(QUIET_AFTER_DELETIONS)
         self._plan(turn.now)
         if self._server is not None and turn.written:
-            self._server.tell({name.partition("/")[0] for name in turn.written if "/" in name})
+            # Pages of archives are many at a time, and nobody watches them: the server sees them within a second.
+            folders = {name.partition("/")[0] for name in turn.written if name.count("/") == 1}
+            self._server.tell(filter(SLUG.fullmatch, folders))
         if turn.unfinished:
             self._inbox.put("due")
         self.health.took(turn.seconds)

@@ -17,6 +17,7 @@ import msgspec
 
 from aggregator.config import Config
 from aggregator.control import Request, ask
+from aggregator.database import DAMAGED
 from aggregator.errors import AggregatorError
 from aggregator.health import DaemonStatus
 from aggregator.index import Index
@@ -82,10 +83,16 @@ class Endpoints:
             daemon = None
         measured = metrics.Measured(
             now=self._clock(), requests=dict(self._app.counts), listeners=self._app.news.listeners,
-            cached=self._app.cached, standing=await self._standing(), daemon=daemon,
+            cached=self._app.cached, standing=await self._how_it_stands(), daemon=daemon,
         )  # fmt: skip
         body = metrics.render(measured)
         return Answer(200, [("content-type", metrics.MEDIA_TYPE), ("content-length", str(len(body)))], body)
+
+    async def _how_it_stands(self) -> Standing | None:
+        try:
+            return await self._standing()
+        except AggregatorError:
+            return None
 
     async def trigger(self, call: Call) -> Answer:
         """Regenerate now, all feeds or those that the query names with `feed=`, and say what changed."""
@@ -125,19 +132,23 @@ class Endpoints:
             daemon = await self._status()
         except AggregatorError:
             daemon = None
-        found = await self._standing()
+        found = await self._how_it_stands()
         if found is None:
-            return plain(503, "nothing was built yet (run `aggregator build`)\n")
+            return plain(503, "nothing was built yet, or the index is damaged (run `aggregator build`)\n")
         return page(200, await asyncio.to_thread(_render_status, found, daemon, self._config))
 
     async def _explanation(self, call: Call) -> Answer:
         target = parse_qs(call.query).get("q", [""])[0]
-        return page(200, await asyncio.to_thread(self._explain, target))
+        try:
+            return page(200, await asyncio.to_thread(self._explain, target))
+        except AggregatorError as error:
+            return plain(503, f"{error}\n")
 
     # -- who asks
 
     def _is_owner(self, call: Call) -> bool:
-        return is_local(call.client, call.get) or self._knows_token(call)
+        # No browser speaks HTTP/1.0, but nginx does to what is behind it, and by default names no client.
+        return (call.version == "1.1" and is_local(call.client, call.get)) or self._knows_token(call)
 
     def _knows_token(self, call: Call) -> bool:
         return knows_token(self._config.server.token, call.get("authorization") or "")
@@ -173,8 +184,11 @@ class Endpoints:
         if not os.path.exists(path):
             yield None
             return
-        with closing(Index(path, look_only=True)) as index:
-            yield index
+        try:
+            with closing(Index(path, look_only=True)) as index:
+                yield index
+        except DAMAGED as error:
+            raise AggregatorError("the index cannot be read now (run `aggregator build` if no daemon runs)") from error
 
 
 class Shared(Generic[T]):

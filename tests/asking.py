@@ -156,7 +156,7 @@ class Standalone:
         self.port = free_port()
         site.settings["server"] = {"port": self.port, **server}
         site.config()
-        self.address = f"http://127.0.0.1:{self.port}/"
+        self.address = f"http://{server.get('host', '127.0.0.1')}:{self.port}/"
         words = (
             ["-c", _SERVE, "config/feeds.yaml", str(stuck)]
             if stuck

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -54,10 +55,17 @@ TOGETHER = 0.02
 BEHIND = 16
 """A listener that did not take in so many events is let go; it comes back by itself and looks at everything."""
 
+MOST_SAID = 131_072
+"""After so many characters a listener is let go: Granian collects what a client does not take in, without a bound."""
+
 
 class Call(NamedTuple):
-    """A request, for a route: `client` is the peer's address and port, `query` what stands behind the `?`."""
+    """A request, for a route: `client` is the peer's address and port, `query` what stands behind the `?`.
 
+    `version` is that of HTTP as Granian writes it: "1" or "1.1".
+    """
+
+    version: str
     method: str
     query: str
     client: str
@@ -117,8 +125,10 @@ class News:
         try:
             transport = protocol.response_stream(200, _EVENT_STREAM)
             message: str | None = "retry: 2000\n\n"
-            while message is not None and not self.over:
+            said = 0
+            while message is not None and said < MOST_SAID and not self.over:
                 await transport.send_str(message)
+                said += len(message)
                 message = await self._next(listener)
         except ProtocolClosed:
             pass
@@ -166,7 +176,7 @@ class App:
 
     def has_feed(self, slug: str) -> bool:
         """Say whether a feed is published."""
-        return self._shelf.get(f"{slug}/{documents.RSS}") is not None
+        return documents.is_folder(slug) and any(self._shelf.get(f"{slug}/{one}") for one in documents.FEED_DOCUMENTS)
 
     def changed(self, slugs: Iterable[str]) -> None:
         """Serve these feeds anew, and tell who listens."""
@@ -206,7 +216,8 @@ class App:
             return "none", self._lost(path)
         if scope.method not in route.methods:
             return path, not_allowed(", ".join(route.methods))
-        call = Call(scope.method, scope.query_string, scope.client, scope.headers.get, lambda: _body(protocol))
+        version = scope.http_version
+        call = Call(version, scope.method, scope.query_string, scope.client, scope.headers.get, lambda: _body(protocol))
         try:
             return path, await route.answer(call)
         except Exception:
@@ -265,4 +276,5 @@ class HttpServer(Granian):
 
     def _init_shared_socket(self) -> None:
         self._ssp = None
-        self._shd: Any = _holder(self._listening.fileno(), False, BACKLOG)  # False: not a Unix socket
+        # It closes its descriptor when it goes, so it gets one of its own. False: not a Unix socket.
+        self._shd: Any = _holder(os.dup(self._listening.fileno()), False, BACKLOG)
