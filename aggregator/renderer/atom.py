@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from feedgen.feed import FeedGenerator
@@ -12,7 +12,9 @@ from aggregator.model import Document, Feed, Item, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
 from aggregator.renderer.feedgen_atom import EntryWords, FeedWords
-from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragment, spliced
+from aggregator.renderer.fragments import ALONE, NOWHERE, Fragments, spliced
+
+_Key = tuple[Item, datetime, str]
 
 
 def render(feed: Feed, site: Site) -> Document:
@@ -20,11 +22,8 @@ def render(feed: Feed, site: Site) -> Document:
     media_type = f"{wording.MEDIA_TYPES[wording.ATOM]}; charset=utf-8"
     # Some readers take entries of one `updated` for one entry (RFC 4287 §4.2.15 leaves the order open).
     updated = stamps.distinct([item.updated for item in feed.items])
-    entries = [
-        writable(_entry, item, stamp, wording.foreign(item, site))
-        for item, stamp in zip(feed.items, updated, strict=True)
-    ]
-    body = spliced(writable(_head, feed, site), entries, b"</feed>")
+    keys = [(item, stamp, wording.foreign(item, site)) for item, stamp in zip(feed.items, updated, strict=True)]
+    body = spliced(writable(_head, feed, site), _fragments.of(keys), b"</feed>")
     name = wording.document(feed.spec, wording.ATOM, feed.place.folder)
     return Document(name=name, media_type=media_type, body=body)
 
@@ -38,14 +37,18 @@ def _head(feed: Feed, site: Site) -> bytes:
     return document
 
 
-@lru_cache(maxsize=KEPT_FRAGMENTS)
-def _entry(item: Item, updated: datetime, language: str) -> bytes:
-    """Write one entry, the same for every feed that shows it: a feed of one, without what is around it."""
+def _entries(keys: Sequence[_Key]) -> bytes:
+    """Write entries as every feed shows them, within a feed of which nothing else is wanted."""
     generator = FeedGenerator()
     generator.register_extension("words", FeedWords, EntryWords, rss=False)
     _describe(generator, ALONE, NOWHERE)
-    _add(generator.add_entry(order="append"), item, updated, language)
-    return fragment(generator.atom_str(pretty=True), b"  <entry", b"</entry>\n")
+    for item, updated, language in keys:
+        _add(generator.add_entry(order="append"), item, updated, language)
+    document: bytes = generator.atom_str(pretty=True)
+    return document
+
+
+_fragments: Fragments[_Key] = Fragments(_entries, b"  <entry", b"</entry>\n")
 
 
 def _describe(generator: Any, feed: Feed, site: Site) -> None:

@@ -1,15 +1,18 @@
 """Items written once and put into every feed that shows them; bytes in, bytes out, pure.
 
 An edit changes one item of a feed's fifty, and an item stands in several feeds: so each is written once by feedgen, as
-a feed of one, and kept.
+one of a feed of all that are not written yet, and kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from typing import Generic, TypeVar
 
 from aggregator.model import Feed, FeedSpec, Site
 from aggregator.renderer import stamps
+from aggregator.renderer.clean import writable
 
 KEPT_FRAGMENTS = 2_048
 """How many written items each format keeps."""
@@ -17,10 +20,38 @@ KEPT_FRAGMENTS = 2_048
 NOWHERE = Site(title="-", url="https://feeds.invalid/")
 ALONE = Feed(spec=FeedSpec(slug="-", title="-", description="-"), items=(), updated=stamps.EPOCH)
 
+Key = TypeVar("Key", bound=Hashable)
 
-def fragment(document: bytes, opening: bytes, closing: bytes) -> bytes:
-    """Cut the one item out of a feed of one. No text can hold its tags: there they are written as `&lt;`."""
-    return document[document.index(opening) : document.rindex(closing) + len(closing)]
+
+class Fragments(Generic[Key]):
+    """Written items by what they are written from; `write` writes several at once, each as `opening` … `closing`."""
+
+    def __init__(self, write: Callable[[Sequence[Key]], bytes], opening: bytes, closing: bytes) -> None:
+        self._write, self._opening, self._closing = write, opening, closing
+        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+
+    def of(self, keys: Sequence[Key]) -> list[bytes]:
+        """Give the fragment of each key, written now or before."""
+        found = [self._kept.get(key) for key in keys]
+        missing = list(dict.fromkeys(key for key, known in zip(keys, found, strict=True) if known is None))
+        if not missing:
+            return [known for known in found if known is not None]
+        written = dict(zip(missing, self._written(missing), strict=True))
+        self._kept.update(written)
+        while len(self._kept) > KEPT_FRAGMENTS:
+            self._kept.popitem(last=False)
+        return [written[key] if known is None else known for key, known in zip(keys, found, strict=True)]
+
+    def _written(self, keys: Sequence[Key]) -> list[bytes]:
+        try:
+            return self._cut(self._write(keys))
+        except ValueError:  # a character that no writer can write: whose it is, is found one by one
+            return [self._cut(writable(lambda key: self._write([key]), key))[0] for key in keys]
+
+    def _cut(self, document: bytes) -> list[bytes]:
+        """Cut the items out of a feed. No text can hold their tags: there they are written as `&lt;`."""
+        parts = document.split(self._opening)[1:]
+        return [self._opening + part[: part.rindex(self._closing)] + self._closing for part in parts]
 
 
 def spliced(document: bytes, fragments: Sequence[bytes], closing: bytes) -> bytes:

@@ -5,7 +5,7 @@ https://www.rssboard.org/rss-specification, with the Best Practices Profile's ad
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Any
 
 from feedgen.feed import FeedGenerator
@@ -14,7 +14,7 @@ from aggregator.model import Document, Feed, Item, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
 from aggregator.renderer.feedgen_rss import ChannelWords, ItemWords, spell_plain_text
-from aggregator.renderer.fragments import ALONE, KEPT_FRAGMENTS, NOWHERE, fragment, spliced
+from aggregator.renderer.fragments import ALONE, NOWHERE, Fragments, spliced
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"
@@ -23,8 +23,7 @@ SPECIFICATION = "https://www.rssboard.org/rss-specification"
 def render(feed: Feed, site: Site) -> Document:
     """Write `feed` as `<slug>/rss.xml`, or a page of its archive as `<slug>/archive/<folder>/rss.xml`."""
     media_type = f"{wording.MEDIA_TYPES[wording.RSS]}; charset=utf-8"
-    items = [writable(_item, item) for item in feed.items]
-    body = spliced(writable(_channel, feed, site), items, b"  </channel>")
+    body = spliced(writable(_channel, feed, site), _fragments.of(feed.items), b"  </channel>")
     name = wording.document(feed.spec, wording.RSS, feed.place.folder)
     return Document(name=name, media_type=media_type, body=body)
 
@@ -37,14 +36,17 @@ def _channel(feed: Feed, site: Site) -> bytes:
     return spell_plain_text(channel.rss_str(pretty=True))
 
 
-@lru_cache(maxsize=KEPT_FRAGMENTS)
-def _item(item: Item) -> bytes:
-    """Write one item, the same for every feed that shows it: a feed of one, without what is around it."""
+def _items(items: Sequence[Item]) -> bytes:
+    """Write items as every feed shows them, within a feed of which nothing else is wanted."""
     channel = FeedGenerator()
     channel.register_extension("words", ChannelWords, ItemWords, atom=False)
     _describe(channel, ALONE, NOWHERE)
-    _add(channel.add_entry(order="append"), item)
-    return fragment(spell_plain_text(channel.rss_str(pretty=True)), b"    <item>", b"</item>\n")
+    for item in items:
+        _add(channel.add_entry(order="append"), item)
+    return spell_plain_text(channel.rss_str(pretty=True))
+
+
+_fragments: Fragments[Item] = Fragments(_items, b"    <item>", b"</item>\n")
 
 
 def _describe(channel: Any, feed: Feed, site: Site) -> None:

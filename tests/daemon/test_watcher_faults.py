@@ -128,6 +128,7 @@ def test_polling_finds_every_change(running: Running) -> None:
     wait_until(lambda: running.status()["healthy"])
 
 
+@pytest.mark.slow  # for the limit is the whole machine's
 @pytest.mark.parametrize("backend", ["auto", "native"])
 def test_the_systems_limit_of_watches_is_named_and_walks_take_over(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, backend: str
@@ -152,6 +153,7 @@ def test_the_systems_limit_of_watches_is_named_and_walks_take_over(
         inside.equals_fresh_build()
 
 
+@pytest.mark.slow  # for the limit is the whole machine's
 def test_no_inotify_instance_left_means_walking_and_names_its_own_limit(running: Running) -> None:
     """The other limit, that of instances, has another sysctl."""
     running.site.settings["watch"] = {"poll": "1s"}
