@@ -107,7 +107,7 @@ def test_a_feeds_page_changes_by_itself(visit, sample):
     page.locator("article", has_text="Zebra two").wait_for(timeout=10_000)
 
     assert page.locator("article", has_text="Zebra one").count() == 0
-    assert page.locator("details[open]").count() == 1
+    assert page.locator("article details[open]").count() == 1
 
 
 @looks

@@ -23,7 +23,7 @@ TYPES = {
 }
 FEEDS = ["ai/rss.xml", "ai/atom.xml", "ai/feed.json", "feeds.opml", ".well-known/feeds", f"{MONTH}/rss.xml"]
 PAGES = ["index.html", "ai/index.html"]
-DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json", f"{MONTH}/index.html"]
+DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json"]
 ENCODINGS = {"gzip": (".gz", gzip.decompress), "br": (".br", brotli.decompress)}
 LASTING = ("etag", "cache-control", "vary", "access-control-allow-origin", "x-content-type-options", "referrer-policy")
 
@@ -209,18 +209,18 @@ def test_nginx_follows_no_link(front: Front, path: str) -> None:
     assert b"canary" not in reply.body
 
 
-@pytest.mark.parametrize("path", ["/", "/ai/", f"/{MONTH}/"])
+@pytest.mark.parametrize("path", ["/", "/ai/"])
 def test_a_folder_is_its_page(front: Front, path: str) -> None:
     """With everything that a page has."""
     reply = front.ask(path)
     assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert reply.body == (front.site.feeds / path[1:] / "index.html").read_bytes()
     assert reply.headers["content-security-policy"] == "frame-ancestors 'none'"
-    assert reply.headers["cache-control"] == ("max-age=1800" if MONTH in path else "no-cache")
+    assert reply.headers["cache-control"] == "no-cache"
     assert front.ask(path, if_none_match=reply.headers["etag"]).status == 304
 
 
-@pytest.mark.parametrize("path", ["/ai", f"/{MONTH}"])
+@pytest.mark.parametrize("path", ["/ai"])
 def test_a_folder_without_its_slash_leads_to_it(front: Front, path: str) -> None:
     """Relative links of the page would lead elsewhere otherwise. The way is told without a host, so a forged one has no part in it."""
     reply = front.ask(path)
