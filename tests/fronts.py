@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -14,6 +15,9 @@ from tools import program
 
 MONTH = "ai/archive/2026-05"
 """A month of an archive: the same three documents, and no page."""
+
+CROWDED = "ai/archive/2026-05-16T11-7f"
+"""A part of a crowded month, with the longest name there is."""
 
 
 class Front(NamedTuple):
@@ -64,7 +68,8 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def plant(site: SiteFolder) -> None:
-    """Add what must stay unseen: everything that is no published document."""
+    """Add a part of a crowded month, and what must stay unseen: everything that is no published document."""
+    shutil.copytree(site.feeds / MONTH, site.feeds / CROWDED)
     unseen = [
         "README.md", "notes.txt", "ai/.aggregator-1-2.tmp", ".aggregator-1-2.tmp", ".hidden", ".git/config", "ai/.htaccess",
         ".well-known/security.txt", "ai/backup.xml", ".git/rss.xml",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import brotli
 import pytest
-from fronts import MONTH, Front
+from fronts import CROWDED, MONTH, Front
 from serving import ask, free_port, nginx, nginx_site
 from support import SiteFolder
 from tools import missing
@@ -21,7 +21,15 @@ TYPES = {
     "feeds.opml": "text/x-opml; charset=utf-8",
     "feeds": "text/x-opml; charset=utf-8",
 }
-FEEDS = ["ai/rss.xml", "ai/atom.xml", "ai/feed.json", "feeds.opml", ".well-known/feeds", f"{MONTH}/rss.xml"]
+FEEDS = [
+    "ai/rss.xml",
+    "ai/atom.xml",
+    "ai/feed.json",
+    "feeds.opml",
+    ".well-known/feeds",
+    f"{MONTH}/rss.xml",
+    f"{CROWDED}/atom.xml",
+]
 PAGES = ["index.html", "ai/index.html"]
 DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json"]
 ENCODINGS = {"gzip": (".gz", gzip.decompress), "br": (".br", brotli.decompress)}
