@@ -118,5 +118,6 @@ def _turns_sentence(turns: Sequence[PastTurn]) -> str:
     if not turns:
         return ""
     lengths = [turn.seconds for turn in turns]
-    count = "The last turn" if len(turns) == 1 else f"The last {len(turns)} turns"
-    return f"{count} took {min(lengths):.2f} to {max(lengths):.2f} seconds"
+    if len(turns) == 1:
+        return f"The last turn took {lengths[0]:.2f} seconds"
+    return f"The last {len(turns)} turns took {min(lengths):.2f} to {max(lengths):.2f} seconds"
