@@ -105,6 +105,10 @@ class _HubHandler(BaseHTTPRequestHandler):
         self._hub.pings.append(ping)
         self._hub.awake.wait(30)
         status, headers = self._hub.answer(ping)
+        with suppress(ConnectionError):  # who was kept waiting may be gone
+            self._say(status, headers)
+
+    def _say(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)
         for name, value in {"Content-Length": "0", **headers}.items():
             self.send_header(name, value)
