@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
@@ -40,14 +40,16 @@ class Archiver:
         self._index = index
         self._writer = writer
 
-    def publish(self, archives: Archives, *, now: int, on_disk: bool, until: float = math.inf) -> Pages:
-        """Write the pages that are not what they must be, on disk already or not.
+    def publish(
+        self, archives: Archives, *, now: int, on_disk: bool, until: float = math.inf, executor: Executor | None = None
+    ) -> Pages:
+        """Write the pages that are not what they must be, on disk already or not; they are rendered on `executor`.
 
         No group of pages is begun after `until`, by the clock that never goes back (seconds), but the first one is.
         """
         written: list[str] = []
         failed: list[str] = []
-        renderings = _Bounded(archives.renderings(now=now, on_disk=on_disk), until)
+        renderings = _Bounded(archives.renderings(now=now, on_disk=on_disk, executor=executor), until)
         for group, result in self._published(renderings):
             broken = {_folder(error.name) for error in result.failed}
             for rendering in group:

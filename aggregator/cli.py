@@ -30,7 +30,7 @@ PROGRESS_FROM = 500
 config_option = click.option(
     "--config", "config_path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="The config file."
 )
-jobs_option = click.option("--jobs", type=click.IntRange(1, 256), help="How many processes parse seeds.")
+jobs_option = click.option("--jobs", type=click.IntRange(1, 256), help="How many processes parse seeds and render archives.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

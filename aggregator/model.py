@@ -232,11 +232,15 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A published file: `name` relative to the feeds folder (`all/rss.xml`), its media type and its bytes."""
+    """A published file: `name` relative to the feeds folder (`all/rss.xml`), its media type and its bytes.
+
+    `encoded` are the same bytes compressed, by the end of their files' names (`.gz`), as far as they are at hand.
+    """
 
     name: str
     media_type: str
     body: bytes
+    encoded: tuple[tuple[str, bytes], ...] = ()
 
 
 class FeedReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ import msgspec
 
 from aggregator import config_file
 from aggregator.archives import Archives
-from aggregator.archiving import Archiver
+from aggregator.archiving import Archiver, Pages
 from aggregator.config import Config
 from aggregator.database import DAMAGED, is_damage
 from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
@@ -38,7 +38,7 @@ from aggregator.publisher.writer import Writer
 from aggregator.slugs import SLUG
 from aggregator.version import VERSION
 from aggregator.watcher import folder
-from aggregator.workers import executor_for
+from aggregator.workers import MANY_PAGES, executor_for
 
 FEEDS_TOGETHER = 16
 
@@ -344,13 +344,13 @@ class Site:
         self._publish_feeds(self.pipeline.renderings(now=now, intact=intact), rendered, written, failed)
         # A page of an archive is written before anything on disk leads to it, and removed after.
         until = time.monotonic() + self._patience
-        pages = archiver.publish(archives, now=now, on_disk=False, until=until)
+        pages = self._publish_pages(archives, archiver, now, on_disk=False, until=until)
         written += pages.written
         failed += pages.failed
         if pages.all:
             waiting = self.pipeline.renderings(now=now, intact=intact, only=self.pipeline.waiting)
             self._publish_feeds(waiting, rendered, written, failed)
-            pages = archiver.publish(archives, now=now, on_disk=True, until=until)
+            pages = self._publish_pages(archives, archiver, now, on_disk=True, until=until)
             written += pages.written
             failed += pages.failed
         # What fails is tried again when there is another reason for a turn.
@@ -368,6 +368,12 @@ class Site:
             stamps = b"" if result.failed else self._site_stamps() or b""
             self.index.set_meta("site", self.pipeline.site_key() + stamps if stamps else b"")
         return rendered, written, failed
+
+    def _publish_pages(self, archives: Archives, archiver: Archiver, now: int, *, on_disk: bool, until: float) -> Pages:
+        # A turn that must end soon starts no processes: what they had begun would be lost.
+        jobs = self._jobs if until == math.inf else 1
+        with executor_for(archives.count(on_disk=on_disk), jobs, many=MANY_PAGES) as executor:
+            return archiver.publish(archives, now=now, on_disk=on_disk, until=until, executor=executor)
 
     def _publish_feeds(
         self, renderings: Iterator[Rendering], rendered: list[str], written: list[str], failed: list[str]
