@@ -26,6 +26,7 @@ from aggregator.normalizer import rules
 from aggregator.normalizer.seed import READING
 from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_verdict, whole
 from aggregator.preparing import Manner, prepare
+from aggregator.stopwatch import Stopwatch
 from aggregator.upkeep import bring_up_to_date
 
 RENDERING = 2
@@ -123,11 +124,13 @@ class Pipeline:
         return f"{READING} {self.config.timezone}"
 
     def take(
-        self, changes: Changes, *, now: int, executor: Executor | None = None, progress: Callable[[int], object] = int
-    ) -> Intake:
+        self, changes: Changes, *, now: int, executor: Executor | None = None,
+        progress: Callable[[int], object] = int, watch: Stopwatch | None = None,
+    ) -> Intake:  # fmt: skip
         """Bring the index up to date, in one transaction.
 
-        Files are read and parsed on `executor`, in this thread without one; `progress` is told how many were done.
+        Files are read and parsed on `executor`, in this thread without one; `progress` is told how many were done,
+        `watch` how long it took.
         """
         with self.index.transaction():
             intake = Intake(self.index, policy=self._policy, now=now, tombstones=self.config.feed.tombstones)
@@ -140,7 +143,8 @@ class Pipeline:
                 Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)
                 for paths in batches(changes.read)
             )
-            for packed in in_order(executor, partial(take_in, self._reader), tasks):
+            read = in_order(executor, partial(take_in, self._reader), tasks)
+            for packed in (watch or Stopwatch()).during("read", read):
                 batch = unpack_outcomes(packed)
                 intake.add(batch)
                 progress(len(batch))

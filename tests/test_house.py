@@ -29,12 +29,12 @@ ALLOWED = {
     "page_batches": {"normalizer", "outcome", "preparing", "publisher", "renderer"},
     "intake": {"index", "normalizer", "outcome"},
     "upkeep": {"index", "intake"},
-    "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "preparing", "renderer", "upkeep"},
+    "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "preparing", "renderer", "stopwatch", "upkeep"},
     "archives": {"archive_index", "index", "page_batches", "pipeline"},
-    "archiving": {"archives", "index", "publisher"},
-    "workers": set(),
+    "archiving": {"archives", "index", "publisher", "stopwatch"},
+    "workers": set(), "stopwatch": set(),
     "site": {
-        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "watcher",
+        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher",
     },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip
