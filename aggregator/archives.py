@@ -6,19 +6,29 @@ renderer. Touches the index; documents are written by its caller.
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from concurrent.futures import BrokenExecutor, Executor, Future
+from contextlib import suppress
+from itertools import groupby
 from typing import NamedTuple
 
+from aggregator import page_batches
 from aggregator.archive_index import PageRow
 from aggregator.archive_names import ARCHIVE
 from aggregator.index import Shown
-from aggregator.model import Document, Feed, Place
+from aggregator.model import Document, Place
+from aggregator.page_batches import PageBatch, PageTask, StoredItem
 from aggregator.pipeline import Pipeline, digest
 
 ARCHIVE_DOCUMENTS = ("rss.xml", "atom.xml", "feed.json")
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+SHOWN_TOGETHER = 5_000
+"""A batch of pages ends where they show so many items, so that no process holds more, however large a month is."""
+
+AHEAD = 1 + (os.cpu_count() or 1)
+"""How many batches are under way while the pages of one are written."""
 
 
 class PageRendering(NamedTuple):
@@ -27,6 +37,26 @@ class PageRendering(NamedTuple):
     page: PageRow
     key: bytes
     documents: tuple[Document, ...]
+
+
+class _Wanted(NamedTuple):
+    """A page that is to be rendered, and what it shows."""
+
+    page: PageRow
+    key: bytes
+    shown: list[Shown]
+
+    @property
+    def place(self) -> Place:
+        return Place(folder=self.page.folder, prev=self.page.prev, next=self.page.next)
+
+
+class _Sent(NamedTuple):
+    """A batch under way; without a future it is rendered in this process."""
+
+    pages: list[_Wanted]
+    packed: bytes
+    future: Future[bytes] | None
 
 
 def names_of(slug: str, folder: str) -> tuple[str, ...]:
@@ -41,11 +71,32 @@ class Archives:
         self._pipeline = pipeline
         self._index = pipeline.index
 
-    def renderings(self, *, now: int, on_disk: bool) -> Iterator[PageRendering]:
-        """Render, one after the other, the pages that are not what they must be: those on disk already, or the others.
+    def renderings(self, *, now: int, on_disk: bool, executor: Executor | None = None) -> Iterator[PageRendering]:
+        """Render the pages that are not what they must be: those on disk already, or the others.
 
-        They come month by month, so that an item is prepared once for all the feeds that hold it.
+        They come month by month, so that an item is prepared once for all the feeds that hold it. That happens on
+        `executor`, a month or so at a time; one after the other and in this thread without one.
         """
+        wanted = self._wanted(now=now, on_disk=on_disk)
+        if executor is not None:
+            yield from self._together(executor, wanted, now)
+            return
+        for one in wanted:
+            if documents := self._documents(one, now):
+                yield PageRendering(one.page, one.key, documents)
+
+    def count(self, *, on_disk: bool) -> int:
+        """Count the pages that `renderings` will look at."""
+        return len(self._index.archive.dirty(on_disk=on_disk))
+
+    def published(self, rendering: PageRendering, stamps: bytes | None) -> None:
+        """Note that a page's documents are on disk and what they look like; None where one could not be written."""
+        key = rendering.key if stamps is not None else None
+        kept = rendering.page.stamps if stamps is None else stamps
+        self._index.archive.put_page(rendering.page, key=key, stamps=kept, dirty=stamps is None)
+
+    def _wanted(self, *, now: int, on_disk: bool) -> Iterator[_Wanted]:
+        """Give the pages that do not show what they must, by month."""
         for place in self._index.archive.dirty(on_disk=on_disk):
             page = self._index.archive.page(*place)
             if page is None:
@@ -55,28 +106,82 @@ class Archives:
             key = digest(about, page.prev, page.next, [one[1:] for one in shown])
             if key == page.key and page.stamps:
                 self._index.archive.put_page(page, key=key, stamps=page.stamps, dirty=False)
-            elif documents := self._documents(page, shown, now):
-                yield PageRendering(page, key, documents)
+            else:
+                yield _Wanted(page, key, shown)
 
-    def published(self, rendering: PageRendering, stamps: bytes | None) -> None:
-        """Note that a page's documents are on disk and what they look like; None where one could not be written."""
-        key = rendering.key if stamps is not None else None
-        kept = rendering.page.stamps if stamps is None else stamps
-        self._index.archive.put_page(rendering.page, key=key, stamps=kept, dirty=stamps is None)
-
-    def _documents(self, page: PageRow, shown: list[Shown], now: int) -> tuple[Document, ...]:
+    def _documents(self, wanted: _Wanted, now: int) -> tuple[Document, ...]:
         """Render a page; nothing where that fails, which leaves it as it was."""
-        from aggregator.renderer import atom, json_feed, rss  # noqa: PLC0415 - see Pipeline.site_documents
-
-        items = tuple(item for item in self._pipeline.prepared(shown, now) if item is not None)
-        feed = Feed(
-            spec=self._pipeline.spec(page.slug), items=items,
-            updated=max((item.updated for item in items), default=_EPOCH),
-            place=Place(folder=page.folder, prev=page.prev, next=page.next),
-        )  # fmt: skip
+        items = tuple(item for item in self._pipeline.prepared(wanted.shown, now) if item is not None)
+        spec = self._pipeline.spec(wanted.page.slug)
         try:
-            return tuple(renderer.render(feed, self._pipeline.config.site) for renderer in (rss, atom, json_feed))
+            return page_batches.rendered(spec, wanted.place, items, self._pipeline.config.site)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one page meets must not harm the others
-            why = f"not rendered because of a bug in this program ({type(error).__name__})"
-            self._pipeline.faults.append(f"{page.slug}/{ARCHIVE}/{page.folder}: {why}")
+            self._blame(wanted.page, type(error).__name__)
             return ()
+
+    def _blame(self, page: PageRow, kind: str) -> None:
+        why = f"not rendered because of a bug in this program ({kind})"
+        self._pipeline.faults.append(f"{page.slug}/{ARCHIVE}/{page.folder}: {why}")
+
+    # -- in other processes
+
+    def _together(self, executor: Executor, wanted: Iterator[_Wanted], now: int) -> Iterator[PageRendering]:
+        """Render batches on `executor`, a bounded number at once; the pages come in their order."""
+        under_way: deque[_Sent] = deque()
+        for pages in _batches(wanted):
+            under_way.append(self._send(executor, pages, now))
+            if len(under_way) > AHEAD:
+                yield from self._received(under_way.popleft())
+        while under_way:
+            yield from self._received(under_way.popleft())
+
+    def _send(self, executor: Executor, pages: list[_Wanted], now: int) -> _Sent:
+        numbers = {one: place for place, one in enumerate(dict.fromkeys(one for page in pages for one in page.shown))}
+        seeds = self._pipeline.stored(list(numbers))
+        batch = PageBatch(
+            self._pipeline.config.site,
+            self._pipeline.manner,
+            now,
+            [StoredItem(one.file, seeds[one.file], one.content, one.verdict, one.id) for one in numbers],
+            [
+                PageTask(self._pipeline.spec(one.page.slug), one.place, tuple(numbers[shown] for shown in one.shown))
+                for one in pages
+            ],
+        )
+        packed = page_batches.pack(batch)
+        with suppress(BrokenExecutor):
+            return _Sent(pages, packed, executor.submit(page_batches.render, packed))
+        return _Sent(pages, packed, None)
+
+    def _received(self, sent: _Sent) -> Iterator[PageRendering]:
+        result = page_batches.unpack_rendered(_result(sent))
+        for file, kind in result.left_out:
+            self._pipeline.leave_out(file, kind)
+        for wanted, page in zip(sent.pages, result.pages, strict=True):
+            if isinstance(page, str):
+                self._blame(wanted.page, page)
+            else:
+                yield PageRendering(wanted.page, wanted.key, page_batches.documents(page))
+
+
+def _batches(wanted: Iterator[_Wanted]) -> Iterator[list[_Wanted]]:
+    """Cut pages into batches: by months, since pages of one month show the same items, and by `SHOWN_TOGETHER`."""
+    for _, month in groupby(wanted, key=lambda one: one.page.month):
+        batch: list[_Wanted] = []
+        count = 0
+        for one in month:
+            batch.append(one)
+            count += len(one.shown)
+            if count >= SHOWN_TOGETHER:
+                yield batch
+                batch, count = [], 0
+        if batch:
+            yield batch
+
+
+def _result(sent: _Sent) -> bytes:
+    """Wait for a batch; where the process that rendered it died, render it here."""
+    if sent.future is not None:
+        with suppress(BrokenExecutor):
+            return sent.future.result()
+    return page_batches.render(sent.packed)

@@ -7,7 +7,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from aggregator.archives import Archives, PageRendering, names_of
 from aggregator.errors import PublishError
 from aggregator.index import Index
 from aggregator.publisher.writer import Published, Writer
+from aggregator.stopwatch import Stopwatch
 
 PAGES_TOGETHER = 8
 AHEAD = 3
@@ -36,18 +37,22 @@ class Pages(NamedTuple):
 class Archiver:
     """Keeps the pages of a site's archives on the disk."""
 
-    def __init__(self, index: Index, writer: Writer) -> None:
+    def __init__(self, index: Index, writer: Writer, watch: Stopwatch | None = None) -> None:
         self._index = index
         self._writer = writer
+        self._watch = watch or Stopwatch()
 
-    def publish(self, archives: Archives, *, now: int, on_disk: bool, until: float = math.inf) -> Pages:
-        """Write the pages that are not what they must be, on disk already or not.
+    def publish(
+        self, archives: Archives, *, now: int, on_disk: bool, until: float = math.inf, executor: Executor | None = None
+    ) -> Pages:
+        """Write the pages that are not what they must be, on disk already or not; they are rendered on `executor`.
 
         No group of pages is begun after `until`, by the clock that never goes back (seconds), but the first one is.
         """
         written: list[str] = []
         failed: list[str] = []
-        renderings = _Bounded(archives.renderings(now=now, on_disk=on_disk), until)
+        wanted = archives.renderings(now=now, on_disk=on_disk, executor=executor)
+        renderings = _Bounded(self._watch.during("archives", wanted), until)
         for group, result in self._published(renderings):
             broken = {_folder(error.name) for error in result.failed}
             for rendering in group:
@@ -65,7 +70,9 @@ class Archiver:
         group = list(islice(renderings, PAGES_TOGETHER))
         if len(group) < PAGES_TOGETHER:
             if group:
-                yield group, self._write(group)
+                with self._watch.of("write"):
+                    result = self._write(group)
+                yield group, result
             return
         waiting: deque[tuple[Group, Future[Published]]] = deque()
         with ThreadPoolExecutor(AHEAD) as pool:
@@ -74,8 +81,10 @@ class Archiver:
                     waiting.append((group, pool.submit(self._write, group)))
                 group = list(islice(renderings, PAGES_TOGETHER))
                 while waiting and (len(waiting) > AHEAD or not group):
-                    done, result = waiting.popleft()
-                    yield done, result.result()
+                    done, future = waiting.popleft()
+                    with self._watch.of("write"):
+                        result = future.result()
+                    yield done, result
 
     def _write(self, group: Group) -> Published:
         return self._writer.publish(document for rendering in group for document in rendering.documents)

@@ -30,7 +30,9 @@ PROGRESS_FROM = 500
 config_option = click.option(
     "--config", "config_path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="The config file."
 )
-jobs_option = click.option("--jobs", type=click.IntRange(1, 256), help="How many processes parse seeds.")
+jobs_option = click.option(
+    "--jobs", type=click.IntRange(1, 256), help="How many processes parse seeds and render archives."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -46,10 +48,12 @@ def cli() -> None:
 @click.option("--prune", is_flag=True, help="Remove feeds that have lost their last item.")
 @click.option("--accept-deletions", is_flag=True, help="Believe a folder that lost most of its seeds at once.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if any seed has a problem.")
+@click.option("--profile", is_flag=True, help="Print where the time went, stage by stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def build(
-    config_path: str, *, jobs: int | None, fresh: bool, prune: bool, accept_deletions: bool, strict: bool, as_json: bool
-) -> None:
+    config_path: str, *, jobs: int | None, fresh: bool, prune: bool, accept_deletions: bool, strict: bool,
+    profile: bool, as_json: bool,
+) -> None:  # fmt: skip
     """Bring the feeds up to date, once."""
     config = load_config(config_path)
     with _progress("reading seeds", quiet=as_json) as progress:
@@ -60,6 +64,8 @@ def build(
         click.echo(msgspec.json.encode(turn))
     else:
         _show(turn, _folder(config))
+        for line in report.stage_lines(turn) if profile else ():
+            click.echo(line)
     if turn.failed or (strict and any(not problem.warning for problem in turn.problems)):
         sys.exit(1)
 

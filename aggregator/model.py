@@ -232,11 +232,15 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A published file: `name` relative to the feeds folder (`all/rss.xml`), its media type and its bytes."""
+    """A published file: `name` relative to the feeds folder (`all/rss.xml`), its media type and its bytes.
+
+    `encoded` are the same bytes compressed, by the end of their files' names (`.gz`), as far as they are at hand.
+    """
 
     name: str
     media_type: str
     body: bytes
+    encoded: tuple[tuple[str, bytes], ...] = ()
 
 
 class FeedReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -263,7 +267,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     `doubt` says why the whole folder must be looked at before what is gone is withdrawn. `held` counts seeds by the
     rule that holds them back. `failed` are documents that could not be written; the turn that follows tries them again.
     `unfinished` says that it has pages of archives to write, for which this one had no time. `notes` are remarks on the
-    site as a whole (a rebuilt index, two topics with one slug).
+    site as a whole (a rebuilt index, two topics with one slug). `stages` says for how many of the `seconds` what was
+    done here or waited for.
     """
 
     now: int
@@ -286,6 +291,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     doubt: str = ""
     due: int | None = None
     unfinished: bool = False
+    stages: dict[str, float] = {}
 
 
 class HubStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,9 @@ from aggregator.intake import Intake, chunks, last_said
 from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn, Place, Tombstone
 from aggregator.normalizer import rules
 from aggregator.normalizer.seed import READING
-from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_seed, unpack_verdict, whole
+from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_verdict, whole
+from aggregator.preparing import Manner, prepare
+from aggregator.stopwatch import Stopwatch
 from aggregator.upkeep import bring_up_to_date
 
 RENDERING = 2
@@ -122,11 +124,13 @@ class Pipeline:
         return f"{READING} {self.config.timezone}"
 
     def take(
-        self, changes: Changes, *, now: int, executor: Executor | None = None, progress: Callable[[int], object] = int
-    ) -> Intake:
+        self, changes: Changes, *, now: int, executor: Executor | None = None,
+        progress: Callable[[int], object] = int, watch: Stopwatch | None = None,
+    ) -> Intake:  # fmt: skip
         """Bring the index up to date, in one transaction.
 
-        Files are read and parsed on `executor`, in this thread without one; `progress` is told how many were done.
+        Files are read and parsed on `executor`, in this thread without one; `progress` is told how many were done,
+        `watch` how long it took.
         """
         with self.index.transaction():
             intake = Intake(self.index, policy=self._policy, now=now, tombstones=self.config.feed.tombstones)
@@ -139,7 +143,8 @@ class Pipeline:
                 Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)
                 for paths in batches(changes.read)
             )
-            for packed in in_order(executor, partial(take_in, self._reader), tasks):
+            read = in_order(executor, partial(take_in, self._reader), tasks)
+            for packed in (watch or Stopwatch()).during("read", read):
                 batch = unpack_outcomes(packed)
                 intake.add(batch)
                 progress(len(batch))
@@ -402,27 +407,41 @@ class Pipeline:
             kept = dict(islice(self._items.items(), len(self._items) // 2, None))
             self._items = kept | {one: self._items[one] for one in shown if one in self._items}
         for chunk in chunks(missing, 500):
-            stored = self.index.seeds([one.file for one in chunk])
+            stored = self._seeds(chunk)
             for one in chunk:
                 self._items[one] = self._item(whole(stored[one.file], one.content), one, now)
         return tuple(self._items[one] for one in shown)
 
+    def stored(self, shown: Sequence[Shown]) -> dict[int, bytes]:
+        """Give the stored seeds of what feeds show, by file."""
+        return {file: seed for chunk in chunks(shown, 500) for file, seed in self._seeds(chunk).items()}
+
+    def _seeds(self, shown: Sequence[Shown]) -> dict[int, bytes]:
+        return self.index.seeds([one.file for one in shown])
+
+    @cached_property
+    def manner(self) -> Manner:
+        """What decides how a seed is shown."""
+        config = self.config
+        return Manner(
+            content=config.feed.content, related=config.related, min_quality=config.rules.min_quality,
+            topics={slug: topic.name for slug, topic in self._topics.items()},
+        )  # fmt: skip
+
     def _item(self, packed: bytes, shown: Shown, now: int) -> Item | None:
         """Prepare an item; None where that fails, which leaves it out of its feeds."""
-        from aggregator.normalizer import content  # noqa: PLC0415 - Markdown and the sanitiser likewise
-
-        decided = unpack_verdict(shown.verdict)
-        seed = rules.acting(unpack_seed(packed), decided)
-        related = () if self.config.related == "ignore" else content.listed(seed.related, self.config.rules.min_quality)
-        names = [self._topics[slug].name if slug in self._topics else name for slug, name in decided.topics]
         try:
-            return content.item(
-                seed, id=shown.id, topics=names, related=related, now=now, content=self.config.feed.content
-            )
+            return prepare(packed, shown.verdict, shown.id, self.manner, now)
         except Exception as error:  # noqa: BLE001 - as above
-            path = next(self.index.files("file=?", (shown.file,))).path
-            self.left_out.append(f"{path}: left out because of a bug in this program ({type(error).__name__})")
+            self.leave_out(shown.file, type(error).__name__)
             return None
+
+    def leave_out(self, file: int, kind: str) -> None:
+        """Note that the item of a file is left out, since preparing it raised an error of this kind."""
+        path = next(self.index.files("file=?", (file,))).path
+        note = f"{path}: left out because of a bug in this program ({kind})"
+        if note not in self.left_out:
+            self.left_out.append(note)
 
 
 def _oldest(view: _View) -> int:

@@ -27,6 +27,16 @@ RULES = {
 }
 """What each rule says of the seeds it holds back, in the order in which the rules apply."""
 
+STAGES = {
+    "scan": "walking the seeds folder",
+    "read": "reading, parsing and applying the rules, or waiting for the processes that do",
+    "intake": "bringing the index up to date",
+    "feeds": "rendering feeds and their pages",
+    "archives": "rendering archives, or waiting for the processes that do",
+    "write": "waiting for files to be written",
+}
+"""What each stage of a turn is."""
+
 SHOWN_PROBLEMS = 50
 
 
@@ -40,6 +50,15 @@ def summary(turn: Turn) -> str:
     ]
     wrote = f"{len(turn.written):,} documents written" if turn.written else "nothing to write"
     return f"{', '.join(seen)}; {', '.join((*done, wrote))} in {turn.seconds:.2f} s"
+
+
+def stage_lines(turn: Turn) -> Iterator[str]:
+    """Say where a turn's time went: a line a stage, with seconds and share, then what no stage accounts for."""
+    spent = {stage: turn.stages.get(stage, 0.0) for stage in STAGES}
+    rest = max(0.0, turn.seconds - sum(spent.values()))
+    for stage, seconds in (*spent.items(), ("other", rest)):
+        words = STAGES.get(stage, "everything else")
+        yield f"{seconds:>8.2f} s {seconds / (turn.seconds or 1):>5.0%}  {stage:<9} {words}"
 
 
 def held_back(turn: Turn) -> Iterator[str]:

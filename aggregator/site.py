@@ -23,7 +23,7 @@ import msgspec
 
 from aggregator import config_file
 from aggregator.archives import Archives
-from aggregator.archiving import Archiver
+from aggregator.archiving import Archiver, Pages
 from aggregator.config import Config
 from aggregator.database import DAMAGED, is_damage
 from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
@@ -36,9 +36,10 @@ from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
 from aggregator.publisher.writer import Writer
 from aggregator.slugs import SLUG
+from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
-from aggregator.workers import executor_for
+from aggregator.workers import MANY_PAGES, executor_for
 
 FEEDS_TOGETHER = 16
 
@@ -101,6 +102,7 @@ class Site:
         self._known = 0
         self._unfinished = False
         self._patience = patience
+        self._watch = Stopwatch()
         self.folders: dict[str, folder.FolderKey] = {}
         """The folders that the last look everywhere walked."""
 
@@ -233,13 +235,14 @@ class Site:
         progress: Callable[[int, int], object] | None = None,
     ) -> Turn:
         """Take one turn over the whole folder, as `build` does, with a report of this turn alone."""
-        began = time.perf_counter()
+        began = self._begin()
         rebuilt = self.index.why_rebuilt()
         notes = [f"the index was made anew: {rebuilt}"] if rebuilt else []
         if self.index.filling:
             self._adopt()
         every = fresh or self.pipeline.must_reread()
-        found = folder.compare(folder.Walk(self.config.seeds), self.index.stat_keys(), every=every)
+        with self._watch.of("scan"):
+            found = folder.compare(folder.Walk(self.config.seeds), self.index.stat_keys(), every=every)
         if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
                 f"{self.config.seeds}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
@@ -262,7 +265,7 @@ class Site:
         Where so much is gone that the whole folder must be looked at first, nothing is withdrawn and the turn's `doubt`
         says so.
         """
-        began = time.perf_counter()
+        began = self._begin()
         read: dict[str, None] = {}
         gone: dict[str, None] = {}
         doubt = ""
@@ -288,6 +291,10 @@ class Site:
         if isinstance(walk, folder.Walk):
             return folder.compare(walk, known)
         return folder.compare_few(dict(walk), dict(known))
+
+    def _begin(self) -> float:
+        self._watch = Stopwatch()
+        return time.perf_counter()
 
     def _turn(
         self,
@@ -315,6 +322,7 @@ class Site:
             problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
             due=due and due[0],
             unfinished=self._unfinished,
+            stages=self._watch.seconds,
         )
         if turn.read or turn.removed or turn.written or turn.failed:
             self.pipeline.remember_turn(PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(written)))
@@ -329,28 +337,28 @@ class Site:
             if progress is not None:
                 progress(done, len(changes.read))
 
-        with executor_for(len(changes.read), self._jobs) as executor:
-            return self.pipeline.take(changes, now=now, executor=executor, progress=tell)
+        with executor_for(len(changes.read), self._jobs) as executor, self._watch.of("intake"):
+            return self.pipeline.take(changes, now=now, executor=executor, progress=tell, watch=self._watch)
 
     def _publish(self, now: int, *, trust_disk: bool = False) -> tuple[list[str], list[str], list[str]]:
         """Write what must be written; `trust_disk` does not look whether somebody else changed published files."""
         rendered: list[str] = []
         written: list[str] = []
         failed: list[str] = []
-        archives, archiver = Archives(self.pipeline), Archiver(self.index, self.writer)
+        archives, archiver = Archives(self.pipeline), Archiver(self.index, self.writer, self._watch)
         if not trust_disk:
             archiver.look()
         intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
         self._publish_feeds(self.pipeline.renderings(now=now, intact=intact), rendered, written, failed)
         # A page of an archive is written before anything on disk leads to it, and removed after.
         until = time.monotonic() + self._patience
-        pages = archiver.publish(archives, now=now, on_disk=False, until=until)
+        pages = self._publish_pages(archives, archiver, now, on_disk=False, until=until)
         written += pages.written
         failed += pages.failed
         if pages.all:
             waiting = self.pipeline.renderings(now=now, intact=intact, only=self.pipeline.waiting)
             self._publish_feeds(waiting, rendered, written, failed)
-            pages = archiver.publish(archives, now=now, on_disk=True, until=until)
+            pages = self._publish_pages(archives, archiver, now, on_disk=True, until=until)
             written += pages.written
             failed += pages.failed
         # What fails is tried again when there is another reason for a turn.
@@ -369,12 +377,20 @@ class Site:
             self.index.set_meta("site", self.pipeline.site_key() + stamps if stamps else b"")
         return rendered, written, failed
 
+    def _publish_pages(self, archives: Archives, archiver: Archiver, now: int, *, on_disk: bool, until: float) -> Pages:
+        # A turn that must end soon starts no processes: what they had begun would be lost.
+        jobs = self._jobs if until == math.inf else 1
+        with executor_for(archives.count(on_disk=on_disk), jobs, many=MANY_PAGES) as executor:
+            return archiver.publish(archives, now=now, on_disk=on_disk, until=until, executor=executor)
+
     def _publish_feeds(
         self, renderings: Iterator[Rendering], rendered: list[str], written: list[str], failed: list[str]
     ) -> None:
         # Several feeds at once, so that the writer's threads are started once for all of an edit.
-        while group := list(islice(renderings, FEEDS_TOGETHER)):
-            result = self.writer.publish(document for rendering in group for document in rendering.documents)
+        timed = self._watch.during("feeds", renderings)
+        while group := list(islice(timed, FEEDS_TOGETHER)):
+            with self._watch.of("write"):
+                result = self.writer.publish(document for rendering in group for document in rendering.documents)
             broken = {error.name.partition("/")[0] for error in result.failed}
             for rendering in group:
                 slug = rendering.row.slug

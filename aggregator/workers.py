@@ -1,4 +1,4 @@
-"""Processes that parse many seeds at once: started when it pays, gone when the work is done.
+"""Processes that parse seeds or render pages, many at once: started when it pays, gone when the work is done.
 
 Starts and ends processes. They end with this one, whatever kills it.
 """
@@ -15,11 +15,17 @@ from typing import Any
 MANY_FILES = 1_500
 """From so many files on, reading them in several processes pays."""
 
+MANY_PAGES = 16
+"""From so many pages of archives on, rendering them in several processes pays."""
+
 
 @contextmanager
-def executor_for(files: int, jobs: int | None) -> Iterator[Executor | None]:
-    """Give what parses `files` files in `jobs` processes (None: as many as pay), or None for this thread alone."""
-    jobs = jobs or ((os.cpu_count() or 1) if files >= MANY_FILES else 1)
+def executor_for(count: int, jobs: int | None, *, many: int = MANY_FILES) -> Iterator[Executor | None]:
+    """Give what does `count` pieces of work in `jobs` processes, or None for this thread alone.
+
+    Without `jobs` they are as many as there are processors, from `many` pieces on.
+    """
+    jobs = jobs or ((os.cpu_count() or 1) if count >= many else 1)
     if jobs == 1:
         yield None
         return

@@ -278,3 +278,11 @@ def _loader():
 
 
 _Loader = _loader()
+
+
+def test_build_says_where_the_time_went(folder: Path) -> None:
+    """A line a stage where it is asked for; the report for programs always says it."""
+    shown = run(folder, "build", "--profile").stdout
+    assert "walking the seeds folder" in shown
+    assert "walking the seeds folder" not in run(folder, "build", "--fresh").stdout
+    assert json.loads(run(folder, "build", "--json").stdout)["stages"]["scan"] > 0

@@ -25,19 +25,21 @@ ALLOWED = {
     "index_overview": {"database"},
     "index": {"archive_index", "database", "index_overview"},
     "outcome": {"normalizer"},
+    "preparing": {"normalizer", "outcome"},
+    "page_batches": {"normalizer", "outcome", "preparing", "publisher", "renderer"},
     "intake": {"index", "normalizer", "outcome"},
     "upkeep": {"index", "intake"},
-    "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "renderer", "upkeep"},
-    "archives": {"archive_index", "index", "pipeline", "renderer"},
-    "archiving": {"archives", "index", "publisher"},
-    "workers": set(),
+    "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "preparing", "renderer", "stopwatch", "upkeep"},
+    "archives": {"archive_index", "index", "page_batches", "pipeline"},
+    "archiving": {"archives", "index", "publisher", "stopwatch"},
+    "workers": set(), "stopwatch": set(),
     "site": {
-        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "watcher",
+        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher",
     },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip
 PURE = {"normalizer", "renderer"} | VOCABULARY
-PURE_PARTS = {"publisher/pings.py"}
+PURE_PARTS = {"publisher/pings.py", "publisher/encodings.py", "preparing.py", "page_batches.py"}
 FORBIDDEN = {
     "os", "io", "socket", "random", "logging", "subprocess", "sqlite3", "threading", "time", "shutil", "tempfile", "pathlib",
 }  # fmt: skip

@@ -18,17 +18,15 @@ import errno
 import itertools
 import os
 import stat
-import struct
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-import brotli
 import msgspec
 
 from aggregator.errors import PublishError
 from aggregator.model import Document
+from aggregator.publisher.encodings import CODINGS, encoded_sizes
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -44,9 +42,6 @@ TOGETHER = 4
 THREADS = 4
 
 _NUMBERS = itertools.count()
-
-# RFC 1952: deflate, no name, no time, and "unknown" for the operating system, so that every machine writes the same.
-GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -137,7 +132,7 @@ class Writer:
         It changes when anybody deletes, replaces or edits one of them; nothing is read.
         """
         try:
-            found = [os.lstat(f"{self._root}/{name}{suffix}") for suffix in ("", *_CODINGS)]
+            found = [os.lstat(f"{self._root}/{name}{suffix}") for suffix in ("", *CODINGS)]
         except OSError:
             return None
         regular = all(stat.S_ISREG(status.st_mode) for status in found)
@@ -159,7 +154,7 @@ class Writer:
         try:
             with self._opened(tuple(parts), create=False) as folder:
                 # The body last: as long as it is there, a removal that was cut short is asked for again.
-                for suffix in (*_CODINGS, ""):
+                for suffix in (*CODINGS, ""):
                     removed |= folder.remove(file + suffix)
                 if removed:
                     folder.sync()
@@ -350,8 +345,9 @@ class _Job:
 
     def __init__(self, document: Document) -> None:
         self.name, self.body = document.name, document.body
+        self.ready = dict(document.encoded)
         self.file = self.name.rpartition("/")[2]
-        self.wanted: dict[str, Future[bytes] | None] = {}  # by suffix; None stands for the body itself
+        self.wanted: dict[str, Future[bytes] | bytes] = {}  # by suffix, "" being the body's own
         self.temps: list[_Temp] = []
         self.written = False
         self.error: OSError | None = None
@@ -360,17 +356,17 @@ class _Job:
         """Find out which files are not right, and have their encodings made."""
         same = folder.holds(self.file, self.body)
         if not same:
-            self.wanted[""] = None
-        for suffix, coding in _CODINGS.items():
-            found = folder.read(self.file + suffix, _encoded_sizes(self.body)) if same else None
+            self.wanted[""] = self.body
+        for suffix, coding in CODINGS.items():
+            found = folder.read(self.file + suffix, encoded_sizes(self.body)) if same else None
             if not (found and coding.holds(found, self.body)):
-                self.wanted[suffix] = pool.submit(coding.encode, self.body)
+                self.wanted[suffix] = self.ready.get(suffix) or pool.submit(coding.encode, self.body)
 
     def stage(self, folder: _Folder) -> None:
         """Write what is wanted into temporary files."""
-        for suffix, encoded in self.wanted.items():
-            body = encoded.result() if encoded else self.body
-            if encoded is None or not folder.holds(self.file + suffix, body):
+        for suffix, wanted in self.wanted.items():
+            body = wanted if isinstance(wanted, bytes) else wanted.result()
+            if not suffix or not folder.holds(self.file + suffix, body):
                 temp = folder.create(self.file + suffix)
                 self.temps.append(temp)
                 folder.fill(temp, body)
@@ -435,7 +431,7 @@ def _parts(name: str) -> tuple[str, ...]:
     parts = tuple(name.split("/"))
     if not {"", ".", ".."}.isdisjoint(parts) or "\\" in name or "\0" in name:
         raise ValueError(f"{name!r} is no document's name (write it relative to the feeds folder, as in 'all/rss.xml')")
-    if name.endswith(tuple(_CODINGS)) or _is_temp(parts[-1]):
+    if name.endswith(tuple(CODINGS)) or _is_temp(parts[-1]):
         raise ValueError(f"{name!r} is a name that only the writer itself gives (choose another)")
     return parts
 
@@ -451,46 +447,3 @@ def _blame(name: str, error: OSError) -> PublishError:
     blamed = PublishError(name, f"{place}{error.strerror or error}{advice}")
     blamed.__cause__ = error.with_traceback(None)  # its frames hold the bytes of every document of the group
     return blamed
-
-
-class _Coding(NamedTuple):
-    encode: Callable[[bytes], bytes]
-    holds: Callable[[bytes, bytes], bool]
-
-
-def _gzip(body: bytes) -> bytes:
-    # Level 9 makes feeds 0.2 % smaller than level 6, and can take very long over repetitive ones.
-    deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
-    trailer = struct.pack("<LL", zlib.crc32(body), len(body) & 0xFFFFFFFF)
-    return GZIP_HEADER + deflate.compress(body) + deflate.flush() + trailer
-
-
-def _gzip_holds(encoded: bytes, body: bytes) -> bool:
-    if not encoded.startswith(GZIP_HEADER):
-        return False
-    inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)  # 16: with gzip's header and checksum
-    try:
-        # One byte more than expected is enough to tell, however much a foreign file would unfold to.
-        return inflate.decompress(encoded, len(body) + 1) == body and inflate.eof and not inflate.unused_data
-    except zlib.error:
-        return False
-
-
-def _brotli(body: bytes) -> bytes:
-    return bytes(brotli.compress(body, mode=brotli.MODE_TEXT, quality=5))
-
-
-def _brotli_holds(encoded: bytes, body: bytes) -> bool:
-    unfold = brotli.Decompressor()
-    try:
-        return bool(unfold.process(encoded, output_buffer_limit=len(body) + 1) == body and unfold.is_finished())
-    except brotli.error:
-        return False
-
-
-def _encoded_sizes(body: bytes) -> range:
-    # Text that cannot be compressed grows by a few bytes in each block; anything longer is not ours.
-    return range(1, len(body) + len(body) // 8 + 1024)
-
-
-_CODINGS = {".gz": _Coding(_gzip, _gzip_holds), ".br": _Coding(_brotli, _brotli_holds)}

@@ -7,6 +7,7 @@ extension object `_aggregator`, explained where its `about` points: on the index
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from html import escape
 
 import msgspec
@@ -14,6 +15,7 @@ import msgspec
 from aggregator.model import Document, Feed, FeedSpec, Item, Place, Provider, Related, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
+from aggregator.renderer.fragments import KEPT_FRAGMENTS
 
 VERSION = "https://jsonfeed.org/version/1.1"
 ABOUT_ANCHOR = "#json-extension"
@@ -88,7 +90,7 @@ class _Feed(_Json, frozen=True, kw_only=True):
 
 def render(feed: Feed, site: Site) -> Document:
     """Write `feed` as `<slug>/feed.json`, or a page of its archive as `<slug>/archive/<folder>/feed.json`."""
-    items = tuple(msgspec.Raw(writable(_encoded, item, site)) for item in feed.items)
+    items = tuple(msgspec.Raw(_written(item, site)) for item in feed.items)
     body = writable(_body, feed.spec, feed.place, site, items)
     name = wording.document(feed.spec, wording.JSON, feed.place.folder)
     return Document(name=name, media_type=wording.MEDIA_TYPES[wording.JSON], body=body)
@@ -99,7 +101,7 @@ def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int, *
     room = max_bytes - len(writable(_body, spec, place, site, ()))
     for count, item in enumerate(items):
         comma = 1 if count else 0
-        room -= len(writable(_encoded, item, site)) + comma
+        room -= len(_written(item, site)) + comma
         if room < 0:
             return count
     return len(items)
@@ -125,7 +127,13 @@ def _body(spec: FeedSpec, place: Place, site: Site, items: tuple[msgspec.Raw, ..
     )
 
 
-def _encoded(item: Item, site: Site) -> bytes:
+def _written(item: Item, site: Site) -> bytes:
+    return writable(_encoded, item, wording.foreign(item, site))
+
+
+@lru_cache(KEPT_FRAGMENTS)
+def _encoded(item: Item, language: str) -> bytes:
+    """Write an item as every feed shows it, once for all of them."""
     return msgspec.json.encode(
         _Item(
             id=item.id,
@@ -139,7 +147,7 @@ def _encoded(item: Item, site: Site) -> bytes:
             date_modified=stamps.rfc3339(item.updated),
             authors=_authors(wording.credit(item)),
             tags=item.tags or None,
-            language=wording.foreign(item, site) or None,
+            language=language or None,
             extension=_extension(item),
         )
     )

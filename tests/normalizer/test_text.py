@@ -186,3 +186,11 @@ def test_no_text_makes_moment_fail_otherwise(written) -> None:
         reason = str(error)
 
     assert reason.startswith(("is not a date", "lies ")) or not reason
+
+
+def test_the_quick_look_lets_nothing_unsafe_through() -> None:
+    """Whatever character it calls safe, the patterns find nothing in either, whether alone or beside others."""
+    for code in range(0x110000):
+        if text._is_safe(char := chr(code)) and char not in "<& ":
+            assert text._SUSPECT.search(char) is None, hex(code)
+            assert text.plain(f"a{char}&#97;") == f"a{char}a", hex(code)

@@ -48,6 +48,18 @@ def test_a_document_lies_there_with_both_encodings(writer, feeds):
     assert {path.stat().st_mode & 0o777 for path in triple(feeds, "all/rss.xml")} == {0o644}
 
 
+def test_encodings_that_are_at_hand_are_not_made_again(writer, feeds):
+    """What comes compressed is published as it came, the other coding is made; and as right as any the next time."""
+    ready = gzip.compress(BODY, 1, mtime=0)
+    one = Document(name="all/rss.xml", media_type="application/rss+xml", body=BODY, encoded=((".gz", ready),))
+    assert writer.publish([one]).written == ("all/rss.xml",)
+    assert (feeds / "all/rss.xml.gz").read_bytes() == ready
+    assert brotli.decompress((feeds / "all/rss.xml.br").read_bytes()) == BODY
+    (feeds / "all/rss.xml.gz").write_bytes(b"something else")
+    assert writer.publish([one]).written == ("all/rss.xml",)
+    assert (feeds / "all/rss.xml.gz").read_bytes() == ready
+
+
 def test_encodings_are_the_same_bytes_everywhere(writer, feeds, tmp_path):
     """Two folders filled at two times hold the same bytes; the gzip header names no time, file or system."""
     other = Writer(str(tmp_path / "other"), fsync=False)
