@@ -31,8 +31,9 @@ from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, is_damage
 from aggregator.errors import AggregatorError, ConfigError, FolderError
 from aggregator.health import DaemonStatus, Health
-from aggregator.logs import LOGGER, log
-from aggregator.model import Problem, Turn
+from aggregator.logs import LOGGER, log, log_problem
+from aggregator.memory import give_back
+from aggregator.model import Turn
 from aggregator.publisher.websub import WebSub
 from aggregator.reloading import ConfigFiles
 from aggregator.server_process import CannotListenError, ServerProcess
@@ -106,6 +107,7 @@ class Daemon:
         self._scanned = 0.0
         self._scan_seconds = 0.0
         self._drift = 0.0
+        self._worked = False
         self._due: int | None = None
         self._told = 0.0
         self._stop_asked: float | None = None
@@ -335,8 +337,7 @@ class Daemon:
         began = time.monotonic()
         accept = any(request.accept_deletions for request, _ in work.triggers)
         turn = self._site.look_everywhere(now=now, accept_deletions=accept, progress=self._on_progress)
-        if not turn.read:
-            self._scan_seconds = time.monotonic() - began
+        self._scan_seconds = turn.stages.get("scan", 0.0) if turn.read else time.monotonic() - began
         self._scanned = time.monotonic()
         self.health.scanned = self._clock()
         self._set("folder", "")
@@ -362,8 +363,12 @@ class Daemon:
             # Pages of archives are many at a time, and nobody watches them: the server sees them within a second.
             folders = {name.partition("/")[0] for name in turn.written if name.count("/") == 1}
             self._server.tell(filter(SLUG.fullmatch, folders))
+        self._worked = self._worked or turn.unfinished or turn.read > MANY_HINTS
         if turn.unfinished:
             self._inbox.put("due")
+        elif self._worked:
+            self._worked = False
+            give_back()
         self.health.took(turn.seconds)
         self.health.index_failures = 0
         for concern in ("turn", "index"):
@@ -378,7 +383,7 @@ class Daemon:
         for line in (*turn.failed, *turn.notes):
             log("trouble", logging.ERROR, what=line)
         for problem in turn.problems:
-            _log_problem(problem)
+            log_problem(problem)
         status = self._status_line()
         if work.triggers:
             work.reply(Reply(value=msgspec.to_builtins(self._site.full_report(turn))))
@@ -482,10 +487,3 @@ class Daemon:
 
 
 _STOPPING = Reply(error="the daemon is stopping")
-
-
-def _log_problem(problem: Problem) -> None:
-    log(
-        "problem", logging.WARNING, path=problem.path, line=problem.line, column=problem.column, what=problem.message,
-        hint=problem.hint,
-    )  # fmt: skip

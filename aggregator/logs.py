@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from aggregator.errors import AggregatorError
+from aggregator.model import Problem
 
 Format = Literal["text", "json"]
 
@@ -24,6 +25,14 @@ LOGGER.addHandler(logging.NullHandler())
 def log(event: str, level: int = logging.INFO, **values: Any) -> None:
     """Log that `event` happened, with what belongs to it."""
     LOGGER.log(level, event, extra={"values": values})
+
+
+def log_problem(problem: Problem) -> None:
+    """Log what is wrong with a seed, and where."""
+    log(
+        "problem", logging.WARNING, path=problem.path, line=problem.line, column=problem.column, what=problem.message,
+        hint=problem.hint,
+    )  # fmt: skip
 
 
 def start(shape: Format, stream: TextIO | None = None) -> None:
