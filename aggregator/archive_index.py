@@ -175,8 +175,14 @@ class ArchiveIndex:
         )
 
     def all_pages(self) -> Iterator[tuple[int, int, int, str, bytes | None]]:
-        """Give feed, month, last, slug and stamps of every page that nothing is to be done about."""
-        sql = "SELECT feed, month, last, slug, p.stamps FROM page p JOIN feed USING(feed) WHERE p.dirty=0"
+        """Give feed, month, last, slug and stamps of every page that lies on the disk and is to stay.
+
+        Those that are to be looked at anyway too: one may have been cut short while it was written, and then have to
+        show again what it showed before.
+        """
+        sql = (
+            "SELECT feed, month, last, slug, p.stamps FROM page p JOIN feed USING(feed) WHERE wanted=1 AND p.stamps>x''"
+        )
         yield from self._db.execute(sql)
 
     def look_again(self, pages: Iterable[tuple[int, int, int]]) -> None:

@@ -260,14 +260,14 @@ class Database:
         filling = self.filling
         try:
             yield
+            if filled:
+                self.settle_indexes()
+            self.db.execute("COMMIT")  # one that fails may leave the transaction open, and none could follow it
         except BaseException:
             with suppress(sqlite3.Error):
                 self.db.execute("ROLLBACK")
             self.filling = filling
             raise
-        if filled:
-            self.settle_indexes()
-        self.db.execute("COMMIT")
 
     def settle_indexes(self) -> None:
         """Make the look-up indexes now, where the first filling has to look back at what it wrote."""

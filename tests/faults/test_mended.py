@@ -1,0 +1,67 @@
+"""What the harness found, each mended: the shortest way to it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import sqlite3
+from contextlib import closing
+
+import pytest
+from faulty import Faults
+from support import NOW, SiteFolder, iso
+
+import aggregator
+from aggregator.errors import AggregatorError
+from aggregator.index import Index
+from aggregator.site import Site
+
+
+def test_a_page_cut_short_while_it_was_written_is_seen_though_it_shows_the_same_again(site: SiteFolder) -> None:
+    """A kill between two documents of a page, then the edit is taken back: the page is not what its row says."""
+    site.write("old.md", publishedDateTime=iso(NOW - 60 * 86_400))
+    site.write("new.md")
+    site.build()
+    before = site.documents()
+    page = site.feeds / "all/archive/2026-03/atom.xml"
+    page.with_name("other").write_bytes(page.read_bytes().replace(b"Item old", b"Item odd"))
+    page.with_name("other").replace(page)
+    with closing(sqlite3.connect(site.root / "state/index.db", isolation_level=None)) as index:
+        index.execute("UPDATE page SET dirty=1")  # as the turn left it that was killed
+    site.build()
+    assert site.documents() == before
+
+
+def test_a_lock_that_cannot_be_noted_is_let_go(site: SiteFolder) -> None:
+    """A full disk while the process notes its number: the next build is not refused."""
+    site.write("a.md")
+    config = site.config()
+    with Faults(site.root, 1, random.Random(1), only="pwrite") as faults, pytest.raises(AggregatorError):
+        aggregator.build(config, now=NOW)
+    assert faults.met
+    with Site(config):
+        pass
+
+
+def test_a_lock_that_the_file_system_cannot_give_is_no_other_process(site: SiteFolder) -> None:
+    """ENOLCK, as of some network file systems, is named as what it is."""
+    site.write("a.md")
+    config = site.config()
+    with Faults(site.root, 1, random.Random(1), only="flock"), pytest.raises(AggregatorError) as caught:
+        aggregator.build(config, now=NOW)
+    assert os.strerror(errno.ENOLCK) in str(caught.value)
+    assert "held by" not in str(caught.value)
+
+
+def test_a_commit_that_fails_leaves_no_transaction_open(site: SiteFolder) -> None:
+    """The daemon's next turn begins one of its own."""
+    index = Index(str(site.root / "index.db"))
+    index._db.execute("PRAGMA foreign_keys=ON")
+    index._db.execute("CREATE TABLE one(key INTEGER PRIMARY KEY)")
+    index._db.execute("CREATE TABLE two(key REFERENCES one(key) DEFERRABLE INITIALLY DEFERRED)")
+    with pytest.raises(sqlite3.IntegrityError), index.transaction(filled=False):
+        index._db.execute("INSERT INTO two VALUES(7)")
+    with index.transaction(filled=False):
+        pass
+    index.close()
