@@ -153,8 +153,9 @@ def _allow_files(wanted: int) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        return most
+        with suppress(OSError, ValueError):  # a sandbox may forbid it; then there are fewer connections
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            return most
     return wanted if soft == resource.RLIM_INFINITY else soft
 
 
