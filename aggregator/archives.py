@@ -9,10 +9,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future
 from contextlib import suppress
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aggregator import page_batches
 from aggregator.archive_index import PageRow
@@ -21,6 +20,9 @@ from aggregator.index import Shown
 from aggregator.model import Document, Place
 from aggregator.page_batches import PageBatch, PageTask, StoredItem
 from aggregator.pipeline import Pipeline, digest
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 ARCHIVE_DOCUMENTS = ("rss.xml", "atom.xml", "feed.json")
 
@@ -149,6 +151,8 @@ class Archives:
             ],
         )
         packed = page_batches.pack(batch)
+        from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms, and few turns need it
+
         with suppress(BrokenExecutor):
             return _Sent(pages, packed, executor.submit(page_batches.render, packed))
         return _Sent(pages, packed, None)
@@ -182,6 +186,8 @@ def _batches(wanted: Iterator[_Wanted]) -> Iterator[list[_Wanted]]:
 def _result(sent: _Sent) -> bytes:
     """Wait for a batch; where the process that rendered it died, render it here."""
     if sent.future is not None:
+        from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - as above
+
         with suppress(BrokenExecutor):
             return sent.future.result()
     return page_batches.render(sent.packed)

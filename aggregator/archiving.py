@@ -7,10 +7,9 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from aggregator.archive_names import ARCHIVE, folder_of, place_of
 from aggregator.archives import Archives, PageRendering, names_of
@@ -18,6 +17,9 @@ from aggregator.errors import PublishError
 from aggregator.index import Index
 from aggregator.publisher.writer import Published, Writer
 from aggregator.stopwatch import Stopwatch
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 PAGES_TOGETHER = 8
 AHEAD = 3
@@ -74,6 +76,8 @@ class Archiver:
                     result = self._write(group)
                 yield group, result
             return
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms, and most turns write few pages
+
         waiting: deque[tuple[Group, Future[Published]]] = deque()
         with ThreadPoolExecutor(AHEAD) as pool:
             while group or waiting:

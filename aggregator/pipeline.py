@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, Future
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -28,6 +27,9 @@ from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_ve
 from aggregator.preparing import Manner, prepare
 from aggregator.stopwatch import Stopwatch
 from aggregator.upkeep import bring_up_to_date
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 RENDERING = 2
 """Raised whenever the same feed would be rendered to other bytes than before."""

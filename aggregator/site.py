@@ -30,7 +30,6 @@ from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
 from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
-from aggregator.logs import log
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
@@ -197,7 +196,8 @@ class Site:
         turn = self._built(now=now, fresh=fresh, prune=prune, accept_deletions=accept_deletions, progress=progress)
         if not self.config.site.hub:
             return turn
-        from aggregator.publisher.websub import tell_once  # noqa: PLC0415 - few builds have somebody to tell
+        from aggregator.logs import log  # noqa: PLC0415 - few builds have somebody to tell
+        from aggregator.publisher.websub import tell_once  # noqa: PLC0415
 
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
         notes = tell_once(

@@ -6,11 +6,12 @@ Starts and ends processes. They end with this one, whatever kills it.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
-from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 MANY_FILES = 1_500
 """From so many files on, reading them in several processes pays."""
@@ -29,7 +30,8 @@ def executor_for(count: int, jobs: int | None, *, many: int = MANY_FILES) -> Ite
     if jobs == 1:
         yield None
         return
-    import multiprocessing  # noqa: PLC0415 - 20 ms, and most turns are small
+    import multiprocessing  # noqa: PLC0415 - 30 ms, and most turns are small
+    import threading  # noqa: PLC0415
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
 
     # fork starts in milliseconds, but only a process without other threads may do it.
@@ -45,7 +47,8 @@ def executor_for(count: int, jobs: int | None, *, many: int = MANY_FILES) -> Ite
 
 def _end_with_parent() -> None:
     """See to it that this worker ends when its parent is killed: the pool's pipes would keep it waiting for ever."""
-    from multiprocessing import connection, parent_process  # noqa: PLC0415 - in the worker alone
+    import threading  # noqa: PLC0415 - in the worker alone
+    from multiprocessing import connection, parent_process  # noqa: PLC0415
 
     parent = parent_process()
 

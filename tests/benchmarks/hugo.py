@@ -32,6 +32,21 @@ term = ["html", "rss"]
 taxonomy = ["html"]
 """
 LIST = "<!doctype html><title>{{ .Title }}</title>{{ range first 50 .Pages }}<h2>{{ .Title }}</h2><p>{{ .Params.excerpt }}</p>{{ end }}\n"
+# Hugo's own template, but for the link: an item leads to its story, not to a page of this site.
+RSS = """\
+{{ printf "<?xml version=\\"1.0\\" encoding=\\"utf-8\\" standalone=\\"yes\\"?>" | safeHTML }}
+<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel>
+<title>{{ .Title | transform.XMLEscape | safeHTML }}</title><link>{{ .Permalink }}</link>
+<description>Recent content</description><generator>Hugo</generator><language>en-us</language>
+<atom:link href="{{ .Permalink }}" rel="self" type="application/rss+xml" />
+{{- $pages := .Pages }}{{ if .IsHome }}{{ $pages = .Site.RegularPages }}{{ end }}
+{{ range first 50 $pages }}<item>
+<title>{{ .Title | transform.XMLEscape | safeHTML }}</title><link>{{ .Params.weburl }}</link>
+<pubDate>{{ .Date.Format "Mon, 02 Jan 2006 15:04:05 -0700" | safeHTML }}</pubDate><guid>{{ .Params.weburl }}</guid>
+<description>{{ .Params.excerpt | transform.XMLEscape | safeHTML }}{{ .Content | transform.XMLEscape | safeHTML }}</description>
+</item>
+{{ end }}</channel></rss>
+"""
 
 
 def prepare(site: Path) -> None:
@@ -41,6 +56,7 @@ def prepare(site: Path) -> None:
     (hugo / "layouts/_default").mkdir(parents=True)
     (hugo / "hugo.toml").write_text(CONFIG)
     (hugo / "layouts/_default/list.html").write_text(LIST)
+    (hugo / "layouts/_default/rss.xml").write_text(RSS)
     for folder, _, names in os.walk(site / "seeds"):
         target = hugo / "content" / Path(folder).relative_to(site / "seeds")
         target.mkdir(parents=True, exist_ok=True)
