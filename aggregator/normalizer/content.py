@@ -25,6 +25,9 @@ EXCERPT_FROM_BODY = 300
 MOST_READINGS = 5
 """How often HTML is sanitised until it stays as it is."""
 
+DEEPEST = 500
+"""How many elements may be open in each other: a parser's time grows with the square of that."""
+
 _TAGS = frozenset([
     "a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
     "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h1", "h2", "h3", "h4", "h5", "h6", "hr",
@@ -46,6 +49,11 @@ _ADDRESSES = frozenset({"href", "src", "cite"})
 _IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
 _IMAGE_WITHOUT_SOURCE = re.compile(r"<img(?! src=| [^<>]* src=)[^<>]*>")
 _PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
+_NEVER_DEEP = frozenset([
+    "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta", "option", "p",
+    "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
+])  # fmt: skip
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z0-9]{2,8}))?(?:[-_]([A-Za-z0-9]{2,8}))?")
 
 
@@ -83,15 +91,31 @@ def listed(related: Sequence[Related], min_quality: int | None) -> tuple[Related
 def sanitised(fragment: str, *, base: str, picture: Image | None = None) -> str:
     """Make an HTML fragment safe: balanced, allowed tags only, absolute http(s) URLs resolved against `base`.
 
-    An iframe becomes a linked thumbnail: `picture`, or the video's own, or a link in words.
+    An iframe becomes a linked thumbnail: `picture`, or the video's own, or a link in words. What would be nested more
+    than `DEEPEST` deep is no text that anybody wrote, and is shown as it was typed.
     """
     fragment = text.multiline(fragment)
+    if _is_too_deep(fragment):
+        return html.escape(fragment).strip()
     if "<iframe" in fragment.lower():
         # Two passes: the first only makes iframes recognisable, the second sanitises whatever came of it.
         framed = _clean(fragment, base, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
         fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture), framed)
     cleaned = _settled(fragment, base)
     return text.multiline(cleaned).strip()
+
+
+def _is_too_deep(fragment: str) -> bool:
+    """Say whether more elements are opened in each other than is sane; those that end by themselves do not count."""
+    if fragment.count("<") <= DEEPEST:
+        return False
+    depth = 0
+    for closing, name in _TAG.findall(fragment):
+        if name.lower() not in _NEVER_DEEP:
+            depth = max(0, depth + (-1 if closing else 1))
+            if depth > DEEPEST:
+                return True
+    return False
 
 
 def _settled(fragment: str, base: str) -> str:

@@ -240,3 +240,16 @@ def test_tags_are_topics_and_tags() -> None:
     item = item_of(tags=("tide", "Oceans", "tide"))
 
     assert (item.topics, item.tags) == (("Oceans",), ("Oceans", "tide"))
+
+
+@pytest.mark.parametrize("tag", ["div", "b", "span", "blockquote"])
+def test_what_is_nested_without_end_is_shown_as_it_was_typed(tag: str) -> None:
+    """A parser's time grows with the square of the depth: 200,000 elements in each other would take minutes."""
+    found = content.sanitised(f"<{tag}>" * 200_000, base="https://a.example/")
+    assert found.startswith(f"&lt;{tag}&gt;&lt;{tag}&gt;")
+
+
+def test_many_elements_beside_each_other_are_not_deep() -> None:
+    """Paragraphs and list items that nobody closed, and thousands that were closed, stay what they are."""
+    many = "<p>a<br>" * 2_000 + "<ul>" + "<li>b" * 2_000 + "</ul>" + "<b>c</b>" * 2_000
+    assert content.sanitised(many, base="https://a.example/").count("<b>c</b>") == 2_000
