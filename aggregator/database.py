@@ -120,6 +120,23 @@ def is_damage(error: BaseException) -> bool:
     return not any(name.startswith(one) for one in _ENVIRONMENT)
 
 
+_ADVICE = {
+    "SQLITE_FULL": "free some space",
+    "SQLITE_BUSY": "end the program that has it open",
+    "SQLITE_LOCKED": "end the program that has it open",
+    "SQLITE_IOERR": "look whether the disk is full or failing; the system's log says more",
+    "SQLITE_READONLY": "let the user this runs as write there",
+    "SQLITE_CANTOPEN": "let the user this runs as write there, and look whether too many files are open",
+}
+
+
+def advised(error: BaseException) -> str:
+    """Give an error's words, and what helps where the index cannot be used but is not damaged."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    advice = next((told for start, told in _ADVICE.items() if name.startswith(start)), "")
+    return f"{error} ({advice})" if advice else str(error)
+
+
 class Database:
     """The open file; `db` is the connection, `rebuilt` says why it had to be made anew, "" if it was whole."""
 

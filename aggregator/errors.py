@@ -11,12 +11,36 @@ A bad seed is not an exception: it is a `Rejection`, so that every other seed go
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["AggregatorError", "ConfigError", "FolderError", "LockedError", "PublishError"]
+__all__ = ["ADVICE", "AggregatorError", "ConfigError", "FolderError", "LockedError", "PublishError", "reason_of"]
+
+ADVICE = {
+    errno.ENOSPC: "free some space",
+    errno.EDQUOT: "free some space or raise the quota",
+    errno.EFBIG: "raise the limit of a file's size, `ulimit -f`",
+    errno.EMFILE: "raise the limit of open files, `ulimit -n`",
+    errno.EACCES: "let the user this runs as write there",
+    errno.EPERM: "let the user this runs as write there",
+    errno.EROFS: "mount it writable",
+    errno.ENOTDIR: "remove it or move it away",
+    errno.EISDIR: "remove it or move it away",
+    errno.EIO: "look at the disk; the system's log says more",
+    errno.ENOLCK: "keep the state folder on a disk of this machine",
+}
+"""What helps against what the operating system says, where something is to be written."""
+
+
+def reason_of(error: OSError, *, reading: bool = False) -> str:
+    """Say why the operating system refused, and what helps; `reading` where nothing was to be written."""
+    advice = ADVICE.get(error.errno or 0, "")
+    if reading and error.errno in (errno.EACCES, errno.EPERM):
+        advice = "make it readable for the user this runs as"
+    return f"{error.strerror or error}" + (f" ({advice})" if advice else "")
 
 
 class AggregatorError(Exception):

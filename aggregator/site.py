@@ -25,9 +25,9 @@ from aggregator import config_file
 from aggregator.archives import Archives
 from aggregator.archiving import Archiver, Pages
 from aggregator.config import Config
-from aggregator.database import DAMAGED, is_damage
+from aggregator.database import DAMAGED, advised, is_damage
 from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
-from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError
+from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError, reason_of
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
@@ -118,13 +118,15 @@ class Site:
         try:
             os.makedirs(self.config.state, mode=0o700, exist_ok=True)
         except OSError as error:
-            raise ConfigError([f"{self.config.state}: the state folder cannot be made: {error.strerror}"]) from error
+            raise ConfigError([f"{self.config.state}: the state folder cannot be made: {reason_of(error)}"]) from error
         with ExitStack() as held:
             try:
                 held.callback(os.close, _locked(os.path.join(self.config.state, "lock")))
                 self.index = Index(os.path.join(self.config.state, "index.db"))
-            except (sqlite3.Error, OSError) as error:
-                raise AggregatorError(f"{self.config.state}: {error}") from error
+            except sqlite3.Error as error:
+                raise AggregatorError(f"{self.config.state}: the index cannot be opened: {advised(error)}") from error
+            except OSError as error:
+                raise AggregatorError(f"{error.filename or self.config.state}: {reason_of(error)}") from error
             held.callback(self.index.close)
             self.writer = Writer(self.config.feeds)
             self.writer.prepare()
@@ -219,7 +221,7 @@ class Site:
             return self._whole(look(fresh=fresh), prune=prune)
         except DAMAGED as error:
             if not is_damage(error):
-                raise AggregatorError(f"{self.config.state}: the index cannot be used: {error}") from error
+                raise AggregatorError(f"{self.config.state}: the index cannot be used: {advised(error)}") from error
             self.mend(error)
             return self._whole(look(), prune=prune)
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor
 from datetime import UTC, datetime
-from multiprocessing import get_context
 
 import msgspec
 import pytest
@@ -86,7 +85,10 @@ def test_an_edit_renders_the_same_page_in_a_process(site: SiteFolder) -> None:
 def test_a_process_that_dies_costs_no_page(site: SiteFolder) -> None:
     """What the processes that died were to render is rendered here: the same documents in the same order."""
     fill(site, 60)
-    with ProcessPoolExecutor(2, mp_context=get_context("forkserver"), initializer=os._exit, initargs=(1,)) as dying:
+    with executor_for(2, 2) as dying:
+        assert dying is not None
+        with pytest.raises(BrokenExecutor):
+            dying.submit(os._exit, 1).result()
         found = documents(site, dying)
     assert found == documents(site, None) != []
 

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aggregator.errors import PublishError
+from aggregator.errors import PublishError, reason_of
 from aggregator.model import Document
 from aggregator.publisher.encodings import CODINGS, encoded_sizes
 
@@ -49,18 +49,6 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 # A file that cannot be read is replaced, unless it is us who ran out of something.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-
-_ADVICE = {
-    errno.ENOSPC: "free some space",
-    errno.EDQUOT: "free some space or raise the quota",
-    errno.EFBIG: "raise the limit of a file's size, `ulimit -f`",
-    errno.EMFILE: "raise the limit of open files, `ulimit -n`",
-    errno.EACCES: "let the user this runs as write there",
-    errno.EPERM: "let the user this runs as write there",
-    errno.EROFS: "mount it writable",
-    errno.ENOTDIR: "remove it or move it away",
-    errno.EISDIR: "remove it or move it away",
-}
 
 
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
@@ -442,8 +430,7 @@ def _is_temp(name: str) -> bool:
 
 def _blame(name: str, error: OSError) -> PublishError:
     # Of a path below the feeds folder the document's name says more; above it, the path is what matters.
-    place = f"{error.filename}: " if str(error.filename).startswith("/") else ""
-    advice = f" ({_ADVICE[error.errno]})" if error.errno in _ADVICE else ""
-    blamed = PublishError(name, f"{place}{error.strerror or error}{advice}")
+    place = f"{error.filename}: " if str(error.filename).startswith("/") and error.filename != name else ""
+    blamed = PublishError(name, f"{place}{reason_of(error)}")
     blamed.__cause__ = error.with_traceback(None)  # its frames hold the bytes of every document of the group
     return blamed

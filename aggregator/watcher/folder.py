@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from aggregator.errors import FolderError
+from aggregator.errors import ADVICE, FolderError, reason_of
 
 SUFFIXES = (".md", ".markdown")
 
@@ -110,7 +110,9 @@ class Walk:
                 found = [one for entry in entries if (one := _entry(folder, entry)) is not None]
         except OSError as error:
             if folder == self._below:
-                raise FolderError(f"{self._root}: the seeds folder cannot be read: {error.strerror}") from error
+                raise FolderError(
+                    f"{self._root}: the seeds folder cannot be read: {reason_of(error, reading=True)}"
+                ) from error
             self.unreadable.append(printable(folder.rstrip("/")))
             return []
         # In the order of the paths that are stored, which differ from these where a folder's name is not UTF-8.
@@ -237,7 +239,7 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
     try:
         root_fd = os.open(root, _OPEN_FOLDER)
     except OSError as error:
-        raise FolderError(f"{root}: the seeds folder cannot be read: {error.strerror}") from error
+        raise FolderError(f"{root}: the seeds folder cannot be read: {reason_of(error, reading=True)}") from error
     try:
         for path in paths:
             yield _read(root_fd, path, limit)
@@ -256,13 +258,21 @@ def _read(root_fd: int, path: str, limit: int) -> File | None:
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:  # a link where a file or folder should be
             return File(path, nothing, None, "is a symbolic link, which is not followed", "put the file itself here")
-        return File(path, nothing, None, f"cannot be read: {error.strerror}", "make it readable for this user")
+        return _unreadable(path, error)
     try:
         return _contents(fd, path, limit)
     except OSError as error:
-        return File(path, nothing, None, f"cannot be read: {error.strerror}", "make it readable for this user")
+        return _unreadable(path, error)
     finally:
         os.close(fd)
+
+
+def _unreadable(path: str, error: OSError) -> File:
+    denied = error.errno in {errno.EACCES, errno.EPERM}
+    hint = (
+        "make it readable for this user" if denied else ADVICE.get(error.errno or 0, "make it readable for this user")
+    )
+    return File(path, StatKey(0, 0, 0, -1, 0), None, f"cannot be read: {error.strerror}", hint)
 
 
 def _open(root_fd: int, path: str) -> int:

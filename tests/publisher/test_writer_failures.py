@@ -167,7 +167,8 @@ def test_what_may_not_be_on_the_disk_is_not_called_written(tmp_path, kind):
     result = Writer(str(tmp_path), disk=Disk(fsync=fsync)).publish(documents(NEW))
 
     assert result.written == ()
-    assert [str(error) for error in result.failed] == [f"{name}: Input/output error" for name in NAMES]
+    said = "Input/output error (look at the disk; the system's log says more)"
+    assert [str(error) for error in result.failed] == [f"{name}: {said}" for name in NAMES]
     assert {(tmp_path / name).read_bytes() for name in NAMES} == {NEW if kind == "folders" else OLD}
 
 
