@@ -217,14 +217,16 @@ class ArchiveIndex:
     # -- what was withdrawn
 
     def withdraw(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
-        """Note that stories left feeds: story, slug, since when, until when that is to be said."""
-        self._db.executemany("INSERT OR REPLACE INTO withdrawn VALUES(?,?,?,?)", rows)
+        """Note that stories left feeds, by their ids: story, slug, since when, until when that is to be said."""
+        sql = "INSERT OR REPLACE INTO withdrawn SELECT ?1, ?2, ?3, ?4, id FROM story WHERE story=?1"
+        self._db.executemany(sql, rows)
 
     def withdraw_everything(self, now: int, ends: int) -> None:
         """Take everything that is shown for withdrawn, before all is decided anew: what is shown again comes back."""
         self._db.execute(
-            "INSERT OR IGNORE INTO withdrawn SELECT story, slug, ?1, ?2 FROM entry JOIN file USING(file)"
-            " JOIN feed USING(feed) WHERE entry.starts<=?1 AND entry.ends>?1 AND story IS NOT NULL",
+            "INSERT OR IGNORE INTO withdrawn SELECT story, slug, ?1, ?2, story.id FROM entry JOIN file USING(file)"
+            " JOIN feed USING(feed) JOIN story USING(story)"
+            " WHERE entry.starts<=?1 AND entry.ends>?1",
             (now, ends),
         )
 
@@ -249,10 +251,7 @@ class ArchiveIndex:
 
     def withdrawn(self, slug: str, most: int) -> tuple[Withdrawn, ...]:
         """Give what a feed says was withdrawn, the latest first, at most `most`."""
-        rows = self._db.execute(
-            "SELECT id, at FROM withdrawn JOIN story USING(story) WHERE slug=? ORDER BY at DESC, id LIMIT ?",
-            (slug, most),
-        )
+        rows = self._db.execute("SELECT id, at FROM withdrawn WHERE slug=? ORDER BY at DESC, id LIMIT ?", (slug, most))
         return tuple(Withdrawn._make(row) for row in rows)
 
     def next_end(self, after: int) -> int | None:

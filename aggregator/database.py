@@ -29,9 +29,10 @@ CREATE TABLE IF NOT EXISTS story(
 );
 -- the version that readers still see of a file that can no longer be read.
 CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
--- what readers saw in a feed and see nowhere any more: since when (at), and until when its feed says so (ends).
+-- what readers saw in a feed, under which id, and see nowhere any more: since when (at), and until when its feed says
+-- so (ends).
 CREATE TABLE IF NOT EXISTS withdrawn(
-    story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, PRIMARY KEY(story, slug)
+    story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(story, slug)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS withdrawn_slug ON withdrawn(slug, at);
 CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
@@ -96,7 +97,7 @@ _REMEMBERED_TABLES = {
     "alias": "key, story",
     "story": "story, id, own, sealed, sum",
     "last_good": "path, seed",
-    "withdrawn": "story, slug, at, ends",
+    "withdrawn": "story, slug, at, ends, id",
 }
 _DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name", "page")
 

@@ -203,3 +203,23 @@ History.TestCase.settings = settings(
     max_examples=EXAMPLES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_any_history_ends_in_the_feeds_of_a_fresh_build = History.TestCase
+
+
+def test_a_withdrawal_names_the_id_that_readers_saw() -> None:
+    """Found by the machine: the story of an item that is gone came to another id, and the tombstone with it."""
+    history = History()
+    try:
+        story = {"link": 0, "title": "T3", "topics": ["AI"], "quality": 90}
+        steps = [
+            ("a.md", {**story, "id": "urn:x:1", "published": False, "age": 5000}),
+            ("b.md", {**story, "age": 5000}),
+            ("b.md", {**story, "id": "urn:x:1", "published": False, "age": -40}),
+            ("c.md", {**story, "id": "urn:x:1", "age": 300, "expires_in": -10}),
+        ]
+        for path, keys in steps:
+            history.writes(path=path, keys=keys)
+            history.equals_a_fresh_build()
+        tombstones = (history.site.root / "feeds/all/atom.xml").read_text()
+        assert 'ref="https://x.example/0"' in tombstones
+    finally:
+        history.teardown()
