@@ -25,7 +25,7 @@ def lateness(running: Running, title: str, moment: int, *, present: bool) -> flo
 
 def test_an_embargo_lifts_and_an_item_expires_at_their_moment(running: Running) -> None:
     """Untouched by anything, one appears and one leaves as the second comes."""
-    site, moment = running.site, soon(0.7)
+    site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment + 1))
     site.write("b.md", title="appears", publishedDateTime=iso(moment))
     running.start()
@@ -64,7 +64,7 @@ def test_moments_that_pass_while_it_is_stopped_are_made_up_for(running: Running)
 
 def test_moments_that_pass_while_it_is_down_are_made_up_for(running: Running) -> None:
     """Stopped before both moments, started after them."""
-    site, moment = running.site, soon(0.7)
+    site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment))
     site.write("b.md", title="appears", publishedDateTime=iso(moment))
     running.start()
@@ -78,7 +78,7 @@ def test_moments_that_pass_while_it_is_down_are_made_up_for(running: Running) ->
 
 def test_a_due_moment_comes_though_the_folder_is_gone(running: Running) -> None:
     """What is known goes on by the clock while nothing is believed of the folder."""
-    site, moment = running.site, soon(1)
+    site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment))
     site.write("b.md", title="stays")
     running.start()
