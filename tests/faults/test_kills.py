@@ -167,14 +167,14 @@ def test_some_daemons_killed_leave_whole_feeds(site: SiteFolder, running: Runnin
     assert kill_daemons(site, running, 3, 1) > 50
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 @pytest.mark.timeout(3_600)
 def test_two_hundred_builds_killed_leave_whole_feeds(site: SiteFolder) -> None:
     """Whatever they were doing."""
     print(kill_builds(site, 201, 2))
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 @pytest.mark.timeout(3_600)
 def test_two_hundred_daemons_killed_leave_whole_feeds(site: SiteFolder, running: Running) -> None:
     """Whatever they were doing."""

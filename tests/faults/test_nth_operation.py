@@ -163,7 +163,7 @@ def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str
         assert Round(site, what, number, 0, alive=alive).run().met, f"operation {number} never came"
 
 
-@pytest.mark.slow
+@pytest.mark.marathon
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize(("what", "alive"), CASES)
 def test_every_operation_that_fails_leaves_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
