@@ -20,7 +20,7 @@ from aggregator import __version__, clock, load_config, report
 from aggregator import build as build_site
 from aggregator.config import Config
 from aggregator.errors import AggregatorError, ConfigError, LockedError
-from aggregator.index import Index
+from aggregator.index import looked_at
 from aggregator.model import Turn
 
 DEFAULT_CONFIG = "config/aggregator.yaml"
@@ -98,17 +98,15 @@ def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve:
 def serve(config_path: str) -> None:
     """Serve what is published, and do nothing else."""
     from aggregator import logs, serving  # noqa: PLC0415 - only this command needs these
-    from aggregator.publisher.listening import listen  # noqa: PLC0415
+    from aggregator.publisher.listening import CannotListenError, address_of, listen  # noqa: PLC0415
 
     config = load_config(config_path)
     logs.start("text" if sys.stderr.isatty() else "json")
     try:
         listening = listen(config.server.host, config.server.port)
-    except OSError as error:
-        where = f"{config.server.host}:{config.server.port}"
-        raise ConfigError([f"{config.path}: server: {where}: {error.strerror or error} (set another port)"]) from error
-    host, port = listening.getsockname()[:2]
-    logs.log("serving", address=f"http://{host}:{port}/", feeds=config.feeds)
+    except CannotListenError as error:
+        raise ConfigError([f"{config.path}: server: {error}"]) from error
+    logs.log("serving", address=address_of(listening), feeds=config.feeds)
     serving.serve(config, listening)
 
 
@@ -179,7 +177,7 @@ def explain(config_path: str, target: str) -> None:
     from aggregator.explaining import explain as explain_item  # noqa: PLC0415 - only this command needs it
 
     config = load_config(config_path)
-    with _index(config) as index:
+    with looked_at(config.state) as index:
         found = explain_item(config, index, target, now=clock())
     if not found:
         known = (
@@ -203,7 +201,7 @@ def status(config_path: str, *, as_json: bool) -> None:
     from aggregator.standing import daemon_lines, standing  # noqa: PLC0415
 
     config = load_config(config_path)
-    with _index(config) as index:
+    with looked_at(config.state) as index:
         if index is None:
             raise AggregatorError("nothing was built yet (run `aggregator build`)")
         found = standing(config, index, now=clock())
@@ -297,20 +295,6 @@ def _show(turn: Turn, folder: str) -> None:
 
 def _counted(count: int, word: str) -> str:
     return f"{count:,} {word}{'' if count == 1 else 's'}"
-
-
-@contextmanager
-def _index(config: Config) -> Iterator[Index | None]:
-    """Open the index for looking at it, None where nothing was built yet."""
-    path = os.path.join(config.state, "index.db")
-    if not os.path.exists(path):
-        yield None
-        return
-    index = Index(path, look_only=True)
-    try:
-        yield index
-    finally:
-        index.close()
 
 
 @contextmanager

@@ -34,9 +34,10 @@ from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log, log_problem
 from aggregator.memory import give_back
 from aggregator.model import Turn
+from aggregator.publisher.listening import CannotListenError
 from aggregator.publisher.websub import WebSub
 from aggregator.reloading import ConfigFiles
-from aggregator.server_process import CannotListenError, ServerProcess
+from aggregator.server_process import ServerProcess
 from aggregator.site import Site
 from aggregator.slugs import SLUG
 from aggregator.supervisor import Supervisor

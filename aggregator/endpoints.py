@@ -7,9 +7,8 @@ waits for them. The owner is who sits at this machine and comes without a proxy,
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 from urllib.parse import parse_qs
 
@@ -20,7 +19,7 @@ from aggregator.control import Request, ask
 from aggregator.database import DAMAGED
 from aggregator.errors import AggregatorError
 from aggregator.health import DaemonStatus
-from aggregator.index import Index
+from aggregator.index import Index, looked_at
 from aggregator.owner import is_local, knows_token
 from aggregator.publisher.answers import Answer, page, plain
 from aggregator.publisher.server import App, Call, Route
@@ -180,12 +179,8 @@ class Endpoints:
 
     @contextmanager
     def _index(self) -> Iterator[Index | None]:
-        path = os.path.join(self._config.state, "index.db")
-        if not os.path.exists(path):
-            yield None
-            return
         try:
-            with closing(Index(path, look_only=True)) as index:
+            with looked_at(self._config.state) as index:
                 yield index
         except DAMAGED as error:
             raise AggregatorError("the index cannot be read now (run `aggregator build` if no daemon runs)") from error

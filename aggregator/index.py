@@ -6,8 +6,10 @@ file alone.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple, TypeVar
 
 from aggregator.archive_index import ArchiveIndex, PageRow
@@ -451,6 +453,21 @@ class Index:
         """Empty the feeds, for when every seed is decided anew from what is stored."""
         self._db.execute("DELETE FROM entry")
         self._db.execute("UPDATE file SET shown=NULL")
+
+
+@contextmanager
+def looked_at(state: str) -> Iterator[Index | None]:
+    """Open the index of the state folder `state` to look at it, whoever writes there; None where nothing was built yet.
+
+    Raises:
+        sqlite3.Error: where it is not whole.
+    """
+    path = os.path.join(state, "index.db")
+    if not os.path.exists(path):
+        yield None
+        return
+    with closing(Index(path, look_only=True)) as index:
+        yield index
 
 
 def _insist(found: Mapping[int, object], wanted: Sequence[int], kind: str) -> None:

@@ -6,7 +6,6 @@ connects while the server is started again is turned away.
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import socket
@@ -19,10 +18,9 @@ from contextlib import suppress
 import msgspec
 
 from aggregator.config import Config
-from aggregator.errors import AggregatorError
 from aggregator.logs import Format
 from aggregator.owner import token_problem
-from aggregator.publisher.listening import listen
+from aggregator.publisher.listening import CannotListenError, address_of, listen
 
 SILENCE = 15.0
 """For how long, in seconds, a server that lives may give no sign of it."""
@@ -43,10 +41,6 @@ ROOM = 1_048_576
 
 # The server finds what we found, and nothing in the folder that we happen to be in.
 _BE_THE_SERVER = "import sys; sys.path[:] = {}; from aggregator.serving import main; main()"
-
-
-class CannotListenError(AggregatorError):
-    """The address of the config cannot be listened at."""
 
 
 class ServerProcess:
@@ -89,12 +83,12 @@ class ServerProcess:
         if self._listening is not None and old is not None and old.server.port == config.server.port:
             self.stop()
         try:
-            listening = _listening(config)
+            listening = listen(*_place(config))
         except CannotListenError as error:
             self._refused = (config, str(error), time.monotonic() + COME_BACK)
             if self._listening is None and old is not None and old.server.enabled:
                 with suppress(CannotListenError):
-                    self._listen_on(_listening(old))
+                    self._listen_on(listen(*_place(old)))
                     self._start(old)
             raise
         self._leave()
@@ -158,10 +152,7 @@ class ServerProcess:
     @property
     def address(self) -> str:
         """Give where it serves, as `http://host:port/`, "" where it does not."""
-        if self._listening is None:
-            return ""
-        host, port = self._listening.getsockname()[:2]
-        return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+        return "" if self._listening is None else address_of(self._listening)
 
     @property
     def pid(self) -> int | None:
@@ -229,14 +220,3 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, *, force: bool = Tru
 
 def _place(config: Config) -> tuple[str, int]:
     return config.server.host, config.server.port
-
-
-def _listening(config: Config) -> socket.socket:
-    host, port = _place(config)
-    try:
-        return listen(host, port)
-    except OSError as error:
-        taken = error.errno == errno.EADDRINUSE
-        advice = "stop what listens there, or set another `server.port`" if taken else "correct `server.host`"
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        raise CannotListenError(f"{where}: cannot be served at: {error.strerror or error} ({advice})") from error

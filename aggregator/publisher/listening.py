@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from contextlib import suppress
+
+from aggregator.errors import AggregatorError
 
 BACKLOG = 1_024
 STUCK = 30.0
 """How long, in seconds, a client may take in nothing of what it asked for."""
+
+
+class CannotListenError(AggregatorError):
+    """An address cannot be listened at: another process does, or it is not ours."""
 
 
 def listen(host: str, port: int, *, stuck: float = STUCK) -> socket.socket:
@@ -16,7 +23,7 @@ def listen(host: str, port: int, *, stuck: float = STUCK) -> socket.socket:
     A client that takes in nothing of its answer for `stuck` seconds is cut off.
 
     Raises:
-        OSError: where that cannot be, above all where another process listens there.
+        CannotListenError: where that cannot be, with what helps.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
@@ -29,7 +36,19 @@ def listen(host: str, port: int, *, stuck: float = STUCK) -> socket.socket:
         made.bind((host, port))
         made.listen(BACKLOG)
         made.setblocking(False)
-    except BaseException:
+    except (OSError, UnicodeError) as error:  # a name that can be no host's is a UnicodeError
         made.close()
-        raise
+        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        advice = "stop what listens there, or set another `server.port`" if taken else "correct `server.host`"
+        reason = getattr(error, "strerror", None) or error
+        raise CannotListenError(f"{_place(host, port)}: cannot be served at: {reason} ({advice})") from error
     return made
+
+
+def address_of(listening: socket.socket) -> str:
+    """Give the address that a socket listens at, as `http://host:port/`."""
+    return f"http://{_place(*listening.getsockname()[:2])}/"
+
+
+def _place(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
