@@ -40,7 +40,7 @@ FILES_BESIDE = 64
 
 class _Process:
     def __init__(self, config: Config, listening: socket.socket, *, attached: bool) -> None:
-        self._config = config
+        self.config = config
         # Where nobody tells what changed, the files are looked at for each request: 10 microseconds.
         shelf = Shelf(config.feeds, config.site, clock=clock, look_again=LOOK_AGAIN if attached else 0)
         self.app = App(shelf)
@@ -92,10 +92,10 @@ async def _watch(process: _Process) -> None:
     """Tell who listens what somebody else published."""
     known: dict[str, int] = {}
     while True:
-        found = dict(_folders(process._config.feeds)) if process.app.news.listeners else {}  # noqa: SLF001 - ours
-        changed = [slug for slug, written in found.items() if known.get(slug, written) != written]
-        if changed or (known and found.keys() - known.keys()):
-            process.app.changed({*changed, *(found.keys() - known.keys())})
+        found = dict(_folders(process.config.feeds)) if process.app.news.listeners else {}
+        changed = [slug for slug, written in found.items() if known.get(slug) != written]
+        if known and changed:
+            process.app.changed(changed)
         known = found
         await asyncio.sleep(HEARTBEAT)
 
