@@ -6,7 +6,6 @@ whether a scan can be believed (`vanished`).
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import random
@@ -27,9 +26,10 @@ from aggregator.archiving import Archiver, Pages
 from aggregator.config import Config
 from aggregator.database import DAMAGED, advised, is_damage
 from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
-from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError, reason_of
+from aggregator.errors import AggregatorError, ConfigError, FolderError, reason_of
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
+from aggregator.locking import locked
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
@@ -121,7 +121,7 @@ class Site:
             raise ConfigError([f"{self.config.state}: the state folder cannot be made: {reason_of(error)}"]) from error
         with ExitStack() as held:
             try:
-                held.callback(os.close, _locked(os.path.join(self.config.state, "lock")))
+                held.callback(os.close, locked(self.config.state))
                 self.index = Index(os.path.join(self.config.state, "index.db"))
             except sqlite3.Error as error:
                 raise AggregatorError(f"{self.config.state}: the index cannot be opened: {advised(error)}") from error
@@ -474,20 +474,3 @@ CLASH_HINT = "rename one, or give it its own `_id` in a topic file"
 def clash_message(slug: str, names: tuple[str, ...]) -> str:
     """Say which topic names share a slug."""
     return f"topics {' and '.join(map(repr, names))} share the slug {slug!r} and so one feed"
-
-
-def _locked(path: str) -> int:
-    """Take the lock `path`, which tells who holds it; gives the open file that keeps it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.truncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError:
-        holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
-        os.close(fd)
-        raise LockedError(os.path.dirname(path), f"process {holder}") from None
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd

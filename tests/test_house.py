@@ -32,9 +32,9 @@ ALLOWED = {
     "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "preparing", "renderer", "stopwatch", "upkeep"},
     "archives": {"archive_index", "index", "page_batches", "pipeline"},
     "archiving": {"archives", "index", "publisher", "stopwatch"},
-    "workers": set(), "stopwatch": set(),
+    "workers": set(), "stopwatch": set(), "locking": set(),
     "site": {
-        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher",
+        "archives", "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher",
     },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip
