@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -39,6 +39,9 @@ from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
 from aggregator.workers import MANY_PAGES, executor_for
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 FEEDS_TOGETHER = 16
 
@@ -91,13 +94,17 @@ def vanished(known: int, seen: int) -> bool:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns."""
 
-    def __init__(self, config: Config, *, jobs: int | None = None, patience: float = math.inf) -> None:
+    def __init__(
+        self, config: Config, *, jobs: int | None = None, patience: float = math.inf, cluster: Executor | None = None
+    ) -> None:
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays).
 
-        `patience` is for how many seconds a turn may write pages of archives; the turns that follow go on with them.
+        Where there is a `cluster` it parses. `patience` is for how many seconds a turn may write pages of archives;
+        the turns that follow go on with them.
         """
         self.config = config
         self._jobs = jobs
+        self._cluster = cluster
         self._known = 0
         self._unfinished = False
         self._patience = patience
@@ -339,7 +346,7 @@ class Site:
             if progress is not None:
                 progress(done, len(changes.read))
 
-        with executor_for(len(changes.read), self._jobs) as executor, self._watch.of("intake"):
+        with executor_for(len(changes.read), self._jobs, cluster=self._cluster) as executor, self._watch.of("intake"):
             return self.pipeline.take(changes, now=now, executor=executor, progress=tell, watch=self._watch)
 
     def _publish(self, now: int, *, trust_disk: bool = False) -> tuple[list[str], list[str], list[str]]:
