@@ -24,7 +24,7 @@ from aggregator.errors import AggregatorError, ClusterError
 if TYPE_CHECKING:
     from distributed import Client
 
-SHAPE = re.compile(r"local:(?P<workers>[1-9][0-9]{0,2})|(tcp|tls)://[^\s/:]+(:[^\s/:]+)*:[0-9]{1,5}")
+SHAPE = re.compile(r"local:(?P<workers>[1-9][0-9]{0,2})|(tcp|tls)://([^\s/:\[\]]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 
 ALIKE = ("aggregator", "dask", "distributed", "idna", "lxml", "msgspec", "nh3", "pyyaml", "regex", "yaml-rs")
 """The packages whose versions must be the same everywhere: they decide what bytes come out, or how we talk."""

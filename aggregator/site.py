@@ -181,7 +181,8 @@ class Site:
         self.index.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def _pipeline(self) -> Pipeline:
-        return Pipeline(self.config, self.index, partial(folder.read, self.config.seeds), version=VERSION)
+        read = folder.read if self._cluster is None else folder.read_elsewhere
+        return Pipeline(self.config, self.index, partial(read, self.config.seeds), version=VERSION)
 
     def build(
         self,
@@ -389,7 +390,8 @@ class Site:
     def _publish_pages(self, archives: Archives, archiver: Archiver, now: int, *, on_disk: bool, until: float) -> Pages:
         # A turn that must end soon starts no processes: what they had begun would be lost.
         jobs = self._jobs if until == math.inf else 1
-        with executor_for(archives.count(on_disk=on_disk), jobs, many=MANY_PAGES) as executor:
+        count = archives.count(on_disk=on_disk)
+        with executor_for(count, jobs, many=MANY_PAGES, cluster=self._cluster) as executor:
             return archiver.publish(archives, now=now, on_disk=on_disk, until=until, executor=executor)
 
     def _publish_feeds(
