@@ -91,20 +91,33 @@ def build(
     help="Log lines as key=value (auto on a terminal) or as JSON.",
 )  # fmt: skip
 @click.option("--serve/--no-serve", default=True, help="Serve the feeds over HTTP, or leave that to others.")
-def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool) -> None:
+@click.option(
+    "--standby", is_flag=True, help="Where another runs, wait until it ends, however it does; then take over."
+)
+def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool, standby: bool) -> None:
     """Keep the feeds true: watch, schedule, republish, serve (the daemon)."""
     from aggregator import logs  # noqa: PLC0415 - only this command needs these
     from aggregator.daemon import Daemon  # noqa: PLC0415
     from aggregator.server_process import ServerProcess  # noqa: PLC0415
+    from aggregator.standby import Standby  # noqa: PLC0415
     from aggregator.supervisor import Supervisor  # noqa: PLC0415
 
     config = load_config(config_path)
     shape: logs.Format = ("text" if sys.stderr.isatty() else "json") if log_format == "auto" else log_format
     logs.start(shape)
-    server = ServerProcess(shape) if serve else None
-    daemon = Daemon(config, clock=time.time, supervisor=Supervisor.of_environment(), server=server)
-    daemon.handle_signals()
-    sys.exit(daemon.run())
+    server, supervisor = ServerProcess(shape) if serve else None, Supervisor.of_environment()
+    waiting, lock = Standby(config, supervisor), None
+    if standby:
+        waiting.handle_signals()
+        lock = waiting.wait()
+        config = waiting.config
+    if not waiting.is_stopped:
+        daemon = Daemon(config, clock=time.time, supervisor=supervisor, server=server, lock=lock)
+        daemon.handle_signals()
+        if waiting.is_stopped:  # just now
+            daemon.stop()
+        sys.exit(daemon.run())
+    logs.log("stopped")
 
 
 @cli.command()

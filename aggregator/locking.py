@@ -5,7 +5,19 @@ from __future__ import annotations
 import fcntl
 import os
 
-from aggregator.errors import LockedError
+from aggregator.errors import ConfigError, LockedError, reason_of
+
+
+def made(state: str) -> None:
+    """Make the folder `state` where there is none.
+
+    Raises:
+        ConfigError: where it cannot be made.
+    """
+    try:
+        os.makedirs(state, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"{state}: the state folder cannot be made: {reason_of(error)}"]) from error
 
 
 def locked(state: str) -> int:

@@ -29,7 +29,7 @@ from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
 from aggregator.errors import AggregatorError, ConfigError, FolderError, reason_of
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
-from aggregator.locking import locked
+from aggregator.locking import locked, made
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
@@ -95,14 +95,16 @@ class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns."""
 
     def __init__(
-        self, config: Config, *, jobs: int | None = None, patience: float = math.inf, cluster: Executor | None = None
-    ) -> None:
+        self, config: Config, *, jobs: int | None = None, patience: float = math.inf, cluster: Executor | None = None,
+        lock: int | None = None,
+    ) -> None:  # fmt: skip
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays).
 
         Where there is a `cluster` it parses. `patience` is for how many seconds a turn may write pages of archives;
-        the turns that follow go on with them.
+        the turns that follow go on with them. `lock` is the open lock on the state folder, where it is held already.
         """
         self.config = config
+        self._lock = lock
         self._jobs = jobs
         self._cluster = cluster
         self._known = 0
@@ -122,13 +124,10 @@ class Site:
         """
         if not os.path.isdir(self.config.seeds):
             raise self._no_seeds()
-        try:
-            os.makedirs(self.config.state, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise ConfigError([f"{self.config.state}: the state folder cannot be made: {reason_of(error)}"]) from error
+        made(self.config.state)
         with ExitStack() as held:
             try:
-                held.callback(os.close, locked(self.config.state))
+                held.callback(os.close, locked(self.config.state) if self._lock is None else self._lock)
                 self.index = Index(os.path.join(self.config.state, "index.db"))
             except sqlite3.Error as error:
                 raise AggregatorError(f"{self.config.state}: the index cannot be opened: {advised(error)}") from error

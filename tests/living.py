@@ -133,6 +133,7 @@ class Running(Watched):
 
     process: subprocess.Popen[bytes]
     serving = False
+    options: tuple[str, ...] = ()
 
     def start(self, *, wait: bool = True, serve: bool = False, **environment: str) -> Running:
         """Start it; with `serve` it serves on a port that is free, which is the site's own address then."""
@@ -153,7 +154,7 @@ class Running(Watched):
 
     def spawn(self, **environment: str) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "aggregator", "run", "--config", "config/feeds.yaml", "--log-format", "json"]
-        words += [] if self.serving else ["--no-serve"]
+        words += [*self.options, *([] if self.serving else ["--no-serve"])]
         paths = f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"
         with self.log_file.open("ab") as log:
             return subprocess.Popen(
