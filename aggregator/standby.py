@@ -31,7 +31,7 @@ class Standby:
         self._supervisor = supervisor
         self._files = ConfigFiles(config)
         self._stopped = threading.Event()
-        self._holder = ""
+        self._holder = self._known = ""
         self._told = 0.0
 
     def stop(self) -> None:
@@ -97,8 +97,8 @@ class Standby:
 
     def _say(self, holder: str) -> None:
         now = time.monotonic()
-        if holder != self._holder:
-            self._holder = holder
+        if (holder, self.config.state) != (self._holder, self._known):
+            self._holder, self._known = holder, self.config.state
             log("standing by", holder=holder, state=self.config.state)
             self._supervisor.tell(READY="1", STATUS=f"standing by: {self.config.state} is held by {holder}")
         elif self._supervisor.watchdog_seconds and now - self._told > self._supervisor.watchdog_seconds / 2 - LOOK:

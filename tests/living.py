@@ -61,11 +61,7 @@ class Watched:
         return ask(self.state, Request(do="status"), timeout=10)
 
     def is_ready(self) -> bool:
-        told = (
-            ask(self.state, Request(do="status"), timeout=10)
-            if (self.site.root / "state/control.sock").exists()
-            else None
-        )
+        told = ask(self.state, Request(do="status"), timeout=10) if Path(self.state, "control.sock").exists() else None
         return told is not None and told["turns"] + len(told["problems"]) > 0
 
     def trigger(self, *feeds: str, **options: Any) -> Any:

@@ -201,7 +201,7 @@ def test_it_follows_the_config_as_its_holder_does(running: Running, second: Seco
     second.begin()
     site.config(rules={"min_quality": 80}, state="moved")
     running.state = second.state = str(site.root / "moved")
-    wait_until(lambda: (site.root / "moved/control.sock").exists() and running.status()["turns"], 10)
+    wait_until(running.is_ready, 10)
     wait_until(lambda: any(line["state"].endswith("moved") for line in second.lines("standing by")), 10)
     assert second.lines("started") == []
     (site.root / "config/feeds.yaml").write_text("site: {titel: x}\n")
