@@ -68,6 +68,8 @@ def build(
     strict: bool, profile: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring the feeds up to date, once."""
+    if cluster and jobs:
+        raise click.UsageError("--jobs says how many processes of this machine work; a cluster has its own")
     config = load_config(config_path)
     with _progress("reading seeds", quiet=as_json) as progress:
         turn = build_site(

@@ -155,6 +155,15 @@ def test_who_cannot_help_is_named_before_any_work(
     assert site.documents() == {}
 
 
+def test_a_worker_that_joins_late_is_looked_at_too(dask: DaskCluster) -> None:
+    """Each says with its work what it is; one of another kind is an error, and does nothing."""
+    with clusters.cluster(dask.address) as executor:
+        assert executor.submit(divmod, 7, 2).result(30) == (3, 1)
+        executor._own = {**executor._own, "msgspec": "0.0.1"}
+        with pytest.raises(AggregatorError, match=r"worker tcp://127.*: it has msgspec .*, this machine 0.0.1"):
+            executor.submit(divmod, 7, 2).result(30)
+
+
 def test_machines_must_be_alike_in_what_decides() -> None:
     """Any patch release of one Python will do; what is missing is named with the command that helps."""
     ours = {"python": "3.11.9.final.0", "aggregator": "1.2", "msgspec": "0.20.0"}
@@ -185,6 +194,7 @@ def test_what_names_no_cluster_is_a_usage_error(site: SiteFolder) -> None:
     result = command(site, "build", "--cluster", "scheduler:8786")
     assert result.returncode == 2
     assert "'scheduler:8786' names no cluster (write tcp://host:port" in " ".join(result.stderr.split())
+    assert command(site, "build", "--cluster", "local:2", "--jobs", "2").returncode == 2
 
 
 def test_without_the_extra_it_is_asked_for_by_name(site: SiteFolder) -> None:

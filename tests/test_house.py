@@ -32,7 +32,7 @@ ALLOWED = {
     "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "preparing", "renderer", "stopwatch", "upkeep"},
     "archives": {"archive_index", "index", "page_batches", "pipeline"},
     "archiving": {"archives", "index", "publisher", "stopwatch"},
-    "workers": set(), "stopwatch": set(), "locking": set(),
+    "workers": set(), "stopwatch": set(), "locking": set(), "cluster": set(),
     "site": {
         "archives", "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher",
     },
