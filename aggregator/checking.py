@@ -45,7 +45,7 @@ def check(
                 problems += outcome.problems
                 for key in outcome.unknown:
                     unknown.setdefault(key, outcome.path)
-                for topic in outcome.verdict.topics if outcome.verdict else ():
+                for topic in outcome.draft.topics if outcome.draft else ():
                     names.setdefault(topic, outcome.path)
                 done += 1
             if progress is not None:

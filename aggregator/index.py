@@ -179,9 +179,10 @@ class Index:
         number: int = self._db.execute("SELECT coalesce(max(file), 0) + 1 FROM file").fetchone()[0]
         return number
 
-    def put_files(self, rows: Iterable[FileRow]) -> None:
-        """Insert rows of `file`, or replace those of the same number."""
-        self._db.executemany(f"INSERT OR REPLACE INTO file VALUES({_marks(FileRow._fields)})", rows)
+    def put_files(self, rows: Iterable[FileRow], *, new: bool = False) -> None:
+        """Insert rows of `file`, or replace those of the same number; faster where all are `new`."""
+        verb = "INSERT" if new else "INSERT OR REPLACE"
+        self._db.executemany(f"{verb} INTO file VALUES({_marks(FileRow._fields)})", rows)
 
     def put_stats(self, rows: Iterable[tuple[int, int, int, int, int, bytes, int]]) -> None:
         """Set the stat keys and digest of files that say the same as before; each row ends with the file."""
