@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,6 +27,7 @@ MAX_NAMES = 100
 
 MAX_RELATED = 50
 
+_SHORT = 64
 _FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$", re.ASCII)
 # RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
@@ -236,8 +238,8 @@ def _names(written: tuple[str, ...] | None, field: str, remarks: list[_Remark]) 
         hint = "name those a reader would look for"
         remarks.append(_Remark((field,), f"has {len(written):,} names, at most {MAX_NAMES} are allowed", hint))
         return ()
-    names = (text.cut(text.plain(name), text.TITLE_LENGTH) for name in written)
-    return tuple(dict.fromkeys(name for name in names if not text.is_blank(name)))
+    names = map(_line, written)
+    return tuple(dict.fromkeys([name for name in names if not text.is_blank(name)]))
 
 
 def _aliases(raw: RawRelated, link: str) -> tuple[str, ...]:
@@ -269,7 +271,13 @@ def _id(written: str | None, remarks: list[_Remark]) -> str:
 
 
 def _line(written: str | None) -> str:
-    return text.cut(text.plain(written), text.TITLE_LENGTH) if written else ""
+    if not written:
+        return ""
+    return _short_line(written) if len(written) <= _SHORT else text.cut(text.plain(written), text.TITLE_LENGTH)
+
+
+# Names of topics, providers, types: few, and seeds repeat them.
+_short_line = lru_cache(maxsize=4096)(text.plain)
 
 
 def _bounded(written: str | None, field: str, remarks: list[_Remark]) -> str:

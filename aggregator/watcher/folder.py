@@ -240,17 +240,18 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
         root_fd = os.open(root, _OPEN_FOLDER)
     except OSError as error:
         raise FolderError(f"{root}: the seeds folder cannot be read: {reason_of(error, reading=True)}") from error
+    folder = _Folder(root_fd)
     try:
         for path in paths:
-            yield _read(root_fd, path, limit)
+            yield _read(folder, path, limit)
     finally:
-        os.close(root_fd)
+        folder.close()
 
 
-def _read(root_fd: int, path: str, limit: int) -> File | None:
+def _read(folder: _Folder, path: str, limit: int) -> File | None:
     nothing = StatKey(0, 0, 0, -1, 0)
     try:
-        fd = _open(root_fd, path)
+        fd = folder.open(path)
     except FileNotFoundError:
         if "\\x" in path:
             return File(path, nothing, None, "its name is not UTF-8", "rename the file")
@@ -275,19 +276,45 @@ def _unreadable(path: str, error: OSError) -> File:
     return File(path, StatKey(0, 0, 0, -1, 0), None, f"cannot be read: {error.strerror}", hint)
 
 
-def _open(root_fd: int, path: str) -> int:
-    *folders, name = path.split("/")
-    held = root_fd
-    try:
-        for folder in folders:
-            below = os.open(folder, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=held)
-            if held != root_fd:
-                os.close(held)
-            held = below
-        return os.open(name, _OPEN_FILE, dir_fd=held)
-    finally:
-        if held != root_fd:
+class _Folder:
+    """The folder that holds the files being read, kept open from one to the next; none of its parts is a link."""
+
+    def __init__(self, root: int) -> None:
+        self._root = self._fd = root
+        self._name = ""
+
+    def open(self, path: str) -> int:
+        """Open a file for reading by its path below the root."""
+        name, _, file = path.rpartition("/")
+        if name == self._name:
+            try:
+                return os.open(file, _OPEN_FILE, dir_fd=self._fd)
+            except FileNotFoundError:
+                pass  # the folder itself may have been replaced meanwhile
+        self._enter(name)
+        return os.open(file, _OPEN_FILE, dir_fd=self._fd)
+
+    def _enter(self, name: str) -> None:
+        self._leave()
+        try:
+            for part in name.split("/") if name else ():
+                below = os.open(part, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=self._fd)
+                self._leave()
+                self._fd = below
+        except OSError:
+            self._leave()
+            raise
+        self._name = name
+
+    def _leave(self) -> None:
+        held, self._fd, self._name = self._fd, self._root, ""
+        if held != self._root:
             os.close(held)
+
+    def close(self) -> None:
+        """Close the folder and the root."""
+        self._leave()
+        os.close(self._root)
 
 
 def _contents(fd: int, path: str, limit: int) -> File:
@@ -299,7 +326,8 @@ def _contents(fd: int, path: str, limit: int) -> File:
         return File(
             path, key, None, f"has {found.st_size:,} bytes, at most {limit:,} are read", "link to large content"
         )
-    data = os.read(fd, limit + 1)
-    while len(data) <= limit and (more := os.read(fd, limit + 1)):
+    # Less than was asked for is all there is; a file that grows meanwhile is told by its key at the next look.
+    data = os.read(fd, found.st_size + 1)
+    while len(data) > found.st_size and len(data) <= limit and (more := os.read(fd, limit + 1)):
         data += more
     return File(path, key, data)
