@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
@@ -39,8 +38,7 @@ from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
 from aggregator.workers import MANY_PAGES, executor_for
-
-FEEDS_TOGETHER = 16
+from aggregator.writing import write_in_groups
 
 MASS_DELETION = 20
 """So many files (and a twentieth of all) gone between two looks are believed only by a look at the whole folder."""
@@ -388,11 +386,7 @@ class Site:
     def _publish_feeds(
         self, renderings: Iterator[Rendering], rendered: list[str], written: list[str], failed: list[str]
     ) -> None:
-        # Several feeds at once, so that the writer's threads are started once for all of an edit.
-        timed = self._watch.during("feeds", renderings)
-        while group := list(islice(timed, FEEDS_TOGETHER)):
-            with self._watch.of("write"):
-                result = self.writer.publish(document for rendering in group for document in rendering.documents)
+        for group, result in write_in_groups(self._watch.during("feeds", renderings), self.writer, self._watch):
             broken = {error.name.partition("/")[0] for error in result.failed}
             for rendering in group:
                 slug = rendering.row.slug
