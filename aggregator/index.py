@@ -153,7 +153,7 @@ class Index:
     def digests(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Give the digests of the known ones among `paths`, of those that can be read."""
         found: dict[str, bytes] = {}
-        if self._db.execute("SELECT 1 FROM file LIMIT 1").fetchone() is None:
+        if self.filling:
             return found
         for chunk in _chunks(paths):
             sql = f"SELECT path, digest FROM file WHERE path IN ({_marks(chunk)}) AND digest != x''"  # noqa: S608

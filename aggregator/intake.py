@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Literal, TypeVar
 
 import msgspec
 
-from aggregator.archive_names import DAY, bounds, month_of
+from aggregator.archive_names import DAY
 from aggregator.index import FileRow, Index
 from aggregator.model import Problem
 from aggregator.normalizer import identity
@@ -29,17 +29,17 @@ from aggregator.outcome import (
     validity,
     whole,
 )
+from aggregator.touched import Touched
 
 Value = TypeVar("Value")
 Entry = tuple[int, int, int, int, int, int, int]
-
-_MANY_DAYS = 5_000
 
 
 class Intake:
     """Brings the index up to date with outcomes; make one for each turn, inside a transaction.
 
-    Call `remove`, then `add` for each batch, then `finish`. `dirty` holds the feeds that may have changed.
+    Call `remove`, then `add` for each batch, then `finish`. `dirty` holds the feeds that may have changed, `touched` on
+    which days.
     """
 
     def __init__(self, index: Index, *, policy: Policy, now: int, tombstones: int | None = None) -> None:
@@ -49,6 +49,7 @@ class Intake:
         self._now = now
         self._tombstones = tombstones
         self.dirty: set[int] = set()
+        self.touched = Touched()
         self.added = self.changed = self.removed = self.unchanged = 0
         self.problems: list[Problem] = []
         """What is wrong with the files of this turn."""
@@ -56,7 +57,6 @@ class Intake:
         """Keys that mean nothing, each with the path of one seed that has it."""
         self._feeds = {slug: row.feed for slug, row in index.feeds().items()}
         self._names: Counter[tuple[str, str]] = Counter()
-        self._days: set[tuple[int, int]] = set()
         self._seen: dict[int, dict[int, int]] = {}
         self._touched: set[int] = set()
         self._changed_content: set[int] = set()
@@ -68,8 +68,13 @@ class Intake:
         self._next_file = index.next_file()
         self._next_story = index.next_story()
 
-    def remove(self, paths: Sequence[str]) -> None:
+    def remove(self, paths: Iterable[str]) -> None:
         """Forget files that are gone."""
+        rest = iter(paths)
+        while some := list(islice(rest, 500)):
+            self._remove(some)
+
+    def _remove(self, paths: Sequence[str]) -> None:
         rows = list(self._index.files_of(paths).values())
         self._flush()
         for row in rows:
@@ -111,21 +116,13 @@ class Intake:
 
     def touch_every_page(self) -> None:
         """Have every page of every archive looked at."""
-        self._days.update((feed, moment // DAY) for feed, moment in self._index.archive.entries())
+        for feed, moment in self._index.archive.entries():
+            self.touched.add(feed, moment // DAY)
 
     def doubt_everything(self) -> None:
         """Before all is decided anew: take what is shown for withdrawn until it is shown again."""
         if self._tombstones:
             self._index.archive.withdraw_everything(self._now, last_said(self._now, self._tombstones))
-
-    def touched(self) -> dict[tuple[int, int], set[int]]:
-        """Give the days of publication on which something changed, by feed and month; {0} where those are too many."""
-        found: dict[tuple[int, int], set[int]] = {}
-        for feed, day in self._days:
-            month = month_of(day * DAY)
-            place = found.setdefault((feed, month), set())
-            place.add(0 if len(self._days) > _MANY_DAYS else day - bounds(month)[0] // DAY + 1)
-        return found
 
     def look_at_due(self) -> None:
         """Look again at every story with a file whose window opened or closed."""
@@ -275,7 +272,7 @@ class Intake:
             day = draft.published // DAY
             for feed, _, _ in windows:
                 self.dirty.add(feed)
-                self._days.add((feed, day))
+                self.touched.add(feed, day)
         for name in draft.topics:
             self._names[name] += 1
         return FileRow(
@@ -425,7 +422,8 @@ class Intake:
     def _note(self, entries: Sequence[Entry]) -> None:
         """Have the feeds and the pages of these entries looked at."""
         self.dirty.update(entry[0] for entry in entries)
-        self._days.update((entry[0], -entry[1] // DAY) for entry in entries)
+        for feed, sort, *_ in entries:
+            self.touched.add(feed, -sort // DAY)
 
     def _seal(self, story: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
         """Give a story that no reader has seen an id; once seen, the id stays.

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -37,6 +38,7 @@ from aggregator.slugs import SLUG
 from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
+from aggregator.watcher.paths import Paths
 from aggregator.workers import MANY_PAGES, executor_for
 from aggregator.writing import write_in_groups
 
@@ -254,7 +256,7 @@ class Site:
             self._adopt()
         notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in found.unreadable]
         # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
-        read = (*found.read, *found.kept) if fresh else found.read
+        read = Paths(chain(found.read, found.kept)) if fresh and found.kept else found.read
         turn = self._turn(Changes(read, found.gone), began, now, progress=progress)
         self.folders = found.folders
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))

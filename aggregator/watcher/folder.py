@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from aggregator.errors import ADVICE, FolderError, reason_of
+from aggregator.watcher.paths import Paths
 
 SUFFIXES = (".md", ".markdown")
 
@@ -51,14 +52,14 @@ class Difference(NamedTuple):
     walked, `unreadable` those that could not be listed; what was known below them is `kept`, not gone.
     """
 
-    read: tuple[str, ...]
-    gone: tuple[str, ...]
+    read: Paths
+    gone: Paths
     seen: int
     known: int
     added: int
     folders: dict[str, FolderKey]
     unreadable: tuple[str, ...]
-    kept: tuple[str, ...] = ()
+    kept: Paths
 
 
 class File(NamedTuple):
@@ -138,8 +139,7 @@ def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: 
     Raises:
         FolderError: where the first folder cannot be listed.
     """
-    read: list[str] = []
-    gone: list[str] = []
+    read, gone = Paths(), Paths()
     seen = known_count = added = 0
     rows = iter(known)
     row = next(rows, None)
@@ -162,17 +162,17 @@ def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: 
         known_count += 1
     hidden = tuple(sorted(walk.unreadable))
     below = tuple(f"{one}/" for one in hidden)
-    kept = tuple(path for path in gone if path.startswith(below)) if hidden else ()
+    kept = Paths(path for path in gone if path.startswith(below)) if hidden else Paths()
     if kept:
-        gone = [path for path in gone if not path.startswith(below)]
-    return Difference(tuple(read), tuple(gone), seen, known_count, added, walk.folders, hidden, kept)
+        gone = Paths(path for path in gone if not path.startswith(below))
+    return Difference(read, gone, seen, known_count, added, walk.folders, hidden, kept)
 
 
 def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
     """Compare the few files of one place, found and known by path."""
-    read = sorted(path for path, key in found.items() if known.get(path) != key)
-    gone = sorted(known.keys() - found.keys())
-    return Difference(tuple(read), tuple(gone), len(found), len(known), len(found.keys() - known.keys()), {}, ())
+    read = Paths(sorted(path for path, key in found.items() if known.get(path) != key))
+    gone = Paths(sorted(known.keys() - found.keys()))
+    return Difference(read, gone, len(found), len(known), len(found.keys() - known.keys()), {}, (), Paths())
 
 
 def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
