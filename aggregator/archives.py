@@ -130,9 +130,10 @@ class Archives:
     def _together(self, executor: Executor, wanted: Iterator[_Wanted], now: int) -> Iterator[PageRendering]:
         """Render batches on `executor`, a bounded number at once; the pages come in their order."""
         under_way: deque[_Sent] = deque()
+        ahead = getattr(executor, "ahead", AHEAD)
         for pages in _batches(wanted):
             under_way.append(self._send(executor, pages, now))
-            if len(under_way) > AHEAD:
+            if len(under_way) > ahead:
                 yield from self._received(under_way.popleft())
         while under_way:
             yield from self._received(under_way.popleft())

@@ -62,6 +62,9 @@ SCAN_SHARE = 0.0005
 PATIENCE = 1.0
 """How long, in seconds, a turn may write pages of archives before it looks whether something else has come up."""
 
+LAST_ANSWERS = 3.0
+"""How long, in seconds, the server of a daemon that died may still hold its address."""
+
 CLOCK_STEP = 0.5
 LONGEST_STOP = 3.0
 """How long, in seconds, a turn may still take once we are to stop; then it is undone, and the next start takes it."""
@@ -85,14 +88,19 @@ class Daemon:
         clock: Callable[[], float],
         supervisor: Supervisor | None = None,
         server: ServerProcess | None = None,
+        lock: int | None = None,
     ) -> None:
-        """Take `config`; `clock` gives seconds since 1970, `server` serves what is published (None: nobody does)."""
+        """Take `config`; `clock` gives seconds since 1970, `server` serves what is published (None: nobody does).
+
+        `lock` is the open lock on the state folder, for who stood by until it was free (`standby`).
+        """
         self.config = config
+        self._stood_by = lock is not None
         self._server = server
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
         self._inbox = Inbox()
-        self._site = Site(config, patience=PATIENCE)
+        self._site = Site(config, patience=PATIENCE, lock=lock)
         self._files = ConfigFiles(config)
         self._watching = Watching(self._inbox)
         self._scheduler = Scheduler(
@@ -102,7 +110,7 @@ class Daemon:
         )
         self._control = ControlServer(config.state, self._answer)
         self._websub = WebSub(clock=clock, draw=random.Random().uniform, note=log)  # noqa: S311 - waits, no secret
-        self.health = Health(started=clock())
+        self.health = Health(started=clock(), pid=os.getpid())
         self._full_at: float | None = None
         self._full_by: float | None = None
         self._scanned = 0.0
@@ -167,9 +175,10 @@ class Daemon:
         if self._server is None:
             return
         try:
-            self._server.begin(self.config)
+            self._server.begin(self.config, patience=LAST_ANSWERS if self._stood_by else 0.0)
         except CannotListenError as error:
-            raise ConfigError([f"{self.config.path}: server: {error}"]) from error
+            if not self._stood_by:  # else it is tried again at times
+                raise ConfigError([f"{self.config.path}: server: {error}"]) from error
         self._note_server()
 
     def _note_server(self) -> None:

@@ -2,6 +2,7 @@
 
     AggregatorError
     ├── ConfigError        the config cannot be used; carries every problem found (exit code 2)
+    ├── ClusterError       the cluster cannot be used (exit code 2)
     ├── LockedError        another process holds the state folder (exit code 3)
     ├── FolderError        the seeds folder is gone, unreadable or suddenly empty: nothing was withdrawn
     └── PublishError       a document could not be written; carries the operating system's reason
@@ -17,7 +18,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ADVICE", "AggregatorError", "ConfigError", "FolderError", "LockedError", "PublishError", "reason_of"]
+__all__ = [
+    "ADVICE",
+    "AggregatorError",
+    "ClusterError",
+    "ConfigError",
+    "FolderError",
+    "LockedError",
+    "PublishError",
+    "reason_of",
+]
 
 ADVICE = {
     errno.ENOSPC: "free some space",
@@ -53,6 +63,10 @@ class ConfigError(AggregatorError):
     def __init__(self, problems: Sequence[object]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class ClusterError(AggregatorError):
+    """The cluster that should help cannot be used."""
 
 
 class LockedError(AggregatorError):

@@ -106,6 +106,11 @@ class Task(NamedTuple):
     zone: str
     now: int
 
+    @property
+    def name(self) -> str:
+        """What it is called where it fails as a whole."""
+        return f"{self.paths[0]} to {self.paths[-1]} ({len(self.paths)} seeds)"
+
 
 pack = msgspec.msgpack.Encoder().encode
 _outcomes = msgspec.msgpack.Decoder(list[Outcome])

@@ -35,6 +35,9 @@ RENDERING = 2
 """Raised whenever the same feed would be rendered to other bytes than before."""
 
 BATCH = 250
+AHEAD = 8
+"""How many batches are under way at once, unless what does them says otherwise."""
+
 KEPT_ITEMS = 2_000
 KEPT_TURNS = 20
 SMALLEST_ITEM = 100
@@ -454,13 +457,12 @@ def _oldest(view: _View) -> int:
     return month_of(unpack_verdict(view.shown[-1].verdict).published)
 
 
-def in_order(
-    executor: Executor | None, work: Callable[[Task], bytes], tasks: Iterator[Task], ahead: int = 8
-) -> Iterator[bytes]:
+def in_order(executor: Executor | None, work: Callable[[Task], bytes], tasks: Iterator[Task]) -> Iterator[bytes]:
     """Run `work` on each of `tasks` and give the results in their order, with a bounded number under way."""
     if executor is None:
         yield from map(work, tasks)
         return
+    ahead = getattr(executor, "ahead", AHEAD)
     waiting: list[Future[bytes]] = [executor.submit(work, task) for task in islice(tasks, ahead)]
     while waiting:
         result = waiting.pop(0).result()

@@ -34,9 +34,9 @@ ALLOWED = {
     "archives": {"archive_index", "index", "page_batches", "pipeline"},
     "writing": {"publisher", "stopwatch"},
     "archiving": {"archives", "index", "publisher", "stopwatch", "writing"},
-    "workers": set(), "stopwatch": set(),
+    "workers": set(), "stopwatch": set(), "locking": set(),
     "site": {
-        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher", "writing",
+        "archives", "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher", "writing",
     },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from aggregator.errors import ADVICE, FolderError, reason_of
@@ -27,7 +27,10 @@ _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_N
 
 
 class StatKey(NamedTuple):
-    """What tells that a file has not changed: device, inode, size (bytes), mtime and ctime (nanoseconds)."""
+    """What tells that a file has not changed: device, inode, size (bytes), mtime and ctime (nanoseconds).
+
+    The device is 0 where it is that of the seeds folder, whose number is another on another machine or after a restart.
+    """
 
     dev: int
     ino: int
@@ -83,6 +86,7 @@ class Walk:
     def __init__(self, root: str, below: str = "") -> None:
         self._root = root
         self._below = below
+        self._home = 0
         self.folders: dict[str, FolderKey] = {}
         self.unreadable: list[str] = []
 
@@ -92,6 +96,7 @@ class Walk:
         Raises:
             FolderError: where the first folder cannot be listed.
         """
+        self._home = _device(self._root)
         open_folders = [iter(self._entries(self._below))]
         while open_folders:
             for path, key in open_folders[-1]:
@@ -108,7 +113,7 @@ class Walk:
         try:
             self.folders[folder] = folder_key(f"{self._root}/{folder}")
             with os.scandir(f"{self._root}/{folder}") as entries:
-                found = [one for entry in entries if (one := _entry(folder, entry)) is not None]
+                found = [one for entry in entries if (one := _entry(folder, entry, self._home)) is not None]
         except OSError as error:
             if folder == self._below:
                 raise FolderError(
@@ -121,13 +126,13 @@ class Walk:
         return found
 
 
-def _entry(folder: str, entry: os.DirEntry[str]) -> tuple[str, StatKey | None] | None:
+def _entry(folder: str, entry: os.DirEntry[str], home: int) -> tuple[str, StatKey | None] | None:
     name = entry.name
     if name.startswith("."):
         return None
     if name.endswith(SUFFIXES):
         try:
-            return printable(folder + name), key_of(entry.stat(follow_symlinks=False))
+            return printable(folder + name), key_of(entry.stat(follow_symlinks=False), home)
         except OSError:
             return None  # gone between listing and stat: the next walk sees it so
     return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
@@ -183,7 +188,7 @@ def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
         return ()
     if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
         return Walk(root, f"{path}/")
-    return ((path, key_of(found)),) if path.endswith(SUFFIXES) else ()
+    return ((path, key_of(found, _device(root))),) if path.endswith(SUFFIXES) else ()
 
 
 def folder_key(path: str) -> FolderKey:
@@ -224,9 +229,17 @@ def printable(path: str) -> str:
     return path
 
 
-def key_of(found: os.stat_result) -> StatKey:
-    """Give the stat key of a file."""
-    return StatKey(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def key_of(found: os.stat_result, home: int) -> StatKey:
+    """Give the stat key of a file below a folder on the device `home`."""
+    device = 0 if found.st_dev == home else found.st_dev
+    return StatKey(device, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _device(root: str) -> int:
+    try:
+        return os.stat(root).st_dev
+    except OSError:
+        return 0  # whoever reads it says why
 
 
 def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
@@ -248,6 +261,23 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
         folder.close()
 
 
+def read_elsewhere(root: str, paths: Sequence[str], limit: int) -> Iterator[File | None]:
+    """Read files as `read` does, on another machine than the one that has just seen them.
+
+    Raises:
+        FolderError: where most of them are not there: then `root` is another folder on this machine.
+    """
+    missing = 0
+    for file in read(root, paths, limit):
+        missing += file is None
+        yield file
+    if missing * 2 > len(paths):
+        raise FolderError(
+            f"{root}: {missing} of {len(paths)} seeds that were just seen are not there; nothing was withdrawn"
+            " (every machine needs the same seeds folder at this path)"
+        )
+
+
 def _read(folder: _Folder, path: str, limit: int) -> File | None:
     nothing = StatKey(0, 0, 0, -1, 0)
     try:
@@ -261,7 +291,7 @@ def _read(folder: _Folder, path: str, limit: int) -> File | None:
             return File(path, nothing, None, "is a symbolic link, which is not followed", "put the file itself here")
         return _unreadable(path, error)
     try:
-        return _contents(fd, path, limit)
+        return _contents(fd, path, limit, folder.home)
     except OSError as error:
         return _unreadable(path, error)
     finally:
@@ -282,6 +312,7 @@ class _Folder:
     def __init__(self, root: int) -> None:
         self._root = self._fd = root
         self._name = ""
+        self.home = os.fstat(root).st_dev
 
     def open(self, path: str) -> int:
         """Open a file for reading by its path below the root."""
@@ -317,9 +348,9 @@ class _Folder:
         os.close(self._root)
 
 
-def _contents(fd: int, path: str, limit: int) -> File:
+def _contents(fd: int, path: str, limit: int, home: int) -> File:
     found = os.fstat(fd)
-    key = key_of(found)
+    key = key_of(found, home)
     if not stat.S_ISREG(found.st_mode):
         return File(path, key, None, "is not a regular file", "move it out of the seeds folder")
     if found.st_size > limit:

@@ -120,6 +120,15 @@ def test_what_lay_below_an_unreadable_folder_is_kept_not_gone() -> None:
     assert (list(difference.gone), list(difference.kept)) == (["a-b.md", "ab/c.md"], ["a/b.md"])
 
 
+def test_a_file_has_the_same_key_whoever_looks_and_wherever_its_disk_is(root: Path) -> None:
+    """Walk, look and read agree, and the disk's number, another on each machine, is no part of it."""
+    (root / "a.md").write_text("a")
+    (walked,) = folder.Walk(str(root))
+    assert folder.look(str(root), "a.md") == (walked,)
+    assert only(root, "a.md").key == walked[1]
+    assert walked[1].dev == 0 != root.stat().st_dev
+
+
 def test_a_root_that_is_gone_is_an_error_and_no_empty_folder(root: Path) -> None:
     """Neither walking nor reading takes it for a folder without seeds."""
     root.rmdir()
