@@ -31,6 +31,10 @@ _SHORT = 64
 _FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$", re.ASCII)
 # RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+_OVERMARKED = (
+    f"has more than {text.MOST_MARKS:,} line breaks and signs such as * [ <, so it is shown as typed, not as Markdown"
+)
+_SPLIT = "split it into several seeds, or link to it"
 # Where a required key may stand instead, and what other programs call it.
 _INSTEAD = {"webUrl": "originalUrl"}
 _OTHER_NAMES = {
@@ -68,7 +72,7 @@ def read(data: bytes, *, path: str, zone: str) -> Reading:
     if raw is None or values is None:
         return _read_slowly(parts, data, path, zone)
     seed, remarks = _clean(raw, parts.body, path, zone)
-    if not remarks and parts.stripped is None and seed is not None:
+    if not remarks and parts.stripped is None and seed is not None and not text.is_overmarked(seed.body):
         return Reading(seed, (), tuple(key for key in values if key not in KEYS))
     return _read_slowly(parts, data, path, zone)
 
@@ -109,6 +113,10 @@ def _read_slowly(parts: front_matter.FrontMatter, data: bytes, path: str, zone: 
         line, column = parts.stripped
         removed = Problem(path=path, line=line, column=column, message="control characters removed", warning=True)
         warnings = (removed, *warnings)
+    if text.is_overmarked(seed.body):
+        line = parts.text.count("\n") + 3
+        too_much = Problem(path=path, line=line, column=1, message=f"body: {_OVERMARKED}", hint=_SPLIT, warning=True)
+        warnings = (*warnings, too_much)
     return Reading(seed, warnings, tuple(key.text for key, _ in node.entries if key.text not in KEYS))
 
 
