@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 
 import corpus
+import hugo
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
@@ -94,7 +95,7 @@ def command(site: Path, *words: str) -> None:
 def text_of(number: int, title: str, tool: str) -> str:
     """Give a seed among the newest, so that every tool shows it."""
     text = corpus.seed_text(number).replace('title: "', f'title: "{title} ', 1)
-    return text if tool != "hugo" else corpus.for_hugo(text)
+    return text if tool != "hugo" else hugo.seed(text)
 
 
 def put(path: Path, text: str) -> float:
