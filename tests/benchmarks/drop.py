@@ -45,11 +45,9 @@ def measure(site: Path, count: int, *, rename: bool) -> dict[str, object]:
     latency.command(site, "build", "--accept-deletions")
     numbers = [number for number in range(2_000_000, 2_000_000 + count * 2) if number % 5 != 4][:count]
     texts = [corpus.seed_text(number) for number in numbers]
-    process, _, feed = latency.started(site, "aggregator")
+    process, feed = latency.started(site, latency.OURS)
     try:
-        while not feed.exists() or published(site) != 0:
-            time.sleep(0.3)
-        time.sleep(3)
+        latency.wait_until_built(site, feed, latency.OURS)
         target.mkdir()
         began = time.perf_counter()
         for number, text in zip(numbers, texts, strict=True):

@@ -81,7 +81,7 @@ class Watch(threading.Thread):
     def run(self) -> None:
         deadline = time.monotonic() + PATIENCE
         while not self._ended.wait(0.1):
-            self.most = max(self.most, sum(map(_held, family(self._pid))))
+            self.most = max(self.most, sum(map(held, family(self._pid))))
             if time.monotonic() > deadline:
                 self._give_up(f"over {PATIENCE / 60:.0f} min")
             elif self.most > SHARE_OF_MEMORY * ALL_MEMORY:
@@ -110,7 +110,7 @@ def family(pid: int) -> Iterator[int]:
             yield from family(int(child))
 
 
-def _held(pid: int) -> int:
+def held(pid: int) -> int:
     """Give a process's share of memory: what n processes share counts for an n-th (Pss)."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
