@@ -42,16 +42,16 @@ def prepared(site: Path) -> None:
     latency.command(site, "build", "--accept-deletions")
 
 
-def changes(site: Path, rounds: int, tool: str, name: str) -> Iterator[results.Row]:
+def changes(site: Path, rounds: int, tool: str, name: str, rest: float) -> Iterator[results.Row]:
     """Give the rows of single changes, and of rest."""
     results.say(f"{site.name}: {rounds} rounds of changes, {name}")
-    found = latency.measure(site, rounds, tool)
+    found = latency.measure(site, rounds, tool, rest)
     common = {"seeds": int(site.name), "tool": name}
     for kind in CHANGES:
         p50, p99 = found[kind]["p50"], found[kind]["p99"]
         yield {**common, "work": f"one {kind}", "rounds": rounds, "p50": p50, "p99": p99}
-    rest = {"percent": found["rest_percent_of_a_core"], "mb": found["rest_mb"]}
-    yield {**common, "work": "at rest", "rounds": 1, **rest}
+    resting = {"percent": found["rest_percent_of_a_core"], "mb": found["rest_mb"]}
+    yield {**common, "work": "at rest", "rounds": 1, **resting}
 
 
 def dropped(site: Path, count: int) -> results.Row:
@@ -77,10 +77,10 @@ def measure(site: Path, said: argparse.Namespace, hugo_program: str | None) -> I
     if {"latency", "drop"} - set(said.without):
         prepared(site)
     if "latency" not in said.without:
-        yield from changes(site, said.rounds, latency.OURS, "aggregator")
+        yield from changes(site, said.rounds, latency.OURS, "aggregator", said.rest)
     if "hugo" not in said.without and hugo_program:
         build.prepared(site, "hugo", hugo.prepare)
-        yield from changes(site, max(1, said.rounds // 4), hugo_program, "Hugo, feeds alone")
+        yield from changes(site, max(1, said.rounds // 4), hugo_program, "Hugo, feeds alone", said.rest)
     if "drop" not in said.without:
         yield dropped(site, said.drop)
 
@@ -100,6 +100,7 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--drop", type=int, default=20_000, help="how many files at once")
+    parser.add_argument("--rest", type=float, default=latency.REST, help="seconds to look at what is used at rest")
     parser.add_argument("--without", action="append", choices=PARTS, default=[])
     said = parser.parse_args()
     folder = said.folder.absolute()

@@ -160,16 +160,16 @@ def restore(seeds: Path, tool: str) -> None:
             put(path, text)
 
 
-def at_rest(pid: int) -> dict[str, float]:
+def at_rest(pid: int, seconds: float) -> dict[str, float]:
     """Give what the tool uses while nothing happens."""
     time.sleep(3)
     before, _ = usage(pid)
-    time.sleep(REST)
+    time.sleep(seconds)
     after, memory = usage(pid)
-    return {"rest_percent_of_a_core": round((after - before) / REST * 100, 3), "rest_mb": memory // 1_000_000}
+    return {"rest_percent_of_a_core": round((after - before) / seconds * 100, 3), "rest_mb": memory // 1_000_000}
 
 
-def measure(site: Path, rounds: int, tool: str) -> dict[str, object]:
+def measure(site: Path, rounds: int, tool: str, rest: float = REST) -> dict[str, object]:
     """Run the rounds, then look at what the tool uses at rest."""
     corpus.spread_as(site)
     seeds = site / ("seeds" if tool == OURS else "hugo/content")
@@ -179,7 +179,7 @@ def measure(site: Path, rounds: int, tool: str) -> dict[str, object]:
         wait_until_built(site, feed, tool)
         times = [change(number, seeds, feed, tool) for number in range(rounds)]
         restore(seeds, tool)
-        rest = at_rest(process.pid)
+        resting = at_rest(process.pid, rest)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
@@ -189,7 +189,7 @@ def measure(site: Path, rounds: int, tool: str) -> dict[str, object]:
         kind: {"p50": round(statistics.median(values), 1), "p99": round(percentile(values, 0.99), 1)}
         for kind, values in found.items()
     }
-    return {"tool": Path(tool).name, "site": site.name, "rounds": rounds, **rows, **rest}
+    return {"tool": Path(tool).name, "site": site.name, "rounds": rounds, **rows, **resting}
 
 
 if __name__ == "__main__":

@@ -55,7 +55,11 @@ def run(tool: Tool, log: Path, *, fresh: bool = True) -> Run:
             tool.command, cwd=tool.folder, env=environment, stdout=output, stderr=output, start_new_session=True
         )
         watch = Watch(process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
         wall = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     watch.stop()
