@@ -39,6 +39,11 @@ feeds: ../{name}
 state: ../{name}.state
 """
 FRESH, AGAIN = "from nothing", "nothing changed"
+SAME_WORK = """
+"Feeds alone" is the same work: a feed of everything and one a topic, 50 items each, and a page for each list; we write
+each feed in four formats with a .gz and .br beside them, the others write RSS and HTML. "A page a seed" is how people run
+these tools, and more work. "The whole history" is more of ours: pages of archives with every item, in three formats.
+"""
 HEADS = ("seeds", "work", "tool", "rounds", "wall", "to ours", "processors", "memory")
 
 
@@ -162,6 +167,8 @@ def measure(folder: Path, count: int, programs: dict[str, str], rounds: int) -> 
                 prepared(site, peer.name, peer.prepare)
                 tools.append(tool)
     fresh = turns(tools, site, rounds, fresh=True)
+    if any(one.given_up for one in fresh[OURS]):
+        raise SystemExit(f"without {OURS} there is nothing to compare with")
     done = [tool for tool in tools if not any(one.given_up for one in fresh[tool.name])]
     insist_on_the_same(done)
     again = turns(done, site, rounds, fresh=False)
@@ -183,7 +190,8 @@ def main() -> None:
     for count in sorted(said.count):
         measure(folder, count, programs, said.rounds)
         found = [row for row in results.load(folder / "results.json")["builds"] if row["seeds"] == count]
-        print(results.table(HEADS, map(cells, found)), flush=True)
+        print(results.table(HEADS, map(cells, sorted(found, key=lambda row: row["work"] == AGAIN))), flush=True)
+    print(SAME_WORK)
 
 
 if __name__ == "__main__":
