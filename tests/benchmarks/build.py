@@ -93,7 +93,8 @@ def turns(tools: list[Tool], site: Path, rounds: int, *, fresh: bool) -> dict[st
             if sum(one.wall for one in done) > ENOUGH or any(one.given_up for one in done):
                 continue
             done.append(run(tool, site / "log", fresh=fresh))
-            results.say(f"{site.name}, {FRESH if fresh else AGAIN}, {number + 1}: {tool.name} {done[-1].wall:.2f} s")
+            cost = f"{done[-1].wall:.2f} s, {done[-1].cpu:.2f} s of processors, {done[-1].memory / 1e6:,.0f} MB"
+            results.say(f"{site.name}, {FRESH if fresh else AGAIN}, {number + 1}: {tool.name} {cost}")
     return runs
 
 
@@ -171,9 +172,10 @@ def measure(folder: Path, count: int, programs: dict[str, str], rounds: int) -> 
         raise SystemExit(f"without {OURS} there is nothing to compare with")
     done = [tool for tool in tools if not any(one.given_up for one in fresh[tool.name])]
     insist_on_the_same(done)
-    again = turns(done, site, rounds, fresh=False)
     versions = {peer.name: peers.version(peer, programs[peer.name]) for peer in peers.PEERS if peer.name in programs}
-    results.keep(file, "builds", [*rows(count, FRESH, fresh), *left_out, *rows(count, AGAIN, again)], versions)
+    results.keep(file, "builds", [*rows(count, FRESH, fresh), *left_out], versions)
+    again = turns(done, site, rounds, fresh=False)
+    results.keep(file, "builds", rows(count, AGAIN, again), versions)
 
 
 def main() -> None:
