@@ -4,6 +4,7 @@
     ├── ConfigError        the config cannot be used; carries every problem found (exit code 2)
     ├── LockedError        another process holds the state folder (exit code 3)
     ├── FolderError        the seeds folder is gone, unreadable or suddenly empty: nothing was withdrawn
+    ├── StoreError         an object store does not answer, or answers what makes no sense
     └── PublishError       a document could not be written; carries the operating system's reason
 
 A bad seed is not an exception: it is a `Rejection`, so that every other seed goes on.
@@ -17,7 +18,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ADVICE", "AggregatorError", "ConfigError", "FolderError", "LockedError", "PublishError", "reason_of"]
+__all__ = [
+    "ADVICE",
+    "AggregatorError",
+    "ConfigError",
+    "FolderError",
+    "LockedError",
+    "PublishError",
+    "StoreError",
+    "reason_of",
+]
 
 ADVICE = {
     errno.ENOSPC: "free some space",
@@ -65,6 +75,10 @@ class LockedError(AggregatorError):
 
 class FolderError(AggregatorError):
     """The seeds folder cannot be trusted right now, so nothing was withdrawn."""
+
+
+class StoreError(AggregatorError):
+    """An object store does not answer, whatever it was asked."""
 
 
 class PublishError(AggregatorError):
