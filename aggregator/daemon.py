@@ -26,7 +26,7 @@ from contextlib import suppress
 
 import msgspec
 
-from aggregator.config import Config
+from aggregator.config import Config, is_url
 from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, is_damage
 from aggregator.errors import AggregatorError, ConfigError, FolderError
@@ -176,7 +176,8 @@ class Daemon:
         assert self._server is not None
         if self.health.serving != self._server.address:
             self.health.serving = self._server.address
-            log("serving", address=self._server.address or "nowhere")
+            elsewhere = f"served by {self.config.feeds}, not here" if is_url(self.config.feeds) else ""
+            log("serving", address=self._server.address or "nowhere", documents=elsewhere)
 
     def _end(self) -> None:
         self._supervisor.tell(STOPPING="1")
@@ -301,7 +302,7 @@ class Daemon:
 
     def _is_scan_enough(self) -> bool:
         """Say whether a scan may look at the folders' lists of names alone: walking a watched folder is bounded."""
-        if self._watching.backend == "polling" or self.config.schedule.scan is not None:
+        if self._watching.backend != "native" or self.config.schedule.scan is not None:
             return False
         return time.monotonic() - self._scanned < self._scan_seconds / SCAN_SHARE
 
@@ -450,6 +451,10 @@ class Daemon:
         """Answer a client of the control socket; runs on its thread."""
         if request.do == "status":
             return Reply(value=msgspec.to_builtins(self.status()))
+        if request.do == "notify":
+            for path in request.paths:
+                self._inbox.put("hint", path)
+            return Reply(value=len(request.paths))
         unknown = [slug for slug in request.feeds if slug not in self.health.feeds]
         if unknown:
             return Reply(error=f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
