@@ -32,14 +32,15 @@ ALLOWED = {
     "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "preparing", "renderer", "stopwatch", "upkeep"},
     "archives": {"archive_index", "index", "page_batches", "pipeline"},
     "archiving": {"archives", "index", "publisher", "stopwatch"},
-    "workers": set(), "stopwatch": set(),
+    "workers": set(), "stopwatch": set(), "stores": set(), "places": {"publisher", "stores", "watcher"},
     "site": {
-        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher",
+        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "places", "publisher", "stopwatch",
+        "watcher",
     },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip
 PURE = {"normalizer", "renderer"} | VOCABULARY
-PURE_PARTS = {"publisher/pings.py", "publisher/encodings.py", "preparing.py", "page_batches.py"}
+PURE_PARTS = {"publisher/pings.py", "publisher/encodings.py", "preparing.py", "page_batches.py", "notices.py"}
 FORBIDDEN = {
     "os", "io", "socket", "random", "logging", "subprocess", "sqlite3", "threading", "time", "shutil", "tempfile", "pathlib",
 }  # fmt: skip
