@@ -29,7 +29,7 @@ import msgspec
 from aggregator.config import Config, is_url
 from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, is_damage
-from aggregator.errors import AggregatorError, ConfigError, FolderError
+from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError
 from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log, log_problem
 from aggregator.memory import give_back
@@ -314,7 +314,7 @@ class Daemon:
             self._done(work, self._taken(work))
         except _Interrupted:
             work.reply(_STOPPING)
-        except FolderError as error:
+        except (FolderError, PublishError) as error:  # the latter where it cannot be seen what is published
             self._not_believed(work, error)
         except DAMAGED as error:
             work.reply(Reply(error=f"the index failed: {error}"))
@@ -396,7 +396,7 @@ class Daemon:
         self._due = self._site.index.next_due_moment(now)
         self._scheduler.set_due(self._due)
 
-    def _not_believed(self, work: Work, error: FolderError) -> None:
+    def _not_believed(self, work: Work, error: AggregatorError) -> None:
         """Withdraw nothing, say why, and go on with what is due: that needs no look at the folder."""
         if self._set("folder", str(error)):
             log("not believed", logging.ERROR, reason=str(error))

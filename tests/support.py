@@ -67,10 +67,10 @@ class SiteFolder:
     def config(self, feeds: str = "feeds", state: str = "state", **settings: Any) -> aggregator.Config:
         """Write the config and load it; JSON is YAML."""
         said = {
-            "site": {"title": "Test", "url": "https://feeds.example.org/"}, "seeds": "../seeds",
-            "feeds": feeds if "://" in feeds else f"../{feeds}", "state": f"../{state}", **self.settings, **settings,
+            "site": {"title": "Test", "url": "https://feeds.example.org/"}, "seeds": "../seeds", "feeds": f"../{feeds}",
+            "state": f"../{state}", **self.settings, **settings,
         }  # fmt: skip
-        path = self.root / f"config/{feeds.rpartition('/')[2]}.yaml"
+        path = self.root / f"config/{feeds}.yaml"
         path.write_text(json.dumps(said))
         return aggregator.load_config(path)
 
