@@ -72,6 +72,11 @@ class Store:
         with _answering(self.url):
             return self._place.is_there()
 
+    def make(self) -> None:
+        """Make the folder; a bucket is its owner's to make, and is not there then. Raises as `entries` does."""
+        with _answering(self.url):
+            self._place.make()
+
     def entries(self, below: str = "") -> Iterator[Entry]:
         """List the objects whose names begin with `below`, in the order that the store keeps.
 
@@ -144,6 +149,7 @@ class _Place(Protocol):
     """What a kind of store must be able to do; names are relative to the place."""
 
     def is_there(self) -> bool: ...
+    def make(self) -> None: ...
     def entries(self, below: str) -> Iterator[Entry]: ...
     def look(self, name: str) -> Entry | None: ...
     def fetch(self, name: str, limit: int) -> Fetched | None: ...
@@ -176,6 +182,9 @@ class _AnyPlace:
 
     def is_there(self) -> bool:
         return bool(self._filesystem.exists(self._root))
+
+    def make(self) -> None:
+        self._filesystem.makedirs(self._root, exist_ok=True)
 
     def entries(self, below: str) -> Iterator[Entry]:
         if not self.is_there():
@@ -229,6 +238,9 @@ class _Bucket:
         except FileNotFoundError:
             return False
         return True
+
+    def make(self) -> None:
+        raise FileNotFoundError("it is not there")
 
     def entries(self, below: str) -> Iterator[Entry]:
         more: dict[str, str] = {}

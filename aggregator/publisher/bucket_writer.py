@@ -34,6 +34,9 @@ class Store(Protocol):
     def url(self) -> str:
         """The place, for messages."""
 
+    def make(self) -> None:
+        """Make a folder that is not there."""
+
     def entries(self, below: str = "") -> Iterable[Any]:
         """List it."""
 
@@ -80,11 +83,18 @@ class BucketWriter:
         if (look and not is_fresh) or self._known is None:
             self._known = None
             try:
-                self._known = {entry.name: entry for entry in self._store.entries()}
+                self._known = self._listed()
             except StoreError as error:
                 raise PublishError("feeds", str(error)) from error
             except OSError as error:
                 raise PublishError(self._store.url, f"cannot be listed: {_reason(error)}") from error
+
+    def _listed(self) -> dict[str, Any]:
+        try:
+            return {entry.name: entry for entry in self._store.entries()}
+        except FileNotFoundError:
+            self._store.make()
+            return {}
 
     def publish(self, wanted: Iterable[Document]) -> Published:
         """Bring the objects of `wanted` up to date; those that are right already keep their tag and date."""
