@@ -60,6 +60,7 @@ class SeaweedFS:
         words = [
             _weed(), "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", *ports, *grpc, *sockets,
             "-filer", "-s3", f"-s3.config={self._folder}/s3.json", "-s3.port.iceberg=0", "-s3.port.lance=0",
+            "-s3.autoCreateBucket=false",
             "-master.telemetry=false", "-master.volumeSizeLimitMB=256", "-volume.max=100", "-volume.preStopSeconds=0",
         ]  # fmt: skip
         with (self._folder / "log").open("ab") as log:
@@ -79,10 +80,11 @@ class SeaweedFS:
 
     def _answers(self) -> bool:
         """Whether a bucket can be made: the gateway answers before there is room for data."""
-        with suppress(OSError, RuntimeError):
-            filesystem = self.filesystem()
-            filesystem.pipe_file("started/here", b"yes")
-            return bool(filesystem.cat_file("started/here") == b"yes")
+        with suppress(Exception):  # of several libraries
+            with suppress(FileExistsError):
+                self.make("started")
+            self.filesystem().pipe_file("started/here", b"yes")
+            return True
         return False
 
     def filesystem(self) -> Any:
@@ -95,6 +97,11 @@ class SeaweedFS:
             use_listings_cache=False,
             client_kwargs={"region_name": "us-east-1"},
         )
+
+    def make(self, *buckets: str) -> None:
+        """Make buckets."""
+        for name in buckets:
+            self.filesystem().mkdir(name)
 
     def get(self, name: str, method: str = "GET") -> HTTPResponse:
         """Ask for an object as anybody, by plain HTTP; the body is read."""
@@ -132,7 +139,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[SeaweedFS]:
+def running_store(folder: Path) -> Iterator[SeaweedFS]:
     """Give a store that is at work until the end."""
     store = SeaweedFS(folder)
     store.start()
