@@ -47,6 +47,8 @@ class SeaweedFS:
         self.environment = {
             "AWS_ENDPOINT_URL_S3": self.url, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
+            # The libraries of stores are large: without their compiled form each process takes seconds to begin.
+            "PYTHONDONTWRITEBYTECODE": "",
         }  # fmt: skip
         (folder / "data").mkdir(parents=True)
         (folder / "s3.json").write_text(json.dumps(ACCOUNTS))

@@ -141,7 +141,8 @@ class BucketWriter:
     def _entries(self) -> dict[str, Any]:
         if self._known is None:
             self.begin(self._now, look=True)
-        return self._known or {}
+        assert self._known is not None
+        return self._known
 
     def _publish(self, document: Document) -> tuple[str, bool | PublishError]:
         """Bring the three objects of a document up to date; says whether any was written, or what went wrong."""
