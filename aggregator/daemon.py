@@ -34,6 +34,7 @@ from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log, log_problem
 from aggregator.memory import give_back
 from aggregator.model import Turn
+from aggregator.places import documents_in
 from aggregator.publisher.listening import CannotListenError
 from aggregator.publisher.websub import WebSub
 from aggregator.reloading import ConfigFiles
@@ -56,8 +57,8 @@ RETRY = 5.0
 MANY_HINTS = 500
 """From so many hints on, walking the whole folder is cheaper than looking at each."""
 
-SCAN_SHARE = 0.0005
-"""The share of a processor that walking a watched folder may cost."""
+SCAN_SHARE = {"native": 0.0005, "listing": 0.05}
+"""The share of a processor that walking a watched folder may cost, or of the time that listing a store may take."""
 
 PATIENCE = 1.0
 """How long, in seconds, a turn may write pages of archives before it looks whether something else has come up."""
@@ -101,7 +102,8 @@ class Daemon:
             regenerate=lambda: self._inbox.put("regenerate"),
         )
         self._control = ControlServer(config.state, self._answer)
-        self._websub = WebSub(clock=clock, draw=random.Random().uniform, note=log)  # noqa: S311 - waits, no secret
+        draw = random.Random().uniform  # noqa: S311 - waits, no secret
+        self._websub = WebSub(clock=clock, draw=draw, note=log, documents=documents_in)
         self.health = Health(started=clock())
         self._full_at: float | None = None
         self._full_by: float | None = None
@@ -301,10 +303,11 @@ class Daemon:
         self._full_at = now + seconds
 
     def _is_scan_enough(self) -> bool:
-        """Say whether a scan may look at the folders' lists of names alone: walking a watched folder is bounded."""
-        if self._watching.backend != "native" or self.config.schedule.scan is not None:
+        """Say whether a scan may look at the folders' lists of names alone (a store has none): more is bounded."""
+        share = SCAN_SHARE.get(self._watching.backend)
+        if share is None or self.config.schedule.scan is not None:
             return False
-        return time.monotonic() - self._scanned < self._scan_seconds / SCAN_SHARE
+        return time.monotonic() - self._scanned < self._scan_seconds / share
 
     # -- turns
 

@@ -18,6 +18,7 @@ from aggregator.watcher import folder
 
 if TYPE_CHECKING:
     from aggregator.publisher.bucket_writer import BucketWriter
+    from aggregator.publisher.published import Documents
     from aggregator.publisher.writer import Writer
     from aggregator.stores import Store
 
@@ -171,6 +172,13 @@ def writer_to(place: str) -> Writer | BucketWriter:
     from aggregator.publisher.writer import Writer  # noqa: PLC0415
 
     return Writer(place)
+
+
+def documents_in(place: str) -> Documents:
+    """Give what tells which documents are published in a folder or in a place in a store."""
+    from aggregator.publisher.published import FolderDocuments, StoreDocuments  # noqa: PLC0415 - for a hub alone
+
+    return StoreDocuments(_store(place)) if is_url(place) else FolderDocuments(place)
 
 
 def jobs_for(place: str, jobs: int | None) -> int | None:

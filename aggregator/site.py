@@ -33,7 +33,7 @@ from aggregator.intake import Intake
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
-from aggregator.places import jobs_for, seeds_in, why_not, writer_to
+from aggregator.places import documents_in, jobs_for, seeds_in, why_not, writer_to
 from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
@@ -205,8 +205,9 @@ class Site:
 
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
         notes = tell_once(
-            self.config, clock=lambda: now + time.monotonic() - began, draw=draw, note=log, seconds=TELLING
-        )
+            self.config, clock=lambda: now + time.monotonic() - began, draw=draw, note=log, seconds=TELLING,
+            documents=documents_in,
+        )  # fmt: skip
         return msgspec.structs.replace(turn, notes=(*turn.notes, *notes))
 
     def _built(

@@ -165,13 +165,23 @@ def _opened(url: str, _process: int) -> _Place:
     if not url.startswith(("s3://", "s3a://")):
         filesystem, root = fsspec.url_to_fs(url, use_listings_cache=False)
         return _AnyPlace(filesystem, root.rstrip("/"))
-    said = fsspec.config.conf.get("s3", {}).get("config_kwargs", {})
+    said = fsspec.config.conf.get("s3", {})
     manner = {
         "connect_timeout": _CONNECT, "read_timeout": _ANSWER, "retries": {"max_attempts": _ATTEMPTS},
-        "max_pool_connections": CONNECTIONS, "parameter_validation": False, **said,
+        "max_pool_connections": CONNECTIONS, "parameter_validation": False, **said.get("config_kwargs", {}),
     }  # fmt: skip
-    filesystem, root = fsspec.url_to_fs(url, use_listings_cache=False, config_kwargs=manner)
+    session = _session(said.get("profile"))
+    filesystem, root = fsspec.url_to_fs(url, use_listings_cache=False, config_kwargs=manner, session=session)
     return _Bucket(filesystem, *root.partition("/")[::2])
+
+
+def _session(profile: str | None) -> Any:
+    """Make a session that leaves times as they are written: to read those of a listing is five sixths of its cost."""
+    from aiobotocore.session import AioSession  # noqa: PLC0415 - see `_opened`
+
+    session = AioSession(profile=profile)
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=str)
+    return session
 
 
 class _AnyPlace:
