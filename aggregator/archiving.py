@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from aggregator.archive_names import ARCHIVE, folder_of, place_of
+from aggregator.archive_names import folder_of, place_of
 from aggregator.archives import Archives, PageRendering, names_of
 from aggregator.errors import PublishError
 from aggregator.index import Index
-from aggregator.publisher.writer import Writer
 from aggregator.stopwatch import Stopwatch
 from aggregator.writing import TOGETHER, write_in_groups
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+
+    from aggregator.publisher.bucket_writer import BucketWriter
+    from aggregator.publisher.writer import Writer
 
 
 class Pages(NamedTuple):
@@ -32,7 +32,7 @@ class Pages(NamedTuple):
 class Archiver:
     """Keeps the pages of a site's archives on the disk."""
 
-    def __init__(self, index: Index, writer: Writer, watch: Stopwatch | None = None) -> None:
+    def __init__(self, index: Index, writer: Writer | BucketWriter, watch: Stopwatch | None = None) -> None:
         self._index = index
         self._writer = writer
         self._watch = watch or Stopwatch()
@@ -74,14 +74,13 @@ class Archiver:
         changed = [page[:3] for page in pages if page[4] != self._stamps(names_of(page[3], folder_of(*page[1:3])))]
         self._index.archive.look_again(changed)
 
-    def adopt(self, feeds: str, slug: str) -> None:
-        """Know again the pages that lie in the feeds folder, so that none stays behind that no page leads to."""
-        with suppress(OSError), os.scandir(os.path.join(feeds, slug, ARCHIVE)) as entries:
-            for entry in entries:
-                place = place_of(entry.name)
-                if place is not None and entry.is_dir(follow_symlinks=False):
-                    self._index.adopt_feed(slug)
-                    self._index.archive.adopt(slug, *place)
+    def adopt(self, slug: str) -> None:
+        """Know again the pages that are published, so that none stays behind that no page leads to."""
+        for folder in self._writer.pages(slug):
+            place = place_of(folder)
+            if place is not None:
+                self._index.adopt_feed(slug)
+                self._index.archive.adopt(slug, *place)
 
     def _stamps(self, names: Iterable[str]) -> bytes | None:
         stamps = [self._writer.stamp(name) for name in names]

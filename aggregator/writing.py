@@ -11,11 +11,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from aggregator.model import Document
-from aggregator.publisher.writer import Published, Writer
 from aggregator.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
+
+    from aggregator.publisher.bucket_writer import BucketWriter
+    from aggregator.publisher.writer import Published, Writer
 
 TOGETHER = 8
 AHEAD = 3
@@ -34,7 +36,7 @@ One = TypeVar("One", bound=Rendered)
 
 
 def write_in_groups(
-    renderings: Iterator[One], writer: Writer, watch: Stopwatch
+    renderings: Iterator[One], writer: Writer | BucketWriter, watch: Stopwatch
 ) -> Iterator[tuple[list[One], Published]]:
     """Write what is rendered, a group at a time, and give each group with what became of it; `watch` times the wait."""
 

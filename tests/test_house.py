@@ -35,8 +35,9 @@ ALLOWED = {
     "writing": {"publisher", "stopwatch"},
     "archiving": {"archives", "index", "publisher", "stopwatch", "writing"},
     "workers": set(), "stopwatch": set(), "locking": set(),
+    "stores": set(), "places": {"publisher", "stores", "watcher"},
     "site": {
-        "archives", "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "publisher", "stopwatch", "watcher", "writing",
+        "archives", "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "places", "publisher", "stopwatch", "watcher", "writing",
     },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip
@@ -48,6 +49,7 @@ PURE_PARTS = {
     "page_batches.py",
     "touched.py",
     "watcher/paths.py",
+    "notices.py",
 }
 FORBIDDEN = {
     "os", "io", "socket", "random", "logging", "subprocess", "sqlite3", "threading", "time", "shutil", "tempfile", "pathlib",

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from aggregator.errors import ADVICE, FolderError, reason_of
 from aggregator.watcher.paths import Paths
@@ -73,6 +73,16 @@ class File(NamedTuple):
     data: bytes | None
     reason: str = ""
     hint: str = ""
+
+
+class Walked(Protocol):
+    """A walk over seeds, wherever they lie: path and stat key of each in the order of their paths, each once."""
+
+    folders: dict[str, FolderKey]
+    unreadable: list[str]
+
+    def __iter__(self) -> Iterator[tuple[str, StatKey]]:
+        """Give path and stat key of each seed."""
 
 
 class Walk:
@@ -138,7 +148,7 @@ def _entry(folder: str, entry: os.DirEntry[str], home: int) -> tuple[str, StatKe
     return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
 
 
-def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: bool = False) -> Difference:
+def compare(walk: Walked, known: Iterable[tuple[str, tuple[int, ...]]], *, every: bool = False) -> Difference:
     """Walk a folder against what is known of it, path and stat key in the order of paths; `every` reads all anew.
 
     Raises:
