@@ -1,4 +1,4 @@
-"""Every seed of a site read and judged without changing anything, for `aggregator check`. Reads the seeds folder."""
+"""Every seed of a site read and judged without changing anything, for `aggregator check`. Reads the seeds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from aggregator.model import Problem
 from aggregator.normalizer import rules
 from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outcomes
 from aggregator.pipeline import batches, clashes, in_order
+from aggregator.places import jobs_for, seeds_in
 from aggregator.site import CLASH_HINT, clash_message
-from aggregator.watcher import folder
 from aggregator.workers import executor_for
 
 
@@ -31,7 +31,8 @@ def check(
     Raises:
         FolderError: where the seeds folder cannot be read.
     """
-    walk = folder.Walk(config.seeds)
+    seeds = seeds_in(config.seeds)
+    walk = seeds.walk()
     policy = rules.policy_of(config)
     paths = [path for path, _ in walk]
     problems = [Problem(path=path, message="this folder cannot be read") for path in walk.unreadable]
@@ -39,13 +40,13 @@ def check(
     names: dict[tuple[str, str], str] = {}
     done = 0
     tasks = (Task(batch, (b"",) * len(batch), policy, config.timezone, now) for batch in batches(paths))
-    with executor_for(len(paths), jobs) as executor:
-        for packed in in_order(executor, partial(take_in, partial(folder.read, config.seeds)), tasks):
+    with executor_for(len(paths), jobs_for(config.seeds, jobs)) as executor:
+        for packed in in_order(executor, partial(take_in, seeds.reader), tasks):
             for outcome in unpack_outcomes(packed):
                 problems += outcome.problems
                 for key in outcome.unknown:
                     unknown.setdefault(key, outcome.path)
-                for topic in outcome.verdict.topics if outcome.verdict else ():
+                for topic in outcome.draft.topics if outcome.draft else ():
                     names.setdefault(topic, outcome.path)
                 done += 1
             if progress is not None:

@@ -18,7 +18,7 @@ import msgspec
 
 from aggregator import __version__, clock, load_config, report
 from aggregator import build as build_site
-from aggregator.config import Config
+from aggregator.config import Config, is_url
 from aggregator.errors import AggregatorError, ClusterError, ConfigError, LockedError
 from aggregator.index import looked_at
 from aggregator.model import Turn
@@ -130,6 +130,8 @@ def serve(config_path: str) -> None:
     from aggregator.publisher.listening import CannotListenError, address_of, listen  # noqa: PLC0415
 
     config = load_config(config_path)
+    if is_url(config.feeds):
+        raise ConfigError([f"{config.path}: feeds: {config.feeds} is served by its store, or by what stands before it"])
     logs.start("text" if sys.stderr.isatty() else "json")
     try:
         listening = listen(config.server.host, config.server.port)
@@ -304,7 +306,7 @@ def _fail(error: Exception, code: int) -> None:
 
 def _folder(config: Config) -> str:
     """Give the seeds folder as seen from here, for messages that an editor can open."""
-    return os.path.relpath(config.seeds)
+    return config.seeds if is_url(config.seeds) else os.path.relpath(config.seeds)
 
 
 def _show(turn: Turn, folder: str) -> None:

@@ -17,6 +17,11 @@ DEFAULT_MAX_BYTES = 250_000
 DEFAULT_TOMBSTONES = 30 * 86_400
 
 
+def is_url(place: str) -> bool:
+    """Say whether a place is a URL of a store, and not a folder: an absolute path has no two slashes in a row."""
+    return "://" in place
+
+
 class Match(msgspec.Struct, frozen=True, kw_only=True):
     """Providers (host names or names), types and title patterns (regular expressions) that a rule names."""
 
@@ -128,7 +133,10 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the config says, checked; `seeds`, `feeds` and `state` are absolute paths."""
+    """Everything the config says, checked; `seeds`, `feeds` and `state` are absolute paths.
+
+    `seeds` and `feeds` may be URLs of stores instead (`is_url`).
+    """
 
     path: str
     site: Site

@@ -7,14 +7,26 @@ inside each other, slugs taken twice. Relative paths are taken from the config f
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
 
-from aggregator.config import Config, FeedSettings, Query, Rules, Schedule, Server, Topic, TopicSettings, Watch, Where
+from aggregator import config_values as values
+from aggregator.config import (
+    Config,
+    FeedSettings,
+    Query,
+    Rules,
+    Schedule,
+    Server,
+    Topic,
+    TopicSettings,
+    Watch,
+    Where,
+    is_url,
+)
 from aggregator.config_shape import ConfigText, QueryText, ServerText, SiteText, WhereText
-from aggregator.config_values import folder
 from aggregator.decode import decode
 from aggregator.errors import ConfigError
 from aggregator.model import Problem, Site
@@ -26,11 +38,18 @@ __all__ = ["BIGGEST_FILE", "load", "topics_folder"]
 BIGGEST_FILE = 2**20
 DEFAULT_TOPICS = "topics"
 
+_PLACES = (("seeds",), ("feeds",))
+"""The keys that may name a place in a store."""
 
-def load(text: bytes, *, path: str, topic_files: Sequence[tuple[str, bytes]] = ()) -> Config:
+
+def load(
+    text: bytes, *, path: str, topic_files: Sequence[tuple[str, bytes]] = (),
+    why_not: Callable[[str], str] = lambda _: "",
+) -> Config:  # fmt: skip
     """Give the config that the file `path` and its topic files say; or raise ConfigError with every problem in them.
 
     `topic_files` are pairs of path and bytes, in any order. An absolute `path` makes every path in the config absolute.
+    `why_not` says of a place in a store why it cannot be used here, "" where it can.
     """
     node = parse_bytes(text, path=path, at_most=BIGGEST_FILE)
     topics, topic_problems = read_topics(topic_files)
@@ -38,6 +57,7 @@ def load(text: bytes, *, path: str, topic_files: Sequence[tuple[str, bytes]] = (
         raise ConfigError([*node, *topic_problems])
     said, problems = decode(node, ConfigText, path=path)
     problems += _overlapping_folders(node, path)
+    problems += _unusable_stores(node, path, why_not)
     problems += _taken_slugs(node, path, topics)
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if problems or topic_problems:
@@ -53,17 +73,19 @@ def topics_folder(text: bytes, *, path: str) -> str:
 
 
 def _folder(root: Node, default: str, *steps: str) -> str | None:
-    """Give the folder written at a key, the default if none is, None if what stands there is no folder."""
+    """Give the folder or place written at a key, the default if none is, None if what stands there is neither."""
     node = root.at(*steps) or NOTHING
     if node.tag == "null":
         return default
     try:
-        return folder(node.text)
+        return values.place(node.text) if steps in _PLACES else values.folder(node.text)
     except ValueError:
         return None
 
 
 def _absolute(folder: str, path: str) -> str:
+    if is_url(folder):
+        return folder
     joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), folder))
     # POSIX lets two leading slashes mean something else than one; nobody who writes them means that.
     return "/" + joined.lstrip("/") if joined.startswith("/") else joined
@@ -94,6 +116,15 @@ def _overlap(root: Node, path: str, one: tuple[str, str], other: tuple[str, str]
     node = root.at(one[0]) or root.at(other[0]) or root
     message = f"{one[0]}: {one[1]} {relation}"
     yield Problem(path=path, line=node.line, column=node.column, message=message, hint="use folders side by side")
+
+
+def _unusable_stores(root: Node, path: str, why_not: Callable[[str], str]) -> Iterator[Problem]:
+    for (key,) in _PLACES:
+        written = _folder(root, "", key) or ""
+        if is_url(written) and (reason := why_not(written)):
+            node = root.at(key) or root
+            message = f"{key}: '{written}' {reason}"
+            yield Problem(path=path, line=node.line, column=node.column, message=message)
 
 
 def _lies_in(inner: str, outer: str) -> bool:

@@ -20,6 +20,7 @@ Word = Annotated[str, Check(values.word)]
 Pattern = Annotated[str, Check(values.pattern)]
 TitlePattern = Annotated[str, Check(values.title_pattern)]
 Folder = Annotated[str, Check(values.folder)]
+Location = Annotated[str, Check(values.place, what="a folder, or a URL such as `s3://bucket/seeds`")]
 Address = Annotated[str, Check(values.address)]
 Slug = Annotated[str, Check(values.slug, what="its slug, such as `top-stories`")]
 Age = Annotated[int | None, Parse(values.duration, what="a length of time such as `365d`")]
@@ -135,8 +136,8 @@ class ConfigText(msgspec.Struct, frozen=True, kw_only=True):
     """A whole `aggregator.yaml`."""
 
     site: SiteText
-    seeds: Folder = "../seeds"
-    feeds: Folder = "../feeds"
+    seeds: Location = "../seeds"
+    feeds: Location = "../feeds"
     state: Folder = "../.aggregator"
     timezone: Annotated[str, Check(values.timezone)] = "UTC"
     rules: RulesText = RulesText()

@@ -7,8 +7,9 @@ zones, which is the one place where more than the text is asked.
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from aggregator.config import is_url
 from aggregator.cron_line import cron_line
 from aggregator.decode import nearest
 from aggregator.model import SITE_FEED
@@ -24,6 +25,7 @@ __all__ = [
     "language",
     "limit",
     "pattern",
+    "place",
     "port",
     "schedule",
     "site_address",
@@ -45,6 +47,7 @@ _QUANTITY = re.compile(r"(-?[0-9][0-9_]{0,17}) *([A-Za-z]*)")
 # RFC 5646 §2.1, without the irregular tags.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
+_STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^?#]*$")
 _IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
@@ -251,7 +254,27 @@ def file(text: str) -> str:
 
 def folder(text: str) -> str:
     """Give the path of a folder as written."""
+    if is_url(text):
+        raise ValueError("must be a folder of this machine, not a URL", "such as `../.aggregator`")
     return _path(text, "folder", "../seeds")
+
+
+def place(text: str) -> str:
+    """Give the path of a folder as written, or the URL of a place in a store without the slash at its end."""
+    if not is_url(text):
+        return _path(text, "folder", "../seeds")
+    if not text.isprintable() or not _STORE.match(text):
+        raise ValueError(f'"{shown(text)}" is no URL of a place in a store', 'such as `"s3://bucket/seeds"`')
+    scheme, _, rest = text.partition("://")
+    if scheme.lower() == "file":
+        if not rest.startswith("/"):
+            raise ValueError("names another machine's files", "write `file:///` and the full path")
+        return unquote(rest)
+    if "@" in rest.partition("/")[0]:
+        raise ValueError(
+            "cannot hold a user name or password", "put them where the store's own tools look, such as ~/.aws"
+        )
+    return f"{scheme.lower()}://{'/'.join(part for part in rest.split('/') if part)}"
 
 
 def _path(text: str, kind: str, example: str) -> str:

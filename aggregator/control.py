@@ -30,10 +30,11 @@ PAUSE = 0.05
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client wants: a regeneration now (of `feeds`, or of all), or how the daemon does."""
+    """What a client wants: a regeneration now (of `feeds`, or of all), a look at `paths`, or how the daemon does."""
 
-    do: Literal["trigger", "status"]
+    do: Literal["trigger", "notify", "status"]
     feeds: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
     accept_deletions: bool = False
 
 

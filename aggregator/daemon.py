@@ -26,14 +26,15 @@ from contextlib import suppress
 
 import msgspec
 
-from aggregator.config import Config
+from aggregator.config import Config, is_url
 from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, is_damage
-from aggregator.errors import AggregatorError, ConfigError, FolderError
+from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError
 from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log, log_problem
 from aggregator.memory import give_back
 from aggregator.model import Turn
+from aggregator.places import documents_in
 from aggregator.publisher.listening import CannotListenError
 from aggregator.publisher.websub import WebSub
 from aggregator.reloading import ConfigFiles
@@ -56,8 +57,8 @@ RETRY = 5.0
 MANY_HINTS = 500
 """From so many hints on, walking the whole folder is cheaper than looking at each."""
 
-SCAN_SHARE = 0.0005
-"""The share of a processor that walking a watched folder may cost."""
+SCAN_SHARE = {"native": 0.0005, "listing": 0.05}
+"""The share of a processor that walking a watched folder may cost, or of the time that listing a store may take."""
 
 PATIENCE = 1.0
 """How long, in seconds, a turn may write pages of archives before it looks whether something else has come up."""
@@ -109,7 +110,8 @@ class Daemon:
             regenerate=lambda: self._inbox.put("regenerate"),
         )
         self._control = ControlServer(config.state, self._answer)
-        self._websub = WebSub(clock=clock, draw=random.Random().uniform, note=log)  # noqa: S311 - waits, no secret
+        draw = random.Random().uniform  # noqa: S311 - waits, no secret
+        self._websub = WebSub(clock=clock, draw=draw, note=log, documents=documents_in)
         self.health = Health(started=clock(), pid=os.getpid())
         self._full_at: float | None = None
         self._full_by: float | None = None
@@ -185,7 +187,8 @@ class Daemon:
         assert self._server is not None
         if self.health.serving != self._server.address:
             self.health.serving = self._server.address
-            log("serving", address=self._server.address or "nowhere")
+            elsewhere = f"served by {self.config.feeds}, not here" if is_url(self.config.feeds) else ""
+            log("serving", address=self._server.address or "nowhere", documents=elsewhere)
 
     def _end(self) -> None:
         self._supervisor.tell(STOPPING="1")
@@ -309,10 +312,11 @@ class Daemon:
         self._full_at = now + seconds
 
     def _is_scan_enough(self) -> bool:
-        """Say whether a scan may look at the folders' lists of names alone: walking a watched folder is bounded."""
-        if self._watching.backend == "polling" or self.config.schedule.scan is not None:
+        """Say whether a scan may look at the folders' lists of names alone (a store has none): more is bounded."""
+        share = SCAN_SHARE.get(self._watching.backend)
+        if share is None or self.config.schedule.scan is not None:
             return False
-        return time.monotonic() - self._scanned < self._scan_seconds / SCAN_SHARE
+        return time.monotonic() - self._scanned < self._scan_seconds / share
 
     # -- turns
 
@@ -322,7 +326,7 @@ class Daemon:
             self._done(work, self._taken(work))
         except _Interrupted:
             work.reply(_STOPPING)
-        except FolderError as error:
+        except (FolderError, PublishError) as error:  # the latter where it cannot be seen what is published
             self._not_believed(work, error)
         except DAMAGED as error:
             work.reply(Reply(error=f"the index failed: {error}"))
@@ -404,7 +408,7 @@ class Daemon:
         self._due = self._site.index.next_due_moment(now)
         self._scheduler.set_due(self._due)
 
-    def _not_believed(self, work: Work, error: FolderError) -> None:
+    def _not_believed(self, work: Work, error: AggregatorError) -> None:
         """Withdraw nothing, say why, and go on with what is due: that needs no look at the folder."""
         if self._set("folder", str(error)):
             log("not believed", logging.ERROR, reason=str(error))
@@ -459,6 +463,10 @@ class Daemon:
         """Answer a client of the control socket; runs on its thread."""
         if request.do == "status":
             return Reply(value=msgspec.to_builtins(self.status()))
+        if request.do == "notify":
+            for path in request.paths:
+                self._inbox.put("hint", path)
+            return Reply(value=len(request.paths))
         unknown = [slug for slug in request.feeds if slug not in self.health.feeds]
         if unknown:
             return Reply(error=f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")

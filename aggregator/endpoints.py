@@ -14,7 +14,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from aggregator.config import Config
+from aggregator import notices
+from aggregator.config import Config, is_url
 from aggregator.control import Request, ask
 from aggregator.database import DAMAGED
 from aggregator.errors import AggregatorError
@@ -52,7 +53,11 @@ class Endpoints:
             "/-/status": Route(get, self.status),
             "/-/explain": Route(get, self.explain),
         }
-        return {**found, "/-/trigger": Route(("POST",), self.trigger)} if self._config.server.token else found
+        if self._config.server.token:
+            found["/-/trigger"] = Route(("POST",), self.trigger)
+            if is_url(self._config.seeds):
+                found["/-/notify"] = Route(("POST",), self.notify)
+        return found
 
     # -- for machines
 
@@ -100,7 +105,8 @@ class Endpoints:
         if await call.body() is None:
             return plain(413, "no body is needed\n")
         feeds = tuple(parse_qs(call.query).get("feed", ()))
-        unknown = [slug for slug in feeds if not self._app.has_feed(slug)]
+        # Where the feeds lie in a store only the daemon knows them, and says so.
+        unknown = [slug for slug in feeds if not (self._app.has_feed(slug) or is_url(self._config.feeds))]
         if unknown:
             return _json(404, {"error": f"no such feed: {', '.join(unknown)}"})
         try:
@@ -108,6 +114,22 @@ class Endpoints:
         except AggregatorError as error:
             return _json(503, {"error": str(error)})
         return _json(503, {"error": "no daemon runs"}) if turn is None else _json(200, turn)
+
+    async def notify(self, call: Call) -> Answer:
+        """Take what a store says of changed objects as hints where to look."""
+        if not self._knows_token(call):
+            return plain(401, "the token is wrong or missing\n", www_authenticate='Bearer realm="aggregator"')
+        body = await call.body()
+        if body is None:
+            return plain(413, "the notification is too long, or came too slowly\n")
+        try:
+            paths = notices.paths_in(body, self._config.seeds)
+            taken = await asyncio.to_thread(self._ask_look, paths)
+        except ValueError as error:
+            return _json(400, {"error": str(error)})
+        except AggregatorError as error:
+            return _json(503, {"error": str(error)})
+        return _json(503, {"error": "no daemon runs"}) if taken is None else _json(202, {"looked_at": taken})
 
     # -- for the owner
 
@@ -160,6 +182,9 @@ class Endpoints:
 
     def _ask_trigger(self, feeds: tuple[str, ...]) -> Any:
         return ask(self._config.state, Request(do="trigger", feeds=feeds))
+
+    def _ask_look(self, paths: tuple[str, ...]) -> Any:
+        return ask(self._config.state, Request(do="notify", paths=paths), timeout=PATIENCE) if paths else 0
 
     def _look(self) -> Standing | None:
         with self._index() as index:

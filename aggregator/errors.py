@@ -5,6 +5,7 @@
     ├── ClusterError       the cluster cannot be used (exit code 2)
     ├── LockedError        another process holds the state folder (exit code 3)
     ├── FolderError        the seeds folder is gone, unreadable or suddenly empty: nothing was withdrawn
+    ├── StoreError         an object store does not answer, or answers what makes no sense
     └── PublishError       a document could not be written; carries the operating system's reason
 
 A bad seed is not an exception: it is a `Rejection`, so that every other seed goes on.
@@ -26,6 +27,7 @@ __all__ = [
     "FolderError",
     "LockedError",
     "PublishError",
+    "StoreError",
     "reason_of",
 ]
 
@@ -79,6 +81,10 @@ class LockedError(AggregatorError):
 
 class FolderError(AggregatorError):
     """The seeds folder cannot be trusted right now, so nothing was withdrawn."""
+
+
+class StoreError(AggregatorError):
+    """An object store does not answer, whatever it was asked."""
 
 
 class PublishError(AggregatorError):

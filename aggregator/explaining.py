@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from typing import NamedTuple
 
 from aggregator.archive_names import cell_of, month_of
-from aggregator.config import Config
+from aggregator.config import Config, is_url
 from aggregator.index import FileRow, Index
 from aggregator.model import FOREVER, Seed
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.rules import Verdict
-from aggregator.outcome import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed
+from aggregator.outcome import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed, unpack_verdict
 from aggregator.pipeline import Pipeline
+from aggregator.places import seeds_in
 from aggregator.report import distance, moment
 from aggregator.version import VERSION
-from aggregator.watcher import folder
+from aggregator.watcher.folder import SUFFIXES
 
 
 class Explanation(NamedTuple):
@@ -37,7 +37,7 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
     found = []
     for one in paths:
         task = Task((one,), (b"",), policy, config.timezone, now)
-        (outcome,) = unpack_outcomes(take_in(partial(folder.read, config.seeds), task))
+        (outcome,) = unpack_outcomes(take_in(seeds_in(config.seeds).reader, task))
         row = index.files_of([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
             found.append(_Case(config, index, outcome, row, now).explanation())
@@ -45,7 +45,13 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
 
 
 def _as_path(config: Config, target: str) -> str | None:
-    """Give the path below the seeds folder if `target` is the path of a file, as seen from here or from there."""
+    """Give the path below the seeds folder if `target` is the path of a file, as seen from here or from there.
+
+    In a store only what ends as a seed's name does can be one, with or without the store's URL before it.
+    """
+    if is_url(config.seeds):
+        path = target.removeprefix(f"{config.seeds}/")
+        return path if path.endswith(SUFFIXES) and not is_url(path) else None
     for candidate in (os.path.abspath(target), os.path.join(config.seeds, target)):
         if os.path.lexists(candidate) and not os.path.isdir(candidate):
             below = os.path.relpath(os.path.realpath(os.path.dirname(candidate)), os.path.realpath(config.seeds))
@@ -88,13 +94,12 @@ class _Case:
         assert outcome.verdict is not None
         assert self._seed is not None
         if outcome.rule:
-            return Explanation(f"{path}: in no feed: {outcome.verdict.detail} (rule: {outcome.rule})", self._pending())
+            return Explanation(f"{path}: in no feed: {outcome.detail} (rule: {outcome.rule})", self._pending())
+        verdict = unpack_verdict(outcome.verdict)
         if row is None or row.verdict is None or row.digest != outcome.digest or self._index is None:
-            slugs = ", ".join(slug for slug, _ in outcome.verdict.feeds)
-            return Explanation(
-                f"{path}: in {slugs} {self._when(outcome.verdict)}", self._facts(outcome.verdict), is_private=True
-            )
-        return self._known(row, outcome.verdict)
+            slugs = ", ".join(slug for slug, _ in verdict.feeds)
+            return Explanation(f"{path}: in {slugs} {self._when(verdict)}", self._facts(verdict), is_private=True)
+        return self._known(row, verdict)
 
     def _when(self, verdict: Verdict) -> str:
         if verdict.ends <= self._now:
@@ -171,7 +176,7 @@ class _Case:
         """Give the feeds that hold the item but end before it, with its place and their length."""
         assert self._index is not None
         sort, worst, tie, _ = unpack_entries(row.shown or b"")
-        pipeline = Pipeline(self._config, self._index, partial(folder.read, self._config.seeds), version=VERSION)
+        pipeline = Pipeline(self._config, self._index, seeds_in(self._config.seeds).reader, version=VERSION)
         counts = {summary.spec.slug: summary.count for summary in pipeline.summaries()}
         found = {}
         for slug, feed in self._index.feeds().items():

@@ -7,7 +7,7 @@ like in the renderer. Touches the index; seeds are read by the reader it is give
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import islice
@@ -53,8 +53,8 @@ class Changes(NamedTuple):
     `whole` is false where not the whole folder was looked at.
     """
 
-    read: tuple[str, ...]
-    gone: tuple[str, ...]
+    read: Collection[str]
+    gone: Collection[str]
     whole: bool = True
 
 
@@ -143,10 +143,11 @@ class Pipeline:
             intake.remove(changes.gone)
             if self.index.meta("policy") not in {None, policy}:
                 intake.decide_again()
-            digests = {} if self.must_reread() else self.index.digests(changes.read)
+            known = (lambda _: {}) if self.must_reread() else self.index.digests
             tasks = (
                 Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)
                 for paths in batches(changes.read)
+                for digests in (known(paths),)
             )
             read = in_order(executor, partial(take_in, self._reader), tasks)
             for packed in (watch or Stopwatch()).during("read", read):
@@ -478,10 +479,11 @@ def clashes(config: Config, policy: rules.Policy, used: Iterable[tuple[str, str]
     return [(slug, tuple(sorted(several.values()))) for slug, several in sorted(names.items()) if len(several) > 1]
 
 
-def batches(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def batches(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """Cut paths into the batches that are read and handed over together."""
-    for start in range(0, len(paths), BATCH):
-        yield tuple(paths[start : start + BATCH])
+    rest = iter(paths)
+    while batch := tuple(islice(rest, BATCH)):
+        yield batch
 
 
 def digest(*values: object) -> bytes:

@@ -7,6 +7,7 @@ import time
 
 from aggregator.config import Config
 from aggregator.errors import ConfigError
+from aggregator.places import seeds_in
 from aggregator.site import load_config
 from aggregator.work import TICK
 
@@ -44,7 +45,7 @@ class ConfigFiles:
         """
         self._taken = self._seen = _stamp_of(self._config)  # before reading: what changes meanwhile is read again
         config = load_config(self._config.path)
-        if config.seeds != self._config.seeds and not os.path.isdir(config.seeds):
+        if config.seeds != self._config.seeds and not seeds_in(config.seeds).is_there():
             raise ConfigError([f"{config.seeds}: the seeds folder is not there (make it, or correct `seeds`)"])
         if config.topic_settings.folder != self._config.topic_settings.folder:
             self._taken = self._seen = (self._taken[0], *_stamp_of(config)[1:])

@@ -7,6 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from aggregator.config import is_url
+from aggregator.places import put_seed
 from aggregator.report import moment
 from aggregator.slugs import slug_of
 
@@ -37,15 +39,15 @@ description: First steps with these feeds.
 IGNORED = ".aggregator/\nfeeds/\n"
 
 
-def new_seed(folder: str, title: str, *, now: int, link: str, topics: Sequence[str]) -> Path:
-    """Write a seed called `title` into `folder`, dated `now` (seconds since 1970, UTC), and give its path.
+def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[str]) -> str:
+    """Write a seed called `title` into the place `seeds`, dated `now` (seconds since 1970, UTC), and give its path.
 
     Without a link it is a draft: `published: false`, to be taken out once the link is there.
 
     Raises:
         FileExistsError: where a seed of that name is there.
     """
-    path = Path(folder) / f"{moment(now)[:10]}-{slug_of(title)}.md"
+    name = f"{moment(now)[:10]}-{slug_of(title)}.md"
     draft = "" if link else "published: false  # a draft: take this line out once webUrl is right\n"
     # JSON strings and lists are YAML ones too, whatever the title holds.
     text = (
@@ -53,8 +55,10 @@ def new_seed(folder: str, title: str, *, now: int, link: str, topics: Sequence[s
         f"webUrl: {json.dumps(link or 'https://example.org/', ensure_ascii=False)}\n{draft}"
         f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )
-    _write(path, text)
-    return path
+    if is_url(seeds):
+        return put_seed(seeds, name, text)
+    _write(Path(seeds) / name, text)
+    return f"{seeds}/{name}"
 
 
 def new_site(folder: str, *, now: int) -> list[Path]:

@@ -22,7 +22,7 @@ import msgspec
 import uvloop
 
 from aggregator import clock
-from aggregator.config import Config
+from aggregator.config import Config, is_url
 from aggregator.endpoints import Endpoints
 from aggregator.logs import Format, log
 from aggregator.logs import start as start_log
@@ -42,7 +42,13 @@ class _Process:
     def __init__(self, config: Config, listening: socket.socket, *, attached: bool) -> None:
         self.config = config
         # Where nobody tells what changed, the files are looked at for each request: 10 microseconds.
-        shelf = Shelf(config.feeds, config.site, clock=clock, look_again=LOOK_AGAIN if attached else 0)
+        # Feeds in a store are served by the store: here none is found.
+        shelf = Shelf(
+            os.devnull if is_url(config.feeds) else config.feeds,
+            config.site,
+            clock=clock,
+            look_again=LOOK_AGAIN if attached else 0,
+        )
         self.app = App(shelf)
         self.app.log_requests = config.server.log_requests
         self.app.routes = Endpoints(config, self.app, clock=clock, attached=attached).routes()

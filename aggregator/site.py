@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -23,27 +23,27 @@ import msgspec
 from aggregator import config_file
 from aggregator.archives import Archives
 from aggregator.archiving import Archiver, Pages
-from aggregator.config import Config
+from aggregator.config import Config, is_url
 from aggregator.database import DAMAGED, advised, is_damage
-from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
-from aggregator.errors import AggregatorError, ConfigError, FolderError, reason_of
+from aggregator.documents import FEED_DOCUMENTS, RSS, SITE_DOCUMENTS
+from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError, reason_of
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
 from aggregator.locking import locked, made
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
-from aggregator.publisher.writer import Writer
-from aggregator.slugs import SLUG
+from aggregator.places import documents_in, jobs_for, seeds_in, why_not, writer_to
 from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
+from aggregator.watcher.paths import Paths
 from aggregator.workers import MANY_PAGES, executor_for
+from aggregator.writing import write_in_groups
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-FEEDS_TOGETHER = 16
 
 MASS_DELETION = 20
 """So many files (and a twentieth of all) gone between two looks are believed only by a look at the whole folder."""
@@ -73,7 +73,8 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         if os.path.isdir(topics)
         else []
     )
-    return config_file.load(text, path=absolute, topic_files=[(str(one), _bytes_of(one)) for one in files])
+    topic_files = [(str(one), _bytes_of(one)) for one in files]
+    return config_file.load(text, path=absolute, topic_files=topic_files, why_not=why_not)
 
 
 def _bytes_of(path: Path) -> bytes:
@@ -105,8 +106,9 @@ class Site:
         """
         self.config = config
         self._lock = lock
-        self._jobs = jobs
         self._cluster = cluster
+        self._jobs = jobs_for(config.seeds, jobs)
+        self._seeds = seeds_in(config.seeds)
         self._known = 0
         self._unfinished = False
         self._patience = patience
@@ -122,7 +124,7 @@ class Site:
             ConfigError: where a folder cannot be used.
 
         """
-        if not os.path.isdir(self.config.seeds):
+        if not self._seeds.is_there():
             raise self._no_seeds()
         made(self.config.state)
         with ExitStack() as held:
@@ -134,15 +136,16 @@ class Site:
             except OSError as error:
                 raise AggregatorError(f"{error.filename or self.config.state}: {reason_of(error)}") from error
             held.callback(self.index.close)
-            self.writer = Writer(self.config.feeds)
+            self.writer = writer_to(self.config.feeds)
             self.writer.prepare()
             self._held = held.pop_all()
         self.pipeline = self._pipeline()
         return self
 
     def _no_seeds(self) -> AggregatorError:
-        """A folder that was never there is a mistake in the config, one that was is gone for now."""
-        message = f"{self.config.seeds}: the seeds folder is not there"
+        """A place that was never there is a mistake in the config, one that was is gone for now."""
+        what = "bucket" if is_url(self.config.seeds) else "seeds folder"
+        message = f"{self.config.seeds}: the {what} is not there"
         if os.path.exists(os.path.join(self.config.state, "index.db")):
             return FolderError(f"{message}; nothing was withdrawn (bring it back)")
         return ConfigError([f"{message} (make it, or correct `seeds` in {self.config.path})"])
@@ -167,9 +170,9 @@ class Site:
             self.__exit__()
             self.__dict__.update(other.__dict__)
             return
-        writer = Writer(config.feeds)
+        writer = writer_to(config.feeds)
         writer.prepare()
-        self.config, self.writer = config, writer
+        self.config, self.writer, self._seeds = config, writer, seeds_in(config.seeds)
         self.pipeline = self._pipeline()
 
     def force(self, feeds: Iterable[str]) -> None:
@@ -180,8 +183,8 @@ class Site:
         self.index.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def _pipeline(self) -> Pipeline:
-        read = folder.read if self._cluster is None else folder.read_elsewhere
-        return Pipeline(self.config, self.index, partial(read, self.config.seeds), version=VERSION)
+        reader = self._seeds.reader if self._cluster is None else self._seeds.reader_elsewhere
+        return Pipeline(self.config, self.index, reader, version=VERSION)
 
     def build(
         self,
@@ -210,8 +213,9 @@ class Site:
 
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
         notes = tell_once(
-            self.config, clock=lambda: now + time.monotonic() - began, draw=draw, note=log, seconds=TELLING
-        )
+            self.config, clock=lambda: now + time.monotonic() - began, draw=draw, note=log, seconds=TELLING,
+            documents=documents_in,
+        )  # fmt: skip
         return msgspec.structs.replace(turn, notes=(*turn.notes, *notes))
 
     def _built(
@@ -251,7 +255,7 @@ class Site:
             self._adopt()
         every = fresh or self.pipeline.must_reread()
         with self._watch.of("scan"):
-            found = folder.compare(folder.Walk(self.config.seeds), self.index.stat_keys(), every=every)
+            found = self._seeds.compare_all(self.index.stat_keys, every=every)
         if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
                 f"{self.config.seeds}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
@@ -263,7 +267,7 @@ class Site:
             self._adopt()
         notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in found.unreadable]
         # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
-        read = (*found.read, *found.kept) if fresh else found.read
+        read = Paths(chain(found.read, found.kept)) if fresh and found.kept else found.read
         turn = self._turn(Changes(read, found.gone), began, now, progress=progress)
         self.folders = found.folders
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
@@ -275,31 +279,14 @@ class Site:
         says so.
         """
         began = self._begin()
-        read: dict[str, None] = {}
-        gone: dict[str, None] = {}
-        doubt = ""
-        for path in sorted({folder.printable(path) for path in paths}):
-            try:
-                found = self._compare_at(path)
-            except FolderError as error:
-                doubt = str(error)
-                continue
-            read.update(dict.fromkeys(found.read))
-            gone.update(dict.fromkeys(found.gone))
+        read, gone, doubt = self._seeds.compare_some(paths, self.index.stat_keys)
         if len(gone) >= max(MASS_DELETION, self._known // 20):
-            doubt, gone = f"{len(gone)} seeds are gone at once", {}
-        elif gone and not os.path.isdir(self.config.seeds):
-            doubt, gone = f"{self.config.seeds}: the seeds folder is not there", {}
+            doubt, gone = f"{len(gone)} seeds are gone at once", set()
+        elif gone and not self._seeds.is_there():
+            doubt, gone = f"{self.config.seeds}: the seeds folder is not there", set()
         changes = Changes(tuple(sorted(read)), tuple(sorted(gone)), whole=False)
         turn = self._turn(changes, began, now, trust_disk=True)
         return msgspec.structs.replace(turn, doubt=doubt)
-
-    def _compare_at(self, path: str) -> folder.Difference:
-        walk = folder.look(self.config.seeds, path) if path else folder.Walk(self.config.seeds)
-        known = list(self.index.stat_keys(path))
-        if isinstance(walk, folder.Walk):
-            return folder.compare(walk, known)
-        return folder.compare_few(dict(walk), dict(known))
 
     def _begin(self) -> float:
         self._watch = Stopwatch()
@@ -354,6 +341,10 @@ class Site:
         rendered: list[str] = []
         written: list[str] = []
         failed: list[str] = []
+        try:
+            self.writer.begin(now, look=not trust_disk)
+        except PublishError as error:
+            return [], [], [str(error)]
         archives, archiver = Archives(self.pipeline), Archiver(self.index, self.writer, self._watch)
         if not trust_disk:
             archiver.look()
@@ -396,11 +387,7 @@ class Site:
     def _publish_feeds(
         self, renderings: Iterator[Rendering], rendered: list[str], written: list[str], failed: list[str]
     ) -> None:
-        # Several feeds at once, so that the writer's threads are started once for all of an edit.
-        timed = self._watch.during("feeds", renderings)
-        while group := list(islice(timed, FEEDS_TOGETHER)):
-            with self._watch.of("write"):
-                result = self.writer.publish(document for rendering in group for document in rendering.documents)
+        for group, result in write_in_groups(self._watch.during("feeds", renderings), self.writer, self._watch):
             broken = {error.name.partition("/")[0] for error in result.failed}
             for rendering in group:
                 slug = rendering.row.slug
@@ -424,16 +411,12 @@ class Site:
 
     def _adopt(self) -> None:
         """Know again the feeds that lie in the feeds folder, so that none of them is left behind without items."""
-        with os.scandir(self.config.feeds) as entries:
-            slugs = [
-                entry.name for entry in entries if entry.is_dir(follow_symlinks=False) and SLUG.fullmatch(entry.name)
-            ]
         archiver = Archiver(self.index, self.writer)
         with self.index.transaction(filled=False):
-            for slug in sorted(slugs):
-                if os.path.lexists(os.path.join(self.config.feeds, slug, "rss.xml")):
+            for slug in self.writer.feeds():
+                if self.writer.has(f"{slug}/{RSS}"):
                     self.index.adopt_feed(slug)
-                archiver.adopt(self.config.feeds, slug)
+                archiver.adopt(slug)
 
     def _prune(self, turn: Turn) -> Turn:
         """Remove the feeds that hold no item and that the config does not ask for."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,10 +14,10 @@ from aggregator.index import Index
 from aggregator.model import HubStatus, PastTurn, Problem
 from aggregator.outcome import unpack_entries, unpack_problems
 from aggregator.pipeline import Pipeline
+from aggregator.places import seeds_in
 from aggregator.publisher.websub import hub_status
 from aggregator.report import RULES, SHOWN_PROBLEMS, distance, moment, stale_lines
 from aggregator.version import VERSION
-from aggregator.watcher import folder
 
 EXAMPLES = 20
 """How many of the seeds that a rule holds back are named."""
@@ -65,7 +64,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 def standing(config: Config, index: Index, *, now: int) -> Standing:
     """Say how the site of `config` stands at `now` (seconds since 1970)."""
-    pipeline = Pipeline(config, index, partial(folder.read, config.seeds), version=VERSION)
+    pipeline = Pipeline(config, index, seeds_in(config.seeds).reader, version=VERSION)
     problems: list[Problem] = []
     stale = []
     for path, is_stale, packed in index.problems():

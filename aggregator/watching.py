@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Iterable
 
-from aggregator.config import Config
+from aggregator.config import Config, is_url
 from aggregator.logs import log
 from aggregator.watcher.events import SYSCTL, EventWatcher, NotWatchableError, remote_filesystem
 from aggregator.work import Inbox
@@ -38,6 +38,9 @@ class Watching:
         self.stop()
         self._config = config
         wanted, reason = config.watch.backend, ""
+        if is_url(config.seeds):
+            self.problem = f"{config.seeds}: a store causes no events" if wanted == "native" else ""
+            return
         if wanted == "auto" and (kind := remote_filesystem(config.seeds)):
             wanted, reason = "polling", f"the seeds lie on {kind}, where changes cause no events"
         if wanted != "polling":
@@ -75,7 +78,9 @@ class Watching:
 
     @property
     def backend(self) -> str:
-        """`native` or `polling`."""
+        """`native` or `polling`; of a store `listing`."""
+        if self._config is not None and is_url(self._config.seeds):
+            return "listing"
         return "polling" if self._watcher is None else "native"
 
     @property
@@ -91,7 +96,7 @@ class Watching:
         """Give how often the seeds must be walked, in seconds."""
         assert self._config is not None
         scan = self._config.schedule.scan or DEFAULT_SCAN
-        return scan if self._watcher is not None else min(self._config.watch.poll, scan)
+        return scan if self.backend != "polling" else min(self._config.watch.poll, scan)
 
     # -- looking after it
 

@@ -11,24 +11,22 @@ differs is told. So files in place and a process that died before it said so are
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
 import queue
-import stat
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from aggregator.config import Config
+from aggregator.errors import StoreError
 from aggregator.model import HubStatus
 from aggregator.publisher import pings
 from aggregator.publisher.ping_store import PingStore, stored
 from aggregator.publisher.pings import Topic
-from aggregator.slugs import SLUG
+from aggregator.publisher.published import Documents, FolderDocuments
 
 if TYPE_CHECKING:
     import asyncio
@@ -51,9 +49,12 @@ class Note(Protocol):
 class WebSub:
     """Keeps a hub told: `begin`, then `look` after each turn, `check` now and then, `stop`."""
 
-    def __init__(self, *, clock: Callable[[], float], draw: pings.Draw, note: Note) -> None:
-        """Take the clock (seconds since 1970), the source of random waits, and where to log."""
-        self._parts = (clock, draw, note)
+    def __init__(
+        self, *, clock: Callable[[], float], draw: pings.Draw, note: Note,
+        documents: Callable[[str], Documents] = FolderDocuments,
+    ) -> None:  # fmt: skip
+        """Take the clock (seconds since 1970), the source of random waits, where to log, and what looks at feeds."""
+        self._parts = (clock, draw, note, documents)
         self._config: Config | None = None
         self._session: _Session | None = None
         self._started = 0.0
@@ -117,10 +118,11 @@ class WebSub:
 
 
 def tell_once(
-    config: Config, *, clock: Callable[[], float], draw: pings.Draw, note: Note, seconds: float
-) -> tuple[str, ...]:
+    config: Config, *, clock: Callable[[], float], draw: pings.Draw, note: Note, seconds: float,
+    documents: Callable[[str], Documents] = FolderDocuments,
+) -> tuple[str, ...]:  # fmt: skip
     """Tell the hub of what it does not know, each ping tried once, within `seconds`; gives what is worth a remark."""
-    websub = WebSub(clock=clock, draw=draw, note=note)
+    websub = WebSub(clock=clock, draw=draw, note=note, documents=documents)
     websub.begin(config, patient=False)
     in_time = websub.settle(seconds)
     status, problem = websub.status, websub.problem
@@ -231,9 +233,11 @@ class _Teller:
     """One hub and one site: compares, tells, remembers. Belongs to one thread; `status` may be read from any."""
 
     def __init__(
-        self, config: Config, clock: Callable[[], float], draw: pings.Draw, note: Note, *, patient: bool
-    ) -> None:
+        self, config: Config, clock: Callable[[], float], draw: pings.Draw, note: Note,
+        documents: Callable[[str], Documents], *, patient: bool,
+    ) -> None:  # fmt: skip
         self._config, self._clock, self._draw, self._note, self._patient = config, clock, draw, note, patient
+        self._documents = documents(config.feeds)
         self.store = PingStore(config.state)
         self.status = HubStatus(url=config.site.hub)
 
@@ -254,7 +258,11 @@ class _Teller:
 
     def look(self, names: Iterable[str] | None) -> None:
         """Compare documents with what the hub was told; None for all there are."""
-        seen = list(self._seen(self._published() if names is None else filter(pings.is_topic, names)))
+        try:
+            seen = list(self._documents.seen(None if names is None else filter(pings.is_topic, names)))
+        except (StoreError, OSError) as error:  # the next look, or the next start, finds what is to be told
+            self._note("hub not told", logging.WARNING, reason=str(error))
+            return
         known = self.store.topics
         gone = sorted(known.keys() - {name for name, _ in seen}) if names is None else ()
         changed = [
@@ -267,34 +275,13 @@ class _Teller:
             self.store.put(topics=changed, gone=gone, hub=pings.eased(self.store.hub) if news else None)
         self._show()
 
-    def _published(self) -> Iterator[str]:
-        with suppress(FileNotFoundError), os.scandir(self._config.feeds) as entries:
-            slugs = sorted(
-                entry.name for entry in entries if SLUG.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
-            )
-            yield from (f"{slug}/{name}" for slug in slugs for name in pings.FORMATS)
-
-    def _seen(self, names: Iterable[str]) -> Iterator[tuple[str, str]]:
-        """Give those documents that are there, each with its stamp."""
-        for name in names:
-            with suppress(OSError):
-                found = os.lstat(self._path(name))
-                if stat.S_ISREG(found.st_mode):
-                    yield name, f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
-
     def _noticed(self, name: str, stamp: str) -> Topic | None:
-        """Read a document; None where it is gone by now."""
-        try:
-            # Where it was replaced since its stamp was taken, the stamp differs at the next look, and no harm is done.
-            with open(self._path(name), "rb", opener=_opened) as file:
-                digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
-        except OSError:
+        """Take note of a document that is new or changed; None where it is gone by now."""
+        digest = self._documents.digest(name, stamp)
+        if digest is None:
             return None
         topic = self.store.topics.get(name) or Topic(name=name)
         return pings.noticed(topic, stamp=stamp, digest=digest, now=self._clock())
-
-    def _path(self, name: str) -> str:
-        return os.path.join(self._config.feeds, name)
 
     # -- telling it
 
@@ -338,10 +325,6 @@ class _Teller:
 
     def _show(self) -> None:
         self.status = pings.status(self.store.topics.values(), self.store.hub)
-
-
-def _opened(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def _what_matters(config: Config) -> tuple[str, ...]:

@@ -24,9 +24,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from aggregator.archive_names import ARCHIVE
 from aggregator.errors import PublishError, reason_of
 from aggregator.model import Document
 from aggregator.publisher.encodings import CODINGS, encoded_sizes
+from aggregator.slugs import SLUG
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -91,6 +93,9 @@ class Writer:
         except OSError as error:
             raise _blame(self._root, error) from error
 
+    def begin(self, now: int, *, look: bool) -> None:
+        """Begin a turn: a disk is asked what is there when that is to be known, and keeps no headers."""
+
     def publish(self, documents: Iterable[Document]) -> Published:
         """Bring the files of `documents` up to date; those that are right already keep their inode and mtime."""
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 13 ms that a build with no change saves
@@ -125,6 +130,23 @@ class Writer:
             return None
         regular = all(stat.S_ISREG(status.st_mode) for status in found)
         return " ".join(f"{at.st_ino}:{at.st_size}:{at.st_mtime_ns}" for at in found) if regular else None
+
+    def has(self, name: str) -> bool:
+        """Say whether anything is there under a document's name."""
+        return os.path.lexists(os.path.join(self._root, name))
+
+    def feeds(self) -> list[str]:
+        """Name the folders of feeds."""
+        with os.scandir(self._root) as entries:
+            return sorted(one.name for one in entries if one.is_dir(follow_symlinks=False) and SLUG.fullmatch(one.name))
+
+    def pages(self, slug: str) -> list[str]:
+        """Name the folders of pages in a feed's archive."""
+        try:
+            with os.scandir(os.path.join(self._root, slug, ARCHIVE)) as entries:
+                return sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
+        except OSError:
+            return []
 
     def _publish_group(self, parts: tuple[str, ...], documents: list[Document], pool: Executor) -> list[_Job]:
         jobs = [_Job(document) for document in documents]

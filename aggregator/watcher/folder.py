@@ -11,9 +11,10 @@ import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from aggregator.errors import ADVICE, FolderError, reason_of
+from aggregator.watcher.paths import Paths
 
 SUFFIXES = (".md", ".markdown")
 
@@ -54,14 +55,14 @@ class Difference(NamedTuple):
     walked, `unreadable` those that could not be listed; what was known below them is `kept`, not gone.
     """
 
-    read: tuple[str, ...]
-    gone: tuple[str, ...]
+    read: Paths
+    gone: Paths
     seen: int
     known: int
     added: int
     folders: dict[str, FolderKey]
     unreadable: tuple[str, ...]
-    kept: tuple[str, ...] = ()
+    kept: Paths
 
 
 class File(NamedTuple):
@@ -72,6 +73,16 @@ class File(NamedTuple):
     data: bytes | None
     reason: str = ""
     hint: str = ""
+
+
+class Walked(Protocol):
+    """A walk over seeds, wherever they lie: path and stat key of each in the order of their paths, each once."""
+
+    folders: dict[str, FolderKey]
+    unreadable: list[str]
+
+    def __iter__(self) -> Iterator[tuple[str, StatKey]]:
+        """Give path and stat key of each seed."""
 
 
 class Walk:
@@ -137,14 +148,13 @@ def _entry(folder: str, entry: os.DirEntry[str], home: int) -> tuple[str, StatKe
     return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
 
 
-def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: bool = False) -> Difference:
+def compare(walk: Walked, known: Iterable[tuple[str, tuple[int, ...]]], *, every: bool = False) -> Difference:
     """Walk a folder against what is known of it, path and stat key in the order of paths; `every` reads all anew.
 
     Raises:
         FolderError: where the first folder cannot be listed.
     """
-    read: list[str] = []
-    gone: list[str] = []
+    read, gone = Paths(), Paths()
     seen = known_count = added = 0
     rows = iter(known)
     row = next(rows, None)
@@ -167,17 +177,17 @@ def compare(walk: Walk, known: Iterable[tuple[str, tuple[int, ...]]], *, every: 
         known_count += 1
     hidden = tuple(sorted(walk.unreadable))
     below = tuple(f"{one}/" for one in hidden)
-    kept = tuple(path for path in gone if path.startswith(below)) if hidden else ()
+    kept = Paths(path for path in gone if path.startswith(below)) if hidden else Paths()
     if kept:
-        gone = [path for path in gone if not path.startswith(below)]
-    return Difference(tuple(read), tuple(gone), seen, known_count, added, walk.folders, hidden, kept)
+        gone = Paths(path for path in gone if not path.startswith(below))
+    return Difference(read, gone, seen, known_count, added, walk.folders, hidden, kept)
 
 
 def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
     """Compare the few files of one place, found and known by path."""
-    read = sorted(path for path, key in found.items() if known.get(path) != key)
-    gone = sorted(known.keys() - found.keys())
-    return Difference(tuple(read), tuple(gone), len(found), len(known), len(found.keys() - known.keys()), {}, ())
+    read = Paths(sorted(path for path, key in found.items() if known.get(path) != key))
+    gone = Paths(sorted(known.keys() - found.keys()))
+    return Difference(read, gone, len(found), len(known), len(found.keys() - known.keys()), {}, (), Paths())
 
 
 def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
@@ -253,12 +263,12 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
         root_fd = os.open(root, _OPEN_FOLDER)
     except OSError as error:
         raise FolderError(f"{root}: the seeds folder cannot be read: {reason_of(error, reading=True)}") from error
+    folder = _Folder(root_fd)
     try:
-        home = os.fstat(root_fd).st_dev
         for path in paths:
-            yield _read(root_fd, path, limit, home)
+            yield _read(folder, path, limit)
     finally:
-        os.close(root_fd)
+        folder.close()
 
 
 def read_elsewhere(root: str, paths: Sequence[str], limit: int) -> Iterator[File | None]:
@@ -278,10 +288,10 @@ def read_elsewhere(root: str, paths: Sequence[str], limit: int) -> Iterator[File
         )
 
 
-def _read(root_fd: int, path: str, limit: int, home: int) -> File | None:
+def _read(folder: _Folder, path: str, limit: int) -> File | None:
     nothing = StatKey(0, 0, 0, -1, 0)
     try:
-        fd = _open(root_fd, path)
+        fd = folder.open(path)
     except FileNotFoundError:
         if "\\x" in path:
             return File(path, nothing, None, "its name is not UTF-8", "rename the file")
@@ -291,7 +301,7 @@ def _read(root_fd: int, path: str, limit: int, home: int) -> File | None:
             return File(path, nothing, None, "is a symbolic link, which is not followed", "put the file itself here")
         return _unreadable(path, error)
     try:
-        return _contents(fd, path, limit, home)
+        return _contents(fd, path, limit, folder.home)
     except OSError as error:
         return _unreadable(path, error)
     finally:
@@ -306,19 +316,46 @@ def _unreadable(path: str, error: OSError) -> File:
     return File(path, StatKey(0, 0, 0, -1, 0), None, f"cannot be read: {error.strerror}", hint)
 
 
-def _open(root_fd: int, path: str) -> int:
-    *folders, name = path.split("/")
-    held = root_fd
-    try:
-        for folder in folders:
-            below = os.open(folder, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=held)
-            if held != root_fd:
-                os.close(held)
-            held = below
-        return os.open(name, _OPEN_FILE, dir_fd=held)
-    finally:
-        if held != root_fd:
+class _Folder:
+    """The folder that holds the files being read, kept open from one to the next; none of its parts is a link."""
+
+    def __init__(self, root: int) -> None:
+        self._root = self._fd = root
+        self._name = ""
+        self.home = os.fstat(root).st_dev
+
+    def open(self, path: str) -> int:
+        """Open a file for reading by its path below the root."""
+        name, _, file = path.rpartition("/")
+        if name == self._name:
+            try:
+                return os.open(file, _OPEN_FILE, dir_fd=self._fd)
+            except FileNotFoundError:
+                pass  # the folder itself may have been replaced meanwhile
+        self._enter(name)
+        return os.open(file, _OPEN_FILE, dir_fd=self._fd)
+
+    def _enter(self, name: str) -> None:
+        self._leave()
+        try:
+            for part in name.split("/") if name else ():
+                below = os.open(part, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=self._fd)
+                self._leave()
+                self._fd = below
+        except OSError:
+            self._leave()
+            raise
+        self._name = name
+
+    def _leave(self) -> None:
+        held, self._fd, self._name = self._fd, self._root, ""
+        if held != self._root:
             os.close(held)
+
+    def close(self) -> None:
+        """Close the folder and the root."""
+        self._leave()
+        os.close(self._root)
 
 
 def _contents(fd: int, path: str, limit: int, home: int) -> File:
@@ -330,7 +367,8 @@ def _contents(fd: int, path: str, limit: int, home: int) -> File:
         return File(
             path, key, None, f"has {found.st_size:,} bytes, at most {limit:,} are read", "link to large content"
         )
-    data = os.read(fd, limit + 1)
-    while len(data) <= limit and (more := os.read(fd, limit + 1)):
+    # Less than was asked for is all there is; a file that grows meanwhile is told by its key at the next look.
+    data = os.read(fd, found.st_size + 1)
+    while len(data) > found.st_size and len(data) <= limit and (more := os.read(fd, limit + 1)):
         data += more
     return File(path, key, data)

@@ -1,0 +1,124 @@
+"""Who keeps to folders never pays for stores and clusters: nothing of them is imported."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from living import Running, free_port
+from support import SiteFolder
+
+ROOT = Path(__file__).parents[1]
+HEAVY = {"aiobotocore", "aiohttp", "boto3", "botocore", "dask", "distributed", "fsspec", "s3fs"}
+STORES = {"aggregator.stores", "aggregator.watcher.bucket", "aggregator.publisher.bucket_writer"}
+
+TELL = """
+import atexit, json, os, sys
+atexit.register(lambda: open(os.environ["TOLD"], "w").write(json.dumps(sorted(sys.modules))))
+"""
+"""What a process of Python does first, if it is called `sitecustomize`: it tells at its end what it has imported."""
+
+COMMANDS = {
+    "import": ["-c", "import aggregator"],
+    "help": ["-m", "aggregator", "--help"],
+    **{
+        words.partition(" ")[0]: ["-m", "aggregator", *words.split()]
+        for words in (
+            "build --jobs 2", "trigger", "check", "explain a.md", "status", "new Title", "init elsewhere", "schema config",
+        )
+    },
+}  # fmt: skip
+
+
+def imported(site: SiteFolder, words: list[str], *, seconds: float | None = None) -> set[str]:
+    """Run Python with these words, for so long at most, and give the modules that it had imported at its end."""
+    (site.root / "first").mkdir(exist_ok=True)
+    (site.root / "first/sitecustomize.py").write_text(TELL)
+    told = site.root / "told"
+    told.unlink(missing_ok=True)
+    environment = {**os.environ, "PYTHONPATH": f"{site.root}/first:{ROOT}", "TOLD": str(told)}
+    process = subprocess.Popen([sys.executable, *words], cwd=site.root, env=environment, stdout=subprocess.PIPE)
+    try:
+        process.communicate(timeout=seconds or 60)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        process.communicate(timeout=20)
+    return set(json.loads(told.read_text()))
+
+
+def heavy(modules: set[str]) -> set[str]:
+    return ({name.partition(".")[0] for name in modules} & HEAVY) | (modules & STORES)
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "serve"])
+def test_a_command_on_folders_imports_no_store(name: str, site: SiteFolder) -> None:
+    """Nor a cluster: neither their libraries nor our own modules for them."""
+    site.write("a.md")
+    site.settings["server"] = {"port": free_port()}
+    site.build()
+    (site.root / "config/feeds.yaml").rename(site.root / "config/aggregator.yaml")
+    if name == "serve":
+        modules = imported(site, ["-m", "aggregator", "serve"], seconds=4)
+        assert "aggregator.serving" in modules
+    else:
+        modules = imported(site, COMMANDS[name])
+    assert "aggregator" in modules
+    assert heavy(modules) == set()
+
+
+def test_the_daemon_on_folders_imports_no_store(running: Running) -> None:
+    """Neither it nor the process that serves, as what they have mapped into memory shows; asked while they run."""
+    running.site.write("a.md")
+    running.site.settings["server"] = {"port": free_port()}
+    site = running.site
+    (site.root / "first").mkdir()
+    (site.root / "first/sitecustomize.py").write_text(
+        TELL.replace('os.environ["TOLD"]', "f\"{os.environ['TOLD']}.{os.getpid()}\"")
+    )
+    running.start(serve=True, PYTHONPATH=f"{site.root}/first:{ROOT}", TOLD=str(site.root / "told"))
+    running.stop()
+    told = [set(json.loads(path.read_text())) for path in site.root.glob("told.*")]
+    assert any("aggregator.daemon" in modules for modules in told)
+    assert [heavy(modules) for modules in told] == [set() for _ in told]
+
+
+def test_a_url_imports_its_store(site: SiteFolder) -> None:
+    """The measure is a true one: with a URL in the config the same process has imported fsspec."""
+    site.settings["feeds"] = "memory://out"
+    site.write("a.md")
+    site.config()
+    modules = imported(site, ["-m", "aggregator", "build", "--config", "config/feeds.yaml"])
+    assert heavy(modules) >= {"fsspec", "aggregator.stores"}
+
+
+def test_without_the_extra_a_url_is_refused(site: SiteFolder) -> None:
+    """With its place in the config, and with what to install."""
+    site.settings["seeds"] = "s3://bucket/seeds"
+    text = '{"site": {"url": "https://feeds.example.org/"},\n "seeds": "s3://bucket/seeds",\n "feeds": "gs://bucket/feeds"}'
+    (site.root / "config/aggregator.yaml").write_text(text)
+    code = "import sys; sys.modules['fsspec'] = None; from aggregator.cli import main; sys.argv[1:] = ['build']; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=site.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    path = site.root / "config/aggregator.yaml"
+    extra = "needs the extra: pip install 'aggregator[cluster]'"
+    assert done.stderr.splitlines() == [
+        f"{path}:2:11: seeds: 's3://bucket/seeds' {extra}",
+        f"{path}:3:11: feeds: 'gs://bucket/feeds' {extra}",
+    ]
+
+
+def test_an_unknown_store_is_refused(site: SiteFolder) -> None:
+    """A kind of store that fsspec does not know, or whose package is missing, is named at its place."""
+    pytest.importorskip("fsspec")
+    site.settings |= {"seeds": "s4://bucket/seeds", "feeds": "oci://bucket/feeds"}
+    with pytest.raises(
+        Exception, match=r"feeds.yaml:1:\d+: seeds: 's4://bucket/seeds' names a kind of store .*: s4\n.*package ocifs"
+    ):
+        site.config()
