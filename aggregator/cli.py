@@ -19,7 +19,8 @@ import msgspec
 from aggregator import __version__, clock, load_config, report
 from aggregator import build as build_site
 from aggregator.config import Config, is_url
-from aggregator.errors import AggregatorError, ClusterError, ConfigError, LockedError
+from aggregator.database import advised
+from aggregator.errors import AggregatorError, ClusterError, ConfigError, LockedError, reason_of
 from aggregator.index import looked_at
 from aggregator.model import Turn
 
@@ -300,8 +301,15 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    click.echo(f"aggregator: {error}" if not isinstance(error, ConfigError) else str(error), err=True)
+    click.echo(str(error) if isinstance(error, ConfigError) else f"aggregator: {_words_of(error)}", err=True)
     sys.exit(code)
+
+
+def _words_of(error: Exception) -> str:
+    """Give what an error says, with what helps where the system or SQLite refused."""
+    if isinstance(error, OSError):
+        return (f"{error.filename}: " if error.filename else "") + reason_of(error)
+    return advised(error) if isinstance(error, sqlite3.Error) else str(error)
 
 
 def _folder(config: Config) -> str:

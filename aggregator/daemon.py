@@ -31,7 +31,7 @@ from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, is_damage
 from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError
 from aggregator.health import DaemonStatus, Health
-from aggregator.logs import LOGGER, log, log_problem
+from aggregator.logs import LOGGER, log, log_turn
 from aggregator.memory import give_back
 from aggregator.model import Turn
 from aggregator.places import documents_in
@@ -389,15 +389,7 @@ class Daemon:
             self._set(concern, "")
         self._set("writing", "; ".join(turn.failed[:3]))
         self._websub.look(None if work.everything else turn.written)
-        if turn.read or turn.removed or turn.written or turn.failed or work.triggers:
-            log(
-                "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
-                rendered=turn.rendered, written=len(turn.written), seconds=turn.seconds, failed=len(turn.failed),
-            )  # fmt: skip
-        for line in (*turn.failed, *turn.notes):
-            log("trouble", logging.ERROR, what=line)
-        for problem in turn.problems:
-            log_problem(problem)
+        log_turn(turn, was_asked_for=bool(work.triggers))
         status = self._status_line()
         if work.triggers:
             work.reply(Reply(value=msgspec.to_builtins(self._site.full_report(turn))))

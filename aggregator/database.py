@@ -138,6 +138,16 @@ def advised(error: BaseException) -> str:
     return f"{error} ({advice})" if advice else str(error)
 
 
+def why_not_rendered(error: Exception) -> str:
+    """Say why something was left as it was: the index could not be used, or a bug, told by its type alone.
+
+    Words of any other error may quote a seed.
+    """
+    if isinstance(error, sqlite3.Error):
+        return f"not rendered, since the index cannot be used: {advised(error)}"
+    return f"not rendered because of a bug in this program ({type(error).__name__})"
+
+
 class Database:
     """The open file; `db` is the connection, `rebuilt` says why it had to be made anew, "" if it was whole."""
 

@@ -18,6 +18,7 @@ import msgspec
 from aggregator.archive_index import Withdrawn
 from aggregator.archive_names import folder_of, month_of
 from aggregator.config import Config
+from aggregator.database import why_not_rendered
 from aggregator.index import FeedRow, Index, Shown
 from aggregator.intake import Intake, chunks, last_said
 from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn, Place, Tombstone
@@ -353,8 +354,7 @@ class Pipeline:
         try:
             return self._rendered(row, key, self._current(row.slug, items, view), above, now)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one feed meets must not harm the others
-            # Its type alone: its words may quote a seed.
-            self.faults.append(f"{row.slug}: not rendered because of a bug in this program ({type(error).__name__})")
+            self.faults.append(f"{row.slug}: {why_not_rendered(error)}")
             return None
 
     def _current(self, slug: str, items: tuple[Item, ...], view: _View) -> Feed:

@@ -267,7 +267,8 @@ class Site:
         if fresh:
             self.pipeline.start_over(now)
             self._adopt()
-        notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in found.unreadable]
+        kept = f"this folder cannot be read, its seeds stay as they were ({folder.ENTER})"
+        notes += [f"{path}: {kept}" for path in found.unreadable]
         # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
         read = Paths(chain(found.read, found.kept)) if fresh and found.kept else found.read
         turn = self._turn(Changes(read, found.gone), began, now, progress=progress)

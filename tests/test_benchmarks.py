@@ -134,6 +134,7 @@ def test_growth_tells_linear_flat_and_worse_apart(results: Path) -> None:
     assert "| one edit | aggregator | p50 | 10,000 to 100,000 | 0.00 |" in told
 
 
+@pytest.mark.slow
 def test_seeds_are_the_same_for_the_same_number_however_they_are_written(tmp_path: Path) -> None:
     """Several processes write what one does, and fewer seeds are the first of more."""
     for count in (30, 10_001):

@@ -25,6 +25,9 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO among the seeds must not hold us up before we see that it is one.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
+ENTER = "let the user this runs as read and enter it"
+"""What helps where a folder cannot be read."""
+
 
 class StatKey(NamedTuple):
     """What tells that a file has not changed: device, inode, size (bytes), mtime and ctime (nanoseconds).

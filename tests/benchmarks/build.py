@@ -27,6 +27,7 @@ from measuring import ALL_MEMORY, PATIENCE, SHARE_OF_MEMORY, Run, Tool, run
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 5
+FEW = 30
 ENOUGH = 120.0
 """Seconds of one tool's builds after which it has no further turn."""
 OURS = "aggregator, feeds alone"
@@ -50,6 +51,7 @@ HEADS = ("seeds", "work", "tool", "rounds", "wall", "to ours", "processors", "me
 def prepared(site: Path, name: str, prepare: Callable[[Path], None]) -> None:
     """Make a part of a site, unless an earlier run made the whole of it."""
     mark = site / f"{name}.ready"
+    site.mkdir(parents=True, exist_ok=True)
     if not mark.exists():
         results.say(f"{site.name}: prepares {name}")
         prepare(site)
@@ -153,29 +155,48 @@ def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
     return ""
 
 
-def measure(folder: Path, count: int, programs: dict[str, str], rounds: int) -> None:
-    """Build, compare, and keep the rows."""
-    site = folder / str(count)
-    file = folder / "results.json"
-    site.mkdir(parents=True, exist_ok=True)
-    prepared(site, "ours", make_ours)
-    tools, left_out = [*floor(site), *ours(site)], []
+def everyone(site: Path, programs: dict[str, str]) -> Iterator[tuple[str, Callable[[Path], None], Tool]]:
+    """Give each tool with the part of the site that it needs, and what makes that."""
+    yield from (("ours", make_ours, tool) for tool in (*floor(site), *ours(site)))
     for peer in peers.PEERS:
-        for tool in peer.tools(site, programs[peer.name]) if peer.name in programs else ():
-            if reason := hopeless(results.load(file)["builds"], tool, count):
-                left_out.append({"seeds": count, "work": FRESH, "tool": tool.name, "rounds": 0, "given_up": reason})
-            else:
-                prepared(site, peer.name, peer.prepare)
-                tools.append(tool)
-    fresh = turns(tools, site, rounds, fresh=True)
-    if any(one.given_up for one in fresh[OURS]):
-        raise SystemExit(f"without {OURS} there is nothing to compare with")
-    done = [tool for tool in tools if not any(one.given_up for one in fresh[tool.name])]
-    insist_on_the_same(done)
+        if peer.name in programs:
+            yield from ((peer.name, peer.prepare, tool) for tool in peer.tools(site, programs[peer.name]))
+
+
+def measure(site: Path, programs: dict[str, str], rounds: int, file: Path) -> None:
+    """Build, compare, and keep the rows."""
+    count = int(site.name)
     versions = {peer.name: peers.version(peer, programs[peer.name]) for peer in peers.PEERS if peer.name in programs}
+    tools, left_out = [], []
+    for name, prepare, tool in everyone(site, programs):
+        if reason := hopeless(results.load(file)["builds"], tool, count):
+            left_out.append({"seeds": count, "work": FRESH, "tool": tool.name, "rounds": 0, "given_up": reason})
+        else:
+            prepared(site, name, prepare)
+            tools.append(tool)
+    fresh = turns(tools, site, rounds, fresh=True)
+    if fresh[OURS][-1].given_up:
+        raise SystemExit(f"without {OURS} there is nothing to compare with")
+    done = [tool for tool in tools if not fresh[tool.name][-1].given_up]
+    insist_on_the_same(done)
     results.keep(file, "builds", [*rows(count, FRESH, fresh), *left_out], versions)
     again = turns(done, site, rounds, fresh=False)
     results.keep(file, "builds", rows(count, AGAIN, again), versions)
+
+
+def that_work(folder: Path, programs: dict[str, str]) -> dict[str, str]:
+    """Give the peers that can build a few seeds.
+
+    What happens once, such as Python's writing of byte code, happens here and is not measured.
+    """
+    site = folder / str(FEW)
+    broken = set()
+    for name, prepare, tool in everyone(site, programs):
+        prepared(site, name, prepare)
+        if run(tool, site / "log").given_up:
+            results.say(f"{tool.name} cannot build {FEW} seeds and is left out")
+            broken.add(name)
+    return {name: path for name, path in programs.items() if name not in broken}
 
 
 def main() -> None:
@@ -189,8 +210,9 @@ def main() -> None:
     folder = said.folder.absolute()
     wanted = [peer for peer in peers.PEERS if not said.only or peer.name in said.only]
     programs = {peer.name: path for peer in wanted if (path := peers.installed(peer, folder / "tools"))}
+    programs = that_work(folder, programs)
     for count in sorted(said.count):
-        measure(folder, count, programs, said.rounds)
+        measure(folder / str(count), programs, said.rounds, folder / "results.json")
         found = [row for row in results.load(folder / "results.json")["builds"] if row["seeds"] == count]
         print(results.table(HEADS, map(cells, sorted(found, key=lambda row: row["work"] == AGAIN))), flush=True)
     print(SAME_WORK)

@@ -33,7 +33,6 @@ HEADS = ("seeds", "work", "tool", "rounds", "p50 / p99, or what it takes")
 
 def prepared(site: Path) -> None:
     """Have seeds, a config and the first build, so that what is measured is the daemon at work."""
-    site.mkdir(parents=True, exist_ok=True)
     build.prepared(site, "ours", build.make_ours)
     (site / "config/aggregator.yaml").write_text(CONFIG)
     shutil.rmtree(site / "seeds/drop", ignore_errors=True)

@@ -50,17 +50,12 @@ permalink: "/topics/{{ topic | slugify }}/rss.xml"
 """
 
 
-def seed(text: str) -> str:
-    """Give the same seed as Eleventy wants it."""
-    return text.replace("\npublishedDateTime: ", "\ndate: ", 1).replace("\ntopics:\n", "\ntags:\n", 1)
-
-
 def prepare(site: Path) -> None:
     """Make the Eleventy site of what lies in `site/seeds`."""
     eleventy = site / "eleventy"
     shutil.rmtree(eleventy, ignore_errors=True)
     (eleventy / "src/_includes").mkdir(parents=True)
-    corpus.copied(site / "seeds", eleventy / "src/seeds", seed)
+    corpus.copied(site / "seeds", eleventy / "src/seeds", corpus.renamed)
     for name, text in {
         "eleventy.config.mjs": CONFIG, "src/seeds/seeds.json": SEEDS, "src/_includes/single.njk": SINGLE,
         "src/list.njk": LIST, "src/rss.njk": RSS,

@@ -46,17 +46,12 @@ RSS = """\
 """
 
 
-def seed(text: str) -> str:
-    """Give the same seed as Jekyll wants it."""
-    return text.replace("\npublishedDateTime: ", "\ndate: ", 1).replace("\ntopics:\n", "\ntags:\n", 1)
-
-
 def prepare(site: Path) -> None:
     """Make the Jekyll site of what lies in `site/seeds`."""
     jekyll = site / "jekyll"
     shutil.rmtree(jekyll, ignore_errors=True)
     (jekyll / "_layouts").mkdir(parents=True)
-    corpus.copied(site / "seeds", jekyll / "_posts", seed)
+    corpus.copied(site / "seeds", jekyll / "_posts", corpus.renamed)
     (jekyll / "_config.yml").write_text(CONFIG)
     for name, text in {"single.html": SINGLE, "list.html": LIST, "rss.xml": RSS}.items():
         (jekyll / "_layouts" / name).write_text(text)

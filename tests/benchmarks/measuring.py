@@ -46,6 +46,7 @@ def run(tool: Tool, log: Path, *, fresh: bool = True) -> Run:
     for folder in tool.made if fresh else ():
         shutil.rmtree(folder, ignore_errors=True)
     environment = {**os.environ, **tool.environment}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its byte code
     with log.open("wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(

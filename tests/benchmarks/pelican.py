@@ -42,8 +42,8 @@ SINGLE = "<!doctype html><title>{{ article.title }}</title><h1>{{ article.title 
 
 def seed(text: str) -> str:
     """Give the same seed as Pelican wants it."""
-    text = text.replace("\npublishedDateTime: ", "\ndate: ", 1).replace("\nwebUrl: ", "\nurl: ", 1)
-    return text.replace("\ntopics:\n", "\ntags:\n", 1).replace("\npublished: false\n", "\nstatus: skip\n", 1)
+    text = corpus.renamed(text).replace("\nwebUrl: ", "\nurl: ", 1)
+    return text.replace("\npublished: false\n", "\nstatus: skip\n", 1)
 
 
 def prepare(site: Path) -> None:
