@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -41,10 +41,6 @@ class Seeds(Protocol):
     def reader(self) -> Reader:
         """What reads them by path, here or in another process."""
 
-    @property
-    def reader_elsewhere(self) -> Reader:
-        """What reads them on another machine than the one that has just seen them."""
-
     def is_there(self) -> bool:
         """Say whether the place itself is there."""
 
@@ -67,11 +63,6 @@ class FolderSeeds(NamedTuple):
     def reader(self) -> Reader:
         """What reads them by path, here or in another process."""
         return partial(folder.read, self.root)
-
-    @property
-    def reader_elsewhere(self) -> Reader:
-        """What reads them on another machine, and sees to it that the same folder is there."""
-        return partial(folder.read_elsewhere, self.root)
 
     def is_there(self) -> bool:
         """Say whether the folder is there."""
@@ -119,11 +110,6 @@ class StoreSeeds(NamedTuple):
 
         return partial(bucket.read, self.store)
 
-    @property
-    def reader_elsewhere(self) -> Reader:
-        """What reads them on another machine: a store is the same from everywhere."""
-        return self.reader
-
     def is_there(self) -> bool:
         """Say whether the bucket is there; raises FolderError where its store does not say."""
         from aggregator.watcher import bucket  # noqa: PLC0415
@@ -156,6 +142,23 @@ class StoreSeeds(NamedTuple):
 def seeds_in(place: str) -> Seeds:
     """Give the seeds of a folder or of a place in a store."""
     return StoreSeeds(_store(place)) if is_url(place) else FolderSeeds(place)
+
+
+def read_elsewhere(reader: Reader, paths: Sequence[str], limit: int) -> Iterator[folder.File | None]:
+    """Read seeds with `reader`, on another machine than the one that has just seen them.
+
+    Raises:
+        FolderError: where most of them are not there: then it is not the same place for both.
+    """
+    missing = 0
+    for file in reader(paths, limit):
+        missing += file is None
+        yield file
+    if missing * 2 > len(paths):
+        raise FolderError(
+            f"{missing} of {len(paths)} seeds that were just seen are not there; nothing was withdrawn (all machines"
+            " need the same seeds folder at the same path, or a bucket)"
+        )
 
 
 def put_seed(place: str, name: str, text: str) -> str:

@@ -33,7 +33,7 @@ from aggregator.locking import locked, made
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
-from aggregator.places import documents_in, jobs_for, seeds_in, why_not, writer_to
+from aggregator.places import documents_in, jobs_for, read_elsewhere, seeds_in, why_not, writer_to
 from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
@@ -183,7 +183,9 @@ class Site:
         self.index.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def _pipeline(self) -> Pipeline:
-        reader = self._seeds.reader if self._cluster is None else self._seeds.reader_elsewhere
+        reader = self._seeds.reader
+        if self._cluster is not None:
+            reader = partial(read_elsewhere, reader)
         return Pipeline(self.config, self.index, reader, version=VERSION)
 
     def build(

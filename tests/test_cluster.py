@@ -134,6 +134,20 @@ def test_a_worker_that_sees_other_seeds_is_not_believed(
     assert site.documents() == before
 
 
+def test_seeds_in_a_store_are_read_by_the_workers(site: SiteFolder, dask: DaskCluster) -> None:
+    """They get its address and fetch what they are to read; what lies in this process's memory is not believed gone."""
+    fsspec = tools.package("fsspec")
+    write(site, 600)
+    site.build(feeds="alone", state="state-alone")
+    site.settings["seeds"] = site.seeds.as_uri()
+    assert site.build(cluster=dask.address).added == 615
+    assert site.documents() == site.documents("alone")
+    fsspec.filesystem("memory").pipe("/seeds/a.md", (site.seeds / "0/0.md").read_bytes())
+    site.settings["seeds"] = "memory://seeds"
+    with pytest.raises(AggregatorError, match="1 of 1 seeds that were just seen are not there"):
+        site.build(state="state-memory", feeds="feeds-memory", cluster=dask.address)
+
+
 def test_who_cannot_help_is_named_before_any_work(
     own: DaskCluster, site: SiteFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from aggregator.errors import ADVICE, FolderError, reason_of
@@ -272,23 +272,6 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
             yield _read(folder, path, limit)
     finally:
         folder.close()
-
-
-def read_elsewhere(root: str, paths: Sequence[str], limit: int) -> Iterator[File | None]:
-    """Read files as `read` does, on another machine than the one that has just seen them.
-
-    Raises:
-        FolderError: where most of them are not there: then `root` is another folder on this machine.
-    """
-    missing = 0
-    for file in read(root, paths, limit):
-        missing += file is None
-        yield file
-    if missing * 2 > len(paths):
-        raise FolderError(
-            f"{root}: {missing} of {len(paths)} seeds that were just seen are not there; nothing was withdrawn"
-            " (every machine needs the same seeds folder at this path)"
-        )
 
 
 def _read(folder: _Folder, path: str, limit: int) -> File | None:
