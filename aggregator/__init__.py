@@ -12,15 +12,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from aggregator.config import Config
-from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError, PublishError
+from aggregator.errors import AggregatorError, ClusterError, ConfigError, FolderError, LockedError, PublishError
 from aggregator.model import FeedReport, Problem, Turn
 from aggregator.site import Site, load_config
 from aggregator.version import VERSION as __version__  # noqa: N811 - the name that packages have for it
 
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 __all__ = [
     "AggregatorError",
+    "ClusterError",
     "Config",
     "ConfigError",
     "FeedReport",
@@ -43,6 +49,7 @@ def build(
     prune: bool = False,
     accept_deletions: bool = False,
     jobs: int | None = None,
+    cluster: str = "",
     progress: Callable[[int, int], object] | None = None,
 ) -> Turn:
     """Bring the feeds of a site up to date, once, and say what was done.
@@ -56,19 +63,27 @@ def build(
         prune: remove the feeds that have lost their last item.
         accept_deletions: believe a folder that lost more than half of its seeds at once.
         jobs: how many processes parse; None uses every processor where that pays.
+        cluster: a Dask cluster that parses instead: `tcp://host:port`, or `local:N` for N processes of this machine.
         progress: is called with how many of how many files have been read.
 
     Raises:
         LockedError: another process holds the state folder.
+        ClusterError: the cluster cannot be used.
         FolderError: the seeds folder is gone or cannot be believed; nothing was withdrawn.
         ConfigError: a folder of the config cannot be used.
 
     """
-    with Site(config, jobs=jobs) as site:
+    with _cluster(cluster) if cluster else nullcontext() as executor, Site(config, jobs=jobs, cluster=executor) as site:
         return site.build(
             now=clock() if now is None else now, fresh=fresh, prune=prune, accept_deletions=accept_deletions,
             progress=progress,
         )  # fmt: skip
+
+
+def _cluster(address: str) -> AbstractContextManager[Executor]:
+    from aggregator.cluster import cluster  # noqa: PLC0415 - few have one
+
+    return cluster(address)
 
 
 def clock() -> int:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from aggregator import page_batches
 from aggregator.archive_index import PageRow
 from aggregator.archive_names import ARCHIVE
+from aggregator.database import why_not_rendered
 from aggregator.index import Shown
 from aggregator.model import Document, Place
 from aggregator.page_batches import PageBatch, PageTask, StoredItem
@@ -118,11 +119,10 @@ class Archives:
         try:
             return page_batches.rendered(spec, wanted.place, items, self._pipeline.config.site)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one page meets must not harm the others
-            self._blame(wanted.page, type(error).__name__)
+            self._blame(wanted.page, why_not_rendered(error))
             return ()
 
-    def _blame(self, page: PageRow, kind: str) -> None:
-        why = f"not rendered because of a bug in this program ({kind})"
+    def _blame(self, page: PageRow, why: str) -> None:
         self._pipeline.faults.append(f"{page.slug}/{ARCHIVE}/{page.folder}: {why}")
 
     # -- in other processes
@@ -130,9 +130,10 @@ class Archives:
     def _together(self, executor: Executor, wanted: Iterator[_Wanted], now: int) -> Iterator[PageRendering]:
         """Render batches on `executor`, a bounded number at once; the pages come in their order."""
         under_way: deque[_Sent] = deque()
+        ahead = getattr(executor, "ahead", AHEAD)
         for pages in _batches(wanted):
             under_way.append(self._send(executor, pages, now))
-            if len(under_way) > AHEAD:
+            if len(under_way) > ahead:
                 yield from self._received(under_way.popleft())
         while under_way:
             yield from self._received(under_way.popleft())
@@ -163,7 +164,7 @@ class Archives:
             self._pipeline.leave_out(file, kind)
         for wanted, page in zip(sent.pages, result.pages, strict=True):
             if isinstance(page, str):
-                self._blame(wanted.page, page)
+                self._blame(wanted.page, f"not rendered because of a bug in this program ({page})")
             else:
                 yield PageRendering(wanted.page, wanted.key, page_batches.documents(page))
 

@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from aggregator.archive_names import folder_of, place_of
 from aggregator.archives import Archives, PageRendering, names_of
 from aggregator.errors import PublishError
 from aggregator.index import Index
-from aggregator.publisher.writer import Published
 from aggregator.stopwatch import Stopwatch
+from aggregator.writing import TOGETHER, write_in_groups
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
     from aggregator.publisher.bucket_writer import BucketWriter
     from aggregator.publisher.writer import Writer
-
-PAGES_TOGETHER = 8
-AHEAD = 3
-"""How many groups of pages are on their way to the disk while the next one is rendered."""
-
-Group = list[PageRendering]
 
 
 class Pages(NamedTuple):
@@ -56,7 +48,7 @@ class Archiver:
         failed: list[str] = []
         wanted = archives.renderings(now=now, on_disk=on_disk, executor=executor)
         renderings = _Bounded(self._watch.during("archives", wanted), until)
-        for group, result in self._published(renderings):
+        for group, result in write_in_groups(renderings, self._writer, self._watch):
             broken = {_folder(error.name) for error in result.failed}
             for rendering in group:
                 names = [document.name for document in rendering.documents]
@@ -64,35 +56,6 @@ class Archiver:
             written += result.written
             failed += map(str, result.failed)
         return Pages(written, failed, all=not renderings.cut)
-
-    def _published(self, renderings: Iterator[PageRendering]) -> Iterator[tuple[Group, Published]]:
-        """Write groups of pages as they are rendered: an edit's are one group, a whole site's go side by side.
-
-        In any order, since no page that is on the disk leads to one that is not, whichever comes first.
-        """
-        group = list(islice(renderings, PAGES_TOGETHER))
-        if len(group) < PAGES_TOGETHER:
-            if group:
-                with self._watch.of("write"):
-                    result = self._write(group)
-                yield group, result
-            return
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms, and most turns write few pages
-
-        waiting: deque[tuple[Group, Future[Published]]] = deque()
-        with ThreadPoolExecutor(AHEAD) as pool:
-            while group or waiting:
-                if group:
-                    waiting.append((group, pool.submit(self._write, group)))
-                group = list(islice(renderings, PAGES_TOGETHER))
-                while waiting and (len(waiting) > AHEAD or not group):
-                    done, future = waiting.popleft()
-                    with self._watch.of("write"):
-                        result = future.result()
-                    yield done, result
-
-    def _write(self, group: Group) -> Published:
-        return self._writer.publish(document for rendering in group for document in rendering.documents)
 
     def remove(self) -> list[str]:
         """Remove the pages that hold nothing any more, now that nothing leads to them; gives what failed."""
@@ -136,7 +99,7 @@ class _Bounded:
         return self
 
     def __next__(self) -> PageRendering:
-        if self._given >= PAGES_TOGETHER and time.monotonic() > self._until:
+        if self._given >= TOGETHER and time.monotonic() > self._until:
             self.cut = True
             raise StopIteration
         self._given += 1

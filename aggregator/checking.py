@@ -13,6 +13,7 @@ from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outco
 from aggregator.pipeline import batches, clashes, in_order
 from aggregator.places import jobs_for, seeds_in
 from aggregator.site import CLASH_HINT, clash_message
+from aggregator.watcher.folder import ENTER
 from aggregator.workers import executor_for
 
 
@@ -35,7 +36,7 @@ def check(
     walk = seeds.walk()
     policy = rules.policy_of(config)
     paths = [path for path, _ in walk]
-    problems = [Problem(path=path, message="this folder cannot be read") for path in walk.unreadable]
+    problems = [Problem(path=path, message="this folder cannot be read", hint=ENTER) for path in walk.unreadable]
     unknown: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
     done = 0
@@ -46,7 +47,7 @@ def check(
                 problems += outcome.problems
                 for key in outcome.unknown:
                     unknown.setdefault(key, outcome.path)
-                for topic in outcome.verdict.topics if outcome.verdict else ():
+                for topic in outcome.draft.topics if outcome.draft else ():
                     names.setdefault(topic, outcome.path)
                 done += 1
             if progress is not None:

@@ -19,7 +19,8 @@ import msgspec
 from aggregator import __version__, clock, load_config, report
 from aggregator import build as build_site
 from aggregator.config import Config, is_url
-from aggregator.errors import AggregatorError, ConfigError, LockedError
+from aggregator.database import advised
+from aggregator.errors import AggregatorError, ClusterError, ConfigError, LockedError, reason_of
 from aggregator.index import looked_at
 from aggregator.model import Turn
 
@@ -35,6 +36,15 @@ jobs_option = click.option(
 )
 
 
+def _cluster_address(_context: object, _option: object, value: str) -> str:
+    if value:
+        from aggregator.cluster import is_address  # noqa: PLC0415 - few have one
+
+        if not is_address(value):
+            raise click.BadParameter(f"{value!r} names no cluster (write tcp://host:port, or local:4 for 4 processes)")
+    return value
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="aggregator")
 def cli() -> None:
@@ -44,6 +54,10 @@ def cli() -> None:
 @cli.command()
 @config_option
 @jobs_option
+@click.option(
+    "--cluster", metavar="ADDRESS", default="", callback=_cluster_address,
+    help="Parse on a Dask cluster: tcp://host:port, or local:4 for 4 processes.",
+)  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Read and render everything anew; remembered ids stay.")
 @click.option("--prune", is_flag=True, help="Remove feeds that have lost their last item.")
 @click.option("--accept-deletions", is_flag=True, help="Believe a folder that lost most of its seeds at once.")
@@ -51,15 +65,18 @@ def cli() -> None:
 @click.option("--profile", is_flag=True, help="Print where the time went, stage by stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def build(
-    config_path: str, *, jobs: int | None, fresh: bool, prune: bool, accept_deletions: bool, strict: bool,
-    profile: bool, as_json: bool,
+    config_path: str, *, jobs: int | None, cluster: str, fresh: bool, prune: bool, accept_deletions: bool,
+    strict: bool, profile: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring the feeds up to date, once."""
+    if cluster and jobs:
+        raise click.UsageError("--jobs says how many processes of this machine work; a cluster has its own")
     config = load_config(config_path)
     with _progress("reading seeds", quiet=as_json) as progress:
         turn = build_site(
-            config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, jobs=jobs, progress=progress
-        )
+            config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, jobs=jobs, cluster=cluster,
+            progress=progress,
+        )  # fmt: skip
     if as_json:
         click.echo(msgspec.json.encode(turn))
     else:
@@ -77,20 +94,33 @@ def build(
     help="Log lines as key=value (auto on a terminal) or as JSON.",
 )  # fmt: skip
 @click.option("--serve/--no-serve", default=True, help="Serve the feeds over HTTP, or leave that to others.")
-def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool) -> None:
+@click.option(
+    "--standby", is_flag=True, help="Where another runs, wait until it ends, however it does; then take over."
+)
+def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool, standby: bool) -> None:
     """Keep the feeds true: watch, schedule, republish, serve (the daemon)."""
     from aggregator import logs  # noqa: PLC0415 - only this command needs these
     from aggregator.daemon import Daemon  # noqa: PLC0415
     from aggregator.server_process import ServerProcess  # noqa: PLC0415
+    from aggregator.standby import Standby  # noqa: PLC0415
     from aggregator.supervisor import Supervisor  # noqa: PLC0415
 
     config = load_config(config_path)
     shape: logs.Format = ("text" if sys.stderr.isatty() else "json") if log_format == "auto" else log_format
     logs.start(shape)
-    server = ServerProcess(shape) if serve else None
-    daemon = Daemon(config, clock=time.time, supervisor=Supervisor.of_environment(), server=server)
-    daemon.handle_signals()
-    sys.exit(daemon.run())
+    server, supervisor = ServerProcess(shape) if serve else None, Supervisor.of_environment()
+    waiting, lock = Standby(config, supervisor), None
+    if standby:
+        waiting.handle_signals()
+        lock = waiting.wait()
+        config = waiting.config
+    if not waiting.is_stopped:
+        daemon = Daemon(config, clock=time.time, supervisor=supervisor, server=server, lock=lock)
+        daemon.handle_signals()
+        if waiting.is_stopped:  # just now
+            daemon.stop()
+        sys.exit(daemon.run())
+    logs.log("stopped")
 
 
 @cli.command()
@@ -262,6 +292,8 @@ def main() -> None:
         cli(standalone_mode=True)
     except ConfigError as error:
         _fail(error, 2)
+    except ClusterError as error:
+        _fail(error, 2)
     except LockedError as error:
         _fail(error, 3)
     except (AggregatorError, OSError, sqlite3.Error) as error:
@@ -269,8 +301,15 @@ def main() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    click.echo(f"aggregator: {error}" if not isinstance(error, ConfigError) else str(error), err=True)
+    click.echo(str(error) if isinstance(error, ConfigError) else f"aggregator: {_words_of(error)}", err=True)
     sys.exit(code)
+
+
+def _words_of(error: Exception) -> str:
+    """Give what an error says, with what helps where the system or SQLite refused."""
+    if isinstance(error, OSError):
+        return (f"{error.filename}: " if error.filename else "") + reason_of(error)
+    return advised(error) if isinstance(error, sqlite3.Error) else str(error)
 
 
 def _folder(config: Config) -> str:

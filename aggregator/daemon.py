@@ -31,7 +31,7 @@ from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, is_damage
 from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError
 from aggregator.health import DaemonStatus, Health
-from aggregator.logs import LOGGER, log, log_problem
+from aggregator.logs import LOGGER, log, log_turn
 from aggregator.memory import give_back
 from aggregator.model import Turn
 from aggregator.places import documents_in
@@ -63,6 +63,9 @@ SCAN_SHARE = {"native": 0.0005, "listing": 0.05}
 PATIENCE = 1.0
 """How long, in seconds, a turn may write pages of archives before it looks whether something else has come up."""
 
+LAST_ANSWERS = 3.0
+"""How long, in seconds, the server of a daemon that died may still hold its address."""
+
 CLOCK_STEP = 0.5
 LONGEST_STOP = 3.0
 """How long, in seconds, a turn may still take once we are to stop; then it is undone, and the next start takes it."""
@@ -86,14 +89,19 @@ class Daemon:
         clock: Callable[[], float],
         supervisor: Supervisor | None = None,
         server: ServerProcess | None = None,
+        lock: int | None = None,
     ) -> None:
-        """Take `config`; `clock` gives seconds since 1970, `server` serves what is published (None: nobody does)."""
+        """Take `config`; `clock` gives seconds since 1970, `server` serves what is published (None: nobody does).
+
+        `lock` is the open lock on the state folder, for who stood by until it was free (`standby`).
+        """
         self.config = config
+        self._stood_by = lock is not None
         self._server = server
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
         self._inbox = Inbox()
-        self._site = Site(config, patience=PATIENCE)
+        self._site = Site(config, patience=PATIENCE, lock=lock)
         self._files = ConfigFiles(config)
         self._watching = Watching(self._inbox)
         self._scheduler = Scheduler(
@@ -104,7 +112,7 @@ class Daemon:
         self._control = ControlServer(config.state, self._answer)
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
         self._websub = WebSub(clock=clock, draw=draw, note=log, documents=documents_in)
-        self.health = Health(started=clock())
+        self.health = Health(started=clock(), pid=os.getpid())
         self._full_at: float | None = None
         self._full_by: float | None = None
         self._scanned = 0.0
@@ -169,9 +177,10 @@ class Daemon:
         if self._server is None:
             return
         try:
-            self._server.begin(self.config)
+            self._server.begin(self.config, patience=LAST_ANSWERS if self._stood_by else 0.0)
         except CannotListenError as error:
-            raise ConfigError([f"{self.config.path}: server: {error}"]) from error
+            if not self._stood_by:  # else it is tried again at times
+                raise ConfigError([f"{self.config.path}: server: {error}"]) from error
         self._note_server()
 
     def _note_server(self) -> None:
@@ -380,15 +389,7 @@ class Daemon:
             self._set(concern, "")
         self._set("writing", "; ".join(turn.failed[:3]))
         self._websub.look(None if work.everything else turn.written)
-        if turn.read or turn.removed or turn.written or turn.failed or work.triggers:
-            log(
-                "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
-                rendered=turn.rendered, written=len(turn.written), seconds=turn.seconds, failed=len(turn.failed),
-            )  # fmt: skip
-        for line in (*turn.failed, *turn.notes):
-            log("trouble", logging.ERROR, what=line)
-        for problem in turn.problems:
-            log_problem(problem)
+        log_turn(turn, was_asked_for=bool(work.triggers))
         status = self._status_line()
         if work.triggers:
             work.reply(Reply(value=msgspec.to_builtins(self._site.full_report(turn))))

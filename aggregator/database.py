@@ -138,6 +138,16 @@ def advised(error: BaseException) -> str:
     return f"{error} ({advice})" if advice else str(error)
 
 
+def why_not_rendered(error: Exception) -> str:
+    """Say why something was left as it was: the index could not be used, or a bug, told by its type alone.
+
+    Words of any other error may quote a seed.
+    """
+    if isinstance(error, sqlite3.Error):
+        return f"not rendered, since the index cannot be used: {advised(error)}"
+    return f"not rendered because of a bug in this program ({type(error).__name__})"
+
+
 class Database:
     """The open file; `db` is the connection, `rebuilt` says why it had to be made anew, "" if it was whole."""
 
@@ -156,6 +166,10 @@ class Database:
         if look_only:
             self.db = _for_looking(path)
             return
+        self._unfilled = ""
+        if not os.path.exists(path):
+            self._begin()
+            return
         self.db = sqlite3.connect(path, isolation_level=None)
         try:
             self._open()
@@ -171,7 +185,10 @@ class Database:
         What was not committed is undone.
         """
         self.db.close()
-        if self._seal:
+        if self._seal and self._unfilled:
+            with suppress(OSError):
+                os.unlink(self._unfilled)
+        elif self._seal:
             with suppress(OSError):  # a note that is missing costs that check alone
                 look = _look_of(self.path)
                 total = self._noted[1] if self._noted[0] == look else _sum_of(self.path)
@@ -207,12 +224,36 @@ class Database:
             self.rebuilt = f"its version is {version}, this program's is {VERSION}"
         self._make()
 
-    def _prepare(self) -> sqlite3.Connection:
+    def _begin(self) -> None:
+        """Make an empty index beside its place, where its first filling need not be written twice to outlive a crash.
+
+        A crash leaves the place empty, as it was; the filled file is moved there.
+        """
+        self._unfilled = f"{self.path}.new"
+        for suffix in ("", "-journal"):
+            with suppress(FileNotFoundError):
+                os.unlink(self._unfilled + suffix)
+        self.db = sqlite3.connect(self._unfilled, isolation_level=None)
+        self._prepare("journal_mode=MEMORY", "synchronous=OFF")
+        self._make()
+
+    def _take_place(self) -> None:
+        """Move the index to its place, now that it is filled."""
+        self.db.close()
+        _flush(self._unfilled)
+        for suffix in ("-wal", "-shm"):  # of an index that somebody removed: SQLite would take them for this one's
+            with suppress(FileNotFoundError):
+                os.unlink(self.path + suffix)
+        os.replace(self._unfilled, self.path)
+        self._unfilled = ""
+        self.db = sqlite3.connect(self.path, isolation_level=None)
+        self._prepare()
+
+    def _prepare(self, *durability: str) -> sqlite3.Connection:
         db = self.db
         for setting in (
             "busy_timeout=2000",
-            "journal_mode=WAL",
-            "synchronous=NORMAL",
+            *(durability or ("journal_mode=WAL", "synchronous=NORMAL")),
             "cache_size=-32000",
             "temp_store=MEMORY",
         ):
@@ -235,6 +276,9 @@ class Database:
     def set_aside(self, reason: str) -> None:
         """Begin a new file in place of a damaged one, with what can be saved of what is remembered."""
         self.db.close()
+        if self._unfilled:
+            self._begin()  # nothing was known yet
+            return
         aside = f"{self.path}.damaged"
         os.replace(self.path, aside)
         for suffix in ("-wal", "-shm"):
@@ -281,6 +325,8 @@ class Database:
             if filled:
                 self.settle_indexes()
             self.db.execute("COMMIT")  # one that fails may leave the transaction open, and none could follow it
+            if filled and self._unfilled:
+                self._take_place()
         except BaseException:
             with suppress(sqlite3.Error):
                 self.db.execute("ROLLBACK")
@@ -292,6 +338,14 @@ class Database:
         if self.filling:
             _run(self.db, INDEXES)
             self.filling = False
+
+
+def _flush(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _look_of(path: str) -> str:

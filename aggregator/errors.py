@@ -2,6 +2,7 @@
 
     AggregatorError
     ├── ConfigError        the config cannot be used; carries every problem found (exit code 2)
+    ├── ClusterError       the cluster cannot be used (exit code 2)
     ├── LockedError        another process holds the state folder (exit code 3)
     ├── FolderError        the seeds folder is gone, unreadable or suddenly empty: nothing was withdrawn
     ├── StoreError         an object store does not answer, or answers what makes no sense
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ADVICE",
     "AggregatorError",
+    "ClusterError",
     "ConfigError",
     "FolderError",
     "LockedError",
@@ -63,6 +65,10 @@ class ConfigError(AggregatorError):
     def __init__(self, problems: Sequence[object]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
+
+
+class ClusterError(AggregatorError):
+    """The cluster that should help cannot be used."""
 
 
 class LockedError(AggregatorError):

@@ -13,7 +13,7 @@ from aggregator.index import FileRow, Index
 from aggregator.model import FOREVER, Seed
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.rules import Verdict
-from aggregator.outcome import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed
+from aggregator.outcome import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed, unpack_verdict
 from aggregator.pipeline import Pipeline
 from aggregator.places import seeds_in
 from aggregator.report import distance, moment
@@ -94,13 +94,12 @@ class _Case:
         assert outcome.verdict is not None
         assert self._seed is not None
         if outcome.rule:
-            return Explanation(f"{path}: in no feed: {outcome.verdict.detail} (rule: {outcome.rule})", self._pending())
+            return Explanation(f"{path}: in no feed: {outcome.detail} (rule: {outcome.rule})", self._pending())
+        verdict = unpack_verdict(outcome.verdict)
         if row is None or row.verdict is None or row.digest != outcome.digest or self._index is None:
-            slugs = ", ".join(slug for slug, _ in outcome.verdict.feeds)
-            return Explanation(
-                f"{path}: in {slugs} {self._when(outcome.verdict)}", self._facts(outcome.verdict), is_private=True
-            )
-        return self._known(row, outcome.verdict)
+            slugs = ", ".join(slug for slug, _ in verdict.feeds)
+            return Explanation(f"{path}: in {slugs} {self._when(verdict)}", self._facts(verdict), is_private=True)
+        return self._known(row, verdict)
 
     def _when(self, verdict: Verdict) -> str:
         if verdict.ends <= self._now:

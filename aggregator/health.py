@@ -33,6 +33,7 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     warnings: dict[str, str] = {}
     websub: HubStatus | None = None
     serving: str = ""
+    pid: int = 0
     turn_seconds: float = 0.0
     """How long all turns took together."""
 
@@ -51,6 +52,7 @@ class Health:
     feeds: frozenset[str] = frozenset()
     backend: str = ""
     serving: str = ""
+    pid: int = 0
     overflows: int = 0
     scanned: float = 0.0
     turns: int = 0
@@ -95,6 +97,7 @@ class Health:
             due=due,
             regenerate=regenerate,
             serving=self.serving,
+            pid=self.pid,
             turn_seconds=self.turn_seconds,
             turns_within=tuple(self.turns_within),
             warnings={"websub": trouble} if trouble else {},

@@ -153,7 +153,7 @@ class Index:
     def digests(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Give the digests of the known ones among `paths`, of those that can be read."""
         found: dict[str, bytes] = {}
-        if self._db.execute("SELECT 1 FROM file LIMIT 1").fetchone() is None:
+        if self.filling:
             return found
         for chunk in _chunks(paths):
             sql = f"SELECT path, digest FROM file WHERE path IN ({_marks(chunk)}) AND digest != x''"  # noqa: S608
@@ -179,9 +179,10 @@ class Index:
         number: int = self._db.execute("SELECT coalesce(max(file), 0) + 1 FROM file").fetchone()[0]
         return number
 
-    def put_files(self, rows: Iterable[FileRow]) -> None:
-        """Insert rows of `file`, or replace those of the same number."""
-        self._db.executemany(f"INSERT OR REPLACE INTO file VALUES({_marks(FileRow._fields)})", rows)
+    def put_files(self, rows: Iterable[FileRow], *, new: bool = False) -> None:
+        """Insert rows of `file`, or replace those of the same number; faster where all are `new`."""
+        verb = "INSERT" if new else "INSERT OR REPLACE"
+        self._db.executemany(f"{verb} INTO file VALUES({_marks(FileRow._fields)})", rows)
 
     def put_stats(self, rows: Iterable[tuple[int, int, int, int, int, bytes, int]]) -> None:
         """Set the stat keys and digest of files that say the same as before; each row ends with the file."""

@@ -8,29 +8,38 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Literal, TypeVar
 
 import msgspec
 
-from aggregator.archive_names import DAY, bounds, month_of
+from aggregator.archive_names import DAY
 from aggregator.index import FileRow, Index
-from aggregator.model import FOREVER, Problem
+from aggregator.model import Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.outcome import Outcome, decided, pack, unpack_entries, unpack_seed, unpack_verdict, whole
+from aggregator.outcome import (
+    Draft,
+    Outcome,
+    decided,
+    pack,
+    unpack_entries,
+    unpack_seed,
+    unpack_verdict,
+    validity,
+    whole,
+)
+from aggregator.touched import Touched
 
 Value = TypeVar("Value")
 Entry = tuple[int, int, int, int, int, int, int]
-
-_QUALITY_BOUND = 2**31
-_MANY_DAYS = 5_000
 
 
 class Intake:
     """Brings the index up to date with outcomes; make one for each turn, inside a transaction.
 
-    Call `remove`, then `add` for each batch, then `finish`. `dirty` holds the feeds that may have changed.
+    Call `remove`, then `add` for each batch, then `finish`. `dirty` holds the feeds that may have changed, `touched` on
+    which days.
     """
 
     def __init__(self, index: Index, *, policy: Policy, now: int, tombstones: int | None = None) -> None:
@@ -40,6 +49,7 @@ class Intake:
         self._now = now
         self._tombstones = tombstones
         self.dirty: set[int] = set()
+        self.touched = Touched()
         self.added = self.changed = self.removed = self.unchanged = 0
         self.problems: list[Problem] = []
         """What is wrong with the files of this turn."""
@@ -47,7 +57,6 @@ class Intake:
         """Keys that mean nothing, each with the path of one seed that has it."""
         self._feeds = {slug: row.feed for slug, row in index.feeds().items()}
         self._names: Counter[tuple[str, str]] = Counter()
-        self._days: set[tuple[int, int]] = set()
         self._seen: dict[int, dict[int, int]] = {}
         self._touched: set[int] = set()
         self._changed_content: set[int] = set()
@@ -59,8 +68,13 @@ class Intake:
         self._next_file = index.next_file()
         self._next_story = index.next_story()
 
-    def remove(self, paths: Sequence[str]) -> None:
+    def remove(self, paths: Iterable[str]) -> None:
         """Forget files that are gone."""
+        rest = iter(paths)
+        while some := list(islice(rest, 500)):
+            self._remove(some)
+
+    def _remove(self, paths: Sequence[str]) -> None:
         rows = list(self._index.files_of(paths).values())
         self._flush()
         for row in rows:
@@ -68,13 +82,13 @@ class Intake:
             self._count_names(row.verdict, None)
         self._index.delete_files([row.file for row in rows])
         # Of all paths: a fresh build has forgotten the rows, and a path that is gone stands for no story.
-        self._index.delete_aliases(map(_path_number, paths))
+        self._index.delete_aliases(map(identity.path_number, paths))
         self.removed += len(rows)
 
     def add(self, batch: Sequence[Outcome]) -> None:
         """Take in a batch of outcomes."""
         self.remove([outcome.path for outcome in batch if outcome.gone])
-        rows = self._index.files_of([outcome.path for outcome in batch]) if self._next_file > 1 else {}
+        rows = {} if self._index.filling else self._index.files_of([outcome.path for outcome in batch])
         same = [outcome for outcome in batch if outcome.same]
         self._index.put_stats((*outcome.key, outcome.digest, rows[outcome.path].file) for outcome in same)
         self.unchanged += len(same)
@@ -102,21 +116,13 @@ class Intake:
 
     def touch_every_page(self) -> None:
         """Have every page of every archive looked at."""
-        self._days.update((feed, moment // DAY) for feed, moment in self._index.archive.entries())
+        for feed, moment in self._index.archive.entries():
+            self.touched.add(feed, moment // DAY)
 
     def doubt_everything(self) -> None:
         """Before all is decided anew: take what is shown for withdrawn until it is shown again."""
         if self._tombstones:
             self._index.archive.withdraw_everything(self._now, last_said(self._now, self._tombstones))
-
-    def touched(self) -> dict[tuple[int, int], set[int]]:
-        """Give the days of publication on which something changed, by feed and month; {0} where those are too many."""
-        found: dict[tuple[int, int], set[int]] = {}
-        for feed, day in self._days:
-            month = month_of(day * DAY)
-            place = found.setdefault((feed, month), set())
-            place.add(0 if len(self._days) > _MANY_DAYS else day - bounds(month)[0] // DAY + 1)
-        return found
 
     def look_at_due(self) -> None:
         """Look again at every story with a file whose window opened or closed."""
@@ -136,7 +142,8 @@ class Intake:
     def _settle_deferred(self) -> None:
         deferred, self._deferred = self._deferred, []
         for outcome, row, story in deferred:
-            new = self._row(outcome, row, self._story_by_path(outcome, story))
+            assert outcome.draft is not None
+            new = self._row(outcome, row, self._story_by_path(outcome.path, outcome.draft, story))
             self._put([new], [outcome], {row.path: row} if row else {})
 
     # -- what a file says now
@@ -144,7 +151,7 @@ class Intake:
     def _stored(self, row: FileRow, seed: bytes) -> Outcome:
         key = (row.dev, row.ino, row.size, row.mtime, row.ctime)
         whole(seed, row.content or b"")
-        again = decided(row.path, key, row.digest, unpack_seed(seed), self._policy, packed=seed)
+        again = decided(row.path, key, row.digest, unpack_seed(seed), self._policy, self._now, packed=seed)
         return msgspec.structs.replace(again, stale=bool(row.stale), same=True)
 
     def _with_last_good(self, batch: Sequence[Outcome], rows: dict[str, FileRow]) -> list[Outcome]:
@@ -167,6 +174,7 @@ class Intake:
             outcome.digest,
             unpack_seed(seed),
             self._policy,
+            self._now,
             warnings=outcome.problems,
             packed=seed,
         )
@@ -177,61 +185,62 @@ class Intake:
     def _take(self, batch: Sequence[Outcome], rows: dict[str, FileRow], *, again: bool = False) -> None:
         """Put a batch of files into the index; `again` where only the decision may differ."""
         self._flush()
-        numbers = [number for one in batch if one.numbers for number in (*one.numbers, _path_number(one.path))]
-        known = self._index.known(numbers)
-        own_ids = self._own_ids(known.values()) if any(one.verdict and one.verdict.id for one in batch) else {}
-        fresh: list[FileRow] = []
+        drafts = [one.draft for one in batch if one.draft is not None]
+        known = self._index.known([number for draft in drafts for number in (*draft.numbers, draft.path)])
+        own_ids = self._own_ids(known.values()) if any(draft.own for draft in drafts) else {}
+        placed: list[FileRow] = []
         for outcome in batch:
             row = rows.get(outcome.path)
             if not again:
                 self.added += row is None
                 self.changed += row is not None and not (row.rule == outcome.rule == "readable")
-            story, way = self._story(outcome, known, own_ids)
+            story, way = self._story(outcome.draft, known, own_ids)
             if way == "by path" and story is not None:
                 self._deferred.append((outcome, row, story))
+            elif way == "new" and row is None and outcome.draft is not None:
+                placed.append(self._first_row(outcome, outcome.draft, story))
             else:
-                fresh.append(self._row(outcome, row, story, alone=way == "new" and row is None))
-        self._put(fresh, batch, rows)
+                placed.append(self._row(outcome, row, story))
+        self._put(placed, batch, rows)
 
     def _story(
-        self, outcome: Outcome, known: dict[int, int], own_ids: dict[int, str]
+        self, draft: Draft | None, known: dict[int, int], own_ids: dict[int, str]
     ) -> tuple[int | None, Literal["held back", "known", "by path", "new"]]:
-        """Give the story an outcome tells, and how it was found."""
-        if not outcome.numbers or outcome.verdict is None:
+        """Give the story an accepted file tells, and how it was found."""
+        if draft is None:
             return None, "held back"
-        own_id = outcome.verdict.id
-        path_number = _path_number(outcome.path)
+        own_id = draft.id if draft.own else ""
         way: Literal["known", "new"] = "known"
-        story = identity.recognise(outcome.numbers, known, own_ids, own_id)
+        story = identity.recognise(draft.numbers, known, own_ids, own_id)
         if story is None:
-            by_path = identity.recognise([path_number], known, own_ids, own_id)
+            by_path = identity.recognise([draft.path], known, own_ids, own_id)
             if by_path is not None:
                 return by_path, "by path"
-            story, way = self._new_story(outcome), "new"
+            story, way = self._new_story(draft), "new"
         elif own_id and own_ids.get(story) != own_id:
             self._choose_id(story, own_id)
         if own_id:
             own_ids[story] = own_id
-        known[path_number] = story
-        for number in outcome.numbers:
+        known[draft.path] = story
+        for number in draft.numbers:
             known.setdefault(number, story)
         return story, way
 
-    def _story_by_path(self, outcome: Outcome, story: int) -> int:
+    def _story_by_path(self, path: str, draft: Draft, story: int) -> int:
         """Give the story of a file whose link is new, now that every other file has its story.
 
         It is the one that the file told before, unless another file tells that one now.
         """
-        assert outcome.verdict is not None
         self._flush()
-        known = self._index.known(outcome.numbers)
-        by_link = identity.recognise(outcome.numbers, known, self._own_ids(known.values()), outcome.verdict.id)
+        known = self._index.known(draft.numbers)
+        own_id = draft.id if draft.own else ""
+        by_link = identity.recognise(draft.numbers, known, self._own_ids(known.values()), own_id)
         if by_link is not None:
             return by_link
-        if any(one.path != outcome.path for one in self._index.files("story=?", (story,))):
-            return self._new_story(outcome)
-        if outcome.verdict.id:
-            self._choose_id(story, outcome.verdict.id)
+        if any(one.path != path for one in self._index.files("story=?", (story,))):
+            return self._new_story(draft)
+        if own_id:
+            self._choose_id(story, own_id)
         return story
 
     def _choose_id(self, story: int, own_id: str) -> None:
@@ -243,40 +252,49 @@ class Intake:
     def _own_ids(self, stories: Iterable[int]) -> dict[int, str]:
         return {story: id for story, (id, own, _) in self._index.stories(list(set(stories))).items() if own}  # noqa: A001
 
-    def _new_story(self, outcome: Outcome) -> int:
-        assert outcome.verdict is not None
+    def _new_story(self, draft: Draft) -> int:
         story, self._next_story = self._next_story, self._next_story + 1
-        verdict = outcome.verdict
-        visible = verdict.starts <= self._now < verdict.ends
-        self._new_stories.append((story, verdict.id or verdict.link, int(bool(verdict.id)), int(visible)))
+        visible = draft.starts <= self._now < draft.ends
+        self._new_stories.append((story, draft.id, int(draft.own), int(visible)))
         return story
 
     # -- rows
 
-    def _row(self, outcome: Outcome, row: FileRow | None, story: int | None, *, alone: bool = False) -> FileRow:
-        """Make the row of a file; where it is `alone` in a new story its entries are made at once."""
+    def _first_row(self, outcome: Outcome, draft: Draft, story: int | None) -> FileRow:
+        """Make the row of a file that was not known, with its entries, since nothing else tells its story."""
+        file, self._next_file = self._next_file, self._next_file + 1
+        windows = [(self._feed(slug), starts, ends) for slug, starts, ends in draft.windows]
+        shown = None
+        if windows:
+            sort, worst, tie = order = -draft.published, -draft.quality, draft.tie
+            shown = pack((*order, windows))
+            self._new_entries += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
+            day = draft.published // DAY
+            for feed, _, _ in windows:
+                self.dirty.add(feed)
+                self.touched.add(feed, day)
+        for name in draft.topics:
+            self._names[name] += 1
+        return FileRow(
+            file, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
+            int(outcome.stale), story, draft.newest, draft.quality, draft.starts, draft.ends, draft.since, draft.until,
+            outcome.verdict, shown,
+        )  # fmt: skip
+
+    def _row(self, outcome: Outcome, row: FileRow | None, story: int | None) -> FileRow:
+        """Make the row of a file; its entries follow when its story is settled."""
         if row is None:
             number, self._next_file = self._next_file, self._next_file + 1
         else:
             number = row.file
-        verdict = outcome.verdict
+        draft = outcome.draft
         new = FileRow(
-            number, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule,
-            verdict.detail if verdict else "", int(outcome.stale), story, shown=row.shown if row else None,
+            number, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
+            int(outcome.stale), story, verdict=outcome.verdict, shown=row.shown if row else None,
         )  # fmt: skip
-        if verdict is not None:
-            new = new._replace(verdict=pack(verdict))
-        if verdict is not None and story is not None:
-            new = new._replace(
-                newest=max(verdict.published, verdict.updated or verdict.published),
-                starts=verdict.starts,
-                ends=verdict.ends,
-                quality=_bounded(verdict.quality),
-            )
+        if draft is not None:
+            new = new._replace(newest=draft.newest, starts=draft.starts, ends=draft.ends, quality=draft.quality)
         self._count_names(row.verdict if row else None, new.verdict)
-        if alone and verdict is not None:
-            share = identity.Share(number, verdict.starts, verdict.ends)
-            return self._shown(new, verdict, [share], verdict.id or verdict.link)
         self._note_change(row, new)
         return new
 
@@ -297,7 +315,9 @@ class Intake:
             old = rows.get(row.path)
             if row.story is None and old is not None and old.shown:
                 self._take_out(old)
-        self._index.put_files(row._replace(shown=None) if row.story is None else row for row in placed)
+        self._index.put_files(
+            (row._replace(shown=None) if row.story is None and row.shown else row for row in placed), new=not rows
+        )
         contents = {path: row.content for path, row in rows.items()}
         self._index.put_seeds(
             (row.file, seed)
@@ -310,9 +330,9 @@ class Intake:
             for row in placed
             if not by_path[row.path].same and ((problems := by_path[row.path].problems) or row.path in rows)
         )
-        stories = [(row, by_path[row.path]) for row in placed if row.story is not None]
-        self._index.put_aliases((number, row.story or 0) for row, outcome in stories for number in outcome.numbers)
-        self._index.put_aliases(((_path_number(row.path), row.story or 0) for row, _ in stories), replace=True)
+        told = [(row.story, draft) for row in placed if row.story is not None and (draft := by_path[row.path].draft)]
+        self._index.put_aliases((number, story) for story, draft in told for number in draft.numbers)
+        self._index.put_aliases(((draft.path, story) for story, draft in told), replace=True)
 
     def _take_out(self, row: FileRow) -> None:
         """Take a file out of every feed it is in."""
@@ -402,7 +422,8 @@ class Intake:
     def _note(self, entries: Sequence[Entry]) -> None:
         """Have the feeds and the pages of these entries looked at."""
         self.dirty.update(entry[0] for entry in entries)
-        self._days.update((entry[0], -entry[1] // DAY) for entry in entries)
+        for feed, sort, *_ in entries:
+            self.touched.add(feed, -sort // DAY)
 
     def _seal(self, story: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
         """Give a story that no reader has seen an id; once seen, the id stays.
@@ -434,19 +455,8 @@ class Intake:
             self._note([*before, *after])
         elif shown and row.file in self._changed_content:
             self._note(_rows_of(shown, row.file))
-        since, until = self._validity(windows, verdict)
+        since, until = validity(windows, verdict.updated, self._now)
         return row._replace(shown=shown, since=since, until=until)
-
-    def _validity(self, windows: Sequence[tuple[int, int, int]], verdict: Verdict) -> tuple[int | None, int | None]:
-        """Give the span [since, until) around now in which nothing about these windows changes by itself."""
-        if not windows:
-            return None, None
-        moments = {moment for window in windows for moment in window[1:]}
-        if verdict.updated is not None:
-            moments.add(verdict.updated)
-        past = [moment for moment in moments if moment <= self._now]
-        coming = [moment for moment in moments if moment > self._now]
-        return max(past, default=-FOREVER), min(coming, default=FOREVER)
 
     def _feed(self, slug: str) -> int:
         if slug not in self._feeds:
@@ -470,14 +480,6 @@ def _feeds_at(row: FileRow) -> dict[int, int]:
     if not row.shown or row.since is None:
         return {}
     return {feed: ends for feed, starts, ends in unpack_entries(row.shown)[3] if starts <= row.since < ends}
-
-
-def _path_number(path: str) -> int:
-    return identity.key_number(f"path:{path}")
-
-
-def _bounded(quality: int | None) -> int:
-    return 0 if quality is None else max(-_QUALITY_BOUND, min(_QUALITY_BOUND, quality))
 
 
 def _rows_of(shown: bytes, file: int) -> list[Entry]:

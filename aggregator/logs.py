@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, TextIO
 
 from aggregator.errors import AggregatorError
-from aggregator.model import Problem
+from aggregator.model import Problem, Turn
 
 Format = Literal["text", "json"]
 
@@ -33,6 +33,19 @@ def log_problem(problem: Problem) -> None:
         "problem", logging.WARNING, path=problem.path, line=problem.line, column=problem.column, what=problem.message,
         hint=problem.hint,
     )  # fmt: skip
+
+
+def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
+    """Log what a turn did, unless it did nothing and nobody asked for it, and each thing that went wrong."""
+    if turn.read or turn.removed or turn.written or turn.failed or was_asked_for:
+        log(
+            "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
+            rendered=turn.rendered, written=len(turn.written), seconds=turn.seconds, failed=len(turn.failed),
+        )  # fmt: skip
+    for line in (*turn.failed, *turn.notes):
+        log("trouble", logging.ERROR, what=line)
+    for problem in turn.problems:
+        log_problem(problem)
 
 
 def start(shape: Format, stream: TextIO | None = None) -> None:

@@ -12,12 +12,14 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from aggregator.model import Problem, Rejection, Seed
+from aggregator.model import FOREVER, Problem, Rejection, Seed
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.raw import KEYS
 from aggregator.normalizer.rules import Policy, Verdict
+
+_QUALITY_BOUND = 2**31
 
 RACY_SECONDS = 2
 """A file that changed this shortly before it was read may change again without its stat key telling."""
@@ -46,11 +48,36 @@ class ReadFile(Protocol):
 Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
 
 
+class Draft(msgspec.Struct, frozen=True, array_like=True):
+    """What the index says of an accepted file as long as it alone tells its story; made where the file is read.
+
+    `numbers` are those of the keys that recognise it, `path` that of its path. `id` is the story's, `own` whether the
+    seed chose it. `windows` are those in which feeds show it, by slug; `since` and `until` bound the span around now in
+    which nothing about them changes by itself (None without any). `topics` are pairs of a slug and the name used.
+    """
+
+    numbers: tuple[int, ...]
+    path: int
+    id: str
+    own: bool
+    published: int
+    newest: int
+    quality: int
+    starts: int
+    ends: int
+    tie: int
+    windows: tuple[tuple[str, int, int], ...]
+    since: int | None
+    until: int | None
+    topics: tuple[tuple[str, str], ...]
+
+
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """What became of one file, small enough to hand between processes.
 
     `same` is true when its bytes are those already known; then nothing but `key` matters, and the verdict where the
-    rules have changed. `seed` is the stored form, None for a broken file, whose `rule` is `readable` or `valid`.
+    rules have changed. `seed` and `verdict` are in their stored form, None for a broken file, whose `rule` is
+    `readable` or `valid`; `draft` is None for every file that a rule holds back.
     """
 
     path: str
@@ -60,9 +87,10 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     gone: bool = False
     seed: bytes | None = None
     content: bytes | None = None
-    numbers: tuple[int, ...] = ()
-    verdict: Verdict | None = None
+    draft: Draft | None = None
+    verdict: bytes | None = None
     rule: str = ""
+    detail: str = ""
     problems: tuple[Problem, ...] = ()
     withdrawn: bool = False
     unknown: tuple[str, ...] = ()
@@ -77,6 +105,11 @@ class Task(NamedTuple):
     policy: Policy
     zone: str
     now: int
+
+    @property
+    def name(self) -> str:
+        """What it is called where it fails as a whole."""
+        return f"{self.paths[0]} to {self.paths[-1]} ({len(self.paths)} seeds)"
 
 
 pack = msgspec.msgpack.Encoder().encode
@@ -132,15 +165,18 @@ def _read(data: bytes, path: str, key: tuple[int, int, int, int, int], digest: b
     if isinstance(reading.outcome, Rejection):
         broken = reading.outcome
         return Outcome(path, key, digest, rule="valid", problems=broken.problems, withdrawn=broken.withdrawn)
-    return decided(path, key, digest, reading.outcome, task.policy, warnings=reading.warnings, unknown=reading.unknown)
+    return decided(
+        path, key, digest, reading.outcome, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown
+    )
 
 
-def decided(
+def decided(  # noqa: PLR0917 - as a row of the index has them
     path: str,
     key: tuple[int, int, int, int, int],
     digest: bytes,
     seed: Seed,
     policy: Policy,
+    now: int,
     *,
     warnings: tuple[Problem, ...] = (),
     unknown: tuple[str, ...] = (),
@@ -149,11 +185,49 @@ def decided(
     """Apply the rules to a seed that could be read; `packed` is its stored form where that is at hand."""
     verdict = rules.decide(seed, policy)
     packed = packed or pack(seed)
-    numbers = () if verdict.rule else tuple(map(identity.key_number, identity.keys(rules.acting(seed, verdict))))
+    draft = None if verdict.rule else _draft(path, rules.acting(seed, verdict), verdict, now)
     return Outcome(
-        path, key, digest, False, False, packed, hashlib.blake2b(packed, digest_size=16).digest(), numbers, verdict,
-        verdict.rule, warnings, False, unknown,
+        path, key, digest, False, False, packed, hashlib.blake2b(packed, digest_size=16).digest(), draft, pack(verdict),
+        verdict.rule, verdict.detail, warnings, False, unknown,
     )  # fmt: skip
+
+
+def _draft(path: str, acting: Seed, verdict: Verdict, now: int) -> Draft:
+    starts, published = verdict.starts, verdict.published
+    id = verdict.id or verdict.link  # noqa: A001 - the field's own name
+    windows = tuple([(slug, starts, ends) for slug, ends in verdict.feeds if starts < ends])
+    since, until = validity(windows, verdict.updated, now)
+    return Draft(
+        tuple(map(identity.key_number, identity.keys(acting))), identity.path_number(path), id, bool(verdict.id),
+        published, max(published, verdict.updated or published), _bounded(verdict.quality), starts, verdict.ends,
+        identity.key_number(id), windows, since, until, verdict.topics,
+    )  # fmt: skip
+
+
+def validity(
+    windows: Iterable[tuple[str | int, int, int]], updated: int | None, now: int
+) -> tuple[int | None, int | None]:
+    """Give the span [since, until) around `now` in which nothing about these windows changes by itself.
+
+    Each window ends with its two moments; `updated` is when the item counts as changed. None twice without a window.
+    """
+    since, until, none = -FOREVER, FOREVER, True
+    for _, starts, ends in windows:
+        none = False
+        for moment in (starts, ends):
+            if moment > now:
+                until = min(until, moment)
+            else:
+                since = max(since, moment)
+    if none:
+        return None, None
+    if updated is not None:
+        since, until = (max(since, updated), until) if updated <= now else (since, min(until, updated))
+    return since, until
+
+
+def _bounded(quality: int | None) -> int:
+    return 0 if quality is None else max(-_QUALITY_BOUND, min(_QUALITY_BOUND, quality))
 
 
 def trusted(key: tuple[int, int, int, int, int], now: int) -> tuple[int, int, int, int, int]:

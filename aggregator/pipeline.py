@@ -7,7 +7,7 @@ like in the renderer. Touches the index; seeds are read by the reader it is give
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from itertools import islice
@@ -18,6 +18,7 @@ import msgspec
 from aggregator.archive_index import Withdrawn
 from aggregator.archive_names import folder_of, month_of
 from aggregator.config import Config
+from aggregator.database import why_not_rendered
 from aggregator.index import FeedRow, Index, Shown
 from aggregator.intake import Intake, chunks, last_said
 from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn, Place, Tombstone
@@ -35,6 +36,9 @@ RENDERING = 2
 """Raised whenever the same feed would be rendered to other bytes than before."""
 
 BATCH = 250
+AHEAD = 8
+"""How many batches are under way at once, unless what does them says otherwise."""
+
 KEPT_ITEMS = 2_000
 KEPT_TURNS = 20
 SMALLEST_ITEM = 100
@@ -50,8 +54,8 @@ class Changes(NamedTuple):
     `whole` is false where not the whole folder was looked at.
     """
 
-    read: tuple[str, ...]
-    gone: tuple[str, ...]
+    read: Collection[str]
+    gone: Collection[str]
     whole: bool = True
 
 
@@ -140,10 +144,11 @@ class Pipeline:
             intake.remove(changes.gone)
             if self.index.meta("policy") not in {None, policy}:
                 intake.decide_again()
-            digests = {} if self.must_reread() else self.index.digests(changes.read)
+            known = (lambda _: {}) if self.must_reread() else self.index.digests
             tasks = (
                 Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)
                 for paths in batches(changes.read)
+                for digests in (known(paths),)
             )
             read = in_order(executor, partial(take_in, self._reader), tasks)
             for packed in (watch or Stopwatch()).during("read", read):
@@ -349,8 +354,7 @@ class Pipeline:
         try:
             return self._rendered(row, key, self._current(row.slug, items, view), above, now)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one feed meets must not harm the others
-            # Its type alone: its words may quote a seed.
-            self.faults.append(f"{row.slug}: not rendered because of a bug in this program ({type(error).__name__})")
+            self.faults.append(f"{row.slug}: {why_not_rendered(error)}")
             return None
 
     def _current(self, slug: str, items: tuple[Item, ...], view: _View) -> Feed:
@@ -453,13 +457,12 @@ def _oldest(view: _View) -> int:
     return month_of(unpack_verdict(view.shown[-1].verdict).published)
 
 
-def in_order(
-    executor: Executor | None, work: Callable[[Task], bytes], tasks: Iterator[Task], ahead: int = 8
-) -> Iterator[bytes]:
+def in_order(executor: Executor | None, work: Callable[[Task], bytes], tasks: Iterator[Task]) -> Iterator[bytes]:
     """Run `work` on each of `tasks` and give the results in their order, with a bounded number under way."""
     if executor is None:
         yield from map(work, tasks)
         return
+    ahead = getattr(executor, "ahead", AHEAD)
     waiting: list[Future[bytes]] = [executor.submit(work, task) for task in islice(tasks, ahead)]
     while waiting:
         result = waiting.pop(0).result()
@@ -476,10 +479,11 @@ def clashes(config: Config, policy: rules.Policy, used: Iterable[tuple[str, str]
     return [(slug, tuple(sorted(several.values()))) for slug, several in sorted(names.items()) if len(several) > 1]
 
 
-def batches(paths: Sequence[str]) -> Iterator[tuple[str, ...]]:
+def batches(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
     """Cut paths into the batches that are read and handed over together."""
-    for start in range(0, len(paths), BATCH):
-        yield tuple(paths[start : start + BATCH])
+    rest = iter(paths)
+    while batch := tuple(islice(rest, BATCH)):
+        yield batch
 
 
 def digest(*values: object) -> bytes:

@@ -41,6 +41,10 @@ class Seeds(Protocol):
     def reader(self) -> Reader:
         """What reads them by path, here or in another process."""
 
+    @property
+    def reader_elsewhere(self) -> Reader:
+        """What reads them on another machine than the one that has just seen them."""
+
     def is_there(self) -> bool:
         """Say whether the place itself is there."""
 
@@ -63,6 +67,11 @@ class FolderSeeds(NamedTuple):
     def reader(self) -> Reader:
         """What reads them by path, here or in another process."""
         return partial(folder.read, self.root)
+
+    @property
+    def reader_elsewhere(self) -> Reader:
+        """What reads them on another machine, and sees to it that the same folder is there."""
+        return partial(folder.read_elsewhere, self.root)
 
     def is_there(self) -> bool:
         """Say whether the folder is there."""
@@ -109,6 +118,11 @@ class StoreSeeds(NamedTuple):
         from aggregator.watcher import bucket  # noqa: PLC0415 - only a site with a store needs it
 
         return partial(bucket.read, self.store)
+
+    @property
+    def reader_elsewhere(self) -> Reader:
+        """What reads them on another machine: a store is the same from everywhere."""
+        return self.reader
 
     def is_there(self) -> bool:
         """Say whether the bucket is there; raises FolderError where its store does not say."""

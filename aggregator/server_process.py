@@ -60,8 +60,10 @@ class ServerProcess:
         self._leaving: list[tuple[subprocess.Popen[bytes], float]] = []
         self._refused: tuple[Config, str, float] | None = None
 
-    def begin(self, config: Config) -> None:
+    def begin(self, config: Config, *, patience: float = 0.0) -> None:
         """Serve as `config` says from now on; where that cannot be, go on as before and try again at times.
+
+        An address that is taken is waited for, for `patience` seconds.
 
         Raises:
             CannotListenError: where its address is taken, or not ours.
@@ -71,19 +73,19 @@ class ServerProcess:
             self._leave()
             self._listen_on(None)
         elif self._listening is None or self._config is None or _place(self._config) != _place(config):
-            self._move(config)
+            self._move(config, patience)
         elif self._config != config:
             self._leave()
             self._start(config)
         self._config = config
 
-    def _move(self, config: Config) -> None:
+    def _move(self, config: Config, patience: float) -> None:
         """Serve at another address; one that overlaps our own is free only once the server is gone."""
         old = self._config
         if self._listening is not None and old is not None and old.server.port == config.server.port:
             self.stop()
         try:
-            listening = listen(*_place(config))
+            listening = listen(*_place(config), patience=patience)
         except CannotListenError as error:
             self._refused = (config, str(error), time.monotonic() + COME_BACK)
             if self._listening is None and old is not None and old.server.enabled:

@@ -6,7 +6,6 @@ whether a scan can be believed (`vanished`).
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import random
@@ -15,9 +14,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from itertools import islice
+from itertools import chain
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -27,9 +26,10 @@ from aggregator.archiving import Archiver, Pages
 from aggregator.config import Config, is_url
 from aggregator.database import DAMAGED, advised, is_damage
 from aggregator.documents import FEED_DOCUMENTS, RSS, SITE_DOCUMENTS
-from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError, PublishError, reason_of
+from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError, reason_of
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
+from aggregator.locking import locked, made
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
@@ -37,9 +37,13 @@ from aggregator.places import documents_in, jobs_for, seeds_in, why_not, writer_
 from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
+from aggregator.watcher.paths import Paths
 from aggregator.workers import MANY_PAGES, executor_for
+from aggregator.writing import write_in_groups
 
-FEEDS_TOGETHER = 16
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
 
 MASS_DELETION = 20
 """So many files (and a twentieth of all) gone between two looks are believed only by a look at the whole folder."""
@@ -91,12 +95,18 @@ def vanished(known: int, seen: int) -> bool:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns."""
 
-    def __init__(self, config: Config, *, jobs: int | None = None, patience: float = math.inf) -> None:
+    def __init__(
+        self, config: Config, *, jobs: int | None = None, patience: float = math.inf, cluster: Executor | None = None,
+        lock: int | None = None,
+    ) -> None:  # fmt: skip
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays).
 
-        `patience` is for how many seconds a turn may write pages of archives; the turns that follow go on with them.
+        Where there is a `cluster` it parses. `patience` is for how many seconds a turn may write pages of archives;
+        the turns that follow go on with them. `lock` is the open lock on the state folder, where it is held already.
         """
         self.config = config
+        self._lock = lock
+        self._cluster = cluster
         self._jobs = jobs_for(config.seeds, jobs)
         self._seeds = seeds_in(config.seeds)
         self._known = 0
@@ -116,13 +126,10 @@ class Site:
         """
         if not self._seeds.is_there():
             raise self._no_seeds()
-        try:
-            os.makedirs(self.config.state, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise ConfigError([f"{self.config.state}: the state folder cannot be made: {reason_of(error)}"]) from error
+        made(self.config.state)
         with ExitStack() as held:
             try:
-                held.callback(os.close, _locked(os.path.join(self.config.state, "lock")))
+                held.callback(os.close, locked(self.config.state) if self._lock is None else self._lock)
                 self.index = Index(os.path.join(self.config.state, "index.db"))
             except sqlite3.Error as error:
                 raise AggregatorError(f"{self.config.state}: the index cannot be opened: {advised(error)}") from error
@@ -176,7 +183,8 @@ class Site:
         self.index.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def _pipeline(self) -> Pipeline:
-        return Pipeline(self.config, self.index, self._seeds.reader, version=VERSION)
+        reader = self._seeds.reader if self._cluster is None else self._seeds.reader_elsewhere
+        return Pipeline(self.config, self.index, reader, version=VERSION)
 
     def build(
         self,
@@ -257,9 +265,10 @@ class Site:
         if fresh:
             self.pipeline.start_over(now)
             self._adopt()
-        notes += [f"{path}: this folder cannot be read, its seeds stay as they were" for path in found.unreadable]
+        kept = f"this folder cannot be read, its seeds stay as they were ({folder.ENTER})"
+        notes += [f"{path}: {kept}" for path in found.unreadable]
         # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
-        read = (*found.read, *found.kept) if fresh else found.read
+        read = Paths(chain(found.read, found.kept)) if fresh and found.kept else found.read
         turn = self._turn(Changes(read, found.gone), began, now, progress=progress)
         self.folders = found.folders
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
@@ -325,7 +334,7 @@ class Site:
             if progress is not None:
                 progress(done, len(changes.read))
 
-        with executor_for(len(changes.read), self._jobs) as executor, self._watch.of("intake"):
+        with executor_for(len(changes.read), self._jobs, cluster=self._cluster) as executor, self._watch.of("intake"):
             return self.pipeline.take(changes, now=now, executor=executor, progress=tell, watch=self._watch)
 
     def _publish(self, now: int, *, trust_disk: bool = False) -> tuple[list[str], list[str], list[str]]:
@@ -372,17 +381,14 @@ class Site:
     def _publish_pages(self, archives: Archives, archiver: Archiver, now: int, *, on_disk: bool, until: float) -> Pages:
         # A turn that must end soon starts no processes: what they had begun would be lost.
         jobs = self._jobs if until == math.inf else 1
-        with executor_for(archives.count(on_disk=on_disk), jobs, many=MANY_PAGES) as executor:
+        count = archives.count(on_disk=on_disk)
+        with executor_for(count, jobs, many=MANY_PAGES, cluster=self._cluster) as executor:
             return archiver.publish(archives, now=now, on_disk=on_disk, until=until, executor=executor)
 
     def _publish_feeds(
         self, renderings: Iterator[Rendering], rendered: list[str], written: list[str], failed: list[str]
     ) -> None:
-        # Several feeds at once, so that the writer's threads are started once for all of an edit.
-        timed = self._watch.during("feeds", renderings)
-        while group := list(islice(timed, FEEDS_TOGETHER)):
-            with self._watch.of("write"):
-                result = self.writer.publish(document for rendering in group for document in rendering.documents)
+        for group, result in write_in_groups(self._watch.during("feeds", renderings), self.writer, self._watch):
             broken = {error.name.partition("/")[0] for error in result.failed}
             for rendering in group:
                 slug = rendering.row.slug
@@ -460,20 +466,3 @@ CLASH_HINT = "rename one, or give it its own `_id` in a topic file"
 def clash_message(slug: str, names: tuple[str, ...]) -> str:
     """Say which topic names share a slug."""
     return f"topics {' and '.join(map(repr, names))} share the slug {slug!r} and so one feed"
-
-
-def _locked(path: str) -> int:
-    """Take the lock `path`, which tells who holds it; gives the open file that keeps it."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.truncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
-    except BlockingIOError:
-        holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
-        os.close(fd)
-        raise LockedError(os.path.dirname(path), f"process {holder}") from None
-    except BaseException:
-        os.close(fd)
-        raise
-    return fd

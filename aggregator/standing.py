@@ -122,7 +122,8 @@ def daemon_lines(told: Any) -> Iterator[str]:
     status = msgspec.convert(told, DaemonStatus)
     how = "healthy" if status.healthy else "NOT HEALTHY"
     overflows = f", {status.overflows} overflows" if status.overflows else ""
-    yield f"daemon: {how}, up {distance(int(status.uptime))}, {status.turns} turns, watcher {status.backend}{overflows}"
+    life = f"up {distance(int(status.uptime))}, {status.turns} turns"
+    yield f"daemon: process {status.pid}, {how}, {life}, watcher {status.backend}{overflows}"
     for concern, problem in status.problems.items():
         yield f"  {concern}: {problem} (for {distance(int(status.problem_ages[concern]))})"
     yield from (f"  warning: {warning}" for warning in status.warnings.values())

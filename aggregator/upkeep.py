@@ -23,7 +23,7 @@ def _arrange(index: Index, intake: Intake, now: int, *, wanted: bool) -> None:
     if not wanted and before != 0:
         index.archive.unwant_all()
     if wanted:
-        index.mark_dirty(index.archive.arrange(intake.touched(), now))
+        index.mark_dirty(index.archive.arrange(intake.touched.by_month(), now))
     if before not in {None, int(wanted)}:
         index.mark_dirty(None)
     index.set_meta("archives", int(wanted))

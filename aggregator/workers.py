@@ -21,11 +21,16 @@ MANY_PAGES = 16
 
 
 @contextmanager
-def executor_for(count: int, jobs: int | None, *, many: int = MANY_FILES) -> Iterator[Executor | None]:
+def executor_for(
+    count: int, jobs: int | None, *, many: int = MANY_FILES, cluster: Executor | None = None
+) -> Iterator[Executor | None]:
     """Give what does `count` pieces of work in `jobs` processes, or None for this thread alone.
 
-    Without `jobs` they are as many as there are processors, from `many` pieces on.
+    Without `jobs` they are as many as there are processors, from `many` pieces on. A `cluster` does it all.
     """
+    if cluster is not None:
+        yield cluster
+        return
     jobs = jobs or ((os.cpu_count() or 1) if count >= many else 1)
     if jobs == 1:
         yield None

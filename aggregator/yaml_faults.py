@@ -17,7 +17,7 @@ import yaml
 
 from aggregator.model import Problem
 
-__all__ = ["Fault", "Source", "explain", "first_unreadable", "quoted", "shown"]
+__all__ = ["NESTED", "TOO_DEEP", "Fault", "Source", "explain", "first_unreadable", "quoted", "shown"]
 
 LONGEST_SHOWN = 60
 
@@ -124,6 +124,11 @@ def first_unreadable(source: Source) -> Fault | None:
     before = _BREAK.split(source.text[: found.start()])
     message = f"the character U+{ord(found[0]):04X} cannot stand in YAML"
     return Fault(len(before) - 1, len(before[-1]), message, "remove it")
+
+
+TOO_DEEP = 32
+NESTED = f"nested more than {TOO_DEEP} levels deep", "write it flatter, or put the text in quotes"
+"""What is wrong with text of more levels than are read, and what to do about it."""
 
 
 def explain(error: Exception, source: Source) -> Fault:
@@ -297,6 +302,8 @@ _Rule = Callable[[Any, Source], Fault | None]
 
 # The first rule whose words occur in "context; problem" and that gives a fault, wins.
 _RULES: tuple[tuple[str, _Rule], ...] = (
+    # libyaml 0.2.6 has a bound of its own, and reads far enough ahead to meet it first.
+    ("maximum nesting depth", lambda error, _: _at(error.problem_mark, *NESTED)),
     ("mapping values are not allowed", _colon),
     ("quoted scalar; found unknown escape", _escape),
     ("quoted scalar; found invalid Unicode", _escape),

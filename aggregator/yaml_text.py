@@ -16,11 +16,10 @@ import msgspec
 import yaml
 
 from aggregator.model import Problem
-from aggregator.yaml_faults import Fault, Source, explain, first_unreadable
+from aggregator.yaml_faults import NESTED, TOO_DEEP, Fault, Source, explain, first_unreadable
 
 __all__ = ["LOADER", "MOST_NODES", "NOTHING", "TOO_DEEP", "Node", "parse", "parse_bytes"]
 
-TOO_DEEP = 32
 MOST_NODES = 50_000
 MOST_REPEATED_KEYS = 20
 
@@ -197,8 +196,7 @@ class _Builder:
         if event.tag not in (None, "!", _CORE + ("map" if is_mapping else "seq")):
             self._refuse_tag(event)
         if len(self._open) >= TOO_DEEP:
-            message = f"nested more than {TOO_DEEP} levels deep"
-            raise _FatalError(event.start_mark, message, "write it flatter, or put the text in quotes")
+            raise _FatalError(event.start_mark, *NESTED)
         if self._open and self._open[-1].keys is not None and self._open[-1].key is None:
             raise _FatalError(event.start_mark, *self.source.refused_key(event.start_mark))
         self._open.append(_Open(event.start_mark, is_mapping=is_mapping))

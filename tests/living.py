@@ -61,11 +61,7 @@ class Watched:
         return ask(self.state, Request(do="status"), timeout=10)
 
     def is_ready(self) -> bool:
-        told = (
-            ask(self.state, Request(do="status"), timeout=10)
-            if (self.site.root / "state/control.sock").exists()
-            else None
-        )
+        told = ask(self.state, Request(do="status"), timeout=10) if Path(self.state, "control.sock").exists() else None
         return told is not None and told["turns"] + len(told["problems"]) > 0
 
     def trigger(self, *feeds: str, **options: Any) -> Any:
@@ -133,6 +129,7 @@ class Running(Watched):
 
     process: subprocess.Popen[bytes]
     serving = False
+    options: tuple[str, ...] = ()
 
     def start(self, *, wait: bool = True, serve: bool = False, **environment: str) -> Running:
         """Start it; with `serve` it serves on a port that is free, which is the site's own address then."""
@@ -153,7 +150,7 @@ class Running(Watched):
 
     def spawn(self, **environment: str) -> subprocess.Popen[bytes]:
         words = [sys.executable, "-m", "aggregator", "run", "--config", "config/feeds.yaml", "--log-format", "json"]
-        words += [] if self.serving else ["--no-serve"]
+        words += [*self.options, *([] if self.serving else ["--no-serve"])]
         paths = f"{ROOT}:{os.environ.get('PYTHONPATH', '')}"
         with self.log_file.open("ab") as log:
             return subprocess.Popen(

@@ -27,20 +27,30 @@ ALLOWED = {
     "outcome": {"normalizer"},
     "preparing": {"normalizer", "outcome"},
     "page_batches": {"normalizer", "outcome", "preparing", "publisher", "renderer"},
-    "intake": {"index", "normalizer", "outcome"},
+    "touched": set(),
+    "intake": {"index", "normalizer", "outcome", "touched"},
     "upkeep": {"index", "intake"},
-    "pipeline": {"archive_index", "index", "intake", "normalizer", "outcome", "preparing", "renderer", "stopwatch", "upkeep"},
-    "archives": {"archive_index", "index", "page_batches", "pipeline"},
-    "archiving": {"archives", "index", "publisher", "stopwatch"},
-    "workers": set(), "stopwatch": set(), "stores": set(), "places": {"publisher", "stores", "watcher"},
+    "pipeline": {"archive_index", "database", "index", "intake", "normalizer", "outcome", "preparing", "renderer", "stopwatch", "upkeep"},
+    "archives": {"archive_index", "database", "index", "page_batches", "pipeline"},
+    "writing": {"publisher", "stopwatch"},
+    "archiving": {"archives", "index", "publisher", "stopwatch", "writing"},
+    "workers": set(), "stopwatch": set(), "locking": set(), "cluster": set(),
+    "stores": set(), "places": {"publisher", "stores", "watcher"},
     "site": {
-        "archives", "archiving", "database", "index", "intake", "logs", "outcome", "workers", "pipeline", "places", "publisher", "stopwatch",
-        "watcher",
+        "archives", "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "places", "publisher", "stopwatch", "watcher", "writing",
     },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip
 PURE = {"normalizer", "renderer"} | VOCABULARY
-PURE_PARTS = {"publisher/pings.py", "publisher/encodings.py", "preparing.py", "page_batches.py", "notices.py"}
+PURE_PARTS = {
+    "publisher/pings.py",
+    "publisher/encodings.py",
+    "preparing.py",
+    "page_batches.py",
+    "touched.py",
+    "watcher/paths.py",
+    "notices.py",
+}
 FORBIDDEN = {
     "os", "io", "socket", "random", "logging", "subprocess", "sqlite3", "threading", "time", "shutil", "tempfile", "pathlib",
 }  # fmt: skip

@@ -15,7 +15,7 @@ from aggregator.archives import Archives
 from aggregator.model import Document, FeedSpec, Place, Seed
 from aggregator.model import Site as Publisher
 from aggregator.normalizer import rules
-from aggregator.outcome import decided, pack
+from aggregator.outcome import decided
 from aggregator.page_batches import PageBatch, PageTask, StoredItem
 from aggregator.pipeline import Changes
 from aggregator.preparing import Manner
@@ -40,10 +40,11 @@ def stored(site: SiteFolder, name: str = "a") -> StoredItem:
     """Give an item as the index would."""
     link = f"https://news.example.org/{name}"
     seed = Seed(title=name, link=link, published=NOW - 60)
-    one = decided("a.md", (0, 0, 0, 0, 0), b"", seed, rules.policy_of(site.config()))
+    one = decided("a.md", (0, 0, 0, 0, 0), b"", seed, rules.policy_of(site.config()), NOW)
     assert one.seed
     assert one.content
-    return StoredItem(7, one.seed, one.content, pack(one.verdict), link)
+    assert one.verdict
+    return StoredItem(7, one.seed, one.content, one.verdict, link)
 
 
 def render(items: list[StoredItem]) -> page_batches.RenderedBatch:

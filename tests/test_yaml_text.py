@@ -185,6 +185,7 @@ def test_depth(loader):
     """Nesting is read up to its bound, and named beyond it."""
     assert said("[" * TOO_DEEP + "]" * TOO_DEEP, loader) == []
     assert "nested more than 32 levels deep" in said("[" * (TOO_DEEP + 1) + "]" * (TOO_DEEP + 1), loader)[0]
+    assert "nested more than 32 levels deep" in said("[" * 25_000, LOADER)[0]
 
 
 def test_node_count(loader):

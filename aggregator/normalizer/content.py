@@ -22,6 +22,9 @@ from aggregator.normalizer import links, text
 EXCERPT_FROM_BODY = 300
 """How many characters of the body make a summary where a seed has no excerpt."""
 
+LONG_BEGINNING = 20_000
+"""How many characters of HTML are first looked at for that."""
+
 MOST_READINGS = 5
 """How often HTML is sanitised until it stays as it is."""
 
@@ -49,6 +52,13 @@ _ADDRESSES = frozenset({"href", "src", "cite"})
 _IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
 _IMAGE_WITHOUT_SOURCE = re.compile(r"<img(?! src=| [^<>]* src=)[^<>]*>")
 _PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
+_UNFINISHED = re.compile(r"(?:<[^<>]*|&[#a-zA-Z0-9]*)\Z")
+# One tag as a parser reads it (HTML standard §13.2.5.32 to 39), with more attributes than anybody writes.
+_MANY_ATTRIBUTES = re.compile(
+    r"""<[a-zA-Z][^\s/>]*+
+    (?:[\s/]*+ [^\s/>][^\s/>=]*+ (?:\s*+=\s*+ (?:"[^"]*+" | '[^']*+' | [^\s>"'][^\s>]*+)?+)?+){200}""",
+    re.VERBOSE,
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
 _NEVER_DEEP = frozenset([
     "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta", "option", "p",
@@ -69,7 +79,7 @@ def item(
     body_html = _body(seed) if content == "full" or not seed.excerpt else ""
     summary = text.cut(text.plain(seed.excerpt), text.SUMMARY_LENGTH)
     if text.is_blank(summary):
-        summary = text.cut(text.plain(body_html), EXCERPT_FROM_BODY)
+        summary = text.cut(_beginning(body_html), EXCERPT_FROM_BODY)
     changed = seed.updated if seed.updated is not None and seed.updated <= now else seed.published
     return Item(
         id=id, link=seed.link, title=seed.title, published=_datetime(seed.published),
@@ -88,21 +98,26 @@ def listed(related: Sequence[Related], min_quality: int | None) -> tuple[Related
     return tuple(one for one in related if min_quality is None or one.quality is None or one.quality >= min_quality)
 
 
-def sanitised(fragment: str, *, base: str, picture: Image | None = None) -> str:
+def sanitised(fragment: str, *, base: str, picture: Image | None = None, written: str = "") -> str:
     """Make an HTML fragment safe: balanced, allowed tags only, absolute http(s) URLs resolved against `base`.
 
     An iframe becomes a linked thumbnail: `picture`, or the video's own, or a link in words. What would be nested more
-    than `DEEPEST` deep is no text that anybody wrote, and is shown as it was typed.
+    than `DEEPEST` deep, or has hundreds of attributes, is no text that anybody wrote, and is shown as it was typed:
+    as `written`, if the fragment was made of that.
     """
     fragment = text.multiline(fragment)
-    if _is_too_deep(fragment):
-        return html.escape(fragment).strip()
+    if _is_too_deep(fragment) or _MANY_ATTRIBUTES.search(fragment):
+        return _as_typed(written or fragment)
     if "<iframe" in fragment.lower():
         # Two passes: the first only makes iframes recognisable, the second sanitises whatever came of it.
         framed = _clean(fragment, base, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
         fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture), framed)
     cleaned = _settled(fragment, base)
     return text.multiline(cleaned).strip()
+
+
+def _as_typed(written: str) -> str:
+    return f"<pre>{html.escape(text.multiline(written).strip(), quote=False)}</pre>"
 
 
 def _is_too_deep(fragment: str) -> bool:
@@ -155,13 +170,27 @@ def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
 
 
 def _body(seed: Seed) -> str:
-    return sanitised(_markdown().render(seed.body), base=seed.link) if seed.body else ""
+    if text.is_overmarked(seed.body):
+        return _as_typed(seed.body)
+    return sanitised(_markdown().render(seed.body), base=seed.link, written=seed.body) if seed.body else ""
+
+
+def _embed(seed: Seed) -> str:
+    if text.is_overmarked(seed.embed):
+        return _as_typed(seed.embed)
+    picture = seed.images[0] if seed.images else None
+    return sanitised(seed.embed, base=seed.link, picture=picture) if seed.embed else ""
+
+
+def _beginning(body_html: str) -> str:
+    """Give the body's text, or at least as much of it as a summary takes; a long one is not read to its end."""
+    words = text.plain(_UNFINISHED.sub("", body_html[:LONG_BEGINNING]))
+    return words if len(words) > EXCERPT_FROM_BODY else text.plain(body_html)
 
 
 def _content(seed: Seed, body_html: str, summary: str, related: Sequence[Related]) -> str:
-    embed = sanitised(seed.embed, base=seed.link, picture=seed.images[0] if seed.images else None) if seed.embed else ""
     main = body_html or (f"<p>{html.escape(summary, quote=False)}</p>" if summary else "")
-    return "\n".join(part for part in (embed, main, _coverage(related)) if part)
+    return "\n".join(part for part in (_embed(seed), main, _coverage(related)) if part)
 
 
 def _coverage(related: Sequence[Related]) -> str:

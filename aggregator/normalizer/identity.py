@@ -14,7 +14,7 @@ from typing import NamedTuple
 from aggregator.model import Seed
 from aggregator.normalizer import links
 
-__all__ = ["Candidate", "Share", "key_number", "keys", "recognise", "shares"]
+__all__ = ["Candidate", "Share", "key_number", "keys", "path_number", "recognise", "shares"]
 
 
 class Candidate(NamedTuple):
@@ -45,6 +45,11 @@ def keys(seed: Seed) -> tuple[str, ...]:
 def key_number(key: str) -> int:
     """Give the 64-bit number under which the index remembers `key`."""
     return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
+
+
+def path_number(path: str) -> int:
+    """Give the number under which the index remembers which story the file `path` tells."""
+    return key_number(f"path:{path}")
 
 
 def recognise(numbers: Sequence[int], known: Mapping[int, int], own_ids: Mapping[int, str], own_id: str) -> int | None:

@@ -252,6 +252,7 @@ def _score(quality: int | None) -> int:
     return -(2**63) if quality is None else quality
 
 
+@lru_cache(maxsize=4096)
 def folded(name: str) -> str:
     """Give the form in which names are compared: in one case, white space folded."""
     return " ".join(name.casefold().split())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -26,9 +27,14 @@ MAX_NAMES = 100
 
 MAX_RELATED = 50
 
+_SHORT = 64
 _FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$", re.ASCII)
 # RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+_OVERMARKED = (
+    f"has more than {text.MOST_MARKS:,} line breaks and signs such as * [ <, so it is shown as typed, not as Markdown"
+)
+_SPLIT = "split it into several seeds, or link to it"
 # Where a required key may stand instead, and what other programs call it.
 _INSTEAD = {"webUrl": "originalUrl"}
 _OTHER_NAMES = {
@@ -66,7 +72,7 @@ def read(data: bytes, *, path: str, zone: str) -> Reading:
     if raw is None or values is None:
         return _read_slowly(parts, data, path, zone)
     seed, remarks = _clean(raw, parts.body, path, zone)
-    if not remarks and parts.stripped is None and seed is not None:
+    if not remarks and parts.stripped is None and seed is not None and not text.is_overmarked(seed.body):
         return Reading(seed, (), tuple(key for key in values if key not in KEYS))
     return _read_slowly(parts, data, path, zone)
 
@@ -107,6 +113,10 @@ def _read_slowly(parts: front_matter.FrontMatter, data: bytes, path: str, zone: 
         line, column = parts.stripped
         removed = Problem(path=path, line=line, column=column, message="control characters removed", warning=True)
         warnings = (removed, *warnings)
+    if text.is_overmarked(seed.body):
+        line = parts.text.count("\n") + 3
+        too_much = Problem(path=path, line=line, column=1, message=f"body: {_OVERMARKED}", hint=_SPLIT, warning=True)
+        warnings = (*warnings, too_much)
     return Reading(seed, warnings, tuple(key.text for key, _ in node.entries if key.text not in KEYS))
 
 
@@ -236,8 +246,8 @@ def _names(written: tuple[str, ...] | None, field: str, remarks: list[_Remark]) 
         hint = "name those a reader would look for"
         remarks.append(_Remark((field,), f"has {len(written):,} names, at most {MAX_NAMES} are allowed", hint))
         return ()
-    names = (text.cut(text.plain(name), text.TITLE_LENGTH) for name in written)
-    return tuple(dict.fromkeys(name for name in names if not text.is_blank(name)))
+    names = map(_line, written)
+    return tuple(dict.fromkeys([name for name in names if not text.is_blank(name)]))
 
 
 def _aliases(raw: RawRelated, link: str) -> tuple[str, ...]:
@@ -269,7 +279,13 @@ def _id(written: str | None, remarks: list[_Remark]) -> str:
 
 
 def _line(written: str | None) -> str:
-    return text.cut(text.plain(written), text.TITLE_LENGTH) if written else ""
+    if not written:
+        return ""
+    return _short_line(written) if len(written) <= _SHORT else text.cut(text.plain(written), text.TITLE_LENGTH)
+
+
+# Names of topics, providers, types: few, and seeds repeat them.
+_short_line = lru_cache(maxsize=4096)(text.plain)
 
 
 def _bounded(written: str | None, field: str, remarks: list[_Remark]) -> str:

@@ -14,6 +14,12 @@ from zoneinfo import ZoneInfo
 TITLE_LENGTH = 300
 SUMMARY_LENGTH = 2_000
 
+MOST_MARKS = 30_000
+"""How many characters that mean something to Markdown or HTML, line breaks among them, a text may hold."""
+
+# Those of lists mean something before a blank only, and many an address is full of them.
+_MARKS = (*"\n!&*<>[\\]_`|~", "- ", "-\t", "+ ", "+\t", ". ", ".\t", ") ", ")\t")
+
 # C0 and C1 controls, bidirectional controls, the byte order mark, the replacement character, surrogates and
 # noncharacters. Line breaks and tabs are in here as well: `plain` folds them, `multiline` keeps them.
 _ASTRAL_NONCHARACTERS = "".join(chr(plane * 0x10000 + low) for plane in range(1, 17) for low in (0xFFFE, 0xFFFF))
@@ -85,6 +91,11 @@ def _is_safe(text: str) -> bool:
     Python calls neither controls nor anything unassigned printable; U+FFFD alone of what is unsafe is a symbol.
     """
     return text.isprintable() and "\ufffd" not in text
+
+
+def is_overmarked(text: str) -> bool:
+    """Say whether `text` holds more marks than anybody writes: reading them takes seconds, however little they say."""
+    return len(text) > MOST_MARKS and sum(map(text.count, _MARKS)) > MOST_MARKS
 
 
 def is_blank(text: str) -> bool:

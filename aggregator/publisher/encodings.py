@@ -34,8 +34,8 @@ def gunzip(encoded: bytes) -> bytes:
 
 
 def _gzip(body: bytes) -> bytes:
-    # Level 9 makes feeds 0.2 % smaller than level 6, and can take very long over repetitive ones.
-    deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
+    # Level 6 makes feeds 7 % smaller and takes half as long again, more than brotli for a better result; 9 wins 0.2 %.
+    deflate = zlib.compressobj(5, zlib.DEFLATED, -zlib.MAX_WBITS)
     trailer = struct.pack("<LL", zlib.crc32(body), len(body) & 0xFFFFFFFF)
     return GZIP_HEADER + deflate.compress(body) + deflate.flush() + trailer
 

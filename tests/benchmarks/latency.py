@@ -1,8 +1,9 @@
-"""From closing a seed's file to the replaced feed on disk: `python tests/benchmarks/latency.py SITE [ROUNDS] [hugo]`.
+"""From closing a seed's file to the replaced feed on disk: `python tests/benchmarks/latency.py SITE [ROUNDS] [HUGO]`.
 
-SITE is a folder that `corpus.py` filled (`SITE/seeds`, `SITE/config`). The daemon, or `hugo --watch`, runs as a process
-of its own; this one edits, adds and deletes in turn and looks at the feed file every half millisecond. Prints one line
-of JSON: p50 and p99 in milliseconds for each kind of change, and what the daemon uses at rest.
+SITE is a folder that `corpus.py` filled (`SITE/seeds`, `SITE/config`). The daemon, or with the path of a program `hugo`
+that one in its watch mode, runs as a process of its own; this one edits, adds and deletes in turn and looks at the feed
+file every half millisecond. Prints one line of JSON: p50 and p99 in milliseconds for each kind of change, and what the
+daemon and its server use at rest.
 """
 
 from __future__ import annotations
@@ -18,10 +19,19 @@ import sys
 import time
 from pathlib import Path
 
-import corpus
-
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+import corpus  # noqa: E402 - ours are found by the line above
+import hugo  # noqa: E402
+from measuring import family, held  # noqa: E402
+
+from aggregator.control import Request, ask  # noqa: E402
+
 PATIENCE = 30.0
+FIRST_BUILD = 600.0
+REST = 60.0
+OURS = "aggregator"
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -47,35 +57,33 @@ def wait_until(feed: Path, wanted: bytes, *, present: bool, began: float) -> flo
 
 
 def usage(pid: int) -> tuple[float, int]:
-    """Give the processor time (seconds) and resident memory (kB) of a process."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    resident = int(
-        next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS")).split()[
-            1
-        ]
-    )
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"), resident
+    """Give the processor time (seconds) and the memory (bytes) of a process and all below it."""
+    ticks = memory = 0
+    for one in family(pid):
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+        memory += held(one)
+    return ticks / os.sysconf("SC_CLK_TCK"), memory
 
 
-def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[bytes], Path, Path]:
-    """Start the daemon or its peer; gives the process, where seeds go, and the feed to look at."""
-    if tool == "hugo":
-        content = site / "hugo/content"
+def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[bytes], Path]:
+    """Start the daemon or the program `hugo` at a path; gives the process and the feed to look at."""
+    if tool != OURS:
         out = site / "hugo/public"
         shutil.rmtree(out, ignore_errors=True)
         process = subprocess.Popen(
-            ["hugo", "--watch", "-s", site / "hugo", "-d", out, "--quiet"],
+            [tool, "--watch", "-s", site / "hugo", "-d", out, "--quiet"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        return process, content, out / "index.xml"
+        return process, out / "index.xml"
     process = subprocess.Popen(
         [sys.executable, "-m", "aggregator", "run", "--log-format", "json"], cwd=site,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=(site / "log").open("wb"),
     )  # fmt: skip
     if limit_mb:
         resource.prlimit(process.pid, resource.RLIMIT_AS, (limit_mb * 1_000_000,) * 2)
-    return process, site / "seeds", site / "feeds/all/rss.xml"
+    return process, site / "feeds/all/rss.xml"
 
 
 def command(site: Path, *words: str) -> None:
@@ -94,7 +102,7 @@ def command(site: Path, *words: str) -> None:
 def text_of(number: int, title: str, tool: str) -> str:
     """Give a seed among the newest, so that every tool shows it."""
     text = corpus.seed_text(number).replace('title: "', f'title: "{title} ', 1)
-    return text if tool != "hugo" else corpus.for_hugo(text)
+    return text if tool == OURS else hugo.seed(text)
 
 
 def put(path: Path, text: str) -> float:
@@ -104,56 +112,84 @@ def put(path: Path, text: str) -> float:
     return time.perf_counter()
 
 
-def measure(site: Path, rounds: int, tool: str) -> dict[str, object]:
-    """Run the rounds; each edits one of the newest seeds, adds one and deletes it again."""
+def wait_until_built(site: Path, feed: Path, tool: str) -> None:
+    """Wait until the first build is over: a feed that is whole, and for ours a turn that was taken.
+
+    Raises:
+        SystemExit: where it does not end.
+    """
+    deadline = time.monotonic() + FIRST_BUILD
+    while not (has_turned(site) if tool == OURS else feed.exists() and b"</rss>" in feed.read_bytes()):
+        if time.monotonic() > deadline:
+            raise SystemExit("the first build did not end")
+        time.sleep(0.2)
+    time.sleep(4)
+
+
+def has_turned(site: Path) -> bool:
+    """Say whether the daemon has looked at the whole folder once."""
+    told = ask(str(site / ".aggregator"), Request(do="status"))
+    return told is not None and told["turns"] > 0
+
+
+def change(number: int, seeds: Path, feed: Path, tool: str) -> dict[str, float]:
+    """Edit one of the newest seeds, add one and delete it again; gives how long each took."""
+    old = [one for one in range(60) if one % 5 != 4][number % 20]
+    word = f"Edit{number}x{os.getpid()}"
+    began = put(seeds / corpus.path_of(old), text_of(old, word, tool))
+    edit = wait_until(feed, word.encode(), present=True, began=began)
+    time.sleep(0.15)
+    word = f"Fresh{number}x{os.getpid()}"
+    path = seeds / f"0000/2026-11-01-{word.lower()}.md"
+    began = put(path, text_of(3, word, tool).replace("/story-3", f"/{word}"))
+    add = wait_until(feed, word.encode(), present=True, began=began)
+    time.sleep(0.15)
+    path.unlink()
+    delete = wait_until(feed, word.encode(), present=False, began=time.perf_counter())
+    time.sleep(0.15)
+    return {"edit": edit, "add": add, "delete": delete}
+
+
+def restore(seeds: Path, tool: str) -> None:
+    """Have the seeds as they were before any change, of this run or of one that was broken off."""
+    for path in (seeds / "0000").glob("*-fresh*.md"):
+        path.unlink()
+    for one in range(60):
+        text, path = text_of(one, "", tool).replace('title: " ', 'title: "', 1), seeds / corpus.path_of(one)
+        if path.read_text() != text:
+            put(path, text)
+
+
+def at_rest(pid: int, seconds: float) -> dict[str, float]:
+    """Give what the tool uses while nothing happens."""
+    time.sleep(3)
+    before, _ = usage(pid)
+    time.sleep(seconds)
+    after, memory = usage(pid)
+    return {"rest_percent_of_a_core": round((after - before) / seconds * 100, 3), "rest_mb": memory // 1_000_000}
+
+
+def measure(site: Path, rounds: int, tool: str, rest: float = REST) -> dict[str, object]:
+    """Run the rounds, then look at what the tool uses at rest."""
     corpus.spread_as(site)
-    process, seeds, feed = started(site, tool)
-    found: dict[str, list[float]] = {"edit": [], "add": [], "delete": []}
+    seeds = site / ("seeds" if tool == OURS else "hugo/content")
+    restore(seeds, tool)
+    process, feed = started(site, tool)
     try:
-        deadline = time.monotonic() + 600
-        while not feed.exists() or b"</rss>" not in feed.read_bytes():
-            if time.monotonic() > deadline:
-                raise SystemExit("the first build did not end")
-            time.sleep(0.2)
-        time.sleep(4)
-        for number in range(rounds):
-            old = [one for one in range(60) if one % 5 != 4][number % 20]
-            word = f"Edit{number}x{os.getpid()}"
-            found["edit"].append(
-                wait_until(
-                    feed, word.encode(), present=True, began=put(seeds / corpus.path_of(old), text_of(old, word, tool))
-                )
-            )
-            time.sleep(0.15)
-            word = f"Fresh{number}x{os.getpid()}"
-            path = seeds / f"0000/2026-11-01-{word.lower()}.md"
-            text = text_of(3, word, tool).replace("/story-3", f"/{word}")
-            found["add"].append(wait_until(feed, word.encode(), present=True, began=put(path, text)))
-            time.sleep(0.15)
-            path.unlink()
-            found["delete"].append(wait_until(feed, word.encode(), present=False, began=time.perf_counter()))
-            time.sleep(0.15)
-        for one in range(60):
-            put(seeds / corpus.path_of(one), text_of(one, "", tool).replace('title: " ', 'title: "', 1))
-        time.sleep(3)
-        before, _ = usage(process.pid)
-        time.sleep(20)
-        after, memory = usage(process.pid)
+        wait_until_built(site, feed, tool)
+        times = [change(number, seeds, feed, tool) for number in range(rounds)]
+        restore(seeds, tool)
+        resting = at_rest(process.pid, rest)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
+        restore(seeds, tool)
+    found = {kind: [one[kind] for one in times] for kind in times[0]}
     rows = {
-        kind: {"p50": round(statistics.median(times), 1), "p99": round(percentile(times, 0.99), 1)}
-        for kind, times in found.items()
+        kind: {"p50": round(statistics.median(values), 1), "p99": round(percentile(values, 0.99), 1)}
+        for kind, values in found.items()
     }
-    return {
-        "tool": tool,
-        "site": site.name,
-        "rounds": rounds,
-        **rows,
-        "rest_percent_of_a_core": round((after - before) * 5, 3),
-        "rest_mb": memory // 1000,
-    }
+    return {"tool": Path(tool).name, "site": site.name, "rounds": rounds, **rows, **resting}
 
 
 if __name__ == "__main__":
@@ -162,7 +198,7 @@ if __name__ == "__main__":
             measure(
                 Path(sys.argv[1]),
                 int(sys.argv[2]) if len(sys.argv) > 2 else 100,
-                sys.argv[3] if len(sys.argv) > 3 else "aggregator",
+                sys.argv[3] if len(sys.argv) > 3 else OURS,
             )
         )
     )

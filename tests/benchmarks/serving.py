@@ -26,6 +26,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
+import results  # noqa: E402
 from living import children_of, free_port  # noqa: E402 - found by the line above
 from support import SiteFolder  # noqa: E402
 
@@ -153,10 +154,8 @@ def median(loads: list[Load]) -> Load:
     return Load(statistics.median(one.rate for one in loads), statistics.median(one.cost for one in loads))
 
 
-def main() -> None:
-    """Measure and print."""
-    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+def measure(runs: int, seconds: int) -> tuple[str, list[results.Row]]:
+    """Ask both in turn; gives what was asked for, and a row for each kind of request."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -170,15 +169,31 @@ def main() -> None:
                 for kind in mine:
                     found.setdefault((kind, "ours"), []).append(load(first, one, mine[kind], seconds))
                     found.setdefault((kind, "nginx"), []).append(load(second, other, theirs[kind], seconds))
-    print(f"A feed of {size:,} bytes ({small:,} as gzip), {CLIENTS} connections, medians of {runs} × {seconds} s\n")
-    print("| answer | requests/s | nginx | ratio | µs of a processor | nginx | ratio |")
-    print("|---|---|---|---|---|---|---|")
-    for kind in ("plain", "gzip", "304"):
-        a, b = median(found[kind, "ours"]), median(found[kind, "nginx"])
-        print(
-            f"| {kind} | {a.rate:,.0f} | {b.rate:,.0f} | {a.rate / b.rate:.2f} "
-            f"| {a.cost:.1f} | {b.cost:.1f} | {a.cost / b.cost:.2f} |"
-        )
+    asked = f"A feed of {size:,} bytes ({small:,} as gzip), {CLIENTS} connections, medians of {runs} × {seconds} s"
+    rows = [
+        {"answer": kind, "ours": median(found[kind, "ours"])._asdict(), "nginx": median(found[kind, "nginx"])._asdict()}
+        for kind in mine
+    ]
+    return asked, rows
+
+
+def table(rows: list[results.Row]) -> str:
+    """Give the rows as a Markdown table."""
+    cells = []
+    for row in rows:
+        a, b = Load(**row["ours"]), Load(**row["nginx"])
+        rates = [f"{a.rate:,.0f}", f"{b.rate:,.0f}", f"{a.rate / b.rate:.2f}"]
+        cells.append([row["answer"], *rates, f"{a.cost:.1f}", f"{b.cost:.1f}", f"{a.cost / b.cost:.2f}"])
+    heads = ("answer", "requests/s", "nginx", "ratio", "µs of a processor", "nginx", "ratio")
+    return results.table(heads, cells)
+
+
+def main() -> None:
+    """Measure and print."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+    asked, rows = measure(runs, seconds)
+    print(f"{asked}\n\n{table(rows)}")
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def measure(site: Path, edits: int, limit_mb: int) -> dict[str, object]:
     shutil.rmtree(seeds / "soak", ignore_errors=True)
     (seeds / "soak").mkdir()
     latency.command(site, "build", "--accept-deletions")
-    process, _, _ = latency.started(site, "aggregator", limit_mb=limit_mb)
+    process, _ = latency.started(site, latency.OURS, limit_mb=limit_mb)
     dice = random.Random(1)
     known = list(seeds.rglob("*.md"))[:2000]
     rows = []

@@ -116,7 +116,7 @@ def test_the_status_command_tells_how_the_daemon_does(running: Running) -> None:
     site.write("a.md", title="A")
     running.start()
     text = running.command("status").stdout
-    assert "daemon: healthy" in text
+    assert f"daemon: process {running.process.pid}, healthy" in text
     assert "watcher native" in text
     assert "observer lives" in text
     site.seeds.rename(site.root / "away")

@@ -13,6 +13,8 @@ from faulty import Faults
 from support import NOW, SiteFolder, iso
 
 import aggregator
+from aggregator import cli
+from aggregator.database import why_not_rendered
 from aggregator.errors import AggregatorError
 from aggregator.index import Index
 from aggregator.site import Site
@@ -65,3 +67,25 @@ def test_a_commit_that_fails_leaves_no_transaction_open(site: SiteFolder) -> Non
     with index.transaction(filled=False):
         pass
     index.close()
+
+
+def test_what_the_system_refuses_is_told_with_what_helps(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whichever operation it was: the place, the system's words, and what to do."""
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorname = "SQLITE_FULL"
+    for error in (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "/feeds"), OSError(errno.EIO, "I/O error"), full):
+        with pytest.raises(SystemExit):
+            cli._fail(error, 1)
+    assert capsys.readouterr().err.splitlines() == [
+        "aggregator: /feeds: Too many open files (raise the limit of open files, `ulimit -n`)",
+        "aggregator: I/O error (look at the disk; the system's log says more)",
+        "aggregator: database or disk is full (free some space)",
+    ]
+
+
+def test_an_index_that_fails_is_not_called_a_bug() -> None:
+    """The feed stays as it was, and the disk is named; of a bug its kind alone, as its words may quote a seed."""
+    broken = sqlite3.OperationalError("disk I/O error")
+    broken.sqlite_errorname = "SQLITE_IOERR_READ"
+    assert why_not_rendered(broken).startswith("not rendered, since the index cannot be used: disk I/O error (look ")
+    assert why_not_rendered(ValueError("private")) == "not rendered because of a bug in this program (ValueError)"

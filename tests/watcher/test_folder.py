@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def test_a_folder_whose_name_is_not_utf8_is_in_that_order_too(root: Path) -> Non
     known = list(folder.Walk(str(root)))
     assert [path for path, _ in known] == ["caf\\xe8.md", "caf\\xe9/x.md", "cafz.md"]
     found = folder.compare(folder.Walk(str(root)), known)
-    assert (found.read, found.gone, found.added) == ((), (), 0)
+    assert (list(found.read), list(found.gone), found.added) == ([], [], 0)
 
 
 def test_hidden_names_other_endings_and_linked_folders_are_no_seeds(root: Path, tmp_path: Path) -> None:
@@ -116,7 +117,16 @@ def test_what_lay_below_an_unreadable_folder_is_kept_not_gone() -> None:
 
     key = (1, 1, 1, 1, 1)
     difference = folder.compare(Barred("/nowhere"), [("a-b.md", key), ("a/b.md", key), ("ab/c.md", key)])
-    assert (difference.gone, difference.kept) == (("a-b.md", "ab/c.md"), ("a/b.md",))
+    assert (list(difference.gone), list(difference.kept)) == (["a-b.md", "ab/c.md"], ["a/b.md"])
+
+
+def test_a_file_has_the_same_key_whoever_looks_and_wherever_its_disk_is(root: Path) -> None:
+    """Walk, look and read agree, and the disk's number, another on each machine, is no part of it."""
+    (root / "a.md").write_text("a")
+    (walked,) = folder.Walk(str(root))
+    assert folder.look(str(root), "a.md") == (walked,)
+    assert only(root, "a.md").key == walked[1]
+    assert walked[1].dev == 0 != root.stat().st_dev
 
 
 def test_a_root_that_is_gone_is_an_error_and_no_empty_folder(root: Path) -> None:
@@ -209,3 +219,26 @@ def test_folders_tell_whether_their_names_changed(root: Path) -> None:
     (root / "c/x.md").unlink()
     (root / "c").rmdir()
     assert set(folder.changed_folders(str(root), walk.folders, now=later)) == {"", "a", "c"}
+
+
+def test_a_folder_replaced_while_its_files_are_read_is_read_anew(root: Path) -> None:
+    """A checkout that makes a folder anew loses none of its files, wherever reading is just then."""
+    (root / "news").mkdir(exist_ok=True)
+    for name in ("x.md", "y.md"):
+        (root / "news" / name).write_text("old")
+    reading = folder.read(str(root), ["news/x.md", "news/y.md"], 1_000)
+    first = next(reading)
+    shutil.rmtree(root / "news")
+    (root / "news").mkdir()
+    (root / "news/y.md").write_text("new")
+    second = next(reading)
+    assert [first and first.data, second and second.data] == [b"old", b"new"]
+
+
+def test_a_folder_that_is_not_there_does_not_mislead_what_is_read_next(root: Path) -> None:
+    """What comes after it is read where it belongs, in the root too."""
+    (root / "news").mkdir(exist_ok=True)
+    (root / "news/a.md").write_text("below")
+    (root / "a.md").write_text("above")
+    found = folder.read(str(root), ["news/missing/a.md", "a.md", "news/a.md"], 1_000)
+    assert [one and one.data for one in found] == [None, b"above", b"below"]

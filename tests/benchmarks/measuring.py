@@ -1,0 +1,126 @@
+"""What a build costs: seconds, seconds of all processors, and the most memory that its processes held at one moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+PATIENCE = 15 * 60.0
+"""A build that takes more seconds than this is given up."""
+SHARE_OF_MEMORY = 0.6
+"""So is one that takes more than this of the machine's memory, before it harms others."""
+PAGE = os.sysconf("SC_PAGE_SIZE")
+ALL_MEMORY = os.sysconf("SC_PHYS_PAGES") * PAGE
+
+
+class Tool(NamedTuple):
+    """What builds a site: its command, what to remove before a build from nothing, and the feeds it wrote, by slug."""
+
+    name: str
+    command: list[str]
+    folder: Path
+    made: tuple[Path, ...] = ()
+    feeds: Callable[[], Iterator[tuple[str, Path]]] | None = None
+    environment: dict[str, str] = {}  # noqa: RUF012 - never changed
+
+
+class Run(NamedTuple):
+    """What a build cost: seconds, seconds of processors, bytes; or why it was given up."""
+
+    wall: float
+    cpu: float
+    memory: int
+    given_up: str = ""
+
+
+def run(tool: Tool, log: Path, *, fresh: bool = True) -> Run:
+    """Build once, from nothing or over what an earlier build left."""
+    for folder in tool.made if fresh else ():
+        shutil.rmtree(folder, ignore_errors=True)
+    environment = {**os.environ, **tool.environment}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its byte code
+    with log.open("wb") as output:
+        began = time.perf_counter()
+        process = subprocess.Popen(
+            tool.command, cwd=tool.folder, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+        watch = Watch(process.pid)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        wall = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    watch.stop()
+    if process.returncode and not watch.given_up:
+        print(f"{tool.name} failed:\n{log.read_text(errors='replace')[-5000:]}", file=sys.stderr)
+        watch.given_up = "failed"
+    return Run(wall, usage.ru_utime + usage.ru_stime, watch.most, watch.given_up)
+
+
+class Watch(threading.Thread):
+    """Looks every tenth of a second at what a process and all below it hold: `most` bytes at one moment.
+
+    Less often where that is so much that looking takes long. Ends them all where they take too long or too much; `given_up` says which.
+    """
+
+    def __init__(self, pid: int) -> None:
+        super().__init__(daemon=True)
+        self.most = 0
+        self.given_up = ""
+        self._pid = pid
+        self._ended = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        deadline = time.monotonic() + PATIENCE
+        pause = 0.1
+        while not self._ended.wait(pause):
+            busy = time.thread_time()
+            self.most = max(self.most, sum(map(held, family(self._pid))))
+            # A look at gigabytes must not take its processor from what is measured.
+            pause = max(0.1, 20 * (time.thread_time() - busy))
+            if time.monotonic() > deadline:
+                self._give_up(f"over {PATIENCE / 60:.0f} min")
+            elif self.most > SHARE_OF_MEMORY * ALL_MEMORY:
+                self._give_up(f"over {SHARE_OF_MEMORY * ALL_MEMORY / 1e9:.0f} GB")
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ended.set()
+        self.join()
+
+    def _give_up(self, reason: str) -> None:
+        self.given_up = reason
+        os.killpg(self._pid, signal.SIGKILL)
+        self._ended.set()
+
+
+def family(pid: int) -> Iterator[int]:
+    """Give a process and all below it."""
+    yield pid
+    for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = tasks.read_text().split()
+        except OSError:
+            continue
+        for child in children:
+            yield from family(int(child))
+
+
+def held(pid: int) -> int:
+    """Give a process's share of memory: what n processes share counts for an n-th (Pss)."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
