@@ -170,7 +170,8 @@ def _missing_space(number: int, source: Source) -> Fault | None:
     if found is None:
         return None
     fixed = f"{found['key']}: {found['value']}"
-    hint = f"write `{fixed}`" if source.quote and len(fixed) <= LONGEST_SHOWN else "write `key: value`"
+    is_shown = source.quote and len(fixed) <= LONGEST_SHOWN and fixed.isprintable()
+    hint = f"write `{fixed}`" if is_shown else "write `key: value`"
     return Fault(number, found.end("key"), "no space after the colon", hint)
 
 
