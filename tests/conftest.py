@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from living import Running
 from support import SiteFolder
+
+# The machine may be busy: how long an example takes is measured elsewhere.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+settings.register_profile(
+    "at-length", max_examples=int(os.environ.get("AGGREGATOR_EXAMPLES", "5000")), deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)  # fmt: skip
 
 
 @pytest.fixture

@@ -106,6 +106,7 @@ def notify(folder: Path, store: SeaweedFS, rounds: int) -> None:
         ):
             time.sleep(0.2)
         time.sleep(2)
+        before = used(daemon.pid)
         for number in range(rounds):
             word = f"Edited{number}x"
             text = (
@@ -127,10 +128,23 @@ def notify(folder: Path, store: SeaweedFS, rounds: int) -> None:
                 time.sleep(0.005)
             puts.append(1_000 * (put - began))
             shown.append(1_000 * (time.perf_counter() - put))
+        each = 1_000 * (used(daemon.pid) - before) / rounds
     finally:
         daemon.terminate()
         daemon.wait()
-    tell(what="notification to feed, ms", rounds=rounds, **percentiles(shown), put_of_the_seed=percentiles(puts))
+    tell(
+        what="notification to feed, ms",
+        processor_each=each,
+        rounds=rounds,
+        **percentiles(shown),
+        put_of_the_seed=percentiles(puts),
+    )
+
+
+def used(pid: int) -> float:
+    """Give the seconds of a processor that a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def told(url: str) -> bytes:

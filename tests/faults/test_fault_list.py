@@ -232,10 +232,14 @@ SECURITY = {
         "test_guarantees.py::test_what_is_no_seed_is_never_followed_or_waited_for",
         "watcher/test_folder.py::test_links_are_not_followed_wherever_they_are_on_the_way",
     ),
-    "symlinked seed swapped in a race": ("faults/test_further_cases.py::test_a_seed_swapped_for_a_link_never_leads_outside",),
+    "symlinked seed swapped in a race": (
+        "faults/test_further_cases.py::test_a_seed_swapped_for_a_link_never_leads_outside",
+        "faults/test_further_cases.py::test_seeds_that_become_links_between_scan_and_reading_show_nothing_from_outside",
+    ),
     "planted symlink where a feed is to be written": (
         "publisher/test_writer_folder.py::test_a_planted_link_is_replaced_and_never_followed",
         "publisher/test_writer_folder.py::test_a_file_swapped_at_the_last_moment_is_replaced",
+        "faults/test_further_cases.py::test_links_planted_while_feeds_are_written_are_never_followed",
     ),
     "`<script>`, `onerror=`, `data:`, `javascript:` in every text field": (
         XSS, "normalizer/test_content.py::test_nothing_dangerous_comes_out", f"{ANY_TEXT}test_pages_hold_text_as_text",

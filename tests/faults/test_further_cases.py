@@ -9,14 +9,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from asking import Standalone, raw, statuses
 from living import ROOT, Running, wait_until
 from support import NOW, SiteFolder, iso
-from wholeness import SECRET, published
+from wholeness import SECRET, private, published
 
+from aggregator.errors import AggregatorError
 from aggregator.watcher import folder
 
 LIMITED = f"""
@@ -162,6 +165,88 @@ def test_a_seed_swapped_for_a_link_never_leads_outside(tmp_path: Path) -> None:
     ended.set()
     swapping.join()
     assert b"seed" in seen
+
+
+@contextmanager
+def meanwhile(act: Callable[[], None]) -> Iterator[None]:
+    """Do something again and again, on a thread of its own, whatever the system says to it."""
+    ended = threading.Event()
+
+    def again() -> None:
+        while not ended.is_set():
+            with suppress(OSError):
+                act()
+
+    acting = threading.Thread(target=again)
+    acting.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        acting.join()
+
+
+def test_seeds_that_become_links_between_scan_and_reading_show_nothing_from_outside(site: SiteFolder) -> None:
+    """Files and folders swapped for links without pause, through whole builds: what lies outside is nowhere."""
+    outside = site.root / "outside"
+    outside.mkdir()
+    site.write("sub/a.md", title="Seed")
+    good = (site.seeds / "sub/a.md").read_text()
+    (outside / "a.md").write_text(good.replace("Seed", SECRET))
+    file, link, folder_link = (site.seeds / name for name in ("b.md", "b.link", "c"))
+
+    def swap() -> None:
+        (site.seeds / "part").write_text(good.replace("Seed", "Swapped").replace("org/a", "org/b"))
+        (site.seeds / "part").replace(file)
+        link.symlink_to(outside / "a.md")
+        link.replace(file)
+        folder_link.symlink_to(outside)
+        folder_link.unlink()
+        folder_link.mkdir()
+        folder_link.rmdir()
+
+    seen = set()
+    with meanwhile(swap):
+        for number in range(25):
+            turn = site.build(accept_deletions=True, fresh=number % 5 == 4)
+            assert turn.failed == ()
+            assert private(site, repr(turn)) == []
+            seen.update(site.titles())
+    assert "Seed" in seen
+
+
+def test_links_planted_while_feeds_are_written_are_never_followed(site: SiteFolder) -> None:
+    """A document and a feed's folder swapped for links without pause: nothing outside is written, and then all is whole."""
+    outside = site.root / "outside"
+    outside.mkdir()
+    for name in ("rss.xml", "atom.xml", "feed.json", "index.html"):
+        (outside / name).write_text("precious")
+    site.write("a.md", topics=["T"])
+    site.build()
+    document, folder_of_feed, aside = site.feeds / "all/rss.xml", site.feeds / "t", site.root / "aside"
+
+    def plant() -> None:
+        (site.root / "link").symlink_to(outside / "rss.xml")
+        (site.root / "link").replace(document)
+        folder_of_feed.rename(aside)
+        folder_of_feed.symlink_to(outside)
+        folder_of_feed.unlink()
+        aside.rename(folder_of_feed)
+
+    with meanwhile(plant):
+        for number in range(25):
+            site.write("a.md", title=f"Title {number}", topics=["T"])
+            with suppress(AggregatorError):  # the folder it writes in may be away just then, which is said
+                site.build()
+    assert {path.name: path.read_text() for path in outside.iterdir()} == dict.fromkeys(
+        ("rss.xml", "atom.xml", "feed.json", "index.html"), "precious"
+    )
+    for left in (folder_of_feed, site.root / "link"):
+        if left.is_symlink():
+            left.unlink()
+    assert site.build().failed == ()
+    assert not document.is_symlink()
+    assert b"Title 24" in published(site.feeds)["t/rss.xml"]
 
 
 def test_the_token_is_compared_in_constant_time() -> None:

@@ -13,11 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import settings
-
-# The machine may be busy: how long an example takes is measured elsewhere.
-settings.register_profile("patient", deadline=None)
-settings.load_profile("patient")
 
 FOLDER = Path(__file__).parents[1] / "cases" / "seeds"
 ZONE = "Europe/Vienna"
@@ -67,6 +62,10 @@ def _made() -> list[Case]:
         ),
         "encoding-zip": (b"PK\x03\x04\x14\x00\x06\x00\xd0\xcf", "a word processor's file", f"1:9: is not UTF-8: byte 0xd0 at offset 8 {SAVE}"),
         "nul-bytes-only": (b"\0" * 4096, "a file whose blocks were never written", "is empty (write front matter between two lines of ---, or delete the file)"),
+        "body-of-marks": (
+            f"{GOOD}{'*' * 30_001}\n".encode(), "a body with more marks than anybody writes", "ok",
+            "warning: 6:1: body: has more than 30,000 line breaks and signs such as * [ <, so it is shown as typed, not as Markdown (split it into several seeds, or link to it)",
+        ),
         "nul-bytes-inside": (GOOD.replace("bridge", "bri\0dge").encode(), "NUL bytes are removed", "ok", "title: A bridge opens", "warning: 2:13: control characters removed"),
         "controls-raw": (
             GOOD.replace("bridge", "\x07bridge\x7f\x9b").encode(), "control characters are removed, the first one is pointed at",

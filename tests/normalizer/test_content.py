@@ -70,7 +70,7 @@ def sanitised(fragment: str, **options: Any) -> str:
     return content.sanitised(fragment, base=BASE, **options)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(fragments, st.booleans())
 def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:
     """Any HTML comes out balanced, with harmless tags and attributes only, and every address absolute http(s)."""
@@ -84,7 +84,7 @@ def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:
     assert all(re.fullmatch(r"https?://[!-~]+", address) for address in addresses)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(fragments)
 @example("<h1><b><h1></b><caption><col></table><ul><img>")
 @example("<pre><img>\n")
@@ -99,7 +99,7 @@ def test_what_came_out_stays(fragment) -> None:
     once.encode()
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * settings.default.max_examples)
 @given(st.text(max_size=200) | fragments)
 def test_markdown(body) -> None:
     """Any Markdown body gives an item whose HTML is safe and whose summary is plain."""

@@ -73,14 +73,14 @@ document = st.lists(entry, min_size=1, max_size=4, unique_by=lambda line: line.s
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=5 * settings.default.max_examples)
 @given(document)
 def test_on_written_documents(text) -> None:
     """Documents with every kind of scalar, list and mapping give one reading."""
     assert_agree(text.encode())
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings.default.max_examples)
 @given(st.data())
 def test_on_damaged_samples(samples, data) -> None:
     """Sample seeds with tokens put in, overwritten or taken out give one reading."""

@@ -1,0 +1,49 @@
+"""Our systemd unit: how much it leaves open, and that the daemon can live with what it forbids."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from asking import ask
+from living import Running, wait_until
+from tools import program
+
+UNIT = Path(__file__).parents[2] / "config/deploy/aggregator.service"
+MOST_EXPOSED = 1.2
+"""Of 10, as `systemd-analyze security` counts; what is left is the network, the local socket and readable feeds."""
+
+FORBIDDEN = """
+import ctypes, os, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE, Linux 6.3: no memory becomes executable
+    sys.exit(77)
+os.execv(sys.executable, [sys.executable, "-m", "aggregator", "run", "--config", "config/feeds.yaml", "--log-format", "json"])
+"""
+
+
+def test_the_unit_leaves_little_open() -> None:
+    """The figure that systemd itself gives stays below the one we hold."""
+    words = [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", str(UNIT)]
+    said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    figure = float(said.partition("exposure level for aggregator.service: ")[2].split()[0])
+    assert figure <= MOST_EXPOSED
+
+
+def test_the_daemon_needs_no_executable_memory(running: Running) -> None:
+    """As the unit forbids it: it publishes, serves and stops."""
+    running.site.write("a.md", title="Forbidden")
+    running.start(serve=True)
+    assert running.stop() == 0
+    with running.log_file.open("ab") as log:
+        running.process = subprocess.Popen([sys.executable, "-c", FORBIDDEN], cwd=running.site.root, stderr=log)
+    if running.process.poll() == 77:
+        pytest.skip("this kernel cannot forbid it")
+    wait_until(running.is_ready, 20)
+    assert ask(running.address, "/all/rss.xml").status == 200
+    running.site.write("a.md", title="Changed")
+    running.shows("Changed")
+    running.signal(signal.SIGTERM)
+    assert running.process.wait(10) == 0
