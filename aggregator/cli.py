@@ -56,7 +56,7 @@ def cli() -> None:
 @jobs_option
 @click.option(
     "--cluster", metavar="ADDRESS", default="", callback=_cluster_address,
-    help="Parse on a Dask cluster: tcp://host:port, or local:4 for 4 processes.",
+    help="Let a Dask cluster parse seeds and render archives: tcp://host:port, or local:4 for 4 processes.",
 )  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Read and render everything anew; remembered ids stay.")
 @click.option("--prune", is_flag=True, help="Remove feeds that have lost their last item.")

@@ -101,7 +101,7 @@ class Site:
     ) -> None:  # fmt: skip
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays).
 
-        Where there is a `cluster` it parses. `patience` is for how many seconds a turn may write pages of archives;
+        Where there is a `cluster` it does that. `patience` is for how many seconds a turn may write pages of archives;
         the turns that follow go on with them. `lock` is the open lock on the state folder, where it is held already.
         """
         self.config = config
