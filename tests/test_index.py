@@ -59,6 +59,28 @@ def test_a_first_filling_that_fails_is_begun_again(site: SiteFolder) -> None:
     assert "file_story" in indexes(site)
 
 
+def test_a_first_filling_that_was_cut_short_leaves_nothing_that_counts(site: SiteFolder) -> None:
+    """What a killed first build left beside the index's place is no index; the next build begins anew and clears it."""
+    site.write("a.md")
+    state = site.root / "state"
+    state.mkdir()
+    (state / "index.db.new").write_bytes(b"half a page")
+    (state / "index.db.new-journal").write_bytes(b"and its journal")
+    (state / "index.db-wal").write_bytes(b"of an index that somebody removed")
+    site.build()
+    assert site.titles("all") == ["Item a"]
+    assert not list(state.glob("index.db.new*"))
+    assert not any(b"somebody" in path.read_bytes() for path in state.glob("index.db-wal"))
+
+
+def test_an_index_that_was_never_filled_is_not_there(site: SiteFolder) -> None:
+    """Whoever looks at the state folder meanwhile, or after a first build that failed, finds none."""
+    site.write("a.md")
+    with Site(site.config()):
+        assert not (site.root / "state/index.db").exists()
+    assert not list((site.root / "state").glob("index.db*"))
+
+
 def test_a_build_with_nothing_to_do_writes_nothing_to_the_index_either(site: SiteFolder) -> None:
     """Neither its bytes nor its mtime change."""
     site.write("a.md", topics=["AI"])
