@@ -353,8 +353,8 @@ def _contents(fd: int, path: str, limit: int, home: int) -> File:
         return File(
             path, key, None, f"has {found.st_size:,} bytes, at most {limit:,} are read", "link to large content"
         )
-    # Less than was asked for is all there is; a file that grows meanwhile is told by its key at the next look.
+    # As many bytes as it has, and no more when asked for one more, is all there is; else it is read to its end.
     data = os.read(fd, found.st_size + 1)
-    while len(data) > found.st_size and len(data) <= limit and (more := os.read(fd, limit + 1)):
+    while len(data) != found.st_size and len(data) <= limit and (more := os.read(fd, limit + 1)):
         data += more
     return File(path, key, data)
