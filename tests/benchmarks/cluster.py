@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 sys.path.append(str(Path(__file__).parents[1]))
 
+from build import CONFIG
 from clusters import DaskCluster
 from living import children_of
 
@@ -31,14 +32,6 @@ from aggregator import load_config
 from aggregator.cluster import cluster
 from aggregator.site import Site
 
-CONFIG = """\
-site: {{title: Bench, url: "https://feeds.example.org/"}}
-rules: {{min_quality: 70}}
-feed: {{archives: {archives}}}
-seeds: ../seeds
-feeds: ../{name}
-state: ../{name}.state
-"""
 NOW = 1_793_500_000
 """2026-10-31: none of the seeds is embargoed, and none has fallen due since."""
 
