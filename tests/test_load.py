@@ -27,10 +27,10 @@ BETWEEN = 10.0
 PROBE = 0.5
 """How often, in seconds, one edit is followed until the feed on disk shows it."""
 
-SLOWER = 8.0
+SLOWER, SLOWER_IN_A_CROWD = 5.0, 8.0
 """How much later than in quiet an edit may be shown while editors and readers want the same processors as the daemon.
 
-Three is the aim. On two processors 3.5 was seen with nothing else on the machine, 4.1 in a crowd.
+Three is the aim. On two processors 3.5 was seen with nothing else on the machine, 4.1 in a crowd of other programs.
 """
 
 TICK = 0.002
@@ -176,6 +176,7 @@ async def under_load(load: Load, seconds: float) -> list[float]:
 
 def bear(running: Running, seconds: float) -> None:
     """Load the daemon for so long and see what it made of it; quiet is measured before and after."""
+    crowded = os.getloadavg()[0] > (os.cpu_count() or 1)
     load = begun(running)
     quiet = asyncio.run(load.follow(max(8, seconds / 20)))
     busy = asyncio.run(under_load(load, seconds))
@@ -192,7 +193,7 @@ def bear(running: Running, seconds: float) -> None:
     assert load.edits > 0.9 * seconds * EDITS_A_SECOND
     assert load.polls > 0.8 * CLIENTS * seconds / BETWEEN
     assert late < early * 1.1 + 5_000
-    assert statistics.median(busy) < SLOWER * statistics.median(quiet)
+    assert statistics.median(busy) < (SLOWER_IN_A_CROWD if crowded else SLOWER) * statistics.median(quiet)
     assert running.status()["healthy"]
     assert running.stop() == 0
 
