@@ -62,6 +62,21 @@ def page_of(name: str) -> ArchivePage | None:
     return ArchivePage(found[1], found[2]) if found and SLUG.fullmatch(found[1]) else None
 
 
+def instead_of(gone: ArchivePage, folders: Iterable[str]) -> str:
+    """Give which of `folders`, those of its archive now, holds what the page `gone` held, "" if none does.
+
+    That is the page of its month whose span takes in the end of its own: pages that are no longer crowded become one.
+    Of a month that has none left it is the next older page, to which its reader wanted to get.
+    """
+    where = place_of(gone.folder)
+    others = {place: folder for folder in folders if (place := place_of(folder)) is not None and place != where}
+    if where is None:
+        return ""
+    later = min((place for place in others if place[0] == where[0] and place > where), default=None)
+    found = later or max((place for place in others if place < where), default=None)
+    return others[found] if found else ""
+
+
 def is_sealed(page: ArchivePage, folders: Iterable[str]) -> bool:
     """Say whether the month of `page` is finished: one of `folders`, those in the same archive, is of a later month."""
     return any(folder[:7] > page.month for folder in folders if re.fullmatch(_FOLDER, folder))

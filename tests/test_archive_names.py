@@ -18,6 +18,7 @@ from aggregator.archive_names import (
     cut,
     days_of,
     folder_of,
+    instead_of,
     is_sealed,
     month_of,
     page_of,
@@ -138,3 +139,36 @@ def test_the_days_of_a_page_are_those_it_touches() -> None:
     assert list(days_of(0, END))[:2] == [1, 2]
     assert list(days_of(24 * SLOTS, 25 * SLOTS - 1)) == [2]
     assert list(days_of(24 * SLOTS - 1, 24 * SLOTS)) == [1, 2]
+
+
+@given(CELLS, CELLS, st.data())
+def test_what_a_page_held_is_found_though_it_was_merged(before: dict[int, int], after: dict[int, int], data) -> None:
+    """Wherever a month is cut now: the page that is named instead takes in the last cell of the one that went."""
+    old, new = cut(before), cut(after)
+    gone = sorted(set(old) - set(new))
+    if not gone or not new:
+        return
+    last = data.draw(st.sampled_from(gone))
+    page = page_of(f"all/archive/{folder_of(OCTOBER, last)}/rss.xml")
+    assert page is not None
+    folders = [folder_of(OCTOBER, one) for one in new] + ["2026-11", "2026-09", "x"]
+    assert instead_of(page, data.draw(st.permutations(folders))) == folder_of(
+        OCTOBER, min(one for one in new if one > last)
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "folders", "found"),
+    [
+        ("2026-10", ["2026-11", "2026-09", "2026-09-16", "2026-08"], "2026-09"),
+        ("2026-10-16", ["2026-10", "2026-10-08", "2026-09"], "2026-10"),
+        ("2026-10-16", ["2026-10-16"], ""),
+        ("2026-10-16", ["2026-11", ".x", "2026-10-16T25"], ""),
+        ("2026-10-16", [], ""),
+    ],
+)
+def test_of_a_month_that_went_the_next_older_page_is_left(folder: str, folders: list[str], found: str) -> None:
+    """Never a newer month, never the page itself, and nothing where no page is older."""
+    page = page_of(f"all/archive/{folder}/rss.xml")
+    assert page is not None
+    assert instead_of(page, folders) == found

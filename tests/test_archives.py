@@ -8,12 +8,15 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urljoin
 
 import feedparser
 import pytest
+from asking import Standalone, ask
 from benchmarks import corpus
 from lxml import etree
 from support import NOW, SiteFolder, iso, without_tombstones
@@ -88,6 +91,50 @@ def test_a_reader_misses_nothing_while_the_site_changes(site: SiteFolder, kind: 
     walk = Walk(site.feeds, kind, change)
     assert walk.ids("all") >= kept
     assert len(walk.folders) > 3
+
+
+class ServedWalk(Walk):
+    """Walks back through feeds as a server hands them out, and goes where it is sent."""
+
+    def __init__(self, server: Standalone, kind: str, before: Callable[[], object]) -> None:
+        super().__init__(server.site.feeds, kind, before)
+        self._address = server.address
+        self.sent: list[str] = []
+
+    def _fetch(self, name: str) -> tuple[str, bytes]:
+        reply = ask(self._address, f"/{name}")
+        if reply.status == 302:
+            name = urljoin(f"/{name}", reply.headers["location"]).removeprefix("/")
+            self.sent.append(name)
+            # What was read there before is read once more, with what it took in.
+            self.folders.discard(name.split("/")[2])
+            reply = ask(self._address, f"/{name}")
+        assert reply.status == 200, name
+        return name, reply.body
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_reader_misses_nothing_while_pages_become_one(site: SiteFolder, kind: str) -> None:
+    """Deletions merge the pages of crowded months and empty one month: who asks for a page that went is sent on."""
+    fill(site, 600, days=0.1)
+    site.build()
+    kept = {f"https://news.example.org/{number}" for number in range(0, 600, 8) if number < 400 or number > 560}
+    gone = [number for number in range(600) if f"https://news.example.org/{number}" not in kept]
+    server = Standalone(site)
+
+    def delete() -> None:
+        for number in gone[:100]:
+            (site.seeds / f"{number}.md").unlink()
+        del gone[:100]
+        site.build()
+
+    walk = ServedWalk(server, kind, delete)
+    try:
+        assert walk.ids("all") >= kept
+        assert walk.sent
+        assert not gone, "nothing was left to walk through"
+    finally:
+        server.stop()
 
 
 def test_json_begins_where_the_current_items_end(site: SiteFolder) -> None:

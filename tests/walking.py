@@ -45,7 +45,7 @@ class Walk:
             assert address.startswith(ADDRESS)
             self._before()
             name = address.removeprefix(ADDRESS)
-            body = (self._feeds / name).read_bytes()
+            name, body = self._fetch(name)
             found.update(ids(body))
             if "/archive/" in name:
                 assert name.split("/")[2] not in self.folders, "the chain is a circle"
@@ -53,6 +53,9 @@ class Walk:
                 self.ids_of_archive.update(ids(body))
             address = self._next(body)
         return found
+
+    def _fetch(self, name: str) -> tuple[str, bytes]:
+        return name, (self._feeds / name).read_bytes()
 
     def _next(self, body: bytes) -> str:
         if self._kind == "feed.json":

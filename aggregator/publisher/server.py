@@ -225,9 +225,15 @@ class App:
             return path, plain(500, "a bug in this program; its log says where\n")
 
     def _lost(self, path: str) -> Answer:
-        """Lead from `/slug` to `/slug/`, relative, as a proxy may have taken a prefix away; else there is nothing."""
+        """Lead from `/slug` to `/slug/` and from a page of an archive that went to the one that took it in.
+
+        Relative, as a proxy may have taken a prefix away. Else there is nothing.
+        """
         if documents.is_folder(path) and self._shelf.get(f"{path[1:]}/{documents.PAGE}"):
             return plain(301, "see there\n", location=f"{path[1:]}/")
+        if moved := self._shelf.moved(_asked_for(path)):
+            # For now alone: a month that becomes crowded again is cut at the same places.
+            return plain(302, "see there\n", location="../" + moved.split("/", 2)[2])
         return plain(404, "there is no such document\n")
 
 

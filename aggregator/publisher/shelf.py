@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aggregator import documents
+from aggregator.archive_names import ARCHIVE, instead_of, page_of
 from aggregator.publisher.answers import Entry, shelve
 
 if TYPE_CHECKING:
@@ -78,6 +79,15 @@ class Shelf:
                 place.looked = float("-inf")
                 place.settled = False
 
+    def moved(self, name: str) -> str:
+        """Give the document that holds what the document `name` of an archive held before it went, "" if none does."""
+        page = page_of(name)
+        if page is None:
+            return ""
+        found = instead_of(page, _folders(f"{self._folder}/{page.slug}/{ARCHIVE}"))
+        other = f"{page.slug}/{ARCHIVE}/{found}/{documents.file_of(name)}"
+        return other if found and self.get(other) else ""
+
     @property
     def size(self) -> int:
         """Give how many bytes are kept."""
@@ -129,6 +139,13 @@ def _stamp_of(path: str) -> tuple[int, ...] | None:
     except OSError:
         return None
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _folders(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
 
 
 def _read(folder: str, name: str) -> tuple[dict[str, bytes], float]:
