@@ -262,11 +262,7 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
         FolderError: where `root` cannot be opened.
 
     """
-    try:
-        root_fd = os.open(root, _OPEN_FOLDER)
-    except OSError as error:
-        raise FolderError(f"{root}: the seeds folder cannot be read: {reason_of(error, reading=True)}") from error
-    folder = _Folder(root_fd)
+    folder = _Folder(root)
     try:
         for path in paths:
             yield _read(folder, path, limit)
@@ -305,10 +301,17 @@ def _unreadable(path: str, error: OSError) -> File:
 class _Folder:
     """The folder that holds the files being read, kept open from one to the next; none of its parts is a link."""
 
-    def __init__(self, root: int) -> None:
-        self._root = self._fd = root
+    def __init__(self, root: str) -> None:
+        try:
+            self._root = self._fd = os.open(root, _OPEN_FOLDER)
+            try:
+                self.home = os.fstat(self._root).st_dev
+            except OSError:
+                os.close(self._root)
+                raise
+        except OSError as error:
+            raise FolderError(f"{root}: the seeds folder cannot be read: {reason_of(error, reading=True)}") from error
         self._name = ""
-        self.home = os.fstat(root).st_dev
 
     def open(self, path: str) -> int:
         """Open a file for reading by its path below the root."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import random
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 from faulty import Faults
 from support import NOW, SiteFolder, iso
+from wholeness import open_files
 
 import aggregator
 from aggregator import cli
@@ -89,3 +91,20 @@ def test_an_index_that_fails_is_not_called_a_bug() -> None:
     broken.sqlite_errorname = "SQLITE_IOERR_READ"
     assert why_not_rendered(broken).startswith("not rendered, since the index cannot be used: disk I/O error (look ")
     assert why_not_rendered(ValueError("private")) == "not rendered because of a bug in this program (ValueError)"
+
+
+def test_a_seeds_folder_that_fails_once_it_is_open_is_closed_and_named(site: SiteFolder) -> None:
+    """EIO from each look at an open folder or file: it is said where, and no descriptor is left behind."""
+    site.write("a.md")
+    config = site.config()
+    site.build()
+    site.write("a.md", title="Another")
+    for number in range(1, 4):
+        before = open_files()
+        with Faults(site.root, number, random.Random(1), only="fstat") as faults, suppress(AggregatorError):
+            aggregator.build(config, now=NOW)
+        gc.collect()
+        assert open_files() == before, number
+        if number == 1:
+            assert faults.met
+        site.write("a.md", title=f"Another {number}")
