@@ -236,6 +236,17 @@ def test_a_folder_without_its_slash_leads_to_it(front: Front, path: str) -> None
     assert reply.headers["location"] == f"{path}/"
 
 
+@pytest.mark.parametrize("file", ["rss.xml", "atom.xml", "feed.json"])
+def test_a_page_that_was_merged_leads_to_its_month(front: Front, file: str) -> None:
+    """Its newest page leads on to all that is left; nobody keeps that answer, and other names are not there as ever."""
+    for folder in ("2026-05-08", "2026-05-16T11", "2026-05-16T11-00"):
+        reply = front.ask(f"/ai/archive/{folder}/{file}")
+        assert (reply.status, reply.headers["location"]) == (302, f"/{MONTH}/{file}")
+        assert reply.headers.get("cache-control") in {None, "no-store"}
+    for path in (f"/ai/archive/2026-04/{file}", "/ai/archive/2026-05-08/index.html", f"/ai/archive/2026-05-08/{file}.gz"):
+        assert front.ask(path).status == 404
+
+
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW"])
 @pytest.mark.parametrize("path", ["/ai/rss.xml", "/", "/nothing"])
 def test_nothing_but_get_and_head(front: Front, method: str, path: str) -> None:
