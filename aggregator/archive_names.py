@@ -11,7 +11,8 @@ while items are added: they would slip past it from page to page.
 The last page of a month is the one called `2026-10`; those before it carry the end of their span: `2026-10-16` (to the
 end of that day), `2026-10-16T11` (to the end of that hour), `2026-10-16T11-7f` (and to that slot of the hash). So a
 page that is cut keeps its name for its newer half, and the older half, under a new name, follows it down the chain: who
-was led to the page before it was cut still meets every item.
+was led to the page before it was cut still meets every item. Of pages that became one the newest keeps its name;
+`instead_of` says where what the others held is now.
 
 What a server can know: `page_of` says of a name whether it is part of an archive, and `is_sealed` whether it belongs to
 a finished month, from the names of the folders beside it. A sealed page changes only when one of its own items does (an
