@@ -7,7 +7,6 @@ The one seam between them. What is behind it for a folder is `watcher.folder` an
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -65,8 +64,8 @@ class FolderSeeds(NamedTuple):
         return partial(folder.read, self.root)
 
     def is_there(self) -> bool:
-        """Say whether the folder is there."""
-        return os.path.isdir(self.root)
+        """Say whether the folder is there; raises FolderError where that cannot be said."""
+        return folder.is_there(self.root)
 
     def walk(self) -> folder.Walk:
         """Walk over all of them."""

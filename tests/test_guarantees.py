@@ -177,7 +177,8 @@ def test_a_folder_whose_seeds_all_moved_is_believed(site: SiteFolder) -> None:
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_a_folder_that_cannot_be_listed_keeps_its_seeds(site: SiteFolder, *, fresh: bool) -> None:
+@pytest.mark.parametrize("mode", [0o700, 0o744], ids=["not listed", "not entered"])
+def test_a_folder_that_cannot_be_read_keeps_its_seeds(site: SiteFolder, mode: int, *, fresh: bool) -> None:
     """It is named, and what was known below it stays, as last good versions if everything is read anew."""
     site.write("sub/a.md")
     site.write("b.md")
@@ -190,7 +191,7 @@ def test_a_folder_that_cannot_be_listed_keeps_its_seeds(site: SiteFolder, *, fre
             path.chmod(0o755)
     for path in (site.root / "state", site.feeds, *site.feeds.rglob("*"), *(site.root / "state").iterdir()):
         os.chown(path, 65534, 65534)
-    (site.seeds / "sub").chmod(0o700)
+    (site.seeds / "sub").chmod(mode)
     # Another user, in a child that has loaded everything before it changes.
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:

@@ -55,7 +55,7 @@ class Difference(NamedTuple):
     """What a walk found against what was known: paths that are new or changed, paths that are gone, both in order.
 
     `seen` and `known` count the files here and there, `added` those that were not known. `folders` are the folders
-    walked, `unreadable` those that could not be listed; what was known below them is `kept`, not gone.
+    walked, `unreadable` those that could not be looked through; what was known below them is `kept`, not gone.
     """
 
     read: Paths
@@ -129,9 +129,7 @@ class Walk:
                 found = [one for entry in entries if (one := _entry(folder, entry, self._home)) is not None]
         except OSError as error:
             if folder == self._below:
-                raise FolderError(
-                    f"{self._root}: the seeds folder cannot be read: {reason_of(error, reading=True)}"
-                ) from error
+                raise _cannot_be_read(self._root, error) from error
             self.unreadable.append(printable(folder.rstrip("/")))
             return []
         # In the order of the paths that are stored, which differ from these where a folder's name is not UTF-8.
@@ -146,7 +144,7 @@ def _entry(folder: str, entry: os.DirEntry[str], home: int) -> tuple[str, StatKe
     if name.endswith(SUFFIXES):
         try:
             return printable(folder + name), key_of(entry.stat(follow_symlinks=False), home)
-        except OSError:
+        except FileNotFoundError:
             return None  # gone between listing and stat: the next walk sees it so
     return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
 
@@ -194,14 +192,34 @@ def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int,
 
 
 def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
-    """Look at one place below `root` that something pointed to: a walk if it is a folder, else the seed there."""
+    """Look at one place below `root` that something pointed to: a walk if it is a folder, else the seed there.
+
+    Raises:
+        FolderError: where that cannot be said, which is not to say that it is gone.
+    """
     try:
         found = os.lstat(f"{root}/{path}")
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return ()
+    except OSError as error:
+        raise FolderError(f"{root}/{path}: cannot be looked at: {reason_of(error, reading=True)}") from error
     if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
         return Walk(root, f"{path}/")
     return ((path, key_of(found, _device(root))),) if path.endswith(SUFFIXES) else ()
+
+
+def is_there(root: str) -> bool:
+    """Say whether there is a folder `root`.
+
+    Raises:
+        FolderError: where that cannot be said.
+    """
+    try:
+        return stat.S_ISDIR(os.stat(root).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise _cannot_be_read(root, error) from error
 
 
 def folder_key(path: str) -> FolderKey:
@@ -240,6 +258,10 @@ def printable(path: str) -> str:
     except UnicodeEncodeError:
         return os.fsencode(path).decode("utf-8", "backslashreplace")
     return path
+
+
+def _cannot_be_read(root: str, error: OSError) -> FolderError:
+    return FolderError(f"{root}: the seeds folder cannot be read: {reason_of(error, reading=True)}")
 
 
 def key_of(found: os.stat_result, home: int) -> StatKey:
@@ -310,7 +332,7 @@ class _Folder:
                 os.close(self._root)
                 raise
         except OSError as error:
-            raise FolderError(f"{root}: the seeds folder cannot be read: {reason_of(error, reading=True)}") from error
+            raise _cannot_be_read(root, error) from error
         self._name = ""
 
     def open(self, path: str) -> int:

@@ -108,3 +108,31 @@ def test_a_seeds_folder_that_fails_once_it_is_open_is_closed_and_named(site: Sit
         if number == 1:
             assert faults.met
         site.write("a.md", title=f"Another {number}")
+
+
+def test_a_seeds_folder_whose_disk_fails_is_not_called_gone(site: SiteFolder) -> None:
+    """EIO or EACCES is what is said, and nothing is withdrawn."""
+    site.write("a.md")
+    config = site.config()
+    site.build()
+    with (
+        Faults(site.root, 1, random.Random(1), only="stat", lasting=True) as faults,
+        pytest.raises(AggregatorError) as caught,
+    ):
+        aggregator.build(config, now=NOW)
+    assert faults.met.endswith(str(site.seeds))
+    assert "the seeds folder cannot be read" in str(caught.value)
+    assert len(site.ids()) == 1
+
+
+def test_a_seed_that_cannot_be_looked_at_is_not_gone(site: SiteFolder) -> None:
+    """An event points to it and the disk fails: it stays, and the daemon is told to look everywhere."""
+    site.write("a.md")
+    site.build()
+    with Site(site.config()) as living:
+        with Faults(site.root, 1, random.Random(1), only="lstat") as faults:
+            turn = living.look_at(["a.md"], now=NOW)
+        assert faults.met
+        assert "a.md: cannot be looked at" in turn.doubt
+        assert turn.removed == 0
+        assert len(site.ids()) == 1
