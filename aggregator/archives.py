@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -21,9 +20,10 @@ from aggregator.index import Shown
 from aggregator.model import Document, Place
 from aggregator.page_batches import PageBatch, PageTask, StoredItem
 from aggregator.pipeline import Pipeline, digest
+from aggregator.workers import UnderWay, send
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
 ARCHIVE_DOCUMENTS = ("rss.xml", "atom.xml", "feed.json")
 
@@ -55,11 +55,10 @@ class _Wanted(NamedTuple):
 
 
 class _Sent(NamedTuple):
-    """A batch under way; without a future it is rendered in this process."""
+    """A batch under way."""
 
     pages: list[_Wanted]
-    packed: bytes
-    future: Future[bytes] | None
+    rendered: UnderWay[bytes, bytes]
 
 
 def names_of(slug: str, folder: str) -> tuple[str, ...]:
@@ -151,15 +150,10 @@ class Archives:
                 for one in pages
             ],
         )
-        packed = page_batches.pack(batch)
-        from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms, and few turns need it
-
-        with suppress(BrokenExecutor):
-            return _Sent(pages, packed, executor.submit(page_batches.render, packed))
-        return _Sent(pages, packed, None)
+        return _Sent(pages, send(executor, page_batches.render, page_batches.pack(batch)))
 
     def _received(self, sent: _Sent) -> Iterator[PageRendering]:
-        result = page_batches.unpack_rendered(_result(sent))
+        result = page_batches.unpack_rendered(sent.rendered.result())
         for file, kind in result.left_out:
             self._pipeline.leave_out(file, kind)
         for wanted, page in zip(sent.pages, result.pages, strict=True):
@@ -182,13 +176,3 @@ def _batches(wanted: Iterator[_Wanted]) -> Iterator[list[_Wanted]]:
                 batch, count = [], 0
         if batch:
             yield batch
-
-
-def _result(sent: _Sent) -> bytes:
-    """Wait for a batch; where the process that rendered it died, render it here."""
-    if sent.future is not None:
-        from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - as above
-
-        with suppress(BrokenExecutor):
-            return sent.future.result()
-    return page_batches.render(sent.packed)

@@ -10,11 +10,11 @@ from aggregator.config import Config
 from aggregator.model import Problem
 from aggregator.normalizer import rules
 from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outcomes
-from aggregator.pipeline import batches, clashes, in_order
+from aggregator.pipeline import batches, clashes
 from aggregator.places import jobs_for, seeds_in
 from aggregator.site import CLASH_HINT, clash_message
 from aggregator.watcher.folder import ENTER
-from aggregator.workers import executor_for
+from aggregator.workers import executor_for, in_order
 
 
 class Checked(NamedTuple):

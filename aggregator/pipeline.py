@@ -28,16 +28,15 @@ from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_ve
 from aggregator.preparing import Manner, prepare
 from aggregator.stopwatch import Stopwatch
 from aggregator.upkeep import bring_up_to_date
+from aggregator.workers import in_order
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
 RENDERING = 2
 """Raised whenever the same feed would be rendered to other bytes than before."""
 
 BATCH = 250
-AHEAD = 8
-"""How many batches are under way at once, unless what does them says otherwise."""
 
 KEPT_ITEMS = 2_000
 KEPT_TURNS = 20
@@ -455,19 +454,6 @@ def _oldest(view: _View) -> int:
     if view.beyond is not None or not view.shown:
         return view.beyond or 0
     return month_of(unpack_verdict(view.shown[-1].verdict).published)
-
-
-def in_order(executor: Executor | None, work: Callable[[Task], bytes], tasks: Iterator[Task]) -> Iterator[bytes]:
-    """Run `work` on each of `tasks` and give the results in their order, with a bounded number under way."""
-    if executor is None:
-        yield from map(work, tasks)
-        return
-    ahead = getattr(executor, "ahead", AHEAD)
-    waiting: list[Future[bytes]] = [executor.submit(work, task) for task in islice(tasks, ahead)]
-    while waiting:
-        result = waiting.pop(0).result()
-        waiting += [executor.submit(work, task) for task in islice(tasks, 1)]
-        yield result
 
 
 def clashes(config: Config, policy: rules.Policy, used: Iterable[tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:

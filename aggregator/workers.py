@@ -6,18 +6,65 @@ Starts and ends processes. They end with this one, whatever kills it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
+    from concurrent.futures import Executor, Future
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 MANY_FILES = 1_500
 """From so many files on, reading them in several processes pays."""
 
 MANY_PAGES = 16
 """From so many pages of archives on, rendering them in several processes pays."""
+
+AHEAD = 4 * (os.cpu_count() or 1)
+"""How many pieces of work are under way at once, unless what does them says otherwise: none of them waits for more."""
+
+
+class UnderWay(NamedTuple, Generic[Task, Result]):
+    """A piece of work that was handed out; without a future nobody took it."""
+
+    work: Callable[[Task], Result]
+    task: Task
+    future: Future[Result] | None
+
+    def result(self) -> Result:
+        """Wait for it; where the process that did it died (out of memory, killed by hand), do it here."""
+        if self.future is not None:
+            from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms, and few turns need it
+
+            with suppress(BrokenExecutor):
+                return self.future.result()
+        return self.work(self.task)
+
+
+def send(executor: Executor, work: Callable[[Task], Result], task: Task) -> UnderWay[Task, Result]:
+    """Hand out a piece of work."""
+    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - as above
+
+    with suppress(BrokenExecutor):
+        return UnderWay(work, task, executor.submit(work, task))
+    return UnderWay(work, task, None)
+
+
+def in_order(executor: Executor | None, work: Callable[[Task], Result], tasks: Iterator[Task]) -> Iterator[Result]:
+    """Do `work` on each of `tasks` and give the results in their order, with a bounded number under way."""
+    if executor is None:
+        yield from map(work, tasks)
+        return
+    ahead = getattr(executor, "ahead", AHEAD)
+    waiting = deque(send(executor, work, task) for task in islice(tasks, ahead))
+    while waiting:
+        result = waiting.popleft().result()
+        waiting.extend(send(executor, work, task) for task in islice(tasks, 1))
+        yield result
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from concurrent.futures import BrokenExecutor, Executor
 from datetime import UTC, datetime
+from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,7 +22,7 @@ from aggregator.page_batches import PageBatch, PageTask, StoredItem
 from aggregator.pipeline import Changes
 from aggregator.preparing import Manner
 from aggregator.site import Site
-from aggregator.workers import MANY_PAGES, executor_for
+from aggregator.workers import MANY_PAGES, executor_for, in_order
 
 PUBLISHER = Publisher(title="Test", url="https://feeds.example.org/")
 MANNER = Manner(content="full", related="list", min_quality=None, topics={})
@@ -92,6 +94,22 @@ def test_a_process_that_dies_costs_no_page(site: SiteFolder) -> None:
             dying.submit(os._exit, 1).result()
         found = documents(site, dying)
     assert found == documents(site, None) != []
+
+
+def test_a_process_that_dies_costs_no_seed(site: SiteFolder) -> None:
+    """What the processes that died were to read is read here: the same results in the same order."""
+    with executor_for(2, 2) as dying:
+        assert dying is not None
+        tasks = iter([1, 2, "die", *range(3, 40)])
+        found = list(in_order(dying, partial(twice, os.getpid()), tasks))
+    assert found == [2, 4, "diedie", *range(6, 80, 2)]
+
+
+def twice(parent: int, value: Any) -> Any:
+    """Give a value twice; one of them ends the process that is asked, unless it is the first."""
+    if value == "die" and os.getpid() != parent:
+        os._exit(1)
+    return value * 2
 
 
 def test_a_few_pages_start_no_process() -> None:
