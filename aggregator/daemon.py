@@ -101,7 +101,7 @@ class Daemon:
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
         self._inbox = Inbox()
-        self._site = Site(config, patience=PATIENCE, lock=lock)
+        self._site = Site(config, patience=PATIENCE, lock=lock, alive=self._go_on)
         self._files = ConfigFiles(config)
         self._watching = Watching(self._inbox)
         self._scheduler = Scheduler(
@@ -350,7 +350,7 @@ class Daemon:
             self._site.force(request.feeds)
         began = time.monotonic()
         accept = any(request.accept_deletions for request, _ in work.triggers)
-        turn = self._site.look_everywhere(now=now, accept_deletions=accept, progress=self._on_progress)
+        turn = self._site.look_everywhere(now=now, accept_deletions=accept, progress=self._go_on)
         self._scan_seconds = turn.stages.get("scan", 0.0) if turn.read else time.monotonic() - began
         self._scanned = time.monotonic()
         self.health.scanned = self._clock()
@@ -358,7 +358,7 @@ class Daemon:
         self._watching.expect(self._site.folders)
         return turn
 
-    def _on_progress(self, _done: int, _total: int) -> None:
+    def _go_on(self, _done: int = 0, _total: int = 0) -> None:
         """Within a long turn: tell the supervisor that we live, and stop when it has to be.
 
         Raises:

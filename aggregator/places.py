@@ -46,8 +46,11 @@ class Seeds(Protocol):
     def walk(self) -> folder.Walked:
         """Walk over all of them; a store's may come in an order of its own."""
 
-    def compare_all(self, known: Callable[[], Known], *, every: bool) -> folder.Difference:
-        """Compare all of them with what is known; raises FolderError where they cannot be listed."""
+    def compare_all(self, known: Callable[[], Known], *, every: bool, alive: Callable[[], object]) -> folder.Difference:
+        """Compare all of them with what is known; raises FolderError where they cannot be listed.
+
+        `alive` is called now and then meanwhile.
+        """
 
     def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> Found:
         """Compare the places that something pointed to with what is known of them."""
@@ -71,9 +74,9 @@ class FolderSeeds(NamedTuple):
         """Walk over all of them."""
         return folder.Walk(self.root)
 
-    def compare_all(self, known: Callable[[], Known], *, every: bool) -> folder.Difference:
+    def compare_all(self, known: Callable[[], Known], *, every: bool, alive: Callable[[], object]) -> folder.Difference:
         """Compare all of them with what is known."""
-        return folder.compare(folder.Walk(self.root), known(), every=every)
+        return folder.compare(folder.Walk(self.root), known(), every=every, alive=alive)
 
     def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> Found:
         """Compare the places that something pointed to with what is known of them."""
@@ -121,11 +124,11 @@ class StoreSeeds(NamedTuple):
 
         return bucket.Walk(self.store, ordered=True)
 
-    def compare_all(self, known: Callable[[], Known], *, every: bool) -> folder.Difference:
+    def compare_all(self, known: Callable[[], Known], *, every: bool, alive: Callable[[], object]) -> folder.Difference:
         """Compare all of them with what is known."""
         from aggregator.watcher import bucket  # noqa: PLC0415
 
-        return bucket.compare_all(self.store, known, every=every)
+        return bucket.compare_all(self.store, known, every=every, alive=alive)
 
     def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> Found:
         """Compare the objects that something pointed to with what is known of them."""

@@ -97,15 +97,17 @@ class Site:
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, patience: float = math.inf, cluster: Executor | None = None,
-        lock: int | None = None,
+        lock: int | None = None, alive: Callable[[], object] = bool,
     ) -> None:  # fmt: skip
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays).
 
         Where there is a `cluster` it does that. `patience` is for how many seconds a turn may write pages of archives;
         the turns that follow go on with them. `lock` is the open lock on the state folder, where it is held already.
+        `alive` is called now and then while the seeds are listed.
         """
         self.config = config
         self._lock = lock
+        self._alive = alive
         self._cluster = cluster
         self._jobs = jobs_for(config.seeds, jobs)
         self._seeds = seeds_in(config.seeds)
@@ -166,7 +168,7 @@ class Site:
             AggregatorError: where its folders cannot be used, or its state folder is held by another process.
         """
         if config.state != self.config.state:
-            other = Site(config, jobs=self._jobs, patience=self._patience).__enter__()
+            other = Site(config, jobs=self._jobs, patience=self._patience, alive=self._alive).__enter__()
             self.__exit__()
             self.__dict__.update(other.__dict__)
             return
@@ -257,7 +259,7 @@ class Site:
             self._adopt()
         every = fresh or self.pipeline.must_reread()
         with self._watch.of("scan"):
-            found = self._seeds.compare_all(self.index.stat_keys, every=every)
+            found = self._seeds.compare_all(self.index.stat_keys, every=every, alive=self._alive)
         if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
                 f"{self.config.seeds}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"

@@ -104,16 +104,18 @@ def is_there(store: Store) -> bool:
         raise unreadable(store, error) from error
 
 
-def compare_all(store: Store, known: Callable[[], Known], *, every: bool = False) -> Difference:
-    """List a store against what is known of it; `every` reads all anew.
+def compare_all(
+    store: Store, known: Callable[[], Known], *, every: bool = False, alive: Callable[[], object] = bool
+) -> Difference:
+    """List a store against what is known of it; `every` reads all anew, `alive` is called now and then.
 
     Raises:
         FolderError: where the store cannot be listed.
     """
     try:
-        return compare(Walk(store), known(), every=every)
+        return compare(Walk(store), known(), every=every, alive=alive)
     except DisorderError:
-        return compare(Walk(store, ordered=True), known(), every=every)
+        return compare(Walk(store, ordered=True), known(), every=every, alive=alive)
 
 
 def compare_some(store: Store, paths: Iterable[str], known: Callable[[str], Known]) -> Difference:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
 from aggregator.errors import ADVICE, FolderError, reason_of
@@ -20,6 +20,9 @@ SUFFIXES = (".md", ".markdown")
 
 RACY_SECONDS = 60
 """A folder that changed this shortly before it was walked may have changed again without its key telling."""
+
+OFTEN = 500
+"""After so many files a walk says that it goes on."""
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO among the seeds must not hold us up before we see that it is one.
@@ -149,8 +152,16 @@ def _entry(folder: str, entry: os.DirEntry[str], home: int) -> tuple[str, StatKe
     return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
 
 
-def compare(walk: Walked, known: Iterable[tuple[str, tuple[int, ...]]], *, every: bool = False) -> Difference:
+def compare(
+    walk: Walked,
+    known: Iterable[tuple[str, tuple[int, ...]]],
+    *,
+    every: bool = False,
+    alive: Callable[[], object] = bool,
+) -> Difference:
     """Walk a folder against what is known of it, path and stat key in the order of paths; `every` reads all anew.
+
+    `alive` is called now and then: a walk over millions of files, or over a slow network, takes minutes.
 
     Raises:
         FolderError: where the first folder cannot be listed.
@@ -161,6 +172,8 @@ def compare(walk: Walked, known: Iterable[tuple[str, tuple[int, ...]]], *, every
     row = next(rows, None)
     for path, key in walk:
         seen += 1
+        if seen % OFTEN == 0:
+            alive()
         while row is not None and row[0] < path:
             gone.append(row[0])
             known_count += 1

@@ -52,7 +52,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
-    started, taking = threading.Event(), inside.daemon._on_progress
+    started, taking = threading.Event(), inside.daemon._go_on
 
     def slowly(done: int, total: int) -> None:
         started.set()
@@ -60,7 +60,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
             time.sleep(0.1)
             taking(done, total)
 
-    monkeypatch.setattr(inside.daemon, "_on_progress", slowly)
+    monkeypatch.setattr(inside.daemon, "_go_on", slowly)
     answers = []
 
     def ask() -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import NOW, SiteFolder
 
 from aggregator.errors import FolderError
+from aggregator.site import Site
 from aggregator.watcher import folder
 
 NAMES = [
@@ -242,3 +244,30 @@ def test_a_folder_that_is_not_there_does_not_mislead_what_is_read_next(root: Pat
     (root / "a.md").write_text("above")
     found = folder.read(str(root), ["news/missing/a.md", "a.md", "news/a.md"], 1_000)
     assert [one and one.data for one in found] == [None, b"above", b"below"]
+
+
+def test_a_long_walk_says_that_it_goes_on(tmp_path) -> None:
+    """Every so many files, wherever they lie, so that systemd does not take minutes over a network for a hang."""
+    for number in range(folder.OFTEN * 2 + 10):
+        path = tmp_path / f"{number % 7}/{number}.md"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    said: list[int] = []
+    folder.compare(folder.Walk(str(tmp_path)), [], alive=lambda: said.append(1))
+    assert len(said) == 2
+
+
+def test_a_walk_can_be_ended(site: SiteFolder) -> None:
+    """What `alive` raises ends the turn before anything is done: so the daemon stops in time."""
+
+    def stop() -> None:
+        raise InterruptedError
+
+    for number in range(folder.OFTEN):
+        site.write(f"{number}.md")
+    with Site(site.config(), alive=stop) as living:
+        with pytest.raises(InterruptedError):
+            living.build(now=NOW)
+        assert site.documents() == {}
+    site.build()
+    assert len(site.ids()) == 50
