@@ -13,7 +13,6 @@ from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outco
 from aggregator.pipeline import batches, clashes
 from aggregator.places import jobs_for, seeds_in
 from aggregator.site import CLASH_HINT, clash_message
-from aggregator.watcher.folder import ENTER
 from aggregator.workers import executor_for, in_order
 
 
@@ -36,7 +35,10 @@ def check(
     walk = seeds.walk()
     policy = rules.policy_of(config)
     paths = [path for path, _ in walk]
-    problems = [Problem(path=path, message="this folder cannot be read", hint=ENTER) for path in walk.unreadable]
+    problems = [
+        Problem(path=path, message=f"this folder cannot be read: {reason}", hint=hint)
+        for path, (reason, hint) in walk.unreadable.items()
+    ]
     unknown: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
     done = 0

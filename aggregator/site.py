@@ -68,20 +68,31 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         hint = "make it, or name another with --config; `aggregator init` makes a new site"
         raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}", hint=hint)]) from error
     topics = config_file.topics_folder(text, path=absolute)
-    files = (
-        sorted(found for found in Path(topics).glob("*.y*ml") if found.suffix in {".yaml", ".yml"})
-        if os.path.isdir(topics)
-        else []
-    )
-    topic_files = [(str(one), _bytes_of(one)) for one in files]
+    topic_files = [(path, _bytes_of(path)) for path in _topic_files(topics)]
     return config_file.load(text, path=absolute, topic_files=topic_files, why_not=why_not)
 
 
-def _bytes_of(path: Path) -> bytes:
+def _topic_files(topics: str) -> list[str]:
+    """Name the files in the folder of topics: none where it is not there, but not where it fails."""
     try:
-        return path.read_bytes()
+        with os.scandir(topics) as entries:
+            names = [entry.name for entry in entries if entry.name.endswith((".yaml", ".yml"))]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
     except OSError as error:
-        raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}")]) from error
+        raise ConfigError([_not_readable(topics, error)]) from error
+    return sorted(os.path.join(topics, name) for name in names if not name.startswith("."))
+
+
+def _bytes_of(path: str) -> bytes:
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise ConfigError([_not_readable(path, error)]) from error
+
+
+def _not_readable(path: str, error: OSError) -> Problem:
+    return Problem(path=path, message=f"cannot be read: {reason_of(error, reading=True)}")
 
 
 def vanished(known: int, seen: int) -> bool:
@@ -269,8 +280,10 @@ class Site:
         if fresh:
             self.pipeline.start_over(now)
             self._adopt()
-        kept = f"this folder cannot be read, its seeds stay as they were ({folder.ENTER})"
-        notes += [f"{path}: {kept}" for path in found.unreadable]
+        kept = "this folder cannot be read, its seeds stay as they were"
+        notes += [
+            f"{path}: {kept}: {reason}" + f" ({hint})" * bool(hint) for path, (reason, hint) in found.unreadable.items()
+        ]
         # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
         read = Paths(chain(found.read, found.kept)) if fresh and found.kept else found.read
         turn = self._turn(Changes(read, found.gone), began, now, progress=progress)

@@ -136,17 +136,29 @@ class Writer:
         return os.path.lexists(os.path.join(self._root, name))
 
     def feeds(self) -> list[str]:
-        """Name the folders of feeds."""
-        with os.scandir(self._root) as entries:
-            return sorted(one.name for one in entries if one.is_dir(follow_symlinks=False) and SLUG.fullmatch(one.name))
+        """Name the folders of feeds.
+
+        Raises:
+            PublishError: where that cannot be said.
+        """
+        return [name for name in self._folders("") if SLUG.fullmatch(name)]
 
     def pages(self, slug: str) -> list[str]:
-        """Name the folders of pages in a feed's archive."""
+        """Name the folders of pages in a feed's archive.
+
+        Raises:
+            PublishError: where that cannot be said.
+        """
+        return self._folders(f"{slug}/{ARCHIVE}")
+
+    def _folders(self, below: str) -> list[str]:
         try:
-            with os.scandir(os.path.join(self._root, slug, ARCHIVE)) as entries:
+            with os.scandir(os.path.join(self._root, below)) as entries:
                 return sorted(one.name for one in entries if one.is_dir(follow_symlinks=False))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise _blame(below or self._root, error) from error
 
     def _publish_group(self, parts: tuple[str, ...], documents: list[Document], pool: Executor) -> list[_Job]:
         jobs = [_Job(document) for document in documents]

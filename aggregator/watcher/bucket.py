@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 from aggregator.errors import FolderError, StoreError
-from aggregator.watcher.folder import SUFFIXES, Difference, File, FolderKey, StatKey, compare, compare_few, is_hidden
+from aggregator.watcher.folder import (
+    SUFFIXES,
+    Difference,
+    File,
+    FolderKey,
+    Refusal,
+    StatKey,
+    compare,
+    compare_few,
+    is_hidden,
+)
 
 Known = Iterable[tuple[str, tuple[int, int, int, int, int]]]
 
@@ -66,7 +76,7 @@ class Walk:
     def __init__(self, store: Store, *, ordered: bool = False) -> None:
         self._store, self._ordered = store, ordered
         self.folders: dict[str, FolderKey] = {}
-        self.unreadable: list[str] = []
+        self.unreadable: dict[str, Refusal] = {}
 
     def __iter__(self) -> Iterator[tuple[str, StatKey]]:
         """Give path and stat key of each seed.

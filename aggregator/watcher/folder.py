@@ -28,8 +28,7 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO among the seeds must not hold us up before we see that it is one.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
-ENTER = "let the user this runs as read and enter it"
-"""What helps where a folder cannot be read."""
+_ENTER = "let the user this runs as read and enter it"
 
 
 class StatKey(NamedTuple):
@@ -54,6 +53,13 @@ class FolderKey(NamedTuple):
     ctime: int
 
 
+class Refusal(NamedTuple):
+    """Why a folder could not be looked through, and what to do about it, "" where nobody knows."""
+
+    reason: str
+    hint: str
+
+
 class Difference(NamedTuple):
     """What a walk found against what was known: paths that are new or changed, paths that are gone, both in order.
 
@@ -67,7 +73,7 @@ class Difference(NamedTuple):
     known: int
     added: int
     folders: dict[str, FolderKey]
-    unreadable: tuple[str, ...]
+    unreadable: dict[str, Refusal]
     kept: Paths
 
 
@@ -85,7 +91,7 @@ class Walked(Protocol):
     """A walk over seeds, wherever they lie: path and stat key of each in the order of their paths, each once."""
 
     folders: dict[str, FolderKey]
-    unreadable: list[str]
+    unreadable: dict[str, Refusal]
 
     def __iter__(self) -> Iterator[tuple[str, StatKey]]:
         """Give path and stat key of each seed."""
@@ -104,7 +110,7 @@ class Walk:
         self._below = below
         self._home = 0
         self.folders: dict[str, FolderKey] = {}
-        self.unreadable: list[str] = []
+        self.unreadable: dict[str, Refusal] = {}
 
     def __iter__(self) -> Iterator[tuple[str, StatKey]]:
         """Give path and stat key of each seed.
@@ -133,7 +139,7 @@ class Walk:
         except OSError as error:
             if folder == self._below:
                 raise _cannot_be_read(self._root, error) from error
-            self.unreadable.append(printable(folder.rstrip("/")))
+            self.unreadable[printable(folder.rstrip("/"))] = _refusal(error)
             return []
         # In the order of the paths that are stored, which differ from these where a folder's name is not UTF-8.
         found.sort(key=lambda one: one[0] if one[1] is not None else printable(one[0]))
@@ -189,19 +195,19 @@ def compare(
     for rest in (row, *rows) if row is not None else ():
         gone.append(rest[0])
         known_count += 1
-    hidden = tuple(sorted(walk.unreadable))
-    below = tuple(f"{one}/" for one in hidden)
-    kept = Paths(path for path in gone if path.startswith(below)) if hidden else Paths()
+    below = tuple(f"{one}/" for one in walk.unreadable)
+    kept = Paths(path for path in gone if path.startswith(below)) if below else Paths()
     if kept:
         gone = Paths(path for path in gone if not path.startswith(below))
-    return Difference(read, gone, seen, known_count, added, walk.folders, hidden, kept)
+    unreadable = dict(sorted(walk.unreadable.items()))
+    return Difference(read, gone, seen, known_count, added, walk.folders, unreadable, kept)
 
 
 def compare_few(found: dict[str, StatKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
     """Compare the few files of one place, found and known by path."""
     read = Paths(sorted(path for path, key in found.items() if known.get(path) != key))
     gone = Paths(sorted(known.keys() - found.keys()))
-    return Difference(read, gone, len(found), len(known), len(found.keys() - known.keys()), {}, (), Paths())
+    return Difference(read, gone, len(found), len(known), len(found.keys() - known.keys()), {}, {}, Paths())
 
 
 def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
@@ -271,6 +277,11 @@ def printable(path: str) -> str:
     except UnicodeEncodeError:
         return os.fsencode(path).decode("utf-8", "backslashreplace")
     return path
+
+
+def _refusal(error: OSError) -> Refusal:
+    denied = error.errno in {errno.EACCES, errno.EPERM}
+    return Refusal(error.strerror or str(error), _ENTER if denied else ADVICE.get(error.errno or 0, ""))
 
 
 def _cannot_be_read(root: str, error: OSError) -> FolderError:

@@ -243,7 +243,11 @@ def test_a_page_that_was_merged_leads_to_its_month(front: Front, file: str) -> N
         reply = front.ask(f"/ai/archive/{folder}/{file}")
         assert (reply.status, reply.headers["location"]) == (302, f"/{MONTH}/{file}")
         assert reply.headers.get("cache-control") in {None, "no-store"}
-    for path in (f"/ai/archive/2026-04/{file}", "/ai/archive/2026-05-08/index.html", f"/ai/archive/2026-05-08/{file}.gz"):
+    for path in (
+        f"/ai/archive/2026-04/{file}",
+        "/ai/archive/2026-05-08/index.html",
+        f"/ai/archive/2026-05-08/{file}.gz",
+    ):
         assert front.ask(path).status == 404
 
 

@@ -136,3 +136,21 @@ def test_a_seed_that_cannot_be_looked_at_is_not_gone(site: SiteFolder) -> None:
         assert "a.md: cannot be looked at" in turn.doubt
         assert turn.removed == 0
         assert len(site.ids()) == 1
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_a_folder_that_cannot_be_listed_is_named_with_the_reason(site: SiteFolder, number: int) -> None:
+    """EIO, EACCES or EMFILE from each listing of topics, seeds or feeds: a message for people, with what the system said."""
+    site.write("sub/a.md")
+    site.build()
+    before = site.documents()
+    said, path = [], site.config().path
+    with Faults(site.root, number, random.Random(number), only="scandir") as faults:
+        try:
+            said += aggregator.build(aggregator.load_config(path), now=NOW, fresh=True).notes
+        except AggregatorError as error:
+            said.append(str(error))
+    if faults.met:
+        assert any(os.strerror(getattr(errno, faults.met.split()[1])) in one for one in said), (faults.met, said)
+    site.build()
+    assert site.documents() == before

@@ -114,7 +114,7 @@ def test_what_lay_below_an_unreadable_folder_is_kept_not_gone() -> None:
 
     class Barred(folder.Walk):
         def __iter__(self):
-            self.unreadable.append("a")
+            self.unreadable["a"] = folder.Refusal("Permission denied", "")
             return iter(())
 
     key = (1, 1, 1, 1, 1)
