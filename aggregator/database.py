@@ -148,6 +148,19 @@ def why_not_rendered(error: Exception) -> str:
     return f"not rendered because of a bug in this program ({type(error).__name__})"
 
 
+def exists(path: str) -> bool:
+    """Say whether a file is there.
+
+    Raises:
+        OSError: where the system does not say: a disk that fails must not have us begin anew in its place.
+    """
+    try:
+        os.stat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 class Database:
     """The open file; `db` is the connection, `rebuilt` says why it had to be made anew, "" if it was whole."""
 
@@ -156,6 +169,7 @@ class Database:
 
         Raises:
             sqlite3.Error: where it cannot be opened, or with `look_only` where it is not whole.
+            OSError: where the system does not say whether it is there.
         """
         self.path = path
         self.rebuilt = ""
@@ -167,7 +181,7 @@ class Database:
             self.db = _for_looking(path)
             return
         self._unfilled = ""
-        if not os.path.exists(path):
+        if not exists(path):
             self._begin()
             return
         self.db = sqlite3.connect(path, isolation_level=None)
@@ -282,7 +296,7 @@ class Database:
         aside = f"{self.path}.damaged"
         os.replace(self.path, aside)
         for suffix in ("-wal", "-shm"):
-            if os.path.exists(self.path + suffix):
+            with suppress(FileNotFoundError):
                 os.replace(self.path + suffix, aside + suffix)
         self.db = sqlite3.connect(self.path, isolation_level=None)
         self._open()
@@ -304,6 +318,10 @@ class Database:
 
     def start_over(self, now: int) -> None:
         """Forget all that can be made again; the versions that readers see at `now` stay as last good ones."""
+        if self._unfilled:
+            self.db.close()
+            self._begin()  # nothing was known yet
+            return
         with self.transaction(filled=False):
             self.db.execute(
                 "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file)"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from aggregator.archive_index import ArchiveIndex, PageRow
 from aggregator.archive_names import HOUR, SLOTS, bounds
-from aggregator.database import Database, checksum
+from aggregator.database import Database, checksum, exists
 from aggregator.index_overview import Overview
 from aggregator.model import DAYS_COUNTED, FOREVER, MANY_A_DAY
 
@@ -462,9 +462,10 @@ def looked_at(state: str) -> Iterator[Index | None]:
 
     Raises:
         sqlite3.Error: where it is not whole.
+        OSError: where the system does not say whether it is there.
     """
     path = os.path.join(state, "index.db")
-    if not os.path.exists(path):
+    if not exists(path):
         yield None
         return
     with closing(Index(path, look_only=True)) as index:

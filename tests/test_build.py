@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 from support import NOW, SiteFolder, iso
@@ -92,6 +93,22 @@ def test_a_second_build_touches_nothing(site: SiteFolder) -> None:
     before = site.stamps()
     turn = site.build()
     assert (turn.written, turn.rendered, site.stamps() == before) == ((), 0, True)
+
+
+@pytest.mark.parametrize("gone", ["nothing", "state", "index.db", "index.db.sum"])
+def test_a_fresh_build_may_be_the_first(site: SiteFolder, gone: str) -> None:
+    """On a new site, and after somebody removed the index or all of the state: every item is there, and stays there."""
+    for number in range(3):
+        site.write(f"{number}.md", topics=["T"], publishedDateTime=iso(NOW - number * 40 * 86_400))
+    if gone != "nothing":
+        site.build()
+        lost = site.root / "state" if gone == "state" else site.root / "state" / gone
+        shutil.rmtree(lost) if lost.is_dir() else lost.unlink()
+    for options in ({"fresh": True}, {}, {"fresh": True}):
+        turn = site.build(**options)
+        assert (turn.items, turn.failed, len(site.ids()), len(site.ids("t"))) == (3, (), 3, 3)
+    site.build(feeds="other", state="state2")
+    assert site.documents() == site.documents("other")
 
 
 def test_a_touched_file_and_a_new_secret_change_nothing(site: SiteFolder) -> None:

@@ -132,8 +132,18 @@ class Writer:
         return " ".join(f"{at.st_ino}:{at.st_size}:{at.st_mtime_ns}" for at in found) if regular else None
 
     def has(self, name: str) -> bool:
-        """Say whether anything is there under a document's name."""
-        return os.path.lexists(os.path.join(self._root, name))
+        """Say whether anything is there under a document's name.
+
+        Raises:
+            PublishError: where that cannot be said.
+        """
+        try:
+            os.lstat(os.path.join(self._root, name))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise _blame(name, error) from error
+        return True
 
     def feeds(self) -> list[str]:
         """Name the folders of feeds.

@@ -154,3 +154,19 @@ def test_a_folder_that_cannot_be_listed_is_named_with_the_reason(site: SiteFolde
         assert any(os.strerror(getattr(errno, faults.met.split()[1])) in one for one in said), (faults.met, said)
     site.build()
     assert site.documents() == before
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_an_index_that_cannot_be_looked_at_is_not_begun_anew(site: SiteFolder, *, fresh: bool) -> None:
+    """EIO from whichever stat: it is said, nothing is published, and the ids that only the index knows survive."""
+    site.write("a.md", webUrl="https://news.example.org/before")
+    site.build()
+    known = site.ids()
+    config = site.config()
+    for number in range(1, 12):
+        site.write("a.md", webUrl=f"https://news.example.org/after-{number}")
+        with Faults(site.root, number, random.Random(number), only="stat", lasting=True), suppress(AggregatorError):
+            aggregator.build(config, now=NOW, fresh=fresh)
+        assert site.ids() == known
+    site.build()
+    assert site.ids() == known
