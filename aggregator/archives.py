@@ -18,7 +18,7 @@ from aggregator.archive_names import ARCHIVE
 from aggregator.database import why_not_rendered
 from aggregator.index import Shown
 from aggregator.model import Document, Place
-from aggregator.page_batches import PageBatch, PageTask, StoredItem
+from aggregator.page_batches import PageBatch, PageTask
 from aggregator.pipeline import Pipeline, digest
 from aggregator.workers import UnderWay, send
 
@@ -113,7 +113,7 @@ class Archives:
 
     def _documents(self, wanted: _Wanted, now: int) -> tuple[Document, ...]:
         """Render a page; nothing where that fails, which leaves it as it was."""
-        items = tuple(item for item in self._pipeline.prepared(wanted.shown, now) if item is not None)
+        items = tuple(item for item in self._pipeline.items.prepared(wanted.shown, now) if item is not None)
         spec = self._pipeline.spec(wanted.page.slug)
         try:
             return page_batches.rendered(spec, wanted.place, items, self._pipeline.config.site)
@@ -139,12 +139,11 @@ class Archives:
 
     def _send(self, executor: Executor, pages: list[_Wanted], now: int) -> _Sent:
         numbers = {one: place for place, one in enumerate(dict.fromkeys(one for page in pages for one in page.shown))}
-        seeds = self._pipeline.stored(list(numbers))
         batch = PageBatch(
             self._pipeline.config.site,
-            self._pipeline.manner,
+            self._pipeline.items.manner,
             now,
-            [StoredItem(one.file, seeds[one.file], one.content, one.verdict, one.id) for one in numbers],
+            self._pipeline.items.stored(numbers),
             [
                 PageTask(self._pipeline.spec(one.page.slug), one.place, tuple(numbers[shown] for shown in one.shown))
                 for one in pages
@@ -155,7 +154,7 @@ class Archives:
     def _received(self, sent: _Sent) -> Iterator[PageRendering]:
         result = page_batches.unpack_rendered(sent.rendered.result())
         for file, kind in result.left_out:
-            self._pipeline.leave_out(file, kind)
+            self._pipeline.items.leave_out(file, kind)
         for wanted, page in zip(sent.pages, result.pages, strict=True):
             if isinstance(page, str):
                 self._blame(wanted.page, f"not rendered because of a bug in this program ({page})")

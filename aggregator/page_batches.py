@@ -72,15 +72,15 @@ _batch = msgspec.msgpack.Decoder(PageBatch)
 unpack_rendered = msgspec.msgpack.Decoder(RenderedBatch).decode
 
 
-def render(packed: bytes) -> bytes:
+def render(data: bytes) -> bytes:
     """Render a packed `PageBatch`; gives a packed `RenderedBatch`.
 
     Raises:
         msgspec.DecodeError: where a stored seed is damaged.
     """
-    batch = _batch.decode(packed)
+    batch = _batch.decode(data)
     left_out: list[tuple[int, str]] = []
-    items = [_item(stored, batch, left_out) for stored in batch.items]
+    items = [prepared(stored, batch.manner, batch.now, left_out) for stored in batch.items]
     pages = [_page(page, items, batch.site) for page in batch.pages]
     return pack(RenderedBatch(pages, left_out))
 
@@ -102,10 +102,15 @@ def rendered(spec: FeedSpec, place: Place, items: tuple[Item, ...], site: Site) 
     return tuple(renderer.render(feed, site) for renderer in (rss, atom, json_feed))
 
 
-def _item(stored: StoredItem, batch: PageBatch, left_out: list[tuple[int, str]]) -> Item | None:
-    packed = whole(stored.seed, stored.digest)
+def prepared(stored: StoredItem, manner: Manner, now: int, left_out: list[tuple[int, str]]) -> Item | None:
+    """Prepare an item that is handed over as the index holds it; None where that fails, which `left_out` then tells.
+
+    Raises:
+        msgspec.DecodeError: where its seed is damaged.
+    """
+    seed = whole(stored.seed, stored.digest)
     try:
-        return prepare(packed, stored.verdict, stored.id, batch.manner, batch.now)
+        return prepare(seed, stored.verdict, stored.id, manner, now)
     except Exception as error:  # noqa: BLE001 - the boundary: a bug that one item meets must not harm the others
         left_out.append((stored.file, type(error).__name__))
         return None
@@ -117,8 +122,10 @@ def _page(page: PageTask, items: list[Item | None], site: Site) -> tuple[PackedD
         made = rendered(page.spec, page.place, shown, site)
     except Exception as error:  # noqa: BLE001 - likewise
         return type(error).__name__
-    return tuple(PackedDocument(one.name, one.media_type, _encoded(one.body)) for one in made)
+    return tuple(map(packed, made))
 
 
-def _encoded(body: bytes) -> tuple[tuple[str, bytes], ...]:
-    return tuple((suffix, coding.encode(body)) for suffix, coding in CODINGS.items())
+def packed(document: Document) -> PackedDocument:
+    """Compress a document, so that it can be handed over."""
+    encoded = tuple((suffix, coding.encode(document.body)) for suffix, coding in CODINGS.items())
+    return PackedDocument(document.name, document.media_type, encoded)

@@ -7,25 +7,29 @@ like in the renderer. Touches the index; seeds are read by the reader it is give
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from aggregator import feed_batches, page_batches
 from aggregator.archive_index import Withdrawn
-from aggregator.archive_names import folder_of, month_of
+from aggregator.archive_names import month_of
 from aggregator.config import Config
 from aggregator.database import why_not_rendered
+from aggregator.feed_batches import FeedBatch, FeedTask, Shows
 from aggregator.index import FeedRow, Index, Shown
-from aggregator.intake import Intake, chunks, last_said
-from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, PastTurn, Place, Tombstone
+from aggregator.intake import Intake, last_said
+from aggregator.items import Items
+from aggregator.model import SITE_FEED, Document, FeedSpec, FeedSummary, PastTurn
 from aggregator.normalizer import rules
 from aggregator.normalizer.seed import READING
-from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_verdict, whole
-from aggregator.preparing import Manner, prepare
+from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_verdict
+from aggregator.preparing import Manner
 from aggregator.stopwatch import Stopwatch
 from aggregator.upkeep import bring_up_to_date
 from aggregator.workers import in_order
@@ -38,13 +42,13 @@ RENDERING = 2
 
 BATCH = 250
 
-KEPT_ITEMS = 2_000
+FEEDS_TOGETHER = 4
+"""How many feeds are rendered at a time where others help: those that follow each other show many of the same items."""
+
 KEPT_TURNS = 20
 SMALLEST_ITEM = 100
 MOST_TOMBSTONES = 100
 """How many withdrawn items a feed names: the latest. A mass deletion would make it larger than its items do."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Changes(NamedTuple):
@@ -63,7 +67,7 @@ class Rendering(NamedTuple):
 
     row: FeedRow
     key: bytes
-    summary: FeedSummary
+    summary: _Summary
     documents: tuple[Document, ...]
 
 
@@ -77,6 +81,15 @@ class _View(NamedTuple):
     months: tuple[int, ...]
     beyond: int | None
     withdrawn: tuple[Withdrawn, ...]
+
+
+class _Wanted(NamedTuple):
+    """A feed that is to be rendered."""
+
+    row: FeedRow
+    key: bytes
+    view: _View
+    task: FeedTask
 
 
 class _Summary(msgspec.Struct, frozen=True, array_like=True):
@@ -109,13 +122,11 @@ class Pipeline:
             config.rules.min_quality,
             config.topics,
         )
-        self._items: dict[Shown, Item | None] = {}
+        self.items = Items(index, Manner.of(config))
         self.waiting: list[str] = []
         """Feeds that would lead to a page of their archive that is not on disk yet."""
         self.faults: list[str] = []
         """Feeds that could not be rendered this time, because of a bug; each stays as it was."""
-        self.left_out: list[str] = []
-        """Seeds whose items are not shown for the same reason."""
         self._names: dict[str, str] | None = None
 
     # -- in
@@ -174,16 +185,33 @@ class Pipeline:
 
     # -- out
 
-    def renderings(
-        self, *, now: int, intact: Callable[[FeedRow], bool], only: Sequence[str] | None = None
-    ) -> Iterator[Rendering]:
-        """Render, one after the other, the feeds whose documents are not what they must be.
+    def count(self) -> int:
+        """Count the feeds that `renderings` will at least look at."""
+        shows_changed = self.index.meta("shows") != self._shows
+        return sum(row.dirty or shows_changed for row in self.index.feeds().values())
 
-        `intact` says whether a feed's documents lie on disk as they were written. Those that would lead readers to a
-        page of the archive that is not there yet are left to a second call, with their list in `only` (`waiting`).
+    def renderings(
+        self, *, now: int, intact: Callable[[FeedRow], bool], only: Sequence[str] | None = None,
+        executor: Executor | None = None,
+    ) -> Iterator[Rendering]:  # fmt: skip
+        """Render the feeds whose documents are not what they must be, in their order.
+
+        That happens on `executor`, a few feeds at a time; one after the other and in this thread without one. `intact`
+        says whether a feed's documents lie on disk as they were written. Those that would lead readers to a page of the
+        archive that is not there yet are left to a second call, with their list in `only` (`waiting`).
         """
+        wanted = self._wanted(now=now, intact=intact, only=only)
+        if executor is not None:
+            yield from self._together(executor, wanted, now)
+            return
+        for one in wanted:
+            if rendering := self._render(one, now):
+                yield rendering
+
+    def _wanted(self, *, now: int, intact: Callable[[FeedRow], bool], only: Sequence[str] | None) -> Iterator[_Wanted]:
+        """Give the feeds that do not show what they must."""
         if only is None:
-            self.faults, self.left_out, self.waiting = [], [], []
+            self.faults, self.waiting, self.items.left_out = [], [], []
         shows_changed = self.index.meta("shows") != self._shows
         coming = self.index.archive.coming_months() if only is None else {}
         for row in self.index.feeds().values():
@@ -200,8 +228,8 @@ class Pipeline:
                 elif row.stamps is not None and coming.get(row.feed, -1) >= _oldest(view):
                     self.waiting.append(row.slug)
                     self.index.mark_dirty([row.feed])
-                elif rendering := self._render(row, key, view, around, now):
-                    yield rendering
+                else:
+                    yield _Wanted(row, key, view, self._task(row.slug, view, around))
 
     def _view(self, row: FeedRow, now: int) -> _View:
         most = self._most
@@ -222,13 +250,11 @@ class Pipeline:
 
     def published(self, rendering: Rendering, stamps: bytes | None) -> None:
         """Note that a feed's documents are on disk and what they look like; None where one could not be written."""
-        one = rendering.summary
-        summary = _Summary(one.count, one.updated, one.newest_title, one.newest_published, one.daily)
         self.index.put_feed(
             rendering.row.feed,
             key=rendering.key if stamps is not None else None,
             stamps=stamps,
-            summary=msgspec.msgpack.encode(summary),
+            summary=msgspec.msgpack.encode(rendering.summary),
             dirty=stamps is None,
         )
 
@@ -346,107 +372,55 @@ class Pipeline:
             found.append(spec)
         return tuple(found)
 
-    def _render(self, row: FeedRow, key: bytes, view: _View, around: Sequence[FeedSpec], now: int) -> Rendering | None:
+    def _task(self, slug: str, view: _View, around: Sequence[FeedSpec]) -> FeedTask:
+        """Say what a feed shows, but for its items; its page leads to those above it and to the topics of its items."""
+        slugs = dict.fromkeys(slug for one in view.shown for slug, _ in unpack_verdict(one.verdict).topics)
+        linked = (*around, *map(self.spec, slugs))
+        withdrawn = tuple((one.id, one.at) for one in view.withdrawn)
+        return FeedTask(self.spec(slug), linked, view.months, view.beyond, withdrawn, ())
+
+    def _render(self, wanted: _Wanted, now: int) -> Rendering | None:
         """Render a feed; None where that fails, which leaves it as it was."""
-        items = tuple(item for item in self.prepared(view.shown, now) if item is not None)
-        above = [FeedSummary(spec=one, count=0, updated=_EPOCH) for one in (*around, *self._tagged(items))]
+        items, config = self.items.prepared(wanted.view.shown, now), self.config
         try:
-            return self._rendered(row, key, self._current(row.slug, items, view), above, now)
+            shows, documents = feed_batches.rendered(wanted.task, items, config.site, config.feed.max_bytes)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one feed meets must not harm the others
-            self.faults.append(f"{row.slug}: {why_not_rendered(error)}")
+            self.faults.append(f"{wanted.row.slug}: {why_not_rendered(error)}")
             return None
+        return self._rendering(wanted, shows, documents, now)
 
-    def _current(self, slug: str, items: tuple[Item, ...], view: _View) -> Feed:
-        """Put together what the current documents of a feed show."""
-        from aggregator.renderer import json_feed  # noqa: PLC0415 - see site_documents
+    def _rendering(self, wanted: _Wanted, shows: Shows, documents: tuple[Document, ...], now: int) -> Rendering:
+        daily = self._daily(wanted.row, shows.newest_published, now)
+        stored = _Summary(shows.count, shows.updated, shows.newest_title, shows.newest_published, daily)
+        return Rendering(wanted.row, wanted.key, stored, documents)
 
-        spec, beyond = self.spec(slug), view.beyond
-        if self.config.feed.max_bytes is not None:
-            # Room for the link to the rest is kept wherever there may be one, so that it is not what decides.
-            place = Place(rest=folder_of(view.months[0])) if view.months else Place()
-            count = json_feed.fitting(items, spec, self.config.site, self.config.feed.max_bytes, place=place)
-            if count < len(items):
-                beyond = month_of(int(items[count].published.timestamp()))
-            items = items[:count]
-        folders = tuple(map(folder_of, view.months))
-        rest = "" if beyond is None else next((folder_of(month) for month in view.months if month <= beyond), "")
-        ids = {item.id for item in items}
-        return Feed(
-            spec=spec, items=items, updated=max((item.updated for item in items), default=_EPOCH),
-            place=Place(prev=folders[0] if folders else "", rest=rest), months=folders,
-            tombstones=tuple(
-                Tombstone(id=one.id, when=datetime.fromtimestamp(one.at, UTC))
-                for one in view.withdrawn
-                if one.id not in ids
-            ),
-        )  # fmt: skip
+    # -- in other processes
 
-    def _rendered(self, row: FeedRow, key: bytes, feed: Feed, above: Sequence[FeedSummary], now: int) -> Rendering:
-        from aggregator.renderer import atom, json_feed, page, rss  # noqa: PLC0415 - see site_documents
+    def _together(self, executor: Executor, wanted: Iterator[_Wanted], now: int) -> Iterator[Rendering]:
+        """Render a few feeds at a time on `executor`."""
+        groups = iter(lambda: list(islice(wanted, FEEDS_TOGETHER)), [])
+        sent: deque[list[_Wanted]] = deque()
+        for result in in_order(executor, feed_batches.render, (self._packed(group, sent, now) for group in groups)):
+            done = feed_batches.unpack_rendered(result)
+            for file, kind in done.left_out:
+                self.items.leave_out(file, kind)
+            for one, feed in zip(sent.popleft(), done.feeds, strict=True):
+                if isinstance(feed, str):
+                    self.faults.append(f"{one.row.slug}: not rendered because of a bug in this program ({feed})")
+                else:
+                    yield self._rendering(one, feed.shows, page_batches.documents(feed.documents), now)
 
-        spec, site, items = feed.spec, self.config.site, feed.items
-        newest = items[0].published if items else None
-        summary = FeedSummary(
-            spec=spec, count=len(items), updated=feed.updated, newest_title=items[0].title if items else "",
-            newest_published=newest, daily=self._daily(row, newest, now),
-        )  # fmt: skip
-        linked = [FeedSummary(spec=spec, count=0, updated=_EPOCH), *above]
-        documents = (
-            rss.render(feed, site),
-            atom.render(feed, site),
-            json_feed.render(feed, site),
-            page.render(feed, site, linked),
-        )
-        return Rendering(row, key, summary, documents)
-
-    def _tagged(self, items: Sequence[Item]) -> list[FeedSpec]:
-        """Give the topic feeds that the tags of these items name."""
-        slugs = dict.fromkeys(rules.slug_for(tag, self._policy) for item in items for tag in item.topics)
-        return [self.spec(slug) for slug in slugs]
-
-    def prepared(self, shown: Sequence[Shown], now: int) -> tuple[Item | None, ...]:
-        """Give the items of a feed, None for those left out; prepares what no feed has shown since it changed."""
-        missing = [one for one in shown if one not in self._items]
-        if len(self._items) + len(missing) > KEPT_ITEMS:
-            # The older half goes: pages of one month follow each other, and many of them show the same items.
-            kept = dict(islice(self._items.items(), len(self._items) // 2, None))
-            self._items = kept | {one: self._items[one] for one in shown if one in self._items}
-        for chunk in chunks(missing, 500):
-            stored = self._seeds(chunk)
-            for one in chunk:
-                self._items[one] = self._item(whole(stored[one.file], one.content), one, now)
-        return tuple(self._items[one] for one in shown)
-
-    def stored(self, shown: Sequence[Shown]) -> dict[int, bytes]:
-        """Give the stored seeds of what feeds show, by file."""
-        return {file: seed for chunk in chunks(shown, 500) for file, seed in self._seeds(chunk).items()}
-
-    def _seeds(self, shown: Sequence[Shown]) -> dict[int, bytes]:
-        return self.index.seeds([one.file for one in shown])
-
-    @cached_property
-    def manner(self) -> Manner:
-        """What decides how a seed is shown."""
+    def _packed(self, group: list[_Wanted], sent: deque[list[_Wanted]], now: int) -> bytes:
+        sent.append(group)
+        numbers = {
+            shown: place for place, shown in enumerate(dict.fromkeys(one for each in group for one in each.view.shown))
+        }
+        feeds = [
+            msgspec.structs.replace(one.task, items=tuple(numbers[shown] for shown in one.view.shown)) for one in group
+        ]
+        items = self.items.stored(numbers)
         config = self.config
-        return Manner(
-            content=config.feed.content, related=config.related, min_quality=config.rules.min_quality,
-            topics={slug: topic.name for slug, topic in self._topics.items()},
-        )  # fmt: skip
-
-    def _item(self, packed: bytes, shown: Shown, now: int) -> Item | None:
-        """Prepare an item; None where that fails, which leaves it out of its feeds."""
-        try:
-            return prepare(packed, shown.verdict, shown.id, self.manner, now)
-        except Exception as error:  # noqa: BLE001 - as above
-            self.leave_out(shown.file, type(error).__name__)
-            return None
-
-    def leave_out(self, file: int, kind: str) -> None:
-        """Note that the item of a file is left out, since preparing it raised an error of this kind."""
-        path = next(self.index.files("file=?", (file,))).path
-        note = f"{path}: left out because of a bug in this program ({kind})"
-        if note not in self.left_out:
-            self.left_out.append(note)
+        return feed_batches.pack(FeedBatch(config.site, self.items.manner, config.feed.max_bytes, now, items, feeds))
 
 
 def _oldest(view: _View) -> int:

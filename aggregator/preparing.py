@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from aggregator.config import Config
 from aggregator.model import Item
 from aggregator.normalizer import rules
 from aggregator.outcome import unpack_seed, unpack_verdict
@@ -18,6 +19,16 @@ class Manner(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     related: Literal["list", "promote", "ignore"]
     min_quality: int | None
     topics: dict[str, str]
+
+    @classmethod
+    def of(cls, config: Config) -> Manner:
+        """Draw it from a config."""
+        return cls(
+            content=config.feed.content,
+            related=config.related,
+            min_quality=config.rules.min_quality,
+            topics={topic.slug: topic.name for topic in config.topics},
+        )
 
 
 def prepare(packed: bytes, verdict: bytes, id: str, manner: Manner, now: int) -> Item:  # noqa: A002 - the field's own name

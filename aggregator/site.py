@@ -38,7 +38,7 @@ from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
 from aggregator.watcher.paths import Paths
-from aggregator.workers import MANY_PAGES, executor_for
+from aggregator.workers import MANY_FEEDS, MANY_PAGES, executor_for
 from aggregator.writing import write_in_groups
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ class Site:
             rendered=len(rendered),
             written=tuple(written),
             failed=tuple(failed),
-            notes=(*self.pipeline.left_out, *(self._clashes() if intake.added or intake.changed else ())),
+            notes=(*self.pipeline.items.left_out, *(self._clashes() if intake.added or intake.changed else ())),
             problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
             due=due and due[0],
             unfinished=self._unfinished,
@@ -367,7 +367,11 @@ class Site:
         if not trust_disk:
             archiver.look()
         intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
-        self._publish_feeds(self.pipeline.renderings(now=now, intact=intact), rendered, written, failed)
+        # A turn that must end soon starts no processes: what they had begun would be lost.
+        jobs = self._jobs if self._patience == math.inf else 1
+        with executor_for(self.pipeline.count(), jobs, many=MANY_FEEDS, cluster=self._cluster) as executor:
+            feeds = self.pipeline.renderings(now=now, intact=intact, executor=executor)
+            self._publish_feeds(feeds, rendered, written, failed)
         # A page of an archive is written before anything on disk leads to it, and removed after.
         until = time.monotonic() + self._patience
         pages = self._publish_pages(archives, archiver, now, on_disk=False, until=until)
@@ -396,7 +400,6 @@ class Site:
         return rendered, written, failed
 
     def _publish_pages(self, archives: Archives, archiver: Archiver, now: int, *, on_disk: bool, until: float) -> Pages:
-        # A turn that must end soon starts no processes: what they had begun would be lost.
         jobs = self._jobs if until == math.inf else 1
         count = archives.count(on_disk=on_disk)
         with executor_for(count, jobs, many=MANY_PAGES, cluster=self._cluster) as executor:

@@ -21,6 +21,9 @@ Result = TypeVar("Result")
 MANY_FILES = 1_500
 """From so many files on, reading them in several processes pays."""
 
+MANY_FEEDS = 16
+"""From so many feeds on, rendering them in several processes pays."""
+
 MANY_PAGES = 16
 """From so many pages of archives on, rendering them in several processes pays."""
 
