@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import suppress
 
 from aggregator.errors import ConfigError, LockedError, reason_of
 
@@ -16,8 +17,25 @@ def made(state: str) -> None:
     """
     try:
         os.makedirs(state, mode=0o700, exist_ok=True)
+    except FileExistsError:
+        raise ConfigError([f"{state}: the state folder cannot be {_why_not(state)}"]) from None
     except OSError as error:
         raise ConfigError([f"{state}: the state folder cannot be made: {reason_of(error)}"]) from error
+
+
+def _why_not(state: str) -> str:
+    """Say what is with a folder that is there and is none."""
+    try:
+        os.stat(state)
+    except OSError as error:
+        return f"used: {reason_of(error)}"
+    return "made: a file has its name (move it away, or correct `state`)"
+
+
+def let_go(lock: int) -> None:
+    """Give back a lock. Whatever closing its file says, it is given back, and what was noted there is worth nothing."""
+    with suppress(OSError):
+        os.close(lock)
 
 
 def locked(state: str) -> int:

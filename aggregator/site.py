@@ -29,7 +29,7 @@ from aggregator.documents import FEED_DOCUMENTS, RSS, SITE_DOCUMENTS
 from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError, reason_of
 from aggregator.index import FeedRow, Index
 from aggregator.intake import Intake
-from aggregator.locking import locked, made
+from aggregator.locking import let_go, locked, made
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline, Rendering
@@ -142,7 +142,7 @@ class Site:
         made(self.config.state)
         with ExitStack() as held:
             try:
-                held.callback(os.close, locked(self.config.state) if self._lock is None else self._lock)
+                held.callback(let_go, locked(self.config.state) if self._lock is None else self._lock)
                 self.index = Index(os.path.join(self.config.state, "index.db"))
             except sqlite3.Error as error:
                 raise AggregatorError(f"{self.config.state}: the index cannot be opened: {advised(error)}") from error

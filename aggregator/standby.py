@@ -13,7 +13,7 @@ import time
 
 from aggregator.config import Config
 from aggregator.errors import AggregatorError, ConfigError, LockedError
-from aggregator.locking import locked, made
+from aggregator.locking import let_go, locked, made
 from aggregator.logs import log
 from aggregator.reloading import ConfigFiles
 from aggregator.supervisor import Supervisor
@@ -81,7 +81,7 @@ class Standby:
         if self._holder:
             self._reload()  # the last moment at which the holder may have taken another
             if self.config.state != state:
-                os.close(lock)
+                let_go(lock)
                 return None
             log("taking over", after=self._holder)
             self._supervisor.tell(STATUS="taking over")

@@ -17,7 +17,7 @@ from wholeness import open_files
 import aggregator
 from aggregator import cli
 from aggregator.database import why_not_rendered
-from aggregator.errors import AggregatorError
+from aggregator.errors import AggregatorError, ConfigError
 from aggregator.index import Index
 from aggregator.site import Site
 
@@ -170,3 +170,33 @@ def test_an_index_that_cannot_be_looked_at_is_not_begun_anew(site: SiteFolder, *
         assert site.ids() == known
     site.build()
     assert site.ids() == known
+
+
+def test_a_state_folder_that_cannot_be_used_is_named_with_the_reason(site: SiteFolder) -> None:
+    """A disk that fails, or a file of that name."""
+    site.write("a.md")
+    config = site.config()
+    site.build()
+    with (
+        Faults(site.root, 3, random.Random(1), only="stat", lasting=True) as faults,
+        pytest.raises(ConfigError) as caught,
+    ):
+        aggregator.build(config, now=NOW)
+    assert faults.met.endswith("/state")
+    assert "cannot be used: " + os.strerror(getattr(errno, faults.met.split()[1])) in str(caught.value)
+    config = site.config(state="taken")
+    (site.root / "taken").touch()
+    with pytest.raises(ConfigError, match="a file has its name"):
+        aggregator.build(config, now=NOW)
+
+
+def test_a_lock_whose_file_cannot_be_closed_is_given_back(site: SiteFolder) -> None:
+    """All is done by then, and nothing is said of it."""
+    site.write("a.md")
+    config = site.config()
+    aggregator.build(config, now=NOW)
+    with Faults(site.root, 1, random.Random(1), only="close", lasting=True) as faults:
+        aggregator.build(config, now=NOW)
+    assert faults.met.startswith("close")
+    with Site(config):
+        pass
