@@ -42,7 +42,7 @@ def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
             "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
             rendered=turn.rendered, written=len(turn.written), seconds=turn.seconds, failed=len(turn.failed),
         )  # fmt: skip
-    for line in (*turn.failed, *turn.notes):
+    for line in (*turn.failures(), *turn.notes):
         log("trouble", logging.ERROR, what=line)
     for problem in turn.problems:
         log_problem(problem)

@@ -6,6 +6,7 @@ Plain frozen values, handed from stage to stage; nothing here touches the world.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
 import msgspec
@@ -261,6 +262,10 @@ class PastTurn(msgspec.Struct, frozen=True, kw_only=True):
     written: int
 
 
+SAID_ALIKE = 3
+"""Of so many documents that fail alike, each is named."""
+
+
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """What one turn did; `now` in seconds since 1970, `seconds` how long it took.
 
@@ -292,6 +297,16 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     due: int | None = None
     unfinished: bool = False
     stages: dict[str, float] = {}
+
+    def failures(self) -> Iterator[str]:
+        """Give `failed` for people: a full disk fails every document alike, which is said of a few, and then counted."""
+        reasons: dict[str, list[str]] = {}
+        for failure in self.failed:
+            reasons.setdefault(failure.partition(": ")[2], []).append(failure)
+        for reason, alike in reasons.items():
+            yield from alike[:SAID_ALIKE]
+            if len(alike) > SAID_ALIKE:
+                yield f"… and {len(alike) - SAID_ALIKE:,} more: {reason}"
 
 
 class HubStatus(msgspec.Struct, frozen=True, kw_only=True):

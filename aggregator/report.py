@@ -88,7 +88,7 @@ def feed_table(turn: Turn) -> Table:
 
 def trouble(turn: Turn, folder: str = "") -> Iterator[str]:
     """Give everything that needs a hand, the gravest first; seeds are named from `folder` on."""
-    yield from (f"not written: {failure}" for failure in turn.failed)
+    yield from (f"not written: {failure}" for failure in turn.failures())
     yield from (f"note: {note}" for note in turn.notes)
     yield from stale_lines(turn.stale, folder)
     yield from problem_lines(turn.problems, folder)

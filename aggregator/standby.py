@@ -6,7 +6,6 @@ Looks at the lock twice a second. Whoever holds it may die in any way: the syste
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 import time

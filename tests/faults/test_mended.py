@@ -19,6 +19,8 @@ from aggregator import cli
 from aggregator.database import why_not_rendered
 from aggregator.errors import AggregatorError, ConfigError
 from aggregator.index import Index
+from aggregator.model import Turn
+from aggregator.report import trouble
 from aggregator.site import Site
 
 
@@ -200,3 +202,14 @@ def test_a_lock_whose_file_cannot_be_closed_is_given_back(site: SiteFolder) -> N
     assert faults.met.startswith("close")
     with Site(config):
         pass
+
+
+def test_documents_that_fail_alike_are_counted_not_listed() -> None:
+    """Of a full disk three documents are named; another reason is not lost among them."""
+    full = [f"t{number}/rss.xml: No space left on device (free some space)" for number in range(400)]
+    turn = Turn(now=NOW, failed=(*full[:200], "all/rss.xml: Permission denied", *full[200:]))
+    assert list(trouble(turn)) == [
+        *(f"not written: {one}" for one in full[:3]),
+        "not written: … and 397 more: No space left on device (free some space)",
+        "not written: all/rss.xml: Permission denied",
+    ]
