@@ -299,7 +299,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     stages: dict[str, float] = {}
 
     def failures(self) -> Iterator[str]:
-        """Give `failed` for people: a full disk fails every document alike, which is said of a few, and then counted."""
+        """Give `failed` for people: what a full disk does to every document is said of a few, then counted."""
         reasons: dict[str, list[str]] = {}
         for failure in self.failed:
             reasons.setdefault(failure.partition(": ")[2], []).append(failure)

@@ -36,6 +36,7 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
+from aggregator.errors import reason_of
 from aggregator.watcher.folder import SUFFIXES, is_hidden
 
 Hint = Callable[[str], object]
@@ -116,11 +117,11 @@ class EventWatcher:
             NotWatchableError: where the system will not watch it again.
         """
         identity = _identity(self._root)
-        if identity is None:
+        if isinstance(identity, str):
             # Nothing tells that it is back; what still watches may watch it somewhere else.
             self._end()
             self._identity = None
-            return "the seeds folder is not there"
+            return identity
         dead = [name for name, alive in self.threads().items() if not alive]
         if identity != self._identity:
             self.begin_anew("the seeds folder is another one than before")
@@ -163,7 +164,8 @@ class EventWatcher:
         return []
 
     def _observe(self) -> None:
-        self._identity = _identity(self._root)
+        identity = _identity(self._root)
+        self._identity = None if isinstance(identity, str) else identity
         self._handler.real_root = os.path.realpath(self._root)
         try:
             self._observer = Observer()
@@ -229,12 +231,14 @@ def remote_filesystem(root: str) -> str:
     return kind if kind in _REMOTE else ""
 
 
-def _identity(root: str) -> tuple[str, int, int] | None:
-    """Give what tells that events still come from the folder that `root` names, and from where it lies."""
+def _identity(root: str) -> tuple[str, int, int] | str:
+    """Give what tells that events still come from the folder that `root` names and from where it lies, or why not."""
     try:
         found = os.stat(root)
-    except OSError:
-        return None
+    except (FileNotFoundError, NotADirectoryError):
+        return "the seeds folder is not there"
+    except OSError as error:
+        return f"the seeds folder cannot be looked at: {reason_of(error, reading=True)}"
     return os.path.realpath(root), found.st_dev, found.st_ino
 
 
