@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from aggregator.memory import collect_rarely
+
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
@@ -93,11 +95,17 @@ def executor_for(
     method = "fork" if threading.active_count() == 1 else "forkserver"
     context: Any = multiprocessing.get_context(method)
     try:
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_end_with_parent) as pool:
+        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin) as pool:
             yield pool
     finally:
         if method == "forkserver":
             _end_servers()
+
+
+def _begin() -> None:
+    """Make a new process a worker."""
+    collect_rarely()
+    _end_with_parent()
 
 
 def _end_with_parent() -> None:

@@ -39,7 +39,7 @@ ALLOWED = {
     "archives": {"archive_index", "database", "index", "page_batches", "pipeline", "workers"},
     "writing": {"publisher", "stopwatch"},
     "archiving": {"archives", "index", "publisher", "stopwatch", "writing"},
-    "workers": set(), "stopwatch": set(), "locking": set(), "cluster": set(),
+    "workers": {"memory"}, "memory": set(), "stopwatch": set(), "locking": set(), "cluster": set(),
     "stores": set(), "places": {"publisher", "stores", "watcher"},
     "site": {
         "archives", "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "places", "publisher", "stopwatch", "watcher", "writing",

@@ -22,3 +22,18 @@ def test_what_a_burst_took_is_given_back() -> None:
     """Of 120 MB in small pieces, of which a few stay, most goes back to the system."""
     said = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert int(said.stdout) > 60_000
+
+
+def test_cycles_are_still_collected_though_rarely() -> None:
+    """A process that makes nothing but cycles stays small all the same."""
+    script = """
+import resource
+from aggregator.memory import collect_rarely
+collect_rarely()
+for _ in range(400_000):
+    one = [bytes(500)]
+    one.append(one)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert int(said.stdout) < 120_000
