@@ -62,7 +62,7 @@ def build(
         fresh: read and render everything anew; remembered ids and last good versions stay.
         prune: remove the feeds that have lost their last item.
         accept_deletions: believe a folder that lost more than half of its seeds at once.
-        jobs: how many processes parse seeds and render archives; None uses every processor where that pays.
+        jobs: how many processes parse seeds and render; None uses every processor where that pays.
         cluster: a Dask cluster that does so instead: `tcp://host:port`, or `local:N` for N processes of this machine.
         progress: is called with how many of how many files have been read.
 

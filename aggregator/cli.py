@@ -32,9 +32,7 @@ PROGRESS_FROM = 500
 config_option = click.option(
     "--config", "config_path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="The config file."
 )
-jobs_option = click.option(
-    "--jobs", type=click.IntRange(1, 256), help="How many processes parse seeds and render archives."
-)
+jobs_option = click.option("--jobs", type=click.IntRange(1, 256), help="How many processes parse seeds and render.")
 
 
 def _cluster_address(_context: object, _option: object, value: str) -> str:
@@ -57,7 +55,7 @@ def cli() -> None:
 @jobs_option
 @click.option(
     "--cluster", metavar="ADDRESS", default="", callback=_cluster_address,
-    help="Let a Dask cluster parse seeds and render archives: tcp://host:port, or local:4 for 4 processes.",
+    help="Let a Dask cluster parse seeds and render: tcp://host:port, or local:4 for 4 processes.",
 )  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Read and render everything anew; remembered ids stay.")
 @click.option("--prune", is_flag=True, help="Remove feeds that have lost their last item.")
