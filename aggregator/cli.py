@@ -20,7 +20,7 @@ from aggregator import __version__, clock, load_config, report
 from aggregator import build as build_site
 from aggregator.config import Config, is_url
 from aggregator.database import advised
-from aggregator.errors import AggregatorError, ClusterError, ConfigError, LockedError, reason_of
+from aggregator.errors import AggregatorError, ClusterError, ConfigError, LockedError, worded
 from aggregator.index import looked_at
 from aggregator.memory import collect_rarely
 from aggregator.model import Turn
@@ -308,7 +308,7 @@ def _fail(error: Exception, code: int) -> None:
 def _words_of(error: Exception) -> str:
     """Give what an error says, with what helps where the system or SQLite refused."""
     if isinstance(error, OSError):
-        return (f"{error.filename}: " if error.filename else "") + reason_of(error)
+        return worded(error)
     return advised(error) if isinstance(error, sqlite3.Error) else str(error)
 
 

@@ -29,7 +29,7 @@ import msgspec
 from aggregator.config import Config, is_url
 from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, is_damage
-from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError
+from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError, worded
 from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log, log_turn
 from aggregator.memory import give_back
@@ -333,9 +333,10 @@ class Daemon:
             self._mend(error)
         except Exception as error:  # noqa: BLE001 - the boundary: one bad turn must not end the daemon
             LOGGER.exception("turn failed")
-            self._set("turn", f"{type(error).__name__} in a turn: a bug in this program (the log says where)")
+            bug = f"{type(error).__name__} in a turn: a bug in this program (the log says where)"
+            self._set("turn", worded(error) if isinstance(error, OSError) else bug)
             self._look_again(RETRY)
-            work.reply(Reply(error=f"the turn failed: {type(error).__name__}"))
+            work.reply(Reply(error=f"the turn failed: {self.health.problems['turn']}"))
 
     def _taken(self, work: Work) -> Turn:
         now = int(self._clock())

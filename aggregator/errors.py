@@ -55,6 +55,11 @@ def reason_of(error: OSError, *, reading: bool = False) -> str:
     return f"{error.strerror or error}" + (f" ({advice})" if advice else "")
 
 
+def worded(error: OSError) -> str:
+    """Say where the operating system refused, why, and what helps."""
+    return (f"{error.filename}: " if error.filename else "") + reason_of(error)
+
+
 class AggregatorError(Exception):
     """The root of everything this package raises on purpose."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import sqlite3
@@ -160,6 +161,24 @@ def test_a_turn_that_fails_is_taken_again(inside: Inside, monkeypatch: pytest.Mo
     inside.shows("A")
     wait_until(lambda: inside.status()["healthy"])
     assert CANARY not in inside.log_file.read_text()
+
+
+def test_a_turn_that_the_disk_refuses_is_not_called_a_bug(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place, the system's words and what helps are told; then the turn is taken again."""
+    monkeypatch.setattr("aggregator.daemon.RETRY", 0.3)
+    inside.start()
+    whole = inside.daemon._site._turn
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/index.db.new")
+
+    monkeypatch.setattr(inside.daemon._site, "_turn", fails)
+    inside.site.write("a.md", title="A")
+    told = "/state/index.db.new: No space left on device (free some space)"
+    wait_until(lambda: inside.status()["problems"].get("turn") == told)
+    monkeypatch.setattr(inside.daemon._site, "_turn", whole)
+    inside.shows("A")
+    wait_until(lambda: inside.status()["healthy"])
 
 
 def test_a_damaged_index_is_made_anew_while_it_runs(inside: Inside) -> None:
