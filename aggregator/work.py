@@ -19,7 +19,8 @@ TICK = 0.5
 SETTLE = 0.02
 """How long, in seconds, events must pause before they are acted on."""
 
-LONGEST_SETTLE = 0.5
+LONGEST_SETTLE = 0.03
+"""How long, in seconds, they are waited for where they never pause: what comes meanwhile is the next turn's."""
 
 Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 
