@@ -7,23 +7,16 @@ from concurrent.futures import BrokenExecutor, Executor
 
 import msgspec
 import pytest
+from stored import MANNER, PUBLISHER, SPEC, stored
 from support import NOW, SiteFolder, iso
 
 from aggregator import feed_batches
 from aggregator.feed_batches import FeedBatch, FeedTask, RenderedFeed, RenderedFeeds
-from aggregator.model import Document, FeedSpec, Seed
-from aggregator.model import Site as Publisher
-from aggregator.normalizer import rules
-from aggregator.outcome import decided
+from aggregator.model import Document
 from aggregator.page_batches import StoredItem, documents
 from aggregator.pipeline import Changes
-from aggregator.preparing import Manner
 from aggregator.site import Site
 from aggregator.workers import MANY_FEEDS, executor_for
-
-PUBLISHER = Publisher(title="Test", url="https://feeds.example.org/")
-MANNER = Manner(content="full", related="list", min_quality=None, topics={})
-SPEC = FeedSpec(slug="all", title="All")
 
 
 def fill(site: SiteFolder, topics: int = MANY_FEEDS + 3) -> None:
@@ -81,23 +74,6 @@ def test_a_process_that_dies_costs_no_feed(site: SiteFolder) -> None:
             dying.submit(os._exit, 1).result()
         found = rendered(site, dying)
     assert found == rendered(site, None) != []
-
-
-def stored(site: SiteFolder, name: str = "a") -> StoredItem:
-    """Give an item as the index would."""
-    link = f"https://news.example.org/{name}"
-    one = decided(
-        "a.md",
-        (0, 0, 0, 0, 0),
-        b"",
-        Seed(title=name, link=link, published=NOW - 60),
-        rules.policy_of(site.config()),
-        NOW,
-    )
-    assert one.seed
-    assert one.content
-    assert one.verdict
-    return StoredItem(7, one.seed, one.content, one.verdict, link)
 
 
 def render(items: list[StoredItem], *numbers: tuple[int, ...]) -> RenderedFeeds:

@@ -10,23 +10,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from stored import MANNER, PUBLISHER, SPEC, stored
 from support import NOW, SiteFolder, iso
 
 from aggregator import page_batches
 from aggregator.archives import Archives
-from aggregator.model import Document, FeedSpec, Place, Seed
-from aggregator.model import Site as Publisher
-from aggregator.normalizer import rules
-from aggregator.outcome import decided
+from aggregator.model import Document, Place
 from aggregator.page_batches import PageBatch, PageTask, StoredItem
 from aggregator.pipeline import Changes
-from aggregator.preparing import Manner
 from aggregator.site import Site
 from aggregator.workers import MANY_PAGES, executor_for, in_order
 
-PUBLISHER = Publisher(title="Test", url="https://feeds.example.org/")
-MANNER = Manner(content="full", related="list", min_quality=None, topics={})
-SPEC = FeedSpec(slug="all", title="All")
 PLACE = Place(folder="2026-05")
 
 
@@ -36,17 +30,6 @@ def fill(site: SiteFolder, count: int = 240) -> None:
         body = f"*Body* of {number}" if number % 7 == 0 else ""
         when = iso(NOW - 43_200 * number)
         site.write(f"{number}.md", body, topics=[f"Topic {number % 4}", "Every"], publishedDateTime=when)
-
-
-def stored(site: SiteFolder, name: str = "a") -> StoredItem:
-    """Give an item as the index would."""
-    link = f"https://news.example.org/{name}"
-    seed = Seed(title=name, link=link, published=NOW - 60)
-    one = decided("a.md", (0, 0, 0, 0, 0), b"", seed, rules.policy_of(site.config()), NOW)
-    assert one.seed
-    assert one.content
-    assert one.verdict
-    return StoredItem(7, one.seed, one.content, one.verdict, link)
 
 
 def render(items: list[StoredItem]) -> page_batches.RenderedBatch:
