@@ -402,11 +402,11 @@ class Daemon:
         self._scheduler.set_due(self._due)
 
     def _not_believed(self, work: Work, error: AggregatorError) -> None:
-        """Withdraw nothing, say why, and go on with what is due: that needs no look at the folder."""
+        """Withdraw nothing, say why, and go on with what needs no look at the whole folder."""
         if self._set("folder", str(error)):
             log("not believed", logging.ERROR, reason=str(error))
         work.reply(Reply(error=str(error)))
-        self._inbox.put("due")
+        self._inbox.put_back(work, most=MANY_HINTS)
 
     def _mend(self, error: Exception) -> None:
         """Begin a new index in place of a damaged one, the third time in a row give up; a full disk may pass."""

@@ -46,7 +46,10 @@ if TYPE_CHECKING:
 
 
 MASS_DELETION = 20
-"""So many files (and a twentieth of all) gone between two looks are believed only by a look at the whole folder."""
+"""So many files (and a twentieth of all) gone at once are believed only by a look at the whole folder."""
+
+AT_ONCE = 2
+"""What is gone within so many seconds is gone at once, in however many looks it is noticed."""
 
 _GUARDED = 20
 
@@ -123,6 +126,7 @@ class Site:
         self._jobs = jobs_for(config.seeds, jobs)
         self._seeds = seeds_in(config.seeds)
         self._known = 0
+        self._gone: list[tuple[int, int]] = []
         self._unfinished = False
         self._patience = patience
         self._watch = Stopwatch()
@@ -298,8 +302,10 @@ class Site:
         """
         began = self._begin()
         read, gone, doubt = self._seeds.compare_some(paths, self.index.stat_keys)
-        if len(gone) >= max(MASS_DELETION, self._known // 20):
-            doubt, gone = f"{len(gone)} seeds are gone at once", set()
+        self._gone = [(at, count) for at, count in self._gone if 0 <= now - at < AT_ONCE] + [(now, len(gone))]
+        together = sum(count for _, count in self._gone)
+        if gone and together >= max(MASS_DELETION, self._known // 20):
+            doubt, gone = f"{together} seeds are gone at once", set()
         elif gone and not self._seeds.is_there():
             doubt, gone = f"{self.config.seeds}: the seeds folder is not there", set()
         changes = Changes(tuple(sorted(read)), tuple(sorted(gone)), whole=False)

@@ -82,6 +82,13 @@ class Inbox:
         """Add a reason."""
         self._queue.put((kind, value))
 
+    def put_back(self, work: Work, *, most: int) -> None:
+        """Have the next turn do what needs no look at everything: the events, if at most `most`, and what is due."""
+        if len(work.hints) <= most:
+            for hint in work.hints:
+                self.put("hint", hint)
+        self.put("due")
+
     def gather(self, patience: float = TICK) -> Work:
         """Wait a tick at most for a reason to look, then for events to settle; anything else is acted on at once."""
         work = Work()

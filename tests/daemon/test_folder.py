@@ -7,10 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from living import Running, wait_until
+from living import Inside, Running, wait_until
 from support import SiteFolder
 
 from aggregator import AggregatorError
+from aggregator.site import AT_ONCE, MASS_DELETION
 
 COUNT = 60
 
@@ -45,6 +46,40 @@ def test_a_root_emptied_file_by_file_withdraws_nothing_until_told(running: Runni
     assert accepted.returncode == 0
     assert running.site.titles() == []
     wait_until(lambda: running.status()["healthy"])
+
+
+def test_a_root_that_is_emptied_slowly_is_not_believed_bit_by_bit(running: Running) -> None:
+    """Files that go one after the other, each in a turn of its own: the feeds lose a few, and keep the rest."""
+    filled(running.site)
+    running.start()
+    for path in sorted(running.site.seeds.rglob("*.md")):
+        path.unlink()
+        time.sleep(0.03)
+    wait_until(lambda: is_unhealthy(running, "gone at once"))
+    assert len(running.site.titles()) > COUNT - MASS_DELETION
+
+
+def test_a_change_that_comes_with_a_look_that_is_not_believed_is_shown(inside: Inside) -> None:
+    """Most seeds are gone, so that no look at everything is believed; an edit, an addition and a deletion are, at once."""
+    site = inside.site
+    filled(site)
+    site.write("one.md", title="one")
+    inside.start()
+    for number in range(COUNT):
+        if number > 10:
+            (site.seeds / f"f{number % 3}/{number}.md").unlink()
+    wait_until(lambda: "gone at once" in inside.status()["problems"].get("folder", ""))
+    for title in ("edited", "edited again"):
+        site.write("one.md", title=title)
+        inside.daemon._inbox.put("hint", "one.md")
+        inside.daemon._inbox.put("regenerate")
+        inside.has(title)
+    time.sleep(AT_ONCE)  # else it is one of the many
+    (site.seeds / "one.md").unlink()
+    inside.daemon._inbox.put("hint", "one.md")
+    inside.daemon._inbox.put("regenerate")
+    inside.has("edited again", present=False)
+    assert len(site.titles()) == COUNT
 
 
 def test_seeds_that_come_back_make_it_healthy_again(running: Running) -> None:
