@@ -100,7 +100,7 @@ class Daemon:
         self._server = server
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
-        self._inbox = Inbox()
+        self._inbox = Inbox(self._supervisor.watchdog_seconds)
         self._site = Site(config, patience=PATIENCE, lock=lock, alive=self._go_on)
         self._files = ConfigFiles(config)
         self._watching = Watching(self._inbox)

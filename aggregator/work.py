@@ -16,6 +16,9 @@ from aggregator.control import Reply, Request
 TICK = 0.5
 """How often, in seconds, everything is looked after when nothing happens."""
 
+RESTING, LAZY = 60.0, 2.0
+"""After so many seconds without any reason it is so often: each time a processor that sleeps is woken."""
+
 SETTLE = 0.02
 """How long, in seconds, events must pause before they are acted on."""
 
@@ -74,7 +77,10 @@ class Work:
 class Inbox:
     """Where every reason to look arrives: `put` from any thread or signal handler, `gather` from the daemon's own."""
 
-    def __init__(self) -> None:
+    def __init__(self, supervisor_seconds: float = 0.0) -> None:
+        """Begin empty; `supervisor_seconds` is how often somebody wants to hear from us, 0 for never."""
+        self._lazy = min(LAZY, supervisor_seconds / 4 or LAZY)
+        self._busy = time.monotonic()
         # A SimpleQueue, since a signal handler may interrupt a put on the same thread.
         self._queue: queue.SimpleQueue[tuple[Kind, str | Trigger | None]] = queue.SimpleQueue()
 
@@ -92,8 +98,13 @@ class Inbox:
     def gather(self, patience: float = TICK) -> Work:
         """Wait a tick at most for a reason to look, then for events to settle; anything else is acted on at once."""
         work = Work()
+        if patience >= TICK and time.monotonic() - self._busy > RESTING:
+            patience = max(patience, self._lazy)
         try:
-            work.add(*self._queue.get(timeout=patience))
+            first = self._queue.get(timeout=patience)
+            work.add(*first)
+            if first[0] != "scan":  # which comes however little happens
+                self._busy = time.monotonic()
             ends = time.monotonic() + LONGEST_SETTLE
             while work.is_patient and time.monotonic() < ends:
                 work.add(*self._queue.get(timeout=SETTLE))
