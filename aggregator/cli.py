@@ -22,7 +22,7 @@ from aggregator.config import Config, is_url
 from aggregator.database import advised
 from aggregator.errors import AggregatorError, ClusterError, ConfigError, LockedError, worded
 from aggregator.index import looked_at
-from aggregator.memory import collect_rarely
+from aggregator.memory import collecting_rarely
 from aggregator.model import Turn
 
 DEFAULT_CONFIG = "config/aggregator.yaml"
@@ -71,8 +71,7 @@ def build(
     if cluster and jobs:
         raise click.UsageError("--jobs says how many processes of this machine work; a cluster has its own")
     config = load_config(config_path)
-    collect_rarely()
-    with _progress("reading seeds", quiet=as_json) as progress:
+    with collecting_rarely(), _progress("reading seeds", quiet=as_json) as progress:
         turn = build_site(
             config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, jobs=jobs, cluster=cluster,
             progress=progress,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 
 def give_back() -> None:
@@ -22,3 +23,15 @@ def collect_rarely() -> None:
     """
     gc.freeze()
     gc.set_threshold(20_000, 50, 50)
+
+
+@contextmanager
+def collecting_rarely() -> Iterator[None]:
+    """Do so for a while: the process may be somebody else's."""
+    usual = gc.get_threshold()
+    collect_rarely()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()

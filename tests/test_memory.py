@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
+
+from support import SiteFolder
+
+from aggregator.cli import cli
 
 SCRIPT = """
 from aggregator.memory import give_back
@@ -27,13 +32,21 @@ def test_what_a_burst_took_is_given_back() -> None:
 def test_cycles_are_still_collected_though_rarely() -> None:
     """A process that makes nothing but cycles stays small all the same."""
     script = """
-import resource
 from aggregator.memory import collect_rarely
 collect_rarely()
 for _ in range(400_000):
     one = [bytes(500)]
     one.append(one)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]))
 """
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert int(said.stdout) < 120_000
+
+
+def test_a_build_leaves_the_process_as_it_was(site: SiteFolder) -> None:
+    """Who calls the command within a program of theirs has cycles collected as ever afterwards."""
+    site.write("a.md")
+    before = gc.get_threshold(), gc.get_freeze_count()
+    cli(["build", "--config", site.config().path], standalone_mode=False)
+    assert (gc.get_threshold(), gc.get_freeze_count()) == before
+    assert len(site.ids()) == 1

@@ -26,7 +26,7 @@ LIMITED = f"""
 import resource, sys, aggregator
 resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]),) * 2)
 turn = aggregator.build(aggregator.load_config("config/feeds.yaml"), now={NOW}, jobs=1)
-print(turn.items, len(turn.failed), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(turn.items, len(turn.failed), open("/proc/self/status").read().partition("VmHWM:")[2].split()[0])
 """
 
 
