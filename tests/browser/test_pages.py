@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from living import wait_until
 
 from .conftest import LOOKS, Sample, Visit
 
@@ -89,6 +90,24 @@ def test_a_card_changes_by_itself(visit, sample, width, scheme):
     assert page.evaluate("window.stays")
     assert page.locator("#find").input_value() == topic
     assert not page.locator("#feed-cities").is_visible()
+
+
+def test_what_changes_before_the_page_listens_is_shown_too(visit, sample):
+    """Between the answer that is the page and the connection that tells of news lies a moment."""
+    visitor, held = visit(), []
+    visitor.context.route("**/-/events", lambda route: held.append(route))  # noqa: PLW0108 - playwright takes no built-in
+    page = visitor.open("oceans/")
+    page.evaluate("window.stays = true")
+    wait_until(lambda: held or page.wait_for_timeout(20), what="the page does not listen")
+    sample.seed(
+        "between.md", title="Zebra between", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
+        webUrl="https://live.example.org/between", topics="[Oceans]", quality=100,
+    )  # fmt: skip
+    wait_until(lambda: "Zebra between" in (sample.folder / "feeds/oceans/index.html").read_text())
+    assert page.locator("article", has_text="Zebra between").count() == 0
+    held[0].continue_()
+    page.locator("article", has_text="Zebra between").wait_for(timeout=10_000)
+    assert page.evaluate("window.stays")
 
 
 def test_a_feeds_page_changes_by_itself(visit, sample):

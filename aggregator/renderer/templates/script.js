@@ -199,16 +199,11 @@
     if (again) refresh();
   }
 
-  let events = null;
   function listen() {
-    let lost = events !== null;
-    events = new EventSource(`${root}-/events`);
-    events.addEventListener("open", () => {
-      if (lost) refresh();
-      lost = false;
-    });
+    const events = new EventSource(`${root}-/events`);
+    // Nobody told of what changed while nobody listened, between this page's own request and now too.
+    events.addEventListener("open", refresh);
     events.addEventListener("error", () => {
-      lost = true;
       // The browser tries again by itself unless a proxy has answered with an error.
       if (events.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
     });
