@@ -218,7 +218,10 @@ def test_a_token_is_taken_and_taken_back(serving: Running) -> None:
     secret.write_text(TOKEN)
 
     def trigger(token: str = TOKEN) -> int:
-        return ask(serving.address, "/-/trigger", "POST", authorization=f"Bearer {token}").status
+        try:
+            return ask(serving.address, "/-/trigger", "POST", authorization=f"Bearer {token}").status
+        except RemoteDisconnected:  # a server that is just leaving may owe an answer that takes longer than a feed
+            return 0
 
     assert trigger() == 404
     reload(serving, token="../token")
