@@ -1,7 +1,4 @@
-"""Real web servers before a site in a temporary folder, for the tests: each on a free port of 127.0.0.1, ended at the end.
-
-`serving` is for those who only need the site served; the deploy tests start the servers by themselves.
-"""
+"""Real web servers before a site in a temporary folder, for the tests: each on a free port of 127.0.0.1, ended at the end."""
 
 from __future__ import annotations
 
@@ -17,7 +14,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
 from living import wait_until
 from support import SiteFolder
 from tools import program
@@ -197,12 +193,3 @@ def aggregator_serves(site: SiteFolder, log: Path, port: int) -> Iterator[Served
     words = [sys.executable, "-m", "aggregator", "serve", "--config", str(site.root / "config/feeds.yaml")]
     with running(words, port, log, PYTHONPATH=str(ROOT)):
         yield ServedByUs(port, log)
-
-
-@pytest.fixture
-def serving(site: SiteFolder, tmp_path: Path) -> Iterator[Served]:
-    """Serve the site's feeds folder under the address that the site says it has."""
-    port = free_port()
-    site.settings["site"] = {"title": "Test", "url": f"http://127.0.0.1:{port}/"}
-    with aggregator_serves(site, tmp_path / "serve.log", port) as served:
-        yield served

@@ -21,6 +21,8 @@ from aggregator import cluster as clusters
 from aggregator.cluster import _difference, is_address
 from aggregator.outcome import Task
 
+pytestmark = pytest.mark.slow  # a cluster of its own has to start, and clients that take a second to import
+
 HOUR = 3_600
 
 
@@ -242,7 +244,6 @@ def test_nothing_of_dask_is_loaded_by_who_does_not_ask(site: SiteFolder) -> None
     subprocess.run(words, cwd=site.root, env=environment, check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.slow
 def test_processes_of_this_machine_are_a_cluster_too(site: SiteFolder) -> None:
     """`local:2` starts two, which end with the command; the bytes are the same."""
     tools.package("distributed")
@@ -255,7 +256,6 @@ def test_processes_of_this_machine_are_a_cluster_too(site: SiteFolder) -> None:
     assert site.documents() == feeds
 
 
-@pytest.mark.slow
 def test_seeds_that_end_every_worker_are_named(own: DaskCluster) -> None:
     """One after the other has them and dies; then it is an error that says which they are."""
     own.add_workers(2)
@@ -280,7 +280,6 @@ class _End:
 _end_this_process = _End()
 
 
-@pytest.mark.slow
 def test_a_scheduler_that_is_killed_is_an_error(own: DaskCluster, site: SiteFolder) -> None:
     """In the middle of a build: nothing is changed, and the next one begins anew."""
     write(site, 3_000)
@@ -292,7 +291,6 @@ def test_a_scheduler_that_is_killed_is_an_error(own: DaskCluster, site: SiteFold
     assert site.build().added == 3_075
 
 
-@pytest.mark.slow
 def test_a_cluster_whose_workers_are_all_gone_is_an_error(
     own: DaskCluster, site: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -311,7 +309,6 @@ def test_a_cluster_whose_workers_are_all_gone_is_an_error(
     assert site.build().added == 3_075
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_many_kills_change_nothing(site: SiteFolder, dask: DaskCluster) -> None:
     """A worker is killed at every tenth batch of 12,000 seeds."""

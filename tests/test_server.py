@@ -341,6 +341,7 @@ def test_connections_are_capped_and_the_next_wait(tmp_path: Path) -> None:
 # -- while documents change
 
 
+@pytest.mark.slow
 def test_a_feed_that_is_replaced_is_always_whole(tmp_path: Path) -> None:
     """500 replacements while clients download in loops: each answer is one of the versions, and its ETag is its own."""
     site = make(tmp_path)

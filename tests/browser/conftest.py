@@ -20,7 +20,11 @@ FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-LOOKS = [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")]
+LOOKS = [
+    (1280, "light"), (360, "dark"),
+    pytest.param(1280, "dark", marks=pytest.mark.slow), pytest.param(360, "light", marks=pytest.mark.slow),
+]  # fmt: skip
+"""Widths and colours; the usual run has each of them once."""
 PICTURE = bytes.fromhex(  # a grey dot, in place of pictures that lie elsewhere
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000 3a7e9b550000000a49444154789c63a80700008100 81"
     "4d2f39ff0000000049454e44ae426082".replace(" ", "")

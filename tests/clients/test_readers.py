@@ -83,16 +83,24 @@ def items(site: SiteFolder) -> SiteFolder:
     return site
 
 
-@pytest.fixture
-def sample(site: SiteFolder) -> SiteFolder:
-    """Publish the sample site of this project, under the address that is served."""
+@pytest.fixture(scope="module")
+def sample_feeds(tmp_path_factory: pytest.TempPathFactory, serving: Served) -> Path:
+    """Build the sample site of this project, under the address that is served."""
+    site = SiteFolder(tmp_path_factory.mktemp("sample") / "site")
     said = yaml.safe_load((ROOT / "config/aggregator.yaml").read_text())
-    site.settings = {**said, **site.settings, "site": {**said["site"], **site.settings["site"]}}
+    site.settings = {**said, "site": {**said["site"], "url": serving.url}}
     for name in ("seeds", "feeds", "state"):
         del site.settings[name]
     shutil.copytree(ROOT / "seeds", site.seeds, dirs_exist_ok=True)
     shutil.copytree(ROOT / "config/topics", site.root / "config/topics", dirs_exist_ok=True)
     site.build(SAMPLE_NOW)
+    return site.feeds
+
+
+@pytest.fixture
+def sample(site: SiteFolder, sample_feeds: Path) -> SiteFolder:
+    """Publish the sample site."""
+    shutil.copytree(sample_feeds, site.feeds)
     return site
 
 

@@ -107,6 +107,7 @@ steps = st.one_of(
 histories = st.lists(st.tuples(steps, st.sampled_from(PAUSES)), min_size=3, max_size=25)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120 + 10 * ROUNDS)
 @pytest.mark.parametrize("backend", ["native", "polling"])
 @settings(max_examples=ROUNDS, deadline=None, suppress_health_check=list(HealthCheck))

@@ -211,6 +211,7 @@ def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(running: Running,
     assert hub.told() == dict.fromkeys(names("all", "sea"), 1)
 
 
+@pytest.mark.slow
 def test_no_kill_loses_a_change(running: Running, pushing: SiteFolder, hub: Hub) -> None:
     """Killed at any moment around writing and telling: in the end the hub has seen each document as it is."""
     seen: dict[str, bytes] = {}

@@ -18,9 +18,9 @@ def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
     site = running.site
     site.write("a.md", title="A")
     running.start()
-    for number in range(3_000):
+    for number in range(1_800):
         site.write(f"{number}.md", title=f"T{number}")
-        if number == 2_500:
+        if number == 1_300:
             running.signal(signal.SIGTERM)
             began = time.monotonic()
     assert running.process.wait(10) == 0
@@ -28,13 +28,13 @@ def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
     assert not (site.root / "state/control.sock").exists()
     assert running.lines("stopped") != []
     running.start()
-    wait_until(lambda: running.known() == 3_001, 10)
+    wait_until(lambda: running.known() == 1_801, 10)
     running.equals_fresh_build(10)
 
 
 def test_sigterm_in_the_first_turn_stops_too(running: Running) -> None:
     """A first build that has only begun is undone and taken by the next start."""
-    for number in range(3_000):
+    for number in range(1_800):
         running.site.write(f"{number}.md", title=f"T{number}")
     running.start(wait=False)
     wait_until(lambda: "started" in running.log_file.read_text(), 20)
@@ -93,7 +93,7 @@ def test_a_last_edit_is_published_before_it_ends(running: Running) -> None:
 
 def test_a_second_signal_ends_it_at_once(running: Running) -> None:
     """Whatever it is doing; the next start needs no hand."""
-    for number in range(2_500):
+    for number in range(1_800):
         running.site.write(f"{number}.md", title=f"T{number}")
     running.start(wait=False)
     wait_until(lambda: "started" in running.log_file.read_text(), 20)

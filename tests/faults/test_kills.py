@@ -155,6 +155,7 @@ def kill_daemons(site: SiteFolder, running: Running, rounds: int, seed: int) -> 
     return reader.reads
 
 
+@pytest.mark.slow
 def test_some_builds_killed_leave_whole_feeds(site: SiteFolder) -> None:
     """At three moments, by lot."""
     killed, reads = kill_builds(site, 4, 1)
@@ -162,6 +163,7 @@ def test_some_builds_killed_leave_whole_feeds(site: SiteFolder) -> None:
     assert reads > 50
 
 
+@pytest.mark.slow
 def test_some_daemons_killed_leave_whole_feeds(site: SiteFolder, running: Running) -> None:
     """At three moments, by lot, while a seed is saved again and again."""
     assert kill_daemons(site, running, 3, 1) > 50

@@ -155,6 +155,7 @@ def least(site: SiteFolder, what: str, *, alive: bool) -> int:
 CASES = [(what, False) for what in CHANGES] + [(what, True) for what in ("edit", "month", "fresh")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("what", "alive"), CASES)
 def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
     """Of the n-th operations, some by lot: whole feeds during it, right ones after, ids as ever, nothing private told."""

@@ -12,6 +12,8 @@ from cable import Cable
 from living import Running, free_port, wait_until
 from seaweed import KEY, SECRET
 
+pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
+
 TOKEN = "a-token-of-the-tests-0123456789"
 
 

@@ -13,6 +13,8 @@ from support import NOW, iso
 from aggregator.documents import content_type, is_published
 from aggregator.stores import Store
 
+pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
+
 CANARY = "canary-7f3a"
 
 

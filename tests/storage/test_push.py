@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from buckets import Buckets
 from hubs import Hub
+
+pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
 
 
 def test_a_hub_is_told_of_what_changed_in_a_bucket(buckets: Buckets) -> None:

@@ -10,6 +10,8 @@ from support import NOW, iso
 import aggregator
 from aggregator.stores import Store
 
+pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
+
 
 def fill(buckets: Buckets) -> None:
     """Write what a site holds: topics, months, a broken seed, an empty one, a draft."""
