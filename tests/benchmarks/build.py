@@ -14,6 +14,7 @@ memory, and not tried where a tenth of the seeds already say so.
 from __future__ import annotations
 
 import argparse
+import shutil
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +24,7 @@ from xml.etree import ElementTree as ET
 import corpus
 import peers
 import results
-from measuring import ALL_MEMORY, PATIENCE, SHARE_OF_MEMORY, Run, Tool, run
+from measuring import ALL_MEMORY, OLD, PATIENCE, SHARE_OF_MEMORY, Run, Tool, run
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 5
@@ -97,6 +98,7 @@ def turns(tools: list[Tool], site: Path, rounds: int, *, fresh: bool) -> dict[st
             done.append(run(tool, site / "log", fresh=fresh))
             cost = f"{done[-1].wall:.2f} s, {done[-1].cpu:.2f} s of processors, {done[-1].memory / 1e6:,.0f} MB"
             results.say(f"{site.name}, {FRESH if fresh else AGAIN}, {number + 1}: {tool.name} {cost}")
+    shutil.rmtree(site / OLD, ignore_errors=True)
     return runs
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +19,8 @@ SHARE_OF_MEMORY = 0.6
 """So is one that takes more than this of the machine's memory, before it harms others."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 ALL_MEMORY = os.sysconf("SC_PHYS_PAGES") * PAGE
+OLD = "old"
+"""The folder of a site in which lies what was put aside."""
 
 
 class Tool(NamedTuple):
@@ -44,7 +46,7 @@ class Run(NamedTuple):
 def run(tool: Tool, log: Path, *, fresh: bool = True) -> Run:
     """Build once, from nothing or over what an earlier build left."""
     for folder in tool.made if fresh else ():
-        shutil.rmtree(folder, ignore_errors=True)
+        put_aside(folder, log.parent / OLD)
     environment = {**os.environ, **tool.environment}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its byte code
     with log.open("wb") as output:
@@ -65,6 +67,13 @@ def run(tool: Tool, log: Path, *, fresh: bool = True) -> Run:
         print(f"{tool.name} failed:\n{log.read_text(errors='replace')[-5000:]}", file=sys.stderr)
         watch.given_up = "failed"
     return Run(wall, usage.ru_utime + usage.ru_stime, watch.most, watch.given_up)
+
+
+def put_aside(folder: Path, old: Path) -> None:
+    """Move what an earlier build made out of the way: ext4 takes long to make files for minutes after many were deleted."""
+    if folder.exists():
+        old.mkdir(exist_ok=True)
+        folder.rename(Path(tempfile.mkdtemp(dir=old)) / folder.name)
 
 
 class Watch(threading.Thread):
