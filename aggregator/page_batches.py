@@ -15,7 +15,7 @@ import msgspec
 from aggregator.model import Document, Feed, FeedSpec, Item, Place, Site
 from aggregator.outcome import whole
 from aggregator.preparing import Manner, prepare
-from aggregator.publisher.encodings import CODINGS, GZIP, gunzip
+from aggregator.publisher.encodings import CODINGS, GZIP, encoded, gunzip
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -127,5 +127,4 @@ def _page(page: PageTask, items: list[Item | None], site: Site) -> tuple[PackedD
 
 def packed(document: Document) -> PackedDocument:
     """Compress a document, so that it can be handed over."""
-    encoded = tuple((suffix, coding.encode(document.body)) for suffix, coding in CODINGS.items())
-    return PackedDocument(document.name, document.media_type, encoded)
+    return PackedDocument(document.name, document.media_type, tuple((one, encoded(document, one)) for one in CODINGS))

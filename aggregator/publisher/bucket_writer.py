@@ -17,7 +17,7 @@ from aggregator import documents
 from aggregator.archive_names import ARCHIVE
 from aggregator.errors import PublishError, StoreError, reason_of
 from aggregator.model import Document
-from aggregator.publisher.encodings import BROTLI, CODINGS, GZIP
+from aggregator.publisher.encodings import BROTLI, CODINGS, GZIP, encoded
 from aggregator.publisher.writer import Published
 from aggregator.slugs import SLUG
 
@@ -188,8 +188,8 @@ class BucketWriter:
 def _bodies(document: Document) -> Iterator[tuple[str, bytes]]:
     ready = dict(document.encoded)
     yield "", document.body
-    for suffix, coding in CODINGS.items():
-        yield suffix, ready.get(suffix) or coding.encode(document.body)
+    for suffix in CODINGS:
+        yield suffix, ready.get(suffix) or encoded(document, suffix)
 
 
 def _reason(error: OSError) -> str:

@@ -1,4 +1,4 @@
-"""A document's bytes in, the same compressed out, as they lie beside it in a `.gz` and a `.br`; pure.
+"""A document in, its bytes compressed out, as they lie beside it in a `.gz` and a `.br`; pure.
 
 The same bytes are always compressed to the same bytes, on every machine with the same libraries.
 """
@@ -12,15 +12,29 @@ from typing import NamedTuple
 
 import brotli
 
+from aggregator.archive_names import page_of
+from aggregator.model import Document
+
 # RFC 1952: deflate, no name, no time, and "unknown" for the operating system, so that every machine writes the same.
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 
 
 class Coding(NamedTuple):
-    """A content coding: how bytes are compressed, and whether compressed bytes hold exactly those given."""
+    """A content coding: how bytes are compressed at a level, and whether compressed bytes hold exactly those given.
 
-    encode: Callable[[bytes], bytes]
+    `level` is that of what readers fetch every day, `quick` that of the pages of archives: thousands, seldom fetched.
+    """
+
+    encode: Callable[[bytes, int], bytes]
     holds: Callable[[bytes, bytes], bool]
+    level: int
+    quick: int
+
+
+def encoded(document: Document, suffix: str) -> bytes:
+    """Compress a document as it lies in its file that ends in `suffix`."""
+    coding = CODINGS[suffix]
+    return coding.encode(document.body, coding.quick if page_of(document.name) else coding.level)
 
 
 def encoded_sizes(body: bytes) -> range:
@@ -33,9 +47,8 @@ def gunzip(encoded: bytes) -> bytes:
     return zlib.decompress(encoded, zlib.MAX_WBITS | 16)  # 16: with gzip's header and checksum
 
 
-def _gzip(body: bytes) -> bytes:
-    # Level 6 makes feeds 7 % smaller and takes half as long again, more than brotli for a better result; 9 wins 0.2 %.
-    deflate = zlib.compressobj(5, zlib.DEFLATED, -zlib.MAX_WBITS)
+def _gzip(body: bytes, level: int) -> bytes:
+    deflate = zlib.compressobj(level, zlib.DEFLATED, -zlib.MAX_WBITS)
     trailer = struct.pack("<LL", zlib.crc32(body), len(body) & 0xFFFFFFFF)
     return GZIP_HEADER + deflate.compress(body) + deflate.flush() + trailer
 
@@ -51,8 +64,8 @@ def _gzip_holds(encoded: bytes, body: bytes) -> bool:
         return False
 
 
-def _brotli(body: bytes) -> bytes:
-    return bytes(brotli.compress(body, mode=brotli.MODE_TEXT, quality=5))
+def _brotli(body: bytes, level: int) -> bytes:
+    return bytes(brotli.compress(body, mode=brotli.MODE_TEXT, quality=level))
 
 
 def _brotli_holds(encoded: bytes, body: bytes) -> bool:
@@ -64,5 +77,11 @@ def _brotli_holds(encoded: bytes, body: bytes) -> bool:
 
 
 GZIP, BROTLI = ".gz", ".br"
-CODINGS = {GZIP: Coding(_gzip, _gzip_holds), BROTLI: Coding(_brotli, _brotli_holds)}
+CODINGS = {
+    # Level 6 makes feeds 7 % smaller and takes half as long again, more than brotli for a better result; 9 wins 0.2 %.
+    # Level 2 takes a third of the time of 5 and 12 % more bytes.
+    GZIP: Coding(_gzip, _gzip_holds, level=5, quick=2),
+    # Quality 2 likewise, and 10 % more.
+    BROTLI: Coding(_brotli, _brotli_holds, level=5, quick=2),
+}
 """The content codings by the end of the names of their files."""

@@ -27,7 +27,7 @@ import msgspec
 from aggregator.archive_names import ARCHIVE
 from aggregator.errors import PublishError, reason_of
 from aggregator.model import Document
-from aggregator.publisher.encodings import CODINGS, encoded_sizes
+from aggregator.publisher.encodings import CODINGS, encoded, encoded_sizes
 from aggregator.slugs import SLUG
 
 if TYPE_CHECKING:
@@ -376,7 +376,7 @@ class _Job:
     """One document on its way to the disk: the bytes its files still need, its temporary files, what went wrong."""
 
     def __init__(self, document: Document) -> None:
-        self.name, self.body = document.name, document.body
+        self.document, self.name, self.body = document, document.name, document.body
         self.ready = dict(document.encoded)
         self.file = self.name.rpartition("/")[2]
         self.wanted: dict[str, Future[bytes] | bytes] = {}  # by suffix, "" being the body's own
@@ -392,7 +392,7 @@ class _Job:
         for suffix, coding in CODINGS.items():
             found = folder.read(self.file + suffix, encoded_sizes(self.body)) if same else None
             if not (found and coding.holds(found, self.body)):
-                self.wanted[suffix] = self.ready.get(suffix) or pool.submit(coding.encode, self.body)
+                self.wanted[suffix] = self.ready.get(suffix) or pool.submit(encoded, self.document, suffix)
 
     def stage(self, folder: _Folder) -> None:
         """Write what is wanted into temporary files."""
