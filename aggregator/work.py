@@ -16,7 +16,7 @@ from aggregator.control import Reply, Request
 TICK = 0.5
 """How often, in seconds, everything is looked after when nothing happens."""
 
-RESTING, LAZY = 60.0, 2.0
+RESTING, LAZY = 60.0, 4.0
 """After so many seconds without any reason it is so often: each time a processor that sleeps is woken."""
 
 SETTLE = 0.02
