@@ -81,7 +81,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     made.stop()
 
 
-@pytest.fixture(scope="package")  # playwright runs an event loop in this thread as long as it lasts
+@pytest.fixture(scope="module")  # playwright runs an event loop in this thread as long as it lasts
 def chromium() -> Iterator[Any]:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     try:
