@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import msgspec
 
-VERSION = 2
+VERSION = 3
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) 
 CREATE TABLE IF NOT EXISTS withdrawn(
     story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(story, slug)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS withdrawn_slug ON withdrawn(slug, at);
+DROP INDEX IF EXISTS withdrawn_slug;
+CREATE INDEX IF NOT EXISTS withdrawn_latest ON withdrawn(slug, at DESC, id);
 CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
 """
 
