@@ -22,6 +22,9 @@ MOST_BYTES = 100_000
 CARD_TEXTS = ((240, 240), (120, 120), (60, 90), (0, 60), (0, 30), (0, 0))
 """How much of a description and of the newest title a card shows, in characters: as much as keeps to `MOST_BYTES`."""
 
+KEPT_LISTS = 64
+"""How many lists of months are kept, each of a feed or of several."""
+
 MEDIA_TYPE = f"{wording.MEDIA_TYPES[wording.PAGE]}; charset=utf-8"
 
 
@@ -49,8 +52,14 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         articles=[_article(item, _linked(item, feed.spec.slug, slugs)) for item in feed.items],
         updated=feed.updated,
         trail=trail(feed.spec, specs),
-        years=_years(feed.months),
+        months=_months(tuple(feed.months)),
     )
+
+
+@lru_cache(maxsize=KEPT_LISTS)
+def _months(months: tuple[str, ...]) -> Markup:
+    """Write the list of the archive's months, which is the same for months."""
+    return layout.part("months.html", years=_years(months))
 
 
 def _years(months: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
