@@ -25,6 +25,10 @@ SETTLE = 0.02
 LONGEST_SETTLE = 0.03
 """How long, in seconds, they are waited for where they never pause: what comes meanwhile is the next turn's."""
 
+BURST, LONGEST_BURST = 100, 2.0
+"""As long as so many files are told of in each such time, they are waited for, up to so many seconds: one turn for a
+thousand files takes little longer than one for ten."""
+
 Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 
 
@@ -105,13 +109,21 @@ class Inbox:
             work.add(*first)
             if first[0] != "scan":  # which comes however little happens
                 self._busy = time.monotonic()
-            ends = time.monotonic() + LONGEST_SETTLE
-            while work.is_patient and time.monotonic() < ends:
-                work.add(*self._queue.get(timeout=SETTLE))
+            self._settle(work)
             while True:
                 work.add(*self._queue.get_nowait())
         except queue.Empty:
             return work
+
+    def _settle(self, work: Work) -> None:
+        """Wait for what comes with the first event; raises `queue.Empty` once events pause."""
+        longest = time.monotonic() + LONGEST_BURST
+        while work.is_patient:
+            known, ends = len(work.hints), time.monotonic() + LONGEST_SETTLE
+            while work.is_patient and time.monotonic() < ends:
+                work.add(*self._queue.get(timeout=SETTLE))
+            if len(work.hints) - known < BURST or time.monotonic() > longest:
+                return
 
     def refuse(self, reply: Reply) -> None:
         """Answer those who still wait: no turn will come."""

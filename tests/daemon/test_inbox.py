@@ -46,3 +46,42 @@ def test_a_reason_is_acted_on_at_once_however_deep_the_rest(monkeypatch: pytest.
     began = time.monotonic()
     assert inbox.gather().due
     assert time.monotonic() - began < 1.0
+
+
+def told(inbox: Inbox, *, every: float, together: int, lasts: float) -> threading.Thread:
+    """Have files told of without pause, so many together each time."""
+
+    def tell() -> None:
+        ends, number = time.monotonic() + lasts, 0
+        while time.monotonic() < ends:
+            for _ in range(together):
+                inbox.put("hint", f"{number}.md")
+                number += 1
+            time.sleep(every)
+
+    thread = threading.Thread(target=tell)
+    thread.start()
+    return thread
+
+
+def test_a_burst_is_one_turn() -> None:
+    """Thousands of files a second are waited for until they pause, a second or two."""
+    inbox = Inbox()
+    thread = told(inbox, every=0.002, together=40, lasts=0.6)
+    began = time.monotonic()
+    work = inbox.gather()
+    assert time.monotonic() - began > 0.4
+    thread.join()
+    assert len(work.hints) > 1_000
+
+
+def test_edits_without_pause_are_not_waited_for() -> None:
+    """However many have come during a turn, hundreds a second are no burst."""
+    inbox = Inbox()
+    for number in range(300):
+        inbox.put("hint", f"before{number}.md")
+    thread = told(inbox, every=0.005, together=1, lasts=1.0)
+    began = time.monotonic()
+    assert len(inbox.gather().hints) >= 300
+    assert time.monotonic() - began < 0.4
+    thread.join()
