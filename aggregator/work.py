@@ -26,8 +26,10 @@ LONGEST_SETTLE = 0.03
 """How long, in seconds, they are waited for where they never pause: what comes meanwhile is the next turn's."""
 
 BURST, LONGEST_BURST = 100, 2.0
-"""While so many new files are told of in each `LONGEST_SETTLE`, they are waited for, up to so many seconds: a turn for a
-thousand files takes little longer than one for ten."""
+"""While so many new files are told of in each `LONGEST_SETTLE`, they are waited for, up to so many seconds.
+
+A turn for a thousand files takes little longer than one for ten.
+"""
 
 Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 

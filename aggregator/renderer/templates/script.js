@@ -199,10 +199,15 @@
     if (again) refresh();
   }
 
+  let listened = false;
   function listen() {
     const events = new EventSource(`${root}-/events`);
-    // Nobody told of what changed while nobody listened, between this page's own request and now too.
-    events.addEventListener("open", refresh);
+    events.addEventListener("open", () => {
+      // Nobody told of what changed while nobody listened, between this page's own request and now too. What is live
+      // always has changed, and would light up on each visit.
+      if (listened || !document.querySelector(".live")) refresh();
+      listened = true;
+    });
     events.addEventListener("error", () => {
       // The browser tries again by itself unless a proxy has answered with an error.
       if (events.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
