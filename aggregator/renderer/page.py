@@ -52,7 +52,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         articles=[_article(item, _linked(item, feed.spec.slug, slugs)) for item in feed.items],
         updated=feed.updated,
         trail=trail(feed.spec, specs),
-        months=_months(tuple(feed.months)),
+        months=_months(feed.months),
     )
 
 
