@@ -58,7 +58,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
 
 @lru_cache(maxsize=KEPT_LISTS)
 def _months(months: tuple[str, ...]) -> Markup:
-    """Write the list of the archive's months, which is the same for months."""
+    """Write the list of the archive's months, which changes once a month."""
     return layout.part("months.html", years=_years(months))
 
 
