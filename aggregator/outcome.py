@@ -7,7 +7,7 @@ to be handed between processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -20,6 +20,10 @@ from aggregator.normalizer.raw import KEYS
 from aggregator.normalizer.rules import Policy, Verdict
 
 _QUALITY_BOUND = 2**31
+_NO_KEY = (0, 0, 0, -1, 0)
+
+HANDFUL = 32
+"""So many files go through the stages of reading together; measured: fewer or more of them are slower."""
 
 RACY_SECONDS = 2
 """A file that changed this shortly before it was read may change again without its stat key telling."""
@@ -29,7 +33,7 @@ class ReadFile(Protocol):
     """A file as the reader gives it (`watcher.folder.File`)."""
 
     @property
-    def key(self) -> tuple[int, int, int, int, int]:
+    def key(self) -> Key:
         """Its stat key."""
 
     @property
@@ -46,6 +50,18 @@ class ReadFile(Protocol):
 
 
 Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
+Key = tuple[int, int, int, int, int]
+_Found = tuple[str, bytes, "ReadFile | None"]
+"""A path, the digest its file had, and the file."""
+
+
+class _Text(NamedTuple):
+    """A file whose text is new: its path, stat key, digest and bytes."""
+
+    path: str
+    key: Key
+    digest: bytes
+    data: bytes
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True):
@@ -81,7 +97,7 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """
 
     path: str
-    key: tuple[int, int, int, int, int]
+    key: Key
     digest: bytes = b""
     same: bool = False
     gone: bool = False
@@ -135,33 +151,61 @@ def whole(packed: bytes, digest: bytes) -> bytes:
 
 def take_in(reader: Reader, task: Task) -> bytes:
     """Read, parse and decide a batch of files; gives the packed outcomes. Runs wherever the executor puts it."""
-    files = reader(task.paths, MAX_SEED)
-    return pack(
-        [_outcome(file, path, digest, task) for path, digest, file in zip(task.paths, task.digests, files, strict=True)]
-    )
+    files = zip(task.paths, task.digests, reader(task.paths, MAX_SEED), strict=True)
+    return pack([outcome for few in _handfuls(files) for outcome in _taken_in(few, task)])
 
 
-def _outcome(file: ReadFile | None, path: str, known_digest: bytes, task: Task) -> Outcome:
+def _handfuls(files: Iterable[_Found]) -> Iterator[list[_Found]]:
+    """Give a few files at a time: enough to go through in stages, and hardly more bytes than one may have."""
+    few: list[_Found] = []
+    size = 0
+    for found in files:
+        few.append(found)
+        file = found[2]
+        size += len(file.data or b"") if file else 0
+        if len(few) == HANDFUL or size >= MAX_SEED:
+            yield few
+            few, size = [], 0
+    yield few
+
+
+def _taken_in(few: Sequence[_Found], task: Task) -> list[Outcome]:
+    """Take in a few files together, or one by one where that fails: a bug that one meets must not harm the others."""
+    try:
+        return _in_stages(few, task)
+    except Exception as error:  # noqa: BLE001 - the boundary
+        if len(few) > 1:
+            return [outcome for found in few for outcome in _taken_in([found], task)]
+        path, _, file = few[0]
+        key = trusted(file.key, task.now) if file else _NO_KEY
+        # Its type alone: its words may quote what is private. Without a digest it is read again when it is touched.
+        message = f"cannot be read because of a bug in this program ({type(error).__name__})"
+        problem = Problem(path=path, message=message, hint="the file may be right; please report it")
+        return [Outcome(path, key, rule="readable", problems=(problem,))]
+
+
+def _in_stages(few: Sequence[_Found], task: Task) -> list[Outcome]:
+    """Take each step for all the files before the next one: what the processor did last it does fastest."""
+    looked = [_looked_at(file, path, digest, task.now) for path, digest, file in few]
+    texts = [(one.path, one.data) for one in looked if isinstance(one, _Text)]
+    readings = iter(seeds.read_together(texts, zone=task.zone))
+    return [one if isinstance(one, Outcome) else _read(one, next(readings), task) for one in looked]
+
+
+def _looked_at(file: ReadFile | None, path: str, known_digest: bytes, now: int) -> Outcome | _Text:
+    """Give the outcome of a file whose text need not be looked at, else its text."""
     if file is None:
-        return Outcome(path, (0, 0, 0, -1, 0), gone=True)
-    key = trusted(file.key, task.now)
+        return Outcome(path, _NO_KEY, gone=True)
+    key = trusted(file.key, now)
     if file.data is None:
         problem = Problem(path=path, message=file.reason, hint=file.hint)
         return Outcome(path, key, rule="readable", problems=(problem,))
     digest = hashlib.blake2b(file.data, digest_size=16).digest()
-    if digest == known_digest:
-        return Outcome(path, key, digest, same=True)
-    try:
-        return _read(file.data, path, key, digest, task)
-    except Exception as error:  # noqa: BLE001 - the boundary: a bug that one seed meets must not harm the others
-        # Its type alone: its words may quote what is private. Without a digest it is read again when it is touched.
-        message = f"cannot be read because of a bug in this program ({type(error).__name__})"
-        problem = Problem(path=path, message=message, hint="the file may be right; please report it")
-        return Outcome(path, key, rule="readable", problems=(problem,))
+    return Outcome(path, key, digest, same=True) if digest == known_digest else _Text(path, key, digest, file.data)
 
 
-def _read(data: bytes, path: str, key: tuple[int, int, int, int, int], digest: bytes, task: Task) -> Outcome:
-    reading = seeds.read(data, path=path, zone=task.zone)
+def _read(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
+    path, key, digest, _ = text
     if isinstance(reading.outcome, Rejection):
         broken = reading.outcome
         return Outcome(path, key, digest, rule="valid", problems=broken.problems, withdrawn=broken.withdrawn)
@@ -172,7 +216,7 @@ def _read(data: bytes, path: str, key: tuple[int, int, int, int, int], digest: b
 
 def decided(  # noqa: PLR0917 - as a row of the index has them
     path: str,
-    key: tuple[int, int, int, int, int],
+    key: Key,
     digest: bytes,
     seed: Seed,
     policy: Policy,
@@ -230,7 +274,7 @@ def _bounded(quality: int | None) -> int:
     return 0 if quality is None else max(-_QUALITY_BOUND, min(_QUALITY_BOUND, quality))
 
 
-def trusted(key: tuple[int, int, int, int, int], now: int) -> tuple[int, int, int, int, int]:
+def trusted(key: Key, now: int) -> Key:
     """Give the stat key to remember: one that matches nothing where the file changed too recently to be sure."""
     dev, ino, size, mtime, ctime = key
     racy = max(mtime, ctime) > (now - RACY_SECONDS) * 1_000_000_000

@@ -96,14 +96,14 @@ def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: Inside, monkeyp
     """Its last good version stays, and the problem says that the fault is ours."""
     from aggregator.normalizer import seed as seeds
 
-    whole = seeds.read
+    whole = seeds.read_together
 
-    def read(data, **rest):
-        if b"bug" in data:
-            raise RuntimeError(data.decode())
-        return whole(data, **rest)
+    def read(files, **rest):
+        if any(b"bug" in data for _, data in files):
+            raise RuntimeError(str(files))
+        return whole(files, **rest)
 
-    monkeypatch.setattr(seeds, "read", read)
+    monkeypatch.setattr(seeds, "read_together", read)
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
