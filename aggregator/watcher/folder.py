@@ -44,6 +44,10 @@ class StatKey(NamedTuple):
     ctime: int
 
 
+NO_KEY = StatKey(0, 0, 0, -1, 0)
+"""The key of a file that cannot be looked at: it matches nothing, so it is read, which says why."""
+
+
 class FolderKey(NamedTuple):
     """What tells that a folder's list of names has not changed: device, inode, mtime and ctime (nanoseconds)."""
 
@@ -155,6 +159,10 @@ def _entry(folder: str, entry: os.DirEntry[str], home: int) -> tuple[str, StatKe
             return printable(folder + name), key_of(entry.stat(follow_symlinks=False), home)
         except FileNotFoundError:
             return None  # gone between listing and stat: the next walk sees it so
+        except PermissionError:
+            raise  # the folder may be listed and not entered, so no seed in it can be looked at
+        except OSError:
+            return printable(folder + name), NO_KEY  # a damaged file costs itself: whoever reads it says why
     return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
 
 
@@ -317,16 +325,15 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[File | None]:
 
 
 def _read(folder: _Folder, path: str, limit: int) -> File | None:
-    nothing = StatKey(0, 0, 0, -1, 0)
     try:
         fd = folder.open(path)
     except FileNotFoundError:
         if "\\x" in path:
-            return File(path, nothing, None, "its name is not UTF-8", "rename the file")
+            return File(path, NO_KEY, None, "its name is not UTF-8", "rename the file")
         return None
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:  # a link where a file or folder should be
-            return File(path, nothing, None, "is a symbolic link, which is not followed", "put the file itself here")
+            return File(path, NO_KEY, None, "is a symbolic link, which is not followed", "put the file itself here")
         return _unreadable(path, error)
     try:
         return _contents(fd, path, limit, folder.home)
@@ -341,7 +348,7 @@ def _unreadable(path: str, error: OSError) -> File:
     hint = (
         "make it readable for this user" if denied else ADVICE.get(error.errno or 0, "make it readable for this user")
     )
-    return File(path, StatKey(0, 0, 0, -1, 0), None, f"cannot be read: {error.strerror}", hint)
+    return File(path, NO_KEY, None, f"cannot be read: {error.strerror}", hint)
 
 
 class _Folder:

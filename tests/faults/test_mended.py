@@ -7,7 +7,9 @@ import gc
 import os
 import random
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from typing import Any
 
 import pytest
 from faulty import Faults
@@ -138,6 +140,46 @@ def test_a_seed_that_cannot_be_looked_at_is_not_gone(site: SiteFolder) -> None:
         assert "a.md: cannot be looked at" in turn.doubt
         assert turn.removed == 0
         assert len(site.ids()) == 1
+
+
+def test_one_damaged_file_costs_its_neighbours_nothing(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """EIO from looking at it and from opening it: it stays as it was and is named, and the others are taken in."""
+    for name in ("a", "b", "c"):
+        site.write(f"{name}.md", title=name)
+    site.build()
+    listed, opened = os.scandir, os.open
+
+    class Damaged:
+        name = "b.md"
+
+        def stat(self, **_: object) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    @contextmanager
+    def with_damage(path: str) -> Iterator[list[Any]]:
+        with listed(path) as entries:
+            yield [Damaged() if entry.name == "b.md" else entry for entry in entries]
+
+    def scandir(path: str | int) -> Any:
+        return listed(path) if isinstance(path, int) else with_damage(path)
+
+    def opening(path: str, *rest: Any, **others: Any) -> int:
+        if path == "b.md":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return opened(path, *rest, **others)
+
+    for name in ("a", "b", "c"):
+        site.write(f"{name}.md", title=f"New {name}")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", scandir)
+        patch.setattr(os, "open", opening)
+        turn = aggregator.build(site.config(), now=NOW)
+    assert sorted(site.titles()) == ["New a", "New c", "b"]
+    assert [str(problem) for problem in turn.problems] == [
+        "b.md: cannot be read: Input/output error (look at the disk; the system's log says more)"
+    ]
+    site.build()
+    assert sorted(site.titles()) == ["New a", "New b", "New c"]
 
 
 @pytest.mark.parametrize("number", range(1, 8))
