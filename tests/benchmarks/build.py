@@ -176,6 +176,7 @@ def measure(site: Path, programs: dict[str, str], rounds: int, file: Path) -> No
         else:
             prepared(site, name, prepare)
             tools.append(tool)
+    run(tools[0], site / "log")  # from now on the seeds are in memory, or not, for all alike
     fresh = turns(tools, site, rounds, fresh=True)
     if fresh[OURS][-1].given_up:
         raise SystemExit(f"without {OURS} there is nothing to compare with")
