@@ -37,13 +37,17 @@ def published(site: Path) -> int:
     return int(items) if not dirty else -1
 
 
+def clear(site: Path, target: Path) -> None:
+    """Remove the drop; it is more than half of a small site, so say that it may go."""
+    shutil.rmtree(target, ignore_errors=True)
+    latency.command(site, "build", "--accept-deletions")
+
+
 def measure(site: Path, count: int, *, rename: bool) -> dict[str, object]:
     """Drop `count` seeds and wait until all are published."""
     corpus.spread_as(site)
     target = site / "seeds/drop"
-    shutil.rmtree(target, ignore_errors=True)
-    # What an earlier drop left behind is more than half of a small site: say that it may go.
-    latency.command(site, "build", "--accept-deletions")
+    clear(site, target)
     numbers = [number for number in range(2_000_000, 2_000_000 + count * 2) if number % 5 != 4][:count]
     texts = [corpus.seed_text(number) for number in numbers]
     process, feed = latency.started(site, latency.OURS)
@@ -68,7 +72,7 @@ def measure(site: Path, count: int, *, rename: bool) -> dict[str, object]:
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=30)
-        shutil.rmtree(target, ignore_errors=True)
+        clear(site, target)
     return {
         "site": site.name, "dropped": count, "rename": rename, "writing_s": round(dropped - began, 2), "from_first_s": round(done - began, 2),
         "from_last_s": round(done - dropped, 2), "peak_mb": peak, "cores": os.cpu_count(),
