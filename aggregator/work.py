@@ -31,6 +31,9 @@ BURST, LONGEST_BURST = 100, 2.0
 A turn for a thousand files takes little longer than one for ten.
 """
 
+MANY, PAUSE = 1_000, 0.1
+"""After so many files a pause of so many seconds ends a burst: whoever writes thousands waits for the disk at times."""
+
 Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 
 
@@ -121,9 +124,10 @@ class Inbox:
         """Wait for what comes with the first event; raises `queue.Empty` once events pause."""
         longest = time.monotonic() + LONGEST_BURST
         while work.is_patient:
-            known, ends = len(work.hints), time.monotonic() + LONGEST_SETTLE
+            known = len(work.hints)
+            ends = time.monotonic() + (PAUSE if known >= MANY else LONGEST_SETTLE)
             while work.is_patient and time.monotonic() < ends:
-                work.add(*self._queue.get(timeout=SETTLE))
+                work.add(*self._queue.get(timeout=PAUSE if len(work.hints) >= MANY else SETTLE))
             if len(work.hints) - known < BURST or time.monotonic() > longest:
                 return
 

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from aggregator import work
-from aggregator.work import Inbox
+from aggregator.work import BURST, MANY, PAUSE, Inbox
 
 
 def waited(inbox: Inbox) -> float:
@@ -85,3 +85,13 @@ def test_edits_without_pause_are_not_waited_for() -> None:
     assert len(inbox.gather().hints) >= 300
     assert time.monotonic() - began < 0.4
     thread.join()
+
+
+def test_who_writes_thousands_may_pause_for_a_moment() -> None:
+    """A disk that hesitates does not cut a burst in two: the second turn would read everything once more."""
+    inbox = Inbox()
+    for number in range(2 * MANY):
+        inbox.put("hint", f"before{number}.md")
+    late = threading.Timer(PAUSE / 2, lambda: [inbox.put("hint", f"after{number}.md") for number in range(BURST)])
+    late.start()
+    assert len(inbox.gather().hints) == 2 * MANY + BURST
