@@ -181,6 +181,7 @@ class _ClusterExecutor(Executor):
 
     async def _answer(self, function: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         from distributed import CancelledError, KilledWorker  # noqa: PLC0415 - loaded by now
+        from distributed.comm import CommClosedError  # noqa: PLC0415 - as above
 
         coming = self._client.submit(_call, self._own, function, *args, pure=False)
         self._under_way.add(coming)
@@ -192,7 +193,7 @@ class _ClusterExecutor(Executor):
                 f"{what}: {error.allowed_failures + 1} workers ended while they worked on this, one after the other"
                 " (their logs say more; it may be that their memory is too small)"
             ) from error
-        except CancelledError as error:
+        except (CancelledError, CommClosedError) as error:  # told by Dask, or met while an answer was on its way
             what = "no worker is left" if self._alone else "the scheduler ended"
             raise AggregatorError(f"{self._address}: {what} (start it again, and build again)") from error
         finally:

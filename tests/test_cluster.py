@@ -291,6 +291,21 @@ def test_a_scheduler_that_is_killed_is_an_error(own: DaskCluster, site: SiteFold
     assert site.build().added == 3_075
 
 
+def test_a_connection_that_breaks_while_an_answer_comes_is_the_same_error(
+    dask: DaskCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The scheduler was killed between saying that a batch is done and saying where: seldom, so it is made to happen."""
+    from distributed.comm import CommClosedError
+
+    async def broken(*_: object) -> None:
+        raise CommClosedError("Connection reset by peer")
+
+    with clusters.cluster(dask.address) as executor:
+        monkeypatch.setattr(executor._client, "_gather_remote", broken)
+        with pytest.raises(AggregatorError, match="the scheduler ended"):
+            executor.submit(divmod, 7, 2).result(30)
+
+
 def test_a_cluster_whose_workers_are_all_gone_is_an_error(
     own: DaskCluster, site: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
