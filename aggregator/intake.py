@@ -370,11 +370,14 @@ class Intake:
         marks = ",".join("?" * len(stories))
         rows = list(self._index.files(f"story IN ({marks}) ORDER BY story, path", stories))
         shown = set()
+        settled: list[FileRow] = []
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
             id, _, sealed = known[story]  # noqa: A001
-            if self._settle_one(story, list(group), id, sealed):
+            if self._settle_one(story, list(group), id, sealed, settled):
                 shown.add(story)
+        self._index.put_files(settled)
+        self._flush()
         self._index.archive.bring_back(shown)
         self._index.archive.withdraw(row for story in stories if story not in shown for row in self._withdrawals(story))
 
@@ -386,8 +389,10 @@ class Intake:
             at = min(self._now, max(seen.values()))
             yield from ((story, slugs[feed], at, last_said(at, self._tombstones)) for feed in seen)
 
-    def _settle_one(self, story: int, rows: list[FileRow], id: str, sealed: int) -> bool:  # noqa: A002
-        """Divide the time among the files of one story and bring their entries up to date.
+    def _settle_one(
+        self, story: int, rows: list[FileRow], id: str, sealed: int, settled: list[FileRow]  # noqa: A002
+    ) -> bool:  # fmt: skip
+        """Divide the time among the files of one story; those whose entries are now others go to `settled`.
 
         Says whether that is the end of it: the story is shown, or left its feeds by its age alone.
         """
@@ -405,7 +410,7 @@ class Intake:
             mine = [share for share in shares if share.file == row.file]
             new = self._shown(row, verdicts[row.file], mine, id)
             if new != row:
-                self._index.put_files([new])
+                settled.append(new)
             quiet |= bool(_feeds_at(new)) or self._is_too_old(verdicts[row.file])
         return quiet
 
@@ -435,7 +440,7 @@ class Intake:
         verdict = verdicts[min(current or shares, key=lambda share: share.starts).file]
         own_id = verdict.id or next((one.id for one in verdicts.values() if one.id), "")
         chosen = own_id or verdict.link
-        self._index.put_stories([(story, chosen, int(bool(own_id)), int(bool(current)))])
+        self._new_stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
         return chosen
 
     def _shown(self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str) -> FileRow:  # noqa: A002
