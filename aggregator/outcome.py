@@ -1,4 +1,4 @@
-"""One file in, its `Outcome` out: read, parsed and decided, in this process or another.
+"""Files in, the `Outcome` of each out: read, parsed and decided, a few at a time, in this process or another.
 
 `take_in` runs wherever the executor puts it and is pure but for the reader it is given; what comes back is small enough
 to be handed between processes.

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from aggregator.errors import FolderError, StoreError
 from aggregator.watcher.folder import (
+    NO_KEY,
     SUFFIXES,
     Difference,
     File,
@@ -25,9 +26,6 @@ from aggregator.watcher.folder import (
 )
 
 Known = Iterable[tuple[str, tuple[int, int, int, int, int]]]
-
-_NOTHING = StatKey(0, 0, 0, -1, 0)
-"""A key that no listing gives."""
 
 
 class Entry(Protocol):
@@ -164,7 +162,7 @@ def read(store: Store, paths: Iterable[str], limit: int) -> Iterator[File | None
 def _file(path: str, found: Any, limit: int) -> File:
     if isinstance(found, OSError):
         hint = "let the account this runs as read it" if isinstance(found, PermissionError) else "look at the store"
-        return File(path, _NOTHING, None, f"cannot be read: {found.strerror or found}", hint)
+        return File(path, NO_KEY, None, f"cannot be read: {found.strerror or found}", hint)
     if found.data is None:
         message = f"has {found.entry.size:,} bytes, at most {limit:,} are read"
         return File(path, key_of(found.entry), None, message, "link to large content")
