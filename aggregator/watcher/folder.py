@@ -45,7 +45,7 @@ class StatKey(NamedTuple):
 
 
 NO_KEY = StatKey(0, 0, 0, -1, 0)
-"""The key of a file that cannot be looked at: it matches nothing, so it is read, which says why."""
+"""The key of a file that cannot be looked at: no other has it, so the file is read once, which says why."""
 
 
 class FolderKey(NamedTuple):
