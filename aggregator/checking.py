@@ -13,7 +13,7 @@ from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outco
 from aggregator.pipeline import batches, clashes
 from aggregator.places import jobs_for, seeds_in
 from aggregator.site import CLASH_HINT, clash_message
-from aggregator.workers import executor_for, in_order
+from aggregator.workers import Workers, in_order
 
 
 class Checked(NamedTuple):
@@ -43,8 +43,8 @@ def check(
     names: dict[tuple[str, str], str] = {}
     done = 0
     tasks = (Task(batch, (b"",) * len(batch), policy, config.timezone, now) for batch in batches(paths))
-    with executor_for(len(paths), jobs_for(config.seeds, jobs)) as executor:
-        for packed in in_order(executor, partial(take_in, seeds.reader), tasks):
+    with Workers(jobs_for(config.seeds, jobs)) as workers:
+        for packed in in_order(workers.executor(len(paths)), partial(take_in, seeds.reader), tasks):
             for outcome in unpack_outcomes(packed):
                 problems += outcome.problems
                 for key in outcome.unknown:

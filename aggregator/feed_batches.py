@@ -77,6 +77,14 @@ _batch = msgspec.msgpack.Decoder(FeedBatch)
 unpack_rendered = msgspec.msgpack.Decoder(RenderedFeeds).decode
 
 
+def load() -> None:
+    """Load what rendering takes, in a process that has nothing else to do."""
+    from aggregator.normalizer import content  # noqa: F401, PLC0415 - as below
+    from aggregator.renderer import atom, json_feed, layout, page, rss  # noqa: F401, PLC0415
+
+    layout.load()
+
+
 def render(data: bytes) -> bytes:
     """Render a packed `FeedBatch`; gives packed `RenderedFeeds`.
 
@@ -87,6 +95,13 @@ def render(data: bytes) -> bytes:
     left_out: list[tuple[int, str]] = []
     items = [prepared(stored, batch.manner, batch.now, left_out) for stored in batch.items]
     return pack(RenderedFeeds([_feed(task, items, batch) for task in batch.feeds], left_out))
+
+
+def render_site(site: tuple[tuple[FeedSummary, ...], Site]) -> tuple[Document, ...]:
+    """Render the index page and the lists of all feeds."""
+    from aggregator.renderer import opml, page  # noqa: PLC0415 - as below
+
+    return (page.render_index(*site), *opml.render(*site))
 
 
 def _feed(task: FeedTask, items: Sequence[Item | None], batch: FeedBatch) -> RenderedFeed | str:

@@ -32,7 +32,7 @@ from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_ve
 from aggregator.preparing import Manner
 from aggregator.stopwatch import Stopwatch
 from aggregator.upkeep import bring_up_to_date
-from aggregator.workers import in_order
+from aggregator.workers import Workers, in_order
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -140,13 +140,13 @@ class Pipeline:
         return f"{READING} {self.config.timezone}"
 
     def take(
-        self, changes: Changes, *, now: int, executor: Executor | None = None,
+        self, changes: Changes, *, now: int, workers: Workers | None = None,
         progress: Callable[[int], object] = int, watch: Stopwatch | None = None,
     ) -> Intake:  # fmt: skip
         """Bring the index up to date, in one transaction.
 
-        Files are read and parsed on `executor`, in this thread without one; `progress` is told how many were done,
-        `watch` how long it took.
+        Files are read and parsed by `workers`, in this thread without; `progress` is told how many were done, `watch`
+        how long it took.
         """
         with self.index.transaction():
             intake = Intake(self.index, policy=self._policy, now=now, tombstones=self.config.feed.tombstones)
@@ -160,11 +160,13 @@ class Pipeline:
                 for paths in batches(changes.read)
                 for digests in (known(paths),)
             )
-            read = in_order(executor, partial(take_in, self._reader), tasks)
+            workers = workers or Workers(1)
+            read = in_order(workers.executor(len(changes.read)), partial(take_in, self._reader), tasks)
             for packed in (watch or Stopwatch()).during("read", read):
                 batch = unpack_outcomes(packed)
                 intake.add(batch)
                 progress(len(batch))
+            workers.prepare(feed_batches.load)
             intake.look_at_due()
             intake.finish()
             bring_up_to_date(self.index, self.config.feed, intake, now)
@@ -258,12 +260,9 @@ class Pipeline:
             dirty=stamps is None,
         )
 
-    def site_documents(self) -> tuple[Document, ...]:
-        """Render the index page and the lists of all feeds."""
-        from aggregator.renderer import opml, page  # noqa: PLC0415 - Jinja2 is loaded when there is something to render
-
-        summaries = self.summaries()
-        return (page.render_index(summaries, self.config.site), *opml.render(summaries, self.config.site))
+    def site_documents(self, executor: Executor | None = None) -> tuple[Document, ...]:
+        """Render the index page and the lists of all feeds; on `executor`, where it has loaded what that takes."""
+        return next(in_order(executor, feed_batches.render_site, iter([(self.summaries(), self.config.site)])))
 
     def site_key(self) -> bytes:
         """Give the digest of all that the index page and the lists show."""

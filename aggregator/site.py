@@ -11,7 +11,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -21,25 +21,24 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from aggregator import config_file
-from aggregator.archives import Archives
-from aggregator.archiving import Archiver, Pages
+from aggregator.archiving import Archiver
 from aggregator.config import Config, is_url
 from aggregator.database import DAMAGED, advised, is_damage
-from aggregator.documents import FEED_DOCUMENTS, RSS, SITE_DOCUMENTS
-from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError, reason_of
-from aggregator.index import FeedRow, Index
+from aggregator.documents import FEED_DOCUMENTS, RSS
+from aggregator.errors import AggregatorError, ConfigError, FolderError, reason_of
+from aggregator.index import Index
 from aggregator.intake import Intake
 from aggregator.locking import let_go, locked, made
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
-from aggregator.pipeline import Changes, Pipeline, Rendering
+from aggregator.pipeline import Changes, Pipeline
 from aggregator.places import documents_in, jobs_for, read_elsewhere, seeds_in, why_not, writer_to
+from aggregator.publishing import Publishing
 from aggregator.stopwatch import Stopwatch
 from aggregator.version import VERSION
 from aggregator.watcher import folder
 from aggregator.watcher.paths import Paths
-from aggregator.workers import MANY_FEEDS, MANY_PAGES, executor_for
-from aggregator.writing import write_in_groups
+from aggregator.workers import Workers
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -127,7 +126,6 @@ class Site:
         self._seeds = seeds_in(config.seeds)
         self._known = 0
         self._gone: list[tuple[int, int]] = []
-        self._unfinished = False
         self._patience = patience
         self._watch = Stopwatch()
         self.folders: dict[str, folder.FolderKey] = {}
@@ -325,8 +323,9 @@ class Site:
         trust_disk: bool = False,
         progress: Callable[[int, int], object] | None = None,
     ) -> Turn:
-        intake = self._take(changes, now=now, progress=progress)
-        rendered, written, failed = self._publish(now, trust_disk=trust_disk)
+        with Workers(self._jobs, cluster=self._cluster) as workers:
+            intake = self._take(changes, workers, now=now, progress=progress)
+            out = self._publish(workers, now, trust_disk=trust_disk)
         due = self.index.next_due()
         turn = Turn(
             now=now,
@@ -335,20 +334,24 @@ class Site:
             added=intake.added,
             changed=intake.changed,
             removed=intake.removed,
-            rendered=len(rendered),
-            written=tuple(written),
-            failed=tuple(failed),
+            rendered=len(out.rendered),
+            written=tuple(out.written),
+            failed=tuple(out.failed),
             notes=(*self.pipeline.items.left_out, *(self._clashes() if intake.added or intake.changed else ())),
             problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
             due=due and due[0],
-            unfinished=self._unfinished,
+            unfinished=out.unfinished,
             stages=self._watch.seconds,
         )
         if turn.read or turn.removed or turn.written or turn.failed:
-            self.pipeline.remember_turn(PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(written)))
+            self.pipeline.remember_turn(
+                PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(out.written))
+            )
         return turn
 
-    def _take(self, changes: Changes, *, now: int, progress: Callable[[int, int], object] | None) -> Intake:
+    def _take(
+        self, changes: Changes, workers: Workers, *, now: int, progress: Callable[[int, int], object] | None
+    ) -> Intake:
         done = 0
 
         def tell(count: int) -> None:
@@ -357,84 +360,15 @@ class Site:
             if progress is not None:
                 progress(done, len(changes.read))
 
-        with executor_for(len(changes.read), self._jobs, cluster=self._cluster) as executor, self._watch.of("intake"):
-            return self.pipeline.take(changes, now=now, executor=executor, progress=tell, watch=self._watch)
+        with self._watch.of("intake"):
+            return self.pipeline.take(changes, now=now, workers=workers, progress=tell, watch=self._watch)
 
-    def _publish(self, now: int, *, trust_disk: bool = False) -> tuple[list[str], list[str], list[str]]:
-        """Write what must be written; `trust_disk` does not look whether somebody else changed published files."""
-        rendered: list[str] = []
-        written: list[str] = []
-        failed: list[str] = []
-        try:
-            self.writer.begin(now, look=not trust_disk)
-        except PublishError as error:
-            return [], [], [str(error)]
-        archives, archiver = Archives(self.pipeline), Archiver(self.index, self.writer, self._watch)
-        if not trust_disk:
-            archiver.look()
-        intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
-        # A turn that must end soon starts no processes: what they had begun would be lost.
-        jobs = self._jobs if self._patience == math.inf else 1
-        with executor_for(self.pipeline.count(), jobs, many=MANY_FEEDS, cluster=self._cluster) as executor:
-            feeds = self.pipeline.renderings(now=now, intact=intact, executor=executor)
-            self._publish_feeds(feeds, rendered, written, failed)
-        # A page of an archive is written before anything on disk leads to it, and removed after.
-        until = time.monotonic() + self._patience
-        pages = self._publish_pages(archives, archiver, now, on_disk=False, until=until)
-        written += pages.written
-        failed += pages.failed
-        if pages.all:
-            waiting = self.pipeline.renderings(now=now, intact=intact, only=self.pipeline.waiting)
-            self._publish_feeds(waiting, rendered, written, failed)
-            pages = self._publish_pages(archives, archiver, now, on_disk=True, until=until)
-            written += pages.written
-            failed += pages.failed
-        # What fails is tried again when there is another reason for a turn.
-        self._unfinished = not pages.all and not failed
-        if pages.all and not failed:
-            failed += archiver.remove()
-        failed += self.pipeline.faults
-        if not failed:
-            self.pipeline.finished()
-        key = self.pipeline.site_key() + (self._site_stamps() or b"")
-        if self.index.meta("site") != key:
-            result = self.writer.publish(self.pipeline.site_documents())
-            written += result.written
-            failed += map(str, result.failed)
-            stamps = b"" if result.failed else self._site_stamps() or b""
-            self.index.set_meta("site", self.pipeline.site_key() + stamps if stamps else b"")
-        return rendered, written, failed
-
-    def _publish_pages(self, archives: Archives, archiver: Archiver, now: int, *, on_disk: bool, until: float) -> Pages:
-        jobs = self._jobs if until == math.inf else 1
-        count = archives.count(on_disk=on_disk)
-        with executor_for(count, jobs, many=MANY_PAGES, cluster=self._cluster) as executor:
-            return archiver.publish(archives, now=now, on_disk=on_disk, until=until, executor=executor)
-
-    def _publish_feeds(
-        self, renderings: Iterator[Rendering], rendered: list[str], written: list[str], failed: list[str]
-    ) -> None:
-        for group, result in write_in_groups(self._watch.during("feeds", renderings), self.writer, self._watch):
-            broken = {error.name.partition("/")[0] for error in result.failed}
-            for rendering in group:
-                slug = rendering.row.slug
-                rendered.append(slug)
-                self.pipeline.published(rendering, None if slug in broken else self._stamps(slug))
-            written += result.written
-            failed += map(str, result.failed)
-
-    def _is_intact(self, row: FeedRow) -> bool:
-        return row.stamps is not None and row.stamps == self._stamps(row.slug)
-
-    def _stamps(self, slug: str) -> bytes | None:
-        return self._stamped(f"{slug}/{name}" for name in FEED_DOCUMENTS)
-
-    def _site_stamps(self) -> bytes | None:
-        return self._stamped(SITE_DOCUMENTS)
-
-    def _stamped(self, names: Iterable[str]) -> bytes | None:
-        stamps = [self.writer.stamp(name) for name in names]
-        return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None
+    def _publish(self, workers: Workers, now: int, *, trust_disk: bool = False) -> Publishing:
+        # A turn that must end soon leaves it to this process alone: what others had begun would be lost.
+        alone = self._patience != math.inf
+        publishing = Publishing(self.pipeline, self.writer, self._watch, patience=self._patience)
+        publishing.publish(Workers(1, cluster=self._cluster) if alone else workers, now, trust_disk=trust_disk)
+        return publishing
 
     def _adopt(self) -> None:
         """Know again the feeds that lie in the feeds folder, so that none of them is left behind without items."""
@@ -456,9 +390,10 @@ class Site:
                 removed.append(row.slug)
         if not removed:
             return turn
-        _, written, failed = self._publish(turn.now)
+        with Workers(self._jobs, cluster=self._cluster) as workers:
+            out = self._publish(workers, turn.now)
         return msgspec.structs.replace(
-            turn, pruned=tuple(removed), written=(*turn.written, *written), failed=(*turn.failed, *failed)
+            turn, pruned=tuple(removed), written=(*turn.written, *out.written), failed=(*turn.failed, *out.failed)
         )
 
     def _clashes(self) -> list[str]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from aggregator.memory import collect_rarely
 
@@ -72,21 +72,65 @@ def in_order(executor: Executor | None, work: Callable[[Task], Result], tasks: I
         yield result
 
 
-@contextmanager
-def executor_for(
-    count: int, jobs: int | None, *, many: int = MANY_FILES, cluster: Executor | None = None
-) -> Iterator[Executor | None]:
-    """Give what does `count` pieces of work in `jobs` processes, or None for this thread alone.
+class Workers:
+    """Processes for one turn, or a cluster: started when work first pays it, kept for the work that follows.
 
-    Without `jobs` they are as many as there are processors, from `many` pieces on. A `cluster` does it all.
+    Open it with `with`; at the end of that they end.
     """
-    if cluster is not None:
-        yield cluster
-        return
-    jobs = jobs or ((os.cpu_count() or 1) if count >= many else 1)
-    if jobs == 1:
-        yield None
-        return
+
+    def __init__(self, jobs: int | None, *, cluster: Executor | None = None) -> None:
+        """Have at most `jobs` processes: 1 is this one alone, None as many as there are processors, where it pays.
+
+        A `cluster` does it all.
+        """
+        self._jobs = jobs
+        self._cluster = cluster
+        self._pool: Executor | None = None
+        self._held = ExitStack()
+
+    def __enter__(self) -> Self:
+        """Start nothing yet."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Wait until they have ended."""
+        self._held.close()
+
+    def executor(self, count: int, *, many: int = MANY_FILES) -> Executor | None:
+        """Give what does `count` pieces of work, None where this thread does them: from `many` on, others pay."""
+        jobs = self._jobs or ((os.cpu_count() or 1) if count >= many else 1)
+        if self._cluster is not None or jobs == 1:
+            return self._cluster
+        if self._pool is None or not _takes(self._pool, bool):
+            self._held.close()
+            self._pool = self._held.enter_context(_pool(jobs))
+        return self._pool
+
+    @property
+    def started(self) -> Executor | None:
+        """Give the processes that run already, None where there are none."""
+        return self._pool
+
+    def prepare(self, load: Callable[[], object]) -> None:
+        """Have processes that run already `load` what the next work takes, while this one does something else."""
+        for _ in range(self._jobs or os.cpu_count() or 1):
+            if self._pool is None or not _takes(self._pool, load):
+                return
+
+
+def _takes(pool: Executor, work: Callable[[], object]) -> bool:
+    """Hand out work whose result nobody waits for; a pool that lost a process to a kill takes none any more."""
+    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms, and few turns need it
+
+    try:
+        pool.submit(work)
+    except BrokenExecutor:
+        return False
+    return True
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[Executor]:
     import multiprocessing  # noqa: PLC0415 - 30 ms, and most turns are small
     import threading  # noqa: PLC0415
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415

@@ -16,7 +16,7 @@ from aggregator.model import Document
 from aggregator.page_batches import StoredItem, documents
 from aggregator.pipeline import Changes
 from aggregator.site import Site
-from aggregator.workers import MANY_FEEDS, executor_for
+from aggregator.workers import MANY_FEEDS, Workers
 
 
 def fill(site: SiteFolder, topics: int = MANY_FEEDS + 3) -> None:
@@ -68,7 +68,8 @@ def rendered(folder: SiteFolder, executor: Executor | None) -> list[Document]:
 def test_a_process_that_dies_costs_no_feed(site: SiteFolder) -> None:
     """What the processes that died were to render is rendered here: the same documents in the same order."""
     fill(site)
-    with executor_for(2, 2) as dying:
+    with Workers(2) as workers:
+        dying = workers.executor(2)
         assert dying is not None
         with pytest.raises(BrokenExecutor):
             dying.submit(os._exit, 1).result()

@@ -27,7 +27,7 @@ ALLOWED = {
     "outcome": {"normalizer"},
     "preparing": {"normalizer", "outcome"},
     "page_batches": {"normalizer", "outcome", "preparing", "publisher", "renderer"},
-    "feed_batches": {"page_batches", "preparing", "renderer"},
+    "feed_batches": {"normalizer", "page_batches", "preparing", "renderer"},
     "items": {"index", "intake", "outcome", "page_batches", "preparing"},
     "touched": set(),
     "intake": {"index", "normalizer", "outcome", "touched"},
@@ -41,8 +41,10 @@ ALLOWED = {
     "archiving": {"archives", "index", "publisher", "stopwatch", "writing"},
     "workers": {"memory"}, "memory": set(), "stopwatch": set(), "locking": set(), "cluster": set(),
     "stores": set(), "places": {"publisher", "stores", "watcher"},
+    "publishing": {"archives", "archiving", "index", "pipeline", "publisher", "stopwatch", "workers", "writing"},
     "site": {
-        "archives", "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "places", "publisher", "stopwatch", "watcher", "writing",
+        "archiving", "database", "index", "intake", "locking", "logs", "outcome", "workers", "pipeline", "places",
+        "publisher", "publishing", "stopwatch", "watcher",
     },
     "logs": set(), "control": set(), "supervisor": set(), "health": set(), "report": set(),
 }  # fmt: skip

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from concurrent.futures import BrokenExecutor, Executor
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
 
 import msgspec
 import pytest
@@ -19,7 +17,7 @@ from aggregator.model import Document, Place
 from aggregator.page_batches import PageBatch, PageTask, StoredItem
 from aggregator.pipeline import Changes
 from aggregator.site import Site
-from aggregator.workers import MANY_PAGES, executor_for, in_order
+from aggregator.workers import MANY_PAGES, Workers
 
 PLACE = Place(folder="2026-05")
 
@@ -71,36 +69,13 @@ def test_an_edit_renders_the_same_page_in_a_process(site: SiteFolder) -> None:
 def test_a_process_that_dies_costs_no_page(site: SiteFolder) -> None:
     """What the processes that died were to render is rendered here: the same documents in the same order."""
     fill(site, 60)
-    with executor_for(2, 2) as dying:
+    with Workers(2) as workers:
+        dying = workers.executor(2)
         assert dying is not None
         with pytest.raises(BrokenExecutor):
             dying.submit(os._exit, 1).result()
         found = documents(site, dying)
     assert found == documents(site, None) != []
-
-
-def test_a_process_that_dies_costs_no_seed(site: SiteFolder) -> None:
-    """What the processes that died were to read is read here: the same results in the same order."""
-    with executor_for(2, 2) as dying:
-        assert dying is not None
-        tasks = iter([1, 2, "die", *range(3, 40)])
-        found = list(in_order(dying, partial(twice, os.getpid()), tasks))
-    assert found == [2, 4, "diedie", *range(6, 80, 2)]
-
-
-def twice(parent: int, value: Any) -> Any:
-    """Give a value twice; one of them ends the process that is asked, unless it is the first."""
-    if value == "die" and os.getpid() != parent:
-        os._exit(1)
-    return value * 2
-
-
-def test_a_few_pages_start_no_process() -> None:
-    """An edit's pages are rendered where they are; a whole archive's in processes."""
-    with executor_for(MANY_PAGES - 1, None, many=MANY_PAGES) as none:
-        assert none is None
-    with executor_for(MANY_PAGES, 2, many=MANY_PAGES) as some:
-        assert some is not None
 
 
 def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:

@@ -36,6 +36,12 @@ def part(template: str, **context: Any) -> Markup:
     return Markup(environment().get_template(template).render(context))  # noqa: S704 - escaped in there
 
 
+def load() -> None:
+    """Have every template at hand; reading them takes longer than writing a page."""
+    for name in environment().list_templates(extensions=["html"]):
+        environment().get_template(name)
+
+
 @cache
 def environment() -> Environment:
     """Give the templates, with every value escaped."""

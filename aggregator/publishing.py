@@ -1,0 +1,117 @@
+"""What one turn publishes: the feeds, the pages of their archives and the pages of the whole site, in a safe order.
+
+Talks to the index and the writer; what must be rendered and how it looks is decided in the pipeline.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from aggregator.archives import Archives
+from aggregator.archiving import Archiver, Pages
+from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
+from aggregator.errors import PublishError
+from aggregator.index import FeedRow
+from aggregator.pipeline import Pipeline, Rendering
+from aggregator.stopwatch import Stopwatch
+from aggregator.workers import MANY_FEEDS, MANY_PAGES, Workers
+from aggregator.writing import write_in_groups
+
+if TYPE_CHECKING:
+    from aggregator.publisher.bucket_writer import BucketWriter
+    from aggregator.publisher.writer import Writer
+
+
+class Publishing:
+    """Brings the feeds folder up to date with the index; make one for each turn and call `publish`.
+
+    `rendered` names the feeds that were rendered, `written` the documents that were written, `failed` says what could
+    not be. `unfinished` says that there was no time for all pages of archives.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, writer: Writer | BucketWriter, watch: Stopwatch, *, patience: float = math.inf
+    ) -> None:
+        """Have no more than `patience` seconds for pages of archives."""
+        self._pipeline = pipeline
+        self._index = pipeline.index
+        self._writer = writer
+        self._watch = watch
+        self._patience = patience
+        self._archives = Archives(pipeline)
+        self._archiver = Archiver(self._index, writer, watch)
+        self.rendered: list[str] = []
+        self.written: list[str] = []
+        self.failed: list[str] = []
+        self.unfinished = False
+
+    def publish(self, workers: Workers, now: int, *, trust_disk: bool) -> None:
+        """Write what must be written; `trust_disk` does not look whether somebody else changed published files."""
+        try:
+            self._writer.begin(now, look=not trust_disk)
+        except PublishError as error:
+            self.failed.append(str(error))
+            return
+        if not trust_disk:
+            self._archiver.look()
+        intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
+        executor = workers.executor(self._pipeline.count(), many=MANY_FEEDS)
+        self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, executor=executor))
+        # A page of an archive is written before anything on disk leads to it, and removed after.
+        until = time.monotonic() + self._patience
+        pages = self._publish_pages(workers, now, on_disk=False, until=until)
+        if pages.all:
+            self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, only=self._pipeline.waiting))
+            pages = self._publish_pages(workers, now, on_disk=True, until=until)
+        # What fails is tried again when there is another reason for a turn.
+        self.unfinished = not pages.all and not self.failed
+        if pages.all and not self.failed:
+            self.failed += self._archiver.remove()
+        self.failed += self._pipeline.faults
+        if not self.failed:
+            self._pipeline.finished()
+        self._publish_site(workers)
+
+    def _publish_feeds(self, renderings: Iterator[Rendering]) -> None:
+        for group, result in write_in_groups(self._watch.during("feeds", renderings), self._writer, self._watch):
+            broken = {error.name.partition("/")[0] for error in result.failed}
+            for rendering in group:
+                slug = rendering.row.slug
+                self.rendered.append(slug)
+                self._pipeline.published(rendering, None if slug in broken else self._stamps(slug))
+            self.written += result.written
+            self.failed += map(str, result.failed)
+
+    def _publish_pages(self, workers: Workers, now: int, *, on_disk: bool, until: float) -> Pages:
+        executor = workers.executor(self._archives.count(on_disk=on_disk), many=MANY_PAGES)
+        pages = self._archiver.publish(self._archives, now=now, on_disk=on_disk, until=until, executor=executor)
+        self.written += pages.written
+        self.failed += pages.failed
+        return pages
+
+    def _publish_site(self, workers: Workers) -> None:
+        key = self._pipeline.site_key()
+        if self._index.meta("site") != key + (self._site_stamps() or b""):
+            result = self._writer.publish(self._pipeline.site_documents(workers.started))
+            self.written += result.written
+            self.failed += map(str, result.failed)
+            stamps = b"" if result.failed else self._site_stamps() or b""
+            self._index.set_meta("site", key + stamps if stamps else b"")
+
+    # -- what lies on disk
+
+    def _is_intact(self, row: FeedRow) -> bool:
+        return row.stamps is not None and row.stamps == self._stamps(row.slug)
+
+    def _stamps(self, slug: str) -> bytes | None:
+        return self._stamped(f"{slug}/{name}" for name in FEED_DOCUMENTS)
+
+    def _site_stamps(self) -> bytes | None:
+        return self._stamped(SITE_DOCUMENTS)
+
+    def _stamped(self, names: Iterable[str]) -> bytes | None:
+        stamps = [self._writer.stamp(name) for name in names]
+        return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None

@@ -1,0 +1,102 @@
+"""The processes of a turn: started when work pays them, the same for all its work, replaced where one dies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from concurrent.futures import BrokenExecutor, Executor
+from functools import partial
+from typing import Any
+
+import pytest
+from support import NOW, SiteFolder, iso
+
+from aggregator import feed_batches
+from aggregator.site import Site
+from aggregator.workers import MANY_PAGES, Workers, in_order
+
+
+def process(_: object) -> int:
+    """Say in which process this is."""
+    return os.getpid()
+
+
+def processes(executor: Executor | None) -> set[int]:
+    """Give those that do the work."""
+    return set(in_order(executor, process, iter(range(40))))
+
+
+def twice(parent: int, value: Any) -> Any:
+    """Give a value twice; one of them ends the process that is asked, unless it is the first."""
+    if value == "die" and os.getpid() != parent:
+        os._exit(1)
+    return value * 2
+
+
+def has_loaded(module: str) -> bool:
+    """Say whether a module is loaded in this process."""
+    return module in sys.modules
+
+
+def test_a_few_pages_start_no_process() -> None:
+    """An edit's pages are rendered where they are; a whole archive's in processes."""
+    with Workers(None) as workers:
+        assert workers.executor(MANY_PAGES - 1, many=MANY_PAGES) is None
+        assert workers.started is None
+        if (os.cpu_count() or 1) > 1:
+            assert workers.executor(MANY_PAGES, many=MANY_PAGES) is workers.started is not None
+
+
+def test_all_work_of_a_turn_is_done_by_the_same_processes() -> None:
+    """What they have loaded for one kind of work is at hand for the next; and they end with the turn."""
+    with Workers(2) as workers:
+        first = processes(workers.executor(2))
+        assert os.getpid() not in first
+        assert processes(workers.executor(2)) | first == first
+    for one in first:
+        with pytest.raises(ProcessLookupError):
+            os.kill(one, 0)
+
+
+def test_processes_of_which_one_died_are_replaced() -> None:
+    """What is left of the turn is done by new ones."""
+    with Workers(2) as workers:
+        executor = workers.executor(2)
+        assert executor is not None
+        with pytest.raises(BrokenExecutor):
+            executor.submit(os._exit, 1).result()
+        found = processes(workers.executor(2))
+        assert found
+        assert os.getpid() not in found
+
+
+def test_a_process_that_dies_costs_no_seed() -> None:
+    """What the processes that died were to read is read here: the same results in the same order."""
+    with Workers(2) as workers:
+        tasks = iter([1, 2, "die", *range(3, 40)])
+        found = list(in_order(workers.executor(2), partial(twice, os.getpid()), tasks))
+        workers.prepare(os.getpid)  # nobody is left who could
+    assert found == [2, 4, "diedie", *range(6, 80, 2)]
+
+
+def test_processes_load_what_comes_next_while_they_wait() -> None:
+    """Nobody waits for it, and where nothing was started nothing is loaded."""
+    with Workers(1) as workers:
+        workers.prepare(feed_batches.load)
+        assert workers.started is None
+    with Workers(2) as workers:
+        executor = workers.executor(2)
+        workers.prepare(feed_batches.load)
+        assert set(in_order(executor, has_loaded, iter(["aggregator.renderer.page"] * 40))) == {True}
+
+
+def test_the_pages_of_the_site_are_the_same_from_a_process(site: SiteFolder) -> None:
+    """The page that leads to every feed and the lists of feeds are rendered where all is loaded."""
+    for number in range(8):
+        site.write(f"{number}.md", topics=[f"Topic {number}"], publishedDateTime=iso(NOW - number))
+    site.build()
+
+    with Site(site.config()) as opened, Workers(2) as workers:
+        here = opened.pipeline.site_documents()
+        assert opened.pipeline.site_documents(workers.executor(2)) == here
+    assert "Topic 7" in here[0].body.decode()
