@@ -138,16 +138,21 @@ def _pool(jobs: int) -> Iterator[Executor]:
     # fork starts in milliseconds, but only a process without other threads may do it.
     method = "fork" if threading.active_count() == 1 else "forkserver"
     context: Any = multiprocessing.get_context(method)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
-        with ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin) as pool:
-            yield pool
+        yield pool
     finally:
+        pool.shutdown(cancel_futures=True)
         if method == "forkserver":
             _end_servers()
 
 
 def _begin() -> None:
     """Make a new process a worker."""
+    import signal  # noqa: PLC0415 - in the worker alone
+
+    # A terminal tells Ctrl-C to all of them; the first one ends the others, which would have tracebacks to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_rarely()
     _end_with_parent()
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
+import time
 from concurrent.futures import BrokenExecutor, Executor
+from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
+from living import ROOT, wait_until
 from support import NOW, SiteFolder, iso
 
-from aggregator import feed_batches
+from aggregator import clock, feed_batches
 from aggregator.site import Site
 from aggregator.workers import MANY_PAGES, Workers, in_order
 
@@ -100,3 +106,37 @@ def test_the_pages_of_the_site_are_the_same_from_a_process(site: SiteFolder) -> 
         here = opened.pipeline.site_documents()
         assert opened.pipeline.site_documents(workers.executor(2)) == here
     assert "Topic 7" in here[0].body.decode()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.05, 0.1, 0.2, 0.4])
+def test_ctrl_c_ends_a_build_and_its_processes_without_a_word_too_many(site: SiteFolder, seconds: float) -> None:
+    """A terminal tells it to all of them: none prints a traceback, and the next build makes what was left."""
+    for number in range(600):
+        when = iso(NOW - 21_600 * number)
+        site.write(f"{number}.md", "*Body*", topics=[f"Topic {number % 9}"], publishedDateTime=when)
+    site.config()
+    building = subprocess.Popen(
+        [sys.executable, "-m", "aggregator", "build", "--jobs", "2", "--config", "config/feeds.yaml"], cwd=site.root,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, text=True,
+    )  # fmt: skip
+    wait_until(lambda: len(members(building.pid)) >= 3)
+    time.sleep(seconds)
+    os.killpg(building.pid, signal.SIGINT)
+    _, said = building.communicate(timeout=30)
+    assert (building.returncode, said) == (1, "\nAborted!\n")
+    wait_until(lambda: not members(building.pid))
+    site.build(now=clock())
+    before = site.documents()
+    site.build(now=clock(), fresh=True)
+    assert site.documents() == before
+
+
+def members(session: int) -> list[int]:
+    """Give the processes of a session, as the system lists them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError):
+            if os.getsid(int(process.name)) == session:
+                found.append(int(process.name))
+    return found
