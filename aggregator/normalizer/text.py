@@ -69,7 +69,7 @@ def has_controls(text: str) -> bool:
 
 def plain(text: str) -> str:
     """Turn `text`, which may hold tags and entities, into clean text on one line."""
-    if _is_plain(text) or not _SUSPECT.search(text):
+    if _is_plain(text) or ("<" not in text and "&" not in text and not _SUSPECT.search(text)):
         return text
     if "<" in text:
         text = _TAG.sub(" ", _INLINE_TAG.sub("", _HIDDEN_BLOCK.sub(" ", text)))

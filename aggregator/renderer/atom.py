@@ -80,14 +80,13 @@ def _add(entry: Any, item: Item, updated: datetime, language: str) -> None:
     entry.id(item.id)
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
-    entry.published(item.published)
     if credit := wording.credit(item):
         entry.author(name=credit)
     if item.summary:
         entry.summary(item.summary)
     if item.content:
         entry.content(item.content, type="html")
-    entry.category([{"term": tag} for tag in item.tags])
+    entry.words.categories = item.tags
     entry.words.updated = stamps.rfc3339(updated)
     entry.words.published = stamps.rfc3339(item.published)
     entry.words.language = language

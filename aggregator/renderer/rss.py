@@ -77,8 +77,8 @@ def _add(entry: Any, item: Item) -> None:
         entry.description(item.summary, isSummary=True)
     if item.content:
         entry.content(item.content, type="html")
-    entry.category([{"term": tag} for tag in item.tags])
     entry.words.content_only = bool(item.content and not item.summary)
+    entry.words.categories = item.tags
     entry.words.creator = wording.credit(item)
     entry.words.published = stamps.rfc822(item.published)
     entry.words.image = item.image
