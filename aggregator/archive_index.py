@@ -125,9 +125,10 @@ class ArchiveIndex:
 
     # -- pages
 
-    def months(self, feed: int) -> tuple[int, ...]:
-        """Give the months of a feed's archive, the newest first."""
-        sql = "SELECT month FROM page WHERE feed=? AND wanted=1 AND last=? ORDER BY month DESC"
+    def months(self, feed: int, *, on_disk: bool = False) -> tuple[int, ...]:
+        """Give the months of a feed's archive, the newest first: all of them, or those that lie on the disk."""
+        lie = "AND stamps IS NOT NULL" if on_disk else ""
+        sql = f"SELECT month FROM page WHERE feed=? AND wanted=1 AND last=? {lie} ORDER BY month DESC"  # noqa: S608 - ours
         return tuple(month for (month,) in self._db.execute(sql, (feed, END)))
 
     def coming_months(self) -> dict[int, int]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from aggregator.archive_names import folder_of, place_of
@@ -12,7 +10,7 @@ from aggregator.archives import Archives, PageRendering, names_of
 from aggregator.errors import PublishError
 from aggregator.index import Index
 from aggregator.stopwatch import Stopwatch
-from aggregator.writing import TOGETHER, write_in_groups
+from aggregator.writing import write_in_groups
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -38,16 +36,22 @@ class Archiver:
         self._watch = watch or Stopwatch()
 
     def publish(
-        self, archives: Archives, *, now: int, on_disk: bool, until: float = math.inf, executor: Executor | None = None
+        self,
+        archives: Archives,
+        *,
+        now: int,
+        on_disk: bool,
+        over: Callable[[], bool] = bool,
+        executor: Executor | None = None,
     ) -> Pages:
         """Write the pages that are not what they must be, on disk already or not; they are rendered on `executor`.
 
-        No group of pages is begun after `until`, by the clock that never goes back (seconds), but the first one is.
+        No page is begun once `over` says so, but the first one is.
         """
         written: list[str] = []
         failed: list[str] = []
         wanted = archives.renderings(now=now, on_disk=on_disk, executor=executor)
-        renderings = _Bounded(self._watch.during("archives", wanted), until)
+        renderings = _Bounded(self._watch.during("archives", wanted), over)
         for group, result in write_in_groups(renderings, self._writer, self._watch):
             broken = {_folder(error.name) for error in result.failed}
             for rendering in group:
@@ -88,21 +92,21 @@ class Archiver:
 
 
 class _Bounded:
-    """Renderings until a moment; `cut` says that there would have been more."""
+    """Renderings until it is `over`; `cut` says that there would have been more."""
 
-    def __init__(self, renderings: Iterator[PageRendering], until: float) -> None:
-        self._renderings, self._until = renderings, until
-        self._given = 0
+    def __init__(self, renderings: Iterator[PageRendering], over: Callable[[], bool]) -> None:
+        self._renderings, self._over = renderings, over
+        self._begun = False
         self.cut = False
 
     def __iter__(self) -> Iterator[PageRendering]:
         return self
 
     def __next__(self) -> PageRendering:
-        if self._given >= TOGETHER and time.monotonic() > self._until:
+        if self._begun and self._over():
             self.cut = True
             raise StopIteration
-        self._given += 1
+        self._begun = True
         return next(self._renderings)
 
 

@@ -60,9 +60,6 @@ MANY_HINTS = 500
 SCAN_SHARE = {"native": 0.0005, "listing": 0.05}
 """The share of a processor that walking a watched folder may cost, or of the time that listing a store may take."""
 
-PATIENCE = 1.0
-"""How long, in seconds, a turn may write pages of archives before it looks whether something else has come up."""
-
 LAST_ANSWERS = 3.0
 """How long, in seconds, the server of a daemon that died may still hold its address."""
 
@@ -101,7 +98,7 @@ class Daemon:
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
         self._inbox = Inbox(self._supervisor.watchdog_seconds)
-        self._site = Site(config, patience=PATIENCE, lock=lock, alive=self._go_on)
+        self._site = Site(config, hurry=self._inbox.presses, lock=lock, alive=self._go_on)
         self._files = ConfigFiles(config)
         self._watching = Watching(self._inbox)
         self._scheduler = Scheduler(

@@ -67,7 +67,8 @@ CREATE TABLE entry(
     PRIMARY KEY(feed, sort, worst, tie, file, starts)
 ) WITHOUT ROWID;
 CREATE TABLE feed(
-    feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, dirty INTEGER NOT NULL DEFAULT 1,
+    feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE,
+    dirty INTEGER NOT NULL DEFAULT 1,   -- 1: what it shows may have changed, 2: pages of its archive come
     key BLOB,               -- of what the published documents show
     stamps BLOB,            -- what the documents look like on disk
     summary BLOB,

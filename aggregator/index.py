@@ -78,6 +78,10 @@ class Shown(NamedTuple):
     since: int
 
 
+CHANGED, WAITING = 1, 2
+"""Why a feed is looked at again (`FeedRow.dirty`): what it shows may have changed, or pages of its archive come."""
+
+
 class FeedRow(NamedTuple):
     """A row of `feed`; see the schema."""
 
@@ -421,14 +425,18 @@ class Index:
         else:
             self._db.executemany("UPDATE feed SET dirty=1 WHERE feed=?", ((feed,) for feed in feeds))
 
+    def mark_waiting(self, feed: int) -> None:
+        """Note that a feed must be looked at again, though only for pages of its archive that come."""
+        self._db.execute("UPDATE feed SET dirty=? WHERE feed=? AND dirty=0", (WAITING, feed))
+
     def forget_documents(self, feeds: Iterable[int]) -> None:
         """Forget what feeds' documents show, so that they are rendered again."""
         self._db.executemany("UPDATE feed SET dirty=1, key=NULL WHERE feed=?", ((feed,) for feed in feeds))
 
-    def put_feed(self, feed: int, *, key: bytes | None, stamps: bytes | None, summary: bytes, dirty: bool) -> None:
+    def put_feed(self, feed: int, *, key: bytes | None, stamps: bytes | None, summary: bytes, dirty: int) -> None:
         """Note what a feed's documents show and look like."""
         self._db.execute(
-            "UPDATE feed SET key=?, stamps=?, summary=?, dirty=? WHERE feed=?", (key, stamps, summary, int(dirty), feed)
+            "UPDATE feed SET key=?, stamps=?, summary=?, dirty=? WHERE feed=?", (key, stamps, summary, dirty, feed)
         )
 
     def delete_feed(self, feed: int) -> None:

@@ -22,7 +22,7 @@ from aggregator.archive_names import month_of
 from aggregator.config import Config
 from aggregator.database import why_not_rendered
 from aggregator.feed_batches import FeedBatch, FeedTask, Shows
-from aggregator.index import FeedRow, Index, Shown
+from aggregator.index import CHANGED, WAITING, FeedRow, Index, Shown
 from aggregator.intake import Intake, last_said
 from aggregator.items import Items
 from aggregator.model import SITE_FEED, Document, FeedSpec, FeedSummary, PastTurn
@@ -63,12 +63,13 @@ class Changes(NamedTuple):
 
 
 class Rendering(NamedTuple):
-    """A feed's documents, to be written and then reported to `Pipeline.published`."""
+    """A feed's documents, to be written and then reported to `Pipeline.published`; `waits` as for `_Wanted`."""
 
     row: FeedRow
     key: bytes
     summary: _Summary
     documents: tuple[Document, ...]
+    waits: bool
 
 
 class _View(NamedTuple):
@@ -84,12 +85,13 @@ class _View(NamedTuple):
 
 
 class _Wanted(NamedTuple):
-    """A feed that is to be rendered."""
+    """A feed that is to be rendered; where it `waits` for pages of its archive, it is to be once more."""
 
     row: FeedRow
     key: bytes
     view: _View
     task: FeedTask
+    waits: bool
 
 
 class _Summary(msgspec.Struct, frozen=True, array_like=True):
@@ -123,6 +125,8 @@ class Pipeline:
             config.topics,
         )
         self.items = Items(index, Manner.of(config))
+        self.urgent: list[str] = []
+        """Feeds of `waiting` that changed, or whose documents are damaged."""
         self.waiting: list[str] = []
         """Feeds that would lead to a page of their archive that is not on disk yet."""
         self.faults: list[str] = []
@@ -190,19 +194,20 @@ class Pipeline:
     def count(self) -> int:
         """Count the feeds that `renderings` will at least look at."""
         shows_changed = self.index.meta("shows") != self._shows
-        return sum(row.dirty or shows_changed for row in self.index.feeds().values())
+        return sum(bool(row.dirty) or shows_changed for row in self.index.feeds().values())
 
     def renderings(
         self, *, now: int, intact: Callable[[FeedRow], bool], only: Sequence[str] | None = None,
-        executor: Executor | None = None,
+        meanwhile: bool = False, executor: Executor | None = None,
     ) -> Iterator[Rendering]:  # fmt: skip
         """Render the feeds whose documents are not what they must be, in their order.
 
         That happens on `executor`, a few feeds at a time; one after the other and in this thread without one. `intact`
         says whether a feed's documents lie on disk as they were written. Those that would lead readers to a page of the
-        archive that is not there yet are left to a second call, with their list in `only` (`waiting`).
+        archive that is not there yet are left to a second call, with their list in `only` (`waiting`). Where that takes
+        too long, those that are `urgent` are shown `meanwhile`, without the months to come.
         """
-        wanted = self._wanted(now=now, intact=intact, only=only)
+        wanted = self._wanted(now=now, intact=intact, only=only, meanwhile=meanwhile)
         if executor is not None:
             yield from self._together(executor, wanted, now)
             return
@@ -210,34 +215,41 @@ class Pipeline:
             if rendering := self._render(one, now):
                 yield rendering
 
-    def _wanted(self, *, now: int, intact: Callable[[FeedRow], bool], only: Sequence[str] | None) -> Iterator[_Wanted]:
+    def _wanted(
+        self, *, now: int, intact: Callable[[FeedRow], bool], only: Sequence[str] | None, meanwhile: bool
+    ) -> Iterator[_Wanted]:
         """Give the feeds that do not show what they must."""
         if only is None:
-            self.faults, self.waiting, self.items.left_out = [], [], []
+            self.faults, self.waiting, self.urgent, self.items.left_out = [], [], [], []
         shows_changed = self.index.meta("shows") != self._shows
         coming = self.index.archive.coming_months() if only is None else {}
         for row in self.index.feeds().values():
             whole = row.key is not None and intact(row)
             if (row.dirty or shows_changed or not whole) and (only is None or row.slug in only):
-                view = self._view(row, now)
+                view = self._view(row, now, on_disk=meanwhile)
                 if row.summary is None and not view.shown:
                     continue
                 self._compare_shelf(row)
                 around = self._around(row.slug)
                 key = digest(self._shows, self.spec(row.slug), around, view[1:], [one[1:] for one in view.shown])
                 if key == row.key and whole:
-                    self._settle(row, now)
+                    self._settle(row, now, waits=meanwhile)
                 elif row.stamps is not None and coming.get(row.feed, -1) >= _oldest(view):
-                    self.waiting.append(row.slug)
-                    self.index.mark_dirty([row.feed])
+                    self._let_wait(row, whole=whole)
                 else:
-                    yield _Wanted(row, key, view, self._task(row.slug, view, around))
+                    yield _Wanted(row, key, view, self._task(row.slug, view, around), meanwhile)
 
-    def _view(self, row: FeedRow, now: int) -> _View:
+    def _let_wait(self, row: FeedRow, *, whole: bool) -> None:
+        self.waiting.append(row.slug)
+        if row.dirty == CHANGED or not whole:
+            self.urgent.append(row.slug)
+        self.index.mark_waiting(row.feed)
+
+    def _view(self, row: FeedRow, now: int, *, on_disk: bool) -> _View:
         most = self._most
         shown = self.index.shown(row.feed, now, most and most + 1)
         beyond = month_of(unpack_verdict(shown[-1].verdict).published) if most and len(shown) > most else None
-        months = self.index.archive.months(row.feed)
+        months = self.index.archive.months(row.feed, on_disk=on_disk)
         withdrawn = self.index.archive.withdrawn(row.slug, MOST_TOMBSTONES)
         return _View(shown[:most], months, beyond, withdrawn)
 
@@ -257,7 +269,7 @@ class Pipeline:
             key=rendering.key if stamps is not None else None,
             stamps=stamps,
             summary=msgspec.msgpack.encode(rendering.summary),
-            dirty=stamps is None,
+            dirty=CHANGED if stamps is None else WAITING * rendering.waits,
         )
 
     def site_documents(self, executor: Executor | None = None) -> tuple[Document, ...]:
@@ -351,13 +363,13 @@ class Pipeline:
             return most_bytes // SMALLEST_ITEM
         return limit
 
-    def _settle(self, row: FeedRow, now: int) -> None:
+    def _settle(self, row: FeedRow, now: int, *, waits: bool) -> None:
         """Note that a feed shows what it showed; beyond its limit it may hold more items or fewer than before."""
         if row.dirty:
             stored = msgspec.msgpack.decode(row.summary or b"", type=_Summary)
             daily = self._daily(row, stored.newest_published, now)
             summary = msgspec.msgpack.encode(msgspec.structs.replace(stored, daily=daily))
-            self.index.put_feed(row.feed, key=row.key, stamps=row.stamps, summary=summary, dirty=False)
+            self.index.put_feed(row.feed, key=row.key, stamps=row.stamps, summary=summary, dirty=WAITING * waits)
 
     def _daily(self, row: FeedRow, newest: datetime | None, now: int) -> tuple[int, ...]:
         return self.index.daily(row.feed, int(newest.timestamp()), now) if newest else ()
@@ -391,7 +403,7 @@ class Pipeline:
     def _rendering(self, wanted: _Wanted, shows: Shows, documents: tuple[Document, ...], now: int) -> Rendering:
         daily = self._daily(wanted.row, shows.newest_published, now)
         stored = _Summary(shows.count, shows.updated, shows.newest_title, shows.newest_published, daily)
-        return Rendering(wanted.row, wanted.key, stored, documents)
+        return Rendering(wanted.row, wanted.key, stored, documents, wanted.waits)
 
     # -- in other processes
 

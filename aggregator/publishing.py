@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from aggregator.archives import Archives
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from aggregator.publisher.bucket_writer import BucketWriter
     from aggregator.publisher.writer import Writer
 
+LONGEST_WAIT = 0.05
+"""How long, in seconds, a feed that changed waits for new pages of its archive; then it is shown without them."""
+
 
 class Publishing:
     """Brings the feeds folder up to date with the index; make one for each turn and call `publish`.
@@ -33,14 +36,15 @@ class Publishing:
     """
 
     def __init__(
-        self, pipeline: Pipeline, writer: Writer | BucketWriter, watch: Stopwatch, *, patience: float = math.inf
-    ) -> None:
-        """Have no more than `patience` seconds for pages of archives."""
+        self, pipeline: Pipeline, writer: Writer | BucketWriter, watch: Stopwatch,
+        *, hurry: Callable[[float], bool] | None = None,
+    ) -> None:  # fmt: skip
+        """Ask `hurry`, with the seconds that pages of archives have taken, whether the others are left for later."""
         self._pipeline = pipeline
         self._index = pipeline.index
         self._writer = writer
         self._watch = watch
-        self._patience = patience
+        self._hurry = hurry
         self._archives = Archives(pipeline)
         self._archiver = Archiver(self._index, writer, watch)
         self.rendered: list[str] = []
@@ -61,11 +65,14 @@ class Publishing:
         executor = workers.executor(self._pipeline.count(), many=MANY_FEEDS)
         self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, executor=executor))
         # A page of an archive is written before anything on disk leads to it, and removed after.
-        until = time.monotonic() + self._patience
-        pages = self._publish_pages(workers, now, on_disk=False, until=until)
+        over = self._clocked()
+        pages = self._publish_pages(workers, now, on_disk=False, over=over)
         if pages.all:
             self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, only=self._pipeline.waiting))
-            pages = self._publish_pages(workers, now, on_disk=True, until=until)
+            pages = self._publish_pages(workers, now, on_disk=True, over=over)
+        else:
+            urgent = self._pipeline.urgent
+            self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, only=urgent, meanwhile=True))
         # What fails is tried again when there is another reason for a turn.
         self.unfinished = not pages.all and not self.failed
         if pages.all and not self.failed:
@@ -85,9 +92,17 @@ class Publishing:
             self.written += result.written
             self.failed += map(str, result.failed)
 
-    def _publish_pages(self, workers: Workers, now: int, *, on_disk: bool, until: float) -> Pages:
+    def _clocked(self) -> Callable[[], bool]:
+        """Give what says whether pages of archives must wait, by the time from now on."""
+        hurry, began = self._hurry, time.monotonic()
+        if hurry is None:
+            return bool
+        longest = LONGEST_WAIT if self._pipeline.urgent else math.inf
+        return lambda: hurry(seconds := time.monotonic() - began) or seconds > longest
+
+    def _publish_pages(self, workers: Workers, now: int, *, on_disk: bool, over: Callable[[], bool]) -> Pages:
         executor = workers.executor(self._archives.count(on_disk=on_disk), many=MANY_PAGES)
-        pages = self._archiver.publish(self._archives, now=now, on_disk=on_disk, until=until, executor=executor)
+        pages = self._archiver.publish(self._archives, now=now, on_disk=on_disk, over=over, executor=executor)
         self.written += pages.written
         self.failed += pages.failed
         return pages

@@ -6,7 +6,6 @@ whether a scan can be believed (`vanished`).
 
 from __future__ import annotations
 
-import math
 import os
 import random
 import sqlite3
@@ -109,14 +108,15 @@ class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns."""
 
     def __init__(
-        self, config: Config, *, jobs: int | None = None, patience: float = math.inf, cluster: Executor | None = None,
-        lock: int | None = None, alive: Callable[[], object] = bool,
+        self, config: Config, *, jobs: int | None = None, hurry: Callable[[float], bool] | None = None,
+        cluster: Executor | None = None, lock: int | None = None, alive: Callable[[], object] = bool,
     ) -> None:  # fmt: skip
         """Take `config`; `jobs` is how many processes may parse (None: as many as there are processors, if it pays).
 
-        Where there is a `cluster` it does that. `patience` is for how many seconds a turn may write pages of archives;
-        the turns that follow go on with them. `lock` is the open lock on the state folder, where it is held already.
-        `alive` is called now and then while the seeds are listed.
+        Where there is a `cluster` it does that. `hurry` is asked now and then, with the seconds for which a turn has
+        written pages of archives, whether it leaves the others to the turns that follow; without it it writes all.
+        `lock` is the open lock on the state folder, where it is held already. `alive` is called now and then while the
+        seeds are listed.
         """
         self.config = config
         self._lock = lock
@@ -126,7 +126,7 @@ class Site:
         self._seeds = seeds_in(config.seeds)
         self._known = 0
         self._gone: list[tuple[int, int]] = []
-        self._patience = patience
+        self._hurry = hurry
         self._watch = Stopwatch()
         self.folders: dict[str, folder.FolderKey] = {}
         """The folders that the last look everywhere walked."""
@@ -181,7 +181,7 @@ class Site:
             AggregatorError: where its folders cannot be used, or its state folder is held by another process.
         """
         if config.state != self.config.state:
-            other = Site(config, jobs=self._jobs, patience=self._patience, alive=self._alive).__enter__()
+            other = Site(config, jobs=self._jobs, hurry=self._hurry, alive=self._alive).__enter__()
             self.__exit__()
             self.__dict__.update(other.__dict__)
             return
@@ -365,9 +365,10 @@ class Site:
 
     def _publish(self, workers: Workers, now: int, *, trust_disk: bool = False) -> Publishing:
         # A turn that must end soon leaves it to this process alone: what others had begun would be lost.
-        alone = self._patience != math.inf
-        publishing = Publishing(self.pipeline, self.writer, self._watch, patience=self._patience)
-        publishing.publish(Workers(1, cluster=self._cluster) if alone else workers, now, trust_disk=trust_disk)
+        if self._hurry is not None:
+            workers = Workers(1, cluster=self._cluster)
+        publishing = Publishing(self.pipeline, self.writer, self._watch, hurry=self._hurry)
+        publishing.publish(workers, now, trust_disk=trust_disk)
         return publishing
 
     def _adopt(self) -> None:

@@ -34,6 +34,9 @@ A turn for a thousand files takes little longer than one for ten.
 MANY, PAUSE = 1_000, 0.1
 """After so many files a pause of so many seconds ends a burst: whoever writes thousands waits for the disk at times."""
 
+PATIENCE = 1.0
+"""How long, in seconds, pages of archives may be written at a stretch, though nothing else has come up."""
+
 Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 
 
@@ -96,6 +99,10 @@ class Inbox:
     def put(self, kind: Kind, value: str | Trigger | None = None) -> None:
         """Add a reason."""
         self._queue.put((kind, value))
+
+    def presses(self, seconds: float) -> bool:
+        """Say whether a turn that has written pages of archives for so many seconds leaves the others to the next."""
+        return seconds > PATIENCE or not self._queue.empty()
 
     def put_back(self, work: Work, *, most: int) -> None:
         """Have the next turn do what needs no look at everything: the events, if at most `most`, and what is due."""

@@ -350,7 +350,7 @@ def test_a_site_that_may_not_take_long_writes_its_archive_turn_by_turn(site: Sit
     """What is current comes with the first turn, some pages with each; in the end all is as one build makes it."""
     fill(site, 300, days=1)
     site.build(feeds="other", state="state2")
-    with Site(site.config(), patience=0) as slow:
+    with Site(site.config(), hurry=lambda _: True) as slow:
         turn = slow.build(now=NOW)
         assert turn.unfinished
         assert len(site.ids()) == 50
@@ -369,15 +369,70 @@ def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> 
     site.settings["feed"] = {"archives": False}
     site.build()
     site.settings["feed"] = {}
-    with Site(site.config(), patience=0) as slow:
+    with Site(site.config(), hurry=lambda _: True) as slow:
         turn = slow.build(now=NOW)
         while turn.unfinished:
-            assert not [
-                name for name, body in bodies(site).items() if b"prev-archive" in body and "/archive/" not in name
-            ]
+            assert not [lead for lead in leads(site) if not lead.is_file()]
             turn = slow.look_at([], now=NOW)
     assert len(Walk(site.feeds, "rss.xml").ids("all")) == 200
     assert site.build().written == ()
+
+
+@pytest.mark.parametrize("limit", [50, 3])
+def test_what_changes_while_an_archive_is_written_is_shown_before_it_is_done(site: SiteFolder, limit: int) -> None:
+    """News of a month that has no page yet, an edit and a deletion: the next turn shows them, and leads nowhere wrong.
+
+    In the end all is as one build makes it.
+    """
+    settings = {"tombstones": None, "limit": limit}
+    site.settings["feed"] = {**settings, "archives": False}
+    fill(site, 200, days=1)
+    site.build(now=NOW - DAY * 20)
+    site.settings["feed"] = settings
+    with Site(site.config(), hurry=lambda _: True) as slow:
+        turn = slow.build(now=NOW - DAY * 20)
+        site.write("news.md", title="News", topics=["Topic 1"], publishedDateTime=iso(NOW - 60))
+        edit(site, 25, days=1)
+        (site.seeds / "24.md").unlink()
+        turn = slow.look_at(["news.md", "24.md", "25.md"], now=NOW)
+        assert turn.unfinished
+        assert site.titles()[:2] == ["T0", "News"]
+        assert site.titles("topic-1")[0] == "News"
+        assert limit == 3 or ("T25 edited" in site.titles() and "T24" not in site.titles())
+        shown = site.documents()
+        rewritten: Counter[str] = Counter()
+        while turn.unfinished:
+            assert not [lead for lead in leads(site) if not lead.is_file()]
+            turn = slow.look_at([], now=NOW)
+            rewritten.update(name for name in turn.written if name.count("/") == 1)
+    assert set(rewritten.values()) == {1}  # each once, when all its pages are there
+    assert site.documents() != shown
+    site.build(feeds="other", state="state2")
+    assert site.documents() == site.documents("other")
+
+
+def test_a_feed_that_is_damaged_while_an_archive_is_written_is_mended_at_once(site: SiteFolder) -> None:
+    """Readers do not wait for pages that few of them ask for."""
+    fill(site, 200, days=1)
+    site.settings["feed"] = {"archives": False}
+    site.build()
+    site.settings["feed"] = {}
+    with Site(site.config(), hurry=lambda _: True) as slow:
+        assert slow.build(now=NOW).unfinished
+        (site.feeds / "all/rss.xml").write_bytes(b"")
+        assert slow.look_everywhere(now=NOW).unfinished
+        assert len(ids((site.feeds / "all/rss.xml").read_bytes())) == 50
+
+
+def leads(site: SiteFolder) -> list[Path]:
+    """Give the documents to which those of feeds and archives lead their readers back."""
+    found = []
+    for name, body in bodies(site).items():
+        if name.endswith(".xml"):
+            found.append(links(body).get("prev-archive", ADDRESS))
+        elif name.endswith("feed.json"):
+            found.append(json.loads(body).get("next_url", ADDRESS))
+    return [site.feeds / address.removeprefix(ADDRESS) for address in found if address != ADDRESS]
 
 
 # -- as the specifications say
