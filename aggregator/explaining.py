@@ -10,12 +10,14 @@ from typing import NamedTuple
 from aggregator.archive_names import cell_of, month_of
 from aggregator.config import Config, is_url
 from aggregator.index import FileRow, Index
+from aggregator.items import SHORTENED
 from aggregator.model import FOREVER, Seed
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.rules import Verdict
 from aggregator.outcome import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed, unpack_verdict
 from aggregator.pipeline import Pipeline
 from aggregator.places import seeds_in
+from aggregator.preparing import Manner, prepare
 from aggregator.report import distance, moment
 from aggregator.version import VERSION
 from aggregator.watcher.folder import SUFFIXES
@@ -140,7 +142,18 @@ class _Case:
             for slug, (place, shown_items) in beyond.items()
         ]
         tail = f"; {limits[0]}" if limits and not shown else ""
-        return Explanation(f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *pages, *limits))
+        short = (SHORTENED,) if shown and self._is_long(row) else ()
+        return Explanation(f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *pages, *limits, *short))
+
+    def _is_long(self, row: FileRow) -> bool:
+        """Say whether feeds show its summary alone, since it would leave too little room for others."""
+        from aggregator.renderer import json_feed  # noqa: PLC0415 - loaded when there is something to render
+
+        max_bytes = self._config.feed.max_bytes
+        if max_bytes is None or self._outcome.seed is None or row.verdict is None:
+            return False
+        item = prepare(self._outcome.seed, row.verdict, "", Manner.of(self._config), self._now)
+        return json_feed.is_long(item, self._config.site, max_bytes)
 
     def _pages(self, row: FileRow, windows: Sequence[tuple[int, int, int]]) -> tuple[str, ...]:
         """Say on which page of which feed's archive it lies, as a line, if there are archives."""

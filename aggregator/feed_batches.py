@@ -47,12 +47,16 @@ class FeedBatch(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Shows(msgspec.Struct, frozen=True, array_like=True):
-    """What a feed shows, as lists of feeds say it: how many items, when the newest change was, and the newest item."""
+    """What a feed shows, as lists of feeds say it: how many items, when the newest change was, and the newest item.
+
+    `short` are the ids of items that are so long that their summary is shown.
+    """
 
     count: int
     updated: datetime
     newest_title: str = ""
     newest_published: datetime | None = None
+    short: tuple[str, ...] = ()
 
 
 class RenderedFeed(msgspec.Struct, frozen=True, array_like=True):
@@ -118,7 +122,8 @@ def rendered(
     """Write the current documents of a feed; those `prepared` that are None are left out."""
     from aggregator.renderer import atom, json_feed, page, rss  # noqa: PLC0415 - loaded when there is something to render
 
-    feed = _current(task, tuple(item for item in prepared if item is not None), site, max_bytes)
+    items, short = _shortened([item for item in prepared if item is not None], site, max_bytes)
+    feed = _current(task, items, site, max_bytes)
     linked = [FeedSummary(spec=one, count=0, updated=EPOCH) for one in (task.spec, *task.around)]
     documents = (
         rss.render(feed, site),
@@ -128,9 +133,20 @@ def rendered(
     )
     newest = feed.items[0] if feed.items else None
     shows = Shows(
-        len(feed.items), feed.updated, newest.title if newest else "", newest.published if newest else None
+        len(feed.items), feed.updated, newest.title if newest else "", newest.published if newest else None, short
     )  # fmt: skip
     return shows, documents
+
+
+def _shortened(items: Sequence[Item], site: Site, max_bytes: int | None) -> tuple[tuple[Item, ...], tuple[str, ...]]:
+    """Put its summary in place of each item that would leave too little room for others; gives their ids, too."""
+    from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
+
+    if max_bytes is None:
+        return tuple(items), ()
+    long = {item.id for item in items if json_feed.is_long(item, site, max_bytes)}
+    short = tuple(msgspec.structs.replace(item, content="", related=()) if item.id in long else item for item in items)
+    return short, tuple(sorted(long))
 
 
 def _current(task: FeedTask, items: tuple[Item, ...], site: Site, max_bytes: int | None) -> Feed:

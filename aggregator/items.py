@@ -17,15 +17,20 @@ from aggregator.preparing import Manner, prepare
 
 KEPT_ITEMS = 2_000
 
+SHORTENED = "shown by its summary, since it takes more than a quarter of `feed.max_bytes`"
+
 
 class Items:
-    """The items of one index, shown in one manner; `left_out` names the seeds whose items are not, because of a bug."""
+    """The items of one index, shown in one manner.
+
+    `notes` names the seeds whose items are left out because of a bug, and those that are shown by their summary.
+    """
 
     def __init__(self, index: Index, manner: Manner) -> None:
         self._index = index
         self.manner = manner
         self._kept: dict[Shown, Item | None] = {}
-        self.left_out: list[str] = []
+        self.notes: list[str] = []
 
     def prepared(self, shown: Sequence[Shown], now: int) -> tuple[Item | None, ...]:
         """Give the items of a feed, None for those left out; prepares what no feed has shown since it changed."""
@@ -48,10 +53,16 @@ class Items:
 
     def leave_out(self, file: int, kind: str) -> None:
         """Note that the item of a file is left out, since preparing it raised an error of this kind."""
-        path = next(self._index.files("file=?", (file,))).path
-        note = f"{path}: left out because of a bug in this program ({kind})"
-        if note not in self.left_out:
-            self.left_out.append(note)
+        self._note(file, f"left out because of a bug in this program ({kind})")
+
+    def shorten(self, file: int) -> None:
+        """Note that the item of a file is shown by its summary."""
+        self._note(file, SHORTENED)
+
+    def _note(self, file: int, words: str) -> None:
+        note = f"{next(self._index.files('file=?', (file,))).path}: {words}"
+        if note not in self.notes:
+            self.notes.append(note)
 
     def _seeds(self, shown: Sequence[Shown]) -> dict[int, bytes]:
         return self._index.seeds([one.file for one in shown])

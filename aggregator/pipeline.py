@@ -37,7 +37,7 @@ from aggregator.workers import Workers, in_order
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-RENDERING = 2
+RENDERING = 3
 """Raised whenever the same feed would be rendered to other bytes than before."""
 
 BATCH = 250
@@ -220,7 +220,7 @@ class Pipeline:
     ) -> Iterator[_Wanted]:
         """Give the feeds that do not show what they must."""
         if only is None:
-            self.faults, self.waiting, self.urgent, self.items.left_out = [], [], [], []
+            self.faults, self.waiting, self.urgent, self.items.notes = [], [], [], []
         shows_changed = self.index.meta("shows") != self._shows
         coming = self.index.archive.coming_months() if only is None else {}
         for row in self.index.feeds().values():
@@ -402,6 +402,9 @@ class Pipeline:
 
     def _rendering(self, wanted: _Wanted, shows: Shows, documents: tuple[Document, ...], now: int) -> Rendering:
         daily = self._daily(wanted.row, shows.newest_published, now)
+        files = {one.id: one.file for one in wanted.view.shown}
+        for id in shows.short:  # noqa: A001 - the field's own name
+            self.items.shorten(files[id])
         stored = _Summary(shows.count, shows.updated, shows.newest_title, shows.newest_published, daily)
         return Rendering(wanted.row, wanted.key, stored, documents, wanted.waits)
 

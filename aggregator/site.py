@@ -337,7 +337,7 @@ class Site:
             rendered=len(out.rendered),
             written=tuple(out.written),
             failed=tuple(out.failed),
-            notes=(*self.pipeline.items.left_out, *(self._clashes() if intake.added or intake.changed else ())),
+            notes=(*self.pipeline.items.notes, *(self._clashes() if intake.added or intake.changed else ())),
             problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
             due=due and due[0],
             unfinished=out.unfinished,

@@ -9,6 +9,9 @@ import shutil
 import pytest
 from support import NOW, SiteFolder, iso
 
+from aggregator.explaining import explain
+from aggregator.site import Site
+
 
 def test_an_item_appears_at_its_moment_and_leaves_at_its_end(site: SiteFolder) -> None:
     """Between two builds only time passes; the file is not touched and not read."""
@@ -268,6 +271,27 @@ def test_feeds_end_where_their_json_would_grow_too_large(site: SiteFolder) -> No
     site.build()
     assert len((site.feeds / "all/feed.json").read_bytes()) <= 20_000
     assert (site.feeds / "all/rss.xml").read_bytes().count(b"<item>") == len(site.ids()) > 5
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_long_item_does_not_push_the_others_out(site: SiteFolder, jobs: int) -> None:
+    """It is shown by its summary, and build and explain say so; its archive holds all of it."""
+    site.settings["feed"] = {"max_bytes": "20kB", "tombstones": None}
+    for number in range(9):
+        site.write(f"{number}.md", body="word " * 50, publishedDateTime=iso(NOW - number))
+    site.write("long.md", body="Lorem ipsum. " * 9_000, excerpt="In short.", publishedDateTime=iso(NOW - 4))
+    turn = site.build(jobs=jobs)
+    assert len(site.ids()) == 10
+    long = next(item for item in site.feed() if item["title"] == "Item long")
+    assert long["content_html"] == "<p>In short.</p>"
+    assert b"Lorem" not in b"".join((site.feeds / "all" / name).read_bytes() for name in ("rss.xml", "atom.xml"))
+    assert b"Lorem" in b"".join(path.read_bytes() for path in site.feeds.glob("all/archive/*/rss.xml"))
+    why = "shown by its summary, since it takes more than a quarter of `feed.max_bytes`"
+    assert turn.notes == (f"long.md: {why}",)
+    with Site(site.config()) as opened:
+        told = [explain(opened.config, opened.index, name, now=NOW)[0].details for name in ("long.md", "1.md")]
+    assert [why in details for details in told] == [True, False]
+    assert site.build().notes == ()
 
 
 def test_a_large_build_in_processes_gives_the_same_bytes(site: SiteFolder) -> None:

@@ -21,6 +21,9 @@ VERSION = "https://jsonfeed.org/version/1.1"
 ABOUT_ANCHOR = "#json-extension"
 NOWHERE = Place()
 
+SHARES = 4
+"""An item that takes more than one in so many parts of a feed is shown by its summary: it must not empty the feed."""
+
 
 class _Json(msgspec.Struct, frozen=True, omit_defaults=True):
     """An object of the format. Fields that are None are left out; those without a default never are."""
@@ -94,6 +97,11 @@ def render(feed: Feed, site: Site) -> Document:
     body = writable(_body, feed.spec, feed.place, site, items)
     name = wording.document(feed.spec, wording.JSON, feed.place.folder)
     return Document(name=name, media_type=wording.MEDIA_TYPES[wording.JSON], body=body)
+
+
+def is_long(item: Item, site: Site, max_bytes: int) -> bool:
+    """Say whether an item takes more of a document of at most `max_bytes` than is fair to those after it."""
+    return len(_written(item, site)) * SHARES > max_bytes
 
 
 def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = NOWHERE) -> int:
