@@ -83,7 +83,7 @@ class FolderSeeds(NamedTuple):
         read: set[str] = set()
         gone: set[str] = set()
         doubt = ""
-        for path in sorted({folder.printable(path) for path in paths}):
+        for path in sorted(set(map(folder.place_of, paths))):
             try:
                 found = self._compare_at(path, list(known(path)))
             except FolderError as error:

@@ -28,6 +28,9 @@ _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: a FIFO among the seeds must not hold us up before we see that it is one.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
+_STORABLE = 2**63 - 1
+"""What SQLite holds of a number: some file systems in user space count inodes from the other end."""
+
 _ENTER = "let the user this runs as read and enter it"
 
 
@@ -184,7 +187,11 @@ def compare(
     seen = known_count = added = 0
     rows = iter(known)
     row = next(rows, None)
+    last = ""
     for path, key in walk:
+        if path <= last:
+            continue  # a name that is not UTF-8, and another one that is how it is spelt: both cannot be known
+        last = path
         seen += 1
         if seen % OFTEN == 0:
             alive()
@@ -232,7 +239,8 @@ def look(root: str, path: str) -> Walk | tuple[tuple[str, StatKey], ...]:
         raise FolderError(f"{root}/{path}: cannot be looked at: {reason_of(error, reading=True)}") from error
     if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
         return Walk(root, f"{path}/")
-    return ((path, key_of(found, _device(root))),) if path.endswith(SUFFIXES) else ()
+    in_folders = not any(part.endswith(SUFFIXES) for part in path.split("/")[:-1])  # as a walk would enter them
+    return ((path, key_of(found, _device(root))),) if in_folders and path.endswith(SUFFIXES) else ()
 
 
 def is_there(root: str) -> bool:
@@ -287,6 +295,16 @@ def printable(path: str) -> str:
     return path
 
 
+def place_of(hint: str) -> str:
+    """Give the place to look at for a path that something pointed to: that itself, if it can be asked for by name.
+
+    A name that is not UTF-8 is known by how it is spelt, under which nothing is there: its folder is looked through.
+    """
+    if printable(hint) == hint:
+        return hint
+    return place_of(hint.rpartition("/")[0])
+
+
 def _refusal(error: OSError) -> Refusal:
     denied = error.errno in {errno.EACCES, errno.EPERM}
     return Refusal(error.strerror or str(error), _ENTER if denied else ADVICE.get(error.errno or 0, ""))
@@ -298,8 +316,8 @@ def _cannot_be_read(root: str, error: OSError) -> FolderError:
 
 def key_of(found: os.stat_result, home: int) -> StatKey:
     """Give the stat key of a file below a folder on the device `home`."""
-    device = 0 if found.st_dev == home else found.st_dev
-    return StatKey(device, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    device = 0 if found.st_dev == home else found.st_dev & _STORABLE
+    return StatKey(device, found.st_ino & _STORABLE, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
 def _device(root: str) -> int:

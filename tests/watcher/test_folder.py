@@ -271,3 +271,47 @@ def test_a_walk_can_be_ended(site: SiteFolder) -> None:
         assert site.documents() == {}
     site.build()
     assert len(site.ids()) == 50
+
+
+@pytest.mark.parametrize(
+    "names", [(b"\xff.md", b"\\xff.md"), (b"\xff/a.md", b"\\xff/a.md", b"\xff/b.md", b"\\xff/b.md")]
+)
+def test_two_names_that_are_spelt_alike_do_not_end_a_build(site: SiteFolder, names: tuple[bytes, ...]) -> None:
+    """A name that is not UTF-8 is spelt out, as another may be called: that one is known, whatever else is there is."""
+    site.write("good.md", title="good")
+    text = site.write("like.md", title="like").read_bytes()
+    for name in names:
+        path = os.path.join(os.fsencode(site.seeds), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        Path(os.fsdecode(path)).write_bytes(text.replace(b"like", name.replace(b"\xff", b"x").replace(b"\\", b"")))
+    for _ in range(2):
+        assert site.build().failed == ()
+        assert {"good", "like"} <= set(site.titles())
+
+
+def test_a_file_whose_name_is_not_utf8_stays_a_problem_when_it_is_touched(site: SiteFolder) -> None:
+    """An event names it by its bytes, the index as it is spelt out: it is not gone."""
+    name = os.path.join(os.fsencode(site.seeds), b"new", b"\xfe.md")
+    os.makedirs(os.path.dirname(name))
+    Path(os.fsdecode(name)).write_bytes(b"x")
+    site.build()
+    with Site(site.config()) as opened:
+        Path(os.fsdecode(name)).write_bytes(b"y")
+        turn = opened.full_report(opened.look_at([os.fsdecode(b"new/\xfe.md")], now=NOW))
+    assert [problem.path for problem in turn.problems] == ["new/\\xfe.md"]
+
+
+def test_a_seed_in_a_folder_that_is_called_like_one_is_none(root: Path) -> None:
+    """No walk enters such a folder, so an event from within it says nothing either."""
+    put(root, "a.md/b.md")
+    assert list(folder.look(str(root), "a.md/b.md")) == []
+    assert [path for path, _ in folder.Walk(str(root))] == ["a.md"]
+
+
+def test_numbers_that_sqlite_cannot_hold_are_folded() -> None:
+    """File systems in user space give inodes and devices of 64 bits; a file is told from others all the same."""
+    times = (1.0, 2.0, 3.0, 1, 2, 3)
+    found = [os.stat_result((stat.S_IFREG, inode, 2**64 - 3, 1, 0, 0, 9, 1, 2, 3, *times)) for inode in (2**64 - 5, 7)]
+    keys = [folder.key_of(one, 1) for one in found]
+    assert all(0 <= number < 2**63 for key in keys for number in key)
+    assert keys[0] != keys[1]
