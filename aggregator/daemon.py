@@ -28,10 +28,11 @@ import msgspec
 
 from aggregator.config import Config, is_url
 from aggregator.control import ControlServer, Reply, Request
-from aggregator.database import DAMAGED, is_damage
+from aggregator.database import DAMAGED, advised, is_damage
 from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError, worded
 from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log, log_turn
+from aggregator.looks import NextLook, ScanBudget
 from aggregator.memory import give_back
 from aggregator.model import Turn
 from aggregator.places import documents_in
@@ -50,15 +51,11 @@ from aggregator.work import TICK, Inbox, Trigger, Work
 QUIET_AFTER_DELETIONS = 1.0
 """How long, in seconds, events must pause after many deletions before the whole folder is asked whether it is so."""
 
-LONGEST_QUIET = 10.0
 RETRY = 5.0
 """How long, in seconds, to wait before a turn that failed is taken again."""
 
 MANY_HINTS = 500
 """From so many hints on, walking the whole folder is cheaper than looking at each."""
-
-SCAN_SHARE = {"native": 0.0005, "listing": 0.05}
-"""The share of a processor that walking a watched folder may cost, or of the time that listing a store may take."""
 
 LAST_ANSWERS = 3.0
 """How long, in seconds, the server of a daemon that died may still hold its address."""
@@ -110,10 +107,8 @@ class Daemon:
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
         self._websub = WebSub(clock=clock, draw=draw, note=log, documents=documents_in)
         self.health = Health(started=clock(), pid=os.getpid())
-        self._full_at: float | None = None
-        self._full_by: float | None = None
-        self._scanned = 0.0
-        self._scan_seconds = 0.0
+        self._next_look = NextLook()
+        self._scans = ScanBudget()
         self._drift = 0.0
         self._worked = False
         self._due: int | None = None
@@ -138,6 +133,8 @@ class Daemon:
             except CannotGoOnError as error:
                 log("cannot go on", logging.CRITICAL, reason=str(error))
                 return 1
+            except AggregatorError:
+                raise
             except Exception:
                 LOGGER.critical("ended by a bug in this program", exc_info=True)
                 raise
@@ -214,7 +211,7 @@ class Daemon:
     def _finish(self, work: Work) -> None:
         """Do what is quickly done; nothing else is lost, as the next start looks at everything."""
         work.reply(_STOPPING)
-        if work.hints and len(work.hints) <= MANY_HINTS:
+        if work.hints and len(work.hints) <= MANY_HINTS and not self._site.index.filling:
             self._turn(Work(hints=work.hints))
 
     def _schedule(self) -> None:
@@ -227,11 +224,9 @@ class Daemon:
         """What is done twice a second, and before each turn: notice what no event tells."""
         self._look_at_clock(work)
         now = time.monotonic()
-        if work.hints and self._full_at is not None:
-            self._full_at = max(self._full_at, now + QUIET_AFTER_DELETIONS)
-        if self._full_at is not None and now >= min(self._full_at, self._full_by or self._full_at):
-            self._full_at = self._full_by = None
-            work.everything = True
+        if work.hints:
+            self._next_look.put_off(QUIET_AFTER_DELETIONS, now)
+        work.everything |= self._next_look.has_come(now)
         if work.hints and "folder" in self.health.problems:
             self._look_again(QUIET_AFTER_DELETIONS)  # what was missing may be coming back
         self._look_after_threads(work)
@@ -303,17 +298,7 @@ class Daemon:
         return self.health.set(concern, problem, now=self._clock())
 
     def _look_again(self, seconds: float) -> None:
-        """See to it that everything is looked at in `seconds`, or later while events go on."""
-        now = time.monotonic()
-        self._full_by = self._full_by or now + LONGEST_QUIET
-        self._full_at = now + seconds
-
-    def _is_scan_enough(self) -> bool:
-        """Say whether a scan may look at the folders' lists of names alone (a store has none): more is bounded."""
-        share = SCAN_SHARE.get(self._watching.backend)
-        if share is None or self.config.schedule.scan is not None:
-            return False
-        return time.monotonic() - self._scanned < self._scan_seconds / share
+        self._next_look.wait(seconds, time.monotonic())
 
     # -- turns
 
@@ -338,25 +323,31 @@ class Daemon:
     def _taken(self, work: Work) -> Turn:
         now = int(self._clock())
         hints = {path for path in work.hints if not folder.is_hidden(path)}
-        if work.scan and not work.everything and self._is_scan_enough():
+        # An index that is still empty knows nothing: what few places hold would pass for all there is.
+        work.everything |= self._site.index.filling
+        if work.scan and not work.everything:
+            work.everything = self._must_walk()
+        if work.scan and not work.everything:
             hints |= set(folder.changed_folders(self.config.seeds, self._site.folders, now=now))
-        elif work.scan:
-            work.everything = True
         if not work.everything and len(hints) <= MANY_HINTS:
             return self._site.look_at(hints, now=now)
         for request, _ in work.triggers:
             self._site.force(request.feeds)
         began = time.monotonic()
         accept = any(request.accept_deletions for request, _ in work.triggers)
-        turn = self._site.look_everywhere(now=now, accept_deletions=accept, progress=self._go_on)
-        self._scan_seconds = turn.stages.get("scan", 0.0) if turn.read else time.monotonic() - began
-        self._scanned = time.monotonic()
+        turn = self._site.look_everywhere(now=now, accept_deletions=accept)
+        self._scans.looked(turn, began, time.monotonic())
         self.health.scanned = self._clock()
         self._set("folder", "")
         self._watching.expect(self._site.folders)
         return turn
 
-    def _go_on(self, _done: int = 0, _total: int = 0) -> None:
+    def _must_walk(self) -> bool:
+        """Say whether a scan must walk the whole folder, not look at its folders' lists of names alone."""
+        spent = self._scans.is_spent(self._watching.backend, self.config, time.monotonic())
+        return not spent or "folder" in self.health.problems
+
+    def _go_on(self) -> None:
         """Within a long turn: tell the supervisor that we live, and stop when it has to be.
 
         Raises:
@@ -399,11 +390,14 @@ class Daemon:
         self._scheduler.set_due(self._due)
 
     def _not_believed(self, work: Work, error: AggregatorError) -> None:
-        """Withdraw nothing, say why, and go on with what needs no look at the whole folder."""
+        """Withdraw nothing, say why, and go on with what needs no look at the whole folder, unless that failed."""
         if self._set("folder", str(error)):
             log("not believed", logging.ERROR, reason=str(error))
         work.reply(Reply(error=str(error)))
-        self._inbox.put_back(work, most=MANY_HINTS)
+        if work.everything and not self._site.index.filling:
+            self._inbox.put_back(work, most=MANY_HINTS)
+        else:
+            self._look_again(RETRY)
 
     def _mend(self, error: Exception) -> None:
         """Begin a new index in place of a damaged one, the third time in a row give up; a full disk may pass."""
@@ -415,8 +409,14 @@ class Daemon:
         self.health.index_failures += 1
         if self.health.index_failures > 2:
             raise CannotGoOnError(f"the index fails again and again: {error}") from error
-        self._site.mend(error)
-        self._inbox.put("doubt")
+        try:
+            self._site.mend(error)
+        except (OSError, sqlite3.Error) as failed:
+            self._set("index", f"{error}, and no other can be made: {advised(failed)}")
+            self.health.index_failures -= 1
+            self._look_again(RETRY)
+        else:
+            self._inbox.put("doubt")
 
     # -- config
 

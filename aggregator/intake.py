@@ -7,7 +7,7 @@ normalizer.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import Literal, TypeVar
 
@@ -42,12 +42,16 @@ class Intake:
     which days.
     """
 
-    def __init__(self, index: Index, *, policy: Policy, now: int, tombstones: int | None = None) -> None:
-        """Work on `index`; `tombstones` is for how many seconds a withdrawn item is named (None = never)."""
+    def __init__(
+        self, index: Index, *, policy: Policy, now: int, tombstones: int | None = None,
+        alive: Callable[[], object] = bool,
+    ) -> None:  # fmt: skip
+        """Work on `index`; `tombstones` is for how many seconds a withdrawn item is named, `alive` called at times."""
         self._index = index
         self._policy = policy
         self._now = now
         self._tombstones = tombstones
+        self._alive = alive
         self.dirty: set[int] = set()
         self.touched = Touched()
         self.added = self.changed = self.removed = self.unchanged = 0
@@ -105,6 +109,7 @@ class Intake:
         self._index.clear_decisions()
         everything = [row.file for row in self._index.files("verdict IS NOT NULL ORDER BY path")]
         for chunk in chunks(everything, 500):
+            self._alive()
             stored = self._index.seeds(chunk)
             marks = ",".join("?" * len(chunk))
             rows = {row.path: row for row in self._index.files(f"file IN ({marks}) ORDER BY path", chunk)}
@@ -361,6 +366,7 @@ class Intake:
     def _settle_touched(self) -> None:
         touched, self._touched = sorted(self._touched), set()
         for chunk in chunks(touched, 500):
+            self._alive()
             self._settle(chunk)
         self._flush()
 

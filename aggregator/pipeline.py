@@ -149,11 +149,14 @@ class Pipeline:
     ) -> Intake:  # fmt: skip
         """Bring the index up to date, in one transaction.
 
-        Files are read and parsed by `workers`, in this thread without; `progress` is told how many were done, `watch`
-        how long it took.
+        Files are read and parsed by `workers`, in this thread without; `progress` is told how many were done, 0
+        now and then meanwhile, `watch` how long it took.
         """
         with self.index.transaction():
-            intake = Intake(self.index, policy=self._policy, now=now, tombstones=self.config.feed.tombstones)
+            intake = Intake(
+                self.index, policy=self._policy, now=now, tombstones=self.config.feed.tombstones,
+                alive=partial(progress, 0),
+            )  # fmt: skip
             policy = digest(self._policy)
             intake.remove(changes.gone)
             if self.index.meta("policy") not in {None, policy}:

@@ -32,25 +32,30 @@ class Publishing:
     """Brings the feeds folder up to date with the index; make one for each turn and call `publish`.
 
     `rendered` names the feeds that were rendered, `written` the documents that were written, `failed` says what could
-    not be. `unfinished` says that there was no time for all pages of archives.
+    not be. `unfinished` says that there was no time for all pages of archives, `touched` that somebody else changed
+    what was published.
     """
 
     def __init__(
         self, pipeline: Pipeline, writer: Writer | BucketWriter, watch: Stopwatch,
-        *, hurry: Callable[[float], bool] | None = None,
+        *, hurry: Callable[[float], bool] | None = None, alive: Callable[[], object] = bool,
     ) -> None:  # fmt: skip
-        """Ask `hurry`, with the seconds that pages of archives have taken, whether the others are left for later."""
+        """Ask `hurry`, with the seconds that pages of archives have taken, whether the others are left for later.
+
+        `alive` is called between two documents; what it raises ends it all.
+        """
         self._pipeline = pipeline
         self._index = pipeline.index
         self._writer = writer
         self._watch = watch
         self._hurry = hurry
+        self._alive = alive
         self._archives = Archives(pipeline)
         self._archiver = Archiver(self._index, writer, watch)
         self.rendered: list[str] = []
         self.written: list[str] = []
         self.failed: list[str] = []
-        self.unfinished = False
+        self.unfinished = self.touched = False
 
     def publish(self, workers: Workers, now: int, *, trust_disk: bool) -> None:
         """Write what must be written; `trust_disk` does not look whether somebody else changed published files."""
@@ -83,7 +88,8 @@ class Publishing:
         self._publish_site(workers)
 
     def _publish_feeds(self, renderings: Iterator[Rendering]) -> None:
-        for group, result in write_in_groups(self._watch.during("feeds", renderings), self._writer, self._watch):
+        wanted = self._watch.during("feeds", self._told(renderings))
+        for group, result in write_in_groups(wanted, self._writer, self._watch):
             broken = {error.name.partition("/")[0] for error in result.failed}
             for rendering in group:
                 slug = rendering.row.slug
@@ -92,13 +98,22 @@ class Publishing:
             self.written += result.written
             self.failed += map(str, result.failed)
 
+    def _told(self, renderings: Iterator[Rendering]) -> Iterator[Rendering]:
+        for rendering in renderings:
+            self._alive()
+            yield rendering
+
     def _clocked(self) -> Callable[[], bool]:
         """Give what says whether pages of archives must wait, by the time from now on."""
         hurry, began = self._hurry, time.monotonic()
-        if hurry is None:
-            return bool
         longest = LONGEST_WAIT if self._pipeline.urgent else math.inf
-        return lambda: hurry(seconds := time.monotonic() - began) or seconds > longest
+
+        def is_over() -> bool:
+            self._alive()
+            seconds = time.monotonic() - began
+            return hurry is not None and (seconds > longest or hurry(seconds))
+
+        return is_over
 
     def _publish_pages(self, workers: Workers, now: int, *, on_disk: bool, over: Callable[[], bool]) -> Pages:
         executor = workers.executor(self._archives.count(on_disk=on_disk), many=MANY_PAGES)
@@ -108,8 +123,11 @@ class Publishing:
         return pages
 
     def _publish_site(self, workers: Workers) -> None:
-        key = self._pipeline.site_key()
-        if self._index.meta("site") != key + (self._site_stamps() or b""):
+        key, known = self._pipeline.site_key(), self._index.meta("site") or b""
+        stamps = self._site_stamps() or b""
+        if known != key + stamps:
+            # Of feeds whose documents are taken on trust nobody would notice before everything is looked at.
+            self.touched = known[len(key) :] not in {b"", stamps}
             result = self._writer.publish(self._pipeline.site_documents(workers.started))
             self.written += result.written
             self.failed += map(str, result.failed)

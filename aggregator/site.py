@@ -115,8 +115,8 @@ class Site:
 
         Where there is a `cluster` it does that. `hurry` is asked now and then, with the seconds for which a turn has
         written pages of archives, whether it leaves the others to the turns that follow; without it it writes all.
-        `lock` is the open lock on the state folder, where it is held already. `alive` is called now and then while the
-        seeds are listed.
+        `lock` is the open lock on the state folder, where it is held already. `alive` is called now and then in a turn,
+        and what it raises ends that.
         """
         self.config = config
         self._lock = lock
@@ -276,7 +276,7 @@ class Site:
         if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
                 f"{self.config.seeds}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
-                " withdrawn (bring them back, or run `aggregator build --accept-deletions`)"
+                " withdrawn (bring them back, or run `aggregator trigger --accept-deletions`)"
             )
         self._known = found.seen
         if fresh:
@@ -308,7 +308,7 @@ class Site:
             doubt, gone = f"{self.config.seeds}: the seeds folder is not there", set()
         changes = Changes(tuple(sorted(read)), tuple(sorted(gone)), whole=False)
         turn = self._turn(changes, began, now, trust_disk=True)
-        return msgspec.structs.replace(turn, doubt=doubt)
+        return msgspec.structs.replace(turn, doubt=doubt or turn.doubt)
 
     def _begin(self) -> float:
         self._watch = Stopwatch()
@@ -337,6 +337,7 @@ class Site:
             rendered=len(out.rendered),
             written=tuple(out.written),
             failed=tuple(out.failed),
+            doubt="somebody else changed what was published" * (trust_disk and out.touched),
             notes=(*self.pipeline.items.notes, *(self._clashes() if intake.added or intake.changed else ())),
             problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
             due=due and due[0],
@@ -357,6 +358,7 @@ class Site:
         def tell(count: int) -> None:
             nonlocal done
             done += count
+            self._alive()
             if progress is not None:
                 progress(done, len(changes.read))
 
@@ -367,7 +369,7 @@ class Site:
         # A turn that must end soon leaves it to this process alone: what others had begun would be lost.
         if self._hurry is not None:
             workers = Workers(1, cluster=self._cluster)
-        publishing = Publishing(self.pipeline, self.writer, self._watch, hurry=self._hurry)
+        publishing = Publishing(self.pipeline, self.writer, self._watch, hurry=self._hurry, alive=self._alive)
         publishing.publish(workers, now, trust_disk=trust_disk)
         return publishing
 

@@ -54,13 +54,13 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
     inside.start()
     started, taking = threading.Event(), inside.daemon._go_on
 
-    def slowly(done: int, total: int) -> None:
+    def slowly() -> None:
         started.set()
         for _ in range(100):
             time.sleep(0.1)
-            taking(done, total)
+            taking()
 
-    monkeypatch.setattr(inside.daemon, "_go_on", slowly)
+    monkeypatch.setattr(inside.daemon._site, "_alive", slowly)
     answers = []
 
     def ask() -> None:

@@ -92,5 +92,5 @@ def test_a_long_turn_is_no_reason_to_be_killed(inside: Inside, systemd: Systemd)
     inside.start()
     inside.daemon._supervisor = Supervisor(systemd.path, watchdog_usec="500000")
     inside.daemon._told = 0.0
-    inside.daemon._go_on(1, 2)
+    inside.daemon._go_on()
     wait_until(lambda: systemd.times("WATCHDOG"))

@@ -93,11 +93,11 @@ def test_the_status_is_told_while_a_turn_runs(inside: Inside, monkeypatch: pytes
     inside.start()
     started, go_on = threading.Event(), threading.Event()
 
-    def wait(*_: object) -> None:
+    def wait() -> None:
         started.set()
         go_on.wait(10)
 
-    monkeypatch.setattr(inside.daemon, "_go_on", wait)
+    monkeypatch.setattr(inside.daemon._site, "_alive", wait)
     inside.site.write("a.md", title="A")
     client = threading.Thread(target=inside.trigger)
     client.start()
