@@ -146,7 +146,8 @@ class Intake:
 
     def _settle_deferred(self) -> None:
         deferred, self._deferred = self._deferred, []
-        for outcome, row, story in deferred:
+        # Of several that leave one link, the one that readers saw comes last, when no other tells its story any more.
+        for outcome, row, story in sorted(deferred, key=lambda one: one[1] is not None and self._keeps(one[1])):
             assert outcome.draft is not None
             new = self._row(outcome, row, self._story_by_path(outcome.path, outcome.draft, story))
             self._put([new], [outcome], {row.path: row} if row else {})

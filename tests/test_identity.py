@@ -43,6 +43,22 @@ def test_both_links_lead_to_the_item_ever_after(site) -> None:
     assert site.ids() == [link("a")]
 
 
+@pytest.mark.parametrize("shown", ["a.md", "z.md"])
+def test_of_two_files_that_leave_one_link_the_one_that_readers_saw_keeps_the_id(site, shown: str) -> None:
+    """Two drafts with the link of a template, both given their own: whichever was shown, in any order of paths."""
+    names = ["a.md", "z.md"]
+    for name in names:
+        site.write(name, title=name, webUrl=link("same"), publishedDateTime=iso(NOW - (9 if name == shown else 99)))
+    site.build()
+    assert site.titles() == [shown]
+    for name in names:
+        site.write(name, title=name, webUrl=link(f"own-{name}"), publishedDateTime=iso(NOW - 9))
+    site.build()
+    found = {item["title"]: item["id"] for item in site.feed()}
+    other = next(name for name in names if name != shown)
+    assert found == {shown: link("same"), other: link(f"own-{other}")}
+
+
 def test_two_files_that_swap_their_contents_keep_their_ids(site) -> None:
     """The link says which story it is, not the path."""
     one, two = site.write("a.md", title="A"), site.write("b.md", title="B")
