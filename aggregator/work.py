@@ -34,6 +34,9 @@ A turn for a thousand files takes little longer than one for ten.
 MANY, PAUSE = 1_000, 0.1
 """After so many files a pause of so many seconds ends a burst: whoever writes thousands waits for the disk at times."""
 
+MOST_WAITING = 100_000
+"""So many reasons may wait, some 20 MB; of further files only that there are some is kept: all is looked at then."""
+
 PATIENCE = 1.0
 """How long, in seconds, pages of archives may be written at a stretch, though nothing else has come up."""
 
@@ -93,11 +96,16 @@ class Inbox:
         """Begin empty; `supervisor_seconds` is how often somebody wants to hear from us, 0 for never."""
         self._lazy = min(LAZY, supervisor_seconds / 4 or LAZY)
         self._busy = time.monotonic()
+        self._is_full = False
         # A SimpleQueue, since a signal handler may interrupt a put on the same thread.
         self._queue: queue.SimpleQueue[tuple[Kind, str | Trigger | None]] = queue.SimpleQueue()
 
     def put(self, kind: Kind, value: str | Trigger | None = None) -> None:
         """Add a reason."""
+        if kind == "hint" and self._queue.qsize() >= MOST_WAITING:
+            if self._is_full:
+                return
+            self._is_full, kind, value = True, "doubt", None
         self._queue.put((kind, value))
 
     def presses(self, seconds: float) -> bool:
@@ -114,6 +122,7 @@ class Inbox:
     def gather(self, patience: float = TICK) -> Work:
         """Wait a tick at most for a reason to look, then for events to settle; anything else is acted on at once."""
         work = Work()
+        self._is_full = False  # before anything is taken out: who finds it full meanwhile adds a doubt of its own
         if patience >= TICK and time.monotonic() - self._busy > RESTING:
             patience = max(patience, self._lazy)
         try:

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from aggregator import work
-from aggregator.work import BURST, MANY, PAUSE, Inbox
+from aggregator.control import Request
+from aggregator.work import BURST, MANY, PAUSE, Inbox, Trigger
 
 
 def waited(inbox: Inbox) -> float:
@@ -95,3 +96,18 @@ def test_who_writes_thousands_may_pause_for_a_moment() -> None:
     late = threading.Timer(PAUSE / 2, lambda: [inbox.put("hint", f"after{number}.md") for number in range(BURST)])
     late.start()
     assert len(inbox.gather().hints) == 2 * MANY + BURST
+
+
+def test_more_files_than_are_worth_remembering_are_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a turn of minutes is taken a million files may come: all is looked at after it, in bounded memory."""
+    monkeypatch.setattr(work, "MOST_WAITING", 50)
+    inbox = Inbox()
+    for _ in range(2):
+        for number in range(500):
+            inbox.put("hint", f"{number}.md")
+        assert inbox._queue.qsize() == 51
+        inbox.put("trigger", Trigger(Request(do="trigger"), None))
+        found = inbox.gather()
+        assert (len(found.hints), found.everything, len(found.triggers)) == (50, True, 1)
+    inbox.put("hint", "a.md")
+    assert not inbox.gather().everything
