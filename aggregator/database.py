@@ -101,6 +101,7 @@ _REMEMBERED_TABLES = {
     "last_good": "path, seed",
     "withdrawn": "story, slug, at, ends, id",
 }
+_LOGS = ("-wal", "-shm")
 _DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name", "page")
 
 DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError)
@@ -183,17 +184,22 @@ class Database:
             self.db = _for_looking(path)
             return
         self._unfilled = ""
+        if exists(self._saved):
+            self._replace_damaged()
         if not exists(path):
             self._begin()
             return
         self.db = sqlite3.connect(path, isolation_level=None)
         try:
-            self._open()
-        except DAMAGED as error:  # sqlite3 itself fails to decode what it quotes of a damaged schema
-            if not is_damage(error):
-                self.db.close()
-                raise
-            self.set_aside(str(error))
+            self._open_or_mend()
+        except BaseException:
+            self.db.close()
+            raise
+
+    @property
+    def _saved(self) -> str:
+        """Name the file that holds all that could be saved of a damaged one, and is to take its place."""
+        return f"{self.path}.saved"
 
     def close(self) -> None:
         """Close the file, and note what it holds, so that who opens it next can tell that it is whole.
@@ -213,23 +219,36 @@ class Database:
     def _is_altered(self) -> bool:
         """Say whether the file is not what it was when it was closed: SQLite does not see a flipped bit in a row.
 
-        The note goes, since what is written from now on makes it wrong; after a crash there is none.
+        After a crash there is no note that tells.
         """
         try:
             look, _, total = Path(self._seal).read_text(encoding="ascii", errors="replace").strip().rpartition(" ")
-            os.unlink(self._seal)
             self._noted = (look, total)
             return _look_of(self.path) != look and _sum_of(self.path) != total
         except FileNotFoundError:
             return False
 
+    def _forget_note(self) -> None:
+        """Remove the note: what is written from now on makes it wrong."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._seal)
+
+    def _open_or_mend(self) -> None:
+        try:
+            self._open()
+        except DAMAGED as error:  # sqlite3 itself fails to decode what it quotes of a damaged schema
+            if not is_damage(error):
+                raise
+            self.set_aside(str(error))
+
     def _open(self) -> None:
         altered = self._is_altered()
         db = self._prepare()
         version = db.execute("PRAGMA user_version").fetchone()[0]
+        if altered and version == VERSION:  # the note stays until it is mended: nothing else may tell
+            raise sqlite3.DatabaseError("its bytes are not those that were written")
+        self._forget_note()
         if version == VERSION:
-            if altered:
-                raise sqlite3.DatabaseError("its bytes are not those that were written")
             # A cheap look at every table: a file that is damaged here must not surprise a turn half-way.
             for table in (*_DERIVED_TABLES, *_REMEMBERED_TABLES):
                 db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names from above
@@ -257,7 +276,7 @@ class Database:
         """Move the index to its place, now that it is filled."""
         self.db.close()
         _flush(self._unfilled)
-        for suffix in ("-wal", "-shm"):  # of an index that somebody removed: SQLite would take them for this one's
+        for suffix in _LOGS:  # of an index that somebody removed: SQLite would take them for this one's
             with suppress(FileNotFoundError):
                 os.unlink(self.path + suffix)
         os.replace(self._unfilled, self.path)
@@ -290,33 +309,66 @@ class Database:
         self.filling = True
 
     def set_aside(self, reason: str) -> None:
-        """Begin a new file in place of a damaged one, with what can be saved of what is remembered."""
+        """Begin a new file in place of a damaged one, with what can be saved of what is remembered.
+
+        The damaged one stays in its place until that is all written: whatever ends us before, the next start does it.
+
+        Raises:
+            sqlite3.Error: where the system does not let us, such as on a full disk.
+            OSError: likewise.
+        """
         self.db.close()
         if self._unfilled:
             self._begin()  # nothing was known yet
             return
-        aside = f"{self.path}.damaged"
-        os.replace(self.path, aside)
-        for suffix in ("-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.replace(self.path + suffix, aside + suffix)
+        try:
+            self._save()
+        except BaseException:
+            self.db.close()
+            with suppress(OSError):
+                os.unlink(self._unfilled)
+            self.db = sqlite3.connect(self.path, isolation_level=None)
+            raise
+        finally:
+            self._unfilled = ""
+        self._replace_damaged(reason)
         self.db = sqlite3.connect(self.path, isolation_level=None)
         self._open()
-        self._salvage(aside)
-        self.rebuilt = f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(aside)}"
 
-    def _salvage(self, aside: str) -> None:
+    def _save(self) -> None:
+        """Write what can be saved to a file of its own, which has its name only when it is whole."""
+        self._begin()
+        self._salvage()
+        self.db.close()
+        _flush(self._unfilled)
+        for suffix in ("", *_LOGS):  # of one damaged before: SQLite would take its log for the next one's
+            with suppress(FileNotFoundError):
+                os.unlink(self._aside + suffix)
+        os.replace(self._unfilled, self._saved)
+
+    @property
+    def _aside(self) -> str:
+        return f"{self.path}.damaged"
+
+    def _replace_damaged(self, reason: str = "seen by a process that was ended meanwhile") -> None:
+        """Put what was saved in the place of the damaged file; a start after a crash goes on with it."""
+        for suffix in ("", *_LOGS):
+            with suppress(FileNotFoundError):
+                os.replace(self.path + suffix, self._aside + suffix)
+        self._forget_note()
+        os.replace(self._saved, self.path)
+        self.rebuilt = f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(self._aside)}"
+
+    def _salvage(self) -> None:
         """Take over what can still be read of the remembered tables and is whole."""
-        for table, columns in _REMEMBERED_TABLES.items():
-            with suppress(*DAMAGED), closing(sqlite3.connect(f"file:{quote(aside)}?mode=ro", uri=True)) as old:
-                rows = old.execute(f"SELECT {columns} FROM {table}")  # noqa: S608 - names from above
-                with self.transaction(filled=False):
-                    for row in _until_damaged(rows):
-                        if table != "story" or row[4:] == (checksum(row[1]),):
-                            marks = ",".join("?" * len(row))
-                            with suppress(sqlite3.IntegrityError):  # one bad row costs itself
-                                self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
-        self.db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
+        with self.transaction(filled=False):
+            for table, columns in _REMEMBERED_TABLES.items():
+                marks = ",".join("?" * len(columns.split(",")))
+                for row in _readable(self.path, f"SELECT {columns} FROM {table}"):  # noqa: S608 - names from above
+                    if table != "story" or row[4:] == (checksum(row[1]),):
+                        with suppress(sqlite3.IntegrityError):  # one bad row costs itself
+                            self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
+            self.db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
 
     def start_over(self, now: int) -> None:
         """Forget all that can be made again; the versions that readers see at `now` stay as last good ones."""
@@ -401,12 +453,15 @@ def _run(db: sqlite3.Connection, script: str) -> None:
             db.execute(statement)
 
 
-def _until_damaged(rows: Iterator[Any]) -> Iterator[Any]:
-    while True:
-        try:
-            row = next(rows, None)
-        except DAMAGED:
-            return
-        if row is None:
-            return
-        yield row
+def _readable(path: str, query: str) -> Iterator[Any]:
+    """Give the rows that a damaged file still has, up to the first that cannot be read.
+
+    Raises:
+        sqlite3.Error: where it is not the damage that ends them: what comes after would be lost.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True)) as db:
+            yield from db.execute(query)
+    except DAMAGED as error:
+        if not is_damage(error):
+            raise
