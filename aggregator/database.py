@@ -322,7 +322,8 @@ class Database:
             self._begin()  # nothing was known yet
             return
         try:
-            self._save()
+            if not exists(self._saved):  # else it is the last step that failed
+                self._save()
         except BaseException:
             self.db.close()
             with suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import resource
 import shutil
 import signal
@@ -14,6 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from faulty import Faults
 from support import NOW, SiteFolder
 
 from aggregator import database
@@ -146,6 +148,23 @@ def test_a_rescue_for_which_there_is_no_space_is_done_once_there_is(moved: SiteF
         moved.write("0.md", webUrl="https://news.example.org/third")
         living.build(now=NOW)
     assert sorted(moved.ids()) == sorted(known)
+
+
+@pytest.mark.parametrize("what", ["replace", "unlink", "fsync", "sql"])
+def test_a_rescue_that_is_refused_is_done_by_the_next_turn(moved: SiteFolder, what: str) -> None:
+    """In one process, whichever step it was that failed: the second attempt goes on."""
+    known = moved.ids()
+    with Site(moved.config()) as living:
+        for number in itertools.count(1, 7 if what == "sql" else 1):
+            dice = random.Random(number)
+            with Faults(moved.root, number, dice, only=what) as faults, suppress(OSError, sqlite3.Error):
+                living.mend(ValueError("damaged"))
+            if not faults.met:
+                break
+            living.mend(ValueError("damaged"))
+            assert living.build(now=NOW).failed == ()
+            assert moved.ids() == known, faults.met
+    assert number > 1
 
 
 def test_a_flipped_bit_that_could_not_be_mended_at_once_is_not_forgotten(moved: SiteFolder) -> None:
