@@ -16,20 +16,21 @@ from __future__ import annotations
 import logging
 import os
 import random
-import signal
 import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
+from aggregator import signals
 from aggregator.config import Config, is_url
 from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, advised, is_damage
-from aggregator.errors import AggregatorError, ConfigError, FolderError, PublishError, worded
+from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError, PublishError, worded
 from aggregator.health import DaemonStatus, Health
 from aggregator.logs import LOGGER, log, log_turn
 from aggregator.looks import NextLook, ScanBudget
@@ -223,6 +224,7 @@ class Daemon:
     def _look_after(self, work: Work) -> None:
         """What is done twice a second, and before each turn: notice what no event tells."""
         self._look_at_clock(work)
+        self._look_at_state()
         now = time.monotonic()
         if work.hints:
             self._next_look.put_off(QUIET_AFTER_DELETIONS, now)
@@ -231,6 +233,18 @@ class Daemon:
             self._look_again(QUIET_AFTER_DELETIONS)  # what was missing may be coming back
         self._look_after_threads(work)
         work.reload = work.reload or self._files.have_changed()
+
+    def _look_at_state(self) -> None:
+        """Notice what somebody removed of the state folder: the index is written again, without its lock we end."""
+        try:
+            if self._site.keep_state():
+                log("the index was removed", logging.ERROR, action="written again")
+        except LockedError as error:
+            raise CannotGoOnError(f"{error.path}: its lock was removed or replaced (start again)") from error
+        except (OSError, sqlite3.Error) as error:
+            self._set("state", f"{self.config.state}: {advised(error)}")
+        else:
+            self._set("state", "")
 
     def _look_at_clock(self, work: Work) -> None:
         drift = self._clock() - time.monotonic()
@@ -361,7 +375,8 @@ class Daemon:
         if turn.doubt:
             log("doubt", logging.WARNING, reason=turn.doubt)
             self._look_again(QUIET_AFTER_DELETIONS)
-        self._plan(turn.now)
+        self._due = self._site.index.next_due_moment(turn.now)
+        self._scheduler.set_due(self._due)
         if self._server is not None and turn.written:
             # Pages of archives are many at a time, and nobody watches them: the server sees them within a second.
             folders = {name.partition("/")[0] for name in turn.written if name.count("/") == 1}
@@ -383,11 +398,6 @@ class Daemon:
         if work.triggers:
             work.reply(Reply(value=msgspec.to_builtins(self._site.full_report(turn))))
         self._supervisor.tell(STATUS=status)
-
-    def _plan(self, now: int) -> None:
-        """Set the next moment at which a feed changes by itself."""
-        self._due = self._site.index.next_due_moment(now)
-        self._scheduler.set_due(self._due)
 
     def _not_believed(self, work: Work, error: AggregatorError) -> None:
         """Withdraw nothing, say why, and go on with what needs no look at the whole folder, unless that failed."""
@@ -479,19 +489,11 @@ class Daemon:
         state = "; ".join(self.health.problems.values()) or "well"
         return f"{len(self.health.feeds)} feeds, {self.health.turns} turns, {state}"
 
-    # -- signals
-
     def handle_signals(self) -> None:
-        """Stop on SIGTERM and SIGINT (at once on the second), reload on SIGHUP, regenerate on SIGUSR1."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_stop)
-        signal.signal(signal.SIGHUP, lambda *_: self._inbox.put("reload"))
-        signal.signal(signal.SIGUSR1, lambda *_: self._inbox.put("trigger", Trigger(Request(do="trigger"), None)))
-
-    def _on_stop(self, _number: int, _frame: object) -> None:
-        for again in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(again, signal.SIG_DFL)
-        self.stop()
+        """Stop, reload and regenerate as signals say (`signals`)."""
+        put = self._inbox.put
+        again = Trigger(Request(do="trigger"), None)
+        signals.handle(stop=self.stop, reload=partial(put, "reload"), regenerate=partial(put, "trigger", again))
 
 
 _STOPPING = Reply(error="the daemon is stopping")

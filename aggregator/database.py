@@ -284,6 +284,35 @@ class Database:
         self.db = sqlite3.connect(self.path, isolation_level=None)
         self._prepare()
 
+    def is_there(self) -> bool:
+        """Say whether the open file still has its name; one that is filled for the first time has none yet.
+
+        Raises:
+            OSError: where the system does not say.
+        """
+        return bool(self._unfilled) or exists(self.path)
+
+    def write_again(self) -> None:
+        """Write the file anew, where somebody removed it while it is open: till it is closed, all is still in there.
+
+        Raises:
+            sqlite3.Error: where that cannot be written, such as on a full disk.
+            OSError: likewise.
+        """
+        again = f"{self.path}.again"
+        with suppress(FileNotFoundError):
+            os.unlink(again)
+        self.db.execute("VACUUM INTO ?", (again,))
+        _flush(again)
+        for suffix in _LOGS:
+            with suppress(FileNotFoundError):
+                os.unlink(self.path + suffix)
+        self._forget_note()
+        os.replace(again, self.path)
+        self.db.close()
+        self.db = sqlite3.connect(self.path, isolation_level=None)
+        self._prepare()
+
     def _prepare(self, *durability: str) -> sqlite3.Connection:
         db = self.db
         for setting in (

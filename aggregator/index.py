@@ -110,6 +110,8 @@ class Index:
         self.settle_indexes = self._file.settle_indexes
         self.set_aside = self._file.set_aside
         self.start_over = self._file.start_over
+        self.is_there = self._file.is_there
+        self.write_again = self._file.write_again
 
     @property
     def _db(self) -> sqlite3.Connection:

@@ -38,6 +38,19 @@ def let_go(lock: int) -> None:
         os.close(lock)
 
 
+def is_held(lock: int, state: str) -> bool:
+    """Say whether the open file `lock` is still the one that others would have to lock.
+
+    Raises:
+        OSError: where the system does not say.
+    """
+    try:
+        found = os.lstat(os.path.join(state, "lock"))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return os.path.samestat(found, os.fstat(lock))
+
+
 def locked(state: str) -> int:
     """Take the lock on the folder `state`; gives the open file that keeps it until it is closed or we die.
 

@@ -24,10 +24,10 @@ from aggregator.archiving import Archiver
 from aggregator.config import Config, is_url
 from aggregator.database import DAMAGED, advised, is_damage
 from aggregator.documents import FEED_DOCUMENTS, RSS
-from aggregator.errors import AggregatorError, ConfigError, FolderError, reason_of
+from aggregator.errors import AggregatorError, ConfigError, FolderError, LockedError, reason_of
 from aggregator.index import Index
 from aggregator.intake import Intake
-from aggregator.locking import let_go, locked, made
+from aggregator.locking import is_held, let_go, locked, made
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
 from aggregator.outcome import unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline
@@ -144,7 +144,8 @@ class Site:
         made(self.config.state)
         with ExitStack() as held:
             try:
-                held.callback(let_go, locked(self.config.state) if self._lock is None else self._lock)
+                self._held_lock = locked(self.config.state) if self._lock is None else self._lock
+                held.callback(let_go, self._held_lock)
                 self.index = Index(os.path.join(self.config.state, "index.db"))
             except sqlite3.Error as error:
                 raise AggregatorError(f"{self.config.state}: the index cannot be opened: {advised(error)}") from error
@@ -168,6 +169,21 @@ class Site:
     def __exit__(self, *_: object) -> None:
         """Close and unlock."""
         self._held.close()
+
+    def keep_state(self) -> bool:
+        """Write the index again if somebody removed it; says whether that had to be.
+
+        Raises:
+            LockedError: where the lock itself is gone: somebody else may work there.
+            OSError: where the system does not say or let us.
+            sqlite3.Error: likewise.
+        """
+        if not is_held(self._held_lock, self.config.state):
+            raise LockedError(self.config.state, "nobody: its lock was removed or replaced")
+        if self.index.is_there():
+            return False
+        self.index.write_again()
+        return True
 
     def mend(self, error: BaseException) -> None:
         """Set an index aside that turned out to be damaged and begin a new one; the next turn fills it."""

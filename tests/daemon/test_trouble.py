@@ -221,3 +221,31 @@ def test_no_word_of_a_seed_is_ever_logged(running: Running) -> None:
     running.stop()
     assert len({line["path"] for line in running.lines("problem")}) >= 6
     assert [line for line in running.lines() if CANARY in str(line)] == []
+
+
+def test_an_index_that_somebody_removes_is_written_again(running: Running) -> None:
+    """The daemon works on in a file without a name: what only the index knows would be lost at the next start."""
+    site = running.site
+    site.write("a.md", title="A")
+    running.start()
+    site.write("a.md", title="moved", webUrl="https://news.example.org/moved")
+    running.has("moved")
+    for path in Path(running.state).glob("index.db*"):
+        path.unlink()
+    wait_until(lambda: running.lines("the index was removed"))
+    site.write("b.md", title="B")
+    running.shows("moved", "B")
+    running.stop()
+    site.build(fresh=True)
+    assert "https://news.example.org/a" in site.ids()
+
+
+def test_a_daemon_whose_lock_is_removed_ends(running: Running) -> None:
+    """Another one may begin to work there; the supervisor starts it again, if nobody did."""
+    running.site.write("a.md", title="A")
+    running.start()
+    shutil.rmtree(running.state)
+    assert running.process.wait(10) == 1
+    assert "lock was removed or replaced" in running.lines("cannot go on")[0]["reason"]
+    running.start()
+    running.shows("A")
