@@ -7,7 +7,7 @@ import socket
 import time
 from contextlib import suppress
 
-from aggregator.errors import AggregatorError
+from aggregator.errors import ADVICE, AggregatorError
 
 BACKLOG = 1_024
 STUCK = 30.0
@@ -17,7 +17,11 @@ PAUSE = 0.1
 
 
 class CannotListenError(AggregatorError):
-    """An address cannot be listened at: another process does, or it is not ours."""
+    """An address cannot be listened at: it is `taken`, or not ours."""
+
+    def __init__(self, message: str, *, taken: bool) -> None:
+        self.taken = taken
+        super().__init__(message)
 
 
 def listen(host: str, port: int, *, stuck: float = STUCK, patience: float = 0.0) -> socket.socket:
@@ -40,8 +44,10 @@ def listen(host: str, port: int, *, stuck: float = STUCK, patience: float = 0.0)
 
 
 def _listen(host: str, port: int, stuck: float) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:  # too many files are open, or the system knows no IPv6
+        raise _blame(host, port, error) from error
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -53,11 +59,23 @@ def _listen(host: str, port: int, stuck: float) -> socket.socket:
         made.setblocking(False)
     except (OSError, UnicodeError) as error:  # a name that can be no host's is a UnicodeError
         made.close()
-        taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
-        advice = "stop what listens there, or set another `server.port`" if taken else "correct `server.host`"
-        reason = getattr(error, "strerror", None) or error
-        raise CannotListenError(f"{_place(host, port)}: cannot be served at: {reason} ({advice})") from error
+        raise _blame(host, port, error) from error
     return made
+
+
+_ADVICE = {
+    errno.EADDRINUSE: "stop what listens there, or set another `server.port`",
+    errno.EACCES: "set another `server.port`: this one is not for the user this runs as",
+    errno.EMFILE: ADVICE[errno.EMFILE],
+}
+
+
+def _blame(host: str, port: int, error: OSError | UnicodeError) -> CannotListenError:
+    number = getattr(error, "errno", None) or 0
+    reason = getattr(error, "strerror", None) or error
+    advice = _ADVICE.get(number, "correct `server.host`")
+    message = f"{_place(host, port)}: cannot be served at: {reason} ({advice})"
+    return CannotListenError(message, taken=number == errno.EADDRINUSE)
 
 
 def address_of(listening: socket.socket) -> str:
