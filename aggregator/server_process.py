@@ -63,29 +63,31 @@ class ServerProcess:
     def begin(self, config: Config, *, patience: float = 0.0) -> None:
         """Serve as `config` says from now on; where that cannot be, go on as before and try again at times.
 
-        An address that is taken is waited for, for `patience` seconds.
+        An address that is taken is waited for, for `patience` seconds. One that overlaps our own is tried without our
+        server, once: whoever it serves is not cut off again until the next call.
 
         Raises:
             CannotListenError: where its address is taken, or not ours.
         """
+        self._take(config, patience, give_way=True)
+
+    def _take(self, config: Config, patience: float = 0.0, *, give_way: bool) -> None:
         self._refused = None
         if not config.server.enabled:
             self._leave()
             self._listen_on(None)
         elif self._listening is None or self._config is None or _place(self._config) != _place(config):
-            self._move(config, patience)
+            self._move(config, patience, give_way=give_way)
         elif self._config != config:
             self._leave()
             self._start(config)
         self._config = config
 
-    def _move(self, config: Config, patience: float) -> None:
-        """Serve at another address; one that overlaps our own is free only once the server is gone."""
+    def _move(self, config: Config, patience: float, *, give_way: bool) -> None:
+        """Serve at another address."""
         old = self._config
-        if self._listening is not None and old is not None and old.server.port == config.server.port:
-            self.stop()
         try:
-            listening = listen(*_place(config), patience=patience)
+            listening = self._bound(config, patience, give_way=give_way)
         except CannotListenError as error:
             self._refused = (config, str(error), time.monotonic() + COME_BACK)
             if self._listening is None and old is not None and old.server.enabled:
@@ -96,6 +98,24 @@ class ServerProcess:
         self._leave()
         self._listen_on(listening)
         self._start(config)
+
+    def _bound(self, config: Config, patience: float, *, give_way: bool) -> socket.socket:
+        """Bind an address; it may be taken by our own server, which then ends first if it is to `give_way`."""
+        old = self._config
+        is_same_port = self._listening is not None and old is not None and old.server.port == config.server.port
+        try:
+            return listen(*_place(config), patience=0.0 if is_same_port else patience)
+        except CannotListenError as error:
+            if not (is_same_port and error.taken):
+                raise
+            refused = error
+        if give_way:
+            self.stop()
+            try:
+                return listen(*_place(config), patience=patience)
+            except CannotListenError as error:
+                refused = error
+        raise CannotListenError(f"{refused}, then reload", taken=refused.taken) from refused
 
     def stop(self) -> None:
         """End the server; it may be called twice."""
@@ -142,7 +162,7 @@ class ServerProcess:
         if now < at:
             return problem
         try:
-            self.begin(config)
+            self._take(config, give_way=False)
         except CannotListenError as error:
             return str(error)
         return ""

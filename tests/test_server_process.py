@@ -19,7 +19,7 @@ import pytest
 from asking import LONG, Listener, ask, connect, place
 from living import ROOT, SLACK, Running, children_of, free_port, wait_until
 
-from aggregator.server_process import ServerProcess
+from aggregator.server_process import COME_BACK, ServerProcess
 
 TOKEN = "a secret of enough characters"
 
@@ -196,6 +196,35 @@ def test_a_host_that_is_not_ours(serving: Running) -> None:
     reload(serving, host="127.0.0.1")
     wait_until(lambda: "server" not in serving.status()["problems"], LONG)
     assert is_served(old)
+
+
+def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: Running) -> None:
+    """However often it is tried again: the server that is well is the same all the time, and so are its connections."""
+    pid, listener = server_of(serving), Listener(serving.address)
+    reload(serving, host="192.0.2.1")
+    wait_until(lambda: "correct `server.host`" in serving.status()["problems"].get("server", ""), LONG)
+    time.sleep(2.5 * COME_BACK)
+    assert server_of(serving) == pid
+    serving.site.write("b.md")
+    assert "all" in listener.next()
+    listener.close()
+
+
+def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(serving: Running) -> None:
+    """Whether it is free can be seen only without our server, so it is not ended every two seconds for that."""
+    old, port = serving.address, place(serving.address)[1]
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.2", port))
+        taken.listen()
+        reload(serving, host="0.0.0.0")
+        wait_until(lambda: "then reload" in serving.status()["problems"].get("server", ""), LONG)
+        wait_until(lambda: is_served(old) and len(serving.children()) == 1, LONG)
+        pid = server_of(serving)
+        time.sleep(2.5 * COME_BACK)
+        assert (server_of(serving), len(serving.lines("not served"))) == (pid, 1)
+    reload(serving)
+    wait_until(lambda: is_served(f"http://127.0.0.2:{port}/"), LONG)
+    wait_until(lambda: "server" not in serving.status()["problems"], LONG)
 
 
 # -- reloads
