@@ -16,7 +16,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import msgspec
 import uvloop
@@ -77,7 +77,7 @@ class _Process:
 
 
 def serve(config: Config, listening: socket.socket) -> None:
-    """Serve what is there until SIGTERM or SIGINT."""
+    """Serve what is there until SIGTERM or SIGINT, which end this process."""
 
     async def life() -> None:
         process = _Process(config, listening, attached=False)
@@ -88,10 +88,12 @@ def serve(config: Config, listening: socket.socket) -> None:
     _run(life())
 
 
-def _run(life: Coroutine[Any, Any, None]) -> None:
+def _run(life: Coroutine[Any, Any, None]) -> NoReturn:
+    """Live, and end this process with that: a thread may wait for minutes for what a daemon is to do."""
     # A fifth more requests a second than with the loop of the standard library.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(life)
+        os._exit(0)  # to close the loop is to wait for its threads
 
 
 async def _watch(process: _Process) -> None:
@@ -125,7 +127,6 @@ def main() -> None:
     # Unbuffered: what was told meanwhile must stay in the pipe, for `_listen`.
     config = msgspec.json.decode(open(0, "rb", buffering=0, closefd=False).readline(), type=Config)  # noqa: SIM115
     _run(_attached(config, listening))
-    os._exit(0)  # whatever still hangs on a client ends with us
 
 
 async def _attached(config: Config, listening: socket.socket) -> None:

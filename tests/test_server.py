@@ -18,6 +18,7 @@ from asking import LONG, Reply, Standalone, ask, ask_on, connect, is_silent, pla
 from living import Running, wait_until
 from support import SiteFolder
 
+from aggregator import control
 from aggregator.model import Document
 from aggregator.publisher.writer import Writer
 
@@ -399,6 +400,35 @@ def test_etags_survive_a_restart(make_site) -> None:
         found.append({name: ask(server.address, f"/{name}").headers["etag"] for name in DOCUMENTS})
         server.stop()
     assert found[0] == found[1]
+
+
+def test_it_stops_in_time_while_a_trigger_waits(site: SiteFolder) -> None:
+    """A daemon that is stopped, or in a long turn, may take minutes to answer: `aggregator serve` does not wait."""
+    (site.root / "token").write_text("0123456789abcdef-for-tests\n")
+    site.build()
+    server = Standalone(site, token="../token")
+    asked, done = threading.Event(), threading.Event()
+
+    def answer(_: control.Request) -> control.Reply:
+        asked.set()
+        done.wait(LONG)
+        return control.Reply()
+
+    daemon = control.ControlServer(str(site.root / "state"), answer)
+    daemon.start()
+    with connect(server.address) as connection:
+        connection.sendall(
+            b"POST /-/trigger HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+            b"Authorization: Bearer 0123456789abcdef-for-tests\r\n\r\n"
+        )
+        assert asked.wait(LONG)
+        began = time.monotonic()
+        server.process.terminate()
+        server.process.wait(LONG)
+        took = time.monotonic() - began
+    done.set()
+    daemon.stop()
+    assert (server.stop(), took < 5) == (0, True)
 
 
 # -- where it listens
