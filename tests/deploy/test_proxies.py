@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,12 @@ from typing import Any
 
 import pytest
 from serving import ask, caddy, free_port, nginx, nginx_site
+from support import SiteFolder
 from tools import program
+
+from aggregator.endpoints import Endpoints
+from aggregator.publisher.server import App
+from aggregator.publisher.shelf import Shelf
 
 
 class Behind:
@@ -129,8 +135,10 @@ def test_the_daemon_learns_who_asks(front: int) -> None:
 
 
 PRIVATE = [
-    "/-/healthz", "/-/metrics", "/-/trigger", "/-/", "//-/healthz", "/%2d/healthz", "/-%2fhealthz", "/all/../-/healthz",
-    "/all/%2e%2e/-/healthz", "/-/events/../healthz", "/-/events/x", "/./-/metrics",
+    "/healthz", "/metrics", "/metrics?x=1", "//metrics", "/%6detrics", "/all/../healthz", "/all/%2e%2e/metrics",
+    "/./healthz", "/-/events/../../metrics", "/-/status", "/-/explain?q=x", "/-/trigger", "/-/notify", "/-/",
+    "//-/status", "/%2d/status", "/-%2fstatus", "/all/../-/status", "/all/%2e%2e/-/status", "/-/events/../status",
+    "/-/events/x", "/./-/trigger",
 ]  # fmt: skip
 
 
@@ -139,6 +147,17 @@ def test_what_is_for_the_owner_stays_inside(front: int, behind: Behind, method: 
     """Health, metrics and triggers never get as far as the daemon, however the path is spelled."""
     assert {path: ask(front, path, method).status for path in PRIVATE} == dict.fromkeys(PRIVATE, 404)
     assert behind.paths == []
+
+
+def test_every_address_beside_the_documents_is_known_here(front: int, tmp_path: Path) -> None:
+    """What the daemon serves beside documents is asked for above and stays inside, whatever is added to it one day."""
+    site = SiteFolder(tmp_path / "site")
+    (site.root / "token").write_text("a token of at least sixteen characters")
+    config = site.config(server={"token": "../token"})
+    app = App(Shelf(config.feeds, config.site, clock=time.time))
+    routes = Endpoints(config, app, clock=time.time, attached=False).routes()
+    assert {path.partition("?")[0] for path in PRIVATE} > set(routes) > {"/healthz", "/metrics", "/-/trigger"}
+    assert {path: ask(front, path).status for path in routes} == dict.fromkeys(routes, 404)
 
 
 def test_events_arrive_as_they_happen(front: int, behind: Behind) -> None:
