@@ -8,13 +8,22 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from aggregator.archive_names import cell_of, month_of
-from aggregator.config import Config, is_url
+from aggregator.config import Config, Query, is_url
 from aggregator.index import FileRow, Index
 from aggregator.items import SHORTENED
 from aggregator.model import FOREVER, Seed
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.rules import Verdict
-from aggregator.outcome import Outcome, Task, take_in, unpack_entries, unpack_outcomes, unpack_seed, unpack_verdict
+from aggregator.outcome import (
+    Outcome,
+    Task,
+    is_in_feeds,
+    take_in,
+    unpack_entries,
+    unpack_outcomes,
+    unpack_seed,
+    unpack_verdict,
+)
 from aggregator.pipeline import Pipeline
 from aggregator.places import seeds_in
 from aggregator.preparing import Manner, prepare
@@ -34,7 +43,7 @@ class Explanation(NamedTuple):
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
     """Explain the seed or seeds that `target` (a path, a link or an id) names; empty where nothing is known of it."""
     path = _as_path(config, target)
-    paths = [path] if path is not None else _paths_of(index, target)
+    paths = [path] if path is not None else _paths_of(config, index, target)
     policy = rules.policy_of(config)
     found = []
     for one in paths:
@@ -55,15 +64,24 @@ def _as_path(config: Config, target: str) -> str | None:
         path = target.removeprefix(f"{config.seeds}/")
         return path if path.endswith(SUFFIXES) and not is_url(path) else None
     for candidate in (os.path.abspath(target), os.path.join(config.seeds, target)):
-        if os.path.lexists(candidate) and not os.path.isdir(candidate):
-            below = os.path.relpath(os.path.realpath(os.path.dirname(candidate)), os.path.realpath(config.seeds))
-            if below != ".." and not below.startswith("../"):
-                return os.path.normpath(os.path.join(below, os.path.basename(candidate)))
+        if os.path.lexists(candidate) and not os.path.isdir(candidate) and (path := _below(config.seeds, candidate)):
+            return path
     return None
 
 
-def _paths_of(index: Index | None, target: str) -> list[str]:
-    """Give the paths of the seeds that tell the story of a link or an id, or that have it though held back."""
+def _below(seeds: str, candidate: str) -> str:
+    """Give the path of a file as seen from the seeds folder, "" where it does not lie in there."""
+    folder = os.path.relpath(os.path.realpath(os.path.dirname(candidate)), os.path.realpath(seeds))
+    if folder == ".." or folder.startswith("../"):
+        return ""
+    return os.path.normpath(os.path.join(folder, os.path.basename(candidate)))
+
+
+def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
+    """Give the paths of the seeds that tell the story of a link or an id, or that have it though held back.
+
+    Also that of a file which is known and cannot be seen now: it is gone, or its folder cannot be entered.
+    """
     if index is None:
         return []
     keys = [f"id:{target}"]
@@ -74,7 +92,8 @@ def _paths_of(index: Index | None, target: str) -> list[str]:
     paths = [row.path for row in index.files("story=? ORDER BY path", (story,))] if story is not None else []
     if paths:
         return paths
-    in_index = index.files_of([target])
+    unseen = "" if is_url(config.seeds) or is_url(target) else _below(config.seeds, os.path.abspath(target))
+    in_index = index.files_of([target, unseen])
     return list(in_index) or [
         path for path, packed in index.all_seeds() if set(keys) & set(identity.keys(unpack_seed(packed)))
     ]
@@ -99,43 +118,59 @@ class _Case:
             return Explanation(f"{path}: in no feed: {outcome.detail} (rule: {outcome.rule})", self._pending())
         verdict = unpack_verdict(outcome.verdict)
         if row is None or row.verdict is None or row.digest != outcome.digest or self._index is None:
-            slugs = ", ".join(slug for slug, _ in verdict.feeds)
-            return Explanation(f"{path}: in {slugs} {self._when(verdict)}", self._facts(verdict), is_private=True)
+            return Explanation(f"{path}: {self._not_built(verdict)}", self._facts(verdict), is_private=True)
         return self._known(row, verdict)
 
-    def _when(self, verdict: Verdict) -> str:
+    def _not_built(self, verdict: Verdict) -> str:
+        """Say what the next build will make of an accepted seed, since none has seen it as it is."""
+        current = [slug for slug, _ in self._current()]
         if verdict.ends <= self._now:
-            return "until the next build: its time is over"
+            over = f"in {', '.join(current)} until the next build" if current else "in no feed"
+            return f"{over}: {self._ended(verdict)}"
+        slugs = ", ".join(slug for slug, ends in verdict.feeds if max(self._now, verdict.starts) < ends)
         if verdict.starts > self._now:
-            return f"from {moment(verdict.starts)}, once the next build has seen it"
-        return "from the next build on"
+            return f"in {slugs} from {moment(verdict.starts)}, once the next build has seen it"
+        return f"in {slugs} from the next build on"
+
+    def _current(self) -> list[tuple[str, int]]:
+        """Give the feeds that hold the item now, as the last build left it: pairs of slug and number."""
+        if self._index is None or self._row is None or not self._row.shown:
+            return []
+        slugs = {feed.feed: feed.slug for feed in self._index.feeds().values()}
+        windows = unpack_entries(self._row.shown)[3]
+        return [(slugs[feed], feed) for feed, starts, ends in windows if starts <= self._now < ends]
 
     def _broken(self) -> Explanation:
-        problems = tuple(map(str, self._outcome.problems))
-        if self._row is not None and self._row.stale:
-            headline = f"{self._outcome.path}: cannot be read now, so its last good version stays in its feeds"
+        path, outcome, row = self._outcome.path, self._outcome, self._row
+        if self._current():
+            headline = "cannot be read now, so its last good version stays in its feeds"
+            if outcome.withdrawn:
+                headline = "cannot be read now, but says that it is withdrawn; the next build takes its item out"
+        elif row is not None and row.stale and not outcome.withdrawn:
+            headline = f"cannot be read now, and its last good version is {self._last_good_not_shown(row)}"
         else:
-            headline = (
-                f"{self._outcome.path}: in no feed: {self._outcome.problems[0].message} (rule: {self._outcome.rule})"
-            )
-        return Explanation(headline, problems)
+            headline = f"in no feed: {outcome.problems[0].message} (rule: {outcome.rule})"
+        return Explanation(f"{path}: {headline}", tuple(map(str, outcome.problems)))
+
+    def _last_good_not_shown(self, row: FileRow) -> str:
+        assert self._index is not None
+        if row.rule or row.verdict is None:
+            return f"in no feed: {row.detail} (rule: {row.rule})"
+        self._seed = unpack_seed(self._index.seeds([row.file])[row.file])
+        return self._not_now(row, unpack_verdict(row.verdict))
 
     def _known(self, row: FileRow, verdict: Verdict) -> Explanation:
         """Explain an accepted seed that the last build has seen as it is."""
         assert self._index is not None
-        slugs = {feed.feed: feed for feed in self._index.feeds().values()}
-        windows = unpack_entries(row.shown)[3] if row.shown else ()
-        current = [slugs[feed].slug for feed, starts, ends in windows if starts <= self._now < ends]
+        current = self._current()
         if not current:
             return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict), is_private=True)
-        beyond = self._beyond_limit(
-            row, [slugs[feed].feed for feed, starts, ends in windows if starts <= self._now < ends]
-        )
-        shown = [slug for slug in current if slug not in beyond]
-        pages = self._pages(row, windows)
+        beyond = self._beyond_limit(row, [feed for _, feed in current])
+        shown = [slug for slug, _ in current if slug not in beyond]
+        pages = self._pages(row, current)
         count = f"in {len(shown)} feed{'' if len(shown) == 1 else 's'}: {', '.join(shown)}" if shown else "in no feed"
         if pages and not shown:
-            count = f"in the archive alone of {', '.join(current)}"
+            count = f"in the archive alone of {', '.join(slug for slug, _ in current)}"
         stale = " (its last good version)" if row.stale else ""
         limits = [
             f"not in {slug}: {place} newer items come before it, and the feed ends after {shown_items}"
@@ -155,16 +190,14 @@ class _Case:
         item = prepare(self._outcome.seed, row.verdict, "", Manner.of(self._config), self._now)
         return json_feed.is_long(item, self._config.site, max_bytes)
 
-    def _pages(self, row: FileRow, windows: Sequence[tuple[int, int, int]]) -> tuple[str, ...]:
+    def _pages(self, row: FileRow, current: Sequence[tuple[str, int]]) -> tuple[str, ...]:
         """Say on which page of which feed's archive it lies, as a line, if there are archives."""
         assert self._index is not None
         if not self._config.feed.archives:
             return ()
-        slugs = {feed.feed: feed.slug for feed in self._index.feeds().values()}
         sort, _, tie, _ = unpack_entries(row.shown or b"")
         month, cell = month_of(-sort), cell_of(-sort, tie)
-        feeds = [feed for feed, starts, ends in windows if starts <= self._now < ends]
-        pages = [(slugs[feed], self._index.archive.page_with(feed, month, cell)) for feed in feeds]
+        pages = [(slug, self._index.archive.page_with(feed, month, cell)) for slug, feed in current]
         found = ", ".join(f"{slug} {folder}" for slug, folder in pages if folder)
         return (f"archive: {found}",) if found else ()
 
@@ -172,16 +205,18 @@ class _Case:
         if verdict.starts > self._now:
             return f"in no feed yet: it appears at {moment(verdict.starts)}, in {distance(verdict.starts - self._now)}"
         if verdict.ends <= self._now:
-            why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
-            return f"in no feed any more: its time ended at {moment(verdict.ends)} (rule: window, {why})"
+            return f"in no feed any more: {self._ended(verdict)}"
         other = self._stands_for_it(row)
         return f"in no feed: {other} tells the same story and stands for it (rule: duplicate)"
+
+    def _ended(self, verdict: Verdict) -> str:
+        why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
+        return f"its time ended at {moment(verdict.ends)} (rule: window, {why})"
 
     def _stands_for_it(self, row: FileRow) -> str:
         assert self._index is not None
         for one in self._index.files("story=? AND shown IS NOT NULL ORDER BY path", (row.story,)):
-            windows = unpack_entries(one.shown or b"")[3]
-            if any(starts <= self._now < ends for _, starts, ends in windows):
+            if is_in_feeds(one.shown, self._now):
                 return one.path
         return "another seed"
 
@@ -210,12 +245,24 @@ class _Case:
         return (*facts, *self._queries(verdict), *self._pending())
 
     def _queries(self, verdict: Verdict) -> list[str]:
-        """Say of each feed by query why the item is not in it."""
+        """Say of each feed by query why the item is not in it, or when it leaves that feed before it leaves all."""
         assert self._seed is not None
         acting: Seed = rules.acting(self._seed, verdict)
-        slugs = [slug for slug, _ in verdict.feeds]
-        reasons = ((query.slug, rules.unanswered(acting, query.where, slugs)) for query in self._config.feeds_by_query)
-        return [f"not in {slug}: {reason}" for slug, reason in reasons if reason]
+        windows = dict(verdict.feeds)
+        reasons = ((query, rules.unanswered(acting, query.where, windows)) for query in self._config.feeds_by_query)
+        found = [
+            f"not in {query.slug}: {reason}" if reason else self._by_age(query, verdict, windows[query.slug])
+            for query, reason in reasons
+        ]
+        return [one for one in found if one]
+
+    def _by_age(self, query: Query, verdict: Verdict, ends: int) -> str:
+        """Say when an item that answers a query is too old for it, "" where it stays as long as anywhere."""
+        if ends == verdict.ends or query.where.max_age is None:
+            return ""
+        if ends <= max(self._now, verdict.starts):
+            return f"not in {query.slug}: older than {_span(query.where.max_age)} since {moment(ends)}"
+        return f"leaves {query.slug} at {moment(ends)}, in {distance(ends - self._now)}"
 
     def _pending(self) -> tuple[str, ...]:
         notes = [str(problem) for problem in self._outcome.problems]
@@ -224,3 +271,9 @@ class _Case:
         elif self._row.digest != self._outcome.digest:
             notes.append("the file has changed since the last build")
         return tuple(notes)
+
+
+def _span(seconds: int) -> str:
+    """Write a length of time as a config does: `3d`."""
+    size, unit = next(one for one in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")) if seconds % one[0] == 0)
+    return f"{seconds // size}{unit}"

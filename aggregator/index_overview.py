@@ -37,6 +37,10 @@ class Overview:
         sql = f"SELECT path FROM file WHERE ?1 != '' AND {where} LIMIT ?3"  # noqa: S608 - from above
         return tuple(path for (path,) in self._db.execute(sql, (rule, now, limit)))
 
+    def stale(self) -> list[tuple[str, bytes | None]]:
+        """Give path and `shown` of every file that cannot be read and has a last good version, by path."""
+        return self._db.execute("SELECT path, shown FROM file WHERE stale = 1 ORDER BY path").fetchall()
+
     def count_items(self, now: int) -> int:
         """Give how many items are published at `now`."""
         count: int = self._db.execute(

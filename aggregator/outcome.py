@@ -142,6 +142,11 @@ unpack_outcomes = _outcomes.decode
 unpack_entries = _entries.decode
 
 
+def is_in_feeds(shown: bytes | None, now: int) -> bool:
+    """Say whether feeds hold a file at `now`, by its `shown` in the index."""
+    return shown is not None and any(starts <= now < ends for _, starts, ends in unpack_entries(shown)[3])
+
+
 def whole(packed: bytes, digest: bytes) -> bytes:
     """Give a stored seed back, or raise where it is not what was stored: a flipped bit must not reach a reader."""
     if hashlib.blake2b(packed, digest_size=16).digest() != digest:

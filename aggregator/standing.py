@@ -12,7 +12,7 @@ from aggregator.config import Config
 from aggregator.health import DaemonStatus
 from aggregator.index import Index
 from aggregator.model import HubStatus, PastTurn, Problem
-from aggregator.outcome import unpack_entries, unpack_problems
+from aggregator.outcome import is_in_feeds, unpack_problems
 from aggregator.pipeline import Pipeline
 from aggregator.places import seeds_in
 from aggregator.publisher.websub import hub_status
@@ -65,12 +65,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 def standing(config: Config, index: Index, *, now: int) -> Standing:
     """Say how the site of `config` stands at `now` (seconds since 1970)."""
     pipeline = Pipeline(config, index, seeds_in(config.seeds).reader, version=VERSION)
-    problems: list[Problem] = []
-    stale = []
-    for path, is_stale, packed in index.problems():
-        problems += unpack_problems(packed)
-        if is_stale:
-            stale.append(path)
+    problems = [problem for _, _, packed in index.problems() for problem in unpack_problems(packed)]
     problems.sort(key=lambda problem: problem.warning)
     held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()
@@ -82,7 +77,7 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         items=index.overview.count_items(now),
         feeds={summary.spec.slug: summary.count for summary in summaries},
         held=held,
-        stale=tuple(stale),
+        stale=tuple(path for path, shown in index.overview.stale() if is_in_feeds(shown, now)),
         problems=tuple(problems),
         due=due[0] if due else None,
         due_path=due[1] if due else "",
@@ -97,8 +92,7 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
 def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:
     if rule != "duplicate":
         return index.overview.held_paths(rule, now, EXAMPLES)
-    windows = ((row.path, unpack_entries(row.shown)[3] if row.shown else ()) for row in index.sharing(now))
-    hidden = (path for path, mine in windows if not any(starts <= now < ends for _, starts, ends in mine))
+    hidden = (row.path for row in index.sharing(now) if not is_in_feeds(row.shown, now))
     return tuple(islice(hidden, EXAMPLES))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 import aggregator
 from aggregator.model import Turn
@@ -29,6 +33,33 @@ def without_tombstones(documents: dict[str, bytes]) -> dict[str, bytes]:
         for name, body in documents.items()
         if not name.endswith(("/atom.xml.gz", "/atom.xml.br"))
     }
+
+
+def as_another_user(site: SiteFolder, action: Callable[[], object]) -> str:
+    """Give what `action` gives to a user who owns the site's state and feeds and is not root, as text.
+
+    It runs in a child that has loaded everything before it changes.
+    """
+    if os.geteuid() != 0:
+        pytest.skip("needs root to stop being root")
+    for path in itertools.takewhile(lambda path: "pytest-" in str(path), (site.root, *site.root.parents)):
+        path.chmod(0o755)
+    for path in (site.root / "state", site.feeds, *site.feeds.rglob("*"), *(site.root / "state").iterdir()):
+        os.chown(path, 65534, 65534)
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        try:
+            os.setgid(65534)
+            os.setuid(65534)
+            os.write(writer, repr(action()).encode())
+        except Exception as error:  # noqa: BLE001 - this process is a copy of the one that runs the tests
+            os.write(writer, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as told:
+        return told.read().decode()
 
 
 class SiteFolder:
