@@ -291,6 +291,15 @@ def _quote_left_open(mark: Any, before: str, source: Source) -> Fault | None:
     return _at(mark, "text follows a quote that closes one from lines above", "close the quote above")
 
 
+def _after_bracket(error: Any, source: Source) -> Fault | None:
+    """Find text that was meant to begin with a bracket: `title: [Video] A bridge opens`."""
+    mark = error.problem_mark
+    before = source.line(mark.line)[: mark.column].rstrip()
+    if not before.endswith(("]", "}")):
+        return None
+    return _at(mark, f"text follows a closing `{before[-1]}`", 'put the whole text in quotes: `key: "value"`')
+
+
 def _indent(error: Any, _source: Source) -> Fault:
     if error.context_mark is None:
         return _at(error.problem_mark, "this line does not belong to what stands above", "begin all keys in one column")
@@ -326,6 +335,7 @@ _RULES: tuple[tuple[str, _Rule], ...] = (
     ("could not find expected ':'", _no_colon),
     ("sequence entries are not allowed", _dash),
     ("block", _after_quote),
+    ("block", _after_bracket),
     ("block", _indent),
     ("<document start>", _indent),
 )
