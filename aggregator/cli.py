@@ -256,6 +256,8 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...]) -> Non
     config = load_config(config_path)
     try:
         path = new_seed(config.seeds, title, now=clock(), link=link, topics=topics)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     except FileExistsError as error:
         raise AggregatorError(f"{error.filename}: is there already (choose another title)") from error
     click.echo(str(path))

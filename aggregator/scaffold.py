@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from aggregator.config import is_url
+from aggregator.model import Rejection
+from aggregator.normalizer.seed import read
 from aggregator.places import put_seed
 from aggregator.report import moment
 from aggregator.slugs import slug_of
@@ -45,6 +47,7 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
     Without a link it is a draft: `published: false`, to be taken out once the link is there.
 
     Raises:
+        ValueError: where no seed can be made of these, with what to write instead.
         FileExistsError: where a seed of that name is there.
     """
     name = f"{moment(now)[:10]}-{slug_of(title)}.md"
@@ -55,6 +58,9 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
         f"webUrl: {json.dumps(link or 'https://example.org/', ensure_ascii=False)}\n{draft}"
         f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )
+    made = read(text.encode(), path=name, zone="UTC").outcome
+    if problems := made.problems if isinstance(made, Rejection) else ():
+        raise ValueError("; ".join(f"{one.message} ({one.hint})" for one in problems))
     if is_url(seeds):
         return put_seed(seeds, name, text)
     _write(Path(seeds) / name, text)

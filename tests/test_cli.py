@@ -171,6 +171,20 @@ def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
     assert "published: false" in run(folder, "status", "--json").stdout or "state" in run(folder, "status").stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("",), "title: is blank (write what the item is called)"),
+        (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the whole address, https://… included)"),
+        (("A tram", "--link", " "), "webUrl: is empty (write the whole address, https://… included)"),
+    ],
+)
+def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[str, ...], said: str) -> None:
+    """A title or link that makes no seed is refused at once, with what to write instead."""
+    assert said in run(folder, "new", *words, expect=2).stderr
+    assert [one.name for one in (folder / "seeds").iterdir()] == ["tram.md"]
+
+
 def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
     """A new site checks and builds as it is, and a second init touches nothing."""
     run(tmp_path, "init", "site")
