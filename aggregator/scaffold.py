@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aggregator.config import is_url
 from aggregator.model import Rejection
-from aggregator.normalizer.seed import read
+from aggregator.normalizer.seed import TEMPLATE_LINK, read
 from aggregator.places import put_seed
 from aggregator.report import moment
 from aggregator.slugs import slug_of
@@ -55,7 +55,7 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
     # JSON strings and lists are YAML ones too, whatever the title holds.
     text = (
         f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nexcerpt: ""\npublishedDateTime: {moment(now)}\n'
-        f"webUrl: {json.dumps(link or 'https://example.org/', ensure_ascii=False)}\n{draft}"
+        f"webUrl: {json.dumps(link or TEMPLATE_LINK, ensure_ascii=False)}\n{draft}"
         f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )
     made = read(text.encode(), path=name, zone="UTC").outcome

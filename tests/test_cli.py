@@ -185,6 +185,17 @@ def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[s
     assert [one.name for one in (folder / "seeds").iterdir()] == ["tram.md"]
 
 
+def test_a_draft_that_is_published_with_the_link_of_the_template_is_warned_of(folder: Path) -> None:
+    """A draft as `new` wrote it is all right; without its `published: false` check and build name the link."""
+    draft = folder / run(folder, "new", "A draft").stdout.strip()
+    run(folder, "check", "--strict")
+    lines = draft.read_text().splitlines(keepends=True)
+    draft.write_text("".join(line for line in lines if not line.startswith("published:")))
+    warning = f"seeds/{draft.name}:5:9: warning: webUrl: is still the template's (write the item's own link)"
+    assert warning in run(folder, "check").stdout
+    assert warning in run(folder, "build", "--strict").stderr
+
+
 def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
     """A new site checks and builds as it is, and a second init touches nothing."""
     run(tmp_path, "init", "site")

@@ -22,6 +22,9 @@ from aggregator.yaml_text import Node, parse
 READING = 1
 """Raised whenever the same bytes would be read to another seed than before."""
 
+TEMPLATE_LINK = "https://example.org/"
+"""The link of a draft that `aggregator new` wrote without one."""
+
 MAX_NAMES = 100
 """How many topics, tags or images one seed may carry."""
 
@@ -189,6 +192,10 @@ def _clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, 
     remarks: list[_Remark] = []
     title = _title(raw, remarks)
     link = _link(raw, remarks)
+    if link == TEMPLATE_LINK and raw.published is not False:
+        # Two items with it would be one story.
+        field = "webUrl" if raw.web_url else "originalUrl"
+        remarks.append(_Remark((field,), "is still the template's", "write the item's own link", warning=True))
     published = _published(raw, path, zone, remarks)
     updated = _moment(raw.updated_date_time, "updatedDateTime", zone, remarks)
     expires = _moment(raw.expires, "expires", zone, remarks)
