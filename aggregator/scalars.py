@@ -14,7 +14,7 @@ from typing import Any
 from aggregator.yaml_faults import shown
 from aggregator.yaml_text import Node
 
-__all__ = ["boolean", "describe", "integer", "number", "plain", "unquoted_hint"]
+__all__ = ["BOOLEANS", "boolean", "describe", "integer", "number", "plain", "unquoted_hint"]
 
 LONGEST_NUMBER = 80
 BIGGEST = 10**18
@@ -29,6 +29,8 @@ _DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _ONLY_1_2 = re.compile(r"[-+]?0o[0-7]+|[-+]?[0-9.]+[eE][-+]?[0-9]+")
 _YES = frozenset({"yes", "true", "on"})
 _NO = frozenset({"no", "false", "off"})
+BOOLEANS = _YES | _NO
+"""YAML 1.1's spellings of booleans, in lower case."""
 
 
 def boolean(node: Node) -> bool | None:
@@ -116,5 +118,5 @@ def unquoted_hint(node: Node, read: Callable[[Node], object], *, quote: bool) ->
 
 
 def _bare(text: str) -> Node:
-    tag = "bool" if text.lower() in _YES | _NO else "int"
+    tag = "bool" if text.lower() in BOOLEANS else "int"
     return Node(kind="scalar", line=1, column=1, text=text, tag=tag)

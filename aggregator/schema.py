@@ -51,7 +51,8 @@ def schema(kind: Literal["seed", "config", "topic"]) -> dict[str, Any]:
     if kind == "seed":
         for key, words in _SEED_KEYS.items():
             made["properties"][key]["description"] = words
-        made["properties"]["secured"] = {"description": "Private: never read, stored or published."}
+        secured = "Private notes: never read, stored or published. No switch: the item is published all the same."
+        made["properties"]["secured"] = {"description": secured}
     if kind == "config":
         _close(made)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"aggregator {kind}", **made}

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from aggregator import scalars
 from aggregator.decode import Unknown, decode_open
 from aggregator.model import Image, Problem, Provider, Rejection, Related, Seed
 from aggregator.normalizer import front_matter, links, text
@@ -97,9 +98,22 @@ def _read(opened: _Opened, data: bytes, path: str, zone: str) -> Reading:
     if raw is None:
         return _read_slowly(parts, data, path, zone)
     seed, remarks = _clean(raw, parts.body, path, zone)
-    if not remarks and parts.stripped is None and seed is not None and not text.is_overmarked(seed.body):
+    if (
+        not remarks
+        and parts.stripped is None
+        and seed is not None
+        and not text.is_overmarked(seed.body)
+        and not (seed.shown and _may_be_switch(values.get("secured")))
+    ):
         return Reading(seed, (), () if KEYS.issuperset(values) else tuple(key for key in values if key not in KEYS))
     return _read_slowly(parts, data, path, zone)
+
+
+def _may_be_switch(secured: Any) -> bool:
+    """Say whether the value of `secured` may be a boolean; the fast parser takes some spellings of them for text."""
+    if isinstance(secured, str):
+        return len(secured) < 6 and secured.lower() in scalars.BOOLEANS
+    return isinstance(secured, bool)
 
 
 def rejected(path: str, message: str, hint: str = "") -> Reading:
@@ -130,6 +144,10 @@ def _read_slowly(parts: front_matter.FrontMatter, data: bytes, path: str, zone: 
     raw, problems, strangers = decode_open(node, RawSeed, path=path, quote=False)
     assert raw is not None  # nothing in it is required
     seed, remarks = _clean(raw, parts.body, path, zone)
+    secured = node.below("secured")
+    if secured is not None and scalars.boolean(secured) is not None and seed is not None and seed.shown:
+        hint = "write `published: false` to hold it back"
+        remarks.append(_Remark(("secured",), "is no switch: the item is published", hint, warning=True))
     placed = [_placed(remark, node, path, strangers) for remark in remarks]
     if seed is None or problems:
         return _rejected(path, _merged(problems, placed), data)
