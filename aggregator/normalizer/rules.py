@@ -33,6 +33,13 @@ PATTERN_SECONDS = 0.05
 """How long one title pattern may search in one title."""
 
 _REPLACEABLE = frozenset({"state", "quality", "heat", "provider", "type", "title"})
+# Scripts that put no spaces between words: Thai and Lao, Myanmar, Khmer, Han with Hiragana and Katakana.
+_NO_SPACES = (
+    "\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u30ff"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
+_UNSPACED = re.compile(f"[{_NO_SPACES}]")
+_WORD_BEGINS, _WORD_ENDS = rf"(?<![^\W{_NO_SPACES}])", rf"(?![^\W{_NO_SPACES}])"
 _slug_of = lru_cache(maxsize=4096)(slug_of)
 
 
@@ -276,10 +283,20 @@ def _keyword_patterns(topics: tuple[Topic, ...]) -> tuple[tuple[str, str], ...]:
     found = []
     for topic in topics:
         hashtags = (word for words in topic.hashtags for word in words.split())
-        words = [re.escape(word) for word in (*topic.keywords, *hashtags) if word.strip()]
+        words = [word for word in (*topic.keywords, *hashtags) if word.strip()]
         if words:
-            found.append((topic.slug, rf"(?i)(?<!\w)(?:{'|'.join(words)})(?!\w)"))
+            found.append((topic.slug, _whole_words(words)))
     return tuple(found)
+
+
+def _whole_words(words: Iterable[str]) -> str:
+    """Give the pattern of any of `words`, none of them within a word as far as its script tells where one ends."""
+    alike: dict[tuple[str, str], list[str]] = {}
+    for word in words:
+        begins = "" if _UNSPACED.match(word) else _WORD_BEGINS
+        ends = "" if _UNSPACED.match(word, len(word) - 1) else _WORD_ENDS
+        alike.setdefault((begins, ends), []).append(re.escape(word))
+    return "|".join(f"{begins}(?i:{'|'.join(same)}){ends}" for (begins, ends), same in alike.items())
 
 
 @lru_cache(maxsize=1024)

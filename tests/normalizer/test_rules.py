@@ -288,6 +288,22 @@ def test_topics_by_keyword(title, tags, slugs) -> None:
     assert rules.topics_of(bare, policy(topics=TOPICS)) == ()
 
 
+@pytest.mark.parametrize(
+    ("keyword", "title", "is_meant"),
+    [
+        ("日本", "日本語を学ぶ", True), ("日本", "東日本の鉄道", True), ("日本", "日 本", False), ("アート", "街のアート展", True),
+        ("ทะเล", "ชายทะเลใต้", True), ("ປາ", "ຫາປາໃນແມ່ນ້ຳ", True), ("ខ្មែរ", "ភាសាខ្មែរថ្មី", True), ("မြန်မာ", "မြန်မာစာ", True),
+        ("AI", "生成AIが変える", True), ("AI", "生成AIRが変える", False), ("AI時代", "生成AI時代の街", True),
+        ("AI時代", "OpenAI時代", False), ("море", "моретрясение", False), ("море", "«море»", True),
+    ],
+)  # fmt: skip
+def test_a_keyword_ends_where_its_script_says(keyword, title, is_meant) -> None:
+    """Scripts without spaces do not tell where a word ends, so a keyword of theirs may stand anywhere."""
+    topics = (Topic(slug="one", name="One", keywords=("first", keyword)),)
+
+    assert bool(rules.topics_of(seed_of(title=title, topics=()), policy(topics=topics, from_keywords=True))) is is_meant
+
+
 def test_keywords_are_for_seeds_without_topics() -> None:
     """A seed's own word on its topics is final."""
     assert rules.topics_of(seed_of(title="A tide"), policy(topics=TOPICS, from_keywords=True)) == (
