@@ -1,26 +1,35 @@
-"""Every seed of a site read and judged without changing anything, for `aggregator check`. Reads the seeds."""
+"""Every seed of a site read and judged without changing anything, for `aggregator check`; reads the seeds.
+
+What the config names and only the machine can tell is looked at too: the folder of topics, the token's file.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from aggregator.config import Config
+from aggregator.config_file import BIGGEST_FILE
 from aggregator.model import Problem
 from aggregator.normalizer import rules
 from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outcomes
+from aggregator.owner import token_problem
 from aggregator.pipeline import batches, clashes
 from aggregator.places import jobs_for, seeds_in
 from aggregator.site import CLASH_HINT, clash_message
 from aggregator.workers import Workers, in_order
+from aggregator.yaml_text import Node, parse_bytes
 
 
 class Checked(NamedTuple):
-    """What a check found: how many seeds there are, and what is wrong with them."""
+    """What a check found: how many seeds there are, what is wrong with them, and what the config names in vain."""
 
     seeds: int
     problems: tuple[Problem, ...]
+    config: tuple[Problem, ...] = ()
 
 
 def check(
@@ -58,4 +67,24 @@ def check(
     for slug, several in clashes(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
-    return Checked(len(paths), tuple(sorted(problems)))
+    return Checked(len(paths), tuple(sorted(problems)), tuple(_named_in_vain(config)))
+
+
+def _named_in_vain(config: Config) -> Iterator[Problem]:
+    """Warn of what is written in the config, may be absent, and is."""
+    root = parse_bytes(Path(config.path).read_bytes(), path=config.path, at_most=BIGGEST_FILE)
+    if not isinstance(root, Node):
+        return  # it was whole a moment ago; whoever reads it next says what is wrong
+    folder = config.topic_settings.folder
+    found = (
+        (
+            ("topics", "folder"),
+            "" if os.path.isdir(folder) else f"there is no folder {folder} (make it, or correct this)",
+        ),
+        (("server", "token"), token_problem(config.server.token)),
+    )
+    for steps, message in found:
+        node = root.at(*steps)
+        if message and node is not None and node.tag != "null":
+            text = f"{'.'.join(steps)}: {message}"
+            yield Problem(path=config.path, line=node.line, column=node.column, message=text, warning=True)

@@ -188,13 +188,14 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
         sys.exit(1)
     with _progress("checking seeds", quiet=as_json) as progress:
         found = check_site(config, now=clock(), jobs=jobs, progress=progress)
-    errors = sum(not problem.warning for problem in found.problems)
-    warnings = len(found.problems) - errors
+    problems = (*found.config, *found.problems)
+    errors = sum(not problem.warning for problem in problems)
+    warnings = len(problems) - errors
     if as_json:
-        click.echo(msgspec.json.encode(found.problems))
+        click.echo(msgspec.json.encode(problems))
     else:
-        for problem in found.problems:
-            click.echo(report.located(str(problem), _folder(config)))
+        for line in (*map(str, found.config), *(report.located(str(one), _folder(config)) for one in found.problems)):
+            click.echo(line)
         click.echo(f"{found.seeds:,} seeds: {_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
     if errors or (strict and warnings):
         sys.exit(1)

@@ -76,6 +76,20 @@ def test_check_lists_every_problem_and_changes_nothing(folder: Path) -> None:
     run(folder, "check", "--strict", expect=1)
 
 
+def test_check_warns_of_what_the_config_names_in_vain(folder: Path) -> None:
+    """A mistyped folder of topics and a token's file that is not there are named with their place, as warnings."""
+    config = folder / "config/aggregator.yaml"
+    config.write_text(CONFIG + "topics: {folder: topcis}\nserver: {token: ../token}\n")
+    result = run(folder, "check").stdout
+    assert f"{config}:3:18: warning: topics.folder: there is no folder {folder}/config/topcis (make it, or" in result
+    assert f"{config}:4:17: warning: server.token: {folder}/token: holds no token (write at least 16" in result
+    assert "0 errors, 2 warnings" in result
+    assert len(json.loads(run(folder, "check", "--strict", "--json", expect=1).stdout)) == 2
+    (folder / "config/topcis").mkdir()
+    (folder / "token").write_text("a token of at least sixteen characters")
+    run(folder, "check", "--strict")
+
+
 def test_a_config_that_cannot_be_used_ends_with_2_before_anything_is_touched(folder: Path) -> None:
     """Every problem of the config is named at once, and no feed is made."""
     (folder / "config/aggregator.yaml").write_text("site: {titel: x}\nrules: {min_quality: high}\n")
