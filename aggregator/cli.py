@@ -10,7 +10,8 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Literal
 
 import click
@@ -232,7 +233,12 @@ def status(config_path: str, *, as_json: bool) -> None:
     from aggregator.control import Request, ask  # noqa: PLC0415 - only this command needs these
     from aggregator.standing import daemon_lines, standing  # noqa: PLC0415
 
-    config = load_config(config_path)
+    try:
+        config = load_config(config_path)
+    except ConfigError:
+        for line in () if as_json else _daemon_of_old_config(config_path):
+            click.echo(line)
+        raise
     with looked_at(config.state) as index:
         if index is None:
             raise AggregatorError("nothing was built yet (run `aggregator build`)")
@@ -243,6 +249,18 @@ def status(config_path: str, *, as_json: bool) -> None:
         return
     for line in (*daemon_lines(daemon), *found.lines()):
         click.echo(line)
+
+
+def _daemon_of_old_config(config_path: str) -> Iterator[str]:
+    """Give what a daemon says that goes on with the config as it was, if its state folder still is where that says."""
+    from aggregator.config_file import state_folder  # noqa: PLC0415 - rarely needed
+    from aggregator.control import Request, ask  # noqa: PLC0415
+    from aggregator.standing import daemon_lines  # noqa: PLC0415
+
+    with suppress(OSError, AggregatorError):  # what is wrong with the config is what has to be said
+        text = Path(config_path).read_bytes()
+        if daemon := ask(state_folder(text, path=os.path.abspath(config_path)), Request(do="status"), timeout=5):
+            yield from daemon_lines(daemon)
 
 
 @cli.command()

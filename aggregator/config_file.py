@@ -33,10 +33,11 @@ from aggregator.model import Problem, Site
 from aggregator.topic_files import names_of, read_topics, topic_slug
 from aggregator.yaml_text import NOTHING, Node, parse_bytes
 
-__all__ = ["BIGGEST_FILE", "load", "topics_folder"]
+__all__ = ["BIGGEST_FILE", "load", "state_folder", "topics_folder"]
 
 BIGGEST_FILE = 2**20
 DEFAULT_TOPICS = "topics"
+_DEFAULTS = {field.name: field.default for field in msgspec.structs.fields(ConfigText)}
 
 _PLACES = (("seeds",), ("feeds",))
 """The keys that may name a place in a store."""
@@ -67,9 +68,18 @@ def load(
 
 def topics_folder(text: bytes, *, path: str) -> str:
     """Give the folder where topic files lie by the config file `path`; the default where its text cannot be read."""
+    return _known_folder(text, path, DEFAULT_TOPICS, "topics", "folder")
+
+
+def state_folder(text: bytes, *, path: str) -> str:
+    """Give the state folder by the config file `path`; the default where its text cannot be read."""
+    return _known_folder(text, path, _DEFAULTS["state"], "state")
+
+
+def _known_folder(text: bytes, path: str, default: str, *steps: str) -> str:
     node = parse_bytes(text, path=path, at_most=BIGGEST_FILE)
-    said = _folder(node, DEFAULT_TOPICS, "topics", "folder") if isinstance(node, Node) else None
-    return _absolute(said or DEFAULT_TOPICS, path)
+    said = _folder(node, default, *steps) if isinstance(node, Node) else None
+    return _absolute(said or default, path)
 
 
 def _folder(root: Node, default: str, *steps: str) -> str | None:
@@ -92,10 +102,9 @@ def _absolute(folder: str, path: str) -> str:
 
 
 def _overlapping_folders(root: Node, path: str) -> Iterator[Problem]:
-    defaults = {field.name: field.default for field in msgspec.structs.fields(ConfigText)}
     folders = {}
     for key in ("seeds", "feeds", "state"):
-        written = _folder(root, defaults[key], key)
+        written = _folder(root, _DEFAULTS[key], key)
         if written:
             folders[key] = _absolute(written, path)
     for inner, outer in (("seeds", "feeds"), ("state", "seeds"), ("state", "feeds")):

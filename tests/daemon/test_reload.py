@@ -44,6 +44,10 @@ def test_a_broken_config_is_refused_and_a_mended_one_taken(living: Running) -> N
     wait_until(lambda: not living.status()["healthy"])
     assert "did you mean `rules`" in living.status()["problems"]["config"]
     assert "feeds.yaml:1:" in living.lines("config refused")[0]["problem"]
+    told = living.command("status")
+    assert (told.returncode, "did you mean `rules`" in told.stderr) == (2, True)
+    assert f"daemon: process {living.process.pid}, NOT HEALTHY" in told.stdout
+    assert "  config: " in told.stdout
     site.write("more.md", title="more")
     living.shows("good", "better", "more")
     config_of(site).write_text(good.replace('"min_quality": 50', '"min_quality": 80'))
