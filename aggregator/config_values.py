@@ -110,10 +110,10 @@ def _limit(text: str, form: str, what: str, example: str) -> int | None:
     if text.strip().lower() in ("", "~", "null", "none"):
         return None
     if not re.fullmatch(form, text.strip()):
-        raise ValueError(f'expected {what}, found text "{shown(text)}"', f"such as `{example}`, or `none`")
+        raise ValueError(f'expected {what}, found text "{shown(text)}"', f"such as `{example}`, or `null`")
     number = size(text)
     if number < 0:
-        raise ValueError("cannot be less than 1", "write `none` for no limit")
+        raise ValueError("cannot be less than 1", "write `null` for no limit")
     return number or None
 
 
