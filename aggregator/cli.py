@@ -25,6 +25,7 @@ from aggregator.errors import AggregatorError, ClusterError, ConfigError, Locked
 from aggregator.index import looked_at
 from aggregator.memory import collecting_rarely
 from aggregator.model import Turn
+from aggregator.report import counted
 
 DEFAULT_CONFIG = "config/aggregator.yaml"
 PROGRESS_FROM = 500
@@ -197,7 +198,7 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
     else:
         for line in (*map(str, found.config), *(report.located(str(one), _folder(config)) for one in found.problems)):
             click.echo(line)
-        click.echo(f"{found.seeds:,} seeds: {_counted(errors, 'error')}, {_counted(warnings, 'warning')}")
+        click.echo(f"{counted(found.seeds, 'seed')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     if errors or (strict and warnings):
         sys.exit(1)
 
@@ -352,10 +353,6 @@ def _show(turn: Turn, folder: str) -> None:
         click.echo(line)
     for line in report.trouble(turn, folder):
         click.echo(line, err=True)
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from aggregator.outcome import (
 from aggregator.pipeline import Pipeline
 from aggregator.places import seeds_in
 from aggregator.preparing import Manner, prepare
-from aggregator.report import distance, moment
+from aggregator.report import counted, distance, moment
 from aggregator.version import VERSION
 from aggregator.watcher.folder import SUFFIXES
 
@@ -168,12 +168,12 @@ class _Case:
         beyond = self._beyond_limit(row, [feed for _, feed in current])
         shown = [slug for slug, _ in current if slug not in beyond]
         pages = self._pages(row, current)
-        count = f"in {len(shown)} feed{'' if len(shown) == 1 else 's'}: {', '.join(shown)}" if shown else "in no feed"
+        count = f"in {counted(len(shown), 'feed')}: {', '.join(shown)}" if shown else "in no feed"
         if pages and not shown:
             count = f"in the archive alone of {', '.join(slug for slug, _ in current)}"
         stale = " (its last good version)" if row.stale else ""
         limits = [
-            f"not in {slug}: {place} newer items come before it, and the feed ends after {shown_items}"
+            f"not in {slug}: {_newer(place)} before it, and the feed ends after {shown_items}"
             for slug, (place, shown_items) in beyond.items()
         ]
         tail = f"; {limits[0]}" if limits and not shown else ""
@@ -271,6 +271,10 @@ class _Case:
         elif self._row.digest != self._outcome.digest:
             notes.append("the file has changed since the last build")
         return tuple(notes)
+
+
+def _newer(place: int) -> str:
+    return f"{counted(place, 'newer item')} {'comes' if place == 1 else 'come'}"
 
 
 def _span(seconds: int) -> str:

@@ -27,6 +27,15 @@ RULES = {
 }
 """What each rule says of the seeds it holds back, in the order in which the rules apply."""
 
+_OF_ONE = (
+    ("are ", "is "),
+    ("come ", "comes "),
+    ("have ", "has "),
+    ("expire before they appear", "expires before it appears"),
+    ("wait for their", "waits for its"),
+    ("tell ", "tells "),
+)
+
 STAGES = {
     "scan": "walking the seeds folder",
     "read": "reading, parsing and applying the rules, or waiting for the processes that do",
@@ -42,13 +51,13 @@ SHOWN_PROBLEMS = 50
 
 def summary(turn: Turn) -> str:
     """Say in one line what a turn did."""
-    seen = [f"{turn.seeds:,} seeds", f"{turn.items:,} items", f"{len(turn.feeds):,} feeds"]
+    seen = counted(turn.seeds, "seed"), counted(turn.items, "item"), counted(len(turn.feeds), "feed")
     done = [
         f"{count:,} {word}"
         for count, word in ((turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed"))
         if count
     ]
-    wrote = f"{len(turn.written):,} documents written" if turn.written else "nothing to write"
+    wrote = f"{counted(len(turn.written), 'document')} written" if turn.written else "nothing to write"
     return f"{', '.join(seen)}; {', '.join((*done, wrote))} in {turn.seconds:.2f} s"
 
 
@@ -63,9 +72,17 @@ def stage_lines(turn: Turn) -> Iterator[str]:
 
 def held_back(turn: Turn) -> Iterator[str]:
     """Say how many seeds each rule holds back, in the order of the rules."""
-    for rule, words in RULES.items():
-        if turn.held.get(rule):
-            yield f"{turn.held[rule]:>7,} {words} ({rule})"
+    for rule in RULES:
+        if count := turn.held.get(rule):
+            yield f"{count:>7,} {held_words(rule, count)} ({rule})"
+
+
+def held_words(rule: str, count: int) -> str:
+    """Say what a rule says of `count` seeds."""
+    words = RULES[rule]
+    for many, one in _OF_ONE if count == 1 else ():
+        words = words.replace(many, one)
+    return words
 
 
 def feed_lines(turn: Turn) -> Iterator[str]:
@@ -116,6 +133,11 @@ def located(line: str, folder: str) -> str:
     return f"{folder}/{line}" if folder else line
 
 
+def counted(count: int, word: str) -> str:
+    """Give a number with its noun: `1 seed`, `2 seeds`."""
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
 def moment(seconds: int) -> str:
     """Write a moment as feeds do: 2026-11-23T10:00:00Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -126,5 +148,5 @@ def distance(seconds: int) -> str:
     for size, word in ((31_557_600, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
             count = seconds // size
-            return f"{count:,} {word}{'s' if count > 1 else ''}"
-    return f"{seconds} second{'' if seconds == 1 else 's'}"
+            return counted(count, word)
+    return counted(seconds, "second")

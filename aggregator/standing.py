@@ -16,7 +16,7 @@ from aggregator.outcome import is_in_feeds, unpack_problems
 from aggregator.pipeline import Pipeline
 from aggregator.places import seeds_in
 from aggregator.publisher.websub import hub_status
-from aggregator.report import RULES, SHOWN_PROBLEMS, distance, moment, stale_lines
+from aggregator.report import RULES, SHOWN_PROBLEMS, counted, distance, held_words, moment, stale_lines
 from aggregator.version import VERSION
 
 EXAMPLES = 20
@@ -48,11 +48,12 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     def lines(self) -> Iterator[str]:
         """Give it as lines for a person."""
-        yield f"{self.seeds:,} seeds, {self.items:,} items, {len(self.feeds):,} feeds"
-        yield from (f"{count:>7,} items  {slug}" for slug, count in self.feeds.items())
-        yield from (
-            f"{self.held[rule]:>7,} seeds  {words} ({rule})" for rule, words in RULES.items() if self.held.get(rule)
-        )
+        yield f"{counted(self.seeds, 'seed')}, {counted(self.items, 'item')}, {counted(len(self.feeds), 'feed')}"
+        yield from (f"{count:>7,} {'item ' if count == 1 else 'items'}  {slug}" for slug, count in self.feeds.items())
+        for rule in RULES:
+            if count := self.held.get(rule):
+                seeds = "seed " if count == 1 else "seeds"
+                yield f"{count:>7,} {seeds}  {held_words(rule, count)} ({rule})"
         if self.due is not None:
             yield f"next due: {moment(self.due)}, in {distance(max(0, self.due - self.now))}: {self.due_path}"
         for turn in self.turns[:5]:
@@ -100,8 +101,9 @@ def _hub_lines(hub: HubStatus | None, now: int) -> Iterator[str]:
     if hub is None:
         return
     told = f"last told {moment(int(hub.succeeded))}" if hub.succeeded is not None else "never told yet"
+    waiting = f"{counted(hub.waiting, 'document')} {'waits' if hub.waiting == 1 else 'wait'}"
     later = f", next try in {distance(max(0, int(hub.next_try) - now))}" if hub.waiting and hub.next_try else ""
-    yield f"hub {hub.url}: {told}, {hub.waiting:,} documents wait to be told{later}"
+    yield f"hub {hub.url}: {told}, {waiting} to be told{later}"
     if hub.failed is not None:
         yield f"  last failure {moment(int(hub.failed))}: {hub.reason}"
     if trouble := hub.trouble(now):
@@ -115,8 +117,8 @@ def daemon_lines(told: Any) -> Iterator[str]:
         return
     status = msgspec.convert(told, DaemonStatus)
     how = "healthy" if status.healthy else "NOT HEALTHY"
-    overflows = f", {status.overflows} overflows" if status.overflows else ""
-    life = f"up {distance(int(status.uptime))}, {status.turns} turns"
+    overflows = f", {counted(status.overflows, 'overflow')}" if status.overflows else ""
+    life = f"up {distance(int(status.uptime))}, {counted(status.turns, 'turn')}"
     yield f"daemon: process {status.pid}, {how}, {life}, watcher {status.backend}{overflows}"
     for concern, problem in status.problems.items():
         yield f"  {concern}: {problem} (for {distance(int(status.problem_ages[concern]))})"

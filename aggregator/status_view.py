@@ -7,7 +7,7 @@ import msgspec
 from aggregator.health import DaemonStatus
 from aggregator.model import HubStatus
 from aggregator.renderer.status_page import Held, SeedProblem, StatusView, Trouble
-from aggregator.report import RULES, SHOWN_PROBLEMS, moment
+from aggregator.report import RULES, SHOWN_PROBLEMS, held_words, moment
 from aggregator.standing import Standing
 
 
@@ -36,9 +36,9 @@ def status_view(standing: Standing, daemon: DaemonStatus | None) -> StatusView:
 
 def _held(standing: Standing) -> tuple[Held, ...]:
     return tuple(
-        Held(rule=rule, words=words, count=standing.held[rule], paths=standing.examples.get(rule, ()))
-        for rule, words in RULES.items()
-        if standing.held.get(rule)
+        Held(rule=rule, words=held_words(rule, count), count=count, paths=standing.examples.get(rule, ()))
+        for rule in RULES
+        if (count := standing.held.get(rule, 0))
     )
 
 

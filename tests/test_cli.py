@@ -46,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 def test_build_says_what_it_did_and_writes_the_feeds(folder: Path) -> None:
     """A build prints feeds and a summary, and the feeds are there."""
     result = run(folder, "build")
-    assert "1 seeds, 1 items, 2 feeds" in result.stdout
+    assert "1 seed, 1 item, 2 feeds" in result.stdout
     assert json.loads((folder / "feeds/cities/feed.json").read_text())["items"][0]["title"] == "A tram to the harbour"
 
 
@@ -66,7 +66,7 @@ def test_a_bad_seed_is_named_with_its_place_and_fails_only_strict_builds(folder:
 
 def test_check_lists_every_problem_and_changes_nothing(folder: Path) -> None:
     """`check` exits 1 with file:line:col and leaves no trace; with --strict for warnings too."""
-    assert "1 seeds: 0 errors, 0 warnings" in run(folder, "check").stdout
+    assert "1 seed: 0 errors, 0 warnings" in run(folder, "check").stdout
     (folder / "seeds/bad.md").write_text("---\ntitel: x\n---\n")
     result = run(folder, "check", expect=1)
     assert "seeds/bad.md:2:1: " in result.stdout
@@ -156,7 +156,7 @@ def test_explain_knows_changes_duplicates_and_limits(folder: Path) -> None:
     (folder / "seeds/twin.md").write_text(GOOD.replace("2026-05-01", "2026-04-01"))
     run(folder, "build")
     assert "tram.md tells the same story" in run(folder, "explain", "seeds/twin.md").stdout
-    assert "not in cities: 1 newer items come before it" in run(folder, "explain", "seeds/tram.md").stdout
+    assert "not in cities: 1 newer item comes before it" in run(folder, "explain", "seeds/tram.md").stdout
     (folder / "seeds/tram.md").write_text(GOOD.replace("A tram", "Two trams"))
     assert "the file has changed since the last build" in run(folder, "explain", "seeds/tram.md").stdout
 
@@ -167,7 +167,9 @@ def test_status_shows_feeds_problems_and_turns(folder: Path) -> None:
     (folder / "seeds/later.md").write_text(GOOD.replace("/tram", "/later").replace("2026-05-01", "2199-05-01"))
     run(folder, "build")
     text = run(folder, "status").stdout
-    assert "2 seeds, 1 items, 2 feeds" in text
+    assert "2 seeds, 1 item, 2 feeds" in text
+    assert "1 item   all" in text
+    assert "1 seed   waits for its moment (embargo)" in text
     assert "next due: 2199-05-01T08:00:00Z" in text
     assert json.loads(run(folder, "status", "--json").stdout)["feeds"] == {"all": 1, "cities": 1}
 
