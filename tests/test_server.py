@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import brotli
@@ -221,6 +221,27 @@ def test_what_is_no_request_is_refused(server: Standalone, data: bytes) -> None:
 def test_too_many_headers_are_refused(server: Standalone, lines: bytes) -> None:
     """431 and the end, before they are stored."""
     assert statuses(raw(server.address, b"GET /all/rss.xml HTTP/1.1\r\n" + lines + HOST)) in ([431], [])
+
+
+@pytest.mark.parametrize("piece", [1_000, 100_000], ids=["bit by bit", "at once"])
+def test_headers_of_32_kib_are_read_and_of_more_than_48_refused(server: Standalone, piece: int) -> None:
+    """As the README says, however they arrive; what lies between depends on that."""
+    assert statuses(sent_in_pieces(server.address, 32_768, piece)) == [200]
+    assert statuses(sent_in_pieces(server.address, 49_153, piece)) in ([431], [])
+    if piece < 32_768:
+        assert statuses(sent_in_pieces(server.address, 40_000, piece)) in ([431], [])
+
+
+def sent_in_pieces(address: str, size: int, piece: int) -> bytes:
+    """Ask with a request of so many bytes, nearly all of them one header, and give what comes back."""
+    begin = b"GET /all/rss.xml HTTP/1.1\r\n" + HOST.removesuffix(b"\r\n") + b"Connection: close\r\nX: "
+    data = begin + b"a" * (size - len(begin) - 4) + b"\r\n\r\n"
+    with connect(address) as connection, suppress(ConnectionError):
+        for start in range(0, size, piece):
+            connection.sendall(data[start : start + piece])
+            time.sleep(0.002)
+        return until_closed(connection)
+    return b""
 
 
 def test_an_endless_request_line_is_refused(server: Standalone) -> None:

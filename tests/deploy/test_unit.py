@@ -32,6 +32,14 @@ def test_the_unit_leaves_little_open() -> None:
     assert figure <= MOST_EXPOSED
 
 
+def test_the_unit_says_how_to_make_what_it_needs() -> None:
+    """Its user, and each folder that it may write: without one of them systemd does not start it."""
+    lines = UNIT.read_text().splitlines()
+    (folders,) = (line.partition("=")[2].split() for line in lines if line.startswith("ReadWritePaths="))
+    assert [line.split()[-1] for line in lines if line.startswith("#   install -d -o aggregator ")] == folders
+    assert any(line.startswith("#   useradd --system ") and line.endswith(" aggregator") for line in lines)
+
+
 def test_the_daemon_needs_no_executable_memory(running: Running) -> None:
     """As the unit forbids it: it publishes, serves and stops."""
     running.site.write("a.md", title="Forbidden")
