@@ -6,7 +6,6 @@ Reads the index; what an item looks like is decided in the normalizer.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 from aggregator.index import Index, Shown
 from aggregator.intake import chunks
@@ -16,6 +15,8 @@ from aggregator.page_batches import StoredItem
 from aggregator.preparing import Manner, prepare
 
 KEPT_ITEMS = 2_000
+KEPT_BYTES = 16 * 2**20
+"""So many items are kept prepared, and of so many bytes as they are stored; in memory an item takes twice that."""
 
 SHORTENED = "shown by its summary, since it takes more than a quarter of `feed.max_bytes`"
 
@@ -29,21 +30,32 @@ class Items:
     def __init__(self, index: Index, manner: Manner) -> None:
         self._index = index
         self.manner = manner
-        self._kept: dict[Shown, Item | None] = {}
+        self._kept: dict[Shown, tuple[Item | None, int]] = {}
+        self._bytes = 0
         self.notes: list[str] = []
 
     def prepared(self, shown: Sequence[Shown], now: int) -> tuple[Item | None, ...]:
         """Give the items of a feed, None for those left out; prepares what no feed has shown since it changed."""
         missing = [one for one in shown if one not in self._kept]
-        if len(self._kept) + len(missing) > KEPT_ITEMS:
-            # The older half goes: pages of one month follow each other, and many of them show the same items.
-            kept = dict(islice(self._kept.items(), len(self._kept) // 2, None))
-            self._kept = kept | {one: self._kept[one] for one in shown if one in self._kept}
         for chunk in chunks(missing, 500):
             stored = self._seeds(chunk)
             for one in chunk:
-                self._kept[one] = self._item(whole(stored[one.file], one.content), one, now)
-        return tuple(self._kept[one] for one in shown)
+                self._keep(one, self._item(whole(stored[one.file], one.content), one, now), len(stored[one.file]))
+        found = tuple(self._kept[one][0] for one in shown)
+        if len(self._kept) > KEPT_ITEMS or self._bytes > KEPT_BYTES:
+            self._forget_half()
+        return found
+
+    def _keep(self, shown: Shown, item: Item | None, size: int) -> None:
+        self._kept[shown] = item, size
+        self._bytes += size
+
+    def _forget_half(self) -> None:
+        """The older half goes: pages of one month follow each other, and many of them show the same items."""
+        for one in list(self._kept):
+            if len(self._kept) <= KEPT_ITEMS // 2 and self._bytes <= KEPT_BYTES // 2:
+                return
+            self._bytes -= self._kept.pop(one)[1]
 
     def stored(self, shown: Iterable[Shown]) -> list[StoredItem]:
         """Give what feeds show as it is handed to other processes."""

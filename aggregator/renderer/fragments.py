@@ -15,7 +15,8 @@ from aggregator.renderer import stamps
 from aggregator.renderer.clean import writable
 
 KEPT_FRAGMENTS = 2_048
-"""How many written items each format keeps."""
+KEPT_BYTES = 16 * 2**20
+"""How many written items each format keeps, and of how many bytes."""
 
 NOWHERE = Site(title="-", url="https://feeds.invalid/")
 ALONE = Feed(spec=FeedSpec(slug="-", title="-", description="-"), items=(), updated=stamps.EPOCH)
@@ -29,6 +30,7 @@ class Fragments(Generic[Key]):
     def __init__(self, write: Callable[[Sequence[Key]], bytes], opening: bytes, closing: bytes) -> None:
         self._write, self._opening, self._closing = write, opening, closing
         self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._bytes = 0
 
     def of(self, keys: Sequence[Key]) -> list[bytes]:
         """Give the fragment of each key, written now or before."""
@@ -38,8 +40,9 @@ class Fragments(Generic[Key]):
             return [known for known in found if known is not None]
         written = dict(zip(missing, self._written(missing), strict=True))
         self._kept.update(written)
-        while len(self._kept) > KEPT_FRAGMENTS:
-            self._kept.popitem(last=False)
+        self._bytes += sum(map(len, written.values()))
+        while len(self._kept) > KEPT_FRAGMENTS or self._bytes > KEPT_BYTES:
+            self._bytes -= len(self._kept.popitem(last=False)[1])
         return [written[key] if known is None else known for key, known in zip(keys, found, strict=True)]
 
     def _written(self, keys: Sequence[Key]) -> list[bytes]:

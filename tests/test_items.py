@@ -1,0 +1,42 @@
+"""What is kept of prepared items: enough to spare work, and never more bytes than stated (G13)."""
+
+from __future__ import annotations
+
+import pytest
+from support import NOW, SiteFolder
+
+from aggregator import items
+from aggregator.renderer import fragments, rss
+from aggregator.site import Site
+
+LONG = "Some words that go on. " * 200
+
+
+def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few they are, no more than so many bytes stay in memory; what is published is the same."""
+    for number in range(30):
+        site.write(f"{number}.md", LONG, topics=[f"T{number % 7}"])
+    site.build()
+    wanted = site.documents()
+    monkeypatch.setattr(items, "KEPT_BYTES", 6 * len(LONG))
+    monkeypatch.setattr(fragments, "KEPT_BYTES", 6 * len(LONG))
+    rss._fragments._kept.clear()
+    rss._fragments._bytes = 0
+    with Site(site.config(feeds="others", state="other"), jobs=1) as opened:
+        opened.build(now=NOW)
+        kept = opened.pipeline.items
+        assert 0 < sum(size for _, size in kept._kept.values()) == kept._bytes <= items.KEPT_BYTES
+    assert 0 < sum(map(len, rss._fragments._kept.values())) == rss._fragments._bytes <= fragments.KEPT_BYTES
+    assert site.documents("others") == wanted
+
+
+def test_short_items_are_kept_by_their_number(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The older half goes where there are too many."""
+    for number in range(30):
+        site.write(f"{number}.md", topics=[f"T{number}"])
+    monkeypatch.setattr(items, "KEPT_ITEMS", 8)
+    with Site(site.config(), jobs=1) as opened:
+        opened.build(now=NOW)
+        assert 0 < len(opened.pipeline.items._kept) <= 8
+        assert opened.build(now=NOW).written == ()
+    assert sorted(site.titles()) == sorted(f"Item {number}" for number in range(30))
