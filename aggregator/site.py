@@ -29,7 +29,7 @@ from aggregator.index import Index
 from aggregator.intake import Intake
 from aggregator.locking import is_held, let_go, locked, made
 from aggregator.model import SITE_FEED, FeedReport, PastTurn, Problem, Turn
-from aggregator.outcome import unknown_key_warnings, unpack_problems
+from aggregator.outcome import is_in_feeds, unknown_key_warnings, unpack_problems
 from aggregator.pipeline import Changes, Pipeline
 from aggregator.places import documents_in, jobs_for, read_elsewhere, seeds_in, why_not, writer_to
 from aggregator.publishing import Publishing
@@ -434,7 +434,7 @@ class Site:
             items=self.index.overview.count_items(turn.now),
             feeds=feeds,
             held={**self.index.overview.held(), **self.index.overview.waiting(turn.now)},
-            stale=tuple(path for path, is_stale, _ in rows if is_stale),
+            stale=tuple(path for path, shown in self.index.overview.stale() if is_in_feeds(shown, turn.now)),
             problems=tuple(problems),
             notes=(*turn.notes, *(note for note in self._clashes() if note not in turn.notes)),
         )

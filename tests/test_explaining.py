@@ -67,11 +67,11 @@ def test_a_last_good_version_is_said_to_be_shown_only_while_it_is(site: SiteFold
     site.write("b.md")
     site.build()
     site.text("a.md", BROKEN)
-    site.build()
+    assert site.build().stale == ("a.md",)
     stays = "a.md: cannot be read now, so its last good version stays in its feeds"
     assert (asked(site, "a.md").headline, stale(site, NOW)) == (stays, ("a.md",))
     later = NOW + 2 * DAY
-    site.build(now=later)
+    assert site.build(now=later).stale == ()
     assert site.titles() == ["Item b"]
     assert asked(site, "a.md", later).headline == (
         "a.md: cannot be read now, and its last good version is in no feed any more:"

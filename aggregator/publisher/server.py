@@ -34,7 +34,7 @@ _holder: Any = vars(net)["SocketHolder"]
 LOGGER = logging.getLogger("aggregator")
 
 LONGEST_HEADERS = 32_768
-"""How many bytes the headers of a request may have; more is answered 431."""
+"""How many bytes the headers of a request may have; half as many again are answered 431 for certain."""
 
 LONGEST_BODY = 65_536
 LONGEST_WAIT = 10.0
