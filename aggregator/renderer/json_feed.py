@@ -101,7 +101,8 @@ def render(feed: Feed, site: Site) -> Document:
 
 def is_long(item: Item, site: Site, max_bytes: int) -> bool:
     """Say whether an item takes more of a document of at most `max_bytes` than is fair to those after it."""
-    return len(_written(item, site)) * SHARES > max_bytes
+    # What is long anyhow is not even written: that would be kept.
+    return len(item.content) * SHARES > max_bytes or len(_written(item, site)) * SHARES > max_bytes
 
 
 def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = NOWHERE) -> int:
