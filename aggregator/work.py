@@ -37,8 +37,11 @@ MANY, PAUSE = 1_000, 0.1
 MOST_WAITING = 100_000
 """So many reasons may wait, some 20 MB; of further files only that there are some is kept: all is looked at then."""
 
-PATIENCE = 1.0
-"""How long, in seconds, pages of archives may be written at a stretch, though nothing else has come up."""
+PATIENCE, PRESSED = 1.0, 0.1
+"""How long, in seconds, pages of archives may be written at a stretch, and while something else waits.
+
+Not at once even then: where edits never pause, archives would never be brought up to date.
+"""
 
 Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 
@@ -110,7 +113,7 @@ class Inbox:
 
     def presses(self, seconds: float) -> bool:
         """Say whether a turn that has written pages of archives for so many seconds leaves the others to the next."""
-        return seconds > PATIENCE or not self._queue.empty()
+        return seconds > (PATIENCE if self._queue.empty() else PRESSED)
 
     def put_back(self, work: Work, *, most: int) -> None:
         """Have the next turn do what needs no look at everything: the events, if at most `most`, and what is due."""

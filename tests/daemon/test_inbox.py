@@ -111,3 +111,11 @@ def test_more_files_than_are_worth_remembering_are_a_doubt(monkeypatch: pytest.M
         assert (len(found.hints), found.everything, len(found.triggers)) == (50, True, 1)
     inbox.put("hint", "a.md")
     assert not inbox.gather().everything
+
+
+def test_pages_of_archives_make_way_for_what_waits_but_get_their_share() -> None:
+    """A tenth of a second of a turn where something waits, a second where nothing does."""
+    inbox = Inbox()
+    assert [inbox.presses(seconds) for seconds in (0.05, 0.5, 1.5)] == [False, False, True]
+    inbox.put("hint", "a.md")
+    assert [inbox.presses(seconds) for seconds in (0.05, 0.5, 1.5)] == [False, True, True]
