@@ -67,7 +67,9 @@ class Publishing:
         if not trust_disk:
             self._archiver.look()
         intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
-        executor = workers.executor(self._pipeline.count(), many=MANY_FEEDS)
+        # Who is in a hurry starts no processes: those of a large intake are at hand, others would take too long.
+        count = self._pipeline.count()
+        executor = workers.executor(count, many=MANY_FEEDS) if self._hurry is None else workers.started
         self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, executor=executor))
         # A page of an archive is written before anything on disk leads to it, and removed after.
         over = self._clocked()
@@ -116,7 +118,9 @@ class Publishing:
         return is_over
 
     def _publish_pages(self, workers: Workers, now: int, *, on_disk: bool, over: Callable[[], bool]) -> Pages:
-        executor = workers.executor(self._archives.count(on_disk=on_disk), many=MANY_PAGES)
+        # Nor hands out pages: what others had begun when it ends would be lost.
+        count = self._archives.count(on_disk=on_disk) if self._hurry is None else 0
+        executor = workers.executor(count, many=MANY_PAGES) if count else None
         pages = self._archiver.publish(self._archives, now=now, on_disk=on_disk, over=over, executor=executor)
         self.written += pages.written
         self.failed += pages.failed

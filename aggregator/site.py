@@ -382,9 +382,6 @@ class Site:
             return self.pipeline.take(changes, now=now, workers=workers, progress=tell, watch=self._watch)
 
     def _publish(self, workers: Workers, now: int, *, trust_disk: bool = False) -> Publishing:
-        # A turn that must end soon leaves it to this process alone: what others had begun would be lost.
-        if self._hurry is not None:
-            workers = Workers(1, cluster=self._cluster)
         publishing = Publishing(self.pipeline, self.writer, self._watch, hurry=self._hurry, alive=self._alive)
         publishing.publish(workers, now, trust_disk=trust_disk)
         return publishing
