@@ -273,15 +273,17 @@ class Database:
         self._make()
 
     def _take_place(self) -> None:
-        """Move the index to its place, now that it is filled."""
+        """Move the index to its place, now that it is filled; where that fails the next commit tries again."""
         self.db.close()
-        _flush(self._unfilled)
-        for suffix in _LOGS:  # of an index that somebody removed: SQLite would take them for this one's
-            with suppress(FileNotFoundError):
-                os.unlink(self.path + suffix)
-        os.replace(self._unfilled, self.path)
-        self._unfilled = ""
-        self.db = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            _flush(self._unfilled)
+            for suffix in _LOGS:  # of an index that somebody removed: SQLite would take them for this one's
+                with suppress(FileNotFoundError):
+                    os.unlink(self.path + suffix)
+            os.replace(self._unfilled, self.path)
+            self._unfilled = ""
+        finally:
+            self.db = sqlite3.connect(self._unfilled or self.path, isolation_level=None)
         self._prepare()
 
     def is_there(self) -> bool:
@@ -427,13 +429,13 @@ class Database:
             if filled:
                 self.settle_indexes()
             self.db.execute("COMMIT")  # one that fails may leave the transaction open, and none could follow it
-            if filled and self._unfilled:
-                self._take_place()
         except BaseException:
             with suppress(sqlite3.Error):
                 self.db.execute("ROLLBACK")
             self.filling = filling
             raise
+        if filled and self._unfilled:
+            self._take_place()
 
     def settle_indexes(self) -> None:
         """Make the look-up indexes now, where the first filling has to look back at what it wrote."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import errno
 import gc
+import itertools
 import os
 import random
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
@@ -73,6 +74,27 @@ def test_a_commit_that_fails_leaves_no_transaction_open(site: SiteFolder) -> Non
     with index.transaction(filled=False):
         pass
     index.close()
+
+
+def test_a_first_filling_whose_index_cannot_be_put_in_its_place_is_no_damage(
+    make_site: Callable[[str], SiteFolder],
+) -> None:
+    """Whichever step of it is refused: what was filled stays, and the next turn of the same process goes on with it."""
+    for what in ("replace", "fsync", "unlink", "sql"):
+        for number in itertools.count(1):
+            site = make_site(f"{what}{number}")
+            site.write("a.md")
+            with Site(site.config()) as living:
+                fault = Faults(site.root, number, random.Random(number), only=what)
+                with fault as faults, suppress(AggregatorError, OSError, sqlite3.Error):
+                    living.build(now=NOW)
+                turn = living.build(now=NOW)
+                if faults.met.endswith("connect"):  # too many open files: the next turn has no index, and mends it
+                    continue
+                assert turn.notes == (), faults.met
+            assert (site.ids(), list((site.root / "state").glob("*.damaged"))) == (["https://news.example.org/a"], [])
+            if not faults.met:
+                break
 
 
 def test_what_the_system_refuses_is_told_with_what_helps(capsys: pytest.CaptureFixture[str]) -> None:
