@@ -10,7 +10,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -284,6 +284,7 @@ class Database:
             self._unfilled = ""
         finally:
             self.db = sqlite3.connect(self._unfilled or self.path, isolation_level=None)
+        _flush_folder(self.path)
         self._prepare()
 
     def is_there(self) -> bool:
@@ -389,6 +390,7 @@ class Database:
                 os.replace(self.path + suffix, self._aside + suffix)
         self._forget_note()
         os.replace(self._saved, self.path)
+        _flush_folder(self.path)
         self.rebuilt = f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(self._aside)}"
 
     def _salvage(self) -> None:
@@ -422,20 +424,31 @@ class Database:
     @contextmanager
     def transaction(self, *, filled: bool = True) -> Iterator[None]:
         """Commit what happens inside, or undo it all; `filled=False` where the first filling is still to come."""
-        self.db.execute("BEGIN IMMEDIATE")
         filling = self.filling
-        try:
-            yield
-            if filled:
-                self.settle_indexes()
-            self.db.execute("COMMIT")  # one that fails may leave the transaction open, and none could follow it
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self.db.execute("ROLLBACK")
-            self.filling = filling
-            raise
+        with self._durable() if filled and not self._unfilled else nullcontext():
+            self.db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                if filled:
+                    self.settle_indexes()
+                self.db.execute("COMMIT")  # one that fails may leave the transaction open, and none could follow it
+            except BaseException:
+                with suppress(sqlite3.Error):
+                    self.db.execute("ROLLBACK")
+                self.filling = filling
+                raise
         if filled and self._unfilled:
             self._take_place()
+
+    @contextmanager
+    def _durable(self) -> Iterator[None]:
+        """Have what is committed inside outlive a power cut, as the feeds do: they would show ids that nobody knows."""
+        self.db.execute("PRAGMA synchronous=FULL")
+        try:
+            yield
+        finally:
+            with suppress(sqlite3.Error):
+                self.db.execute("PRAGMA synchronous=NORMAL")
 
     def settle_indexes(self) -> None:
         """Make the look-up indexes now, where the first filling has to look back at what it wrote."""
@@ -450,6 +463,12 @@ def _flush(path: str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def _flush_folder(path: str) -> None:
+    """Have a file outlive a power cut under the name that it was given."""
+    with suppress(OSError):  # some network file systems cannot flush a folder
+        _flush(os.path.dirname(path) or ".")
 
 
 def _look_of(path: str) -> str:

@@ -81,6 +81,26 @@ def test_an_index_that_was_never_filled_is_not_there(site: SiteFolder) -> None:
     assert not list((site.root / "state").glob("index.db*"))
 
 
+def test_what_a_turn_makes_known_outlives_a_power_cut_as_the_feeds_do(site: SiteFolder) -> None:
+    """SQLite flushes the commit that ids are remembered with (FULL is 2), before any feed shows them; no other one."""
+    site.write("a.md")
+    site.build()
+
+    def level(opened: Site) -> int:
+        found: int = opened.index._db.execute("PRAGMA synchronous").fetchone()[0]
+        return found
+
+    with Site(site.config()) as opened:
+        with opened.index.transaction():
+            assert level(opened) == 2
+        assert level(opened) == 1
+        with opened.index.transaction(filled=False):
+            assert level(opened) == 1
+        with suppress(KeyboardInterrupt), opened.index.transaction():
+            raise KeyboardInterrupt
+        assert level(opened) == 1
+
+
 def test_a_build_with_nothing_to_do_writes_nothing_to_the_index_either(site: SiteFolder) -> None:
     """Neither its bytes nor its mtime change."""
     site.write("a.md", topics=["AI"])
