@@ -60,6 +60,7 @@ class Watching:
         try:
             watcher.start()
         except NotWatchableError as error:
+            watcher.stop()
             return str(error)
         self._watcher = watcher
         return ""
