@@ -100,7 +100,8 @@ class Scheduler:
         """Give when the next regeneration comes, in seconds since 1970, None for never."""
         scheduler = self._scheduler  # others ask too, while it may begin anew
         job = scheduler and scheduler.get_job(_REGENERATE)
-        return job.next_run_time.timestamp() if job and job.next_run_time else None
+        moment = getattr(job, "next_run_time", None)  # a job has none until its scheduler runs
+        return moment and moment.timestamp()
 
     def begin_anew(self) -> None:
         """Count from now on: the clock was set, so what was planned by the old one may be years away."""

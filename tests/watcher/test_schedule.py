@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -104,6 +105,17 @@ def test_a_cron_line_counts_in_the_configured_zone(scheduler: Kept) -> None:
     assert planned is not None
     assert datetime.fromtimestamp(planned, ZoneInfo("Asia/Tokyo")).hour == 12
     assert Scheduler(due=int, scan=int, regenerate=int).next_regeneration() is None
+
+
+def test_a_regeneration_that_is_not_planned_yet_can_be_asked_for(scheduler: Kept) -> None:
+    """While it begins anew (a reload, a clock that was set) the job is there and has no moment."""
+    scheduler.begin(regenerate=3_600)
+    scheduler._scheduler.shutdown()
+    scheduler._scheduler = BackgroundScheduler(timezone=UTC)
+    scheduler._add("regenerate", IntervalTrigger(seconds=3_600, timezone=UTC))
+    assert scheduler.next_regeneration() is None
+    scheduler._scheduler.start()
+    assert scheduler.next_regeneration() == pytest.approx(time.time() + 3_600, abs=1.5)
 
 
 def test_a_job_that_is_late_runs_once(scheduler: Kept) -> None:
