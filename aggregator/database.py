@@ -1,7 +1,6 @@
-"""The file `index.db`: its tables, how it is opened, made anew, and mended when it is damaged. Touches that file.
+"""The file `index.db`: how it is opened, made anew, and mended when it is damaged. Touches that file.
 
-Most of it can be made again from the seeds. What cannot is apart and outlives every rebuild: the remembered ids
-(`alias`, `story`) and the last good versions (`last_good`).
+What cannot be made again from the seeds (`index_schema`) outlives every rebuild.
 """
 
 from __future__ import annotations
@@ -17,92 +16,9 @@ from urllib.parse import quote
 
 import msgspec
 
-VERSION = 3
+from aggregator.index_schema import DERIVED, DERIVED_TABLES, INDEXES, REMEMBERED, REMEMBERED_TABLES, VERSION
 
-REMEMBERED = """
--- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
-CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL);
--- own: the seed chose the id itself; sealed: readers have seen the id, so it never changes again; sum: crc32 of the id,
--- since an id with a flipped bit would be another item to every reader.
-CREATE TABLE IF NOT EXISTS story(
-    story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
-);
--- the version that readers still see of a file that can no longer be read.
-CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
--- what readers saw in a feed, under which id, and see nowhere any more: since when (at), and until when its feed says
--- so (ends).
-CREATE TABLE IF NOT EXISTS withdrawn(
-    story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(story, slug)
-) WITHOUT ROWID;
-DROP INDEX IF EXISTS withdrawn_slug;
-CREATE INDEX IF NOT EXISTS withdrawn_latest ON withdrawn(slug, at DESC, id);
-CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
-"""
-
-DERIVED = """
-CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
-CREATE TABLE file(
-    file INTEGER PRIMARY KEY,
-    path TEXT NOT NULL UNIQUE,
-    dev INTEGER, ino INTEGER, size INTEGER,
-    mtime INTEGER,          -- -1: it changed too shortly before it was read to be trusted, so it is read again
-    ctime INTEGER,
-    digest BLOB,            -- of the file's bytes
-    content BLOB,           -- of what of them can be shown
-    rule TEXT NOT NULL,     -- the rule that holds it back, '' if none does
-    detail TEXT NOT NULL,
-    stale INTEGER NOT NULL, -- 1: it cannot be read, its last good version is shown
-    story INTEGER,          -- NULL: held back
-    newest INTEGER, quality INTEGER, starts INTEGER, ends INTEGER,
-    since INTEGER,          -- what it shows now holds in [since, until)
-    until INTEGER,
-    verdict BLOB,
-    shown BLOB              -- its rows in entry, NULL if none
-);
-CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
-CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
--- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
-CREATE TABLE entry(
-    feed INTEGER, sort INTEGER, worst INTEGER, tie INTEGER, file INTEGER, starts INTEGER, ends INTEGER,
-    PRIMARY KEY(feed, sort, worst, tie, file, starts)
-) WITHOUT ROWID;
-CREATE TABLE feed(
-    feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE,
-    dirty INTEGER NOT NULL DEFAULT 1,   -- 1: what it shows may have changed, 2: pages of its archive come
-    key BLOB,               -- of what the published documents show
-    stamps BLOB,            -- what the documents look like on disk
-    summary BLOB,
-    shelf BLOB              -- digest of what its archive's pages show besides their items
-);
-CREATE TABLE topic_name(slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)) WITHOUT ROWID;
--- a page of a feed's archive: the items of `month` (`archive_names`) after the page before it, up to the cell `last`.
-CREATE TABLE page(
-    feed INTEGER, month INTEGER, last INTEGER,
-    wanted INTEGER NOT NULL,    -- 0: its files are to be removed
-    dirty INTEGER NOT NULL,
-    key BLOB,                   -- of what its documents show
-    stamps BLOB,                -- what they look like on disk; empty where that is not known, NULL where there are none
-    PRIMARY KEY(feed, month, last)
-) WITHOUT ROWID;
-CREATE INDEX page_dirty ON page(month, last, feed) WHERE dirty = 1;
-"""
-
-# Made after the first filling: an index is filled faster when it is made at once.
-INDEXES = """
-CREATE INDEX IF NOT EXISTS file_story ON file(story) WHERE story IS NOT NULL;
-CREATE INDEX IF NOT EXISTS file_since ON file(since) WHERE since IS NOT NULL;
-CREATE INDEX IF NOT EXISTS file_until ON file(until) WHERE until IS NOT NULL;
-CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
-"""
-
-_REMEMBERED_TABLES = {
-    "alias": "key, story",
-    "story": "story, id, own, sealed, sum",
-    "last_good": "path, seed",
-    "withdrawn": "story, slug, at, ends, id",
-}
 _LOGS = ("-wal", "-shm")
-_DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name", "page")
 
 DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError)
 """What reading a damaged index can raise; `is_damage` says whether it was that."""
@@ -250,7 +166,7 @@ class Database:
         self._forget_note()
         if version == VERSION:
             # A cheap look at every table: a file that is damaged here must not surprise a turn half-way.
-            for table in (*_DERIVED_TABLES, *_REMEMBERED_TABLES):
+            for table in (*DERIVED_TABLES, *REMEMBERED_TABLES):
                 db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names from above
             # Made and never filled: the process that made it died on the way.
             self.filling = db.execute("SELECT 1 FROM meta LIMIT 1").fetchone() is None
@@ -333,7 +249,7 @@ class Database:
         db.execute("BEGIN IMMEDIATE")
         tables = db.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'").fetchall()
         for (name,) in tables:
-            if name not in _REMEMBERED_TABLES:
+            if name not in REMEMBERED_TABLES:
                 db.execute(f'DROP TABLE "{name}"')
         _run(db, REMEMBERED + DERIVED)
         db.execute(f"PRAGMA user_version={VERSION}")
@@ -396,7 +312,7 @@ class Database:
     def _salvage(self) -> None:
         """Take over what can still be read of the remembered tables and is whole."""
         with self.transaction(filled=False):
-            for table, columns in _REMEMBERED_TABLES.items():
+            for table, columns in REMEMBERED_TABLES.items():
                 marks = ",".join("?" * len(columns.split(",")))
                 for row in _readable(self.path, f"SELECT {columns} FROM {table}"):  # noqa: S608 - names from above
                     if table != "story" or row[4:] == (checksum(row[1]),):

@@ -1,0 +1,93 @@
+"""The tables of `index.db`, as SQL; pure.
+
+Most can be made again from the seeds. What cannot is apart and outlives every rebuild: the remembered ids (`alias`,
+`story`) and the last good versions (`last_good`).
+"""
+
+from __future__ import annotations
+
+VERSION = 3
+
+REMEMBERED = """
+-- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
+CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL);
+-- own: the seed chose the id itself; sealed: readers have seen the id, so it never changes again; sum: crc32 of the id,
+-- since an id with a flipped bit would be another item to every reader.
+CREATE TABLE IF NOT EXISTS story(
+    story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
+);
+-- the version that readers still see of a file that can no longer be read.
+CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
+-- what readers saw in a feed, under which id, and see nowhere any more: since when (at), and until when its feed says
+-- so (ends).
+CREATE TABLE IF NOT EXISTS withdrawn(
+    story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(story, slug)
+) WITHOUT ROWID;
+DROP INDEX IF EXISTS withdrawn_slug;
+CREATE INDEX IF NOT EXISTS withdrawn_latest ON withdrawn(slug, at DESC, id);
+CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
+"""
+
+DERIVED = """
+CREATE TABLE meta(key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID;
+CREATE TABLE file(
+    file INTEGER PRIMARY KEY,
+    path TEXT NOT NULL UNIQUE,
+    dev INTEGER, ino INTEGER, size INTEGER,
+    mtime INTEGER,          -- -1: it changed too shortly before it was read to be trusted, so it is read again
+    ctime INTEGER,
+    digest BLOB,            -- of the file's bytes
+    content BLOB,           -- of what of them can be shown
+    rule TEXT NOT NULL,     -- the rule that holds it back, '' if none does
+    detail TEXT NOT NULL,
+    stale INTEGER NOT NULL, -- 1: it cannot be read, its last good version is shown
+    story INTEGER,          -- NULL: held back
+    newest INTEGER, quality INTEGER, starts INTEGER, ends INTEGER,
+    since INTEGER,          -- what it shows now holds in [since, until)
+    until INTEGER,
+    verdict BLOB,
+    shown BLOB              -- its rows in entry, NULL if none
+);
+CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
+CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
+-- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
+CREATE TABLE entry(
+    feed INTEGER, sort INTEGER, worst INTEGER, tie INTEGER, file INTEGER, starts INTEGER, ends INTEGER,
+    PRIMARY KEY(feed, sort, worst, tie, file, starts)
+) WITHOUT ROWID;
+CREATE TABLE feed(
+    feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE,
+    dirty INTEGER NOT NULL DEFAULT 1,   -- 1: what it shows may have changed, 2: pages of its archive come
+    key BLOB,               -- of what the published documents show
+    stamps BLOB,            -- what the documents look like on disk
+    summary BLOB,
+    shelf BLOB              -- digest of what its archive's pages show besides their items
+);
+CREATE TABLE topic_name(slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)) WITHOUT ROWID;
+-- a page of a feed's archive: the items of `month` (`archive_names`) after the page before it, up to the cell `last`.
+CREATE TABLE page(
+    feed INTEGER, month INTEGER, last INTEGER,
+    wanted INTEGER NOT NULL,    -- 0: its files are to be removed
+    dirty INTEGER NOT NULL,
+    key BLOB,                   -- of what its documents show
+    stamps BLOB,                -- what they look like on disk; empty where that is not known, NULL where there are none
+    PRIMARY KEY(feed, month, last)
+) WITHOUT ROWID;
+CREATE INDEX page_dirty ON page(month, last, feed) WHERE dirty = 1;
+"""
+
+# Made after the first filling: an index is filled faster when it is made at once.
+INDEXES = """
+CREATE INDEX IF NOT EXISTS file_story ON file(story) WHERE story IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_since ON file(since) WHERE since IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_until ON file(until) WHERE until IS NOT NULL;
+CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
+"""
+
+REMEMBERED_TABLES = {
+    "alias": "key, story",
+    "story": "story, id, own, sealed, sum",
+    "last_good": "path, seed",
+    "withdrawn": "story, slug, at, ends, id",
+}
+DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name", "page")
