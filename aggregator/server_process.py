@@ -32,6 +32,9 @@ SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 COME_BACK = 2.0
 """How often, in seconds, an address that is taken is tried again."""
 
+PREDECESSOR = 3.0
+"""How long, in seconds, the server of a daemon that was killed may still hold our address, with clients stuck in it."""
+
 STEADY = 60.0
 TOGETHER = 40
 """So many slugs go into one line: what is longer than PIPE_BUF (4,096 bytes) might be cut in two."""
@@ -63,8 +66,9 @@ class ServerProcess:
     def begin(self, config: Config, *, patience: float = 0.0) -> None:
         """Serve as `config` says from now on; where that cannot be, go on as before and try again at times.
 
-        An address that is taken is waited for, for `patience` seconds. One that overlaps our own is tried without our
-        server, once: whoever it serves is not cut off again until the next call.
+        An address that is taken is waited for, for `patience` seconds; the first one of all for a moment anyway. One
+        that overlaps our own is tried without our server, once: whoever it serves is not cut off again until the next
+        call.
 
         Raises:
             CannotListenError: where its address is taken, or not ours.
@@ -106,6 +110,8 @@ class ServerProcess:
         try:
             return listen(*_place(config), patience=0.0 if is_same_port else patience)
         except CannotListenError as error:
+            if old is None and error.taken:
+                return listen(*_place(config), patience=PREDECESSOR)
             if not (is_same_port and error.taken):
                 raise
             refused = error

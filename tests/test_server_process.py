@@ -365,6 +365,23 @@ def test_the_server_ends_with_a_daemon_that_is_killed(serving: Running) -> None:
     assert is_served(address)
 
 
+def test_a_start_right_after_a_kill_waits_for_the_port(serving: Running) -> None:
+    """A client that is stuck in a download keeps the killed daemon's server, and so the port, for a second or two."""
+    request = b"GET /all/rss.xml HTTP/1.1\r\nHost: x\r\n\r\n"
+    serving.site.write("long.md", "Some words. " * 4_000, title="Long")
+    serving.has("Long")
+    with connect(serving.address, receive=4_096) as stuck:
+        stuck.sendall(request * 500)
+        time.sleep(0.5)
+        pid = server_of(serving)
+        serving.process.kill()
+        serving.process.wait(LONG)
+        assert not has_ended(pid)
+        serving.start(serve=True)
+    assert is_served(serving.address)
+    assert serving.status()["problems"] == {}
+
+
 def test_modules_in_the_folder_of_the_site_are_not_run(running: Running) -> None:
     """A site may hold files with any name; the server imports what the daemon imported."""
     running.site.write("a.md")
