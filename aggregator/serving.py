@@ -16,7 +16,7 @@ import socket
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import msgspec
 import uvloop
@@ -77,7 +77,7 @@ class _Process:
 
 
 def serve(config: Config, listening: socket.socket) -> None:
-    """Serve what is there until SIGTERM or SIGINT, which end this process."""
+    """Serve what is there until SIGTERM or SIGINT."""
 
     async def life() -> None:
         process = _Process(config, listening, attached=False)
@@ -88,12 +88,13 @@ def serve(config: Config, listening: socket.socket) -> None:
     _run(life())
 
 
-def _run(life: Coroutine[Any, Any, None]) -> NoReturn:
-    """Live, and end this process with that: a thread may wait for minutes for what a daemon is to do."""
+def _run(life: Coroutine[Any, Any, None]) -> None:
+    """Live; where somebody still waits for what a thread asks a daemon, this process ends with that at once."""
     # A fifth more requests a second than with the loop of the standard library.
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(life)
-        os._exit(0)  # to close the loop is to wait for its threads
+        if any(not task.cancelling() for task in asyncio.all_tasks(runner.get_loop())):
+            os._exit(0)  # to close the loop, or to return, is to wait for its threads, and so for a turn
 
 
 async def _watch(process: _Process) -> None:
@@ -127,6 +128,7 @@ def main() -> None:
     # Unbuffered: what was told meanwhile must stay in the pipe, for `_listen`.
     config = msgspec.json.decode(open(0, "rb", buffering=0, closefd=False).readline(), type=Config)  # noqa: SIM115
     _run(_attached(config, listening))
+    os._exit(0)  # whatever still hangs on a client ends with us
 
 
 async def _attached(config: Config, listening: socket.socket) -> None:
