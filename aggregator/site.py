@@ -266,7 +266,11 @@ class Site:
         except DAMAGED as error:
             if not is_damage(error):
                 raise AggregatorError(f"{self.config.state}: the index cannot be used: {advised(error)}") from error
-            self.mend(error)
+            try:
+                self.mend(error)
+            except (OSError, sqlite3.Error) as failed:
+                why = f"the index is damaged ({error}), and no other can be made: {advised(failed)}"
+                raise AggregatorError(f"{self.config.state}: {why}") from failed
             return self._whole(look(), prune=prune)
 
     def _whole(self, turn: Turn, *, prune: bool) -> Turn:

@@ -18,15 +18,7 @@ STORES = {"aggregator.stores", "aggregator.watcher.bucket", "aggregator.publishe
 
 TELL = """
 import atexit, json, os, sys
-first, end = os.getpid(), os._exit
-def tell():
-    if os.getpid() == first:
-        open(os.environ["TOLD"], "w").write(json.dumps(sorted(sys.modules)))
-def ended(code):
-    tell()
-    end(code)
-os._exit = ended
-atexit.register(tell)
+atexit.register(lambda: open(os.environ["TOLD"], "w").write(json.dumps(sorted(sys.modules))))
 """
 """What a process of Python does first, if it is called `sitecustomize`: it tells at its end what it has imported."""
 

@@ -18,7 +18,7 @@ import pytest
 from faulty import Faults
 from support import NOW, SiteFolder
 
-from aggregator import database
+from aggregator import AggregatorError, database
 from aggregator.database import Database
 from aggregator.site import Site
 
@@ -143,11 +143,19 @@ def test_a_rescue_for_which_there_is_no_space_is_done_once_there_is(moved: SiteF
             patch.setattr(Database, "_salvage", no_space)
             with pytest.raises(sqlite3.OperationalError, match="full"):
                 living.mend(ValueError("damaged"))
+            patch.setattr(Site, "look_everywhere", broken)
+            with pytest.raises(AggregatorError, match=r"the index is damaged \(a flipped bit\), and no .* \(free some"):
+                living.build(now=NOW)
         assert living.index._db.execute("PRAGMA page_count").fetchone()[0] == page
         living.mend(ValueError("damaged"))
         moved.write("0.md", webUrl="https://news.example.org/third")
         living.build(now=NOW)
     assert sorted(moved.ids()) == sorted(known)
+
+
+def broken(*_: object, **__: object) -> None:
+    """Meet a damaged index."""
+    raise sqlite3.DatabaseError("a flipped bit")
 
 
 @pytest.mark.parametrize("what", ["replace", "unlink", "fsync", "sql"])
