@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import suppress
@@ -21,15 +22,14 @@ from aggregator import clock, feed_batches
 from aggregator.site import Site
 from aggregator.workers import MANY_PAGES, Workers, in_order
 
-
-def process(_: object) -> int:
-    """Say in which process this is."""
-    return os.getpid()
+# Work by names that every process knows: one that does not begin as a copy of this one cannot import a test.
+PROCESS = "__import__('os').getpid()"
+LOADED = "'aggregator.renderer.page' in __import__('sys').modules"
 
 
 def processes(executor: Executor | None) -> set[int]:
     """Give those that do the work."""
-    return set(in_order(executor, process, iter(range(40))))
+    return set(in_order(executor, eval, iter([PROCESS] * 40)))
 
 
 def twice(parent: int, value: Any) -> Any:
@@ -37,11 +37,6 @@ def twice(parent: int, value: Any) -> Any:
     if value == "die" and os.getpid() != parent:
         os._exit(1)
     return value * 2
-
-
-def has_loaded(module: str) -> bool:
-    """Say whether a module is loaded in this process."""
-    return module in sys.modules
 
 
 def test_a_few_pages_start_no_process() -> None:
@@ -93,7 +88,7 @@ def test_processes_load_what_comes_next_while_they_wait() -> None:
     with Workers(2) as workers:
         executor = workers.executor(2)
         workers.prepare(feed_batches.load)
-        assert set(in_order(executor, has_loaded, iter(["aggregator.renderer.page"] * 40))) == {True}
+        assert set(in_order(executor, eval, iter([LOADED] * 40))) == {True}
 
 
 def test_the_pages_of_the_site_are_the_same_from_a_process(site: SiteFolder) -> None:
@@ -140,3 +135,20 @@ def members(session: int) -> list[int]:
             if os.getsid(int(process.name)) == session:
                 found.append(int(process.name))
     return found
+
+
+def test_processes_can_be_had_while_threads_run() -> None:
+    """Then they begin anew, not as copies of this one, and are replaced likewise."""
+    ended = threading.Event()
+    thread = threading.Thread(target=ended.wait)
+    thread.start()
+    try:
+        with Workers(2) as workers:
+            first = processes(workers.executor(2))
+            for one in first:
+                os.kill(one, signal.SIGKILL)
+            wait_until(lambda: not any(Path(f"/proc/{one}").exists() for one in first))
+            assert processes(workers.executor(2)).isdisjoint({*first, os.getpid()})
+    finally:
+        ended.set()
+        thread.join()
