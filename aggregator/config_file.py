@@ -7,7 +7,7 @@ inside each other, slugs taken twice. Relative paths are taken from the config f
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,7 +29,8 @@ from aggregator.config import (
 from aggregator.config_shape import ConfigText, QueryText, ServerText, SiteText, WhereText
 from aggregator.decode import decode
 from aggregator.errors import ConfigError
-from aggregator.model import Problem, Site
+from aggregator.model import SITE_FEED, Problem, Site
+from aggregator.slugs import as_topic
 from aggregator.topic_files import names_of, read_topics, topic_slug
 from aggregator.yaml_text import NOTHING, Node, parse_bytes
 
@@ -157,6 +158,7 @@ def _taken_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Pro
 
 def _config(said: ConfigText, path: str, topics: tuple[Topic, ...]) -> Config:
     names = names_of((topic.slug, topic.name, topic.shortname) for topic in topics)
+    feeds = {SITE_FEED, *(query.slug for query in said.feeds_by_query)}
     return Config(
         path=path,
         site=_site(said.site, said.websub.hub),
@@ -166,7 +168,7 @@ def _config(said: ConfigText, path: str, topics: tuple[Topic, ...]) -> Config:
         timezone=said.timezone,
         rules=msgspec.convert(said.rules, Rules, from_attributes=True),
         feed=msgspec.convert(said.feed, FeedSettings, from_attributes=True),
-        feeds_by_query=tuple(_query(query, names) for query in said.feeds_by_query),
+        feeds_by_query=tuple(_query(query, names, feeds) for query in said.feeds_by_query),
         topics=topics,
         topic_settings=TopicSettings(
             folder=_absolute(said.topics.folder, path), from_keywords=said.topics.from_keywords
@@ -196,14 +198,18 @@ def _site(said: SiteText, hub: str) -> Site:
     )
 
 
-def _query(said: QueryText, names: dict[str, str]) -> Query:
+def _query(said: QueryText, names: dict[str, str], feeds: Collection[str]) -> Query:
     title = said.title.strip() or said.slug.replace("-", " ").capitalize()
-    return Query(slug=said.slug, title=title, description=said.description.strip(), where=_where(said.where, names))
+    where = _where(said.where, names, feeds)
+    return Query(slug=said.slug, title=title, description=said.description.strip(), where=where)
 
 
-def _where(said: WhereText, names: dict[str, str]) -> Where:
-    slugs = {
-        key: tuple(topic_slug(name, names) for name in getattr(said, key))
-        for key in ("any_topics", "all_topics", "not_topics")
-    }
+def _where(said: WhereText, names: dict[str, str], feeds: Collection[str]) -> Where:
+    """Give a query by slugs, those that the topics have beside `feeds`, the site's own and those by query."""
+
+    def slug_for(name: str) -> str:
+        slug = topic_slug(name, names)
+        return as_topic(slug) if slug in feeds else slug
+
+    slugs = {key: tuple(map(slug_for, getattr(said, key))) for key in ("any_topics", "all_topics", "not_topics")}
     return msgspec.structs.replace(msgspec.convert(said, Where, from_attributes=True), **slugs)

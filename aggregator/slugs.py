@@ -26,3 +26,8 @@ def slug_of(name: str) -> str:
         return slug
     digest = hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=4).hexdigest()
     return f"{slug[: LONGEST - 9].strip('-')}-{digest}".strip("-")
+
+
+def as_topic(slug: str) -> str:
+    """Give the slug of a topic whose own is that of another feed: the site's, or one by query."""
+    return f"{slug[: LONGEST - 6]}-topic"

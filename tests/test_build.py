@@ -263,6 +263,22 @@ def test_related_items_are_listed_promoted_or_ignored(site: SiteFolder) -> None:
     assert "Other" not in site.feed()[0]["content_html"]
 
 
+def test_a_feed_by_query_may_be_named_like_the_topic_it_asks_for(site: SiteFolder) -> None:
+    """The topic's own feed has another slug then, and the query means that; so for what it leaves out."""
+    site.settings["feeds_by_query"] = [
+        {"slug": "ai", "where": {"any_topics": ["AI"], "min_quality": 90}},
+        {"slug": "rest", "where": {"not_topics": ["ai", "All"]}},
+    ]
+    site.write("best.md", topics=["AI"], quality=95)
+    site.write("good.md", topics=["ai"], quality=60)
+    site.write("sea.md", topics=["Sea"])
+    site.write("all.md", topics=["All"])
+    site.build()
+    assert site.titles("ai") == ["Item best"]
+    assert sorted(site.titles("ai-topic")) == ["Item best", "Item good"]
+    assert site.titles("rest") == ["Item sea"]
+
+
 def test_feeds_end_where_their_json_would_grow_too_large(site: SiteFolder) -> None:
     """The limit by bytes holds for all formats alike."""
     site.settings["feed"] = {"max_bytes": "20kB", "limit": None}

@@ -27,7 +27,7 @@ import msgspec
 from aggregator.config import Config, Match, Query, Rules, Topic, Where
 from aggregator.model import FOREVER, SITE_FEED, Related, Seed
 from aggregator.normalizer import links, text
-from aggregator.slugs import slug_of
+from aggregator.slugs import as_topic, slug_of
 
 PATTERN_SECONDS = 0.05
 """How long one title pattern may search in one title."""
@@ -138,7 +138,7 @@ def slug_for(name: str, policy: Policy) -> str:
     """Give the slug of the topic `name`: the config's, else one made of the name, and never that of another feed."""
     slug = policy.slugs.get(folded(name)) or _slug_of(name)
     taken = slug == SITE_FEED or any(slug == query.slug for query in policy.queries)
-    return f"{slug[:58]}-topic" if taken else slug
+    return as_topic(slug) if taken else slug
 
 
 def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
