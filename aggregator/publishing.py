@@ -80,8 +80,8 @@ class Publishing:
         else:
             urgent = self._pipeline.urgent
             self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, only=urgent, meanwhile=True))
-        # What fails is tried again when there is another reason for a turn.
-        self.unfinished = not pages.all and not self.failed
+        # What fails is tried again when there is another reason for a turn; it does not hold up what does not.
+        self.unfinished = not pages.all and (not self.failed or bool(pages.written))
         if pages.all and not self.failed:
             self.failed += self._archiver.remove()
         self.failed += self._pipeline.faults

@@ -424,6 +424,24 @@ def test_a_feed_that_is_damaged_while_an_archive_is_written_is_mended_at_once(si
         assert len(ids((site.feeds / "all/rss.xml").read_bytes())) == 50
 
 
+def test_one_document_that_cannot_be_written_holds_up_no_archive(site: SiteFolder) -> None:
+    """A folder lies where a feed's file should be: the pages of all the others are written turn by turn, to the last."""
+    fill(site, 200, days=1)
+    (site.feeds / "topic-1/rss.xml/in the way").mkdir(parents=True)
+    with Site(site.config(), hurry=lambda _: True) as slow:
+        turn = slow.build(now=NOW)
+        turns = 1
+        while turn.unfinished:
+            turns += 1
+            turn = slow.look_at([], now=NOW)
+        assert turns > 5
+        assert slow.index.archive.dirty(on_disk=False) == []
+        assert "topic-1/rss.xml" in turn.failed[0]
+    shutil.rmtree(site.feeds / "topic-1/rss.xml")
+    site.build()
+    assert len(Walk(site.feeds, "rss.xml").ids("topic-1")) == 67
+
+
 def leads(site: SiteFolder) -> list[Path]:
     """Give the documents to which those of feeds and archives lead their readers back."""
     found = []
