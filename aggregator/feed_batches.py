@@ -122,8 +122,9 @@ def rendered(
     """Write the current documents of a feed; those `prepared` that are None are left out."""
     from aggregator.renderer import atom, json_feed, page, rss  # noqa: PLC0415 - loaded when there is something to render
 
-    items, short = _shortened([item for item in prepared if item is not None], site, max_bytes)
+    items = tuple(item for item in prepared if item is not None)
     feed = _current(task, items, site, max_bytes)
+    short = tuple(shown.id for item, shown in zip(items, feed.items, strict=False) if shown is not item)
     linked = [FeedSummary(spec=one, count=0, updated=EPOCH) for one in (task.spec, *task.around)]
     documents = (
         rss.render(feed, site),
@@ -138,17 +139,6 @@ def rendered(
     return shows, documents
 
 
-def _shortened(items: Sequence[Item], site: Site, max_bytes: int | None) -> tuple[tuple[Item, ...], tuple[str, ...]]:
-    """Put its summary in place of each item that would leave too little room for others; gives their ids, too."""
-    from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
-
-    if max_bytes is None:
-        return tuple(items), ()
-    long = {item.id for item in items if json_feed.is_long(item, site, max_bytes)}
-    short = tuple(msgspec.structs.replace(item, content="", related=()) if item.id in long else item for item in items)
-    return short, tuple(sorted(long))
-
-
 def _current(task: FeedTask, items: tuple[Item, ...], site: Site, max_bytes: int | None) -> Feed:
     """Put together what the current documents of a feed show."""
     from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
@@ -157,10 +147,10 @@ def _current(task: FeedTask, items: tuple[Item, ...], site: Site, max_bytes: int
     if max_bytes is not None:
         # Room for the link to the rest is kept wherever there may be one, so that it is not what decides.
         place = Place(rest=folder_of(task.months[0])) if task.months else Place()
-        count = json_feed.fitting(items, task.spec, site, max_bytes, place=place)
-        if count < len(items):
-            beyond = month_of(int(items[count].published.timestamp()))
-        items = items[:count]
+        shown = json_feed.fitting(items, task.spec, site, max_bytes, place=place)
+        if len(shown) < len(items):
+            beyond = month_of(int(items[len(shown)].published.timestamp()))
+        items = shown
     folders = tuple(map(folder_of, task.months))
     rest = "" if beyond is None else next((folder_of(month) for month in task.months if month <= beyond), "")
     ids = {item.id for item in items}

@@ -6,7 +6,7 @@ import pytest
 from support import NOW, SiteFolder
 
 from aggregator import items
-from aggregator.renderer import fragments, rss
+from aggregator.renderer import atom, fragments, json_feed, rss
 from aggregator.site import Site
 
 LONG = "Some words that go on. " * 200
@@ -20,13 +20,15 @@ def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytes
     wanted = site.documents()
     monkeypatch.setattr(items, "KEPT_BYTES", 6 * len(LONG))
     monkeypatch.setattr(fragments, "KEPT_BYTES", 6 * len(LONG))
-    rss._fragments._kept.clear()
-    rss._fragments._bytes = 0
+    kinds = {module: fragments.Kept() for module in (rss._fragments, atom._fragments, json_feed)}
+    for module, empty in kinds.items():
+        monkeypatch.setattr(module, "_kept", empty)
     with Site(site.config(feeds="others", state="other"), jobs=1) as opened:
         opened.build(now=NOW)
         kept = opened.pipeline.items
         assert 0 < sum(size for _, size in kept._kept.values()) == kept._bytes <= items.KEPT_BYTES
-    assert 0 < sum(map(len, rss._fragments._kept.values())) == rss._fragments._bytes <= fragments.KEPT_BYTES
+    for one in kinds.values():
+        assert 0 < sum(map(len, one._kept.values())) == one._bytes <= fragments.KEPT_BYTES
     assert site.documents("others") == wanted
 
 

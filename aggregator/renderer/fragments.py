@@ -24,13 +24,31 @@ ALONE = Feed(spec=FeedSpec(slug="-", title="-", description="-"), items=(), upda
 Key = TypeVar("Key", bound=Hashable)
 
 
+class Kept(Generic[Key]):
+    """The latest items that were written, by what they are written from: so many, and of so many bytes."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[Key, bytes] = OrderedDict()
+        self._bytes = 0
+
+    def get(self, key: Key) -> bytes | None:
+        """Give what was written for `key`, None if it is not kept."""
+        return self._kept.get(key)
+
+    def put(self, key: Key, written: bytes) -> None:
+        """Keep what was written for a key that is not kept yet."""
+        self._kept[key] = written
+        self._bytes += len(written)
+        while len(self._kept) > KEPT_FRAGMENTS or self._bytes > KEPT_BYTES:
+            self._bytes -= len(self._kept.popitem(last=False)[1])
+
+
 class Fragments(Generic[Key]):
     """Written items by what they are written from; `write` writes several at once, each as `opening` … `closing`."""
 
     def __init__(self, write: Callable[[Sequence[Key]], bytes], opening: bytes, closing: bytes) -> None:
         self._write, self._opening, self._closing = write, opening, closing
-        self._kept: OrderedDict[Key, bytes] = OrderedDict()
-        self._bytes = 0
+        self._kept: Kept[Key] = Kept()
 
     def of(self, keys: Sequence[Key]) -> list[bytes]:
         """Give the fragment of each key, written now or before."""
@@ -39,10 +57,8 @@ class Fragments(Generic[Key]):
         if not missing:
             return [known for known in found if known is not None]
         written = dict(zip(missing, self._written(missing), strict=True))
-        self._kept.update(written)
-        self._bytes += sum(map(len, written.values()))
-        while len(self._kept) > KEPT_FRAGMENTS or self._bytes > KEPT_BYTES:
-            self._bytes -= len(self._kept.popitem(last=False)[1])
+        for key, fragment in written.items():
+            self._kept.put(key, fragment)
         return [written[key] if known is None else known for key, known in zip(keys, found, strict=True)]
 
     def _written(self, keys: Sequence[Key]) -> list[bytes]:

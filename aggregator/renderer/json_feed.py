@@ -6,8 +6,7 @@ extension object `_aggregator`, explained where its `about` points: on the index
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import lru_cache
+from collections.abc import Iterable
 from html import escape
 
 import msgspec
@@ -15,7 +14,7 @@ import msgspec
 from aggregator.model import Document, Feed, FeedSpec, Item, Place, Provider, Related, Site
 from aggregator.renderer import stamps, wording
 from aggregator.renderer.clean import writable
-from aggregator.renderer.fragments import KEPT_FRAGMENTS
+from aggregator.renderer.fragments import Kept
 
 VERSION = "https://jsonfeed.org/version/1.1"
 ABOUT_ANCHOR = "#json-extension"
@@ -105,15 +104,22 @@ def is_long(item: Item, site: Site, max_bytes: int) -> bool:
     return len(item.content) * SHARES > max_bytes or len(_written(item, site)) * SHARES > max_bytes
 
 
-def fitting(items: Sequence[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = NOWHERE) -> int:
-    """Count how many of the first `items` a document of at most `max_bytes` holds, with the link of `place`."""
+def fitting(
+    items: Iterable[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = NOWHERE
+) -> tuple[Item, ...]:
+    """Give as many of the first `items` as a document of at most `max_bytes` holds, with the link of `place`.
+
+    In place of a long one (`is_long`) its summary is shown.
+    """
     room = max_bytes - len(writable(_body, spec, place, site, ()))
-    for count, item in enumerate(items):
-        comma = 1 if count else 0
-        room -= len(_written(item, site)) + comma
+    found: list[Item] = []
+    for item in items:
+        shown = msgspec.structs.replace(item, content="", related=()) if is_long(item, site, max_bytes) else item
+        room -= len(_written(shown, site)) + bool(found)  # a comma
         if room < 0:
-            return count
-    return len(items)
+            break
+        found.append(shown)
+    return tuple(found)
 
 
 def _body(spec: FeedSpec, place: Place, site: Site, items: tuple[msgspec.Raw, ...]) -> bytes:
@@ -137,12 +143,19 @@ def _body(spec: FeedSpec, place: Place, site: Site, items: tuple[msgspec.Raw, ..
 
 
 def _written(item: Item, site: Site) -> bytes:
-    return writable(_encoded, item, wording.foreign(item, site))
-
-
-@lru_cache(KEPT_FRAGMENTS)
-def _encoded(item: Item, language: str) -> bytes:
     """Write an item as every feed shows it, once for all of them."""
+    key = item, wording.foreign(item, site)
+    written = _kept.get(key)
+    if written is None:
+        written = writable(_encoded, *key)
+        _kept.put(key, written)
+    return written
+
+
+_kept: Kept[tuple[Item, str]] = Kept()
+
+
+def _encoded(item: Item, language: str) -> bytes:
     return msgspec.json.encode(
         _Item(
             id=item.id,

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from itertools import groupby
 
+import msgspec
 from markupsafe import Markup
 
 from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, Site
@@ -49,7 +50,11 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         canonical=wording.address(feed.spec, site, wording.PAGE),
         description=wording.description(feed.spec, site),
         spec=feed.spec,
-        articles=[_article(item, _linked(item, feed.spec.slug, slugs)) for item in feed.items],
+        # Without the content, which pages do not show: it would be kept with each article.
+        articles=[
+            _article(msgspec.structs.replace(item, content=""), _linked(item, feed.spec.slug, slugs))
+            for item in feed.items
+        ],
         updated=feed.updated,
         trail=trail(feed.spec, specs),
         months=_months(feed.months),

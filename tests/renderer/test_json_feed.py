@@ -119,7 +119,7 @@ def test_fitting_is_exact(data):
     items = data.draw(st.lists(st.text(max_size=30).map(_item), max_size=8))
     limit = data.draw(st.integers(0, len(_document(items, spec, site)) + 10))
 
-    count = json_feed.fitting(items, spec, site, limit)
+    count = len(json_feed.fitting(items, spec, site, limit))
 
     assert count == 0 or len(_document(items[:count], spec, site)) <= limit
     assert count == len(items) or len(_document(items[: count + 1], spec, site)) > limit
@@ -128,9 +128,19 @@ def test_fitting_is_exact(data):
 @pytest.mark.parametrize("over", [0, -1])
 def test_fitting_to_the_byte(feed, site, over):
     """A limit of exactly the document's size fits all its items; one byte less leaves one out."""
-    size = len(json_feed.render(feed, site).body)
+    items = tuple(msgspec.structs.replace(item, content="", related=()) for item in feed.items)  # none of them is long
+    size = len(json_feed.render(msgspec.structs.replace(feed, items=items), site).body)
 
-    assert json_feed.fitting(feed.items, feed.spec, site, size + over) == len(feed.items) + over
+    assert len(json_feed.fitting(items, feed.spec, site, size + over)) == len(items) + over
+
+
+def test_a_long_item_is_fitted_by_its_summary(feed, site):
+    """One that takes more than a quarter of the document gives the others room; they are shown as they are."""
+    long = msgspec.structs.replace(feed.items[0], content="long " * 10_000)
+    shown = json_feed.fitting((*feed.items[1:], long), feed.spec, site, 40_000)
+
+    assert shown[:-1] == feed.items[1:]
+    assert shown[-1] == msgspec.structs.replace(feed.items[0], content="", related=())
 
 
 def _item(text):
