@@ -15,7 +15,7 @@ from aggregator.page_batches import StoredItem
 from aggregator.preparing import Manner, prepare
 
 KEPT_ITEMS = 2_000
-KEPT_BYTES = 16 * 2**20
+KEPT_BYTES = 8 * 2**20
 """So many items are kept prepared, and of so many bytes as they are stored; in memory an item takes twice that."""
 
 SHORTENED = "shown by its summary, since it takes more than a quarter of `feed.max_bytes`"

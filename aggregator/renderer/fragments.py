@@ -15,7 +15,7 @@ from aggregator.renderer import stamps
 from aggregator.renderer.clean import writable
 
 KEPT_FRAGMENTS = 2_048
-KEPT_BYTES = 16 * 2**20
+KEPT_BYTES = 8 * 2**20
 """How many written items each format keeps, and of how many bytes."""
 
 NOWHERE = Site(title="-", url="https://feeds.invalid/")
