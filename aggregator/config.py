@@ -101,7 +101,7 @@ class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """When the daemon regenerates (a five-field cron line, or seconds, or None) and walks the whole folder (seconds).
+    """When the daemon regenerates (what `cron_line` gives, or seconds, or None) and walks the whole folder (seconds).
 
     Without `scan` it is every 30 s, or as seldom as keeps a folder that is watched well under 0.1 % of a processor.
     """

@@ -1,8 +1,10 @@
-"""Cron lines checked and made plain: a line of five fields in, the same line or a reason out; no clock, no world.
+"""Cron lines checked and made plain: a line of five fields in, the same or a reason out; no clock, no world.
 
 The fields are those of crontab(5): minute, hour, day of month, month, day of week, each `*`, numbers, names, ranges
 and steps in a list. A number for the day of week counts from Sunday (0 and 7) in crontab(5) but from Monday in
-APScheduler, so days of the week leave here as names, which every reader takes for the same day.
+APScheduler, so days of the week leave here as names, which every reader takes for the same day. And where neither of
+the fields for days begins with `*`, crontab(5) takes a day that fits either, APScheduler one that fits both, so such a
+line leaves here as two.
 """
 
 from __future__ import annotations
@@ -70,15 +72,24 @@ _FIELDS = (
 
 
 def cron_line(text: str) -> str:
-    """Give the cron line `text` in lower case, single-spaced, its days of the week as names; or raise ValueError."""
+    """Give the cron line `text` in lower case, single-spaced, its days of the week as names; or raise ValueError.
+
+    Two lines, with a line break between them, are to come whenever either does.
+    """
     fields = text.lower().split()
     if len(fields) != len(_FIELDS):
         message = f"a cron line has five fields, and this has {len(fields)}"
         raise ValueError(message, "minute hour day month weekday, such as `0 * * * *`")
     values = [field.values(part) for field, part in zip(_FIELDS, fields, strict=True)]
-    if min(values[2]) > max(_MONTH_LENGTHS[month - 1] for month in values[3]) and fields[4] == "*":
-        raise ValueError(f"no such month has a day {min(values[2])}, so it would never come", "write an earlier day")
-    return " ".join([*fields[:3], _months(fields[3], values[3]), _weekdays(fields[4], values[4])])
+    times, days, month, weekdays = fields[:2], fields[2], _months(fields[3], values[3]), _weekdays(fields[4], values[4])
+    comes = min(values[2]) <= max(_MONTH_LENGTHS[month - 1] for month in values[3])
+    if days.startswith("*") or fields[4].startswith("*"):
+        if not comes:
+            message = f"no such month has a day {min(values[2])}, so it would never come"
+            raise ValueError(message, "write an earlier day")
+        return " ".join([*times, days, month, weekdays])
+    either = [[*times, days, month, "*"]] if comes else []
+    return "\n".join(" ".join(line) for line in [*either, [*times, "*", month, weekdays]])
 
 
 def _months(text: str, numbers: set[int]) -> str:

@@ -16,6 +16,7 @@ from apscheduler.executors.debug import DebugExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
+from apscheduler.triggers.combining import OrTrigger
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
@@ -49,6 +50,11 @@ class Once(BaseTrigger):  # type: ignore[misc]  # the library is not typed
         return found
 
 
+def by_cron(lines: str, zone: str) -> Once:
+    """Give the trigger of what `cron_line` gives: in the time zone `zone`, whenever one of the lines comes."""
+    return Once(OrTrigger([CronTrigger.from_crontab(line, timezone=zone) for line in lines.splitlines()]))
+
+
 class Scheduler:
     """Calls `due` at the moment set, `scan` and `regenerate` as the config says."""
 
@@ -74,7 +80,7 @@ class Scheduler:
         if isinstance(schedule.regenerate, int):
             self._add(_REGENERATE, Once(IntervalTrigger(seconds=schedule.regenerate, timezone=UTC)))
         elif schedule.regenerate:
-            self._add(_REGENERATE, Once(CronTrigger.from_crontab(schedule.regenerate, timezone=zone)))
+            self._add(_REGENERATE, by_cron(schedule.regenerate, zone))
         self._scheduler.start()
         if self._due is not None:
             self.set_due(self._due)

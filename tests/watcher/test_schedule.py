@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
 from aggregator.config import Schedule
-from aggregator.watcher.schedule import Once, Scheduler
+from aggregator.cron_line import cron_line
+from aggregator.watcher.schedule import Once, Scheduler, by_cron
 
 
 class Kept(Scheduler):
@@ -132,11 +132,15 @@ def test_a_job_that_is_late_runs_once(scheduler: Kept) -> None:
 
 
 @pytest.mark.parametrize(
-    "trigger", [IntervalTrigger(seconds=1, timezone=UTC), CronTrigger.from_crontab("* * * * *", timezone=UTC)]
+    "once",
+    [
+        Once(IntervalTrigger(seconds=1, timezone=UTC)),
+        by_cron("* * * * *", "UTC"),
+        by_cron(cron_line("* * 1 * 1"), "UTC"),
+    ],
 )
-def test_decades_that_were_missed_cost_nothing(trigger: object) -> None:
+def test_decades_that_were_missed_cost_nothing(once: Once) -> None:
     """A machine without a battery boots in 1970 and then learns the time: one run, found at once."""
-    once = Once(trigger)
     then, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
     began = time.monotonic()
     following = once.get_next_fire_time(then, now)
@@ -155,13 +159,17 @@ def test_decades_that_were_missed_cost_nothing(trigger: object) -> None:
         ("2026-10-25", "30 2 * * *", 2),  # 2:30 comes twice, and a regeneration too many does no harm
         ("2026-03-29", "0 * * * *", 23),
         ("2026-10-25", "0 * * * *", 25),
+        ("2026-03-29", "0 * 29 * 0", 23),
+        ("2026-10-25", "0 * 25 * 0", 25),
+        ("2026-10-25", "30 2 1 * 0", 2),
+        ("2026-10-25", "30 2 25 * 1", 2),
         ("2026-06-01", "30 2 * * *", 1),
     ],
 )
 def test_days_on_which_clocks_change_lose_and_double_nothing(day: str, line: str, runs: int) -> None:
     """A daily regeneration comes whenever its time comes, an hourly one every hour."""
     zone = ZoneInfo("Europe/Berlin")
-    once = Once(CronTrigger.from_crontab(line, timezone=zone))
+    once = by_cron(cron_line(line), "Europe/Berlin")
     moment = datetime.fromisoformat(day).replace(tzinfo=zone)
     end = (moment + timedelta(days=1)).timestamp()
     found: list[float] = []
@@ -172,6 +180,24 @@ def test_days_on_which_clocks_change_lose_and_double_nothing(day: str, line: str
         previous = now = following
     assert len(found) == runs
     assert found == sorted(set(found))
+
+
+def test_a_day_that_fits_either_field_is_taken() -> None:
+    """`0 6 1,15 * 1` comes on the 1st, the 15th and every Monday, as crontab(5) says."""
+    once, moment = by_cron(cron_line("0 6 1,15 * 1"), "UTC"), datetime(2026, 11, 1, tzinfo=UTC)
+    days = []
+    while (following := once.get_next_fire_time(None, moment)) and following.month == 11:
+        days.append(following.day)
+        moment = following + timedelta(seconds=1)
+    assert days == [1, 2, 9, 15, 16, 23, 30]
+
+
+def test_a_line_of_two_is_planned(scheduler: Kept) -> None:
+    """The scheduler takes what the config gives, and its moment comes within a week."""
+    scheduler.begin(regenerate=cron_line("0 6 1,15 * 1"))
+    planned = scheduler.next_regeneration()
+    assert planned is not None
+    assert 0 < planned - time.time() <= 7 * 86_400
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
