@@ -209,6 +209,7 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
 def explain(config_path: str, target: str) -> None:
     """Say why an item is in which feeds, or why not, and when that will change."""
     from aggregator.explaining import explain as explain_item  # noqa: PLC0415 - only this command needs it
+    from aggregator.watcher.folder import printable  # noqa: PLC0415
 
     config = load_config(config_path)
     with looked_at(config.state) as index:
@@ -219,7 +220,7 @@ def explain(config_path: str, target: str) -> None:
             if os.path.exists(os.path.join(config.state, "index.db"))
             else "; nothing was built yet (run `aggregator build`)"
         )
-        raise AggregatorError(f"{target}: no seed has this path, link or id{known}")
+        raise AggregatorError(f"{printable(target)}: no seed has this path, link or id{known}")
     for one in found:
         click.echo(one.headline)
         for line in one.details:

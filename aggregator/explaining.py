@@ -29,7 +29,7 @@ from aggregator.places import seeds_in
 from aggregator.preparing import Manner, prepare
 from aggregator.report import counted, distance, moment
 from aggregator.version import VERSION
-from aggregator.watcher.folder import SUFFIXES
+from aggregator.watcher.folder import SUFFIXES, printable
 
 
 class Explanation(NamedTuple):
@@ -42,8 +42,10 @@ class Explanation(NamedTuple):
 
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
     """Explain the seed or seeds that `target` (a path, a link or an id) names; empty where nothing is known of it."""
+    if "\0" in target:
+        return []  # no path, link or id holds one, and the system refuses to look for it
     path = _as_path(config, target)
-    paths = [path] if path is not None else _paths_of(config, index, target)
+    paths = [printable(path)] if path is not None else _paths_of(config, index, printable(target))
     policy = rules.policy_of(config)
     found = []
     for one in paths:

@@ -130,6 +130,18 @@ def test_explain_answers_in_one_line_for_path_link_and_id(folder: Path) -> None:
     assert "no seed has this path, link or id" in run(folder, "explain", "https://nowhere.example/", expect=1).stderr
 
 
+@pytest.mark.parametrize("built", [False, True])
+def test_explain_takes_names_that_are_not_utf_8(folder: Path, *, built: bool) -> None:
+    """A file that is there is said to be refused for its name, one that is not to be unknown, whether built or not."""
+    (folder / os.fsdecode(b"seeds/caf\xe9.md")).write_text(GOOD.replace("/tram", "/cafe"))
+    if built:
+        run(folder, "build")
+    told = run(folder, "explain", os.fsdecode(b"seeds/caf\xe9.md")).stdout.splitlines()[0]
+    assert told == r"caf\xe9.md: in no feed: its name is not UTF-8 (rule: readable)"
+    told = run(folder, "explain", os.fsdecode(b"nofile\xe9"), expect=1).stderr
+    assert r"nofile\xe9: no seed has this path, link or id" in told
+
+
 @pytest.mark.parametrize(
     ("change", "answer"),
     [

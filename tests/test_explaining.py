@@ -147,3 +147,12 @@ def test_a_seed_in_a_folder_that_cannot_be_entered_stays_in_its_feeds(site: Site
     config, target = site.config(), target.format(seeds=site.seeds)
     told = as_another_user(site, lambda: asked(site, target, config=config).headline)
     assert told == repr("sub/a.md: cannot be read now, so its last good version stays in its feeds")
+
+
+def test_nothing_is_known_of_a_name_that_holds_nul(site: SiteFolder) -> None:
+    """It can be asked for over HTTP, and neither a file nor a link nor an id has such a name."""
+    site.write("a.md")
+    site.build()
+    config = site.config()
+    with looked_at(config.state) as index:
+        assert [explain(config, index, target, now=NOW) for target in ("a\0b/c", "\0", "a.md\0")] == [[], [], []]
