@@ -50,7 +50,7 @@ _ATTRIBUTES = {
 }  # fmt: skip
 _ADDRESSES = frozenset({"href", "src", "cite"})
 _IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
-_IMAGE_WITHOUT_SOURCE = re.compile(r"<img(?! src=| [^<>]* src=)[^<>]*>")
+_IMAGE_WITHOUT_SOURCE = re.compile(r'<img(?: (?!src=)[a-z]+="[^"<>]*")*>')
 _PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
 _UNFINISHED = re.compile(r"(?:<[^<>]*|&[#a-zA-Z0-9]*)\Z")
 # One tag as a parser reads it (HTML standard §13.2.5.32 to 39), with more attributes than anybody writes.
@@ -156,7 +156,9 @@ def _clean(fragment: str, base: str, *, tags: frozenset[str], attributes: dict[s
 
 
 def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
-    def keep(_tag: str, name: str, value: str) -> str | None:
+    def keep(tag: str, name: str, value: str) -> str | None:
+        if tag == "iframe" and name != "src":
+            return None  # `_IFRAME` knows no other
         if name in _ADDRESSES:
             try:
                 return links.canonical(value, base, entities=False)

@@ -124,6 +124,8 @@ def test_markdown(body) -> None:
             '<img src="https://cdn.example/a.jpg" width="640">',
         ),
         ('a<img src="data:image/png;base64,x" alt="b">c', "ac"),
+        ('a<img alt="see src=x" lang="en">c', "ac"),
+        ('<img alt="see src=x > y" src="/i.png">', '<img alt="see src=x &gt; y" src="https://example.org/i.png">'),
         ('<svg><a href="https://example.org/">a</a></svg>b', "b"),
         ("<style>p{}</style><p style='color:red' class=x>a</p>", "<p>a</p>"),
         ("<!-- a -->b", "b"),
@@ -150,6 +152,17 @@ def test_a_video_becomes_a_linked_thumbnail() -> None:
         '<p><a href="https://www.youtube.com/watch?v=abcdefghijk"><img src="https://example.org/a.jpg?b=1&amp;c=2"'
         ' alt="Watch on www.youtube.com"></a></p>'
     )
+
+
+@pytest.mark.parametrize("more", [' lang="en"', ' dir="rtl"', " LANG=de dir=ltr", ' title="see src=x" name="a"'])
+def test_a_frame_is_known_whatever_else_it_says(more: str) -> None:
+    """An iframe with a language, a direction or a title becomes a link as one without does."""
+    plain = sanitised('<iframe src="https://maps.example.com/a"></iframe>')
+
+    assert plain
+    assert sanitised(f'<iframe{more} src="https://maps.example.com/a"></iframe>') == plain
+    assert sanitised(f'<iframe src="https://maps.example.com/a"{more}></iframe>') == plain
+    assert sanitised('<p lang="de">a</p><iframe></iframe>') == '<p lang="de">a</p>'
 
 
 def test_another_frame_becomes_a_link() -> None:
