@@ -13,7 +13,7 @@ from aggregator.config import is_url
 from aggregator.cron_line import cron_line
 from aggregator.decode import nearest
 from aggregator.model import SITE_FEED
-from aggregator.slugs import SLUG, slug_of
+from aggregator.slugs import SLUG, composed, slug_of
 from aggregator.yaml_faults import shown
 
 __all__ = [
@@ -52,8 +52,8 @@ _IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
 def word(text: str) -> str:
-    """Give `text` without the space around it; it must hold something."""
-    stripped = text.strip()
+    """Give `text` without the space around it, its letters composed; it must hold something."""
+    stripped = composed(text.strip())
     if not stripped:
         raise ValueError("is empty", "write a name, or remove it")
     return stripped

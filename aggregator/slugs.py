@@ -1,12 +1,25 @@
-"""Topic names to slugs `[a-z0-9-]{1,64}`, the one way everywhere; pure."""
+"""Topic names to slugs `[a-z0-9-]{1,64}`, and the form in which names are compared, the one way everywhere; pure."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
+from functools import lru_cache
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 LONGEST = 64
+
+
+def composed(text: str) -> str:
+    """Give `text` in Unicode's composed form, NFC: an é typed as a letter and an accent is an é."""
+    return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
+
+
+@lru_cache(maxsize=4096)
+def folded(name: str) -> str:
+    """Give the form in which names are compared: in one case, white space folded, letters composed."""
+    return composed(" ".join(name.casefold().split()))
 
 
 def slug_of(name: str) -> str:
@@ -18,6 +31,7 @@ def slug_of(name: str) -> str:
     if not name.isascii():
         from anyascii import anyascii  # noqa: PLC0415 - rarely needed, and it loads tables
 
+        name = composed(name)
         ascii_name = anyascii(name)
     else:
         ascii_name = name

@@ -13,7 +13,7 @@ from aggregator.config import Topic
 from aggregator.config_shape import TopicText
 from aggregator.decode import decode, nearest
 from aggregator.model import SITE_FEED, Problem
-from aggregator.slugs import slug_of
+from aggregator.slugs import folded, slug_of
 from aggregator.yaml_text import Node, parse_bytes
 
 __all__ = ["Found", "names_of", "read_topics", "topic_slug"]
@@ -59,19 +59,19 @@ def read_topics(files: Sequence[tuple[str, bytes]]) -> tuple[tuple[Topic, ...], 
 
 
 def names_of(topics: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-    """Give a table from every slug, name and shortname, case-folded, to its topic's slug; slugs win, then names."""
+    """Give a table from every slug, name and shortname, folded, to its topic's slug; slugs win, then names."""
     table: dict[str, str] = {}
     rows = list(topics)
     for column in range(3):
         for row in rows:
-            if row[column].strip():
-                table.setdefault(row[column].strip().casefold(), row[0])
+            if name := folded(row[column]):
+                table.setdefault(name, row[0])
     return table
 
 
 def topic_slug(name: str, names: Mapping[str, str]) -> str:
     """Give the slug of the topic called `name`, in a table of `names_of`, or the one it would have."""
-    return names.get(name.strip().casefold()) or slug_of(name.strip())
+    return names.get(folded(name)) or slug_of(name.strip())
 
 
 def _read(path: str, data: bytes) -> tuple[Found | None, list[Problem]]:
@@ -94,7 +94,7 @@ def _taken_twice(found: list[Found]) -> list[Problem]:
     names: dict[str, Found] = {}
     for topic in found:
         other = slugs.setdefault(topic.slug, topic)
-        namesake = names.setdefault(topic.text.name.casefold(), topic)
+        namesake = names.setdefault(folded(topic.text.name), topic)
         if other is not topic:
             key = "_id" if topic.node.at("_id") else "name"
             message = f'"{topic.text.name}" has the slug `{topic.slug}`, as "{other.text.name}" in {other.path} has'
@@ -107,7 +107,7 @@ def _taken_twice(found: list[Found]) -> list[Problem]:
 
 def _unknown_parent(topic: Found, found: list[Found], names: Mapping[str, str]) -> list[Problem]:
     parent = topic.text.parent.strip()
-    if not parent or parent.casefold() in names:
+    if not parent or folded(parent) in names:
         return []
     meant = nearest(
         parent, [word for each in found for word in (each.slug, each.text.shortname, each.text.name) if word]

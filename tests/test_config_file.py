@@ -175,6 +175,22 @@ def test_query_topics_by_any_name():
     assert config.feeds_by_query[0].title == "One"
 
 
+def test_topics_are_known_however_their_accents_are_typed():
+    """An é typed as a letter and an accent is an é, in names, in parents and in queries."""
+    composed, parted = "name: Café\n".encode(), "name: Cafe\u0301\n".encode()
+    query = "feeds_by_query: [{slug: one, where: {any_topics: [CAFE\u0301, Café]}}]\n".encode()
+    topics = [("a.yaml", b"_id: coffee\n" + composed), ("b.yaml", "name: Filter\nparent: cafe\u0301".encode())]
+
+    config = load(SITE + query, path=PATH, topic_files=topics)
+
+    assert config.feeds_by_query[0].where.any_topics == ("coffee", "coffee")
+    assert [(topic.name, topic.parent) for topic in config.topics] == [("Café", ""), ("Filter", "coffee")]
+    assert load(SITE, path=PATH, topic_files=[("a.yaml", parted)]).topics[0].name == "Café"
+    assert problems_of(SITE, [("a.yaml", b"_id: one\n" + composed), ("b.yaml", b"_id: two\n" + parted)]) == [
+        'b.yaml:2:7: name: "Café" is also the name of the topic in a.yaml (rename one of them)'
+    ]
+
+
 def test_topics_in_order_of_their_files():
     """Topics come in the order of their files' paths, whatever order they are handed over in."""
     files = [("t/02.yaml", b"name: Second\nparent: first"), ("t/01.yaml", b"name: First\nimages: [{url: logo.png}]")]

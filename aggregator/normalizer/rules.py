@@ -27,7 +27,8 @@ import msgspec
 from aggregator.config import Config, Match, Query, Rules, Topic, Where
 from aggregator.model import FOREVER, SITE_FEED, Related, Seed
 from aggregator.normalizer import links, text
-from aggregator.slugs import as_topic, slug_of
+from aggregator.slugs import as_topic, composed, slug_of
+from aggregator.slugs import folded as folded  # noqa: PLC0414 - the pipeline has it from here
 
 PATTERN_SECONDS = 0.05
 """How long one title pattern may search in one title."""
@@ -130,7 +131,7 @@ def topics_of(seed: Seed, policy: Policy) -> tuple[tuple[str, str], ...]:
     """Give the topics of `seed`, as pairs of slug and name, by its own word or else by keyword."""
     if seed.topics or not policy.keywords:
         return tuple(dict.fromkeys((slug_for(name, policy), name) for name in seed.topics))
-    words = f"{seed.title} {text.plain(seed.excerpt)} {' '.join(seed.tags)}"
+    words = composed(f"{seed.title} {text.plain(seed.excerpt)} {' '.join(seed.tags)}")
     return tuple((slug, "") for slug, pattern in policy.keywords if _pattern(pattern).search(words))
 
 
@@ -257,12 +258,6 @@ def _said(name: str, score: int | None) -> str:
 
 def _score(quality: int | None) -> int:
     return -(2**63) if quality is None else quality
-
-
-@lru_cache(maxsize=4096)
-def folded(name: str) -> str:
-    """Give the form in which names are compared: in one case, white space folded."""
-    return " ".join(name.casefold().split())
 
 
 def _ancestors(topics: tuple[Topic, ...]) -> dict[str, tuple[str, ...]]:

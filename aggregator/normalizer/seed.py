@@ -18,9 +18,10 @@ from aggregator.decode import Unknown, decode_open
 from aggregator.model import Image, Problem, Provider, Rejection, Related, Seed
 from aggregator.normalizer import front_matter, links, text
 from aggregator.normalizer.raw import KEYS, RawImage, RawProvider, RawRelated, RawSeed
+from aggregator.slugs import composed
 from aggregator.yaml_text import Node, parse
 
-READING = 1
+READING = 2
 """Raised whenever the same bytes would be read to another seed than before."""
 
 TEMPLATE_LINK = "https://example.org/"
@@ -297,7 +298,7 @@ def _names(written: tuple[str, ...] | None, field: str, remarks: list[_Remark]) 
         hint = "name those a reader would look for"
         remarks.append(_Remark((field,), f"has {len(written):,} names, at most {MAX_NAMES} are allowed", hint))
         return ()
-    names = map(_line, written)
+    names = [_short_name(name) if len(name) <= _SHORT else composed(_line(name)) for name in written]
     return tuple(dict.fromkeys([name for name in names if not text.is_blank(name)]))
 
 
@@ -337,6 +338,11 @@ def _line(written: str | None) -> str:
 
 # Names of topics, providers, types: few, and seeds repeat them.
 _short_line = lru_cache(maxsize=4096)(text.plain)
+
+
+@lru_cache(maxsize=4096)
+def _short_name(written: str) -> str:
+    return composed(text.plain(written))
 
 
 def _bounded(written: str | None, field: str, remarks: list[_Remark]) -> str:

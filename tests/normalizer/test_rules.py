@@ -326,6 +326,19 @@ def test_parents_in_a_ring() -> None:
     assert [slug for slug, _ in decide(seed_of(topics=("A",)), policy(topics=ring)).feeds] == ["all", "a", "b"]
 
 
+def test_names_are_compared_as_they_look() -> None:
+    """An é typed as a letter and an accent is an é, in the names of topics, of sources and of types, and in keywords."""
+    composed, parted = "Café", "Cafe\u0301"
+    for one, another in ((composed, parted), (parted, composed)):
+        topics = (Topic(slug="coffee", name=one, keywords=(composed,)),)
+        named = policy(topics=topics, from_keywords=True, block=Match(providers=(one,)))
+        assert slug_for(another, named) == "coffee"
+        assert decide(seed_of(provider=Provider(name=another, domain="e.org")), named).rule == "provider"
+        assert decide(seed_of(type=another), policy(block=Match(types=(one,)))).rule == "type"
+        assert rules.topics_of(seed_of(topics=(), title=f"A {another}"), named) == (("coffee", ""),)
+        assert slug_for("한글", policy()) == slug_for("\u1112\u1161\u11ab\u1100\u1173\u11af", policy())
+
+
 @pytest.mark.parametrize(
     ("name", "slug"),
     [

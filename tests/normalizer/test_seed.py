@@ -243,6 +243,16 @@ def test_an_id_that_is_no_uri(own, good) -> None:
     assert reading.outcome.id == own
 
 
+def test_names_are_kept_as_they_look(good) -> None:
+    """Topics and tags that look alike are one, however their accents were typed, short or long."""
+    long = "e" * 70
+    names = f"[Café, Cafe\u0301, {long}é, {long}e\u0301, ﬁ]"
+    outcome = read(good.replace("---\n", f"---\ntopics: {names}\ntags: {names}\n", 1)).outcome
+
+    assert isinstance(outcome, Seed)
+    assert outcome.topics == outcome.tags == ("Café", f"{long}é", "ﬁ")
+
+
 def test_only_the_front_of_a_path_is_a_date(good) -> None:
     """The file's own name must begin with the date, whatever its folders are called."""
     text = "".join(line for line in good.splitlines(keepends=True) if "publishedDateTime" not in line)
