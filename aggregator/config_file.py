@@ -30,8 +30,8 @@ from aggregator.config_shape import ConfigText, QueryText, ServerText, SiteText,
 from aggregator.decode import decode
 from aggregator.errors import ConfigError
 from aggregator.model import SITE_FEED, Problem, Site
-from aggregator.slugs import as_topic
-from aggregator.topic_files import names_of, read_topics, topic_slug
+from aggregator.slugs import as_topic, names_of
+from aggregator.topic_files import read_topics, topic_slug
 from aggregator.yaml_text import NOTHING, Node, parse_bytes
 
 __all__ = ["BIGGEST_FILE", "load", "state_folder", "topics_folder"]

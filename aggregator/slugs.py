@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import lru_cache
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
@@ -20,6 +21,17 @@ def composed(text: str) -> str:
 def folded(name: str) -> str:
     """Give the form in which names are compared: in one case, white space folded, letters composed."""
     return composed(" ".join(name.casefold().split()))
+
+
+def names_of(topics: Iterable[tuple[str, str, str]]) -> dict[str, str]:
+    """Give a table from every slug, name and shortname, folded, to its topic's slug; slugs win, then names."""
+    table: dict[str, str] = {}
+    rows = list(topics)
+    for column in range(3):
+        for row in rows:
+            if name := folded(row[column]):
+                table.setdefault(name, row[0])
+    return table
 
 
 def slug_of(name: str) -> str:

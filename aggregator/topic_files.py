@@ -1,22 +1,23 @@
 """The files of `config/topics/` as topics: their bytes in, `Topic`s in order and every problem out; pure.
 
-A topic is named in three ways, by slug, name or shortname, whatever the case. A file that has a problem of its own is
-left out of the topics, and then nobody is told that a parent is unknown: it may be in that very file.
+A topic is named in three ways, by slug, name or shortname, whatever the case (`slugs.names_of`). A file that has a
+problem of its own is left out of the topics, and then nobody is told that a parent is unknown: it may be in that very
+file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from aggregator.config import Topic
 from aggregator.config_shape import TopicText
 from aggregator.decode import decode, nearest
 from aggregator.model import SITE_FEED, Problem
-from aggregator.slugs import folded, slug_of
+from aggregator.slugs import folded, names_of, slug_of
 from aggregator.yaml_text import Node, parse_bytes
 
-__all__ = ["Found", "names_of", "read_topics", "topic_slug"]
+__all__ = ["Found", "read_topics", "topic_slug"]
 
 BIGGEST_FILE = 2**20
 
@@ -51,22 +52,12 @@ def read_topics(files: Sequence[tuple[str, bytes]]) -> tuple[tuple[Topic, ...], 
             found.append(topic)
     problems += _taken_twice(found)
     names = names_of((topic.slug, topic.text.name, topic.text.shortname) for topic in found)
+    problems += _taken_shortnames(found, names)
     if len(found) == len(files):
         problems += [problem for topic in found for problem in _unknown_parent(topic, found, names)]
     parents = {topic.slug: topic_slug(topic.text.parent, names) if topic.text.parent else "" for topic in found}
     problems += _circles(found, parents)
     return tuple(_topic(topic, parents[topic.slug], order) for order, topic in enumerate(found)), problems
-
-
-def names_of(topics: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-    """Give a table from every slug, name and shortname, folded, to its topic's slug; slugs win, then names."""
-    table: dict[str, str] = {}
-    rows = list(topics)
-    for column in range(3):
-        for row in rows:
-            if name := folded(row[column]):
-                table.setdefault(name, row[0])
-    return table
 
 
 def topic_slug(name: str, names: Mapping[str, str]) -> str:
@@ -103,6 +94,16 @@ def _taken_twice(found: list[Found]) -> list[Problem]:
             message = f'"{topic.text.name}" is also the name of the topic in {namesake.path}'
             problems.append(topic.problem("name", message, "rename one of them"))
     return problems
+
+
+def _taken_shortnames(found: list[Found], names: Mapping[str, str]) -> Iterator[Problem]:
+    """Find the shortnames that lead to another topic, whose slug, name or earlier shortname they are."""
+    for topic in found:
+        owner = names.get(folded(topic.text.shortname), topic.slug)
+        if owner != topic.slug:
+            other = next(each for each in found if each.slug == owner)
+            message = f'"{topic.text.shortname.strip()}" also names the topic in {other.path}'
+            yield topic.problem("shortname", message, "write another one, or remove it")
 
 
 def _unknown_parent(topic: Found, found: list[Found], names: Mapping[str, str]) -> list[Problem]:

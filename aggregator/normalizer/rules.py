@@ -27,7 +27,7 @@ import msgspec
 from aggregator.config import Config, Match, Query, Rules, Topic, Where
 from aggregator.model import FOREVER, SITE_FEED, Related, Seed
 from aggregator.normalizer import links, text
-from aggregator.slugs import as_topic, composed, slug_of
+from aggregator.slugs import as_topic, composed, names_of, slug_of
 from aggregator.slugs import folded as folded  # noqa: PLC0414 - the pipeline has it from here
 
 PATTERN_SECONDS = 0.05
@@ -84,12 +84,7 @@ def policy_of(config: Config) -> Policy:
         rules=config.rules,
         queries=config.feeds_by_query,
         promote=config.related == "promote",
-        slugs={
-            folded(name): topic.slug
-            for topic in config.topics
-            for name in (topic.slug, topic.shortname, topic.name)
-            if name
-        },
+        slugs=names_of((topic.slug, topic.name, topic.shortname) for topic in config.topics),
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
     )

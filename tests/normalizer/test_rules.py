@@ -326,6 +326,18 @@ def test_parents_in_a_ring() -> None:
     assert [slug for slug, _ in decide(seed_of(topics=("A",)), policy(topics=ring)).feeds] == ["all", "a", "b"]
 
 
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_slug_is_known_before_a_name_and_a_name_before_a_short_one(turn) -> None:
+    """Seeds mean the topic that queries and parents mean, whatever the order of the files."""
+    topics = (
+        Topic(slug="avian-influenza", name="Avian influenza", shortname="AI"),
+        Topic(slug="ai", name="Machine learning", shortname="Sea"),
+        Topic(slug="oceans", name="Sea"),
+    )[::turn]
+    named = policy(topics=topics)
+    assert [slug_for(name, named) for name in ("ai", "AI", "sea", "Machine Learning")] == ["ai", "ai", "oceans", "ai"]
+
+
 def test_names_are_compared_as_they_look() -> None:
     """An é typed as a letter and an accent is an é, in the names of topics, of sources and of types, and in keywords."""
     composed, parted = "Café", "Cafe\u0301"
