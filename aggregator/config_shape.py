@@ -154,7 +154,7 @@ class ConfigText(msgspec.Struct, frozen=True, kw_only=True):
 class TopicImageText(msgspec.Struct, frozen=True, kw_only=True):
     """`images[]` of a topic."""
 
-    url: str = ""
+    url: Annotated[str, Check(values.picture)] = ""
 
 
 class TopicText(msgspec.Struct, frozen=True, kw_only=True, rename={"slug": "_id"}):

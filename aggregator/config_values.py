@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
+from aggregator.addresses import canonical
 from aggregator.config import is_url
 from aggregator.cron_line import cron_line
 from aggregator.decode import nearest
@@ -25,6 +26,7 @@ __all__ = [
     "language",
     "limit",
     "pattern",
+    "picture",
     "place",
     "port",
     "schedule",
@@ -182,6 +184,14 @@ def language(text: str) -> str:
 def address(text: str) -> str:
     """Give an absolute http(s) URL in ASCII, its host in lower case; "" stays "" and means none."""
     return urlunsplit(_split(text.strip())) if text.strip() else ""
+
+
+def picture(text: str) -> str:
+    """Give the address of a picture in the form that links of seeds have; "" stays "" and means none."""
+    try:
+        return canonical(text) if text.strip() else ""
+    except ValueError as reason:
+        raise ValueError(str(reason), "write the whole address, https://… included") from reason
 
 
 def site_address(text: str) -> str:

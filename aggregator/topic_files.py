@@ -138,7 +138,6 @@ def _circles(found: list[Found], parents: Mapping[str, str]) -> list[Problem]:
 
 def _topic(found: Found, parent: str, order: int) -> Topic:
     text = found.text
-    image = next((image.url.strip() for image in text.images if image.url.strip()), "")
     return Topic(
         slug=found.slug,
         name=text.name,
@@ -147,6 +146,6 @@ def _topic(found: Found, parent: str, order: int) -> Topic:
         parent=parent,
         keywords=text.keywords,
         hashtags=text.hashtags,
-        image=image if image.lower().startswith(("http://", "https://")) else "",
+        image=next((image.url for image in text.images if image.url), ""),
         order=order,
     )

@@ -191,9 +191,18 @@ def test_topics_are_known_however_their_accents_are_typed():
     ]
 
 
+def test_the_picture_of_a_topic_has_an_address_that_every_format_takes():
+    """The first that has an address is taken, made canonical as the links of seeds are."""
+    said = 'name: A\nimages: [{url: " "}, {url: "HTTPS://E.org:443/my logo é 100%.png"}, {url: "https://e.org/b"}]\n'
+
+    (topic,) = load(SITE, path=PATH, topic_files=[("a.yaml", said.encode())]).topics
+
+    assert topic.image == "https://e.org/my%20logo%20%C3%A9%20100%25.png"
+
+
 def test_topics_in_order_of_their_files():
     """Topics come in the order of their files' paths, whatever order they are handed over in."""
-    files = [("t/02.yaml", b"name: Second\nparent: first"), ("t/01.yaml", b"name: First\nimages: [{url: logo.png}]")]
+    files = [("t/02.yaml", b"name: Second\nparent: first"), ("t/01.yaml", b"name: First")]
 
     topics = load(SITE, path=PATH, topic_files=files).topics
 

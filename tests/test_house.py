@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 STAGES = {"watcher", "normalizer", "renderer", "publisher"}
 VOCABULARY = {
     "model", "errors", "config", "slugs", "version", "yaml_text", "yaml_faults", "scalars", "decode", "config_shape",
-    "config_values", "config_file", "documents", "cron_line", "topic_files", "archive_names",
+    "config_values", "config_file", "addresses", "documents", "cron_line", "topic_files", "archive_names",
 }  # fmt: skip
 ALLOWED = {
     "database": {"index_schema"},

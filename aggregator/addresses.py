@@ -1,0 +1,108 @@
+"""Addresses made canonical: one as somebody typed it in, an absolute ASCII http(s) URL out; pure.
+
+Canonical follows RFC 3986 §6.2.2: scheme and host in lower case, host in its ASCII form, no default port, `%XX` in
+upper case, nothing encoded that need not be, everything encoded that must be.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
+
+__all__ = ["CANONICAL", "LONGEST_URL", "canonical"]
+
+LONGEST_URL = 4_096
+
+# Most links need no work: this decides so in a microsecond, since it takes runs of characters and never turns back.
+_PLAIN = r"[A-Za-z0-9_.~/!$'()*+,;=:@-]"
+_AMPERSAND = r"&(?![#A-Za-z][A-Za-z0-9]*;)"
+CANONICAL = re.compile(
+    r"https?://(?![^/]*\.\.)[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?/"
+    rf"{_PLAIN}*+(?:{_AMPERSAND}{_PLAIN}*+)*+(?:\?(?:{_PLAIN}++|\?|{_AMPERSAND})*+)?"
+)
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+
+def canonical(address: str, base: str = "") -> str:
+    """Give the canonical form of `address`, resolved against the absolute URL `base` where it is relative.
+
+    Raises:
+        ValueError: where it is no http(s) address, with a reason its author can act on.
+
+    """
+    cleaned = _tidied(address)
+    if base and not _SCHEME.match(cleaned):
+        cleaned = urljoin(base, cleaned)
+    if CANONICAL.fullmatch(cleaned):
+        return cleaned
+    return _rebuilt(_split(cleaned))
+
+
+def _tidied(text: str) -> str:
+    # As browsers do (WHATWG URL, basic parser): line breaks and tabs inside are dropped, blanks around as well.
+    if not text.isprintable():
+        text = _UNPRINTABLE.sub("", text)
+    text = text.strip()
+    if not text:
+        raise ValueError("is empty")
+    if len(text) > LONGEST_URL:
+        raise ValueError(f"has {len(text):,} characters, at most {LONGEST_URL:,} are allowed")
+    return text
+
+
+def _split(text: str) -> SplitResult:
+    scheme = _SCHEME.match(text)
+    if text.startswith("//") or scheme is None or re.match(r"[\w.-]+:\d+(?:[/?#]|$)", text):
+        raise ValueError("has no scheme")
+    if scheme[1].lower() not in {"http", "https"}:
+        raise ValueError("is not an http or https address")
+    if not text[scheme.end() :].startswith("//"):
+        raise ValueError(f"lacks // behind {scheme[1].lower()}:")
+    try:
+        parts = urlsplit(text.replace("\\", "/"))
+        parts.port  # noqa: B018 - raises where the port is no number
+    except ValueError:
+        raise ValueError("is not an address: its host or port cannot be read") from None
+    if "@" in parts.netloc:
+        raise ValueError("holds a user name or password before its host")
+    return parts
+
+
+def _rebuilt(parts: SplitResult) -> str:
+    host = _ascii_host(parts.hostname or "")
+    port = f":{parts.port}" if parts.port and parts.port != {"http": 80, "https": 443}[parts.scheme] else ""
+    path = _encoded(parts.path) or "/"
+    query = f"?{_encoded(parts.query)}" if parts.query else ""
+    fragment = f"#{_encoded(parts.fragment)}" if parts.fragment else ""
+    return f"{parts.scheme}://{host}{port}{path}{query}{fragment}"
+
+
+def _ascii_host(host: str) -> str:
+    if not host.isascii():
+        import idna  # noqa: PLC0415 - rarely needed, and it loads tables
+
+        try:
+            host = idna.encode(host, uts46=True).decode("ascii")
+        except idna.IDNAError:
+            raise ValueError("has a host that is not a host name") from None
+    if ":" in host:
+        host = f"[{host}]"
+    if not _HOST.fullmatch(host) or ".." in host:
+        raise ValueError("has a host that is not a host name" if host else "has no host")
+    return host
+
+
+def _encoded(text: str) -> str:
+    text = quote(text, safe="%/?:@!$&'()*+,;=~-._")
+    return _ESCAPE.sub(_escape, text) if "%" in text else text
+
+
+def _escape(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return "%25"
+    character = chr(int(match[1], 16))
+    return character if character in _UNRESERVED else f"%{match[1].upper()}"
