@@ -42,7 +42,7 @@ _HIDDEN_BLOCK = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|$)", re.DOTA
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _INVISIBLE = re.compile("[\\s\u00ad\u180e\u200b-\u200d\u2060-\u2064\u3164\uffa0]+")
 _YAML_MOMENT = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d))?(?:\.\d*)?[ \t]*(Z|[-+]\d\d?(?::?\d\d)?)?",
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d))?(?:\.\d*)?[ \t]*([Zz]|[-+]\d\d?(?::?\d\d)?)?",
     re.ASCII,
 )
 _DAY = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?!\d)", re.ASCII)
@@ -160,10 +160,13 @@ def _from_parts(  # noqa: PLR0917 - the groups of one pattern
 ) -> datetime:
     """Build a moment of YAML 1.1's wider notation (`2026-1-3 9:05:00 +1`)."""
     day_part = date(int(year), int(month), int(day))
-    time_part = time(int(hour), int(minute), int(second or 0))
+    # RFC 3339 §5.7: a leap second is :60, which no clock of ours knows.
+    time_part = time(int(hour), int(minute), 59 if second == "60" else int(second or 0))
     if not offset:
         return datetime.combine(day_part, time_part)
-    if offset != "Z":
+    if offset in "Zz":
+        offset = "Z"
+    else:
         digits = offset[1:].replace(":", "")
         hours = digits[:-2] if len(digits) > 2 else digits
         offset = f"{offset[0]}{int(hours):02}:{digits[-2:] if len(digits) > 2 else '00'}"

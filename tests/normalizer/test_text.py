@@ -143,6 +143,10 @@ def test_a_naive_moment_is_one_of_the_zone(moment, zone) -> None:
         ("2026-1-3 9:05:00 -0330", "2026-01-03T12:35:00"),
         (" 2026-11-23T10:00:00+00:00 ", "2026-11-23T10:00:00"),
         ("1969-12-31T23:59:59.9Z", "1969-12-31T23:59:59"),
+        ("2026-11-23T10:00:00z", "2026-11-23T10:00:00"),
+        ("2026-11-23t10:00:00.25z", "2026-11-23T10:00:00"),
+        ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59"),
+        ("2016-12-31T18:59:60.5-05:00", "2016-12-31T23:59:59"),
     ],
 )
 def test_moment(written, meant) -> None:
@@ -161,6 +165,7 @@ def test_moment(written, meant) -> None:
         ("2026-13-40", "is not a date: the calendar has no such day"),
         ("2026-2-30 10:00", "is not a date: the calendar has no such day"),
         ("0000-01-01", "is not a date: the calendar has no such day"),
+        ("2026-11-23T10:00:61Z", "is not a date: the day can be read, what follows it cannot"),
         ("2026-11-23T25:00", "is not a date: the day can be read, what follows it cannot"),
         ("2026-11-23 10:00 +99", "is not a date: the day can be read, what follows it cannot"),
         ("2026-11-23 in the morning", "is not a date: the day can be read, what follows it cannot"),
