@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ import yaml
 from aggregator.model import Problem
 from aggregator.yaml_faults import NESTED, TOO_DEEP, Fault, Source, explain, first_unreadable
 
-__all__ = ["LOADER", "MOST_NODES", "NOTHING", "TOO_DEEP", "Node", "parse", "parse_bytes"]
+__all__ = ["LOADER", "MOST_NODES", "NOTHING", "TOO_DEEP", "Node", "double_quoted", "parse", "parse_bytes"]
 
 MOST_NODES = 50_000
 MOST_REPEATED_KEYS = 20
@@ -99,6 +100,23 @@ def parse_bytes(data: bytes, *, path: str, at_most: int) -> Node | tuple[Problem
     except UnicodeDecodeError as error:
         return (_not_utf8(data, error, path),)
     return parse(text, path=path)
+
+
+def double_quoted(text: str, *, loader: Any = LOADER) -> Iterator[tuple[int, int]]:
+    """Give where each scalar in double quotes begins and ends, as far as `text` is one that `parse` would read."""
+    depth = 0
+    try:
+        for event in islice(_events(text, loader), 2 * MOST_NODES):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > TOO_DEEP:
+                return
+            if isinstance(event, yaml.ScalarEvent) and event.style == '"':
+                begins, ends = event.start_mark, event.end_mark
+                assert begins is not None
+                assert ends is not None
+                yield begins.index, ends.index
+    except (yaml.YAMLError, ValueError, ArithmeticError):
+        return  # `parse` says what is wrong
 
 
 def _not_utf8(data: bytes, error: UnicodeDecodeError, path: str) -> Problem:

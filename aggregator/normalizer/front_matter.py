@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
+from aggregator.yaml_text import double_quoted
+
 try:
     import yaml_rs
 except ImportError:  # pragma: no cover - the slow parser alone gives the same items
@@ -130,9 +132,19 @@ def _cut(text: str, place: tuple[int, int] | None) -> FrontMatter | Fault:
         return Fault(
             f"its front matter has more than {MAX_FRONT_MATTER:,} bytes", "move long text below the closing ---", 1, 1
         )
-    if "\\" in front and "\\u" in front:
-        front = _PAIR.sub(_joined, front)
+    if "\\" in front and "\\u" in front and _PAIR.search(front):
+        front = _with_pairs_joined(front)
     return FrontMatter(front, text[closing.end() + 1 :], place)
+
+
+def _with_pairs_joined(front: str) -> str:
+    """Join the two escapes of a character where they are escapes: only in double quotes a backslash begins one."""
+    parts, done = [], 0
+    # Other escapes of the same length stand in for them, since the parser would refuse to go on.
+    for start, end in double_quoted(_PAIR.sub(r"\1\\u0041\\u0041", front)):
+        parts += [front[done:start], _PAIR.sub(_joined, front[start:end])]
+        done = end
+    return "".join([*parts, front[done:]])
 
 
 def _joined(pair: re.Match[str]) -> str:

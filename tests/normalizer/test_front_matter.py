@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,3 +130,29 @@ def test_the_fast_parser_reads_nearly_all(samples) -> None:
     fast = [front_matter.fast_values(one.text) is not None for one in parts if isinstance(one, FrontMatter)]
 
     assert front_matter.yaml_rs is None or sum(fast) > 0.9 * len(samples)
+
+
+PAIR = "\\ud83d\\ude00"
+
+
+@pytest.mark.parametrize(
+    ("front", "joined"),
+    [
+        (f'a: "x {PAIR} \\\\ud83d\\\\ude00"\n', '"x 😀 \\\\ud83d\\\\ude00"'),
+        (f'a: ["é😀{PAIR}", {PAIR}]\n"{PAIR}": 1\n', f'["é😀😀", {PAIR}]\n"😀": 1'),
+        (f"a: 'write {PAIR}'\nb: \"{PAIR}\"\n", f"'write {PAIR}'\nb: \"😀\""),
+        (f'a: it\'s "{PAIR}" # "{PAIR}"\n', f'it\'s "{PAIR}" # "{PAIR}"'),
+        (f'a: |\n  "{PAIR}"\nb: "x\n  {PAIR}"\n', f'|\n  "{PAIR}"\nb: "x\n  😀"'),
+    ],
+)
+def test_two_escapes_are_one_character_only_in_double_quotes(front, joined) -> None:
+    """JSON writes a character beyond U+FFFF as two escapes; elsewhere a backslash is a sign like any other."""
+    assert split(f"---\n{front}---\n".encode()) == FrontMatter(f"a: {joined}\n", "")
+
+
+def test_two_escapes_in_hostile_front_matter_cost_little() -> None:
+    """What the parser would not read to its end is not looked through either, and stays as it is."""
+    for front in (f'{"[" * 100_000}"{PAIR}"\n', f'[{"1," * 120_000}"{PAIR}"]\n', f'a: "{PAIR}\nb: &\n'):
+        began = time.process_time()
+        assert split(f"---\n{front}---\n".encode()) == FrontMatter(front, "")
+        assert time.process_time() - began < 2
