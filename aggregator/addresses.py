@@ -21,6 +21,7 @@ CANONICAL = re.compile(
     rf"{_PLAIN}*+(?:{_AMPERSAND}{_PLAIN}*+)*+(?:\?(?:{_PLAIN}++|\?|{_AMPERSAND})*+)?"
 )
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+_BEFORE_QUERY = re.compile(r"[^?#]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\.?|\[[0-9a-f:.]+\]")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
@@ -62,11 +63,14 @@ def _split(text: str) -> SplitResult:
         raise ValueError("is not an http or https address")
     if not text[scheme.end() :].startswith("//"):
         raise ValueError(f"lacks // behind {scheme[1].lower()}:")
+    # As browsers do (WHATWG URL, path states): a backslash is a slash, but not in a query or a fragment.
     try:
-        parts = urlsplit(text.replace("\\", "/"))
-        parts.port  # noqa: B018 - raises where the port is no number
+        parts = urlsplit(_BEFORE_QUERY.sub(lambda found: found[0].replace("\\", "/"), text, count=1))
+        port = parts.port
     except ValueError:
         raise ValueError("is not an address: its host or port cannot be read") from None
+    if port == 0:
+        raise ValueError("is not an address: there is no port 0")
     if "@" in parts.netloc:
         raise ValueError("holds a user name or password before its host")
     return parts

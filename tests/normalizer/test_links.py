@@ -80,6 +80,8 @@ def test_an_alias_knows_no_scheme_and_no_tracking(address) -> None:
         ("https://example.org/?a=1&#038;b=2&amp;c=3", "https://example.org/?a=1&b=2&c=3"),
         ("https://example.org/?a=1&copy=2", "https://example.org/?a=1&copy=2"),
         ("https://example.org\\a\\b", "https://example.org/a/b"),
+        ("https://example.org\\a?path=c:\\b", "https://example.org/a?path=c:%5Cb"),
+        ("https://example.org/a#b\\c?d\\e", "https://example.org/a#b%5Cc?d%5Ce"),
         ("https://[::1]:8080/a", "https://[::1]:8080/a"),
     ],
 )
@@ -123,6 +125,7 @@ def test_relative(address, url) -> None:
         ("https://exa..mple.org/private", "has a host that is not a host name"),
         ("https://-ü-/private", "has a host that is not a host name"),
         ("https://example.org:private/", "is not an address: its host or port cannot be read"),
+        ("https://example.org:0/private", "is not an address: there is no port 0"),
         ("https://[private/", "is not an address: its host or port cannot be read"),
         ("https://ada:private@example.org/", "holds a user name or password before its host"),
         ("https://example.org/" + "private" * 1000, "has 7,020 characters, at most 4,096 are allowed"),
