@@ -188,20 +188,20 @@ def _server(said: ServerText, path: str) -> Server:
 def _site(said: SiteText, hub: str) -> Site:
     host = urlsplit(said.url).hostname or ""
     return Site(
-        title=said.title.strip() or host,
+        title=said.title or host,
         url=said.url,
-        description=said.description.strip(),
+        description=said.description,
         language=said.language,
-        author=said.author.strip(),
+        author=said.author,
         icon=said.icon,
         hub=hub,
     )
 
 
 def _query(said: QueryText, names: dict[str, str], feeds: Collection[str]) -> Query:
-    title = said.title.strip() or said.slug.replace("-", " ").capitalize()
+    title = said.title or said.slug.replace("-", " ").capitalize()
     where = _where(said.where, names, feeds)
-    return Query(slug=said.slug, title=title, description=said.description.strip(), where=where)
+    return Query(slug=said.slug, title=title, description=said.description, where=where)
 
 
 def _where(said: WhereText, names: dict[str, str], feeds: Collection[str]) -> Where:

@@ -16,6 +16,7 @@ from aggregator.decode import Check, Parse
 
 __all__ = ["ConfigText", "QueryText", "SiteText", "TopicText", "WhereText"]
 
+Line = Annotated[str, Check(values.line)]
 Word = Annotated[str, Check(values.word)]
 Pattern = Annotated[str, Check(values.pattern)]
 TitlePattern = Annotated[str, Check(values.title_pattern)]
@@ -31,10 +32,10 @@ class SiteText(msgspec.Struct, frozen=True, kw_only=True):
     """`site`: who publishes."""
 
     url: Annotated[str, Check(values.site_address, what='the public address, such as `"https://feeds.example.org/"`')]
-    title: str = ""
-    description: str = ""
+    title: Line = ""
+    description: Line = ""
     language: Annotated[str, Check(values.language)] = "en-us"
-    author: str = ""
+    author: Line = ""
     icon: Address = ""
 
 
@@ -88,8 +89,8 @@ class QueryText(msgspec.Struct, frozen=True, kw_only=True):
     """`feeds_by_query[]`: a feed described by a query."""
 
     slug: Slug
-    title: str = ""
-    description: str = ""
+    title: Line = ""
+    description: Line = ""
     where: WhereText = WhereText()
 
 
@@ -160,10 +161,10 @@ class TopicImageText(msgspec.Struct, frozen=True, kw_only=True):
 class TopicText(msgspec.Struct, frozen=True, kw_only=True, rename={"slug": "_id"}):
     """A whole topic file; keys that are not here are allowed in it."""
 
-    name: Annotated[str, Check(values.word, what="the topic's name")]
+    name: Annotated[str, Check(values.name, what="the topic's name")]
     slug: Slug | None = None
-    shortname: str = ""
-    description: str = ""
+    shortname: Line = ""
+    description: Line = ""
     parent: str = ""
     keywords: tuple[Word, ...] = ()
     hashtags: tuple[Word, ...] = ()

@@ -25,6 +25,8 @@ __all__ = [
     "host",
     "language",
     "limit",
+    "line",
+    "name",
     "pattern",
     "picture",
     "place",
@@ -50,6 +52,8 @@ _QUANTITY = re.compile(r"(-?[0-9][0-9_]{0,17}) *([A-Za-z]*)")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^?#]*$")
+# What text of seeds loses as well (`normalizer.text`): controls, and what reorders or hides its neighbours.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
 _IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
@@ -59,6 +63,19 @@ def word(text: str) -> str:
     if not stripped:
         raise ValueError("is empty", "write a name, or remove it")
     return stripped
+
+
+def line(text: str) -> str:
+    """Give `text` on one line, without the space around it; it is shown to readers, so it may not mislead them."""
+    found = _UNSEEN.search(one_line := " ".join(text.split()))
+    if found is not None:
+        raise ValueError(f"holds the control character U+{ord(found[0]):04X}", "remove it")
+    return one_line
+
+
+def name(text: str) -> str:
+    """Give a name on one line; it must hold something."""
+    return line(word(text))
 
 
 def duration(text: str) -> int:

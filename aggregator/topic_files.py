@@ -102,7 +102,7 @@ def _taken_shortnames(found: list[Found], names: Mapping[str, str]) -> Iterator[
         owner = names.get(folded(topic.text.shortname), topic.slug)
         if owner != topic.slug:
             other = next(each for each in found if each.slug == owner)
-            message = f'"{topic.text.shortname.strip()}" also names the topic in {other.path}'
+            message = f'"{topic.text.shortname}" also names the topic in {other.path}'
             yield topic.problem("shortname", message, "write another one, or remove it")
 
 
@@ -141,8 +141,8 @@ def _topic(found: Found, parent: str, order: int) -> Topic:
     return Topic(
         slug=found.slug,
         name=text.name,
-        shortname=text.shortname.strip(),
-        description=text.description.strip(),
+        shortname=text.shortname,
+        description=text.description,
         parent=parent,
         keywords=text.keywords,
         hashtags=text.hashtags,

@@ -191,6 +191,22 @@ def test_topics_are_known_however_their_accents_are_typed():
     ]
 
 
+def test_what_readers_are_shown_stands_on_one_line():
+    """Line breaks and runs of blanks are a blank, in titles, descriptions and names; joiners stay."""
+    site = (
+        b'site: {url: "https://e.org/", title: " The\\n  News ", author: "A\\tB", description: "a\\u200db\\u2028c"}\n'
+    )
+    query = b'feeds_by_query: [{slug: top, title: "Top\\n\\nstories", description: "x\\n"}]\n'
+
+    config = load(
+        site + query, path=PATH, topic_files=[("a.yaml", b"name: >\n  Open\n  data\ndescription: |\n a\n b\n")]
+    )
+
+    assert (config.site.title, config.site.author, config.site.description) == ("The News", "A B", "a\u200db c")
+    assert (config.feeds_by_query[0].title, config.feeds_by_query[0].description) == ("Top stories", "x")
+    assert (config.topics[0].name, config.topics[0].description) == ("Open data", "a b")
+
+
 def test_the_picture_of_a_topic_has_an_address_that_every_format_takes():
     """The first that has an address is taken, made canonical as the links of seeds are."""
     said = 'name: A\nimages: [{url: " "}, {url: "HTTPS://E.org:443/my logo é 100%.png"}, {url: "https://e.org/b"}]\n'
