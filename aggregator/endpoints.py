@@ -21,7 +21,7 @@ from aggregator.database import DAMAGED
 from aggregator.errors import AggregatorError
 from aggregator.health import DaemonStatus
 from aggregator.index import Index, looked_at
-from aggregator.owner import is_local, knows_token
+from aggregator.owner import is_foreign, is_local, knows_token
 from aggregator.publisher.answers import Answer, page, plain
 from aggregator.publisher.server import App, Call, Route
 from aggregator.standing import Standing, standing
@@ -100,8 +100,8 @@ class Endpoints:
 
     async def trigger(self, call: Call) -> Answer:
         """Regenerate now, all feeds or those that the query names with `feed=`, and say what changed."""
-        if not self._knows_token(call):
-            return plain(401, "the token is wrong or missing\n", www_authenticate='Bearer realm="aggregator"')
+        if refused := self._refused(call):
+            return refused
         if await call.body() is None:
             return plain(413, "no body is needed\n")
         feeds = tuple(parse_qs(call.query).get("feed", ()))
@@ -117,8 +117,8 @@ class Endpoints:
 
     async def notify(self, call: Call) -> Answer:
         """Take what a store says of changed objects as hints where to look."""
-        if not self._knows_token(call):
-            return plain(401, "the token is wrong or missing\n", www_authenticate='Bearer realm="aggregator"')
+        if refused := self._refused(call):
+            return refused
         body = await call.body()
         if body is None:
             return plain(413, "the notification is too long, or came too slowly\n")
@@ -173,6 +173,14 @@ class Endpoints:
 
     def _knows_token(self, call: Call) -> bool:
         return knows_token(self._config.server.token, call.get("authorization") or "")
+
+    def _refused(self, call: Call) -> Answer | None:
+        """Give the answer to one who may have nothing done, None to one who may."""
+        if is_foreign(self._config.site.url, call.get):
+            return plain(403, "not from a page of another site\n")
+        if not self._knows_token(call):
+            return plain(401, "the token is wrong or missing\n", www_authenticate='Bearer realm="aggregator"')
+        return None
 
     # -- on threads
 

@@ -7,6 +7,7 @@ import binascii
 import hmac
 import os
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 SHORTEST_TOKEN = 16
 
@@ -24,6 +25,20 @@ def is_local(client: str, get: Callable[[str], str | None]) -> bool:
     name = host if host.endswith("]") else host.rpartition(":")[0] if ":" in host else host
     at_home = peer in {"127.0.0.1", "::1", "::ffff:127.0.0.1"} and name in _LOCAL_NAMES
     return at_home and not any(get(header) is not None for header in _FORWARDED)
+
+
+def is_foreign(site: str, get: Callable[[str], str | None]) -> bool:
+    """Say whether a page that is not of the site with the address `site` had a browser ask.
+
+    Such a page could use the credentials that the browser keeps from a look at the status (Fetch Metadata, RFC 6454).
+    """
+    told = get("sec-fetch-site")
+    if told is not None:
+        return told not in {"same-origin", "none"}
+    origin = get("origin")
+    if origin is None:
+        return False
+    return origin.rpartition("://")[2].lower() not in {(get("host") or "").lower(), urlsplit(site).netloc}
 
 
 def read_token(path: str) -> bytes:

@@ -221,6 +221,29 @@ def test_a_trigger_names_feeds(daemon: Running) -> None:
     assert daemon.status()["turns"] == turns
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec_fetch_site": "cross-site", "origin": "https://evil.example"}, {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}, {"origin": "null"}, {"origin": ""},
+        {"origin": "http://127.0.0.1:1"},
+    ],
+)  # fmt: skip
+def test_a_page_of_another_site_triggers_nothing(daemon: Running, headers: dict[str, str]) -> None:
+    """Whatever credentials the browser sends along; a page of ours, and whoever is no browser, may."""
+    turns = daemon.status()["turns"]
+    for credentials in (BASIC, BEARER):
+        assert trigger(daemon, **{**credentials, **headers}).status == 403
+    assert daemon.status()["turns"] == turns
+    ours = daemon.address.rstrip("/")
+    for same in (
+        {"origin": ours}, {"origin": ours, "host": "inside.example"}, {"origin": "https://Inside.example", "host": "inside.example"},
+        {"origin": "https://feeds.example.org", "sec_fetch_site": "same-origin"},
+    ):  # fmt: skip
+        assert trigger(daemon, **{**BASIC, **same}).status == 200
+    assert trigger(daemon, sec_fetch_site="none").status == 200
+
+
 WRONG = [
     "", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Token {TOKEN}", TOKEN, f"Basic {TOKEN}", "Basic !",
     "Basic " + base64.b64encode(TOKEN.encode()).decode(), "Basic " + base64.b64encode(b"a:b").decode(), "Bearer " + "x" * 8_000,
