@@ -379,7 +379,7 @@ class Site:
             nonlocal done
             done += count
             self._alive()
-            if progress is not None:
+            if progress is not None and count:
                 progress(done, len(changes.read))
 
         with self._watch.of("intake"):
