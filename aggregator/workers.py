@@ -140,11 +140,25 @@ def _pool(jobs: int) -> Iterator[Executor]:
     context: Any = multiprocessing.get_context(method)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin)
     try:
+        with _undisturbed():
+            pool.submit(bool)
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
         if method == "forkserver":
             _end_servers()
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Put Ctrl-C off: a pool that is interrupted while it starts its processes can neither go on nor end."""
+    import signal  # noqa: PLC0415 - as above
+
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:
