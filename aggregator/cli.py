@@ -320,6 +320,11 @@ def main() -> None:
         _fail(error, 3)
     except (AggregatorError, OSError, sqlite3.Error) as error:
         _fail(error, 1)
+    except RuntimeError as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        click.echo("\nAborted!", err=True)  # Ctrl-C came while a lock was taken or given back, which cannot bear it
+        sys.exit(1)
 
 
 def _fail(error: Exception, code: int) -> None:

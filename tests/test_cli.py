@@ -6,9 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from aggregator import cli
 
 ROOT = Path(__file__).parents[1]
 CONFIG = 'site: {title: Test, url: "https://feeds.example.org/"}\nrules: {min_quality: 70}\n'
@@ -339,3 +342,26 @@ def test_build_says_where_the_time_went(folder: Path) -> None:
     assert "walking the seeds folder" in shown
     assert "walking the seeds folder" not in run(folder, "build", "--fresh").stdout
     assert json.loads(run(folder, "build", "--json").stdout)["stages"]["scan"] > 0
+
+
+def test_ctrl_c_that_comes_within_a_lock_is_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The library's lock then raises an error of its own; any other error of that kind is a bug, and shown as one."""
+
+    def interrupted(**_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            threading.Lock().release()
+
+    def broken(**_: object) -> None:
+        threading.Lock().release()
+
+    monkeypatch.setattr(cli, "cli", interrupted)
+    with pytest.raises(SystemExit, match="1"):
+        cli.main()
+    assert capsys.readouterr().err == "\nAborted!\n"
+    monkeypatch.setattr(cli, "cli", broken)
+    with pytest.raises(RuntimeError, match="lock"):
+        cli.main()
