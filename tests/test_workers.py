@@ -62,10 +62,10 @@ def test_all_work_of_a_turn_is_done_by_the_same_processes() -> None:
     with Workers(2) as workers:
         executor = workers.executor(2)
         assert isinstance(executor, ProcessPoolExecutor)
-        started = set(executor._processes)
-        assert len(started) == 2
         for _ in range(2):
-            assert processes(workers.executor(2)) <= started
+            assert workers.executor(2) is executor
+            assert processes(executor) <= set(executor._processes)
+        started = set(executor._processes)
     for one in started:
         with pytest.raises(ProcessLookupError):
             os.kill(one, 0)
