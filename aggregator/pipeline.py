@@ -30,6 +30,7 @@ from aggregator.normalizer import rules
 from aggregator.normalizer.seed import READING
 from aggregator.outcome import Reader, Task, take_in, unpack_outcomes, unpack_verdict
 from aggregator.preparing import Manner
+from aggregator.slugs import folded
 from aggregator.stopwatch import Stopwatch
 from aggregator.upkeep import bring_up_to_date
 from aggregator.workers import Workers, in_order
@@ -449,10 +450,10 @@ def _oldest(view: _View) -> int:
 
 def clashes(config: Config, policy: rules.Policy, used: Iterable[tuple[str, str]]) -> list[tuple[str, tuple[str, ...]]]:
     """Give the slugs that stand for two different topic names, of those in the config and those `used` by seeds."""
-    names = {topic.slug: {rules.folded(topic.name): topic.name} for topic in config.topics}
+    names = {topic.slug: {folded(topic.name): topic.name} for topic in config.topics}
     for slug, name in used:
-        if name and policy.slugs.get(rules.folded(name)) != slug:
-            names.setdefault(slug, {}).setdefault(rules.folded(name), name)
+        if name and policy.slugs.get(folded(name)) != slug:
+            names.setdefault(slug, {}).setdefault(folded(name), name)
     return [(slug, tuple(sorted(several.values()))) for slug, several in sorted(names.items()) if len(several) > 1]
 
 

@@ -27,8 +27,7 @@ import msgspec
 from aggregator.config import Config, Match, Query, Rules, Topic, Where
 from aggregator.model import FOREVER, SITE_FEED, Related, Seed
 from aggregator.normalizer import links, text
-from aggregator.slugs import as_topic, composed, names_of, slug_of
-from aggregator.slugs import folded as folded  # noqa: PLC0414 - the pipeline has it from here
+from aggregator.slugs import as_topic, composed, folded, names_of, slug_of
 
 PATTERN_SECONDS = 0.05
 """How long one title pattern may search in one title."""
