@@ -63,7 +63,7 @@ def cluster(address: str) -> Iterator[Executor]:
     try:
         from distributed import Client  # noqa: PLC0415 - 0.7 s, and only who asks for a cluster has it
     except ModuleNotFoundError as error:
-        raise ClusterError("--cluster needs the extra: pip install 'aggregator[cluster]'") from error
+        raise ClusterError("--cluster needs the extra `cluster`: run pip install '.[cluster]' in the clone") from error
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what goes wrong is told by us
     with ExitStack() as held, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unlike versions are told by us

@@ -54,6 +54,7 @@ _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^?#]*$")
 # What text of seeds loses as well (`normalizer.text`): controls, and what reorders or hides its neighbours.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
+_STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
@@ -241,6 +242,8 @@ def _check_ascii(text: str, hostname: str) -> None:
         raise ValueError("the host is not ASCII", f"write `{_ascii(hostname)}`")
     if not _IN_URL.fullmatch(text):
         raise ValueError("a URL holds only ASCII letters, digits and signs", "write others as `%20`, `%C3%A9` …")
+    if _STRAY_PERCENT.search(text):
+        raise ValueError("a `%` in a URL begins an escape such as `%20`", "write `%25` for the sign itself")
     if ":" not in hostname and not all(_LABEL.fullmatch(label) for label in hostname.removesuffix(".").split(".")):
         raise ValueError(f'"{shown(hostname)}" is no host name', "such as `feeds.example.org`")
 

@@ -40,6 +40,7 @@ from aggregator.places import documents_in
 from aggregator.publisher.listening import CannotListenError
 from aggregator.publisher.websub import WebSub
 from aggregator.reloading import ConfigFiles
+from aggregator.report import counted
 from aggregator.server_process import ServerProcess
 from aggregator.site import Site
 from aggregator.slugs import SLUG
@@ -487,7 +488,7 @@ class Daemon:
     def _status_line(self) -> str:
         self.health.feeds = frozenset(self._site.index.feeds())
         state = "; ".join(self.health.problems.values()) or "well"
-        return f"{len(self.health.feeds)} feeds, {self.health.turns} turns, {state}"
+        return f"{counted(len(self.health.feeds), 'feed')}, {counted(self.health.turns, 'turn')}, {state}"
 
     def handle_signals(self) -> None:
         """Stop, reload and regenerate as signals say (`signals`)."""

@@ -334,5 +334,5 @@ class HubStatus(msgspec.Struct, frozen=True, kw_only=True):
                 " correct `websub.hub`)"
             )
         if self.failing_since is not None and now - self.failing_since >= HUB_PATIENCE:
-            return f"the hub is not reached: {self.reason}; {self.waiting} documents wait to be told"
+            return f"the hub is not reached: {self.reason}; documents to tell it of: {self.waiting}"
         return ""

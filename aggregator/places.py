@@ -209,7 +209,7 @@ def why_not(url: str) -> str:
     """Say why a place in a store cannot be used here, "" where it can."""
     from importlib.util import find_spec  # noqa: PLC0415 - see `StoreSeeds`
 
-    extra = "needs the extra: pip install 'aggregator[cluster]'"
+    extra = "needs the extra `cluster`: run pip install '.[cluster]' in the clone"
     if find_spec("fsspec") is None:
         return extra
     from fsspec.registry import known_implementations, registry  # noqa: PLC0415

@@ -225,7 +225,7 @@ def test_without_the_extra_it_is_asked_for_by_name(site: SiteFolder) -> None:
     said = {"cwd": site.root, "env": {**os.environ, "PYTHONPATH": str(ROOT)}, "capture_output": True, "text": True}
     result = subprocess.run([*words, "--cluster", "local:2"], check=False, **said)
     assert result.returncode == 2
-    assert "needs the extra: pip install 'aggregator[cluster]'" in result.stderr
+    assert "needs the extra `cluster`: run pip install '.[cluster]' in the clone" in result.stderr
     assert subprocess.run(words, check=False, **said).returncode == 0
 
 

@@ -131,7 +131,7 @@ def tell_once(
     if status is not None and status.waiting:
         why = (status.trouble(clock()) or status.reason) if in_time else f"{seconds:.0f} s were not enough"
         notes.append(
-            f"{status.waiting} documents wait until the hub {status.url} can be told of them: {why} (the next build or"
+            f"documents that the hub {status.url} is still to be told of: {status.waiting}; {why} (the next build or"
             " the daemon tries again)"
         )
     return tuple(notes)

@@ -329,13 +329,13 @@ def test_what_a_build_cannot_tell_is_told_by_the_next(pushing: SiteFolder, hub: 
     """Each ping is tried once; the report says what waits and why; a daemon takes it over too."""
     hub.answer = lambda _: (503, {})
     (note,) = pushing.build().notes
-    assert f"6 documents wait until the hub {hub.url} can be told of them: it answered 503" in note
+    assert f"documents that the hub {hub.url} is still to be told of: 6; it answered 503" in note
     assert len(hub.pings) == 2
-    assert "6 documents wait" in running.command("status").stdout
+    assert "to tell it of: 6" in running.command("status").stdout
     hub.answer = lambda _: (204, {}) if len(hub.pings) < 6 else (500, {})
     hub.pings.clear()
     (note,) = pushing.build().notes
-    assert "1 documents wait" in note
+    assert "still to be told of: 1; " in note
     hub.answer = lambda _: (204, {})
     running.start()
     settle(running, hub)
@@ -351,7 +351,7 @@ def test_a_build_does_not_wait_for_a_hub_that_hangs(
     began = time.monotonic()
     (note,) = pushing.build().notes
     assert time.monotonic() - began < 8
-    assert "6 documents wait" in note
+    assert "still to be told of: 6; " in note
     assert "1 s were not enough" in note
 
 
