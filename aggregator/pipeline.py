@@ -162,6 +162,7 @@ class Pipeline:
             intake.remove(changes.gone)
             if self.index.meta("policy") not in {None, policy}:
                 intake.decide_again()
+            intake.look_at_due()  # before any file is read: one that says the same in other words is due all the same
             known = (lambda _: {}) if self.must_reread() else self.index.digests
             tasks = (
                 Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)
@@ -175,7 +176,6 @@ class Pipeline:
                 intake.add(batch)
                 progress(len(batch))
             workers.prepare(feed_batches.load)
-            intake.look_at_due()
             intake.finish()
             bring_up_to_date(self.index, self.config.feed, intake, now)
             for slug in (SITE_FEED, *(query.slug for query in self.config.feeds_by_query)):

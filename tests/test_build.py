@@ -23,6 +23,24 @@ def test_an_item_appears_at_its_moment_and_leaves_at_its_end(site: SiteFolder) -
     assert seen == [0, 0, 1, 1, 0]
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"), [({"publishedDateTime": iso(NOW + 60)}, [0, 1]), ({"expires": iso(NOW + 60)}, [1, 0])]
+)
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_moment_counts_though_the_file_was_saved_again(
+    site: SiteFolder, said: dict, shown: list[int], *, broken: bool
+) -> None:
+    """What is due comes and goes also where its file says the same in other words, or can no longer be read."""
+    site.write("a.md", **said)
+    site.build()
+    seen = [len(site.ids())]
+    site.write("a.md", secured="a note", **said)
+    if broken:
+        site.text("a.md", "---\ntitle: [\n---\n")
+    site.build(now=NOW + 60)
+    assert [*seen, len(site.ids())] == shown
+
+
 def test_the_turn_tells_the_next_due_moment(site: SiteFolder) -> None:
     """First the embargo, then the expiry, then nothing."""
     site.settings["feed"] = {"tombstones": None}
