@@ -7,7 +7,7 @@ and what lies on disk.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from aggregator.archive_names import END, HOUR, SLOTS, bounds, cut, days_of, folder_of, is_crowded
@@ -231,9 +231,15 @@ class ArchiveIndex:
             (now, ends),
         )
 
-    def bring_back(self, stories: Iterable[int]) -> None:
-        """Note that stories are shown again."""
-        self._db.executemany("DELETE FROM withdrawn WHERE story=?", ((story,) for story in stories))
+    def bring_back(self, stories: Collection[int]) -> set[int]:
+        """Note that stories, not too many at once, are shown again; gives the feeds that said they were withdrawn."""
+        if not stories:
+            return set()
+        where = f"WHERE story IN ({','.join('?' * len(stories))})"
+        sql = f"SELECT feed FROM withdrawn JOIN feed USING(slug) {where}"  # noqa: S608 - our own words
+        feeds = {feed for (feed,) in self._db.execute(sql, tuple(stories))}
+        self._db.execute(f"DELETE FROM withdrawn {where}", tuple(stories))  # noqa: S608 - as above
+        return feeds
 
     def keep_withdrawn_for(self, seconds: int) -> None:
         """Have it said for so long (0: not at all), rounded up to the minute, that something was withdrawn."""

@@ -385,7 +385,7 @@ class Intake:
                 shown.add(story)
         self._index.put_files(settled)
         self._flush()
-        self._index.archive.bring_back(shown)
+        self.dirty |= self._index.archive.bring_back(shown)
         self._index.archive.withdraw(row for story in stories if story not in shown for row in self._withdrawals(story))
 
     def _withdrawals(self, story: int) -> Iterator[tuple[int, str, int, int]]:

@@ -600,6 +600,18 @@ def test_what_comes_back_loses_its_tombstone(site: SiteFolder) -> None:
         assert tombstones(site) == {}
 
 
+def test_what_comes_back_elsewhere_loses_its_tombstone(site: SiteFolder) -> None:
+    """Also in the feed of a topic that it had and has no more, as a fresh build shows it."""
+    site.write("a.md", topics=["Sea"])
+    site.build()
+    site.write("a.md", topics=["Sea"], published=False)
+    site.build()
+    assert tombstones(site, "sea") == {A: iso(NOW)}
+    site.write("a.md", topics=["Ice"])
+    site.build()
+    assert tombstones(site, "sea") == {}
+
+
 def test_what_readers_never_saw_or_still_see_has_no_tombstone(site: SiteFolder) -> None:
     """An embargoed item; one that another seed stands for; one that left a topic, the limit, or by its age."""
     site.settings = {"rules": {"max_age": "2d"}, "feed": {"limit": 2}}
