@@ -159,6 +159,21 @@ def test_two_own_ids_with_one_link_are_two_items(site) -> None:
     assert sorted(site.ids()) == ["tag:example.org,2026:a", "tag:example.org,2026:b"]
 
 
+@pytest.mark.parametrize("first", [None, "a.md", "b.md"])
+def test_an_own_id_that_is_anothers_link_makes_them_one_item(site, first: str | None) -> None:
+    """No feed may show an id twice: whichever came first, or both at once, also without the state folder."""
+    seeds = {"a.md": {"id": link("b"), "webUrl": link("moved")}, "b.md": {"webUrl": link("b")}}
+    if first:
+        site.write(first, **seeds[first])
+        site.build()
+    for path, said in seeds.items():
+        site.write(path, **said)
+    site.build()
+    assert site.ids() == [link("b")]
+    site.build(state="state2", feeds="feeds2")
+    assert [item["id"] for item in site.feed(feeds="feeds2")] == [link("b")]
+
+
 def test_an_own_id_given_later_is_taken(site) -> None:
     """Who writes an id wants that id, even for an item that has been seen."""
     site.write("a.md")

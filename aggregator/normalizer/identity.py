@@ -37,9 +37,19 @@ class Share(NamedTuple):
 
 
 def keys(seed: Seed) -> tuple[str, ...]:
-    """Give the keys that recognise `seed`, the strongest first: `id:` and its id, then its links without scheme."""
-    own = (f"id:{seed.id}",) if seed.id else ()
+    """Give the keys that recognise `seed`, the strongest first: `id:` and its id, then its links without scheme.
+
+    An id that is a link, as that of an item whose link has changed, is the id of whichever item has that link too.
+    """
+    own = (f"id:{seed.id}", *_as_link(seed.id)) if seed.id else ()
     return (*own, links.alias(seed.link), *seed.aliases)
+
+
+def _as_link(own_id: str) -> tuple[str, ...]:
+    try:
+        return (links.alias(own_id),) if links.canonical(own_id) == own_id else ()
+    except ValueError:
+        return ()
 
 
 def key_number(key: str) -> int:
