@@ -61,6 +61,16 @@ def test_a_query_by_age_says_when_an_item_will_be_too_old(fresh: SiteFolder) -> 
     ]
 
 
+def test_an_item_that_never_grows_too_old_never_leaves(fresh: SiteFolder) -> None:
+    """Held back until the year 9999, as people do who wait for a date, it would be too old when no calendar goes on."""
+    fresh.settings["rules"] = {"max_age": "365d"}
+    fresh.write("a.md", publishedDateTime="9999-12-31")
+    fresh.build()
+    known = asked(fresh, "a.md")
+    assert known.headline.startswith("a.md: in no feed yet: it appears at 9999-12-31T00:00:00Z")
+    assert not any("leaves" in line for line in known.details)
+
+
 def test_a_last_good_version_is_said_to_be_shown_only_while_it_is(site: SiteFolder) -> None:
     """Once it has expired it is in no feed, and neither `explain` nor `status` says that it stays there."""
     site.write("a.md", expires=iso(NOW + DAY))

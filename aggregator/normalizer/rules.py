@@ -209,7 +209,8 @@ def _accepted(seed: Seed, policy: Policy, starts: int) -> Verdict:
 
 def _end(seed: Seed, max_age: int | None) -> int:
     expires = FOREVER if seed.expires is None else seed.expires
-    return expires if max_age is None else min(expires, seed.published + max_age)
+    too_old = FOREVER if max_age is None else seed.published + max_age
+    return expires if too_old > text.LAST_SECOND else min(expires, too_old)
 
 
 def unanswered(seed: Seed, where: Where, slugs: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ _DAY = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?!\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Dates outside these years are placeholders (.NET's and Java's "no date" among them), and no format can write them.
 _FIRST_SECOND = int(datetime(1000, 1, 1, tzinfo=UTC).timestamp())
-_LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
+LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
 
 def decode_entities(text: str) -> str:
@@ -137,7 +137,7 @@ def moment(text: str, zone: str) -> int:
     seconds = (parsed - _EPOCH) // timedelta(seconds=1)
     if seconds < _FIRST_SECOND:
         raise ValueError("lies before the year 1000: a placeholder, not a date")
-    if seconds > _LAST_SECOND:
+    if seconds > LAST_SECOND:
         raise ValueError("lies beyond the year 9999 in UTC")
     return seconds
 
