@@ -140,7 +140,10 @@ class Intake:
         self._index.settle_indexes()
         self._settle_deferred()
         self._settle_touched()
-        self._index.count_topic_names((*name, uses) for name, uses in self._names.items() if uses)
+        # A feed is called what most seeds call its topic, also those that are not shown there.
+        changed = {name: uses for name, uses in self._names.items() if uses}
+        self._index.count_topic_names((*name, uses) for name, uses in changed.items())
+        self.dirty.update(self._feeds[slug] for slug, _ in changed if slug in self._feeds)
         self._index.keep_last_good_of_stale()
         self._index.mark_dirty(self.dirty)
 
@@ -175,15 +178,9 @@ class Intake:
 
     def _stale(self, outcome: Outcome, seed: bytes) -> Outcome:
         again = decided(
-            outcome.path,
-            outcome.key,
-            outcome.digest,
-            unpack_seed(seed),
-            self._policy,
-            self._now,
-            warnings=outcome.problems,
-            packed=seed,
-        )
+            outcome.path, outcome.key, outcome.digest, unpack_seed(seed), self._policy, self._now,
+            warnings=outcome.problems, packed=seed,
+        )  # fmt: skip
         return msgspec.structs.replace(again, stale=True)
 
     # -- which story it tells

@@ -230,6 +230,19 @@ def test_a_feed_that_loses_its_last_item_stays_until_it_is_pruned(site: SiteFold
     assert site.slugs() == {"all"}
 
 
+def test_a_feed_is_called_what_most_seeds_call_its_topic(site: SiteFolder) -> None:
+    """Also where those that tip the balance are not shown, since another seed of their story stands for them."""
+    site.write("a.md", topics=["open source"], quality=90)
+    site.build()
+    for name in ("b", "c"):
+        site.write(f"{name}.md", webUrl="https://news.example.org/a", topics=["Open Source"], quality=60)
+    site.build()
+    titles = [json.loads((site.feeds / "open-source/feed.json").read_bytes())["title"]]
+    site.build(feeds="other", state="state2")
+    titles.append(json.loads((site.root / "other/open-source/feed.json").read_bytes())["title"])
+    assert titles == ["Open Source", "Open Source"]
+
+
 def test_two_topic_names_with_one_slug_are_named_both(site: SiteFolder) -> None:
     """They share the feed, and the report says so; spelled alike but for case they are one."""
     site.write("a.md", topics=["C++"])
