@@ -238,10 +238,9 @@ class Intake:
         known = self._index.known(draft.numbers)
         own_id = draft.id if draft.own else ""
         by_link = identity.recognise(draft.numbers, known, self._own_ids(known.values()), own_id)
-        if by_link is not None:
-            return by_link
-        if any(one.path != path for one in self._index.files("story=?", (story,))):
+        if by_link is None and any(one.path != path for one in self._index.files("story=?", (story,))):
             return self._new_story(draft)
+        story = story if by_link is None else by_link
         if own_id:
             self._choose_id(story, own_id)
         return story

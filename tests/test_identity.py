@@ -138,6 +138,19 @@ def test_a_copy_with_an_own_id_gives_it_to_the_story_it_shares(site) -> None:
     assert site.ids() == ["urn:x:own"]
 
 
+def test_a_copy_that_becomes_one_by_a_later_file_gives_its_id_too(site) -> None:
+    """Its new link is known only once every file was seen; it is that file's copy all the same, also when rebuilt."""
+    site.write("a.md", webUrl=link("one"))
+    site.write("b.md", webUrl=link("one"))
+    site.build()
+    site.write("a.md", id="urn:x:own", webUrl=link("two"))
+    site.write("c.md", webUrl=link("one"), ampWebUrl=link("two"))
+    site.build()
+    ids = [site.ids()]
+    site.build(fresh=True)
+    assert [*ids, site.ids()] == [["urn:x:own"], ["urn:x:own"]]
+
+
 def test_an_own_id_that_nobody_saw_can_be_taken_back(site) -> None:
     """As with a link: what was written under embargo only counts as it was when the embargo lifted."""
     embargo = {"publishedDateTime": iso(NOW + 100)}
