@@ -25,15 +25,11 @@ class Overview:
 
     def held(self) -> dict[str, int]:
         """Give how many files each rule holds back."""
-        return dict(
-            self._db.execute(
-                "SELECT rule, count(*) FROM file WHERE rule != '' AND stale = 0 GROUP BY rule ORDER BY rule"
-            )
-        )
+        return dict(self._db.execute("SELECT rule, count(*) FROM file WHERE rule != '' GROUP BY rule ORDER BY rule"))
 
     def held_paths(self, rule: str, now: int, limit: int) -> tuple[str, ...]:
         """Name at most `limit` files that a rule or time (`embargo`, `expired`) holds back at `now`."""
-        where = _HELD_BY_TIME.get(rule, "rule = ?1 AND stale = 0 ORDER BY path")
+        where = _HELD_BY_TIME.get(rule, "rule = ?1 ORDER BY path")
         sql = f"SELECT path FROM file WHERE ?1 != '' AND {where} LIMIT ?3"  # noqa: S608 - from above
         return tuple(path for (path,) in self._db.execute(sql, (rule, now, limit)))
 

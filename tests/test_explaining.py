@@ -71,6 +71,18 @@ def test_an_item_that_never_grows_too_old_never_leaves(fresh: SiteFolder) -> Non
     assert not any("leaves" in line for line in known.details)
 
 
+def test_a_last_good_version_that_a_rule_holds_back_is_counted_there(site: SiteFolder) -> None:
+    """Every seed is an item or held back: of one that broke and then fell under a new rule, that rule is the reason."""
+    site.write("a.md", quality=60)
+    site.build()
+    site.text("a.md", BROKEN)
+    site.build()
+    site.settings["rules"] = {"min_quality": 70}
+    turn = site.build()
+    assert (turn.items, turn.held, turn.stale) == (0, {"quality": 1}, ())
+    assert asked(site, "a.md").headline.endswith("in no feed: quality 60 is below min_quality 70 (rule: quality)")
+
+
 def test_a_last_good_version_is_said_to_be_shown_only_while_it_is(site: SiteFolder) -> None:
     """Once it has expired it is in no feed, and neither `explain` nor `status` says that it stays there."""
     site.write("a.md", expires=iso(NOW + DAY))
