@@ -89,6 +89,11 @@ class Publishing:
             self._pipeline.finished()
         self._publish_site(workers)
 
+    def was_the_last(self) -> bool:
+        """Say whether the pages of the whole site lie there as this index had them written, and no later one."""
+        known = self._index.meta("site")
+        return bool(known) and known.endswith(self._site_stamps() or b"-")
+
     def _publish_feeds(self, renderings: Iterator[Rendering]) -> None:
         wanted = self._watch.during("feeds", self._told(renderings))
         for group, result in write_in_groups(wanted, self._writer, self._watch):

@@ -288,7 +288,8 @@ class Site:
         began = self._begin()
         rebuilt = self.index.why_rebuilt()
         notes = [f"the index was made anew: {rebuilt}"] if rebuilt else []
-        if self.index.filling:
+        # Of what was published since an older copy of the index was made, as of anything without one, it knows nothing.
+        if self.index.filling or not self._publishing().was_the_last():
             self._adopt()
         every = fresh or self.pipeline.must_reread()
         with self._watch.of("scan"):
@@ -386,9 +387,12 @@ class Site:
             return self.pipeline.take(changes, now=now, workers=workers, progress=tell, watch=self._watch)
 
     def _publish(self, workers: Workers, now: int, *, trust_disk: bool = False) -> Publishing:
-        publishing = Publishing(self.pipeline, self.writer, self._watch, hurry=self._hurry, alive=self._alive)
+        publishing = self._publishing()
         publishing.publish(workers, now, trust_disk=trust_disk)
         return publishing
+
+    def _publishing(self) -> Publishing:
+        return Publishing(self.pipeline, self.writer, self._watch, hurry=self._hurry, alive=self._alive)
 
     def _adopt(self) -> None:
         """Know again the feeds that lie in the feeds folder, so that none of them is left behind without items."""

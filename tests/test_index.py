@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -141,6 +142,26 @@ def test_a_copied_state_folder_is_as_good_as_the_first(site: SiteFolder) -> None
     os.utime(path, ns=(5, 5))
     turn = site.build(now=LATER)
     assert (turn.notes, turn.read) == ((), 0)
+
+
+@pytest.mark.parametrize("seeds", ["as they are", "without one"])
+def test_an_older_copy_of_the_state_folder_leaves_nothing_behind(site: SiteFolder, seeds: str) -> None:
+    """Feeds and pages that were published since it was made show what their seeds say now: nothing, if they are gone."""
+    site.write("a.md", topics=["Ice"])
+    site.build()
+    shutil.copytree(site.root / "state", site.root / "copy")
+    site.write("b.md", title="Withdrawn since", topics=["Sea"], publishedDateTime=iso(NOW - 90 * 86_400))
+    site.build()
+    if seeds == "without one":
+        (site.seeds / "b.md").unlink()
+    shutil.rmtree(site.root / "state")
+    (site.root / "copy").rename(site.root / "state")
+    assert site.build().failed == ()
+    names = {name for name, body in site.documents().items() if b"Withdrawn since" in body}
+    assert bool(names) == (seeds == "as they are")
+    assert site.slugs() == {"all", "ice", "sea"}
+    site.build(prune=True)
+    assert ("sea" in site.slugs()) == (seeds == "as they are")
 
 
 def test_a_damaged_seed_in_the_index_is_read_again_from_its_file(site: SiteFolder) -> None:
