@@ -65,6 +65,7 @@ class Intake:
         self._touched: set[int] = set()
         self._changed_content: set[int] = set()
         self._deferred: list[tuple[Outcome, FileRow | None, int]] = []
+        self._held: dict[int, int] = {}
         # Written together by `_flush`, which comes before anything that reads them back.
         self._new_stories: list[tuple[int, str, int, int]] = []
         self._new_entries: list[Entry] = []
@@ -140,12 +141,19 @@ class Intake:
         self._index.settle_indexes()
         self._settle_deferred()
         self._settle_touched()
+        self._forget_paths()
         # A feed is called what most seeds call its topic, also those that are not shown there.
         changed = {name: uses for name, uses in self._names.items() if uses}
         self._index.count_topic_names((*name, uses) for name, uses in changed.items())
         self.dirty.update(self._feeds[slug] for slug, _ in changed if slug in self._feeds)
         self._index.keep_last_good_of_stale()
         self._index.mark_dirty(self.dirty)
+
+    def _forget_paths(self) -> None:
+        """Forget what story a file told that is held back now where another tells it: there it was moved to."""
+        self._index.delete_aliases(
+            [at for at, story in self._held.items() if any(self._index.files("story=?", (story,)))]
+        )
 
     def _settle_deferred(self) -> None:
         deferred, self._deferred = self._deferred, []
@@ -190,6 +198,7 @@ class Intake:
         self._flush()
         drafts = [one.draft for one in batch if one.draft is not None]
         known = self._index.known([number for draft in drafts for number in (*draft.numbers, draft.path)])
+        self._held |= self._index.known([identity.path_number(one.path) for one in batch if one.draft is None])
         own_ids = self._own_ids(known.values()) if any(draft.own for draft in drafts) else {}
         placed: list[FileRow] = []
         for outcome in batch:
@@ -270,11 +279,9 @@ class Intake:
         if windows:
             sort, worst, tie = order = -draft.published, -draft.quality, draft.tie
             shown = pack((*order, windows))
-            self._new_entries += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
-            day = draft.published // DAY
-            for feed, _, _ in windows:
-                self.dirty.add(feed)
-                self.touched.add(feed, day)
+            entries = [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
+            self._new_entries += entries
+            self._note(entries)
         for name in draft.topics:
             self._names[name] += 1
         return FileRow(
@@ -304,10 +311,7 @@ class Intake:
         """See to it that what this change touches is looked at: its story, and the one it leaves."""
         if row is not None:
             self._see(row)
-        if row is not None and row.story is not None and row.story != new.story:
-            self._touched.add(row.story)
-        if new.story is not None:
-            self._touched.add(new.story)
+        self._touched.update(one.story for one in (row, new) if one is not None and one.story is not None)
         if row is None or row.content != new.content or row.verdict != new.verdict:
             self._changed_content.add(new.file)
 

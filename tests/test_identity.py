@@ -80,6 +80,20 @@ def test_a_moved_file_and_a_new_one_at_its_old_path_are_told_apart(site) -> None
     assert {item["title"]: item["id"] for item in site.feed()} == {"Old": link("a"), "New": link("new")}
 
 
+def test_a_draft_at_the_old_path_of_a_moved_file_never_has_its_id(site) -> None:
+    """However late it is published, also when the other item is gone by then."""
+    site.write("next.md", webUrl=link("one"))
+    site.build()
+    (site.seeds / "next.md").rename(site.seeds / "one.md")
+    site.write("next.md", webUrl=link("two"), published=False)
+    site.build()
+    (site.seeds / "one.md").unlink()
+    site.build()
+    site.write("next.md", webUrl=link("two"))
+    site.build()
+    assert site.ids() == [link("two")]
+
+
 def test_an_item_unpublished_and_published_again_under_another_link_keeps_its_id(site) -> None:
     """Between the two it was in no feed; readers who saw it see it again, once."""
     site.write("a.md")
