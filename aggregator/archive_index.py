@@ -218,17 +218,23 @@ class ArchiveIndex:
     # -- what was withdrawn
 
     def withdraw(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
-        """Note that stories left feeds, by their ids: story, slug, since when, until when that is to be said."""
-        sql = "INSERT OR REPLACE INTO withdrawn SELECT ?1, ?2, ?3, ?4, id FROM story WHERE story=?1"
+        """Note that stories left feeds, by their ids: story, slug, since when, for how long that is to be said."""
+        sql = (
+            "INSERT OR REPLACE INTO withdrawn SELECT ?1, ?2, ?3, (?3 + ?4 + 59) / 60 * 60, id FROM story WHERE story=?1"
+        )
         self._db.executemany(sql, rows)
 
-    def withdraw_everything(self, now: int, ends: int) -> None:
-        """Take everything that is shown for withdrawn, before all is decided anew: what is shown again comes back."""
+    def withdraw_everything(self, now: int, seconds: int) -> None:
+        """Take all that readers saw until now for withdrawn, to be said for so long, before all is decided anew.
+
+        What is shown again comes back. What became due since the last turn was not seen yet.
+        """
         self._db.execute(
-            "INSERT OR IGNORE INTO withdrawn SELECT story, slug, ?1, ?2, story.id FROM entry JOIN file USING(file)"
+            "INSERT OR IGNORE INTO withdrawn SELECT story, slug, min(?1, file.ends),"
+            " (min(?1, file.ends) + ?2 + 59) / 60 * 60, story.id FROM entry JOIN file USING(file)"
             " JOIN feed USING(feed) JOIN story USING(story)"
-            " WHERE entry.starts<=?1 AND entry.ends>?1",
-            (now, ends),
+            " WHERE entry.starts<=file.since AND entry.ends>file.since",
+            (now, seconds),
         )
 
     def bring_back(self, stories: Collection[int]) -> set[int]:

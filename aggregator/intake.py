@@ -66,6 +66,8 @@ class Intake:
         self._changed_content: set[int] = set()
         self._deferred: list[tuple[Outcome, FileRow | None, int]] = []
         self._held: dict[int, int] = {}
+        self._back: set[int] = set()
+        self._doubted = False
         # Written together by `_flush`, which comes before anything that reads them back.
         self._new_stories: list[tuple[int, str, int, int]] = []
         self._new_entries: list[Entry] = []
@@ -126,9 +128,10 @@ class Intake:
             self.touched.add(feed, moment // DAY)
 
     def doubt_everything(self) -> None:
-        """Before all is decided anew: take what is shown for withdrawn until it is shown again."""
+        """Before all is decided anew: take what readers saw for withdrawn until it is shown again."""
+        self._doubted = True
         if self._tombstones:
-            self._index.archive.withdraw_everything(self._now, last_said(self._now, self._tombstones))
+            self._index.archive.withdraw_everything(self._now, self._tombstones)
 
     def look_at_due(self) -> None:
         """Look again at every story with a file whose window opened or closed."""
@@ -142,6 +145,8 @@ class Intake:
         self._settle_deferred()
         self._settle_touched()
         self._forget_paths()
+        for back in chunks(sorted(self._back), 500):
+            self.dirty |= self._index.archive.bring_back(back)
         # A feed is called what most seeds call its topic, also those that are not shown there.
         changed = {name: uses for name, uses in self._names.items() if uses}
         self._index.count_topic_names((*name, uses) for name, uses in changed.items())
@@ -374,19 +379,19 @@ class Intake:
     def _settle(self, stories: Sequence[int]) -> None:
         self._flush()
         known = self._index.stories(stories)
-        marks = ",".join("?" * len(stories))
-        rows = list(self._index.files(f"story IN ({marks}) ORDER BY story, path", stories))
-        shown = set()
+        rows = list(self._index.files(f"story IN ({','.join('?' * len(stories))}) ORDER BY story, path", stories))
+        self._back.difference_update(stories)
         settled: list[FileRow] = []
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
             id, _, sealed = known[story]  # noqa: A001
             if self._settle_one(story, list(group), id, sealed, settled):
-                shown.add(story)
+                self._back.add(story)
         self._index.put_files(settled)
         self._flush()
-        self.dirty |= self._index.archive.bring_back(shown)
-        self._index.archive.withdraw(row for story in stories if story not in shown for row in self._withdrawals(story))
+        self._index.archive.withdraw(
+            row for story in stories if story not in self._back for row in self._withdrawals(story)
+        )
 
     def _withdrawals(self, story: int) -> Iterator[tuple[int, str, int, int]]:
         """Give what the feeds in which readers saw a story must say now that it is gone."""
@@ -394,7 +399,7 @@ class Intake:
         if self._tombstones and seen:
             slugs = {number: slug for slug, number in self._feeds.items()}
             at = min(self._now, max(seen.values()))
-            yield from ((story, slugs[feed], at, last_said(at, self._tombstones)) for feed in seen)
+            yield from ((story, slugs[feed], at, self._tombstones) for feed in seen)
 
     def _settle_one(
         self, story: int, rows: list[FileRow], id: str, sealed: int, settled: list[FileRow]  # noqa: A002
@@ -428,7 +433,7 @@ class Intake:
 
     def _see(self, row: FileRow) -> None:
         """Remember in which feeds readers saw a story until now, and until when at most."""
-        if row.story is not None and (feeds := _feeds_at(row)):
+        if row.story is not None and not self._doubted and (feeds := _feeds_at(row)):
             self._seen.setdefault(row.story, {}).update(feeds)
 
     def _note(self, entries: Sequence[Entry]) -> None:
@@ -480,11 +485,6 @@ def chunks(values: Sequence[Value], size: int) -> Iterator[Sequence[Value]]:
     """Cut `values` into pieces of at most `size`."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
-
-
-def last_said(at: int, tombstones: int) -> int:
-    """Give the moment from which a feed no longer says that an item was withdrawn: on the minute."""
-    return -(-(at + tombstones) // 60) * 60
 
 
 def _feeds_at(row: FileRow) -> dict[int, int]:

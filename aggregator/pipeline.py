@@ -23,7 +23,7 @@ from aggregator.config import Config
 from aggregator.database import why_not_rendered
 from aggregator.feed_batches import FeedBatch, FeedTask, Shows
 from aggregator.index import CHANGED, WAITING, FeedRow, Index, Shown
-from aggregator.intake import Intake, last_said
+from aggregator.intake import Intake
 from aggregator.items import Items
 from aggregator.model import SITE_FEED, Document, FeedSpec, FeedSummary, PastTurn
 from aggregator.normalizer import rules
@@ -187,10 +187,10 @@ class Pipeline:
         return intake
 
     def start_over(self, now: int) -> None:
-        """Forget all that can be made again; what readers see at `now` and will see no more counts as withdrawn."""
+        """Forget all that can be made again; what readers saw until `now` and see no more counts as withdrawn."""
         if self.config.feed.tombstones:
             with self.index.transaction(filled=False):
-                self.index.archive.withdraw_everything(now, last_said(now, self.config.feed.tombstones))
+                self.index.archive.withdraw_everything(now, self.config.feed.tombstones)
         self.index.start_over(now)
 
     # -- out

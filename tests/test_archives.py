@@ -579,12 +579,27 @@ def test_tombstones_are_written_as_rfc_6721_says(site: SiteFolder) -> None:
     assert TOMBSTONE.encode() not in (site.feeds / "all/archive/2026-05/atom.xml").read_bytes()
 
 
-def test_an_expired_item_was_withdrawn_when_it_expired(site: SiteFolder) -> None:
-    """Not when somebody looked, also after a pause."""
+@pytest.mark.parametrize("way", ["", "fresh", "rules"])
+def test_an_expired_item_was_withdrawn_when_it_expired(site: SiteFolder, way: str) -> None:
+    """Not when somebody looked, also after a pause, and where all is decided anew."""
     site.write("a.md", expires=iso(NOW + 60))
     site.build()
-    site.build(now=NOW + 5000)
+    if way == "rules":
+        site.settings["rules"] = {"min_quality": 51}
+    site.build(now=NOW + 5000, fresh=way == "fresh")
     assert tombstones(site) == {A: iso(NOW + 60)}
+
+
+@pytest.mark.parametrize("way", ["", "fresh", "rules"])
+def test_what_came_and_went_between_two_builds_has_no_tombstone(site: SiteFolder, way: str) -> None:
+    """An item that was called off before anybody saw it stays private, though its embargo is over by then."""
+    site.write("a.md", publishedDateTime=iso(NOW + 60))
+    site.build()
+    site.write("a.md", publishedDateTime=iso(NOW + 60), published=False)
+    if way == "rules":
+        site.settings["rules"] = {"min_quality": 51}
+    site.build(now=NOW + 120, fresh=way == "fresh")
+    assert tombstones(site) == {}
 
 
 def test_what_comes_back_loses_its_tombstone(site: SiteFolder) -> None:
