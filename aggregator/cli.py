@@ -310,6 +310,10 @@ def schema(kind: Literal["seed", "config", "topic"]) -> None:
 
 def main() -> None:
     """Run the command; a user's mistake is a message and an exit code, never a traceback."""
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        # In a locale such as de_DE.ISO-8859-1, in which the names of seeds would be others than they are on the disk.
+        os.environ["PYTHONUTF8"] = "1"  # for the processes that this one starts
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
     try:
         cli(standalone_mode=True)
     except ConfigError as error:

@@ -53,6 +53,17 @@ def test_build_says_what_it_did_and_writes_the_feeds(folder: Path) -> None:
     assert json.loads((folder / "feeds/cities/feed.json").read_text())["items"][0]["title"] == "A tram to the harbour"
 
 
+def test_names_are_utf_8_in_any_locale(folder: Path) -> None:
+    """Seeds are found and named as they are on the disk where the locale has another encoding, or none."""
+    (folder / "seeds/Über 日本.md").write_text(GOOD.replace("/tram", "/japan").replace("Cities", "Städte 日本"))
+    (folder / "seeds/kürzlich.md").write_text("---\ntitle: [a\n---\n")
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    built = run(folder, "build", "--jobs", "2", **locale)
+    assert ("2 items" in built.stdout, "Städte 日本" in built.stdout) == (True, True)
+    assert "seeds/kürzlich.md:2:8: " in built.stderr
+    assert "in 2 feeds" in run(folder, "explain", "seeds/Über 日本.md", **locale).stdout
+
+
 def test_build_json_is_one_json_document(folder: Path) -> None:
     """`build --json` prints nothing but the report."""
     turn = json.loads(run(folder, "build", "--json").stdout)
