@@ -46,19 +46,20 @@ _PLACES = (("seeds",), ("feeds",))
 
 def load(
     text: bytes, *, path: str, topic_files: Sequence[tuple[str, bytes]] = (),
-    why_not: Callable[[str], str] = lambda _: "",
+    why_not: Callable[[str], str] = lambda _: "", real: Callable[[str], str] = lambda path: path,
 ) -> Config:  # fmt: skip
     """Give the config that the file `path` and its topic files say; or raise ConfigError with every problem in them.
 
     `topic_files` are pairs of path and bytes, in any order. An absolute `path` makes every path in the config absolute.
-    `why_not` says of a place in a store why it cannot be used here, "" where it can.
+    `why_not` says of a place in a store why it cannot be used here, "" where it can; `real` gives the path of a folder
+    without the symbolic links that lead there.
     """
     node = parse_bytes(text, path=path, at_most=BIGGEST_FILE)
     topics, topic_problems = read_topics(topic_files)
     if isinstance(node, tuple):
         raise ConfigError([*node, *topic_problems])
     said, problems = decode(node, ConfigText, path=path)
-    problems += _overlapping_folders(node, path)
+    problems += _overlapping_folders(node, path, real)
     problems += _unusable_stores(node, path, why_not)
     problems += _taken_slugs(node, path, topics)
     problems.sort(key=lambda problem: (problem.line, problem.column))
@@ -102,12 +103,13 @@ def _absolute(folder: str, path: str) -> str:
     return "/" + joined.lstrip("/") if joined.startswith("/") else joined
 
 
-def _overlapping_folders(root: Node, path: str) -> Iterator[Problem]:
+def _overlapping_folders(root: Node, path: str, real: Callable[[str], str]) -> Iterator[Problem]:
     folders = {}
     for key in ("seeds", "feeds", "state"):
         written = _folder(root, _DEFAULTS[key], key)
         if written:
-            folders[key] = _absolute(written, path)
+            folder = _absolute(written, path)
+            folders[key] = folder if is_url(folder) else real(folder)
     for inner, outer in (("seeds", "feeds"), ("state", "seeds"), ("state", "feeds")):
         if inner in folders and outer in folders:
             yield from _overlap(root, path, (inner, folders[inner]), (outer, folders[outer]))

@@ -70,7 +70,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}", hint=hint)]) from error
     topics = config_file.topics_folder(text, path=absolute)
     topic_files = [(path, _bytes_of(path)) for path in _topic_files(topics)]
-    return config_file.load(text, path=absolute, topic_files=topic_files, why_not=why_not)
+    return config_file.load(text, path=absolute, topic_files=topic_files, why_not=why_not, real=os.path.realpath)
 
 
 def _topic_files(topics: str) -> list[str]:

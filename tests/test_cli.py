@@ -120,6 +120,16 @@ def test_wrong_usage_ends_with_2(folder: Path, words: tuple[str, ...]) -> None:
     run(folder, *words, expect=2)
 
 
+def test_folders_that_links_lead_into_each_other_are_refused(folder: Path) -> None:
+    """Seeds that lie among the published feeds by a symbolic link would be handed out, drafts included."""
+    (folder / "feeds").mkdir()
+    (folder / "seeds").rename(folder / "feeds/in")
+    (folder / "seeds").symlink_to("feeds/in")
+    said = run(folder, "build", expect=2).stderr
+    assert f"seeds: {folder}/feeds/in lies inside `feeds` ({folder}/feeds) (use folders side by side)" in said
+    assert os.listdir(folder / "feeds") == ["in"]
+
+
 def test_a_missing_config_says_how_to_get_one(tmp_path: Path) -> None:
     """A newcomer in the wrong folder is told about --config and init."""
     message = run(tmp_path, "build", expect=2).stderr
