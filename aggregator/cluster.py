@@ -13,7 +13,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from importlib import metadata
@@ -68,6 +68,7 @@ def cluster(address: str) -> Iterator[Executor]:
     with ExitStack() as held, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # unlike versions are told by us
         started = _started(held, address)
+        _insist_on_scheduler(started, address)
         try:
             client = Client(started, timeout=PATIENCE, set_as_default=False, direct_to_workers=True, name="aggregator")
         except OSError as error:
@@ -107,6 +108,34 @@ def _end(one: Any) -> None:
 
 
 # -- like this machine
+
+
+def _insist_on_scheduler(where: str, address: str) -> None:
+    """Ask who answers there: a client waits without end for one that talks otherwise, such as Dask's own dashboard.
+
+    Raises:
+        ClusterError: where nobody does, or not as a scheduler.
+    """
+    from distributed import Security, rpc  # noqa: PLC0415 - loaded by now
+
+    try:
+        settings = Security().get_connection_args("client")
+    except OSError as error:
+        raise ClusterError(f"{address}: the files that Dask's settings name for TLS cannot be used: {error}") from error
+
+    async def ask() -> object:
+        async with rpc(where, connection_args=settings) as scheduler:
+            return (await asyncio.wait_for(scheduler.identity(), PATIENCE))["type"]
+
+    try:
+        with ThreadPoolExecutor(1) as thread:  # whoever calls us may have a loop of its own
+            if thread.submit(asyncio.run, ask()).result() == "Scheduler":
+                return
+    except (RuntimeError, TypeError) as error:
+        raise ClusterError(f"{address}: Dask's settings for TLS do not fit it: {error}") from error
+    except OSError as error:
+        raise ClusterError(f"{address}: no scheduler answers there (start it: dask scheduler)") from error
+    raise ClusterError(f"{address}: who answers there is no scheduler (it says its address when it starts)")
 
 
 def _insist_on_workers(client: Client, address: str) -> int:

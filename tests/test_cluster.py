@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -199,6 +201,26 @@ def test_a_scheduler_that_is_not_there_is_an_error_within_seconds(site: SiteFold
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"aggregator: {address}: no scheduler answers there (start it: dask scheduler)\n"
     assert site.documents() == {}
+
+
+def test_what_is_no_scheduler_is_an_error_within_seconds(site: SiteFolder, own: DaskCluster) -> None:
+    """One that answers nothing, as a dashboard does, a worker, and a scheduler without the TLS that was asked for."""
+    own.add_workers(1)
+    own.wait(1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent_one = f"tcp://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ClusterError, match="no scheduler answers there"), clusters.cluster(silent_one):
+            pass
+    worker = re.findall(r"Start worker at: +(tcp://[0-9.:]+)", (own.folder / "worker").read_text())[0]
+    tls = own.address.replace("tcp", "tls")
+    for address, said in (
+        (worker, "who answers there is no scheduler"),
+        (tls, "Dask's settings for TLS do not fit it"),
+    ):
+        result = command(site, "build", "--cluster", address)
+        assert result.returncode == 2
+        assert result.stderr.startswith(f"aggregator: {address}: {said}")
+        assert result.stderr.count("\n") == 1
 
 
 def test_what_names_no_cluster_is_a_usage_error(site: SiteFolder) -> None:
