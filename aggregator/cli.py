@@ -83,7 +83,7 @@ def build(
     else:
         _show(turn, _folder(config))
         for line in report.stage_lines(turn) if profile else ():
-            click.echo(line)
+            _say(line)
     if turn.failed or (strict and any(not problem.warning for problem in turn.problems)):
         sys.exit(1)
 
@@ -167,9 +167,9 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
         click.echo(msgspec.json.encode(turn))
     else:
         for name in turn.written:
-            click.echo(name)
+            _say(name)
         for line in (report.summary(turn), *report.trouble(turn, _folder(config))):
-            click.echo(line)
+            _say(line)
     if turn.failed:
         sys.exit(1)
 
@@ -197,7 +197,7 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
         click.echo(msgspec.json.encode(problems))
     else:
         for line in (*map(str, found.config), *(report.located(str(one), _folder(config)) for one in found.problems)):
-            click.echo(line)
+            _say(line)
         click.echo(f"{counted(found.seeds, 'seed')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
     if errors or (strict and warnings):
         sys.exit(1)
@@ -222,9 +222,9 @@ def explain(config_path: str, target: str) -> None:
         )
         raise AggregatorError(f"{printable(target)}: no seed has this path, link or id{known}")
     for one in found:
-        click.echo(one.headline)
+        _say(one.headline)
         for line in one.details:
-            click.echo(f"  {line}")
+            _say(f"  {line}")
 
 
 @cli.command()
@@ -239,7 +239,7 @@ def status(config_path: str, *, as_json: bool) -> None:
         config = load_config(config_path)
     except ConfigError:
         for line in () if as_json else _daemon_of_old_config(config_path):
-            click.echo(line)
+            _say(line)
         raise
     with looked_at(config.state) as index:
         if index is None:
@@ -250,7 +250,7 @@ def status(config_path: str, *, as_json: bool) -> None:
         click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "daemon": daemon}))
         return
     for line in (*daemon_lines(daemon), *found.lines()):
-        click.echo(line)
+        _say(line)
 
 
 def _daemon_of_old_config(config_path: str) -> Iterator[str]:
@@ -355,14 +355,18 @@ def _show(turn: Turn, folder: str) -> None:
         Console().print(report.feed_table(turn))
     else:
         for line in report.feed_lines(turn):
-            click.echo(line)
+            _say(line)
     held = list(report.held_back(turn))
     if held:
         click.echo("held back:")
     for line in (*held, report.summary(turn)):
-        click.echo(line)
+        _say(line)
     for line in report.trouble(turn, folder):
-        click.echo(line, err=True)
+        _say(line, err=True)
+
+
+def _say(line: str, *, err: bool = False) -> None:
+    click.echo(report.on_one_line(line), err=err)
 
 
 @contextmanager

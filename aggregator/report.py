@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ RULES = {
     "duplicate": "tell a story that another seed stands for",
 }
 """What each rule says of the seeds it holds back, in the order in which the rules apply."""
+
+_STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 _OF_ONE = (
     ("are ", "is "),
@@ -131,6 +134,11 @@ def problem_lines(problems: tuple[Problem, ...], folder: str = "") -> Iterator[s
 def located(line: str, folder: str) -> str:
     """Put `folder` before a line that begins with a seed's path, so that a terminal or an editor can open it."""
     return f"{folder}/{line}" if folder else line
+
+
+def on_one_line(line: str) -> str:
+    """Spell out what would steer a terminal or begin another line: names of files may hold it."""
+    return _STEERING.sub(lambda found: ascii(found[0])[1:-1], line)
 
 
 def counted(count: int, word: str) -> str:

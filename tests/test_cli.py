@@ -330,6 +330,17 @@ def test_a_closed_standard_output_is_no_traceback(folder: Path) -> None:
     assert (folder / "feeds/all/rss.xml").exists()
 
 
+def test_names_of_files_steer_no_terminal(folder: Path) -> None:
+    """What a name holds beside characters to look at is spelt out, so that each message is a line of its own."""
+    name = "red\x1b[31m\nand \u202eback.md"
+    (folder / "seeds" / name).write_text("---\n")
+    shown = r"red\x1b[31m\nand \u202eback.md:1:1: the closing --- is missing (end the front matter with a line ---)"
+    assert run(folder, "check", expect=1).stdout.splitlines()[0] == f"seeds/{shown}"
+    assert run(folder, "build").stderr.splitlines() == [f"seeds/{shown}"]
+    assert run(folder, "status").stdout.splitlines()[-1] == shown
+    assert run(folder, "explain", f"seeds/{name}").stdout.startswith(shown.partition(":")[0] + ": in no feed")
+
+
 def test_every_command_is_in_the_readme_and_has_help(folder: Path) -> None:
     """The README names each command, and each explains itself."""
     from aggregator.cli import cli
