@@ -310,6 +310,7 @@ def schema(kind: Literal["seed", "config", "topic"]) -> None:
 
 def main() -> None:
     """Run the command; a user's mistake is a message and an exit code, never a traceback."""
+    _open_standard_streams()
     if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
         # In a locale such as de_DE.ISO-8859-1, in which the names of seeds would be others than they are on the disk.
         os.environ["PYTHONUTF8"] = "1"  # for the processes that this one starts
@@ -329,6 +330,15 @@ def main() -> None:
             raise
         click.echo("\nAborted!", err=True)  # Ctrl-C came while a lock was taken or given back, which cannot bear it
         sys.exit(1)
+
+
+def _open_standard_streams() -> None:
+    """Let streams that our caller closed lead nowhere: the next file that is opened must not get their numbers."""
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            nowhere = open(os.devnull, "r+", encoding="utf-8")  # noqa: SIM115 - as long as the process
+            os.set_inheritable(nowhere.fileno(), True)
+            setattr(sys, name, nowhere)
 
 
 def _fail(error: Exception, code: int) -> None:

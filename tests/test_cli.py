@@ -330,6 +330,20 @@ def test_a_closed_standard_output_is_no_traceback(folder: Path) -> None:
     assert (folder / "feeds/all/rss.xml").exists()
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_lead_nowhere(folder: Path, closed: str) -> None:
+    """A build and a daemon whose caller closed their streams work as ever, and open no feed in their place."""
+    command = f"'{sys.executable}' -m aggregator"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for words in ("build", f"run --no-serve {closed} & sleep 2; kill $!; wait $!"):
+        result = subprocess.run(
+            ["sh", "-c", f"{command} {words} {'' if '&' in words else closed}"], cwd=folder, env=environment,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (result.returncode, "Traceback" in result.stderr) == (0, False), words
+    assert (folder / "feeds/all/rss.xml").exists()
+
+
 def test_names_of_files_steer_no_terminal(folder: Path) -> None:
     """What a name holds beside characters to look at is spelt out, so that each message is a line of its own."""
     name = "red\x1b[31m\nand \u202eback.md"
