@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 problems found, 2 config or usage, 3 held by another proce
 from __future__ import annotations
 
 import os
+import shlex
 import sqlite3
 import sys
 import time
@@ -296,7 +297,7 @@ def init(folder: str) -> None:
         raise AggregatorError(f"{error}: is there already; nothing was made (choose an empty folder)") from error
     for path in made:
         click.echo(str(path))
-    click.echo(f"Now set site.url in {made[0]}, then: cd {folder} && aggregator build")
+    click.echo(f"Now set site.url in {made[0]}, then: cd {shlex.quote(folder)} && aggregator build")
 
 
 @cli.command()

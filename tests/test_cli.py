@@ -257,6 +257,14 @@ def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
     run(tmp_path, "init", "site", expect=1)
 
 
+def test_what_init_says_to_do_next_can_be_copied(tmp_path: Path) -> None:
+    """The command that it prints enters the folder and builds there, though its name holds spaces."""
+    said = run(tmp_path, "init", "my new site").stdout
+    told = said.splitlines()[-1].rpartition("then: ")[2].replace("aggregator", f"'{sys.executable}' -m aggregator")
+    subprocess.run(told, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60)
+    assert (tmp_path / "my new site/feeds/all/rss.xml").exists()
+
+
 @pytest.mark.parametrize("kind", ["seed", "config", "topic"])
 def test_schema_is_a_json_schema_that_our_own_samples_satisfy(kind: str, folder: Path) -> None:
     """The printed schemas are valid, accept the sample site and refuse what is wrong."""
