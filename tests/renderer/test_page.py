@@ -271,6 +271,13 @@ def test_styles_use_the_named_colours_alone(name):
     assert found - {"#facts"} == set()
 
 
+def test_styles_use_no_variable_that_nobody_sets():
+    """A browser passes over a line with such a one: distances go, and words run into each other."""
+    styles = layout._source("style.css") + layout._source("status.css")
+
+    assert set(re.findall(r"var\((--\w+)\)", styles)) <= set(re.findall(r"(--\w+):", styles))
+
+
 def test_motion_is_off_for_those_who_ask(site):
     """The one animation stands under the media query that asks whether it may."""
     style = layout._source("style.css")
