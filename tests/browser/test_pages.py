@@ -14,6 +14,7 @@ from living import wait_until
 from .conftest import LOOKS, Sample, Visit
 
 PICTURES = Path(__file__).parents[1] / "pictures"
+LONG = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz"
 looks = pytest.mark.parametrize(("width", "scheme"), LOOKS)
 
 
@@ -139,6 +140,36 @@ def test_nothing_stands_in_anybodys_way(visit, width, scheme, path):
 
     assert [(one["id"], one["impact"], [node["target"] for node in one["nodes"]]) for one in found] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.fixture(scope="module")
+def wordy(tmp_path_factory):
+    """Serve a site whose topics have names that are long, or read from right to left."""
+    made = Sample(tmp_path_factory.mktemp("wordy"))
+    topics = made.folder / "config/topics"
+    (topics / "long.yaml").write_text(f"_id: long\nname: {LONG}\n")
+    (topics / "hebrew.yaml").write_text("_id: hebrew\nname: חדשות מהנמל\nparent: long\n")
+    made.seed(
+        "wordy.md", title="חדשות מהנמל בשנת 2026", publishedDateTime="2026-05-11T10:10:00Z",
+        webUrl="https://live.example.org/wordy", topics="[hebrew]", tags=f"['#{LONG}']", quality=100,
+    )  # fmt: skip
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.mark.parametrize("path", ["", "long/", "hebrew/"])
+def test_long_words_and_large_letters_fit_a_phone(chromium, wordy, path):
+    """At 320 px nothing has to be scrolled sideways, at twice the size of letters neither (WCAG 2.2, 1.4.4 and 1.4.10)."""
+    visitor = Visit(chromium, wordy, width=320)
+    page = visitor.open(path)
+    widths = []
+    for size in ("100%", "200%"):
+        page.evaluate("size => document.documentElement.style.fontSize = size", size)
+        widths.append(page.evaluate("document.documentElement.scrollWidth"))
+    visitor.context.close()
+
+    assert max(widths) <= 320
 
 
 def test_everything_can_be_reached_by_keyboard(visit):
