@@ -172,6 +172,39 @@ def test_long_words_and_large_letters_fit_a_phone(chromium, wordy, path):
     assert max(widths) <= 320
 
 
+LEFT_OF = """(element) => [0, element.textContent.length - 1].map((place) => {
+  const range = document.createRange();
+  range.setStart(element.firstChild, place);
+  range.setEnd(element.firstChild, place + 1);
+  return range.getBoundingClientRect().left;
+})"""
+"""Says how far left the first and the last letter of an element stand."""
+
+
+FROM_LEFT = """(element) => {
+  const range = document.createRange();
+  range.selectNodeContents(element);
+  return [range, element].map((one) => one.getBoundingClientRect().left);
+}"""
+"""Says how far left an element's words stand, and itself."""
+
+
+def test_words_from_right_to_left_leave_others_as_they_are(chromium, wordy):
+    """A date beside a Hebrew title is read from left to right; a Hebrew name in the path stands behind its slash."""
+    visitor = Visit(chromium, wordy)
+    card = visitor.open().locator("#feed-hebrew")
+    dates = [card.locator("time").evaluate(LEFT_OF), card.locator("small").evaluate(LEFT_OF)]
+    page = visitor.open("hebrew/")
+    dates.append(page.locator("article time").evaluate(LEFT_OF))
+    words, whole = page.locator("[aria-current]").evaluate(FROM_LEFT)
+    article, source = page.locator("article > div").bounding_box(), page.locator("article time").bounding_box()
+    visitor.context.close()
+
+    assert all(first < last for first, last in dates)
+    assert words > whole + 5  # room for the slash
+    assert abs(source["x"] + source["width"] - article["x"] - article["width"]) < 2
+
+
 def test_everything_can_be_reached_by_keyboard(visit):
     """Tab visits every link and button in order, each with an outline."""
     page = visit().open()
