@@ -243,6 +243,7 @@ def test_a_page_that_was_merged_leads_to_its_month(front: Front, file: str) -> N
         reply = front.ask(f"/ai/archive/{folder}/{file}")
         assert (reply.status, reply.headers["location"]) == (302, f"/{MONTH}/{file}")
         assert reply.headers.get("cache-control") in {None, "no-store"}
+        assert ("access-control-allow-origin" in reply.headers) == (file == "feed.json"), "scripts are led on too"
     for path in (
         f"/ai/archive/2026-04/{file}",
         "/ai/archive/2026-05-08/index.html",
