@@ -219,6 +219,20 @@ def test_everything_can_be_reached_by_keyboard(visit):
     assert {outline for html, outline in seen if not html.startswith("<body")} <= {"solid", "auto"}
 
 
+def test_pages_opened_from_the_disk_lead_to_each_other(chromium, sample):
+    """As the README says: a card leads to its page, not to the list of a folder's files, and that leads back."""
+    visitor = Visit(chromium, sample)
+    visitor.context.unroute_all()
+    page = visitor.page
+    page.goto((sample.folder / "feeds/index.html").as_uri())
+    page.locator("#feed-solar a").first.click()
+    page.wait_for_url("**/solar/index.html")
+    page.locator(".crumbs a").first.click()
+    page.wait_for_url("**/feeds/index.html")
+    page.locator("#find").wait_for()
+    visitor.context.close()
+
+
 def test_without_javascript_the_page_is_whole(visit):
     """Titles, links and dates are there; what only a script can do is not."""
     page = visit(java_script_enabled=False).open()

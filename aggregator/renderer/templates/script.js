@@ -217,6 +217,9 @@
     });
   }
 
+  // Opened from the disk, where no server gives a folder's page.
+  for (const link of all("a[href$='/']")) if (link.protocol === "file:") link.href += "index.html";
+
   take(document);
   enhance(document);
   if (find) startSearch();
