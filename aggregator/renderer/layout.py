@@ -94,7 +94,7 @@ def packed(source: str) -> str:
 def squeezed(style: str) -> str:
     """Give a packed style without the spaces that CSS does not need."""
     style = style.replace("\n", " ")
-    for mark in ("{ ", " {", "} ", " }", "; ", ", ", ": "):
+    for mark in ("{ ", " {", "} ", " }", "; ", ", ", ": ", " > "):
         style = style.replace(mark, mark.strip())
     return style.replace(";}", "}")
 

@@ -111,6 +111,32 @@ def test_what_changes_before_the_page_listens_is_shown_too(visit, sample):
     assert page.evaluate("window.stays")
 
 
+BEHIND = "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
+IN_FRONT = "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
+"""Put a tab behind others, or back: each tab of this browser takes itself for seen."""
+
+
+def test_many_tabs_can_be_open(visit, sample):
+    """A browser keeps six connections to a server: tabs in the background take none, and catch up once they are seen."""
+    visitor = visit()
+    tabs = [visitor.open("oceans/")]
+    visitor.context.add_init_script(BEHIND)
+    for path in ("", "all/", "solar/", "space/", "weather/", "oceans/", "oceans/"):
+        tabs.append(visitor.context.new_page())
+        tabs[-1].goto(sample.address + path, timeout=10_000)
+    tabs[0].evaluate(f"{BEHIND} document.dispatchEvent(new Event('visibilitychange'))")
+    sample.seed(
+        "tabs.md", title="Zebra in tabs", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
+        webUrl="https://live.example.org/tabs", topics="[Oceans]", quality=100,
+    )  # fmt: skip
+    wait_until(lambda: "Zebra in tabs" in (sample.folder / "feeds/oceans/index.html").read_text())
+    tabs[0].wait_for_timeout(300)
+    for tab in (tabs[0], tabs[-1]):
+        assert tab.locator("article", has_text="Zebra in tabs").count() == 0
+        tab.evaluate(IN_FRONT)
+        tab.locator("article", has_text="Zebra in tabs").wait_for(timeout=10_000)
+
+
 def test_a_feeds_page_changes_by_itself(visit, sample):
     """An edited title is replaced in place, and related coverage that was unfolded stays so."""
     sample.seed(

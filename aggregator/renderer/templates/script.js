@@ -199,9 +199,13 @@
     if (again) refresh();
   }
 
-  let listened = false;
+  // A browser keeps six connections to a server, for all tabs together: only what is seen listens.
+  let events;
+  let listened = document.hidden;
   function listen() {
-    const events = new EventSource(`${root}-/events`);
+    events?.close();
+    if (document.hidden) return;
+    events = new EventSource(`${root}-/events`);
     events.addEventListener("open", () => {
       // Nobody told of what changed while nobody listened, between this page's own request and now too. What is live
       // always has changed, and would light up on each visit.
@@ -225,5 +229,8 @@
   if (find) startSearch();
   setInterval(() => tellTimes(), document.querySelector(".until") ? 1000 : 20000);
   // Our own server says so; where the page lies on any other there is nobody to listen to.
-  if (performance.getEntriesByType("navigation")[0]?.serverTiming?.some((one) => one.name === "live")) listen();
+  if (performance.getEntriesByType("navigation")[0]?.serverTiming?.some((one) => one.name === "live")) {
+    listen();
+    document.addEventListener("visibilitychange", listen);
+  }
 })();
