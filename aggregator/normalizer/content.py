@@ -80,6 +80,7 @@ def item(
     summary = text.cut(text.plain(seed.excerpt), text.SUMMARY_LENGTH)
     if text.is_blank(summary):
         summary = text.cut(_beginning(body_html), EXCERPT_FROM_BODY)
+        summary = "" if text.is_blank(summary) else summary
     changed = seed.updated if seed.updated is not None and seed.updated <= now else seed.published
     return Item(
         id=id, link=seed.link, title=seed.title, published=_datetime(seed.published),

@@ -190,6 +190,13 @@ def test_the_excerpt_is_the_summary_and_the_body_the_content() -> None:
     assert only_body.summary.startswith("The body. The body.")
     assert len(only_body.summary) <= content.EXCERPT_FROM_BODY
     assert item_of(excerpt="Fish", body="The body.", mode="summary").content == ""
+
+
+@pytest.mark.parametrize("unseen", ["&#8203;", "&nbsp;&zwnj;", "&shy; \n\n![](x.png)"])
+def test_what_nobody_sees_is_no_summary(unseen: str) -> None:
+    """Editors leave joiners and soft hyphens behind; a feed that says them as a description says a blank one."""
+    assert item_of(body=unseen).summary == ""
+
     assert item_of().summary == item_of().content == ""
 
 
