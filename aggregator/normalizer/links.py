@@ -13,6 +13,9 @@ _CANONICAL = addresses.CANONICAL
 
 _TRACKING = re.compile(r"(?:^|&)(?:utm_[a-z_]+|fbclid|gclid|msclkid|mc_cid|mc_eid)=[^&]*")
 
+# An embedded player of a list or of a channel's broadcast has one of these two words where others have an id.
+_VIDEO = re.compile(r"(?!(?:videoseries|live_stream)$)[A-Za-z0-9_-]{6,20}")
+
 
 def canonical(address: str, base: str = "", *, entities: bool = True) -> str:
     """Give the canonical form of `address`, resolved against the absolute URL `base` where it is relative.
@@ -61,4 +64,4 @@ def youtube_id(url: str) -> str:
         found = dict(parse_qsl(parts.query)).get("v", "")
     else:
         return ""
-    return found if re.fullmatch(r"[A-Za-z0-9_-]{6,20}", found) else ""
+    return found if _VIDEO.fullmatch(found) else ""

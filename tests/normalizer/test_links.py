@@ -161,6 +161,8 @@ def test_alias(url, key) -> None:
         ("https://youtu.be/abcDEF-12_3?t=5", "abcDEF-12_3"),
         ("https://www.youtube-nocookie.com/embed/abcDEF-12_3", "abcDEF-12_3"),
         ("https://www.youtube.com/embed/<script>", ""),
+        ("https://www.youtube.com/embed/videoseries?list=PLabcDEF-12_3", ""),
+        ("https://www.youtube.com/embed/live_stream?channel=UCabcDEF-12_3", ""),
         ("https://www.youtube.com/channel/abcDEF-12_3", ""),
         ("https://example.org/watch?v=abcDEF-12_3", ""),
         ("https://notyoutube.com/watch?v=abcDEF-12_3", ""),
