@@ -179,6 +179,10 @@ def wordy(tmp_path_factory):
         "wordy.md", title="חדשות מהנמל בשנת 2026", publishedDateTime="2026-05-11T10:10:00Z",
         webUrl="https://live.example.org/wordy", topics="[hebrew]", tags=f"['#{LONG}']", quality=100,
     )  # fmt: skip
+    made.seed(
+        "wordy-two.md", title="In two languages", publishedDateTime="2026-05-11T10:10:00Z", topics="[long]", quality=100,
+        webUrl="https://live.example.org/2", related="[{title: חדשות, webUrl: 'https://news.example/', quality: 90}]",
+    )  # fmt: skip
     made.start()
     yield made
     made.stop()
@@ -189,6 +193,7 @@ def test_long_words_and_large_letters_fit_a_phone(chromium, wordy, path):
     """At 320 px nothing has to be scrolled sideways, at twice the size of letters neither (WCAG 2.2, 1.4.4 and 1.4.10)."""
     visitor = Visit(chromium, wordy, width=320)
     page = visitor.open(path)
+    page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     widths = []
     for size in ("100%", "200%"):
         page.evaluate("size => document.documentElement.style.fontSize = size", size)
