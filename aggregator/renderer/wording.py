@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aggregator.archive_names import ARCHIVE
 from aggregator.documents import ATOM, JSON, MEDIA_TYPES, OPML, PAGE, RSS
-from aggregator.model import Feed, FeedSpec, Item, Site
+from aggregator.model import SITE_FEED, Feed, FeedSpec, Item, Site
 
 __all__ = ["ATOM", "INDEX", "JSON", "MEDIA_TYPES", "OPML", "PAGE", "RSS"]
 
@@ -21,7 +21,8 @@ def title(spec: FeedSpec) -> str:
 
 def description(spec: FeedSpec, site: Site) -> str:
     """Say what the feed holds; RSS requires a description."""
-    return spec.description or site.description or f"{title(spec)} from {site.title}"
+    what = "Everything" if spec.slug == SITE_FEED else title(spec)
+    return spec.description or site.description or f"{what} from {site.title}"
 
 
 def short(text: str, most: int) -> str:

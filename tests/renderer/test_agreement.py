@@ -163,6 +163,15 @@ def test_feed_without_words_of_its_own(feed, site):
         assert [link for link in parsed.feed.links if link.rel == "hub"] == []
 
 
+def test_the_feed_of_everything_says_so(feed, site):
+    """It is titled as the site is, so a description made of its title would say that twice."""
+    everything = msgspec.structs.replace(feed.spec, slug="all", title=site.title, description="")
+    bare = msgspec.structs.replace(site, description="")
+    for fmt in (rss, atom):
+        parsed = read(fmt.render(msgspec.structs.replace(feed, spec=everything), bare))
+        assert parsed.feed.subtitle == "Everything from Example News & Views"
+
+
 def test_many_ties_stay_unique(feed, site):
     """More ties than a second has milliseconds still give distinct times."""
     base = feed.items[3]
