@@ -188,7 +188,7 @@ def wordy(tmp_path_factory):
     made.stop()
 
 
-@pytest.mark.parametrize("path", ["", "long/", "hebrew/"])
+@pytest.mark.parametrize("path", ["", "long/", "hebrew/", "-/status"])
 def test_long_words_and_large_letters_fit_a_phone(chromium, wordy, path):
     """At 320 px nothing has to be scrolled sideways, at twice the size of letters neither (WCAG 2.2, 1.4.4 and 1.4.10)."""
     visitor = Visit(chromium, wordy, width=320)
