@@ -377,11 +377,11 @@ class Index:
         return [story for (story,) in rows if story is not None]
 
     def next_due(self) -> tuple[int, str] | None:
-        """Give the next moment at which a feed changes by itself (seconds since 1970), and what it concerns."""
+        """Give when a feed next changes by itself, and by whose path; "" is a withdrawal that was said long enough."""
         row = self._db.execute("SELECT until, path FROM file WHERE until IS NOT NULL ORDER BY until LIMIT 1").fetchone()
         withdrawn = self.archive.next_end(-FOREVER)
         if withdrawn is not None and (row is None or withdrawn < row[0]):
-            return withdrawn, "a withdrawal that has been said for long enough"
+            return withdrawn, ""
         return None if row is None or row[0] >= FOREVER else (row[0], row[1])
 
     def next_due_moment(self, now: int) -> int | None:

@@ -26,6 +26,7 @@ EXAMPLES = 20
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """How a site stands; `due` is the next moment at which a feed changes by itself, `due_path` whose.
 
+    It is "" where a withdrawal has then been said for long enough.
     `examples` names some seeds for each rule in `held`, at most `EXAMPLES`. `problems` are errors first; `changed` says
     when the files of the first `SHOWN_PROBLEMS` were last written, in seconds since 1970. `newest` is when the newest
     item that is shown was published.
@@ -55,7 +56,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
                 seeds = "seed " if count == 1 else "seeds"
                 yield f"{count:>7,} {seeds}  {held_words(rule, count)} ({rule})"
         if self.due is not None:
-            yield f"next due: {moment(self.due)}, in {distance(max(0, self.due - self.now))}: {self.due_path}"
+            whose = self.due_path or "a withdrawal that has been said for long enough"
+            yield f"next due: {moment(self.due)}, in {distance(max(0, self.due - self.now))}: {whose}"
         for turn in self.turns[:5]:
             yield f"turn {moment(turn.now)}: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
         yield from _hub_lines(self.websub, self.now)

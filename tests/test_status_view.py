@@ -83,6 +83,16 @@ def test_what_the_daemon_says(site: SiteFolder) -> None:
     assert (view_of(site).running, view_of(site).uptime) == (False, None)
 
 
+def test_a_withdrawal_is_due_without_a_path(site: SiteFolder) -> None:
+    """Once it has been said for long enough; the page can then not lead to a seed."""
+    site.write("a.md")
+    site.build()
+    site.write("a.md", removed=True)
+    site.build()
+    view = view_of(site)
+    assert (view.due is not None, view.due_path) == (True, "")
+
+
 def test_no_text_of_a_seed_is_on_the_page(site: SiteFolder) -> None:
     """Neither of held back ones nor what is `secured`."""
     texts = {"excerpt": CANARY, "secured": CANARY, "author": CANARY, "tags": [CANARY]}

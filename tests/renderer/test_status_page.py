@@ -104,6 +104,14 @@ def test_the_next_due_moment_counts_down(site):
     assert due.xpath(".//a/@href") == ["explain?q=news/later.md"]
 
 
+def test_a_withdrawal_that_is_due_leads_nowhere(site):
+    """It is no seed that could be explained."""
+    tree = tree_of(msgspec.structs.replace(VIEW, due_path=""), site)
+
+    assert "a withdrawal that has been said for long enough" in text_of(tree, "facts")
+    assert tree.xpath("//*[@id='facts']//a") == []
+
+
 def test_a_dead_thread_is_red(site):
     """A thread that died is named alone."""
     tree = tree_of(msgspec.structs.replace(VIEW, threads=(("watcher", True), ("schedule", False))), site)
