@@ -135,11 +135,18 @@ def test_held_back(site):
     assert rows[1].xpath(".//details") == []
 
 
+def test_a_single_seed_is_spoken_of_as_one(site):
+    """Its rule's words are those of one (`report.held_words`), so what they are said of is too."""
+    tree = tree_of(msgspec.structs.replace(VIEW, held=(Held(rule="valid", words="is not valid", count=1),)), site)
+
+    assert tree.xpath("//section[@id='held']/ul/li")[0].find("p").text_content() == "A seed that is not valid (valid) 1"
+
+
 def test_problems(site):
     """A problem tells place, message, hint, age and the command that explains it, safe to paste."""
     first, second = tree_of(VIEW, site).xpath("//section[@id='problems']/ul/li")
 
-    assert "a <colon> too many quote it" in first.text_content()
+    assert "a <colon> too many (quote it)" in first.text_content()
     assert first.xpath(".//a/text()") == ["news/tram.md:3:8"]
     assert first.xpath(".//time/@datetime") == ["2026-05-28T20:25:40Z"]
     assert "last good version shown" in first.text_content()
