@@ -123,13 +123,16 @@ def test_other_methods_are_refused(server: Standalone, method: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "feed.json"])
-def test_scripts_of_other_sites_are_led_on_in_json(server: Standalone, name: str) -> None:
-    """Who asks for a page of an archive that went is sent on; a browser takes a script along only if that is allowed."""
+def test_scripts_of_other_sites_are_led_on_and_told(server: Standalone, name: str) -> None:
+    """To what a page of an archive became part of, or that a feed went: without leave a browser tells them nothing."""
     month = min(path.name for path in (server.site.feeds / "all/archive").iterdir())
     reply = ask(server.address, f"/all/archive/{month}-01/{name}", origin="https://reader.example")
 
-    assert (reply.status, reply.headers["location"]) == (302, f"../{month}/{name}")
-    assert ("access-control-allow-origin" in reply.headers) == (name == "feed.json")
+    gone = ask(server.address, f"/gone/{name}", origin="https://reader.example")
+
+    assert (reply.status, reply.headers["location"], gone.status) == (302, f"../{month}/{name}", 404)
+    for one in (reply, gone):
+        assert ("access-control-allow-origin" in one.headers) == (name == "feed.json")
 
 
 def test_a_preflight_of_json_is_answered(server: Standalone) -> None:

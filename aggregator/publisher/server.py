@@ -231,12 +231,12 @@ class App:
         """
         if documents.is_folder(path) and self._shelf.get(f"{path[1:]}/{documents.PAGE}"):
             return plain(301, "see there\n", location=f"{path[1:]}/")
+        # Scripts of other sites hear of it where they might read the document itself (Fetch standard, CORS check).
+        open_to_all = {"access_control_allow_origin": "*"} if path.endswith(f"/{documents.JSON}") else {}
         if moved := self._shelf.moved(_asked_for(path)):
-            # For now alone: a month that becomes crowded again is cut at the same places. Scripts of other sites are
-            # led on only where they might read the answer itself (Fetch standard, CORS check).
-            open_to_all = {"access_control_allow_origin": "*"} if moved.endswith(documents.JSON) else {}
+            # For now alone: a month that becomes crowded again is cut at the same places.
             return plain(302, "see there\n", location="../" + moved.split("/", 2)[2], **open_to_all)
-        return plain(404, "there is no such document\n")
+        return plain(404, "there is no such document\n", **open_to_all)
 
 
 _LONGEST_NAME = 128

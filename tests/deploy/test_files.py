@@ -236,6 +236,13 @@ def test_a_folder_without_its_slash_leads_to_it(front: Front, path: str) -> None
     assert reply.headers["location"] == f"{path}/"
 
 
+@pytest.mark.parametrize("file", ["rss.xml", "feed.json"])
+def test_scripts_of_other_sites_are_told_that_a_feed_went(front: Front, file: str) -> None:
+    """A browser tells them nothing, not even 404, where the answer does not allow that."""
+    reply = front.ask(f"/gone/{file}")
+    assert (reply.status, "access-control-allow-origin" in reply.headers) == (404, file == "feed.json")
+
+
 @pytest.mark.parametrize("file", ["rss.xml", "atom.xml", "feed.json"])
 def test_a_page_that_was_merged_leads_to_its_month(front: Front, file: str) -> None:
     """Its newest page leads on to all that is left; nobody keeps that answer, and other names are not there as ever."""
