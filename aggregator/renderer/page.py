@@ -57,6 +57,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         ],
         updated=feed.updated,
         trail=trail(feed.spec, specs),
+        here=wording.subject(feed.spec),
         months=_months(feed.months),
     )
 

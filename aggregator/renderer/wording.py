@@ -21,8 +21,12 @@ def title(spec: FeedSpec) -> str:
 
 def description(spec: FeedSpec, site: Site) -> str:
     """Say what the feed holds; RSS requires a description."""
-    what = "Everything" if spec.slug == SITE_FEED else title(spec)
-    return spec.description or site.description or f"{what} from {site.title}"
+    return spec.description or site.description or f"{subject(spec)} from {site.title}"
+
+
+def subject(spec: FeedSpec) -> str:
+    """Say what the feed is about, beside the site's title, which the feed of everything shares."""
+    return "Everything" if spec.slug == SITE_FEED else title(spec)
 
 
 def short(text: str, most: int) -> str:

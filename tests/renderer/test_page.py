@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from lxml import html
 
-from aggregator.model import DAYS_COUNTED
+from aggregator.model import DAYS_COUNTED, SITE_FEED
 from aggregator.renderer import layout, page
 
 VOID = {"meta", "link", "img", "input"}
@@ -160,6 +160,14 @@ def test_breadcrumb(feed, site, summaries):
     body = page.render(feed, site, summaries).body
 
     assert hrefs(body, "//nav//a") == ["../", "../technology/"]
+
+
+def test_breadcrumb_of_everything(feed, site):
+    """The breadcrumb of the feed that bears the site's title says what it is about instead of the title twice."""
+    spec = msgspec.structs.replace(feed.spec, slug=SITE_FEED, title=site.title)
+    tree = html.fromstring(page.render(msgspec.structs.replace(feed, spec=spec), site, ()).body)
+
+    assert tree.xpath("//nav//li//text()[normalize-space()]") == [site.title, "Everything"]
 
 
 def test_tags_link_to_their_feeds(feed, site, summaries):
