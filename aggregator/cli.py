@@ -100,7 +100,7 @@ def build(
     "--standby", is_flag=True, help="Where another runs, wait until it ends, however it does; then take over."
 )
 def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool, standby: bool) -> None:
-    """Keep the feeds true: watch, schedule, republish, serve (the daemon)."""
+    """Keep the feeds true, as a daemon: watch, schedule, serve."""
     from aggregator import logs  # noqa: PLC0415 - only this command needs these
     from aggregator.daemon import Daemon  # noqa: PLC0415
     from aggregator.server_process import ServerProcess  # noqa: PLC0415
@@ -150,7 +150,10 @@ def serve(config_path: str) -> None:
 @click.option("--accept-deletions", is_flag=True, help="Believe a folder that lost most of its seeds at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool, as_json: bool) -> None:
-    """Regenerate now, all feeds or those named: by the running daemon, else as `build`."""
+    """Regenerate now, all feeds or those named.
+
+    The running daemon does it; without one this is a `build`.
+    """
     from aggregator.control import Request, ask  # noqa: PLC0415 - only this command needs it
     from aggregator.site import Site  # noqa: PLC0415
 
@@ -208,7 +211,7 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
 @config_option
 @click.argument("target", metavar="PATH|URL|ID")
 def explain(config_path: str, target: str) -> None:
-    """Say why an item is in which feeds, or why not, and when that will change."""
+    """Say why an item is in which feeds or not, and when that changes."""
     from aggregator.explaining import explain as explain_item  # noqa: PLC0415 - only this command needs it
     from aggregator.watcher.folder import printable  # noqa: PLC0415
 
@@ -232,7 +235,7 @@ def explain(config_path: str, target: str) -> None:
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 def status(config_path: str, *, as_json: bool) -> None:
-    """Show feeds, items, problems, the next due moment and the last turns."""
+    """Show feeds, problems, the next due moment and the last turns."""
     from aggregator.control import Request, ask  # noqa: PLC0415 - only this command needs these
     from aggregator.standing import daemon_lines, standing  # noqa: PLC0415
 
@@ -303,7 +306,7 @@ def init(folder: str) -> None:
 @cli.command()
 @click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
 def schema(kind: Literal["seed", "config", "topic"]) -> None:
-    """Print the JSON Schema of a seed, the config or a topic, for editors."""
+    """Print the JSON Schema of a seed, the config or a topic."""
     from aggregator.schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
 
     click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))

@@ -372,6 +372,7 @@ def test_every_command_is_in_the_readme_and_has_help(folder: Path) -> None:
         assert f"aggregator {name}" in readme
         assert command.help
         assert run(folder, name, "--help").stdout.startswith("Usage:")
+    assert "..." not in run(folder, "--help").stdout.partition("Commands:")[2]  # each line is a whole sentence
 
 
 def _loader():
