@@ -52,7 +52,7 @@ def read_topics(files: Sequence[tuple[str, bytes]]) -> tuple[tuple[Topic, ...], 
             found.append(topic)
     problems += _taken_twice(found)
     names = names_of((topic.slug, topic.text.name, topic.text.shortname) for topic in found)
-    problems += _taken_shortnames(found, names)
+    problems += _taken_names(found, names)
     if len(found) == len(files):
         problems += [problem for topic in found for problem in _unknown_parent(topic, found, names)]
     parents = {topic.slug: topic_slug(topic.text.parent, names) if topic.text.parent else "" for topic in found}
@@ -96,14 +96,15 @@ def _taken_twice(found: list[Found]) -> list[Problem]:
     return problems
 
 
-def _taken_shortnames(found: list[Found], names: Mapping[str, str]) -> Iterator[Problem]:
-    """Find the shortnames that lead to another topic, whose slug, name or earlier shortname they are."""
+def _taken_names(found: list[Found], names: Mapping[str, str]) -> Iterator[Problem]:
+    """Find names and shortnames that lead to another topic: they are its slug, or its name or shortname before it."""
+    advice = {"name": "rename one of them", "shortname": "write another one, or remove it"}
     for topic in found:
-        owner = names.get(folded(topic.text.shortname), topic.slug)
-        if owner != topic.slug:
+        for key, name in (("name", topic.text.name), ("shortname", topic.text.shortname)):
+            owner = names.get(folded(name), topic.slug)
             other = next(each for each in found if each.slug == owner)
-            message = f'"{topic.text.shortname}" also names the topic in {other.path}'
-            yield topic.problem("shortname", message, "write another one, or remove it")
+            if other.slug != topic.slug and (key, folded(name)) != ("name", folded(other.text.name)):
+                yield topic.problem(key, f'"{name}" also names the topic in {other.path}', advice[key])
 
 
 def _unknown_parent(topic: Found, found: list[Found], names: Mapping[str, str]) -> list[Problem]:
