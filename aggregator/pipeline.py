@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
 RENDERING = 5
-"""Raised whenever the same feed would be rendered to other bytes than before."""
+"""Raised whenever the same feed would be rendered to other bytes than by this version so far."""
 
 BATCH = 250
 
@@ -113,6 +113,7 @@ class Pipeline:
         self.index = index
         self._reader = reader
         self._policy = rules.policy_of(config)
+        self._reading = f"{version} {READING} {config.timezone}"
         self._shows = digest(
             version, RENDERING, config.site, config.feed, config.related, config.rules.min_quality, config.topics
         )
@@ -137,12 +138,8 @@ class Pipeline:
     # -- in
 
     def must_reread(self) -> bool:
-        """Say whether every file has to be read again: dates without an offset now mean another moment."""
+        """Say whether every file has to be read again: by another version, or since dates without an offset moved."""
         return self.index.meta("reading") not in {None, self._reading}
-
-    @property
-    def _reading(self) -> str:
-        return f"{READING} {self.config.timezone}"
 
     def take(
         self, changes: Changes, *, now: int, workers: Workers | None = None,

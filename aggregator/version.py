@@ -1,3 +1,3 @@
-"""The version of this program; documents name it as their generator."""
+"""The version of this program; another one reads every seed and renders every feed once more."""
 
 VERSION = "0.1.0"

@@ -297,6 +297,24 @@ def test_an_index_of_another_version_is_made_anew_and_keeps_the_ids(site: SiteFo
     assert site.ids() == ["https://news.example.org/a"]
 
 
+def test_another_version_reads_and_renders_everything_once(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it reads or writes otherwise is in the feeds after an upgrade; what it does not, is not touched."""
+    site.write("a.md")
+    site.write("broken.md", title=None)
+    later = int(time.time()) + 3600  # when files as young as these are believed to stay as they were read
+    site.build(now=later)
+    before = site.documents()
+    known = site.build(now=later)
+    monkeypatch.setattr("aggregator.site.VERSION", "9.9.9")
+
+    upgraded, after = site.build(now=later), site.build(now=later)
+
+    assert (known.read, known.rendered) == (0, 0)
+    assert (upgraded.read, upgraded.rendered, upgraded.written) == (2, 1, ())
+    assert (after.read, after.rendered) == (0, 0)
+    assert site.documents() == before
+
+
 def test_a_build_that_was_killed_leaves_nothing_to_mend(site: SiteFolder) -> None:
     """Kill -9 at random moments: the next build ends as if nothing had happened, and no temporary file stays."""
     sample(site)

@@ -22,7 +22,7 @@ from aggregator.slugs import composed
 from aggregator.yaml_text import Node, parse
 
 READING = 3
-"""Raised whenever the same bytes would be read to another seed than before."""
+"""Raised whenever the same bytes would be read to another seed than by this version so far."""
 
 TEMPLATE_LINK = "https://example.org/"
 """The link of a draft that `aggregator new` wrote without one."""
