@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from urllib.parse import urljoin
 
@@ -25,6 +26,9 @@ from walking import ADDRESS, ATOM, FORMATS, HISTORY, Walk, ids, links
 from aggregator.site import Site
 
 DAY = 86_400
+AT_LENGTH = pytest.mark.slow
+ROUNDS = [(1, "atom.xml"), (2, "feed.json")]
+FURTHER_ROUNDS = [pytest.param(*one, marks=AT_LENGTH) for one in product((1, 2), FORMATS) if one not in ROUNDS]
 TOMBSTONE = "{http://purl.org/atompub/tombstones/1.0}"
 
 
@@ -71,8 +75,7 @@ def _is_page(name: str, slug: str, kind: str) -> bool:
     return name.startswith(f"{slug}/archive/") and name.endswith(kind)
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize(("number", "kind"), ROUNDS + FURTHER_ROUNDS)
 def test_a_reader_misses_nothing_while_the_site_changes(site: SiteFolder, kind: str, number: int) -> None:
     """Between any two of its requests items are edited, added (so that pages are cut) and deleted elsewhere."""
     fill(site, 240, days=0.3)
@@ -113,7 +116,9 @@ class ServedWalk(Walk):
         return name, reply.body
 
 
-@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize(
+    "kind", ["atom.xml", *(pytest.param(kind, marks=AT_LENGTH) for kind in ("rss.xml", "feed.json"))]
+)
 def test_a_reader_misses_nothing_while_pages_become_one(site: SiteFolder, kind: str) -> None:
     """Deletions merge the pages of crowded months and empty one month: who asks for a page that went is sent on."""
     fill(site, 600, days=0.1)

@@ -29,7 +29,7 @@ def test_a_feed_that_cannot_be_written_harms_no_other(running: Running) -> None:
     site.write("b.md", title="B", topics=["Sea"])
     running.shows("A", "B")
     wait_until(lambda: "sea" in running.status()["problems"].get("writing", ""))
-    assert any("sea" in line["what"] for line in running.lines("trouble"))
+    wait_until(lambda: any("sea" in line["what"] for line in running.lines("trouble")))
     (site.feeds / "sea").unlink()
     wait_until(lambda: site.titles("sea") == ["B"])
     wait_until(lambda: running.status()["healthy"])

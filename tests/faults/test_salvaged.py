@@ -86,6 +86,7 @@ def restored(site: SiteFolder, backup: Path) -> str:
     return str(site.root / "state/index.db")
 
 
+@pytest.mark.slow
 def test_a_rescue_that_is_killed_at_any_moment_loses_no_id(moved: SiteFolder) -> None:
     """Kill -9 before each step of it, and in the midst of the rows: the next build shows the ids that readers know."""
     known, backup = moved.ids(), moved.root / "backup"
