@@ -288,6 +288,22 @@ def test_odd_headers_do_no_harm(server: Standalone, line: bytes) -> None:
     assert statuses(answer)[-1] == 200
 
 
+def test_the_lines_of_a_header_are_one_list(server: Standalone) -> None:
+    """RFC 9110 §5.3: a tag or a coding may stand on any line; two dates are none."""
+    # Within the second in which it was written it has no date.
+    wait_until(lambda: "last-modified" in ask(server.address, "/all/rss.xml", "HEAD").headers)
+    plain = ask(server.address, "/all/rss.xml", "HEAD").headers
+
+    def answered(*lines: str) -> bytes:
+        sent = "".join(f"{line}\r\n" for line in ("HEAD /all/rss.xml HTTP/1.1", "Connection: close", *lines))
+        return raw(server.address, sent.encode() + HOST)
+
+    assert statuses(answered('If-None-Match: "other"', f"If-None-Match: {plain['etag']}")) == [304]
+    assert statuses(answered(f"If-None-Match: {plain['etag']}", 'If-None-Match: "other"')) == [304]
+    assert statuses(answered(*[f"If-Modified-Since: {plain['last-modified']}"] * 2)) == [200]
+    assert b"content-encoding: gzip" in answered("Accept-Encoding: br;q=0.5", "Accept-Encoding: gzip")
+
+
 def test_memory_is_not_spent_on_paths_that_lead_nowhere(server: Standalone) -> None:
     """A flood of long paths and headers that are never the same leaves nothing behind."""
     connection = http.client.HTTPConnection(*place(server.address), timeout=LONG)

@@ -208,8 +208,8 @@ def _knows(known: str, etag: str) -> bool:
 
 
 def _moment(date: str | None) -> float | None:
-    """Give an HTTP date as seconds since 1970; one that is none counts as not sent (RFC 9110 §13.1.3)."""
-    if date is None:
+    """Give an HTTP date as seconds since 1970; one that is none, or several, count as not sent (RFC 9110 §13.1.3)."""
+    if date is None or date.count(",") > 1:
         return None
     try:
         found = parsedate_to_datetime(date)

@@ -190,7 +190,7 @@ class App:
         name = _asked_for(path)
         entry = self._shelf.get(name) if name else None
         if entry is not None:
-            kind, reply = entry.kind, answer(entry, scope.method, scope.headers.get)
+            kind, reply = entry.kind, answer(entry, scope.method, _getter(scope.headers))
         elif path == EVENTS and scope.method == "GET" and self.news.listeners < LISTENERS and not self.news.over:
             self.counts["events", 200] += 1
             await self.news.stream(protocol)
@@ -217,7 +217,9 @@ class App:
         if scope.method not in route.methods:
             return path, not_allowed(", ".join(route.methods))
         version = scope.http_version
-        call = Call(version, scope.method, scope.query_string, scope.client, scope.headers.get, lambda: _body(protocol))
+        call = Call(
+            version, scope.method, scope.query_string, scope.client, _getter(scope.headers), lambda: _body(protocol)
+        )
         try:
             return path, await route.answer(call)
         except Exception:
@@ -246,6 +248,11 @@ _kept_name = lru_cache(maxsize=4_096)(documents.asked_for)
 def _asked_for(path: str) -> str:
     """Give the document's name; no document of ours has a long one, and what is kept of others must be little."""
     return _kept_name(path) if len(path) <= _LONGEST_NAME else ""
+
+
+def _getter(headers: Any) -> Callable[[str], str | None]:
+    """Give headers by their names; the lines of one are one list (RFC 9110 §5.3)."""
+    return lambda name: ", ".join(found) if (found := headers.get_all(name)) else None
 
 
 async def _body(protocol: Any) -> bytes | None:
