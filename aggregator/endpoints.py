@@ -133,20 +133,20 @@ class Endpoints:
 
     # -- for the owner
 
-    async def status(self, call: Call) -> Answer:
+    async def status(self, call: Call) -> Answer | None:
         """Show how the site stands and how the daemon does."""
         return await self._for_owner(call, self._status_page)
 
-    async def explain(self, call: Call) -> Answer:
+    async def explain(self, call: Call) -> Answer | None:
         """Show why an item is in its feeds, or why not."""
         return await self._for_owner(call, self._explanation)
 
-    async def _for_owner(self, call: Call, show: Callable[[Call], Awaitable[Answer]]) -> Answer:
+    async def _for_owner(self, call: Call, show: Callable[[Call], Awaitable[Answer]]) -> Answer | None:
         if self._is_owner(call):
             return await show(call)
         if self._config.server.token:
             return plain(401, "the token, please\n", www_authenticate='Basic realm="aggregator", charset="UTF-8"')
-        return plain(404, "there is no such document\n")
+        return None
 
     async def _status_page(self, _: Call) -> Answer:
         try:

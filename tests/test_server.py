@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from urllib.parse import urljoin
 
 import brotli
 import pytest
@@ -135,16 +136,24 @@ def test_scripts_of_other_sites_are_led_on_and_told(server: Standalone, name: st
         assert ("access-control-allow-origin" in one.headers) == (name == "feed.json")
 
 
-def test_a_preflight_of_json_is_answered(server: Standalone) -> None:
-    """A page elsewhere may ask for JSON with conditions."""
-    reply = ask(
-        server.address,
-        "/all/feed.json",
-        "OPTIONS",
-        origin="https://reader.example",
-        access_control_request_method="GET",
-    )
+@pytest.mark.parametrize("path", ["/all/feed.json", "/all/archive/1999-01/feed.json", "/gone/feed.json"])
+def test_a_preflight_of_json_is_answered(server: Standalone, path: str) -> None:
+    """A page elsewhere may ask for JSON with conditions, and hears also then what it became part of, or that it went."""
+    reply = ask(server.address, path, "OPTIONS", origin="https://reader.example", access_control_request_method="GET")
     assert (reply.status, reply.body, reply.headers["access-control-allow-origin"]) == (204, b"", "*")
+
+
+@pytest.mark.parametrize("path", ["/gone", "/gone/", "/gone/rss.xml", "/all/archive/1999-01/", "/-/nothing"])
+def test_a_browser_gets_a_page_that_leads_to_the_feeds(server: Standalone, path: str) -> None:
+    """Where there is nothing people are told in words, with a way on that keeps a proxy's prefix; others in a line."""
+    browser = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    shown, told = ask(server.address, path, **browser), ask(server.address, path, accept="*/*")
+    way = shown.body.decode().partition('href="')[2].partition('"')[0]
+
+    assert (shown.status, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert urljoin(f"https://example.org/prefix{path}", way) == "https://example.org/prefix/"
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert (told.status, told.body) == (404, b"there is no such document\n")
 
 
 def test_parts_make_the_whole(server: Standalone, feed: bytes) -> None:

@@ -388,6 +388,8 @@ def test_without_a_token_the_pages_are_not_there_for_others(running: Running) ->
     running.start(serve=True)
     for path in PAGES:
         assert ask(running.address, path, **AWAY).status == 404
+        away, none = (ask(running.address, one, accept="text/html", **AWAY) for one in (path, "/-/nothing"))
+        assert (away.status, away.body) == (404, none.body)
         assert ask(running.address, path, **AWAY, **BEARER).status == 404
         assert ask(running.address, path, host="feeds.example.org").status == 404
         assert ask(running.address, path).status != 404

@@ -32,7 +32,9 @@ CODINGS = ("br", "gzip")
 
 _POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"]*)">')
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
+_LONGEST_TYPED = 128
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
+OPEN_TO_ALL = {"access_control_allow_origin": "*"}
 _ANYONE = [
     ("access-control-allow-origin", "*"),
     ("access-control-expose-headers", "ETag, Link"),
@@ -144,7 +146,12 @@ def answer(entry: Entry, method: str, get: Get) -> Answer:
 
 
 def _other(entry: Entry, method: str) -> Answer:
-    return Answer(204, [("allow", METHODS), *_preflight(entry.name)]) if method == "OPTIONS" else not_allowed(METHODS)
+    return options(entry.kind) if method == "OPTIONS" else not_allowed(METHODS)
+
+
+def options(kind: str) -> Answer:
+    """Say what may be asked of a document of that kind, and how; of one that went too, or nobody hears that it did."""
+    return Answer(204, [("allow", METHODS), *_preflight(kind)])
 
 
 def not_allowed(methods: str) -> Answer:
@@ -154,33 +161,54 @@ def not_allowed(methods: str) -> Answer:
 
 def plain(status: int, text: str, **headers: str) -> Answer:
     """Say something in plain text; nobody keeps it."""
-    body = text.encode()
+    return _unkept(status, "text/plain", text.encode(), headers)
+
+
+def page(status: int, body: bytes, **headers: str) -> Answer:
+    """Show a page that is made for this one request; nobody keeps it."""
+    made = _unkept(status, "text/html", body, headers)
+    return made._replace(headers=[*made.headers, *_of_pages(body)])
+
+
+def _unkept(status: int, media_type: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
     return Answer(
         status,
         [
-            ("content-type", "text/plain; charset=utf-8"), ("x-content-type-options", "nosniff"),
+            ("content-type", f"{media_type}; charset=utf-8"), ("x-content-type-options", "nosniff"),
             ("cache-control", "no-store"), ("content-length", str(len(body))), *named,
         ],
         body,
     )  # fmt: skip
 
 
-def page(status: int, body: bytes) -> Answer:
-    """Show a page that is made for this one request; nobody keeps it."""
-    return Answer(
-        status,
-        [
-            ("content-type", "text/html; charset=utf-8"), ("x-content-type-options", "nosniff"),
-            ("cache-control", "no-store"), ("content-length", str(len(body))), *_of_pages(body),
-        ],
-        body,
-    )  # fmt: skip
+def missing(path: str, get: Get) -> Answer:
+    """Say that there is nothing at `path`: to a browser by a page that leads to the feeds, to all others in a line.
+
+    Scripts of other sites hear of it where they might read the document itself (Fetch standard, CORS check).
+    """
+    headers = OPEN_TO_ALL if path.endswith(f"/{documents.JSON}") else {}
+    if "text/html" not in (get("accept") or "") or len(path) > _LONGEST_TYPED:
+        return plain(404, "there is no such document\n", **headers)
+    # Relative, as a proxy may have taken a prefix away.
+    return page(404, _MISSING.format(root="../" * (path.count("/") - 1) or "./").encode(), **headers)
 
 
-def _preflight(name: str) -> Headers:
+_MISSING = """\
+<!DOCTYPE html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>Not here</title>
+<h1>There is no such page</h1>
+<p>It went, or never was. <a href="{root}">See all feeds</a>.</p>
+"""
+
+
+def _preflight(kind: str) -> Headers:
     """Let pages elsewhere ask for JSON with conditions (Fetch standard, CORS-preflight)."""
-    if documents.file_of(name) != documents.JSON:
+    if kind != documents.JSON:
         return []
     allowed = [("access-control-allow-methods", "GET, HEAD"), ("access-control-max-age", "86400")]
     return [*_ANYONE, *allowed, ("access-control-allow-headers", "If-None-Match, If-Modified-Since, Range")]

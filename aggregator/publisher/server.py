@@ -23,7 +23,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from aggregator import documents
-from aggregator.publisher.answers import Answer, answer, not_allowed, plain
+from aggregator.publisher.answers import OPEN_TO_ALL, Answer, Get, answer, missing, not_allowed, options, plain
 from aggregator.publisher.listening import BACKLOG
 from aggregator.publisher.shelf import Shelf
 
@@ -69,16 +69,16 @@ class Call(NamedTuple):
     method: str
     query: str
     client: str
-    get: Callable[[str], str | None]
+    get: Get
     body: Callable[[], Awaitable[bytes | None]]
     """Reads the body; None where it is too large or too slow."""
 
 
 class Route(NamedTuple):
-    """What is served at an address beside the documents: by which methods, and how."""
+    """What is served at an address beside the documents: by which methods, and how; None as if there were nothing."""
 
     methods: tuple[str, ...]
-    answer: Callable[[Call], Awaitable[Answer]]
+    answer: Callable[[Call], Awaitable[Answer | None]]
 
 
 class News:
@@ -208,37 +208,39 @@ class App:
 
     async def _other(self, path: str, scope: Any, protocol: Any) -> tuple[str, Answer]:
         """Answer what is no document."""
+        get = _getter(scope.headers)
         if path == EVENTS:
             busy = plain(503, "too many listen; come back later\n", retry_after="30")
             return "events", busy if scope.method == "GET" else not_allowed("GET")
         route = self.routes.get(path)
         if route is None:
-            return "none", self._lost(path)
+            return "none", self._lost(path, scope.method, get)
         if scope.method not in route.methods:
             return path, not_allowed(", ".join(route.methods))
         version = scope.http_version
-        call = Call(
-            version, scope.method, scope.query_string, scope.client, _getter(scope.headers), lambda: _body(protocol)
-        )
+        call = Call(version, scope.method, scope.query_string, scope.client, get, lambda: _body(protocol))
         try:
-            return path, await route.answer(call)
+            return path, await route.answer(call) or missing(path, get)
         except Exception:
             LOGGER.exception("request failed")
             return path, plain(500, "a bug in this program; its log says where\n")
 
-    def _lost(self, path: str) -> Answer:
+    def _lost(self, path: str, method: str, get: Get) -> Answer:
         """Lead from `/slug` to `/slug/` and from a page of an archive that went to the one that took it in.
 
         Relative, as a proxy may have taken a prefix away. Else there is nothing.
         """
         if documents.is_folder(path) and self._shelf.get(f"{path[1:]}/{documents.PAGE}"):
             return plain(301, "see there\n", location=f"{path[1:]}/")
-        # Scripts of other sites hear of it where they might read the document itself (Fetch standard, CORS check).
-        open_to_all = {"access_control_allow_origin": "*"} if path.endswith(f"/{documents.JSON}") else {}
+        is_json = path.endswith(f"/{documents.JSON}")
+        if method == "OPTIONS" and is_json:
+            return options(documents.JSON)
         if moved := self._shelf.moved(_asked_for(path)):
             # For now alone: a month that becomes crowded again is cut at the same places.
-            return plain(302, "see there\n", location="../" + moved.split("/", 2)[2], **open_to_all)
-        return plain(404, "there is no such document\n", **open_to_all)
+            return plain(
+                302, "see there\n", location="../" + moved.split("/", 2)[2], **(OPEN_TO_ALL if is_json else {})
+            )
+        return missing(path, get)
 
 
 _LONGEST_NAME = 128
@@ -250,7 +252,7 @@ def _asked_for(path: str) -> str:
     return _kept_name(path) if len(path) <= _LONGEST_NAME else ""
 
 
-def _getter(headers: Any) -> Callable[[str], str | None]:
+def _getter(headers: Any) -> Get:
     """Give headers by their names; the lines of one are one list (RFC 9110 §5.3)."""
     return lambda name: ", ".join(found) if (found := headers.get_all(name)) else None
 
