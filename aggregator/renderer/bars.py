@@ -34,6 +34,13 @@ def until(summary: FeedSummary, last: datetime | None) -> tuple[int, ...]:
     return (*summary.daily, *(0,) * later)[-DAYS_COUNTED:]
 
 
+def merged(counts: Sequence[int], days: int) -> list[int]:
+    """Give each of so many days the most of any of them: a path with fewer turns."""
+    return [
+        max(counts[start : start + days]) for start in range(0, len(counts), days) for _ in counts[start : start + days]
+    ]
+
+
 def path(counts: Sequence[int], height: int = HEIGHT, steps: int = 0) -> str:
     """Draw bars, each one unit wide, as the outline of an SVG path that stands on a line at `height`.
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from itertools import groupby
+from sys import maxsize
 
 import msgspec
 from markupsafe import Markup
@@ -20,8 +21,14 @@ from aggregator.slugs import slug_of
 MOST_BYTES = 100_000
 """What a page may cost without its pictures."""
 
-CARD_TEXTS = ((240, 240), (120, 120), (60, 90), (0, 60), (0, 30), (0, 0))
-"""How much of a description and of the newest title a card shows, in characters: as much as keeps to `MOST_BYTES`."""
+CARD_TEXTS = ((240, 240, 1), (120, 120, 1), (60, 90, 1), (60, 90, 3), (0, 60, 3), (0, 30, 3), (0, 0, 3))
+"""How much of a description and of the newest title a card shows, in characters, and how many days a bar stands for.
+
+As much as keeps to `MOST_BYTES`.
+"""
+
+ITEM_TEXTS = ((maxsize, maxsize, maxsize), (500, 10, 20), (240, 5, 10), (120, 3, 5), (0, 0, 0))
+"""How much of a summary (in characters), of related coverage and of tags an item shows: likewise."""
 
 KEPT_LISTS = 64
 """How many lists of months are kept, each of a feed or of several."""
@@ -43,23 +50,40 @@ def render_index(summaries: Sequence[FeedSummary], site: Site) -> Document:
 def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
     specs = {summary.spec.slug: summary.spec for summary in summaries}
     slugs = _slugs_of_tags(feed, specs)
-    return layout.page(
+    tagged = [(item, _linked(item, feed.spec.slug, slugs)) for item in feed.items]
+    write = partial(
+        layout.page,
         "feed.html",
         site=site,
         root="../",
         canonical=wording.address(feed.spec, site, wording.PAGE),
         description=wording.description(feed.spec, site),
         spec=feed.spec,
-        # Without the content, which pages do not show: it would be kept with each article.
-        articles=[
-            _article(msgspec.structs.replace(item, content=""), _linked(item, feed.spec.slug, slugs))
-            for item in feed.items
-        ],
         updated=feed.updated,
         trail=trail(feed.spec, specs),
         here=wording.subject(feed.spec),
         months=_months(feed.months),
     )
+    return _fitting(
+        ITEM_TEXTS,
+        lambda most: write(articles=[_article(_shown(item, most), tags[: most[2]]) for item, tags in tagged]),
+    )
+
+
+def _fitting(levels: Sequence[tuple[int, int, int]], write: Callable[[tuple[int, int, int]], bytes]) -> bytes:
+    """Write a page that says as much as keeps to `MOST_BYTES`."""
+    body = b""
+    for most in levels:
+        body = write(most)
+        if len(body) <= MOST_BYTES:
+            break
+    return body
+
+
+def _shown(item: Item, most: tuple[int, int, int]) -> Item:
+    # Without the content, which pages do not show: it would be kept with each article.
+    summary = wording.short(item.summary, most[0])
+    return msgspec.structs.replace(item, content="", summary=summary, related=item.related[: most[1]])
 
 
 @lru_cache(maxsize=KEPT_LISTS)
@@ -107,16 +131,13 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
         updated=updated if updated > stamps.EPOCH else None,
     )
     last = bars.last_day(summaries)
-    body = b""
-    for most in CARD_TEXTS:
-        body = write(card=partial(_card, last, most))
-        if len(body) <= MOST_BYTES:
-            break
-    return body
+    return _fitting(CARD_TEXTS, lambda most: write(card=partial(_card, last, most)))
 
 
 @lru_cache(maxsize=KEPT_FRAGMENTS)
-def _card(last: datetime | None, most: tuple[int, int], summary: FeedSummary, level: int, heading: str = "") -> Markup:
+def _card(
+    last: datetime | None, most: tuple[int, int, int], summary: FeedSummary, level: int, heading: str = ""
+) -> Markup:
     """Write what a card says, its bars up to the day `last`; `heading` stands in place of the feed's title."""
     counts, brief = bars.until(summary, last), most != CARD_TEXTS[0]
     return layout.part(
@@ -128,6 +149,6 @@ def _card(last: datetime | None, most: tuple[int, int], summary: FeedSummary, le
         description="" if heading else wording.short(summary.spec.description, most[0]),
         newest=wording.short(summary.newest_title, most[1]),
         brief=brief,
-        path=bars.path(counts, steps=bars.COARSE if brief else bars.HEIGHT),
+        path=bars.path(bars.merged(counts, most[2]), steps=bars.COARSE if brief else bars.HEIGHT),
         sentence=bars.sentence(counts, brief=brief),
     )

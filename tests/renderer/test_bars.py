@@ -38,6 +38,12 @@ def test_path():
     assert bars.path([1, 2, 3, 6], steps=bars.COARSE) == "M0 9V6h2V3h1V0h1V9"
 
 
+def test_merged():
+    """A bar may stand for several days, and is as high as the highest of them; the newest days may be fewer."""
+    assert bars.merged([0, 2, 1, 0, 0, 0, 4], 3) == [2, 2, 2, 0, 0, 0, 4]
+    assert bars.merged([3, 1, 2], 1) == [3, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("counts", "sentence"),
     [

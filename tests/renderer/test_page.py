@@ -110,6 +110,7 @@ def test_the_index_of_200_feeds_is_small(summarise, site):
     assert len(hrefs(lots, "//p[@class='f']/a")) == 600
     assert len(html.fromstring(lots).xpath("//svg[@role='img']")) == 200
     assert f"Everything there is to know of 4. {'Everything there is to know of 4. ' * 3}".encode() in few
+    assert b"What 199 is up to What 199 is" in lots
 
 
 def test_a_page_of_50_items_is_small(feed, site, summaries):
@@ -120,6 +121,25 @@ def test_a_page_of_50_items_is_small(feed, site, summaries):
     )
 
     assert len(page.render(msgspec.structs.replace(feed, items=items), site, summaries).body) < page.MOST_BYTES
+
+
+def test_a_page_of_50_long_items_is_small(feed, site, summaries):
+    """Where all are as long as they may be, each shows less: titles stay, and what is short stays as it is."""
+    one, short = feed.items[0], feed.items[1]
+    related = tuple(
+        msgspec.structs.replace(one.related[0], link=f"https://other.example/{number}") for number in range(50)
+    )
+    wide = {"title": "長" * 300, "summary": "長い要約" * 500, "related": related, "tags": tuple(map(str, range(100)))}
+    items = tuple(msgspec.structs.replace(one, link=f"https://paper.example/{number}", **wide) for number in range(49))
+    longest, long = (
+        page.render(msgspec.structs.replace(feed, items=(*items[:count], short)), site, summaries).body
+        for count in (49, 12)
+    )
+
+    assert max(len(longest), len(long)) < page.MOST_BYTES
+    assert longest.decode().count("長" * 300) == 49
+    assert "長い要約" * 50 in long.decode()
+    assert short.summary in long.decode()
 
 
 def test_subscribe_row(feed, site, summaries):
