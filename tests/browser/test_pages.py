@@ -18,6 +18,16 @@ LONG = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz"
 looks = pytest.mark.parametrize(("width", "scheme"), LOOKS)
 
 
+def publish(sample, name, title, topic="Oceans"):
+    """Save a seed, and wait until its feed's page on the disk shows it."""
+    sample.seed(
+        f"{name}.md", title=title, publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
+        webUrl=f"https://live.example.org/{name}", topics=f"[{topic}]", quality=100,
+    )  # fmt: skip
+    page = sample.folder / f"feeds/{topic.lower()}/index.html"
+    wait_until(lambda: page.exists() and title in page.read_text(), what=f"{title} is not published")
+
+
 @looks
 def test_a_visitor_finds_feeds_by_search(visit, width, scheme):
     """`/` goes to the search field, what is typed leaves the cards that match, Escape brings all of them back."""
@@ -100,11 +110,7 @@ def test_what_changes_before_the_page_listens_is_shown_too(visit, sample):
     page = visitor.open("oceans/")
     page.evaluate("window.stays = true")
     wait_until(lambda: held or page.wait_for_timeout(20), what="the page does not listen")
-    sample.seed(
-        "between.md", title="Zebra between", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
-        webUrl="https://live.example.org/between", topics="[Oceans]", quality=100,
-    )  # fmt: skip
-    wait_until(lambda: "Zebra between" in (sample.folder / "feeds/oceans/index.html").read_text())
+    publish(sample, "between", "Zebra between")
     assert page.locator("article", has_text="Zebra between").count() == 0
     held[0].continue_()
     page.locator("article", has_text="Zebra between").wait_for(timeout=10_000)
@@ -125,11 +131,7 @@ def test_many_tabs_can_be_open(visit, sample):
         tabs.append(visitor.context.new_page())
         tabs[-1].goto(sample.address + path, timeout=10_000)
     tabs[0].evaluate(f"{BEHIND} document.dispatchEvent(new Event('visibilitychange'))")
-    sample.seed(
-        "tabs.md", title="Zebra in tabs", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
-        webUrl="https://live.example.org/tabs", topics="[Oceans]", quality=100,
-    )  # fmt: skip
-    wait_until(lambda: "Zebra in tabs" in (sample.folder / "feeds/oceans/index.html").read_text())
+    publish(sample, "tabs", "Zebra in tabs")
     tabs[0].wait_for_timeout(300)
     for tab in (tabs[0], tabs[-1]):
         assert tab.locator("article", has_text="Zebra in tabs").count() == 0
@@ -139,14 +141,10 @@ def test_many_tabs_can_be_open(visit, sample):
 
 def test_a_feeds_page_changes_by_itself(visit, sample):
     """An edited title is replaced in place, and related coverage that was unfolded stays so."""
-    sample.seed(
-        "page.md", title="Zebra one", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
-        webUrl="https://live.example.org/page", topics="[Oceans]", quality=100,
-    )  # fmt: skip
+    publish(sample, "page", "Zebra one")
     visitor = visit()
     page = visitor.open("oceans/")
     page.locator("article", has_text="Zebra one").wait_for(timeout=10_000)
-    page.wait_for_timeout(300)  # it has asked once whether anything changed: a click must not meet that
     page.locator("summary", has_text="Related").first.click()
     page.locator("article details[open]").wait_for(timeout=10_000)
     text = (sample.folder / "seeds/page.md").read_text()
@@ -155,6 +153,64 @@ def test_a_feeds_page_changes_by_itself(visit, sample):
 
     assert page.locator("article", has_text="Zebra one").count() == 0
     assert page.locator("article details[open]").count() == 1
+
+
+def test_what_is_pressed_stays_until_it_is_let_go(visit, sample):
+    """News that come between the press and the release of a button wait that long; the button does what it says."""
+    visitor = visit()
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.open()
+    page.wait_for_timeout(300)  # it has asked once whether anything changed
+    card = page.locator("#feed-oceans")
+    card.get_by_role("button", name="Copy").hover()
+    page.mouse.down()
+    publish(sample, "pressed", "Zebra pressed")
+    page.wait_for_timeout(500)
+    assert "Zebra pressed" not in card.inner_text()
+    page.mouse.up()
+    page.wait_for_function("document.getElementById('said').textContent.includes('Copied')")
+    card.get_by_text("Zebra pressed").wait_for(timeout=10_000)
+
+
+def test_what_did_not_change_is_left_alone(visit, sample):
+    """News come in beside what somebody reads, selects or types, on a feed's page and on the status page."""
+    publish(sample, "alone", "Zebra alone")
+    page = visit().open("oceans/")
+    page.locator("article", has_text="Zebra alone").wait_for()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('article h2'))")
+    before = page.locator("article").count()
+    publish(sample, "beside", "Zebra beside")
+    page.locator("article", has_text="Zebra beside").wait_for(timeout=10_000)
+    assert page.evaluate("getSelection().toString().trim()") == "Zebra alone"
+    assert page.locator("article").count() == before + 1
+
+    status = visit().open("-/status")
+    status.locator("#q").fill("half a wo")
+    publish(sample, "typed", "Zebra typed")
+    status.locator("#facts.fresh").wait_for(timeout=10_000)
+    assert status.evaluate("[document.activeElement.id, document.activeElement.value]") == ["q", "half a wo"]
+
+
+def test_a_page_that_was_empty_says_when_it_changed(chromium, tmp_path):
+    """A feed that gets its first item while its page is open, and loses it again, is shown as it is."""
+    quiet = Sample(tmp_path)
+    (quiet.folder / "config/topics/quiet.yaml").write_text("_id: quiet\nname: Quiet\n")
+    quiet.start()
+    visitor = Visit(chromium, quiet)
+    publish(quiet, "first", "Zebra first", topic="Quiet")
+    (quiet.folder / "seeds/first.md").unlink()
+    page = visitor.open("quiet/")
+    page.get_by_text("No items right now.").wait_for(timeout=10_000)
+    assert page.locator("#last-change").count() == 0
+    publish(quiet, "second", "Zebra second", topic="Quiet")
+    page.locator("article", has_text="Zebra second").wait_for(timeout=10_000)
+    assert page.locator("footer #last-change time").count() == 1
+    assert page.locator("main > p").count() == 0
+    (quiet.folder / "seeds/second.md").unlink()
+    page.get_by_text("No items right now.").wait_for(timeout=10_000)
+    assert page.locator("#last-change").count() == 0
+    visitor.context.close()
+    quiet.stop()
 
 
 @looks

@@ -132,10 +132,13 @@
 
   // -- news
 
-  const key = (part) => part.id || part.querySelector("a")?.getAttribute("href");
+  // The main part of a page is a tree: what holds parts, and what is shown anew as a whole.
+  const holds = (one) => one.localName === "main" || (!one.matches(PARTS) && one.querySelector(PARTS));
+  const leaves = (one) => (holds(one) ? [...one.children].flatMap(leaves) : [one]);
+  const key = (leaf) => leaf.id || leaf.querySelector("a")?.getAttribute("href") || leaf.localName;
 
-  function take(within) {
-    for (const part of all(PARTS, within)) sources.set(part, part.outerHTML);
+  function take(main) {
+    for (const leaf of leaves(main)) sources.set(leaf, leaf.outerHTML);
   }
 
   function keepOpen(from, to) {
@@ -146,28 +149,44 @@
     });
   }
 
+  // Gives the leaf that is to be seen: the one that is there, where nothing in it has changed.
+  function current(leaf, known) {
+    const old = known.get(key(leaf));
+    known.delete(key(leaf));
+    if (old && sources.get(old) === sources.get(leaf)) {
+      old.classList.remove("fresh");
+      return old;
+    }
+    enhance(leaf);
+    if (old) keepOpen(old, leaf);
+    leaf.classList.toggle("fresh", leaf.matches(PARTS));
+    return leaf;
+  }
+
+  // Gives `old` the children of `fresh`. What stays is left alone: else words half typed, or selected, would be lost.
+  function merge(old, fresh, known) {
+    const branches = [...old.children].filter(holds);
+    const children = [...fresh.children].map((one) => {
+      if (!holds(one)) return current(one, known);
+      const place = branches.findIndex((other) => other.localName === one.localName && other.className === one.className);
+      const [branch] = place < 0 ? [one.cloneNode()] : branches.splice(place, 1);
+      merge(branch, one, known);
+      return branch;
+    });
+    for (const child of [...old.children]) if (!children.includes(child)) child.remove();
+    children.forEach((child, place) => {
+      if (old.children[place] !== child) old.insertBefore(child, old.children[place] ?? null);
+    });
+  }
+
   function show(page) {
     const main = document.querySelector("main");
     const fresh = document.importNode(page.querySelector("main"), true);
-    const known = new Map(all(PARTS, main).map((part) => [key(part), part]));
     const focused = document.activeElement;
     const place = focused?.closest(PARTS);
     const number = place ? all(FOCUSABLE, place).indexOf(focused) : -1;
     take(fresh);
-    const changed = [];
-    for (const part of all(PARTS, fresh)) {
-      const old = known.get(key(part));
-      if (old && sources.get(old) === sources.get(part)) {
-        old.classList.remove("fresh");
-        part.replaceWith(old);
-      } else changed.push(part);
-    }
-    for (const part of changed) {
-      enhance(part);
-      if (known.has(key(part))) keepOpen(known.get(key(part)), part);
-      part.classList.add("fresh");
-    }
-    main.replaceChildren(...fresh.childNodes);
+    merge(main, fresh, new Map(leaves(main).map((leaf) => [key(leaf), leaf])));
     showLastChange(page);
     filter();
     if (number >= 0 && document.activeElement !== focused) {
@@ -177,9 +196,10 @@
   }
 
   function showLastChange(page) {
-    const [old, now] = [document, page].map((one) => one.getElementById("last-change"));
-    if (!old || !now) return;
-    old.replaceWith(document.importNode(now, true));
+    const now = page.getElementById("last-change");
+    document.getElementById("last-change")?.remove();
+    if (!now) return;
+    document.querySelector("footer").prepend(document.importNode(now, true));
     tellTimes(document.querySelector("footer"));
   }
 
@@ -191,7 +211,10 @@
     busy = true;
     try {
       const answer = await fetch(location.href, { cache: "no-cache" });
-      if (answer.ok) show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      const page = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
+      // What is being clicked would be gone before it is let go.
+      while (document.querySelector("main :active")) await new Promise((go) => setTimeout(go, 50));
+      if (page) show(page);
     } catch {
       // The next change, or the next connection, tries again.
     }
@@ -224,7 +247,7 @@
   // Opened from the disk, where no server gives a folder's page.
   for (const link of all("a[href$='/']")) if (link.protocol === "file:") link.href += "index.html";
 
-  take(document);
+  take(document.querySelector("main"));
   enhance(document);
   if (find) startSearch();
   setInterval(() => tellTimes(), document.querySelector(".until") ? 1000 : 20000);
