@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, quote, urljoin, urlsplit
 __all__ = ["CANONICAL", "LONGEST_URL", "canonical"]
 
 LONGEST_URL = 4_096
+LONGEST_LABEL = 63
 
 # Most links need no work: this decides so in a microsecond, since it takes runs of characters and never turns back.
 _PLAIN = r"[A-Za-z0-9_.~/!$'()*+,;=:@-]"
@@ -90,7 +91,7 @@ def _ascii_host(host: str) -> str:
         import idna  # noqa: PLC0415 - rarely needed, and it loads tables
 
         try:
-            host = idna.encode(host, uts46=True).decode("ascii")
+            host = ".".join(map(_ascii_label, idna.uts46_remap(host, std3_rules=False).split(".")))
         except idna.IDNAError:
             raise ValueError("has a host that is not a host name") from None
     if ":" in host:
@@ -98,6 +99,24 @@ def _ascii_host(host: str) -> str:
     if not _HOST.fullmatch(host) or ".." in host:
         raise ValueError("has a host that is not a host name" if host else "has no host")
     return host
+
+
+def _ascii_label(label: str) -> str:
+    """Encode a part of a host mapped by UTS #46, also with an emoji, which browsers take and IDNA 2008 does not."""
+    import idna  # noqa: PLC0415 - as above
+
+    try:
+        return idna.alabel(label).decode("ascii")
+    except idna.InvalidCodepoint:
+        if label.isascii():
+            return label
+        # What else UTS #46 §4.1 asks of a label holds; a joiner of emoji has no place in one.
+        for check in (idna.check_nfc, idna.check_hyphen_ok, idna.check_initial_combiner, idna.check_bidi):
+            check(label)
+        encoded = f"xn--{label.encode('punycode').decode('ascii')}"
+        if "\u200c" in label or "\u200d" in label or len(encoded) > LONGEST_LABEL:
+            raise
+        return encoded
 
 
 def _encoded(text: str) -> str:

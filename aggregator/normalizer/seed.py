@@ -21,7 +21,7 @@ from aggregator.normalizer.raw import KEYS, RawImage, RawProvider, RawRelated, R
 from aggregator.slugs import composed
 from aggregator.yaml_text import Node, parse
 
-READING = 3
+READING = 4
 """Raised whenever the same bytes would be read to another seed than by this version so far."""
 
 TEMPLATE_LINK = "https://example.org/"
