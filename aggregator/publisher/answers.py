@@ -201,8 +201,10 @@ _MISSING = """\
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Not here</title>
+<main>
 <h1>There is no such page</h1>
 <p>It went, or never was. <a href="{root}">See all feeds</a>.</p>
+</main>
 """
 
 

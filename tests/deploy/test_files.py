@@ -236,6 +236,15 @@ def test_a_folder_without_its_slash_leads_to_it(front: Front, path: str) -> None
     assert reply.headers["location"] == f"{path}/"
 
 
+@pytest.mark.parametrize("path", ["/gone/", "/ai/gone", "/README.md", "/ai/archive/2026-05/"])
+def test_people_who_meet_nothing_find_the_feeds(front: Front, path: str) -> None:
+    """What is not there is said by a page that leads to all feeds."""
+    reply = front.ask(path)
+    assert (reply.status, reply.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert b'<a href="/">' in reply.body
+    assert front.ask(path, "HEAD").status == 404
+
+
 @pytest.mark.parametrize("file", ["rss.xml", "feed.json"])
 def test_scripts_of_other_sites_are_told_that_a_feed_went(front: Front, file: str) -> None:
     """A browser tells them nothing, not even 404, where the answer does not allow that."""
@@ -266,3 +275,4 @@ def test_nothing_but_get_and_head(front: Front, method: str, path: str) -> None:
     reply = front.ask(path, method)
     assert (reply.status, reply.headers.get("allow")) == (405, "GET, HEAD")
     assert "cache-control" not in reply.headers
+    assert reply.headers["content-type"].startswith("text/")
