@@ -65,7 +65,7 @@ class ItemWords:
     image: Image | None = None
 
     def extend_rss(self, item: Any) -> Any:
-        """Add categories, pubDate, dc:creator and media elements; keep HTML out of the plain-text description."""
+        """Add categories, pubDate, dc:creator and media elements; keep content out of the description."""
         # feedgen checks each category at five times the cost of writing it.
         for category in self.categories:
             SubElement(item, "category").text = category

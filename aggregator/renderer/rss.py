@@ -5,6 +5,8 @@ https://www.rssboard.org/rss-specification, with the Best Practices Profile's ad
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,12 +71,22 @@ def _describe(channel: Any, feed: Feed, site: Site) -> None:
     channel.words.last_build = stamps.rfc822(feed.updated) if feed.items else ""
 
 
+# What opens a tag, or a declaration, in HTML (§13.2.5.6); anything else behind a `<` is text.
+_TAG = re.compile(r"<[A-Za-z/!?]")
+
+
+def _as_html(text: str) -> str:
+    """Give plain text as an item's description, which every reader takes for HTML: most text reads the same there."""
+    reads_the_same = not _TAG.search(text) and html.unescape(text) == text
+    return text if reads_the_same else html.escape(text, quote=False)
+
+
 def _add(entry: Any, item: Item) -> None:
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
     entry.guid(item.id, permalink=item.id == item.link)
     if item.summary:
-        entry.description(item.summary, isSummary=True)
+        entry.description(_as_html(item.summary), isSummary=True)
     if item.content:
         entry.content(item.content, type="html")
     entry.words.content_only = bool(item.content and not item.summary)

@@ -78,12 +78,12 @@ def nasty(test):
 @nasty
 @given(clean)
 def test_rss(text):
-    """RSS gives every text back as it was, in one item."""
+    """RSS gives every text back as it was, in one item, whose description is read as HTML."""
     (item,) = etree.fromstring(rss.render(a_feed(text, title=text), SITE).body).iter("item")
 
     assert [text] * 5 == [
         item.findtext("title"),
-        item.findtext("description"),
+        "".join(Reader(item.findtext("description").encode()).text),
         item.findtext(f"{CONTENT}encoded"),
         item.findtext(f"{DC}creator"),
         item.findtext("category"),
@@ -168,9 +168,18 @@ def test_plain_text_is_spelled_for_all_readers(text):
     """In RSS's plain-text elements `&` and `<` are hexadecimal references; elsewhere they are not touched."""
     body = rss.render(a_feed(f"&<{text}"), SITE).body
 
-    for element in (b"title", b"description", b"category", b"dc:creator"):
+    for element in (b"title", b"category", b"dc:creator"):
         assert b"<" + element + b">&#x26;&#x3C;" in body
+    assert b"<description>&#x26;" in body
     assert b"<content:encoded>&amp;&lt;" in body
+
+
+@pytest.mark.parametrize("text", ["AT&T & co", "1 < 2 > 0", "a&b=c", "R&D; 3 <4"])
+def test_a_description_that_html_reads_alike_is_written_as_it_is(text):
+    """Nobody who takes it for plain text sees an escape without need."""
+    (item,) = etree.fromstring(rss.render(a_feed(text), SITE).body).iter("item")
+
+    assert item.findtext("description") == text
 
 
 @pytest.mark.parametrize("bad", ["\x00", "\x1b", "\ud800", "\ufffe", "\uffff"])
