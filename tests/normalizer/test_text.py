@@ -103,7 +103,9 @@ def test_cut(written, length, cut) -> None:
     assert text.cut(written, length) == cut
 
 
-@pytest.mark.parametrize("written", ["", " ", "\u200b", "\u00ad\u2060", "\u3164", "\u180e\u200d"])
+@pytest.mark.parametrize(
+    "written", ["", " ", "\u200b", "\u00ad\u2060", "\u3164", "\u180e\u200d", "\u2800 \ufe0f", "\u1160\U000e0041"]
+)
 def test_blank(written) -> None:
     """Text of which nobody sees anything is blank."""
     assert text.is_blank(written)
