@@ -212,8 +212,8 @@
     try {
       const answer = await fetch(location.href, { cache: "no-cache" });
       const page = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-      // What is being clicked would be gone before it is let go.
-      while (document.querySelector("main :active")) await new Promise((go) => setTimeout(go, 50));
+      // What is being clicked would be gone before it is let go. Some browsers forget that a link they dragged was let go.
+      for (let left = 200; left && document.querySelector("main :active"); left--) await new Promise((go) => setTimeout(go, 50));
       if (page) show(page);
     } catch {
       // The next change, or the next connection, tries again.
