@@ -176,8 +176,9 @@ def test_what_did_not_change_is_left_alone(visit, sample):
     """News come in beside what somebody reads, selects or types, on a feed's page and on the status page."""
     publish(sample, "alone", "Zebra alone")
     page = visit().open("oceans/")
-    page.locator("article", has_text="Zebra alone").wait_for()
-    page.evaluate("getSelection().selectAllChildren(document.querySelector('article h2'))")
+    page.locator("article", has_text="Zebra alone").locator("h2").evaluate(
+        "title => getSelection().selectAllChildren(title)"
+    )
     before = page.locator("article").count()
     publish(sample, "beside", "Zebra beside")
     page.locator("article", has_text="Zebra beside").wait_for(timeout=10_000)

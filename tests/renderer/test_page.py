@@ -110,7 +110,7 @@ def test_the_index_of_200_feeds_is_small(summarise, site):
     assert len(hrefs(lots, "//p[@class='f']/a")) == 600
     assert len(html.fromstring(lots).xpath("//svg[@role='img']")) == 200
     assert f"Everything there is to know of 4. {'Everything there is to know of 4. ' * 3}".encode() in few
-    assert b"What 199 is up to What 199 is" in lots
+    assert b"What 199 is up to" in lots
 
 
 def test_a_page_of_50_items_is_small(feed, site, summaries):
