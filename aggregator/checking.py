@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from aggregator.config import Config
@@ -19,7 +18,7 @@ from aggregator.outcome import Task, take_in, unknown_key_warnings, unpack_outco
 from aggregator.owner import token_problem
 from aggregator.pipeline import batches, clashes
 from aggregator.places import jobs_for, seeds_in
-from aggregator.site import CLASH_HINT, clash_message
+from aggregator.site import CLASH_HINT, clash_message, settings_of
 from aggregator.workers import Workers, in_order
 from aggregator.yaml_text import Node, parse_bytes
 
@@ -72,7 +71,10 @@ def check(
 
 def _named_in_vain(config: Config) -> Iterator[Problem]:
     """Warn of what is written in the config, may be absent, and is."""
-    root = parse_bytes(Path(config.path).read_bytes(), path=config.path, at_most=BIGGEST_FILE)
+    try:
+        root = parse_bytes(settings_of(config.path), path=config.path, at_most=BIGGEST_FILE)
+    except OSError:
+        return  # it came through a pipe, which says everything once
     if not isinstance(root, Node):
         return  # it was whole a moment ago; whoever reads it next says what is wrong
     folder = config.topic_settings.folder

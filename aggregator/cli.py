@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any, Literal
 
 import click
@@ -261,10 +260,11 @@ def _daemon_of_old_config(config_path: str) -> Iterator[str]:
     """Give what a daemon says that goes on with the config as it was, if its state folder still is where that says."""
     from aggregator.config_file import state_folder  # noqa: PLC0415 - rarely needed
     from aggregator.control import Request, ask  # noqa: PLC0415
+    from aggregator.site import settings_of  # noqa: PLC0415
     from aggregator.standing import daemon_lines  # noqa: PLC0415
 
     with suppress(OSError, AggregatorError):  # what is wrong with the config is what has to be said
-        text = Path(config_path).read_bytes()
+        text = settings_of(config_path)
         if daemon := ask(state_folder(text, path=os.path.abspath(config_path)), Request(do="status"), timeout=5):
             yield from daemon_lines(daemon)
 

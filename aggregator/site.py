@@ -6,15 +6,16 @@ whether a scan can be believed (`vanished`).
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import sqlite3
+import stat
 import time
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import msgspec
@@ -64,7 +65,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     """
     absolute = os.path.abspath(path)
     try:
-        text = Path(absolute).read_bytes()
+        text = settings_of(absolute, piped=True)
     except OSError as error:
         hint = "make it, or name another with --config; `aggregator init` makes a new site"
         raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}", hint=hint)]) from error
@@ -87,9 +88,24 @@ def _topic_files(topics: str) -> list[str]:
 
 def _bytes_of(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return settings_of(path)
     except OSError as error:
         raise ConfigError([_not_readable(path, error)]) from error
+
+
+def settings_of(path: str, *, piped: bool = False) -> bytes:
+    """Give what a config or topic file holds, or so much of it that it is known to hold too much.
+
+    A device may have no end, a pipe no writer: the one is never read, the other where it is `piped`, as `<(…)` is.
+
+    Raises:
+        OSError: where it cannot be read.
+    """
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or (piped and stat.S_ISFIFO(mode))):
+        raise OSError(errno.EINVAL, "it is no regular file", path)
+    with open(path, "rb") as file:  # which refuses a folder
+        return file.read(config_file.BIGGEST_FILE + 1)
 
 
 def _not_readable(path: str, error: OSError) -> Problem:

@@ -93,7 +93,7 @@ def parse(
 def parse_bytes(data: bytes, *, path: str, at_most: int) -> Node | tuple[Problem, ...]:
     """Read the bytes of a whole YAML file of up to `at_most` bytes as a tree, or say what is wrong with it."""
     if len(data) > at_most:
-        size = f"{len(data):,} bytes long, more than the {at_most:,} that are read"
+        size = f"longer than the {at_most:,} bytes that are read"
         return (Problem(path=path, message=size, hint="keep only settings in it"),)
     try:
         text = data.decode("utf-8-sig")

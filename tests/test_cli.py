@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -135,6 +136,37 @@ def test_a_missing_config_says_how_to_get_one(tmp_path: Path) -> None:
     message = run(tmp_path, "build", expect=2).stderr
     assert "--config" in message
     assert "aggregator init" in message
+
+
+@pytest.mark.parametrize("command", ["build", "status"])
+def test_a_config_that_might_have_no_end_is_refused(folder: Path, command: str) -> None:
+    """A device in place of the config or of a topic file, and a pipe in place of the latter, are named and not read."""
+    said = run(folder, command, "--config", "/dev/zero", expect=2).stderr
+    assert said.startswith("/dev/zero: cannot be read: it is no regular file (")
+    (folder / "config/topics").mkdir()
+    (folder / "config/topics/all.yaml").symlink_to("/dev/zero")
+    os.mkfifo(folder / "config/topics/pipe.yaml")
+    said = run(folder, command, expect=2).stderr
+    assert said == f"{folder}/config/topics/all.yaml: cannot be read: it is no regular file\n"
+    (folder / "config/topics/all.yaml").unlink()
+    said = run(folder, command, expect=2).stderr
+    assert said == f"{folder}/config/topics/pipe.yaml: cannot be read: it is no regular file\n"
+
+
+@pytest.mark.parametrize(("text", "code"), [(CONFIG, 0), (CONFIG + "#" * 2**21, 1)])
+def test_a_config_may_come_through_a_pipe(folder: Path, text: str, code: int) -> None:
+    """`check --config <(…)` reads the config once, up to the limit of its size."""
+    os.mkfifo(folder / "config/pipe")
+
+    def write() -> None:
+        with suppress(BrokenPipeError):
+            (folder / "config/pipe").write_text(text)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    said = run(folder, "check", "--config", "config/pipe", expect=code).stdout
+    writer.join(10)
+    assert ("1 seed: 0 errors" if code == 0 else "longer than the 1,048,576 bytes that are read") in said
 
 
 def test_a_missing_seeds_folder_is_an_error_that_names_it(folder: Path) -> None:

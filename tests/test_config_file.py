@@ -269,9 +269,7 @@ def test_too_big():
     """A file of more than a mebibyte is refused unread."""
     text = SITE + b"#" * BIGGEST_FILE
 
-    assert problems_of(text) == [
-        f"{PATH}: {len(text):,} bytes long, more than the 1,048,576 that are read (keep only settings in it)"
-    ]
+    assert problems_of(text) == [f"{PATH}: longer than the 1,048,576 bytes that are read (keep only settings in it)"]
 
 
 def test_biggest_file_is_read():

@@ -244,7 +244,7 @@ def test_bytes():
     """The bytes of a file are read up to a bound, from UTF-8 with or without a byte order mark."""
     assert parse_bytes(b"\xef\xbb\xbfa: 1", path="x", at_most=8) == parse_bytes(b"a: 1", path="x", at_most=8)
     assert parse_bytes(b"a: 1", path="x", at_most=3) == (
-        Problem(path="x", message="4 bytes long, more than the 3 that are read", hint="keep only settings in it"),
+        Problem(path="x", message="longer than the 3 bytes that are read", hint="keep only settings in it"),
     )
 
 
