@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import feedparser
 import pytest
@@ -294,7 +295,7 @@ def test_a_store_that_cannot_be_written_is_ill_health_of_ours(inside: Inside, pu
     inside.start()
     settle(inside, hub, *names("all", "sea"))
     hub.pings.clear()
-    with sqlite3.connect(f"{inside.state}/websub.db") as other:
+    with closing(sqlite3.connect(f"{inside.state}/websub.db")) as other:
         other.execute("BEGIN EXCLUSIVE")
         pushing.write("a.md", title="B", topics=["Sea"])
         wait_until(lambda: "websub.db cannot be used" in inside.status()["problems"].get("websub", ""), 15)

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -574,5 +575,5 @@ def test_hundreds_of_changes_at_once_are_told_once_each(hub: Hub, publishing: Pu
     assert len(hub.pings) == 300
     assert set(hub.told().values()) == {1}
     assert publishing.waiting() == 0
-    with sqlite3.connect(publishing.state / "websub.db") as db:
+    with closing(sqlite3.connect(publishing.state / "websub.db")) as db:
         assert db.execute("SELECT count(*) FROM ping").fetchone() == (301,)
