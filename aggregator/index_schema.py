@@ -1,7 +1,7 @@
 """The tables of `index.db`, as SQL; pure.
 
 Most can be made again from the seeds. What cannot is apart and outlives every rebuild: the remembered ids (`alias`,
-`story`) and the last good versions (`last_good`).
+`story`), the last good versions (`last_good`), what was withdrawn, and how topics were spelt (`topic_name`).
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ CREATE TABLE IF NOT EXISTS withdrawn(
 DROP INDEX IF EXISTS withdrawn_slug;
 CREATE INDEX IF NOT EXISTS withdrawn_latest ON withdrawn(slug, at DESC, id);
 CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
+-- how seeds spell topics, and how many each way: those that none uses any more name the feeds that they left empty.
+CREATE TABLE IF NOT EXISTS topic_name(
+    slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)
+) WITHOUT ROWID;
+UPDATE topic_name SET uses=0 WHERE uses!=0;
 """
 
 DERIVED = """
@@ -63,7 +68,6 @@ CREATE TABLE feed(
     summary BLOB,
     shelf BLOB              -- digest of what its archive's pages show besides their items
 );
-CREATE TABLE topic_name(slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)) WITHOUT ROWID;
 -- a page of a feed's archive: the items of `month` (`archive_names`) after the page before it, up to the cell `last`.
 CREATE TABLE page(
     feed INTEGER, month INTEGER, last INTEGER,
@@ -89,5 +93,6 @@ REMEMBERED_TABLES = {
     "story": "story, id, own, sealed, sum",
     "last_good": "path, seed",
     "withdrawn": "story, slug, at, ends, id",
+    "topic_name": "slug, name, 0",
 }
-DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "topic_name", "page")
+DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "page")

@@ -243,6 +243,16 @@ def test_a_feed_is_called_what_most_seeds_call_its_topic(site: SiteFolder) -> No
     assert titles == ["Open Source", "Open Source"]
 
 
+def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
+    """It is called what seeds called its topic when it had some, also by a fresh build."""
+    site.write("a.md", topics=["LLM news"])
+    site.build()
+    (site.seeds / "a.md").unlink()
+    site.build()
+    assert site.build(fresh=True).written == ()
+    assert json.loads((site.feeds / "llm-news/feed.json").read_bytes())["title"] == "LLM news"
+
+
 def test_two_topic_names_with_one_slug_are_named_both(site: SiteFolder) -> None:
     """They share the feed, and the report says so; spelled alike but for case they are one."""
     site.write("a.md", topics=["C++"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import resource
@@ -44,6 +45,20 @@ def damage(site: SiteFolder) -> None:
     data = bytearray(path.read_bytes())
     data[(root - 1) * size : root * size] = b"\xee" * size
     path.write_bytes(data)
+
+
+def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
+    """What seeds called its topic is known still, and how many call it so is counted anew."""
+    site.write("a.md", topics=["Sea"])
+    site.write("b.md", topics=["LLM news"])
+    site.build()
+    site.write("a.md", topics=["SEA"])
+    (site.seeds / "b.md").unlink()
+    site.build()
+    damage(site)
+    assert any("made anew" in note for note in site.build().notes)
+    names = [json.loads((site.feeds / slug / "feed.json").read_bytes())["title"] for slug in ("sea", "llm-news")]
+    assert names == ["SEA", "LLM news"]
 
 
 def in_a_child(do: Callable[[], object]) -> int:
