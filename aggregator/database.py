@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
@@ -243,10 +243,11 @@ class Database:
             db.execute(f"PRAGMA {setting}")
         return db
 
-    def _make(self) -> None:
-        """Make the derived tables anew; what is remembered stays."""
+    def _make(self, first: Callable[[], object] = bool) -> None:
+        """Make the derived tables anew, once `first` has seen the old ones; what is remembered stays."""
         db = self.db
         db.execute("BEGIN IMMEDIATE")
+        first()
         tables = db.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'").fetchall()
         for (name,) in tables:
             if name not in REMEMBERED_TABLES:
@@ -320,22 +321,15 @@ class Database:
                             self.db.execute(f"INSERT OR IGNORE INTO {table} VALUES({marks})", row)
             self.db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
 
-    def start_over(self, now: int) -> None:
-        """Forget all that can be made again; the versions that readers see at `now` stay as last good ones."""
+    def start_over(self, first: Callable[[], object]) -> None:
+        """Forget all that can be made again; `first` notes what must be remembered of it, or neither happens."""
+        self.db.close()
         if self._unfilled:
-            self.db.close()
             self._begin()  # nothing was known yet
             return
-        with self.transaction(filled=False):
-            self.db.execute(
-                "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file)"
-                " WHERE file IN (SELECT file FROM entry WHERE starts<=?1 AND ends>?1)",
-                (now,),
-            )
-        self.db.close()  # a connection caches what it prepared for the old tables
-        self.db = sqlite3.connect(self.path, isolation_level=None)
+        self.db = sqlite3.connect(self.path, isolation_level=None)  # the old one caches what it prepared for old tables
         self._prepare()
-        self._make()
+        self._make(first)
 
     @contextmanager
     def transaction(self, *, filled: bool = True) -> Iterator[None]:

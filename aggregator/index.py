@@ -25,7 +25,6 @@ _FILE_COLUMNS = (
     " ends, since, until, verdict, shown"
 )
 
-
 # Bounded by its LIMIT and a range of the primary key; `?2` is the sort of the last second of the last day.
 _DAILY = """
 WITH RECURSIVE day(number) AS (SELECT ?5 UNION ALL SELECT number - 1 FROM day WHERE number > 1)
@@ -34,9 +33,6 @@ SELECT (SELECT count(*) FROM (
     AND starts<=?3 AND ends>?3 LIMIT ?4
 )) FROM day
 """
-
-
-# What holds back files that the rules accept; ?1 is the rule's name, ?2 now.
 
 
 class FileRow(NamedTuple):
@@ -235,11 +231,6 @@ class Index:
             "SELECT path, stale, problems FROM problem JOIN file USING(file) ORDER BY path"
         ).fetchall()
 
-    def problems_of(self, file: int) -> bytes | None:
-        """Give the problems of one file."""
-        row = self._db.execute("SELECT problems FROM problem WHERE file=?", (file,)).fetchone()
-        return row[0] if row else None
-
     def sharing(self, now: int) -> Iterator[FileRow]:
         """Give the accepted files, in time at `now`, whose story other files tell too."""
         several = "SELECT story FROM file WHERE story IS NOT NULL GROUP BY story HAVING count(*) > 1"
@@ -305,6 +296,13 @@ class Index:
     def put_last_good(self, rows: Iterable[tuple[str, bytes]]) -> None:
         """Remember last good versions by path."""
         self._db.executemany("INSERT OR REPLACE INTO last_good VALUES(?,?)", rows)
+
+    def keep_last_good(self, now: int) -> None:
+        """Remember the versions that readers see at `now`, where none is remembered."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file) WHERE file IN"
+            " (SELECT file FROM entry WHERE starts<=?1 AND ends>?1)", (now,)
+        )  # fmt: skip
 
     def keep_last_good_of_stale(self) -> None:
         """Forget the last good versions of files that are whole again or gone."""

@@ -184,11 +184,18 @@ class Pipeline:
         return intake
 
     def start_over(self, now: int) -> None:
-        """Forget all that can be made again; what readers saw until `now` and see no more counts as withdrawn."""
-        if self.config.feed.tombstones:
-            with self.index.transaction(filled=False):
+        """Forget all that can be made again.
+
+        The versions that readers see at `now` stay as last good ones; what they saw until then counts as withdrawn,
+        until it is shown again.
+        """
+
+        def remember() -> None:
+            self.index.keep_last_good(now)
+            if self.config.feed.tombstones:
                 self.index.archive.withdraw_everything(now, self.config.feed.tombstones)
-        self.index.start_over(now)
+
+        self.index.start_over(remember)
 
     # -- out
 

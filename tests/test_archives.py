@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -9,7 +10,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -19,10 +20,12 @@ import feedparser
 import pytest
 from asking import Standalone, ask
 from benchmarks import corpus
+from faulty import Faults
 from lxml import etree
 from support import NOW, SiteFolder, iso, without_tombstones
 from walking import ADDRESS, ATOM, FORMATS, HISTORY, Walk, ids, links
 
+from aggregator.errors import AggregatorError
 from aggregator.site import Site
 
 DAY = 86_400
@@ -684,6 +687,23 @@ def test_what_goes_in_the_turn_of_a_fresh_build_or_of_new_rules_has_a_tombstone(
     site.settings["rules"] = {"min_quality": 70}
     site.build(now=NOW + 2)
     assert tombstones(site) == {A: iso(NOW + 1), A[:-1] + "b": iso(NOW + 2)}
+
+
+def test_a_fresh_build_that_fails_takes_nothing_back(site: SiteFolder) -> None:
+    """Whichever step of it fails: what lies in an archive has no tombstone, also when its feed changes later."""
+    site.settings["feed"] = {"limit": 1}
+    site.write("old.md", publishedDateTime=iso(NOW - 2 * DAY))
+    site.write("new.md")
+    site.build()
+    for number in itertools.count(1, 5):
+        with Faults(site.root, number, random.Random(number), only="sql") as faults, suppress(AggregatorError):
+            site.build(fresh=True)
+        site.write("new.md", title=f"Edit {number}")
+        site.build()
+        assert tombstones(site) == {}, faults.met
+        if not faults.met:
+            break
+    assert number > 50
 
 
 def test_the_length_can_change_and_none_means_none(site: SiteFolder) -> None:

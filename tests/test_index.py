@@ -40,7 +40,7 @@ def test_a_build_killed_right_after_it_emptied_the_index_leaves_no_feed_behind(s
     site.write("a.md", topics=["AI"])
     site.build()
     with Site(site.config()) as half:
-        half.index.start_over(NOW)
+        half.pipeline.start_over(NOW)
     (site.seeds / "a.md").unlink()
     site.write("b.md")
     site.build()
