@@ -157,7 +157,7 @@ class Index:
         found: dict[str, bytes] = {}
         if self.filling:
             return found
-        for chunk in _chunks(paths):
+        for chunk in chunks(paths):
             sql = f"SELECT path, digest FROM file WHERE path IN ({_marks(chunk)}) AND digest != x''"  # noqa: S608
             found.update(self._db.execute(sql, chunk))
         return found
@@ -174,7 +174,7 @@ class Index:
 
     def files_of(self, paths: Sequence[str]) -> dict[str, FileRow]:
         """Give the known ones among `paths`."""
-        return {row.path: row for chunk in _chunks(paths) for row in self.files(f"path IN ({_marks(chunk)})", chunk)}
+        return {row.path: row for chunk in chunks(paths) for row in self.files(f"path IN ({_marks(chunk)})", chunk)}
 
     def next_file(self) -> int:
         """Give a number no file has."""
@@ -192,7 +192,7 @@ class Index:
 
     def delete_files(self, files: Sequence[int]) -> None:
         """Forget files; their entries must have gone before."""
-        for chunk in _chunks(files):
+        for chunk in chunks(files):
             for table in ("file", "seed", "problem"):
                 self._db.execute(f"DELETE FROM {table} WHERE file IN ({_marks(chunk)})", chunk)  # noqa: S608
 
@@ -203,7 +203,7 @@ class Index:
             sqlite3.DatabaseError: where one is missing, which only damage can do.
         """
         found: dict[int, bytes] = {}
-        for chunk in _chunks(files):
+        for chunk in chunks(files):
             sql = f"SELECT file, seed FROM seed WHERE file IN ({_marks(chunk)})"  # noqa: S608
             found.update(self._db.execute(sql, chunk))
         _insist(found, files, "seed")
@@ -245,7 +245,7 @@ class Index:
     def known(self, keys: Sequence[int]) -> dict[int, int]:
         """Give the stories that the known ones among `keys` lead to."""
         found: dict[int, int] = {}
-        for chunk in _chunks(keys):
+        for chunk in chunks(keys):
             sql = f"SELECT key, story FROM alias WHERE key IN ({_marks(chunk)})"  # noqa: S608
             found.update(self._db.execute(sql, chunk))
         return found
@@ -257,7 +257,7 @@ class Index:
             sqlite3.DatabaseError: where one is missing or not what was written, which only damage can do.
         """
         found: dict[int, tuple[str, int, int]] = {}
-        for chunk in _chunks(stories):
+        for chunk in chunks(stories):
             sql = f"SELECT story, id, own, sealed, sum FROM story WHERE story IN ({_marks(chunk)})"  # noqa: S608
             for story, id, own, sealed, stored in self._db.execute(sql, chunk):  # noqa: A001
                 if checksum(id) != stored:
@@ -288,7 +288,7 @@ class Index:
     def last_good(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Give the last good versions of `paths`."""
         found: dict[str, bytes] = {}
-        for chunk in _chunks(paths):
+        for chunk in chunks(paths):
             sql = f"SELECT path, seed FROM last_good WHERE path IN ({_marks(chunk)})"  # noqa: S608
             found.update(self._db.execute(sql, chunk))
         return found
@@ -491,7 +491,7 @@ def _marks(values: Sequence[Any]) -> str:
     return ",".join("?" * len(values))
 
 
-def _chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
-    """SQLite takes at most so many parameters at once."""
+def chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Cut `values` into pieces of as many as may go into one statement: SQLite takes at most so many parameters."""
     for start in range(0, len(values), 500):
         yield values[start : start + 500]

@@ -9,19 +9,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby, islice
-from typing import Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from aggregator.archive_names import DAY
-from aggregator.index import FileRow, Index
+from aggregator.index import FileRow, Index, chunks
 from aggregator.model import Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.outcome import (
     Draft,
+    Entry,
     Outcome,
     decided,
+    entries_of,
+    feeds_showing,
     pack,
     unpack_entries,
     unpack_seed,
@@ -30,9 +33,6 @@ from aggregator.outcome import (
     whole,
 )
 from aggregator.touched import Touched
-
-Value = TypeVar("Value")
-Entry = tuple[int, int, int, int, int, int, int]
 
 
 class Intake:
@@ -111,7 +111,7 @@ class Intake:
         self.doubt_everything()
         self._index.clear_decisions()
         everything = [row.file for row in self._index.files("verdict IS NOT NULL ORDER BY path")]
-        for chunk in chunks(everything, 500):
+        for chunk in chunks(everything):
             self._alive()
             stored = self._index.seeds(chunk)
             marks = ",".join("?" * len(chunk))
@@ -145,7 +145,7 @@ class Intake:
         self._settle_deferred()
         self._settle_touched()
         self._forget_paths()
-        for back in chunks(sorted(self._back), 500):
+        for back in chunks(sorted(self._back)):
             self.dirty |= self._index.archive.bring_back(back)
         # A feed is called what most seeds call its topic, also those that are not shown there.
         changed = {name: uses for name, uses in self._names.items() if uses}
@@ -349,7 +349,7 @@ class Intake:
         """Take a file out of every feed it is in."""
         self._see(row)
         if row.shown:
-            entries = _rows_of(row.shown, row.file)
+            entries = entries_of(row.shown, row.file)
             self._index.delete_entries(entries)
             self._note(entries)
         if row.story is not None:
@@ -371,7 +371,7 @@ class Intake:
 
     def _settle_touched(self) -> None:
         touched, self._touched = sorted(self._touched), set()
-        for chunk in chunks(touched, 500):
+        for chunk in chunks(touched):
             self._alive()
             self._settle(chunk)
         self._flush()
@@ -384,8 +384,7 @@ class Intake:
         settled: list[FileRow] = []
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
-            id, _, sealed = known[story]  # noqa: A001
-            if self._settle_one(story, list(group), id, sealed, settled):
+            if self._settle_one(story, list(group), known[story], settled):
                 self._back.add(story)
         self._index.put_files(settled)
         self._flush()
@@ -402,11 +401,12 @@ class Intake:
             yield from ((story, slugs[feed], at, self._tombstones) for feed in seen)
 
     def _settle_one(
-        self, story: int, rows: list[FileRow], id: str, sealed: int, settled: list[FileRow]  # noqa: A002
-    ) -> bool:  # fmt: skip
+        self, story: int, rows: list[FileRow], stored: tuple[str, int, int], settled: list[FileRow]
+    ) -> bool:
         """Divide the time among the files of one story; those whose entries are now others go to `settled`.
 
-        Says whether that is the end of it: the story is shown, or left its feeds by its age alone.
+        `stored` is what the index says of the story. Says whether that is the end of it: the story is shown, or left
+        its feeds by its age alone.
         """
         for row in rows:
             self._see(row)
@@ -415,15 +415,16 @@ class Intake:
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
             for row in rows
         )
+        id, own, sealed = stored  # noqa: A001
         if not sealed and shares:
-            id = self._seal(story, shares, verdicts)  # noqa: A001
+            id = self._seal(story, id if own else "", shares, verdicts)  # noqa: A001
         quiet = False
         for row in rows:
             mine = [share for share in shares if share.file == row.file]
             new = self._shown(row, verdicts[row.file], mine, id)
             if new != row:
                 settled.append(new)
-            quiet |= bool(_feeds_at(new)) or self._is_too_old(verdicts[row.file])
+            quiet |= bool(feeds_showing(new.shown, new.since)) or self._is_too_old(verdicts[row.file])
         return quiet
 
     def _is_too_old(self, verdict: Verdict) -> bool:
@@ -432,8 +433,8 @@ class Intake:
         return max_age is not None and verdict.published + max_age == verdict.ends <= self._now
 
     def _see(self, row: FileRow) -> None:
-        """Remember in which feeds readers saw a story until now, and until when at most."""
-        if row.story is not None and not self._doubted and (feeds := _feeds_at(row)):
+        """Remember in which feeds readers saw a story until now, and until when at most; by its row, as of then."""
+        if row.story is not None and not self._doubted and (feeds := feeds_showing(row.shown, row.since)):
             self._seen.setdefault(row.story, {}).update(feeds)
 
     def _note(self, entries: Sequence[Entry]) -> None:
@@ -442,18 +443,29 @@ class Intake:
         for feed, sort, *_ in entries:
             self.touched.add(feed, -sort // DAY)
 
-    def _seal(self, story: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
+    def _seal(self, story: int, own_before: str, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
         """Give a story that no reader has seen an id; once seen, the id stays.
 
-        It is the one that a seed of the story chose, else the link of the seed that stands for it.
+        It is the one that a seed of the story chose, else the link of the seed that stands for it. The one that a seed
+        chose before and took back is free for another story, unless another one chose that link for its id.
         """
         seen = [share for share in shares if share.starts <= self._now]
         current = [share for share in seen if self._now < share.ends]
         verdict = verdicts[min(current or shares, key=lambda share: share.starts).file]
         own_id = verdict.id or next((one.id for one in verdicts.values() if one.id), "")
+        if own_before and not own_id and self._is_anothers(verdict.link, story):
+            own_id = own_before
         chosen = own_id or verdict.link
+        if own_before not in {"", chosen}:
+            kept = [one.link for one in verdicts.values()]
+            known = self._index.known(identity.numbers_taken_back(own_before, kept))
+            self._index.delete_aliases([number for number, led_to in known.items() if led_to == story])
         self._new_stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
         return chosen
+
+    def _is_anothers(self, link: str, story: int) -> bool:
+        """Say whether a link is the id that a seed of another story chose."""
+        return not {story}.issuperset(self._index.known([identity.id_number(link)]).values())
 
     def _shown(self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str) -> FileRow:  # noqa: A002
         """Give the row with its entries as they must be now, and bring the feeds in line."""
@@ -465,13 +477,13 @@ class Intake:
         )
         shown = pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
         if shown != row.shown:
-            before = _rows_of(row.shown, row.file) if row.shown else []
-            after = _rows_of(shown, row.file) if shown else []
+            before = entries_of(row.shown, row.file) if row.shown else []
+            after = entries_of(shown, row.file) if shown else []
             self._old_entries += before
             self._new_entries += after
             self._note([*before, *after])
         elif shown and row.file in self._changed_content:
-            self._note(_rows_of(shown, row.file))
+            self._note(entries_of(shown, row.file))
         since, until = validity(windows, verdict.updated, self._now)
         return row._replace(shown=shown, since=since, until=until)
 
@@ -479,22 +491,3 @@ class Intake:
         if slug not in self._feeds:
             self._feeds[slug] = self._index.add_feed(slug)
         return self._feeds[slug]
-
-
-def chunks(values: Sequence[Value], size: int) -> Iterator[Sequence[Value]]:
-    """Cut `values` into pieces of at most `size`."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
-
-
-def _feeds_at(row: FileRow) -> dict[int, int]:
-    """Give the feeds that show a file by its row, as it was when that was made, each with the end of its window."""
-    if not row.shown or row.since is None:
-        return {}
-    return {feed: ends for feed, starts, ends in unpack_entries(row.shown)[3] if starts <= row.since < ends}
-
-
-def _rows_of(shown: bytes, file: int) -> list[Entry]:
-    """Give the rows of `entry` that a file's `shown` stands for."""
-    sort, worst, tie, windows = unpack_entries(shown)
-    return [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]

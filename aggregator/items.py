@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from aggregator.index import Index, Shown
-from aggregator.intake import chunks
+from aggregator.index import Index, Shown, chunks
 from aggregator.model import Item
 from aggregator.outcome import whole
 from aggregator.page_batches import StoredItem
@@ -37,7 +36,7 @@ class Items:
     def prepared(self, shown: Sequence[Shown], now: int) -> tuple[Item | None, ...]:
         """Give the items of a feed, None for those left out; prepares what no feed has shown since it changed."""
         missing = [one for one in shown if one not in self._kept]
-        for chunk in chunks(missing, 500):
+        for chunk in chunks(missing):
             stored = self._seeds(chunk)
             for one in chunk:
                 self._keep(one, self._item(whole(stored[one.file], one.content), one, now), len(stored[one.file]))
@@ -60,7 +59,7 @@ class Items:
     def stored(self, shown: Iterable[Shown]) -> list[StoredItem]:
         """Give what feeds show as it is handed to other processes."""
         every = list(shown)
-        seeds = {file: seed for chunk in chunks(every, 500) for file, seed in self._seeds(chunk).items()}
+        seeds = {file: seed for chunk in chunks(every) for file, seed in self._seeds(chunk).items()}
         return [StoredItem(one.file, seeds[one.file], one.content, one.verdict, one.id) for one in every]
 
     def leave_out(self, file: int, kind: str) -> None:

@@ -51,6 +51,7 @@ class ReadFile(Protocol):
 
 Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
 Key = tuple[int, int, int, int, int]
+Entry = tuple[int, int, int, int, int, int, int]
 _Found = tuple[str, bytes, "ReadFile | None"]
 """A path, the digest its file had, and the file."""
 
@@ -145,6 +146,19 @@ unpack_entries = _entries.decode
 def is_in_feeds(shown: bytes | None, now: int) -> bool:
     """Say whether feeds hold a file at `now`, by its `shown` in the index."""
     return shown is not None and any(starts <= now < ends for _, starts, ends in unpack_entries(shown)[3])
+
+
+def entries_of(shown: bytes, file: int) -> list[Entry]:
+    """Give the rows of `entry` that a file's `shown` stands for."""
+    sort, worst, tie, windows = unpack_entries(shown)
+    return [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
+
+
+def feeds_showing(shown: bytes | None, moment: int | None) -> dict[int, int]:
+    """Give the feeds that show a file at a moment, by its `shown`, each with the end of its window."""
+    if not shown or moment is None:
+        return {}
+    return {feed: ends for feed, starts, ends in unpack_entries(shown)[3] if starts <= moment < ends}
 
 
 def whole(packed: bytes, digest: bytes) -> bytes:

@@ -178,6 +178,44 @@ def test_an_own_id_that_nobody_saw_can_be_taken_back(site) -> None:
     assert site.ids() == ["https://news.example.org/a"]
 
 
+@pytest.mark.parametrize("own", ["urn:x:typo", link("b")])
+def test_an_own_id_that_was_taken_back_is_free(site, own: str) -> None:
+    """It was another item's, given under embargo by mistake: the two are not one, and what is shown keeps its id."""
+    site.write("a.md", id=own, publishedDateTime=iso(NOW + 100))
+    site.build()
+    site.write("a.md")
+    site.build()
+    site.write("b.md", **({} if own == link("b") else {"id": own}))
+    site.build()
+    assert {item["title"]: item["id"] for item in site.feed()} == {"Item a": link("a"), "Item b": own}
+
+
+def test_an_own_id_stays_with_the_item_that_has_it(site) -> None:
+    """Though another item had it first and took it back: who comes with it later is a copy, and no id is shown twice."""
+    site.write("a.md", id="urn:x:1", publishedDateTime=iso(NOW + 100), ampWebUrl=link("shared"))
+    site.build()
+    site.write("a.md")
+    site.write("b.md", id="urn:x:2", webUrl=link("shared"))
+    site.build()
+    for name in ("c", "d"):
+        site.write(f"{name}.md", id="urn:x:1")
+        site.build()
+    assert sorted(site.ids()) == [link("a"), "urn:x:1", "urn:x:2"]
+
+
+def test_an_own_id_that_is_the_link_of_one_whose_id_was_taken_back_is_shown_once(site) -> None:
+    """The one that was there first cannot be called by its link any more."""
+    site.write("a.md", id="urn:x:own", publishedDateTime=iso(NOW + 100))
+    site.build()
+    site.write("b.md", id=link("a"), webUrl=link("a"))
+    site.build()
+    site.write("a.md")
+    site.build()
+    assert sorted(site.ids()) == [link("a"), "urn:x:own"]
+    site.build(fresh=True)
+    assert sorted(site.ids()) == [link("a"), "urn:x:own"]
+
+
 def test_two_own_ids_with_one_link_are_two_items(site) -> None:
     """A changelog's entries may all lead to the same page."""
     for name in "ab":

@@ -14,7 +14,10 @@ from typing import NamedTuple
 from aggregator.model import Seed
 from aggregator.normalizer import links
 
-__all__ = ["Candidate", "Share", "key_number", "keys", "path_number", "recognise", "shares"]
+__all__ = [
+    "Candidate", "Share", "id_number", "key_number", "keys", "numbers_taken_back", "path_number", "recognise",
+    "shares",
+]  # fmt: skip
 
 
 class Candidate(NamedTuple):
@@ -37,12 +40,16 @@ class Share(NamedTuple):
 
 
 def keys(seed: Seed) -> tuple[str, ...]:
-    """Give the keys that recognise `seed`, the strongest first: `id:` and its id, then its links without scheme.
+    """Give the keys that recognise `seed`, the strongest first: `id:` and its id, then its links without scheme."""
+    return (*_id_keys(seed.id), links.alias(seed.link), *seed.aliases)
 
-    An id that is a link, as that of an item whose link has changed, is the id of whichever item has that link too.
+
+def _id_keys(own_id: str) -> tuple[str, ...]:
+    """Give the keys of an id that a seed chose.
+
+    One that is a link, as that of an item whose link has changed, is the id of whichever item has that link too.
     """
-    own = (f"id:{seed.id}", *_as_link(seed.id)) if seed.id else ()
-    return (*own, links.alias(seed.link), *seed.aliases)
+    return (f"id:{own_id}", *_as_link(own_id)) if own_id else ()
 
 
 def _as_link(own_id: str) -> tuple[str, ...]:
@@ -50,6 +57,16 @@ def _as_link(own_id: str) -> tuple[str, ...]:
         return (links.alias(own_id),) if links.canonical(own_id) == own_id else ()
     except ValueError:
         return ()
+
+
+def id_number(own_id: str) -> int:
+    """Give the number of the key that leads to the story of an id that a seed chose, and to no other."""
+    return key_number(f"id:{own_id}")
+
+
+def numbers_taken_back(own_id: str, kept: Iterable[str]) -> list[int]:
+    """Give the numbers of the keys that no more lead to a story which gave up `own_id`, but has the links `kept`."""
+    return list(map(key_number, set(_id_keys(own_id)).difference(map(links.alias, kept))))
 
 
 def key_number(key: str) -> int:
