@@ -217,10 +217,11 @@ class ArchiveIndex:
 
     # -- what was withdrawn
 
-    def withdraw(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
-        """Note that stories left feeds, by their ids: story, slug, since when, for how long that is to be said."""
+    def withdraw(self, rows: Iterable[tuple[int, str, int, int, str | None]]) -> None:
+        """Note that stories left feeds: story, slug, since when, for how long to say so, id (None: the story's)."""
         sql = (
-            "INSERT OR REPLACE INTO withdrawn SELECT ?1, ?2, ?3, (?3 + ?4 + 59) / 60 * 60, id FROM story WHERE story=?1"
+            "INSERT OR REPLACE INTO withdrawn SELECT ?1, ?2, ?3, (?3 + ?4 + 59) / 60 * 60, coalesce(?5, id)"
+            " FROM story WHERE story=?1"
         )
         self._db.executemany(sql, rows)
 

@@ -62,6 +62,7 @@ class Intake:
         self._feeds = {slug: row.feed for slug, row in index.feeds().items()}
         self._names: Counter[tuple[str, str]] = Counter()
         self._seen: dict[int, dict[int, int]] = {}
+        self._seen_as: dict[int, str] = {}
         self._touched: set[int] = set()
         self._changed_content: set[int] = set()
         self._deferred: list[tuple[Outcome, FileRow | None, int]] = []
@@ -262,7 +263,8 @@ class Intake:
     def _choose_id(self, story: int, own_id: str) -> None:
         """Give a story the id that its seed chose; whether readers have seen the story stays as it was."""
         self._flush()
-        _, _, sealed = self._index.stories([story])[story]
+        before, _, sealed = self._index.stories([story])[story]
+        self._seen_as.setdefault(story, before)
         self._index.put_stories([(story, own_id, 1, sealed)])
 
     def _own_ids(self, stories: Iterable[int]) -> dict[int, str]:
@@ -392,13 +394,13 @@ class Intake:
             row for story in stories if story not in self._back for row in self._withdrawals(story)
         )
 
-    def _withdrawals(self, story: int) -> Iterator[tuple[int, str, int, int]]:
-        """Give what the feeds in which readers saw a story must say now that it is gone."""
+    def _withdrawals(self, story: int) -> Iterator[tuple[int, str, int, int, str | None]]:
+        """Give what the feeds in which readers saw a story must say now that it is gone: by the id that they saw."""
         seen = self._seen.pop(story, {})
         if self._tombstones and seen:
             slugs = {number: slug for slug, number in self._feeds.items()}
             at = min(self._now, max(seen.values()))
-            yield from ((story, slugs[feed], at, self._tombstones) for feed in seen)
+            yield from ((story, slugs[feed], at, self._tombstones, self._seen_as.get(story)) for feed in seen)
 
     def _settle_one(
         self, story: int, rows: list[FileRow], stored: tuple[str, int, int], settled: list[FileRow]

@@ -610,6 +610,21 @@ def test_what_came_and_went_between_two_builds_has_no_tombstone(site: SiteFolder
     assert tombstones(site) == {}
 
 
+@pytest.mark.parametrize("path", ["a.md", "b.md"])
+def test_a_tombstone_names_the_id_that_readers_saw(site: SiteFolder, path: str) -> None:
+    """Not the one that an embargoed version, or an embargoed copy, brings in the turn in which the item goes."""
+    site.write("a.md")
+    site.build()
+    (site.seeds / "a.md").unlink()
+    site.write(path, webUrl=A, id="urn:x:private", publishedDateTime=iso(NOW + 60))
+    site.build()
+    assert tombstones(site) == {A: iso(NOW)}
+    site.build(fresh=True)
+    assert tombstones(site) == {A: iso(NOW)}
+    site.build(now=NOW + 60)
+    assert (site.ids(), tombstones(site)) == (["urn:x:private"], {})
+
+
 def test_what_comes_back_loses_its_tombstone(site: SiteFolder) -> None:
     """And gets another moment when it goes again."""
     site.write("a.md")
