@@ -94,6 +94,8 @@ class Database:
         self.rebuilt = ""
         self.filling = False
         """True between the making of an empty index and the end of its first filling."""
+        self.is_last = False
+        """Whether it is known to be the file that was closed last; a copy of that, or of an older one, is not."""
         self._seal = "" if look_only else f"{path}.sum"
         self._noted = ("", "")
         if look_only:
@@ -140,7 +142,8 @@ class Database:
         try:
             look, _, total = Path(self._seal).read_text(encoding="ascii", errors="replace").strip().rpartition(" ")
             self._noted = (look, total)
-            return _look_of(self.path) != look and _sum_of(self.path) != total
+            self.is_last = _look_of(self.path) == look
+            return not self.is_last and _sum_of(self.path) != total
         except FileNotFoundError:
             return False
 
@@ -383,7 +386,7 @@ def _flush_folder(path: str) -> None:
 
 def _look_of(path: str) -> str:
     found = os.stat(path)
-    return f"{found.st_size}:{found.st_mtime_ns}"
+    return f"{found.st_size}:{found.st_mtime_ns}:{found.st_ino}:{found.st_ctime_ns}"
 
 
 def _sum_of(path: str) -> str:

@@ -100,6 +100,7 @@ class Index:
             sqlite3.Error: where it cannot be opened, or with `look_only` where it is not whole.
         """
         self._file = Database(path, look_only=look_only)
+        self.is_last = self._file.is_last
         self.archive = ArchiveIndex(self._file)
         self.overview = Overview(self._file)
         self.transaction = self._file.transaction

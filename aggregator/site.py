@@ -305,8 +305,9 @@ class Site:
         rebuilt = self.index.why_rebuilt()
         notes = [f"the index was made anew: {rebuilt}"] if rebuilt else []
         # Of what was published since an older copy of the index was made, as of anything without one, it knows nothing.
-        if self.index.filling or not self._publishing().was_the_last():
+        if self.index.filling or not self.index.is_last or not self._publishing().was_the_last():
             self._adopt()
+            self.index.is_last = True
         every = fresh or self.pipeline.must_reread()
         with self._watch.of("scan"):
             found = self._seeds.compare_all(self.index.stat_keys, every=every, alive=self._alive)

@@ -164,6 +164,25 @@ def test_an_older_copy_of_the_state_folder_leaves_nothing_behind(site: SiteFolde
     assert ("sea" in site.slugs()) == (seeds == "as they are")
 
 
+def test_an_older_copy_of_the_state_folder_leaves_no_page_behind_that_alone_was_published_since(site) -> None:
+    """A month beyond the feed's limit was cut in two meanwhile, which neither feed nor the site's pages show."""
+    site.settings["feed"] = {"limit": 1}
+    site.write("new.md")
+    for number in range(100):
+        site.write(f"{number}.md", publishedDateTime=iso(NOW - 70 * 86_400 + number * 9_000))
+    site.build()
+    before = site.documents()
+    shutil.copytree(site.root / "state", site.root / "copy")
+    site.write("since.md", title="Withdrawn since", publishedDateTime=iso(NOW - 70 * 86_400))
+    site.build()
+    assert site.documents().keys() > before.keys()
+    (site.seeds / "since.md").unlink()
+    shutil.rmtree(site.root / "state")
+    (site.root / "copy").rename(site.root / "state")
+    site.build()
+    assert site.documents() == before
+
+
 def test_a_damaged_seed_in_the_index_is_read_again_from_its_file(site: SiteFolder) -> None:
     """Even where nothing else tells that it was altered."""
     site.write("a.md", title="Honest")
