@@ -71,13 +71,19 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
 
 
 def _fitting(levels: Sequence[tuple[int, int, int]], write: Callable[[tuple[int, int, int]], bytes]) -> bytes:
-    """Write a page that says as much as keeps to `MOST_BYTES`."""
-    body = b""
-    for most in levels:
-        body = write(most)
+    """Write a page that says as much as keeps to `MOST_BYTES`; few of the levels are tried, since each is kept."""
+    whole = write(levels[0])
+    if len(whole) <= MOST_BYTES:
+        return whole
+    best, first, last = write(levels[-1]), 1, len(levels) - 1
+    while first < last and len(best) <= MOST_BYTES:
+        middle = (first + last) // 2
+        body = write(levels[middle])
         if len(body) <= MOST_BYTES:
-            break
-    return body
+            best, last = body, middle
+        else:
+            first = middle + 1
+    return best
 
 
 def _shown(item: Item, most: tuple[int, int, int]) -> Item:

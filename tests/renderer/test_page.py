@@ -113,6 +113,17 @@ def test_the_index_of_200_feeds_is_small(summarise, site):
     assert b"What 199 is up to" in lots
 
 
+@pytest.mark.parametrize("count", [300, 700])
+def test_the_cards_of_many_feeds_are_kept(summarise, site, count):
+    """An edit writes one card anew, not all of them in every length that might fit."""
+    summaries = tuple(many(summarise, count))
+    page.render_index(summaries, site)
+    before = page._card.cache_info().misses
+    page.render_index(summaries, site)
+
+    assert page._card.cache_info().misses == before
+
+
 def test_a_page_of_50_items_is_small(feed, site, summaries):
     """Fifty items with summary, picture, tags and related coverage keep to 100 kB."""
     items = tuple(
