@@ -38,7 +38,7 @@ from aggregator.workers import Workers, in_order
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-RENDERING = 7
+RENDERING = 8
 """Raised whenever the same feed would be rendered to other bytes than by this version so far."""
 
 BATCH = 250

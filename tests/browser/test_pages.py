@@ -187,8 +187,9 @@ def test_what_did_not_change_is_left_alone(visit, sample):
 
     status = visit().open("-/status")
     status.locator("#q").fill("half a wo")
+    status.evaluate("document.getElementById('facts').id = 'old'")
     publish(sample, "typed", "Zebra typed")
-    status.locator("#facts.fresh").wait_for(timeout=10_000)
+    status.locator("#facts").wait_for(timeout=10_000)
     assert status.evaluate("[document.activeElement.id, document.activeElement.value]") == ["q", "half a wo"]
 
 
@@ -341,6 +342,32 @@ def test_the_owner_sees_how_all_is(visit, sample):
     page.locator("a[href*='explain?q='][href*='low-quality']").first.click()
     page.wait_for_load_state()
     assert "(rule: quality)" in page.locator("body").inner_text()
+
+
+def test_the_open_status_page_does_not_say_that_all_was_well(chromium, tmp_path):
+    """What goes wrong changes no feed: the page asks by itself, and says so where nobody answers."""
+    troubled = Sample(tmp_path)
+    troubled.start()
+    visitor = Visit(chromium, troubled)
+    visitor.page.clock.install()
+    page = visitor.open("-/status")
+    page.get_by_text("All is well").wait_for()
+    (tmp_path / "seeds").rename(tmp_path / "away")
+    wait_until(lambda: not troubled.is_ready(), what="the daemon does not miss its seeds")
+    page.clock.fast_forward(15_000)
+    page.get_by_text("Needs a hand").wait_for(timeout=10_000)
+    (tmp_path / "away").rename(tmp_path / "seeds")
+    wait_until(troubled.is_ready, what="the daemon does not find its seeds again")
+    page.clock.fast_forward(15_000)
+    page.get_by_text("All is well").wait_for(timeout=10_000)
+    troubled.stop()
+    page.clock.fast_forward(15_000)
+    page.get_by_text("No answer").wait_for(timeout=10_000)
+    troubled.start()
+    page.clock.fast_forward(15_000)
+    page.get_by_text("All is well").wait_for(timeout=10_000)
+    visitor.context.close()
+    troubled.stop()
 
 
 def test_the_picture_in_the_readme(chromium, tmp_path):

@@ -159,7 +159,7 @@
     }
     enhance(leaf);
     if (old) keepOpen(old, leaf);
-    leaf.classList.toggle("fresh", leaf.matches(PARTS));
+    leaf.classList.toggle("fresh", leaf.matches(PARTS) && !leaf.matches(".live"));
     return leaf;
   }
 
@@ -203,6 +203,14 @@
     tellTimes(document.querySelector("footer"));
   }
 
+  // Whoever looks whether all is well must not read that it was.
+  function lose() {
+    const health = document.getElementById("health");
+    if (!health) return;
+    sources.delete(health);
+    health.innerHTML = "<h2 class=alarm>No answer</h2><p>The server does not say how it is: what stands below is old.</p>";
+  }
+
   let busy = false;
   let again = false;
   async function refresh() {
@@ -210,13 +218,15 @@
     if (busy) return;
     busy = true;
     try {
-      const answer = await fetch(location.href, { cache: "no-cache" });
+      const answer = await fetch(location.href, { cache: "no-cache", signal: AbortSignal.timeout?.(20000) });
       const page = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
       // What is being clicked would be gone before it is let go. Some browsers forget that a link they dragged was let go.
       for (let left = 200; left && document.querySelector("main :active"); left--) await new Promise((go) => setTimeout(go, 50));
       if (page) show(page);
+      else lose();
     } catch {
       // The next change, or the next connection, tries again.
+      lose();
     }
     busy = false;
     if (again) refresh();
@@ -224,16 +234,13 @@
 
   // A browser keeps six connections to a server, for all tabs together: only what is seen listens.
   let events;
-  let listened = document.hidden;
   function listen() {
     events?.close();
     if (document.hidden) return;
     events = new EventSource(`${root}-/events`);
     events.addEventListener("open", () => {
-      // Nobody told of what changed while nobody listened, between this page's own request and now too. What is live
-      // always has changed, and would light up on each visit.
-      if (listened || !document.querySelector(".live")) refresh();
-      listened = true;
+      // Nobody told of what changed while nobody listened, between this page's own request and now too.
+      refresh();
     });
     events.addEventListener("error", () => {
       // The browser tries again by itself unless a proxy has answered with an error.
@@ -251,6 +258,8 @@
   enhance(document);
   if (find) startSearch();
   setInterval(() => tellTimes(), document.querySelector(".until") ? 1000 : 20000);
+  // What goes wrong changes no feed, so nobody tells of it.
+  if (document.getElementById("health")) setInterval(() => document.hidden || refresh(), 15000);
   // Our own server says so; where the page lies on any other there is nobody to listen to.
   if (performance.getEntriesByType("navigation")[0]?.serverTiming?.some((one) => one.name === "live")) {
     listen();
