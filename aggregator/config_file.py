@@ -113,6 +113,8 @@ def _overlapping_folders(root: Node, path: str, real: Callable[[str], str]) -> I
     for inner, outer in (("seeds", "feeds"), ("state", "seeds"), ("state", "feeds")):
         if inner in folders and outer in folders:
             yield from _overlap(root, path, (inner, folders[inner]), (outer, folders[outer]))
+    if "feeds" in folders:
+        yield from _feeds_over_config(root, path, folders["feeds"], real)
 
 
 def _overlap(root: Node, path: str, one: tuple[str, str], other: tuple[str, str]) -> Iterator[Problem]:
@@ -128,6 +130,15 @@ def _overlap(root: Node, path: str, one: tuple[str, str], other: tuple[str, str]
     node = root.at(one[0]) or root.at(other[0]) or root
     message = f"{one[0]}: {one[1]} {relation}"
     yield Problem(path=path, line=node.line, column=node.column, message=message, hint="use folders side by side")
+
+
+def _feeds_over_config(root: Node, path: str, feeds: str, real: Callable[[str], str]) -> Iterator[Problem]:
+    ours = posixpath.join(real(posixpath.dirname(path)), posixpath.basename(path))
+    if feeds == ours or _lies_in(ours, feeds):
+        node = root.at("feeds") or root
+        message = f"feeds: {feeds} {'is' if feeds == ours else 'holds'} this config file"
+        hint = "use a folder of its own: whoever serves it hands out what lies there"
+        yield Problem(path=path, line=node.line, column=node.column, message=message, hint=hint)
 
 
 def _unusable_stores(root: Node, path: str, why_not: Callable[[str], str]) -> Iterator[Problem]:
