@@ -59,6 +59,8 @@ def ask(state: str, request: Request, *, timeout: float = 600) -> Any:
             line = _line(connection, until=time.monotonic() + timeout, most=LONGEST_ANSWER)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
+    except PermissionError as error:
+        raise AggregatorError(f"{state}: {error.strerror} (run this as the user who owns it)") from error
     except OSError as error:
         raise AggregatorError(f"{state}: the daemon does not answer: {error}") from error
     try:

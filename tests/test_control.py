@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import SiteFolder, as_another_user
 
 from aggregator import AggregatorError, control
 from aggregator.control import ControlServer, Reply, Request, ask
@@ -163,6 +164,16 @@ def test_a_refusal_is_raised_in_its_own_words(tmp_path: Path) -> None:
         threading.Thread(target=hang_up).start()
         with pytest.raises(AggregatorError, match=r"ended before it answered|does not answer"):
             ask(str(tmp_path), ASKED)
+
+
+def test_a_folder_of_another_user_is_called_that(site: SiteFolder) -> None:
+    """Who may not enter the state folder is told so, not that a daemon is silent."""
+    site.write("a.md")
+    site.build()
+    private = site.root / "private"
+    private.mkdir(mode=0o700)
+    told = as_another_user(site, lambda: ask(str(private), ASKED))
+    assert f"{private}: Permission denied (run this as the user who owns it)" in told
 
 
 def test_no_answer_in_time_is_said(tmp_path: Path) -> None:
