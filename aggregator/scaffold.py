@@ -58,7 +58,10 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
         f"webUrl: {json.dumps(link or TEMPLATE_LINK, ensure_ascii=False)}\n{draft}"
         f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )
-    made = read(text.encode(), path=name, zone="UTC").outcome
+    try:
+        made = read(text.encode(), path=name, zone="UTC").outcome
+    except UnicodeEncodeError:
+        raise ValueError("what was typed is not UTF-8 (type it in a terminal that is)") from None
     if problems := made.problems if isinstance(made, Rejection) else ():
         raise ValueError("; ".join(f"{one.message} ({one.hint})" for one in problems))
     if is_url(seeds):

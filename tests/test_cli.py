@@ -261,6 +261,7 @@ def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
         (("",), "title: is blank (write what the item is called)"),
         (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the whole address, https://… included)"),
         (("A tram", "--link", " "), "webUrl: is empty (write the whole address, https://… included)"),
+        (("Caf\udce9",), "Error: what was typed is not UTF-8 (type it in a terminal that is)"),
     ],
 )
 def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[str, ...], said: str) -> None:
