@@ -189,7 +189,7 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
     try:
         config = load_config(config_path)
     except ConfigError as error:
-        click.echo("\n".join(map(str, error.problems)))
+        click.echo(msgspec.json.encode(error.problems) if as_json else "\n".join(map(str, error.problems)))
         sys.exit(1)
     with _progress("checking seeds", quiet=as_json) as progress:
         found = check_site(config, now=clock(), jobs=jobs, progress=progress)

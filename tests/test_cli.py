@@ -113,6 +113,10 @@ def test_a_config_that_cannot_be_used_ends_with_2_before_anything_is_touched(fol
     assert "config/aggregator.yaml:2:" in result.stderr
     assert not (folder / "feeds").exists()
     run(folder, "check", expect=1)
+    found = json.loads(run(folder, "check", "--json", expect=1).stdout)
+    assert [(Path(one["path"]).name, one["line"]) for one in found] == [("aggregator.yaml", 1)] * 2 + [
+        ("aggregator.yaml", 2)
+    ]
 
 
 @pytest.mark.parametrize("words", [("build", "--nonsense"), ("nonsense",), ("build", "--jobs", "0"), ("schema", "x")])
