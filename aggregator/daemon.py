@@ -27,6 +27,7 @@ from functools import partial
 import msgspec
 
 from aggregator import signals
+from aggregator.complaints import Complaints
 from aggregator.config import Config, is_url
 from aggregator.control import ControlServer, Reply, Request
 from aggregator.database import DAMAGED, advised, is_damage
@@ -109,6 +110,7 @@ class Daemon:
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
         self._websub = WebSub(clock=clock, draw=draw, note=log, documents=documents_in)
         self.health = Health(started=clock(), pid=os.getpid())
+        self._complaints = Complaints()
         self._next_look = NextLook()
         self._scans = ScanBudget()
         self._drift = 0.0
@@ -157,8 +159,7 @@ class Daemon:
         self._begin_to_serve()
         self._schedule()
         self._note_threads()
-        backend = self._watching.backend
-        log("started", pid=os.getpid(), seeds=self.config.seeds, feeds=self.config.feeds, watcher=backend)
+        log("started", pid=os.getpid(), seeds=self.config.seeds, feeds=self.config.feeds, watcher=self.health.backend)
         self.health.feeds = frozenset(self._site.index.feeds())
         self._turn(Work(everything=True))
         self._websub.begin(self.config)
@@ -188,6 +189,7 @@ class Daemon:
 
     def _end(self) -> None:
         self._supervisor.tell(STOPPING="1")
+        self._complaints.say(self._site.index, float("inf"))
         self._ended.set()
         self._inbox.refuse(_STOPPING)
         self._scheduler.stop()
@@ -227,6 +229,7 @@ class Daemon:
         self._look_at_clock(work)
         self._look_at_state()
         now = time.monotonic()
+        self._complaints.say(self._site.index, now)
         if work.hints:
             self._next_look.put_off(QUIET_AFTER_DELETIONS, now)
         work.everything |= self._next_look.has_come(now)
@@ -259,9 +262,8 @@ class Daemon:
             work.due = True
 
     def _look_after_threads(self, work: Work) -> None:
-        problem, backend = self._watching.check(), self.health.backend
-        if self._set("watcher", problem) and problem:
-            log("not watched", logging.ERROR, reason=problem)
+        backend = self.health.backend
+        self._set("watcher", self._watching.check(), "not watched")
         if backend != self._watching.backend:
             self._schedule()
         if not self._scheduler.check():
@@ -279,16 +281,13 @@ class Daemon:
     def _look_after_server(self) -> None:
         if self._server is None:
             return
-        problem = self._server.check()
-        if self._set("server", problem) and problem:
-            log("not served", logging.ERROR, reason=problem)
+        self._set("server", self._server.check(), "not served")
         self._note_server()
 
     def _note_threads(self) -> None:
         own = {"scheduler": self._scheduler.is_alive(), "control": self._control.is_alive()}
         self.health.threads = {**own, **self._watching.threads(), **self._websub.threads()}
-        if self._set("websub", self._websub.problem) and self._websub.problem:
-            log("pings are not stored", logging.ERROR, reason=self._websub.problem)
+        self._set("websub", self._websub.problem, "pings are not stored")
         self._set("backend", self._watching.problem)
         self.health.backend, self.health.overflows = self._watching.backend, self._watching.overflows
 
@@ -309,8 +308,10 @@ class Daemon:
             self._told = time.monotonic()
             self._supervisor.tell(WATCHDOG="1")
 
-    def _set(self, concern: str, problem: str) -> bool:
-        return self.health.set(concern, problem, now=self._clock())
+    def _set(self, concern: str, problem: str, event: str = "") -> None:
+        """Note how a concern does, "" for well; a change for the worse is logged as `event`."""
+        if self.health.set(concern, problem, now=self._clock()) and problem and event:
+            log(event, logging.ERROR, reason=problem)
 
     def _look_again(self, seconds: float) -> None:
         self._next_look.wait(seconds, time.monotonic())
@@ -395,6 +396,7 @@ class Daemon:
         self._set("writing", "; ".join(turn.failed[:3]))
         self._websub.look(None if work.everything else turn.written)
         log_turn(turn, was_asked_for=bool(work.triggers))
+        self._complaints.hear(turn.problems, time.monotonic())
         status = self._status_line()
         if work.triggers:
             work.reply(Reply(value=msgspec.to_builtins(self._site.full_report(turn))))
@@ -402,8 +404,7 @@ class Daemon:
 
     def _not_believed(self, work: Work, error: AggregatorError) -> None:
         """Withdraw nothing, say why, and go on with what needs no look at the whole folder, unless that failed."""
-        if self._set("folder", str(error)):
-            log("not believed", logging.ERROR, reason=str(error))
+        self._set("folder", str(error), "not believed")
         work.reply(Reply(error=str(error)))
         if work.everything and not self._site.index.filling:
             self._inbox.put_back(work, most=MANY_HINTS)
@@ -412,8 +413,7 @@ class Daemon:
 
     def _mend(self, error: Exception) -> None:
         """Begin a new index in place of a damaged one, the third time in a row give up; a full disk may pass."""
-        if self._set("index", str(error)):
-            log("index failed", logging.ERROR, reason=str(error))
+        self._set("index", str(error), "index failed")
         if not is_damage(error):
             self._look_again(RETRY)
             return

@@ -36,7 +36,7 @@ def log_problem(problem: Problem) -> None:
 
 
 def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
-    """Log what a turn did, unless it did nothing and nobody asked for it, and each thing that went wrong."""
+    """Log what a turn did, unless it did nothing and nobody asked for it, and what went wrong beside the seeds."""
     if turn.read or turn.removed or turn.written or turn.failed or was_asked_for:
         log(
             "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
@@ -44,8 +44,6 @@ def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
         )  # fmt: skip
     for line in (*turn.failures(), *turn.notes):
         log("trouble", logging.ERROR, what=line)
-    for problem in turn.problems:
-        log_problem(problem)
 
 
 def start(shape: Format, stream: TextIO | None = None) -> None:

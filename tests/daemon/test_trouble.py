@@ -92,6 +92,23 @@ def test_a_bug_in_one_items_content_harms_no_other(inside: Inside, monkeypatch: 
     inside.shows("A", "C", "mended")
 
 
+def test_a_seed_that_was_being_written_is_no_problem_in_the_log(inside: Inside) -> None:
+    """Half a file is not complained of when the rest soon follows; what stays broken is, once."""
+    site = inside.site
+    inside.start()
+    site.text("slow.md", "---\ntitle: A\n")
+    site.text("empty.md", "")
+    wait_until(lambda: inside.known("slow.md") and inside.known("empty.md"))
+    site.write("slow.md", title="A")
+    inside.shows("A")
+    wait_until(lambda: inside.lines("problem"))
+    assert [line["path"] for line in inside.lines("problem")] == ["empty.md"]
+    site.text("late.md", "")
+    wait_until(lambda: inside.known("late.md"))
+    inside.stop()
+    assert [line["path"] for line in inside.lines("problem")] == ["empty.md", "late.md"]
+
+
 def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last good version stays, and the problem says that the fault is ours."""
     from aggregator.normalizer import seed as seeds
