@@ -52,7 +52,7 @@ class Archiver:
         failed: list[str] = []
         wanted = archives.renderings(now=now, on_disk=on_disk, executor=executor)
         renderings = _Bounded(self._watch.during("archives", wanted), over)
-        for group, result in write_in_groups(renderings, self._writer, self._watch):
+        for group, result in write_in_groups(renderings, self._writer, self._watch, alive=over):
             broken = {_folder(error.name) for error in result.failed}
             for rendering in group:
                 names = [document.name for document in rendering.documents]

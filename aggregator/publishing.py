@@ -96,7 +96,7 @@ class Publishing:
 
     def _publish_feeds(self, renderings: Iterator[Rendering]) -> None:
         wanted = self._watch.during("feeds", self._told(renderings))
-        for group, result in write_in_groups(wanted, self._writer, self._watch):
+        for group, result in write_in_groups(wanted, self._writer, self._watch, alive=self._alive):
             broken = {error.name.partition("/")[0] for error in result.failed}
             for rendering in group:
                 slug = rendering.row.slug

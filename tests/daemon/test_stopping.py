@@ -81,6 +81,25 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
     assert site.titles() == ["A"]
 
 
+def test_a_slow_disk_does_not_hold_up_the_end(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that is writing dozens of feeds is undone between two of them, and the next start takes it."""
+    monkeypatch.setattr("aggregator.daemon.LONGEST_STOP", 0.2)
+    site = inside.site
+    site.write("a.md", title="A")
+    inside.start()
+    with monkeypatch.context() as slow:
+        slow.setattr("aggregator.publisher.writer.Disk.fsync", lambda _self, _fd: time.sleep(0.3))
+        for number in range(40):
+            site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
+        wait_until(lambda: any(site.feeds.glob("topic-*/rss.xml")))
+        began = time.monotonic()
+        assert inside.stop() == 0
+        assert time.monotonic() - began < 5
+    assert len(site.slugs()) < 41
+    site.build(None)
+    assert len(site.slugs()) == 41
+
+
 def test_a_last_edit_is_published_before_it_ends(running: Running) -> None:
     """Saved and stopped in one breath."""
     running.site.write("a.md", title="A")
