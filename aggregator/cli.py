@@ -248,7 +248,12 @@ def status(config_path: str, *, as_json: bool) -> None:
         if index is None:
             raise AggregatorError("nothing was built yet (run `aggregator build`)")
         found = standing(config, index, now=clock())
-    daemon = ask(config.state, Request(do="status"), timeout=5)
+    try:
+        daemon = ask(config.state, Request(do="status"), timeout=5)
+    except AggregatorError:
+        for line in () if as_json else found.lines():  # what is known without a daemon that hangs
+            _say(line)
+        raise
     if as_json:
         click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "daemon": daemon}))
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -244,6 +245,22 @@ def test_status_shows_feeds_problems_and_turns(folder: Path) -> None:
     assert "1 seed   waits for its moment (embargo)" in text
     assert "next due: 2199-05-01T08:00:00Z" in text
     assert json.loads(run(folder, "status", "--json").stdout)["feeds"] == {"all": 1, "cities": 1}
+
+
+def test_status_shows_the_site_though_the_daemon_is_silent(folder: Path) -> None:
+    """Of a daemon that hangs or dies while it is asked that is said, after all that the index tells without it."""
+    run(folder, "build")
+    with socket.socket(socket.AF_UNIX) as rude:
+        rude.bind(str(folder / ".aggregator/control.sock"))
+        rude.listen()
+
+        def hang_up() -> None:
+            rude.accept()[0].close()
+
+        threading.Thread(target=hang_up).start()
+        result = run(folder, "status", expect=1)
+    assert "1 seed, 1 item, 2 feeds" in result.stdout
+    assert ".aggregator: the daemon " in result.stderr
 
 
 def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
