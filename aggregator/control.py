@@ -94,17 +94,17 @@ class ControlServer:
         self._clients: set[threading.Thread] = set()
 
     def start(self) -> None:
-        """Begin to listen; a socket that a dead daemon left is replaced (the lock says that it is dead)."""
+        """Begin to listen; a socket that a dead daemon left is replaced (the lock says that it is dead).
+
+        Raises:
+            OSError: where that cannot be, such as on a file system that knows no sockets.
+        """
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with _short_path(self._state) as path:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-            # The mask makes the socket private from its first moment on.
-            mask = os.umask(0o177)
-            try:
-                self._socket.bind(path)
-            finally:
-                os.umask(mask)
+        try:
+            with _short_path(self._state) as path:
+                _bind(self._socket, path)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, os.path.join(self._state, SOCKET)) from error
         self._socket.listen(128)
         self._thread = threading.Thread(target=self._serve, args=(self._socket,), name="control", daemon=True)
         self._thread.start()
@@ -156,6 +156,17 @@ class ControlServer:
                 reply = self._answer(request)
             connection.settimeout(PATIENCE)
             connection.sendall(msgspec.json.encode(reply) + b"\n")
+
+
+def _bind(listening: socket.socket, path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    # The mask makes the socket private from its first moment on.
+    mask = os.umask(0o177)
+    try:
+        listening.bind(path)
+    finally:
+        os.umask(mask)
 
 
 def _line(connection: socket.socket, *, until: float, most: int = LONGEST_MESSAGE) -> bytes:

@@ -72,6 +72,16 @@ def test_a_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / "control.sock").exists()
 
 
+def test_a_socket_that_cannot_be_made_is_named_as_its_operator_knows_it(tmp_path: Path) -> None:
+    """Not by the short path that the system is given."""
+    (tmp_path / "control.sock").mkdir()
+    server = ControlServer(str(tmp_path), lambda _: Reply())
+    with pytest.raises(IsADirectoryError) as caught:
+        server.start()
+    server.stop()
+    assert caught.value.filename == f"{tmp_path}/control.sock"
+
+
 @pytest.mark.parametrize(
     "said",
     [
