@@ -16,7 +16,7 @@ from walking import FORMATS, Walk
 
 from aggregator import archive_names
 
-EXAMPLES = int(os.environ.get("AGGREGATOR_ROUNDS", "8"))
+EXAMPLES = int(os.environ.get("AGGREGATOR_ROUNDS", "6"))
 PATHS = [f"{folder}{number}.md" for folder in ("", "sub/") for number in range(5)]
 RULES = [
     {"rules": {"min_quality": 50}},

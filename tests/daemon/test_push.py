@@ -145,8 +145,10 @@ def overload(hub: Hub) -> Callable[[], Hub]:
     return end
 
 
-@pytest.mark.parametrize("fail", [refuse, overload])
-@pytest.mark.parametrize("kill", [False, True])
+@pytest.mark.parametrize(("kill", "fail"), [
+    (False, refuse), (True, overload), pytest.param(False, overload, marks=pytest.mark.slow),
+    pytest.param(True, refuse, marks=pytest.mark.slow),
+])  # fmt: skip
 def test_what_changed_while_the_hub_was_down_is_told_once(
     running: Running, pushing: SiteFolder, fail: Callable[[Hub], Callable[[], Hub]], kill: bool
 ) -> None:
