@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-import tarfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,27 +159,6 @@ def test_the_library_offers_what_it_says() -> None:
 
     assert list(aggregator.__all__) == sorted(aggregator.__all__, key=lambda name: (not name[0].isupper(), name))
     assert all(hasattr(aggregator, name) for name in aggregator.__all__)
-
-
-def test_the_source_package_holds_what_the_readme_speaks_of(tmp_path: Path) -> None:
-    """Who unpacks it has the samples, the files to deploy and every test, and nothing that running them made."""
-    pytest.importorskip("setuptools")
-    folders = (".ci", "aggregator", "config", "feeds", "seeds", "tests")
-    files = (".gitignore", "CHANGELOG.md", "LICENSE", "MANIFEST.in", "README.md", "pyproject.toml")
-    for name in (*folders, *files):
-        (tmp_path / name).symlink_to(ROOT / name)
-    (tmp_path / "dist").mkdir()
-    script = "import setuptools.build_meta as build; print(build.build_sdist('dist'))"
-    result = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, result.stderr
-    with tarfile.open(next((tmp_path / "dist").glob("*.tar.gz"))) as packed:
-        names = {name.partition("/")[2] for name in packed.getnames()}
-    there = {str(path.relative_to(ROOT)) for name in folders for path in (ROOT / name).rglob("*") if path.is_file()}
-    made = {
-        name for name in there if "__pycache__" in name or (name.startswith("feeds/") and name != "feeds/README.md")
-    }
-    assert ({*files} | there) - made <= names
-    assert not made & names
 
 
 def test_the_package_that_is_built_holds_only_the_program(tmp_path: Path) -> None:
