@@ -10,19 +10,20 @@ Public are the names in `__all__`; everything else may change with any version.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
-from aggregator.config import Config
-from aggregator.errors import AggregatorError, ClusterError, ConfigError, FolderError, LockedError, PublishError
-from aggregator.model import FeedReport, Problem, Turn
-from aggregator.site import Site, load_config
-from aggregator.version import VERSION as __version__  # noqa: N811 - the name that packages have for it
+from aggregator.config.loading import load_config
+from aggregator.config.settings import Config
+from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, FolderError, LockedError, PublishError
+from aggregator.model.reports import FeedReport, Problem, Turn
+from aggregator.model.version import VERSION as __version__  # noqa: N811 - the name that packages have for it
+from aggregator.site.site import Site
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
+from aggregator.site.clock import clock
 
 __all__ = [
     "AggregatorError",
@@ -73,7 +74,10 @@ def build(
         ConfigError: a folder of the config cannot be used.
 
     """
-    with _cluster(cluster) if cluster else nullcontext() as executor, Site(config, jobs=jobs, cluster=executor) as site:
+    with (
+        _cluster(cluster) if cluster else nullcontext() as executor,
+        Site(config, jobs=jobs, cluster=executor, note=_log) as site,
+    ):
         return site.build(
             now=clock() if now is None else now, fresh=fresh, prune=prune, accept_deletions=accept_deletions,
             progress=progress,
@@ -81,11 +85,12 @@ def build(
 
 
 def _cluster(address: str) -> AbstractContextManager[Executor]:
-    from aggregator.cluster import cluster  # noqa: PLC0415 - few have one
+    from aggregator.site.cluster import cluster  # noqa: PLC0415 - few have one
 
     return cluster(address)
 
 
-def clock() -> int:
-    """Read the clock: whole seconds since 1970, UTC. The only place where this program does."""
-    return int(time.time())
+def _log(event: str, level: int = 20, **values: object) -> None:
+    from aggregator.service.logs import log  # noqa: PLC0415 - few builds have anything to log
+
+    log(event, level, **values)

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 from living import ROOT, free_port, wait_until
 from support import SiteFolder
 
-from aggregator.publisher.listening import listen
-from aggregator.publisher.server import App, HttpServer
+from aggregator.service.http.listening import listen
+from aggregator.service.http.server import App, HttpServer
 
 LONG = 20.0
 """How long, in seconds, what must come may take on a busy machine."""
@@ -142,9 +142,9 @@ class Listener:
 
 
 _SERVE = (
-    "import sys; from aggregator import load_config, serving; from aggregator.publisher.listening import listen\n"
+    "import sys; from aggregator import load_config; from aggregator.service.http import process; from aggregator.service.http.listening import listen\n"
     "config = load_config(sys.argv[1])\n"
-    "serving.serve(config, listen(config.server.host, config.server.port, stuck=float(sys.argv[2])))"
+    "process.serve(config, listen(config.server.host, config.server.port, stuck=float(sys.argv[2])))"
 )
 
 

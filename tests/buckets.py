@@ -14,7 +14,7 @@ from seaweed import SeaweedFS
 from support import NOW, SiteFolder
 
 import aggregator
-from aggregator.model import Turn
+from aggregator.model.reports import Turn
 
 NUMBERS = itertools.count()
 

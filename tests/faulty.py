@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import pytest
 
-from aggregator.publisher import writer
+from aggregator.publisher import files
 
 DENIED, BROKEN, FULL, MANY = errno.EACCES, errno.EIO, errno.ENOSPC, errno.EMFILE
 KINDS = {
@@ -50,10 +50,10 @@ class Faults:
 
     def __enter__(self) -> Self:
         failing = {name: self._operation(name) for name in KINDS}
-        disk = {name: failing.get(name, _REAL[name]) for name in writer.Disk.__struct_fields__}
+        disk = {name: failing.get(name, _REAL[name]) for name in files.Disk.__struct_fields__}
         for name, made in failing.items():
             self._patches.setattr(os, name, made)
-        self._patches.setattr(writer, "Disk", partial(writer.Disk, **disk))
+        self._patches.setattr(files, "Disk", partial(files.Disk, **disk))
         self._patches.setattr(io, "open", self._opening(io.open))
         self._patches.setattr(builtins, "open", self._opening(builtins.open))
         self._patches.setattr(fcntl, "flock", self._locking(fcntl.flock))

@@ -19,10 +19,10 @@ from typing import Any
 
 from support import SiteFolder
 
-from aggregator import logs
-from aggregator.control import Request, ask
-from aggregator.daemon import Daemon
-from aggregator.supervisor import Supervisor
+from aggregator.service import logs
+from aggregator.service.control import Request, ask
+from aggregator.service.daemon import Daemon
+from aggregator.service.systemd import Supervisor
 
 ROOT = Path(__file__).parents[1]
 PROMPT = 2.0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from support import NOW, SiteFolder
 
-from aggregator.model import FeedSpec, Seed
-from aggregator.model import Site as Publisher
+from aggregator.model.feeds import FeedSpec
+from aggregator.model.feeds import Site as Publisher
+from aggregator.model.items import Seed
 from aggregator.normalizer import rules
-from aggregator.outcome import decided
-from aggregator.page_batches import StoredItem
-from aggregator.preparing import Manner
+from aggregator.normalizer.reading import decided
+from aggregator.site.page_batches import StoredItem
+from aggregator.site.preparing import Manner
 
 PUBLISHER = Publisher(title="Test", url="https://feeds.example.org/")
 MANNER = Manner(content="full", related="list", min_quality=None, topics={})

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import aggregator
-from aggregator.model import Turn
+from aggregator.model.reports import Turn
 
 NOW = 1_780_000_000
 """28 May 2026, 20:26:40 UTC."""

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.archive_names import (
+from aggregator.model.archive_layout import (
     CROWD,
     END,
     SLOTS,

@@ -25,8 +25,8 @@ from lxml import etree
 from support import NOW, SiteFolder, iso, without_tombstones
 from walking import ADDRESS, ATOM, FORMATS, HISTORY, Walk, ids, links
 
-from aggregator.errors import AggregatorError
-from aggregator.site import Site
+from aggregator.model.errors import AggregatorError
+from aggregator.site.site import Site
 
 DAY = 86_400
 AT_LENGTH = pytest.mark.slow
@@ -747,8 +747,8 @@ def test_a_mass_deletion_names_the_latest_hundred(site: SiteFolder) -> None:
 
 def test_explain_says_on_which_pages_an_item_lies(site: SiteFolder) -> None:
     """By feed, as their folders are called."""
-    from aggregator.explaining import explain
-    from aggregator.index import Index
+    from aggregator.index.index import Index
+    from aggregator.site.explain import explain
 
     fill(site, 300, days=0.25)
     site.build()

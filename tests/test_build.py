@@ -9,8 +9,8 @@ import shutil
 import pytest
 from support import NOW, SiteFolder, iso
 
-from aggregator.explaining import explain
-from aggregator.site import Site
+from aggregator.site.explain import explain
+from aggregator.site.site import Site
 
 
 def test_an_item_appears_at_its_moment_and_leaves_at_its_end(site: SiteFolder) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator import cli
+from aggregator.cli import commands
 
 ROOT = Path(__file__).parents[1]
 CONFIG = 'site: {title: Test, url: "https://feeds.example.org/"}\nrules: {min_quality: 70}\n'
@@ -419,10 +419,8 @@ def test_names_of_files_steer_no_terminal(folder: Path) -> None:
 
 def test_every_command_is_in_the_readme_and_has_help(folder: Path) -> None:
     """The README names each command, and each explains itself."""
-    from aggregator.cli import cli
-
     readme = (ROOT / "README.md").read_text()
-    for name, command in cli.commands.items():
+    for name, command in commands.commands.items():
         assert f"aggregator {name}" in readme
         assert command.help
         assert run(folder, name, "--help").stdout.startswith("Usage:")
@@ -467,10 +465,10 @@ def test_ctrl_c_that_comes_within_a_lock_is_ctrl_c(
     def broken(**_: object) -> None:
         threading.Lock().release()
 
-    monkeypatch.setattr(cli, "cli", interrupted)
+    monkeypatch.setattr(commands, "cli", interrupted)
     with pytest.raises(SystemExit, match="1"):
-        cli.main()
+        commands.main()
     assert capsys.readouterr().err == "\nAborted!\n"
-    monkeypatch.setattr(cli, "cli", broken)
+    monkeypatch.setattr(commands, "cli", broken)
     with pytest.raises(RuntimeError, match="lock"):
-        cli.main()
+        commands.main()

@@ -19,9 +19,9 @@ from living import ROOT, children_of, free_port, wait_until
 from support import NOW, SiteFolder, iso
 
 from aggregator import AggregatorError, ClusterError
-from aggregator import cluster as clusters
-from aggregator.cluster import _difference, is_address
-from aggregator.outcome import Task
+from aggregator.normalizer.reading import Task
+from aggregator.site import cluster as clusters
+from aggregator.site.cluster import _difference, is_address
 
 pytestmark = pytest.mark.slow  # a cluster of its own has to start, and clients that take a second to import
 
@@ -257,7 +257,7 @@ def test_nothing_of_dask_is_loaded_by_who_does_not_ask(site: SiteFolder) -> None
     site.write("a.md")
     site.config()
     script = (
-        "import sys; from aggregator.cli import cli\n"
+        "import sys; from aggregator.cli.commands import cli\n"
         "for words in (['build'], ['status'], ['check'], ['explain', 'a.md'], ['trigger']):\n"
         "    cli([*words[:1], '--config', 'config/feeds.yaml', *words[1:]], standalone_mode=False)\n"
         "assert not {'dask', 'distributed', 'tornado'} & set(sys.modules)"

@@ -14,10 +14,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config import Config, FeedSettings, Match, Query, Rules, Schedule, Server, Topic, TopicSettings, Where
-from aggregator.config_file import BIGGEST_FILE, load, topics_folder
-from aggregator.errors import ConfigError
-from aggregator.model import Site
+from aggregator.config.loading import BIGGEST_FILE, load, topics_folder
+from aggregator.config.settings import (
+    Config,
+    FeedSettings,
+    Match,
+    Query,
+    Rules,
+    Schedule,
+    Server,
+    Topic,
+    TopicSettings,
+    Where,
+)
+from aggregator.model.errors import ConfigError
+from aggregator.model.feeds import Site
 
 CASES = sorted((Path(__file__).parent / "cases" / "config").glob("*.yaml"))
 PATH = "/site/config/aggregator.yaml"
@@ -300,7 +311,7 @@ def test_topics_folder(text, path, folder):
 def test_import_is_light():
     """Loading a config without patterns, zones or faults imports neither schedulers nor regular expressions."""
     code = (
-        "import sys, aggregator; before = set(sys.modules); from aggregator.config_file import load\n"
+        "import sys, aggregator; before = set(sys.modules); from aggregator.config.loading import load\n"
         f"load({SITE!r}, path={PATH!r})\n"
         "print(sorted({'apscheduler', 'regex', 'difflib', 'zoneinfo', 'click'} & set(sys.modules) - before))"
     )

@@ -10,7 +10,8 @@ from apscheduler.triggers.cron import CronTrigger
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config_values import (
+from aggregator.config.cron import cron_line
+from aggregator.config.parsers import (
     address,
     duration,
     host,
@@ -22,7 +23,6 @@ from aggregator.config_values import (
     size_limit,
     timezone,
 )
-from aggregator.cron_line import cron_line
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 from support import SiteFolder, as_another_user
 
-from aggregator import AggregatorError, control
-from aggregator.control import ControlServer, Reply, Request, ask
+from aggregator import AggregatorError
+from aggregator.service import control
+from aggregator.service.control import ControlServer, Reply, Request, ask
 
 ASKED = Request(do="status")
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from support import NOW, SiteFolder, iso
 
-from aggregator.index import _DAILY
-from aggregator.model import DAYS_COUNTED, MANY_A_DAY
-from aggregator.site import Site
+from aggregator.index.index import _DAILY
+from aggregator.model.feeds import DAYS_COUNTED, MANY_A_DAY
+from aggregator.site.site import Site
 
 DAY = 86_400
 

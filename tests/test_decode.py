@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.decode import MOST_PROBLEMS, Check, Parse, Unknown, decode, decode_open, nearest
-from aggregator.yaml_text import Node, parse
+from aggregator.config.yaml.decoding import MOST_PROBLEMS, Check, Parse, Unknown, decode, decode_open, nearest
+from aggregator.config.yaml.tree import Node, parse
 
 
 def shout(text: str) -> str:

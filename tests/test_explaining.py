@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from support import NOW, SiteFolder, as_another_user, iso
 
-from aggregator.config import Config
-from aggregator.explaining import Explanation, explain
-from aggregator.index import looked_at
-from aggregator.standing import standing
+from aggregator.config.settings import Config
+from aggregator.index.index import looked_at
+from aggregator.site.explain import Explanation, explain
+from aggregator.site.status import standing
 
 DAY = 86_400
 BROKEN = "---\ntitle: [\n---\n"

@@ -10,13 +10,13 @@ import pytest
 from stored import MANNER, PUBLISHER, SPEC, stored
 from support import NOW, SiteFolder, iso
 
-from aggregator import feed_batches
-from aggregator.feed_batches import FeedBatch, FeedTask, RenderedFeed, RenderedFeeds
-from aggregator.model import Document
-from aggregator.page_batches import StoredItem, documents
-from aggregator.pipeline import Changes
-from aggregator.site import Site
-from aggregator.workers import MANY_FEEDS, Workers
+from aggregator.model.feeds import Document
+from aggregator.site import feed_batches
+from aggregator.site.feed_batches import FeedBatch, FeedTask, RenderedFeed, RenderedFeeds
+from aggregator.site.feeds import Changes
+from aggregator.site.page_batches import StoredItem, documents
+from aggregator.site.site import Site
+from aggregator.site.workers import MANY_FEEDS, Workers
 
 
 def fill(site: SiteFolder, topics: int = MANY_FEEDS + 3) -> None:

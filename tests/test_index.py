@@ -13,8 +13,8 @@ import pytest
 from support import NOW, SiteFolder, iso
 
 from aggregator import AggregatorError
-from aggregator.index import Index
-from aggregator.site import Site
+from aggregator.index.index import Index
+from aggregator.site.site import Site
 
 ROUNDS = int(os.environ.get("AGGREGATOR_ROUNDS", "15"))
 LATER = 3_000_000_000

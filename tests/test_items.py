@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from support import NOW, SiteFolder
 
-from aggregator import items
-from aggregator.renderer import atom, fragments, json_feed, rss
-from aggregator.site import Site
+from aggregator.renderer import atom, json_feed, rss
+from aggregator.renderer import item_cache as fragments
+from aggregator.site import item_cache
+from aggregator.site.site import Site
 
 LONG = "Some words that go on. " * 200
 
@@ -18,7 +19,7 @@ def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytes
         site.write(f"{number}.md", LONG, topics=[f"T{number % 7}"])
     site.build()
     wanted = site.documents()
-    monkeypatch.setattr(items, "KEPT_BYTES", 6 * len(LONG))
+    monkeypatch.setattr(item_cache, "KEPT_BYTES", 6 * len(LONG))
     monkeypatch.setattr(fragments, "KEPT_BYTES", 6 * len(LONG))
     kinds = {module: fragments.Kept() for module in (rss._fragments, atom._fragments, json_feed)}
     for module, empty in kinds.items():
@@ -26,9 +27,9 @@ def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytes
     with Site(site.config(feeds="others", state="other"), jobs=1) as opened:
         opened.build(now=NOW)
         kept = opened.pipeline.items
-        assert 0 < sum(size for _, size in kept._kept.values()) == kept._bytes <= items.KEPT_BYTES
+        assert 0 < sum(size for _, size in kept._kept.values()) == kept._bytes <= item_cache.KEPT_BYTES
     for one in kinds.values():
-        assert 0 < sum(map(len, one._kept.values())) == one._bytes <= fragments.KEPT_BYTES
+        assert 0 < sum(map(len, one._kept.values())) == one._bytes <= item_cache.KEPT_BYTES
     assert site.documents("others") == wanted
 
 
@@ -36,7 +37,7 @@ def test_short_items_are_kept_by_their_number(site: SiteFolder, monkeypatch: pyt
     """The older half goes where there are too many."""
     for number in range(30):
         site.write(f"{number}.md", topics=[f"T{number}"])
-    monkeypatch.setattr(items, "KEPT_ITEMS", 8)
+    monkeypatch.setattr(item_cache, "KEPT_ITEMS", 8)
     with Site(site.config(), jobs=1) as opened:
         opened.build(now=NOW)
         assert 0 < len(opened.pipeline.items._kept) <= 8

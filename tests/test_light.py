@@ -14,7 +14,7 @@ from support import SiteFolder
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"aiobotocore", "aiohttp", "boto3", "botocore", "dask", "distributed", "fsspec", "s3fs"}
-STORES = {"aggregator.stores", "aggregator.watcher.bucket", "aggregator.publisher.bucket_writer"}
+STORES = {"aggregator.object_store", "aggregator.watcher.bucket", "aggregator.publisher.bucket"}
 
 TELL = """
 import atexit, json, os, sys
@@ -63,7 +63,7 @@ def test_a_command_on_folders_imports_no_store(name: str, site: SiteFolder) -> N
     (site.root / "config/feeds.yaml").rename(site.root / "config/aggregator.yaml")
     if name == "serve":
         modules = imported(site, ["-m", "aggregator", "serve"], seconds=4)
-        assert "aggregator.serving" in modules
+        assert "aggregator.service.http.process" in modules
     else:
         modules = imported(site, COMMANDS[name])
     assert "aggregator" in modules
@@ -82,7 +82,7 @@ def test_the_daemon_on_folders_imports_no_store(running: Running) -> None:
     running.start(serve=True, PYTHONPATH=f"{site.root}/first:{ROOT}", TOLD=str(site.root / "told"))
     running.stop()
     told = [set(json.loads(path.read_text())) for path in site.root.glob("told.*")]
-    assert any("aggregator.daemon" in modules for modules in told)
+    assert any("aggregator.service.daemon" in modules for modules in told)
     assert [heavy(modules) for modules in told] == [set() for _ in told]
 
 
@@ -92,7 +92,7 @@ def test_a_url_imports_its_store(site: SiteFolder) -> None:
     site.write("a.md")
     site.config()
     modules = imported(site, ["-m", "aggregator", "build", "--config", "config/feeds.yaml"])
-    assert heavy(modules) >= {"fsspec", "aggregator.stores"}
+    assert heavy(modules) >= {"fsspec", "aggregator.object_store"}
 
 
 def test_without_the_extra_a_url_is_refused(site: SiteFolder) -> None:

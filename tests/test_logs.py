@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from aggregator import FolderError, logs
-from aggregator.logs import LOGGER, log
+from aggregator import FolderError
+from aggregator.service import logs
+from aggregator.service.logs import LOGGER, log
 
 Start = Callable[[logs.Format], io.StringIO]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from support import NOW, SiteFolder
 
-from aggregator.looks import LONGEST_QUIET, SHARE, NextLook, ScanBudget
-from aggregator.model import Turn
+from aggregator.model.reports import Turn
+from aggregator.service.scan_timing import LONGEST_QUIET, SHARE, NextLook, ScanBudget
 
 
 def turn(read: int = 0, rendered: int = 0, written: tuple[str, ...] = ()) -> Turn:

@@ -8,7 +8,7 @@ import sys
 
 from support import SiteFolder
 
-from aggregator.cli import cli
+from aggregator.cli.commands import cli
 
 SCRIPT = """
 from aggregator.memory import give_back

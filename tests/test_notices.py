@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.notices import paths_in
+from aggregator.watcher.notifications import paths_in
 
 
 def records(*pairs: tuple[str, str]) -> bytes:

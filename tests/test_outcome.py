@@ -10,10 +10,10 @@ from random import Random
 import pytest
 from support import NOW, SiteFolder
 
-from aggregator import outcome
-from aggregator.normalizer import rules
+from aggregator.normalizer import reading, rules
 from aggregator.normalizer.front_matter import MAX_SEED
-from aggregator.outcome import HANDFUL, Outcome, Task, take_in, unpack_outcomes
+from aggregator.normalizer.reading import HANDFUL, Task, take_in
+from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.watcher import folder
 
 CASES = sorted((Path(__file__).parent / "cases").rglob("*.md"))
@@ -73,14 +73,14 @@ def test_a_bug_that_one_seed_meets_costs_its_neighbours_nothing(
     paths = copy_cases(site)
     healthy = taken_in(site, task, paths)
     struck = paths[HANDFUL + 3]
-    whole = outcome._looked_at
+    whole = reading._looked_at
 
     def looked_at(file, path, *rest):
         if path == struck:
             raise RuntimeError(PRIVATE)
         return whole(file, path, *rest)
 
-    monkeypatch.setattr(outcome, "_looked_at", looked_at)
+    monkeypatch.setattr(reading, "_looked_at", looked_at)
     found = taken_in(site, task, paths)
     assert [one for one in found if one.path != struck] == [one for one in healthy if one.path != struck]
     (told,) = found[paths.index(struck)].problems

@@ -11,13 +11,13 @@ import pytest
 from stored import MANNER, PUBLISHER, SPEC, stored
 from support import NOW, SiteFolder, iso
 
-from aggregator import page_batches
-from aggregator.archives import Archives
-from aggregator.model import Document, Place
-from aggregator.page_batches import PageBatch, PageTask, StoredItem
-from aggregator.pipeline import Changes
-from aggregator.site import Site
-from aggregator.workers import MANY_PAGES, Workers
+from aggregator.model.feeds import Document, Place
+from aggregator.site import page_batches
+from aggregator.site.archives import Archives
+from aggregator.site.feeds import Changes
+from aggregator.site.page_batches import PageBatch, PageTask, StoredItem
+from aggregator.site.site import Site
+from aggregator.site.workers import MANY_PAGES, Workers
 
 PLACE = Place(folder="2026-05")
 

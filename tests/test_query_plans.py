@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from support import NOW, SiteFolder, iso
 
-from aggregator.site import Site
+from aggregator.site.site import Site
 
 DAY = 86_400
 SMALL = {"feed", "meta", "topic_name", "page", "last_good", "file_stale", "page_dirty"}

@@ -7,8 +7,9 @@ import re
 import pytest
 from support import NOW
 
-from aggregator import report
-from aggregator.model import Turn
+from aggregator.cli import report
+from aggregator.model import words as report_words
+from aggregator.model.reports import Turn
 
 
 def test_one_is_singular() -> None:
@@ -18,10 +19,10 @@ def test_one_is_singular() -> None:
     assert "2,000 seeds, 2 items" in report.summary(Turn(now=NOW, seeds=2_000, items=2))
 
 
-@pytest.mark.parametrize("rule", report.RULES)
+@pytest.mark.parametrize("rule", report_words.RULES)
 def test_one_seed_is_held_back_in_the_singular(rule: str) -> None:
     """What each rule says of a single seed agrees with it."""
-    words = report.held_words(rule, 1)
+    words = report_words.held_words(rule, 1)
     assert not re.search(r"\b(are|come|have|expire|wait|tell|they|their)\b", words)
     assert words.startswith(("cannot", "is ", "comes ", "has ", "expires ", "waits ", "tells "))
-    assert report.held_words(rule, 2) == report.RULES[rule]
+    assert report_words.held_words(rule, 2) == report_words.RULES[rule]

@@ -19,9 +19,9 @@ from asking import LONG, Reply, Standalone, ask, ask_on, connect, is_silent, pla
 from living import Running, wait_until
 from support import SiteFolder
 
-from aggregator import control
-from aggregator.model import Document
-from aggregator.publisher.writer import Writer
+from aggregator.model.feeds import Document
+from aggregator.publisher.files import Writer
+from aggregator.service import control
 
 HOST = b"Host: localhost\r\n\r\n"
 DOCUMENTS = {

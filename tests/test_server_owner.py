@@ -22,11 +22,12 @@ from living import Running, free_port, wait_until
 from prometheus_client.parser import text_string_to_metric_families
 from support import SiteFolder, iso
 
-from aggregator.model import Site
-from aggregator.owner import is_local, knows_token, read_token, token_problem
-from aggregator.publisher import server as http_server
-from aggregator.publisher.server import App
-from aggregator.publisher.shelf import Shelf
+from aggregator.config.token import read_token, token_problem
+from aggregator.model.feeds import Site
+from aggregator.service.http import server as http_server
+from aggregator.service.http.access import is_local, knows_token
+from aggregator.service.http.document_cache import Shelf
+from aggregator.service.http.server import App
 
 TOKEN = "0123456789abcdef-for-tests"
 BEARER = {"authorization": f"Bearer {TOKEN}"}

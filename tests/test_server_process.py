@@ -19,7 +19,7 @@ import pytest
 from asking import LONG, Listener, ask, connect, place
 from living import ROOT, SLACK, Running, children_of, free_port, wait_until
 
-from aggregator.server_process import COME_BACK, ServerProcess
+from aggregator.service.server_process import COME_BACK, ServerProcess
 
 TOKEN = "a secret of enough characters"
 

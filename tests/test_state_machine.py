@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from support import NOW, SiteFolder, iso, without_tombstones
 from walking import FORMATS, Walk
 
-from aggregator import archive_names
+from aggregator.model import archive_layout
 
 EXAMPLES = int(os.environ.get("AGGREGATOR_ROUNDS", "6"))
 PATHS = [f"{folder}{number}.md" for folder in ("", "sub/") for number in range(5)]
@@ -59,14 +59,14 @@ class History(RuleBasedStateMachine):
         self.feed: dict = {"limit": 6}
         self.site.settings = {**RULES[0], "feed": self.feed}
         self.now = NOW
-        self.crowd = archive_names.CROWD
-        archive_names.CROWD = 2  # so that a handful of items fills pages and has them cut
+        self.crowd = archive_layout.CROWD
+        archive_layout.CROWD = 2  # so that a handful of items fills pages and has them cut
         self.links: dict[str, int] = {}
         self.remembers = False
         """Whether anything happened that only memory can know: a changed link, an alias, an id, a last good version."""
 
     def teardown(self) -> None:
-        archive_names.CROWD = self.crowd
+        archive_layout.CROWD = self.crowd
         shutil.rmtree(self.folder)
 
     def existing(self) -> list[str]:

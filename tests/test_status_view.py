@@ -6,12 +6,12 @@ import os
 
 from support import NOW, SiteFolder, iso
 
-from aggregator.health import Health
-from aggregator.index import Index
+from aggregator.index.index import Index
 from aggregator.renderer import status_page
 from aggregator.renderer.status_page import StatusView, Trouble
-from aggregator.standing import EXAMPLES, standing
-from aggregator.status_view import status_view
+from aggregator.service.health import Health
+from aggregator.service.http.status_view import status_view
+from aggregator.site.status import EXAMPLES, standing
 
 CANARY = "Heliotrope"
 

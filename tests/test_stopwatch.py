@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from support import SiteFolder
 
-from aggregator import report
-from aggregator.stopwatch import Stopwatch
+from aggregator.cli import report
+from aggregator.site.stopwatch import Stopwatch
 
 
 def spin(seconds: float) -> None:

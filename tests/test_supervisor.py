@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.supervisor import Supervisor
+from aggregator.service.systemd import Supervisor
 
 
 @pytest.fixture

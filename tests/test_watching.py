@@ -6,8 +6,8 @@ import logging
 
 from support import SiteFolder
 
-from aggregator.watching import Watching
-from aggregator.work import Inbox
+from aggregator.service.inbox import Inbox
+from aggregator.service.watch_backend import Watching
 
 
 def test_a_watcher_that_cannot_be_started_listens_to_no_alarm(site: SiteFolder) -> None:

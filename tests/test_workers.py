@@ -18,9 +18,10 @@ import pytest
 from living import ROOT, wait_until
 from support import NOW, SiteFolder, iso
 
-from aggregator import clock, feed_batches
-from aggregator.site import Site
-from aggregator.workers import MANY_PAGES, Workers, in_order
+from aggregator.site import feed_batches
+from aggregator.site.clock import clock
+from aggregator.site.site import Site
+from aggregator.site.workers import MANY_PAGES, Workers, in_order
 
 # Work by names that every process knows: one that does not begin as a copy of this one cannot import a test.
 PROCESS = "__import__('os').getpid()"

@@ -9,9 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import Problem
-from aggregator.scalars import plain
-from aggregator.yaml_text import LOADER, MOST_NODES, NOTHING, TOO_DEEP, Node, parse, parse_bytes
+from aggregator.config.yaml.scalars import plain
+from aggregator.config.yaml.tree import LOADER, MOST_NODES, NOTHING, TOO_DEEP, Node, parse, parse_bytes
+from aggregator.model.reports import Problem
 
 LOADERS = sorted({LOADER, yaml.SafeLoader}, key=lambda loader: loader.__name__)
 

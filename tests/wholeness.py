@@ -15,7 +15,7 @@ from lxml import etree
 from support import SiteFolder
 from walking import ids
 
-from aggregator.documents import FEED_DOCUMENTS, SITE_DOCUMENTS
+from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
 
 SECRET, DRAFT = "CANARYSECRET", "CANARYDRAFT"
 OURS = {name.rpartition("/")[2] for name in (*FEED_DOCUMENTS, *SITE_DOCUMENTS)}

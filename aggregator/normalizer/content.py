@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import nh3
 from markdown_it import MarkdownIt
 
-from aggregator.model import Image, Item, Related, Seed
+from aggregator.model.items import Image, Item, Related, Seed
 from aggregator.normalizer import links, text
 
 EXCERPT_FROM_BODY = 300

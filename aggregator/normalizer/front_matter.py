@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from aggregator.yaml_text import double_quoted
+from aggregator.config.yaml.tree import double_quoted
 
 try:
     import yaml_rs

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from aggregator.model import Seed
+from aggregator.model.items import Seed
 from aggregator.normalizer import links
 
 __all__ = [

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl, urlsplit
 
-from aggregator import addresses
+from aggregator.model import urls
 from aggregator.normalizer.text import decode_entities
 
-LONGEST_URL = addresses.LONGEST_URL
-_CANONICAL = addresses.CANONICAL
+LONGEST_URL = urls.LONGEST_URL
+_CANONICAL = urls.CANONICAL
 
 _TRACKING = re.compile(r"(?:^|&)(?:utm_[a-z_]+|fbclid|gclid|msclkid|mc_cid|mc_eid)=[^&]*")
 
@@ -29,7 +29,7 @@ def canonical(address: str, base: str = "", *, entities: bool = True) -> str:
     """
     if len(address) <= LONGEST_URL and _CANONICAL.fullmatch(address):
         return address
-    return addresses.canonical(decode_entities(address) if entities else address, base)
+    return urls.canonical(decode_entities(address) if entities else address, base)
 
 
 def alias(url: str) -> str:

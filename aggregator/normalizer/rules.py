@@ -24,10 +24,11 @@ from functools import lru_cache
 
 import msgspec
 
-from aggregator.config import Config, Match, Query, Rules, Topic, Where
-from aggregator.model import FOREVER, SITE_FEED, Related, Seed
+from aggregator.config.settings import Config, Match, Query, Rules, Topic, Where
+from aggregator.model.feeds import SITE_FEED
+from aggregator.model.items import FOREVER, Related, Seed
+from aggregator.model.slugs import as_topic, composed, folded, names_of, slug_of
 from aggregator.normalizer import links, text
-from aggregator.slugs import as_topic, composed, folded, names_of, slug_of
 
 PATTERN_SECONDS = 0.05
 """How long one title pattern may search in one title."""

@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from aggregator import scalars
-from aggregator.decode import Unknown, decode_open
-from aggregator.model import Image, Problem, Provider, Rejection, Related, Seed
+from aggregator.config.yaml import scalars
+from aggregator.config.yaml.decoding import Unknown, decode_open
+from aggregator.config.yaml.tree import Node, parse
+from aggregator.model.items import Image, Provider, Rejection, Related, Seed
+from aggregator.model.reports import Problem
+from aggregator.model.slugs import composed
 from aggregator.normalizer import front_matter, links, text
 from aggregator.normalizer.raw import KEYS, RawImage, RawProvider, RawRelated, RawSeed
-from aggregator.slugs import composed
-from aggregator.yaml_text import Node, parse
 
 READING = 4
 """Raised whenever the same bytes would be read to another seed than by this version so far."""

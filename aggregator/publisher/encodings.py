@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import brotli
 
-from aggregator.archive_names import page_of
-from aggregator.model import Document
+from aggregator.model.archive_layout import page_of
+from aggregator.model.feeds import Document
 
 # RFC 1952: deflate, no name, no time, and "unknown" for the operating system, so that every machine writes the same.
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"

@@ -8,11 +8,12 @@ from typing import Any
 
 from feedgen.feed import FeedGenerator
 
-from aggregator.model import Document, Feed, Item, Site
-from aggregator.renderer import stamps, wording
-from aggregator.renderer.clean import writable
+from aggregator.model.feeds import Document, Feed, Site
+from aggregator.model.items import Item
+from aggregator.renderer import dates, wording
 from aggregator.renderer.feedgen_atom import EntryWords, FeedWords
-from aggregator.renderer.fragments import ALONE, NOWHERE, Fragments, spliced
+from aggregator.renderer.item_cache import ALONE, NOWHERE, Fragments, spliced
+from aggregator.renderer.legal_text import writable
 
 _Key = tuple[Item, datetime, str]
 
@@ -21,7 +22,7 @@ def render(feed: Feed, site: Site) -> Document:
     """Write `feed` as `<slug>/atom.xml`, or a page of its archive as `<slug>/archive/<folder>/atom.xml`."""
     media_type = f"{wording.MEDIA_TYPES[wording.ATOM]}; charset=utf-8"
     # Some readers take entries of one `updated` for one entry (RFC 4287 §4.2.15 leaves the order open).
-    updated = stamps.distinct([item.updated for item in feed.items])
+    updated = dates.distinct([item.updated for item in feed.items])
     keys = [(item, stamp, wording.foreign(item, site)) for item, stamp in zip(feed.items, updated, strict=True)]
     body = spliced(writable(_head, feed, site), _fragments.of(keys), b"</feed>")
     name = wording.document(feed.spec, wording.ATOM, feed.place.folder)
@@ -70,10 +71,10 @@ def _describe(generator: Any, feed: Feed, site: Site) -> None:
         generator.icon(icon)
     generator.generator(wording.GENERATOR)
     generator.language(site.language)
-    generator.words.updated = stamps.rfc3339(feed.updated)
+    generator.words.updated = dates.rfc3339(feed.updated)
     generator.words.archived = bool(feed.place.folder)
     generator.words.withdrawn_by = author
-    generator.words.withdrawn = tuple((one.id, stamps.rfc3339(one.when)) for one in feed.tombstones)
+    generator.words.withdrawn = tuple((one.id, dates.rfc3339(one.when)) for one in feed.tombstones)
 
 
 def _add(entry: Any, item: Item, updated: datetime, language: str) -> None:
@@ -87,6 +88,6 @@ def _add(entry: Any, item: Item, updated: datetime, language: str) -> None:
     if item.content:
         entry.content(item.content, type="html")
     entry.words.categories = item.tags
-    entry.words.updated = stamps.rfc3339(updated)
-    entry.words.published = stamps.rfc3339(item.published)
+    entry.words.updated = dates.rfc3339(updated)
+    entry.words.published = dates.rfc3339(item.published)
     entry.words.language = language

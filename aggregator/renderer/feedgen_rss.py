@@ -10,7 +10,7 @@ from typing import Any
 
 from lxml.etree import SubElement
 
-from aggregator.model import Image
+from aggregator.model.items import Image
 
 ATOM_NS = "http://www.w3.org/2005/Atom"
 CONTENT_NS = "http://purl.org/rss/1.0/modules/content/"

@@ -11,10 +11,11 @@ from html import escape
 
 import msgspec
 
-from aggregator.model import Document, Feed, FeedSpec, Item, Place, Provider, Related, Site
-from aggregator.renderer import stamps, wording
-from aggregator.renderer.clean import writable
-from aggregator.renderer.fragments import Kept
+from aggregator.model.feeds import Document, Feed, FeedSpec, Place, Site
+from aggregator.model.items import Item, Provider, Related
+from aggregator.renderer import dates, wording
+from aggregator.renderer.item_cache import Kept
+from aggregator.renderer.legal_text import writable
 
 VERSION = "https://jsonfeed.org/version/1.1"
 ABOUT_ANCHOR = "#json-extension"
@@ -165,8 +166,8 @@ def _encoded(item: Item, language: str) -> bytes:
             content_html=item.content or f"<p>{escape(item.summary or wording.headline(item), quote=False)}</p>",
             summary=item.summary or None,
             image=item.image.url if item.image else None,
-            date_published=stamps.rfc3339(item.published),
-            date_modified=stamps.rfc3339(item.updated),
+            date_published=dates.rfc3339(item.published),
+            date_modified=dates.rfc3339(item.updated),
             authors=_authors(wording.credit(item)),
             tags=item.tags or None,
             language=language or None,

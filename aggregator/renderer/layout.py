@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from aggregator.renderer import stamps, wording
+from aggregator.renderer import dates, wording
 
 FORMATS = tuple(
     (label, name, wording.MEDIA_TYPES[name])
@@ -57,14 +57,14 @@ def environment() -> Environment:
     made.filters |= {
         "address": wording.address,
         "credit": wording.credit,
-        "date": stamps.date,
+        "date": dates.date,
         "headline": wording.headline,
-        "iso": stamps.iso,
-        "moment": stamps.of,
+        "iso": dates.iso,
+        "moment": dates.of,
         "name": wording.title,
-        "rfc3339": stamps.rfc3339,
-        "span": stamps.span,
-        "spoken": stamps.spoken,
+        "rfc3339": dates.rfc3339,
+        "span": dates.span,
+        "spoken": dates.spoken,
     }
     return made
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from lxml.etree import Element, SubElement, tostring
 
-from aggregator.model import Document, FeedSummary, Site
-from aggregator.renderer import stamps, wording
-from aggregator.renderer.clean import writable
-from aggregator.renderer.tree import Branch, forest
+from aggregator.model.feeds import Document, FeedSummary, Site
+from aggregator.renderer import dates, wording
+from aggregator.renderer.legal_text import writable
+from aggregator.renderer.topic_tree import Branch, forest
 
 WELL_KNOWN = ".well-known/feeds"
 
@@ -32,9 +32,9 @@ def _body(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     opml = Element("opml", {"version": "2.0"})
     head = SubElement(opml, "head")
     SubElement(head, "title").text = site.title
-    updated = max((summary.updated for summary in summaries), default=stamps.EPOCH)
-    if updated > stamps.EPOCH:
-        SubElement(head, "dateModified").text = stamps.rfc822(updated)
+    updated = max((summary.updated for summary in summaries), default=dates.EPOCH)
+    if updated > dates.EPOCH:
+        SubElement(head, "dateModified").text = dates.rfc822(updated)
     body = SubElement(opml, "body")
     for branch in forest(summaries):
         _add(body, branch, site)

@@ -11,12 +11,13 @@ from sys import maxsize
 import msgspec
 from markupsafe import Markup
 
-from aggregator.model import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Item, Site
-from aggregator.renderer import bars, layout, stamps, wording
-from aggregator.renderer.clean import writable
-from aggregator.renderer.fragments import KEPT_FRAGMENTS
-from aggregator.renderer.tree import forest, trail
-from aggregator.slugs import slug_of
+from aggregator.model.feeds import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Site
+from aggregator.model.items import Item
+from aggregator.model.slugs import slug_of
+from aggregator.renderer import bar_chart, dates, layout, wording
+from aggregator.renderer.item_cache import KEPT_FRAGMENTS
+from aggregator.renderer.legal_text import writable
+from aggregator.renderer.topic_tree import forest, trail
 
 MOST_BYTES = 100_000
 """What a page may cost without its pictures."""
@@ -100,7 +101,7 @@ def _months(months: tuple[str, ...]) -> Markup:
 
 def _years(months: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
     """Give each year with its months, as pairs of their name and their folder in the archive."""
-    named = [(stamps.MONTHS[int(folder[5:]) - 1], folder) for folder in months]
+    named = [(dates.MONTHS[int(folder[5:]) - 1], folder) for folder in months]
     return [(year, list(of_year)) for year, of_year in groupby(named, key=lambda month: month[1][:4])]
 
 
@@ -123,7 +124,7 @@ def _slugs_of_tags(feed: Feed, specs: Mapping[str, FeedSpec]) -> dict[str, str]:
 
 
 def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
-    updated = max((summary.updated for summary in summaries), default=stamps.EPOCH)
+    updated = max((summary.updated for summary in summaries), default=dates.EPOCH)
     everything = next((summary for summary in summaries if summary.spec.slug == SITE_FEED), None)
     write = partial(
         layout.page,
@@ -134,9 +135,9 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
         description=site.description,
         everything=everything,
         branches=forest([summary for summary in summaries if summary is not everything]),
-        updated=updated if updated > stamps.EPOCH else None,
+        updated=updated if updated > dates.EPOCH else None,
     )
-    last = bars.last_day(summaries)
+    last = bar_chart.last_day(summaries)
     return _fitting(CARD_TEXTS, lambda most: write(card=partial(_card, last, most)))
 
 
@@ -145,7 +146,7 @@ def _card(
     last: datetime | None, most: tuple[int, int, int], summary: FeedSummary, level: int, heading: str = ""
 ) -> Markup:
     """Write what a card says, its bars up to the day `last`; `heading` stands in place of the feed's title."""
-    counts, brief = bars.until(summary, last), most != CARD_TEXTS[0]
+    counts, brief = bar_chart.until(summary, last), most != CARD_TEXTS[0]
     return layout.part(
         "card.html",
         summary=summary,
@@ -155,6 +156,6 @@ def _card(
         description="" if heading else wording.short(summary.spec.description, most[0]),
         newest=wording.short(summary.newest_title, most[1]),
         brief=brief,
-        path=bars.path(bars.merged(counts, most[2]), steps=bars.COARSE if brief else bars.HEIGHT),
-        sentence=bars.sentence(counts, brief=brief),
+        path=bar_chart.path(bar_chart.merged(counts, most[2]), steps=bar_chart.COARSE if brief else bar_chart.HEIGHT),
+        sentence=bar_chart.sentence(counts, brief=brief),
     )

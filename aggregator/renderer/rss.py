@@ -12,11 +12,12 @@ from typing import Any
 
 from feedgen.feed import FeedGenerator
 
-from aggregator.model import Document, Feed, Item, Site
-from aggregator.renderer import stamps, wording
-from aggregator.renderer.clean import writable
+from aggregator.model.feeds import Document, Feed, Site
+from aggregator.model.items import Item
+from aggregator.renderer import dates, wording
 from aggregator.renderer.feedgen_rss import ChannelWords, ItemWords, spell_plain_text
-from aggregator.renderer.fragments import ALONE, NOWHERE, Fragments, spliced
+from aggregator.renderer.item_cache import ALONE, NOWHERE, Fragments, spliced
+from aggregator.renderer.legal_text import writable
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"
@@ -68,7 +69,7 @@ def _describe(channel: Any, feed: Feed, site: Site) -> None:
     # A hub tells of the current document; nobody subscribes to a page of the archive.
     hub = [("hub", site.hub)] if site.hub and not feed.place.folder else []
     channel.words.links = (*hub, *wording.chain(feed, site, wording.RSS))
-    channel.words.last_build = stamps.rfc822(feed.updated) if feed.items else ""
+    channel.words.last_build = dates.rfc822(feed.updated) if feed.items else ""
 
 
 # What opens a tag, or a declaration, in HTML (§13.2.5.6); anything else behind a `<` is text.
@@ -92,5 +93,5 @@ def _add(entry: Any, item: Item) -> None:
     entry.words.content_only = bool(item.content and not item.summary)
     entry.words.categories = item.tags
     entry.words.creator = wording.credit(item)
-    entry.words.published = stamps.rfc822(item.published)
+    entry.words.published = dates.rfc822(item.published)
     entry.words.image = item.image

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from aggregator.model import PastTurn, Problem, Site
-from aggregator.renderer import bars, layout
-from aggregator.renderer.clean import writable
+from aggregator.model.feeds import Site
+from aggregator.model.reports import PastTurn, Problem
+from aggregator.renderer import bar_chart, layout
+from aggregator.renderer.legal_text import writable
 
 STYLES = (*layout.STYLES, "status.css")
 TURN_HEIGHT = 40
@@ -111,7 +112,7 @@ def command(path: str) -> str:
 
 def _durations(turns: Sequence[PastTurn]) -> str:
     """Draw the turns' lengths, the oldest on the left."""
-    return bars.path([round(max(turn.seconds, SHORTEST) * 1_000) for turn in reversed(turns)], TURN_HEIGHT)
+    return bar_chart.path([round(max(turn.seconds, SHORTEST) * 1_000) for turn in reversed(turns)], TURN_HEIGHT)
 
 
 def _turns_sentence(turns: Sequence[PastTurn]) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from aggregator.archive_names import ARCHIVE
-from aggregator.documents import ATOM, JSON, MEDIA_TYPES, OPML, PAGE, RSS
-from aggregator.model import SITE_FEED, Feed, FeedSpec, Item, Site
+from aggregator.model.archive_layout import ARCHIVE
+from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, OPML, PAGE, RSS
+from aggregator.model.feeds import SITE_FEED, Feed, FeedSpec, Site
+from aggregator.model.items import Item
 
 __all__ = ["ATOM", "INDEX", "JSON", "MEDIA_TYPES", "OPML", "PAGE", "RSS"]
 

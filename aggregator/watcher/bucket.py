@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
-from aggregator.errors import FolderError, StoreError
+from aggregator.model.errors import FolderError, StoreError
 from aggregator.watcher.folder import (
     NO_KEY,
     SUFFIXES,

@@ -36,7 +36,7 @@ from watchdog.events import (
 )
 from watchdog.observers import Observer
 
-from aggregator.errors import reason_of
+from aggregator.model.errors import reason_of
 from aggregator.watcher.folder import SUFFIXES, is_hidden
 
 Hint = Callable[[str], object]

@@ -13,8 +13,8 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
-from aggregator.errors import ADVICE, FolderError, reason_of
-from aggregator.watcher.paths import Paths
+from aggregator.model.errors import ADVICE, FolderError, reason_of
+from aggregator.watcher.path_list import Paths
 
 SUFFIXES = (".md", ".markdown")
 

@@ -21,7 +21,7 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from aggregator.config import Schedule
+from aggregator.config.settings import Schedule
 
 Call = Callable[[], object]
 

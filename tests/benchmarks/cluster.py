@@ -29,8 +29,8 @@ from clusters import DaskCluster
 from living import children_of
 
 from aggregator import load_config
-from aggregator.cluster import cluster
-from aggregator.site import Site
+from aggregator.site.cluster import cluster
+from aggregator.site.site import Site
 
 NOW = 1_793_500_000
 """2026-10-31: none of the seeds is embargoed, and none has fallen due since."""

@@ -26,7 +26,7 @@ import corpus  # noqa: E402 - ours are found by the line above
 import hugo  # noqa: E402
 from measuring import family, held  # noqa: E402
 
-from aggregator.control import Request, ask  # noqa: E402
+from aggregator.service.control import Request, ask  # noqa: E402
 
 PATIENCE = 30.0
 FIRST_BUILD = 600.0

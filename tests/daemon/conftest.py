@@ -10,7 +10,7 @@ import pytest
 from living import Inside
 from support import SiteFolder
 
-from aggregator import logs
+from aggregator.service import logs
 
 
 @pytest.fixture

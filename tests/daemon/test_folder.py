@@ -11,7 +11,7 @@ from living import Inside, Running, wait_until
 from support import SiteFolder
 
 from aggregator import AggregatorError
-from aggregator.site import AT_ONCE, MASS_DELETION
+from aggregator.site.site import AT_ONCE, MASS_DELETION
 
 COUNT = 60
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from aggregator import work
-from aggregator.control import Request
-from aggregator.work import BURST, MANY, PAUSE, Inbox, Trigger
+from aggregator.service import inbox as work
+from aggregator.service.control import Request
+from aggregator.service.inbox import BURST, MANY, PAUSE, Inbox, Trigger
 
 
 def waited(inbox: Inbox) -> float:

@@ -15,8 +15,9 @@ import pytest
 from living import Inside, Running, wait_until
 from support import SiteFolder
 
-from aggregator import daemon, feed_batches, looks
-from aggregator.site import Site
+from aggregator.service import daemon, scan_timing
+from aggregator.site import feed_batches
+from aggregator.site.site import Site
 
 COUNT = 10
 
@@ -151,7 +152,7 @@ def test_a_folder_that_is_back_is_believed_at_the_next_scan(
     """However much walking a large folder costs: until then the daemon calls itself unhealthy."""
     unlisted.broken = False
     inside.start()
-    monkeypatch.setitem(looks.SHARE, "native", 1e-9)
+    monkeypatch.setitem(scan_timing.SHARE, "native", 1e-9)
     unlisted.broken = True
     inside.daemon._inbox.put("regenerate")
     wait_until(lambda: "folder" in inside.status()["problems"])
@@ -167,7 +168,7 @@ def test_published_feeds_that_somebody_removed_are_noticed_between_walks(
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
-    monkeypatch.setitem(looks.SHARE, "native", 1e-9)
+    monkeypatch.setitem(scan_timing.SHARE, "native", 1e-9)
     for number in range(2):
         site.feeds.rename(site.root / f"gone{number}")
         inside.daemon._inbox.put("scan")

@@ -20,8 +20,8 @@ from hubs import FeedServer, FlaskHub, Hub, Ping, Subscriber, needs
 from living import ROOT, Inside, Running, Watched, wait_until
 from support import SiteFolder
 
-from aggregator.publisher import hub_client
-from aggregator.publisher.ping_store import PingStore
+from aggregator.publisher.hub import client
+from aggregator.publisher.hub.store import PingStore
 
 FORMATS = ("atom.xml", "feed.json", "rss.xml")
 LONG = 40.0
@@ -181,7 +181,7 @@ def test_a_hub_that_hangs_is_told_again_and_delays_nothing(
     inside: Inside, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Turns go on while it hangs; what it did not answer is told when it does."""
-    monkeypatch.setattr(hub_client, "PATIENCE", 0.5)
+    monkeypatch.setattr(client, "PATIENCE", 0.5)
     inside.start()
     settle(inside, hub, *names("all", "sea"))
     hub.awake.clear()
@@ -282,7 +282,7 @@ def test_a_thread_that_dies_is_started_again(
     settle(inside, hub, *names("all", "sea"))
     wait_until(lambda: inside.status()["threads"].get("websub"))
     whole = PingStore.put
-    monkeypatch.setattr("aggregator.publisher.websub.RESTART", 0.0)
+    monkeypatch.setattr("aggregator.publisher.hub.notifier.RESTART", 0.0)
     monkeypatch.setattr(PingStore, "put", lambda *_, **__: 1 / 0)
     hub.pings.clear()
     pushing.write("a.md", title="B", topics=["Sea"])
@@ -349,7 +349,7 @@ def test_a_build_does_not_wait_for_a_hub_that_hangs(
     pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It ends in a bounded time and says so."""
-    monkeypatch.setattr("aggregator.site.TELLING", 1.0)
+    monkeypatch.setattr("aggregator.site.site.TELLING", 1.0)
     hub.awake.clear()
     began = time.monotonic()
     (note,) = pushing.build().notes

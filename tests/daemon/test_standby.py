@@ -15,8 +15,8 @@ import pytest
 from living import Running, wait_until
 from support import SiteFolder
 
-from aggregator.standby import Standby
-from aggregator.supervisor import Supervisor
+from aggregator.service.standby import Standby
+from aggregator.service.systemd import Supervisor
 
 TAKE_OVER = 10.0
 """Within so many seconds after its holder's death a state folder has a new one."""
@@ -236,7 +236,7 @@ def test_a_state_folder_that_goes_away_is_waited_for(site: SiteFolder) -> None:
     config = site.config()
     state = Path(config.state)
     state.mkdir()
-    from aggregator.locking import locked
+    from aggregator.site.lock import locked
 
     held = locked(str(state))
     waiting = Standby(config, Supervisor(""))

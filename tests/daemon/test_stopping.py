@@ -10,7 +10,7 @@ import pytest
 from living import Inside, Running, wait_until
 
 from aggregator import AggregatorError
-from aggregator.control import ControlServer, Request
+from aggregator.service.control import ControlServer, Request
 
 
 def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
@@ -48,7 +48,7 @@ def test_sigterm_in_the_first_turn_stops_too(running: Running) -> None:
 
 def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn that would go on for minutes does not hold up the end; its triggers are answered."""
-    monkeypatch.setattr("aggregator.daemon.LONGEST_STOP", 0.2)
+    monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
@@ -83,12 +83,12 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
 
 def test_a_slow_disk_does_not_hold_up_the_end(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn that is writing dozens of feeds is undone between two of them, and the next start takes it."""
-    monkeypatch.setattr("aggregator.daemon.LONGEST_STOP", 0.2)
+    monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
     with monkeypatch.context() as slow:
-        slow.setattr("aggregator.publisher.writer.Disk.fsync", lambda _self, _fd: time.sleep(0.3))
+        slow.setattr("aggregator.publisher.files.Disk.fsync", lambda _self, _fd: time.sleep(0.3))
         for number in range(40):
             site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
         wait_until(lambda: any(site.feeds.glob("topic-*/rss.xml")))
@@ -183,7 +183,7 @@ def test_one_that_cannot_begin_leaves_no_thread(inside: Inside, monkeypatch: pyt
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(ControlServer, "start", refuse)
-    from aggregator.daemon import Daemon
+    from aggregator.service.daemon import Daemon
 
     with pytest.raises(OSError, match="No space"):
         Daemon(inside.site.config(), clock=time.time).run()

@@ -70,7 +70,7 @@ def test_it_tells_of_its_life(running: Running, systemd: Systemd) -> None:
 
 def test_no_heartbeat_while_a_thread_is_dead(inside: Inside, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that stays dead is shown in the status, and systemd may restart the whole."""
-    from aggregator.supervisor import Supervisor
+    from aggregator.service.systemd import Supervisor
 
     inside.start()
     inside.daemon._supervisor = Supervisor(systemd.path, watchdog_usec="500000")
@@ -87,7 +87,7 @@ def test_no_heartbeat_while_a_thread_is_dead(inside: Inside, systemd: Systemd, m
 
 def test_a_long_turn_is_no_reason_to_be_killed(inside: Inside, systemd: Systemd) -> None:
     """Heartbeats come within a turn too."""
-    from aggregator.supervisor import Supervisor
+    from aggregator.service.systemd import Supervisor
 
     inside.start()
     inside.daemon._supervisor = Supervisor(systemd.path, watchdog_usec="500000")

@@ -161,7 +161,7 @@ def test_a_bug_in_the_rendering_of_one_feed_harms_no_other(inside: Inside, monke
 
 def test_a_turn_that_fails_is_taken_again(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unforeseen exception: logged, unhealthy, answered; then everything is looked at."""
-    monkeypatch.setattr("aggregator.daemon.RETRY", 0.3)
+    monkeypatch.setattr("aggregator.service.daemon.RETRY", 0.3)
     site = inside.site
     inside.start()
     whole = inside.daemon._site._turn
@@ -182,7 +182,7 @@ def test_a_turn_that_fails_is_taken_again(inside: Inside, monkeypatch: pytest.Mo
 
 def test_a_turn_that_the_disk_refuses_is_not_called_a_bug(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """The place, the system's words and what helps are told; then the turn is taken again."""
-    monkeypatch.setattr("aggregator.daemon.RETRY", 0.3)
+    monkeypatch.setattr("aggregator.service.daemon.RETRY", 0.3)
     inside.start()
     whole = inside.daemon._site._turn
 

@@ -15,8 +15,8 @@ import pytest
 from living import Inside, Running, wait_until
 from support import NOW, iso
 
-from aggregator import watching
-from aggregator.control import Request, ask
+from aggregator.service import watch_backend
+from aggregator.service.control import Request, ask
 from aggregator.watcher import events
 
 INOTIFY = Path("/proc/sys/fs/inotify")
@@ -134,7 +134,7 @@ def test_the_systems_limit_of_watches_is_named_and_walks_take_over(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     """More folders than may be watched: polling, with the sysctl in the log; unhealthy where events were asked for."""
-    monkeypatch.setattr(watching, "PATIENCE", 0.2)
+    monkeypatch.setattr(watch_backend, "PATIENCE", 0.2)
     site = inside.site
     site.settings["watch"] = {"backend": backend, "poll": "1s"}
     site.settings["schedule"] = {"scan": "1s"}

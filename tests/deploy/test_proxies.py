@@ -17,9 +17,9 @@ from serving import ask, caddy, free_port, nginx, nginx_site
 from support import SiteFolder
 from tools import program
 
-from aggregator.endpoints import Endpoints
-from aggregator.publisher.server import App
-from aggregator.publisher.shelf import Shelf
+from aggregator.service.http.document_cache import Shelf
+from aggregator.service.http.endpoints import Endpoints
+from aggregator.service.http.server import App
 
 
 class Behind:

@@ -19,7 +19,7 @@ from living import ROOT, Running, wait_until
 from support import NOW, SiteFolder, iso
 from wholeness import SECRET, private, published
 
-from aggregator.errors import AggregatorError
+from aggregator.model.errors import AggregatorError
 from aggregator.watcher import folder
 
 LIMITED = f"""
@@ -251,7 +251,7 @@ def test_links_planted_while_feeds_are_written_are_never_followed(site: SiteFold
 
 def test_the_token_is_compared_in_constant_time() -> None:
     """By `hmac.compare_digest` and nothing else: how long a refusal takes tells nothing of the token."""
-    tree = ast.parse((ROOT / "aggregator/owner.py").read_text())
+    tree = ast.parse((ROOT / "aggregator/service/http/access.py").read_text())
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     assert "hmac.compare_digest" in called
     compared = [ast.unparse(node) for node in ast.walk(tree) if isinstance(node, ast.Compare)]

@@ -18,7 +18,7 @@ from living import ROOT, Running
 from support import NOW, SiteFolder, iso
 from wholeness import fresh, leftovers, parse, private, published, with_canaries
 
-from aggregator.documents import FEED_DOCUMENTS
+from aggregator.model.document_names import FEED_DOCUMENTS
 
 BUILD = f"""
 import sys, aggregator

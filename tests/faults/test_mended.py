@@ -18,13 +18,13 @@ from support import NOW, SiteFolder, iso
 from wholeness import open_files
 
 import aggregator
-from aggregator import cli
-from aggregator.database import why_not_rendered
-from aggregator.errors import AggregatorError, ConfigError
-from aggregator.index import Index
-from aggregator.model import Turn
-from aggregator.report import trouble
-from aggregator.site import Site
+from aggregator.cli import commands
+from aggregator.cli.report import trouble
+from aggregator.index.database import why_not_rendered
+from aggregator.index.index import Index
+from aggregator.model.errors import AggregatorError, ConfigError
+from aggregator.model.reports import Turn
+from aggregator.site.site import Site
 
 
 def test_a_page_cut_short_while_it_was_written_is_seen_though_it_shows_the_same_again(site: SiteFolder) -> None:
@@ -103,7 +103,7 @@ def test_what_the_system_refuses_is_told_with_what_helps(capsys: pytest.CaptureF
     full.sqlite_errorname = "SQLITE_FULL"
     for error in (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "/feeds"), OSError(errno.EIO, "I/O error"), full):
         with pytest.raises(SystemExit):
-            cli._fail(error, 1)
+            commands._fail(error, 1)
     assert capsys.readouterr().err.splitlines() == [
         "aggregator: /feeds: Too many open files (raise the limit of open files, `ulimit -n`)",
         "aggregator: I/O error (look at the disk; the system's log says more)",

@@ -18,9 +18,9 @@ from support import NOW, SiteFolder, iso
 from wholeness import DRAFT, SECRET, fresh, ids_by_feed, leftovers, open_files, private, published, with_canaries
 
 import aggregator
-from aggregator.errors import AggregatorError
-from aggregator.model import Turn
-from aggregator.site import Site
+from aggregator.model.errors import AggregatorError
+from aggregator.model.reports import Turn
+from aggregator.site.site import Site
 
 DAY = 86_400
 OLD = iso(NOW - 40 * DAY)

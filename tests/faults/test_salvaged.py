@@ -19,9 +19,10 @@ import pytest
 from faulty import Faults
 from support import NOW, SiteFolder
 
-from aggregator import AggregatorError, database
-from aggregator.database import Database
-from aggregator.site import Site
+from aggregator import AggregatorError
+from aggregator.index import database
+from aggregator.index.database import Database
+from aggregator.site.site import Site
 
 SEEDS = 12
 

@@ -13,7 +13,8 @@ from lxml import etree
 from support import NOW, SiteFolder
 from wholeness import DRAFT, SECRET, leftovers, private, published
 
-from aggregator.model import Feed, FeedSpec, FeedSummary, Item, Rejection, Seed, Site
+from aggregator.model.feeds import Feed, FeedSpec, FeedSummary, Site
+from aggregator.model.items import Item, Rejection, Seed
 from aggregator.normalizer import content, seed
 from aggregator.renderer import atom, json_feed, opml, page, rss
 

@@ -10,10 +10,10 @@ import pytest
 from fuzzing import ROOT, WORDS, many, some, words
 from hypothesis import strategies as st
 
-from aggregator.config import Config
-from aggregator.config_file import load
-from aggregator.errors import ConfigError
-from aggregator.slugs import SLUG, slug_of
+from aggregator.config.loading import load
+from aggregator.config.settings import Config
+from aggregator.model.errors import ConfigError
+from aggregator.model.slugs import SLUG, slug_of
 
 CONFIGS = [
     path.read_bytes() for path in sorted([*ROOT.glob("config/**/*.yaml"), *ROOT.glob("tests/cases/config/*.yaml")])

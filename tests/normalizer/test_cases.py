@@ -9,7 +9,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from aggregator.model import Problem, Rejection, Seed
+from aggregator.model.items import Rejection, Seed
+from aggregator.model.reports import Problem
 from aggregator.normalizer import seed
 
 NOW = 1_795_500_000

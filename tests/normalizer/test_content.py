@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from aggregator.model import Image, Item, Provider, Related, Seed
+from aggregator.model.items import Image, Item, Provider, Related, Seed
 from aggregator.normalizer import content, text
 
 BASE = "https://example.org/news/story"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import FOREVER, Seed
+from aggregator.model.items import FOREVER, Seed
 from aggregator.normalizer.identity import Candidate, Share, key_number, keys, recognise, shares
 
 moment = st.integers(0, 12)

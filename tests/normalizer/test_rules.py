@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config import Config, Match, Query, Rules, Topic, TopicSettings, Where
-from aggregator.model import FOREVER, Provider, Related, Seed, Site
+from aggregator.config.settings import Config, Match, Query, Rules, Topic, TopicSettings, Where
+from aggregator.model.feeds import Site
+from aggregator.model.items import FOREVER, Provider, Related, Seed
 from aggregator.normalizer import rules
 from aggregator.normalizer.rules import Policy, Verdict, acting, decide, policy_of, slug_for, unanswered
 

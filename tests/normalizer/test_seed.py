@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import Image, Problem, Provider, Rejection, Seed
+from aggregator.model.items import Image, Provider, Rejection, Seed
+from aggregator.model.reports import Problem
 from aggregator.normalizer import seed
 
 FULL = """---

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.publisher.writer import Writer
+from aggregator.publisher.files import Writer
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator import documents
-from aggregator.model import Site
-from aggregator.publisher import answers
-from aggregator.publisher.answers import Answer, Entry, answer, choose, shelve
+from aggregator.model import document_names
+from aggregator.model.feeds import Site
+from aggregator.service.http import responses
+from aggregator.service.http.responses import Answer, Entry, answer, choose, shelve
 
 WRITTEN = 784_111_777
 """Sun, 06 Nov 1994 08:49:37 GMT, the moment in RFC 9110 §5.6.7."""
@@ -135,9 +135,9 @@ def test_any_accept_encoding_gets_something_that_is_there(accepted: str) -> None
 
 def test_long_headers_are_not_remembered() -> None:
     """What was chosen is kept for headers as browsers send them; a flood of long ones costs no memory."""
-    before = answers._kept_choice.cache_info().currsize
+    before = responses._kept_choice.cache_info().currsize
     assert ask(accept_encoding="gzip," + "x" * 30_000).body == BODIES["gzip"]
-    assert answers._kept_choice.cache_info().currsize == before
+    assert responses._kept_choice.cache_info().currsize == before
 
 
 # -- representations
@@ -496,4 +496,4 @@ def test_no_page_is_an_error(body: bytes, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_kind_of_document_has_a_type(name: str) -> None:
     """The table of media types covers all that is published."""
-    assert documents.content_type(name)
+    assert document_names.content_type(name)

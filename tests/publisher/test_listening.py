@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from aggregator.publisher.listening import CannotListenError, address_of, listen
+from aggregator.service.http.listening import CannotListenError, address_of, listen
 
 
 @contextmanager

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.publisher.ping_store import STORE, PingStore, stored
-from aggregator.publisher.pings import Hub, Topic
+from aggregator.publisher.hub.policy import Hub, Topic
+from aggregator.publisher.hub.store import STORE, PingStore, stored
 
 ONE = Topic(name="all/rss.xml", stamp="1:2:3", seen=b"\x00\xff", told=b"a", since=1.5, attempts=2, refused=True)
 TWO = Topic(name="all/atom.xml", seen=b"b")

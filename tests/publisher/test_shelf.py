@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from living import wait_until
 
-from aggregator import documents
-from aggregator.model import Document, Site
-from aggregator.publisher.answers import Entry
-from aggregator.publisher.shelf import KEPT_BYTES, LOOK_AGAIN, Shelf
-from aggregator.publisher.writer import Writer
+from aggregator.model import document_names
+from aggregator.model.feeds import Document, Site
+from aggregator.publisher.files import Writer
+from aggregator.service.http.document_cache import KEPT_BYTES, LOOK_AGAIN, Shelf
+from aggregator.service.http.responses import Entry
 
 SITE = Site(title="Test", url="https://feeds.example.org/")
 LONG_AGO = 1_700_000_000
@@ -353,7 +353,7 @@ def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: 
     (feeds / name).parent.mkdir(parents=True, exist_ok=True)
     (feeds / name).write_bytes(b"secret")
     assert shelf_of(feeds).get(name) is None
-    assert documents.asked_for(f"/{name}") == ""
+    assert document_names.asked_for(f"/{name}") == ""
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: 
 )  # fmt: skip
 def test_our_names_are_found(path: str, name: str) -> None:
     """Each document has its path, and a folder's page that of the folder."""
-    assert documents.asked_for(path) == name
+    assert document_names.asked_for(path) == name
 
 
 _pieces = st.sampled_from([
@@ -382,13 +382,13 @@ _paths = st.lists(_pieces, max_size=8).map("".join) | st.text(max_size=40)
 def test_no_path_gets_anything_but_our_names(path: str) -> None:
     """Whatever is asked for, decoded once, twice or not at all, what is found is a name of ours, written one way only."""
     for asked in (path, "/" + path, unquote(path), unquote(unquote(path)), "/" + unquote(unquote(path))):
-        name = documents.asked_for(asked)
+        name = document_names.asked_for(asked)
         if name:
-            assert documents.is_published(name)
+            assert document_names.is_published(name)
             assert asked in {"/" + name, "/" + name.removesuffix("index.html")}
             parts = name.split("/")
             assert all(part not in {"", ".", ".."} and "\\" not in part and "\0" not in part for part in parts)
-            assert parts[-1] in documents.MEDIA_TYPES or name == documents.DISCOVERY
+            assert parts[-1] in document_names.MEDIA_TYPES or name == document_names.DISCOVERY
             assert name.isascii()
             assert name.isprintable()
 
@@ -397,5 +397,5 @@ def test_no_path_gets_anything_but_our_names(path: str) -> None:
 def test_no_name_that_is_not_ours_is_read(path: str) -> None:
     """The shelf refuses by itself too: it never looks at the disk for such a name."""
     shelf = Shelf("/", SITE, clock=lambda: LONG_AGO)
-    if not documents.is_published(path):
+    if not document_names.is_published(path):
         assert shelf.get(path) is None

@@ -20,11 +20,11 @@ import pytest
 from hubs import Hub, Listening
 from living import ROOT, wait_until
 
-from aggregator.config import Config
-from aggregator.model import Site
-from aggregator.publisher import hub_client, websub
-from aggregator.publisher.ping_store import PingStore, stored
-from aggregator.publisher.websub import WebSub, hub_status
+from aggregator.config.settings import Config
+from aggregator.model.feeds import Site
+from aggregator.publisher.hub import client, notifier
+from aggregator.publisher.hub.notifier import WebSub, hub_status
+from aggregator.publisher.hub.store import PingStore, stored
 
 FEED = ("all/atom.xml", "all/feed.json", "all/rss.xml")
 
@@ -327,7 +327,7 @@ def test_a_hub_that_answers_drop_by_drop_is_not_waited_for(
     publishing: Publishing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The patience counts from the first to the last byte, not from one to the next."""
-    monkeypatch.setattr(hub_client, "PATIENCE", 1.0)
+    monkeypatch.setattr(client, "PATIENCE", 1.0)
     ends = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -442,7 +442,7 @@ def test_a_resolver_that_hangs_does_not_hold_up_the_end(
         answers.wait(30)
         return []
 
-    monkeypatch.setattr(hub_client.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(client.socket, "getaddrinfo", look_up)
     publishing.write()
     publishing.begin_again("http://hub.example.org/")
     assert asked.wait(5)
@@ -513,7 +513,7 @@ def test_a_thread_that_died_is_started_again(hub: Hub, publishing: Publishing, m
     wait_until(lambda: publishing.websub.threads() == {"websub": False})
     monkeypatch.setattr(PingStore, "put", whole)
     assert publishing.websub.check() is False
-    monkeypatch.setattr(websub, "RESTART", 0.0)
+    monkeypatch.setattr(notifier, "RESTART", 0.0)
     assert publishing.websub.check() is True
     assert publishing.websub.check() is False
     publishing.settles()
@@ -561,7 +561,7 @@ def test_no_thread_runs_where_no_hub_is_named(publishing: Publishing) -> None:
     publishing.websub.begin(msgspec.structs.replace(publishing.config, site=none))
     publishing.websub.look(None)
     assert (publishing.websub.threads(), publishing.websub.status, publishing.websub.check()) == ({}, None, False)
-    script = "import sys; import aggregator.daemon; print('httpx' in sys.modules)"
+    script = "import sys; import aggregator.service.daemon; print('httpx' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
 

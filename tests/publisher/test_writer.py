@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aggregator.model import Document
-from aggregator.publisher.writer import Disk, Published, Writer
+from aggregator.model.feeds import Document
+from aggregator.publisher.files import Disk, Published, Writer
 
 BODY = b"<rss>" + b"<item>One story after another.</item>" * 900 + b"</rss>"
 

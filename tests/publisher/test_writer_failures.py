@@ -19,9 +19,9 @@ from pathlib import Path
 import brotli
 import pytest
 
-from aggregator.errors import PublishError
-from aggregator.model import Document
-from aggregator.publisher.writer import Disk, Writer
+from aggregator.model.errors import PublishError
+from aggregator.model.feeds import Document
+from aggregator.publisher.files import Disk, Writer
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("all/rss.xml", "all/atom.xml", "ai/rss.xml", "index.html")

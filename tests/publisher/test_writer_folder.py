@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.errors import PublishError
-from aggregator.model import Document
-from aggregator.publisher.writer import Disk, Writer
+from aggregator.model.errors import PublishError
+from aggregator.model.feeds import Document
+from aggregator.publisher.files import Disk, Writer
 
 BODY = b"<rss>" + b"<item>One story after another.</item>" * 900 + b"</rss>"
 

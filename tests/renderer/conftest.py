@@ -4,17 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from aggregator.model import (
-    Document,
-    Feed,
-    FeedSpec,
-    FeedSummary,
-    Image,
-    Item,
-    Provider,
-    Related,
-    Site,
-)
+from aggregator.model.feeds import Document, Feed, FeedSpec, FeedSummary, Site
+from aggregator.model.items import Image, Item, Provider, Related
 from aggregator.renderer import atom, json_feed, opml, page, rss
 
 NOON = datetime(2026, 10, 3, 12, tzinfo=UTC)

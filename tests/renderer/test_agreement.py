@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from lxml import etree
 
-from aggregator.model import Provider
+from aggregator.model.items import Provider
 from aggregator.renderer import atom, json_feed, rss
 
 XML = pytest.mark.parametrize("fmt", [rss, atom], ids=["rss", "atom"])

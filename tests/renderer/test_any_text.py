@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
-from aggregator.model import Feed, FeedSpec, FeedSummary, Image, Item, Provider, Related, Site
+from aggregator.model.feeds import Feed, FeedSpec, FeedSummary, Site
+from aggregator.model.items import Image, Item, Provider, Related
 from aggregator.renderer import atom, json_feed, opml, page, rss
 
 MOMENT = datetime(2026, 10, 3, 12, tzinfo=UTC)

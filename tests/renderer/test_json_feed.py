@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import Feed, FeedSpec, Item, Site
+from aggregator.model.feeds import Feed, FeedSpec, Site
+from aggregator.model.items import Item
 from aggregator.renderer import json_feed
 
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from lxml import html
 
-from aggregator.model import DAYS_COUNTED, SITE_FEED
+from aggregator.model.feeds import DAYS_COUNTED, SITE_FEED
 from aggregator.renderer import layout, page
 
 VOID = {"meta", "link", "img", "input"}

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.renderer.stamps import EPOCH, distinct, rfc822, rfc3339, spoken
+from aggregator.renderer.dates import EPOCH, distinct, rfc822, rfc3339, spoken
 
 moments = st.integers(-2_000_000_000, 250_000_000_000).map(lambda seconds: EPOCH + timedelta(seconds=seconds))
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from lxml import html
 
-from aggregator.model import PastTurn, Problem
+from aggregator.model.reports import PastTurn, Problem
 from aggregator.renderer import status_page
 from aggregator.renderer.status_page import Held, SeedProblem, StatusView, Trouble
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model import FeedSpec, FeedSummary
-from aggregator.renderer.tree import forest, trail
+from aggregator.model.feeds import FeedSpec, FeedSummary
+from aggregator.renderer.topic_tree import forest, trail
 
 
 def slugs(branches):

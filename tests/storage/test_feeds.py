@@ -10,8 +10,8 @@ import pytest
 from buckets import Buckets, command
 from support import NOW, iso
 
-from aggregator.documents import content_type, is_published
-from aggregator.stores import Store
+from aggregator.model.document_names import content_type, is_published
+from aggregator.object_store import Store
 
 pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
 

@@ -8,7 +8,7 @@ from living import free_port
 from support import NOW, iso
 
 import aggregator
-from aggregator.stores import Store
+from aggregator.object_store import Store
 
 pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support import NOW, SiteFolder
 
-from aggregator.errors import FolderError
-from aggregator.site import Site
+from aggregator.model.errors import FolderError
+from aggregator.site.site import Site
 from aggregator.watcher import folder
 
 NAMES = [

@@ -11,8 +11,8 @@ import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
-from aggregator.config import Schedule
-from aggregator.cron_line import cron_line
+from aggregator.config.cron import cron_line
+from aggregator.config.settings import Schedule
 from aggregator.watcher.schedule import Once, Scheduler, by_cron
 
 

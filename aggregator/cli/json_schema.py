@@ -1,0 +1,113 @@
+"""JSON Schema of what people write (seeds, config, topics), for editors; made from the types that read it. Pure."""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from aggregator.config.shape import ConfigText, TopicText
+from aggregator.config.yaml.decoding import Check, Parse
+from aggregator.normalizer.raw import RawSeed
+
+KINDS: dict[str, type[msgspec.Struct]] = {"seed": RawSeed, "config": ConfigText, "topic": TopicText}
+
+_REQUIRED = {"seed": ["title"], "config": ["site"], "topic": ["name"]}
+_SCALARS: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
+_SEED_KEYS = {
+    "title": "What the item is called, as plain text. Required.",
+    "excerpt": "A summary in a few sentences, as plain text.",
+    "publishedDateTime": "When the item appears, such as 2026-11-23T10:00:00Z; in the future it is embargoed until "
+    "then. Without it the file's name must begin with a date.",
+    "updatedDateTime": "When its content last changed.",
+    "webUrl": "The item's link, https://… in full. One of webUrl and originalUrl is required.",
+    "originalUrl": "The link at the source; it is the item's link where there is no webUrl.",
+    "ampWebUrl": "A copy of the same article, for finding duplicates only.",
+    "cdnAmpWebUrl": "A copy of the same article, for finding duplicates only.",
+    "published": "false holds the item back.",
+    "removed": "true: it was withdrawn at its source.",
+    "deleted": "true: it was deleted here.",
+    "expires": "When the item leaves the feeds.",
+    "quality": "A score; rules and feeds by query may ask for a least one.",
+    "heat": "A second score, of any size, negative too.",
+    "topics": "Names of topics: each is a feed.",
+    "tags": "Further words, shown as tags.",
+    "locale": "The item's language, such as de or pt-BR.",
+    "provider": "The source: name, domain and logo.",
+    "author": "Who wrote it; without one the provider is named.",
+    "images": "Pictures; the first is the item's.",
+    "featuredContent": "HTML to embed; it is sanitised, an iframe becomes a linked thumbnail.",
+    "related": "The same story elsewhere.",
+    "id": "The item's id in the feeds, if it is not to be its link.",
+}
+
+
+def schema(kind: Literal["seed", "config", "topic"]) -> dict[str, Any]:
+    """Give the JSON Schema (2020-12) of a seed's front matter, the config or a topic file."""
+    made = _struct(KINDS[kind])
+    made["required"] = _REQUIRED[kind]
+    if kind == "seed":
+        for key, words in _SEED_KEYS.items():
+            made["properties"][key]["description"] = words
+        secured = "Private notes: never read, stored or published. No switch: the item is published all the same."
+        made["properties"]["secured"] = {"description": secured}
+    if kind == "config":
+        _close(made)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"aggregator {kind}", **made}
+
+
+def _struct(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind, include_extras=True)
+    fields = msgspec.structs.fields(kind)
+    required = [field.encode_name for field in fields if field.required]
+    made: dict[str, Any] = {
+        "type": "object",
+        "properties": {field.encode_name: _type(hints[field.name]) for field in fields},
+    }
+    return {**made, "required": required} if required else made
+
+
+def _close(made: Any) -> None:
+    """Refuse unknown keys at every level: a config may hold none, seeds and topics may."""
+    if isinstance(made, dict):
+        if "properties" in made:
+            made["additionalProperties"] = False
+        for part in list(made.values()):
+            _close(part)
+    elif isinstance(made, list):
+        for part in made:
+            _close(part)
+
+
+def _type(kind: Any) -> dict[str, Any]:
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is Annotated:
+        return _annotated(arguments[0], arguments[1:])
+    if origin in {typing.Union, types.UnionType}:
+        several = [_type(one) for one in arguments if one is not type(None)]
+        return _or_null(several[0] if len(several) == 1 else {"anyOf": several})
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin is tuple:
+        return {"type": "array", "items": _type(arguments[0])}
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _struct(kind)
+    return {"type": _SCALARS[kind]} if kind in _SCALARS else {}
+
+
+def _annotated(kind: Any, remarks: tuple[Any, ...]) -> dict[str, Any]:
+    made = _type(kind)
+    for remark in remarks:
+        if isinstance(remark, Parse):
+            made = {"type": ["string", "integer", "null"]}
+        if isinstance(remark, Parse | Check) and remark.what:
+            made["description"] = f"{remark.what[0].upper()}{remark.what[1:]}."
+    return made
+
+
+def _or_null(made: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(made.get("type"), str):
+        return {**made, "type": [made["type"], "null"]}
+    return {"anyOf": [made, {"type": "null"}]}

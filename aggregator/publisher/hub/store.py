@@ -1,0 +1,149 @@
+"""The file `websub.db`: what the hub was told, across restarts. Touches that file alone.
+
+It lies beside the index and not in it: an index may be made again from the seeds, and then nobody would know what the
+hub was told. What is kept here is held in memory too, and memory is right: where the file cannot be written, the reason
+is in `problem`, pings go on, and what is missing in the file is written as soon as that can be. Where the file is
+damaged or lost a new one begins, and the hub is told of every feed once more.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing, suppress
+from urllib.parse import quote
+
+import msgspec
+
+from aggregator.publisher.hub.policy import Hub, Topic
+
+STORE = "websub.db"
+VERSION = 1
+
+# One row a document, and one for the hub itself, whose name is that of no document.
+_TABLE = "CREATE TABLE IF NOT EXISTS ping(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
+_HUB = ""
+
+_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_MISMATCH")
+
+_topic = msgspec.json.Decoder(Topic)
+_hub = msgspec.json.Decoder(Hub)
+
+
+class PingStore:
+    """What is known of each document and of the hub; `problem` says why it is not on the disk, "" if it is."""
+
+    def __init__(self, state: str) -> None:
+        """Take the state folder; nothing is read before `open`."""
+        self._path = os.path.join(state, STORE)
+        self._db: sqlite3.Connection | None = None
+        self._unsaved: dict[str, Topic | Hub | None] = {}
+        self.topics: dict[str, Topic] = {}
+        self.hub = Hub()
+        self.problem = ""
+
+    def open(self) -> None:
+        """Read the file; the thread that does so is the one to use it."""
+        try:
+            self.topics, self.hub = self._open()
+        except sqlite3.Error as error:
+            self.problem = self._worded(error)
+
+    def put(self, *, topics: Iterable[Topic] = (), hub: Hub | None = None, gone: Iterable[str] = ()) -> None:
+        """Remember documents and the hub, and forget documents that are no more."""
+        for topic in topics:
+            self.topics[topic.name] = self._unsaved[topic.name] = topic
+        for name in gone:
+            self.topics.pop(name, None)
+            self._unsaved[name] = None
+        if hub is not None:
+            self.hub = self._unsaved[_HUB] = hub
+        try:
+            self._save()
+        except sqlite3.Error as error:
+            self._drop(error)
+            self.problem = self._worded(error)
+        else:
+            self.problem = ""
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    def _open(self) -> tuple[dict[str, Topic], Hub]:
+        try:
+            self._db = sqlite3.connect(self._path, isolation_level=None)
+            for setting in ("busy_timeout=1000", "journal_mode=WAL", "synchronous=FULL"):
+                self._db.execute(f"PRAGMA {setting}")
+            if self._db.execute("PRAGMA user_version").fetchone()[0] not in {0, VERSION}:
+                raise sqlite3.DatabaseError("made by another version")
+            self._db.execute(_TABLE)
+            self._db.execute(f"PRAGMA user_version={VERSION}")
+            return _read(self._db)
+        except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
+            self._drop(error)
+            if isinstance(error, sqlite3.Error) and not _is_damage(error):
+                raise
+            return {}, Hub()
+
+    def _save(self) -> None:
+        if not self._unsaved:
+            return
+        if self._db is None:
+            # A new file, it may be: then it lacks all, and what it holds else is older than what is known here.
+            self._open()
+            self._unsaved = {**self.topics, _HUB: self.hub, **self._unsaved}
+        assert self._db is not None
+        kept = [(name, msgspec.json.encode(value)) for name, value in self._unsaved.items() if value is not None]
+        gone = [(name,) for name, value in self._unsaved.items() if value is None]
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("INSERT OR REPLACE INTO ping VALUES(?,?)", kept)
+        self._db.executemany("DELETE FROM ping WHERE name=?", gone)
+        self._db.execute("COMMIT")
+        self._unsaved.clear()
+
+    def _drop(self, error: Exception) -> None:
+        """Close the file after an error, which undoes what was begun; remove it where it is damaged."""
+        self.close()
+        if not isinstance(error, sqlite3.Error) or _is_damage(error):
+            for suffix in ("", "-wal", "-shm"):
+                with suppress(OSError):
+                    os.unlink(self._path + suffix)
+
+    def _worded(self, error: sqlite3.Error) -> str:
+        return f"{self._path} cannot be used: {error}; after a restart the hub may be told of feeds once more"
+
+
+def stored(state: str) -> tuple[dict[str, Topic], Hub] | None:
+    """Read what a state folder holds, without changing anything; None where there is nothing to read."""
+    path = os.path.join(state, STORE)
+    if not os.path.exists(path):
+        return None
+    try:
+        with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)) as db:
+            db.execute("PRAGMA busy_timeout=1000")
+            return _read(db)
+    except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError):
+        return None  # the next to publish makes it anew
+
+
+def _read(db: sqlite3.Connection) -> tuple[dict[str, Topic], Hub]:
+    topics: dict[str, Topic] = {}
+    hub = Hub()
+    for name, value in db.execute("SELECT name, value FROM ping"):
+        if not isinstance(value, bytes):  # pages that were cut off read as NULL
+            raise sqlite3.DatabaseError("a row is not one of ours")
+        if name == _HUB:
+            hub = _hub.decode(value)
+        else:
+            topics[name] = _topic.decode(value)
+    return topics, hub
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Say whether an error tells of a damaged or foreign file, and not of a full disk, a lock or the like."""
+    name = getattr(error, "sqlite_errorname", None)
+    return isinstance(error, sqlite3.DatabaseError) and (name is None or name.startswith(_DAMAGE))

@@ -1,0 +1,1 @@
+"""What the HTTP server answers, to whom, and from which memory."""

@@ -1,0 +1,122 @@
+"""How all goes, as numbers for Prometheus: counts and standing in, its text format out; touches nothing.
+
+Names follow Prometheus' own advice (base units, `_total` for counters). No number has a seed's text for a label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from aggregator.model.version import VERSION
+from aggregator.service.health import DURATIONS, DaemonStatus
+from aggregator.site.status import Standing
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is to tell: requests by what was asked for and status, the site's standing, the daemon's health.
+
+    `standing` is None where nothing was built yet, `daemon` where none runs. `now` is in seconds since 1970.
+    """
+
+    now: float
+    requests: Mapping[tuple[str, int], int]
+    listeners: int
+    cached: int
+    standing: Standing | None
+    daemon: DaemonStatus | None
+
+
+def render(measured: Measured) -> bytes:
+    """Write it down in Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Once(measured))
+    return generate_latest(registry)
+
+
+class _Once(Collector):
+    def __init__(self, measured: Measured) -> None:
+        self._measured = measured
+
+    def collect(self) -> Iterator[Metric]:
+        measured = self._measured
+        yield InfoMetricFamily("aggregator", "This program.", {"version": VERSION})
+        yield from _serving(measured)
+        yield GaugeMetricFamily("aggregator_up", "Whether a daemon runs.", int(measured.daemon is not None))
+        if measured.daemon is not None:
+            yield from _daemon(measured.daemon)
+        if measured.standing is not None:
+            yield from _standing(measured.standing, measured.now)
+
+
+def _serving(measured: Measured) -> Iterator[Metric]:
+    requests = CounterMetricFamily("aggregator_http_requests", "Requests answered.", labels=("asked", "status"))
+    for (asked, status), count in sorted(measured.requests.items()):
+        requests.add_metric((asked, str(status)), count)
+    yield requests
+    yield GaugeMetricFamily("aggregator_http_listeners", "Clients that wait for news.", measured.listeners)
+    yield GaugeMetricFamily("aggregator_http_cached_bytes", "Documents kept in memory.", measured.cached)
+
+
+def _daemon(daemon: DaemonStatus) -> Iterator[Metric]:
+    yield GaugeMetricFamily("aggregator_healthy", "Whether all is well.", int(daemon.healthy))
+    problems = GaugeMetricFamily("aggregator_problem_seconds", "For how long something is wrong.", labels=("concern",))
+    for concern, age in daemon.problem_ages.items():
+        problems.add_metric((concern,), age)
+    yield problems
+    yield GaugeMetricFamily("aggregator_uptime_seconds", "For how long the daemon runs.", daemon.uptime)
+    yield _turns(daemon)
+    yield InfoMetricFamily("aggregator_watcher", "How changes are noticed.", {"backend": daemon.backend})
+    yield CounterMetricFamily(
+        "aggregator_watcher_overflows", "Times that events were lost and the folder was read.", daemon.overflows
+    )
+    yield GaugeMetricFamily(
+        "aggregator_last_scan_timestamp_seconds", "When the whole folder was last looked at.", daemon.scanned
+    )
+    if daemon.due is not None:
+        yield GaugeMetricFamily(
+            "aggregator_next_due_timestamp_seconds", "When a feed next changes by itself.", daemon.due
+        )
+
+
+def _turns(daemon: DaemonStatus) -> Metric:
+    buckets, seen = [], 0
+    for bound, count in zip((*map(str, DURATIONS), "+Inf"), daemon.turns_within, strict=True):
+        seen += count
+        buckets.append((bound, float(seen)))
+    turns = HistogramMetricFamily("aggregator_turn_seconds", "How long turns took.")
+    turns.add_metric((), buckets, daemon.turn_seconds)
+    return turns
+
+
+def _standing(standing: Standing, now: float) -> Iterator[Metric]:
+    seeds = GaugeMetricFamily("aggregator_seeds", "Seeds by outcome: published, or the rule that holds them back.",
+                              labels=("outcome",))  # fmt: skip
+    for outcome, count in {"published": standing.items, **standing.held}.items():
+        seeds.add_metric((outcome,), count)
+    yield seeds
+    yield GaugeMetricFamily("aggregator_files", "Seeds known, whatever became of them.", standing.seeds)
+    yield GaugeMetricFamily("aggregator_stale_items", "Items shown as they last could be read.", len(standing.stale))
+    problems = sum(not problem.warning for problem in standing.problems)
+    yield GaugeMetricFamily("aggregator_seed_problems", "Problems in seeds, warnings left out.", problems)
+    items = GaugeMetricFamily("aggregator_feed_items", "Items that a feed shows.", labels=("feed",))
+    for slug, count in standing.feeds.items():
+        items.add_metric((slug,), count)
+    yield items
+    if standing.newest is not None:
+        yield GaugeMetricFamily(
+            "aggregator_newest_item_timestamp_seconds", "When the newest item was published.", standing.newest
+        )
+        yield GaugeMetricFamily("aggregator_newest_item_age_seconds", "How long ago that was.", now - standing.newest)

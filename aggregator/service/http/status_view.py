@@ -1,0 +1,67 @@
+"""How a site stands and what its daemon says of itself -> what the status page shows; touches nothing."""
+
+from __future__ import annotations
+
+import msgspec
+
+from aggregator.model.reports import HubStatus
+from aggregator.model.words import RULES, SHOWN_PROBLEMS, held_words, moment
+from aggregator.renderer.status_page import Held, SeedProblem, StatusView, Trouble
+from aggregator.service.health import DaemonStatus
+from aggregator.site.status import Standing
+
+
+def status_view(standing: Standing, daemon: DaemonStatus | None) -> StatusView:
+    """Give what the status page shows; `daemon` is None where none runs."""
+    view = StatusView(
+        now=standing.now,
+        running=daemon is not None,
+        seeds=standing.seeds,
+        items=standing.items,
+        feeds=len(standing.feeds),
+        held=_held(standing),
+        stale=standing.stale,
+        problems=tuple(
+            SeedProblem(problem=problem, since=standing.changed.get(problem.path))
+            for problem in standing.problems[:SHOWN_PROBLEMS]
+        ),
+        more_problems=max(0, len(standing.problems) - SHOWN_PROBLEMS),
+        due=standing.due,
+        due_path=standing.due_path,
+        turns=standing.turns,
+        facts=_hub(standing.websub, standing.now),
+    )
+    return view if daemon is None else _with_daemon(view, daemon)
+
+
+def _held(standing: Standing) -> tuple[Held, ...]:
+    return tuple(
+        Held(rule=rule, words=held_words(rule, count), count=count, paths=standing.examples.get(rule, ()))
+        for rule in RULES
+        if (count := standing.held.get(rule, 0))
+    )
+
+
+def _hub(hub: HubStatus | None, now: int) -> tuple[tuple[str, str], ...]:
+    if hub is None:
+        return ()
+    told = f"last told {moment(int(hub.succeeded))}" if hub.succeeded is not None else "never told yet"
+    return (("WebSub hub", f"{hub.url}: {hub.trouble(now) or told}, {hub.waiting:,} waiting"),)
+
+
+def _with_daemon(view: StatusView, daemon: DaemonStatus) -> StatusView:
+    troubles = tuple(
+        Trouble(concern=concern, message=message, seconds=int(daemon.problem_ages.get(concern, 0)))
+        for concern, message in daemon.problems.items()
+    )
+    return msgspec.structs.replace(
+        view,
+        facts=(*((("Serving", daemon.serving),) if daemon.serving else ()), *view.facts),
+        troubles=troubles,
+        uptime=int(daemon.uptime),
+        backend=daemon.backend,
+        overflows=daemon.overflows,
+        threads=tuple(daemon.threads.items()),
+        scanned=int(daemon.scanned) or None,
+        regenerate=None if daemon.regenerate is None else int(daemon.regenerate),
+    )

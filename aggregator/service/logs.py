@@ -1,0 +1,114 @@
+"""Log lines for people (`key=value`) and for machines (JSON), one a turn and one a problem; writes to a stream.
+
+Lines name paths, rules and counts, never a seed's text.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import sys
+import threading
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
+
+from aggregator.model.errors import AggregatorError
+from aggregator.model.reports import Problem, Turn
+
+Format = Literal["text", "json"]
+
+LOGGER = logging.getLogger("aggregator")
+LOGGER.addHandler(logging.NullHandler())
+
+
+def log(event: str, level: int = logging.INFO, **values: Any) -> None:
+    """Log that `event` happened, with what belongs to it."""
+    LOGGER.log(level, event, extra={"values": values})
+
+
+def log_problem(problem: Problem) -> None:
+    """Log what is wrong with a seed, and where."""
+    log(
+        "problem", logging.WARNING, path=problem.path, line=problem.line, column=problem.column, what=problem.message,
+        hint=problem.hint,
+    )  # fmt: skip
+
+
+def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
+    """Log what a turn did, unless it did nothing and nobody asked for it, and what went wrong beside the seeds."""
+    if turn.read or turn.removed or turn.written or turn.failed or was_asked_for:
+        log(
+            "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
+            rendered=turn.rendered, written=len(turn.written), seconds=turn.seconds, failed=len(turn.failed),
+        )  # fmt: skip
+    for line in (*turn.failures(), *turn.notes):
+        log("trouble", logging.ERROR, what=line)
+
+
+def start(shape: Format, stream: TextIO | None = None) -> None:
+    """Write log lines of `shape` to `stream` (standard error): ours, the warnings of libraries, the ends of threads."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(_Text() if shape == "text" else _Json())
+    for logger in (LOGGER, logging.getLogger()):
+        for old in logger.handlers[:]:
+            logger.removeHandler(old)
+        logger.addHandler(handler)
+    LOGGER.setLevel(logging.INFO)
+    LOGGER.propagate = False
+    logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False  # a log that cannot be written must not stop the feeds
+    threading.excepthook = _on_thread_end
+
+
+def _on_thread_end(end: threading.ExceptHookArgs) -> None:
+    """Log the exception that ended a thread, in a line like every other."""
+    if end.exc_type is not SystemExit:
+        found = (end.exc_type, end.exc_value or end.exc_type(), end.exc_traceback)
+        name = end.thread.name if end.thread is not None else ""
+        LOGGER.error("exception in a thread", exc_info=found, extra={"values": {"thread": name}})
+
+
+def _values(record: logging.LogRecord) -> dict[str, Any]:
+    when = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    values = {"time": when, "level": record.levelname.lower(), "event": record.getMessage()}
+    values |= {
+        key: value for key, value in getattr(record, "values", {}).items() if value not in (None, "", (), [], {})
+    }
+    if record.exc_info and record.exc_info[1] is not None:
+        values["error"] = _error(record.exc_info[1])
+        values["where"] = _where(record.exc_info[2])
+    return values
+
+
+def _error(error: BaseException) -> str:
+    """Name an error; the words of those that may quote a seed are left out."""
+    kind = type(error).__name__
+    return f"{kind}: {error}" if isinstance(error, AggregatorError | OSError | sqlite3.Error) else kind
+
+
+def _where(trace: Any) -> str:
+    """Name the innermost place of a traceback; the traceback itself could hold a seed's text."""
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
+
+
+class _Text(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(f"{key}={_worded(value)}" for key, value in _values(record).items())
+
+
+class _Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        # ASCII alone: a path may hold U+2028, which some take for the end of a line, or bytes that are not UTF-8.
+        return json.dumps(_values(record), default=str)
+
+
+def _worded(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if not text.isprintable():
+        return json.dumps(text)
+    return json.dumps(text, ensure_ascii=False) if not text or any(one in text for one in ' "=') else text

@@ -1,0 +1,285 @@
+"""Why an item is in which feeds, or by which rule it is not, and when that will change; reads seed and index."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import NamedTuple
+
+from aggregator.config.settings import Config, Query
+from aggregator.index.index import FileRow, Index
+from aggregator.model.archive_layout import cell_of, month_of
+from aggregator.model.items import FOREVER, Seed
+from aggregator.model.store import is_url
+from aggregator.model.version import VERSION
+from aggregator.model.words import counted, distance, moment
+from aggregator.normalizer import identity, links, rules
+from aggregator.normalizer.reading import Task, take_in
+from aggregator.normalizer.rules import Verdict
+from aggregator.normalizer.stored import (
+    Outcome,
+    is_in_feeds,
+    unpack_entries,
+    unpack_outcomes,
+    unpack_seed,
+    unpack_verdict,
+)
+from aggregator.site.feeds import Pipeline
+from aggregator.site.item_cache import SHORTENED
+from aggregator.site.preparing import Manner, prepare
+from aggregator.watcher.folder import SUFFIXES, printable
+from aggregator.watcher.seeds import seeds_in
+
+
+class Explanation(NamedTuple):
+    """One line that answers the question, and lines that say more; these may name what nobody may see yet."""
+
+    headline: str
+    details: tuple[str, ...] = ()
+    is_private: bool = False
+
+
+def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
+    """Explain the seed or seeds that `target` (a path, a link or an id) names; empty where nothing is known of it."""
+    if "\0" in target:
+        return []  # no path, link or id holds one, and the system refuses to look for it
+    path = _as_path(config, target)
+    paths = [printable(path)] if path is not None else _paths_of(config, index, printable(target))
+    policy = rules.policy_of(config)
+    found = []
+    for one in paths:
+        task = Task((one,), (b"",), policy, config.timezone, now)
+        (outcome,) = unpack_outcomes(take_in(seeds_in(config.seeds).reader, task))
+        row = index.files_of([one]).get(one) if index is not None else None
+        if not outcome.gone or row is not None:
+            found.append(_Case(config, index, outcome, row, now).explanation())
+    return found
+
+
+def _as_path(config: Config, target: str) -> str | None:
+    """Give the path below the seeds folder if `target` is the path of a file, as seen from here or from there.
+
+    In a store only what ends as a seed's name does can be one, with or without the store's URL before it.
+    """
+    if is_url(config.seeds):
+        path = target.removeprefix(f"{config.seeds}/")
+        return path if path.endswith(SUFFIXES) and not is_url(path) else None
+    for candidate in (os.path.abspath(target), os.path.join(config.seeds, target)):
+        if os.path.lexists(candidate) and not os.path.isdir(candidate) and (path := _below(config.seeds, candidate)):
+            return path
+    return None
+
+
+def _below(seeds: str, candidate: str) -> str:
+    """Give the path of a file as seen from the seeds folder, "" where it does not lie in there."""
+    folder = os.path.relpath(os.path.realpath(os.path.dirname(candidate)), os.path.realpath(seeds))
+    if folder == ".." or folder.startswith("../"):
+        return ""
+    return os.path.normpath(os.path.join(folder, os.path.basename(candidate)))
+
+
+def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
+    """Give the paths of the seeds that tell the story of a link or an id, or that have it though held back.
+
+    Also that of a file which is known and cannot be seen now: it is gone, or its folder cannot be entered.
+    """
+    if index is None:
+        return []
+    keys = [f"id:{target}"]
+    with suppress(ValueError):  # then it is an id
+        keys.append(links.alias(links.canonical(target)))
+    known = index.known([identity.key_number(key) for key in keys])
+    story = next(iter(known.values()), None) or index.story_of_id(target)
+    paths = [row.path for row in index.files("story=? ORDER BY path", (story,))] if story is not None else []
+    if paths:
+        return paths
+    unseen = "" if is_url(config.seeds) or is_url(target) else _below(config.seeds, os.path.abspath(target))
+    in_index = index.files_of([target, unseen])
+    return list(in_index) or [
+        path for path, packed in index.all_seeds() if set(keys) & set(identity.keys(unpack_seed(packed)))
+    ]
+
+
+class _Case:
+    """One seed to explain: what it says now, and what the index made of it."""
+
+    def __init__(self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int) -> None:
+        self._config, self._index, self._outcome, self._row, self._now = config, index, outcome, row, now
+        self._seed = unpack_seed(outcome.seed) if outcome.seed else None
+
+    def explanation(self) -> Explanation:
+        path, outcome, row = self._outcome.path, self._outcome, self._row
+        if outcome.gone:
+            return Explanation(f"{path}: the file is gone; the next build takes its item out of the feeds")
+        if outcome.seed is None:
+            return self._broken()
+        assert outcome.verdict is not None
+        assert self._seed is not None
+        if outcome.rule:
+            return Explanation(f"{path}: in no feed: {outcome.detail} (rule: {outcome.rule})", self._pending())
+        verdict = unpack_verdict(outcome.verdict)
+        if row is None or row.verdict is None or row.digest != outcome.digest or self._index is None:
+            return Explanation(f"{path}: {self._not_built(verdict)}", self._facts(verdict), is_private=True)
+        return self._known(row, verdict)
+
+    def _not_built(self, verdict: Verdict) -> str:
+        """Say what the next build will make of an accepted seed, since none has seen it as it is."""
+        current = [slug for slug, _ in self._current()]
+        if verdict.ends <= self._now:
+            over = f"in {', '.join(current)} until the next build" if current else "in no feed"
+            return f"{over}: {self._ended(verdict)}"
+        slugs = ", ".join(slug for slug, ends in verdict.feeds if max(self._now, verdict.starts) < ends)
+        if verdict.starts > self._now:
+            return f"in {slugs} from {moment(verdict.starts)}, once the next build has seen it"
+        return f"in {slugs} from the next build on"
+
+    def _current(self) -> list[tuple[str, int]]:
+        """Give the feeds that hold the item now, as the last build left it: pairs of slug and number."""
+        if self._index is None or self._row is None or not self._row.shown:
+            return []
+        slugs = {feed.feed: feed.slug for feed in self._index.feeds().values()}
+        windows = unpack_entries(self._row.shown)[3]
+        return [(slugs[feed], feed) for feed, starts, ends in windows if starts <= self._now < ends]
+
+    def _broken(self) -> Explanation:
+        path, outcome, row = self._outcome.path, self._outcome, self._row
+        if self._current():
+            headline = "cannot be read now, so its last good version stays in its feeds"
+            if outcome.withdrawn:
+                headline = "cannot be read now, but says that it is withdrawn; the next build takes its item out"
+        elif row is not None and row.stale and not outcome.withdrawn:
+            headline = f"cannot be read now, and its last good version is {self._last_good_not_shown(row)}"
+        else:
+            headline = f"in no feed: {outcome.problems[0].message} (rule: {outcome.rule})"
+        return Explanation(f"{path}: {headline}", tuple(map(str, outcome.problems)))
+
+    def _last_good_not_shown(self, row: FileRow) -> str:
+        assert self._index is not None
+        if row.rule or row.verdict is None:
+            return f"in no feed: {row.detail} (rule: {row.rule})"
+        self._seed = unpack_seed(self._index.seeds([row.file])[row.file])
+        return self._not_now(row, unpack_verdict(row.verdict))
+
+    def _known(self, row: FileRow, verdict: Verdict) -> Explanation:
+        """Explain an accepted seed that the last build has seen as it is."""
+        assert self._index is not None
+        current = self._current()
+        if not current:
+            return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict), is_private=True)
+        beyond = self._beyond_limit(row, [feed for _, feed in current])
+        shown = [slug for slug, _ in current if slug not in beyond]
+        pages = self._pages(row, current)
+        count = f"in {counted(len(shown), 'feed')}: {', '.join(shown)}" if shown else "in no feed"
+        if pages and not shown:
+            count = f"in the archive alone of {', '.join(slug for slug, _ in current)}"
+        stale = " (its last good version)" if row.stale else ""
+        limits = [
+            f"not in {slug}: {_newer(place)} before it, and the feed ends after {shown_items}"
+            for slug, (place, shown_items) in beyond.items()
+        ]
+        tail = f"; {limits[0]}" if limits and not shown else ""
+        short = (SHORTENED,) if shown and self._is_long(row) else ()
+        return Explanation(f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *pages, *limits, *short))
+
+    def _is_long(self, row: FileRow) -> bool:
+        """Say whether feeds show its summary alone, since it would leave too little room for others."""
+        from aggregator.renderer import json_feed  # noqa: PLC0415 - loaded when there is something to render
+
+        max_bytes = self._config.feed.max_bytes
+        if max_bytes is None or self._outcome.seed is None or row.verdict is None:
+            return False
+        item = prepare(self._outcome.seed, row.verdict, "", Manner.of(self._config), self._now)
+        return json_feed.is_long(item, self._config.site, max_bytes)
+
+    def _pages(self, row: FileRow, current: Sequence[tuple[str, int]]) -> tuple[str, ...]:
+        """Say on which page of which feed's archive it lies, as a line, if there are archives."""
+        assert self._index is not None
+        if not self._config.feed.archives:
+            return ()
+        sort, _, tie, _ = unpack_entries(row.shown or b"")
+        month, cell = month_of(-sort), cell_of(-sort, tie)
+        pages = [(slug, self._index.archive.page_with(feed, month, cell)) for slug, feed in current]
+        found = ", ".join(f"{slug} {folder}" for slug, folder in pages if folder)
+        return (f"archive: {found}",) if found else ()
+
+    def _not_now(self, row: FileRow, verdict: Verdict) -> str:
+        if verdict.starts > self._now:
+            return f"in no feed yet: it appears at {moment(verdict.starts)}, in {distance(verdict.starts - self._now)}"
+        if verdict.ends <= self._now:
+            return f"in no feed any more: {self._ended(verdict)}"
+        other = self._stands_for_it(row)
+        return f"in no feed: {other} tells the same story and stands for it (rule: duplicate)"
+
+    def _ended(self, verdict: Verdict) -> str:
+        why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
+        return f"its time ended at {moment(verdict.ends)} (rule: window, {why})"
+
+    def _stands_for_it(self, row: FileRow) -> str:
+        assert self._index is not None
+        for one in self._index.files("story=? AND shown IS NOT NULL ORDER BY path", (row.story,)):
+            if is_in_feeds(one.shown, self._now):
+                return one.path
+        return "another seed"
+
+    def _beyond_limit(self, row: FileRow, feeds: Sequence[int]) -> dict[str, tuple[int, int]]:
+        """Give the feeds that hold the item but end before it, with its place and their length."""
+        assert self._index is not None
+        sort, worst, tie, _ = unpack_entries(row.shown or b"")
+        pipeline = Pipeline(self._config, self._index, seeds_in(self._config.seeds).reader, version=VERSION)
+        counts = {summary.spec.slug: summary.count for summary in pipeline.summaries()}
+        found = {}
+        for slug, feed in self._index.feeds().items():
+            place = self._index.place(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
+            if place >= counts.get(slug, 0):
+                found[slug] = (place, counts.get(slug, 0))
+        return found
+
+    def _facts(self, verdict: Verdict) -> tuple[str, ...]:
+        facts = [f"link: {verdict.link}", f"published: {moment(verdict.published)}"]
+        if self._index is not None and self._row is not None and self._row.story is not None:
+            facts.insert(0, f"id: {self._index.stories([self._row.story])[self._row.story][0]}")
+        if verdict.stand_in >= 0 and self._seed is not None:
+            other = self._seed.related[verdict.stand_in]
+            facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")
+        if self._now < verdict.ends < FOREVER:
+            facts.append(f"leaves at {moment(verdict.ends)}, in {distance(verdict.ends - self._now)}")
+        return (*facts, *self._queries(verdict), *self._pending())
+
+    def _queries(self, verdict: Verdict) -> list[str]:
+        """Say of each feed by query why the item is not in it, or when it leaves that feed before it leaves all."""
+        assert self._seed is not None
+        acting: Seed = rules.acting(self._seed, verdict)
+        windows = dict(verdict.feeds)
+        reasons = ((query, rules.unanswered(acting, query.where, windows)) for query in self._config.feeds_by_query)
+        found = [
+            f"not in {query.slug}: {reason}" if reason else self._by_age(query, verdict, windows[query.slug])
+            for query, reason in reasons
+        ]
+        return [one for one in found if one]
+
+    def _by_age(self, query: Query, verdict: Verdict, ends: int) -> str:
+        """Say when an item that answers a query is too old for it, "" where it stays as long as anywhere."""
+        if ends == verdict.ends or query.where.max_age is None:
+            return ""
+        if ends <= max(self._now, verdict.starts):
+            return f"not in {query.slug}: older than {_span(query.where.max_age)} since {moment(ends)}"
+        return f"leaves {query.slug} at {moment(ends)}, in {distance(ends - self._now)}"
+
+    def _pending(self) -> tuple[str, ...]:
+        notes = [str(problem) for problem in self._outcome.problems]
+        if self._row is None:
+            notes.append("no build has seen this file yet")
+        elif self._row.digest != self._outcome.digest:
+            notes.append("the file has changed since the last build")
+        return tuple(notes)
+
+
+def _newer(place: int) -> str:
+    return f"{counted(place, 'newer item')} {'comes' if place == 1 else 'come'}"
+
+
+def _span(seconds: int) -> str:
+    """Write a length of time as a config does: `3d`."""
+    size, unit = next(one for one in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")) if seconds % one[0] == 0)
+    return f"{seconds // size}{unit}"

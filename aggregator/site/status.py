@@ -1,0 +1,79 @@
+"""How a site stands, from its index: feeds, items, problems, the next due moment, the last turns. Reads the index."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import msgspec
+
+from aggregator.config.settings import Config
+from aggregator.index.index import Index
+from aggregator.model.reports import HubStatus, PastTurn, Problem
+from aggregator.model.version import VERSION
+from aggregator.model.words import SHOWN_PROBLEMS
+from aggregator.normalizer.stored import is_in_feeds, unpack_problems
+from aggregator.publisher.hub.notifier import hub_status
+from aggregator.site.feeds import Pipeline
+from aggregator.watcher.seeds import seeds_in
+
+EXAMPLES = 20
+"""How many of the seeds that a rule holds back are named."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a site stands; `due` is the next moment at which a feed changes by itself, `due_path` whose.
+
+    It is "" where a withdrawal has then been said for long enough.
+    `examples` names some seeds for each rule in `held`, at most `EXAMPLES`. `problems` are errors first; `changed` says
+    when the files of the first `SHOWN_PROBLEMS` were last written, in seconds since 1970. `newest` is when the newest
+    item that is shown was published.
+    """
+
+    now: int
+    seeds: int
+    items: int
+    feeds: dict[str, int]
+    held: dict[str, int]
+    stale: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    due: int | None
+    due_path: str
+    turns: tuple[PastTurn, ...]
+    newest: int | None = None
+    examples: dict[str, tuple[str, ...]] = {}
+    changed: dict[str, int] = {}
+    websub: HubStatus | None = None
+
+
+def standing(config: Config, index: Index, *, now: int) -> Standing:
+    """Say how the site of `config` stands at `now` (seconds since 1970)."""
+    pipeline = Pipeline(config, index, seeds_in(config.seeds).reader, version=VERSION)
+    problems = [problem for _, _, packed in index.problems() for problem in unpack_problems(packed)]
+    problems.sort(key=lambda problem: problem.warning)
+    held = {**index.overview.held(), **index.overview.waiting(now)}
+    due = index.next_due()
+    summaries = pipeline.summaries()
+    newest = [summary.newest_published for summary in summaries if summary.newest_published]
+    return Standing(
+        now=now,
+        seeds=index.count_files(),
+        items=index.overview.count_items(now),
+        feeds={summary.spec.slug: summary.count for summary in summaries},
+        held=held,
+        stale=tuple(path for path, shown in index.overview.stale() if is_in_feeds(shown, now)),
+        problems=tuple(problems),
+        due=due[0] if due else None,
+        due_path=due[1] if due else "",
+        turns=pipeline.past_turns(),
+        newest=int(max(newest).timestamp()) if newest else None,
+        examples={rule: _examples(index, rule, now) for rule in held},
+        changed=index.changed([problem.path for problem in problems[:SHOWN_PROBLEMS]]),
+        websub=hub_status(config),
+    )
+
+
+def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:
+    if rule != "duplicate":
+        return index.overview.held_paths(rule, now, EXAMPLES)
+    hidden = (row.path for row in index.sharing(now) if not is_in_feeds(row.shown, now))
+    return tuple(islice(hidden, EXAMPLES))
