@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from living import Running
-from support import SiteFolder
+from support.running_daemon import Running
+from support.site_folder import SiteFolder
+
+from aggregator.publisher.files import Writer
 
 # Hundreds of commands are started: without their compiled form each takes a second to begin.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -66,3 +68,17 @@ def running(site: SiteFolder) -> Iterator[Running]:
         made.signal(signal.SIGCONT)
         made.process.kill()
         made.process.wait(10)
+
+
+@pytest.fixture
+def writer(tmp_path: Path) -> Writer:
+    """Make a writer into an empty folder, `feeds`."""
+    made = Writer(str(tmp_path / "feeds"))
+    made.prepare()
+    return made
+
+
+@pytest.fixture
+def feeds(tmp_path: Path) -> Path:
+    """Return the folder that `writer` keeps."""
+    return tmp_path / "feeds"

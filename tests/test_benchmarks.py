@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from tools import missing, program
+from support.needed_tools import missing, program
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 SEEDS = 100

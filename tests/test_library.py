@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from support import NOW, SiteFolder
+from support.site_folder import NOW, SiteFolder
 
 import aggregator
 

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from living import Running, free_port
-from support import SiteFolder
+from support.running_daemon import Running, free_port
+from support.site_folder import SiteFolder
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"aiobotocore", "aiohttp", "boto3", "botocore", "dask", "distributed", "fsspec", "s3fs"}

@@ -67,7 +67,7 @@ def vanished(known: int, seen: int) -> bool:
     return known >= _GUARDED and seen * 2 < known
 
 
-def _no_log(event: str, level: int = 0, **values: object) -> None:  # noqa: ARG001 - a log that nobody reads
+def _no_log(event: str, level: int = 0, **values: object) -> None:
     pass
 
 

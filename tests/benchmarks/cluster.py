@@ -25,8 +25,8 @@ from typing import NamedTuple
 sys.path.append(str(Path(__file__).parents[1]))
 
 from build import CONFIG
-from clusters import DaskCluster
-from living import children_of
+from support.dask_cluster import DaskCluster
+from support.running_daemon import children_of
 
 from aggregator import load_config
 from aggregator.site.cluster import cluster

@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from hubs import FeedServer, FlaskHub, Hub, Subscriber  # noqa: E402
-from support import SiteFolder  # noqa: E402
+from support.site_folder import SiteFolder  # noqa: E402
+from support.websub_hubs import FeedServer, FlaskHub, Hub, Subscriber  # noqa: E402
 
 PATIENCE = 30.0
 SEEDS = 40

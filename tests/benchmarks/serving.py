@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import results  # noqa: E402
-from living import children_of, free_port  # noqa: E402 - found by the line above
-from support import SiteFolder  # noqa: E402
+from support.running_daemon import children_of, free_port  # noqa: E402 - found by the line above
+from support.site_folder import SiteFolder  # noqa: E402
 
 CLIENTS = 64
 PATH = "/all/rss.xml"

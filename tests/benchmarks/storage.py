@@ -19,9 +19,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from asking import ask  # noqa: E402
-from living import free_port  # noqa: E402
-from seaweed import SeaweedFS, running_store  # noqa: E402
+from support.http_client import ask  # noqa: E402
+from support.running_daemon import free_port  # noqa: E402
+from support.seaweedfs import SeaweedFS, running_store  # noqa: E402
 
 TOKEN = "a-token-of-the-benchmark"
 CONFIG = """\

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support import NOW, SiteFolder
+from support.site_folder import NOW, SiteFolder
 
 from aggregator.model.errors import FolderError
 from aggregator.site.site import Site

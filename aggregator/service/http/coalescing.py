@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from aggregator.service.http.endpoints import FRESH
+FRESH = 0.25
+"""For how long, in seconds, what the daemon said is good enough for others who ask the same."""
 
 T = TypeVar("T")
 

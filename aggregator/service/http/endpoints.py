@@ -31,9 +31,6 @@ from aggregator.watcher import notifications
 PATIENCE = 2.0
 """How long, in seconds, the daemon may take to say how it does."""
 
-FRESH = 0.25
-"""For how long, in seconds, what the daemon said is good enough for others who ask the same."""
-
 
 class Endpoints:
     """The routes of a site: `clock` gives seconds since 1970, `attached` says that a daemon of ours must be there."""

@@ -1,0 +1,474 @@
+"""The command line, as a person or a script uses it: real processes, their output and exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from aggregator.cli import commands
+
+ROOT = Path(__file__).parents[2]
+CONFIG = 'site: {title: Test, url: "https://feeds.example.org/"}\nrules: {min_quality: 70}\n'
+GOOD = """---
+title: A tram to the harbour
+publishedDateTime: 2026-05-01T08:00:00Z
+webUrl: https://news.example.org/tram
+quality: 80
+topics: [Cities]
+---
+"""
+
+
+def run(folder: Path, *words: str, expect: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in `folder` and insist on its exit code."""
+    result = subprocess.run(
+        [sys.executable, "-m", "aggregator", *words], cwd=folder, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, timeout=60, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert result.returncode == expect, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Make a site with one good seed."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/aggregator.yaml").write_text(CONFIG)
+    (tmp_path / "seeds").mkdir()
+    (tmp_path / "seeds/tram.md").write_text(GOOD)
+    return tmp_path
+
+
+def test_build_says_what_it_did_and_writes_the_feeds(folder: Path) -> None:
+    """A build prints feeds and a summary, and the feeds are there."""
+    result = run(folder, "build")
+    assert "1 seed, 1 item, 2 feeds" in result.stdout
+    assert json.loads((folder / "feeds/cities/feed.json").read_text())["items"][0]["title"] == "A tram to the harbour"
+
+
+def test_names_are_utf_8_in_any_locale(folder: Path) -> None:
+    """Seeds are found and named as they are on the disk where the locale has another encoding, or none."""
+    (folder / "seeds/Über 日本.md").write_text(GOOD.replace("/tram", "/japan").replace("Cities", "Städte 日本"))
+    (folder / "seeds/kürzlich.md").write_text("---\ntitle: [a\n---\n")
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    built = run(folder, "build", "--jobs", "2", **locale)
+    assert ("2 items" in built.stdout, "Städte 日本" in built.stdout) == (True, True)
+    assert "seeds/kürzlich.md:2:8: " in built.stderr
+    assert "in 2 feeds" in run(folder, "explain", "seeds/Über 日本.md", **locale).stdout
+
+
+def test_build_json_is_one_json_document(folder: Path) -> None:
+    """`build --json` prints nothing but the report."""
+    turn = json.loads(run(folder, "build", "--json").stdout)
+    assert (turn["items"], turn["added"], turn["held"]) == (1, 1, {})
+
+
+def test_a_bad_seed_is_named_with_its_place_and_fails_only_strict_builds(folder: Path) -> None:
+    """The message leads from the current folder to the line; the exit code is 1 only with --strict."""
+    (folder / "seeds/bad.md").write_text("---\ntitle: Foo: bar\n---\n")
+    assert "seeds/bad.md:2:" in run(folder, "build").stderr
+    assert "seeds/bad.md:2:" in run(folder, "build", "--strict", expect=1).stderr
+    assert (folder / "feeds/cities/rss.xml").exists()
+
+
+def test_check_lists_every_problem_and_changes_nothing(folder: Path) -> None:
+    """`check` exits 1 with file:line:col and leaves no trace; with --strict for warnings too."""
+    assert "1 seed: 0 errors, 0 warnings" in run(folder, "check").stdout
+    (folder / "seeds/bad.md").write_text("---\ntitel: x\n---\n")
+    result = run(folder, "check", expect=1)
+    assert "seeds/bad.md:2:1: " in result.stdout
+    assert sorted(one.name for one in folder.iterdir()) == ["config", "seeds"]
+    (folder / "seeds/bad.md").write_text(GOOD.replace("quality", "qualty").replace("/tram", "/other"))
+    assert "did you mean `quality`?" in run(folder, "check").stdout
+    run(folder, "check", "--strict", expect=1)
+
+
+def test_check_warns_of_what_the_config_names_in_vain(folder: Path) -> None:
+    """A mistyped folder of topics and a token's file that is not there are named with their place, as warnings."""
+    config = folder / "config/aggregator.yaml"
+    config.write_text(CONFIG + "topics: {folder: topcis}\nserver: {token: ../token}\n")
+    result = run(folder, "check").stdout
+    assert f"{config}:3:18: warning: topics.folder: there is no folder {folder}/config/topcis (make it, or" in result
+    assert f"{config}:4:17: warning: server.token: {folder}/token: holds no token (write at least 16" in result
+    assert "0 errors, 2 warnings" in result
+    assert len(json.loads(run(folder, "check", "--strict", "--json", expect=1).stdout)) == 2
+    (folder / "config/topcis").mkdir()
+    (folder / "token").write_text("a token of at least sixteen characters")
+    run(folder, "check", "--strict")
+
+
+def test_a_config_that_cannot_be_used_ends_with_2_before_anything_is_touched(folder: Path) -> None:
+    """Every problem of the config is named at once, and no feed is made."""
+    (folder / "config/aggregator.yaml").write_text("site: {titel: x}\nrules: {min_quality: high}\n")
+    result = run(folder, "build", expect=2)
+    assert "config/aggregator.yaml:1:" in result.stderr
+    assert "config/aggregator.yaml:2:" in result.stderr
+    assert not (folder / "feeds").exists()
+    run(folder, "check", expect=1)
+    found = json.loads(run(folder, "check", "--json", expect=1).stdout)
+    assert [(Path(one["path"]).name, one["line"]) for one in found] == [("aggregator.yaml", 1)] * 2 + [
+        ("aggregator.yaml", 2)
+    ]
+
+
+@pytest.mark.parametrize("words", [("build", "--nonsense"), ("nonsense",), ("build", "--jobs", "0"), ("schema", "x")])
+def test_wrong_usage_ends_with_2(folder: Path, words: tuple[str, ...]) -> None:
+    """What is not a command or an option is usage."""
+    run(folder, *words, expect=2)
+
+
+def test_folders_that_links_lead_into_each_other_are_refused(folder: Path) -> None:
+    """Seeds that lie among the published feeds by a symbolic link would be handed out, drafts included."""
+    (folder / "feeds").mkdir()
+    (folder / "seeds").rename(folder / "feeds/in")
+    (folder / "seeds").symlink_to("feeds/in")
+    said = run(folder, "build", expect=2).stderr
+    assert f"seeds: {folder}/feeds/in lies inside `feeds` ({folder}/feeds) (use folders side by side)" in said
+    assert os.listdir(folder / "feeds") == ["in"]
+
+
+def test_a_missing_config_says_how_to_get_one(tmp_path: Path) -> None:
+    """A newcomer in the wrong folder is told about --config and init."""
+    message = run(tmp_path, "build", expect=2).stderr
+    assert "--config" in message
+    assert "aggregator init" in message
+
+
+@pytest.mark.parametrize("command", ["build", "status"])
+def test_a_config_that_might_have_no_end_is_refused(folder: Path, command: str) -> None:
+    """A device in place of the config or of a topic file, and a pipe in place of the latter, are named and not read."""
+    said = run(folder, command, "--config", "/dev/zero", expect=2).stderr
+    assert said.startswith("/dev/zero: cannot be read: it is no regular file (")
+    (folder / "config/topics").mkdir()
+    (folder / "config/topics/all.yaml").symlink_to("/dev/zero")
+    os.mkfifo(folder / "config/topics/pipe.yaml")
+    said = run(folder, command, expect=2).stderr
+    assert said == f"{folder}/config/topics/all.yaml: cannot be read: it is no regular file\n"
+    (folder / "config/topics/all.yaml").unlink()
+    said = run(folder, command, expect=2).stderr
+    assert said == f"{folder}/config/topics/pipe.yaml: cannot be read: it is no regular file\n"
+
+
+@pytest.mark.parametrize(("text", "code"), [(CONFIG, 0), (CONFIG + "#" * 2**21, 1)])
+def test_a_config_may_come_through_a_pipe(folder: Path, text: str, code: int) -> None:
+    """`check --config <(…)` reads the config once, up to the limit of its size."""
+    os.mkfifo(folder / "config/pipe")
+
+    def write() -> None:
+        with suppress(BrokenPipeError):
+            (folder / "config/pipe").write_text(text)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    said = run(folder, "check", "--config", "config/pipe", expect=code).stdout
+    writer.join(10)
+    assert ("1 seed: 0 errors" if code == 0 else "longer than the 1,048,576 bytes that are read") in said
+
+
+def test_a_missing_seeds_folder_is_an_error_that_names_it(folder: Path) -> None:
+    """Without the seeds folder a first build touches nothing."""
+    (folder / "seeds/tram.md").unlink()
+    (folder / "seeds").rmdir()
+    assert "seeds" in run(folder, "build", expect=2).stderr
+    assert not (folder / "feeds").exists()
+
+
+def test_explain_answers_in_one_line_for_path_link_and_id(folder: Path) -> None:
+    """The first line is the answer, whether one asks by path, by link or by id, before and after a build."""
+    assert "from the next build on" in run(folder, "explain", "seeds/tram.md").stdout
+    run(folder, "build")
+    for target in ("seeds/tram.md", "tram.md", "https://news.example.org/tram", "HTTPS://NEWS.example.org/tram/"):
+        assert run(folder, "explain", target).stdout.splitlines()[0] == "tram.md: in 2 feeds: all, cities"
+    assert "no seed has this path, link or id" in run(folder, "explain", "https://nowhere.example/", expect=1).stderr
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_explain_takes_names_that_are_not_utf_8(folder: Path, *, built: bool) -> None:
+    """A file that is there is said to be refused for its name, one that is not to be unknown, whether built or not."""
+    (folder / os.fsdecode(b"seeds/caf\xe9.md")).write_text(GOOD.replace("/tram", "/cafe"))
+    if built:
+        run(folder, "build")
+    told = run(folder, "explain", os.fsdecode(b"seeds/caf\xe9.md")).stdout.splitlines()[0]
+    assert told == r"caf\xe9.md: in no feed: its name is not UTF-8 (rule: readable)"
+    told = run(folder, "explain", os.fsdecode(b"nofile\xe9"), expect=1).stderr
+    assert r"nofile\xe9: no seed has this path, link or id" in told
+
+
+@pytest.mark.parametrize(
+    ("change", "answer"),
+    [
+        (("quality: 80", "quality: 8"), "in no feed: quality 8 is below min_quality 70 (rule: quality)"),
+        (("quality: 80", "published: false"), "in no feed: published: false (rule: state)"),
+        (("quality: 80", "removed: true"), "in no feed: removed: true (rule: state)"),
+        (("2026-05-01", "2199-05-01"), "in no feed yet: it appears at 2199-05-01T08:00:00Z, in "),
+        (("quality: 80", "expires: 2026-06-01"), "in no feed any more: its time ended at 2026-06-01T00:00:00Z"),
+        (("quality: 80", "expires: 2026-04-01"), "in no feed: it expires before it appears (rule: window)"),
+        (("title: A", "title: [A"), "in no feed: "),
+    ],
+)
+def test_explain_names_the_rule_that_holds_an_item_back(folder: Path, change: tuple[str, str], answer: str) -> None:
+    """Each rule has its sentence."""
+    (folder / "seeds/tram.md").write_text(GOOD.replace(*change))
+    run(folder, "build")
+    assert answer in run(folder, "explain", "seeds/tram.md").stdout.splitlines()[0]
+
+
+def test_explain_knows_changes_duplicates_and_limits(folder: Path) -> None:
+    """A changed file, a seed behind another of the same link, and an item beyond the feed's limit are told apart."""
+    (folder / "config/aggregator.yaml").write_text(CONFIG + "feed: {limit: 1}\n")
+    (folder / "seeds/newer.md").write_text(GOOD.replace("/tram", "/newer").replace("2026-05-01", "2026-05-02"))
+    (folder / "seeds/twin.md").write_text(GOOD.replace("2026-05-01", "2026-04-01"))
+    run(folder, "build")
+    assert "tram.md tells the same story" in run(folder, "explain", "seeds/twin.md").stdout
+    assert "not in cities: 1 newer item comes before it" in run(folder, "explain", "seeds/tram.md").stdout
+    (folder / "seeds/tram.md").write_text(GOOD.replace("A tram", "Two trams"))
+    assert "the file has changed since the last build" in run(folder, "explain", "seeds/tram.md").stdout
+
+
+def test_status_shows_feeds_problems_and_turns(folder: Path) -> None:
+    """`status` tells how the site stands, also as JSON; before the first build it says what to do."""
+    assert "run `aggregator build`" in run(folder, "status", expect=1).stderr
+    (folder / "seeds/later.md").write_text(GOOD.replace("/tram", "/later").replace("2026-05-01", "2199-05-01"))
+    run(folder, "build")
+    text = run(folder, "status").stdout
+    assert "2 seeds, 1 item, 2 feeds" in text
+    assert "1 item   all" in text
+    assert "1 seed   waits for its moment (embargo)" in text
+    assert "next due: 2199-05-01T08:00:00Z" in text
+    assert json.loads(run(folder, "status", "--json").stdout)["feeds"] == {"all": 1, "cities": 1}
+
+
+def test_status_shows_the_site_though_the_daemon_is_silent(folder: Path) -> None:
+    """Of a daemon that hangs or dies while it is asked that is said, after all that the index tells without it."""
+    run(folder, "build")
+    with socket.socket(socket.AF_UNIX) as rude:
+        rude.bind(str(folder / ".aggregator/control.sock"))
+        rude.listen()
+
+        def hang_up() -> None:
+            rude.accept()[0].close()
+
+        threading.Thread(target=hang_up).start()
+        result = run(folder, "status", expect=1)
+    assert "1 seed, 1 item, 2 feeds" in result.stdout
+    assert ".aggregator: the daemon " in result.stderr
+
+
+def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
+    """A new seed with a link is valid at once, whatever its title holds; without one it is a draft; never overwritten."""
+    title = 'Quotes " and: colons, # and Ünïcode'
+    path = run(folder, "new", title, "--link", "https://x.example/", "--topic", "Cities").stdout.strip()
+    assert Path(path).is_file()
+    run(folder, "check", "--strict")
+    run(folder, "new", title, expect=1)
+    run(folder, "new", "A draft")
+    run(folder, "build")
+    assert json.loads((folder / "feeds/all/feed.json").read_text())["items"][0]["title"] == title
+    assert "published: false" in run(folder, "status", "--json").stdout or "state" in run(folder, "status").stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("",), "title: is blank (write what the item is called)"),
+        (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the whole address, https://… included)"),
+        (("A tram", "--link", " "), "webUrl: is empty (write the whole address, https://… included)"),
+        (("Caf\udce9",), "Error: what was typed is not UTF-8 (type it in a terminal that is)"),
+    ],
+)
+def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[str, ...], said: str) -> None:
+    """A title or link that makes no seed is refused at once, with what to write instead."""
+    assert said in run(folder, "new", *words, expect=2).stderr
+    assert [one.name for one in (folder / "seeds").iterdir()] == ["tram.md"]
+
+
+def test_a_draft_that_is_published_with_the_link_of_the_template_is_warned_of(folder: Path) -> None:
+    """A draft as `new` wrote it is all right; without its `published: false` check and build name the link."""
+    draft = folder / run(folder, "new", "A draft").stdout.strip()
+    run(folder, "check", "--strict")
+    lines = draft.read_text().splitlines(keepends=True)
+    draft.write_text("".join(line for line in lines if not line.startswith("published:")))
+    warning = f"seeds/{draft.name}:5:9: warning: webUrl: is still the template's (write the item's own link)"
+    assert warning in run(folder, "check").stdout
+    assert warning in run(folder, "build", "--strict").stderr
+
+
+def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
+    """A new site checks and builds as it is, and a second init touches nothing."""
+    run(tmp_path, "init", "site")
+    run(tmp_path / "site", "check", "--strict")
+    run(tmp_path / "site", "build")
+    assert (tmp_path / "site/feeds/getting-started/rss.xml").exists()
+    run(tmp_path, "init", "site", expect=1)
+
+
+def test_what_init_says_to_do_next_can_be_copied(tmp_path: Path) -> None:
+    """The command that it prints enters the folder and builds there, though its name holds spaces."""
+    said = run(tmp_path, "init", "my new site").stdout
+    told = said.splitlines()[-1].rpartition("then: ")[2].replace("aggregator", f"'{sys.executable}' -m aggregator")
+    subprocess.run(told, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60)
+    assert (tmp_path / "my new site/feeds/all/rss.xml").exists()
+
+
+@pytest.mark.parametrize("kind", ["seed", "config", "topic"])
+def test_schema_is_a_json_schema_that_our_own_samples_satisfy(kind: str, folder: Path) -> None:
+    """The printed schemas are valid, accept the sample site and refuse what is wrong."""
+    jsonschema = pytest.importorskip("jsonschema")
+    yaml = pytest.importorskip("yaml")
+    schema = json.loads(run(folder, "schema", kind).stdout)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    samples = {
+        "seed": [one.read_text("utf-8-sig").split("---\n")[1] for one in (ROOT / "seeds/videos").glob("*.md")],
+        "config": [(ROOT / "config/aggregator.yaml").read_text()],
+        "topic": [one.read_text() for one in (ROOT / "config/topics").glob("*.yaml")],
+    }[kind]
+    assert samples
+    for sample in samples:
+        assert not list(validator.iter_errors(yaml.load(sample, Loader=_Loader)))
+    wrong = {"seed": {"title": ["x"]}, "config": {"site": {}, "x": 1}, "topic": {"name": 3}}[kind]
+    assert list(validator.iter_errors(wrong))
+
+
+def test_a_held_state_folder_ends_with_3_and_names_the_process(folder: Path) -> None:
+    """While another process holds the lock, a build refuses and says who it is."""
+    import fcntl
+
+    run(folder, "build")
+    with (folder / ".aggregator/lock").open("r+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("4242\n")
+        lock.flush()
+        assert "process 4242" in run(folder, "build", expect=3).stderr
+
+
+def test_a_terminal_gets_a_table_and_a_progress_bar(folder: Path) -> None:
+    """On a terminal a long build shows its progress and the feeds as a table."""
+    import pty
+
+    for number in range(600):
+        (folder / f"seeds/{number}.md").write_text(GOOD.replace("/tram", f"/{number}"))
+    main, other = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "aggregator", "build"], cwd=folder, stdout=other, stderr=other,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "100"},
+    )  # fmt: skip
+    os.close(other)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(main, 65536)
+        except OSError:
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(main)
+    assert process.wait() == 0
+    assert b"reading seeds" in shown
+    assert b"100%" in shown
+    assert b"601 seeds" in shown
+
+
+def test_a_closed_standard_output_is_no_traceback(folder: Path) -> None:
+    """`aggregator build | head -0` ends quietly, and the feeds are written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.run(
+        [sys.executable, "-m", "aggregator", "build"], cwd=folder, stdout=writer, stderr=subprocess.PIPE, check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, timeout=60,
+    )  # fmt: skip
+    os.close(writer)
+    assert b"Traceback" not in process.stderr
+    assert (folder / "feeds/all/rss.xml").exists()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_streams_lead_nowhere(folder: Path, closed: str) -> None:
+    """A build and a daemon whose caller closed their streams work as ever, and open no feed in their place."""
+    command = f"'{sys.executable}' -m aggregator"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for words in ("build", f"run --no-serve {closed} & sleep 2; kill $!; wait $!"):
+        result = subprocess.run(
+            ["sh", "-c", f"{command} {words} {'' if '&' in words else closed}"], cwd=folder, env=environment,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert (result.returncode, "Traceback" in result.stderr) == (0, False), words
+    assert (folder / "feeds/all/rss.xml").exists()
+
+
+def test_names_of_files_steer_no_terminal(folder: Path) -> None:
+    """What a name holds beside characters to look at is spelt out, so that each message is a line of its own."""
+    name = "red\x1b[31m\nand \u202eback.md"
+    (folder / "seeds" / name).write_text("---\n")
+    shown = r"red\x1b[31m\nand \u202eback.md:1:1: the closing --- is missing (end the front matter with a line ---)"
+    assert run(folder, "check", expect=1).stdout.splitlines()[0] == f"seeds/{shown}"
+    assert run(folder, "build").stderr.splitlines() == [f"seeds/{shown}"]
+    assert run(folder, "status").stdout.splitlines()[-1] == shown
+    assert run(folder, "explain", f"seeds/{name}").stdout.startswith(shown.partition(":")[0] + ": in no feed")
+
+
+def test_every_command_is_in_the_readme_and_has_help(folder: Path) -> None:
+    """The README names each command, and each explains itself."""
+    readme = (ROOT / "README.md").read_text()
+    for name, command in commands.cli.commands.items():
+        assert f"aggregator {name}" in readme
+        assert command.help
+        assert run(folder, name, "--help").stdout.startswith("Usage:")
+    assert "..." not in run(folder, "--help").stdout.partition("Commands:")[2]  # each line is a whole sentence
+
+
+def _loader():
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML as editors read it: dates are text."""
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    return Loader
+
+
+_Loader = _loader()
+
+
+def test_build_says_where_the_time_went(folder: Path) -> None:
+    """A line a stage where it is asked for; the report for programs always says it."""
+    shown = run(folder, "build", "--profile").stdout
+    assert "walking the seeds folder" in shown
+    assert "walking the seeds folder" not in run(folder, "build", "--fresh").stdout
+    assert json.loads(run(folder, "build", "--json").stdout)["stages"]["scan"] > 0
+
+
+def test_ctrl_c_that_comes_within_a_lock_is_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The library's lock then raises an error of its own; any other error of that kind is a bug, and shown as one."""
+
+    def interrupted(**_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            threading.Lock().release()
+
+    def broken(**_: object) -> None:
+        threading.Lock().release()
+
+    monkeypatch.setattr(commands, "cli", interrupted)
+    with pytest.raises(SystemExit, match="1"):
+        commands.main()
+    assert capsys.readouterr().err == "\nAborted!\n"
+    monkeypatch.setattr(commands, "cli", broken)
+    with pytest.raises(RuntimeError, match="lock"):
+        commands.main()

@@ -1,0 +1,76 @@
+"""A turn looks up what it needs: no query goes through all seeds, items or withdrawals, however many there are."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable
+
+import pytest
+from support.site_folder import NOW, SiteFolder, iso
+
+from aggregator.site.site import Site
+
+DAY = 86_400
+SMALL = {"feed", "meta", "topic_name", "page", "last_good", "file_stale", "page_dirty"}
+"""Tables and partial indexes that hold a row for each feed, a page of one, or a seed that is broken."""
+
+
+def edits(site: SiteFolder) -> list[str]:
+    site.write("1.md", title="Edited", topics=["A"], publishedDateTime=iso(NOW - DAY))
+    return ["1.md"]
+
+
+def renames(site: SiteFolder) -> list[str]:
+    (site.seeds / "2.md").rename(site.seeds / "other.md")
+    return ["2.md", "other.md"]
+
+
+def deletes(site: SiteFolder) -> list[str]:
+    (site.seeds / "3.md").unlink()
+    return ["3.md"]
+
+
+def breaks(site: SiteFolder) -> list[str]:
+    site.text("4.md", "---\ntitle: [\n---\n")
+    return ["4.md"]
+
+
+def adds(site: SiteFolder) -> list[str]:
+    site.write("new.md", topics=["B"], publishedDateTime=iso(NOW - 60 * DAY), expires=iso(NOW + DAY))
+    return ["new.md"]
+
+
+def nothing(_: SiteFolder) -> list[str]:
+    return []
+
+
+@pytest.mark.parametrize("change", [edits, renames, deletes, breaks, adds, nothing])
+def test_a_turn_goes_through_no_large_table(site: SiteFolder, change: Callable[[SiteFolder], list[str]]) -> None:
+    """By SQLite's own plan of every statement of the turn."""
+    for number in range(40):
+        site.write(f"{number}.md", topics=["A", "B"], publishedDateTime=iso(NOW - number * 3 * DAY))
+    with Site(site.config()) as living:
+        living.build(now=NOW)
+        (site.seeds / "30.md").unlink()
+        living.look_at(["30.md"], now=NOW + 60)
+        paths, said = change(site), list[str]()
+        living.index._db.set_trace_callback(said.append)
+        living.look_at(paths, now=NOW + 120)
+        living.index._db.set_trace_callback(None)
+        plans = {sql: plan(living.index._db, sql) for sql in said if re.match("SELECT|INSERT|UPDATE|DELETE", sql)}
+    assert len(plans) > 10
+    assert {sql: found for sql, found in plans.items() if goes_through(found) - SMALL} == {}
+    # The latest of all withdrawals come in their order: thousands may have gone at one moment.
+    assert [sql for sql, found in plans.items() if " withdrawn " in sql and "TEMP B-TREE" in str(found)] == []
+
+
+def plan(db: sqlite3.Connection, sql: str) -> list[str]:
+    """Give the steps by which SQLite would answer."""
+    return [str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+
+def goes_through(steps: list[str]) -> set[str]:
+    """Give the tables, or the indexes in their place, of which every row is looked at."""
+    found = (re.match(r"SCAN (\w+)(?: USING .*INDEX (?!sqlite_)(\w+))?", step) for step in steps)
+    return {scan[2] or scan[1] for scan in found if scan}

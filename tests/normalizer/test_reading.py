@@ -1,0 +1,110 @@
+"""Files taken in together: each has the outcome that it would have alone, and few of their bytes are held at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+from support.site_folder import NOW, SiteFolder
+
+from aggregator.normalizer import reading, rules
+from aggregator.normalizer.front_matter import MAX_SEED
+from aggregator.normalizer.reading import HANDFUL, Task, take_in
+from aggregator.normalizer.stored import Outcome, unpack_outcomes
+from aggregator.watcher import folder
+
+CASES = sorted((Path(__file__).parents[1] / "cases").rglob("*.md"))
+PRIVATE = "0123456789abcdef"
+
+
+@pytest.fixture
+def task(site: SiteFolder) -> Task:
+    """Give a batch of no files, with the rules of the site."""
+    return Task((), (), rules.policy_of(site.config()), "Europe/Vienna", NOW)
+
+
+def taken_in(site: SiteFolder, task: Task, paths: Sequence[str], digests: Sequence[bytes] = ()) -> list[Outcome]:
+    """Take in files of the site as one batch; they are new unless `digests` are given."""
+    known = tuple(digests) or (b"",) * len(paths)
+    batch = task._replace(paths=tuple(paths), digests=known)
+    return unpack_outcomes(take_in(partial(folder.read, str(site.seeds)), batch))
+
+
+def copy_cases(site: SiteFolder) -> list[str]:
+    """Copy every case into the site's folder, in an order by lot; more than go through the stages together."""
+    paths = []
+    for number, case in enumerate(Random(13).sample(CASES, len(CASES))):
+        (site.seeds / f"{number:04}.md").write_bytes(case.read_bytes())
+        paths.append(f"{number:04}.md")
+    assert len(paths) > 3 * HANDFUL
+    return paths
+
+
+def test_neighbours_change_no_outcome(site: SiteFolder, task: Task) -> None:
+    """Whole and broken seeds, read by either parser: a batch says of each what it says of that file alone."""
+    paths = copy_cases(site)
+    assert taken_in(site, task, paths) == [one for path in paths for one in taken_in(site, task, [path])]
+
+
+def test_each_outcome_is_that_of_its_own_file(site: SiteFolder, task: Task) -> None:
+    """Files that are gone, unchanged, new, broken or too large stand in one batch, in any order."""
+    site.write("new.md", title="New")
+    site.write("known.md", title="Known")
+    site.text("broken.md", "nothing")
+    site.text("large.md", "x" * (MAX_SEED + 1))
+    (site.seeds / "folder.md").mkdir()
+    digest = taken_in(site, task, ["known.md"])[0].digest
+    kinds = {"gone.md": "gone", "known.md": "same", "new.md": "", "broken.md": "valid", "large.md": "readable"}
+    kinds["folder.md"] = "readable"
+    for seed in range(20):
+        paths = Random(seed).sample(sorted(kinds), len(kinds))
+        found = taken_in(site, task, paths, [digest if path == "known.md" else b"" for path in paths])
+        assert [one.path for one in found] == paths
+        assert ["gone" if one.gone else "same" if one.same else one.rule for one in found] == [*map(kinds.get, paths)]
+
+
+def test_a_bug_that_one_seed_meets_costs_its_neighbours_nothing(
+    site: SiteFolder, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They have the outcomes they would have without it; it is told by the kind of error alone."""
+    paths = copy_cases(site)
+    healthy = taken_in(site, task, paths)
+    struck = paths[HANDFUL + 3]
+    whole = reading._looked_at
+
+    def looked_at(file, path, *rest):
+        if path == struck:
+            raise RuntimeError(PRIVATE)
+        return whole(file, path, *rest)
+
+    monkeypatch.setattr(reading, "_looked_at", looked_at)
+    found = taken_in(site, task, paths)
+    assert [one for one in found if one.path != struck] == [one for one in healthy if one.path != struck]
+    (told,) = found[paths.index(struck)].problems
+    assert "bug in this program (RuntimeError)" in str(told)
+    assert PRIVATE not in str(told)
+
+
+def test_few_bytes_are_held_at_a_time(site: SiteFolder, task: Task) -> None:
+    """A batch of the largest seeds there may be is never in memory as a whole."""
+    for number in range(9):
+        site.write(f"{number}.md", "x" * (MAX_SEED - 500))
+    paths = tuple(f"{number}.md" for number in range(9))
+    alive: list[int] = []
+
+    class Watched(bytes):
+        def __del__(self) -> None:
+            alive.remove(1)
+
+    def reader(paths: Sequence[str], limit: int) -> Iterator[folder.File | None]:
+        for file in folder.read(str(site.seeds), paths, limit):
+            assert file is not None
+            alive.append(1)
+            assert len(alive) <= 4
+            yield file._replace(data=Watched(file.data or b""))
+
+    batch = task._replace(paths=paths, digests=(b"",) * 9)
+    assert [one.rule for one in unpack_outcomes(take_in(reader, batch))] == [""] * 9

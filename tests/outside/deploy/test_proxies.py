@@ -1,0 +1,179 @@
+"""Our nginx and Caddy files that stand before the daemon, with the real programs: what they let through, and what not."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.needed_tools import program
+from support.site_folder import SiteFolder
+from support.web_servers import ask, caddy, free_port, nginx, nginx_site
+
+from aggregator.service.http.document_cache import Shelf
+from aggregator.service.http.endpoints import Endpoints
+from aggregator.service.http.server import App
+
+
+class Behind:
+    """A server in the daemon's place: it tells what it was asked, and sends events when it is told to."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+        self.go_on = threading.Event()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        behind = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                behind.paths.append(self.path)
+                if self.path == "/-/events":
+                    self._events()
+                elif self.headers.get("If-None-Match") == '"tag"':
+                    self._send(304, b"")
+                else:
+                    self._send(200, json.dumps(dict(self.headers.items())).encode())
+
+            def _send(self, status: int, body: bytes) -> None:
+                self.send_response_only(status)
+                for name, value in OURS.items():
+                    self.send_header(name, value)
+                if body:
+                    self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def _events(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Type", "text/event-stream")
+                self.send_header("Connection", "close")
+                self.end_headers()
+                self.wfile.write(b"data: first\n\n")
+                behind.go_on.wait(20)
+                self.wfile.write(b"data: second\n\n")
+                self.close_connection = True
+
+            def log_message(self, *_: Any) -> None:
+                """Say nothing on the terminal."""
+
+        return Handler
+
+
+OURS = {
+    "ETag": '"tag"',
+    "Cache-Control": "max-age=1800",
+    "Vary": "Accept-Encoding",
+    "Content-Type": "application/feed+json",
+}
+
+
+@pytest.fixture
+def behind() -> Iterator[Behind]:
+    """Start a server in the daemon's place."""
+    made = Behind()
+    thread = threading.Thread(target=made.server.serve_forever, name="behind")
+    thread.start()
+    yield made
+    made.go_on.set()
+    made.server.shutdown()
+    thread.join(20)
+    made.server.server_close()
+
+
+def nginx_proxy(home: Path, port: int, to: int) -> AbstractContextManager[None]:
+    """Stand before a port by nginx."""
+    text = nginx_site("nginx-proxy.conf", port, server=f"127.0.0.1:{to}")
+    return nginx(home, port, text)
+
+
+def caddy_proxy(home: Path, port: int, to: int) -> AbstractContextManager[None]:
+    """Stand before a port by Caddy."""
+    return caddy("Caddyfile-proxy", home, port, AGGREGATOR_SERVER=f"127.0.0.1:{to}")
+
+
+PROXIES = {"nginx": nginx_proxy, "caddy": caddy_proxy}
+
+
+@pytest.fixture(params=PROXIES)
+def front(request: pytest.FixtureRequest, tmp_path: Path, behind: Behind) -> Iterator[int]:
+    """Start a proxy before it and give its port."""
+    program(request.param)
+    port = free_port()
+    with PROXIES[request.param](tmp_path / "server", port, behind.port):
+        yield port
+
+
+def test_what_the_daemon_says_goes_through(front: int) -> None:
+    """Validators, lifetimes and types are the daemon's; a 304 stays one."""
+    reply = ask(front, "/all/feed.json", accept_encoding="gzip")
+    assert reply.status == 200
+    assert {name: reply.headers[name.lower()] for name in OURS} == OURS
+    assert "content-encoding" not in reply.headers
+    again = ask(front, "/all/feed.json", if_none_match='"tag"')
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", '"tag"')
+
+
+def test_the_daemon_learns_who_asks(front: int) -> None:
+    """The address of the client, by which it counts; what a client claims about itself does not arrive."""
+    sent = ask(front, "/all/feed.json", x_forwarded_for="203.0.113.9", x_forwarded_proto="https").body
+    told = {name.lower(): value for name, value in json.loads(sent).items()}
+    assert (told["x-forwarded-for"], told["x-forwarded-proto"]) == ("127.0.0.1", "http")
+    assert told["host"].partition(":")[0] == "127.0.0.1"
+
+
+PRIVATE = [
+    "/healthz", "/metrics", "/metrics?x=1", "//metrics", "/%6detrics", "/all/../healthz", "/all/%2e%2e/metrics",
+    "/./healthz", "/-/events/../../metrics", "/-/status", "/-/explain?q=x", "/-/trigger", "/-/notify", "/-/",
+    "//-/status", "/%2d/status", "/-%2fstatus", "/all/../-/status", "/all/%2e%2e/-/status", "/-/events/../status",
+    "/-/events/x", "/./-/trigger",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_what_is_for_the_owner_stays_inside(front: int, behind: Behind, method: str) -> None:
+    """Health, metrics and triggers never get as far as the daemon, however the path is spelled."""
+    assert {path: ask(front, path, method).status for path in PRIVATE} == dict.fromkeys(PRIVATE, 404)
+    assert behind.paths == []
+
+
+def test_every_address_beside_the_documents_is_known_here(front: int, tmp_path: Path) -> None:
+    """What the daemon serves beside documents is asked for above and stays inside, whatever is added to it one day."""
+    site = SiteFolder(tmp_path / "site")
+    (site.root / "token").write_text("a token of at least sixteen characters")
+    config = site.config(server={"token": "../token"})
+    app = App(Shelf(config.feeds, config.site, clock=time.time))
+    routes = Endpoints(config, app, clock=time.time, attached=False).routes()
+    assert {path.partition("?")[0] for path in PRIVATE} > set(routes) > {"/healthz", "/metrics", "/-/trigger"}
+    assert {path: ask(front, path).status for path in routes} == dict.fromkeys(routes, 404)
+
+
+def test_events_arrive_as_they_happen(front: int, behind: Behind) -> None:
+    """The first one is there while the second has not yet been sent; nothing waits in between."""
+    with socket.create_connection(("127.0.0.1", front), timeout=20) as connection:
+        connection.sendall(b"GET /-/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n")
+        assert b"second" not in until(connection, b"data: first\n\n")
+        behind.go_on.set()
+        until(connection, b"data: second\n\n")
+
+
+def until(connection: socket.socket, wanted: bytes) -> bytes:
+    """Read until `wanted` has come."""
+    got = b""
+    while wanted not in got:
+        more = connection.recv(65536)
+        assert more, got
+        got += more
+    return got

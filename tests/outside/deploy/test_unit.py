@@ -1,0 +1,57 @@
+"""Our systemd unit: how much it leaves open, and that the daemon can live with what it forbids."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support.http_client import ask
+from support.needed_tools import program
+from support.running_daemon import Running, wait_until
+
+UNIT = Path(__file__).parents[3] / "config/deploy/aggregator.service"
+MOST_EXPOSED = 1.2
+"""Of 10, as `systemd-analyze security` counts; what is left is the network, the local socket and readable feeds."""
+
+FORBIDDEN = """
+import ctypes, os, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):  # PR_SET_MDWE, Linux 6.3: no memory becomes executable
+    sys.exit(77)
+os.execv(sys.executable, [sys.executable, "-m", "aggregator", "run", "--config", "config/feeds.yaml", "--log-format", "json"])
+"""
+
+
+def test_the_unit_leaves_little_open() -> None:
+    """The figure that systemd itself gives stays below the one we hold."""
+    words = [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", str(UNIT)]
+    said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    figure = float(said.partition("exposure level for aggregator.service: ")[2].split()[0])
+    assert figure <= MOST_EXPOSED
+
+
+def test_the_unit_says_how_to_make_what_it_needs() -> None:
+    """Its user, and each folder that it may write: without one of them systemd does not start it."""
+    lines = UNIT.read_text().splitlines()
+    (folders,) = (line.partition("=")[2].split() for line in lines if line.startswith("ReadWritePaths="))
+    assert [line.split()[-1] for line in lines if line.startswith("#   install -d -o aggregator ")] == folders
+    assert any(line.startswith("#   useradd --system ") and line.endswith(" aggregator") for line in lines)
+
+
+def test_the_daemon_needs_no_executable_memory(running: Running) -> None:
+    """As the unit forbids it: it publishes, serves and stops."""
+    running.site.write("a.md", title="Forbidden")
+    running.start(serve=True)
+    assert running.stop() == 0
+    with running.log_file.open("ab") as log:
+        running.process = subprocess.Popen([sys.executable, "-c", FORBIDDEN], cwd=running.site.root, stderr=log)
+    if running.process.poll() == 77:
+        pytest.skip("this kernel cannot forbid it")
+    wait_until(running.is_ready, 20)
+    assert ask(running.address, "/all/rss.xml").status == 200
+    running.site.write("a.md", title="Changed")
+    running.shows("Changed")
+    running.signal(signal.SIGTERM)
+    assert running.process.wait(10) == 0

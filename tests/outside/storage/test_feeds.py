@@ -1,0 +1,164 @@
+"""Feeds in a bucket of a real object store, as anybody gets them there by plain HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import time
+
+import brotli
+import pytest
+from support.bucket_site import Buckets, command
+from support.site_folder import NOW, iso
+
+from aggregator.model.document_names import content_type, is_published
+from aggregator.object_store import Store
+
+pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
+
+CANARY = "canary-7f3a"
+
+
+def headers(buckets: Buckets, name: str) -> dict[str, str]:
+    """Give the headers that anybody gets with a document."""
+    reply = buckets.store.get(f"{buckets.feeds}/{name}")
+    assert reply.status == 200, name
+    return {key.lower(): value for key, value in reply.headers.items()}
+
+
+def test_each_document_says_what_it_is(buckets: Buckets) -> None:
+    """Type, lifetime and coding of every object are those that the server would answer."""
+    for month in range(3):
+        buckets.write(f"{month}.md", topics=["AI"], publishedDateTime=iso(NOW - month * 31 * 86_400))
+    buckets.build()
+    for name in buckets.documents():
+        plain = name.removesuffix(".gz").removesuffix(".br")
+        found = headers(buckets, name)
+        assert is_published(plain), name
+        assert found["content-type"] == content_type(plain), name
+        assert found.get("content-encoding", "") == {"gz": "gzip", "br": "br"}.get(name.rpartition(".")[2], ""), name
+    assert headers(buckets, "all/rss.xml")["cache-control"] == "max-age=1800"
+    assert headers(buckets, "ai/index.html.br")["cache-control"] == "no-cache"
+    assert headers(buckets, "all/archive/2026-03/atom.xml")["cache-control"] == "max-age=86400, immutable"
+    assert headers(buckets, "all/archive/2026-05/feed.json")["cache-control"] == "max-age=1800"
+
+
+def test_the_encodings_hold_the_document(buckets: Buckets) -> None:
+    """What lies beside a document unfolds to it."""
+    buckets.write("a.md")
+    buckets.build()
+    found = buckets.documents()
+    for name in (one for one in found if not one.endswith((".gz", ".br"))):
+        assert gzip.decompress(found[f"{name}.gz"]) == brotli.decompress(found[f"{name}.br"]) == found[name]
+
+
+def test_what_did_not_change_is_not_touched(buckets: Buckets) -> None:
+    """Tag and date stay: over a build with nothing to do, one from nothing, and an edit of another topic."""
+    buckets.write("a.md", topics=["AI"])
+    buckets.write("b.md", topics=["Cities"])
+    buckets.build()
+    first = buckets.stamps()
+    time.sleep(1.1)  # dates of objects are in whole seconds
+    again = buckets.build()
+    assert (again.written, again.rendered) == ((), 0)
+    assert buckets.build(fresh=True).written == ()
+    (buckets.site.root / "bucket-state/index.db").unlink()
+    assert buckets.build().written == ()
+    assert buckets.stamps() == first
+    buckets.write("b.md", topics=["Cities"], title="edited")
+    buckets.build()
+    changed = {name for name, stamp in buckets.stamps().items() if stamp != first[name]}
+    assert {name.partition("/")[0] for name in changed} <= {
+        "all",
+        "cities",
+        "index.html",
+        "index.html.gz",
+        "index.html.br",
+    }
+    assert "cities/rss.xml" in changed
+
+
+def test_a_tag_that_is_no_digest_is_not_believed_nor_doubted(buckets: Buckets) -> None:
+    """Where a store's tags say nothing of the bytes (encryption, parts), the bytes are compared."""
+    buckets.write("a.md")
+    buckets.build()
+    store = Store(f"s3://{buckets.feeds}")
+    (entry,) = store.look(["all/rss.xml"])
+    body = buckets.documents()["all/rss.xml"]
+    assert store.holds(entry._replace(tag="x-7"), body)
+    assert not store.holds(entry._replace(tag="x-7"), body[:-1] + b"!")
+
+
+def test_what_others_changed_is_written_again(buckets: Buckets) -> None:
+    """An object that somebody deleted or replaced is as it must be after the next build."""
+    buckets.write("a.md", topics=["AI"])
+    buckets.build()
+    before = buckets.documents()
+    buckets.filesystem.rm_file(f"{buckets.feeds}/ai/rss.xml.br")
+    buckets.filesystem.pipe_file(f"{buckets.feeds}/all/atom.xml", b"not ours")
+    assert set(buckets.build().written) == {"all/atom.xml", "ai/rss.xml"}
+    assert buckets.documents() == before
+
+
+def test_pages_and_feeds_that_are_empty_go(buckets: Buckets) -> None:
+    """A month without items goes, a feed without items with `prune`, each with its encodings; also after lost state."""
+    buckets.write("a.md", topics=["AI"], publishedDateTime=iso(NOW - 40 * 86_400))
+    buckets.write("b.md", topics=["Cities"])
+    buckets.build()
+    assert any(name.startswith("all/archive/2026-04/") for name in buckets.documents())
+    (buckets.site.root / "bucket-state/index.db").unlink()
+    buckets.delete("a.md")
+    buckets.build()
+    assert not any("2026-04" in name for name in buckets.documents())
+    assert buckets.titles("ai") == []
+    assert buckets.build(prune=True).pruned == ("ai",)
+    assert not any(name.startswith("ai/") for name in buckets.documents())
+
+
+def test_private_words_are_in_no_object(buckets: Buckets) -> None:
+    """`secured`, drafts and embargoed items reach no object, no name and no header of one."""
+    buckets.write("a.md", title="public", secured={"note": CANARY})
+    buckets.write("b.md", title=CANARY, published=False)
+    buckets.write("c.md", title=CANARY, publishedDateTime=iso(NOW + 3_600))
+    buckets.write("d.md", body=CANARY, title="broken: yes", secured=CANARY, quality=[CANARY])
+    turn = buckets.build()
+    assert buckets.titles() == ["public"]
+    found = buckets.documents()
+    unfolded = [brotli.decompress(body) for name, body in found.items() if name.endswith(".br")]
+    said = [str(headers(buckets, name)) for name in found]
+    assert not [one for one in (*found.values(), *unfolded) if CANARY.encode() in one]
+    assert not [one for one in (*found, *said, str(turn)) if CANARY in one]
+
+
+def test_a_bucket_that_cannot_be_written_is_named(buckets: Buckets) -> None:
+    """Nothing is there to write to: exit code 1 and the reason; with the bucket back the next build mends it."""
+    buckets.write("a.md")
+    buckets.feeds = "not-there-yet/out"
+    buckets.config()
+    failed = command(buckets, "build")
+    assert failed.returncode == 1
+    assert failed.stderr == "aggregator: s3://not-there-yet/out: cannot be listed: the bucket is not there\n"
+    buckets.filesystem.mkdir("not-there-yet")
+    assert command(buckets, "build").returncode == 0
+    assert len(buckets.documents()) > 12
+
+
+@pytest.mark.parametrize("kind", ["memory", "file"])
+def test_other_stores_take_feeds_too(kind: str, buckets: Buckets) -> None:
+    """The memory of fsspec and a `file:` URL: the same bytes."""
+    buckets.write("a.md", topics=["AI"])
+    places = {
+        "memory": {"seeds": f"memory://{buckets.seeds}", "feeds": f"memory://{buckets.feeds}"},
+        "file": {"seeds": f"file://{buckets.site.seeds}", "feeds": f"file://{buckets.site.root}/with%20space"},
+    }[kind]
+    buckets.site.build()
+    if kind == "memory":
+        Store(places["seeds"]).put("a.md", (buckets.site.seeds / "a.md").read_bytes(), {})
+    assert buckets.build(settings=places).items == 1
+    assert buckets.build(settings=places).written == ()
+    if kind == "file":
+        assert buckets.site.documents("with space") == buckets.site.documents()
+    else:
+        store = Store(places["feeds"])
+        names = [entry.name for entry in store.entries()]
+        found = {name: one.data for name, one in zip(names, store.fetch(names, 2**20), strict=True)}
+        assert found == buckets.site.documents()

@@ -1,0 +1,27 @@
+"""A hub is told of feeds that lie in a bucket, as of those in a folder."""
+
+from __future__ import annotations
+
+import pytest
+from support.bucket_site import Buckets
+from support.websub_hubs import Hub
+
+pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
+
+
+def test_a_hub_is_told_of_what_changed_in_a_bucket(buckets: Buckets) -> None:
+    """Of every document at first, then of those that an edit changed, and of none where nothing did."""
+    buckets.write("a.md", topics=["AI"])
+    buckets.write("b.md", topics=["Cities"])
+    with Hub() as hub:
+        buckets.site.settings["websub"] = {"hub": hub.url}
+        assert buckets.build().notes == ()
+        first = hub.told()
+        assert len(first) == 9
+        buckets.build()
+        assert hub.told() == first
+        buckets.write("b.md", topics=["Cities"], title="edited")
+        buckets.build()
+        again = hub.told() - first
+        assert {name.partition("/")[0] for name in again} == {"all", "cities"}
+        assert set(again.values()) == {1}

@@ -1,0 +1,194 @@
+"""Whichever operation of a build fails, readers see whole feeds, and the next build needs no hand (G2, G7, G8, G12)."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import json
+import random
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from support.failing_operations import Faults
+from support.site_checks import (
+    DRAFT,
+    SECRET,
+    fresh,
+    ids_by_feed,
+    leftovers,
+    open_files,
+    private,
+    published,
+    with_canaries,
+)
+from support.site_folder import NOW, SiteFolder, iso
+
+import aggregator
+from aggregator.model.errors import AggregatorError
+from aggregator.model.reports import Turn
+from aggregator.site.site import Site
+
+DAY = 86_400
+OLD = iso(NOW - 40 * DAY)
+
+
+def first_build(site: SiteFolder, _number: int) -> None:
+    for name in ("feeds", "state"):
+        shutil.rmtree(site.root / name, ignore_errors=True)
+
+
+def edit(site: SiteFolder, number: int) -> None:
+    site.write("sub/1.md", title=f"Edited {number}", topics=["T1"])
+
+
+def deletion(site: SiteFolder, number: int) -> None:
+    (site.seeds / f"gone{number - 1}.md").unlink(missing_ok=True)
+    site.write(f"gone{number}.md", topics=["T0"], publishedDateTime=iso(NOW - 2 * DAY))
+
+
+def another_month(site: SiteFolder, number: int) -> None:
+    site.write("old.md", title=f"Old {number}", topics=["T0"], publishedDateTime=OLD)
+    kept = site.seeds / "older.md"
+    if kept.exists():
+        kept.unlink()
+    else:
+        site.write("older.md", topics=["T0"], publishedDateTime=iso(NOW - 80 * DAY))
+
+
+def another_config(site: SiteFolder, number: int) -> None:
+    site.settings["site"] = {"title": f"Title {number}", "url": "https://feeds.example.org/"}
+    site.settings["rules"] = {"min_quality": 50 + number % 2 * 20}
+
+
+def broken_seed(site: SiteFolder, number: int) -> None:
+    site.text("broken.md", f"---\ntitle: {DRAFT}: {number}\nsecured: {SECRET}\n" + "---\n" * (number % 2))
+
+
+def from_nothing(site: SiteFolder, number: int) -> None:
+    edit(site, number)
+
+
+CHANGES: dict[str, tuple[Callable[[SiteFolder, int], None], dict[str, bool]]] = {
+    "first build": (first_build, {}),
+    "edit": (edit, {}),
+    "deletion": (deletion, {}),
+    "month": (another_month, {}),
+    "config": (another_config, {}),
+    "broken seed": (broken_seed, {}),
+    "fresh": (from_nothing, {"fresh": True}),
+}
+
+
+def sample(site: SiteFolder) -> None:
+    for number in range(4):
+        site.write(
+            f"{'sub/' * (number % 2)}{number}.md", topics=[f"T{number % 2}"], quality=60 + number * 5,
+            publishedDateTime=iso(NOW - DAY * (1 + number % 2)), body="text " * 50,
+        )  # fmt: skip
+    with_canaries(site, later=iso(NOW + 99))
+
+
+class Round:
+    """One change to a site, a build in which something fails, and the build after it."""
+
+    def __init__(self, site: SiteFolder, what: str, number: int, seed: int, *, alive: bool = False) -> None:
+        self.site, self.number, self.alive = site, number, alive
+        self.change, self.options = CHANGES[what]
+        self.dice = random.Random(f"{what} {number} {seed}")
+        self.said: list[str] = []
+        self.turn: Turn | None = None
+
+    def run(self) -> Faults:
+        site = self.site
+        self.change(site, self.number)
+        before = published(site.feeds)
+        files, config = open_files(), site.config()
+        self.faults = Faults(site.root, self.number, self.dice, lasting=self.dice.random() < 0.4)
+        (self._build_and_live_on if self.alive else self._build)(config)
+        faults = self.faults
+        gc.collect()  # an error that is being handled holds the frames it went through, and what they hold open
+        assert open_files() <= files, f"{faults.met}: a file stays open"
+        during = published(site.feeds)
+        self.said += ["" if self.turn is None else repr(self.turn)]
+        assert private(site, *self.said) == [], faults.met
+        self._mended(before, during)
+        return faults
+
+    def _build(self, config: aggregator.Config) -> None:
+        with self.faults, self._heard():
+            self.turn = aggregator.build(config, now=NOW, **self.options)
+
+    def _build_and_live_on(self, config: aggregator.Config) -> None:
+        """Take the next turn with what is open already, as the daemon does."""
+        with Site(config) as living:
+            with self.faults, self._heard():
+                self.turn = living.build(now=NOW, **self.options)
+            assert living.build(now=NOW).failed == (), self.faults.met
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        try:
+            yield
+        except (AggregatorError, OSError, sqlite3.Error) as error:
+            self.said = [f"{type(error).__name__}: {error}"]
+
+    def _mended(self, before: dict[str, bytes], during: dict[str, bytes]) -> None:
+        site = self.site
+        turn = site.build()
+        after = published(site.feeds)
+        assert (turn.failed, leftovers(site.feeds)) == ((), [])
+        assert private(site) == []
+        # No document was missing, and none told of an item that was neither there before nor is there now.
+        assert sorted(before.keys() & after.keys() - during.keys()) == []
+        known, wanted = ids_by_feed(before), ids_by_feed(after)
+        for name, ids in ids_by_feed(during).items():
+            assert ids <= known.get(name, set()) | wanted.get(name, set()), name
+        assert site.documents() == {**site.documents(), **fresh(site, NOW)}
+        assert all(b'"items":[]' in after[name] for name in wanted if name not in published(site.root / "fresh"))
+
+
+def ready(site: SiteFolder) -> SiteFolder:
+    sample(site)
+    site.build()
+    return site
+
+
+def least(site: SiteFolder, what: str, *, alive: bool) -> int:
+    """Count the operations of a build; of two changes in turn, one may need fewer than the other."""
+    return min(Round(site, what, none, 0, alive=alive).run().count for none in (10**6, 10**6 + 1))
+
+
+CASES = [(what, False) for what in CHANGES] + [(what, True) for what in ("edit", "month", "fresh")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "alive"), CASES)
+def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
+    """Of the n-th operations, some by lot: whole feeds during it, right ones after, ids as ever, nothing private told."""
+    last = least(ready(site), what, alive=alive)
+    for number in sorted(random.Random(f"sample {what}").sample(range(1, last), 6)):
+        assert Round(site, what, number, 0, alive=alive).run().met, f"operation {number} never came"
+
+
+@pytest.mark.marathon
+@pytest.mark.timeout(3_600)
+@pytest.mark.parametrize(("what", "alive"), CASES)
+def test_every_operation_that_fails_leaves_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
+    """For n = 1, 2, 3 … until a build has none left."""
+    ready(site)
+    said: dict[str, str] = {}
+    left = 2
+    for number in itertools.count(1):
+        one = Round(site, what, number, 1, alive=alive)
+        faults = one.run()
+        left = 2 if faults.met else left - 1
+        if not left:
+            break
+        for text in (*one.said[:-1], *(one.turn.failed + one.turn.notes if one.turn else ())):
+            said.setdefault(re.sub(r"\d+", "0", text.replace(str(site.root), "")), f"{number} {faults.met}")
+    print(json.dumps({"change": what, "alive": alive, "rounds": number, "messages": said}, indent=1))
+    assert number > 200

@@ -1,0 +1,232 @@
+"""What is remembered outlives a damaged index, whatever ends or hinders its rescue (G7, G8)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from support.failing_operations import Faults
+from support.site_folder import NOW, SiteFolder
+
+from aggregator import AggregatorError
+from aggregator.index import database
+from aggregator.index.database import Database
+from aggregator.site.site import Site
+
+SEEDS = 12
+
+
+@pytest.fixture
+def moved(site: SiteFolder) -> SiteFolder:
+    """Make a site of which only the index knows the ids: each link has changed since readers saw it."""
+    for turn in ("first", "second"):
+        for number in range(SEEDS):
+            site.write(f"{number}.md", webUrl=f"https://news.example.org/{turn}/{number}/{'x' * 900}")
+        site.build()
+    return site
+
+
+def damage(site: SiteFolder) -> None:
+    """Overwrite the page that the table of files begins with."""
+    path = site.root / "state/index.db"
+    with closing(sqlite3.connect(path)) as db:
+        size = db.execute("PRAGMA page_size").fetchone()[0]
+        root = db.execute("SELECT rootpage FROM sqlite_master WHERE name='file'").fetchone()[0]
+    data = bytearray(path.read_bytes())
+    data[(root - 1) * size : root * size] = b"\xee" * size
+    path.write_bytes(data)
+
+
+def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
+    """What seeds called its topic is known still, and how many call it so is counted anew."""
+    site.write("a.md", topics=["Sea"])
+    site.write("b.md", topics=["LLM news"])
+    site.build()
+    site.write("a.md", topics=["SEA"])
+    (site.seeds / "b.md").unlink()
+    site.build()
+    damage(site)
+    assert any("made anew" in note for note in site.build().notes)
+    names = [json.loads((site.feeds / slug / "feed.json").read_bytes())["title"] for slug in ("sea", "llm-news")]
+    assert names == ["SEA", "LLM news"]
+
+
+def in_a_child(do: Callable[[], object]) -> int:
+    """Do something in a process of its own and give how that ended; 0 where nothing hindered it."""
+    sys.stdout.flush()
+    if (pid := os.fork()) == 0:
+        code = 1
+        with suppress(BaseException):
+            do()
+            code = 0
+        os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def killed_at(number: int, path: str) -> None:
+    """Open an index, and die at the operation of this number that changes its folder or takes over a row."""
+    left = iter(range(number))
+
+    def dying(real: Callable[..., object]) -> Callable[..., object]:
+        def operation(*args: object) -> object:
+            if next(left, None) is None:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(*args)
+
+        return operation
+
+    def rows(*args: str, real: Callable[..., Iterator[object]] = database._readable) -> Iterator[object]:
+        yield from map(dying(lambda row: row), real(*args))
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("replace", "unlink", "fsync"):
+            patch.setattr(os, name, dying(getattr(os, name)))
+        patch.setattr(database, "_readable", rows)
+        Database(path)
+
+
+def restored(site: SiteFolder, backup: Path) -> str:
+    shutil.rmtree(site.root / "state")
+    shutil.copytree(backup, site.root / "state")
+    return str(site.root / "state/index.db")
+
+
+@pytest.mark.slow
+def test_a_rescue_that_is_killed_at_any_moment_loses_no_id(moved: SiteFolder) -> None:
+    """Kill -9 before each step of it, and in the midst of the rows: the next build shows the ids that readers know."""
+    known, backup = moved.ids(), moved.root / "backup"
+    damage(moved)
+    shutil.copytree(moved.root / "state", backup)
+    for number in itertools.count():
+        path = restored(moved, backup)
+        end = in_a_child(lambda number=number, path=path: killed_at(number, path))
+        moved.build()
+        assert moved.ids() == known, number
+        left = {
+            path.name for path in (moved.root / "state").glob("index.db*") if not path.name.endswith(("wal", "shm"))
+        }
+        assert left == {"index.db", "index.db.damaged", "index.db.sum"}, number
+        if end == 0:
+            break
+        assert end == -signal.SIGKILL
+    assert number > 4 * SEEDS
+
+
+def test_a_disk_that_is_full_during_a_rescue_loses_no_id(moved: SiteFolder) -> None:
+    """However far it came: once there is space, all that was remembered is there."""
+    known, backup = moved.ids(), moved.root / "backup"
+    damage(moved)
+    shutil.copytree(moved.root / "state", backup)
+    size = (backup / "index.db").stat().st_size
+    ends = []
+    for limit in (4_096, *range(8_192, size + 40_000, 4_000)):
+
+        def with_limit(limit: int = limit) -> None:
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            Database(str(moved.root / "state/index.db")).close()
+
+        restored(moved, backup)
+        ends.append(in_a_child(with_limit))
+        assert not list((moved.root / "state").glob("index.db.new*"))
+        moved.build()
+        assert moved.ids() == known, limit
+    assert {ends[0], ends[-1]} == {1, 0}
+
+
+def test_a_rescue_for_which_there_is_no_space_is_done_once_there_is(moved: SiteFolder) -> None:
+    """In one process: what was refused is said, nothing is lost, and the next turn mends it."""
+    known = moved.ids()
+    with Site(moved.config()) as living:
+        page = living.index._db.execute("PRAGMA page_count").fetchone()[0]
+        full = sqlite3.OperationalError("database or disk is full")
+        full.sqlite_errorname = "SQLITE_FULL"
+
+        def no_space(*_: object) -> None:
+            raise full
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Database, "_salvage", no_space)
+            with pytest.raises(sqlite3.OperationalError, match="full"):
+                living.mend(ValueError("damaged"))
+            patch.setattr(Site, "look_everywhere", broken)
+            with pytest.raises(AggregatorError, match=r"the index is damaged \(a flipped bit\), and no .* \(free some"):
+                living.build(now=NOW)
+        assert living.index._db.execute("PRAGMA page_count").fetchone()[0] == page
+        living.mend(ValueError("damaged"))
+        moved.write("0.md", webUrl="https://news.example.org/third")
+        living.build(now=NOW)
+    assert sorted(moved.ids()) == sorted(known)
+
+
+def broken(*_: object, **__: object) -> None:
+    """Meet a damaged index."""
+    raise sqlite3.DatabaseError("a flipped bit")
+
+
+@pytest.mark.parametrize("what", ["replace", "unlink", "fsync", "sql"])
+def test_a_rescue_that_is_refused_is_done_by_the_next_turn(moved: SiteFolder, what: str) -> None:
+    """In one process, whichever step it was that failed: the second attempt goes on."""
+    known = moved.ids()
+    with Site(moved.config()) as living:
+        for number in itertools.count(1, 7 if what == "sql" else 1):
+            dice = random.Random(number)
+            with Faults(moved.root, number, dice, only=what) as faults, suppress(OSError, sqlite3.Error):
+                living.mend(ValueError("damaged"))
+            if not faults.met:
+                break
+            living.mend(ValueError("damaged"))
+            assert living.build(now=NOW).failed == ()
+            assert moved.ids() == known, faults.met
+    assert number > 1
+
+
+def test_a_flipped_bit_that_could_not_be_mended_at_once_is_not_forgotten(moved: SiteFolder) -> None:
+    """Only the note beside the index tells of it, which must outlive a start that had no space to mend it."""
+    path = moved.root / "state/index.db"
+    before = moved.documents()
+    path.write_bytes(path.read_bytes().replace(b"Item 7", b"Item 9"))
+
+    def with_limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096))
+        Database(str(path))
+
+    assert in_a_child(with_limit) == 1
+    moved.settings["feed"] = {"limit": SEEDS}
+    assert "its bytes are not those that were written" in moved.build().notes[0]
+    assert moved.documents() == before
+
+
+def test_a_log_that_was_left_beside_a_damaged_index_spoils_no_later_rescue(moved: SiteFolder) -> None:
+    """Somebody was reading when the first was set aside, so its log stayed: it is not the second one's."""
+    path = moved.root / "state/index.db"
+    known = moved.ids()
+    with Site(moved.config()) as living, closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as looking:
+        looking.execute("BEGIN")
+        looking.execute("SELECT count(*) FROM file").fetchone()
+        with living.index.transaction():
+            living.index.set_meta("some", b"x" * 5_000)
+        living.mend(ValueError("damaged"))
+        assert (path.parent / "index.db.damaged-wal").stat().st_size > 0
+    moved.build()
+    assert moved.ids() == known
+    for turn in ("third", "fourth"):
+        for number in range(SEEDS, SEEDS + 10):
+            moved.write(f"{number}.md", webUrl=f"https://news.example.org/{turn}/{number}")
+        moved.build()
+    known = moved.ids()
+    damage(moved)
+    moved.build()
+    assert moved.ids() == known

@@ -1,0 +1,85 @@
+"""The real seeds that lie beside the project in its workplace; skipped where they do not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import feedparser
+import pytest
+from support.site_folder import NOW, SiteFolder
+
+CORPUS = Path(__file__).parents[2].parent / "shared/corpus"
+GIVEN = "given/2020-06-25-ibm-quits-facial-recognition-joins-call-for-police-reforms.md"
+
+pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real seeds is not here")
+
+
+@pytest.fixture
+def corpus(site: SiteFolder) -> SiteFolder:
+    """Make a site of the real seeds and topics, with no limit on feeds."""
+    site.settings = {
+        "rules": {"min_quality": 70}, "feed": {"limit": None, "max_bytes": None}, "seeds": str(CORPUS / "seeds"),
+        "topics": {"folder": str(CORPUS / "topics")},
+    }  # fmt: skip
+    return site
+
+
+def test_the_real_seeds_become_the_feeds_they_should(corpus: SiteFolder) -> None:
+    """105 items; what is held back is held back for the right reason."""
+    turn = corpus.build()
+    assert {feed.slug: feed.items for feed in turn.feeds} == {
+        "all": 105, "power-apps": 105, "portals": 9, "model-driven-apps": 6, "teams-integration": 4, "canvas-apps": 3, "ai-builder": 3,
+    }  # fmt: skip
+    assert turn.held == {"state": 29, "valid": 12}
+    errors = [problem for problem in turn.problems if not problem.warning]
+    untitled = {problem.path for problem in errors if problem.message.startswith("title: is missing")}
+    undated = {problem.path for problem in errors if problem.message.startswith("publishedDateTime: is missing")}
+    assert (len(untitled), len(undated - untitled)) == (5, 7)
+
+
+def test_the_formats_agree_as_readers_read_them(corpus: SiteFolder) -> None:
+    """RSS, Atom and JSON of each feed hold the same ids, order, titles, links and dates."""
+    for feed in corpus.build().feeds:
+        folder = corpus.feeds / feed.slug
+        items = json.loads((folder / "feed.json").read_bytes())["items"]
+        expected = [(item["id"], item["title"], item["url"], item["date_published"]) for item in items]
+        for name in ("rss.xml", "atom.xml"):
+            parsed = feedparser.parse((folder / name).read_bytes())
+            assert not parsed.bozo
+            found = [
+                (
+                    entry.id,
+                    entry.title,
+                    entry.link,
+                    "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*entry.published_parsed[:6]),
+                )
+                for entry in parsed.entries
+            ]
+            assert found == expected
+
+
+def test_the_given_seed_is_in_no_feed_and_its_best_related_item_can_stand_in(corpus: SiteFolder) -> None:
+    """Unpublished as it is it is shown nowhere; promoted, the related item of quality 84 is in its topics."""
+    corpus.build()
+    link = "https://www.seattletimes.com/business/ibm-quits-facial-recognition-joins-call-for-police-reforms/"
+    assert not any(
+        link.encode() in body for name, body in corpus.documents().items() if not name.endswith((".gz", ".br"))
+    )
+    corpus.settings["related"] = "promote"
+    corpus.build()
+    for slug in ("computer-vision", "ai"):
+        assert [item["_aggregator"]["quality"] for item in corpus.feed(slug)] == [84]
+
+
+def test_no_private_blob_of_the_real_seeds_is_anywhere(corpus: SiteFolder) -> None:
+    """`secured` is in no published file and not in the state folder either."""
+    corpus.build(now=NOW)
+    texts = (path.read_text(encoding="utf-8") for path in (CORPUS / "seeds").rglob("*.md"))
+    secrets = [
+        line.split('"')[1][:60].encode() for text in texts for line in text.splitlines() if line.startswith("secured:")
+    ]
+    assert len(secrets) > 100
+    stored = b"".join(path.read_bytes() for path in (corpus.root / "state").iterdir())
+    everything = b"".join(corpus.documents().values()) + stored
+    assert not [secret for secret in secrets if secret in everything]

@@ -1,0 +1,150 @@
+"""Whatever happens to the folder of a living daemon, its feeds end as a build from nothing makes them (guarantee G1)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from support.running_daemon import SLACK, Running, wait_until
+from support.site_folder import NOW, SiteFolder, iso
+
+ROUNDS = int(os.environ.get("AGGREGATOR_ROUNDS", "4"))
+PATHS = [f"{folder}{number}.md" for folder in ("", "a/", "a/b/", "c/") for number in range(4)]
+FOLDERS = ["a", "a/b", "c", "d", "d/e"]
+PAUSES = [0.0, 0.0, 0.004, 0.03, 0.15]
+SETTLED = 0.8
+"""How long, in seconds, no turn must be taken until the daemon counts as having seen everything."""
+
+Step = Callable[[Running], object]
+
+paths = st.sampled_from(PATHS)
+seeds = st.fixed_dictionaries(
+    {"title": st.sampled_from(["T1", "T2", "T3"]), "age": st.integers(0, 5_000_000)},
+    optional={
+        "topics": st.lists(st.sampled_from(["AI", "Sea", "C++"]), max_size=2),
+        "quality": st.sampled_from([30, 90]),
+        "published": st.booleans(),
+        "removed": st.booleans(),
+    },
+)
+
+
+def writes(path: str, keys: dict) -> Step:
+    """A seed is saved in place."""
+    values = {name: value for name, value in keys.items() if name != "age"}
+    return lambda running: running.site.write(
+        path, webUrl=f"https://x.example/{path}", publishedDateTime=iso(NOW - keys["age"]), **values
+    )
+
+
+def replaces(path: str, keys: dict) -> Step:
+    """A seed is saved as editors do: beside its place, then moved over it."""
+
+    def step(running: Running) -> None:
+        writes("unseen.tmp", keys)(running)
+        target = running.site.seeds / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        (running.site.seeds / "unseen.tmp").rename(target)
+
+    return step
+
+
+def deletes(path: str) -> Step:
+    """A file goes."""
+    return lambda running: (running.site.seeds / path).unlink(missing_ok=True)
+
+
+def renames(old: str, new: str) -> Step:
+    """A file or a folder moves, if it is there and can."""
+
+    def step(running: Running) -> None:
+        source, target = running.site.seeds / old, running.site.seeds / new
+        if source.exists() and not target.exists() and not new.startswith(f"{old}/"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            source.rename(target)
+
+    return step
+
+
+def fills(folder: str, number: int) -> Step:
+    """A folder comes with files in it, faster than anybody could begin to watch it."""
+
+    def step(running: Running) -> None:
+        for one in range(number):
+            writes(f"{folder}/new{one}.md", {"title": f"N{one}", "age": one})(running)
+
+    return step
+
+
+def breaks(path: str) -> Step:
+    """A file can no longer be read."""
+    return lambda running: running.site.text(path, "---\ntitle: [\n---\n")
+
+
+def is_told(number: signal.Signals) -> Step:
+    """The daemon gets a signal."""
+    return lambda running: running.signal(number)
+
+
+steps = st.one_of(
+    st.builds(writes, paths, seeds),
+    st.builds(replaces, paths, seeds),
+    st.builds(deletes, paths),
+    st.builds(renames, paths, paths),
+    st.builds(renames, st.sampled_from(FOLDERS), st.sampled_from(FOLDERS)),
+    st.builds(fills, st.sampled_from(FOLDERS), st.integers(1, 12)),
+    st.builds(breaks, paths),
+    st.builds(is_told, st.sampled_from([signal.SIGHUP, signal.SIGUSR1])),
+)
+histories = st.lists(st.tuples(steps, st.sampled_from(PAUSES)), min_size=3, max_size=25)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120 + 10 * ROUNDS)
+@pytest.mark.parametrize("backend", ["native", "polling"])
+@settings(max_examples=ROUNDS, deadline=None, suppress_health_check=list(HealthCheck))
+@given(history=histories)
+def test_any_history_ends_in_the_feeds_of_a_fresh_build(backend: str, history: list) -> None:
+    """Saves, moves, folders that come and go, broken files and signals, one upon the other."""
+    folder = Path(tempfile.mkdtemp(prefix="aggregator-living-"))
+    running = Running(SiteFolder(folder))
+    running.site.settings |= {"watch": {"backend": backend, "poll": "1s"}}
+    try:
+        running.start()
+        for step, pause in history:
+            step(running)
+            time.sleep(pause)
+        settle(running, 2.5 if backend == "polling" else SETTLED)
+        running.equals_fresh_build()
+        assert running.stop() == 0
+    finally:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.wait(10)
+        shutil.rmtree(folder)
+
+
+def settle(running: Running, quiet: float) -> None:
+    """Wait until the daemon has taken no turn for a while: no event is under way, and no scan comes to help."""
+    turns, since = -1, time.monotonic()
+
+    def is_quiet() -> bool:
+        nonlocal turns, since
+        now = running.status()["turns"]
+        if now != turns:
+            turns, since = now, time.monotonic()
+        return time.monotonic() - since > quiet
+
+    # Polling takes a turn each second whether anything changed or not.
+    if running.status()["backend"] == "polling":
+        time.sleep(quiet)
+    else:
+        wait_until(is_quiet, 10 + SLACK, what="turns without end")

@@ -1,0 +1,30 @@
+"""A daemon on a thread for each test that wants one; whatever happens, it is ended."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+
+import pytest
+from support.running_daemon import Inside
+from support.site_folder import SiteFolder
+
+from aggregator.service import logs
+
+
+@pytest.fixture
+def inside(site: SiteFolder) -> Iterator[Inside]:
+    """Give a daemon on a thread of the test's own."""
+    before = threading.excepthook
+    made = Inside(site)
+    yield made
+    if hasattr(made, "thread") and made.thread.is_alive():
+        made.daemon.stop()
+        made.thread.join(10)
+    for logger in (logs.LOGGER, logging.getLogger()):
+        for handler in [one for one in logger.handlers if getattr(one, "stream", None) is made._log]:
+            logger.removeHandler(handler)
+    logging.captureWarnings(capture=False)
+    threading.excepthook = before
+    made.close()

@@ -1,0 +1,605 @@
+"""What is served beside documents: health, metrics, the trigger, news; who may see what; and what nobody may."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import resource
+import signal
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from support.http_client import (
+    LONG,
+    Listener,
+    Reply,
+    Standalone,
+    ask,
+    connect,
+    place,
+    raw,
+    served,
+    statuses,
+    until_closed,
+)
+from support.running_daemon import Running, free_port, wait_until
+from support.site_folder import SiteFolder, iso
+
+from aggregator.config.token import read_token, token_problem
+from aggregator.model.feeds import Site
+from aggregator.service.http import server as http_server
+from aggregator.service.http.access import is_local, knows_token
+from aggregator.service.http.document_cache import Shelf
+from aggregator.service.http.server import App
+
+TOKEN = "0123456789abcdef-for-tests"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+BASIC = {"authorization": "Basic " + base64.b64encode(f"anybody:{TOKEN}".encode()).decode()}
+AWAY = {"x_forwarded_for": "203.0.113.9"}
+
+
+@pytest.fixture
+def daemon(running: Running) -> Running:
+    """Give a daemon with two items in a feed of their own, one seed that is held back, one broken, and a token."""
+    site = running.site
+    site.write("a.md", topics=["Trams"], publishedDateTime=iso(int(time.time()) - 3_600))
+    site.write("b.md", topics=["Trams"], publishedDateTime=iso(int(time.time()) - 7_200))
+    site.write("poor.md", quality=1)
+    site.text("broken.md", "---\ntitle: a: b\n---\n")
+    (site.root / "token").write_text(TOKEN + "\n")
+    site.settings["server"] = {"port": free_port(), "token": "../token"}
+    site.settings["site"] = {"title": "Test", "url": f"http://127.0.0.1:{site.settings['server']['port']}/"}
+    return running.start(serve=True)
+
+
+def metrics(address: str) -> dict[str, float]:
+    """Give all samples by name and labels; the text must be Prometheus' format."""
+    reply = ask(address, "/metrics")
+    assert reply.status == 200
+    assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {
+        sample.name + "".join(f",{key}={value}" for key, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(reply.body.decode())
+        for sample in family.samples
+    }
+
+
+# -- health
+
+
+def test_health_is_told(daemon: Running) -> None:
+    """200 while all is well, for anybody; a broken seed is its author's matter, not the service's."""
+    for headers in ({}, AWAY, {"host": "feeds.example.org"}):
+        reply = ask(daemon.address, "/healthz", **headers)
+        assert (reply.status, reply.json) == (200, {"healthy": True, "problems": {}})
+        assert reply.headers["cache-control"] == "no-store"
+    assert ask(daemon.address, "/healthz", "POST").status == 405
+
+
+def test_a_problem_is_told_in_words_only_to_the_owner(daemon: Running) -> None:
+    """503 and what is concerned for anybody; paths and reasons for the owner."""
+    daemon.site.root.joinpath("config/feeds.yaml").write_text("site: {url: nonsense-canary}")
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: ask(daemon.address, "/healthz").status == 503, LONG)
+    owner, away = ask(daemon.address, "/healthz"), ask(daemon.address, "/healthz", **AWAY)
+    assert (away.status, set(away.json["problems"])) == (503, {"config"})
+    assert str(daemon.site.root) in owner.json["problems"]["config"]
+    assert str(daemon.site.root).encode() not in away.body
+    assert b"canary" not in away.body
+    assert str(daemon.site.root).encode() in ask(daemon.address, "/healthz", **AWAY, **BEARER).body
+    daemon.site.config()
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: ask(daemon.address, "/healthz").status == 200, LONG)
+
+
+@pytest.mark.timeout(60)
+def test_a_daemon_that_does_not_answer_is_named(daemon: Running) -> None:
+    """Health asks the daemon each time; stopped by a signal it is not well, but its feeds are served."""
+    address = daemon.address
+    daemon.signal(signal.SIGSTOP)
+    try:
+        wait_until(lambda: ask(address, "/healthz").status == 503, LONG)
+        assert "daemon" in ask(address, "/healthz").json["problems"]
+        assert ask(address, "/all/rss.xml").status == 200
+        assert metrics(address)["aggregator_up"] == 0
+    finally:
+        daemon.signal(signal.SIGCONT)
+    wait_until(lambda: ask(address, "/healthz").status == 200, LONG)
+
+
+def test_serving_alone_is_healthy(site: SiteFolder) -> None:
+    """`aggregator serve` needs no daemon; nothing to serve yet is nothing broken."""
+    server = Standalone(site)
+    try:
+        assert ask(server.address, "/healthz").json == {"healthy": True, "problems": {}}
+        assert metrics(server.address)["aggregator_up"] == 0
+        assert ask(server.address, "/all/rss.xml").status == 404
+        site.write("a.md")
+        site.build()
+        assert ask(server.address, "/all/rss.xml").status == 200
+        wait_until(lambda: metrics(server.address).get("aggregator_feed_items,feed=all") == 1)
+    finally:
+        assert server.stop() == 0
+
+
+# -- metrics
+
+
+def test_metrics_hold_what_is_to_be_watched(daemon: Running) -> None:
+    """Turns and their durations, seeds by outcome, items per feed, the newest item's age, the watcher, requests."""
+    ask(daemon.address, "/all/rss.xml")
+    ask(daemon.address, "/none")
+    known = ask(daemon.address, "/all/rss.xml").headers["etag"]
+    ask(daemon.address, "/all/rss.xml", if_none_match=known)
+    found = metrics(daemon.address)
+    status = daemon.status()
+    assert found["aggregator_up"] == found["aggregator_healthy"] == 1
+    assert found["aggregator_turn_seconds_count"] == found["aggregator_turn_seconds_bucket,le=+Inf"] >= 1
+    assert found["aggregator_turn_seconds_sum"] == pytest.approx(status["turn_seconds"], abs=1)
+    assert found["aggregator_seeds,outcome=published"] == 2
+    assert found["aggregator_seeds,outcome=quality"] == 1
+    assert found["aggregator_files"] == 4
+    assert found["aggregator_seed_problems"] == 1
+    assert found["aggregator_feed_items,feed=trams"] == found["aggregator_feed_items,feed=all"] == 2
+    assert 3_600 <= found["aggregator_newest_item_age_seconds"] < 3_600 + 600
+    assert found[f"aggregator_watcher_info,backend={status['backend']}"] == 1
+    assert found["aggregator_watcher_overflows_total"] == 0
+    assert found["aggregator_http_requests_total,asked=rss.xml,status=200"] == 2
+    assert found["aggregator_http_requests_total,asked=rss.xml,status=304"] == 1
+    assert found["aggregator_http_requests_total,asked=none,status=404"] == 1
+    assert found["aggregator_http_cached_bytes"] > 0
+
+
+def test_turns_are_counted_by_how_long_they_took(daemon: Running) -> None:
+    """Each turn falls into the buckets at and above its duration, and the counts never fall."""
+    before = metrics(daemon.address)
+    for _ in range(3):
+        daemon.trigger()
+    turns = "aggregator_turn_seconds_count"
+    wait_until(lambda: metrics(daemon.address)[turns] >= before[turns] + 3)
+    after = metrics(daemon.address)
+    buckets = [value for name, value in after.items() if name.startswith("aggregator_turn_seconds_bucket")]
+    assert buckets == sorted(buckets)
+    assert len(buckets) == 11
+
+
+def test_problems_are_measured(daemon: Running) -> None:
+    """What is wrong, and for how long, by what it concerns."""
+    (daemon.site.root / "token").unlink()
+    wait_until(lambda: metrics(daemon.address)["aggregator_healthy"] == 0, LONG)
+    assert metrics(daemon.address)["aggregator_problem_seconds,concern=server"] >= 0
+
+
+def test_odd_requests_make_no_new_series(daemon: Running) -> None:
+    """What clients invent is counted together, so that nobody can fill the memory of whoever collects it."""
+    for number in range(30):
+        ask(daemon.address, f"/{number}", f"BREW{number}")
+        ask(daemon.address, f"/-/{number}")
+        ask(daemon.address, f"/slug-{number}/rss.xml")
+    requests = [name for name in metrics(daemon.address) if name.startswith("aggregator_http_requests_total")]
+    assert len(requests) < 10
+
+
+def test_a_damaged_index_hides_no_health(site: SiteFolder) -> None:
+    """Metrics that need no index are told all the same, and no request is a bug in the log."""
+    site.write("a.md")
+    site.build()
+    server = Standalone(site)
+    try:
+        (site.root / "state/index.db").write_bytes(b"nonsense" * 1_000)
+        assert metrics(server.address)["aggregator_up"] == 0
+        assert ask(server.address, "/-/status").status == 503
+        assert ask(server.address, "/all/rss.xml").status == 200
+        assert "Traceback" not in server.log.read_text()
+        assert (site.root / "state/index.db").read_bytes() == b"nonsense" * 1_000
+    finally:
+        server.stop()
+
+
+# -- the trigger
+
+
+def trigger(daemon: Running, query: str = "", **headers: str) -> Reply:
+    return ask(daemon.address, f"/-/trigger{query}", "POST", **{**BEARER, **headers})
+
+
+def test_a_trigger_regenerates_and_reports(daemon: Running) -> None:
+    """With the token, from anywhere; Bearer and Basic are both good."""
+    for headers in (BEARER, BASIC, {**AWAY, **BEARER}):
+        (daemon.site.feeds / "trams/rss.xml").unlink()
+        reply = ask(daemon.address, "/-/trigger", "POST", **headers)
+        assert reply.status == 200
+        assert "trams/rss.xml" in reply.json["written"]
+        assert {row["slug"] for row in reply.json["feeds"]} == {"all", "trams"}
+        assert reply.headers["cache-control"] == "no-store"
+        assert (daemon.site.feeds / "trams/rss.xml").exists()
+
+
+def test_a_trigger_names_feeds(daemon: Running) -> None:
+    """`feed=` may be given several times; an unknown one is named, and nothing is done."""
+    (daemon.site.feeds / "trams/rss.xml").unlink()
+    assert "trams/rss.xml" in trigger(daemon, "?feed=trams&feed=all").json["written"]
+    turns = daemon.status()["turns"]
+    for slug in ("none", "..", "%2e%2e%2f", "trams%00", "-rf", "a" * 5_000):
+        assert trigger(daemon, f"?feed=trams&feed={slug}").status == 404
+    assert daemon.status()["turns"] == turns
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"sec_fetch_site": "cross-site", "origin": "https://evil.example"}, {"sec_fetch_site": "same-site"},
+        {"sec_fetch_site": "cross-site"}, {"origin": "https://evil.example"}, {"origin": "null"}, {"origin": ""},
+        {"origin": "http://127.0.0.1:1"},
+    ],
+)  # fmt: skip
+def test_a_page_of_another_site_triggers_nothing(daemon: Running, headers: dict[str, str]) -> None:
+    """Whatever credentials the browser sends along; a page of ours, and whoever is no browser, may."""
+    turns = daemon.status()["turns"]
+    for credentials in (BASIC, BEARER):
+        assert trigger(daemon, **{**credentials, **headers}).status == 403
+    assert daemon.status()["turns"] == turns
+    ours = daemon.address.rstrip("/")
+    for same in (
+        {"origin": ours}, {"origin": ours, "host": "inside.example"}, {"origin": "https://Inside.example", "host": "inside.example"},
+        {"origin": "https://feeds.example.org", "sec_fetch_site": "same-origin"},
+    ):  # fmt: skip
+        assert trigger(daemon, **{**BASIC, **same}).status == 200
+    assert trigger(daemon, sec_fetch_site="none").status == 200
+
+
+WRONG = [
+    "", "Bearer", "Bearer ", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Token {TOKEN}", TOKEN, f"Basic {TOKEN}", "Basic !",
+    "Basic " + base64.b64encode(TOKEN.encode()).decode(), "Basic " + base64.b64encode(b"a:b").decode(), "Bearer " + "x" * 8_000,
+]  # fmt: skip
+
+
+def test_a_wrong_token_is_refused(daemon: Running) -> None:
+    """401 with how to ask, also for somebody at this machine; nothing is done."""
+    turns = daemon.status()["turns"]
+    for authorization in WRONG:
+        reply = trigger(daemon, authorization=authorization)
+        assert (reply.status, reply.headers["www-authenticate"]) == (401, 'Bearer realm="aggregator"'), authorization
+        assert TOKEN.encode() not in reply.body
+    assert daemon.status()["turns"] == turns
+
+
+def test_a_trigger_is_a_post_without_a_body(daemon: Running) -> None:
+    """GET is 405, so that no link and no image can trigger; a body that is too large is refused."""
+    assert ask(daemon.address, "/-/trigger", **BEARER).status == 405
+    assert ask(daemon.address, "/-/trigger", "POST", body=b"x" * 1_000, **BEARER).status == 200
+    assert ask(daemon.address, "/-/trigger", "POST", body=b"x" * 100_000, **BEARER).status == 413
+    data = b"POST /-/trigger HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
+    data += f"Authorization: Bearer {TOKEN}\r\n\r\n".encode() + b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
+    assert statuses(
+        raw(daemon.address, data + b"8000\r\n" + b"x" * 0x8000 + b"\r\n" + b"8000\r\n" + b"x" * 0x8000)
+    ) in ([413], [])
+
+
+@pytest.mark.slow
+def test_a_body_that_never_comes_holds_nobody_up(daemon: Running) -> None:
+    """The client is let go after a while, and others are served meanwhile."""
+    with connect(daemon.address) as slow:
+        slow.sendall(
+            f"POST /-/trigger HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n\r\nx".encode()
+        )
+        assert trigger(daemon).status == 200
+        slow.settimeout(http_server.LONGEST_WAIT + LONG)
+        assert slow.recv(12) == b"HTTP/1.1 413"
+
+
+def test_a_storm_of_triggers_is_few_turns(daemon: Running) -> None:
+    """300 wishes at once are all answered with a report, by a handful of turns."""
+    before = daemon.status()["turns"]
+    with ThreadPoolExecutor(100) as pool:
+        replies = list(pool.map(lambda _: trigger(daemon), range(300)))
+    assert {reply.status for reply in replies} == {200}
+    assert daemon.status()["turns"] - before <= 30
+
+
+def test_without_a_token_there_is_no_trigger(running: Running) -> None:
+    """404, as for anything else that is not there; nothing to guess at."""
+    running.start(serve=True)
+    assert trigger(running).status == 404
+
+
+def test_a_token_file_that_holds_none_is_named(daemon: Running) -> None:
+    """Missing or too short: nobody is let in, and the owner reads what to write."""
+    path = daemon.site.root / "token"
+    for content in (None, b"", b"short", b" \n" * 40):
+        path.unlink()
+        if content is not None:
+            path.write_bytes(content)
+        for token in (TOKEN, "", "short", (content or b"").decode().strip()):
+            assert trigger(daemon, authorization=f"Bearer {token}").status == 401
+        wait_until(lambda: "write at least 16" in daemon.status()["problems"].get("server", ""), LONG)
+        path.write_text(TOKEN)
+        wait_until(lambda: daemon.status()["problems"] == {}, LONG)
+        assert trigger(daemon).status == 200
+
+
+@pytest.mark.timeout(20)
+def test_a_token_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
+    """A FIFO or a folder in its place holds no token, and holds nobody up."""
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", tmp_path, tmp_path / "none"):
+        assert read_token(str(path)) == b""
+        assert not knows_token(str(path), "Bearer ")
+        assert "holds no token" in token_problem(str(path))
+    assert token_problem("") == ""
+
+
+# -- who the owner is
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "local"),
+    [
+        ("127.0.0.1:5000", "localhost", True),
+        ("127.0.0.1:5000", "localhost:8080", True),
+        ("127.0.0.1:5000", "LOCALHOST:8080", True),
+        ("127.0.0.1:5000", "127.0.0.1:8080", True),
+        ("[::1]:5000", "[::1]:8080", True),
+        ("::1:5000", "[::1]", True),
+        ("[::ffff:127.0.0.1]:5000", "127.0.0.1", True),
+        ("127.0.0.1:5000", None, False),
+        ("127.0.0.1:5000", "", False),
+        ("127.0.0.1:5000", "feeds.example.org", False),
+        ("127.0.0.1:5000", "localhost.example.org", False),
+        ("127.0.0.1:5000", "127.0.0.1.example.org:8080", False),
+        ("127.0.0.1:5000", "example.org:localhost", False),
+        ("127.0.0.1:5000", "[::2]", False),
+        ("127.0.0.1:5000", "localhost@example.org", False),
+        ("192.0.2.1:5000", "localhost", False),
+        ("[2001:db8::1]:5000", "localhost", False),
+        ("127.0.0.11:5000", "localhost", False),
+        ("", "localhost", False),
+        ("unix:", "localhost", False),
+    ],
+)
+def test_who_sits_at_this_machine(client: str, host: str | None, local: bool) -> None:
+    """The peer is this machine and the address asked for is too (a name that points here is not: DNS rebinding)."""
+    assert is_local(client, {"host": host}.get) is local
+
+
+PAGES = ("/-/status", "/-/explain?q=a.md")
+
+
+THROUGH = [
+    AWAY, {"forwarded": "for=203.0.113.9"}, {"via": "1.1 proxy"}, {"x_real_ip": "203.0.113.9"}, {"x_forwarded_host": "x"},
+    {"x_forwarded_proto": "https"}, {"x_forwarded_for": ""}, {"host": "feeds.example.org"}, {"host": "rebound.example:80"},
+    {**AWAY, "authorization": "Bearer wrong"},
+]  # fmt: skip
+
+
+def test_the_owners_pages_are_for_the_owner(daemon: Running) -> None:
+    """Through a proxy or by a foreign name: 401 with a token configured, and right with it."""
+    for path in PAGES:
+        for headers in THROUGH:
+            reply = ask(daemon.address, path, **headers)
+            assert (reply.status, reply.headers["www-authenticate"]) == (
+                401,
+                'Basic realm="aggregator", charset="UTF-8"',
+            ), headers
+            assert b"a.md" not in reply.body
+            assert ask(daemon.address, path, **{**headers, **BEARER}).status not in {401, 404}
+        assert ask(daemon.address, path, **AWAY, **BASIC).status not in {401, 404}
+        assert ask(daemon.address, path).status not in {401, 404}
+
+
+def test_without_a_token_the_pages_are_not_there_for_others(running: Running) -> None:
+    """404, as for anything that is not there; at this machine they are."""
+    running.start(serve=True)
+    for path in PAGES:
+        assert ask(running.address, path, **AWAY).status == 404
+        away, none = (ask(running.address, one, accept="text/html", **AWAY) for one in (path, "/-/nothing"))
+        assert (away.status, away.body) == (404, none.body)
+        assert ask(running.address, path, **AWAY, **BEARER).status == 404
+        assert ask(running.address, path, host="feeds.example.org").status == 404
+        assert ask(running.address, path).status != 404
+
+
+def test_a_proxy_that_names_nobody_is_not_the_owner(daemon: Running) -> None:
+    """What nginx sends with `proxy_pass` and nothing else: HTTP/1.0, our own address as Host, no word of a client."""
+    host = "{}:{}".format(*place(daemon.address))
+    for path in PAGES:
+        answer = raw(daemon.address, f"GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert statuses(answer) == [401]
+
+
+def test_other_machines_are_not_the_owner(site: SiteFolder) -> None:
+    """A peer with another address than this machine's own loopback one is asked for the token."""
+    site.write("a.md")
+    site.build()
+    server = Standalone(site, host="127.0.0.2")
+    try:
+        with socket.socket() as connection:
+            connection.bind(("127.0.0.3", 0))
+            connection.connect(("127.0.0.2", server.port))
+            connection.sendall(b"GET /-/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert statuses(until_closed(connection)) == [404]
+    finally:
+        server.stop()
+
+
+# -- news
+
+
+def test_a_change_is_told_with_its_feeds(daemon: Running) -> None:
+    """Each listener hears of it, about as soon as the feeds are there."""
+    listeners = [Listener(daemon.address) for _ in range(5)]
+    assert {listener.status for listener in listeners} == {200}
+    assert listeners[0].headers["content-type"] == "text/event-stream"
+    assert listeners[0].headers["cache-control"] == "no-store"
+    delays = []
+    for number in range(5):
+        daemon.site.write(f"new-{number}.md", topics=["Trams"])
+        published = daemon.has(f"Item new-{number}") and time.monotonic()
+        assert [listener.next() for listener in listeners] == [["all", "trams"]] * 5
+        delays.append(time.monotonic() - published)
+    assert sorted(delays)[2] < 1
+    for listener in listeners:
+        listener.close()
+
+
+def test_a_listener_that_goes_is_forgotten(daemon: Running) -> None:
+    """It takes no place and no memory once it is gone."""
+    address = daemon.address
+    listeners = [Listener(address) for _ in range(20)]
+    assert metrics(address)["aggregator_http_listeners"] == 20
+    for listener in listeners:
+        listener.close()
+    wait_until(lambda: metrics(address)["aggregator_http_listeners"] == 0, LONG)
+
+
+def test_events_are_read_with_get(daemon: Running) -> None:
+    """Anything else is 405."""
+    assert ask(daemon.address, "/-/events", "POST").status == 405
+    assert ask(daemon.address, "/-/events", "HEAD").status == 405
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> App:
+    """Give an app without documents, to be served by the test itself."""
+    return App(Shelf(str(tmp_path), Site(title="Test", url="https://feeds.example.org/"), clock=time.time))
+
+
+def test_one_who_never_reads_is_let_go_and_delays_nobody(app: App) -> None:
+    """What it does not take in is not collected without bound, and others hear of each change meanwhile."""
+    slugs = [f"{number:04}-{'x' * 59}" for number in range(100)]
+    with served(app) as (address, loop), ExitStack() as stack:
+        for _ in range(20):
+            stuck = stack.enter_context(connect(address, receive=4_096))
+            stuck.sendall(b"GET /-/events HTTP/1.1\r\nHost: x\r\n\r\n")
+        wait_until(lambda: app.news.listeners == 20, LONG)
+        for number in range(100):
+            listener = Listener(address)
+            loop.call_soon_threadsafe(app.changed, [*slugs, f"{number:04}"])
+            assert f"{number:04}" in listener.next()
+            listener.close()
+        wait_until(lambda: app.news.listeners == 0, LONG)
+
+
+def test_listeners_are_capped(app: App) -> None:
+    """One more than the cap is told to come back later; a place that becomes free is given again."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 2 * http_server.LISTENERS + 200
+    if limits[1] < wanted:
+        pytest.skip("listeners: the hard limit of open files is too low")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, limits[0]), limits[1]))
+    try:
+        with served(app) as (address, _), ExitStack() as stack:
+            for _ in range(http_server.LISTENERS):
+                stack.callback(Listener(address).close)
+            busy = ask(address, "/-/events")
+            assert (busy.status, busy.headers["retry-after"]) == (503, "30")
+            stack.close()
+            wait_until(lambda: app.news.listeners == 0, LONG)
+            again = Listener(address)
+            assert again.status == 200
+            again.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def test_a_burst_of_changes_is_one_event(app: App) -> None:
+    """A large turn is told in pieces; who listens is to look once, and is not let go for being a little behind."""
+    with served(app) as (address, loop):
+        listener = Listener(address)
+
+        def burst() -> None:
+            for number in range(100):
+                app.changed([f"{number:02}"])
+
+        loop.call_soon_threadsafe(burst)
+        assert listener.next() == [f"{number:02}" for number in range(100)]
+        assert app.news.listeners == 1
+        listener.close()
+
+
+def test_serving_alone_tells_changes_too(site: SiteFolder) -> None:
+    """`aggregator serve` notices what a build by somebody else changed."""
+    site.write("a.md", topics=["Trams"])
+    site.build()
+    server = Standalone(site)
+    listener = Listener(server.address)
+    done = threading.Event()
+
+    def change() -> None:
+        number = 0
+        while not done.wait(0.3):
+            number += 1
+            site.write(f"more-{number}.md", topics=["Trams"])
+            site.build()
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    try:
+        assert listener.next() == ["all", "trams"]
+    finally:
+        done.set()
+        changing.join(LONG)
+        listener.close()
+        server.stop()
+
+
+# -- secrets
+
+
+CANARY = re.compile(rb"canary", re.IGNORECASE)
+
+
+def hidden(site: SiteFolder) -> None:
+    """Write seeds that must not be seen, with a word in every field that would give them away."""
+    later = iso(int(time.time()) + 86_400)
+    said: dict[str, Any] = {"topics": ["canary-topic"], "tags": ["canary-tag"], "author": "Canary", "excerpt": "canary"}
+    site.write("canary-unpublished.md", "canary", published=False, **said)
+    site.write("canary-embargoed.md", "canary", **{**said, "publishedDateTime": later})
+    site.write("canary-removed.md", "canary", removed=True, **said)
+    site.write("shown.md", secured={"note": "canary"}, topics=["Trams"])
+    site.text("canary-broken.md", "---\ntitle: canary: canary\npublished: false\n---\n")
+
+
+def test_what_is_private_is_nowhere(daemon: Running) -> None:
+    """G12: no address, header, metric, event or log line says a word of what is not published, before and after."""
+    listener = Listener(daemon.address)
+    hidden(daemon.site)
+    daemon.has("Item shown")
+    heard = json.dumps(listener.next()).encode()
+    trigger(daemon)
+    listener.close()
+    paths = [
+        *(f"/{name}" for name in daemon.site.documents() if not name.endswith((".gz", ".br"))), "/", "/all/", "/metrics", "/healthz",
+        "/none", "/canary"[:4], "/-/status", "/-/explain?q=a.md", "/-/trigger", "/-/events?", "/seeds/shown.md",
+    ]  # fmt: skip
+    for path in paths:
+        reply = ask(daemon.address, path, **AWAY) if path != "/-/events?" else Reply(0, {}, b"")
+        assert not CANARY.search(reply.body + repr(reply.headers).encode()), path
+    assert not CANARY.search(heard)
+    assert not CANARY.search(ask(daemon.address, "/metrics").body)
+    for path in ("/canary-topic/rss.xml", "/canary-topic/", "/canary-topic"):
+        assert ask(daemon.address, path).status == 404
+    assert trigger(daemon, "?feed=canary-topic").status == 404
+    said = [line for line in daemon.log_file.read_bytes().splitlines() if CANARY.search(line)]
+    assert not [line for line in said if CANARY.search(re.sub(rb"canary-[a-z]+\.md", b"", line))], (
+        "more than a path is logged"
+    )
+    assert TOKEN.encode() not in daemon.log_file.read_bytes()
+
+
+def test_what_a_client_sends_is_not_logged(daemon: Running) -> None:
+    """Tokens, paths and queries of requests stay out of the log, whether right or wrong."""
+    ask(daemon.address, "/canary?canary=1", authorization="Bearer canary", cookie="canary")
+    ask(daemon.address, "/-/trigger?feed=canary", "POST", authorization="Bearer canary")
+    trigger(daemon, "?feed=canary")
+    raw(daemon.address, b"canary\r\n\r\n")
+    assert not CANARY.search(daemon.log_file.read_bytes())

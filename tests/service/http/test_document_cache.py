@@ -1,0 +1,401 @@
+"""Documents in memory are what lies in the feeds folder: all of it that is ours, nothing else, and soon what it becomes."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import socket
+import time
+from email.utils import formatdate
+from pathlib import Path
+from urllib.parse import unquote
+
+import brotli
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.running_daemon import wait_until
+
+from aggregator.model import document_names
+from aggregator.model.feeds import Document, Site
+from aggregator.publisher.files import Writer
+from aggregator.service.http.document_cache import KEPT_BYTES, LOOK_AGAIN, Shelf
+from aggregator.service.http.responses import Entry
+
+SITE = Site(title="Test", url="https://feeds.example.org/")
+LONG_AGO = 1_700_000_000
+
+
+def shelf_of(feeds: Path, *, now: float | None = None, kept: int = KEPT_BYTES) -> Shelf:
+    return Shelf(str(feeds), SITE, clock=time.time if now is None else lambda: now, kept=kept)
+
+
+def put(feeds: Path, name: str, body: bytes, *, at: float | None = LONG_AGO) -> None:
+    """Write a document with its encodings as the writer does, each by replacing; `at` is when, in seconds since 1970."""
+    encoded = {"": body, ".gz": gzip.compress(body, mtime=0), ".br": brotli.compress(body)}
+    for suffix, content in encoded.items():
+        target = feeds / (name + suffix)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = target.with_name(".new" + target.name)
+        temporary.write_bytes(content)
+        if at is not None:
+            os.utime(temporary, (at, at))
+        temporary.replace(target)
+
+
+def bodies(entry: Entry | None) -> dict[str, bytes]:
+    """Give what each coding decodes to."""
+    assert entry is not None
+    decode = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
+    return {coding: decode[coding](version.body) for coding, version in entry.versions.items()}
+
+
+def shown(shelf: Shelf, name: str = "all/rss.xml") -> bytes:
+    entry = shelf.get(name)
+    assert entry is not None
+    return entry.versions[""].body
+
+
+def header(entry: Entry | None, name: str) -> str:
+    assert entry is not None
+    return dict(entry.versions[""].headers)[name]
+
+
+def test_what_is_on_disk_is_served(feeds: Path) -> None:
+    """Each document comes with its encodings, each of them the same content."""
+    for name in ("all/rss.xml", "all/feed.json", "index.html", ".well-known/feeds", "all/archive/2026-05/atom.xml"):
+        put(feeds, name, name.encode())
+        assert bodies(shelf_of(feeds).get(name)) == dict.fromkeys(("", "gzip", "br"), name.encode())
+
+
+def test_what_the_writer_wrote_is_served(writer: Writer, feeds: Path) -> None:
+    """Writer and shelf agree on names and encodings."""
+    writer.publish([Document(name="all/rss.xml", media_type="application/rss+xml", body=b"<rss/>" * 100)])
+    assert bodies(shelf_of(feeds).get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), b"<rss/>" * 100)
+
+
+def test_what_is_not_there_is_not_served(feeds: Path) -> None:
+    """Neither before the folder is there, nor a document that is not in it; it is served once it comes."""
+    shelf = shelf_of(feeds)
+    assert shelf.get("all/rss.xml") is None
+    put(feeds, "all/atom.xml", b"x")
+    assert shelf.get("all/rss.xml") is None
+    put(feeds, "all/rss.xml", b"here")
+    assert shown(shelf) == b"here"
+
+
+def test_doubt_shows_a_replaced_document_at_once(feeds: Path) -> None:
+    """After a turn the next request gets the new version, not one a second old."""
+    shelf = shelf_of(feeds)
+    for number in range(50):
+        body = b"version %d" % number
+        put(feeds, "all/rss.xml", body)
+        shelf.doubt(["all"])
+        assert bodies(shelf.get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), body)
+
+
+@pytest.mark.parametrize("name", ["index.html", "feeds.opml", ".well-known/feeds"])
+def test_doubt_of_any_feed_is_doubt_of_the_sites_documents(feeds: Path, name: str) -> None:
+    """The index, the OPML and the list for discovery say something of every feed."""
+    shelf = shelf_of(feeds)
+    put(feeds, name, b"old")
+    assert shown(shelf, name) == b"old"
+    put(feeds, name, b"new")
+    shelf.doubt(["some-topic"])
+    assert shown(shelf, name) == b"new"
+
+
+def test_what_is_not_doubted_is_not_read_again(feeds: Path) -> None:
+    """Within the second a document costs no look at the disk, whatever happens to others."""
+    shelf = shelf_of(feeds)
+    put(feeds, "all/rss.xml", b"old")
+    entry = shelf.get("all/rss.xml")
+    shelf.doubt(["other"])
+    assert shelf.get("all/rss.xml") is entry
+
+
+def test_a_replaced_document_is_seen_by_itself(feeds: Path) -> None:
+    """Whoever replaced it, it is noticed after about a second, and not asked for at every request before."""
+    shelf = shelf_of(feeds)
+    put(feeds, "all/rss.xml", b"old")
+    assert shown(shelf) == b"old"
+    put(feeds, "all/rss.xml", b"new")
+    assert wait_until(lambda: shown(shelf) == b"new") > LOOK_AGAIN / 2
+
+
+def test_a_document_that_goes_is_no_longer_served(feeds: Path) -> None:
+    """A pruned feed is gone from the server within the second too, and takes no memory."""
+    shelf = shelf_of(feeds)
+    put(feeds, "all/rss.xml", b"old")
+    assert shown(shelf) == b"old"
+    (feeds / "all/rss.xml").unlink()
+    wait_until(lambda: shelf.get("all/rss.xml") is None)
+    assert shelf.size == 0
+
+
+def test_an_edit_in_place_is_seen(feeds: Path) -> None:
+    """Same name, same inode, other bytes."""
+    shelf = shelf_of(feeds)
+    put(feeds, "all/rss.xml", b"old")
+    assert shown(shelf) == b"old"
+    with (feeds / "all/rss.xml").open("r+b") as file:
+        file.write(b"new")
+    wait_until(lambda: shown(shelf) == b"new")
+
+
+def test_an_edit_in_place_that_hides_is_seen_while_the_file_is_young(feeds: Path) -> None:
+    """Within the grain of a file's times size and times may stay the same: a young file is read again each second."""
+    put(feeds, "all/rss.xml", b"old", at=LONG_AGO)
+    shelf = shelf_of(feeds, now=LONG_AGO + 1)
+    first = shelf.get("all/rss.xml")
+    wait_until(lambda: shelf.get("all/rss.xml") is not first)
+
+
+def test_last_modified_is_when_it_was_written(feeds: Path) -> None:
+    """For a file that is settled, to the second."""
+    put(feeds, "all/rss.xml", b"x", at=LONG_AGO + 0.9)
+    assert header(shelf_of(feeds, now=LONG_AGO + 60).get("all/rss.xml"), "last-modified") == formatdate(
+        LONG_AGO, usegmt=True
+    )
+
+
+def test_there_is_no_last_modified_in_the_second_of_writing(feeds: Path) -> None:
+    """What is served then must not stand for what may be written within the same second (RFC 9110 §8.8.2.2)."""
+    put(feeds, "all/rss.xml", b"first", at=LONG_AGO + 0.2)
+    shelf = shelf_of(feeds, now=LONG_AGO + 0.3)
+    first = shelf.get("all/rss.xml")
+    later = shelf_of(feeds, now=LONG_AGO + 60).get("all/rss.xml")
+    assert "last-modified" not in dict(first.versions[""].headers)
+    assert header(later, "last-modified") == formatdate(LONG_AGO, usegmt=True)
+
+
+@pytest.mark.parametrize("ahead", [1.5, 3_600, 10 * 365 * 86_400])
+def test_last_modified_is_never_in_the_future(feeds: Path, ahead: float) -> None:
+    """RFC 9110 §8.8.2.1, also where a clock was wrong when the file was written."""
+    put(feeds, "all/rss.xml", b"x", at=LONG_AGO + ahead)
+    assert shelf_of(feeds, now=LONG_AGO).get("all/rss.xml").modified is None
+
+
+def test_etags_are_those_of_the_bytes(feeds: Path) -> None:
+    """The same after a restart and for a file that is written again; other for each encoding and each version."""
+    put(feeds, "all/rss.xml", b"one")
+    tags = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    put(feeds, "all/rss.xml", b"one", at=None)
+    again = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    put(feeds, "all/rss.xml", b"two")
+    other = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    assert tags == again
+    assert len({*tags.values(), *other.values()}) == 6
+
+
+@pytest.mark.parametrize(
+    ("missing", "left"), [([".gz"], {"", "br"}), ([".br"], {"", "gzip"}), ([".gz", ".br"], {""}), ([""], None)]
+)
+def test_a_missing_encoding_is_done_without(feeds: Path, missing: list[str], left: set[str] | None) -> None:
+    """What is there is served; encodings of nothing are not."""
+    put(feeds, "all/rss.xml", b"x")
+    for suffix in missing:
+        (feeds / f"all/rss.xml{suffix}").unlink()
+    entry = shelf_of(feeds).get("all/rss.xml")
+    assert (None if entry is None else set(entry.versions)) == left
+
+
+def test_an_encoding_that_comes_later_is_taken(feeds: Path) -> None:
+    """The writer replaces a body first, then its encodings."""
+    put(feeds, "all/rss.xml", b"x")
+    (feeds / "all/rss.xml.br").rename(feeds / "kept")
+    shelf = shelf_of(feeds)
+    assert set(shelf.get("all/rss.xml").versions) == {"", "gzip"}
+    (feeds / "kept").rename(feeds / "all/rss.xml.br")
+    wait_until(lambda: set(shelf.get("all/rss.xml").versions) == {"", "gzip", "br"})
+
+
+# -- how much is kept
+
+
+def test_memory_is_bounded_in_bytes(feeds: Path) -> None:
+    """What was asked for longest ago goes first; all stays served."""
+    names = [f"t{number}/rss.xml" for number in range(20)]
+    for name in names:
+        put(feeds, name, os.urandom(1_000))
+    shelf = shelf_of(feeds, kept=20_000)
+    wanted = {name: (feeds / name).read_bytes() for name in names}
+    for _ in range(3):
+        for name in names:
+            assert shown(shelf, name) == wanted[name]
+            assert 0 < shelf.size <= 20_000
+
+
+def test_what_was_asked_for_longest_ago_goes_first(feeds: Path) -> None:
+    """A document that is asked for all the time is not read again because of others."""
+    for number in range(30):
+        put(feeds, f"t{number}/rss.xml", os.urandom(1_000))
+    shelf = shelf_of(feeds, kept=20_000)
+    favourite = shelf.get("t0/rss.xml")
+    for number in range(1, 30):
+        shelf.get(f"t{number}/rss.xml")
+        assert shelf.get("t0/rss.xml") is favourite
+
+
+def test_a_document_too_large_to_keep_is_served(feeds: Path) -> None:
+    """One giant must not push out all others."""
+    put(feeds, "small/rss.xml", os.urandom(500))
+    put(feeds, "giant/rss.xml", os.urandom(50_000))
+    shelf = shelf_of(feeds, kept=20_000)
+    small = shelf.get("small/rss.xml")
+    assert len(shown(shelf, "giant/rss.xml")) == 50_000
+    assert shelf.get("small/rss.xml") is small
+    assert shelf.size <= 20_000
+
+
+def test_no_descriptor_is_left_open(feeds: Path) -> None:
+    """Neither by what was read nor by what could not be."""
+    put(feeds, "all/rss.xml", b"x")
+    (feeds / "dir/rss.xml").mkdir(parents=True)
+    shelf = shelf_of(feeds)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(50):
+        shelf.doubt(["all", "dir"])
+        assert shelf.get("all/rss.xml") is not None
+        assert shelf.get("dir/rss.xml") is None
+        assert shelf.get("none/rss.xml") is None
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+# -- what is never served
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "socket", "folder", "loop", "device"])
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_what_is_no_file_is_never_served_and_never_waited_for(
+    feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
+) -> None:
+    """A planted link, FIFO, socket, device or folder stands for nothing; other encodings are not harmed."""
+    put(feeds, "all/rss.xml", b"x")
+    put(feeds, "other/rss.xml", b"y")
+    secret = tmp_path / "secret"
+    secret.write_bytes(gzip.compress(b"secret") if suffix else b"secret")
+    target = feeds / f"all/rss.xml{suffix}"
+    target.unlink()
+    plant(target, kind, secret, monkeypatch)
+    entry = shelf_of(feeds).get("all/rss.xml")
+    if suffix:
+        assert bodies(entry) == {"": b"x", "br": b"x"}
+    else:
+        assert entry is None
+    assert shown(shelf_of(feeds), "other/rss.xml") == b"y"
+
+
+def plant(target: Path, kind: str, secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kind == "fifo":
+        os.mkfifo(target)
+    elif kind == "socket":
+        monkeypatch.chdir(target.parent)
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(target.name)
+    elif kind == "folder":
+        target.mkdir()
+    else:
+        target.symlink_to({"link": secret, "dangling": secret / "none", "loop": target, "device": "/dev/zero"}[kind])
+
+
+def test_a_folder_that_is_a_link_is_not_followed(feeds: Path, tmp_path: Path) -> None:
+    """A link in place of a feed's folder leads nowhere, though files with our names lie behind it."""
+    put(tmp_path, "outside/rss.xml", b"secret")
+    feeds.mkdir()
+    (feeds / "all").symlink_to(tmp_path / "outside")
+    (feeds / ".well-known").symlink_to(tmp_path / "outside")
+    (tmp_path / "outside/feeds").write_bytes(b"secret")
+    shelf = shelf_of(feeds)
+    assert shelf.get("all/rss.xml") is None
+    assert shelf.get(".well-known/feeds") is None
+
+
+def test_a_link_that_takes_a_documents_place_ends_it(feeds: Path, tmp_path: Path) -> None:
+    """Also when the document was served before."""
+    put(feeds, "all/rss.xml", b"x")
+    shelf = shelf_of(feeds)
+    assert shown(shelf) == b"x"
+    (tmp_path / "secret").write_bytes(b"secret")
+    (feeds / "all/rss.xml").unlink()
+    (feeds / "all/rss.xml").symlink_to(tmp_path / "secret")
+    wait_until(lambda: shelf.get("all/rss.xml") is None)
+
+
+def test_the_feeds_folder_itself_may_be_a_link(feeds: Path, tmp_path: Path) -> None:
+    """The owner named it in the config: that is a choice, not a plant."""
+    put(tmp_path / "real", "all/rss.xml", b"x")
+    feeds.symlink_to(tmp_path / "real")
+    assert shown(shelf_of(feeds)) == b"x"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_an_unreadable_file_is_not_served(feeds: Path) -> None:
+    """No error either: who wrote it is told by the turn."""
+    put(feeds, "all/rss.xml", b"x")
+    (feeds / "all/rss.xml").chmod(0)
+    assert shelf_of(feeds).get("all/rss.xml") is None
+
+
+ALL_IS_THERE = [
+    "all/.rss.xml", ".git/config", "all/.aggregator-1.tmp", "all/rss.xml.gz", "all/rss.xml.br", "all/rss.xml~", "rss.xml",
+    "all/other.xml", "ALL/rss.xml", "all/RSS.XML", "all/deeper/rss.xml", "all/archive/rss.xml", "all/archive/2026/rss.xml",
+    "all/archive/2026-05/index.html", "a_b/rss.xml", ".hidden/rss.xml", ".well-known/rss.xml", ".well-known/feeds.gz",
+    "x" * 65 + "/rss.xml", "all\\rss.xml", "all/rss.xml ", " all/rss.xml", "all/rss.xml\n", "é/rss.xml", "control.sock", "index.db",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ALL_IS_THERE)
+def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: str) -> None:
+    """Dot files, temporary files, encodings, near misses: though they lie there, neither name nor path gets them."""
+    put(feeds, "all/rss.xml", b"ours")
+    (feeds / name).parent.mkdir(parents=True, exist_ok=True)
+    (feeds / name).write_bytes(b"secret")
+    assert shelf_of(feeds).get(name) is None
+    assert document_names.asked_for(f"/{name}") == ""
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/", "index.html"), ("/index.html", "index.html"), ("/all/", "all/index.html"), ("/all/index.html", "all/index.html"),
+        ("/all/rss.xml", "all/rss.xml"), ("/feeds.opml", "feeds.opml"), ("/.well-known/feeds", ".well-known/feeds"),
+        ("/a-1/archive/2026-05/rss.xml", "a-1/archive/2026-05/rss.xml"),
+        ("/a-1/archive/2026-05-16/feed.json", "a-1/archive/2026-05-16/feed.json"),
+    ],
+)  # fmt: skip
+def test_our_names_are_found(path: str, name: str) -> None:
+    """Each document has its path, and a folder's page that of the folder."""
+    assert document_names.asked_for(path) == name
+
+
+_pieces = st.sampled_from([
+    "/", "//", "..", ".", "%2e", "%2F", "%252e%252e%252f", "\\", "..\\", "\0", "%00", "all", "rss.xml", "feed.json", ".gz",
+    "~", ".tmp", ".aggregator-", "index.html", "index", "archive", "2026-05", "2026-13-1", "etc/passwd", ":", ";", "?", "#",
+    "\n", "\r", " ", "é", "٣", "ALL", ".well-known", "feeds", "-rf", "feeds.opml",
+])  # fmt: skip
+_paths = st.lists(_pieces, max_size=8).map("".join) | st.text(max_size=40)
+
+
+@given(_paths)
+def test_no_path_gets_anything_but_our_names(path: str) -> None:
+    """Whatever is asked for, decoded once, twice or not at all, what is found is a name of ours, written one way only."""
+    for asked in (path, "/" + path, unquote(path), unquote(unquote(path)), "/" + unquote(unquote(path))):
+        name = document_names.asked_for(asked)
+        if name:
+            assert document_names.is_published(name)
+            assert asked in {"/" + name, "/" + name.removesuffix("index.html")}
+            parts = name.split("/")
+            assert all(part not in {"", ".", ".."} and "\\" not in part and "\0" not in part for part in parts)
+            assert parts[-1] in document_names.MEDIA_TYPES or name == document_names.DISCOVERY
+            assert name.isascii()
+            assert name.isprintable()
+
+
+@given(_paths)
+def test_no_name_that_is_not_ours_is_read(path: str) -> None:
+    """The shelf refuses by itself too: it never looks at the disk for such a name."""
+    shelf = Shelf("/", SITE, clock=lambda: LONG_AGO)
+    if not document_names.is_published(path):
+        assert shelf.get(path) is None

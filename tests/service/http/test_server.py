@@ -1,0 +1,519 @@
+"""What a client meets that speaks HTTP with us, well or badly: a real `aggregator serve`, asked over real sockets."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import http.client
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from urllib.parse import urljoin
+
+import brotli
+import pytest
+from support.http_client import (
+    LONG,
+    Reply,
+    Standalone,
+    ask,
+    ask_on,
+    connect,
+    is_silent,
+    place,
+    raw,
+    statuses,
+    until_closed,
+)
+from support.running_daemon import Running, wait_until
+from support.site_folder import SiteFolder
+
+from aggregator.model.feeds import Document
+from aggregator.publisher.files import Writer
+from aggregator.service import control
+
+HOST = b"Host: localhost\r\n\r\n"
+DOCUMENTS = {
+    "all/rss.xml": "application/rss+xml; charset=utf-8",
+    "all/atom.xml": "application/atom+xml; charset=utf-8",
+    "all/feed.json": "application/feed+json",
+    "all/index.html": "text/html; charset=utf-8",
+    "index.html": "text/html; charset=utf-8",
+    "feeds.opml": "text/x-opml; charset=utf-8",
+    ".well-known/feeds": "text/x-opml; charset=utf-8",
+}
+
+
+def make(root: Path) -> SiteFolder:
+    """Make a site whose feed has some 40 KB."""
+    root.mkdir(exist_ok=True)
+    site = SiteFolder(root)
+    for number in range(20):
+        site.write(f"{number}.md", "Some words of the body. " * 60, topics=["Trams"])
+    site.build()
+    return site
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
+    """Give one server for all tests that leave it as it was; it cuts off after a second."""
+    made = Standalone(make(tmp_path_factory.mktemp("server")), timeout="1s")
+    yield made
+    assert made.stop() == 0
+    assert made.log.read_text().count("\n") == 1, "it logged more than that it serves"
+
+
+@pytest.fixture
+def feed(server: Standalone) -> bytes:
+    return (server.site.feeds / "all/rss.xml").read_bytes()
+
+
+# -- documents
+
+
+@pytest.mark.parametrize(("name", "media_type"), DOCUMENTS.items())
+def test_each_document_is_served_as_what_it_is(server: Standalone, name: str, media_type: str) -> None:
+    """The bytes of the file with type, validators and lifetime, whichever coding is asked for."""
+    body = (server.site.feeds / name).read_bytes()
+    for coding, decode in (("identity", bytes), ("gzip", gzip.decompress), ("br", brotli.decompress)):
+        reply = ask(server.address, f"/{name}", accept_encoding=coding)
+        assert reply.status == 200
+        assert decode(reply.body) == body
+        assert reply.headers["content-type"] == media_type
+        assert reply.headers["vary"] == "Accept-Encoding"
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert reply.headers.get("content-encoding", "identity") == coding
+        assert reply.headers["content-length"] == str(len(reply.body))
+        assert ("access-control-allow-origin" in reply.headers) == name.endswith(".json")
+        known = ask(server.address, f"/{name}", accept_encoding=coding, if_none_match=reply.headers["etag"])
+        assert (known.status, known.body) == (304, b"")
+        assert known.headers["vary"] == "Accept-Encoding"
+        assert known.headers["etag"] == reply.headers["etag"]
+
+
+def test_a_folder_stands_for_its_page(server: Standalone) -> None:
+    """`/all/` is the page and `/all` leads there, relative, so that a proxy's prefix stays."""
+    page = ask(server.address, "/all/")
+    assert page.body == (server.site.feeds / "all/index.html").read_bytes()
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    away = ask(server.address, "/all")
+    assert (away.status, away.headers["location"]) == (301, "all/")
+    assert ask(server.address, "/none").status == 404
+
+
+def test_a_query_changes_nothing(server: Standalone, feed: bytes) -> None:
+    """Readers and trackers append such things."""
+    assert ask(server.address, "/all/rss.xml?utm_source=x&%00=%zz").body == feed
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/../config/feeds.yaml", "/all/../../config/feeds.yaml", "/%2e%2e/config/feeds.yaml", "/%252e%252e/config/feeds.yaml",
+        "/..%2fconfig%2ffeeds.yaml", "/..%252fconfig%252ffeeds.yaml", "/..\\config\\feeds.yaml", "/..%5cconfig%5cfeeds.yaml",
+        "//all/rss.xml", "/./all/rss.xml", "/all//rss.xml", "/all/rss.xml/", "/all/rss.xml.gz", "/all/rss.xml%00", "/all/rss.xml%00.gz",
+        "/all/.rss.xml", "/.git/config", "/all/.aggregator-1.tmp", "/%252fall/rss.xml", "/all%252Frss.xml", "/all/", "/ALL/rss.xml",
+        "/all/rss.xml%20", "/all/rss.xml%0a", "/%ff", "/%e2%98%83/rss.xml", "/etc/passwd", "/-/", "/state/index.db", "/" + "a" * 20_000,
+    ],
+)  # fmt: skip
+def test_nothing_else_is_served(server: Standalone, path: str) -> None:
+    """Traversal in every spelling, encodings by their file, dot and temporary files, other folders: nothing is there."""
+    (server.site.feeds / "all/.aggregator-1.tmp").write_text("canary")
+    answer = raw(server.address, f"GET {path} HTTP/1.1\r\nConnection: close\r\n".encode() + HOST)
+    assert statuses(answer) == ([200] if path == "/all/" else [404])
+    assert b"canary" not in answer
+    assert b"site" not in answer.partition(b"\r\n\r\n")[2] or path == "/all/"
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "BREW"])
+def test_other_methods_are_refused(server: Standalone, method: str) -> None:
+    """405, with what is allowed, for standard methods and invented ones; with a body too."""
+    reply = ask(server.address, "/all/rss.xml", method, body=b"x" * 100)
+    assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "feed.json"])
+def test_scripts_of_other_sites_are_led_on_and_told(server: Standalone, name: str) -> None:
+    """To what a page of an archive became part of, or that a feed went: without leave a browser tells them nothing."""
+    month = min(path.name for path in (server.site.feeds / "all/archive").iterdir())
+    reply = ask(server.address, f"/all/archive/{month}-01/{name}", origin="https://reader.example")
+
+    gone = ask(server.address, f"/gone/{name}", origin="https://reader.example")
+
+    assert (reply.status, reply.headers["location"], gone.status) == (302, f"../{month}/{name}", 404)
+    for one in (reply, gone):
+        assert ("access-control-allow-origin" in one.headers) == (name == "feed.json")
+
+
+@pytest.mark.parametrize("path", ["/all/feed.json", "/all/archive/1999-01/feed.json", "/gone/feed.json"])
+def test_a_preflight_of_json_is_answered(server: Standalone, path: str) -> None:
+    """A page elsewhere may ask for JSON with conditions, and hears also then what it became part of, or that it went."""
+    reply = ask(server.address, path, "OPTIONS", origin="https://reader.example", access_control_request_method="GET")
+    assert (reply.status, reply.body, reply.headers["access-control-allow-origin"]) == (204, b"", "*")
+
+
+@pytest.mark.parametrize("path", ["/gone", "/gone/", "/gone/rss.xml", "/all/archive/1999-01/", "/-/nothing"])
+def test_a_browser_gets_a_page_that_leads_to_the_feeds(server: Standalone, path: str) -> None:
+    """Where there is nothing people are told in words, with a way on that keeps a proxy's prefix; others in a line."""
+    browser = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+    shown, told = ask(server.address, path, **browser), ask(server.address, path, accept="*/*")
+    way = shown.body.decode().partition('href="')[2].partition('"')[0]
+
+    assert (shown.status, shown.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert urljoin(f"https://example.org/prefix{path}", way) == "https://example.org/prefix/"
+    assert "default-src 'none'" in shown.headers["content-security-policy"]
+    assert (told.status, told.body) == (404, b"there is no such document\n")
+
+
+def test_parts_make_the_whole(server: Standalone, feed: bytes) -> None:
+    """A download in three parts, on condition that nothing changed, is the document."""
+    etag = ask(server.address, "/all/rss.xml").headers["etag"]
+    third = len(feed) // 3
+    parts = []
+    for wanted in (f"bytes=0-{third}", f"bytes={third + 1}-{2 * third}", f"bytes={2 * third + 1}-"):
+        reply = ask(server.address, "/all/rss.xml", range=wanted, if_range=etag)
+        assert reply.status == 206
+        parts.append(reply.body)
+    assert b"".join(parts) == feed
+    beyond = ask(server.address, "/all/rss.xml", range=f"bytes={len(feed)}-")
+    assert (beyond.status, beyond.headers["content-range"]) == (416, f"bytes */{len(feed)}")
+
+
+# -- how HTTP is spoken
+
+
+def test_connections_are_kept(server: Standalone, feed: bytes) -> None:
+    """GET, HEAD, 304, 404 and 405 one after another on one connection; none leaves bytes for the next."""
+    connection = http.client.HTTPConnection(*place(server.address), timeout=LONG)
+    etag = ask(server.address, "/all/rss.xml").headers["etag"]
+    for _ in range(3):
+        head = ask_on(connection, "/all/rss.xml", "HEAD")
+        assert (head.status, head.body, head.headers["content-length"]) == (200, b"", str(len(feed)))
+        assert ask_on(connection, "/all/rss.xml").body == feed
+        assert ask_on(connection, "/all/rss.xml", if_none_match=etag).status == 304
+        assert ask_on(connection, "/none", "HEAD").status == 404
+        assert ask_on(connection, "/all/rss.xml", "DELETE").status == 405
+        assert ask_on(connection, "/healthz", "HEAD").body == b""
+    connection.close()
+
+
+def test_head_equals_get(server: Standalone) -> None:
+    """Same status and headers for documents, health and what is not there."""
+    for path in (*DOCUMENTS, "healthz", "none", "all"):
+        whole, head = ask(server.address, f"/{path}"), ask(server.address, f"/{path}", "HEAD")
+        del whole.headers["date"], head.headers["date"]
+        assert (head.status, head.headers, head.body) == (whole.status, whole.headers, b"")
+
+
+def test_pipelined_requests_are_answered_in_order(server: Standalone, feed: bytes) -> None:
+    """RFC 9112 §9.3.2, though hardly anybody does it."""
+    asked = [b"/all/rss.xml", b"/none", b"/feeds.opml"] * 5
+    data = b"".join(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in asked)
+    answer = raw(server.address, data + b"GET / HTTP/1.1\r\nConnection: close\r\n" + HOST)
+    assert statuses(answer) == [200, 404, 200] * 5 + [200]
+    assert answer.count(feed) == 5
+
+
+@pytest.mark.parametrize("host", [b"", b"Host: localhost\r\n"])
+def test_http_1_0_is_served_and_closed(server: Standalone, feed: bytes, host: bytes) -> None:
+    """Old clients send no Host and wait for the end of the connection."""
+    answer = raw(server.address, b"GET /all/rss.xml HTTP/1.0\r\n" + host + b"\r\n")
+    assert answer.startswith(b"HTTP/1.0 200")
+    assert answer.endswith(b"\r\n\r\n" + feed)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"nonsense\r\n\r\n", b"GET\r\n\r\n", b"GET /all/rss.xml\r\n\r\n", b"GET /all/rss.xml HTTP/9.9\r\n" + HOST,
+        b"GET /a b HTTP/1.1\r\n" + HOST, b"GET /\0 HTTP/1.1\r\n" + HOST, b"GET /\xff HTTP/1.1\r\n" + HOST, b"\0" * 100 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"GET / HTTP/1.1\r\nNo colon\r\n" + HOST, b"GET / HTTP/1.1\r\n: x\r\n" + HOST,
+        b"GET / HTTP/1.1\r\nX: a\r\n b\r\n" + HOST, b"GET / HTTP/1.1\r\nX : a\r\n" + HOST, b"G\xc3\x89T / HTTP/1.1\r\n" + HOST,
+        b"GET / HTTP/1.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n" + HOST, b"POST / HTTP/1.1\r\nContent-Length: -1\r\n" + HOST,
+        b"POST / HTTP/1.1\r\nContent-Length: x\r\n" + HOST, b"POST / HTTP/1.1\r\nTransfer-Encoding: nonsense\r\n" + HOST,
+        b"GET / HTTP/1.1\r\nX: \0\r\n" + HOST, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", b"\r\n" * 50_000,
+    ],
+)  # fmt: skip
+def test_what_is_no_request_is_refused(server: Standalone, data: bytes) -> None:
+    """Malformed lines and headers, ambiguous lengths, TLS and HTTP/2 on our port: an error or nothing, and the end."""
+    assert statuses(raw(server.address, data)) in ([], [400], [431])
+    assert ask(server.address, "/all/rss.xml").status == 200
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b"X: " + b"a" * 100_000 + b"\r\n",
+        b"".join(b"X%d: a\r\n" % number for number in range(200)),
+        b"".join(b"X%d: %s\r\n" % (number, b"a" * 1_000) for number in range(80)),
+    ],
+    ids=["one of 100 kB", "200", "80 kB together"],
+)
+def test_too_many_headers_are_refused(server: Standalone, lines: bytes) -> None:
+    """431 and the end, before they are stored."""
+    assert statuses(raw(server.address, b"GET /all/rss.xml HTTP/1.1\r\n" + lines + HOST)) in ([431], [])
+
+
+@pytest.mark.parametrize("piece", [1_000, 100_000], ids=["bit by bit", "at once"])
+def test_headers_of_32_kib_are_read_and_of_more_than_48_refused(server: Standalone, piece: int) -> None:
+    """As the README says, however they arrive; what lies between depends on that."""
+    assert statuses(sent_in_pieces(server.address, 32_768, piece)) == [200]
+    assert statuses(sent_in_pieces(server.address, 49_153, piece)) in ([431], [])
+    if piece < 32_768:
+        assert statuses(sent_in_pieces(server.address, 40_000, piece)) in ([431], [])
+
+
+def sent_in_pieces(address: str, size: int, piece: int) -> bytes:
+    """Ask with a request of so many bytes, nearly all of them one header, and give what comes back."""
+    begin = b"GET /all/rss.xml HTTP/1.1\r\n" + HOST.removesuffix(b"\r\n") + b"Connection: close\r\nX: "
+    data = begin + b"a" * (size - len(begin) - 4) + b"\r\n\r\n"
+    with connect(address) as connection, suppress(ConnectionError):
+        for start in range(0, size, piece):
+            connection.sendall(data[start : start + piece])
+            time.sleep(0.002)
+        return until_closed(connection)
+    return b""
+
+
+def test_an_endless_request_line_is_refused(server: Standalone) -> None:
+    """What never ends is not collected without bound."""
+    before = server.memory()
+    with connect(server.address) as connection:
+        answer = b""
+        try:
+            for _ in range(2_000):
+                connection.sendall(b"GET /" + b"a" * 50_000)
+        except ConnectionError:
+            pass
+        answer = until_closed(connection)
+    assert statuses(answer) in ([414], [431], [400], [])
+    assert server.memory() - before < 50_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Accept-Encoding: \xe9\xff", b"If-None-Match: \xc3\xa9", b"Range: bytes=\xb2-", b"If-Modified-Since: \xff",
+        b"Accept-Encoding: gzip\r\nAccept-Encoding: br", b"Expect: 100-continue", b"Upgrade: h2c\r\nConnection: close, Upgrade",
+        b"Content-Length: 3", b"Cookie: " + b"a" * 8_000,
+    ],
+)  # fmt: skip
+def test_odd_headers_do_no_harm(server: Standalone, line: bytes) -> None:
+    """Bytes that are no text, headers twice, wishes that we do not fulfil: the document is served."""
+    answer = raw(
+        server.address, b"HEAD /all/rss.xml HTTP/1.1\r\n" + line + b"\r\nConnection: close\r\n" + HOST + b"abc"
+    )
+    assert statuses(answer)[-1] == 200
+
+
+def test_the_lines_of_a_header_are_one_list(server: Standalone) -> None:
+    """RFC 9110 §5.3: a tag or a coding may stand on any line; two dates are none."""
+    # Within the second in which it was written it has no date.
+    wait_until(lambda: "last-modified" in ask(server.address, "/all/rss.xml", "HEAD").headers)
+    plain = ask(server.address, "/all/rss.xml", "HEAD").headers
+
+    def answered(*lines: str) -> bytes:
+        sent = "".join(f"{line}\r\n" for line in ("HEAD /all/rss.xml HTTP/1.1", "Connection: close", *lines))
+        return raw(server.address, sent.encode() + HOST)
+
+    assert statuses(answered('If-None-Match: "other"', f"If-None-Match: {plain['etag']}")) == [304]
+    assert statuses(answered(f"If-None-Match: {plain['etag']}", 'If-None-Match: "other"')) == [304]
+    assert statuses(answered(*[f"If-Modified-Since: {plain['last-modified']}"] * 2)) == [200]
+    assert b"content-encoding: gzip" in answered("Accept-Encoding: br;q=0.5", "Accept-Encoding: gzip")
+
+
+def test_memory_is_not_spent_on_paths_that_lead_nowhere(server: Standalone) -> None:
+    """A flood of long paths and headers that are never the same leaves nothing behind."""
+    connection = http.client.HTTPConnection(*place(server.address), timeout=LONG)
+
+    def flood(word: str, count: int) -> None:
+        for number in range(count):
+            ask_on(connection, f"/{word}{number}{'x' * 20_000}", "HEAD", accept_encoding=f"{word}{number}{'y' * 5_000}")
+            ask_on(connection, "/all/rss.xml", "HEAD", accept_encoding=f"{word}{number}{'y' * 20_000}")
+
+    flood("a", 100)
+    before = server.memory()
+    flood("b", 1_500)
+    connection.close()
+    assert server.memory() - before < 15_000
+
+
+# -- clients that take their time
+
+
+def test_slow_headers_are_cut_off(server: Standalone, feed: bytes) -> None:
+    """A byte now and then is not enough (slowloris); who is merely slow is served."""
+    with connect(server.address) as slow, connect(server.address) as patient:
+        patient.sendall(b"GET /all/rss.xml HTTP/1.1\r\nHo")
+        patient.sendall(b"st: x\r\nConnection: close\r\n\r\n")
+        assert until_closed(patient).endswith(feed)
+        began = time.monotonic()
+        try:
+            for byte in b"GET /all/rss.xml HTTP/1.1\r\nX: " + b"a" * 200:
+                slow.sendall(bytes([byte]))
+                slow.settimeout(0.1)
+                try:
+                    assert statuses(slow.recv(4_096)) in ([], [408])
+                    break
+                except TimeoutError:
+                    continue
+        except ConnectionError:
+            pass
+        assert time.monotonic() - began < LONG
+
+
+@pytest.mark.parametrize("first", [b"", b"GET /all/rss.xml HTTP/1.1\r\n" + HOST], ids=["never asked", "asked once"])
+def test_idle_connections_are_cut_off(server: Standalone, first: bytes) -> None:
+    """Who asks nothing, or nothing more, does not hold a connection for ever."""
+    with connect(server.address) as connection:
+        connection.sendall(first)
+        until_closed(connection)
+
+
+def test_one_who_takes_in_nothing_is_cut_off(tmp_path: Path) -> None:
+    """A client that asks for much and never reads is gone after a while; others are served meanwhile and after."""
+    server = Standalone(make(tmp_path), stuck=1, timeout="60s")
+    try:
+        wait_until(lambda: ask(server.address, "/all/rss.xml").status == 200)
+        before = server.open_files()
+        with connect(server.address, receive=4_096) as greedy:
+            greedy.settimeout(0.5)
+            try:
+                while True:
+                    greedy.sendall(b"GET /all/rss.xml HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+            except (TimeoutError, ConnectionError):
+                pass
+            assert ask(server.address, "/all/rss.xml").status == 200
+            wait_until(lambda: server.open_files() <= before, LONG, what="the connection is still held")
+    finally:
+        server.stop()
+
+
+def test_connections_are_capped_and_the_next_wait(tmp_path: Path) -> None:
+    """More clients than the cap are not turned away: they are served when others go."""
+    server = Standalone(make(tmp_path), connections=4, timeout="60s")
+    with ExitStack() as stack:
+        stack.callback(server.stop)
+        held = [stack.enter_context(connect(server.address)) for _ in range(4)]
+        for connection in held:
+            connection.sendall(b"GET /all/rss.xml HTTP/1.1\r\n" + HOST)
+            assert connection.recv(12) == b"HTTP/1.1 200"
+        waiting = [stack.enter_context(connect(server.address)) for _ in range(8)]
+        for connection in waiting:
+            connection.sendall(b"GET /all/rss.xml HTTP/1.1\r\nConnection: close\r\n" + HOST)
+        assert all(is_silent(connection, 0.1) for connection in waiting)
+        for connection in held:
+            connection.close()
+        assert [statuses(until_closed(connection)) for connection in waiting] == [[200]] * 8
+
+
+# -- while documents change
+
+
+@pytest.mark.slow
+def test_a_feed_that_is_replaced_is_always_whole(tmp_path: Path) -> None:
+    """500 replacements while clients download in loops: each answer is one of the versions, and its ETag is its own."""
+    site = make(tmp_path)
+    server = Standalone(site)
+    writer = Writer(str(site.feeds))
+    writer.prepare()
+    versions = [b"<rss>" + b"%06d" % number * 6_000 + b"</rss>" for number in range(500)]
+    published = {(site.feeds / "all/rss.xml").read_bytes(), *versions}
+    done, faults, seen = threading.Event(), [], set()
+
+    def download(coding: str) -> None:
+        connection = http.client.HTTPConnection(*place(server.address), timeout=LONG)
+        decode = {"identity": bytes, "gzip": gzip.decompress, "br": brotli.decompress}[coding]
+        etag = ""
+        while not done.is_set():
+            reply = ask_on(
+                connection, "/all/rss.xml", accept_encoding=coding, **({"if_none_match": etag} if etag else {})
+            )
+            if reply.status != 304:
+                faults.extend(faults_of(reply, decode(reply.body), published))
+                etag = reply.headers["etag"]
+                seen.add(decode(reply.body))
+        connection.close()
+
+    clients = [threading.Thread(target=download, args=(coding,)) for coding in ("identity", "gzip", "br")]
+    try:
+        for client in clients:
+            client.start()
+        for body in versions:
+            writer.publish([Document(name="all/rss.xml", media_type="application/rss+xml", body=body)])
+        wait_until(lambda: versions[-1] in seen, LONG)
+    finally:
+        done.set()
+        for client in clients:
+            client.join(LONG)
+        server.stop()
+    assert faults == []
+
+
+def faults_of(reply: Reply, body: bytes, published: set[bytes]) -> Iterator[str]:
+    if reply.status != 200:
+        yield f"status {reply.status}"
+    if body not in published:
+        yield f"{len(body)} bytes that were never published"
+    if reply.headers["etag"].strip('"') != hashlib.blake2b(reply.body, digest_size=16).hexdigest():
+        yield "an ETag of other bytes"
+
+
+def test_etags_survive_a_restart(make_site) -> None:
+    """A reader's cache stays good when the server is started again, and on another machine."""
+    site = make(make_site("one").root / "site")
+    found = []
+    for _ in range(2):
+        server = Standalone(site)
+        found.append({name: ask(server.address, f"/{name}").headers["etag"] for name in DOCUMENTS})
+        server.stop()
+    assert found[0] == found[1]
+
+
+def test_it_stops_in_time_while_a_trigger_waits(site: SiteFolder) -> None:
+    """A daemon that is stopped, or in a long turn, may take minutes to answer: `aggregator serve` does not wait."""
+    (site.root / "token").write_text("0123456789abcdef-for-tests\n")
+    site.build()
+    server = Standalone(site, token="../token")
+    asked, done = threading.Event(), threading.Event()
+
+    def answer(_: control.Request) -> control.Reply:
+        asked.set()
+        done.wait(LONG)
+        return control.Reply()
+
+    daemon = control.ControlServer(str(site.root / "state"), answer)
+    daemon.start()
+    with connect(server.address) as connection:
+        connection.sendall(
+            b"POST /-/trigger HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+            b"Authorization: Bearer 0123456789abcdef-for-tests\r\n\r\n"
+        )
+        assert asked.wait(LONG)
+        began = time.monotonic()
+        server.process.terminate()
+        server.process.wait(LONG)
+        took = time.monotonic() - began
+    done.set()
+    daemon.stop()
+    assert (server.stop(), took < 5) == (0, True)
+
+
+# -- where it listens
+
+
+def test_a_port_that_is_taken_is_named(site: SiteFolder) -> None:
+    """`aggregator serve` exits with 2 and says what to set."""
+    site.build()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        site.settings["server"] = {"port": taken.getsockname()[1]}
+        site.config()
+        result = Running(site).command("serve")
+    assert result.returncode == 2
+    assert f"127.0.0.1:{site.settings['server']['port']}: " in result.stderr
+    assert "set another" in result.stderr

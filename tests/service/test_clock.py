@@ -1,0 +1,54 @@
+"""Whatever the clock does, what is shown is what is due by it (guarantee G10)."""
+
+from __future__ import annotations
+
+import time
+
+from support.running_daemon import Inside, wait_until
+from support.site_folder import iso
+
+HOUR, DECADE = 3_600, 315_600_000
+
+
+def equals_build_at(inside: Inside, now: int) -> None:
+    """Compare with a build from nothing at a moment."""
+    site = inside.site
+    site.build(now, feeds="then", state="then-state")
+    wanted = {one["id"] for one in site.feed(feeds="then")}
+    wait_until(lambda: set(site.ids()) == wanted)
+
+
+def test_a_clock_set_forwards_and_back_shows_what_is_due_by_it(inside: Inside) -> None:
+    """An hour on, and the item is there; an hour back, and it is gone; ten years on, and what expires is gone."""
+    site, now = inside.site, int(time.time())
+    site.write("a.md", title="expires in a year", expires=iso(now + 365 * 24 * HOUR))
+    site.write("b.md", title="in half an hour", publishedDateTime=iso(now + HOUR // 2))
+    site.write("c.md", title="always")
+    inside.start()
+    inside.shows("expires in a year", "always")
+    inside.step = HOUR
+    inside.shows("expires in a year", "always", "in half an hour")
+    equals_build_at(inside, now + HOUR)
+    inside.step = 0
+    inside.shows("expires in a year", "always")
+    equals_build_at(inside, now)
+    inside.step = DECADE
+    inside.shows("always", "in half an hour")
+    equals_build_at(inside, now + DECADE)
+    inside.step = -DECADE
+    inside.shows()
+    inside.step = 0
+    inside.shows("expires in a year", "always")
+    assert len(inside.lines("the clock was set")) == 5
+    assert inside.status()["healthy"]
+
+
+def test_the_next_due_moment_is_told(inside: Inside) -> None:
+    """It follows the seeds and the clock."""
+    site, now = inside.site, int(time.time())
+    site.write("a.md", title="A", publishedDateTime=iso(now + HOUR))
+    inside.start()
+    assert inside.status()["due"] == now + HOUR
+    inside.step = 2 * HOUR
+    inside.shows("A")
+    wait_until(lambda: inside.status()["due"] is None)

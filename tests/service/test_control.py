@@ -1,0 +1,216 @@
+"""The control socket: private, and unharmed by whatever a client says or leaves unsaid."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.site_folder import SiteFolder, as_another_user
+
+from aggregator import AggregatorError
+from aggregator.service import control
+from aggregator.service.control import ControlServer, Reply, Request, ask
+
+ASKED = Request(do="status")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[ControlServer]:
+    """Give a server that repeats which feeds it was asked for."""
+    made = ControlServer(str(tmp_path), lambda request: Reply(value=list(request.feeds)))
+    made.start()
+    yield made
+    made.stop()
+
+
+def say(state: Path, *pieces: bytes, end: bool = True) -> bytes:
+    """Say something to the socket and give the answer."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(10)
+        client.connect(str(state / "control.sock"))
+        for piece in pieces:
+            client.sendall(piece)
+        if end:
+            client.shutdown(socket.SHUT_WR)
+        return client.makefile("rb").read()
+
+
+def test_only_its_owner_may_open_it(server: ControlServer, tmp_path: Path) -> None:
+    """Mode 0600, whatever the umask."""
+    assert stat.S_IMODE(os.stat(tmp_path / "control.sock").st_mode) == 0o600
+    assert server.is_alive()
+
+
+def test_an_answer_comes_back(server: ControlServer, tmp_path: Path) -> None:
+    """Asked for two feeds, it gives two."""
+    assert ask(str(tmp_path), Request(do="trigger", feeds=("a", "b"))) == ["a", "b"]
+
+
+def test_nobody_there_is_none(tmp_path: Path) -> None:
+    """No socket, no state folder, or one that a dead daemon left."""
+    assert ask(str(tmp_path), ASKED) is None
+    assert ask(str(tmp_path / "nowhere"), ASKED) is None
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "control.sock"))
+    assert ask(str(tmp_path), ASKED) is None
+
+
+def test_a_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
+    """The new server listens in its place."""
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(tmp_path / "control.sock"))
+    server = ControlServer(str(tmp_path), lambda _: Reply(value="new"))
+    server.start()
+    assert ask(str(tmp_path), ASKED) == "new"
+    server.stop()
+    server.stop()
+    assert not (tmp_path / "control.sock").exists()
+
+
+def test_a_socket_that_cannot_be_made_is_named_as_its_operator_knows_it(tmp_path: Path) -> None:
+    """Not by the short path that the system is given."""
+    (tmp_path / "control.sock").mkdir()
+    server = ControlServer(str(tmp_path), lambda _: Reply())
+    with pytest.raises(IsADirectoryError) as caught:
+        server.start()
+    server.stop()
+    assert caught.value.filename == f"{tmp_path}/control.sock"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"", b"\n", b"hello\n", b"[]\n", b"{}\n", b'{"do": "explode"}\n', b'{"do": "trigger", "feeds": "a"}\n', b"\xff\xfe\n",
+        b'{"do": "st\xff"}\n', b'{"do": "trigger", "feeds": ["\xff"]}\n', b'{"x":' + b"[" * 900_000, b"{" * 3_000_000, b"\x00" * 70_000,
+    ],
+    ids=lambda said: repr(said[:24]),
+)  # fmt: skip
+def test_what_is_not_understood_does_no_harm(server: ControlServer, tmp_path: Path, said: bytes) -> None:
+    """Malformed, oversized, deeply nested or not text: refused in words, and the next client is served."""
+    try:
+        answer = say(tmp_path, said)
+    except (ConnectionResetError, BrokenPipeError):
+        answer = b"not understood"  # it does not listen to the end of what is too long
+    assert b"not understood" in answer
+    assert ask(str(tmp_path), ASKED) == []
+
+
+def dribble(connection: socket.socket, *, until: float) -> None:
+    """Say a little again and again."""
+    while time.monotonic() < until:
+        connection.sendall(b" ")
+        time.sleep(0.05)
+
+
+def test_slow_and_silent_clients_are_sent_away(
+    server: ControlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client may take so long altogether, however often it says a little; meanwhile others are served."""
+    monkeypatch.setattr(control, "PATIENCE", 0.5)
+    began = time.monotonic()
+    silent = threading.Thread(target=say, args=(tmp_path,), kwargs={"end": False})
+    silent.start()
+    assert ask(str(tmp_path), ASKED) == []
+    with socket.socket(socket.AF_UNIX) as slow:
+        slow.connect(str(tmp_path / "control.sock"))
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            dribble(slow, until=began + 5)
+    silent.join(5)
+    assert not silent.is_alive()
+    assert server.is_alive()
+
+
+def test_a_client_that_goes_away_does_no_harm(server: ControlServer, tmp_path: Path) -> None:
+    """It asks and does not wait for the answer."""
+    for _ in range(20):
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(tmp_path / "control.sock"))
+            client.sendall(b'{"do": "status"}\n')
+    assert ask(str(tmp_path), ASKED) == []
+
+
+def test_more_clients_than_are_listened_to_at_once_are_all_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """60 at once with room for five: each waits for its turn."""
+    monkeypatch.setattr(control, "MOST_CLIENTS", 5)
+
+    def slowly(request: Request) -> Reply:
+        time.sleep(0.005)
+        return Reply(value=request.feeds[0])
+
+    server = ControlServer(str(tmp_path), slowly)
+    server.start()
+    answers: list[str] = []
+    requests = [Request(do="trigger", feeds=(str(number),)) for number in range(60)]
+    clients = [threading.Thread(target=lambda one=one: answers.append(ask(str(tmp_path), one))) for one in requests]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(20)
+    server.stop()
+    assert sorted(answers, key=int) == [str(number) for number in range(60)]
+
+
+def test_a_refusal_is_raised_in_its_own_words(tmp_path: Path) -> None:
+    """`error` of the reply becomes the exception; an end without an answer is one too."""
+    server = ControlServer(str(tmp_path), lambda _: Reply(error="no such feed: x"))
+    server.start()
+    with pytest.raises(AggregatorError, match="no such feed: x"):
+        ask(str(tmp_path), ASKED)
+    server.stop()
+    with socket.socket(socket.AF_UNIX) as rude:
+        rude.bind(str(tmp_path / "control.sock"))
+        rude.listen()
+
+        def hang_up() -> None:
+            rude.accept()[0].close()
+
+        threading.Thread(target=hang_up).start()
+        with pytest.raises(AggregatorError, match=r"ended before it answered|does not answer"):
+            ask(str(tmp_path), ASKED)
+
+
+def test_a_folder_of_another_user_is_called_that(site: SiteFolder) -> None:
+    """Who may not enter the state folder is told so, not that a daemon is silent."""
+    site.write("a.md")
+    site.build()
+    private = site.root / "private"
+    private.mkdir(mode=0o700)
+    told = as_another_user(site, lambda: ask(str(private), ASKED))
+    assert f"{private}: Permission denied (run this as the user who owns it)" in told
+
+
+def test_no_answer_in_time_is_said(tmp_path: Path) -> None:
+    """The daemon hangs: the command does not."""
+    released = threading.Event()
+    server = ControlServer(str(tmp_path), lambda _: Reply(value=released.wait(10)))
+    server.start()
+    with pytest.raises(AggregatorError, match="does not answer"):
+        ask(str(tmp_path), ASKED, timeout=0.2)
+    released.set()
+    server.stop()
+
+
+def test_a_large_answer_arrives_whole(tmp_path: Path) -> None:
+    """A report of a site with thousands of problems."""
+    server = ControlServer(str(tmp_path), lambda _: Reply(value="x" * 5_000_000))
+    server.start()
+    assert len(ask(str(tmp_path), ASKED)) == 5_000_000
+    server.stop()
+
+
+def test_a_state_folder_may_lie_deep(tmp_path: Path) -> None:
+    """unix(7) takes 107 bytes; state folders may have more."""
+    deep = tmp_path.joinpath(*["folder-with-a-long-name"] * 8)
+    deep.mkdir(parents=True)
+    server = ControlServer(str(deep), lambda _: Reply(value="deep"))
+    server.start()
+    assert ask(str(deep), ASKED) == "deep"
+    server.stop()

@@ -1,0 +1,103 @@
+"""A due moment is never lost: embargoes that lift, items that expire, whatever the daemon was doing (guarantee G10)."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from support.running_daemon import SLACK, Running, wait_until
+from support.site_folder import iso
+
+PUNCTUAL = 0.6
+"""How late, in seconds, an item may appear here; 0.1 is what is meant, the rest is the test machine's."""
+
+
+def soon(seconds: float = 2) -> int:
+    """Give a whole second a little ahead."""
+    return int(time.time() + seconds) + 1
+
+
+def lateness(running: Running, title: str, moment: int, *, present: bool) -> float:
+    """Wait until an item appears or leaves; gives how long after its moment that was."""
+    running.has(title, present=present, seconds=10)
+    return time.time() - moment
+
+
+def test_an_embargo_lifts_and_an_item_expires_at_their_moment(running: Running) -> None:
+    """Untouched by anything, one appears and one leaves as the second comes."""
+    site, moment = running.site, soon(2)
+    site.write("a.md", title="leaves", expires=iso(moment + 1))
+    site.write("b.md", title="appears", publishedDateTime=iso(moment))
+    running.start()
+    running.shows("leaves")
+    assert running.status()["due"] == moment
+    came = lateness(running, "appears", moment, present=True)
+    went = lateness(running, "leaves", moment + 1, present=False)
+    print(f"appeared {came * 1000:.0f} ms, left {went * 1000:.0f} ms after its moment")
+    assert 0 <= came <= PUNCTUAL
+    assert 0 <= went <= PUNCTUAL
+    running.equals_fresh_build()
+
+
+def test_a_moment_set_while_it_runs_is_kept(running: Running) -> None:
+    """An embargoed seed that arrives, earlier than the one that was awaited, is awaited next."""
+    site = running.site
+    site.write("far.md", title="far", publishedDateTime=iso(soon(5_000)))
+    running.start()
+    moment = soon(0.3)
+    site.write("near.md", title="near", publishedDateTime=iso(moment))
+    assert 0 <= lateness(running, "near", moment, present=True) <= PUNCTUAL
+
+
+def test_moments_that_pass_while_it_is_stopped_are_made_up_for(running: Running) -> None:
+    """SIGSTOP across both moments: shown as soon as it goes on."""
+    site, moment = running.site, soon(0.5)
+    site.write("a.md", title="leaves", expires=iso(moment))
+    site.write("b.md", title="appears", publishedDateTime=iso(moment))
+    running.start()
+    running.signal(signal.SIGSTOP)
+    time.sleep(max(0.0, moment + 0.5 - time.time()))
+    running.signal(signal.SIGCONT)
+    assert running.has("appears") + running.has("leaves", present=False) < 1.5 + SLACK
+    running.equals_fresh_build()
+
+
+def test_moments_that_pass_while_it_is_down_are_made_up_for(running: Running) -> None:
+    """Stopped before both moments, started after them."""
+    site, moment = running.site, soon(2)
+    site.write("a.md", title="leaves", expires=iso(moment))
+    site.write("b.md", title="appears", publishedDateTime=iso(moment))
+    running.start()
+    assert running.stop() == 0
+    assert site.titles() == ["leaves"]
+    time.sleep(max(0.0, moment + 0.1 - time.time()))
+    running.start()
+    running.shows("appears")
+    running.equals_fresh_build()
+
+
+def test_a_due_moment_comes_though_the_folder_is_gone(running: Running) -> None:
+    """What is known goes on by the clock while nothing is believed of the folder."""
+    site, moment = running.site, soon(2)
+    site.write("a.md", title="leaves", expires=iso(moment))
+    site.write("b.md", title="stays")
+    running.start()
+    site.seeds.rename(site.root / "away")
+    assert 0 <= lateness(running, "leaves", moment, present=False) <= PUNCTUAL
+    assert site.titles() == ["stays"]
+
+
+def test_a_withdrawal_is_named_until_its_minute(running: Running) -> None:
+    """The moment after which a feed no longer says that an item is gone is awaited like any other."""
+    site = running.site
+    site.settings["feed"] = {"tombstones": "1h"}
+    site.write("a.md", title="stays")
+    site.write("b.md", title="leaves")
+    running.start()
+    (site.seeds / "b.md").unlink()
+    running.has("leaves", present=False)
+    assert b"<at:deleted-entry" in (site.feeds / "all/atom.xml").read_bytes()
+    wait_until(lambda: running.status()["due"] is not None, what="the end of the withdrawal is not awaited")
+    due = running.status()["due"]
+    assert due % 60 == 0
+    assert due >= time.time() + 3600 - SLACK - PUNCTUAL

@@ -1,0 +1,182 @@
+"""A vanished folder withdraws nothing (guarantee G5), and one that comes back is watched again (G1)."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from support.running_daemon import Inside, Running, wait_until
+from support.site_folder import SiteFolder
+
+from aggregator import AggregatorError
+from aggregator.site.site import AT_ONCE, MASS_DELETION
+
+COUNT = 60
+
+
+def filled(site: SiteFolder, number: int = COUNT) -> None:
+    """Write so many seeds."""
+    site.settings["feed"] = {"limit": 100}
+    for one in range(number):
+        site.write(f"f{one % 3}/{one}.md", title=f"T{one}")
+
+
+def is_unhealthy(running: Running, reason: str) -> bool:
+    """Say whether the status names a problem with the folder."""
+    told = running.status()
+    return not told["healthy"] and reason in str(told["problems"])
+
+
+def test_a_root_emptied_file_by_file_withdraws_nothing_until_told(running: Running) -> None:
+    """60 files deleted one by one: the feeds stay, the status says why, a trigger can say that it is meant."""
+    filled(running.site)
+    running.start()
+    for path in sorted(running.site.seeds.rglob("*.md")):
+        path.unlink()
+    wait_until(lambda: is_unhealthy(running, "gone at once"))
+    assert len(running.site.titles()) == COUNT
+    assert [line["reason"] for line in running.lines("not believed")] != []
+    refused = running.command("trigger")
+    assert refused.returncode == 1
+    assert "--accept-deletions" in refused.stderr
+    assert len(running.site.titles()) == COUNT
+    accepted = running.command("trigger", "--accept-deletions")
+    assert accepted.returncode == 0
+    assert running.site.titles() == []
+    wait_until(lambda: running.status()["healthy"])
+
+
+def test_a_root_that_is_emptied_slowly_is_not_believed_bit_by_bit(running: Running) -> None:
+    """Files that go one after the other, each in a turn of its own: the feeds lose a few, and keep the rest."""
+    filled(running.site)
+    running.start()
+    for path in sorted(running.site.seeds.rglob("*.md")):
+        path.unlink()
+        time.sleep(0.03)
+    wait_until(lambda: is_unhealthy(running, "gone at once"))
+    assert len(running.site.titles()) > COUNT - MASS_DELETION
+
+
+def test_a_change_that_comes_with_a_look_that_is_not_believed_is_shown(inside: Inside) -> None:
+    """Most seeds are gone, so that no look at everything is believed; an edit, an addition and a deletion are, at once."""
+    site = inside.site
+    filled(site)
+    site.write("one.md", title="one")
+    inside.start()
+    for number in range(COUNT):
+        if number > 10:
+            (site.seeds / f"f{number % 3}/{number}.md").unlink()
+    wait_until(lambda: "gone at once" in inside.status()["problems"].get("folder", ""))
+    for title in ("edited", "edited again"):
+        site.write("one.md", title=title)
+        inside.daemon._inbox.put("hint", "one.md")
+        inside.daemon._inbox.put("regenerate")
+        inside.has(title)
+    time.sleep(AT_ONCE)  # else it is one of the many
+    (site.seeds / "one.md").unlink()
+    inside.daemon._inbox.put("hint", "one.md")
+    inside.daemon._inbox.put("regenerate")
+    inside.has("edited again", present=False)
+    assert len(site.titles()) == COUNT
+
+
+def test_seeds_that_come_back_make_it_healthy_again(running: Running) -> None:
+    """Files lost and restored by hand: nothing was withdrawn meanwhile, and no command is needed."""
+    filled(running.site)
+    running.start()
+    kept = running.site.root / "kept"
+    shutil.copytree(running.site.seeds, kept)
+    shutil.rmtree(running.site.seeds / "f0")
+    shutil.rmtree(running.site.seeds / "f1")
+    wait_until(lambda: is_unhealthy(running, "gone at once"))
+    assert len(running.site.titles()) == COUNT
+    shutil.copytree(kept, running.site.seeds, dirs_exist_ok=True)
+    wait_until(lambda: running.status()["healthy"])
+    running.equals_fresh_build()
+
+
+def test_a_root_that_is_moved_away_and_back_loses_nothing(running: Running) -> None:
+    """However few seeds: the folder is gone, so nothing is withdrawn; it is watched again once it is back."""
+    site, number = running.site, 3
+    filled(site, number)
+    running.start()
+    site.seeds.rename(site.root / "away")
+    wait_until(lambda: is_unhealthy(running, "not there"))
+    with pytest.raises(AggregatorError, match="cannot be read"):
+        running.trigger()
+    assert len(site.titles()) == number
+    (site.root / "away").rename(site.seeds)
+    wait_until(lambda: running.status()["healthy"])
+    site.write("f0/0.md", title="after")
+    running.has("after")
+    running.equals_fresh_build()
+
+
+@pytest.mark.parametrize("number", [3, COUNT])
+def test_a_root_that_is_removed_and_made_anew_is_followed(running: Running, number: int) -> None:
+    """Rm -rf of the root withdraws nothing; the seeds written into the new one are taken in."""
+    site = running.site
+    filled(site, number)
+    running.start()
+    shutil.rmtree(site.seeds)
+    wait_until(lambda: is_unhealthy(running, "not there"))
+    time.sleep(0.5)  # for what the deletions of the files may lead to
+    assert len(site.titles()) == number
+    site.seeds.mkdir()
+    filled(site, number)
+    wait_until(lambda: running.status()["healthy"])
+    site.write("new/deep/x.md", title="after")
+    running.has("after")
+    running.equals_fresh_build()
+
+
+def test_a_root_that_is_replaced_by_another_folder_is_followed(running: Running) -> None:
+    """Another folder with other seeds in its place."""
+    site = running.site
+    filled(site, 5)
+    site.write("../other/x.md", title="other")
+    running.start()
+    site.seeds.rename(site.root / "old")
+    (site.root / "other").rename(site.seeds)
+    running.shows("other")
+    site.write("y.md", title="later")
+    running.shows("other", "later")
+    running.equals_fresh_build()
+
+
+def test_a_root_that_is_a_link_can_be_pointed_elsewhere(running: Running) -> None:
+    """As deployments do: a symbolic link is replaced by another."""
+    site = running.site
+    site.write("a.md", title="first")
+    site.write("../second/b.md", title="second")
+    site.seeds.rename(site.root / "one")
+    (site.root / "second").rename(site.root / "two")
+    site.seeds.symlink_to(site.root / "one")
+    running.start()
+    running.shows("first")
+    link = Path(f"{site.seeds}.new")
+    link.symlink_to(site.root / "two")
+    link.rename(site.seeds)
+    running.shows("second")
+    site.write("c.md", title="later")
+    running.shows("second", "later")
+    running.equals_fresh_build()
+
+
+def test_a_folder_that_holds_all_seeds_may_be_renamed(running: Running) -> None:
+    """Seeds that moved are not gone: no guard holds up the new names."""
+    site = running.site
+    site.settings["feed"] = {"limit": 100}
+    for one in range(COUNT):
+        site.write(f"2025/{one}.md", title=f"T{one}")
+    running.start()
+    before = sorted(site.ids())
+    (site.seeds / "2025").rename(site.seeds / "archive")
+    site.write("archive/0.md", title="after")
+    running.has("after")
+    wait_until(lambda: running.known("2025/") == 0)
+    assert sorted(site.ids()) == before
+    wait_until(lambda: running.status()["healthy"])
+    running.equals_fresh_build()

@@ -1,0 +1,244 @@
+"""A folder that cannot be looked at, and an index that knows nothing: neither is taken for an empty site (G1, G5)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import socket
+import sqlite3
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from support.running_daemon import Inside, Running, wait_until
+from support.site_folder import SiteFolder
+
+from aggregator.service import daemon, scan_timing
+from aggregator.site import feed_batches
+from aggregator.site.site import Site
+
+COUNT = 10
+
+
+@pytest.fixture
+def lost(inside: Inside) -> SiteFolder:
+    """Make a published site whose state folder is lost."""
+    site = inside.site
+    for number in range(COUNT):
+        site.write(f"{number}.md", title=f"T{number}")
+    site.build(now=int(time.time()))
+    shutil.rmtree(site.root / "state")
+    return site
+
+
+class Unlisted:
+    """A folder that may be entered and not listed, while it is `broken`."""
+
+    def __init__(self, folder: str, patches: pytest.MonkeyPatch) -> None:
+        self.folder, self.broken = folder, True
+        for name in ("scandir", "open"):
+            patches.setattr(os, name, self._denying(getattr(os, name)))
+
+    def _denying(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def called(path: Any = ".", *words: Any, **named: Any) -> Any:
+            if self.broken and isinstance(path, str) and path.rstrip("/") == self.folder:
+                raise PermissionError(errno.EACCES, "Permission denied", path)
+            return real(path, *words, **named)
+
+        return called
+
+
+@pytest.fixture
+def unlisted(lost: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> Unlisted:
+    """Make the seeds folder such a one."""
+    return Unlisted(str(lost.seeds), monkeypatch)
+
+
+@pytest.fixture
+def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Give the turns that are taken from now on, by what they look at."""
+    taken: list[str] = []
+
+    def counting(name: str) -> Callable[..., Any]:
+        real = getattr(Site, name)
+
+        def counted(self: Site, *words: Any, **named: Any) -> Any:
+            taken.append(name)
+            return real(self, *words, **named)
+
+        return counted
+
+    for name in ("look_at", "look_everywhere"):
+        monkeypatch.setattr(Site, name, counting(name))
+    return taken
+
+
+def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the first turn fail."""
+    take, turns = Site._take, []
+
+    def failing(self: Site, *words: Any, **named: Any) -> Any:
+        turns.append(1)
+        if len(turns) == 1:
+            raise OSError(errno.EIO, "Input/output error")
+        return take(self, *words, **named)
+
+    monkeypatch.setattr(Site, "_take", failing)
+
+
+def test_an_edit_before_an_empty_index_is_filled_does_not_pass_for_the_site(
+    inside: Inside, lost: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first turn failed; the edit that comes before the next try is shown with all the others."""
+    fail_first(monkeypatch)
+    monkeypatch.setattr(daemon, "RETRY", 600.0)
+    inside.start()
+    lost.write("3.md", title="edited")
+    inside.has("edited")
+    assert len(lost.titles()) == COUNT
+
+
+def test_a_last_edit_is_not_published_from_an_empty_index(
+    inside: Inside, lost: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends before its index is filled: the feeds stay as they are, the next start makes them right."""
+    fail_first(monkeypatch)
+    monkeypatch.setattr(daemon, "RETRY", 600.0)
+    inside.start()
+    inside.daemon._inbox.put("stop")
+    inside.daemon._inbox.put("hint", "3.md")
+    inside.thread.join(10)
+    assert len(lost.titles()) == COUNT
+
+
+def test_seeds_that_cannot_be_listed_do_not_empty_a_site_whose_index_is_lost(
+    inside: Inside, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Feeds and pages of archives stay, health says why, and once the folder can be listed all is well again."""
+    site = inside.site
+    before = site.documents()
+    monkeypatch.setattr(daemon, "RETRY", 0.3)
+    inside.start()
+    time.sleep(1)
+    assert "cannot be read" in inside.status()["problems"]["folder"]
+    assert site.documents() == before
+    assert len(turns) <= 6
+    unlisted.broken = False
+    wait_until(lambda: inside.status()["healthy"])
+    assert len(site.titles()) == COUNT
+
+
+def test_a_folder_that_cannot_be_listed_is_not_tried_without_a_pause(
+    inside: Inside, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An edit in it, and one try followed the other with all of a processor."""
+    unlisted.broken = False
+    inside.start()
+    monkeypatch.setattr(daemon, "RETRY", 0.3)
+    unlisted.broken = True
+    inside.site.write("3.md", title="edited")
+    time.sleep(1.5)
+    assert 1 <= len(turns) <= 12
+    unlisted.broken = False
+    inside.daemon._inbox.put("scan")
+    inside.has("edited")
+
+
+def test_a_folder_that_is_back_is_believed_at_the_next_scan(
+    inside: Inside, unlisted: Unlisted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much walking a large folder costs: until then the daemon calls itself unhealthy."""
+    unlisted.broken = False
+    inside.start()
+    monkeypatch.setitem(scan_timing.SHARE, "native", 1e-9)
+    unlisted.broken = True
+    inside.daemon._inbox.put("regenerate")
+    wait_until(lambda: "folder" in inside.status()["problems"])
+    unlisted.broken = False
+    inside.daemon._inbox.put("scan")
+    wait_until(lambda: inside.status()["healthy"])
+
+
+def test_published_feeds_that_somebody_removed_are_noticed_between_walks(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scan that looks at little sees that the site's own pages are gone, and has everything looked at."""
+    site = inside.site
+    site.write("a.md", title="A")
+    inside.start()
+    monkeypatch.setitem(scan_timing.SHARE, "native", 1e-9)
+    for number in range(2):
+        site.feeds.rename(site.root / f"gone{number}")
+        inside.daemon._inbox.put("scan")
+        inside.has("A", seconds=10)
+        time.sleep(0.5)  # until that turn has ended
+
+
+def test_a_port_that_is_taken_is_not_called_a_bug(running: Running) -> None:
+    """A mistake that everybody makes: one message, and no alarm."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        running.site.settings["server"] = {"port": other.getsockname()[1]}
+        running.start(wait=False, serve=True)
+        assert running.process.wait(20) == 2
+    said = running.log_file.read_text()
+    assert "stop what listens there" in said
+    assert "bug" not in said
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("full")])
+def test_an_index_that_cannot_be_made_anew_yet_is_tried_again(
+    inside: Inside, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Damage on a full disk: the daemon lives, says so, and mends it when there is room."""
+    site = inside.site
+    site.write("a.md", title="A")
+    inside.start()
+    mend, tries = Site.mend, []
+
+    def failing(self: Site, cause: BaseException) -> None:
+        tries.append(1)
+        if len(tries) < 5:
+            raise error
+        mend(self, cause)
+
+    monkeypatch.setattr(Site, "mend", failing)
+    monkeypatch.setattr(daemon, "RETRY", 0.1)
+    look_at = Site.look_everywhere
+
+    def damaged(self: Site, **named: Any) -> Any:
+        if len(tries) < 5:
+            raise sqlite3.DatabaseError("database disk image is malformed")
+        return look_at(self, **named)
+
+    monkeypatch.setattr(Site, "look_everywhere", damaged)
+    inside.daemon._inbox.put("regenerate")
+    wait_until(lambda: "no other can be made" in inside.status()["problems"].get("index", ""))
+    site.write("b.md", title="B")
+    wait_until(lambda: inside.status()["healthy"])
+    inside.has("B")
+
+
+def test_a_turn_that_publishes_for_long_ends_when_it_has_to(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many feeds are to be rendered anew: it stops within a moment, and the next start goes on."""
+    site = inside.site
+    for number in range(40):
+        site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
+    inside.start()
+    rendered = feed_batches.rendered
+
+    def slowly(*words: Any) -> Any:
+        time.sleep(0.2)
+        return rendered(*words)
+
+    monkeypatch.setattr(feed_batches, "rendered", slowly)
+    monkeypatch.setattr(daemon, "LONGEST_STOP", 0.1)
+    site.settings["site"] = {"title": "Another", "url": "https://feeds.example.org/"}
+    site.config()
+    inside.daemon._inbox.put("reload")
+    wait_until(lambda: "Another" in (site.feeds / "all/rss.xml").read_text())
+    began = time.monotonic()
+    inside.stop()
+    assert time.monotonic() - began < 4
+    assert "Another" not in (site.feeds / "topic-9/rss.xml").read_text()

@@ -1,0 +1,373 @@
+"""A hub is told of every change, once, whatever happens to it or to us, and never of anything else (WebSub)."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+
+import feedparser
+import pytest
+from support.running_daemon import ROOT, Inside, Running, Watched, wait_until
+from support.site_folder import SiteFolder
+from support.websub_hubs import FeedServer, FlaskHub, Hub, Ping, Subscriber, needs
+
+from aggregator.publisher.hub import client
+from aggregator.publisher.hub.store import PingStore
+
+FORMATS = ("atom.xml", "feed.json", "rss.xml")
+LONG = 40.0
+"""How long, in seconds, a retry may take: waits double from 2 s on."""
+
+
+def names(*slugs: str) -> list[str]:
+    return [f"{slug}/{name}" for slug in slugs for name in FORMATS]
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    with Hub() as made:
+        yield made
+
+
+@pytest.fixture
+def pushing(site: SiteFolder, hub: Hub) -> SiteFolder:
+    """Give a site with a hub and two feeds, `all` and `sea`."""
+    site.settings["websub"] = {"hub": hub.url}
+    site.write("a.md", title="A", topics=["Sea"])
+    return site
+
+
+def setting(site: SiteFolder, **settings: object) -> None:
+    """Change the config."""
+    site.settings.update(settings)
+    site.config()
+
+
+def is_told(daemon: Watched) -> bool:
+    """Say whether the hub knows all that the daemon has written."""
+    found = daemon.status()["websub"]
+    return found is not None and found["waiting"] == 0 and found["succeeded"] is not None
+
+
+def settle(daemon: Watched, hub: Hub, *expected: str, seconds: float = LONG) -> None:
+    """Wait until the hub was told of each of these documents, and nothing waits any more."""
+    wait_until(
+        lambda: hub.told().keys() >= set(expected) and is_told(daemon), seconds, what=f"not told of all {expected}"
+    )
+
+
+def test_a_subscriber_holds_what_was_saved(running: Running, tmp_path) -> None:
+    """Through a hub that somebody else wrote: subscribed, verified, told, fetched, signed, delivered."""
+    needs("flask_websub")
+    site = running.site
+    with FlaskHub(tmp_path) as hub, FeedServer(site.feeds) as server, Subscriber() as subscriber:
+        server.hub = hub.url
+        site.settings |= {"websub": {"hub": hub.url}, "site": {"title": "Test", "url": server.url}}
+        site.write("a.md", title="A")
+        running.start()
+        wait_until(lambda: is_told(running))
+        topics = [server.url + name for name in names("all")]
+        for topic in topics:
+            subscriber.subscribe(hub.url, topic)
+        assert subscriber.verified == topics
+        site.write("b.md", title="B & more")
+        wait_until(lambda: {topic for topic, _, _ in subscriber.got} == set(topics))
+        for topic in topics:
+            body = (site.feeds / topic.removeprefix(server.url)).read_bytes()
+            assert b"more" in body
+            assert subscriber.bodies(topic) == [body]
+        assert running.stop() == 0
+
+
+def test_each_document_names_the_hub_and_the_address_that_is_told(
+    running: Running, pushing: SiteFolder, hub: Hub
+) -> None:
+    """What a subscriber finds in a feed (WebSub §4) is what the hub is told; the page is no topic and names no hub."""
+    running.start()
+    settle(running, hub, *names("all", "sea"))
+    told = {ping.topic for ping in hub.pings}
+    for slug in ("all", "sea"):
+        for name in ("rss.xml", "atom.xml"):
+            links = {
+                link.rel: link.href for link in feedparser.parse((pushing.feeds / slug / name).read_bytes()).feed.links
+            }
+            assert links["hub"] == hub.url
+            assert links["self"] in told
+        feed = json.loads((pushing.feeds / slug / "feed.json").read_bytes())
+        assert feed["hubs"] == [{"type": "WebSub", "url": hub.url}]
+        assert feed["feed_url"] in told
+        assert 'rel="hub"' not in (pushing.feeds / slug / "index.html").read_text()
+    assert len(told) == 6
+
+
+def test_nothing_is_told_where_nothing_changed(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+    """Saved again, regenerated, restarted, rebuilt from nothing, another feed changed: only that one is told."""
+    pushing.write("b.md", title="B", topics=["Land"])
+    running.start()
+    settle(running, hub, *names("all", "sea", "land"))
+    hub.pings.clear()
+    pushing.write("a.md", title="A", topics=["Sea"])
+    running.trigger()
+    running.stop()
+    (pushing.root / "state/index.db").unlink()
+    running.start()
+    running.trigger()
+    wait_until(lambda: is_told(running))
+    assert hub.pings == []
+    pushing.write("b.md", title="C", topics=["Land"])
+    settle(running, hub, *names("all", "land"))
+    assert hub.told() == dict.fromkeys(names("all", "land"), 1)
+
+
+def refuse(hub: Hub) -> Callable[[], Hub]:
+    """Take the hub away; gives what brings it back on the same port."""
+    hub.__exit__()
+    return lambda: Hub(hub.port)
+
+
+def overload(hub: Hub) -> Callable[[], Hub]:
+    hub.answer = lambda _: (503, {})
+
+    def end() -> Hub:
+        hub.pings.clear()
+        hub.answer = lambda _: (204, {})
+        return hub
+
+    return end
+
+
+@pytest.mark.parametrize(("kill", "fail"), [
+    (False, refuse), (True, overload), pytest.param(False, overload, marks=pytest.mark.slow),
+    pytest.param(True, refuse, marks=pytest.mark.slow),
+])  # fmt: skip
+def test_what_changed_while_the_hub_was_down_is_told_once(
+    running: Running, pushing: SiteFolder, fail: Callable[[Hub], Callable[[], Hub]], kill: bool
+) -> None:
+    """Several changes of a feed, over a `kill -9` too; the daemon is healthy, and says what waits and why."""
+    with Hub() as hub:
+        pushing.settings["websub"] = {"hub": hub.url}
+        running.start()
+        settle(running, hub, *names("all", "sea"))
+        mend = fail(hub)
+        for title in ("B", "C"):
+            pushing.write("a.md", title=title, topics=["Sea"])
+            running.shows(title)
+            wait_until(lambda: running.status()["websub"]["waiting"] == 6)
+        wait_until(lambda: running.status()["websub"]["failing_since"])
+        status = running.status()
+        assert (status["healthy"], status["warnings"]) == (True, {})
+        if kill:
+            running.process.kill()
+            running.process.wait(5)
+            pushing.write("a.md", title="D", topics=["Sea"])
+            running.start()
+        assert "6 documents wait to be told" in running.command("status").stdout
+        with mend() as back:
+            settle(running, back, *names("all", "sea"))
+            assert back.told() == dict.fromkeys(names("all", "sea"), 1)
+            running.stop()
+
+
+def test_a_hub_that_hangs_is_told_again_and_delays_nothing(
+    inside: Inside, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Turns go on while it hangs; what it did not answer is told when it does."""
+    monkeypatch.setattr(client, "PATIENCE", 0.5)
+    inside.start()
+    settle(inside, hub, *names("all", "sea"))
+    hub.awake.clear()
+    for title in "BCDE":
+        pushing.write("a.md", title=title, topics=["Sea"])
+        inside.shows(title)
+    wait_until(lambda: "no answer" in inside.status()["websub"]["reason"])
+    assert inside.status()["healthy"]
+    answered: list[str] = []
+    hub.answer = lambda ping: (answered.append(ping.topic), (204, {}))[1]
+    wait_until(lambda: all(ping.when < time.monotonic() - 0.6 for ping in hub.pings))
+    hub.awake.set()
+    wait_until(lambda: inside.status()["websub"]["waiting"] == 0, LONG)
+    assert len(set(answered)) == 6
+
+
+def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+    """And the next start tells what was under way."""
+    hub.awake.clear()
+    running.start()
+    wait_until(lambda: len(hub.pings) == 2)
+    began = time.monotonic()
+    assert running.stop() == 0
+    assert time.monotonic() - began < 5
+    hub.awake.set()
+    wait_until(lambda: threading.active_count() < 10)
+    hub.pings.clear()
+    running.start()
+    settle(running, hub, *names("all", "sea"))
+    assert hub.told() == dict.fromkeys(names("all", "sea"), 1)
+
+
+@pytest.mark.slow
+def test_no_kill_loses_a_change(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+    """Killed at any moment around writing and telling: in the end the hub has seen each document as it is."""
+    seen: dict[str, bytes] = {}
+
+    def fetch(ping: Ping) -> tuple[int, dict[str, str]]:
+        seen[ping.topic] = (pushing.feeds / ping.topic.removeprefix("https://feeds.example.org/")).read_bytes()
+        return 204, {}
+
+    hub.answer = fetch
+    chance = random.Random(1)
+    for number in range(8):
+        running.start()
+        pushing.write("a.md", title=f"T{number}", topics=["Sea"])
+        time.sleep(chance.uniform(0.02, 0.12))
+        running.process.kill()
+        running.process.wait(5)
+    running.start()
+    wait_until(lambda: is_told(running), LONG)
+    running.shows("T7")
+    wait_until(lambda: is_told(running), LONG)
+    published = {
+        f"https://feeds.example.org/{name}": (pushing.feeds / name).read_bytes() for name in names("all", "sea")
+    }
+    wait_until(lambda: seen == published)
+
+
+def test_a_changed_config_changes_the_hub(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+    """Another one is told of everything, as every feed now names it; without one the thread is gone."""
+    running.start()
+    settle(running, hub, *names("all", "sea"))
+    with Hub() as other:
+        hub.pings.clear()
+        setting(pushing, websub={"hub": other.url})
+        wait_until(lambda: other.told().keys() == set(names("all", "sea")) and is_told(running))
+        assert running.status()["websub"]["url"] == other.url
+        assert hub.pings == []
+        setting(pushing, websub={"hub": ""})
+        wait_until(lambda: running.status()["websub"] is None)
+        wait_until(lambda: "websub" not in running.status()["threads"])
+        other.pings.clear()
+        pushing.write("b.md", title="B")
+        running.shows("A", "B")
+        assert other.pings == hub.pings == []
+
+
+def test_a_hub_that_stays_away_becomes_a_warning(inside: Inside, pushing: SiteFolder) -> None:
+    """After ten minutes it is named; it never makes the daemon unhealthy, as its feeds are whole and served."""
+    with Hub() as gone:
+        pushing.settings["websub"] = {"hub": gone.url}
+    inside.start()
+    wait_until(lambda: (inside.status()["websub"] or {}).get("failing_since"))
+    assert inside.status()["warnings"] == {}
+    inside.step = 700
+    wait_until(
+        lambda: "not reached: no connection: Connection refused" in inside.status()["warnings"].get("websub", "")
+    )
+    assert inside.status()["healthy"]
+
+
+def test_a_thread_that_dies_is_started_again(
+    inside: Inside, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named in the log, and what it had not told is told (guarantee G11)."""
+    inside.start()
+    settle(inside, hub, *names("all", "sea"))
+    wait_until(lambda: inside.status()["threads"].get("websub"))
+    whole = PingStore.put
+    monkeypatch.setattr("aggregator.publisher.hub.notifier.RESTART", 0.0)
+    monkeypatch.setattr(PingStore, "put", lambda *_, **__: 1 / 0)
+    hub.pings.clear()
+    pushing.write("a.md", title="B", topics=["Sea"])
+    wait_until(lambda: any(line["thread"] == "websub" for line in inside.lines("thread died")))
+    monkeypatch.setattr(PingStore, "put", whole)
+    settle(inside, hub, *names("all", "sea"))
+    wait_until(lambda: inside.status()["healthy"])
+
+
+def test_a_store_that_cannot_be_written_is_ill_health_of_ours(inside: Inside, pushing: SiteFolder, hub: Hub) -> None:
+    """Another process holds it: named in log and status, mended by itself, and the hub is told all the same."""
+    inside.start()
+    settle(inside, hub, *names("all", "sea"))
+    hub.pings.clear()
+    with closing(sqlite3.connect(f"{inside.state}/websub.db")) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        pushing.write("a.md", title="B", topics=["Sea"])
+        wait_until(lambda: "websub.db cannot be used" in inside.status()["problems"].get("websub", ""), 15)
+        other.rollback()
+    assert inside.lines("pings are not stored")
+    wait_until(lambda: inside.status()["healthy"], 20)
+    settle(inside, hub, *names("all", "sea"))
+
+
+def test_log_lines_hold_no_words_of_a_seed_or_a_hub(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+    """Whatever the hub says and whatever an item is called."""
+    hub.answer = lambda ping: (400 if "atom" in ping.topic else 204, {"X-Words": "canary7b3f"})
+    pushing.write("b.md", title="canary7b3f")
+    running.start()
+    wait_until(lambda: running.lines("ping refused") and running.lines("hub told"))
+    assert "canary7b3f" not in running.log_file.read_text()
+    assert running.stop() == 0
+
+
+def test_a_build_tells_the_hub_what_it_wrote(pushing: SiteFolder, hub: Hub) -> None:
+    """Once; a build that changes nothing tells nothing."""
+    assert pushing.build().notes == ()
+    assert hub.told() == dict.fromkeys(names("all", "sea"), 1)
+    hub.pings.clear()
+    assert pushing.build().notes == ()
+    pushing.write("b.md", title="B")
+    pushing.build()
+    assert hub.told() == dict.fromkeys(names("all"), 1)
+
+
+def test_what_a_build_cannot_tell_is_told_by_the_next(pushing: SiteFolder, hub: Hub, running: Running) -> None:
+    """Each ping is tried once; the report says what waits and why; a daemon takes it over too."""
+    hub.answer = lambda _: (503, {})
+    (note,) = pushing.build().notes
+    assert f"documents that the hub {hub.url} is still to be told of: 6; it answered 503" in note
+    assert len(hub.pings) == 2
+    assert "to tell it of: 6" in running.command("status").stdout
+    hub.answer = lambda _: (204, {}) if len(hub.pings) < 6 else (500, {})
+    hub.pings.clear()
+    (note,) = pushing.build().notes
+    assert "still to be told of: 1; " in note
+    hub.answer = lambda _: (204, {})
+    running.start()
+    settle(running, hub)
+    assert set(hub.told()) == set(names("all", "sea"))
+
+
+def test_a_build_does_not_wait_for_a_hub_that_hangs(
+    pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends in a bounded time and says so."""
+    monkeypatch.setattr("aggregator.site.site.TELLING", 1.0)
+    hub.awake.clear()
+    began = time.monotonic()
+    (note,) = pushing.build().notes
+    assert time.monotonic() - began < 8
+    assert "still to be told of: 6; " in note
+    assert "1 s were not enough" in note
+
+
+def test_a_signal_ends_a_build_that_waits_for_its_hub(pushing: SiteFolder, hub: Hub, running: Running) -> None:
+    """Nobody has to wait for somebody else's server."""
+    hub.awake.clear()
+    pushing.config()
+    words = [sys.executable, "-m", "aggregator", "build", "--config", "config/feeds.yaml"]
+    process = subprocess.Popen(
+        words, cwd=pushing.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=-3, stderr=-3
+    )
+    wait_until(lambda: hub.pings, 20)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    process.wait(10)
+    assert time.monotonic() - began < 5

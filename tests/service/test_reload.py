@@ -1,0 +1,152 @@
+"""A changed config is taken while it runs; a bad one never stops it (guarantee G9)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.running_daemon import Running, wait_until
+from support.site_folder import SiteFolder
+
+
+def config_of(site: SiteFolder) -> Path:
+    """Give the daemon's config file."""
+    return site.root / "config/feeds.yaml"
+
+
+def setting(site: SiteFolder, **settings: Any) -> None:
+    """Change the config as an editor would, to a file of its own that is moved into place."""
+    site.settings.update(settings)
+    site.config("new")
+    said = json.loads((site.root / "config/new.yaml").read_text())
+    (site.root / "config/new.yaml").write_text(json.dumps({**said, "feeds": "../feeds"}))
+    (site.root / "config/new.yaml").rename(config_of(site))
+
+
+@pytest.fixture
+def living(running: Running) -> Running:
+    """Give a daemon on a small site of good, better and topical seeds."""
+    running.site.write("good.md", title="good", quality=60, topics=["Sea"])
+    running.site.write("better.md", title="better", quality=90)
+    return running.start()
+
+
+def test_a_broken_config_is_refused_and_a_mended_one_taken(living: Running) -> None:
+    """The old one stays, the fault is named in log and status with its place; changes go on being published."""
+    site = living.site
+    good = config_of(site).read_text()
+    config_of(site).write_text(good.replace('"rules"', '"ruels"'))
+    wait_until(lambda: not living.status()["healthy"])
+    assert "did you mean `rules`" in living.status()["problems"]["config"]
+    assert "feeds.yaml:1:" in living.lines("config refused")[0]["problem"]
+    told = living.command("status")
+    assert (told.returncode, "did you mean `rules`" in told.stderr) == (2, True)
+    assert f"daemon: process {living.process.pid}, NOT HEALTHY" in told.stdout
+    assert "  config: " in told.stdout
+    site.write("more.md", title="more")
+    living.shows("good", "better", "more")
+    config_of(site).write_text(good.replace('"min_quality": 50', '"min_quality": 80'))
+    living.shows("better", "more")
+    wait_until(lambda: living.status()["healthy"])
+
+
+def test_a_deleted_config_changes_nothing_until_it_is_back(living: Running) -> None:
+    """Deleted and restored."""
+    kept = config_of(living.site).rename(living.site.root / "kept")
+    wait_until(lambda: "cannot be read" in living.status()["problems"].get("config", ""))
+    living.site.write("more.md", title="more")
+    living.shows("good", "better", "more")
+    kept.rename(config_of(living.site))
+    wait_until(lambda: living.status()["healthy"])
+
+
+def test_rules_queries_topics_and_time_zone_are_applied_without_a_restart(living: Running) -> None:
+    """Each change ends in the same bytes as a fresh build with the new config."""
+    site = living.site
+    site.write("local.md", title="local", publishedDateTime="2026-01-01 12:00")
+    living.shows("good", "better", "local")
+    setting(site, rules={"min_quality": 80})
+    living.shows("better", "local")
+    setting(site, rules={"min_quality": 50}, feeds_by_query=[{"slug": "top", "where": {"min_quality": 80}}])
+    wait_until(lambda: site.titles("top") == ["better"])
+    site.topic("sea", name="The Sea")
+    wait_until(lambda: "The Sea" in (site.feeds / "sea/index.html").read_text())
+    setting(site, timezone="Asia/Tokyo")
+    wait_until(lambda: "2026-01-01T03:00:00Z" in (site.feeds / "all/feed.json").read_text())
+    living.equals_fresh_build()
+    (site.root / "config/topics/sea.yaml").unlink()
+    wait_until(lambda: "The Sea" not in (site.feeds / "sea/index.html").read_text())
+    living.equals_fresh_build()
+
+
+def test_a_time_zone_that_changes_while_the_folder_is_away_holds_for_every_seed(living: Running) -> None:
+    """What could not be read anew at once is read anew when the folder is back."""
+    site = living.site
+    site.write("local.md", title="local", publishedDateTime="2026-01-01 12:00")
+    living.shows("good", "better", "local")
+    site.seeds.rename(site.root / "away")
+    wait_until(lambda: not living.status()["healthy"])
+    setting(site, timezone="Asia/Tokyo")
+    wait_until(lambda: living.lines("config taken"))
+    (site.root / "away").rename(site.seeds)
+    wait_until(lambda: "2026-01-01T03:00:00Z" in (site.feeds / "all/feed.json").read_text())
+    living.equals_fresh_build()
+
+
+def test_another_seeds_folder_is_taken_and_watched(living: Running) -> None:
+    """`seeds` is changed; a folder that is not there is refused."""
+    site = living.site
+    setting(site, seeds="../nowhere")
+    wait_until(lambda: "nowhere" in living.status()["problems"].get("config", ""))
+    living.shows("good", "better")
+    shutil.copytree(site.seeds, site.root / "elsewhere")
+    setting(site, seeds="../elsewhere")
+    wait_until(lambda: living.status()["healthy"])
+    site.write("../elsewhere/more.md", title="more")
+    living.shows("good", "better", "more")
+    site.write("unseen.md", title="unseen")
+    living.equals_fresh_build()
+
+
+def test_another_state_folder_is_taken_with_its_socket(living: Running) -> None:
+    """`state` is changed: status is asked there from then on, and the old folder may be used by others."""
+    site = living.site
+    setting(site, state="../state2")
+    living.state = str(site.root / "state2")
+    wait_until(lambda: os.path.exists(f"{living.state}/control.sock") and living.status()["healthy"])
+    assert not (site.root / "state/control.sock").exists()
+    site.write("more.md", title="more")
+    living.shows("good", "better", "more")
+
+
+def test_a_feeds_folder_that_cannot_be_used_is_refused(living: Running) -> None:
+    """`feeds` points at a file."""
+    (living.site.root / "file").write_text("")
+    said = json.loads(config_of(living.site).read_text())
+    config_of(living.site).write_text(json.dumps({**said, "feeds": "../file"}))
+    wait_until(lambda: "config" in living.status()["problems"])
+    living.site.write("more.md", title="more")
+    living.shows("good", "better", "more")
+
+
+def test_of_fifty_rewrites_in_a_row_the_last_wins(living: Running) -> None:
+    """Rewritten as fast as can be, in place, broken in between."""
+    said = json.loads(config_of(living.site).read_text())
+    for number in range(50):
+        config_of(living.site).write_text("{broken" if number % 3 else json.dumps(said))
+    config_of(living.site).write_text(json.dumps({**said, "rules": {"min_quality": 80}}))
+    living.shows("better")
+    wait_until(lambda: living.status()["healthy"])
+    assert len(living.lines("config taken")) <= 3
+
+
+def test_sighup_reloads_at_once(living: Running) -> None:
+    """Also where nothing has changed."""
+    living.signal(signal.SIGHUP)
+    wait_until(lambda: living.lines("config taken"))
+    wait_until(lambda: living.status()["healthy"])

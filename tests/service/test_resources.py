@@ -1,0 +1,101 @@
+"""It can be left alone for a year: nothing is gained by work that was done."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import pytest
+from support.running_daemon import Running, wait_until
+from support.site_folder import NOW, iso
+
+EDITS = int(os.environ.get("AGGREGATOR_ROUNDS", "200"))
+MORE = 6_000
+"""How much more memory, in kB, is put down to chance."""
+
+
+def edit(running: Running, first: int, count: int) -> None:
+    """Edit, add and delete seeds so many times, waiting for each tenth to be shown."""
+    site = running.site
+    for number in range(first, first + count):
+        site.write(
+            f"f{number % 7}/{number % 50}.md",
+            title=f"Edit {number}",
+            publishedDateTime=iso(NOW + number),
+            topics=[f"Topic {number % 5}"],
+        )
+        if number % 3 == 0:
+            (site.seeds / f"f{number % 7}/{number % 50}.md").unlink()
+        if number % 10 == 1:
+            running.has(f"Edit {number}", present=number % 3 != 0)
+    time.sleep(0.1)
+
+
+def test_edits_leave_no_file_thread_process_or_memory_behind(running: Running) -> None:
+    """200 edits after a first hundred: as many descriptors and threads as before, no child, level memory."""
+    running.start()
+    edit(running, 0, EDITS // 2)
+    before, memory = running.footprint(), running.memory()
+    edit(running, EDITS // 2, EDITS)
+    for _ in range(5):
+        running.trigger()
+    assert running.footprint() == before
+    assert running.children() == []
+    assert running.memory() - memory < MORE
+    running.equals_fresh_build()
+
+
+def test_reloads_and_roots_that_come_and_go_leave_nothing_behind(running: Running) -> None:
+    """Watchers, schedulers and sockets that were replaced are gone."""
+    site = running.site
+    site.write("a.md", title="A")
+    running.start()
+
+    def once() -> None:
+        running.signal(1)
+        site.seeds.rename(site.root / "away")
+        wait_until(lambda: not running.status()["healthy"])
+        (site.root / "away").rename(site.seeds)
+        wait_until(lambda: running.status()["healthy"])
+
+    once()
+    time.sleep(0.2)
+    before = running.footprint()
+    once()
+    wait_until(lambda: running.footprint() == before)
+
+
+def test_workers_leave_when_their_work_is_done(running: Running) -> None:
+    """A burst big enough for several processes: five seconds later there is one."""
+    site = running.site
+    running.start()
+    for number in range(2_500):
+        site.write(f"{number}.md", title=f"T{number}")
+    wait_until(lambda: running.known() == 2_500, 15)
+    wait_until(lambda: running.children() == [], 5)
+
+
+@pytest.mark.slow
+def test_at_rest_it_uses_next_to_nothing(running: Running) -> None:
+    """Two seconds without a change: hardly a hundredth of a processor."""
+    site = running.site
+    for number in range(200):
+        site.write(f"{number}.md", title=f"T{number}")
+    running.start()
+    time.sleep(0.5)
+    before = running.processor_time()
+    time.sleep(2)
+    assert running.processor_time() - before <= 0.1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_thousands_of_edits_leave_nothing_behind(running: Running) -> None:
+    """3,500 edits once the caches are full (they keep some 2,000 items), and right at the end."""
+    running.start()
+    edit(running, 0, 2_500)
+    before, memory = running.footprint(), running.memory()
+    edit(running, 2_500, 3_500)
+    wait_until(lambda: running.footprint() == before)
+    assert running.memory() - memory < MORE
+    running.equals_fresh_build()

@@ -1,0 +1,197 @@
+"""Starting and stopping: within 5 s, with no work lost, one daemon for one state folder (guarantees G7, G14)."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+import pytest
+from support.running_daemon import Inside, Running, wait_until
+
+from aggregator import AggregatorError
+from aggregator.service.control import ControlServer, Request
+
+
+def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
+    """Thousands of files are still coming: exit code 0, and the next start shows them all."""
+    site = running.site
+    site.write("a.md", title="A")
+    running.start()
+    for number in range(1_800):
+        site.write(f"{number}.md", title=f"T{number}")
+        if number == 1_300:
+            running.signal(signal.SIGTERM)
+            began = time.monotonic()
+    assert running.process.wait(10) == 0
+    assert time.monotonic() - began < 5
+    assert not (site.root / "state/control.sock").exists()
+    assert running.lines("stopped") != []
+    running.start()
+    wait_until(lambda: running.known() == 1_801, 10)
+    running.equals_fresh_build(10)
+
+
+def test_sigterm_in_the_first_turn_stops_too(running: Running) -> None:
+    """A first build that has only begun is undone and taken by the next start."""
+    for number in range(1_800):
+        running.site.write(f"{number}.md", title=f"T{number}")
+    running.start(wait=False)
+    wait_until(lambda: "started" in running.log_file.read_text(), 20)
+    running.signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert running.process.wait(10) == 0
+    assert time.monotonic() - began < 5
+    running.start()
+    running.equals_fresh_build(10)
+
+
+def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that would go on for minutes does not hold up the end; its triggers are answered."""
+    monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
+    site = inside.site
+    site.write("a.md", title="A")
+    inside.start()
+    started, taking = threading.Event(), inside.daemon._go_on
+
+    def slowly() -> None:
+        started.set()
+        for _ in range(100):
+            time.sleep(0.1)
+            taking()
+
+    monkeypatch.setattr(inside.daemon._site, "_alive", slowly)
+    answers = []
+
+    def ask() -> None:
+        with pytest.raises(AggregatorError) as caught:
+            inside.trigger()
+        answers.append(str(caught.value))
+
+    client = threading.Thread(target=ask)
+    inside.daemon._watching._watcher._handler._hint = lambda _: None  # only the trigger leads to a turn
+    site.write("b.md", title="B")
+    client.start()
+    assert started.wait(5)
+    began = time.monotonic()
+    assert inside.stop() == 0
+    assert time.monotonic() - began < 3
+    client.join(5)
+    assert "stopping" in answers[0]
+    assert site.titles() == ["A"]
+
+
+def test_a_slow_disk_does_not_hold_up_the_end(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that is writing dozens of feeds is undone between two of them, and the next start takes it."""
+    monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
+    site = inside.site
+    site.write("a.md", title="A")
+    inside.start()
+    with monkeypatch.context() as slow:
+        slow.setattr("aggregator.publisher.files.Disk.fsync", lambda _self, _fd: time.sleep(0.3))
+        for number in range(40):
+            site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
+        wait_until(lambda: any(site.feeds.glob("topic-*/rss.xml")))
+        began = time.monotonic()
+        assert inside.stop() == 0
+        assert time.monotonic() - began < 5
+    assert len(site.slugs()) < 41
+    site.build(None)
+    assert len(site.slugs()) == 41
+
+
+def test_a_last_edit_is_published_before_it_ends(running: Running) -> None:
+    """Saved and stopped in one breath."""
+    running.site.write("a.md", title="A")
+    running.start()
+    running.site.write("a.md", title="B")
+    time.sleep(0.01)
+    assert running.stop() == 0
+    assert running.site.titles() == ["B"]
+
+
+def test_a_second_signal_ends_it_at_once(running: Running) -> None:
+    """Whatever it is doing; the next start needs no hand."""
+    for number in range(1_800):
+        running.site.write(f"{number}.md", title=f"T{number}")
+    running.start(wait=False)
+    wait_until(lambda: "started" in running.log_file.read_text(), 20)
+    time.sleep(0.1)
+    children = running.children()
+    running.signal(signal.SIGTERM)
+    time.sleep(0.02)
+    began = time.monotonic()
+    running.signal(signal.SIGINT)
+    assert running.process.wait(5) in {0, -signal.SIGINT}
+    assert time.monotonic() - began < 1
+    wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
+    running.start()
+    running.equals_fresh_build(10)
+
+
+def is_alive(pid: int) -> bool:
+    """Say whether a process runs."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_sigkill_needs_no_hand_afterwards(running: Running) -> None:
+    """The socket it left is no obstacle, neither to a new daemon nor to a command."""
+    running.site.write("a.md", title="A")
+    running.start()
+    running.process.kill()
+    running.process.wait(5)
+    running.site.write("b.md", title="B")
+    assert running.command("trigger").returncode == 0
+    running.shows("A", "B")
+    running.start()
+    wait_until(lambda: running.status()["healthy"])
+    running.equals_fresh_build()
+
+
+def test_workers_do_not_outlive_a_killed_daemon(running: Running) -> None:
+    """Kill -9 while several processes parse."""
+    for number in range(6_000):
+        running.site.write(f"{number}.md", title=f"T{number}")
+    running.start(wait=False)
+    wait_until(running.children, 20)
+    children = running.children()
+    running.process.kill()
+    running.process.wait(5)
+    wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
+
+
+def test_two_daemons_on_one_state_folder_do_not_get_along(running: Running) -> None:
+    """The second exits with 3 and names the first; the first goes on, and so does its socket."""
+    running.site.write("a.md", title="A")
+    running.start()
+    second = running.command("run")
+    assert second.returncode == 3
+    assert f"process {running.process.pid}" in second.stderr
+    assert running.command("build").returncode == 3
+    wait_until(lambda: running.status()["healthy"])
+
+
+def test_one_that_cannot_begin_leaves_no_thread(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The control socket cannot be opened: the error is raised, and everything begun is ended."""
+    before = set(threading.enumerate())
+
+    def refuse(_self: ControlServer) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ControlServer, "start", refuse)
+    from aggregator.service.daemon import Daemon
+
+    with pytest.raises(OSError, match="No space"):
+        Daemon(inside.site.config(), clock=time.time).run()
+    wait_until(lambda: set(threading.enumerate()) <= before)
+
+
+def test_what_is_asked_of_one_that_has_ended_is_answered(inside: Inside) -> None:
+    """No client waits for a turn that never comes."""
+    inside.start()
+    inside.stop()
+    assert "stopping" in inside.daemon._answer(Request(do="trigger")).error

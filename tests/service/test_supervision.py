@@ -1,0 +1,96 @@
+"""Under systemd: ready after the first turn, a status, a heartbeat only while all is alive, a farewell."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+from support.running_daemon import Inside, Running, wait_until
+
+
+class Systemd:
+    """A datagram socket that keeps what it hears."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.heard: list[tuple[float, dict[str, str]]] = []
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(path)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while message := self._socket.recv(10_000):
+            self.heard.append((time.monotonic(), dict(line.split("=", 1) for line in message.decode().split("\n"))))
+
+    def close(self) -> None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
+            end.sendto(b"", self.path)
+        self._thread.join(5)
+        self._socket.close()
+
+    def times(self, key: str) -> list[float]:
+        """Give when a key was heard."""
+        return [moment for moment, said in self.heard if key in said]
+
+
+@pytest.fixture
+def systemd(tmp_path) -> Iterator[Systemd]:
+    made = Systemd(str(tmp_path / "notify"))
+    yield made
+    made.close()
+
+
+def test_it_tells_of_its_life(running: Running, systemd: Systemd) -> None:
+    """READY=1 once the feeds are there, STATUS= with each turn, WATCHDOG=1 at least twice in its time, STOPPING=1."""
+    running.site.write("a.md", title="A")
+    running.start(wait=False, NOTIFY_SOCKET=systemd.path, WATCHDOG_USEC="1000000")
+    wait_until(lambda: systemd.times("READY"), 20)
+    assert running.site.titles() == ["A"]
+    said = next(one for _, one in systemd.heard if "READY" in one)
+    assert said["STATUS"].endswith("well")
+    time.sleep(1.2)
+    beats = systemd.times("WATCHDOG")
+    # The usual pause: a machine that is busy with other tests may stop all of us for a second.
+    assert statistics.median(later - sooner for sooner, later in itertools.pairwise(beats)) < 1
+    running.site.seeds.rename(running.site.root / "away")
+    wait_until(lambda: not running.status()["healthy"])
+    before = len(systemd.times("WATCHDOG"))
+    wait_until(
+        lambda: len(systemd.times("WATCHDOG")) > before, what="a folder that is away is no reason to be restarted"
+    )
+    assert running.stop() == 0
+    wait_until(lambda: systemd.times("STOPPING"))
+
+
+def test_no_heartbeat_while_a_thread_is_dead(inside: Inside, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that stays dead is shown in the status, and systemd may restart the whole."""
+    from aggregator.service.systemd import Supervisor
+
+    inside.start()
+    inside.daemon._supervisor = Supervisor(systemd.path, watchdog_usec="500000")
+    wait_until(lambda: systemd.times("WATCHDOG"))
+    monkeypatch.setattr(inside.daemon._scheduler, "check", lambda: True)
+    inside.daemon._scheduler._scheduler.shutdown()
+    inside.daemon._scheduler._scheduler = None
+    wait_until(lambda: not inside.status()["healthy"])
+    assert "scheduler" in inside.status()["problems"]["threads"]
+    before = len(systemd.times("WATCHDOG"))
+    time.sleep(0.8)
+    assert len(systemd.times("WATCHDOG")) == before
+
+
+def test_a_long_turn_is_no_reason_to_be_killed(inside: Inside, systemd: Systemd) -> None:
+    """Heartbeats come within a turn too."""
+    from aggregator.service.systemd import Supervisor
+
+    inside.start()
+    inside.daemon._supervisor = Supervisor(systemd.path, watchdog_usec="500000")
+    inside.daemon._told = 0.0
+    inside.daemon._go_on()
+    wait_until(lambda: systemd.times("WATCHDOG"))

@@ -1,0 +1,130 @@
+"""Asking for a regeneration, and how the daemon does: by command, by socket, by signal."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+import threading
+import time
+
+import pytest
+from support.running_daemon import Inside, Running, wait_until
+
+from aggregator import AggregatorError
+
+
+def test_a_trigger_regenerates_now_and_reports(running: Running) -> None:
+    """What somebody else broke among the published files is mended, and named."""
+    site = running.site
+    site.write("a.md", title="A")
+    running.start()
+    (site.feeds / "all/rss.xml").write_text("broken by hand")
+    result = running.command("trigger")
+    assert result.returncode == 0
+    assert "all/rss.xml" in result.stdout
+    running.equals_fresh_build()
+    said = json.loads(running.command("trigger", "--json").stdout)
+    assert (said["items"], said["written"]) == (1, [])
+
+
+def test_named_feeds_are_rendered_again(running: Running) -> None:
+    """Those alone; a feed that is not there is an error, by the daemon and without one."""
+    site = running.site
+    site.write("a.md", topics=["Sea"])
+    running.start()
+    assert running.trigger("sea")["rendered"] == 1
+    with pytest.raises(AggregatorError, match="no such feed: see"):
+        running.trigger("sea", "see")
+    running.stop()
+    assert "1 feeds rendered" not in running.command("trigger", "sea").stderr
+    refused = running.command("trigger", "see")
+    assert refused.returncode == 1
+    assert "no such feed: see" in refused.stderr
+
+
+def test_without_a_daemon_the_command_builds(running: Running) -> None:
+    """Also on a site that was never built."""
+    site = running.site
+    site.config()
+    site.write("a.md", title="A")
+    assert running.command("trigger").returncode == 0
+    running.shows("A")
+
+
+def test_fifty_triggers_at_once_become_few_turns(running: Running) -> None:
+    """Each is answered with a report of a turn that began after it asked."""
+    site = running.site
+    for number in range(300):
+        site.write(f"{number}.md", title=f"T{number}")
+    running.start()
+    turns = running.status()["turns"]
+    site.write("last.md", title="last")
+    answers: list[int] = []
+    clients = [threading.Thread(target=lambda: answers.append(running.trigger()["items"])) for _ in range(50)]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join(20)
+    assert answers == [301] * 50
+    assert running.status()["turns"] - turns < 25
+
+
+def test_sigusr1_regenerates(running: Running) -> None:
+    """As a trigger without an answer."""
+    site = running.site
+    site.write("a.md", title="A")
+    running.start()
+    (site.feeds / "all/rss.xml").unlink()
+    running.signal(signal.SIGUSR1)
+    wait_until((site.feeds / "all/rss.xml").exists)
+
+
+def test_the_socket_is_private(running: Running) -> None:
+    """Whatever the umask."""
+    running.start()
+    found = (running.site.root / "state/control.sock").stat()
+    assert stat.S_ISSOCK(found.st_mode)
+    assert stat.S_IMODE(found.st_mode) == 0o600
+
+
+def test_the_status_is_told_while_a_turn_runs(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long turn holds up no question."""
+    inside.start()
+    started, go_on = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        started.set()
+        go_on.wait(10)
+
+    monkeypatch.setattr(inside.daemon._site, "_alive", wait)
+    inside.site.write("a.md", title="A")
+    client = threading.Thread(target=inside.trigger)
+    client.start()
+    assert started.wait(5)
+    began = time.monotonic()
+    assert inside.status()["healthy"]
+    assert time.monotonic() - began < 1
+    go_on.set()
+    client.join(10)
+    inside.shows("A")
+
+
+def test_the_status_command_tells_how_the_daemon_does(running: Running) -> None:
+    """Backend, threads, problems with their age; and that none runs, where none does."""
+    site = running.site
+    site.write("a.md", title="A")
+    running.start()
+    text = running.command("status").stdout
+    assert f"daemon: process {running.process.pid}, healthy" in text
+    assert "watcher native" in text
+    assert "observer lives" in text
+    site.seeds.rename(site.root / "away")
+    wait_until(lambda: not running.status()["healthy"])
+    text = running.command("status").stdout
+    assert "NOT HEALTHY" in text
+    assert "the seeds folder is not there (for" in text
+    ages = running.status()["problem_ages"]
+    assert 0 <= ages["watcher"] < 10
+    running.stop()
+    assert "no daemon runs" in running.command("status").stdout

@@ -1,0 +1,268 @@
+"""What goes wrong is named, the rest goes on, and it is mended by itself (guarantees G3, G11, G12)."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from support.running_daemon import Inside, Running, wait_until
+from support.site_folder import iso
+
+from aggregator.normalizer import content
+
+CANARY = "canary7b3f"
+
+
+def test_a_feed_that_cannot_be_written_harms_no_other(running: Running) -> None:
+    """A file lies where a feed's folder should be: named in log and status; once it is gone the feed comes."""
+    site = running.site
+    site.settings["schedule"] = {"scan": "1s"}
+    site.write("a.md", title="A")
+    running.start()
+    (site.feeds / "sea").write_text("in the way")
+    site.write("b.md", title="B", topics=["Sea"])
+    running.shows("A", "B")
+    wait_until(lambda: "sea" in running.status()["problems"].get("writing", ""))
+    wait_until(lambda: any("sea" in line["what"] for line in running.lines("trouble")))
+    (site.feeds / "sea").unlink()
+    wait_until(lambda: site.titles("sea") == ["B"])
+    wait_until(lambda: running.status()["healthy"])
+    running.equals_fresh_build()
+
+
+def test_a_full_disk_is_named_and_survived(running: Running) -> None:
+    """The feeds lie on a file system of 200 kB: what fits is published, and all once there is room."""
+    site = running.site
+    site.settings |= {"schedule": {"scan": "1s"}}
+    site.feeds.mkdir()
+    with mounted(site.feeds, "200k"):
+        for number in range(3):
+            site.write(f"{number}.md", title=f"T{number}")
+        running.start()
+        running.has("T2")
+        for number in range(30):
+            site.write(f"big{number}.md", "word " * 2_000, title=f"Big{number}", topics=[f"Topic {number}"])
+        wait_until(lambda: "No space left" in str(running.status()["problems"]))
+        subprocess.run(["mount", "-o", "remount,size=100m", site.feeds], check=True)
+        wait_until(lambda: running.status()["healthy"], 10)
+        running.equals_fresh_build()
+        running.stop()
+
+
+class mounted:  # noqa: N801 - reads as a word in `with`
+    """A small file system in memory, mounted for a while."""
+
+    def __init__(self, place: Path, size: str) -> None:
+        self._place, self._size = place, size
+
+    def __enter__(self) -> None:
+        words = ["mount", "-t", "tmpfs", "-o", f"size={self._size}", "tmpfs", str(self._place)]
+        if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
+            pytest.skip("file systems cannot be mounted here")
+
+    def __exit__(self, *_: object) -> None:
+        subprocess.run(["umount", "-l", str(self._place)], check=False)
+
+
+def test_a_bug_in_one_items_content_harms_no_other(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The item is left out, its path is logged without its words, and every other item is shown."""
+    whole = content.item
+
+    def item(seed, **rest):
+        if "bug" in seed.title:
+            raise RuntimeError(f"about {seed.title}")
+        return whole(seed, **rest)
+
+    monkeypatch.setattr(content, "item", item)
+    site = inside.site
+    site.write("a.md", title="A")
+    inside.start()
+    site.write("deep/b.md", title=f"bug {CANARY}")
+    site.write("c.md", title="C")
+    inside.shows("A", "C")
+    wait_until(lambda: any("deep/b.md" in str(line) and "RuntimeError" in str(line) for line in inside.lines()))
+    assert CANARY not in inside.log_file.read_text()
+    site.write("deep/b.md", title="mended")
+    inside.shows("A", "C", "mended")
+
+
+def test_a_seed_that_was_being_written_is_no_problem_in_the_log(inside: Inside) -> None:
+    """Half a file is not complained of when the rest soon follows; what stays broken is, once."""
+    site = inside.site
+    inside.start()
+    site.text("slow.md", "---\ntitle: A\n")
+    site.text("empty.md", "")
+    wait_until(lambda: inside.known("slow.md") and inside.known("empty.md"))
+    site.write("slow.md", title="A")
+    inside.shows("A")
+    wait_until(lambda: inside.lines("problem"))
+    assert [line["path"] for line in inside.lines("problem")] == ["empty.md"]
+    site.text("late.md", "")
+    wait_until(lambda: inside.known("late.md"))
+    inside.stop()
+    assert [line["path"] for line in inside.lines("problem")] == ["empty.md", "late.md"]
+
+
+def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last good version stays, and the problem says that the fault is ours."""
+    from aggregator.normalizer import seed as seeds
+
+    whole = seeds.read_together
+
+    def read(files, **rest):
+        if any(b"bug" in data for _, data in files):
+            raise RuntimeError(str(files))
+        return whole(files, **rest)
+
+    monkeypatch.setattr(seeds, "read_together", read)
+    site = inside.site
+    site.write("a.md", title="A")
+    inside.start()
+    site.write("a.md", title=f"bug {CANARY}")
+    site.write("b.md", title="B")
+    inside.shows("A", "B")
+    wait_until(lambda: any(line["path"] == "a.md" for line in inside.lines("problem")))
+    found = [line for line in inside.lines("problem") if line["path"] == "a.md"]
+    assert "RuntimeError" in found[0]["what"]
+    assert "bug" in found[0]["what"]
+    assert CANARY not in inside.log_file.read_text()
+    assert inside.status()["problems"] == {}
+
+
+def test_a_bug_in_the_rendering_of_one_feed_harms_no_other(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The feed stays as it was, is named, and is rendered again once that works."""
+    from aggregator.renderer import rss
+
+    whole, broken = rss.render, True
+
+    def render(feed, site):
+        if broken and feed.spec.slug == "sea":
+            raise RuntimeError(CANARY)
+        return whole(feed, site)
+
+    monkeypatch.setattr(rss, "render", render)
+    site = inside.site
+    site.settings["schedule"] = {"scan": "1s"}
+    inside.start()
+    site.write("a.md", title="A", topics=["Sea"])
+    inside.shows("A")
+    wait_until(lambda: "sea" in inside.status()["problems"].get("writing", ""))
+    assert CANARY not in inside.log_file.read_text()
+    broken = False
+    wait_until(lambda: site.titles("sea") == ["A"])
+    wait_until(lambda: inside.status()["healthy"])
+
+
+def test_a_turn_that_fails_is_taken_again(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unforeseen exception: logged, unhealthy, answered; then everything is looked at."""
+    monkeypatch.setattr("aggregator.service.daemon.RETRY", 0.3)
+    site = inside.site
+    inside.start()
+    whole = inside.daemon._site._turn
+
+    def fails(*_: object, **__: object) -> None:
+        raise RuntimeError(CANARY)
+
+    monkeypatch.setattr(inside.daemon._site, "_turn", fails)
+    site.write("a.md", title="A")
+    wait_until(lambda: "RuntimeError" in inside.status()["problems"].get("turn", ""))
+    with pytest.raises(Exception, match="the turn failed: RuntimeError"):
+        inside.trigger()
+    monkeypatch.setattr(inside.daemon._site, "_turn", whole)
+    inside.shows("A")
+    wait_until(lambda: inside.status()["healthy"])
+    assert CANARY not in inside.log_file.read_text()
+
+
+def test_a_turn_that_the_disk_refuses_is_not_called_a_bug(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place, the system's words and what helps are told; then the turn is taken again."""
+    monkeypatch.setattr("aggregator.service.daemon.RETRY", 0.3)
+    inside.start()
+    whole = inside.daemon._site._turn
+
+    def fails(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/index.db.new")
+
+    monkeypatch.setattr(inside.daemon._site, "_turn", fails)
+    inside.site.write("a.md", title="A")
+    told = "/state/index.db.new: No space left on device (free some space)"
+    wait_until(lambda: inside.status()["problems"].get("turn") == told)
+    monkeypatch.setattr(inside.daemon._site, "_turn", whole)
+    inside.shows("A")
+    wait_until(lambda: inside.status()["healthy"])
+
+
+def test_a_damaged_index_is_made_anew_while_it_runs(inside: Inside) -> None:
+    """Overwritten on disk: the next turns mend it, and no seed is lost."""
+    site = inside.site
+    for number in range(5):
+        site.write(f"{number}.md", title=f"T{number}")
+    inside.start()
+    with closing(sqlite3.connect(site.root / "state/index.db")) as index:
+        index.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(site.root / "state/index.db", "r+b") as file:
+        file.seek(0)
+        file.write(os.urandom(200_000))
+    site.write("new.md", title="new")
+    inside.shows(*(f"T{number}" for number in range(5)), "new")
+    wait_until(lambda: inside.status()["healthy"])
+
+
+def test_no_word_of_a_seed_is_ever_logged(running: Running) -> None:
+    """Good, broken, unpublished, embargoed, withdrawn; edited, deleted, asked for: paths and reasons alone."""
+    site = running.site
+    keys = {"title": CANARY, "excerpt": f"x {CANARY}", "secured": CANARY, "topics": [f"t {CANARY}"], "author": CANARY}
+    site.write("good.md", CANARY, **keys)
+    site.write("draft.md", published=False, **keys)
+    site.write("later.md", **{**keys, "publishedDateTime": iso(4_000_000_000)})
+    site.text("broken.md", f"---\ntitle: {CANARY}: {CANARY}\nsecured: {CANARY}\n  {CANARY}\n---\n")
+    site.text(
+        "wrong.md", f"---\ntitle: {CANARY}\nquality: {CANARY}\npublishedDateTime: {CANARY}\nwebUrl: {CANARY}\n---\n"
+    )
+    site.text("list.md", f"---\n- {CANARY}\n---\n")
+    site.text("twice.md", f"---\ntitle: {CANARY}\ntitle: {CANARY}\n---\n")
+    (site.seeds / "bytes.md").write_bytes(f"---\ntitle: {CANARY}\n".encode() + b"\xff\xfe\n---\n")
+    running.start()
+    site.write("good.md", **{**keys, "title": f"{CANARY} again"})
+    running.has(f"{CANARY} again")
+    (site.seeds / "good.md").unlink()
+    shutil.copy(site.seeds / "wrong.md", site.seeds / "wrong2.md")
+    wait_until(lambda: any(line["path"] == "wrong2.md" for line in running.lines("problem")))
+    running.trigger()
+    running.stop()
+    assert len({line["path"] for line in running.lines("problem")}) >= 6
+    assert [line for line in running.lines() if CANARY in str(line)] == []
+
+
+def test_an_index_that_somebody_removes_is_written_again(running: Running) -> None:
+    """The daemon works on in a file without a name: what only the index knows would be lost at the next start."""
+    site = running.site
+    site.write("a.md", title="A")
+    running.start()
+    site.write("a.md", title="moved", webUrl="https://news.example.org/moved")
+    running.has("moved")
+    for path in Path(running.state).glob("index.db*"):
+        path.unlink()
+    wait_until(lambda: running.lines("the index was removed"))
+    site.write("b.md", title="B")
+    running.shows("moved", "B")
+    running.stop()
+    site.build(fresh=True)
+    assert "https://news.example.org/a" in site.ids()
+
+
+def test_a_daemon_whose_lock_is_removed_ends(running: Running) -> None:
+    """Another one may begin to work there; the supervisor starts it again, if nobody did."""
+    running.site.write("a.md", title="A")
+    running.start()
+    shutil.rmtree(running.state)
+    assert running.process.wait(10) == 1
+    assert "lock was removed or replaced" in running.lines("cannot go on")[0]["reason"]
+    running.start()
+    running.shows("A")

@@ -1,0 +1,28 @@
+"""What is left of a watcher that could not be started: nothing."""
+
+from __future__ import annotations
+
+import logging
+
+from support.site_folder import SiteFolder
+
+from aggregator.service.inbox import Inbox
+from aggregator.service.watch_backend import Watching
+
+
+def test_a_watcher_that_cannot_be_started_listens_to_no_alarm(site: SiteFolder) -> None:
+    """However often it is tried: one overflow later is one doubt, not one for each failure."""
+    alarms = logging.getLogger("watchdog").handlers
+    config = site.config()
+    before = list(alarms)
+    watching = Watching(Inbox())
+    site.seeds.rmdir()
+    for _ in range(5):
+        watching.begin(config)
+        assert watching.backend == "polling"
+    assert alarms == before
+    site.seeds.mkdir()
+    watching.begin(config)
+    assert (watching.backend, len(alarms)) == ("native", len(before) + 1)
+    watching.stop()
+    assert alarms == before

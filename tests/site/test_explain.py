@@ -1,0 +1,180 @@
+"""What `explain` and `status` say of seeds that time, another seed or a fault keeps from their feeds."""
+
+from __future__ import annotations
+
+import pytest
+from support.site_folder import NOW, SiteFolder, as_another_user, iso
+
+from aggregator.config.settings import Config
+from aggregator.index.index import looked_at
+from aggregator.site.explain import Explanation, explain
+from aggregator.site.status import standing
+
+DAY = 86_400
+BROKEN = "---\ntitle: [\n---\n"
+
+
+def asked(site: SiteFolder, target: str, now: int = NOW, config: Config | None = None) -> Explanation:
+    """Ask of one seed."""
+    config = config or site.config()
+    with looked_at(config.state) as index:
+        (found,) = explain(config, index, target, now=now)
+    return found
+
+
+def stale(site: SiteFolder, now: int) -> tuple[str, ...]:
+    """Give what the status calls still shown."""
+    config = site.config()
+    with looked_at(config.state) as index:
+        assert index is not None
+        return standing(config, index, now=now).stale
+
+
+@pytest.fixture
+def fresh(site: SiteFolder) -> SiteFolder:
+    """Give the site a feed of the items of the last three days."""
+    site.settings["feeds_by_query"] = [{"slug": "fresh", "title": "F", "where": {"max_age": "3d"}}]
+    return site
+
+
+def test_a_query_by_age_says_when_an_item_became_too_old(fresh: SiteFolder) -> None:
+    """An item that is older than the feed wants is in it no more, built or not, and the day it left is named."""
+    fresh.write("old.md", publishedDateTime=iso(NOW - 4 * DAY))
+    why = f"not in fresh: older than 3d since {iso(NOW - DAY)}"
+    new = asked(fresh, "old.md")
+    assert (new.headline, why in new.details) == ("old.md: in all from the next build on", True)
+    fresh.build()
+    known = asked(fresh, "old.md")
+    assert (known.headline, why in known.details) == ("old.md: in 1 feed: all", True)
+
+
+def test_a_query_by_age_says_when_an_item_will_be_too_old(fresh: SiteFolder) -> None:
+    """An item that is young enough leaves that feed at a moment of its own, unless it leaves all of them before."""
+    fresh.write("new.md", publishedDateTime=iso(NOW - DAY))
+    fresh.write("short.md", publishedDateTime=iso(NOW - DAY), expires=iso(NOW + DAY))
+    fresh.build()
+    known = asked(fresh, "new.md")
+    assert known.headline == "new.md: in 2 feeds: all, fresh"
+    assert f"leaves fresh at {iso(NOW + 2 * DAY)}, in 2 days" in known.details
+    assert [line for line in asked(fresh, "short.md").details if "leaves" in line] == [
+        f"leaves at {iso(NOW + DAY)}, in 1 day"
+    ]
+
+
+def test_an_item_that_never_grows_too_old_never_leaves(fresh: SiteFolder) -> None:
+    """Held back until the year 9999, as people do who wait for a date, it would be too old when no calendar goes on."""
+    fresh.settings["rules"] = {"max_age": "365d"}
+    fresh.write("a.md", publishedDateTime="9999-12-31")
+    fresh.build()
+    known = asked(fresh, "a.md")
+    assert known.headline.startswith("a.md: in no feed yet: it appears at 9999-12-31T00:00:00Z")
+    assert not any("leaves" in line for line in known.details)
+
+
+def test_a_last_good_version_that_a_rule_holds_back_is_counted_there(site: SiteFolder) -> None:
+    """Every seed is an item or held back: of one that broke and then fell under a new rule, that rule is the reason."""
+    site.write("a.md", quality=60)
+    site.build()
+    site.text("a.md", BROKEN)
+    site.build()
+    site.settings["rules"] = {"min_quality": 70}
+    turn = site.build()
+    assert (turn.items, turn.held, turn.stale) == (0, {"quality": 1}, ())
+    assert asked(site, "a.md").headline.endswith("in no feed: quality 60 is below min_quality 70 (rule: quality)")
+
+
+def test_a_last_good_version_is_said_to_be_shown_only_while_it_is(site: SiteFolder) -> None:
+    """Once it has expired it is in no feed, and neither `explain` nor `status` says that it stays there."""
+    site.write("a.md", expires=iso(NOW + DAY))
+    site.write("b.md")
+    site.build()
+    site.text("a.md", BROKEN)
+    assert site.build().stale == ("a.md",)
+    stays = "a.md: cannot be read now, so its last good version stays in its feeds"
+    assert (asked(site, "a.md").headline, stale(site, NOW)) == (stays, ("a.md",))
+    later = NOW + 2 * DAY
+    assert site.build(now=later).stale == ()
+    assert site.titles() == ["Item b"]
+    assert asked(site, "a.md", later).headline == (
+        "a.md: cannot be read now, and its last good version is in no feed any more:"
+        f" its time ended at {iso(NOW + DAY)} (rule: window, expires)"
+    )
+    assert stale(site, later) == ()
+
+
+def test_a_last_good_version_behind_another_seed_is_not_said_to_be_shown(site: SiteFolder) -> None:
+    """A newer seed of the same story stands for the broken one, and is named."""
+    site.write("a.md", webUrl="https://news.example.org/one")
+    site.build()
+    site.text("a.md", BROKEN)
+    site.write("b.md", webUrl="https://news.example.org/one", publishedDateTime=iso(NOW - 60))
+    site.build()
+    assert site.titles() == ["Item b"]
+    assert asked(site, "a.md").headline == (
+        "a.md: cannot be read now, and its last good version is in no feed:"
+        " b.md tells the same story and stands for it (rule: duplicate)"
+    )
+    assert stale(site, NOW) == ()
+
+
+def test_a_last_good_version_that_changed_rules_hold_back_is_not_said_to_be_shown(site: SiteFolder) -> None:
+    """The rule is named."""
+    site.write("a.md", quality=60)
+    site.build()
+    site.text("a.md", BROKEN)
+    site.build()
+    site.settings["rules"] = {"min_quality": 70}
+    site.build()
+    assert asked(site, "a.md").headline == (
+        "a.md: cannot be read now, and its last good version is in no feed:"
+        " quality 60 is below min_quality 70 (rule: quality)"
+    )
+    assert stale(site, NOW) == ()
+
+
+def test_a_file_that_broke_since_the_last_build_stays_unless_it_says_otherwise(site: SiteFolder) -> None:
+    """What the next build will do is said before it does it."""
+    site.write("a.md")
+    site.build()
+    site.text("a.md", BROKEN)
+    assert "its last good version stays in its feeds" in asked(site, "a.md").headline
+    site.text("a.md", BROKEN.replace("title", "published: false\ntitle"))
+    assert "says that it is withdrawn; the next build takes its item out" in asked(site, "a.md").headline
+    site.build()
+    assert "in no feed: " in asked(site, "a.md").headline
+
+
+def test_a_new_seed_whose_time_is_over_was_in_no_feed(site: SiteFolder) -> None:
+    """Neither age nor expiry has it in any feed until a build; one that was shown stays until then."""
+    site.settings["rules"] = {"max_age": "30d"}
+    site.write("aged.md", publishedDateTime=iso(NOW - 31 * DAY))
+    site.write("expired.md", publishedDateTime=iso(NOW - 2 * DAY), expires=iso(NOW - DAY))
+    ended = f"in no feed: its time ended at {iso(NOW - DAY)}"
+    assert asked(site, "aged.md").headline == f"aged.md: {ended} (rule: window, max_age)"
+    assert asked(site, "expired.md").headline == f"expired.md: {ended} (rule: window, expires)"
+    site.write("shown.md")
+    site.build()
+    site.write("shown.md", expires=iso(NOW - 60))
+    over = f"its time ended at {iso(NOW - 60)} (rule: window, expires)"
+    assert asked(site, "shown.md").headline == f"shown.md: in all until the next build: {over}"
+
+
+@pytest.mark.parametrize("target", ["sub/a.md", "https://news.example.org/a", "{seeds}/sub/a.md"])
+def test_a_seed_in_a_folder_that_cannot_be_entered_stays_in_its_feeds(site: SiteFolder, target: str) -> None:
+    """Its build keeps it, and `explain` says so, whether one asks by path or by link."""
+    site.write("sub/a.md")
+    site.write("b.md")
+    site.build()
+    (site.seeds / "sub").chmod(0o700)
+    config, target = site.config(), target.format(seeds=site.seeds)
+    told = as_another_user(site, lambda: asked(site, target, config=config).headline)
+    assert told == repr("sub/a.md: cannot be read now, so its last good version stays in its feeds")
+
+
+def test_nothing_is_known_of_a_name_that_holds_nul(site: SiteFolder) -> None:
+    """It can be asked for over HTTP, and neither a file nor a link nor an id has such a name."""
+    site.write("a.md")
+    site.build()
+    config = site.config()
+    with looked_at(config.state) as index:
+        assert [explain(config, index, target, now=NOW) for target in ("a\0b/c", "\0", "a.md\0")] == [[], [], []]

@@ -1,0 +1,110 @@
+"""Current documents rendered in other processes: the same bytes, whoever renders them and whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import BrokenExecutor, Executor
+
+import msgspec
+import pytest
+from support.site_folder import NOW, SiteFolder, iso
+from support.stored_item import MANNER, PUBLISHER, SPEC, stored
+
+from aggregator.model.feeds import Document
+from aggregator.site import feed_batches
+from aggregator.site.feed_batches import FeedBatch, FeedTask, RenderedFeed, RenderedFeeds
+from aggregator.site.feeds import Changes
+from aggregator.site.page_batches import StoredItem, documents
+from aggregator.site.site import Site
+from aggregator.site.workers import MANY_FEEDS, Workers
+
+
+def fill(site: SiteFolder, topics: int = MANY_FEEDS + 3) -> None:
+    """Write seeds of so many topics that it pays to start processes: limits, a tree, tombstones and tags among them."""
+    for number in range(topics * 4):
+        site.write(
+            f"{number}.md", body="*Body*" * (number % 3), topics=[f"T{number % topics}", f"T{number // topics}"],
+            tags=[f"T{number % 7}"], publishedDateTime=iso(NOW - 86_400 * number),
+        )  # fmt: skip
+    site.topic("t1", name="First", parent="t2")
+    site.topic("t2", name="Second")
+    site.settings["feed"] = {"limit": 9, "tombstones": "30d", "max_bytes": "3kB"}
+
+
+def test_feeds_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
+    """A whole site built in one process and in two, and again after items went and changed: every file alike."""
+    fill(site)
+    for number in range(2):
+        site.build(jobs=1)
+        site.build(feeds="other", state="state2", jobs=2)
+        assert len(site.slugs()) >= MANY_FEEDS
+        assert site.documents() == site.documents("other")
+        (site.seeds / f"{number}.md").unlink()
+        site.write("7.md", title=f"Edited {number}", topics=["T1", "New"], publishedDateTime=iso(NOW - 86_400))
+    assert site.build(jobs=2).written != ()
+    assert site.build(jobs=2).written == ()
+
+
+def test_many_feeds_are_rendered_in_processes(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as make it pay; an edit's few feeds are rendered where they are."""
+    fill(site)
+    monkeypatch.setattr(feed_batches, "rendered", None)  # this process cannot; one that is forked cannot either
+    assert {fault.partition(": ")[2] for fault in site.build(jobs=2).failed} == {
+        "not rendered because of a bug in this program (TypeError)"
+    }
+    monkeypatch.undo()
+    assert site.build(jobs=2).failed == ()
+
+
+def rendered(folder: SiteFolder, executor: Executor | None) -> list[Document]:
+    """Take in what is there and render every feed."""
+    with Site(folder.config(state=f"state-{executor is None}")) as site:
+        paths = tuple(sorted(path.name for path in folder.seeds.iterdir()))
+        site.pipeline.take(Changes(paths, ()), now=NOW)
+        found = site.pipeline.renderings(now=NOW, intact=lambda _: False, executor=executor)
+        return [msgspec.structs.replace(one, encoded=()) for feed in found for one in feed.documents]
+
+
+def test_a_process_that_dies_costs_no_feed(site: SiteFolder) -> None:
+    """What the processes that died were to render is rendered here: the same documents in the same order."""
+    fill(site)
+    with Workers(2) as workers:
+        dying = workers.executor(2)
+        assert dying is not None
+        with pytest.raises(BrokenExecutor):
+            dying.submit(os._exit, 1).result()
+        found = rendered(site, dying)
+    assert found == rendered(site, None) != []
+
+
+def render(items: list[StoredItem], *numbers: tuple[int, ...]) -> RenderedFeeds:
+    """Render feeds that show the items of these numbers."""
+    feeds = [FeedTask(SPEC, (), (), None, (), shown) for shown in numbers]
+    batch = FeedBatch(PUBLISHER, MANNER, None, NOW, items, feeds)
+    return feed_batches.unpack_rendered(feed_batches.render(feed_batches.pack(batch)))
+
+
+def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
+    """It is named by its file, with the kind of error and no word of it; the feed goes out without it."""
+    broken = msgspec.structs.replace(stored(site, "b"), verdict=b"\xc1 private")
+    found = render([broken, stored(site)], (0, 1))
+    assert found.left_out == [(7, "DecodeError")]
+    assert isinstance(found.feeds[0], RenderedFeed)
+    made = documents(found.feeds[0].documents)
+    assert [one.name for one in made] == ["all/rss.xml", "all/atom.xml", "all/feed.json", "all/index.html"]
+    assert [one["title"] for one in msgspec.json.decode(made[2].body)["items"]] == ["a"]
+    assert (found.feeds[0].shows.count, found.feeds[0].shows.newest_title) == (1, "a")
+    assert b"private" not in b"".join(one.body for one in made)
+
+
+def test_a_feed_that_meets_a_bug_does_not_harm_the_others(site: SiteFolder) -> None:
+    """Its error's kind comes back in its place."""
+    found = render([stored(site)], (0,), (5,), (0,))
+    assert [one if isinstance(one, str) else one.shows.count for one in found.feeds] == [1, "IndexError", 1]
+
+
+def test_a_stored_seed_that_is_damaged_is_not_shown(site: SiteFolder) -> None:
+    """A flipped bit is damage of the index, for which it is made anew; it never reaches a feed."""
+    one = stored(site)
+    with pytest.raises(msgspec.DecodeError, match="damaged"):
+        render([msgspec.structs.replace(one, seed=one.seed[:-1] + b"\0")], (0,))

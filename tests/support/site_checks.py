@@ -1,0 +1,94 @@
+"""What must hold of a site at every moment, whatever failed: its feeds are whole, nothing is strange or private there."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import shutil
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import brotli
+from lxml import etree
+from support.archive_walk import ids
+from support.site_folder import SiteFolder
+
+from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
+
+SECRET, DRAFT = "CANARYSECRET", "CANARYDRAFT"
+OURS = {name.rpartition("/")[2] for name in (*FEED_DOCUMENTS, *SITE_DOCUMENTS)}
+TEMPORARY = (".aggregator-", ".tmp")
+
+
+def parse(name: str, body: bytes) -> None:
+    """Raise unless `body` is a whole document of the kind that `name` says."""
+    if name.endswith(".json"):
+        assert "items" in json.loads(body)
+    elif name.endswith((".xml", ".opml", "feeds")):
+        assert etree.fromstring(body).tag in {"rss", "{http://www.w3.org/2005/Atom}feed", "opml"}
+    else:
+        assert body.rstrip().endswith(b"</html>"), name
+
+
+def published(feeds: Path) -> dict[str, bytes]:
+    """Give the documents that lie in `feeds`, each seen to be whole; nothing else but temporary files may lie there."""
+    found: dict[str, bytes] = {}
+    for path in feeds.rglob("*"):
+        if path.is_dir() or (path.name.startswith(TEMPORARY[0]) and path.name.endswith(TEMPORARY[1])):
+            continue
+        plain = path.name.removesuffix(".gz").removesuffix(".br")
+        assert plain in OURS, f"{path} is a stranger"
+        body = path.read_bytes()
+        body = {".gz": gzip.decompress, ".br": brotli.decompress}.get(path.suffix, bytes)(body)
+        parse(plain, body)
+        found[str(path.relative_to(feeds))] = body
+    return found
+
+
+def leftovers(feeds: Path) -> list[str]:
+    """Name the temporary files in `feeds`."""
+    return [str(path) for path in feeds.rglob(f"{TEMPORARY[0]}*")]
+
+
+def ids_by_feed(documents: dict[str, bytes]) -> dict[str, set[str]]:
+    """Give the ids that each document of a feed holds."""
+    return {name: set(ids(body)) for name, body in documents.items() if name.endswith(("rss.xml", "atom.xml", ".json"))}
+
+
+def private(site: SiteFolder, *said: str) -> list[str]:
+    """Name the places where a canary is: what is secured anywhere, what is not published where readers look."""
+    found = [f"said: {text}" for text in said if SECRET in text or DRAFT in text]
+    for folder, words in ((site.feeds, (SECRET, DRAFT)), (site.root / "state", (SECRET,))):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                body = path.read_bytes()
+                found += [f"{path}: {word}" for word in words if word.encode() in body or word in path.name]
+    return found
+
+
+def with_canaries(site: SiteFolder, *, later: str) -> None:
+    """Write a seed with a secret, an unpublished one and one embargoed until `later`."""
+    site.write("secret.md", secured=SECRET, topics=["T0"])
+    draft = {"title": DRAFT, "excerpt": DRAFT, "topics": [DRAFT], "body": DRAFT, "secured": SECRET}
+    site.write("draft.md", published=False, webUrl=f"https://{DRAFT.lower()}.example/", **draft)
+    site.write("later.md", publishedDateTime=later, **draft)
+
+
+def fresh(site: SiteFolder, now: int | None) -> dict[str, bytes]:
+    """Give what a build from nothing publishes that knows the same ids and withdrawals."""
+    for name in ("fresh", "fresh-state"):
+        shutil.rmtree(site.root / name, ignore_errors=True)
+    (site.root / "fresh-state").mkdir()
+    source = sqlite3.connect(f"file:{site.root}/state/index.db?mode=ro", uri=True)
+    with closing(source), closing(sqlite3.connect(site.root / "fresh-state/index.db")) as target:
+        source.backup(target)
+    turn = site.build(now, feeds="fresh", state="fresh-state", fresh=True, accept_deletions=True)
+    assert turn.failed == ()
+    return site.documents("fresh")
+
+
+def open_files() -> int:
+    """Give how many files this process has open."""
+    return len(os.listdir("/proc/self/fd"))

@@ -1,0 +1,28 @@
+"""An item as the index holds it, and what decides how it is shown, for the tests of what other processes render."""
+
+from __future__ import annotations
+
+from support.site_folder import NOW, SiteFolder
+
+from aggregator.model.feeds import FeedSpec
+from aggregator.model.feeds import Site as Publisher
+from aggregator.model.items import Seed
+from aggregator.normalizer import rules
+from aggregator.normalizer.reading import decided
+from aggregator.site.page_batches import StoredItem
+from aggregator.site.preparing import Manner
+
+PUBLISHER = Publisher(title="Test", url="https://feeds.example.org/")
+MANNER = Manner(content="full", related="list", min_quality=None, topics={})
+SPEC = FeedSpec(slug="all", title="All")
+
+
+def stored(site: SiteFolder, name: str = "a") -> StoredItem:
+    """Give an item as the index would."""
+    link = f"https://news.example.org/{name}"
+    seed = Seed(title=name, link=link, published=NOW - 60)
+    one = decided("a.md", (0, 0, 0, 0, 0), b"", seed, rules.policy_of(site.config()), NOW)
+    assert one.seed
+    assert one.content
+    assert one.verdict
+    return StoredItem(7, one.seed, one.content, one.verdict, link)

@@ -1,0 +1,195 @@
+"""Real web servers before a site in a temporary folder, for the tests: each on a free port of 127.0.0.1, ended at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import NamedTuple
+
+from support.needed_tools import program
+from support.running_daemon import wait_until
+from support.site_folder import SiteFolder
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "config/deploy"
+
+AROUND = """\
+daemon off;
+worker_processes 1;
+{user}
+pid {home}/nginx.pid;
+{modules}
+events {{ worker_connections 64; }}
+http {{
+    log_format asked escape=json '{{"method":"$request_method","path":"$request_uri","status":$status}}';
+    access_log {home}/access.log asked;
+    client_body_temp_path {home}/body;
+    proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi;
+    scgi_temp_path {home}/scgi;
+    uwsgi_temp_path {home}/uwsgi;
+    gzip on;
+    gzip_types *;
+    charset utf-8;
+    autoindex on;
+    index index.php;
+    include {home}/site.conf;
+}}
+"""
+"""What an nginx.conf may put around a site, at its worst; every path lies in a folder of the test's own."""
+
+
+class Answer(NamedTuple):
+    """What a server said to one request."""
+
+    method: str
+    path: str
+    status: int
+
+
+class Served:
+    """A site that is served: its address (which ends with a slash), and what was asked for there."""
+
+    def __init__(self, port: int, log: Path) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}/"
+        self._log = log
+        self._marks = 0
+
+    def during(self, action: Callable[[], object]) -> list[Answer]:
+        """Do something and give what was answered meanwhile."""
+        before = self._marked()
+        action()
+        after = self._marked()
+        return self._answers()[before : after - 1]
+
+    def _marked(self) -> int:
+        """Ask for something that is not there, wait until that is noted, and give how many answers are."""
+        self._marks += 1
+        mark = f"/mark-{self._marks}.none"
+        ask(self.port, mark)
+        wait_until(lambda: self._answers()[-1].path == mark, what="the server did not note the last request")
+        return len(self._answers())
+
+    def _answers(self) -> list[Answer]:
+        return [Answer(**json.loads(line)) for line in self._log.read_text().splitlines()]
+
+
+class Reply(NamedTuple):
+    """An answer as it came over the wire, its headers' names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def ask(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
+    """Ask once, exactly so: nothing is added to `path`, and no encoding is asked for unless `headers` say it.
+
+    A header's name is written with `_` for `-`. A header that comes twice fails.
+    """
+    connection = HTTPConnection("127.0.0.1", port, timeout=20)
+    try:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.putrequest(method, path, skip_accept_encoding=True)
+        for name, value in sent.items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        named = [(name.lower(), value) for name, value in response.getheaders()]
+        assert len(named) == len(dict(named)), f"a header comes twice: {named}"
+        return Reply(response.status, dict(named), response.read())
+    finally:
+        connection.close()
+
+
+def free_port() -> int:
+    """Give a port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running(words: list[str], port: int, log: Path, **environment: str) -> Iterator[None]:
+    """Run a server until the end of the block; ready means that it listens."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **environment}
+        )
+    try:
+        wait_until(lambda: process.poll() is not None or _listens(port), 20, what=f"{words[0]} does not listen")
+        assert process.poll() is None, log.read_text()
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def nginx(home: Path, port: int, site: str, modules: str = "") -> Iterator[None]:
+    """Run nginx with a site file, its own files in the folder `home`; the log of requests is `home`/access.log."""
+    home.mkdir()
+    (home / "site.conf").write_text(site)
+    user = "user root;" if os.geteuid() == 0 else ""
+    (home / "nginx.conf").write_text(AROUND.format(home=home, user=user, modules=modules))
+    words = [program("nginx"), "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")]
+    with running(words, port, home / "output.log"):
+        yield
+
+
+def nginx_site(name: str, port: int, **yours: str) -> str:
+    """Give our site file `name` for a port of 127.0.0.1, with those of its lines changed that a user is to change.
+
+    A line is named by its directive; each that is to change must be there exactly once.
+    """
+    text = (DEPLOY / name).read_text().replace("    listen [::]:80;\n", "")
+    for directive, value in {"listen": f"127.0.0.1:{port}", **yours}.items():
+        text, count = re.subn(rf"(?m)^( +){directive} [^;]*;", rf"\g<1>{directive} {value};", text)
+        assert count == 1, f"{name}: {directive} stands there {count} times"
+    return text
+
+
+@contextmanager
+def caddy(name: str, home: Path, port: int, **variables: str) -> Iterator[None]:
+    """Run Caddy with our file `name` as it is, everything of its own in the folder `home`."""
+    home.mkdir()
+    (home / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\nimport {DEPLOY / name}\n")
+    words = [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(home / "Caddyfile")]
+    address = f"http://127.0.0.1:{port}"
+    folders = {"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+    with running(words, port, home / "output.log", AGGREGATOR_ADDRESS=address, **folders, **variables):
+        yield
+
+
+class ServedByUs(Served):
+    """A site that `aggregator serve` serves; its log has a line for each request."""
+
+    def _answers(self) -> list[Answer]:
+        lines = [json.loads(line) for line in self._log.read_text().splitlines()]
+        return [Answer(one["method"], one["path"], one["status"]) for one in lines if one["event"] == "request"]
+
+
+@contextmanager
+def aggregator_serves(site: SiteFolder, log: Path, port: int) -> Iterator[Served]:
+    """Serve the site's feeds folder by `aggregator serve`."""
+    site.settings["server"] = {"port": port, "log_requests": True}
+    site.config()
+    words = [sys.executable, "-m", "aggregator", "serve", "--config", str(site.root / "config/feeds.yaml")]
+    with running(words, port, log, PYTHONPATH=str(ROOT)):
+        yield ServedByUs(port, log)
