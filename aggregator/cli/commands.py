@@ -22,7 +22,7 @@ from aggregator import build as build_site
 from aggregator.cli import report
 from aggregator.config.settings import Config
 from aggregator.index.database import advised
-from aggregator.index.index import looked_at
+from aggregator.index.index import opened_read_only
 from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, LockedError, worded
 from aggregator.model.reports import Turn
 from aggregator.model.store import is_url
@@ -220,7 +220,7 @@ def explain(config_path: str, target: str) -> None:
     from aggregator.watcher.folder import printable  # noqa: PLC0415
 
     config = load_config(config_path)
-    with looked_at(config.state) as index:
+    with opened_read_only(config.state) as index:
         found = explain_item(config, index, target, now=clock())
     if not found:
         known = (
@@ -250,7 +250,7 @@ def status(config_path: str, *, as_json: bool) -> None:
         for line in () if as_json else _daemon_of_old_config(config_path):
             _say(line)
         raise
-    with looked_at(config.state) as index:
+    with opened_read_only(config.state) as index:
         if index is None:
             raise AggregatorError("nothing was built yet (run `aggregator build`)")
         found = standing(config, index, now=clock())

@@ -8,15 +8,17 @@ from __future__ import annotations
 import os
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence, Sized
 from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from aggregator.index.schema import DERIVED, DERIVED_TABLES, INDEXES, REMEMBERED, REMEMBERED_TABLES, VERSION
+
+Value = TypeVar("Value")
 
 _LOGS = ("-wal", "-shm")
 
@@ -83,11 +85,11 @@ def exists(path: str) -> bool:
 class Database:
     """The open file; `db` is the connection, `rebuilt` says why it had to be made anew, "" if it was whole."""
 
-    def __init__(self, path: str, *, look_only: bool = False) -> None:
-        """Open `path`, making it where there is none; `look_only` changes nothing and takes what is there.
+    def __init__(self, path: str, *, read_only: bool = False) -> None:
+        """Open `path`, making it where there is none; `read_only` changes nothing and takes what is there.
 
         Raises:
-            sqlite3.Error: where it cannot be opened, or with `look_only` where it is not whole.
+            sqlite3.Error: where it cannot be opened, or with `read_only` where it is not whole.
             OSError: where the system does not say whether it is there.
         """
         self.path = path
@@ -96,9 +98,9 @@ class Database:
         """True between the making of an empty index and the end of its first filling."""
         self.is_last = False
         """Whether it is known to be the file that was closed last; a copy of that, or of an older one, is not."""
-        self._seal = "" if look_only else f"{path}.sum"
+        self._seal = "" if read_only else f"{path}.sum"
         self._noted = ("", "")
-        if look_only:
+        if read_only:
             self.db = _for_looking(path)
             return
         self._unfilled = ""
@@ -343,7 +345,7 @@ class Database:
             try:
                 yield
                 if filled:
-                    self.settle_indexes()
+                    self.create_indexes()
                 self.db.execute("COMMIT")  # one that fails may leave the transaction open, and none could follow it
             except BaseException:
                 with suppress(sqlite3.Error):
@@ -363,11 +365,40 @@ class Database:
             with suppress(sqlite3.Error):
                 self.db.execute("PRAGMA synchronous=NORMAL")
 
-    def settle_indexes(self) -> None:
+    def create_indexes(self) -> None:
         """Make the look-up indexes now, where the first filling has to look back at what it wrote."""
         if self.filling:
             _run(self.db, INDEXES)
             self.filling = False
+
+
+class Tables:
+    """The base of the classes that read and write some tables of a database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._database.db  # another one after each reopening
+
+
+def require_all(wanted: Sequence[int], found: Collection[int], kind: str) -> None:
+    """Raise the error with which SQLite reports damage if one of the `wanted` numbers was not found."""
+    missing = next((number for number in wanted if number not in found), None)
+    if missing is not None:
+        raise sqlite3.DatabaseError(f"{kind} {missing} is missing")
+
+
+def marks(values: Sized) -> str:
+    """Return the SQL for as many parameters as there are values."""
+    return ",".join("?" * len(values))
+
+
+def chunks(values: Sequence[Value]) -> Iterator[Sequence[Value]]:
+    """Yield `values` in slices that fit into one SQL statement, whose number of parameters is limited."""
+    for start in range(0, len(values), 500):
+        yield values[start : start + 500]
 
 
 def _flush(path: str) -> None:

@@ -13,8 +13,11 @@ from typing import Literal
 
 import msgspec
 
-from aggregator.index.index import FileRow, Index, chunks
-from aggregator.index.touched import Touched
+from aggregator.config.settings import FeedSettings
+from aggregator.index.archive_pages import ChangedDays
+from aggregator.index.database import chunks
+from aggregator.index.files import FileRow
+from aggregator.index.index import Index
 from aggregator.model.archive_layout import DAY
 from aggregator.model.reports import Problem
 from aggregator.normalizer import identity
@@ -42,23 +45,23 @@ class Intake:
     """
 
     def __init__(
-        self, index: Index, *, policy: Policy, now: int, tombstones: int | None = None,
-        alive: Callable[[], object] = bool,
-    ) -> None:  # fmt: skip
-        """Work on `index`; `tombstones` is for how many seconds a withdrawn item is named, `alive` called at times."""
+        self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object]
+    ) -> None:
+        """Work on `index`; `keepalive` is called now and then."""
         self._index = index
         self._policy = policy
+        self._settings = settings
+        self._tombstones = settings.tombstones
         self._now = now
-        self._tombstones = tombstones
-        self._alive = alive
+        self._keepalive = keepalive
         self.dirty: set[int] = set()
-        self.touched = Touched()
+        self.touched = ChangedDays()
         self.added = self.changed = self.removed = self.unchanged = 0
         self.problems: list[Problem] = []
         """What is wrong with the files of this turn."""
         self.unknown: dict[str, str] = {}
         """Keys that mean nothing, each with the path of one seed that has it."""
-        self._feeds = {slug: row.feed for slug, row in index.feeds().items()}
+        self._feeds = {slug: row.feed for slug, row in index.feeds.by_slug().items()}
         self._names: Counter[tuple[str, str]] = Counter()
         self._seen: dict[int, dict[int, int]] = {}
         self._seen_as: dict[int, str] = {}
@@ -72,8 +75,8 @@ class Intake:
         self._new_stories: list[tuple[int, str, int, int]] = []
         self._new_entries: list[Entry] = []
         self._old_entries: list[Entry] = []
-        self._next_file = index.next_file()
-        self._next_story = index.next_story()
+        self._next_file = index.files.next_number()
+        self._next_story = index.stories.next_number()
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget files that are gone."""
@@ -82,22 +85,22 @@ class Intake:
             self._remove(some)
 
     def _remove(self, paths: Sequence[str]) -> None:
-        rows = list(self._index.files_of(paths).values())
+        rows = list(self._index.files.by_path(paths).values())
         self._flush()
         for row in rows:
             self._take_out(row)
             self._count_names(row.verdict, None)
-        self._index.delete_files([row.file for row in rows])
+        self._index.files.delete([row.file for row in rows])
         # Of all paths: a fresh build has forgotten the rows, and a path that is gone stands for no story.
-        self._index.delete_aliases(map(identity.path_number, paths))
+        self._index.stories.delete_keys(map(identity.path_number, paths))
         self.removed += len(rows)
 
     def add(self, batch: Sequence[Outcome]) -> None:
         """Take in a batch of outcomes."""
         self.remove([outcome.path for outcome in batch if outcome.gone])
-        rows = {} if self._index.filling else self._index.files_of([outcome.path for outcome in batch])
+        rows = {} if self._index.filling else self._index.files.by_path([outcome.path for outcome in batch])
         same = [outcome for outcome in batch if outcome.same]
-        self._index.put_stats((*outcome.key, outcome.digest, rows[outcome.path].file) for outcome in same)
+        self._index.files.put_stats((*outcome.key, outcome.digest, rows[outcome.path].file) for outcome in same)
         self.unchanged += len(same)
         for outcome in batch:
             self.problems += outcome.problems
@@ -109,55 +112,80 @@ class Intake:
         """Decide every stored seed anew, after a change of rules or topics, without reading any file."""
         self.touch_every_page()
         self.doubt_everything()
-        self._index.clear_decisions()
-        everything = [row.file for row in self._index.files("verdict IS NOT NULL ORDER BY path")]
+        self._index.feeds.clear_entries()
+        everything = [row.file for row in self._index.files.where("verdict IS NOT NULL ORDER BY path")]
         for chunk in chunks(everything):
-            self._alive()
-            stored = self._index.seeds(chunk)
+            self._keepalive()
+            stored = self._index.files.seeds(chunk)
             marks = ",".join("?" * len(chunk))
-            rows = {row.path: row for row in self._index.files(f"file IN ({marks}) ORDER BY path", chunk)}
+            rows = {row.path: row for row in self._index.files.where(f"file IN ({marks}) ORDER BY path", chunk)}
             self._take([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
         # Before any file is taken in: what waits here is what the files said before.
         self._settle_deferred()
         self._settle_touched()
-        self._index.mark_dirty(None)
+        self._index.feeds.mark_dirty(None)
 
     def touch_every_page(self) -> None:
         """Have every page of every archive looked at."""
-        for feed, moment in self._index.archive.entries():
+        for feed, moment in self._index.feeds.publication_times():
             self.touched.add(feed, moment // DAY)
 
     def doubt_everything(self) -> None:
         """Before all is decided anew: take what readers saw for withdrawn until it is shown again."""
         self._doubted = True
         if self._tombstones:
-            self._index.archive.withdraw_everything(self._now, self._tombstones)
+            self._index.withdrawn.add_everything(self._now, self._tombstones)
 
     def look_at_due(self) -> None:
         """Look again at every story with a file whose window opened or closed."""
-        for story in self._index.due(self._now):
+        for story in self._index.due_stories(self._now):
             self._touched.add(story)
-            self._changed_content.update(row.file for row in self._index.files("story=?", (story,)))
+            self._changed_content.update(row.file for row in self._index.files.where("story=?", (story,)))
 
     def finish(self) -> None:
         """Settle what had to wait until every file was seen: matches by path, shared stories, names of topics."""
-        self._index.settle_indexes()
+        self._index.create_indexes()
         self._settle_deferred()
         self._settle_touched()
         self._forget_paths()
         for back in chunks(sorted(self._back)):
-            self.dirty |= self._index.archive.bring_back(back)
+            self.dirty |= self._index.withdrawn.remove(back)
         # A feed is called what most seeds call its topic, also those that are not shown there.
         changed = {name: uses for name, uses in self._names.items() if uses}
-        self._index.count_topic_names((*name, uses) for name, uses in changed.items())
+        self._index.feeds.count_topic_names((*name, uses) for name, uses in changed.items())
         self.dirty.update(self._feeds[slug] for slug, _ in changed if slug in self._feeds)
-        self._index.keep_last_good_of_stale()
-        self._index.mark_dirty(self.dirty)
+        self._index.files.delete_unused_last_good()
+        self._index.feeds.mark_dirty(self.dirty)
+        self._arrange_archives()
+        self._expire_tombstones()
+
+    def _arrange_archives(self) -> None:
+        """Bring the pages of archives in line with what changed, and with the config if that has changed."""
+        wanted, before = self._settings.archives, self._index.meta("archives")
+        if wanted and before == 0:  # it is None if the index is being filled: everything is noted as it comes
+            self.touch_every_page()
+        if not wanted and before != 0:
+            self._index.archive_pages.mark_all_unwanted()
+        if wanted:
+            self._index.feeds.mark_dirty(self._index.archive_pages.arrange(self.touched.by_month(), self._now))
+        if before not in {None, int(wanted)}:
+            self._index.feeds.mark_dirty(None)
+        self._index.set_meta("archives", int(wanted))
+
+    def _expire_tombstones(self) -> None:
+        seconds = self._tombstones or 0
+        if self._index.meta("tombstones") != seconds:
+            self._index.withdrawn.set_duration(seconds)
+            self._index.set_meta("tombstones", seconds)
+            self._index.feeds.mark_dirty(None)
+        if expired := self._index.withdrawn.remove_expired(self._now):
+            rows = self._index.feeds.by_slug()
+            self._index.feeds.mark_dirty(row.feed for slug, row in rows.items() if slug in expired)
 
     def _forget_paths(self) -> None:
         """Forget what story a file told that is held back now where another tells it: there it was moved to."""
-        self._index.delete_aliases(
-            [at for at, story in self._held.items() if any(self._index.files("story=?", (story,)))]
+        self._index.stories.delete_keys(
+            [at for at, story in self._held.items() if any(self._index.files.where("story=?", (story,)))]
         )
 
     def _settle_deferred(self) -> None:
@@ -180,9 +208,9 @@ class Intake:
         """Let a broken file that is shown keep its last good version (guarantee G4)."""
         broken = [outcome.path for outcome in batch if outcome.seed is None and not outcome.withdrawn]
         shown = {rows[path].file: path for path in broken if path in rows and self._keeps(rows[path])}
-        good = {shown[file]: seed for file, seed in self._index.seeds(list(shown)).items()}
-        good |= self._index.last_good([path for path in broken if path not in rows])
-        self._index.put_last_good(good.items())
+        good = {shown[file]: seed for file, seed in self._index.files.seeds(list(shown)).items()}
+        good |= self._index.files.last_good([path for path in broken if path not in rows])
+        self._index.files.put_last_good(good.items())
         return [self._stale(outcome, good[outcome.path]) if outcome.path in good else outcome for outcome in batch]
 
     def _keeps(self, row: FileRow) -> bool:
@@ -202,8 +230,8 @@ class Intake:
         """Put a batch of files into the index; `again` where only the decision may differ."""
         self._flush()
         drafts = [one.draft for one in batch if one.draft is not None]
-        known = self._index.known([number for draft in drafts for number in (*draft.numbers, draft.path)])
-        self._held |= self._index.known([identity.path_number(one.path) for one in batch if one.draft is None])
+        known = self._index.stories.by_key([number for draft in drafts for number in (*draft.numbers, draft.path)])
+        self._held |= self._index.stories.by_key([identity.path_number(one.path) for one in batch if one.draft is None])
         own_ids = self._own_ids(known.values()) if any(draft.own for draft in drafts) else {}
         placed: list[FileRow] = []
         for outcome in batch:
@@ -249,10 +277,10 @@ class Intake:
         It is the one that the file told before, unless another file tells that one now.
         """
         self._flush()
-        known = self._index.known(draft.numbers)
+        known = self._index.stories.by_key(draft.numbers)
         own_id = draft.id if draft.own else ""
         by_link = identity.recognise(draft.numbers, known, self._own_ids(known.values()), own_id)
-        if by_link is None and any(one.path != path for one in self._index.files("story=?", (story,))):
+        if by_link is None and any(one.path != path for one in self._index.files.where("story=?", (story,))):
             return self._new_story(draft)
         story = story if by_link is None else by_link
         if own_id:
@@ -262,12 +290,12 @@ class Intake:
     def _choose_id(self, story: int, own_id: str) -> None:
         """Give a story the id that its seed chose; whether readers have seen the story stays as it was."""
         self._flush()
-        before, _, sealed = self._index.stories([story])[story]
+        before, _, sealed = self._index.stories.get([story])[story]
         self._seen_as.setdefault(story, before)
-        self._index.put_stories([(story, own_id, 1, sealed)])
+        self._index.stories.put([(story, own_id, 1, sealed)])
 
     def _own_ids(self, stories: Iterable[int]) -> dict[int, str]:
-        return {story: id for story, (id, own, _) in self._index.stories(list(set(stories))).items() if own}  # noqa: A001
+        return {story: id for story, (id, own, _) in self._index.stories.get(list(set(stories))).items() if own}  # noqa: A001
 
     def _new_story(self, draft: Draft) -> int:
         story, self._next_story = self._next_story, self._next_story + 1
@@ -327,31 +355,31 @@ class Intake:
             old = rows.get(row.path)
             if row.story is None and old is not None and old.shown:
                 self._take_out(old)
-        self._index.put_files(
+        self._index.files.put(
             (row._replace(shown=None) if row.story is None and row.shown else row for row in placed), new=not rows
         )
         contents = {path: row.content for path, row in rows.items()}
-        self._index.put_seeds(
+        self._index.files.put_seeds(
             (row.file, seed)
             for row in placed
             if (seed := by_path[row.path].seed) is not None and contents.get(row.path) != row.content
         )
-        self._index.delete_seeds([row.file for row in placed if row.content is None])
-        self._index.put_problems(
+        self._index.files.delete_seeds([row.file for row in placed if row.content is None])
+        self._index.files.put_problems(
             (row.file, pack(problems) if problems else None)
             for row in placed
             if not by_path[row.path].same and ((problems := by_path[row.path].problems) or row.path in rows)
         )
         told = [(row.story, draft) for row in placed if row.story is not None and (draft := by_path[row.path].draft)]
-        self._index.put_aliases((number, story) for story, draft in told for number in draft.numbers)
-        self._index.put_aliases(((draft.path, story) for story, draft in told), replace=True)
+        self._index.stories.put_keys((number, story) for story, draft in told for number in draft.numbers)
+        self._index.stories.put_keys(((draft.path, story) for story, draft in told), replace=True)
 
     def _take_out(self, row: FileRow) -> None:
         """Take a file out of every feed it is in."""
         self._see(row)
         if row.shown:
             entries = entries_of(row.shown, row.file)
-            self._index.delete_entries(entries)
+            self._index.feeds.delete_entries(entries)
             self._note(entries)
         if row.story is not None:
             self._touched.add(row.story)
@@ -365,31 +393,31 @@ class Intake:
     # -- who stands for a story, in which feeds
 
     def _flush(self) -> None:
-        self._index.put_stories(self._new_stories)
-        self._index.delete_entries(self._old_entries)
-        self._index.add_entries(self._new_entries)
+        self._index.stories.put(self._new_stories)
+        self._index.feeds.delete_entries(self._old_entries)
+        self._index.feeds.add_entries(self._new_entries)
         self._new_stories, self._old_entries, self._new_entries = [], [], []
 
     def _settle_touched(self) -> None:
         touched, self._touched = sorted(self._touched), set()
         for chunk in chunks(touched):
-            self._alive()
+            self._keepalive()
             self._settle(chunk)
         self._flush()
 
     def _settle(self, stories: Sequence[int]) -> None:
         self._flush()
-        known = self._index.stories(stories)
-        rows = list(self._index.files(f"story IN ({','.join('?' * len(stories))}) ORDER BY story, path", stories))
+        known = self._index.stories.get(stories)
+        rows = list(self._index.files.where(f"story IN ({','.join('?' * len(stories))}) ORDER BY story, path", stories))
         self._back.difference_update(stories)
         settled: list[FileRow] = []
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
             if self._settle_one(story, list(group), known[story], settled):
                 self._back.add(story)
-        self._index.put_files(settled)
+        self._index.files.put(settled)
         self._flush()
-        self._index.archive.withdraw(
+        self._index.withdrawn.add(
             row for story in stories if story not in self._back for row in self._withdrawals(story)
         )
 
@@ -459,14 +487,14 @@ class Intake:
         chosen = own_id or verdict.link
         if own_before not in {"", chosen}:
             kept = [one.link for one in verdicts.values()]
-            known = self._index.known(identity.numbers_taken_back(own_before, kept))
-            self._index.delete_aliases([number for number, led_to in known.items() if led_to == story])
+            known = self._index.stories.by_key(identity.numbers_taken_back(own_before, kept))
+            self._index.stories.delete_keys([number for number, led_to in known.items() if led_to == story])
         self._new_stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
         return chosen
 
     def _is_anothers(self, link: str, story: int) -> bool:
         """Say whether a link is the id that a seed of another story chose."""
-        return not {story}.issuperset(self._index.known([identity.id_number(link)]).values())
+        return not {story}.issuperset(self._index.stories.by_key([identity.id_number(link)]).values())
 
     def _shown(self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str) -> FileRow:  # noqa: A002
         """Give the row with its entries as they must be now, and bring the feeds in line."""
@@ -490,5 +518,5 @@ class Intake:
 
     def _feed(self, slug: str) -> int:
         if slug not in self._feeds:
-            self._feeds[slug] = self._index.add_feed(slug)
+            self._feeds[slug] = self._index.feeds.add(slug)
         return self._feeds[slug]

@@ -161,7 +161,7 @@ class Daemon:
         self._schedule()
         self._note_threads()
         log("started", pid=os.getpid(), seeds=self.config.seeds, feeds=self.config.feeds, watcher=self.health.backend)
-        self.health.feeds = frozenset(self._site.index.feeds())
+        self.health.feeds = frozenset(self._site.index.feeds.by_slug())
         self._turn(Work(everything=True))
         self._websub.begin(self.config)
         self._supervisor.tell(READY="1", STATUS=self._status_line())
@@ -487,7 +487,7 @@ class Daemon:
         return self.health.status(self._clock(), due=self._due, regenerate=self._scheduler.next_regeneration())
 
     def _status_line(self) -> str:
-        self.health.feeds = frozenset(self._site.index.feeds())
+        self.health.feeds = frozenset(self._site.index.feeds.by_slug())
         state = "; ".join(self.health.problems.values()) or "well"
         return f"{counted(len(self.health.feeds), 'feed')}, {counted(self.health.turns, 'turn')}, {state}"
 

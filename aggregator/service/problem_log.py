@@ -44,6 +44,10 @@ class Complaints:
 
 def _lasting(index: Index, due: list[Problem]) -> set[Problem]:
     try:
-        return {problem for _, _, packed in index.problems() for problem in unpack_problems(packed)} if due else set()
+        return (
+            {problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)}
+            if due
+            else set()
+        )
     except sqlite3.Error:  # the next turn deals with that; to say too much is better than too little
         return set(due)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aggregator.index.archive_pages import PageRow
 from aggregator.index.database import why_not_rendered
-from aggregator.index.index import Shown
+from aggregator.index.feeds import VisibleItem
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.feeds import Document, Place
 from aggregator.site import page_batches
@@ -47,7 +47,7 @@ class _Wanted(NamedTuple):
 
     page: PageRow
     key: bytes
-    shown: list[Shown]
+    shown: list[VisibleItem]
 
     @property
     def place(self) -> Place:
@@ -89,25 +89,25 @@ class Archives:
 
     def count(self, *, on_disk: bool) -> int:
         """Count the pages that `renderings` will look at."""
-        return len(self._index.archive.dirty(on_disk=on_disk))
+        return len(self._index.archive_pages.dirty(on_disk=on_disk))
 
     def published(self, rendering: PageRendering, stamps: bytes | None) -> None:
         """Note that a page's documents are on disk and what they look like; None where one could not be written."""
         key = rendering.key if stamps is not None else None
         kept = rendering.page.stamps if stamps is None else stamps
-        self._index.archive.put_page(rendering.page, key=key, stamps=kept, dirty=stamps is None)
+        self._index.archive_pages.put(rendering.page, key=key, stamps=kept, dirty=stamps is None)
 
     def _wanted(self, *, now: int, on_disk: bool) -> Iterator[_Wanted]:
         """Give the pages that do not show what they must, by month."""
-        for place in self._index.archive.dirty(on_disk=on_disk):
-            page = self._index.archive.page(*place)
+        for place in self._index.archive_pages.dirty(on_disk=on_disk):
+            page = self._index.archive_pages.get(*place)
             if page is None:
                 continue
-            shown = self._index.shown_on(page, now)
+            shown = self._index.archive_pages.visible(page, now)
             about = self._pipeline.shelf(page.slug)
             key = digest(about, page.prev, page.next, [one[1:] for one in shown])
             if key == page.key and page.stamps:
-                self._index.archive.put_page(page, key=key, stamps=page.stamps, dirty=False)
+                self._index.archive_pages.put(page, key=key, stamps=page.stamps, dirty=False)
             else:
                 yield _Wanted(page, key, shown)
 

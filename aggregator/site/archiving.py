@@ -64,27 +64,27 @@ class Archiver:
     def remove(self) -> list[str]:
         """Remove the pages that hold nothing any more, now that nothing leads to them; gives what failed."""
         failed = []
-        for feed, month, last, slug in self._index.archive.unwanted():
+        for feed, month, last, slug in self._index.archive_pages.unwanted():
             try:
                 self._writer.remove(names_of(slug, folder_of(month, last)))
-                self._index.archive.delete_page(feed, month, last)
+                self._index.archive_pages.delete(feed, month, last)
             except PublishError as error:
                 failed.append(str(error))
         return failed
 
     def look(self) -> None:
         """Have pages written again that somebody else changed."""
-        pages = self._index.archive.all_pages()
+        pages = self._index.archive_pages.written()
         changed = [page[:3] for page in pages if page[4] != self._stamps(names_of(page[3], folder_of(*page[1:3])))]
-        self._index.archive.look_again(changed)
+        self._index.archive_pages.forget_documents(changed)
 
     def adopt(self, slug: str) -> None:
         """Know again the pages that are published, so that none stays behind that no page leads to."""
         for folder in self._writer.pages(slug):
             place = place_of(folder)
             if place is not None:
-                self._index.adopt_feed(slug)
-                self._index.archive.adopt(slug, *place)
+                self._index.feeds.adopt(slug)
+                self._index.archive_pages.adopt(slug, *place)
 
     def _stamps(self, names: Iterable[str]) -> bytes | None:
         stamps = [self._writer.stamp(name) for name in names]

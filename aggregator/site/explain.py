@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from aggregator.config.settings import Config, Query
-from aggregator.index.index import FileRow, Index
+from aggregator.index.files import FileRow
+from aggregator.index.index import Index
 from aggregator.model.archive_layout import cell_of, month_of
 from aggregator.model.items import FOREVER, Seed
 from aggregator.model.store import is_url
@@ -51,7 +52,7 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
     for one in paths:
         task = Task((one,), (b"",), policy, config.timezone, now)
         (outcome,) = unpack_outcomes(take_in(seeds_in(config.seeds).reader, task))
-        row = index.files_of([one]).get(one) if index is not None else None
+        row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
             found.append(_Case(config, index, outcome, row, now).explanation())
     return found
@@ -89,15 +90,15 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
     keys = [f"id:{target}"]
     with suppress(ValueError):  # then it is an id
         keys.append(links.alias(links.canonical(target)))
-    known = index.known([identity.key_number(key) for key in keys])
-    story = next(iter(known.values()), None) or index.story_of_id(target)
-    paths = [row.path for row in index.files("story=? ORDER BY path", (story,))] if story is not None else []
+    known = index.stories.by_key([identity.key_number(key) for key in keys])
+    story = next(iter(known.values()), None) or index.stories.by_id(target)
+    paths = [row.path for row in index.files.where("story=? ORDER BY path", (story,))] if story is not None else []
     if paths:
         return paths
     unseen = "" if is_url(config.seeds) or is_url(target) else _below(config.seeds, os.path.abspath(target))
-    in_index = index.files_of([target, unseen])
+    in_index = index.files.by_path([target, unseen])
     return list(in_index) or [
-        path for path, packed in index.all_seeds() if set(keys) & set(identity.keys(unpack_seed(packed)))
+        path for path, packed in index.files.all_seeds() if set(keys) & set(identity.keys(unpack_seed(packed)))
     ]
 
 
@@ -138,7 +139,7 @@ class _Case:
         """Give the feeds that hold the item now, as the last build left it: pairs of slug and number."""
         if self._index is None or self._row is None or not self._row.shown:
             return []
-        slugs = {feed.feed: feed.slug for feed in self._index.feeds().values()}
+        slugs = {feed.feed: feed.slug for feed in self._index.feeds.by_slug().values()}
         windows = unpack_entries(self._row.shown)[3]
         return [(slugs[feed], feed) for feed, starts, ends in windows if starts <= self._now < ends]
 
@@ -158,7 +159,7 @@ class _Case:
         assert self._index is not None
         if row.rule or row.verdict is None:
             return f"in no feed: {row.detail} (rule: {row.rule})"
-        self._seed = unpack_seed(self._index.seeds([row.file])[row.file])
+        self._seed = unpack_seed(self._index.files.seeds([row.file])[row.file])
         return self._not_now(row, unpack_verdict(row.verdict))
 
     def _known(self, row: FileRow, verdict: Verdict) -> Explanation:
@@ -199,7 +200,7 @@ class _Case:
             return ()
         sort, _, tie, _ = unpack_entries(row.shown or b"")
         month, cell = month_of(-sort), cell_of(-sort, tie)
-        pages = [(slug, self._index.archive.page_with(feed, month, cell)) for slug, feed in current]
+        pages = [(slug, self._index.archive_pages.folder_with(feed, month, cell)) for slug, feed in current]
         found = ", ".join(f"{slug} {folder}" for slug, folder in pages if folder)
         return (f"archive: {found}",) if found else ()
 
@@ -217,7 +218,7 @@ class _Case:
 
     def _stands_for_it(self, row: FileRow) -> str:
         assert self._index is not None
-        for one in self._index.files("story=? AND shown IS NOT NULL ORDER BY path", (row.story,)):
+        for one in self._index.files.where("story=? AND shown IS NOT NULL ORDER BY path", (row.story,)):
             if is_in_feeds(one.shown, self._now):
                 return one.path
         return "another seed"
@@ -229,8 +230,8 @@ class _Case:
         pipeline = Pipeline(self._config, self._index, seeds_in(self._config.seeds).reader, version=VERSION)
         counts = {summary.spec.slug: summary.count for summary in pipeline.summaries()}
         found = {}
-        for slug, feed in self._index.feeds().items():
-            place = self._index.place(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
+        for slug, feed in self._index.feeds.by_slug().items():
+            place = self._index.feeds.position(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
             if place >= counts.get(slug, 0):
                 found[slug] = (place, counts.get(slug, 0))
         return found
@@ -238,7 +239,7 @@ class _Case:
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
         facts = [f"link: {verdict.link}", f"published: {moment(verdict.published)}"]
         if self._index is not None and self._row is not None and self._row.story is not None:
-            facts.insert(0, f"id: {self._index.stories([self._row.story])[self._row.story][0]}")
+            facts.insert(0, f"id: {self._index.stories.get([self._row.story])[self._row.story][0]}")
         if verdict.stand_in >= 0 and self._seed is not None:
             other = self._seed.related[verdict.stand_in]
             facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from aggregator.config.settings import Config
-from aggregator.index.archive_pages import Withdrawn
 from aggregator.index.database import why_not_rendered
-from aggregator.index.index import CHANGED, WAITING, FeedRow, Index, Shown
+from aggregator.index.feeds import CHANGED, WAITING, FeedRow, VisibleItem
+from aggregator.index.index import Index
 from aggregator.index.intake import Intake
-from aggregator.index.upkeep import bring_up_to_date
+from aggregator.index.withdrawn import Withdrawn
 from aggregator.model.archive_layout import month_of
 from aggregator.model.feeds import SITE_FEED, Document, FeedSpec, FeedSummary
 from aggregator.model.reports import PastTurn
@@ -81,7 +81,7 @@ class _View(NamedTuple):
     `beyond` is the month of the first item that the feed's limit cuts off, None if there is none.
     """
 
-    shown: list[Shown]
+    shown: list[VisibleItem]
     months: tuple[int, ...]
     beyond: int | None
     withdrawn: tuple[Withdrawn, ...]
@@ -154,15 +154,15 @@ class Pipeline:
         """
         with self.index.transaction():
             intake = Intake(
-                self.index, policy=self._policy, now=now, tombstones=self.config.feed.tombstones,
-                alive=partial(progress, 0),
+                self.index, policy=self._policy, now=now, settings=self.config.feed,
+                keepalive=partial(progress, 0),
             )  # fmt: skip
             policy = digest(self._policy)
             intake.remove(changes.gone)
             if self.index.meta("policy") not in {None, policy}:
                 intake.decide_again()
             intake.look_at_due()  # before any file is read: one that says the same in other words is due all the same
-            known = (lambda _: {}) if self.must_reread() else self.index.digests
+            known = (lambda _: {}) if self.must_reread() else self.index.files.digests
             tasks = (
                 Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)
                 for paths in batches(changes.read)
@@ -176,9 +176,8 @@ class Pipeline:
                 progress(len(batch))
             workers.prepare(feed_batches.load)
             intake.finish()
-            bring_up_to_date(self.index, self.config.feed, intake, now)
             for slug in (SITE_FEED, *(query.slug for query in self.config.feeds_by_query)):
-                self.index.add_feed(slug, announced=True)
+                self.index.feeds.add(slug, announced=True)
             self.index.set_meta("policy", policy)
             if changes.whole:
                 self.index.set_meta("reading", self._reading)
@@ -193,9 +192,9 @@ class Pipeline:
         """
 
         def remember() -> None:
-            self.index.keep_last_good(now)
+            self.index.files.put_visible_as_last_good(now)
             if self.config.feed.tombstones:
-                self.index.archive.withdraw_everything(now, self.config.feed.tombstones)
+                self.index.withdrawn.add_everything(now, self.config.feed.tombstones)
 
         self.index.start_over(remember)
 
@@ -204,7 +203,7 @@ class Pipeline:
     def count(self) -> int:
         """Count the feeds that `renderings` will at least look at."""
         shows_changed = self.index.meta("shows") != self._shows
-        return sum(bool(row.dirty) or shows_changed for row in self.index.feeds().values())
+        return sum(bool(row.dirty) or shows_changed for row in self.index.feeds.by_slug().values())
 
     def renderings(
         self, *, now: int, intact: Callable[[FeedRow], bool], only: Sequence[str] | None = None,
@@ -232,8 +231,8 @@ class Pipeline:
         if only is None:
             self.faults, self.waiting, self.urgent, self.items.notes = [], [], [], []
         shows_changed = self.index.meta("shows") != self._shows
-        coming = self.index.archive.coming_months() if only is None else {}
-        for row in self.index.feeds().values():
+        coming = self.index.archive_pages.coming_months() if only is None else {}
+        for row in self.index.feeds.by_slug().values():
             whole = row.key is not None and intact(row)
             if (row.dirty or shows_changed or not whole) and (only is None or row.slug in only):
                 view = self._view(row, now, on_disk=meanwhile)
@@ -253,14 +252,14 @@ class Pipeline:
         self.waiting.append(row.slug)
         if row.dirty == CHANGED or not whole:
             self.urgent.append(row.slug)
-        self.index.mark_waiting(row.feed)
+        self.index.feeds.mark_waiting(row.feed)
 
     def _view(self, row: FeedRow, now: int, *, on_disk: bool) -> _View:
         most = self._most
-        shown = self.index.shown(row.feed, now, most and most + 1)
+        shown = self.index.feeds.visible(row.feed, now, most and most + 1)
         beyond = month_of(unpack_verdict(shown[-1].verdict).published) if most and len(shown) > most else None
-        months = self.index.archive.months(row.feed, on_disk=on_disk)
-        withdrawn = self.index.archive.withdrawn(row.slug, MOST_TOMBSTONES)
+        months = self.index.archive_pages.months(row.feed, on_disk=on_disk)
+        withdrawn = self.index.withdrawn.latest(row.slug, MOST_TOMBSTONES)
         return _View(shown[:most], months, beyond, withdrawn)
 
     def shelf(self, slug: str) -> bytes:
@@ -269,12 +268,12 @@ class Pipeline:
 
     def _compare_shelf(self, row: FeedRow) -> None:
         shelf = self.shelf(row.slug)
-        if row.shelf != shelf:
-            self.index.put_shelf(row.feed, shelf)
+        if row.archive_digest != shelf:
+            self.index.archive_pages.put_digest(row.feed, shelf)
 
     def published(self, rendering: Rendering, stamps: bytes | None) -> None:
         """Note that a feed's documents are on disk and what they look like; None where one could not be written."""
-        self.index.put_feed(
+        self.index.feeds.put(
             rendering.row.feed,
             key=rendering.key if stamps is not None else None,
             stamps=stamps,
@@ -306,7 +305,7 @@ class Pipeline:
     def summaries(self) -> tuple[FeedSummary, ...]:
         """Give what is published, feed by feed, the feed of everything first, then the config's order, then by name."""
         found = []
-        for row in self.index.feeds().values():
+        for row in self.index.feeds.by_slug().values():
             if row.summary:
                 stored = msgspec.msgpack.decode(row.summary, type=_Summary)
                 found.append(
@@ -351,7 +350,7 @@ class Pipeline:
 
     def clashes(self) -> list[tuple[str, tuple[str, ...]]]:
         """Give the slugs that stand for two different names now, with the names."""
-        used = ((slug, name) for slug, name, uses in self.index.topic_names() if uses > 0)
+        used = ((slug, name) for slug, name, uses in self.index.feeds.topic_names() if uses > 0)
         return clashes(self.config, self._policy, used)
 
     @cached_property
@@ -362,7 +361,7 @@ class Pipeline:
     def _used_names(self) -> Mapping[str, str]:
         if self._names is None:
             self._names = {}
-            for slug, name, _ in self.index.topic_names():
+            for slug, name, _ in self.index.feeds.topic_names():
                 self._names.setdefault(slug, name)
         return self._names
 
@@ -379,10 +378,10 @@ class Pipeline:
             stored = msgspec.msgpack.decode(row.summary or b"", type=_Summary)
             daily = self._daily(row, stored.newest_published, now)
             summary = msgspec.msgpack.encode(msgspec.structs.replace(stored, daily=daily))
-            self.index.put_feed(row.feed, key=row.key, stamps=row.stamps, summary=summary, dirty=WAITING * waits)
+            self.index.feeds.put(row.feed, key=row.key, stamps=row.stamps, summary=summary, dirty=WAITING * waits)
 
     def _daily(self, row: FeedRow, newest: datetime | None, now: int) -> tuple[int, ...]:
-        return self.index.daily(row.feed, int(newest.timestamp()), now) if newest else ()
+        return self.index.feeds.daily_counts(row.feed, int(newest.timestamp()), now) if newest else ()
 
     def _around(self, slug: str) -> tuple[FeedSpec, ...]:
         """Give the feeds above this one, for the page's breadcrumb."""

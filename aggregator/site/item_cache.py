@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from aggregator.index.index import Index, Shown, chunks
+from aggregator.index.database import chunks
+from aggregator.index.feeds import VisibleItem
+from aggregator.index.index import Index
 from aggregator.model.items import Item
 from aggregator.normalizer.stored import whole
 from aggregator.site.page_batches import StoredItem
@@ -29,11 +31,11 @@ class Items:
     def __init__(self, index: Index, manner: Manner) -> None:
         self._index = index
         self.manner = manner
-        self._kept: dict[Shown, tuple[Item | None, int]] = {}
+        self._kept: dict[VisibleItem, tuple[Item | None, int]] = {}
         self._bytes = 0
         self.notes: list[str] = []
 
-    def prepared(self, shown: Sequence[Shown], now: int) -> tuple[Item | None, ...]:
+    def prepared(self, shown: Sequence[VisibleItem], now: int) -> tuple[Item | None, ...]:
         """Give the items of a feed, None for those left out; prepares what no feed has shown since it changed."""
         missing = [one for one in shown if one not in self._kept]
         for chunk in chunks(missing):
@@ -45,7 +47,7 @@ class Items:
             self._forget_half()
         return found
 
-    def _keep(self, shown: Shown, item: Item | None, size: int) -> None:
+    def _keep(self, shown: VisibleItem, item: Item | None, size: int) -> None:
         self._kept[shown] = item, size
         self._bytes += size
 
@@ -56,7 +58,7 @@ class Items:
                 return
             self._bytes -= self._kept.pop(one)[1]
 
-    def stored(self, shown: Iterable[Shown]) -> list[StoredItem]:
+    def stored(self, shown: Iterable[VisibleItem]) -> list[StoredItem]:
         """Give what feeds show as it is handed to other processes."""
         every = list(shown)
         seeds = {file: seed for chunk in chunks(every) for file, seed in self._seeds(chunk).items()}
@@ -71,14 +73,14 @@ class Items:
         self._note(file, SHORTENED)
 
     def _note(self, file: int, words: str) -> None:
-        note = f"{next(self._index.files('file=?', (file,))).path}: {words}"
+        note = f"{next(self._index.files.where('file=?', (file,))).path}: {words}"
         if note not in self.notes:
             self.notes.append(note)
 
-    def _seeds(self, shown: Sequence[Shown]) -> dict[int, bytes]:
-        return self._index.seeds([one.file for one in shown])
+    def _seeds(self, shown: Sequence[VisibleItem]) -> dict[int, bytes]:
+        return self._index.files.seeds([one.file for one in shown])
 
-    def _item(self, packed: bytes, shown: Shown, now: int) -> Item | None:
+    def _item(self, packed: bytes, shown: VisibleItem, now: int) -> Item | None:
         """Prepare an item; None where that fails, which leaves it out of its feeds."""
         try:
             return prepare(packed, shown.verdict, shown.id, self.manner, now)

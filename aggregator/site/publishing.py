@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from aggregator.index.index import FeedRow
+from aggregator.index.feeds import FeedRow
 from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
 from aggregator.model.errors import PublishError
 from aggregator.site.archives import Archives

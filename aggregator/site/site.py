@@ -177,10 +177,10 @@ class Site:
 
     def force(self, feeds: Iterable[str]) -> None:
         """Have feeds rendered again at the next turn, whether anything changed or not."""
-        wanted, rows = list(feeds), self.index.feeds()
+        wanted, rows = list(feeds), self.index.feeds.by_slug()
         if rows and (unknown := [slug for slug in wanted if slug not in rows]):
             raise AggregatorError(f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
-        self.index.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
+        self.index.feeds.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def _pipeline(self) -> Pipeline:
         reader = self._seeds.reader
@@ -263,7 +263,7 @@ class Site:
             self.index.is_last = True
         every = fresh or self.pipeline.must_reread()
         with self._watch.of("scan"):
-            found = self._seeds.compare_all(self.index.stat_keys, every=every, alive=self._alive)
+            found = self._seeds.compare_all(self.index.files.stat_keys, every=every, alive=self._alive)
         if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
                 f"{self.config.seeds}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
@@ -290,7 +290,7 @@ class Site:
         says so.
         """
         began = self._begin()
-        read, gone, doubt = self._seeds.compare_some(paths, self.index.stat_keys)
+        read, gone, doubt = self._seeds.compare_some(paths, self.index.files.stat_keys)
         self._gone = [(at, count) for at, count in self._gone if 0 <= now - at < AT_ONCE] + [(now, len(gone))]
         together = sum(count for _, count in self._gone)
         if gone and together >= max(MASS_DELETION, self._known // 20):
@@ -370,17 +370,17 @@ class Site:
         with self.index.transaction(filled=False):
             for slug in self.writer.feeds():
                 if self.writer.has(f"{slug}/{RSS}"):
-                    self.index.adopt_feed(slug)
+                    self.index.feeds.adopt(slug)
                 archiver.adopt(slug)
 
     def _prune(self, turn: Turn) -> Turn:
         """Remove the feeds that hold no item and that the config does not ask for."""
         wanted = {SITE_FEED, *(query.slug for query in self.config.feeds_by_query)}
         removed = []
-        for row in self.index.feeds().values():
-            if row.slug not in wanted and self.index.is_empty(row.feed):
+        for row in self.index.feeds.by_slug().values():
+            if row.slug not in wanted and self.index.feeds.is_empty(row.feed):
                 self.writer.remove(f"{row.slug}/{name}" for name in FEED_DOCUMENTS)
-                self.index.delete_feed(row.feed)
+                self.index.feeds.delete(row.feed)
                 removed.append(row.slug)
         if not removed:
             return turn
@@ -395,7 +395,7 @@ class Site:
 
     def full_report(self, turn: Turn) -> Turn:
         """Add to a turn's report how the whole site stands after it."""
-        rows = self.index.problems()
+        rows = self.index.files.problems()
         # Each once: what this turn found is stored by now, but for what concerns no single file.
         problems = dict.fromkeys(problem for _, _, packed in rows for problem in unpack_problems(packed))
         problems.update(dict.fromkeys(turn.problems))

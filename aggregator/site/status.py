@@ -48,7 +48,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 def standing(config: Config, index: Index, *, now: int) -> Standing:
     """Say how the site of `config` stands at `now` (seconds since 1970)."""
     pipeline = Pipeline(config, index, seeds_in(config.seeds).reader, version=VERSION)
-    problems = [problem for _, _, packed in index.problems() for problem in unpack_problems(packed)]
+    problems = [problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)]
     problems.sort(key=lambda problem: problem.warning)
     held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()
@@ -56,7 +56,7 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
     newest = [summary.newest_published for summary in summaries if summary.newest_published]
     return Standing(
         now=now,
-        seeds=index.count_files(),
+        seeds=index.files.count(),
         items=index.overview.count_items(now),
         feeds={summary.spec.slug: summary.count for summary in summaries},
         held=held,
@@ -67,7 +67,7 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         turns=pipeline.past_turns(),
         newest=int(max(newest).timestamp()) if newest else None,
         examples={rule: _examples(index, rule, now) for rule in held},
-        changed=index.changed([problem.path for problem in problems[:SHOWN_PROBLEMS]]),
+        changed=index.files.modification_times([problem.path for problem in problems[:SHOWN_PROBLEMS]]),
         websub=hub_status(config),
     )
 
@@ -75,5 +75,5 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
 def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:
     if rule != "duplicate":
         return index.overview.held_paths(rule, now, EXAMPLES)
-    hidden = (row.path for row in index.sharing(now) if not is_in_feeds(row.shown, now))
+    hidden = (row.path for row in index.files.with_shared_story(now) if not is_in_feeds(row.shown, now))
     return tuple(islice(hidden, EXAMPLES))

@@ -53,7 +53,7 @@ def test_a_first_filling_that_fails_is_begun_again(site: SiteFolder) -> None:
     site.write("a.md")
     with Site(site.config()) as opened:
         with suppress(KeyboardInterrupt), opened.index.transaction():
-            opened.index.settle_indexes()
+            opened.index.create_indexes()
             raise KeyboardInterrupt
         assert opened.index.filling
         opened.build(now=NOW)
@@ -263,8 +263,8 @@ def test_looking_changes_nothing(site: SiteFolder) -> None:
     site.write("a.md")
     site.build(now=LATER)
     state = {path.name: path.read_bytes() for path in (site.root / "state").iterdir()}
-    index = Index(str(site.root / "state/index.db"), look_only=True)
-    assert [path for path, _ in index.stat_keys()] == ["a.md"]
+    index = Index(str(site.root / "state/index.db"), read_only=True)
+    assert [path for path, _ in index.files.stat_keys()] == ["a.md"]
     index.close()
     after = {
         path.name: path.read_bytes()

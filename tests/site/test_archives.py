@@ -443,7 +443,7 @@ def test_one_document_that_cannot_be_written_holds_up_no_archive(site: SiteFolde
             turns += 1
             turn = slow.look_at([], now=NOW)
         assert turns > 5
-        assert slow.index.archive.dirty(on_disk=False) == []
+        assert slow.index.archive_pages.dirty(on_disk=False) == []
         assert "topic-1/rss.xml" in turn.failed[0]
     shutil.rmtree(site.feeds / "topic-1/rss.xml")
     site.build()
@@ -752,7 +752,7 @@ def test_explain_says_on_which_pages_an_item_lies(site: SiteFolder) -> None:
 
     fill(site, 300, days=0.25)
     site.build()
-    index = Index(str(site.root / "state/index.db"), look_only=True)
+    index = Index(str(site.root / "state/index.db"), read_only=True)
     (found,) = explain(site.config(), index, "200.md", now=NOW)
     index.close()
     month = iso(NOW - 50 * DAY)[:7]

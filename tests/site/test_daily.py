@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.site_folder import NOW, SiteFolder, iso
 
-from aggregator.index.index import _DAILY
+from aggregator.index.feeds import _DAILY
 from aggregator.model.feeds import DAYS_COUNTED, MANY_A_DAY
 from aggregator.site.site import Site
 
@@ -66,8 +66,8 @@ def test_a_feed_without_items_has_no_bars(site: SiteFolder) -> None:
 def test_counting_is_bounded(site: SiteFolder) -> None:
     """A day with very many items counts as so many, and the look-up goes by the feed's own order."""
     with Site(site.config()) as opened, opened.index.transaction():
-        feed = opened.index.add_feed("all")
-        opened.index.add_entries((feed, -NOW, 0, number, number, 0, NOW * 2) for number in range(MANY_A_DAY + 5))
-        assert opened.index.daily(feed, NOW, NOW) == (*(0,) * (DAYS_COUNTED - 1), MANY_A_DAY)
+        feed = opened.index.feeds.add("all")
+        opened.index.feeds.add_entries((feed, -NOW, 0, number, number, 0, NOW * 2) for number in range(MANY_A_DAY + 5))
+        assert opened.index.feeds.daily_counts(feed, NOW, NOW) == (*(0,) * (DAYS_COUNTED - 1), MANY_A_DAY)
         plan = str(opened.index._db.execute(f"EXPLAIN QUERY PLAN {_DAILY}", (feed, -NOW, NOW, 9, 30)).fetchall())
     assert "SEARCH entry USING PRIMARY KEY (feed=? AND sort>? AND sort<?)" in plan

@@ -6,7 +6,7 @@ import pytest
 from support.site_folder import NOW, SiteFolder, as_another_user, iso
 
 from aggregator.config.settings import Config
-from aggregator.index.index import looked_at
+from aggregator.index.index import opened_read_only
 from aggregator.site.explain import Explanation, explain
 from aggregator.site.status import standing
 
@@ -17,7 +17,7 @@ BROKEN = "---\ntitle: [\n---\n"
 def asked(site: SiteFolder, target: str, now: int = NOW, config: Config | None = None) -> Explanation:
     """Ask of one seed."""
     config = config or site.config()
-    with looked_at(config.state) as index:
+    with opened_read_only(config.state) as index:
         (found,) = explain(config, index, target, now=now)
     return found
 
@@ -25,7 +25,7 @@ def asked(site: SiteFolder, target: str, now: int = NOW, config: Config | None =
 def stale(site: SiteFolder, now: int) -> tuple[str, ...]:
     """Give what the status calls still shown."""
     config = site.config()
-    with looked_at(config.state) as index:
+    with opened_read_only(config.state) as index:
         assert index is not None
         return standing(config, index, now=now).stale
 
@@ -176,5 +176,5 @@ def test_nothing_is_known_of_a_name_that_holds_nul(site: SiteFolder) -> None:
     site.write("a.md")
     site.build()
     config = site.config()
-    with looked_at(config.state) as index:
+    with opened_read_only(config.state) as index:
         assert [explain(config, index, target, now=NOW) for target in ("a\0b/c", "\0", "a.md\0")] == [[], [], []]

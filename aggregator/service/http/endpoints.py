@@ -16,7 +16,7 @@ import msgspec
 
 from aggregator.config.settings import Config
 from aggregator.index.database import DAMAGED
-from aggregator.index.index import Index, looked_at
+from aggregator.index.index import Index, opened_read_only
 from aggregator.model.errors import AggregatorError
 from aggregator.model.store import is_url
 from aggregator.service.control import Request, ask
@@ -210,7 +210,7 @@ class Endpoints:
     @contextmanager
     def _index(self) -> Iterator[Index | None]:
         try:
-            with looked_at(self._config.state) as index:
+            with opened_read_only(self._config.state) as index:
                 yield index
         except DAMAGED as error:
             raise AggregatorError("the index cannot be read now (run `aggregator build` if no daemon runs)") from error

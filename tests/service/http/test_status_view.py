@@ -18,7 +18,7 @@ CANARY = "Heliotrope"
 
 def view_of(site: SiteFolder, health: Health | None = None, now: int = NOW) -> StatusView:
     config = site.config()
-    index = Index(str(site.root / "state/index.db"), look_only=True)
+    index = Index(str(site.root / "state/index.db"), read_only=True)
     try:
         found = standing(config, index, now=now)
     finally:

@@ -1,0 +1,171 @@
+"""The feeds in the index: what each one shows, what its documents look like, and how topics are spelled.
+
+Reads and writes the tables `feed`, `entry` and `topic_name` of `index.db`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from aggregator.index.database import Tables
+from aggregator.model.feeds import DAYS_COUNTED, MANY_A_DAY
+
+CHANGED, WAITING = 1, 2
+"""Why a feed is compared again (`FeedRow.dirty`): what it shows may have changed; pages of its archive are to come."""
+
+# Bounded by its LIMIT and a range of the primary key; `?2` is the sort of the last second of the last day.
+_DAILY = """
+WITH RECURSIVE day(number) AS (SELECT ?5 UNION ALL SELECT number - 1 FROM day WHERE number > 1)
+SELECT (SELECT count(*) FROM (
+    SELECT 1 FROM entry WHERE feed=?1 AND sort BETWEEN ?2 + 86400 * (number - 1) AND ?2 + 86400 * number - 1
+    AND starts<=?3 AND ends>?3 LIMIT ?4
+)) FROM day
+"""
+
+VISIBLE = (
+    "SELECT e.file, f.content, f.verdict, s.id, f.since FROM entry e"
+    " JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
+)
+"""The beginning of a query whose rows are `VisibleItem`s."""
+
+
+class VisibleItem(NamedTuple):
+    """An item that a feed shows: its file, the digest of its content, its packed verdict, and the story's id.
+
+    `since` tells apart versions that differ by time alone (an `updatedDateTime` that was in the future).
+    """
+
+    file: int
+    content: bytes
+    verdict: bytes
+    id: str
+    since: int
+
+
+class FeedRow(NamedTuple):
+    """A row of the table `feed`; the schema describes the columns."""
+
+    feed: int
+    slug: str
+    dirty: int
+    key: bytes | None
+    stamps: bytes | None
+    summary: bytes | None
+    archive_digest: bytes | None
+
+
+class Feeds(Tables):
+    """The feeds of the index; `Index.feeds` is the instance."""
+
+    def by_slug(self) -> dict[str, FeedRow]:
+        """Return every feed by its slug, in the order of the slugs."""
+        rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary, shelf FROM feed ORDER BY slug")
+        return {row[1]: FeedRow._make(row) for row in rows}
+
+    def add(self, slug: str, *, announced: bool = False) -> int:
+        """Add a feed unless it exists; return its number.
+
+        It is published once it shows an item, or at once if it is `announced`: the name of a topic that only embargoed
+        items have is as private as they are.
+        """
+        self._db.execute("INSERT OR IGNORE INTO feed(slug) VALUES(?)", (slug,))
+        if announced:
+            self._db.execute("UPDATE feed SET summary=x'' WHERE slug=? AND summary IS NULL", (slug,))
+        number: int = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()[0]
+        return number
+
+    def adopt(self, slug: str) -> None:
+        """Add a feed whose documents are on disk, whatever they show."""
+        self._db.execute(
+            "UPDATE feed SET stamps=x'' WHERE feed=? AND stamps IS NULL", (self.add(slug, announced=True),)
+        )
+
+    def put(self, feed: int, *, key: bytes | None, stamps: bytes | None, summary: bytes, dirty: int) -> None:
+        """Set the digest of what a feed's documents show (`key`), and what they look like on disk."""
+        self._db.execute(
+            "UPDATE feed SET key=?, stamps=?, summary=?, dirty=? WHERE feed=?", (key, stamps, summary, dirty, feed)
+        )
+
+    def delete(self, feed: int) -> None:
+        """Delete a feed, for `--prune`."""
+        self._db.execute("DELETE FROM feed WHERE feed=?", (feed,))
+
+    def is_empty(self, feed: int) -> bool:
+        """Return whether no item is, was or will be in a feed, and no page of its archive is left."""
+        sql = "SELECT 1 FROM entry WHERE feed=?1 UNION ALL SELECT 1 FROM page WHERE feed=?1 LIMIT 1"
+        return self._db.execute(sql, (feed,)).fetchone() is None
+
+    def mark_dirty(self, feeds: Iterable[int] | None) -> None:
+        """Let feeds be compared again, or all feeds (None)."""
+        if feeds is None:
+            self._db.execute("UPDATE feed SET dirty=1")
+        else:
+            self._db.executemany("UPDATE feed SET dirty=1 WHERE feed=?", ((feed,) for feed in feeds))
+
+    def mark_waiting(self, feed: int) -> None:
+        """Let a feed be compared again when pages of its archive have been written."""
+        self._db.execute("UPDATE feed SET dirty=? WHERE feed=? AND dirty=0", (WAITING, feed))
+
+    def forget_documents(self, feeds: Iterable[int]) -> None:
+        """Forget what the documents of feeds show, so that they are rendered again."""
+        self._db.executemany("UPDATE feed SET dirty=1, key=NULL WHERE feed=?", ((feed,) for feed in feeds))
+
+    # -- entries: which items a feed shows, and when
+
+    def add_entries(self, rows: Iterable[tuple[int, int, int, int, int, int, int]]) -> None:
+        """Add items to feeds: feed, sort, worst, tie, file, starts, ends."""
+        self._db.executemany("INSERT OR REPLACE INTO entry VALUES(?,?,?,?,?,?,?)", rows)
+
+    def delete_entries(self, rows: Iterable[tuple[int, int, int, int, int, int, int]]) -> None:
+        """Delete items from feeds; the rows are those that were added."""
+        self._db.executemany(
+            "DELETE FROM entry WHERE feed=? AND sort=? AND worst=? AND tie=? AND file=? AND starts=? AND ends=?", rows
+        )
+
+    def clear_entries(self) -> None:
+        """Empty every feed, before the rules are applied again to all stored seeds."""
+        self._db.execute("DELETE FROM entry")
+        self._db.execute("UPDATE file SET shown=NULL")
+
+    def publication_times(self) -> Iterator[tuple[int, int]]:
+        """Yield the feed and publication time (seconds since 1970) of every item that is, was or will be in a feed."""
+        for feed, sort in self._db.execute("SELECT feed, sort FROM entry"):
+            yield feed, -sort
+
+    def visible(self, feed: int, now: int, limit: int | None) -> list[VisibleItem]:
+        """Return what a feed shows at `now`, in the feed's order, at most `limit` items."""
+        rows = self._db.execute(
+            f"{VISIBLE} WHERE e.feed=? AND e.starts<=? AND e.ends>? ORDER BY e.sort, e.worst, e.tie LIMIT ?",
+            (feed, now, now, -1 if limit is None else limit),
+        )
+        return [VisibleItem._make(row) for row in rows]
+
+    def position(self, feed: int, row: tuple[int, int, int], now: int) -> int:
+        """Return how many items come before an entry (sort, worst, tie) of a feed at `now`."""
+        count: int = self._db.execute(
+            "SELECT count(*) FROM entry WHERE feed=? AND starts<=? AND ends>? AND (sort, worst, tie) < (?,?,?)",
+            (feed, now, now, *row),
+        ).fetchone()[0]
+        return count
+
+    def daily_counts(self, feed: int, newest: int, now: int) -> tuple[int, ...]:
+        """Return the number of a feed's items at `now` for each of the days up to that of `newest`, oldest first.
+
+        There are `DAYS_COUNTED` days; a count goes up to `MANY_A_DAY`.
+        """
+        last_second = newest // 86_400 * 86_400 + 86_399
+        rows = self._db.execute(_DAILY, (feed, -last_second, now, MANY_A_DAY, DAYS_COUNTED))
+        return tuple(count for (count,) in rows)
+
+    # -- topics
+
+    def count_topic_names(self, changes: Iterable[tuple[str, str, int]]) -> None:
+        """Change how many seeds use a spelling of a topic: slug, name, difference."""
+        self._db.executemany(
+            "INSERT INTO topic_name VALUES(?,?,?) ON CONFLICT DO UPDATE SET uses=uses+excluded.uses", changes
+        )
+
+    def topic_names(self) -> list[tuple[str, str, int]]:
+        """Return slug, name and number of uses of every spelling of a topic, by slug, the most used first."""
+        return self._db.execute("SELECT slug, name, uses FROM topic_name ORDER BY slug, uses DESC, name").fetchall()

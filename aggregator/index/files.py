@@ -1,0 +1,178 @@
+"""The known files in the index: their stat keys, stored seeds, problems and last good versions.
+
+Reads and writes the tables `file`, `seed`, `problem` and `last_good` of `index.db`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from aggregator.index.database import Tables, chunks, marks, require_all
+
+_COLUMNS = (
+    "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts,"
+    " ends, since, until, verdict, shown"
+)
+
+
+class FileRow(NamedTuple):
+    """A row of the table `file`; the schema describes the columns."""
+
+    file: int
+    path: str
+    dev: int = 0
+    ino: int = 0
+    size: int = 0
+    mtime: int = -1
+    ctime: int = 0
+    digest: bytes = b""
+    content: bytes | None = None
+    rule: str = ""
+    detail: str = ""
+    stale: int = 0
+    story: int | None = None
+    newest: int | None = None
+    quality: int | None = None
+    starts: int | None = None
+    ends: int | None = None
+    since: int | None = None
+    until: int | None = None
+    verdict: bytes | None = None
+    shown: bytes | None = None
+
+
+class Files(Tables):
+    """The files of the index; `Index.files` is the instance."""
+
+    def stat_keys(self, below: str = "") -> Iterator[tuple[str, tuple[int, int, int, int, int]]]:
+        """Yield the path and stat key of the known files in the order of their paths, or only of those `below` a path.
+
+        The rows are fetched one at a time, so a million files take no memory. Do not write meanwhile.
+        """
+        sql = "SELECT path, dev, ino, size, mtime, ctime FROM file"
+        bounds = (f"{below.rstrip('/')}/", f"{below.rstrip('/')}0", below) if below else ()
+        where = " WHERE (path >= ? AND path < ?) OR path = ?" if below else ""
+        for row in self._db.execute(f"{sql}{where} ORDER BY path", bounds):
+            yield row[0], row[1:]
+
+    def digests(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the digests of the known files among `paths`, without those that cannot be read."""
+        found: dict[str, bytes] = {}
+        if self._database.filling:
+            return found
+        for chunk in chunks(paths):
+            sql = f"SELECT path, digest FROM file WHERE path IN ({marks(chunk)}) AND digest != x''"  # noqa: S608
+            found.update(self._db.execute(sql, chunk))
+        return found
+
+    def count(self) -> int:
+        """Return the number of known files."""
+        count: int = self._db.execute("SELECT count(*) FROM file").fetchone()[0]
+        return count
+
+    def where(self, condition: str, values: Sequence[Any] = ()) -> Iterator[FileRow]:
+        """Yield the files that satisfy an SQL condition."""
+        for row in self._db.execute(f"SELECT {_COLUMNS} FROM file WHERE {condition}", values):  # noqa: S608 - ours
+            yield FileRow._make(row)
+
+    def by_path(self, paths: Sequence[str]) -> dict[str, FileRow]:
+        """Return the known files among `paths`, by path."""
+        return {row.path: row for chunk in chunks(paths) for row in self.where(f"path IN ({marks(chunk)})", chunk)}
+
+    def with_shared_story(self, now: int) -> Iterator[FileRow]:
+        """Yield the accepted files whose window is open at `now` and whose story other files tell too."""
+        shared = "SELECT story FROM file WHERE story IS NOT NULL GROUP BY story HAVING count(*) > 1"
+        yield from self.where(f"story IN ({shared}) AND starts <= ?1 AND ends > ?1 ORDER BY path", (now,))
+
+    def modification_times(self, paths: Sequence[str]) -> dict[str, int]:
+        """Return when the known files among `paths` were last written, if that is certain; seconds since 1970."""
+        return {path: row.mtime // 10**9 for path, row in self.by_path(paths).items() if row.mtime > 0}
+
+    def next_number(self) -> int:
+        """Return a number that no file has."""
+        number: int = self._db.execute("SELECT coalesce(max(file), 0) + 1 FROM file").fetchone()[0]
+        return number
+
+    def put(self, rows: Iterable[FileRow], *, new: bool = False) -> None:
+        """Insert files, or replace those with the same number; inserting is faster if all are `new`."""
+        verb = "INSERT" if new else "INSERT OR REPLACE"
+        self._db.executemany(f"{verb} INTO file VALUES({marks(FileRow._fields)})", rows)
+
+    def put_stats(self, rows: Iterable[tuple[int, int, int, int, int, bytes, int]]) -> None:
+        """Set the stat key and digest of unchanged files; each row ends with the file's number."""
+        self._db.executemany("UPDATE file SET dev=?, ino=?, size=?, mtime=?, ctime=?, digest=? WHERE file=?", rows)
+
+    def delete(self, files: Sequence[int]) -> None:
+        """Delete files; delete their entries before."""
+        for chunk in chunks(files):
+            for table in ("file", "seed", "problem"):
+                self._db.execute(f"DELETE FROM {table} WHERE file IN ({marks(chunk)})", chunk)  # noqa: S608
+
+    # -- stored seeds
+
+    def seeds(self, files: Sequence[int]) -> dict[int, bytes]:
+        """Return the stored seeds of `files`.
+
+        Raises:
+            sqlite3.DatabaseError: if one is missing, which only damage can cause.
+        """
+        found: dict[int, bytes] = {}
+        for chunk in chunks(files):
+            sql = f"SELECT file, seed FROM seed WHERE file IN ({marks(chunk)})"  # noqa: S608
+            found.update(self._db.execute(sql, chunk))
+        require_all(files, found, "seed")
+        return found
+
+    def all_seeds(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the path and stored seed of every file that could be read."""
+        yield from self._db.execute("SELECT path, seed FROM file JOIN seed USING(file) ORDER BY path")
+
+    def put_seeds(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Store seeds by file."""
+        self._db.executemany("INSERT OR REPLACE INTO seed VALUES(?,?)", rows)
+
+    def delete_seeds(self, files: Sequence[int]) -> None:
+        """Delete the stored seeds of files that can no longer be read."""
+        self._db.executemany("DELETE FROM seed WHERE file=?", ((file,) for file in files))
+
+    # -- problems
+
+    def put_problems(self, rows: Iterable[tuple[int, bytes | None]]) -> None:
+        """Set the packed problems of files; None deletes them."""
+        for file, problems in rows:
+            if problems is None:
+                self._db.execute("DELETE FROM problem WHERE file=?", (file,))
+            else:
+                self._db.execute("INSERT OR REPLACE INTO problem VALUES(?,?)", (file, problems))
+
+    def problems(self) -> list[tuple[str, int, bytes]]:
+        """Return path, `stale` and packed problems of every file that has problems, by path."""
+        return self._db.execute(
+            "SELECT path, stale, problems FROM problem JOIN file USING(file) ORDER BY path"
+        ).fetchall()
+
+    # -- last good versions
+
+    def last_good(self, paths: Sequence[str]) -> dict[str, bytes]:
+        """Return the last good versions of `paths`."""
+        found: dict[str, bytes] = {}
+        for chunk in chunks(paths):
+            sql = f"SELECT path, seed FROM last_good WHERE path IN ({marks(chunk)})"  # noqa: S608
+            found.update(self._db.execute(sql, chunk))
+        return found
+
+    def put_last_good(self, rows: Iterable[tuple[str, bytes]]) -> None:
+        """Store last good versions by path."""
+        self._db.executemany("INSERT OR REPLACE INTO last_good VALUES(?,?)", rows)
+
+    def put_visible_as_last_good(self, now: int) -> None:
+        """Store the versions that readers see at `now` as last good ones, except for paths that have one."""
+        self._db.execute(
+            "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file) WHERE file IN"
+            " (SELECT file FROM entry WHERE starts<=?1 AND ends>?1)", (now,)
+        )  # fmt: skip
+
+    def delete_unused_last_good(self) -> None:
+        """Delete the last good versions of files that are readable again or gone."""
+        self._db.execute("DELETE FROM last_good WHERE path NOT IN (SELECT path FROM file WHERE stale = 1)")

@@ -1,0 +1,72 @@
+"""The stories in the index: their ids, and the keys (links, own ids, paths) that lead to them.
+
+Reads and writes the tables `story` and `alias` of `index.db`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from aggregator.index.database import Tables, checksum, chunks, marks, require_all
+
+
+class StoryRow(NamedTuple):
+    """A story: its id, 1 if a seed chose the id itself (`own`), 1 if readers have seen it, so it never changes."""
+
+    id: str
+    own: int
+    id_is_final: int
+
+
+class Stories(Tables):
+    """The stories of the index; `Index.stories` is the instance."""
+
+    def get(self, stories: Sequence[int]) -> dict[int, StoryRow]:
+        """Return `stories` by number.
+
+        Raises:
+            sqlite3.DatabaseError: if one is missing or its id is not what was written, which only damage can cause.
+        """
+        found: dict[int, StoryRow] = {}
+        for chunk in chunks(stories):
+            sql = f"SELECT story, id, own, sealed, sum FROM story WHERE story IN ({marks(chunk)})"  # noqa: S608
+            for story, id, own, final, stored in self._db.execute(sql, chunk):  # noqa: A001
+                if checksum(id) != stored:
+                    raise sqlite3.DatabaseError(f"the id of story {story} is damaged")
+                found[story] = StoryRow(id, own, final)
+        require_all(stories, found, "story")
+        return found
+
+    def by_id(self, id: str) -> int | None:  # noqa: A002 - the field's own name
+        """Return the story with this id, or None."""
+        row: tuple[int] | None = self._db.execute("SELECT story FROM story WHERE id=?", (id,)).fetchone()
+        return row[0] if row else None
+
+    def by_key(self, keys: Sequence[int]) -> dict[int, int]:
+        """Return the stories that `keys` lead to, by key, without unknown keys."""
+        found: dict[int, int] = {}
+        for chunk in chunks(keys):
+            sql = f"SELECT key, story FROM alias WHERE key IN ({marks(chunk)})"  # noqa: S608
+            found.update(self._db.execute(sql, chunk))
+        return found
+
+    def next_number(self) -> int:
+        """Return a number that no story has."""
+        number: int = self._db.execute("SELECT coalesce(max(story), 0) + 1 FROM story").fetchone()[0]
+        return number
+
+    def put(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
+        """Store stories: number, id, own, id_is_final."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO story VALUES(?,?,?,?,?)", ((*row, checksum(row[1])) for row in rows)
+        )
+
+    def put_keys(self, rows: Iterable[tuple[int, int]], *, replace: bool = False) -> None:
+        """Store keys with their stories; a known key keeps its story, unless `replace` is true (for paths)."""
+        self._db.executemany(f"INSERT OR {'REPLACE' if replace else 'IGNORE'} INTO alias VALUES(?,?)", rows)
+
+    def delete_keys(self, keys: Iterable[int]) -> None:
+        """Delete keys."""
+        self._db.executemany("DELETE FROM alias WHERE key=?", ((key,) for key in keys))
