@@ -21,10 +21,10 @@ from aggregator import __version__, load_config
 from aggregator import build as build_site
 from aggregator.cli import report
 from aggregator.config.settings import Config
-from aggregator.index.database import advised
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, LockedError, worded
 from aggregator.model.reports import Turn
+from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
 from aggregator.model.words import counted
 from aggregator.site.clock import clock
@@ -364,7 +364,7 @@ def _words_of(error: Exception) -> str:
     """Give what an error says, with what helps where the system or SQLite refused."""
     if isinstance(error, OSError):
         return worded(error)
-    return advised(error) if isinstance(error, sqlite3.Error) else str(error)
+    return with_advice(error) if isinstance(error, sqlite3.Error) else str(error)
 
 
 def _folder(config: Config) -> str:

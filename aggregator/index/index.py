@@ -16,6 +16,7 @@ from aggregator.index.database import Database, exists
 from aggregator.index.feeds import Feeds
 from aggregator.index.files import Files
 from aggregator.index.overview import Overview
+from aggregator.index.recovery import open_or_rescue, set_aside
 from aggregator.index.stories import Stories
 from aggregator.index.withdrawn import WithdrawnItems
 from aggregator.model.items import FOREVER
@@ -31,7 +32,7 @@ class Index:
             sqlite3.Error: if it cannot be opened, or if it is damaged and `read_only` is true.
             OSError: if the system cannot say whether it exists.
         """
-        self._database = database = Database(path, read_only=read_only)
+        self._database = database = Database(path, read_only=True) if read_only else open_or_rescue(path)
         self.is_last = database.is_last
         """Whether this is the index that was closed last, and not a copy or a new one."""
         self.files = Files(database)
@@ -42,10 +43,18 @@ class Index:
         self.overview = Overview(database)
         self.transaction = database.transaction
         self.create_indexes = database.create_indexes
-        self.set_aside = database.set_aside
         self.start_over = database.start_over
         self.is_there = database.is_there
         self.write_again = database.write_again
+
+    def set_aside(self, reason: str) -> None:
+        """Replace a damaged index by a new one with what could be saved.
+
+        Raises:
+            sqlite3.Error: if the new one cannot be written, for example on a full disk.
+            OSError: likewise.
+        """
+        set_aside(self._database, reason)
 
     @property
     def _db(self) -> sqlite3.Connection:

@@ -27,10 +27,11 @@ from functools import partial
 import msgspec
 
 from aggregator.config.settings import Config
-from aggregator.index.database import DAMAGED, advised, is_damage
+from aggregator.index.database import DAMAGED
 from aggregator.model.errors import AggregatorError, ConfigError, FolderError, LockedError, PublishError, worded
 from aggregator.model.reports import Turn
 from aggregator.model.slugs import SLUG
+from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.store import is_url
 from aggregator.model.words import counted
 from aggregator.publisher.hub.documents import documents_in
@@ -247,7 +248,7 @@ class Daemon:
         except LockedError as error:
             raise CannotGoOnError(f"{error.path}: its lock was removed or replaced (start again)") from error
         except (OSError, sqlite3.Error) as error:
-            self._set("state", f"{self.config.state}: {advised(error)}")
+            self._set("state", f"{self.config.state}: {with_advice(error)}")
         else:
             self._set("state", "")
 
@@ -424,7 +425,7 @@ class Daemon:
         try:
             self._site.mend(error)
         except (OSError, sqlite3.Error) as failed:
-            self._set("index", f"{error}, and no other can be made: {advised(failed)}")
+            self._set("index", f"{error}, and no other can be made: {with_advice(failed)}")
             self.health.index_failures -= 1
             self._look_again(RETRY)
         else:

@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from aggregator.config.settings import Config
-from aggregator.index.database import DAMAGED, advised, is_damage
+from aggregator.index.database import DAMAGED
 from aggregator.index.index import Index
 from aggregator.index.intake import Intake
 from aggregator.model.document_names import FEED_DOCUMENTS, RSS
 from aggregator.model.errors import AggregatorError, ConfigError, FolderError, LockedError, reason_of
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import FeedReport, PastTurn, Turn
+from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.store import is_url
 from aggregator.model.version import VERSION
 from aggregator.normalizer.reading import unknown_key_warnings
@@ -117,7 +118,9 @@ class Site:
                 held.callback(let_go, self._held_lock)
                 self.index = Index(os.path.join(self.config.state, "index.db"))
             except sqlite3.Error as error:
-                raise AggregatorError(f"{self.config.state}: the index cannot be opened: {advised(error)}") from error
+                raise AggregatorError(
+                    f"{self.config.state}: the index cannot be opened: {with_advice(error)}"
+                ) from error
             except OSError as error:
                 raise AggregatorError(f"{error.filename or self.config.state}: {reason_of(error)}") from error
             held.callback(self.index.close)
@@ -234,11 +237,11 @@ class Site:
             return self._whole(look(fresh=fresh), prune=prune)
         except DAMAGED as error:
             if not is_damage(error):
-                raise AggregatorError(f"{self.config.state}: the index cannot be used: {advised(error)}") from error
+                raise AggregatorError(f"{self.config.state}: the index cannot be used: {with_advice(error)}") from error
             try:
                 self.mend(error)
             except (OSError, sqlite3.Error) as failed:
-                why = f"the index is damaged ({error}), and no other can be made: {advised(failed)}"
+                why = f"the index is damaged ({error}), and no other can be made: {with_advice(failed)}"
                 raise AggregatorError(f"{self.config.state}: {why}") from failed
             return self._whole(look(), prune=prune)
 

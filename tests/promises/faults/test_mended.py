@@ -115,7 +115,7 @@ def test_an_index_that_fails_is_not_called_a_bug() -> None:
     """The feed stays as it was, and the disk is named; of a bug its kind alone, as its words may quote a seed."""
     broken = sqlite3.OperationalError("disk I/O error")
     broken.sqlite_errorname = "SQLITE_IOERR_READ"
-    assert why_not_rendered(broken).startswith("not rendered, since the index cannot be used: disk I/O error (look ")
+    assert why_not_rendered(broken).startswith("not rendered, since the index cannot be used: disk I/O error (check ")
     assert why_not_rendered(ValueError("private")) == "not rendered because of a bug in this program (ValueError)"
 
 

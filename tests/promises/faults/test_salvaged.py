@@ -20,8 +20,8 @@ from support.failing_operations import Faults
 from support.site_folder import NOW, SiteFolder
 
 from aggregator import AggregatorError
-from aggregator.index import database
-from aggregator.index.database import Database
+from aggregator.index import recovery
+from aggregator.index.index import Index
 from aggregator.site.site import Site
 
 SEEDS = 12
@@ -86,14 +86,14 @@ def killed_at(number: int, path: str) -> None:
 
         return operation
 
-    def rows(*args: str, real: Callable[..., Iterator[object]] = database._readable) -> Iterator[object]:
+    def rows(*args: str, real: Callable[..., Iterator[object]] = recovery._readable) -> Iterator[object]:
         yield from map(dying(lambda row: row), real(*args))
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("replace", "unlink", "fsync"):
             patch.setattr(os, name, dying(getattr(os, name)))
-        patch.setattr(database, "_readable", rows)
-        Database(path)
+        patch.setattr(recovery, "_readable", rows)
+        Index(path)
 
 
 def restored(site: SiteFolder, backup: Path) -> str:
@@ -135,7 +135,7 @@ def test_a_disk_that_is_full_during_a_rescue_loses_no_id(moved: SiteFolder) -> N
         def with_limit(limit: int = limit) -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-            Database(str(moved.root / "state/index.db")).close()
+            Index(str(moved.root / "state/index.db")).close()
 
         restored(moved, backup)
         ends.append(in_a_child(with_limit))
@@ -157,7 +157,7 @@ def test_a_rescue_for_which_there_is_no_space_is_done_once_there_is(moved: SiteF
             raise full
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Database, "_salvage", no_space)
+            patch.setattr(recovery.Rescue, "_salvage", no_space)
             with pytest.raises(sqlite3.OperationalError, match="full"):
                 living.mend(ValueError("damaged"))
             patch.setattr(Site, "look_everywhere", broken)
@@ -201,7 +201,7 @@ def test_a_flipped_bit_that_could_not_be_mended_at_once_is_not_forgotten(moved: 
     def with_limit() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, 4_096))
-        Database(str(path))
+        Index(str(path))
 
     assert in_a_child(with_limit) == 1
     moved.settings["feed"] = {"limit": SEEDS}
