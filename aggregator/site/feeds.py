@@ -160,8 +160,8 @@ class Pipeline:
             policy = digest(self._policy)
             intake.remove(changes.gone)
             if self.index.meta("policy") not in {None, policy}:
-                intake.decide_again()
-            intake.look_at_due()  # before any file is read: one that says the same in other words is due all the same
+                intake.reapply_rules()
+            intake.touch_due()  # before any file is read: one that says the same in other words is due all the same
             known = (lambda _: {}) if self.must_reread() else self.index.files.digests
             tasks = (
                 Task(paths, tuple(digests.get(path, b"") for path in paths), self._policy, self.config.timezone, now)

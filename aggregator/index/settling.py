@@ -1,0 +1,286 @@
+"""Settling stories: which file stands for a story when, which ids are final, what is withdrawn, which pages change.
+
+Talks to the index. How the files of a story share the time is decided in `normalizer.identity`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+
+from aggregator.config.settings import FeedSettings
+from aggregator.index.archive_pages import ChangedDays
+from aggregator.index.database import chunks, marks
+from aggregator.index.files import FileRow
+from aggregator.index.index import Index
+from aggregator.index.stories import StoryRow
+from aggregator.model.archive_layout import DAY
+from aggregator.normalizer import identity
+from aggregator.normalizer.reading import validity
+from aggregator.normalizer.rules import Policy, Verdict
+from aggregator.normalizer.stored import Entry, entries_of, feeds_showing, pack, unpack_verdict
+
+
+class Writes:
+    """Stories and entries of a turn that are written together, and the feeds and days that they touch.
+
+    Call `flush` before anything that reads them back.
+    """
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self.stories: list[tuple[int, str, int, int]] = []
+        self.added: list[Entry] = []
+        self.removed: list[Entry] = []
+        self.dirty: set[int] = set()
+        """Feeds that must be compared again."""
+        self.days = ChangedDays()
+
+    def flush(self) -> None:
+        """Write the stories and entries."""
+        self._index.stories.put(self.stories)
+        self._index.feeds.delete_entries(self.removed)
+        self._index.feeds.add_entries(self.added)
+        self.mark(self.removed)
+        self.mark(self.added)
+        self.stories, self.added, self.removed = [], [], []
+
+    def mark(self, entries: Iterable[Entry]) -> None:
+        """Let the feeds and archive pages of these entries be compared again."""
+        for feed, sort, *_ in entries:
+            self.dirty.add(feed)
+            self.days.add(feed, -sort // DAY)
+
+    def mark_every_page(self) -> None:
+        """Let every page of every archive be compared again."""
+        for feed, moment in self._index.feeds.publication_times():
+            self.days.add(feed, moment // DAY)
+
+
+class Withdrawals:
+    """What readers saw until this turn: a story that no feed shows any more leaves a tombstone in each feed.
+
+    `seconds` is how long feeds announce a withdrawal (0 = never).
+    """
+
+    def __init__(self, index: Index, *, seconds: int, now: int) -> None:
+        self._index = index
+        self._seconds = seconds
+        self._now = now
+        self._seen: dict[int, dict[int, int]] = {}
+        """By story, the feeds in which readers saw it, each with the end of its window."""
+        self._seen_as: dict[int, str] = {}
+        """The ids under which readers saw stories whose id changed in this turn."""
+        self._kept: set[int] = set()
+        """Stories without a withdrawal: they are visible, or left their feeds by age."""
+        self._all_added = False
+
+    def see(self, row: FileRow) -> None:
+        """Remember in which feeds readers saw a file's story until now; call it before the row changes."""
+        if row.story is not None and not self._all_added and (feeds := feeds_showing(row.shown, row.since)):
+            self._seen.setdefault(row.story, {}).update(feeds)
+
+    def see_id(self, story: int, id: str) -> None:  # noqa: A002 - the field's own name
+        """Remember under which id readers saw a story; call it before the id changes."""
+        self._seen_as.setdefault(story, id)
+
+    def add_everything(self) -> None:
+        """Add a tombstone for all that readers saw, before everything is read or decided again.
+
+        `finish` removes those of the stories that are visible again.
+        """
+        self._all_added = True
+        if self._seconds:
+            self._index.withdrawn.add_everything(self._now, self._seconds)
+
+    def settle(self, stories: Sequence[int], kept: Collection[int], feeds: Mapping[str, int]) -> None:
+        """Add the tombstones of settled stories that are not `kept`; `feeds` are the numbers of feeds by slug."""
+        self._kept.difference_update(stories)
+        self._kept.update(kept)
+        seen = {story: self._seen.pop(story) for story in stories if story in self._seen and story not in kept}
+        if seen and self._seconds:
+            slugs = {number: slug for slug, number in feeds.items()}
+            self._index.withdrawn.add(
+                (story, slugs[feed], min(self._now, max(ends.values())), self._seconds, self._seen_as.get(story))
+                for story, ends in seen.items()
+                for feed in ends
+            )
+
+    def finish(self) -> None:
+        """Remove the tombstones of visible stories and the expired ones, and apply a changed duration."""
+        feeds, withdrawn = self._index.feeds, self._index.withdrawn
+        for stories in chunks(sorted(self._kept)):
+            feeds.mark_dirty(withdrawn.remove(stories))
+        if self._index.meta("tombstones") != self._seconds:
+            withdrawn.set_duration(self._seconds)
+            self._index.set_meta("tombstones", self._seconds)
+            feeds.mark_dirty(None)
+        if expired := withdrawn.remove_expired(self._now):
+            feeds.mark_dirty(row.feed for slug, row in feeds.by_slug().items() if slug in expired)
+
+
+class Settling:
+    """Decides who stands for each story that a turn touches, and brings feeds, archives and tombstones in line."""
+
+    def __init__(
+        self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object]
+    ) -> None:
+        self._index = index
+        self._max_age = policy.rules.max_age
+        self._archives = settings.archives
+        self._now = now
+        self._keepalive = keepalive
+        self.writes = Writes(index)
+        self.withdrawals = Withdrawals(index, seconds=settings.tombstones or 0, now=now)
+        self._feeds = {slug: row.feed for slug, row in index.feeds.by_slug().items()}
+        self._touched: set[int] = set()
+        """Stories to settle."""
+        self._changed: set[int] = set()
+        """Files whose content or verdict has changed."""
+
+    def feed(self, slug: str) -> int:
+        """Return the number of a feed; add it if it is new."""
+        if slug not in self._feeds:
+            self._feeds[slug] = self._index.feeds.add(slug)
+        return self._feeds[slug]
+
+    def touch(self, row: FileRow | None, new: FileRow) -> None:
+        """Let the story of a changed file be settled, and the one that it leaves."""
+        if row is not None:
+            self.withdrawals.see(row)
+        self._touched.update(one.story for one in (row, new) if one is not None and one.story is not None)
+        if row is None or row.content != new.content or row.verdict != new.verdict:
+            self._changed.add(new.file)
+
+    def touch_due(self) -> None:
+        """Let every story with a file whose window opened or closed be settled."""
+        for story in self._index.due_stories(self._now):
+            self._touched.add(story)
+            self._changed.update(row.file for row in self._index.files.where("story=?", (story,)))
+
+    def remove_from_feeds(self, row: FileRow) -> None:
+        """Remove a file from every feed, and let its story be settled."""
+        self.withdrawals.see(row)
+        if row.shown:
+            entries = entries_of(row.shown, row.file)
+            self._index.feeds.delete_entries(entries)
+            self.writes.mark(entries)
+        if row.story is not None:
+            self._touched.add(row.story)
+
+    def mark_renamed(self, slugs: Iterable[str]) -> None:
+        """Let feeds be compared again whose topic may have got another name."""
+        self.writes.dirty.update(self._feeds[slug] for slug in slugs if slug in self._feeds)
+
+    def settle(self) -> None:
+        """Settle the stories that were touched since the last call."""
+        touched, self._touched = sorted(self._touched), set()
+        for stories in chunks(touched):
+            self._keepalive()
+            self._settle(stories)
+        self.writes.flush()
+
+    def finish(self) -> None:
+        """Bring archives and tombstones in line, and mark the feeds that must be compared again."""
+        self._index.feeds.mark_dirty(self.writes.dirty)
+        self._arrange_archives()
+        self.withdrawals.finish()
+
+    def _arrange_archives(self) -> None:
+        wanted, before = self._archives, self._index.meta("archives")
+        if wanted and before == 0:  # None means that the index is being filled: every page is marked as it comes
+            self.writes.mark_every_page()
+        if not wanted and before != 0:
+            self._index.archive_pages.mark_all_unwanted()
+        if wanted:
+            self._index.feeds.mark_dirty(self._index.archive_pages.arrange(self.writes.days.by_month(), self._now))
+        if before not in {None, int(wanted)}:
+            self._index.feeds.mark_dirty(None)
+        self._index.set_meta("archives", int(wanted))
+
+    def _settle(self, stories: Sequence[int]) -> None:
+        self.writes.flush()
+        known = self._index.stories.get(stories)
+        rows = list(self._index.files.where(f"story IN ({marks(stories)}) ORDER BY story, path", stories))
+        settled: list[FileRow] = []
+        kept: set[int] = set()
+        for story, group in groupby(rows, key=lambda row: row.story):
+            assert story is not None
+            if self._settle_one(story, list(group), known[story], settled):
+                kept.add(story)
+        self._index.files.put(settled)
+        self.writes.flush()
+        self.withdrawals.settle(stories, kept, self._feeds)
+
+    def _settle_one(self, story: int, rows: list[FileRow], stored: StoryRow, settled: list[FileRow]) -> bool:
+        """Divide the time among the files of a story; append the rows that change to `settled`.
+
+        Return whether it needs no tombstone: it is visible, or left its feeds by age.
+        """
+        for row in rows:
+            self.withdrawals.see(row)
+        verdicts = {row.file: unpack_verdict(row.verdict or b"") for row in rows}
+        shares = identity.shares(
+            identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
+            for row in rows
+        )
+        id = stored.id  # noqa: A001 - the column's name
+        if not stored.id_is_final and shares:
+            id = self._choose_id(story, id if stored.own else "", shares, verdicts)  # noqa: A001
+        kept = False
+        for row in rows:
+            own_shares = [share for share in shares if share.file == row.file]
+            new = self._with_entries(row, verdicts[row.file], own_shares, id)
+            if new != row:
+                settled.append(new)
+            kept |= bool(feeds_showing(new.shown, new.since)) or self._is_too_old(verdicts[row.file])
+        return kept
+
+    def _is_too_old(self, verdict: Verdict) -> bool:
+        """Return whether a seed left its feeds by `max_age`, which withdraws nothing."""
+        return self._max_age is not None and verdict.published + self._max_age == verdict.ends <= self._now
+
+    def _choose_id(
+        self, story: int, own_before: str, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]
+    ) -> str:
+        """Return the id of a story that no reader has seen; it is final once the story is visible.
+
+        It is the id that a seed of the story chose, else the link of the seed that stands for it. The id that a seed
+        chose before and no longer has is free for another story, unless another one chose that link for its id.
+        """
+        seen = [share for share in shares if share.starts <= self._now]
+        current = [share for share in seen if self._now < share.ends]
+        verdict = verdicts[min(current or shares, key=lambda share: share.starts).file]
+        own_id = verdict.id or next((one.id for one in verdicts.values() if one.id), "")
+        if own_before and not own_id and self._belongs_to_another(verdict.link, story):
+            own_id = own_before
+        chosen = own_id or verdict.link
+        if own_before not in {"", chosen}:
+            links = [one.link for one in verdicts.values()]
+            known = self._index.stories.by_key(identity.numbers_taken_back(own_before, links))
+            self._index.stories.delete_keys([number for number, led_to in known.items() if led_to == story])
+        self.writes.stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
+        return chosen
+
+    def _belongs_to_another(self, link: str, story: int) -> bool:
+        """Return whether a link is the id that a seed of another story chose."""
+        return not {story}.issuperset(self._index.stories.by_key([identity.id_number(link)]).values())
+
+    def _with_entries(
+        self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str  # noqa: A002
+    ) -> FileRow:  # fmt: skip
+        """Return the row with the entries that it must have now, and bring the feeds in line."""
+        windows = tuple(
+            (self.feed(slug), max(share.starts, verdict.starts), min(share.ends, ends))
+            for slug, ends in verdict.feeds
+            for share in shares
+            if max(share.starts, verdict.starts) < min(share.ends, ends)
+        )
+        shown = pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
+        if shown != row.shown:
+            self.writes.removed += entries_of(row.shown, row.file) if row.shown else []
+            self.writes.added += entries_of(shown, row.file) if shown else []
+        elif shown and row.file in self._changed:
+            self.writes.mark(entries_of(shown, row.file))
+        since, until = validity(windows, verdict.updated, self._now)
+        return row._replace(shown=shown, since=since, until=until)
