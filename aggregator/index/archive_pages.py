@@ -35,7 +35,7 @@ class PageRow(NamedTuple):
     first: int
     last: int
     key: bytes | None
-    stamps: bytes | None
+    file_identity: bytes | None
     prev: str
     next: str
 
@@ -203,11 +203,11 @@ class ArchivePages(Tables):
         sql = f"SELECT feed, month, last FROM page WHERE dirty=1 AND wanted=1 AND stamps IS {null} ORDER BY month, last, feed"  # noqa: S608, E501 - our own words
         return self._db.execute(sql).fetchall()
 
-    def put(self, page: PageRow, *, key: bytes | None, stamps: bytes | None, dirty: bool) -> None:
-        """Set the digest of what a page's documents show (`key`), and what they look like on disk."""
+    def put(self, page: PageRow, *, key: bytes | None, file_identity: bytes | None, dirty: bool) -> None:
+        """Set the digest of what a page's documents show (`key`), and the identity of their files."""
         self._db.execute(
             "UPDATE page SET key=?, stamps=?, dirty=? WHERE feed=? AND month=? AND last=?",
-            (key, stamps, int(dirty), page.feed, page.month, page.last),
+            (key, file_identity, int(dirty), page.feed, page.month, page.last),
         )
 
     def put_digest(self, feed: int, digest: bytes) -> None:
@@ -216,7 +216,7 @@ class ArchivePages(Tables):
         self._db.execute("UPDATE feed SET shelf=? WHERE feed=?", (digest, feed))
 
     def written(self) -> Iterator[tuple[int, int, int, str, bytes | None]]:
-        """Yield feed, month, last, slug and `stamps` of every page that is on disk and wanted.
+        """Yield feed, month, last, slug and file identity of every page that is on disk and wanted.
 
         Dirty pages too: writing one may have been interrupted, and now it must show what it showed before.
         """

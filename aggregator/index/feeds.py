@@ -50,7 +50,7 @@ class FeedRow(NamedTuple):
     slug: str
     dirty: int
     key: bytes | None
-    stamps: bytes | None
+    file_identity: bytes | None
     summary: bytes | None
     archive_digest: bytes | None
 
@@ -81,10 +81,11 @@ class Feeds(Tables):
             "UPDATE feed SET stamps=x'' WHERE feed=? AND stamps IS NULL", (self.add(slug, announced=True),)
         )
 
-    def put(self, feed: int, *, key: bytes | None, stamps: bytes | None, summary: bytes, dirty: int) -> None:
-        """Set the digest of what a feed's documents show (`key`), and what they look like on disk."""
+    def put(self, feed: int, *, key: bytes | None, file_identity: bytes | None, summary: bytes, dirty: int) -> None:
+        """Set the digest of what a feed's documents show (`key`), and the identity of their files."""
         self._db.execute(
-            "UPDATE feed SET key=?, stamps=?, summary=?, dirty=? WHERE feed=?", (key, stamps, summary, dirty, feed)
+            "UPDATE feed SET key=?, stamps=?, summary=?, dirty=? WHERE feed=?",
+            (key, file_identity, summary, dirty, feed),
         )
 
     def delete(self, feed: int) -> None:

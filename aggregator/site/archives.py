@@ -94,8 +94,8 @@ class Archives:
     def published(self, rendering: PageRendering, stamps: bytes | None) -> None:
         """Note that a page's documents are on disk and what they look like; None where one could not be written."""
         key = rendering.key if stamps is not None else None
-        kept = rendering.page.stamps if stamps is None else stamps
-        self._index.archive_pages.put(rendering.page, key=key, stamps=kept, dirty=stamps is None)
+        kept = rendering.page.file_identity if stamps is None else stamps
+        self._index.archive_pages.put(rendering.page, key=key, file_identity=kept, dirty=stamps is None)
 
     def _wanted(self, *, now: int, on_disk: bool) -> Iterator[_Wanted]:
         """Give the pages that do not show what they must, by month."""
@@ -106,8 +106,8 @@ class Archives:
             shown = self._index.archive_pages.visible(page, now)
             about = self._pipeline.shelf(page.slug)
             key = digest(about, page.prev, page.next, [one[1:] for one in shown])
-            if key == page.key and page.stamps:
-                self._index.archive_pages.put(page, key=key, stamps=page.stamps, dirty=False)
+            if key == page.key and page.file_identity:
+                self._index.archive_pages.put(page, key=key, file_identity=page.file_identity, dirty=False)
             else:
                 yield _Wanted(page, key, shown)
 

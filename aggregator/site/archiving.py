@@ -87,8 +87,8 @@ class Archiver:
                 self._index.archive_pages.adopt(slug, *place)
 
     def _stamps(self, names: Iterable[str]) -> bytes | None:
-        stamps = [self._writer.stamp(name) for name in names]
-        return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None
+        file_identity = [self._writer.stamp(name) for name in names]
+        return "\n".join(stamp for stamp in file_identity if stamp).encode() if all(file_identity) else None
 
 
 class _Bounded:

@@ -243,7 +243,7 @@ class Pipeline:
                 key = digest(self._shows, self.spec(row.slug), around, view[1:], [one[1:] for one in view.shown])
                 if key == row.key and whole:
                     self._settle(row, now, waits=meanwhile)
-                elif row.stamps is not None and coming.get(row.feed, -1) >= _oldest(view):
+                elif row.file_identity is not None and coming.get(row.feed, -1) >= _oldest(view):
                     self._let_wait(row, whole=whole)
                 else:
                     yield _Wanted(row, key, view, self._task(row.slug, view, around), meanwhile)
@@ -276,7 +276,7 @@ class Pipeline:
         self.index.feeds.put(
             rendering.row.feed,
             key=rendering.key if stamps is not None else None,
-            stamps=stamps,
+            file_identity=stamps,
             summary=msgspec.msgpack.encode(rendering.summary),
             dirty=CHANGED if stamps is None else WAITING * rendering.waits,
         )
@@ -378,7 +378,9 @@ class Pipeline:
             stored = msgspec.msgpack.decode(row.summary or b"", type=_Summary)
             daily = self._daily(row, stored.newest_published, now)
             summary = msgspec.msgpack.encode(msgspec.structs.replace(stored, daily=daily))
-            self.index.feeds.put(row.feed, key=row.key, stamps=row.stamps, summary=summary, dirty=WAITING * waits)
+            self.index.feeds.put(
+                row.feed, key=row.key, file_identity=row.file_identity, summary=summary, dirty=WAITING * waits
+            )
 
     def _daily(self, row: FeedRow, newest: datetime | None, now: int) -> tuple[int, ...]:
         return self.index.feeds.daily_counts(row.feed, int(newest.timestamp()), now) if newest else ()

@@ -66,7 +66,7 @@ class Publishing:
             return
         if not trust_disk:
             self._archiver.look()
-        intact = (lambda row: row.stamps is not None) if trust_disk else self._is_intact
+        intact = (lambda row: row.file_identity is not None) if trust_disk else self._is_intact
         # Who is in a hurry starts no processes: those of a large intake are at hand, others would take too long.
         count = self._pipeline.count()
         executor = workers.executor(count, many=MANY_FEEDS) if self._hurry is None else workers.started
@@ -146,7 +146,7 @@ class Publishing:
     # -- what lies on disk
 
     def _is_intact(self, row: FeedRow) -> bool:
-        return row.stamps is not None and row.stamps == self._stamps(row.slug)
+        return row.file_identity is not None and row.file_identity == self._stamps(row.slug)
 
     def _stamps(self, slug: str) -> bytes | None:
         return self._stamped(f"{slug}/{name}" for name in FEED_DOCUMENTS)
