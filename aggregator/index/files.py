@@ -39,7 +39,7 @@ class FileRow(NamedTuple):
     since: int | None = None
     until: int | None = None
     verdict: bytes | None = None
-    shown: bytes | None = None
+    entries: bytes | None = None
 
 
 class Files(Tables):

@@ -147,7 +147,7 @@ class Intake:
         return [self._stale(outcome, good[outcome.path]) if outcome.path in good else outcome for outcome in batch]
 
     def _is_visible(self, row: FileRow) -> bool:
-        windows = unpack_entries(row.shown)[3] if row.shown else ()
+        windows = unpack_entries(row.entries)[3] if row.entries else ()
         return bool(row.stale) or any(starts <= self._now < ends for _, starts, ends in windows)
 
     def _stale(self, outcome: Outcome, seed: bytes) -> Outcome:
@@ -186,17 +186,17 @@ class Intake:
         file, self._next_file = self._next_file, self._next_file + 1
         settling = self._settling
         windows = [(settling.feed(slug), starts, ends) for slug, starts, ends in draft.windows]
-        shown = None
+        entries = None
         if windows:
             sort, worst, tie = order = -draft.published, -draft.quality, draft.tie
-            shown = pack((*order, windows))
+            entries = pack((*order, windows))
             settling.writes.added += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
         for name in draft.topics:
             self._topic_uses[name] += 1
         return FileRow(
             file, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
             int(outcome.stale), story, draft.newest, draft.quality, draft.starts, draft.ends, draft.since, draft.until,
-            outcome.verdict, shown,
+            outcome.verdict, entries,
         )  # fmt: skip
 
     def _row(self, outcome: Outcome, row: FileRow | None, story: int | None) -> FileRow:
@@ -208,7 +208,7 @@ class Intake:
         draft = outcome.draft
         new = FileRow(
             number, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
-            int(outcome.stale), story, verdict=outcome.verdict, shown=row.shown if row else None,
+            int(outcome.stale), story, verdict=outcome.verdict, entries=row.entries if row else None,
         )  # fmt: skip
         if draft is not None:
             new = new._replace(newest=draft.newest, starts=draft.starts, ends=draft.ends, quality=draft.quality)
@@ -220,11 +220,11 @@ class Intake:
         by_path = {outcome.path: outcome for outcome in batch}
         for row in placed:
             old = rows.get(row.path)
-            if row.story is None and old is not None and old.shown:
+            if row.story is None and old is not None and old.entries:
                 self._settling.remove_from_feeds(old)
         files = self._index.files
         files.put(
-            (row._replace(shown=None) if row.story is None and row.shown else row for row in placed), new=not rows
+            (row._replace(entries=None) if row.story is None and row.entries else row for row in placed), new=not rows
         )
         contents = {path: row.content for path, row in rows.items()}
         files.put_seeds(

@@ -25,7 +25,7 @@ class Overview(Tables):
         return tuple(path for (path,) in self._db.execute(sql, (rule, now, limit)))
 
     def stale(self) -> list[tuple[str, bytes | None]]:
-        """Return path and `shown` of every file that cannot be read and has a last good version, by path."""
+        """Return path and packed entries of every file that cannot be read and has a last good version, by path."""
         return self._db.execute("SELECT path, shown FROM file WHERE stale = 1 ORDER BY path").fetchall()
 
     def count_items(self, now: int) -> int:

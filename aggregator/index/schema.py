@@ -1,7 +1,8 @@
-"""The tables of `index.db`, as SQL; pure.
+"""The tables of `index.db`, as SQL. Pure.
 
-Most can be made again from the seeds. What cannot is apart and outlives every rebuild: the remembered ids (`alias`,
-`story`), the last good versions (`last_good`), what was withdrawn, and how topics were spelt (`topic_name`).
+Most can be derived from the seeds again. What cannot is kept apart and survives every rebuild: the remembered ids
+(`alias`, `story`), the last good versions (`last_good`), the tombstones (`withdrawn`), and the spellings of topics
+(`topic_name`). Names of columns stay as older versions wrote them; the comments name the fields they are read into.
 """
 
 from __future__ import annotations
@@ -11,22 +12,21 @@ VERSION = 3
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
 CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL);
--- own: the seed chose the id itself; sealed: readers have seen the id, so it never changes again; sum: crc32 of the id,
--- since an id with a flipped bit would be another item to every reader.
+-- own: the seed chose the id itself; sealed (`id_is_final`): readers have seen the id, so it never changes; sum: crc32
+-- of the id, since an id with a flipped bit would be another item to every reader.
 CREATE TABLE IF NOT EXISTS story(
     story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
 );
 -- the version that readers still see of a file that can no longer be read.
 CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
--- what readers saw in a feed, under which id, and see nowhere any more: since when (at), and until when its feed says
--- so (ends).
+-- tombstones: what readers saw in a feed under which id and see no more; withdrawn when (at), announced until (ends).
 CREATE TABLE IF NOT EXISTS withdrawn(
     story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(story, slug)
 ) WITHOUT ROWID;
 DROP INDEX IF EXISTS withdrawn_slug;
 CREATE INDEX IF NOT EXISTS withdrawn_latest ON withdrawn(slug, at DESC, id);
 CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
--- how seeds spell topics, and how many each way: those that none uses any more name the feeds that they left empty.
+-- how seeds spell topics, and how many use each spelling; unused ones name the feeds that they left empty.
 CREATE TABLE IF NOT EXISTS topic_name(
     slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)
 ) WITHOUT ROWID;
@@ -39,19 +39,19 @@ CREATE TABLE file(
     file INTEGER PRIMARY KEY,
     path TEXT NOT NULL UNIQUE,
     dev INTEGER, ino INTEGER, size INTEGER,
-    mtime INTEGER,          -- -1: it changed too shortly before it was read to be trusted, so it is read again
+    mtime INTEGER,          -- nanoseconds; -1: it changed too shortly before it was read, so it is read again
     ctime INTEGER,
     digest BLOB,            -- of the file's bytes
-    content BLOB,           -- of what of them can be shown
+    content BLOB,           -- digest of the stored seed
     rule TEXT NOT NULL,     -- the rule that holds it back, '' if none does
     detail TEXT NOT NULL,
-    stale INTEGER NOT NULL, -- 1: it cannot be read, its last good version is shown
+    stale INTEGER NOT NULL, -- 1: it cannot be read, its last good version is used
     story INTEGER,          -- NULL: held back
     newest INTEGER, quality INTEGER, starts INTEGER, ends INTEGER,
-    since INTEGER,          -- what it shows now holds in [since, until)
+    since INTEGER,          -- nothing about it changes by itself in [since, until)
     until INTEGER,
     verdict BLOB,
-    shown BLOB              -- its rows in entry, NULL if none
+    shown BLOB              -- `entries`: its rows of the table entry, packed; NULL if none
 );
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
@@ -62,25 +62,25 @@ CREATE TABLE entry(
 ) WITHOUT ROWID;
 CREATE TABLE feed(
     feed INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE,
-    dirty INTEGER NOT NULL DEFAULT 1,   -- 1: what it shows may have changed, 2: pages of its archive come
-    key BLOB,               -- of what the published documents show
-    stamps BLOB,            -- what the documents look like on disk
+    dirty INTEGER NOT NULL DEFAULT 1,   -- 1: what it shows may have changed, 2: pages of its archive are to come
+    key BLOB,               -- digest of what the published documents show
+    stamps BLOB,            -- `file_identity` of its documents on disk
     summary BLOB,
-    shelf BLOB              -- digest of what its archive's pages show besides their items
+    shelf BLOB              -- `archive_digest` of what its archive's pages show besides their items
 );
--- a page of a feed's archive: the items of `month` (`archive_names`) after the page before it, up to the cell `last`.
+-- a page of a feed's archive: the items of `month` (`archive_layout`) after the page before it, up to the cell `last`.
 CREATE TABLE page(
     feed INTEGER, month INTEGER, last INTEGER,
     wanted INTEGER NOT NULL,    -- 0: its files are to be removed
     dirty INTEGER NOT NULL,
-    key BLOB,                   -- of what its documents show
-    stamps BLOB,                -- what they look like on disk; empty where that is not known, NULL where there are none
+    key BLOB,                   -- digest of what its documents show
+    stamps BLOB,                -- `file_identity` of its documents; empty if unknown, NULL if there are none
     PRIMARY KEY(feed, month, last)
 ) WITHOUT ROWID;
 CREATE INDEX page_dirty ON page(month, last, feed) WHERE dirty = 1;
 """
 
-# Made after the first filling: an index is filled faster when it is made at once.
+# Created after the first filling: that is faster than filling an index row by row.
 INDEXES = """
 CREATE INDEX IF NOT EXISTS file_story ON file(story) WHERE story IS NOT NULL;
 CREATE INDEX IF NOT EXISTS file_since ON file(since) WHERE since IS NOT NULL;

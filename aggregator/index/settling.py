@@ -77,7 +77,7 @@ class Withdrawals:
 
     def see(self, row: FileRow) -> None:
         """Remember in which feeds readers saw a file's story until now; call it before the row changes."""
-        if row.story is not None and not self._all_added and (feeds := feeds_showing(row.shown, row.since)):
+        if row.story is not None and not self._all_added and (feeds := feeds_showing(row.entries, row.since)):
             self._seen.setdefault(row.story, {}).update(feeds)
 
     def see_id(self, story: int, id: str) -> None:  # noqa: A002 - the field's own name
@@ -161,8 +161,8 @@ class Settling:
     def remove_from_feeds(self, row: FileRow) -> None:
         """Remove a file from every feed, and let its story be settled."""
         self.withdrawals.see(row)
-        if row.shown:
-            entries = entries_of(row.shown, row.file)
+        if row.entries:
+            entries = entries_of(row.entries, row.file)
             self._index.feeds.delete_entries(entries)
             self.writes.mark(entries)
         if row.story is not None:
@@ -233,7 +233,7 @@ class Settling:
             new = self._with_entries(row, verdicts[row.file], own_shares, id)
             if new != row:
                 settled.append(new)
-            kept |= bool(feeds_showing(new.shown, new.since)) or self._is_too_old(verdicts[row.file])
+            kept |= bool(feeds_showing(new.entries, new.since)) or self._is_too_old(verdicts[row.file])
         return kept
 
     def _is_too_old(self, verdict: Verdict) -> bool:
@@ -276,11 +276,11 @@ class Settling:
             for share in shares
             if max(share.starts, verdict.starts) < min(share.ends, ends)
         )
-        shown = pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
-        if shown != row.shown:
-            self.writes.removed += entries_of(row.shown, row.file) if row.shown else []
-            self.writes.added += entries_of(shown, row.file) if shown else []
-        elif shown and row.file in self._changed:
-            self.writes.mark(entries_of(shown, row.file))
+        entries = pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
+        if entries != row.entries:
+            self.writes.removed += entries_of(row.entries, row.file) if row.entries else []
+            self.writes.added += entries_of(entries, row.file) if entries else []
+        elif entries and row.file in self._changed:
+            self.writes.mark(entries_of(entries, row.file))
         since, until = validity(windows, verdict.updated, self._now)
-        return row._replace(shown=shown, since=since, until=until)
+        return row._replace(entries=entries, since=since, until=until)

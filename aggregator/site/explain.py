@@ -137,10 +137,10 @@ class _Case:
 
     def _current(self) -> list[tuple[str, int]]:
         """Give the feeds that hold the item now, as the last build left it: pairs of slug and number."""
-        if self._index is None or self._row is None or not self._row.shown:
+        if self._index is None or self._row is None or not self._row.entries:
             return []
         slugs = {feed.feed: feed.slug for feed in self._index.feeds.by_slug().values()}
-        windows = unpack_entries(self._row.shown)[3]
+        windows = unpack_entries(self._row.entries)[3]
         return [(slugs[feed], feed) for feed, starts, ends in windows if starts <= self._now < ends]
 
     def _broken(self) -> Explanation:
@@ -198,7 +198,7 @@ class _Case:
         assert self._index is not None
         if not self._config.feed.archives:
             return ()
-        sort, _, tie, _ = unpack_entries(row.shown or b"")
+        sort, _, tie, _ = unpack_entries(row.entries or b"")
         month, cell = month_of(-sort), cell_of(-sort, tie)
         pages = [(slug, self._index.archive_pages.folder_with(feed, month, cell)) for slug, feed in current]
         found = ", ".join(f"{slug} {folder}" for slug, folder in pages if folder)
@@ -219,14 +219,14 @@ class _Case:
     def _stands_for_it(self, row: FileRow) -> str:
         assert self._index is not None
         for one in self._index.files.where("story=? AND shown IS NOT NULL ORDER BY path", (row.story,)):
-            if is_in_feeds(one.shown, self._now):
+            if is_in_feeds(one.entries, self._now):
                 return one.path
         return "another seed"
 
     def _beyond_limit(self, row: FileRow, feeds: Sequence[int]) -> dict[str, tuple[int, int]]:
         """Give the feeds that hold the item but end before it, with its place and their length."""
         assert self._index is not None
-        sort, worst, tie, _ = unpack_entries(row.shown or b"")
+        sort, worst, tie, _ = unpack_entries(row.entries or b"")
         pipeline = Pipeline(self._config, self._index, seeds_in(self._config.seeds).reader, version=VERSION)
         counts = {summary.spec.slug: summary.count for summary in pipeline.summaries()}
         found = {}

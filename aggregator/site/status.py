@@ -75,5 +75,5 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
 def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:
     if rule != "duplicate":
         return index.overview.held_paths(rule, now, EXAMPLES)
-    hidden = (row.path for row in index.files.with_shared_story(now) if not is_in_feeds(row.shown, now))
+    hidden = (row.path for row in index.files.with_shared_story(now) if not is_in_feeds(row.entries, now))
     return tuple(islice(hidden, EXAMPLES))
