@@ -1,4 +1,4 @@
-"""The index as the next start finds it: half made, damaged, of another shape, held by somebody else."""
+"""The index as the next start finds it: incomplete, damaged, of another version, locked by another process."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from aggregator.site.site import Site
 
 ROUNDS = int(os.environ.get("AGGREGATOR_ROUNDS", "15"))
 LATER = 3_000_000_000
-"""A moment from which on no file counts as just changed."""
+"""A moment so late that no file counts as just changed."""
 
 
 @contextmanager
 def database(site: SiteFolder) -> Iterator[sqlite3.Connection]:
-    """Open the index by other means than ours, and let nobody know."""
+    """Open the index with SQLite alone, and remove the note that would tell that it was altered."""
     with closing(sqlite3.connect(site.root / "state/index.db")) as db:
         yield db
         db.commit()
@@ -35,8 +35,8 @@ def indexes(site: SiteFolder) -> set[str]:
         return {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE name LIKE 'file_%'")}
 
 
-def test_a_build_killed_right_after_it_emptied_the_index_leaves_no_feed_behind(site: SiteFolder) -> None:
-    """The next one fills the index as if it were the first: it knows the feeds on disk and makes the look-up indexes."""
+def test_a_build_killed_after_it_emptied_the_index_leaves_no_outdated_feed(site: SiteFolder) -> None:
+    """The next build fills the index like a first one: it adopts the feeds on disk and creates the SQL indexes."""
     site.write("a.md", topics=["AI"])
     site.build()
     with Site(site.config()) as half:
@@ -48,8 +48,8 @@ def test_a_build_killed_right_after_it_emptied_the_index_leaves_no_feed_behind(s
     assert {"file_story", "file_since", "file_until", "file_stale"} <= indexes(site)
 
 
-def test_a_first_filling_that_fails_is_begun_again(site: SiteFolder) -> None:
-    """What is undone includes that the index was filled."""
+def test_a_failed_first_filling_starts_over(site: SiteFolder) -> None:
+    """The rollback also undoes the mark that the index was filled."""
     site.write("a.md")
     with Site(site.config()) as opened:
         with suppress(KeyboardInterrupt), opened.index.transaction():
@@ -60,8 +60,8 @@ def test_a_first_filling_that_fails_is_begun_again(site: SiteFolder) -> None:
     assert "file_story" in indexes(site)
 
 
-def test_a_first_filling_that_was_cut_short_leaves_nothing_that_counts(site: SiteFolder) -> None:
-    """What a killed first build left beside the index's place is no index; the next build begins anew and clears it."""
+def test_the_next_build_removes_what_an_interrupted_first_filling_left(site: SiteFolder) -> None:
+    """Files that a killed first build left beside the index are ignored and removed."""
     site.write("a.md")
     state = site.root / "state"
     state.mkdir()
@@ -74,16 +74,16 @@ def test_a_first_filling_that_was_cut_short_leaves_nothing_that_counts(site: Sit
     assert not any(b"somebody" in path.read_bytes() for path in state.glob("index.db-wal"))
 
 
-def test_an_index_that_was_never_filled_is_not_there(site: SiteFolder) -> None:
-    """Whoever looks at the state folder meanwhile, or after a first build that failed, finds none."""
+def test_an_index_that_was_never_filled_does_not_exist(site: SiteFolder) -> None:
+    """During a first build, and after one that failed, the state folder has no `index.db`."""
     site.write("a.md")
     with Site(site.config()):
         assert not (site.root / "state/index.db").exists()
     assert not list((site.root / "state").glob("index.db*"))
 
 
-def test_what_a_turn_makes_known_outlives_a_power_cut_as_the_feeds_do(site: SiteFolder) -> None:
-    """SQLite flushes the commit that ids are remembered with (FULL is 2), before any feed shows them; no other one."""
+def test_the_commit_of_a_turn_survives_a_power_cut(site: SiteFolder) -> None:
+    """SQLite flushes the commit that stores ids (FULL is 2) before any feed shows them, and no other commit."""
     site.write("a.md")
     site.build()
 
@@ -102,8 +102,8 @@ def test_what_a_turn_makes_known_outlives_a_power_cut_as_the_feeds_do(site: Site
         assert level(opened) == 1
 
 
-def test_a_build_with_nothing_to_do_writes_nothing_to_the_index_either(site: SiteFolder) -> None:
-    """Neither its bytes nor its mtime change."""
+def test_a_build_with_nothing_to_do_does_not_write_to_the_index(site: SiteFolder) -> None:
+    """Neither its size nor its mtime changes."""
     site.write("a.md", topics=["AI"])
     site.build(now=LATER)
     before = os.stat(site.root / "state/index.db")
@@ -115,7 +115,7 @@ def test_a_build_with_nothing_to_do_writes_nothing_to_the_index_either(site: Sit
 @pytest.mark.parametrize("flips", [1, 20, 500])
 @pytest.mark.parametrize("round_number", range(max(1, ROUNDS // 3)))
 def test_no_flipped_bit_reaches_a_reader(site: SiteFolder, round_number: int, flips: int) -> None:
-    """Whatever bytes of the index change after it was closed, the next build's feeds are what they were."""
+    """Whatever bytes of the index change after it was closed, the next build publishes the same feeds."""
     for number in range(12):
         topics = ["AI", "Deep Sea"][: number % 3]
         site.write(f"s{number}.md", f"Body {number}", topics=topics, publishedDateTime=iso(NOW - 60 * number))
@@ -131,8 +131,8 @@ def test_no_flipped_bit_reaches_a_reader(site: SiteFolder, round_number: int, fl
     assert site.documents() == before
 
 
-def test_a_copied_state_folder_is_as_good_as_the_first(site: SiteFolder) -> None:
-    """Other inodes and other times, as a backup or a CI cache gives them, are no damage."""
+def test_a_copied_state_folder_is_not_damaged(site: SiteFolder) -> None:
+    """A backup or a CI cache restores it with other inodes and times."""
     site.write("a.md")
     site.build(now=LATER)
     path = site.root / "state/index.db"
@@ -145,8 +145,8 @@ def test_a_copied_state_folder_is_as_good_as_the_first(site: SiteFolder) -> None
 
 
 @pytest.mark.parametrize("seeds", ["as they are", "without one"])
-def test_an_older_copy_of_the_state_folder_leaves_nothing_behind(site: SiteFolder, seeds: str) -> None:
-    """Feeds and pages that were published since it was made show what their seeds say now: nothing, if they are gone."""
+def test_after_an_older_copy_of_the_state_folder_no_feed_is_outdated(site: SiteFolder, seeds: str) -> None:
+    """Feeds and pages published after the copy was made show what their seeds say now: nothing if they are gone."""
     site.write("a.md", topics=["Ice"])
     site.build()
     shutil.copytree(site.root / "state", site.root / "copy")
@@ -164,8 +164,8 @@ def test_an_older_copy_of_the_state_folder_leaves_nothing_behind(site: SiteFolde
     assert ("sea" in site.slugs()) == (seeds == "as they are")
 
 
-def test_an_older_copy_of_the_state_folder_leaves_no_page_behind_that_alone_was_published_since(site) -> None:
-    """A month beyond the feed's limit was cut in two meanwhile, which neither feed nor the site's pages show."""
+def test_after_an_older_copy_of_the_state_folder_no_archive_page_is_outdated(site) -> None:
+    """The page is of a month beyond the feed's limit that was cut in two since; neither the feed nor the site shows it."""
     site.settings["feed"] = {"limit": 1}
     site.write("new.md")
     for number in range(100):
@@ -184,7 +184,7 @@ def test_an_older_copy_of_the_state_folder_leaves_no_page_behind_that_alone_was_
 
 
 def test_a_damaged_seed_in_the_index_is_read_again_from_its_file(site: SiteFolder) -> None:
-    """Even where nothing else tells that it was altered."""
+    """The digest of the seed is enough, without the note beside the index."""
     site.write("a.md", title="Honest")
     site.build(now=LATER)
     with database(site) as db:
@@ -195,8 +195,8 @@ def test_a_damaged_seed_in_the_index_is_read_again_from_its_file(site: SiteFolde
     assert "made anew" in turn.notes[0]
 
 
-def test_one_damaged_row_of_remembered_ids_costs_that_row_alone(site: SiteFolder) -> None:
-    """The other ids are taken over into the new index."""
+def test_a_damaged_row_of_remembered_ids_costs_only_that_row(site: SiteFolder) -> None:
+    """The other ids are copied to the new index."""
     for name in ("a", "b"):
         site.write(f"{name}.md")
     site.build()
@@ -210,8 +210,8 @@ def test_one_damaged_row_of_remembered_ids_costs_that_row_alone(site: SiteFolder
     assert set(site.ids()) == {"https://news.example.org/a-moved", "https://news.example.org/b"}
 
 
-def test_tables_of_a_later_version_give_what_we_know_of_them(site: SiteFolder) -> None:
-    """A downgrade that finds further columns keeps the ids."""
+def test_a_downgrade_keeps_the_ids_of_a_later_version(site: SiteFolder) -> None:
+    """Unknown columns in its tables are ignored."""
     site.write("a.md")
     site.build()
     site.write("a.md", webUrl="https://news.example.org/changed")
@@ -224,7 +224,7 @@ def test_tables_of_a_later_version_give_what_we_know_of_them(site: SiteFolder) -
 
 
 def test_a_locked_index_is_said_to_be_locked_and_left_alone(site: SiteFolder) -> None:
-    """No rebuild, no traceback: a sentence, and the next build goes on."""
+    """The error is one sentence, nothing is rebuilt, and the next build continues."""
     site.write("a.md")
     site.build()
     with closing(sqlite3.connect(site.root / "state/index.db", isolation_level=None)) as db:
@@ -238,7 +238,7 @@ def test_a_locked_index_is_said_to_be_locked_and_left_alone(site: SiteFolder) ->
 
 @pytest.mark.parametrize("name", ["index.db", "lock"])
 def test_a_state_folder_that_cannot_be_used_is_named(site: SiteFolder, name: str) -> None:
-    """A folder where a file must be is no traceback, and leaves no lock behind."""
+    """If there is a folder where a file must be, the error has its path, and no lock remains."""
     site.write("a.md")
     (site.root / "state" / name).mkdir(parents=True)
     for _ in range(2):
@@ -248,8 +248,8 @@ def test_a_state_folder_that_cannot_be_used_is_named(site: SiteFolder, name: str
     assert site.build().items == 1
 
 
-def test_feeds_that_cannot_be_written_leave_no_lock_behind(site: SiteFolder) -> None:
-    """In the same process the next build may try again."""
+def test_a_feeds_folder_that_cannot_be_written_leaves_no_lock(site: SiteFolder) -> None:
+    """The next build in the same process can try again."""
     site.write("a.md")
     site.feeds.write_text("not a folder")
     with pytest.raises(AggregatorError, match="feeds"):
@@ -258,8 +258,8 @@ def test_feeds_that_cannot_be_written_leave_no_lock_behind(site: SiteFolder) -> 
     assert site.build().items == 1
 
 
-def test_looking_changes_nothing(site: SiteFolder) -> None:
-    """`status` and `explain` may look at an index while it is damaged or in use."""
+def test_opening_read_only_changes_nothing(site: SiteFolder) -> None:
+    """`status` and `explain` may read an index that is damaged or in use."""
     site.write("a.md")
     site.build(now=LATER)
     state = {path.name: path.read_bytes() for path in (site.root / "state").iterdir()}

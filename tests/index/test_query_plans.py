@@ -1,4 +1,4 @@
-"""A turn looks up what it needs: no query goes through all seeds, items or withdrawals, however many there are."""
+"""A turn looks up what it needs: no query scans all seeds, items or tombstones, however many there are."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aggregator.site.site import Site
 
 DAY = 86_400
 SMALL = {"feed", "meta", "topic_name", "page", "last_good", "file_stale", "page_dirty"}
-"""Tables and partial indexes that hold a row for each feed, a page of one, or a seed that is broken."""
+"""Tables and partial indexes that have a row only for each feed, archive page or broken seed."""
 
 
 def edits(site: SiteFolder) -> list[str]:
@@ -46,31 +46,31 @@ def nothing(_: SiteFolder) -> list[str]:
 
 
 @pytest.mark.parametrize("change", [edits, renames, deletes, breaks, adds, nothing])
-def test_a_turn_goes_through_no_large_table(site: SiteFolder, change: Callable[[SiteFolder], list[str]]) -> None:
-    """By SQLite's own plan of every statement of the turn."""
+def test_a_turn_scans_no_large_table(site: SiteFolder, change: Callable[[SiteFolder], list[str]]) -> None:
+    """SQLite's query plan of every statement of the turn has no such scan."""
     for number in range(40):
         site.write(f"{number}.md", topics=["A", "B"], publishedDateTime=iso(NOW - number * 3 * DAY))
     with Site(site.config()) as living:
         living.build(now=NOW)
         (site.seeds / "30.md").unlink()
         living.look_at(["30.md"], now=NOW + 60)
-        paths, said = change(site), list[str]()
-        living.index._db.set_trace_callback(said.append)
+        paths, statements = change(site), list[str]()
+        living.index._db.set_trace_callback(statements.append)
         living.look_at(paths, now=NOW + 120)
         living.index._db.set_trace_callback(None)
-        plans = {sql: plan(living.index._db, sql) for sql in said if re.match("SELECT|INSERT|UPDATE|DELETE", sql)}
+        plans = {sql: plan(living.index._db, sql) for sql in statements if re.match("SELECT|INSERT|UPDATE|DELETE", sql)}
     assert len(plans) > 10
-    assert {sql: found for sql, found in plans.items() if goes_through(found) - SMALL} == {}
-    # The latest of all withdrawals come in their order: thousands may have gone at one moment.
+    assert {sql: found for sql, found in plans.items() if scanned(found) - SMALL} == {}
+    # The latest tombstones are read in index order: thousands may have been withdrawn at one moment.
     assert [sql for sql, found in plans.items() if " withdrawn " in sql and "TEMP B-TREE" in str(found)] == []
 
 
 def plan(db: sqlite3.Connection, sql: str) -> list[str]:
-    """Give the steps by which SQLite would answer."""
+    """Return the steps of SQLite's query plan."""
     return [str(row[3]) for row in db.execute(f"EXPLAIN QUERY PLAN {sql}")]
 
 
-def goes_through(steps: list[str]) -> set[str]:
-    """Give the tables, or the indexes in their place, of which every row is looked at."""
+def scanned(steps: list[str]) -> set[str]:
+    """Return the tables, or the indexes used instead, of which every row is read."""
     found = (re.match(r"SCAN (\w+)(?: USING .*INDEX (?!sqlite_)(\w+))?", step) for step in steps)
     return {scan[2] or scan[1] for scan in found if scan}
