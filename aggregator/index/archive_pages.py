@@ -138,7 +138,7 @@ class ArchivePages(Tables):
             first = last + 1
 
     def _mark_dirty(self, pages: Iterable[tuple[int, int, int, int]], *, days: set[int]) -> None:
-        """Let those of `pages` (feed, month, last, first) be compared again that hold one of `days`; 0 = all."""
+        """Mark those of `pages` (feed, month, last, first) as changed that hold one of `days`; 0 = all."""
         self._db.executemany(
             "UPDATE page SET dirty=1 WHERE feed=? AND month=? AND last=?",
             (page[:3] for page in pages if 0 in days or not days.isdisjoint(days_of(page[3], page[2]))),
@@ -211,7 +211,7 @@ class ArchivePages(Tables):
         )
 
     def put_digest(self, feed: int, digest: bytes) -> None:
-        """Set the digest of what the pages of a feed show besides their items, and let all of them be compared."""
+        """Set the digest of what the pages of a feed show besides their items, and mark them as changed."""
         self._db.execute("UPDATE page SET dirty=1 WHERE feed=?", (feed,))
         self._db.execute("UPDATE feed SET shelf=? WHERE feed=?", (digest, feed))
 
@@ -237,7 +237,7 @@ class ArchivePages(Tables):
         )
 
     def mark_all_unwanted(self) -> None:
-        """Let every page be removed from disk."""
+        """Mark every page for removal from disk."""
         self._db.execute("UPDATE page SET wanted=0, dirty=1")
 
     def unwanted(self) -> list[tuple[int, int, int, str]]:

@@ -98,14 +98,14 @@ class Feeds(Tables):
         return self._db.execute(sql, (feed,)).fetchone() is None
 
     def mark_dirty(self, feeds: Iterable[int] | None) -> None:
-        """Let feeds be compared again, or all feeds (None)."""
+        """Mark feeds (None: all) as changed, so that the next turn compares them."""
         if feeds is None:
             self._db.execute("UPDATE feed SET dirty=1")
         else:
             self._db.executemany("UPDATE feed SET dirty=1 WHERE feed=?", ((feed,) for feed in feeds))
 
     def mark_waiting(self, feed: int) -> None:
-        """Let a feed be compared again when pages of its archive have been written."""
+        """Mark a feed as waiting for pages of its archive, unless it is marked as changed."""
         self._db.execute("UPDATE feed SET dirty=? WHERE feed=? AND dirty=0", (WAITING, feed))
 
     def forget_documents(self, feeds: Iterable[int]) -> None:

@@ -99,7 +99,7 @@ class Intake:
         self._index.feeds.mark_dirty(None)
 
     def touch_due(self) -> None:
-        """Let every story with a file whose window opened or closed be settled."""
+        """Mark every story with a file whose window opened or closed as unsettled."""
         self._settling.touch_due()
 
     def finish(self) -> None:

@@ -46,13 +46,13 @@ class Writes:
         self.stories, self.added, self.removed = [], [], []
 
     def mark(self, entries: Iterable[Entry]) -> None:
-        """Let the feeds and archive pages of these entries be compared again."""
+        """Mark the feeds and days of these entries as changed."""
         for feed, sort, *_ in entries:
             self.dirty.add(feed)
             self.days.add(feed, -sort // DAY)
 
     def mark_every_page(self) -> None:
-        """Let every page of every archive be compared again."""
+        """Mark every page of every archive as changed."""
         for feed, moment in self._index.feeds.publication_times():
             self.days.add(feed, moment // DAY)
 
@@ -145,7 +145,7 @@ class Settling:
         return self._feeds[slug]
 
     def touch(self, row: FileRow | None, new: FileRow) -> None:
-        """Let the story of a changed file be settled, and the one that it leaves."""
+        """Mark the story of a changed file as unsettled, and the story that the file leaves."""
         if row is not None:
             self.withdrawals.see(row)
         self._touched.update(one.story for one in (row, new) if one is not None and one.story is not None)
@@ -153,13 +153,13 @@ class Settling:
             self._changed.add(new.file)
 
     def touch_due(self) -> None:
-        """Let every story with a file whose window opened or closed be settled."""
+        """Mark every story with a file whose window opened or closed as unsettled."""
         for story in self._index.due_stories(self._now):
             self._touched.add(story)
             self._changed.update(row.file for row in self._index.files.where("story=?", (story,)))
 
     def remove_from_feeds(self, row: FileRow) -> None:
-        """Remove a file from every feed, and let its story be settled."""
+        """Remove a file from every feed, and mark its story as unsettled."""
         self.withdrawals.see(row)
         if row.entries:
             entries = entries_of(row.entries, row.file)
@@ -169,7 +169,7 @@ class Settling:
             self._touched.add(row.story)
 
     def mark_renamed(self, slugs: Iterable[str]) -> None:
-        """Let feeds be compared again whose topic may have got another name."""
+        """Mark the feeds whose topic may have a new name as changed."""
         self.writes.dirty.update(self._feeds[slug] for slug in slugs if slug in self._feeds)
 
     def settle(self) -> None:
