@@ -11,6 +11,7 @@ from html import escape
 
 import msgspec
 
+from aggregator.model.document_names import JSON, PAGE, content_type
 from aggregator.model.feeds import Document, Feed, FeedSpec, Place, Site
 from aggregator.model.items import Item, Provider, Related
 from aggregator.renderer import dates, wording
@@ -95,8 +96,8 @@ def render(feed: Feed, site: Site) -> Document:
     """Write `feed` as `<slug>/feed.json`, or a page of its archive as `<slug>/archive/<folder>/feed.json`."""
     items = tuple(msgspec.Raw(_written(item, site)) for item in feed.items)
     body = writable(_body, feed.spec, feed.place, site, items)
-    name = wording.document(feed.spec, wording.JSON, feed.place.folder)
-    return Document(name=name, media_type=wording.MEDIA_TYPES[wording.JSON], body=body)
+    name = wording.document(feed.spec, JSON, feed.place.folder)
+    return Document(name=name, media_type=content_type(JSON), body=body)
 
 
 def is_long(item: Item, site: Site, max_bytes: int) -> bool:
@@ -129,15 +130,15 @@ def _body(spec: FeedSpec, place: Place, site: Site, items: tuple[msgspec.Raw, ..
         _Feed(
             version=VERSION,
             title=wording.title(spec),
-            home_page_url=wording.address(spec, site, wording.PAGE),
-            feed_url=wording.address(spec, site, wording.JSON, place.folder),
-            next_url=wording.address(spec, site, wording.JSON, following) if following else None,
+            home_page_url=wording.address(spec, site, PAGE),
+            feed_url=wording.address(spec, site, JSON, place.folder),
+            next_url=wording.address(spec, site, JSON, following) if following else None,
             description=wording.description(spec, site),
             icon=wording.icon(spec, site) or None,
             language=site.language or None,
             authors=_authors(site.author),
             hubs=(_Hub(type="WebSub", url=site.hub),) if site.hub and not place.folder else None,
-            extension=_About(about=site.address(wording.INDEX) + ABOUT_ANCHOR),
+            extension=_About(about=site.address(PAGE) + ABOUT_ANCHOR),
             items=items,
         )
     )

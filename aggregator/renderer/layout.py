@@ -13,12 +13,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, RSS
 from aggregator.renderer import dates, wording
 
-FORMATS = tuple(
-    (label, name, wording.MEDIA_TYPES[name])
-    for label, name in (("RSS", wording.RSS), ("Atom", wording.ATOM), ("JSON", wording.JSON))
-)
+FORMATS = tuple((label, name, MEDIA_TYPES[name]) for label, name in (("RSS", RSS), ("Atom", ATOM), ("JSON", JSON)))
 
 
 STYLES = ("style.css",)

@@ -10,21 +10,19 @@ from typing import Any
 
 from lxml.etree import Element, SubElement, tostring
 
+from aggregator.model.document_names import DISCOVERY, OPML, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, FeedSummary, Site
 from aggregator.renderer import dates, wording
 from aggregator.renderer.legal_text import writable
 from aggregator.renderer.topic_tree import Branch, forest
 
-WELL_KNOWN = ".well-known/feeds"
-
 
 def render(summaries: Sequence[FeedSummary], site: Site) -> tuple[Document, Document]:
     """Write all feeds as `feeds.opml`, and again where software looks for it, at `.well-known/feeds`."""
-    media_type = f"{wording.MEDIA_TYPES[wording.OPML]}; charset=utf-8"
     body = writable(_body, summaries, site)
     return (
-        Document(name=wording.OPML, media_type=media_type, body=body),
-        Document(name=WELL_KNOWN, media_type=media_type, body=body),
+        Document(name=OPML, media_type=content_type(OPML), body=body),
+        Document(name=DISCOVERY, media_type=content_type(DISCOVERY), body=body),
     )
 
 
@@ -62,8 +60,8 @@ def _add_feed(parent: Any, summary: FeedSummary, site: Site) -> None:
         "title": wording.title(spec),
         "type": "rss",
         "version": "RSS",  # what the specification calls RSS 2.0
-        "xmlUrl": wording.address(spec, site, wording.RSS),
-        "htmlUrl": wording.address(spec, site, wording.PAGE),
+        "xmlUrl": wording.address(spec, site, RSS),
+        "htmlUrl": wording.address(spec, site, PAGE),
     }
     if spec.description:
         attributes["description"] = spec.description

@@ -11,6 +11,7 @@ from sys import maxsize
 import msgspec
 from markupsafe import Markup
 
+from aggregator.model.document_names import PAGE, content_type
 from aggregator.model.feeds import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Site
 from aggregator.model.items import Item
 from aggregator.model.slugs import slug_of
@@ -34,18 +35,16 @@ ITEM_TEXTS = ((maxsize, maxsize, maxsize), (500, 10, 20), (240, 5, 10), (120, 3,
 KEPT_LISTS = 64
 """How many lists of months are kept, each of a feed or of several."""
 
-MEDIA_TYPE = f"{wording.MEDIA_TYPES[wording.PAGE]}; charset=utf-8"
-
 
 def render(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> Document:
     """Write `feed` as `<slug>/index.html`; tags and breadcrumb link to those feeds that `summaries` names."""
     body = writable(_feed, feed, site, summaries)
-    return Document(name=f"{feed.spec.slug}/{wording.PAGE}", media_type=MEDIA_TYPE, body=body)
+    return Document(name=f"{feed.spec.slug}/{PAGE}", media_type=content_type(PAGE), body=body)
 
 
 def render_index(summaries: Sequence[FeedSummary], site: Site) -> Document:
     """Write the page that leads to every feed, `index.html`."""
-    return Document(name=wording.INDEX, media_type=MEDIA_TYPE, body=writable(_index, summaries, site))
+    return Document(name=PAGE, media_type=content_type(PAGE), body=writable(_index, summaries, site))
 
 
 def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
@@ -57,7 +56,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         "feed.html",
         site=site,
         root="../",
-        canonical=wording.address(feed.spec, site, wording.PAGE),
+        canonical=wording.address(feed.spec, site, PAGE),
         description=wording.description(feed.spec, site),
         spec=feed.spec,
         updated=feed.updated,
@@ -131,7 +130,7 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
         "index.html",
         site=site,
         root="./",
-        canonical=site.address(wording.INDEX),
+        canonical=site.address(PAGE),
         description=site.description,
         everything=everything,
         branches=forest([summary for summary in summaries if summary is not everything]),

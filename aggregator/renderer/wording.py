@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from aggregator.model.archive_layout import ARCHIVE
-from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, OPML, PAGE, RSS
 from aggregator.model.feeds import SITE_FEED, Feed, FeedSpec, Site
 from aggregator.model.items import Item
 
-__all__ = ["ATOM", "INDEX", "JSON", "MEDIA_TYPES", "OPML", "PAGE", "RSS"]
-
 GENERATOR = "aggregator"
-# No version here: an upgrade would change, and so resend, every feed.
+"""The program's name in every document, without its version: an upgrade would change, and so resend, every feed."""
 
-INDEX = PAGE
+HISTORY_NS = "http://purl.org/syndication/history/1.0"
+"""The namespace of `archive`, which marks a page of an archive (RFC 5005 §4)."""
 
 
 def title(spec: FeedSpec) -> str:
