@@ -16,8 +16,8 @@ from aggregator.model.document_names import ATOM, MEDIA_TYPES, PAGE, content_typ
 from aggregator.model.feeds import Document, Feed, Site
 from aggregator.model.items import Item
 from aggregator.renderer import dates, wording
-from aggregator.renderer.item_cache import ALONE, NOWHERE, Fragments, spliced
-from aggregator.renderer.legal_text import writable
+from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
+from aggregator.renderer.legal_text import with_legal_text
 
 _TOMBSTONES_NS = "http://purl.org/atompub/tombstones/1.0"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -29,10 +29,13 @@ _Key = tuple[Item, datetime, str]
 def render(feed: Feed, site: Site) -> Document:
     """Return `feed` as `<slug>/atom.xml`, or a page of its archive as `<slug>/archive/<folder>/atom.xml`."""
     # Some readers take two entries with the same `updated` for one (RFC 4287 §4.2.15 leaves their order open).
-    updated = dates.distinct([item.updated for item in feed.items])
-    keys = [(item, moment, wording.foreign(item, site)) for item, moment in zip(feed.items, updated, strict=True)]
-    body = spliced(writable(_head, feed, site), _fragments.of(keys), b"</feed>")
-    name = wording.document(feed.spec, ATOM, feed.place.folder)
+    updated = dates.make_unique([item.updated for item in feed.items])
+    keys = [
+        (item, moment, wording.language_if_different(item, site))
+        for item, moment in zip(feed.items, updated, strict=True)
+    ]
+    body = insert_items(with_legal_text(_head, feed, site), _writer.write(keys), b"</feed>")
+    name = wording.document_name(feed.spec, ATOM, feed.place.folder)
     return Document(name=name, media_type=content_type(ATOM), body=body)
 
 
@@ -44,28 +47,28 @@ def _head(feed: Feed, site: Site) -> bytes:
 
 def _entries(keys: Sequence[_Key]) -> bytes:
     """Return a document of entries, from which they are cut out: every feed shows them in the same bytes."""
-    generator = _generator(ALONE, NOWHERE)
+    generator = _generator(DUMMY_FEED, DUMMY_SITE)
     for item, updated, language in keys:
         _add_entry(generator.add_entry(order="append"), item, updated, language)
     document: bytes = generator.atom_str(pretty=True)
     return document
 
 
-_fragments: Fragments[_Key] = Fragments(_entries, b"  <entry", b"</entry>\n")
+_writer: ItemWriter[_Key] = ItemWriter(_entries, b"  <entry", b"</entry>\n")
 
 
 def _generator(feed: Feed, site: Site) -> Any:
     generator = FeedGenerator()
     generator.register_extension("extra", _FeedExtension, _EntryExtension, rss=False)
     spec, folder = feed.spec, feed.place.folder
-    page = wording.address(spec, site, PAGE)
+    page = wording.document_url(spec, site, PAGE)
     generator.id(page)
     generator.title(wording.title(spec))
     generator.subtitle(wording.description(spec, site))
     author = site.author or site.title or page
     generator.author(name=author)  # §4.1.1: a feed without an author is invalid
     _add_links(generator, feed, site, page)
-    if icon := wording.icon(spec, site):
+    if icon := wording.icon_url(spec, site):
         generator.icon(icon)
     generator.generator(wording.GENERATOR)
     generator.language(site.language)
@@ -79,10 +82,10 @@ def _generator(feed: Feed, site: Site) -> Any:
 def _add_links(generator: Any, feed: Feed, site: Site, page: str) -> None:
     folder = feed.place.folder
     generator.link(href=page, rel="alternate", type=MEDIA_TYPES[PAGE])
-    generator.link(href=wording.address(feed.spec, site, ATOM, folder), rel="self", type=MEDIA_TYPES[ATOM])
+    generator.link(href=wording.document_url(feed.spec, site, ATOM, folder), rel="self", type=MEDIA_TYPES[ATOM])
     if site.hub and not folder:  # a hub announces the current document only
         generator.link(href=site.hub, rel="hub")
-    for relation, address in wording.chain(feed, site, ATOM):
+    for relation, address in wording.archive_links(feed, site, ATOM):
         generator.link(href=address, rel=relation)
 
 
@@ -90,7 +93,7 @@ def _add_entry(entry: Any, item: Item, updated: datetime, language: str) -> None
     entry.id(item.id)
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
-    if credit := wording.credit(item):
+    if credit := wording.author_name(item):
         entry.author(name=credit)
     if item.summary:
         entry.summary(item.summary)

@@ -18,8 +18,8 @@ from aggregator.model.document_names import MEDIA_TYPES, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, Feed, Site
 from aggregator.model.items import Image, Item
 from aggregator.renderer import dates, wording
-from aggregator.renderer.item_cache import ALONE, NOWHERE, Fragments, spliced
-from aggregator.renderer.legal_text import writable
+from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
+from aggregator.renderer.legal_text import with_legal_text
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"
@@ -36,8 +36,8 @@ _TAG = re.compile(r"<[A-Za-z/!?]")
 
 def render(feed: Feed, site: Site) -> Document:
     """Return `feed` as `<slug>/rss.xml`, or a page of its archive as `<slug>/archive/<folder>/rss.xml`."""
-    body = spliced(writable(_channel, feed, site), _fragments.of(feed.items), b"  </channel>")
-    name = wording.document(feed.spec, RSS, feed.place.folder)
+    body = insert_items(with_legal_text(_channel, feed, site), _writer.write(feed.items), b"  </channel>")
+    name = wording.document_name(feed.spec, RSS, feed.place.folder)
     return Document(name=name, media_type=content_type(RSS), body=body)
 
 
@@ -48,13 +48,13 @@ def _channel(feed: Feed, site: Site) -> bytes:
 
 def _items(items: Sequence[Item]) -> bytes:
     """Return a document of `items`, from which they are cut out: every feed shows them in the same bytes."""
-    generator = _generator(ALONE, NOWHERE)
+    generator = _generator(DUMMY_FEED, DUMMY_SITE)
     for item in items:
         _add_item(generator.add_entry(order="append"), item)
     return _serialised(generator)
 
 
-_fragments: Fragments[Item] = Fragments(_items, b"    <item>", b"</item>\n")
+_writer: ItemWriter[Item] = ItemWriter(_items, b"    <item>", b"</item>\n")
 
 
 def _generator(feed: Feed, site: Site) -> Any:
@@ -63,18 +63,18 @@ def _generator(feed: Feed, site: Site) -> Any:
     spec, folder = feed.spec, feed.place.folder
     channel.title(wording.title(spec))
     channel.description(wording.description(spec, site))
-    channel.link(href=wording.address(spec, site, RSS, folder), rel="self", type=MEDIA_TYPES[RSS])
-    channel.link(href=wording.address(spec, site, PAGE), rel="alternate")  # RSS's <link> is the one added last
+    channel.link(href=wording.document_url(spec, site, RSS, folder), rel="self", type=MEDIA_TYPES[RSS])
+    channel.link(href=wording.document_url(spec, site, PAGE), rel="alternate")  # RSS's <link> is the one added last
     channel.language(site.language)
     channel.ttl(TTL_MINUTES)
     channel.generator(wording.GENERATOR)
     channel.docs(SPECIFICATION)
-    if icon := wording.icon(spec, site):
+    if icon := wording.icon_url(spec, site):
         channel.logo(icon)
     channel.extra.archived = bool(folder)
     # A hub announces the current document only: nobody subscribes to a page of the archive.
     hub = [("hub", site.hub)] if site.hub and not folder else []
-    channel.extra.links = (*hub, *wording.chain(feed, site, RSS))
+    channel.extra.links = (*hub, *wording.archive_links(feed, site, RSS))
     channel.extra.last_build = dates.rfc822(feed.updated) if feed.items else ""
     return channel
 
@@ -89,7 +89,7 @@ def _add_item(entry: Any, item: Item) -> None:
         entry.content(item.content, type="html")
     entry.extra.has_content_only = bool(item.content and not item.summary)
     entry.extra.categories = item.tags
-    entry.extra.creator = wording.credit(item)
+    entry.extra.creator = wording.author_name(item)
     entry.extra.published = dates.rfc822(item.published)
     entry.extra.image = item.image
 

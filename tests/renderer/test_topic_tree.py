@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model.feeds import FeedSpec, FeedSummary
-from aggregator.renderer.topic_tree import forest, trail
+from aggregator.renderer.topic_tree import ancestors, build_tree
 
 
 def slugs(branches):
@@ -15,21 +15,21 @@ def slugs(branches):
 
 def test_order(summaries):
     """Siblings stand in the order their topics give, then by title; everything comes first."""
-    assert slugs(forest(summaries)) == [
+    assert slugs(build_tree(summaries)) == [
         "all", "top-stories", "technology", "hardware", "ai", "science", "space", "weather",
     ]  # fmt: skip
 
 
 def test_order_of_arrival_is_irrelevant(summaries):
     """The tree is the same for the same feeds in any order."""
-    assert forest(summaries) == forest(tuple(reversed(summaries)))
+    assert build_tree(summaries) == build_tree(tuple(reversed(summaries)))
 
 
 def test_trail(summaries):
     """The trail of a feed leads from the outermost topic to its parent."""
     specs = {one.spec.slug: one.spec for one in summaries}
 
-    assert [one.slug for one in trail(FeedSpec(slug="gpu", title="", parent="hardware"), specs)] == [
+    assert [one.slug for one in ancestors(FeedSpec(slug="gpu", title="", parent="hardware"), specs)] == [
         "technology",
         "hardware",
     ]
@@ -37,7 +37,7 @@ def test_trail(summaries):
 
 def test_unknown_parent(summarise):
     """A feed whose parent is not known stands at the top."""
-    (branch,) = forest([summarise("a", "A", parent="nowhere")])
+    (branch,) = build_tree([summarise("a", "A", parent="nowhere")])
 
     assert branch.summary.spec.slug == "a"
 
@@ -52,4 +52,4 @@ def test_no_feed_is_lost(parents):
         for slug, parent in zip("abcde", parents, strict=True)
     ]
 
-    assert sorted(slugs(forest(summaries))) == list("abcde")
+    assert sorted(slugs(build_tree(summaries))) == list("abcde")
