@@ -87,7 +87,7 @@ def split(data: bytes) -> FrontMatter | Fault:
     """Split a seed file's bytes at the `---` lines around its front matter, or say why that cannot be done."""
     if len(data) > MAX_SEED:
         return Fault(
-            f"has {len(data):,} bytes, at most {MAX_SEED:,} are read", "keep large content elsewhere, link to it"
+            f"has {len(data):,} bytes, at most {MAX_SEED:,} are read", "keep large content elsewhere and link to it"
         )
     if not data.strip(b" \t\r\n\0"):
         return Fault("is empty", "write front matter between two lines of ---, or delete the file")
@@ -121,7 +121,7 @@ def _cut(text: str, place: tuple[int, int] | None) -> FrontMatter | Fault:
     if opening is None:
         if re.match(r"-{3}[ \t]*$", text):
             return Fault("the closing --- is missing", "end the front matter with a line ---", 1, 1)
-        return Fault("has no front matter", "begin the file with a line ---, then `title: …`, then a line ---", 1, 1)
+        return Fault("has no front matter", "start the file with a line ---, then `title: …`, then a line ---", 1, 1)
     # From the line break before, so that front matter may be empty.
     closing = _CLOSING.search(text, opening.end() - 1)
     if closing is None:
@@ -130,7 +130,7 @@ def _cut(text: str, place: tuple[int, int] | None) -> FrontMatter | Fault:
     # No character has more than four bytes, so only long text is counted.
     if len(front) * 4 > MAX_FRONT_MATTER and len(front.encode()) > MAX_FRONT_MATTER:
         return Fault(
-            f"its front matter has more than {MAX_FRONT_MATTER:,} bytes", "move long text below the closing ---", 1, 1
+            f"the front matter has more than {MAX_FRONT_MATTER:,} bytes", "move long text below the closing ---", 1, 1
         )
     if "\\" in front and "\\u" in front and _PAIR.search(front):
         front = _with_pairs_joined(front)

@@ -140,9 +140,9 @@ def moment(text: str, zone: str) -> int:
         parsed = parsed.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
     seconds = (parsed - _EPOCH) // timedelta(seconds=1)
     if seconds < _FIRST_SECOND:
-        raise ValueError("lies before the year 1000: a placeholder, not a date")
+        raise ValueError("is before the year 1000, which looks like a placeholder")
     if seconds > LAST_SECOND:
-        raise ValueError("lies beyond the year 9999 in UTC")
+        raise ValueError("is after the year 9999 in UTC")
     return seconds
 
 
@@ -186,4 +186,4 @@ def _why_no_date(text: str) -> str:
         date(int(day[1]), int(day[2]), int(day[3]))
     except ValueError:
         return "is not a date: the calendar has no such day"
-    return "is not a date: the day can be read, what follows it cannot"
+    return "is not a date: the day is valid, but what follows it is not a time"

@@ -64,7 +64,7 @@ def _made() -> list[Case]:
         "nul-bytes-only": (b"\0" * 4096, "a file whose blocks were never written", "is empty (write front matter between two lines of ---, or delete the file)"),
         "body-of-marks": (
             f"{GOOD}{'*' * 30_001}\n".encode(), "a body with more marks than anybody writes", "ok",
-            "warning: 6:1: body: has more than 30,000 line breaks and signs such as * [ <, so it is shown as typed, not as Markdown (split it into several seeds, or link to it)",
+            "warning: 6:1: body: has more than 30,000 line breaks and characters such as * [ <, so it is shown as plain text, not as Markdown (split it into several seeds, or link to it)",
         ),
         "nul-bytes-inside": (GOOD.replace("bridge", "bri\0dge").encode(), "NUL bytes are removed", "ok", "title: A bridge opens", "warning: 2:13: control characters removed"),
         "controls-raw": (
@@ -84,22 +84,22 @@ def _made() -> list[Case]:
             "37:33: nested more than 32 levels deep (write it flatter, or put the text in quotes)",
         ),
         "bomb-many-values": (f"{OPEN}a:\n{'- ' + chr(10)}{('-' + chr(10)) * 60_000}---\n".encode(), "60,000 values", "49997:2: holds more than 50,000 values (split it into several files)"),
-        "bomb-100-mb": (bytes(100_000_000), "100 MB", "has 100,000,000 bytes, at most 1,048,576 are read (keep large content elsewhere, link to it)"),
+        "bomb-100-mb": (bytes(100_000_000), "100 MB", "has 100,000,000 bytes, at most 1,048,576 are read (keep large content elsewhere and link to it)"),
         "bomb-10-mb-line": (
             f"---\ntitle: {'a' * 10_000_000}\n{KEYS}---\n".encode(), "a line of 10 MB",
-            f"has {10_000_000 + len(GOOD) - 14:,} bytes, at most 1,048,576 are read (keep large content elsewhere, link to it)",
+            f"has {10_000_000 + len(GOOD) - 14:,} bytes, at most 1,048,576 are read (keep large content elsewhere and link to it)",
         ),
         "bomb-300-kb-line": (
             f"---\ntitle: {'a' * 300_000}\n{KEYS}---\n".encode(), "a line of 300 kB",
-            "1:1: its front matter has more than 262,144 bytes (move long text below the closing ---)",
+            "1:1: the front matter has more than 262,144 bytes (move long text below the closing ---)",
         ),
         "topics-5000": (
             f"{OPEN}topics:\n{''.join(f'- Topic {number}{chr(10)}' for number in range(5000))}---\n".encode(), "5,000 topics on one item",
-            "6:1: topics: has 5,000 names, at most 100 are allowed (name those a reader would look for)",
+            "6:1: topics: has 5,000 names, at most 100 are allowed (keep those that readers would look for)",
         ),
         "title-of-100000": (
             f"---\ntitle: {'ab' * 50_000}\n{KEYS}---\n".encode(), "a title of 100,000 characters", "ok",
-            f"title: {'ab' * 149}a…", "warning: 2:8: title: cut to 300 characters (say it shorter)",
+            f"title: {'ab' * 149}a…", "warning: 2:8: title: cut to 300 characters (shorten it)",
         ),
         "withdrawn-in-utf-16": (GOOD.replace("---\n", "---\ndeleted: true\n", 1).encode("utf-16"), "unreadable, but its text still says that the item is to go", "withdrawn", f"is UTF-16, not UTF-8 {SAVE}"),
         "withdrawn-in-latin-1": (umlaut.replace("---\n", "---\r\"published\" : 'no'\r", 1).encode("latin-1"), "the same with other spellings", "withdrawn", f"3:12: is not UTF-8: byte 0xfc at offset 34 {SAVE}"),

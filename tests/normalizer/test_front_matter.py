@@ -46,7 +46,7 @@ def test_size_limits() -> None:
 
     assert split(f"---\n---\n{body}".encode()) == FrontMatter("", body)
     assert split(f"---\n---\n{body}y".encode()) == Fault(
-        "has 1,048,577 bytes, at most 1,048,576 are read", "keep large content elsewhere, link to it"
+        "has 1,048,577 bytes, at most 1,048,576 are read", "keep large content elsewhere and link to it"
     )
     assert isinstance(split(f"---\n{front}\n---\n".encode()), FrontMatter)
     assert isinstance(split(f"---\n{front}y\n---\n".encode()), Fault)

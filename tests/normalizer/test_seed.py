@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model.items import Image, Provider, Rejection, Seed
-from aggregator.model.reports import Problem
 from aggregator.normalizer import seed
 
 FULL = """---
@@ -272,13 +271,6 @@ def test_unknown_keys_are_named_in_order(good) -> None:
 
     assert read(text).unknown == ("mood", "actions")
     assert read(text.replace("glad", "!!str glad")).unknown == ("mood", "actions")
-
-
-def test_a_file_that_cannot_be_had() -> None:
-    """A file whose bytes cannot be had is a rejection with the given reason."""
-    expected = Rejection(path="a.md", problems=(Problem(path="a.md", message="is a pipe", hint="remove it"),))
-
-    assert seed.rejected("a.md", "is a pipe", "remove it") == seed.Reading(expected)
 
 
 def test_the_given_corpus(corpus) -> None:

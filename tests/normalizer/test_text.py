@@ -167,13 +167,13 @@ def test_moment(written, meant) -> None:
         ("2026-13-40", "is not a date: the calendar has no such day"),
         ("2026-2-30 10:00", "is not a date: the calendar has no such day"),
         ("0000-01-01", "is not a date: the calendar has no such day"),
-        ("2026-11-23T10:00:61Z", "is not a date: the day can be read, what follows it cannot"),
-        ("2026-11-23T25:00", "is not a date: the day can be read, what follows it cannot"),
-        ("2026-11-23 10:00 +99", "is not a date: the day can be read, what follows it cannot"),
-        ("2026-11-23 in the morning", "is not a date: the day can be read, what follows it cannot"),
-        ("0001-01-01T00:00:00Z", "lies before the year 1000: a placeholder, not a date"),
-        ("0001-01-01", "lies before the year 1000: a placeholder, not a date"),
-        ("9999-12-31T23:59:59-01:00", "lies beyond the year 9999 in UTC"),
+        ("2026-11-23T10:00:61Z", "is not a date: the day is valid, but what follows it is not a time"),
+        ("2026-11-23T25:00", "is not a date: the day is valid, but what follows it is not a time"),
+        ("2026-11-23 10:00 +99", "is not a date: the day is valid, but what follows it is not a time"),
+        ("2026-11-23 in the morning", "is not a date: the day is valid, but what follows it is not a time"),
+        ("0001-01-01T00:00:00Z", "is before the year 1000, which looks like a placeholder"),
+        ("0001-01-01", "is before the year 1000, which looks like a placeholder"),
+        ("9999-12-31T23:59:59-01:00", "is after the year 9999 in UTC"),
     ],
 )
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Tokyo"])
@@ -192,7 +192,7 @@ def test_no_text_makes_moment_fail_otherwise(written) -> None:
     except ValueError as error:
         reason = str(error)
 
-    assert reason.startswith(("is not a date", "lies ")) or not reason
+    assert reason.startswith(("is not a date", "is before ", "is after ")) or not reason
 
 
 def test_the_quick_look_lets_nothing_unsafe_through() -> None:
