@@ -24,7 +24,7 @@ READING = 4
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
 
 _TOO_MUCH_MARKUP = (
-    f"has more than {text.MOST_MARKS:,} line breaks and characters such as * [ <, so it is shown as plain text, not as"
+    f"has more than {text.MAX_MARKS:,} line breaks and characters such as * [ <, so it is shown as plain text, not as"
     " Markdown"
 )
 # The key that may stand in for a required one, and what other programs call it.

@@ -285,7 +285,7 @@ def test_a_tag_with_attributes_without_end_is_shown_as_it_was_typed(attribute: s
 
 def test_a_body_with_more_marks_than_anybody_writes_is_shown_as_it_was_typed() -> None:
     """With its line breaks, and a summary; one mark fewer and it is Markdown."""
-    marks = "*a* <br>\n" * (text.MOST_MARKS // 5)
+    marks = "*a* <br>\n" * (text.MAX_MARKS // 5)
     assert item_of(body=marks).content.startswith("<p><em>a</em> <br>\n<em>a</em> ")
     item = item_of(body=f"{marks}*")
     assert item.content.startswith("<pre>*a* &lt;br&gt;\n*a* ")
