@@ -1,4 +1,4 @@
-"""The topic tree holds every feed once, whatever its parents say."""
+"""The topic tree has every feed once, whatever its parents are."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ def slugs(branches):
 
 
 def test_order(summaries):
-    """Siblings stand in the order their topics give, then by title; everything comes first."""
+    """The site's feed comes first; siblings are in the order of their topics, then by title."""
     assert slugs(build_tree(summaries)) == [
         "all", "top-stories", "technology", "hardware", "ai", "science", "space", "weather",
     ]  # fmt: skip
@@ -25,8 +25,8 @@ def test_order_of_arrival_is_irrelevant(summaries):
     assert build_tree(summaries) == build_tree(tuple(reversed(summaries)))
 
 
-def test_trail(summaries):
-    """The trail of a feed leads from the outermost topic to its parent."""
+def test_ancestors(summaries):
+    """The ancestors of a feed go from the outermost topic to its parent."""
     specs = {one.spec.slug: one.spec for one in summaries}
 
     assert [one.slug for one in ancestors(FeedSpec(slug="gpu", title="", parent="hardware"), specs)] == [
@@ -36,7 +36,7 @@ def test_trail(summaries):
 
 
 def test_unknown_parent(summarise):
-    """A feed whose parent is not known stands at the top."""
+    """A feed with an unknown parent is at the top."""
     (branch,) = build_tree([summarise("a", "A", parent="nowhere")])
 
     assert branch.summary.spec.slug == "a"
@@ -44,7 +44,7 @@ def test_unknown_parent(summarise):
 
 @given(st.lists(st.sampled_from(["", "a", "b", "c", "d", "e", "x"]), min_size=5, max_size=5))
 def test_no_feed_is_lost(parents):
-    """Circles and missing parents lose no feed and show none twice."""
+    """With circles and missing parents, every feed is still there once."""
     summaries = [
         FeedSummary(
             spec=FeedSpec(slug=slug, title=slug, parent=parent), count=0, updated=datetime(1970, 1, 1, tzinfo=UTC)
