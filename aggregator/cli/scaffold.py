@@ -14,7 +14,8 @@ from aggregator.model.items import Rejection
 from aggregator.model.slugs import slug_of
 from aggregator.model.store import is_url
 from aggregator.model.words import moment
-from aggregator.normalizer.seed import TEMPLATE_LINK, read
+from aggregator.normalizer.cleaning import TEMPLATE_LINK
+from aggregator.normalizer.seed import read
 
 if TYPE_CHECKING:
     pass

@@ -1,6 +1,6 @@
-"""What a reader sees of an item: a stored `Seed` in, an `Item` with a summary and sanitised HTML out; pure.
+"""Prepare a stored seed for the feeds, as an item with a summary and sanitised HTML. Pure.
 
-This is the expensive part (Markdown, sanitising), so it is done only for items that a feed shows.
+Markdown and sanitising are expensive, so this is done only for items that a feed shows.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from aggregator.model.items import Image, Item, Related, Seed
 from aggregator.normalizer import links, text
 
 EXCERPT_FROM_BODY = 300
-"""How many characters of the body make a summary where a seed has no excerpt."""
+"""How many characters of the body make the summary of a seed without an excerpt."""
 
-LONG_BEGINNING = 20_000
-"""How many characters of HTML are first looked at for that."""
+BEGINNING = 20_000
+"""How many characters of the body's HTML are tried first for that summary."""
 
-MOST_READINGS = 5
-"""How often HTML is sanitised until it stays as it is."""
+MAX_PASSES = 5
+"""How often HTML is sanitised at most until it no longer changes."""
 
-DEEPEST = 500
-"""How many elements may be open in each other: a parser's time grows with the square of that."""
+MAX_DEPTH = 500
+"""How deep elements may be nested: a parser's time grows with the square of the depth."""
 
 _TAGS = frozenset([
     "a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
@@ -53,14 +53,14 @@ _IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
 _IMAGE_WITHOUT_SOURCE = re.compile(r'<img(?: (?!src=)[a-z]+="[^"<>]*")*>')
 _PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
 _UNFINISHED = re.compile(r"(?:<[^<>]*|&[#a-zA-Z0-9]*)\Z")
-# One tag as a parser reads it (HTML standard §13.2.5.32 to 39), with more attributes than anybody writes.
+# A tag as an HTML parser reads it (HTML standard §13.2.5.32 to 39), with more attributes than anybody writes.
 _MANY_ATTRIBUTES = re.compile(
     r"""<[a-zA-Z][^\s/>]*+
     (?:[\s/]*+ [^\s/>][^\s/>=]*+ (?:\s*+=\s*+ (?:"[^"]*+" | '[^']*+' | [^\s>"'][^\s>]*+)?+)?+){200}""",
     re.VERBOSE,
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
-_NEVER_DEEP = frozenset([
+_SELF_CLOSING = frozenset([
     "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta", "option", "p",
     "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
 ])  # fmt: skip
@@ -71,10 +71,10 @@ def item(
     seed: Seed, *, id: str, topics: Sequence[str], related: Sequence[Related], now: int,  # noqa: A002 - the field's own name
     content: Literal["full", "summary"] = "full",
 ) -> Item:  # fmt: skip
-    """Prepare `seed` for the feeds.
+    """Return `seed` as feeds show it.
 
-    `id` is what the index remembers, `topics` the names to show, `related` those that may be listed; `now` (seconds
-    since 1970) keeps an `updatedDateTime` that lies in the future out of the feeds until it has come.
+    `id` is the one that the index remembers, `topics` are the names to show, `related` the items to list. An
+    `updatedDateTime` after `now` (seconds since 1970) is ignored.
     """
     body_html = _body(seed) if content == "full" or not seed.excerpt else ""
     summary = text.cut(text.plain(seed.excerpt), text.SUMMARY_LENGTH)
@@ -95,52 +95,52 @@ def item(
 
 
 def listed(related: Sequence[Related], min_quality: int | None) -> tuple[Related, ...]:
-    """Give the related items that may be shown: those whose quality, if they have one, reaches `min_quality`."""
+    """Return the related items to list: those whose quality, if they have one, is at least `min_quality`."""
     return tuple(one for one in related if min_quality is None or one.quality is None or one.quality >= min_quality)
 
 
 def sanitised(fragment: str, *, base: str, picture: Image | None = None, written: str = "") -> str:
-    """Make an HTML fragment safe: balanced, allowed tags only, absolute http(s) URLs resolved against `base`.
+    """Return an HTML fragment made safe: balanced, with allowed tags only, all URLs http(s) and absolute.
 
-    An iframe becomes a linked thumbnail: `picture`, or the video's own, or a link in words. What would be nested more
-    than `DEEPEST` deep, or has hundreds of attributes, is no text that anybody wrote, and is shown as it was typed:
-    as `written`, if the fragment was made of that.
+    URLs are resolved against `base`. An iframe becomes a linked thumbnail (`picture`, or the video's own) or a link.
+    A fragment that is nested more than `MAX_DEPTH` deep, or has a tag of hundreds of attributes, is shown as plain
+    text: `written`, if the fragment was made from that, else the fragment itself.
     """
     fragment = text.multiline(fragment)
     if _is_too_deep(fragment) or _MANY_ATTRIBUTES.search(fragment):
-        return _as_typed(written or fragment)
+        return _as_plain_text(written or fragment)
     if "<iframe" in fragment.lower():
-        # Two passes: the first only makes iframes recognisable, the second sanitises whatever came of it.
+        # Two passes: the first makes iframes recognisable, the second sanitises the result.
         framed = _clean(fragment, base, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
         fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture), framed)
-    cleaned = _settled(fragment, base)
+    cleaned = _sanitised_until_stable(fragment, base)
     return text.multiline(cleaned).strip()
 
 
-def _as_typed(written: str) -> str:
+def _as_plain_text(written: str) -> str:
     return f"<pre>{html.escape(text.multiline(written).strip(), quote=False)}</pre>"
 
 
 def _is_too_deep(fragment: str) -> bool:
-    """Say whether more elements are opened in each other than is sane; those that end by themselves do not count."""
-    if fragment.count("<") <= DEEPEST:
+    """Return whether elements are nested more than `MAX_DEPTH` deep, without those that close by themselves."""
+    if fragment.count("<") <= MAX_DEPTH:
         return False
     depth = 0
     for closing, name in _TAG.findall(fragment):
-        if name.lower() not in _NEVER_DEEP:
+        if name.lower() not in _SELF_CLOSING:
             depth = max(0, depth + (-1 if closing else 1))
-            if depth > DEEPEST:
+            if depth > MAX_DEPTH:
                 return True
     return False
 
 
-def _settled(fragment: str, base: str) -> str:
-    """Sanitise until it stays as it is: what a reader parses must be what was looked at.
+def _sanitised_until_stable(fragment: str, base: str) -> str:
+    """Return the fragment sanitised until it no longer changes: what a reader parses must be what was checked.
 
-    Most stays at once. Headings in headings and what stands between the parts of a table move when they are read again
-    (HTML standard §13.2.6.4), and a reader eats the line break right behind <pre> (§13.1.2.5).
+    Most fragments need one pass. Headings in headings and text between the parts of a table move when they are parsed
+    again (HTML standard §13.2.6.4), and a parser drops the line break right after <pre> (§13.1.2.5).
     """
-    for _ in range(MOST_READINGS):
+    for _ in range(MAX_PASSES):
         before = fragment
         fragment = _clean(fragment, base, tags=_TAGS, attributes=_ATTRIBUTES)
         fragment = _PRE_BREAKS.sub(r"\1", _IMAGE_WITHOUT_SOURCE.sub("", fragment))
@@ -159,7 +159,7 @@ def _clean(fragment: str, base: str, *, tags: frozenset[str], attributes: dict[s
 def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
     def keep(tag: str, name: str, value: str) -> str | None:
         if tag == "iframe" and name != "src":
-            return None  # `_IFRAME` knows no other
+            return None  # `_IFRAME` matches no other
         if name in _ADDRESSES:
             try:
                 return links.canonical(value, base, entities=False)
@@ -174,21 +174,21 @@ def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
 
 def _body(seed: Seed) -> str:
     if text.is_overmarked(seed.body):
-        return _as_typed(seed.body)
+        return _as_plain_text(seed.body)
     return sanitised(_markdown().render(seed.body), base=seed.link, written=seed.body) if seed.body else ""
 
 
 def _embed(seed: Seed) -> str:
     if text.is_overmarked(seed.embed):
-        return _as_typed(seed.embed)
+        return _as_plain_text(seed.embed)
     picture = seed.images[0] if seed.images else None
     return sanitised(seed.embed, base=seed.link, picture=picture) if seed.embed else ""
 
 
 def _beginning(body_html: str) -> str:
-    """Give the body's text, or at least as much of it as a summary takes; a long one is not read to its end."""
-    words = text.plain(_UNFINISHED.sub("", body_html[:LONG_BEGINNING]))
-    return words if len(words) > EXCERPT_FROM_BODY else text.plain(body_html)
+    """Return the body's text, or enough of it for a summary: a long body is not read to its end."""
+    beginning = text.plain(_UNFINISHED.sub("", body_html[:BEGINNING]))
+    return beginning if len(beginning) > EXCERPT_FROM_BODY else text.plain(body_html)
 
 
 def _content(seed: Seed, body_html: str, summary: str, related: Sequence[Related]) -> str:
@@ -218,12 +218,12 @@ def _thumbnail(address: str, picture: Image | None) -> str:
     target = f"https://www.youtube.com/watch?v={video}" if video else address
     source = picture.url if picture else f"https://i.ytimg.com/vi/{video}/hqdefault.jpg" if video else ""
     words = f"Watch on {urlsplit(target).hostname}"
-    shown = f'<img src="{html.escape(source)}" alt="{html.escape(words)}">' if source else html.escape(words)
-    return f'<p><a href="{html.escape(target)}">{shown}</a></p>'
+    inner = f'<img src="{html.escape(source)}" alt="{html.escape(words)}">' if source else html.escape(words)
+    return f'<p><a href="{html.escape(target)}">{inner}</a></p>'
 
 
 def _language(locale: str) -> str:
-    """Give a BCP 47 tag of a locale as people write it (`pt_BR`, `de`), or ""."""
+    """Return the BCP 47 tag of a locale as people write it (`pt_BR`, `de`), or ""."""
     match = _LANGUAGE.fullmatch(locale)
     if match is None:
         return ""

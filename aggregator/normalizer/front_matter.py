@@ -1,8 +1,9 @@
-"""A seed file's bytes, split into front matter and body, and the front matter's values; pure.
+"""Split a seed file's bytes into front matter and body, and parse the front matter with the fast parser. Pure.
 
-Two parsers read YAML here. The fast one (`yaml-rs`) handles nearly every seed; its result counts only where the text
-holds nothing the two could read differently and the values decode strictly. Everything else goes to PyYAML behind the
-guard of `yaml_text`, whose verdict and positions are final. Both see the same text: UTF-8, every line break a LF.
+Two parsers read YAML. The fast one (`yaml-rs`) reads nearly every seed; its result counts only if the text holds
+nothing that the two could read differently, and if the values decode strictly. Everything else goes to PyYAML behind
+the guard of `config.yaml.tree`, whose result and positions are final. Both get the same text: UTF-8, every line break
+a LF.
 """
 
 from __future__ import annotations
@@ -24,35 +25,35 @@ MAX_FRONT_MATTER = 262_144
 """The largest front matter that is parsed, in bytes."""
 
 _LINE_BREAKS = re.compile("\r\n?|[\x85\u2028\u2029]")
-# What YAML 1.1 forbids in a stream. Stripped before parsing, so that one stray byte does not cost an item.
+# What YAML 1.1 forbids in a stream; removed before parsing, so that one stray byte does not cost an item.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]")
-# Bytes that need no second look; the characters beyond ASCII that do, and the beginnings of their UTF-8 forms.
+# Bytes that need no further check; the characters beyond ASCII that do, and how their UTF-8 forms begin.
 _USUAL = bytes(byte for byte in range(256) if byte in {9, 10, 13} or (byte >= 32 and byte != 127))
 _UNUSUAL = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _RARE = (b"\xc2", b"\xef", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 _OPENING = re.compile(r"---[ \t]*\n")
 _CLOSING = re.compile(r"\n(?:---|\.\.\.)[ \t]*(?=\n|$)")
-# Where YAML 1.1 and 1.2 part, where the two parsers do, or where only the guard can say no. Nearly all seeds are looked
-# at by the first two patterns alone, which look only behind line breaks and only behind spaces; the others wait for
-# their character. Behind a line break: quoted keys, block text as a key, merge keys and what begins with a sign.
+# What YAML 1.1 and 1.2, or the two parsers, read differently, and what only the guard can refuse. For nearly all seeds
+# only the first two patterns are tried, which match only after line breaks and only after spaces; the others need a
+# certain character in the text. After a line break: quoted keys, block text as a key, merge keys, indicators.
 _LINE = re.compile(r"\n[ -]*+(?:[!&*@`%?=,|>\]}:]|<<|[\"'][^\n]*[\"'] *:)")
-# Behind a space: anchors, aliases, tags, directives, octal numbers, underscores where a number may be meant, and lists
-# in lists on one line, which crash the fast parser when they are many.
+# After a space: anchors, aliases, tags, directives, octal numbers, underscores in what may be a number, and lists in
+# lists on one line, many of which crash the fast parser.
 _AMBIGUOUS = re.compile(
     r" [!&*@`%?0+._-](?:(?<![0+._-])[^ \n]|(?<=0)[0-9_boxBOX]|(?<=[+.-])[_0]|(?<=_)|(?<=-) +-|(?<=[ :-] !) )"
 )
-# What could hold more than `yaml_text` reads: this long, at least 1.5 characters a value; this far indented, at least a
-# column a level.
+# What could exceed the limits of `config.yaml.tree`: this length, with at least 1.5 characters a value, or this
+# indentation, with at least a column a level.
 _LONG = 72_000
 _DEEP = " " * 24
 _SIMPLE_ESCAPE = re.compile(r"\\[\"\\n]")
-# A list or mapping on one line, of plain words, numbers, addresses and quoted text.
+# A list or mapping on one line, of plain words, numbers, URLs and quoted text.
 _ITEM = r"(?:[A-Za-z0-9](?:[\w ./+()&-]|:(?=/))*|\"[^\"\\\n]*\"|'[^'\n]*')"
 _SIMPLE_FLOW = re.compile(
     rf"(?<=[:-] )(?:\[{_ITEM}?(?:, {_ITEM})*\]|\{{(?:[A-Za-z]\w*: {_ITEM}(?:, [A-Za-z]\w*: {_ITEM})*)?\}})(?=\n|$)"
 )
 _FLOW = re.compile(r"[:\-,?\[{\n] *[\[{]")
-# JSON writes a character beyond U+FFFF as two escapes, and so do programs that write YAML as JSON; PyYAML refuses them.
+# JSON, and programs that write YAML as JSON, write a character beyond U+FFFF as two escapes, which PyYAML refuses.
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = frozenset({b"\xff\xfe", b"\xfe\xff"})
@@ -64,7 +65,7 @@ _WITHDRAWN = re.compile(
 
 
 class Fault(NamedTuple):
-    """What is wrong with a file, before its YAML is looked at; line and column count from 1, 0 means the whole file."""
+    """What is wrong with a file before its YAML is parsed; line and column count from 1, 0 means the whole file."""
 
     message: str
     hint: str = ""
@@ -73,9 +74,9 @@ class Fault(NamedTuple):
 
 
 class FrontMatter(NamedTuple):
-    """The two parts of a seed as text; the front matter begins at line 2.
+    """The two parts of a seed as text; the front matter begins in line 2.
 
-    `stripped` is where the first control character was removed (line, column), or None.
+    `stripped` is the line and column of the first control character that was removed, or None.
     """
 
     text: str
@@ -84,10 +85,10 @@ class FrontMatter(NamedTuple):
 
 
 def split(data: bytes) -> FrontMatter | Fault:
-    """Split a seed file's bytes at the `---` lines around its front matter, or say why that cannot be done."""
+    """Return a seed file's bytes split at the `---` lines around its front matter, or what is wrong with them."""
     if len(data) > MAX_SEED:
         return Fault(
-            f"has {len(data):,} bytes, at most {MAX_SEED:,} are read", "keep large content elsewhere, link to it"
+            f"has {len(data):,} bytes, at most {MAX_SEED:,} are read", "keep large content elsewhere and link to it"
         )
     if not data.strip(b" \t\r\n\0"):
         return Fault("is empty", "write front matter between two lines of ---, or delete the file")
@@ -101,12 +102,12 @@ def split(data: bytes) -> FrontMatter | Fault:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     rare = not text.isascii() and any(map(data.__contains__, _RARE)) and _UNUSUAL.search(text)
     if rare or data.translate(None, _USUAL):
-        return _cut(*_straightened(text))
+        return _cut(*_without_forbidden(text))
     return _cut(text, None)
 
 
-def _straightened(text: str) -> tuple[str, tuple[int, int] | None]:
-    """Make the rarer line breaks a LF and strip what YAML forbids; also tells where the first such character was."""
+def _without_forbidden(text: str) -> tuple[str, tuple[int, int] | None]:
+    """Return text with all line breaks as LF and without what YAML forbids, and the position of the first of that."""
     text = _LINE_BREAKS.sub("\n", text)
     stripped = _FORBIDDEN.search(text)
     if stripped is None:
@@ -116,31 +117,31 @@ def _straightened(text: str) -> tuple[str, tuple[int, int] | None]:
     return _FORBIDDEN.sub("", text), (line, column)
 
 
-def _cut(text: str, place: tuple[int, int] | None) -> FrontMatter | Fault:
+def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
     opening = _OPENING.match(text)
     if opening is None:
         if re.match(r"-{3}[ \t]*$", text):
             return Fault("the closing --- is missing", "end the front matter with a line ---", 1, 1)
-        return Fault("has no front matter", "begin the file with a line ---, then `title: …`, then a line ---", 1, 1)
-    # From the line break before, so that front matter may be empty.
+        return Fault("has no front matter", "start the file with a line ---, then `title: …`, then a line ---", 1, 1)
+    # From the line break before it, so that front matter may be empty.
     closing = _CLOSING.search(text, opening.end() - 1)
     if closing is None:
         return Fault("the closing --- is missing", "end the front matter with a line ---", 1, 1)
     front = text[opening.end() : closing.start() + 1]
-    # No character has more than four bytes, so only long text is counted.
+    # A character has at most four bytes, so only long text is encoded.
     if len(front) * 4 > MAX_FRONT_MATTER and len(front.encode()) > MAX_FRONT_MATTER:
         return Fault(
-            f"its front matter has more than {MAX_FRONT_MATTER:,} bytes", "move long text below the closing ---", 1, 1
+            f"the front matter has more than {MAX_FRONT_MATTER:,} bytes", "move long text below the closing ---", 1, 1
         )
     if "\\" in front and "\\u" in front and _PAIR.search(front):
         front = _with_pairs_joined(front)
-    return FrontMatter(front, text[closing.end() + 1 :], place)
+    return FrontMatter(front, text[closing.end() + 1 :], stripped)
 
 
 def _with_pairs_joined(front: str) -> str:
-    """Join the two escapes of a character where they are escapes: only in double quotes a backslash begins one."""
+    """Return front matter with the two escapes of a character joined in double quotes, where alone they are escapes."""
     parts, done = [], 0
-    # Other escapes of the same length stand in for them, since the parser would refuse to go on.
+    # The parser would stop at them, so it is given other escapes of the same length.
     for start, end in double_quoted(_PAIR.sub(r"\1\\u0041\\u0041", front)):
         parts += [front[done:start], _PAIR.sub(_joined, front[start:end])]
         done = end
@@ -152,7 +153,7 @@ def _joined(pair: re.Match[str]) -> str:
 
 
 def _not_utf8(data: bytes, error: UnicodeDecodeError) -> Fault:
-    # The codec counts from behind a byte order mark.
+    # The codec counts from after the byte order mark.
     start = error.start + (3 if data.startswith(_MARK) else 0)
     before = _LINE_BREAKS.sub("\n", data[:start].decode("utf-8-sig", "replace"))
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
@@ -160,7 +161,7 @@ def _not_utf8(data: bytes, error: UnicodeDecodeError) -> Fault:
 
 
 def fast_values(text: str) -> dict[str, Any] | None:
-    """Parse front matter with the fast parser; None where PyYAML has to judge."""
+    """Return front matter as the fast parser reads it, or None if PyYAML must decide."""
     if yaml_rs is None or _is_doubtful(text):
         return None
     try:
@@ -171,7 +172,7 @@ def fast_values(text: str) -> dict[str, Any] | None:
 
 
 def _is_doubtful(text: str) -> bool:
-    """Say whether `text` holds what the two parsers could read differently."""
+    """Return whether `text` holds anything that the two parsers could read differently."""
     lines = f"\n{text}"
     last = text.rstrip(" \n").rpartition("\n")[2]
     return (
@@ -180,7 +181,7 @@ def _is_doubtful(text: str) -> bool:
         or "\t" in text
         or _LINE.search(lines) is not None
         or _AMBIGUOUS.search(text) is not None
-        # Block text of no lines at the very end: the fast parser takes it for a line break.
+        # Block text without lines at the very end, which the fast parser reads as a line break.
         or "|" in last
         or ">" in last
         or ("\\" in text and "\\" in _SIMPLE_ESCAPE.sub("", text))
@@ -189,6 +190,6 @@ def _is_doubtful(text: str) -> bool:
 
 
 def says_withdrawn(data: bytes) -> bool:
-    """Say whether a file that cannot be read still holds a line that takes its item out of the feeds."""
+    """Return whether a file that cannot be read holds a line that takes its item out of the feeds."""
     text = _LINE_BREAKS.sub("\n", data.replace(b"\0", b"").decode("utf-8", "replace"))
     return _WITHDRAWN.search(text) is not None

@@ -1,8 +1,8 @@
-"""Which seeds tell the same story, and which of them stands for it when; pure.
+"""Which seeds have the same story, and which of them represents it when. Pure.
 
-Keys recognise a story: the seed's own `id`, its canonical link, the copies of it (`originalUrl`, AMP). The index
-remembers which story a key led to first. Of the seeds of one story the newest stands for it, then the one with the best
-quality, then the first path; when its window closes or has not opened yet, the next one does.
+Keys recognise a story: the seed's own `id`, its canonical link, and copies of it (`originalUrl`, AMP). The index
+remembers the story that a key first led to. Of the seeds of one story, the newest represents it, then the one with the
+best quality, then the one whose path sorts first. Before its window opens and after it closes, the next one does.
 """
 
 from __future__ import annotations
@@ -13,11 +13,6 @@ from typing import NamedTuple
 
 from aggregator.model.items import Seed
 from aggregator.normalizer import links
-
-__all__ = [
-    "Candidate", "Share", "id_number", "key_number", "keys", "numbers_taken_back", "path_number", "recognise",
-    "shares",
-]  # fmt: skip
 
 
 class Candidate(NamedTuple):
@@ -32,7 +27,7 @@ class Candidate(NamedTuple):
 
 
 class Share(NamedTuple):
-    """A window [starts, ends) in which the seed of `file` stands for its story."""
+    """A window [starts, ends) in which the seed of `file` represents its story."""
 
     file: int
     starts: int
@@ -40,14 +35,14 @@ class Share(NamedTuple):
 
 
 def keys(seed: Seed) -> tuple[str, ...]:
-    """Give the keys that recognise `seed`, the strongest first: `id:` and its id, then its links without scheme."""
+    """Return the keys that recognise `seed`, the strongest first: `id:` and its id, then its links without scheme."""
     return (*_id_keys(seed.id), links.alias(seed.link), *seed.aliases)
 
 
 def _id_keys(own_id: str) -> tuple[str, ...]:
-    """Give the keys of an id that a seed chose.
+    """Return the keys of an id that a seed chose.
 
-    One that is a link, as that of an item whose link has changed, is the id of whichever item has that link too.
+    If the id is a link, such as the former link of a moved item, it also recognises the item with that link.
     """
     return (f"id:{own_id}", *_as_link(own_id)) if own_id else ()
 
@@ -60,30 +55,30 @@ def _as_link(own_id: str) -> tuple[str, ...]:
 
 
 def id_number(own_id: str) -> int:
-    """Give the number of the key that leads to the story of an id that a seed chose, and to no other."""
+    """Return the number of the key of an id that a seed chose."""
     return key_number(f"id:{own_id}")
 
 
 def numbers_taken_back(own_id: str, kept: Iterable[str]) -> list[int]:
-    """Give the numbers of the keys that no more lead to a story which gave up `own_id`, but has the links `kept`."""
+    """Return the numbers of the keys that a story loses when it gives up `own_id` but has the links `kept`."""
     return list(map(key_number, set(_id_keys(own_id)).difference(map(links.alias, kept))))
 
 
 def key_number(key: str) -> int:
-    """Give the 64-bit number under which the index remembers `key`."""
+    """Return the 64-bit number under which the index remembers `key`."""
     return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
 
 
 def path_number(path: str) -> int:
-    """Give the number under which the index remembers which story the file `path` tells."""
+    """Return the number under which the index remembers the story of the file `path`."""
     return key_number(f"path:{path}")
 
 
 def recognise(numbers: Sequence[int], known: Mapping[int, int], own_ids: Mapping[int, str], own_id: str) -> int | None:
-    """Give the story that the first known key leads to, or None.
+    """Return the story that the first known key leads to, or None.
 
-    `known` maps key numbers to stories, `own_ids` the stories whose id a seed chose itself to that id: two seeds that
-    choose different ids are two items, even with the same link.
+    `known` maps key numbers to stories; `own_ids` maps stories whose id a seed chose to that id. Two seeds that choose
+    different ids are two items, even with the same link.
     """
     for number in numbers:
         story = known.get(number)
@@ -93,7 +88,7 @@ def recognise(numbers: Sequence[int], known: Mapping[int, int], own_ids: Mapping
 
 
 def shares(candidates: Iterable[Candidate]) -> list[Share]:
-    """Divide the time among the seeds of one story, so that at any moment at most one of them stands for it."""
+    """Divide time among the seeds of one story, so that at most one of them represents it at any moment."""
     ranked = sorted(candidates, key=lambda one: (-one.newest, -one.quality, one.path))
     if len(ranked) == 1:
         return [Share(ranked[0].file, ranked[0].starts, ranked[0].ends)]
@@ -107,7 +102,7 @@ def shares(candidates: Iterable[Candidate]) -> list[Share]:
 
 
 def _minus(starts: int, ends: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Give what is left of [starts, ends) without the windows in `taken`."""
+    """Return what is left of [starts, ends) without the windows in `taken`."""
     left = []
     for taken_starts, taken_ends in sorted(taken):
         if taken_ends <= starts:

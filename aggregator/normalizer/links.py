@@ -1,4 +1,4 @@
-"""Links: made canonical (`addresses`), recognised whatever form they come in, asked for their host; pure."""
+"""Links: their canonical form, the key that recognises them, their host, and the video they lead to. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ _CANONICAL = urls.CANONICAL
 
 _TRACKING = re.compile(r"(?:^|&)(?:utm_[a-z_]+|fbclid|gclid|msclkid|mc_cid|mc_eid)=[^&]*")
 
-# An embedded player of a list or of a channel's broadcast has one of these two words where others have an id.
+# The embedded player of a list or of a channel's live stream has one of these two words in place of a video's id.
 _VIDEO = re.compile(r"(?!(?:videoseries|live_stream)$)[A-Za-z0-9_-]{6,20}")
 
 
 def canonical(address: str, base: str = "", *, entities: bool = True) -> str:
-    """Give the canonical form of `address`, resolved against the absolute URL `base` where it is relative.
+    """Return the canonical form of `address`, resolved against the absolute URL `base` if it is relative.
 
-    `entities` decodes the HTML entities that people paste into front matter; an attribute that a parser of HTML gives
-    has had its own decoded already.
+    With `entities`, the HTML entities that people paste into front matter are decoded; those of an attribute are
+    already decoded by the HTML parser.
 
     Raises:
-        ValueError: where it is no http(s) address, with a reason its author can act on.
+        ValueError: if it is not an http(s) address, with a reason that its author can act on.
 
     """
     if len(address) <= LONGEST_URL and _CANONICAL.fullmatch(address):
@@ -33,9 +33,9 @@ def canonical(address: str, base: str = "", *, entities: bool = True) -> str:
 
 
 def alias(url: str) -> str:
-    """Give the key under which a canonical `url` is recognised.
+    """Return the key that recognises a canonical `url`.
 
-    Links that differ only in http or https, tracking parameters or a slash at the end are one link to people.
+    It is the same for links that differ only in http or https, tracking parameters, or a slash at the end.
     """
     _, _, rest = url.partition("://")
     if "?" in rest:
@@ -47,13 +47,13 @@ def alias(url: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Give the host of a canonical URL without a leading `www.`."""
+    """Return the host of a canonical URL without a leading `www.`."""
     host = url.partition("://")[2].partition("/")[0].partition(":")[0]
     return host.removeprefix("www.")
 
 
 def youtube_id(url: str) -> str:
-    """Give the video's id if `url` is a YouTube address (watch, embed, short link), else ""."""
+    """Return the video's id if `url` is a YouTube address (watch, embed, short link), else ""."""
     parts = urlsplit(url)
     host = (parts.hostname or "").removeprefix("www.").removeprefix("m.")
     if host == "youtu.be":

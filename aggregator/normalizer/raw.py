@@ -1,4 +1,4 @@
-"""The keys of a seed as its author writes them, typed but not yet clean; pure."""
+"""The keys of a seed as its author writes them: typed, but not yet clean. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import msgspec
 
 Whole = Annotated[int, msgspec.Meta(gt=-(10**18), lt=10**18)]
-"""A number of at most 18 digits, as `scalars` reads them: any system's integers can hold it."""
+"""An integer of at most 18 digits (see `scalars`), which fits into 64 bits."""
 
 
 class RawImage(msgspec.Struct, rename="camel"):
@@ -44,7 +44,7 @@ class RawRelated(msgspec.Struct, rename="camel"):
 
 
 class RawSeed(RawRelated, rename="camel"):
-    """A seed's front matter as written: nothing is required here, so that all that is missing is said at once."""
+    """A seed's front matter as written. No key is required here, so that all missing ones are reported at once."""
 
     updated_date_time: str | None = None
     published: bool | None = None
@@ -63,4 +63,4 @@ class RawSeed(RawRelated, rename="camel"):
 
 
 KEYS = frozenset(RawSeed.__struct_encode_fields__) | {"secured"}
-"""The keys that mean something at the top of a seed; `secured` means that nobody looks at it."""
+"""The known keys at the top of a seed. The value of `secured` is private and is not read."""

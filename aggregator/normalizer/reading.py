@@ -1,7 +1,7 @@
-"""Files in, the `Outcome` of each out: read, parsed and decided, a few at a time, in this process or another.
+"""Files read to their outcomes: parsed, cleaned and decided upon, a few at a time, in this process or another.
 
-`take_in` runs wherever the executor puts it and is pure but for the reader it is given; what comes back is small enough
-to be handed between processes.
+`take_in` runs wherever the executor puts it, and is pure except for the reader it is given. What it returns is small
+enough to be passed between processes.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from aggregator.normalizer.raw import KEYS
 from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import Draft, Key, Outcome, pack
 
-_QUALITY_BOUND = 2**31
-_NO_KEY = (0, 0, 0, -1, 0)
+_MAX_QUALITY = 2**31
+_NO_IDENTITY = (0, 0, 0, -1, 0)
 
-HANDFUL = 32
-"""So many files go through the stages of reading together; measured: fewer or more of them are slower."""
+GROUP_SIZE = 32
+"""How many files go through the stages of reading together; fewer or more are slower (measured)."""
 
 RACY_SECONDS = 2
-"""A file that changed this shortly before it was read may change again without its stat key telling."""
+"""A file that changed so shortly before it was read may change again without any change of its `stat`."""
 
 
 class ReadFile(Protocol):
-    """A file as the reader gives it (`watcher.folder.File`)."""
+    """A file as a reader returns it (`watcher.folder.File`)."""
 
     @property
     def key(self) -> Key:
-        """Its stat key."""
+        """What `stat` says of it: device, inode, size, mtime and ctime in nanoseconds."""
 
     @property
     def data(self) -> bytes | None:
-        """Its bytes, None where they cannot be had."""
+        """Its bytes, or None if they could not be read."""
 
     @property
     def reason(self) -> str:
-        """Why not."""
+        """Why they could not be read."""
 
     @property
     def hint(self) -> str:
@@ -50,12 +50,14 @@ class ReadFile(Protocol):
 
 
 Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
+"""Reads files by their paths, each up to a number of bytes; None for a file that is gone."""
+
 _Found = tuple[str, bytes, "ReadFile | None"]
-"""A path, the digest its file had, and the file."""
+"""A path, the digest that its file had, and the file."""
 
 
 class _Text(NamedTuple):
-    """A file whose text is new: its path, stat key, digest and bytes."""
+    """A file whose bytes are new."""
 
     path: str
     key: Key
@@ -64,7 +66,7 @@ class _Text(NamedTuple):
 
 
 class Task(NamedTuple):
-    """A batch of files to take in: their paths, the digests they had (b"" = new), and what decides."""
+    """A batch of files to read: their paths, the digests they had (b"" = new), and what decides upon them."""
 
     paths: tuple[str, ...]
     digests: tuple[bytes, ...]
@@ -74,58 +76,59 @@ class Task(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What it is called where it fails as a whole."""
+        """Its name in messages."""
         return f"{self.paths[0]} to {self.paths[-1]} ({len(self.paths)} seeds)"
 
 
 def take_in(reader: Reader, task: Task) -> bytes:
-    """Read, parse and decide a batch of files; gives the packed outcomes. Runs wherever the executor puts it."""
+    """Return the packed outcomes of a batch of files, in their order."""
     files = zip(task.paths, task.digests, reader(task.paths, MAX_SEED), strict=True)
-    return pack([outcome for few in _handfuls(files) for outcome in _taken_in(few, task)])
+    return pack([outcome for group in _groups(files) for outcome in _read_group(group, task)])
 
 
-def _handfuls(files: Iterable[_Found]) -> Iterator[list[_Found]]:
-    """Give a few files at a time: enough to go through in stages, and hardly more bytes than one may have."""
-    few: list[_Found] = []
+def _groups(files: Iterable[_Found]) -> Iterator[list[_Found]]:
+    """Yield a few files at a time, which together are hardly larger than a single one may be."""
+    group: list[_Found] = []
     size = 0
     for found in files:
-        few.append(found)
+        group.append(found)
         file = found[2]
         size += len(file.data or b"") if file else 0
-        if len(few) == HANDFUL or size >= MAX_SEED:
-            yield few
-            few, size = [], 0
-    yield few
+        if len(group) == GROUP_SIZE or size >= MAX_SEED:
+            yield group
+            group, size = [], 0
+    yield group
 
 
-def _taken_in(few: Sequence[_Found], task: Task) -> list[Outcome]:
-    """Take in a few files together, or one by one where that fails: a bug that one meets must not harm the others."""
+def _read_group(group: Sequence[_Found], task: Task) -> list[Outcome]:
+    """Read files together, or one by one if that fails: a bug that one of them meets must not harm the others."""
     try:
-        return _in_stages(few, task)
+        return _read_in_stages(group, task)
     except Exception as error:  # noqa: BLE001 - the boundary
-        if len(few) > 1:
-            return [outcome for found in few for outcome in _taken_in([found], task)]
-        path, _, file = few[0]
-        key = trusted(file.key, task.now) if file else _NO_KEY
-        # Its type alone: its words may quote what is private. Without a digest it is read again when it is touched.
+        if len(group) > 1:
+            return [outcome for found in group for outcome in _read_group([found], task)]
+        path, _, file = group[0]
+        key = _key_to_store(file.key, task.now) if file else _NO_IDENTITY
+        # Only the error's type: its words may quote what is private. Without a digest the file is read again when it
+        # is touched.
         message = f"cannot be read because of a bug in this program ({type(error).__name__})"
-        problem = Problem(path=path, message=message, hint="the file may be right; please report it")
+        problem = Problem(path=path, message=message, hint="the file may be fine; please report this")
         return [Outcome(path, key, rule="readable", problems=(problem,))]
 
 
-def _in_stages(few: Sequence[_Found], task: Task) -> list[Outcome]:
-    """Take each step for all the files before the next one: what the processor did last it does fastest."""
-    looked = [_looked_at(file, path, digest, task.now) for path, digest, file in few]
-    texts = [(one.path, one.data) for one in looked if isinstance(one, _Text)]
+def _read_in_stages(group: Sequence[_Found], task: Task) -> list[Outcome]:
+    """Do each step for all files before the next step: the processor is fastest at what it did last."""
+    checked = [_unchanged_or_text(file, path, digest, task.now) for path, digest, file in group]
+    texts = [(one.path, one.data) for one in checked if isinstance(one, _Text)]
     readings = iter(seeds.read_together(texts, zone=task.zone))
-    return [one if isinstance(one, Outcome) else _read(one, next(readings), task) for one in looked]
+    return [one if isinstance(one, Outcome) else _outcome(one, next(readings), task) for one in checked]
 
 
-def _looked_at(file: ReadFile | None, path: str, known_digest: bytes, now: int) -> Outcome | _Text:
-    """Give the outcome of a file whose text need not be looked at, else its text."""
+def _unchanged_or_text(file: ReadFile | None, path: str, known_digest: bytes, now: int) -> Outcome | _Text:
+    """Return the outcome of a file that is gone, unreadable or unchanged, else its text."""
     if file is None:
-        return Outcome(path, _NO_KEY, gone=True)
-    key = trusted(file.key, now)
+        return Outcome(path, _NO_IDENTITY, gone=True)
+    key = _key_to_store(file.key, now)
     if file.data is None:
         problem = Problem(path=path, message=file.reason, hint=file.hint)
         return Outcome(path, key, rule="readable", problems=(problem,))
@@ -133,11 +136,11 @@ def _looked_at(file: ReadFile | None, path: str, known_digest: bytes, now: int) 
     return Outcome(path, key, digest, same=True) if digest == known_digest else _Text(path, key, digest, file.data)
 
 
-def _read(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
+def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
     path, key, digest, _ = text
     if isinstance(reading.outcome, Rejection):
-        broken = reading.outcome
-        return Outcome(path, key, digest, rule="valid", problems=broken.problems, withdrawn=broken.withdrawn)
+        rejection = reading.outcome
+        return Outcome(path, key, digest, rule="valid", problems=rejection.problems, withdrawn=rejection.withdrawn)
     return decided(
         path, key, digest, reading.outcome, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown
     )
@@ -155,7 +158,7 @@ def decided(  # noqa: PLR0917 - as a row of the index has them
     unknown: tuple[str, ...] = (),
     packed: bytes | None = None,
 ) -> Outcome:
-    """Apply the rules to a seed that could be read; `packed` is its stored form where that is at hand."""
+    """Return the outcome of a seed by the rules; `packed` is its stored form, if that is at hand."""
     verdict = rules.decide(seed, policy)
     packed = packed or pack(seed)
     draft = None if verdict.rule else _draft(path, rules.acting(seed, verdict), verdict, now)
@@ -180,19 +183,20 @@ def _draft(path: str, acting: Seed, verdict: Verdict, now: int) -> Draft:
 def validity(
     windows: Iterable[tuple[str | int, int, int]], updated: int | None, now: int
 ) -> tuple[int | None, int | None]:
-    """Give the span [since, until) around `now` in which nothing about these windows changes by itself.
+    """Return the span [since, until) around `now` in which time alone changes nothing about these windows.
 
-    Each window ends with its two moments; `updated` is when the item counts as changed. None twice without a window.
+    Windows are (feed, starts, ends) in seconds since 1970; `updated` is when the item's update counts. Without any
+    window both are None.
     """
-    since, until, none = -FOREVER, FOREVER, True
+    since, until, is_empty = -FOREVER, FOREVER, True
     for _, starts, ends in windows:
-        none = False
+        is_empty = False
         for moment in (starts, ends):
             if moment > now:
                 until = min(until, moment)
             else:
                 since = max(since, moment)
-    if none:
+    if is_empty:
         return None, None
     if updated is not None:
         since, until = (max(since, updated), until) if updated <= now else (since, min(until, updated))
@@ -200,18 +204,18 @@ def validity(
 
 
 def _bounded(quality: int | None) -> int:
-    return 0 if quality is None else max(-_QUALITY_BOUND, min(_QUALITY_BOUND, quality))
+    return 0 if quality is None else max(-_MAX_QUALITY, min(_MAX_QUALITY, quality))
 
 
-def trusted(key: Key, now: int) -> Key:
-    """Give the stat key to remember: one that matches nothing where the file changed too recently to be sure."""
+def _key_to_store(key: Key, now: int) -> Key:
+    """Return the stat key to remember: one that matches no file if the file changed too recently to be sure."""
     dev, ino, size, mtime, ctime = key
     racy = max(mtime, ctime) > (now - RACY_SECONDS) * 1_000_000_000
     return (dev, ino, size, -1 if racy else mtime, ctime)
 
 
 def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:
-    """Give one warning for each key that means nothing, with a hint where it looks like a typo."""
+    """Return a warning for each unknown key (key to path of a seed), with a hint if it looks like a typo."""
     from aggregator.config.yaml.decoding import nearest  # noqa: PLC0415 - difflib, only for warnings
 
     found = []

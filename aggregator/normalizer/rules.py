@@ -1,19 +1,19 @@
-"""The rules, and what they decide of a seed: held back by which rule, or in which feeds and from when to when; pure.
+"""The rules: which one holds a seed back, or in which feeds it is, from when to when. Pure.
 
-The rules in their order; the first that fails is the reason:
+The rules in their order; the first that a seed fails is the reason:
 
     readable, valid   decided before this module (a `Rejection`)
     state             `published: false`, `removed: true`, `deleted: true`
-    quality           below `min_quality`; without a score only with `require_quality`
-    heat              below `min_heat`; without one it passes
-    provider          blocked, or not among the allowed
-    type              likewise
-    title             matches a blocked pattern, or none of the allowed
-    window            embargo (`publishedDateTime`), `expires`, `max_age`: time alone opens and closes this window
-    duplicate         another seed of the same story stands for it (`identity.shares`)
+    quality           below `min_quality`; a seed without quality fails only with `require_quality`
+    heat              below `min_heat`; a seed without heat passes
+    provider          blocked, or not allowed
+    type              blocked, or not allowed
+    title             matches a blocked pattern, or no allowed one
+    window            embargo (`publishedDateTime`), `expires`, `max_age`: time alone opens and closes the window
+    duplicate         another seed of the same story represents it (`identity.shares`)
 
-With `related: promote` the best related item that passes the rules stands in for a seed that fails one from
-`published: false` to title. A seed that was removed or deleted takes its related items with it.
+With `related: promote`, the best related item that passes the rules replaces a seed that fails one of the rules from
+state (only `published: false`) to title. Nothing replaces a seed that was removed or deleted.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from aggregator.model.feeds import SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
 from aggregator.model.slugs import as_topic, composed, folded, names_of, slug_of
 from aggregator.normalizer import links, text
+from aggregator.renderer.topic_tree import ancestor_slugs
 
 PATTERN_SECONDS = 0.05
-"""How long one title pattern may search in one title."""
+"""How many seconds a title pattern may search in a title."""
 
 _REPLACEABLE = frozenset({"state", "quality", "heat", "provider", "type", "title"})
 # Scripts that put no spaces between words: Thai and Lao, Myanmar, Khmer, Han with Hiragana and Katakana.
@@ -45,12 +46,12 @@ _slug_of = lru_cache(maxsize=4096)(slug_of)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """What the rules say of a seed.
+    """What the rules decide upon a seed.
 
-    `rule` is the one that holds it back, "" if none does; `detail` says why in a few words. The seed may be shown in
-    [starts, ends). `feeds` are pairs of a slug and the end of the window in that feed, `topics` pairs of a slug and the
-    name the seed used. `stand_in` is the place of the related item that stands in for it, -1 if none does. The rest is
-    of the seed that is shown (`acting`) and ranks and names it.
+    `rule` is the one that holds it back ("" = none), `detail` says why. Otherwise the seed may be shown in
+    [starts, ends). `feeds` are pairs of a slug and the end of the window in that feed; `topics` are pairs of a slug and
+    the name that the seed used. `stand_in` is the index of the related item that replaces the seed (-1 = none). The
+    other fields are those of the seed that is shown (`acting`).
     """
 
     rule: str = ""
@@ -68,7 +69,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a config that decides: rules, queries and topics, ready for use and cheap to hand to a worker."""
+    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker."""
 
     rules: Rules
     queries: tuple[Query, ...]
@@ -79,7 +80,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def policy_of(config: Config) -> Policy:
-    """Draw from `config` what decides."""
+    """Return the policy of `config`."""
     return Policy(
         rules=config.rules,
         queries=config.feeds_by_query,
@@ -91,29 +92,29 @@ def policy_of(config: Config) -> Policy:
 
 
 def decide(seed: Seed, policy: Policy) -> Verdict:
-    """Apply the rules to `seed`."""
+    """Return the verdict of the rules upon `seed`."""
     failed = _failed(seed, policy.rules)
     if failed is None:
         return _accepted(seed, policy, seed.published)
     rule, detail = failed
     if policy.promote and rule in _REPLACEABLE and not (seed.removed or seed.deleted):
-        for place in sorted(range(len(seed.related)), key=lambda place: -_score(seed.related[place].quality)):
-            other = stand_in(seed, place)
+        for index in sorted(range(len(seed.related)), key=lambda index: -_score(seed.related[index].quality)):
+            other = stand_in(seed, index)
             starts = max(seed.published, other.published)
             if _failed(other, policy.rules) is None and starts < _end(other, policy.rules.max_age):
                 verdict = _accepted(other, policy, starts)
-                return msgspec.structs.replace(verdict, detail=detail, stand_in=place)
+                return msgspec.structs.replace(verdict, detail=detail, stand_in=index)
     return Verdict(rule=rule, detail=detail)
 
 
 def acting(seed: Seed, verdict: Verdict) -> Seed:
-    """Give the seed that is shown: `seed` itself or the related item that stands in for it."""
+    """Return the seed that is shown: `seed` itself, or the related item that replaces it."""
     return seed if verdict.stand_in < 0 else stand_in(seed, verdict.stand_in)
 
 
-def stand_in(seed: Seed, place: int) -> Seed:
-    """Make a seed of a related item: its own text, link and quality, the topics and the expiry of `seed`."""
-    one: Related = seed.related[place]
+def stand_in(seed: Seed, index: int) -> Seed:
+    """Return a related item as a seed: with its own text, link and quality, and the topics and expiry of `seed`."""
+    one: Related = seed.related[index]
     return Seed(
         title=one.title, link=one.link, aliases=one.aliases, excerpt=one.excerpt, type=one.type or seed.type,
         published=seed.published if one.published is None else one.published, expires=seed.expires, quality=one.quality,
@@ -123,7 +124,7 @@ def stand_in(seed: Seed, place: int) -> Seed:
 
 
 def topics_of(seed: Seed, policy: Policy) -> tuple[tuple[str, str], ...]:
-    """Give the topics of `seed`, as pairs of slug and name, by its own word or else by keyword."""
+    """Return the topics of `seed` as pairs of slug and name: those that it names, else those found by keyword."""
     if seed.topics or not policy.keywords:
         return tuple(dict.fromkeys((slug_for(name, policy), name) for name in seed.topics))
     words = composed(f"{seed.title} {text.plain(seed.excerpt)} {' '.join(seed.tags)}")
@@ -131,14 +132,14 @@ def topics_of(seed: Seed, policy: Policy) -> tuple[tuple[str, str], ...]:
 
 
 def slug_for(name: str, policy: Policy) -> str:
-    """Give the slug of the topic `name`: the config's, else one made of the name, and never that of another feed."""
+    """Return the slug of the topic `name`: the config's, else one made from the name; never that of another feed."""
     slug = policy.slugs.get(folded(name)) or _slug_of(name)
     taken = slug == SITE_FEED or any(slug == query.slug for query in policy.queries)
     return as_topic(slug) if taken else slug
 
 
 def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
-    """Give the first of `patterns` (host names, which take in their subdomains, or names) that names the source."""
+    """Return the first of `patterns` that matches the source, or "": a host name (with its subdomains) or a name."""
     domain = (seed.provider and seed.provider.domain) or links.host_of(seed.link)
     name = folded(seed.provider.name) if seed.provider else ""
     for pattern in patterns:
@@ -159,7 +160,7 @@ def _failed(seed: Seed, rules: Rules) -> tuple[str, str] | None:
         return "quality", f"quality {seed.quality} is below min_quality {rules.min_quality}"
     if rules.min_heat is not None and seed.heat is not None and seed.heat < rules.min_heat:
         return "heat", f"heat {seed.heat} is below min_heat {rules.min_heat}"
-    return _blocked(seed, rules.block) or _not_allowed(seed, rules.allow) or _never(seed, rules)
+    return _blocked(seed, rules.block) or _not_allowed(seed, rules.allow) or _never_visible(seed, rules)
 
 
 def _blocked(seed: Seed, block: Match) -> tuple[str, str] | None:
@@ -183,8 +184,7 @@ def _not_allowed(seed: Seed, allow: Match) -> tuple[str, str] | None:
     return None
 
 
-def _never(seed: Seed, rules: Rules) -> tuple[str, str] | None:
-    """Say that the window is empty, whatever the time."""
+def _never_visible(seed: Seed, rules: Rules) -> tuple[str, str] | None:
     if _end(seed, rules.max_age) <= seed.published:
         return "window", "it expires before it appears"
     return None
@@ -215,15 +215,15 @@ def _end(seed: Seed, max_age: int | None) -> int:
 
 
 def unanswered(seed: Seed, where: Where, slugs: Iterable[str]) -> str:
-    """Say which condition of a feed's query `seed` does not meet, "" if it meets all.
+    """Return the first condition of a feed's query that `seed` does not meet, or "".
 
-    A score that is asked for must be there. `slugs` are the topics of the seed and those above them.
+    A seed without a score fails a condition on it. `slugs` are the topics of the seed and those above them.
     """
     return next(_unmet(seed, where, set(slugs)), "")
 
 
 def _unmet(seed: Seed, where: Where, slugs: set[str]) -> Iterator[str]:
-    """Give the conditions that fail, one by one, so that nothing is compared once one has failed."""
+    """Yield the conditions that fail: one by one, so that nothing is compared after the first."""
     if where.any_topics and slugs.isdisjoint(where.any_topics):
         yield "it has none of any_topics"
     if not slugs.issuperset(where.all_topics):
@@ -237,9 +237,9 @@ def _unmet(seed: Seed, where: Where, slugs: set[str]) -> Iterator[str]:
     if where.types and folded(seed.type) not in map(folded, where.types):
         yield "its type is not among types"
     if _below(seed.quality, where.min_quality):
-        yield f"{_said('quality', seed.quality)}, min_quality is {where.min_quality}"
+        yield f"{_score_in_words('quality', seed.quality)}, min_quality is {where.min_quality}"
     if _below(seed.heat, where.min_heat):
-        yield f"{_said('heat', seed.heat)}, min_heat is {where.min_heat}"
+        yield f"{_score_in_words('heat', seed.heat)}, min_heat is {where.min_heat}"
     if where.title and _title_matches(where.title, seed.title) is not True:
         yield "its title does not match"
 
@@ -248,7 +248,7 @@ def _below(score: int | None, least: int | None) -> bool:
     return least is not None and (score is None or score < least)
 
 
-def _said(name: str, score: int | None) -> str:
+def _score_in_words(name: str, score: int | None) -> str:
     return f"it has no {name}" if score is None else f"its {name} is {score}"
 
 
@@ -258,19 +258,11 @@ def _score(quality: int | None) -> int:
 
 def _ancestors(topics: tuple[Topic, ...]) -> dict[str, tuple[str, ...]]:
     parents = {topic.slug: topic.parent for topic in topics}
-    found = {}
-    for slug, above in parents.items():
-        line: list[str] = []
-        parent = above
-        while parent and parent not in line:
-            line.append(parent)
-            parent = parents.get(parent, "")
-        found[slug] = tuple(line)
-    return found
+    return {slug: ancestor_slugs(slug, lambda child: parents.get(child, "")) for slug in parents}
 
 
 def _keyword_patterns(topics: tuple[Topic, ...]) -> tuple[tuple[str, str], ...]:
-    """One pattern a topic: any of its keywords or hashtags as whole words, in any case."""
+    """Return each topic's pattern: any of its keywords or hashtags as whole words, in upper or lower case."""
     found = []
     for topic in topics:
         hashtags = (word for words in topic.hashtags for word in words.split())
@@ -281,7 +273,7 @@ def _keyword_patterns(topics: tuple[Topic, ...]) -> tuple[tuple[str, str], ...]:
 
 
 def _whole_words(words: Iterable[str]) -> str:
-    """Give the pattern of any of `words`, none of them within a word as far as its script tells where one ends."""
+    """Return a pattern that matches any of `words`, but not inside a word of a script that separates words."""
     alike: dict[tuple[str, str], list[str]] = {}
     for word in words:
         begins = "" if _UNSPACED.match(word) else _WORD_BEGINS
@@ -296,7 +288,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _title_matches(pattern: str, title: str) -> bool | None:
-    """Say whether a pattern of the config is found in `title`; None if it took too long to say."""
+    """Return whether a pattern of the config is found in `title`, or None if that took too long."""
     import regex  # noqa: PLC0415 - 20 ms that only configs with patterns pay
 
     try:

@@ -1,4 +1,4 @@
-"""Seeds and verdicts in the form that the index stores, and back. Pure."""
+"""Seeds, verdicts and outcomes in the form that the index stores. Pure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,19 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer.rules import Verdict
 
 Key = tuple[int, int, int, int, int]
+"""What `stat` says of a file: device, inode, size, mtime and ctime in nanoseconds."""
+
 Entry = tuple[int, int, int, int, int, int, int]
+"""A row of the index's table `entry`."""
 
 
 class Draft(msgspec.Struct, frozen=True, array_like=True):
-    """What the index says of an accepted file as long as it alone tells its story; made where the file is read.
+    """What the index stores of an accepted file, if no other file has the same story; made where the file is read.
 
     `numbers` are those of the keys that recognise it, `path` that of its path. `id` is the story's, `own` whether the
-    seed chose it. `windows` are those in which feeds show it, by slug; `since` and `until` bound the span around now in
-    which nothing about them changes by itself (None without any). `topics` are pairs of a slug and the name used.
+    seed chose it. `windows` are (slug, starts, ends): when which feed shows it. `since` and `until` bound the span
+    around now in which time alone changes nothing about them (`reading.validity`). `topics` are pairs of a slug and
+    the name used.
     """
 
     numbers: tuple[int, ...]
@@ -39,11 +43,11 @@ class Draft(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
-    """What became of one file, small enough to hand between processes.
+    """What became of one file, small enough to be passed between processes.
 
-    `same` is true when its bytes are those already known; then nothing but `key` matters, and the verdict where the
-    rules have changed. `seed` and `verdict` are in their stored form, None for a broken file, whose `rule` is
-    `readable` or `valid`; `draft` is None for every file that a rule holds back.
+    `same` is true if its bytes are already known; then only `key` matters, and the verdict if the rules have changed.
+    `seed` and `verdict` are in their stored form, or None for a broken file, whose `rule` is `readable` or `valid`.
+    `content` is the digest of `seed`. `draft` is None if a rule holds the file back.
     """
 
     path: str
@@ -78,25 +82,30 @@ unpack_entries = _entries.decode
 
 
 def is_in_feeds(shown: bytes | None, now: int) -> bool:
-    """Say whether feeds hold a file at `now`, by its `shown` in the index."""
+    """Return whether any feed shows a file at `now`; `shown` is what the index stores of its windows."""
     return shown is not None and any(starts <= now < ends for _, starts, ends in unpack_entries(shown)[3])
 
 
 def entries_of(shown: bytes, file: int) -> list[Entry]:
-    """Give the rows of `entry` that a file's `shown` stands for."""
+    """Return the rows of `entry` for a file's `shown`."""
     sort, worst, tie, windows = unpack_entries(shown)
     return [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
 
 
 def feeds_showing(shown: bytes | None, moment: int | None) -> dict[int, int]:
-    """Give the feeds that show a file at a moment, by its `shown`, each with the end of its window."""
+    """Return the feeds that show a file at a moment, each with the end of its window."""
     if not shown or moment is None:
         return {}
     return {feed: ends for feed, starts, ends in unpack_entries(shown)[3] if starts <= moment < ends}
 
 
 def whole(packed: bytes, digest: bytes) -> bytes:
-    """Give a stored seed back, or raise where it is not what was stored: a flipped bit must not reach a reader."""
+    """Return a stored seed if its digest is right: a flipped bit must not reach a reader.
+
+    Raises:
+        msgspec.DecodeError: if it is damaged.
+
+    """
     if hashlib.blake2b(packed, digest_size=16).digest() != digest:
         raise msgspec.DecodeError("a stored seed is damaged")
     return packed

@@ -1,7 +1,7 @@
-"""Text and dates as people wrote them, made clean; text in, text out, pure.
+"""Clean the text and dates that people wrote. Pure.
 
-Clean text is plain (no tags, entities decoded once), on one line, and free of every character that XML forbids or that
-reorders or hides its neighbours, so that no writer can fail on it and no reader is misled.
+Clean text is plain (no tags, entities decoded once), on one line, and without any character that XML forbids or that
+reorders or hides its neighbours. So no writer fails on it and no reader is misled.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from zoneinfo import ZoneInfo
 TITLE_LENGTH = 300
 SUMMARY_LENGTH = 2_000
 
-MOST_MARKS = 30_000
-"""How many characters that mean something to Markdown or HTML, line breaks among them, a text may hold."""
+MAX_MARKS = 30_000
+"""How many characters with a meaning in Markdown or HTML, including line breaks, a text may hold."""
 
-# Those of lists mean something before a blank only, and many an address is full of them.
+# The marks of lists have a meaning only before a blank, and many URLs are full of them.
 _MARKS = (*"\n!&*<>[\\]_`|~", "- ", "-\t", "+ ", "+\t", ". ", ".\t", ") ", ")\t")
 
 # C0 and C1 controls, bidirectional controls, the byte order mark, the replacement character, surrogates and
-# noncharacters. Line breaks and tabs are in here as well: `plain` folds them, `multiline` keeps them.
+# noncharacters. Tabs and line breaks are not among them: `multiline` keeps these, `plain` makes them spaces.
 _ASTRAL_NONCHARACTERS = "".join(chr(plane * 0x10000 + low) for plane in range(1, 17) for low in (0xFFFE, 0xFFFF))
 _UNSAFE = (
     "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
     "\ufeff\ufffd\ufffe\uffff\ufdd0-\ufdef\ud800-\udfff" + _ASTRAL_NONCHARACTERS
 )
 _CONTROL = re.compile(f"[{_UNSAFE}]")
-# What a writer would call a control character; the rest of `_UNSAFE` goes without a warning.
+# What an author would call a control character; the rest of `_UNSAFE` is removed without a warning.
 _WARNED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _SUSPECT = re.compile(f"[<&\t\n\r\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000{_UNSAFE}]|  |^ | $")
 _TAG = re.compile(r"<!--.*?(?:-->|$)|</?[a-zA-Z][^<>]*>|<![a-zA-Z\[][^<>]*>|<\?[^<>]*>", re.DOTALL)
-# These stand within a word or beside it; every other tag parts words.
+# Tags within words or beside them; every other tag separates words.
 _INLINE_TAG = re.compile(
     r"</?(?:a|abbr|b|bdi|bdo|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span|strong|sub|sup|time|u|var|wbr)"
     r"(?:[\s/][^<>]*)?>",
@@ -40,7 +40,7 @@ _INLINE_TAG = re.compile(
 )
 _HIDDEN_BLOCK = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-# Blanks, the blank pattern of Braille, and what Unicode calls ignorable where nothing is beside it.
+# White space, the blank Braille pattern, and the characters that Unicode calls default-ignorable.
 _INVISIBLE = re.compile(
     r"[\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2064\u2800\u3164\ufe00-\ufe0f"
     r"\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
@@ -51,7 +51,7 @@ _YAML_MOMENT = re.compile(
 )
 _DAY = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?!\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# Dates outside these years are placeholders (.NET's and Java's "no date" among them), and no format can write them.
+# Dates outside these years are placeholders (such as "no date" in .NET and Java), and no format can write them.
 _FIRST_SECOND = int(datetime(1000, 1, 1, tzinfo=UTC).timestamp())
 LAST_SECOND = int(datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC).timestamp())
 
@@ -62,17 +62,17 @@ def decode_entities(text: str) -> str:
 
 
 def multiline(text: str) -> str:
-    """Remove what no feed may carry but keep line breaks, for text that is not on one line, such as Markdown."""
+    """Return `text` without the characters that no feed may carry, with its line breaks."""
     return _CONTROL.sub("", text)
 
 
 def has_controls(text: str) -> bool:
-    """Say whether `text` holds control characters that its author should know of."""
+    """Return whether `text` holds control characters that its author should know of."""
     return not (text.isascii() and text.isprintable()) and _WARNED.search(text) is not None
 
 
 def plain(text: str) -> str:
-    """Turn `text`, which may hold tags and entities, into clean text on one line."""
+    """Return `text`, which may hold tags and entities, as clean text on one line."""
     if _is_plain(text) or ("<" not in text and "&" not in text and not _SUSPECT.search(text)):
         return text
     if "<" in text:
@@ -82,7 +82,7 @@ def plain(text: str) -> str:
 
 
 def _is_plain(text: str) -> bool:
-    """Say without a pattern that `text` is plain: most is, and this takes a tenth of the time."""
+    """Return whether `text` is plain: without a pattern, in a tenth of the time. Most text is."""
     return (
         _is_safe(text) and "<" not in text and "&" not in text and "  " not in text
         and not text.startswith(" ") and not text.endswith(" ")
@@ -90,49 +90,49 @@ def _is_plain(text: str) -> bool:
 
 
 def _is_safe(text: str) -> bool:
-    """Say without a pattern that `text` holds nothing unsafe, and no space but U+0020.
+    """Return whether `text` holds nothing unsafe and no space but U+0020, without a pattern.
 
-    Python calls neither controls nor anything unassigned printable; U+FFFD alone of what is unsafe is a symbol.
+    To Python, neither controls nor unassigned characters are printable; of the unsafe characters only U+FFFD is.
     """
     return text.isprintable() and "\ufffd" not in text
 
 
 def is_overmarked(text: str) -> bool:
-    """Say whether `text` holds more marks than anybody writes: reading them takes seconds, however little they say."""
-    return len(text) > MOST_MARKS and sum(map(text.count, _MARKS)) > MOST_MARKS
+    """Return whether `text` holds more marks than anybody writes: parsing them as Markdown would take seconds."""
+    return len(text) > MAX_MARKS and sum(map(text.count, _MARKS)) > MAX_MARKS
 
 
 def is_blank(text: str) -> bool:
-    """Say whether a reader would see nothing of `text`."""
+    """Return whether all of `text` is invisible."""
     if text.isascii():
         return not text.strip()
     return not text or _INVISIBLE.fullmatch(text) is not None
 
 
 def cut(text: str, length: int) -> str:
-    """Shorten `text` to at most `length` characters, at a word, marked by an ellipsis."""
+    """Return `text` in at most `length` characters, cut at a word and marked with an ellipsis."""
     if len(text) <= length:
         return text
     head = text[: length - 1]
     word_end = head.rfind(" ")
     if word_end > length // 2:
         head = head[:word_end]
-    # Never between a letter and what belongs to it: a joiner, a variation selector, a combining accent.
+    # No joiner or variation selector is left at the end: it belongs to a neighbour that may be cut off.
     return head.rstrip(" ,;:-–—\u200d\ufe0f") + "…"
 
 
 def title(text: str) -> str:
-    """Give a title as feeds show it: clean, at most 300 characters."""
+    """Return a title as feeds show it: clean, at most `TITLE_LENGTH` characters."""
     return cut(plain(text), TITLE_LENGTH)
 
 
 def moment(text: str, zone: str) -> int:
-    """Read a date or a date with a time; gives whole seconds since 1970, UTC.
+    """Return a date, or a date with a time, as seconds since 1970 (UTC).
 
-    Without an offset the time is that of `zone` (an IANA name), a date alone is its midnight there.
+    Without an offset the time is in `zone` (an IANA name); a date alone is its midnight there.
 
     Raises:
-        ValueError: with a reason that its author can act on.
+        ValueError: if it is not a date, with a reason that its author can act on.
 
     """
     parsed = _parsed(text.strip())
@@ -140,9 +140,9 @@ def moment(text: str, zone: str) -> int:
         parsed = parsed.replace(tzinfo=UTC if zone == "UTC" else ZoneInfo(zone))
     seconds = (parsed - _EPOCH) // timedelta(seconds=1)
     if seconds < _FIRST_SECOND:
-        raise ValueError("lies before the year 1000: a placeholder, not a date")
+        raise ValueError("is before the year 1000, which looks like a placeholder")
     if seconds > LAST_SECOND:
-        raise ValueError("lies beyond the year 9999 in UTC")
+        raise ValueError("is after the year 9999 in UTC")
     return seconds
 
 
@@ -162,9 +162,9 @@ def _parsed(text: str) -> datetime:
 def _from_parts(  # noqa: PLR0917 - the groups of one pattern
     year: str, month: str, day: str, hour: str, minute: str, second: str | None, offset: str | None
 ) -> datetime:
-    """Build a moment of YAML 1.1's wider notation (`2026-1-3 9:05:00 +1`)."""
+    """Return a moment in the notation of YAML 1.1 (`2026-1-3 9:05:00 +1`)."""
     day_part = date(int(year), int(month), int(day))
-    # RFC 3339 §5.7: a leap second is :60, which no clock of ours knows.
+    # RFC 3339 §5.7: a leap second is :60, which `time` does not accept.
     time_part = time(int(hour), int(minute), 59 if second == "60" else int(second or 0))
     if not offset:
         return datetime.combine(day_part, time_part)
@@ -178,7 +178,7 @@ def _from_parts(  # noqa: PLR0917 - the groups of one pattern
 
 
 def _why_no_date(text: str) -> str:
-    """Say what is wrong without the author's words: a file that cannot be read may hold what is private."""
+    """Return what is wrong, without the author's words: they may be private."""
     day = _DAY.match(text)
     if day is None:
         return "is not a date"
@@ -186,4 +186,4 @@ def _why_no_date(text: str) -> str:
         date(int(day[1]), int(day[2]), int(day[3]))
     except ValueError:
         return "is not a date: the calendar has no such day"
-    return "is not a date: the day can be read, what follows it cannot"
+    return "is not a date: the day is valid, but what follows it is not a time"

@@ -1,4 +1,7 @@
-"""Feed -> Atom 1.0 document (RFC 4287), written by feedgen; pure."""
+"""Render a feed as an Atom 1.0 document (RFC 4287), written by feedgen. Pure.
+
+What feedgen cannot write by itself is added by extensions: feedgen calls `extend_atom` with each element it has built.
+"""
 
 from __future__ import annotations
 
@@ -7,87 +10,146 @@ from datetime import datetime
 from typing import Any
 
 from feedgen.feed import FeedGenerator
+from lxml.etree import SubElement
 
+from aggregator.model.document_names import ATOM, MEDIA_TYPES, PAGE, content_type
 from aggregator.model.feeds import Document, Feed, Site
 from aggregator.model.items import Item
 from aggregator.renderer import dates, wording
-from aggregator.renderer.feedgen_atom import EntryWords, FeedWords
-from aggregator.renderer.item_cache import ALONE, NOWHERE, Fragments, spliced
-from aggregator.renderer.legal_text import writable
+from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
+from aggregator.renderer.legal_text import with_legal_text
+
+_TOMBSTONES_NS = "http://purl.org/atompub/tombstones/1.0"
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 _Key = tuple[Item, datetime, str]
+"""What an entry is written from: the item, its `updated`, and its language ("" = the feed's)."""
 
 
 def render(feed: Feed, site: Site) -> Document:
-    """Write `feed` as `<slug>/atom.xml`, or a page of its archive as `<slug>/archive/<folder>/atom.xml`."""
-    media_type = f"{wording.MEDIA_TYPES[wording.ATOM]}; charset=utf-8"
-    # Some readers take entries of one `updated` for one entry (RFC 4287 §4.2.15 leaves the order open).
-    updated = dates.distinct([item.updated for item in feed.items])
-    keys = [(item, stamp, wording.foreign(item, site)) for item, stamp in zip(feed.items, updated, strict=True)]
-    body = spliced(writable(_head, feed, site), _fragments.of(keys), b"</feed>")
-    name = wording.document(feed.spec, wording.ATOM, feed.place.folder)
-    return Document(name=name, media_type=media_type, body=body)
+    """Return `feed` as `<slug>/atom.xml`, or a page of its archive as `<slug>/archive/<folder>/atom.xml`."""
+    # Some readers take two entries with the same `updated` for one (RFC 4287 §4.2.15 leaves their order open).
+    updated = dates.make_unique([item.updated for item in feed.items])
+    keys = [
+        (item, moment, wording.language_if_different(item, site))
+        for item, moment in zip(feed.items, updated, strict=True)
+    ]
+    body = insert_items(with_legal_text(_head, feed, site), _writer.write(keys), b"</feed>")
+    name = wording.document_name(feed.spec, ATOM, feed.place.folder)
+    return Document(name=name, media_type=content_type(ATOM), body=body)
 
 
 def _head(feed: Feed, site: Site) -> bytes:
-    """Write the feed without its entries."""
-    generator = FeedGenerator()
-    generator.register_extension("words", FeedWords, EntryWords, rss=False)
-    _describe(generator, feed, site)
-    document: bytes = generator.atom_str(pretty=True)
+    """Return the document without its entries."""
+    document: bytes = _generator(feed, site).atom_str(pretty=True)
     return document
 
 
 def _entries(keys: Sequence[_Key]) -> bytes:
-    """Write entries as every feed shows them, within a feed of which nothing else is wanted."""
-    generator = FeedGenerator()
-    generator.register_extension("words", FeedWords, EntryWords, rss=False)
-    _describe(generator, ALONE, NOWHERE)
+    """Return a document of entries, from which they are cut out: every feed shows them in the same bytes."""
+    generator = _generator(DUMMY_FEED, DUMMY_SITE)
     for item, updated, language in keys:
-        _add(generator.add_entry(order="append"), item, updated, language)
+        _add_entry(generator.add_entry(order="append"), item, updated, language)
     document: bytes = generator.atom_str(pretty=True)
     return document
 
 
-_fragments: Fragments[_Key] = Fragments(_entries, b"  <entry", b"</entry>\n")
+_writer: ItemWriter[_Key] = ItemWriter(_entries, b"  <entry", b"</entry>\n")
 
 
-def _describe(generator: Any, feed: Feed, site: Site) -> None:
-    spec = feed.spec
-    page = wording.address(spec, site, wording.PAGE)
+def _generator(feed: Feed, site: Site) -> Any:
+    generator = FeedGenerator()
+    generator.register_extension("extra", _FeedExtension, _EntryExtension, rss=False)
+    spec, folder = feed.spec, feed.place.folder
+    page = wording.document_url(spec, site, PAGE)
     generator.id(page)
     generator.title(wording.title(spec))
     generator.subtitle(wording.description(spec, site))
     author = site.author or site.title or page
     generator.author(name=author)  # §4.1.1: a feed without an author is invalid
-    generator.link(href=page, rel="alternate", type=wording.MEDIA_TYPES[wording.PAGE])
-    self_address = wording.address(spec, site, wording.ATOM, feed.place.folder)
-    generator.link(href=self_address, rel="self", type=wording.MEDIA_TYPES[wording.ATOM])
-    if site.hub and not feed.place.folder:  # a hub tells of the current document
-        generator.link(href=site.hub, rel="hub")
-    for relation, address in wording.chain(feed, site, wording.ATOM):
-        generator.link(href=address, rel=relation)
-    if icon := wording.icon(spec, site):
+    _add_links(generator, feed, site, page)
+    if icon := wording.icon_url(spec, site):
         generator.icon(icon)
     generator.generator(wording.GENERATOR)
     generator.language(site.language)
-    generator.words.updated = dates.rfc3339(feed.updated)
-    generator.words.archived = bool(feed.place.folder)
-    generator.words.withdrawn_by = author
-    generator.words.withdrawn = tuple((one.id, dates.rfc3339(one.when)) for one in feed.tombstones)
+    generator.extra.updated = dates.rfc3339(feed.updated)
+    generator.extra.archived = bool(folder)
+    generator.extra.withdrawn_by = author
+    generator.extra.withdrawn = tuple((one.id, dates.rfc3339(one.when)) for one in feed.tombstones)
+    return generator
 
 
-def _add(entry: Any, item: Item, updated: datetime, language: str) -> None:
+def _add_links(generator: Any, feed: Feed, site: Site, page: str) -> None:
+    folder = feed.place.folder
+    generator.link(href=page, rel="alternate", type=MEDIA_TYPES[PAGE])
+    generator.link(href=wording.document_url(feed.spec, site, ATOM, folder), rel="self", type=MEDIA_TYPES[ATOM])
+    if site.hub and not folder:  # a hub announces the current document only
+        generator.link(href=site.hub, rel="hub")
+    for relation, address in wording.archive_links(feed, site, ATOM):
+        generator.link(href=address, rel=relation)
+
+
+def _add_entry(entry: Any, item: Item, updated: datetime, language: str) -> None:
     entry.id(item.id)
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
-    if credit := wording.credit(item):
+    if credit := wording.author_name(item):
         entry.author(name=credit)
     if item.summary:
         entry.summary(item.summary)
     if item.content:
         entry.content(item.content, type="html")
-    entry.words.categories = item.tags
-    entry.words.updated = dates.rfc3339(updated)
-    entry.words.published = dates.rfc3339(item.published)
-    entry.words.language = language
+    entry.extra.categories = item.tags
+    entry.extra.updated = dates.rfc3339(updated)
+    entry.extra.published = dates.rfc3339(item.published)
+    entry.extra.language = language
+
+
+class _FeedExtension:
+    """What the feed has beside feedgen's own elements.
+
+    `updated` is text, because feedgen writes UTC as an offset of zero hours. `archived` is true for a page of an
+    archive (RFC 5005 §4). `withdrawn` are pairs of an id and a moment, `withdrawn_by` is who did it (RFC 6721 §3).
+    """
+
+    updated = ""
+    archived = False
+    withdrawn: tuple[tuple[str, str], ...] = ()
+    withdrawn_by = ""
+
+    def extend_ns(self) -> dict[str, str]:
+        """Return the namespace prefixes that are used; Atom is the default namespace."""
+        history = {"fh": wording.HISTORY_NS} if self.archived else {}
+        return {**history, "at": _TOMBSTONES_NS} if self.withdrawn else history
+
+    def extend_atom(self, feed: Any) -> Any:
+        """Set the date, and add fh:archive and the tombstones."""
+        feed.find("updated").text = self.updated
+        if self.archived:
+            SubElement(feed, f"{{{wording.HISTORY_NS}}}archive")
+        for ref, when in self.withdrawn:
+            tombstone = SubElement(feed, f"{{{_TOMBSTONES_NS}}}deleted-entry", {"ref": ref, "when": when})
+            SubElement(SubElement(tombstone, f"{{{_TOMBSTONES_NS}}}by"), "name").text = self.withdrawn_by
+        return feed
+
+
+class _EntryExtension:
+    """What an entry has beside feedgen's own elements: categories, dates, and its language if not the feed's."""
+
+    categories: tuple[str, ...] = ()
+    updated = ""
+    published = ""
+    language = ""
+
+    def extend_atom(self, entry: Any) -> Any:
+        """Add categories, dates and the language, and the links' `rel`, which feedgen loses."""
+        entry.find("updated").text = self.updated
+        # feedgen checks each category, at five times the cost of writing it.
+        for category in self.categories:
+            SubElement(entry, "category", term=category)
+        SubElement(entry, "published").text = self.published
+        for link in entry.iterfind("link"):
+            link.set("rel", "alternate")
+        if self.language:
+            entry.set(_XML_LANG, self.language)
+        return entry

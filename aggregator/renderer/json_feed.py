@@ -1,7 +1,7 @@
-"""Feed -> JSON Feed 1.1 document, and how many items fit into one; pure.
+"""Render a feed as a JSON Feed 1.1 document, and count how many items fit into one. Pure.
 
-https://www.jsonfeed.org/version/1.1/. What that cannot hold (quality, heat, source, related coverage) goes into the
-extension object `_aggregator`, explained where its `about` points: on the index page.
+https://www.jsonfeed.org/version/1.1/. What that has no field for (quality, heat, source, related coverage) goes into
+the extension object `_aggregator`; its `about` points to the index page, which explains it.
 """
 
 from __future__ import annotations
@@ -11,22 +11,23 @@ from html import escape
 
 import msgspec
 
+from aggregator.model.document_names import JSON, PAGE, content_type
 from aggregator.model.feeds import Document, Feed, FeedSpec, Place, Site
 from aggregator.model.items import Item, Provider, Related
 from aggregator.renderer import dates, wording
-from aggregator.renderer.item_cache import Kept
-from aggregator.renderer.legal_text import writable
+from aggregator.renderer.item_cache import ItemCache
+from aggregator.renderer.legal_text import with_legal_text
 
 VERSION = "https://jsonfeed.org/version/1.1"
 ABOUT_ANCHOR = "#json-extension"
-NOWHERE = Place()
+CURRENT = Place()
 
 SHARES = 4
-"""An item that takes more than one in so many parts of a feed is shown by its summary: it must not empty the feed."""
+"""An item that takes more than a quarter of a document shows its summary only, to leave room for others."""
 
 
 class _Json(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An object of the format. Fields that are None are left out; those without a default never are."""
+    """A JSON object. Fields that are None are left out; fields without a default never are."""
 
 
 class _Author(_Json, frozen=True, kw_only=True):
@@ -92,34 +93,34 @@ class _Feed(_Json, frozen=True, kw_only=True):
 
 
 def render(feed: Feed, site: Site) -> Document:
-    """Write `feed` as `<slug>/feed.json`, or a page of its archive as `<slug>/archive/<folder>/feed.json`."""
-    items = tuple(msgspec.Raw(_written(item, site)) for item in feed.items)
-    body = writable(_body, feed.spec, feed.place, site, items)
-    name = wording.document(feed.spec, wording.JSON, feed.place.folder)
-    return Document(name=name, media_type=wording.MEDIA_TYPES[wording.JSON], body=body)
+    """Return `feed` as `<slug>/feed.json`, or a page of its archive as `<slug>/archive/<folder>/feed.json`."""
+    items = tuple(msgspec.Raw(_item(item, site)) for item in feed.items)
+    body = with_legal_text(_body, feed.spec, feed.place, site, items)
+    name = wording.document_name(feed.spec, JSON, feed.place.folder)
+    return Document(name=name, media_type=content_type(JSON), body=body)
 
 
 def is_long(item: Item, site: Site, max_bytes: int) -> bool:
-    """Say whether an item takes more of a document of at most `max_bytes` than is fair to those after it."""
-    # What is long anyhow is not even written: that would be kept.
-    return len(item.content) * SHARES > max_bytes or len(_written(item, site)) * SHARES > max_bytes
+    """Return whether an item takes more than its share of a document of at most `max_bytes`."""
+    # Content that is long by itself is not rendered: the result would fill the cache.
+    return len(item.content) * SHARES > max_bytes or len(_item(item, site)) * SHARES > max_bytes
 
 
 def fitting(
-    items: Iterable[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = NOWHERE
+    items: Iterable[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = CURRENT
 ) -> tuple[Item, ...]:
-    """Give as many of the first `items` as a document of at most `max_bytes` holds, with the link of `place`.
+    """Return as many of the first `items` as fit into a document of at most `max_bytes`; long ones lose their content.
 
-    In place of a long one (`is_long`) its summary is shown.
+    The document is that of `place` in the feed's archive, whose link takes some of the bytes.
     """
-    room = max_bytes - len(writable(_body, spec, place, site, ()))
+    room = max_bytes - len(with_legal_text(_body, spec, place, site, ()))
     found: list[Item] = []
     for item in items:
-        shown = msgspec.structs.replace(item, content="", related=()) if is_long(item, site, max_bytes) else item
-        room -= len(_written(shown, site)) + bool(found)  # a comma
+        fitted = msgspec.structs.replace(item, content="", related=()) if is_long(item, site, max_bytes) else item
+        room -= len(_item(fitted, site)) + bool(found)  # a comma
         if room < 0:
             break
-        found.append(shown)
+        found.append(fitted)
     return tuple(found)
 
 
@@ -129,31 +130,31 @@ def _body(spec: FeedSpec, place: Place, site: Site, items: tuple[msgspec.Raw, ..
         _Feed(
             version=VERSION,
             title=wording.title(spec),
-            home_page_url=wording.address(spec, site, wording.PAGE),
-            feed_url=wording.address(spec, site, wording.JSON, place.folder),
-            next_url=wording.address(spec, site, wording.JSON, following) if following else None,
+            home_page_url=wording.document_url(spec, site, PAGE),
+            feed_url=wording.document_url(spec, site, JSON, place.folder),
+            next_url=wording.document_url(spec, site, JSON, following) if following else None,
             description=wording.description(spec, site),
-            icon=wording.icon(spec, site) or None,
+            icon=wording.icon_url(spec, site) or None,
             language=site.language or None,
             authors=_authors(site.author),
             hubs=(_Hub(type="WebSub", url=site.hub),) if site.hub and not place.folder else None,
-            extension=_About(about=site.address(wording.INDEX) + ABOUT_ANCHOR),
+            extension=_About(about=site.address(PAGE) + ABOUT_ANCHOR),
             items=items,
         )
     )
 
 
-def _written(item: Item, site: Site) -> bytes:
-    """Write an item as every feed shows it, once for all of them."""
-    key = item, wording.foreign(item, site)
-    written = _kept.get(key)
-    if written is None:
-        written = writable(_encoded, *key)
-        _kept.put(key, written)
-    return written
+def _item(item: Item, site: Site) -> bytes:
+    """Return an item as every feed shows it, rendered now or before."""
+    key = item, wording.language_if_different(item, site)
+    rendered = _cache.get(key)
+    if rendered is None:
+        rendered = with_legal_text(_encoded, *key)
+        _cache.put(key, rendered)
+    return rendered
 
 
-_kept: Kept[tuple[Item, str]] = Kept()
+_cache: ItemCache[tuple[Item, str]] = ItemCache()
 
 
 def _encoded(item: Item, language: str) -> bytes:
@@ -162,13 +163,13 @@ def _encoded(item: Item, language: str) -> bytes:
             id=item.id,
             url=item.link,
             title=wording.headline(item),
-            # The format requires content; without any, the summary says what there is to say.
+            # The format requires content; an item without any shows its summary.
             content_html=item.content or f"<p>{escape(item.summary or wording.headline(item), quote=False)}</p>",
             summary=item.summary or None,
             image=item.image.url if item.image else None,
             date_published=dates.rfc3339(item.published),
             date_modified=dates.rfc3339(item.updated),
-            authors=_authors(wording.credit(item)),
+            authors=_authors(wording.author_name(item)),
             tags=item.tags or None,
             language=language or None,
             extension=_extension(item),

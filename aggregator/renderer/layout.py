@@ -1,6 +1,6 @@
-"""What all pages share: template and values in, bytes out; the one style, the one script and the policy; pure.
+"""What all pages share: the templates, the one style, the one script, and the policy that allows no other. Pure.
 
-The templates beside this module are part of the code; they are loaded once.
+The templates beside this module are part of the code; each is loaded once.
 """
 
 from __future__ import annotations
@@ -13,38 +13,35 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, RSS
 from aggregator.renderer import dates, wording
 
-FORMATS = tuple(
-    (label, name, wording.MEDIA_TYPES[name])
-    for label, name in (("RSS", wording.RSS), ("Atom", wording.ATOM), ("JSON", wording.JSON))
-)
-
+FORMATS = tuple((label, file, MEDIA_TYPES[file]) for label, file in (("RSS", RSS), ("Atom", ATOM), ("JSON", JSON)))
+"""Label, file name and media type of each format that people can subscribe to."""
 
 STYLES = ("style.css",)
 
 
-def page(template: str, *, styles: tuple[str, ...] = STYLES, forms: str = "'none'", **context: Any) -> bytes:
-    """Write the page that `template` describes; `forms` says to whom its forms may be sent, as a policy does."""
-    style, script = _style(styles), packed(_source("script.js"))
-    frame = {"style": _ours(style), "script": _ours(script), "policy": policy(style, script, forms)}
-    return environment().get_template(template).render(**frame, **context).encode()
+def render_page(template: str, *, styles: tuple[str, ...] = STYLES, forms: str = "'none'", **context: Any) -> bytes:
+    """Return the page that `template` describes; `forms` is the policy's source for `form-action`."""
+    style, script = _style(styles), compact(_source("script.js"))
+    frame = {"style": _trusted(style), "script": _trusted(script), "policy": _policy(style, script, forms)}
+    return _environment().get_template(template).render(**frame, **context).encode()
 
 
-def part(template: str, **context: Any) -> Markup:
-    """Write a part of a page, to be put into pages as it is."""
-    return Markup(environment().get_template(template).render(context))  # noqa: S704 - escaped in there
+def render_fragment(template: str, **context: Any) -> Markup:
+    """Return a part of a page, to be inserted into pages as it is."""
+    return Markup(_environment().get_template(template).render(context))  # noqa: S704 - escaped in there
 
 
 def load() -> None:
-    """Have every template at hand; reading them takes longer than writing a page."""
-    for name in environment().list_templates(extensions=["html"]):
-        environment().get_template(name)
+    """Load every template now: that takes longer than rendering a page."""
+    for name in _environment().list_templates(extensions=["html"]):
+        _environment().get_template(name)
 
 
 @cache
-def environment() -> Environment:
-    """Give the templates, with every value escaped."""
+def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("aggregator.renderer"),
         autoescape=True,
@@ -55,52 +52,55 @@ def environment() -> Environment:
     )
     made.globals |= {"formats": FORMATS, "generator": wording.GENERATOR}
     made.filters |= {
-        "address": wording.address,
-        "credit": wording.credit,
-        "date": dates.date,
+        "author_name": wording.author_name,
+        "document_url": wording.document_url,
+        "duration": dates.duration,
+        "feed_title": wording.title,
+        "from_seconds": dates.from_seconds,
         "headline": wording.headline,
-        "iso": dates.iso,
-        "moment": dates.of,
-        "name": wording.title,
+        "html_datetime": dates.html_datetime,
+        "in_words": dates.in_words,
         "rfc3339": dates.rfc3339,
-        "span": dates.span,
-        "spoken": dates.spoken,
+        "short_date": dates.short_date,
     }
     return made
 
 
 @cache
 def _source(name: str) -> str:
-    made = environment()
+    made = _environment()
     assert made.loader is not None
     return made.loader.get_source(made, name)[0]
 
 
 @cache
 def _style(names: tuple[str, ...]) -> str:
-    return "".join(squeezed(packed(_source(name))) for name in names)
+    return "".join(minify_css(compact(_source(name))) for name in names)
 
 
-def _ours(source: str) -> Markup:
-    return Markup(source)  # noqa: S704 - our own files, not a word of them comes from a seed
+def _trusted(source: str) -> Markup:
+    return Markup(source)  # noqa: S704 - our own files, without a word from any seed
 
 
-def packed(source: str) -> str:
-    """Give a style or script without indentation and without its comments, which stand on lines of their own."""
+def compact(source: str) -> str:
+    """Return a style or script without indentation and without comments, which have lines of their own."""
     lines = (line.strip() for line in source.split("\n"))
     return "\n".join(line for line in lines if line and not line.startswith(("//", "/*")))
 
 
-def squeezed(style: str) -> str:
-    """Give a packed style without the spaces that CSS does not need."""
+def minify_css(style: str) -> str:
+    """Return a compact style without the spaces that CSS does not need."""
     style = style.replace("\n", " ")
     for mark in ("{ ", " {", "} ", " }", "; ", ", ", ": ", " > "):
         style = style.replace(mark, mark.strip())
     return style.replace(";}", "}")
 
 
-def policy(style: str, script: str, forms: str) -> str:
-    """Allow this style, this script, pictures and a look at the site itself: what a seed smuggles in does not run."""
+def _policy(style: str, script: str, forms: str) -> str:
+    """Return a Content-Security-Policy that allows this style, this script, pictures and requests to the site itself.
+
+    Whatever a seed smuggles in does not run.
+    """
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; connect-src 'self';"
         f" img-src http: https:; base-uri 'none'; form-action {forms}"

@@ -1,4 +1,4 @@
-"""The last guard before a writer: comes in any value of the model, goes out one that every writer can write; pure.
+"""The last guard before a writer: values without the characters that XML cannot hold. Pure.
 
 Items are clean long before they are rendered, so the guard costs nothing until a writer refuses a text.
 """
@@ -13,24 +13,24 @@ import msgspec
 
 T = TypeVar("T")
 
-# XML 1.0 §2.2: the characters a document may hold. The rest has no spelling, not even as a reference.
-ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Every character but those that a document may hold (XML 1.0 §2.2). They cannot be written as references either.
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def writable(write: Callable[..., T], *parts: Any) -> T:
-    """Give what `write` makes of `parts`; should it refuse a character, of `parts` without such characters."""
+def with_legal_text(write: Callable[..., T], *values: Any) -> T:
+    """Return `write(*values)`; if it refuses a character (ValueError), the same without illegal characters."""
     try:
-        return write(*parts)
+        return write(*values)
     except ValueError:
-        return write(*map(cleaned, parts))
+        return write(*map(without_illegal, values))
 
 
-def cleaned(value: T) -> T:
-    """Give `value`, a struct, text or sequence of them, without the characters that XML cannot hold."""
+def without_illegal(value: T) -> T:
+    """Return `value` (a struct, text, or sequence of them) without the characters that XML cannot hold."""
     if isinstance(value, str):
-        return ILLEGAL.sub("", value)  # type: ignore[return-value]
+        return _ILLEGAL.sub("", value)  # type: ignore[return-value]
     if isinstance(value, tuple | list):
-        return tuple(map(cleaned, value))  # type: ignore[return-value]
+        return tuple(map(without_illegal, value))  # type: ignore[return-value]
     if isinstance(value, msgspec.Struct):
-        return type(value)(**{name: cleaned(getattr(value, name)) for name in value.__struct_fields__})
+        return type(value)(**{name: without_illegal(getattr(value, name)) for name in value.__struct_fields__})
     return value

@@ -1,4 +1,4 @@
-"""Feed summaries -> OPML 2.0 document of every feed, nested by topic tree; pure.
+"""Render the list of all feeds, nested by topic, as an OPML 2.0 document. Pure.
 
 http://opml.org/spec2.opml
 """
@@ -10,21 +10,19 @@ from typing import Any
 
 from lxml.etree import Element, SubElement, tostring
 
+from aggregator.model.document_names import DISCOVERY, OPML, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, FeedSummary, Site
 from aggregator.renderer import dates, wording
-from aggregator.renderer.legal_text import writable
-from aggregator.renderer.topic_tree import Branch, forest
-
-WELL_KNOWN = ".well-known/feeds"
+from aggregator.renderer.legal_text import with_legal_text
+from aggregator.renderer.topic_tree import Branch, build_tree
 
 
 def render(summaries: Sequence[FeedSummary], site: Site) -> tuple[Document, Document]:
-    """Write all feeds as `feeds.opml`, and again where software looks for it, at `.well-known/feeds`."""
-    media_type = f"{wording.MEDIA_TYPES[wording.OPML]}; charset=utf-8"
-    body = writable(_body, summaries, site)
+    """Return the list as `feeds.opml`, and again as `.well-known/feeds`, where software looks for it."""
+    body = with_legal_text(_body, summaries, site)
     return (
-        Document(name=wording.OPML, media_type=media_type, body=body),
-        Document(name=WELL_KNOWN, media_type=media_type, body=body),
+        Document(name=OPML, media_type=content_type(OPML), body=body),
+        Document(name=DISCOVERY, media_type=content_type(DISCOVERY), body=body),
     )
 
 
@@ -36,15 +34,15 @@ def _body(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     if updated > dates.EPOCH:
         SubElement(head, "dateModified").text = dates.rfc822(updated)
     body = SubElement(opml, "body")
-    for branch in forest(summaries):
+    for branch in build_tree(summaries):
         _add(body, branch, site)
     document: bytes = tostring(opml, encoding="UTF-8", xml_declaration=True, pretty_print=True)
     return document
 
 
 def _add(parent: Any, branch: Branch, site: Site) -> None:
-    # Readers (Miniflux and NetNewsWire among them) take an outline with an xmlUrl for a feed and never look below it.
-    # So a topic with subtopics is a folder that holds its own feed first.
+    # Readers such as Miniflux and NetNewsWire take an outline with an xmlUrl for a feed and ignore what is nested in
+    # it. So a topic with subtopics is a folder, which holds its own feed first.
     if not branch.children:
         _add_feed(parent, branch.summary, site)
         return
@@ -62,8 +60,8 @@ def _add_feed(parent: Any, summary: FeedSummary, site: Site) -> None:
         "title": wording.title(spec),
         "type": "rss",
         "version": "RSS",  # what the specification calls RSS 2.0
-        "xmlUrl": wording.address(spec, site, wording.RSS),
-        "htmlUrl": wording.address(spec, site, wording.PAGE),
+        "xmlUrl": wording.document_url(spec, site, RSS),
+        "htmlUrl": wording.document_url(spec, site, PAGE),
     }
     if spec.description:
         attributes["description"] = spec.description

@@ -1,6 +1,7 @@
-"""Feed -> RSS 2.0 document, written by feedgen; pure.
+"""Render a feed as an RSS 2.0 document, written by feedgen. Pure.
 
-https://www.rssboard.org/rss-specification, with the Best Practices Profile's advice on plain text.
+https://www.rssboard.org/rss-specification, with the Best Practices Profile's advice on plain text. What feedgen cannot
+write by itself is added by extensions: feedgen calls `extend_rss` with each element it has built.
 """
 
 from __future__ import annotations
@@ -11,78 +12,74 @@ from collections.abc import Sequence
 from typing import Any
 
 from feedgen.feed import FeedGenerator
+from lxml.etree import SubElement
 
+from aggregator.model.document_names import MEDIA_TYPES, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Item
+from aggregator.model.items import Image, Item
 from aggregator.renderer import dates, wording
-from aggregator.renderer.feedgen_rss import ChannelWords, ItemWords, spell_plain_text
-from aggregator.renderer.item_cache import ALONE, NOWHERE, Fragments, spliced
-from aggregator.renderer.legal_text import writable
+from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
+from aggregator.renderer.legal_text import with_legal_text
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"
 
+_ATOM_NS = "http://www.w3.org/2005/Atom"
+_CONTENT_NS = "http://purl.org/rss/1.0/modules/content/"
+_DC_NS = "http://purl.org/dc/elements/1.1/"
+_MEDIA_NS = "http://search.yahoo.com/mrss/"
+
+_PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator)>[^<&]*&[^<]*")
+# The start of a tag or declaration in HTML (§13.2.5.6); any other `<` is text.
+_TAG = re.compile(r"<[A-Za-z/!?]")
+
 
 def render(feed: Feed, site: Site) -> Document:
-    """Write `feed` as `<slug>/rss.xml`, or a page of its archive as `<slug>/archive/<folder>/rss.xml`."""
-    media_type = f"{wording.MEDIA_TYPES[wording.RSS]}; charset=utf-8"
-    body = spliced(writable(_channel, feed, site), _fragments.of(feed.items), b"  </channel>")
-    name = wording.document(feed.spec, wording.RSS, feed.place.folder)
-    return Document(name=name, media_type=media_type, body=body)
+    """Return `feed` as `<slug>/rss.xml`, or a page of its archive as `<slug>/archive/<folder>/rss.xml`."""
+    body = insert_items(with_legal_text(_channel, feed, site), _writer.write(feed.items), b"  </channel>")
+    name = wording.document_name(feed.spec, RSS, feed.place.folder)
+    return Document(name=name, media_type=content_type(RSS), body=body)
 
 
 def _channel(feed: Feed, site: Site) -> bytes:
-    """Write the feed without its items."""
-    channel = FeedGenerator()
-    channel.register_extension("words", ChannelWords, ItemWords, atom=False)
-    _describe(channel, feed, site)
-    return spell_plain_text(channel.rss_str(pretty=True))
+    """Return the document without its items."""
+    return _serialised(_generator(feed, site))
 
 
 def _items(items: Sequence[Item]) -> bytes:
-    """Write items as every feed shows them, within a feed of which nothing else is wanted."""
-    channel = FeedGenerator()
-    channel.register_extension("words", ChannelWords, ItemWords, atom=False)
-    _describe(channel, ALONE, NOWHERE)
+    """Return a document of `items`, from which they are cut out: every feed shows them in the same bytes."""
+    generator = _generator(DUMMY_FEED, DUMMY_SITE)
     for item in items:
-        _add(channel.add_entry(order="append"), item)
-    return spell_plain_text(channel.rss_str(pretty=True))
+        _add_item(generator.add_entry(order="append"), item)
+    return _serialised(generator)
 
 
-_fragments: Fragments[Item] = Fragments(_items, b"    <item>", b"</item>\n")
+_writer: ItemWriter[Item] = ItemWriter(_items, b"    <item>", b"</item>\n")
 
 
-def _describe(channel: Any, feed: Feed, site: Site) -> None:
-    spec = feed.spec
+def _generator(feed: Feed, site: Site) -> Any:
+    channel = FeedGenerator()
+    channel.register_extension("extra", _ChannelExtension, _ItemExtension, atom=False)
+    spec, folder = feed.spec, feed.place.folder
     channel.title(wording.title(spec))
     channel.description(wording.description(spec, site))
-    self_address = wording.address(spec, site, wording.RSS, feed.place.folder)
-    channel.link(href=self_address, rel="self", type=wording.MEDIA_TYPES[wording.RSS])
-    channel.link(href=wording.address(spec, site, wording.PAGE), rel="alternate")  # RSS's link is the one added last
+    channel.link(href=wording.document_url(spec, site, RSS, folder), rel="self", type=MEDIA_TYPES[RSS])
+    channel.link(href=wording.document_url(spec, site, PAGE), rel="alternate")  # RSS's <link> is the one added last
     channel.language(site.language)
     channel.ttl(TTL_MINUTES)
     channel.generator(wording.GENERATOR)
     channel.docs(SPECIFICATION)
-    if icon := wording.icon(spec, site):
+    if icon := wording.icon_url(spec, site):
         channel.logo(icon)
-    channel.words.archived = bool(feed.place.folder)
-    # A hub tells of the current document; nobody subscribes to a page of the archive.
-    hub = [("hub", site.hub)] if site.hub and not feed.place.folder else []
-    channel.words.links = (*hub, *wording.chain(feed, site, wording.RSS))
-    channel.words.last_build = dates.rfc822(feed.updated) if feed.items else ""
+    channel.extra.archived = bool(folder)
+    # A hub announces the current document only: nobody subscribes to a page of the archive.
+    hub = [("hub", site.hub)] if site.hub and not folder else []
+    channel.extra.links = (*hub, *wording.archive_links(feed, site, RSS))
+    channel.extra.last_build = dates.rfc822(feed.updated) if feed.items else ""
+    return channel
 
 
-# What opens a tag, or a declaration, in HTML (§13.2.5.6); anything else behind a `<` is text.
-_TAG = re.compile(r"<[A-Za-z/!?]")
-
-
-def _as_html(text: str) -> str:
-    """Give plain text as an item's description, which every reader takes for HTML: most text reads the same there."""
-    reads_the_same = not _TAG.search(text) and html.unescape(text) == text
-    return text if reads_the_same else html.escape(text, quote=False)
-
-
-def _add(entry: Any, item: Item) -> None:
+def _add_item(entry: Any, item: Item) -> None:
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
     entry.guid(item.id, permalink=item.id == item.link)
@@ -90,8 +87,92 @@ def _add(entry: Any, item: Item) -> None:
         entry.description(_as_html(item.summary), isSummary=True)
     if item.content:
         entry.content(item.content, type="html")
-    entry.words.content_only = bool(item.content and not item.summary)
-    entry.words.categories = item.tags
-    entry.words.creator = wording.credit(item)
-    entry.words.published = dates.rfc822(item.published)
-    entry.words.image = item.image
+    entry.extra.has_content_only = bool(item.content and not item.summary)
+    entry.extra.categories = item.tags
+    entry.extra.creator = wording.author_name(item)
+    entry.extra.published = dates.rfc822(item.published)
+    entry.extra.image = item.image
+
+
+def _as_html(text: str) -> str:
+    """Return plain text as HTML, which is what readers take a description for. Most text needs no change."""
+    reads_the_same = not _TAG.search(text) and html.unescape(text) == text
+    return text if reads_the_same else html.escape(text, quote=False)
+
+
+class _ChannelExtension:
+    """What the channel has beside feedgen's own elements.
+
+    `links` are pairs of a relation and a URL, `archived` is true for a page of an archive (RFC 5005 §4), `last_build`
+    is the text of lastBuildDate ("" = none).
+    """
+
+    links: tuple[tuple[str, str], ...] = ()
+    archived = False
+    last_build = ""
+
+    def extend_ns(self) -> dict[str, str]:
+        """Return the namespace prefixes that the channel and its items use."""
+        return {"dc": _DC_NS, "media": _MEDIA_NS, **({"fh": wording.HISTORY_NS} if self.archived else {})}
+
+    def extend_rss(self, rss: Any) -> Any:
+        """Add the links and fh:archive, and set lastBuildDate, for which feedgen takes the clock's time."""
+        channel = rss[0]
+        last = channel.find(f"{{{_ATOM_NS}}}link")
+        for relation, address in self.links:
+            last.addnext(channel.makeelement(f"{{{_ATOM_NS}}}link", {"href": address, "rel": relation}))
+            last = last.getnext()
+        if self.archived:
+            last.addnext(channel.makeelement(f"{{{wording.HISTORY_NS}}}archive"))
+        date = channel.find("lastBuildDate")
+        if self.last_build:
+            date.text = self.last_build
+        else:
+            channel.remove(date)
+        return rss
+
+
+class _ItemExtension:
+    """What an item has beside feedgen's own elements.
+
+    `has_content_only` is true if it has content but no summary: feedgen then writes the content as the description.
+    """
+
+    has_content_only = False
+    categories: tuple[str, ...] = ()
+    creator = ""
+    published = ""
+    image: Image | None = None
+
+    def extend_rss(self, item: Any) -> Any:
+        """Add categories, pubDate, dc:creator and media elements; move content out of the description."""
+        # feedgen checks each category, at five times the cost of writing it.
+        for category in self.categories:
+            SubElement(item, "category").text = category
+        # feedgen's own pubDate switches the locale of the whole process back and forth for each item.
+        SubElement(item, "pubDate").text = self.published
+        if self.has_content_only:
+            item.find("description").tag = f"{{{_CONTENT_NS}}}encoded"
+        if self.creator:
+            SubElement(item, f"{{{_DC_NS}}}creator").text = self.creator
+        if self.image:
+            _add_image(item, self.image)
+        return item
+
+
+def _add_image(item: Any, image: Image) -> None:
+    size = {name: str(pixels) for name, pixels in (("width", image.width), ("height", image.height)) if pixels > 0}
+    content = SubElement(item, f"{{{_MEDIA_NS}}}content", {"url": image.url, "medium": "image", **size})
+    if image.title:
+        SubElement(content, f"{{{_MEDIA_NS}}}title", {"type": "plain"}).text = image.title
+    SubElement(item, f"{{{_MEDIA_NS}}}thumbnail", {"url": image.url, **size})
+
+
+def _serialised(generator: Any) -> bytes:
+    """Return the document, with `&` and `<` in plain-text elements as `&#x26;` and `&#x3C;` (Best Practices Profile).
+
+    In a serialised document every literal `<` begins markup, so the pattern cannot match inside text or attributes.
+    """
+    return _PLAIN_TEXT.sub(
+        lambda match: match[0].replace(b"&amp;", b"&#x26;").replace(b"&lt;", b"&#x3C;"), generator.rss_str(pretty=True)
+    )

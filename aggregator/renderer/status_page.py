@@ -1,6 +1,6 @@
-"""How a site stands -> a page for its owner; what explains an item -> another; pure: `now` is in the view.
+"""Render the owner's two pages: the site's status, and the explanation of an item. Pure: `now` is in the view.
 
-They are made when somebody asks and never written to disk. They hold paths, rules and messages, no seed's text.
+They are rendered on request and never written to disk. They hold paths, rules and messages, but no text of a seed.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import msgspec
 from aggregator.model.feeds import Site
 from aggregator.model.reports import PastTurn, Problem
 from aggregator.renderer import bar_chart, layout
-from aggregator.renderer.legal_text import writable
+from aggregator.renderer.legal_text import with_legal_text
 
 STYLES = (*layout.STYLES, "status.css")
 TURN_HEIGHT = 40
 SHORTEST = 0.001
-"""The least seconds a turn counts for in the chart, so that every turn is seen."""
+"""The seconds that a turn takes in the chart at least, so that every turn is visible."""
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with the daemon now: what it concerns, what to know of it, and for how many seconds."""
+    """What is wrong with the daemon now: what it concerns, the message, and for how many seconds it has lasted."""
 
     concern: str
     message: str
@@ -30,7 +30,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule holds back: how many seeds, in words, and some of their paths."""
+    """The seeds that a rule holds back: the rule in words, how many there are, and the paths of some."""
 
     rule: str
     words: str
@@ -39,18 +39,18 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeedProblem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with a seed, and when its file was last changed (seconds since 1970, None = not known)."""
+    """What is wrong with a seed, and when its file last changed (seconds since 1970, None = unknown)."""
 
     problem: Problem
     since: int | None = None
 
 
 class StatusView(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the page shows; moments in seconds since 1970, None or "" where it is not known or does not come.
+    """Everything the status page shows; moments in seconds since 1970, None or "" if unknown.
 
-    `running` is false where no daemon runs, and what only a daemon knows (from `uptime` on) is then left out.
-    `problems` are the gravest, `more_problems` says how many further ones there are. `turns` are the newest first.
-    `facts` are pairs of a name and what else is to be known, such as who was told of changes.
+    If no daemon is `running`, what only a daemon knows (from `uptime` on) is not shown. `problems` are the most
+    serious ones, `more_problems` counts the others. `turns` begin with the newest. `facts` are pairs of a name and a
+    text.
     """
 
     now: int
@@ -76,17 +76,17 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(view: StatusView, site: Site) -> bytes:
-    """Write the page of the site's state, to be served at `/-/status`."""
-    return writable(_status, view, site)
+    """Return the status page, to be served at `/-/status`."""
+    return with_legal_text(_status, view, site)
 
 
 def render_explanation(target: str, found: Sequence[tuple[str, Sequence[str]]], site: Site) -> bytes:
-    """Write what explains `target`, to be served at `/-/explain?q=…`: pairs of a headline and lines that say more."""
-    return writable(_explanation, target, tuple((headline, tuple(lines)) for headline, lines in found), site)
+    """Return the page that explains `target`, to be served at `/-/explain?q=…`; `found` are headlines with lines."""
+    return with_legal_text(_explanation, target, tuple((headline, tuple(lines)) for headline, lines in found), site)
 
 
 def _status(view: StatusView, site: Site) -> bytes:
-    return layout.page(
+    return layout.render_page(
         "status.html",
         styles=STYLES,
         forms="'self'",
@@ -102,23 +102,25 @@ def _status(view: StatusView, site: Site) -> bytes:
 
 
 def _explanation(target: str, found: Sequence[tuple[str, Sequence[str]]], site: Site) -> bytes:
-    return layout.page("explain.html", styles=STYLES, forms="'self'", site=site, root="../", target=target, found=found)
+    return layout.render_page(
+        "explain.html", styles=STYLES, forms="'self'", site=site, root="../", target=target, found=found
+    )
 
 
 def command(path: str) -> str:
-    """Give the command that explains the seed at `path`, whatever characters its name has."""
+    """Return the command that explains the seed at `path`, quoted for a shell."""
     return f"aggregator explain {shlex.quote(f'./{path}' if path.startswith('-') else path)}"
 
 
 def _durations(turns: Sequence[PastTurn]) -> str:
-    """Draw the turns' lengths, the oldest on the left."""
-    return bar_chart.path([round(max(turn.seconds, SHORTEST) * 1_000) for turn in reversed(turns)], TURN_HEIGHT)
+    """Return the bars of the turns' durations, the oldest on the left."""
+    return bar_chart.svg_path([round(max(turn.seconds, SHORTEST) * 1_000) for turn in reversed(turns)], TURN_HEIGHT)
 
 
 def _turns_sentence(turns: Sequence[PastTurn]) -> str:
     if not turns:
         return ""
-    lengths = [turn.seconds for turn in turns]
+    seconds = [turn.seconds for turn in turns]
     if len(turns) == 1:
-        return f"The last turn took {lengths[0]:.2f} seconds"
-    return f"The last {len(turns)} turns took {min(lengths):.2f} to {max(lengths):.2f} seconds"
+        return f"The last turn took {seconds[0]:.2f} seconds"
+    return f"The last {len(turns)} turns took {min(seconds):.2f} to {max(seconds):.2f} seconds"

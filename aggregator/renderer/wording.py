@@ -1,76 +1,73 @@
-"""What every format says of a feed and its items in the same words and under the same addresses; pure."""
+"""What every format says about a feed and its items: the same words under the same URLs. Pure."""
 
 from __future__ import annotations
 
 from aggregator.model.archive_layout import ARCHIVE
-from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, OPML, PAGE, RSS
 from aggregator.model.feeds import SITE_FEED, Feed, FeedSpec, Site
 from aggregator.model.items import Item
 
-__all__ = ["ATOM", "INDEX", "JSON", "MEDIA_TYPES", "OPML", "PAGE", "RSS"]
-
 GENERATOR = "aggregator"
-# No version here: an upgrade would change, and so resend, every feed.
+"""The program's name in every document, without its version: an upgrade would change, and so resend, every feed."""
 
-INDEX = PAGE
+HISTORY_NS = "http://purl.org/syndication/history/1.0"
+"""The namespace of `archive`, which marks a page of an archive (RFC 5005 §4)."""
 
 
 def title(spec: FeedSpec) -> str:
-    """Name the feed; RSS, Atom and JSON Feed all require a title."""
+    """Return the feed's title, never "": RSS, Atom and JSON Feed all require one."""
     return spec.title or spec.slug
 
 
 def description(spec: FeedSpec, site: Site) -> str:
-    """Say what the feed holds; RSS requires a description."""
+    """Return the feed's description, never "": RSS requires one."""
     return spec.description or site.description or f"{subject(spec)} from {site.title}"
 
 
 def subject(spec: FeedSpec) -> str:
-    """Say what the feed is about, beside the site's title, which the feed of everything shares."""
+    """Return what the feed is about, to be read beside the site's title, which the site's own feed shares."""
     return "Everything" if spec.slug == SITE_FEED else title(spec)
 
 
-def short(text: str, most: int) -> str:
-    """Give `text` in at most `most` characters, cut between words where it is too long."""
-    if len(text) <= most:
+def shorten(text: str, length: int) -> str:
+    """Return `text` in at most `length` characters, cut between words if it is too long."""
+    if len(text) <= length:
         return text
-    words = text[: most - 1].rpartition(" ")[0] or text[: max(0, most - 1)]
-    return f"{words.rstrip(' ,;:.–-')}…" if most else ""
+    words = text[: length - 1].rpartition(" ")[0] or text[: max(0, length - 1)]
+    return f"{words.rstrip(' ,;:.–-')}…" if length else ""
 
 
 def headline(item: Item) -> str:
-    """Name the item; Atom requires a title."""
+    """Return the item's title, never "": Atom requires one."""
     return item.title or item.link
 
 
-def credit(item: Item) -> str:
-    """Name whom readers see as the author: the item's own, else its source, else nobody ("")."""
+def author_name(item: Item) -> str:
+    """Return whom readers see as the author: the item's own, else its source, else ""."""
     return item.author or (item.provider.name if item.provider else "")
 
 
-def icon(spec: FeedSpec, site: Site) -> str:
-    """Give the address of the feed's picture, or ""."""
+def icon_url(spec: FeedSpec, site: Site) -> str:
+    """Return the URL of the feed's picture, or ""."""
     return spec.image or site.icon
 
 
-def foreign(item: Item, site: Site) -> str:
-    """Give the item's language where it is not the site's, else ""."""
+def language_if_different(item: Item, site: Site) -> str:
+    """Return the item's language if it is not the site's, else ""."""
     return "" if item.language.lower() == site.language.lower() else item.language
 
 
-def address(spec: FeedSpec, site: Site, name: str, folder: str = "") -> str:
-    """Give the absolute URL of the feed's document `name`, such as `rss.xml`; in the archive's `folder` if given."""
-    return site.address(document(spec, name, folder))
+def document_url(spec: FeedSpec, site: Site, file: str, folder: str = "") -> str:
+    """Return the absolute URL of the feed's document `file` (`rss.xml`), or of that in its archive's `folder`."""
+    return site.address(document_name(spec, file, folder))
 
 
-def document(spec: FeedSpec, name: str, folder: str = "") -> str:
-    """Name the feed's document `name`: `all/rss.xml`, or in the archive's folder `all/archive/2026-10/rss.xml`."""
-    return f"{spec.slug}/{ARCHIVE}/{folder}/{name}" if folder else f"{spec.slug}/{name}"
+def document_name(spec: FeedSpec, file: str, folder: str = "") -> str:
+    """Return the name of the feed's document `file`: `all/rss.xml`, in an archive `all/archive/2026-10/rss.xml`."""
+    return f"{spec.slug}/{ARCHIVE}/{folder}/{file}" if folder else f"{spec.slug}/{file}"
 
 
-def chain(feed: Feed, site: Site, name: str) -> list[tuple[str, str]]:
-    """Give relation and address of the documents beside this one in the feed's archive (RFC 5005 §4)."""
-    place = feed.place
-    links = [("prev-archive", place.prev), ("next-archive", place.next)]
-    found = [(relation, address(feed.spec, site, name, folder)) for relation, folder in links if folder]
-    return [("current", address(feed.spec, site, name)), *found] if place.folder else found
+def archive_links(feed: Feed, site: Site, file: str) -> list[tuple[str, str]]:
+    """Return relation and URL of the neighbours of a document in the feed's archive (RFC 5005 §4)."""
+    links = [("prev-archive", feed.place.prev), ("next-archive", feed.place.next)]
+    found = [(relation, document_url(feed.spec, site, file, folder)) for relation, folder in links if folder]
+    return [("current", document_url(feed.spec, site, file)), *found] if feed.place.folder else found

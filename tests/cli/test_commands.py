@@ -279,7 +279,7 @@ def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("",), "title: is blank (write what the item is called)"),
+        (("",), "title: is blank (write the item's title)"),
         (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the whole address, https://… included)"),
         (("A tram", "--link", " "), "webUrl: is empty (write the whole address, https://… included)"),
         (("Caf\udce9",), "Error: what was typed is not UTF-8 (type it in a terminal that is)"),
@@ -297,7 +297,7 @@ def test_a_draft_that_is_published_with_the_link_of_the_template_is_warned_of(fo
     run(folder, "check", "--strict")
     lines = draft.read_text().splitlines(keepends=True)
     draft.write_text("".join(line for line in lines if not line.startswith("published:")))
-    warning = f"seeds/{draft.name}:5:9: warning: webUrl: is still the template's (write the item's own link)"
+    warning = f"seeds/{draft.name}:5:9: warning: webUrl: is still that of the template (write the item's own link)"
     assert warning in run(folder, "check").stdout
     assert warning in run(folder, "build", "--strict").stderr
 

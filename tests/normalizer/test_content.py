@@ -1,4 +1,4 @@
-"""What a reader sees: sanitised HTML, summaries, languages."""
+"""What readers get: sanitised HTML, summaries, languages."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ fragments = st.lists(opening | opening | closing | other, max_size=12).map("".jo
 
 
 class Seen(HTMLParser):
-    """Collects what a browser's parser would find: tags, attributes and what stays open."""
+    """Collects what a browser's parser would find: tags, attributes and unclosed elements."""
 
     def __init__(self, fragment: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -73,7 +73,7 @@ def sanitised(fragment: str, **options: Any) -> str:
 @settings(max_examples=3 * settings.default.max_examples)
 @given(fragments, st.booleans())
 def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:
-    """Any HTML comes out balanced, with harmless tags and attributes only, and every address absolute http(s)."""
+    """Any HTML becomes balanced, with harmless tags and attributes only, and absolute http(s) URLs."""
     picture = Image(url="https://example.org/a.jpg") if with_picture else None
     seen = Seen(sanitised(fragment, picture=picture))
 
@@ -90,8 +90,8 @@ def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:
 @example("<pre><img>\n")
 @example("<pre><td>\n")
 @example("<a><table><a href=javascript:x>")
-def test_what_came_out_stays(fragment) -> None:
-    """Sanitising twice changes nothing more, and the result can be written in any format."""
+def test_sanitised_html_is_stable(fragment) -> None:
+    """Sanitising it again changes nothing, and it can be written in any format."""
     once = sanitised(fragment)
 
     assert sanitised(once) == once
@@ -102,7 +102,7 @@ def test_what_came_out_stays(fragment) -> None:
 @settings(max_examples=2 * settings.default.max_examples)
 @given(st.text(max_size=200) | fragments)
 def test_markdown(body) -> None:
-    """Any Markdown body gives an item whose HTML is safe and whose summary is plain."""
+    """Any Markdown body leads to safe HTML and a plain summary."""
     item = item_of(body=body)
 
     seen = Seen(item.content)
@@ -135,12 +135,12 @@ def test_markdown(body) -> None:
     ],
 )
 def test_sanitised(fragment, clean) -> None:
-    """What may stay stays, what may not goes, addresses become absolute."""
+    """Allowed elements stay, others are removed, and URLs become absolute."""
     assert sanitised(fragment) == clean
 
 
 def test_a_video_becomes_a_linked_thumbnail() -> None:
-    """An iframe of YouTube becomes a picture that leads to the video: the item's own, else the video's."""
+    """An iframe of YouTube becomes a linked picture: the item's own, else the video's."""
     frame = '<iframe width="560" src="//www.youtube.com/embed/abcdefghijk?rel=0" allowfullscreen></iframe>'
     own = Image(url="https://example.org/a.jpg?b=1&c=2")
 
@@ -155,8 +155,8 @@ def test_a_video_becomes_a_linked_thumbnail() -> None:
 
 
 @pytest.mark.parametrize("more", [' lang="en"', ' dir="rtl"', " LANG=de dir=ltr", ' title="see src=x" name="a"'])
-def test_a_frame_is_known_whatever_else_it_says(more: str) -> None:
-    """An iframe with a language, a direction or a title becomes a link as one without does."""
+def test_a_frame_is_recognised_with_any_attributes(more: str) -> None:
+    """An iframe with a language, a direction or a title becomes the same link as one without."""
     plain = sanitised('<iframe src="https://maps.example.com/a"></iframe>')
 
     assert plain
@@ -166,7 +166,7 @@ def test_a_frame_is_known_whatever_else_it_says(more: str) -> None:
 
 
 def test_another_frame_becomes_a_link() -> None:
-    """An iframe of another site becomes a link in words, one without a usable address nothing."""
+    """An iframe of another site becomes a text link; one without a valid URL is removed."""
     assert sanitised('<iframe src="https://maps.example.com/a?b&amp;c"></iframe>') == (
         '<p><a href="https://maps.example.com/a?b&amp;c">Watch on maps.example.com</a></p>'
     )
@@ -180,7 +180,7 @@ def item_of(now: int = 2_000, mode: Any = "full", related: tuple[Related, ...] =
 
 
 def test_the_excerpt_is_the_summary_and_the_body_the_content() -> None:
-    """Excerpt and body each have their place; without a body the excerpt is the content, without an excerpt the body's beginning the summary."""
+    """Without a body the excerpt is also the content; without an excerpt the body's beginning is the summary."""
     both = item_of(excerpt="Fish &amp; chips", body="The *body*.")
     only_excerpt = item_of(excerpt="Fish &amp; <b>chips</b>")
     only_body = item_of(body="The *body*. " * 100)
@@ -193,15 +193,15 @@ def test_the_excerpt_is_the_summary_and_the_body_the_content() -> None:
 
 
 @pytest.mark.parametrize("unseen", ["&#8203;", "&nbsp;&zwnj;", "&shy; \n\n![](x.png)"])
-def test_what_nobody_sees_is_no_summary(unseen: str) -> None:
-    """Editors leave joiners and soft hyphens behind; a feed that says them as a description says a blank one."""
+def test_invisible_text_is_not_a_summary(unseen: str) -> None:
+    """Editors leave joiners and soft hyphens behind, which would make a blank description."""
     assert item_of(body=unseen).summary == ""
 
     assert item_of().summary == item_of().content == ""
 
 
 def test_related_coverage() -> None:
-    """Related items are listed under the content, escaped, with their source."""
+    """Related items are listed below the content, escaped, with their source."""
     one = Related(
         title="Fish & <chips>", link="https://other.example/?a=1&b=2", provider=Provider(domain="other.example")
     )
@@ -213,7 +213,7 @@ def test_related_coverage() -> None:
 
 
 def test_which_related_items_are_listed() -> None:
-    """Related items are listed unless their score is too low; one without a score passes."""
+    """Related items are listed unless their quality is too low; one without quality is listed."""
     low, high, bare = (Related(title="A", link=BASE, quality=quality) for quality in (10, 80, None))
 
     assert content.listed((low, high, bare), 50) == (high, bare)
@@ -221,12 +221,12 @@ def test_which_related_items_are_listed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("updated", "now", "shown"),
+    ("updated", "now", "expected"),
     [(None, 2_000, 1_000), (1_500, 2_000, 1_500), (2_500, 2_000, 1_000), (500, 2_000, 1_000)],
 )
-def test_an_update_shows_when_it_has_come(updated, now, shown) -> None:
-    """An item's change is never in the future and never before it was published."""
-    assert item_of(updated=updated, now=now).updated == datetime.fromtimestamp(shown, UTC)
+def test_a_future_update_is_ignored(updated, now, expected) -> None:
+    """An item's update is never in the future and never before its publication."""
+    assert item_of(updated=updated, now=now).updated == datetime.fromtimestamp(expected, UTC)
 
 
 @pytest.mark.parametrize(
@@ -243,12 +243,12 @@ def test_an_update_shows_when_it_has_come(updated, now, shown) -> None:
     ],
 )
 def test_language(locale, language) -> None:
-    """Locales as people write them become BCP 47 tags, or nothing."""
+    """Locales as people write them become BCP 47 tags, or ""."""
     assert item_of(locale=locale).language == language
 
 
 def test_who_is_the_author() -> None:
-    """The author is who the seed names, else the provider by name, else by host."""
+    """The author is the seed's, else the provider's name, else its domain."""
     assert item_of(author="Ada", provider=Provider(name="Post")).author == "Ada"
     assert item_of(provider=Provider(name="Post", domain="post.example")).author == "Post"
     assert item_of(provider=Provider(domain="post.example")).author == "post.example"
@@ -263,29 +263,29 @@ def test_tags_are_topics_and_tags() -> None:
 
 
 @pytest.mark.parametrize("tag", ["div", "b", "span", "blockquote"])
-def test_what_is_nested_without_end_is_shown_as_it_was_typed(tag: str) -> None:
-    """A parser's time grows with the square of the depth: a hundred thousand elements would take minutes."""
+def test_deeply_nested_html_is_shown_as_plain_text(tag: str) -> None:
+    """A parser's time grows with the square of the depth: 100,000 elements would take minutes."""
     found = content.sanitised(f"<{tag}>" * 600, base="https://a.example/")
     assert found == f"<pre>{f'&lt;{tag}&gt;' * 600}</pre>"
 
 
-def test_many_elements_beside_each_other_are_not_deep() -> None:
-    """Paragraphs and list items that nobody closed, and thousands that were closed, stay what they are."""
+def test_many_elements_that_are_not_nested_are_kept() -> None:
+    """Thousands of unclosed paragraphs and list items, and of closed elements, are kept."""
     many = "<p>a<br>" * 2_000 + "<ul>" + "<li>b" * 2_000 + "</ul>" + "<b>c</b>" * 2_000
     assert content.sanitised(many, base="https://a.example/").count("<b>c</b>") == 2_000
 
 
 @pytest.mark.parametrize("attribute", ["a", "a=b", "a='b c'", 'a = "<>"', "/a", "=a", 'a="b"c'])
-def test_a_tag_with_attributes_without_end_is_shown_as_it_was_typed(attribute: str) -> None:
-    """A parser compares each attribute with all before it: a hundred thousand take ten seconds."""
+def test_a_tag_with_hundreds_of_attributes_is_shown_as_plain_text(attribute: str) -> None:
+    """A parser compares each attribute with all before it: 100,000 take ten seconds."""
     written = [f" {attribute.replace('a', f'a{number}')}" for number in range(450)]
     assert content.sanitised(f"<b{''.join(written)}>c</b>", base=BASE).startswith("<pre>&lt;b ")
     assert content.sanitised(f"<b{''.join(written[:90])}>c</b>" * 30, base=BASE) == "<b>c</b>" * 30
 
 
-def test_a_body_with_more_marks_than_anybody_writes_is_shown_as_it_was_typed() -> None:
-    """With its line breaks, and a summary; one mark fewer and it is Markdown."""
-    marks = "*a* <br>\n" * (text.MOST_MARKS // 5)
+def test_a_body_with_too_many_marks_is_shown_as_plain_text() -> None:
+    """It keeps its line breaks and has a summary; with one mark fewer it is Markdown."""
+    marks = "*a* <br>\n" * (text.MAX_MARKS // 5)
     assert item_of(body=marks).content.startswith("<p><em>a</em> <br>\n<em>a</em> ")
     item = item_of(body=f"{marks}*")
     assert item.content.startswith("<pre>*a* &lt;br&gt;\n*a* ")
@@ -297,6 +297,6 @@ def test_a_body_with_more_marks_than_anybody_writes_is_shown_as_it_was_typed() -
 
 @pytest.mark.parametrize("body", ["word <b>bold</b> & ", "<b></b>", "<img src=a alt=b>\n\n", "x" * 90 + " "])
 def test_the_summary_of_a_long_body_is_that_of_all_of_it(body: str) -> None:
-    """Whether its beginning holds enough text or not."""
+    """The summary is the same whether or not the body's beginning has enough text for it."""
     item = item_of(body=f"{body * 1_500}end")
     assert item.summary == text.cut(text.plain(item.content), content.EXCERPT_FROM_BODY)

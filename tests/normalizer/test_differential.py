@@ -1,4 +1,4 @@
-"""The two parsers agree: with the fast one and without it every document gives the same reading."""
+"""Every document has the same reading with the fast parser and without it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(front_matter.yaml_rs is None, reason="the fast p
 
 
 def reading(data: bytes, path: str, parser: object) -> seed.Reading:
-    """Read with `parser` as the fast one, or without any (None)."""
+    """Return the reading with `parser` as the fast one, or without one (None)."""
     before = front_matter.yaml_rs
     front_matter.yaml_rs = parser
     try:
@@ -22,7 +22,7 @@ def reading(data: bytes, path: str, parser: object) -> seed.Reading:
 
 
 def assert_agree(data: bytes, path: str = "2026-01-02-a.md") -> None:
-    """Show that both ways give the same seed or rejection, warnings and unknown keys."""
+    """Assert that both ways lead to the same seed or rejection, warnings and unknown keys."""
     assert reading(data, path, front_matter.yaml_rs) == reading(data, path, None)
 
 
@@ -76,14 +76,14 @@ document = st.lists(entry, min_size=1, max_size=4, unique_by=lambda line: line.s
 @settings(max_examples=5 * settings.default.max_examples)
 @given(document)
 def test_on_written_documents(text) -> None:
-    """Documents with every kind of scalar, list and mapping give one reading."""
+    """Documents with every kind of scalar, list and mapping have the same reading."""
     assert_agree(text.encode())
 
 
 @settings(max_examples=3 * settings.default.max_examples)
 @given(st.data())
 def test_on_damaged_samples(samples, data) -> None:
-    """Sample seeds with tokens put in, overwritten or taken out give one reading."""
+    """Sample seeds with tokens inserted, overwritten or removed have the same reading."""
     text = samples[data.draw(st.sampled_from(sorted(samples)))].decode()
     for _ in range(data.draw(st.integers(1, 3))):
         at = data.draw(st.integers(4, min(len(text), 1000)))
@@ -94,18 +94,18 @@ def test_on_damaged_samples(samples, data) -> None:
 
 @given(st.sampled_from(KEYS), plain)
 def test_on_single_values(key, text) -> None:
-    """A single plain value gives one reading for each key it can stand behind."""
+    """A single plain value has the same reading as the value of any key."""
     assert_agree(f"---\ntitle: T\nwebUrl: https://example.org/a\n{key}: {text}\n---\n".encode())
 
 
 def test_on_cases(cases) -> None:
-    """Every case of a broken or odd seed gives one reading."""
+    """Every case of a broken or odd seed has the same reading."""
     for case in cases:
         assert_agree(case.data, f"cases/{case.name}.md")
 
 
 def test_on_samples_and_corpus(samples, corpus) -> None:
-    """So does every sample seed, and every real one where the corpus is at hand."""
+    """Every sample seed has the same reading, and every real seed if the corpus is there."""
     for path, data in {**samples, **corpus}.items():
         assert_agree(data, path)
 
@@ -119,7 +119,7 @@ LINES = [
 
 @pytest.mark.parametrize("indicator", INDICATORS)
 def test_on_block_text(indicator) -> None:
-    """Block text ends alike, empty or not, at the end or not, with comments and blank lines behind it."""
+    """Block text ends at the same position, empty or not, at the end or not, before comments and blank lines."""
     for behind in ("", " ", " # c"):
         for lines in LINES:
             for tail in ("", "quality: 5\n", "# end\n", "\n\n\n", " \n"):

@@ -1,4 +1,4 @@
-"""A file's bytes split at its --- lines, and which of the two parsers may judge."""
+"""A file's bytes split at its --- lines, and which of the two parsers decides."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from aggregator.normalizer.front_matter import Fault, FrontMatter, says_withdraw
     ),
     st.text("ab-. \n", max_size=40),
 )
-def test_front_and_body_come_out_as_they_went_in(front, body) -> None:
-    """What stands between the --- lines is the front matter, what stands below them the body, to the character."""
+def test_front_matter_and_body_are_unchanged(front, body) -> None:
+    """The front matter is exactly the text between the --- lines, and the body the text below them."""
     assert split(f"---\n{front}\n---\n{body}".encode()) in (
         FrontMatter(f"{front}\n", body),
         Fault("is empty", "write front matter between two lines of ---, or delete the file"),
@@ -29,7 +29,7 @@ def test_front_and_body_come_out_as_they_went_in(front, body) -> None:
 
 @given(st.binary(max_size=200) | st.binary(max_size=60).map(lambda data: b"---\n" + data + b"\n---\n"))
 def test_no_bytes_make_it_fail(data) -> None:
-    """Any bytes are split or refused with a message; what is split holds nothing that YAML forbids."""
+    """Any bytes are split or rejected with a message; front matter holds nothing that YAML forbids."""
     parts = split(data)
 
     if isinstance(parts, FrontMatter):
@@ -40,13 +40,13 @@ def test_no_bytes_make_it_fail(data) -> None:
 
 
 def test_size_limits() -> None:
-    """A seed may have a mebibyte, its front matter a quarter of one; a byte more is refused."""
+    """A seed may have 1 MiB, its front matter 256 KiB; one byte more is rejected."""
     body = "x" * (front_matter.MAX_SEED - 8)
     front = "x" * (front_matter.MAX_FRONT_MATTER - 1)
 
     assert split(f"---\n---\n{body}".encode()) == FrontMatter("", body)
     assert split(f"---\n---\n{body}y".encode()) == Fault(
-        "has 1,048,577 bytes, at most 1,048,576 are read", "keep large content elsewhere, link to it"
+        "has 1,048,577 bytes, at most 1,048,576 are read", "keep large content elsewhere and link to it"
     )
     assert isinstance(split(f"---\n{front}\n---\n".encode()), FrontMatter)
     assert isinstance(split(f"---\n{front}y\n---\n".encode()), Fault)
@@ -67,7 +67,7 @@ def test_size_limits() -> None:
 )
 @pytest.mark.parametrize("breaks", ["\n", "\r\n", "\r", "\u2028"])
 def test_withdrawn(line, breaks) -> None:
-    """A line that takes an item out of the feeds is seen in any file, however broken."""
+    """A line that takes an item out of the feeds is found in any file, however broken."""
     assert says_withdrawn(breaks.join(["---", 'title: "open', line, "quality: [80"]).encode())
     assert breaks == "\u2028" or says_withdrawn(breaks.join(["---", line, "---"]).encode("utf-16-le"))
     assert says_withdrawn(b"\xff\xfe\xfa" + f"{breaks}{line}".encode())
@@ -86,7 +86,7 @@ def test_withdrawn(line, breaks) -> None:
     ],
 )
 def test_not_withdrawn(line) -> None:
-    """What only resembles such a line does not."""
+    """A line that only resembles such a line does not count."""
     assert not says_withdrawn(f"---\n{line}\n---\n".encode())
 
 
@@ -99,7 +99,7 @@ def test_not_withdrawn(line) -> None:
     ],
 )  # fmt: skip
 def test_doubtful(text) -> None:
-    """Where the two parsers could differ, or the fast one could crash, PyYAML judges."""
+    """If the two parsers could differ, or the fast one could crash, PyYAML decides."""
     assert front_matter.fast_values(text) is None
 
 
@@ -120,12 +120,12 @@ def test_doubtful(text) -> None:
     ],
 )  # fmt: skip
 def test_not_doubtful(text, values) -> None:
-    """What people usually write is left to the fast parser, where it is installed."""
+    """What people usually write is left to the fast parser, if it is installed."""
     assert front_matter.fast_values(text) == (values if front_matter.yaml_rs else None)
 
 
 def test_the_fast_parser_reads_nearly_all(samples) -> None:
-    """Nearly all sample seeds are read by the fast parser, so that its guards cannot shut it out unseen."""
+    """The fast parser reads nearly all sample seeds: its guards do not disable it unnoticed."""
     parts = [split(data) for data in samples.values()]
     fast = [front_matter.fast_values(one.text) is not None for one in parts if isinstance(one, FrontMatter)]
 
@@ -146,12 +146,12 @@ PAIR = "\\ud83d\\ude00"
     ],
 )
 def test_two_escapes_are_one_character_only_in_double_quotes(front, joined) -> None:
-    """JSON writes a character beyond U+FFFF as two escapes; elsewhere a backslash is a sign like any other."""
+    """JSON writes a character beyond U+FFFF as two escapes; elsewhere a backslash is an ordinary character."""
     assert split(f"---\n{front}---\n".encode()) == FrontMatter(f"a: {joined}\n", "")
 
 
 def test_two_escapes_in_hostile_front_matter_cost_little() -> None:
-    """What the parser would not read to its end is not looked through either, and stays as it is."""
+    """What the parser would refuse early is not searched either, and stays as it is."""
     for front in (f'{"[" * 100_000}"{PAIR}"\n', f'[{"1," * 120_000}"{PAIR}"]\n', f'a: "{PAIR}\nb: &\n'):
         began = time.process_time()
         assert split(f"---\n{front}---\n".encode()) == FrontMatter(front, "")

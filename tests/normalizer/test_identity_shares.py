@@ -1,4 +1,4 @@
-"""Which seed stands for a story when, and by which keys a story is recognised."""
+"""Which seed represents a story when, and which keys recognise a story."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ candidates = st.lists(
         ends=moment,
     ),
     max_size=6,
-).map(lambda found: [one._replace(file=place, path=f"{place}.md") for place, one in enumerate(found)])
+).map(lambda found: [one._replace(file=number, path=f"{number}.md") for number, one in enumerate(found)])
 
 
 @given(candidates)
-def test_at_any_moment_the_best_that_may_stands_for_the_story(found) -> None:
-    """At any moment at most one share covers it, one does if any window does, and it is the best ranked of those."""
+def test_at_any_moment_the_best_visible_seed_represents_the_story(found) -> None:
+    """Each moment in any window belongs to exactly one share: that of the best seed whose window holds it."""
     given_shares = shares(found)
 
     for now in range(-1, 14):
@@ -37,7 +37,7 @@ def test_at_any_moment_the_best_that_may_stands_for_the_story(found) -> None:
 
 @given(candidates, st.randoms())
 def test_the_order_of_candidates_does_not_matter(found, random) -> None:
-    """Shares depend on the candidates alone, not on the order in which they were found."""
+    """Shares depend only on the candidates, not on their order."""
     shuffled = list(found)
     random.shuffle(shuffled)
 
@@ -47,7 +47,7 @@ def test_the_order_of_candidates_does_not_matter(found, random) -> None:
 
 
 def test_an_older_seed_fills_the_gaps() -> None:
-    """An older seed stands in before the newer one's embargo lifts, and again once that has expired."""
+    """An older seed represents the story before the embargo of the newer one and after its expiry."""
     newer = Candidate(file=1, path="b.md", newest=20, quality=0, starts=20, ends=30)
     older = Candidate(file=2, path="a.md", newest=10, quality=99, starts=10, ends=FOREVER)
 
@@ -57,7 +57,7 @@ def test_an_older_seed_fills_the_gaps() -> None:
 
 
 def test_keys() -> None:
-    """A seed is recognised by its own id first, then by its link without scheme, then by the copies of it."""
+    """The keys of a seed are its own id, then its link without scheme, then its copies."""
     seed = Seed(title="A", link="https://example.org/a/", published=0, aliases=("amp.example.org/a",), id="tag:a")
 
     assert keys(seed) == ("id:tag:a", "example.org/a", "amp.example.org/a")
@@ -66,13 +66,13 @@ def test_keys() -> None:
 
 @given(st.text(st.characters()))
 def test_key_numbers(key) -> None:
-    """The number of a key is the same in any process and fits into 64 bits."""
+    """The number of a key is the same in every process and fits into 64 bits."""
     assert -(2**63) <= key_number(key) == key_number(key) < 2**63
     assert key_number("example.org/a") == 6512574191639841822
 
 
 def test_recognise() -> None:
-    """The first known key decides, but two seeds that choose different ids are two items even with one link."""
+    """The first known key decides, but seeds that choose different ids are different items, even with the same link."""
     known = {1: 10, 2: 20}
 
     assert recognise([3, 2, 1], known, {}, "") == 20

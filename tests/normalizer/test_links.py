@@ -1,4 +1,4 @@
-"""Links made canonical."""
+"""Canonical links, and the keys that recognise them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ADDRESSES = st.one_of(
 
 
 def canonical(address: str, base: str = "") -> str:
-    """Give the canonical form, or "" where there is none."""
+    """Return the canonical form, or "" if there is none."""
     try:
         return links.canonical(address, base)
     except ValueError:
@@ -34,8 +34,8 @@ def canonical(address: str, base: str = "") -> str:
 
 
 @given(ADDRESSES, st.sampled_from(["", BASE]))
-def test_what_comes_out_is_an_absolute_ascii_http_address(address, base) -> None:
-    """Whatever goes in, what comes out is ASCII, http(s), with a host, and holds nothing that would need encoding."""
+def test_the_result_is_an_absolute_ascii_http_url(address, base) -> None:
+    """Any result is ASCII, http(s), has a host, and has no character that needs encoding."""
     url = canonical(address, base)
 
     if url:
@@ -46,7 +46,7 @@ def test_what_comes_out_is_an_absolute_ascii_http_address(address, base) -> None
 
 @given(ADDRESSES, st.sampled_from(["", BASE]))
 def test_canonical_stays_canonical(address, base) -> None:
-    """A canonical address is its own canonical form; one that shows an entity is so for parsed HTML."""
+    """A canonical URL is its own canonical form; if it seems to hold an entity, then without decoding entities."""
     url = canonical(address, base)
 
     if url:
@@ -55,8 +55,8 @@ def test_canonical_stays_canonical(address, base) -> None:
 
 
 @given(ADDRESSES)
-def test_an_alias_knows_no_scheme_and_no_tracking(address) -> None:
-    """Links that differ in scheme, tracking parameters or a slash at the end have one alias."""
+def test_an_alias_has_no_scheme_and_no_tracking(address) -> None:
+    """Links that differ only in scheme, tracking parameters or a slash at the end have the same alias."""
     url = canonical(address)
 
     if url and "?" not in url and "#" not in url:
@@ -89,7 +89,7 @@ def test_an_alias_knows_no_scheme_and_no_tracking(address) -> None:
     ],
 )
 def test_canonical(address, url) -> None:
-    """Scheme and host in lower case, no default port, escapes in upper case and only where they are needed."""
+    """Scheme and host are in lower case, the default port is left out, escapes are in upper case and only used if needed."""
     assert links.canonical(address) == url
 
 
@@ -105,7 +105,7 @@ def test_canonical(address, url) -> None:
     ],
 )
 def test_relative(address, url) -> None:
-    """Relative addresses are resolved against the base."""
+    """Relative URLs are resolved against the base."""
     assert links.canonical(address, BASE) == url
 
 
@@ -142,8 +142,8 @@ def test_relative(address, url) -> None:
         ("https://example.org/" + "private" * 1000, "has 7,020 characters, at most 4,096 are allowed"),
     ],
 )
-def test_no_address(address, reason) -> None:
-    """What is no web address is refused with a reason, and the reason does not repeat it."""
+def test_not_a_url(address, reason) -> None:
+    """What is not an http(s) URL is rejected with a reason that does not quote it."""
     with pytest.raises(ValueError, match=f"^{re.escape(reason)}$"):
         links.canonical(address)
 
@@ -160,7 +160,7 @@ def test_no_address(address, reason) -> None:
     ],
 )
 def test_alias(url, key) -> None:
-    """An alias leaves out what people do not mean when they say a link."""
+    """An alias leaves out what does not matter to people."""
     assert links.alias(url) == key
 
 
@@ -180,11 +180,11 @@ def test_alias(url, key) -> None:
     ],
 )
 def test_youtube(url, video) -> None:
-    """A YouTube address in any of its forms gives the video's id, nothing else does."""
+    """The video's id is found in every form of YouTube's URLs, and in no other URL."""
     assert links.youtube_id(url) == video
 
 
 def test_host() -> None:
-    """The host of a link, as providers are named."""
+    """The host of a link is without `www.` and port, as domains of providers are written."""
     assert links.host_of("https://www.example.org:8080/a") == "example.org"
     assert links.host_of("https://news.example.org/") == "news.example.org"

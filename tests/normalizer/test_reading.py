@@ -1,4 +1,4 @@
-"""Files taken in together: each has the outcome that it would have alone, and few of their bytes are held at a time."""
+"""Files read in a batch: each has the outcome it would have alone, and few of their bytes are in memory at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from support.site_folder import NOW, SiteFolder
 
 from aggregator.normalizer import reading, rules
 from aggregator.normalizer.front_matter import MAX_SEED
-from aggregator.normalizer.reading import HANDFUL, Task, take_in
+from aggregator.normalizer.reading import GROUP_SIZE, Task, take_in
 from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.watcher import folder
 
@@ -22,46 +22,46 @@ PRIVATE = "0123456789abcdef"
 
 @pytest.fixture
 def task(site: SiteFolder) -> Task:
-    """Give a batch of no files, with the rules of the site."""
+    """Return a batch of no files, with the rules of the site."""
     return Task((), (), rules.policy_of(site.config()), "Europe/Vienna", NOW)
 
 
-def taken_in(site: SiteFolder, task: Task, paths: Sequence[str], digests: Sequence[bytes] = ()) -> list[Outcome]:
-    """Take in files of the site as one batch; they are new unless `digests` are given."""
+def outcomes(site: SiteFolder, task: Task, paths: Sequence[str], digests: Sequence[bytes] = ()) -> list[Outcome]:
+    """Return the outcomes of files of the site, read as one batch; they are new unless `digests` are given."""
     known = tuple(digests) or (b"",) * len(paths)
     batch = task._replace(paths=tuple(paths), digests=known)
     return unpack_outcomes(take_in(partial(folder.read, str(site.seeds)), batch))
 
 
 def copy_cases(site: SiteFolder) -> list[str]:
-    """Copy every case into the site's folder, in an order by lot; more than go through the stages together."""
+    """Copy every case into the site's folder, in random order: more than go through the stages together."""
     paths = []
     for number, case in enumerate(Random(13).sample(CASES, len(CASES))):
         (site.seeds / f"{number:04}.md").write_bytes(case.read_bytes())
         paths.append(f"{number:04}.md")
-    assert len(paths) > 3 * HANDFUL
+    assert len(paths) > 3 * GROUP_SIZE
     return paths
 
 
 def test_neighbours_change_no_outcome(site: SiteFolder, task: Task) -> None:
-    """Whole and broken seeds, read by either parser: a batch says of each what it says of that file alone."""
+    """Each good or broken seed, read by either parser, has the same outcome in a batch as alone."""
     paths = copy_cases(site)
-    assert taken_in(site, task, paths) == [one for path in paths for one in taken_in(site, task, [path])]
+    assert outcomes(site, task, paths) == [one for path in paths for one in outcomes(site, task, [path])]
 
 
 def test_each_outcome_is_that_of_its_own_file(site: SiteFolder, task: Task) -> None:
-    """Files that are gone, unchanged, new, broken or too large stand in one batch, in any order."""
+    """A batch may hold files that are gone, unchanged, new, broken or too large, in any order."""
     site.write("new.md", title="New")
     site.write("known.md", title="Known")
     site.text("broken.md", "nothing")
     site.text("large.md", "x" * (MAX_SEED + 1))
     (site.seeds / "folder.md").mkdir()
-    digest = taken_in(site, task, ["known.md"])[0].digest
+    digest = outcomes(site, task, ["known.md"])[0].digest
     kinds = {"gone.md": "gone", "known.md": "same", "new.md": "", "broken.md": "valid", "large.md": "readable"}
     kinds["folder.md"] = "readable"
     for seed in range(20):
         paths = Random(seed).sample(sorted(kinds), len(kinds))
-        found = taken_in(site, task, paths, [digest if path == "known.md" else b"" for path in paths])
+        found = outcomes(site, task, paths, [digest if path == "known.md" else b"" for path in paths])
         assert [one.path for one in found] == paths
         assert ["gone" if one.gone else "same" if one.same else one.rule for one in found] == [*map(kinds.get, paths)]
 
@@ -69,27 +69,27 @@ def test_each_outcome_is_that_of_its_own_file(site: SiteFolder, task: Task) -> N
 def test_a_bug_that_one_seed_meets_costs_its_neighbours_nothing(
     site: SiteFolder, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They have the outcomes they would have without it; it is told by the kind of error alone."""
+    """They have the outcomes they would have without it; the message names only the type of the error."""
     paths = copy_cases(site)
-    healthy = taken_in(site, task, paths)
-    struck = paths[HANDFUL + 3]
-    whole = reading._looked_at
+    healthy = outcomes(site, task, paths)
+    struck = paths[GROUP_SIZE + 3]
+    original = reading._unchanged_or_text
 
-    def looked_at(file, path, *rest):
+    def fail_for_one(file, path, *rest):
         if path == struck:
             raise RuntimeError(PRIVATE)
-        return whole(file, path, *rest)
+        return original(file, path, *rest)
 
-    monkeypatch.setattr(reading, "_looked_at", looked_at)
-    found = taken_in(site, task, paths)
+    monkeypatch.setattr(reading, "_unchanged_or_text", fail_for_one)
+    found = outcomes(site, task, paths)
     assert [one for one in found if one.path != struck] == [one for one in healthy if one.path != struck]
-    (told,) = found[paths.index(struck)].problems
-    assert "bug in this program (RuntimeError)" in str(told)
-    assert PRIVATE not in str(told)
+    (problem,) = found[paths.index(struck)].problems
+    assert "bug in this program (RuntimeError)" in str(problem)
+    assert PRIVATE not in str(problem)
 
 
-def test_few_bytes_are_held_at_a_time(site: SiteFolder, task: Task) -> None:
-    """A batch of the largest seeds there may be is never in memory as a whole."""
+def test_few_bytes_are_in_memory_at_a_time(site: SiteFolder, task: Task) -> None:
+    """Of a batch of seeds of the largest size only a few are in memory at any time."""
     for number in range(9):
         site.write(f"{number}.md", "x" * (MAX_SEED - 500))
     paths = tuple(f"{number}.md" for number in range(9))

@@ -21,7 +21,7 @@ PUBLISHED = 1_000 * DAY
 
 
 def seed_of(**fields: Any) -> Seed:
-    """Make a seed that any rules let pass unless told otherwise."""
+    """Return a seed that passes all rules, except for `fields`."""
     known: dict[str, Any] = {
         "title": "Tides run a mill", "link": "https://news.example.org/tides", "published": PUBLISHED, "quality": 80, "heat": 50,
         "type": "article", "topics": ("Oceans",), "provider": Provider(name="Example News", domain="news.example.org"),
@@ -35,19 +35,19 @@ def policy(
     queries: tuple[Query, ...] = (),
     related: Any = "list",
     from_keywords: bool = False,
-    **said: Any,
+    **fields: Any,
 ) -> Policy:
-    """Make a policy of rules and the parts of a config that decide."""
+    """Return a policy of rules and the other parts of a config that decide."""
     return policy_of(
         Config(
-            path="", site=Site(title="Test", url="https://feeds.example.org/"), seeds="", feeds="", state="", rules=Rules(**said),
+            path="", site=Site(title="Test", url="https://feeds.example.org/"), seeds="", feeds="", state="", rules=Rules(**fields),
             topics=topics, feeds_by_query=queries, related=related, topic_settings=TopicSettings(from_keywords=from_keywords),
         )
     )  # fmt: skip
 
 
 def other(**fields: Any) -> Related:
-    """Make a related item."""
+    """Return a related item."""
     return Related(**{"title": "Tides, told elsewhere", "link": "https://other.example/tides", "quality": 70, **fields})
 
 
@@ -57,7 +57,7 @@ STRICT: dict[str, Any] = {
     "block": Match(providers=("spam.example.org",), types=("advert",), titles=("(?i)sponsored",)),
 }  # fmt: skip
 
-# From the first rule to the last: what must be wrong with a seed for this rule to be the reason.
+# From the first rule to the last: the fields with which a seed fails the rule, the rule, and the detail.
 IN_ORDER: list[tuple[dict[str, Any], str, str]] = [
     ({"shown": False}, "state", "published: false"),
     ({"quality": 69}, "quality", "quality 69 is below min_quality 70"),
@@ -69,13 +69,13 @@ IN_ORDER: list[tuple[dict[str, Any], str, str]] = [
 ]
 
 
-@pytest.mark.parametrize("place", range(len(IN_ORDER)))
-def test_the_first_rule_that_fails_is_the_reason(place) -> None:
-    """A seed that fails a rule and all rules behind it is held back by that rule, with its reason."""
+@pytest.mark.parametrize("number", range(len(IN_ORDER)))
+def test_the_first_rule_that_fails_is_the_reason(number) -> None:
+    """A seed that fails a rule and all later rules is held back by the first, with its detail."""
     wrong: dict[str, Any] = {}
-    for fields, _, _ in IN_ORDER[place:]:
+    for fields, _, _ in IN_ORDER[number:]:
         wrong |= fields
-    _, rule, detail = IN_ORDER[place]
+    _, rule, detail = IN_ORDER[number]
 
     assert decide(seed_of(**wrong), policy(**STRICT)) == Verdict(rule=rule, detail=detail)
 
@@ -94,7 +94,7 @@ def test_the_first_rule_that_fails_is_the_reason(place) -> None:
     ],
 )
 def test_held_back(fields, rule, detail) -> None:
-    """Every other way to fail a rule has its reason too."""
+    """Every other way to fail a rule has its detail too."""
     assert decide(seed_of(**fields), policy(**STRICT)) == Verdict(rule=rule, detail=detail)
 
 
@@ -111,12 +111,12 @@ def test_held_back(fields, rule, detail) -> None:
     ],
 )
 def test_what_passes(fields) -> None:
-    """A seed at the edge of every rule passes."""
+    """A seed that only just meets a rule passes."""
     assert decide(seed_of(**fields), policy(**STRICT)).rule == ""
 
 
 def test_without_rules_everything_passes() -> None:
-    """Without rules a seed with no score, type, topic or provider is shown from its date for ever."""
+    """Without rules, a seed without score, type, topic or provider is shown from its date on, for ever."""
     verdict = decide(Seed(title="A", link="https://example.org/", published=5), policy())
 
     assert verdict == Verdict(
@@ -134,14 +134,14 @@ def test_without_rules_everything_passes() -> None:
     ],
 )
 def test_the_window(expires, max_age, ends) -> None:
-    """A seed appears at its date and goes at its expiry or when it is too old, whichever comes first."""
+    """A seed appears at its date, and goes when it expires or is too old, whichever comes first."""
     verdict = decide(seed_of(expires=expires), policy(max_age=max_age))
 
     assert (verdict.starts, verdict.ends) == (PUBLISHED, ends)
 
 
-def test_a_pattern_that_would_hang_holds_back_quickly() -> None:
-    """A title that a pattern cannot be compared with in time is held back, whether blocked or allowed by it."""
+def test_a_pattern_that_would_hang_times_out() -> None:
+    """A title that takes too long to compare is held back, whether the pattern blocks or allows."""
     title = "a" * 290 + "!"
     began = time.perf_counter()
 
@@ -164,12 +164,12 @@ def test_a_pattern_that_would_hang_holds_back_quickly() -> None:
     ],
 )  # fmt: skip
 def test_providers(pattern, matches) -> None:
-    """A provider is named by its host, a host above it, or its name, in any case; never by a part of a word."""
+    """A provider matches its host, a host above that, or its name, in any case, but no part of a word."""
     assert bool(rules.matches_provider((pattern,), seed_of())) is matches
 
 
-def test_a_provider_without_a_domain_is_its_link() -> None:
-    """Without a provider's domain the link's host counts."""
+def test_a_provider_without_a_domain_has_that_of_the_link() -> None:
+    """Without the provider's domain, the link's host counts."""
     bare = seed_of(provider=Provider(name="Else"), link="https://www.post.example/a")
 
     assert rules.matches_provider(("x.example", "post.example"), bare) == "post.example"
@@ -180,7 +180,7 @@ def test_a_provider_without_a_domain_is_its_link() -> None:
 
 
 def test_the_best_that_passes_stands_in() -> None:
-    """With `promote` the related item with the best score that passes stands in; its window is the seed's embargo."""
+    """With `promote`, the related item with the best score that passes replaces the seed, not before the seed's embargo ends."""
     seed = seed_of(
         quality=10,
         related=(
@@ -203,7 +203,7 @@ def test_the_best_that_passes_stands_in() -> None:
 
 
 def test_a_stand_in_without_a_score_comes_last() -> None:
-    """A related item without a score stands in only where none with one does."""
+    """A related item without a score replaces the seed only if none with a score does."""
     seed = seed_of(shown=False, related=(other(quality=None), other(quality=-5)))
 
     assert decide(seed, policy(related="promote")).stand_in == 1
@@ -212,19 +212,19 @@ def test_a_stand_in_without_a_score_comes_last() -> None:
 
 
 @pytest.mark.parametrize("fields", [{"removed": True}, {"deleted": True}, {"shown": False, "deleted": True}])
-def test_nothing_stands_in_for_what_was_withdrawn(fields) -> None:
-    """A seed that was removed or deleted takes its related items with it."""
+def test_nothing_stands_in_for_a_withdrawn_seed(fields) -> None:
+    """Nothing replaces a seed that was removed or deleted."""
     assert decide(seed_of(related=(other(),), **fields), policy(related="promote")).rule == "state"
 
 
-def test_nothing_stands_in_unless_asked() -> None:
-    """Without `promote` related items never stand in, and a seed that passes needs none."""
+def test_nothing_stands_in_without_promote() -> None:
+    """Without `promote`, or if the seed passes, no related item replaces it."""
     assert decide(seed_of(shown=False, related=(other(),)), policy()).rule == "state"
     assert decide(seed_of(related=(other(quality=99),)), policy(related="promote")).stand_in == -1
 
 
-def test_a_stand_in_that_would_never_show_is_none() -> None:
-    """A related item that is too old by the time the seed's embargo lifts does not stand in."""
+def test_a_related_item_that_is_too_old_does_not_stand_in() -> None:
+    """A related item that is too old when the seed's embargo ends does not replace it."""
     old = other(quality=99, published=PUBLISHED - 10 * DAY)
     seed = seed_of(shown=False, related=(old, other(link="https://third.example/tides")))
 
@@ -246,7 +246,7 @@ def test_a_stand_in_that_would_never_show_is_none() -> None:
     st.none() | st.integers(1, PUBLISHED),
 )  # fmt: skip
 def test_no_verdict_contradicts_itself(seed, related, max_age) -> None:
-    """A verdict has a rule or a window, its feeds end no later than it does, and nothing begins before the embargo."""
+    """A verdict has a rule or a window; no feed ends after the window, and no window begins before the embargo ends."""
     verdict = decide(seed, policy(min_quality=50, max_age=max_age, related=related))
 
     assert (verdict.rule == "") is (verdict.starts < verdict.ends) is bool(verdict.feeds)
@@ -282,7 +282,7 @@ TOPICS = (
     ],
 )
 def test_topics_by_keyword(title, tags, slugs) -> None:
-    """A seed without topics gets those whose keywords or hashtags stand in it as whole words."""
+    """A seed without topics gets those whose keywords or hashtags it contains as whole words."""
     bare = seed_of(title=title, tags=tags, topics=())
 
     assert {slug for slug, _ in rules.topics_of(bare, policy(topics=TOPICS, from_keywords=True))} == slugs
@@ -290,7 +290,7 @@ def test_topics_by_keyword(title, tags, slugs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("keyword", "title", "is_meant"),
+    ("keyword", "title", "matches"),
     [
         ("日本", "日本語を学ぶ", True), ("日本", "東日本の鉄道", True), ("日本", "日 本", False), ("アート", "街のアート展", True),
         ("ทะเล", "ชายทะเลใต้", True), ("ປາ", "ຫາປາໃນແມ່ນ້ຳ", True), ("ខ្មែរ", "ភាសាខ្មែរថ្មី", True), ("မြန်မာ", "မြန်မာစာ", True),
@@ -298,38 +298,38 @@ def test_topics_by_keyword(title, tags, slugs) -> None:
         ("AI時代", "OpenAI時代", False), ("море", "моретрясение", False), ("море", "«море»", True),
     ],
 )  # fmt: skip
-def test_a_keyword_ends_where_its_script_says(keyword, title, is_meant) -> None:
-    """Scripts without spaces do not tell where a word ends, so a keyword of theirs may stand anywhere."""
+def test_keywords_in_scripts_without_spaces(keyword, title, matches) -> None:
+    """Scripts without spaces do not show where a word ends, so their keywords match anywhere."""
     topics = (Topic(slug="one", name="One", keywords=("first", keyword)),)
 
-    assert bool(rules.topics_of(seed_of(title=title, topics=()), policy(topics=topics, from_keywords=True))) is is_meant
+    assert bool(rules.topics_of(seed_of(title=title, topics=()), policy(topics=topics, from_keywords=True))) is matches
 
 
 def test_keywords_are_for_seeds_without_topics() -> None:
-    """A seed's own word on its topics is final."""
+    """If a seed names topics, it gets no others by keyword."""
     assert rules.topics_of(seed_of(title="A tide"), policy(topics=TOPICS, from_keywords=True)) == (
         ("oceans", "Oceans"),
     )
 
 
 def test_parents() -> None:
-    """A seed is in the feeds of its topics and of all topics above them, in each once."""
+    """A seed is in the feeds of its topics and of all topics above them, once in each."""
     verdict = decide(seed_of(topics=("Atolls", "Sea")), policy(topics=TOPICS))
 
     assert verdict.topics == (("atolls", "Atolls"), ("oceans", "Sea"))
     assert [slug for slug, _ in verdict.feeds] == ["all", "atolls", "oceans", "reefs"]
 
 
-def test_parents_in_a_ring() -> None:
-    """Topics that are each other's parents do not hang anything."""
+def test_parents_in_a_circle() -> None:
+    """Topics that are each other's parents cause no endless loop."""
     ring = (Topic(slug="a", name="A", parent="b"), Topic(slug="b", name="B", parent="a"))
 
     assert [slug for slug, _ in decide(seed_of(topics=("A",)), policy(topics=ring)).feeds] == ["all", "a", "b"]
 
 
 @pytest.mark.parametrize("turn", [1, -1])
-def test_a_slug_is_known_before_a_name_and_a_name_before_a_short_one(turn) -> None:
-    """Seeds mean the topic that queries and parents mean, whatever the order of the files."""
+def test_slugs_come_before_names_and_names_before_short_names(turn) -> None:
+    """A name in a seed means the same topic as in queries and parents, whatever the order of the files."""
     topics = (
         Topic(slug="avian-influenza", name="Avian influenza", shortname="AI"),
         Topic(slug="ai", name="Machine learning", shortname="Sea"),
@@ -339,8 +339,8 @@ def test_a_slug_is_known_before_a_name_and_a_name_before_a_short_one(turn) -> No
     assert [slug_for(name, named) for name in ("ai", "AI", "sea", "Machine Learning")] == ["ai", "ai", "oceans", "ai"]
 
 
-def test_names_are_compared_as_they_look() -> None:
-    """An é typed as a letter and an accent is an é, in the names of topics, of sources and of types, and in keywords."""
+def test_names_that_look_alike_are_equal() -> None:
+    """A letter with a combining accent equals the composed letter, in topics, providers, types and keywords."""
     composed, parted = "Café", "Cafe\u0301"
     for one, another in ((composed, parted), (parted, composed)):
         topics = (Topic(slug="coffee", name=one, keywords=(composed,)),)
@@ -364,13 +364,13 @@ def test_names_are_compared_as_they_look() -> None:
     ],
 )
 def test_slugs(name, slug) -> None:
-    """A topic is known by its slug, name or short name; a name that is another feed's slug gets one of its own."""
+    """A topic has a slug, name and short name; one that would have another feed's slug gets a different one."""
     assert slug_for(name, policy(topics=TOPICS, queries=(Query(slug="top-stories", title="Top"),))) == slug
 
 
 @given(st.text(st.characters(), min_size=1, max_size=400))
 def test_any_name_makes_a_slug(name) -> None:
-    """Any topic name, whatever the script, makes a slug that is safe as a folder's name."""
+    """Any topic name in any script makes a slug that is safe as a folder's name."""
     assert rules.slug_of(name) == slug_for(name, policy()) or slug_for(name, policy()) == "all-topic"
     assert rules._slug_of(name).strip("abcdefghijklmnopqrstuvwxyz0123456789-") == ""
     assert 0 < len(slug_for(name, policy())) <= 64
@@ -397,14 +397,14 @@ def test_any_name_makes_a_slug(name) -> None:
     ],
 )
 def test_queries(where, reason) -> None:
-    """A query asks for every condition it names, and says which one a seed does not meet."""
+    """A seed must meet every condition of a query; the first that it does not meet is reported."""
     assert unanswered(seed_of(), where, ("oceans",)) == reason
     verdict = decide(seed_of(), policy(queries=(Query(slug="asked", title="Asked", where=where),)))
     assert (("asked", FOREVER) in verdict.feeds) is (reason == "")
 
 
-def test_a_query_asks_for_a_score() -> None:
-    """A score that a query asks for must be there, and its `max_age` ends an item's time in that feed alone."""
+def test_a_query_requires_a_score() -> None:
+    """A query with a minimum requires a score; its `max_age` limits an item's time in that feed only."""
     query = Query(slug="asked", title="Asked", where=Where(max_age=DAY))
 
     assert unanswered(seed_of(quality=None), Where(min_quality=1), ()) == "it has no quality, min_quality is 1"
@@ -412,8 +412,8 @@ def test_a_query_asks_for_a_score() -> None:
     assert dict(decide(seed_of(), policy(queries=(query,))).feeds)["asked"] == PUBLISHED + DAY
 
 
-def test_a_query_sees_the_parents() -> None:
-    """A query for a topic takes in the items of the topics below it."""
+def test_a_query_includes_subtopics() -> None:
+    """A query for a topic includes the items of the topics below it."""
     query = Query(slug="asked", title="Asked", where=Where(all_topics=("oceans",)))
 
     assert "asked" in dict(decide(seed_of(topics=("Atolls",)), policy(topics=TOPICS, queries=(query,))).feeds)

@@ -1,4 +1,4 @@
-"""Reading seeds: what any bytes may do, where messages point, and what is kept."""
+"""Reading seeds: any bytes, the positions of messages, and what the seed holds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model.items import Image, Provider, Rejection, Seed
-from aggregator.model.reports import Problem
 from aggregator.normalizer import seed
 
 FULL = """---
@@ -59,7 +58,7 @@ def problems(text: str | bytes) -> list[str]:
 
 
 def test_every_field() -> None:
-    """A seed with every key becomes what it says, clean and without what is private."""
+    """A seed with every key has all their values, clean, and nothing private."""
     reading = read(FULL)
 
     assert reading.warnings == ()
@@ -90,15 +89,15 @@ def test_every_field() -> None:
     ],
 )
 def test_a_seed_cut_at_any_byte(name, samples) -> None:
-    """A good seed cut at any byte is refused while its front matter is not whole, and never anything worse."""
+    """A good seed cut at any byte is rejected, with hints, unless its front matter is complete."""
     data = samples[name]
     end = re.search(rb"\n---[ \t]*(?=\r?\n|$)", data[4:])
     assert end is not None
-    whole = end.end() + 4
+    complete = end.end() + 4
 
     for size in range(len(data)):
         reading = read(data[:size], path=name)
-        assert isinstance(reading.outcome, Rejection) or size >= whole
+        assert isinstance(reading.outcome, Rejection) or size >= complete
         assert not isinstance(reading.outcome, Rejection) or all(
             one.message and one.hint for one in reading.outcome.problems
         )
@@ -120,7 +119,7 @@ YAMLISH = st.lists(
     | YAMLISH.map(lambda text: f"---\ntitle: T\nwebUrl: https://example.org/\n{text}\n---\n".encode())
 )
 def test_no_bytes_make_it_fail(data) -> None:
-    """Any bytes at all give a seed, or a rejection whose problems all have a message."""
+    """Any bytes are read to a seed, or to a rejection whose problems all have a message."""
     outcome = read(data, "2026-11-20-a.md").outcome
 
     assert isinstance(outcome, Seed) or all(one.message for one in outcome.problems)
@@ -128,7 +127,7 @@ def test_no_bytes_make_it_fail(data) -> None:
 
 @given(st.data())
 def test_no_damage_makes_it_fail(samples, data) -> None:
-    """A good seed with any bytes overwritten, put in or taken out gives a seed or a rejection."""
+    """A good seed with any bytes overwritten, inserted or removed is read to a seed or a rejection."""
     name = data.draw(st.sampled_from(sorted(samples)))
     good = samples[name]
     for _ in range(data.draw(st.integers(1, 4))):
@@ -169,7 +168,7 @@ NOISE = st.text(" :#-'\"[]{},|>&*!%@`?\\\n\tx", max_size=6)
     )
 )
 def test_no_message_holds_a_value(fields) -> None:
-    """However a seed is broken, no word of its values is in what is said of it (G12)."""
+    """However a seed is broken, its messages hold no word of its values (G12)."""
     text = "".join(f"{key}: {before}CanaryXq7{after}\n" for key, before, after in fields)
     reading = read(f"---\n{text}---\nCanaryXq7\n")
 
@@ -191,7 +190,7 @@ def test_no_message_holds_a_value(fields) -> None:
     ],
 )
 def test_a_misspelt_key_is_named(misspelt, right) -> None:
-    """Where a required key is missing and another looks like it, the message says which line to mend."""
+    """If a required key is missing and another key looks like it, the message says which line to correct."""
     keys = {"title": "A", "webUrl": "https://example.org/", "publishedDateTime": "2026-11-20"}
     keys[misspelt] = keys.pop({"originalUrl": "webUrl"}.get(right, right))
     text = "---\n" + "".join(f"{key}: {value}\n" for key, value in keys.items()) + "---\n"
@@ -199,8 +198,8 @@ def test_a_misspelt_key_is_named(misspelt, right) -> None:
     assert [line.partition(" (")[2] for line in problems(text)] == [f"line 4 says `{misspelt}`: write `{right}`)"]
 
 
-def test_a_key_without_a_value_is_pointed_at() -> None:
-    """A required key that stands there without a value is missing where it stands."""
+def test_a_key_without_a_value_has_a_position() -> None:
+    """A required key without a value is reported as missing at its own position."""
     assert problems("---\nwebUrl: https://example.org/\npublishedDateTime: 2026-11-20\ntitle:\n---\n") == [
         "a.md:4:7: title: is missing (write `title: …`)"
     ]
@@ -210,7 +209,7 @@ def test_a_key_without_a_value_is_pointed_at() -> None:
 
 
 def test_a_value_of_the_wrong_type_is_not_missing_too() -> None:
-    """One mistake is said once."""
+    """One mistake is reported once."""
     assert problems("---\ntitle: [A]\noriginalUrl: {a: b}\npublishedDateTime: 2026-11-20\n---\n") == [
         "a.md:2:8: title: expected text, found a list (write it without `[ ]` or `- `)",
         "a.md:3:14: originalUrl: expected text, found a mapping (quote text that holds `: `)",
@@ -218,7 +217,7 @@ def test_a_value_of_the_wrong_type_is_not_missing_too() -> None:
 
 
 def test_an_id_is_never_cut(good) -> None:
-    """An id that is too long is refused: cut, it could be another item's."""
+    """An id that is too long is rejected: cut, it could be another item's."""
     assert problems(good.replace("---\n", f"---\nid: urn:{'a' * 4093}\n", 1)) == [
         "a.md:2:5: id: has 4,097 characters, at most 4,096 are allowed (write a shorter one, or leave it out)"
     ]
@@ -226,7 +225,7 @@ def test_an_id_is_never_cut(good) -> None:
 
 @pytest.mark.parametrize("own", ["urn:uuid:60a76c80", "https://example.org/a?b#c", "tag:example.org,2026:1", "news:ü"])
 def test_an_id_that_is_a_uri(own, good) -> None:
-    """An id with a scheme is what Atom wants."""
+    """An id with a scheme is accepted without a warning."""
     reading = read(good.replace("---\n", f"---\nid: {own}\n", 1))
 
     assert reading.warnings == ()
@@ -235,8 +234,8 @@ def test_an_id_that_is_a_uri(own, good) -> None:
 
 
 @pytest.mark.parametrize("own", ["1234", "a b:c", "example.org/1", ":a", "1a:b"])
-def test_an_id_that_is_no_uri(own, good) -> None:
-    """An id without one is used as it is, with a warning at its place."""
+def test_an_id_that_is_not_a_uri(own, good) -> None:
+    """An id without a scheme is used as it is, with a warning at its position."""
     reading = read(good.replace("---\n", f"---\nid: '{own}'\n", 1))
 
     assert [(one.line, one.column, one.warning) for one in reading.warnings] == [(2, 5, True)]
@@ -244,8 +243,8 @@ def test_an_id_that_is_no_uri(own, good) -> None:
     assert reading.outcome.id == own
 
 
-def test_names_are_kept_as_they_look(good) -> None:
-    """Topics and tags that look alike are one, however their accents were typed, short or long."""
+def test_names_that_look_alike_are_one(good) -> None:
+    """Topics and tags that look alike are one, however their accents are encoded, short or long."""
     long = "e" * 70
     names = f"[Café, Cafe\u0301, {long}é, {long}e\u0301, ﬁ]"
     outcome = read(good.replace("---\n", f"---\ntopics: {names}\ntags: {names}\n", 1)).outcome
@@ -255,7 +254,7 @@ def test_names_are_kept_as_they_look(good) -> None:
 
 
 def test_only_the_front_of_a_path_is_a_date(good) -> None:
-    """The file's own name must begin with the date, whatever its folders are called."""
+    """The date must begin the file's own name, whatever its folders are called."""
     text = "".join(line for line in good.splitlines(keepends=True) if "publishedDateTime" not in line)
 
     for path in ("2026-11-20-a.md", "news/2026-11-20-a.md"):
@@ -267,22 +266,15 @@ def test_only_the_front_of_a_path_is_a_date(good) -> None:
 
 
 def test_unknown_keys_are_named_in_order(good) -> None:
-    """The keys that mean nothing are named as they come, whichever parser read them."""
+    """Unknown keys are reported in the order of the file, whichever parser read it."""
     text = good.replace("---\n", "---\nmood: glad\nsecured: a\nactions: [b]\n", 1)
 
     assert read(text).unknown == ("mood", "actions")
     assert read(text.replace("glad", "!!str glad")).unknown == ("mood", "actions")
 
 
-def test_a_file_that_cannot_be_had() -> None:
-    """A file whose bytes cannot be had is a rejection with the given reason."""
-    expected = Rejection(path="a.md", problems=(Problem(path="a.md", message="is a pipe", hint="remove it"),))
-
-    assert seed.rejected("a.md", "is a pipe", "remove it") == seed.Reading(expected)
-
-
 def test_the_given_corpus(corpus) -> None:
-    """Where the corpus lies beside the project, its items are read and its forums refused, each with a reason."""
+    """If the corpus is beside the project, its items are read and its forums rejected with a reason."""
     for name, data in corpus.items():
         outcome = read(data, name).outcome
         if name.startswith(("news/", "given/")):

@@ -1,4 +1,4 @@
-"""One feed that shows everything a feed can show, and every document made of it."""
+"""A feed with everything that a feed can have, and every document made from it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -91,7 +91,7 @@ FEED = Feed(spec=SPEC, items=ITEMS, updated=ITEMS[0].updated)
 
 
 def summary(slug, title, *, parent="", order=0, topic=True, count=3, newest="Newest of it"):
-    """Say what the index knows of a feed."""
+    """Return a feed's summary."""
     return FeedSummary(
         spec=FeedSpec(slug=slug, title=title, parent=parent, order=order, topic=topic),
         count=count,
@@ -114,7 +114,7 @@ SUMMARIES = (
 
 
 def documents(feed=FEED, site=SITE, summaries=SUMMARIES) -> dict[str, Document]:
-    """Render `feed` and what surrounds it in every format, by the golden files' suffix."""
+    """Return `feed`, the index page and the OPML list in every format, by the suffix of their golden files."""
     return {
         "rss.xml": rss.render(feed, site),
         "atom.xml": atom.render(feed, site),

@@ -1,4 +1,4 @@
-"""Write the golden documents anew, to be reviewed as a diff: `PYTHONPATH=. python tests/renderer/regenerate.py`."""
+"""Write the golden documents again, for a review of the diff: `PYTHONPATH=. python tests/renderer/regenerate.py`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""RSS, Atom and JSON of one feed say the same; feedparser reads the first two, as readers would."""
+"""RSS, Atom and JSON of a feed say the same; feedparser reads the first two."""
 
 import calendar
 import html
@@ -26,7 +26,7 @@ def seconds(text):
 
 @XML
 def test_items_agree_with_json(fmt, feed, site):
-    """The XML formats hold the ids, order, titles, links, dates, tags and authors of the JSON one."""
+    """The XML formats have the ids, order, titles, links, dates, tags and authors of the JSON format."""
     parsed = read(fmt.render(feed, site))
     expected = json.loads(json_feed.render(feed, site).body)["items"]
 
@@ -59,7 +59,7 @@ def test_items_agree_with_json(fmt, feed, site):
 
 @XML
 def test_content_agrees(fmt, feed, site):
-    """Content is read back as it was, and is absent where there is none."""
+    """Content is read back as it was, and is missing if the item has none."""
     parsed = read(fmt.render(feed, site))
 
     assert [item.content for item in feed.items] == [
@@ -69,7 +69,7 @@ def test_content_agrees(fmt, feed, site):
 
 @XML
 def test_channel(fmt, feed, site):
-    """The feed names itself, its page, itself as a document, its hub, its language and when it changed."""
+    """The feed has its title, the URLs of its page, itself and its hub, its language, and when it changed."""
     channel = read(fmt.render(feed, site)).feed
 
     assert feed.spec.title == channel.title
@@ -93,7 +93,7 @@ def test_atom_links_in_order(feed, site):
 
 
 def test_guid_is_permalink_only_if_it_is_the_link(feed, site):
-    """An RSS guid claims to be a permalink only where the id is the link."""
+    """An RSS guid is a permalink only if the id is the link."""
     guids = etree.fromstring(rss.render(feed, site).body).iter("guid")
 
     assert [(item.id, item.id == item.link) for item in feed.items] == [
@@ -102,7 +102,7 @@ def test_guid_is_permalink_only_if_it_is_the_link(feed, site):
 
 
 def test_atom_updated_is_unique(feed, site):
-    """Entries changed in one second get distinct times, and a new one on top leaves the others' alone."""
+    """Entries changed in the same second have different times, which a new entry on top does not change."""
     before = [entry.updated for entry in read(atom.render(feed, site)).entries]
     newcomer = msgspec.structs.replace(feed.items[1], id="https://paper.example/new")
     grown = msgspec.structs.replace(feed, items=(newcomer, *feed.items))
@@ -113,8 +113,8 @@ def test_atom_updated_is_unique(feed, site):
 
 
 @XML
-def test_no_second_from_the_clock(fmt, feed, site):
-    """Every date in a document comes from the feed: moving the feed to 1999 moves them all there."""
+def test_no_date_from_the_clock(fmt, feed, site):
+    """Every date in a document comes from the feed: if the feed is of 1999, so are all of them."""
     then = datetime(1999, 12, 31, tzinfo=UTC)
     items = [msgspec.structs.replace(item, published=then, updated=then) for item in feed.items]
     body = fmt.render(msgspec.structs.replace(feed, items=tuple(items), updated=then), site).body.decode()
@@ -125,7 +125,7 @@ def test_no_second_from_the_clock(fmt, feed, site):
 
 @XML
 def test_other_zones_become_utc(fmt, feed, site):
-    """A moment given in another zone is written in UTC."""
+    """A moment in another time zone is written in UTC."""
     zone = timezone(timedelta(hours=5, minutes=45))
     moved = tuple(msgspec.structs.replace(item, published=item.published.astimezone(zone)) for item in feed.items)
 
@@ -134,7 +134,7 @@ def test_other_zones_become_utc(fmt, feed, site):
 
 @XML
 def test_empty_feed(fmt, empty, site):
-    """A feed without items is valid, and claims no time at which it changed in RSS, 1970 in Atom."""
+    """A feed without items is valid; its date of change is missing in RSS, and 1970 in Atom."""
     parsed = read(fmt.render(empty, site))
 
     assert not parsed.bozo
@@ -144,7 +144,7 @@ def test_empty_feed(fmt, empty, site):
 
 
 def test_author_falls_back_to_the_source(feed, site):
-    """An item without an author is credited to its source; one without either to nobody."""
+    """The author of an item without one is its source, if it has any."""
     with_source = msgspec.structs.replace(feed.items[0], author="", provider=Provider(name="The Source"))
     without = msgspec.structs.replace(feed.items[0], author="", provider=None)
     body = rss.render(msgspec.structs.replace(feed, items=(with_source, without)), site).body
@@ -152,8 +152,8 @@ def test_author_falls_back_to_the_source(feed, site):
     assert body.count(b"<dc:creator>") == body.count(b"<dc:creator>The Source</dc:creator>") == 1
 
 
-def test_feed_without_words_of_its_own(feed, site):
-    """Neither a missing description nor a missing site author makes a format invalid."""
+def test_feed_without_title_and_description(feed, site):
+    """A missing title, description or site author makes no format invalid."""
     plain = msgspec.structs.replace(feed.spec, description="", title="")
     bare = msgspec.structs.replace(site, description="", author="", icon="", hub="")
     for fmt in (rss, atom):
@@ -166,7 +166,7 @@ def test_feed_without_words_of_its_own(feed, site):
 
 
 def test_the_feed_of_everything_says_so(feed, site):
-    """It is titled as the site is, so a description made of its title would say that twice."""
+    """It has the site's title, so a description made from its title would repeat that."""
     everything = msgspec.structs.replace(feed.spec, slug="all", title=site.title, description="")
     bare = msgspec.structs.replace(site, description="")
     for fmt in (rss, atom):
@@ -175,13 +175,13 @@ def test_the_feed_of_everything_says_so(feed, site):
 
 
 def test_many_ties_stay_unique(feed, site):
-    """More ties than a second has milliseconds still give distinct times."""
+    """More equal times than a second has milliseconds still become different times."""
     base = feed.items[3]
     items = tuple(
         msgspec.structs.replace(base, id=f"urn:x:{n}", updated=base.updated - timedelta(seconds=n // 1100))
         for n in range(2200)
     )
     body = atom.render(msgspec.structs.replace(feed, items=items), site).body.decode()
-    stamps = [line for line in body.splitlines() if line.startswith("    <updated>")]
+    times = [line for line in body.splitlines() if line.startswith("    <updated>")]
 
-    assert len(set(stamps)) == 2200
+    assert len(set(times)) == 2200

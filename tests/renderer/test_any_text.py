@@ -1,4 +1,4 @@
-"""Whatever the text: it comes back as it went in, and no writer fails."""
+"""Any text is read back as it was, and makes no writer fail."""
 
 import json
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ A, CONTENT, DC = (
     "{http://purl.org/dc/elements/1.1/}",
 )
 
-# What the normalizer lets through: no C0, C1, surrogate, unassigned or noncharacter, and never blank.
+# What the normalizer lets through: no control, surrogate, unassigned or noncharacter, and no blank text.
 clean = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=60).filter(str.strip)
 NASTY = [
     "]]>",
@@ -79,7 +79,7 @@ def nasty(test):
 @nasty
 @given(clean)
 def test_rss(text):
-    """RSS gives every text back as it was, in one item, whose description is read as HTML."""
+    """Any text in RSS is read back as it was, in one item; its description is read as HTML."""
     (item,) = etree.fromstring(rss.render(a_feed(text, title=text), SITE).body).iter("item")
 
     assert [text] * 5 == [
@@ -95,7 +95,7 @@ def test_rss(text):
 @nasty
 @given(clean)
 def test_atom(text):
-    """Atom gives every text back as it was, in one entry."""
+    """Any text in Atom is read back as it was, in one entry."""
     root = etree.fromstring(atom.render(a_feed(text, title=text), SITE).body)
     (entry,) = root.iter(f"{A}entry")
 
@@ -112,7 +112,7 @@ def test_atom(text):
 @nasty
 @given(clean)
 def test_json(text):
-    """JSON gives every text back as it was, in one item."""
+    """Any text in JSON is read back as it was, in one item."""
     document = json.loads(json_feed.render(a_feed(text, title=text), SITE).body)
     (item,) = document["items"]
 
@@ -129,7 +129,7 @@ def test_json(text):
 @nasty
 @given(clean)
 def test_opml(text):
-    """OPML gives a feed's title back as it was, in one outline."""
+    """Any title in OPML is read back as it was, in one outline."""
     (outline,) = etree.fromstring(opml.render(summaries(text), SITE)[0].body).iter("outline")
 
     assert text == outline.get("text") == outline.get("title") == outline.get("description")
@@ -155,7 +155,7 @@ class Reader(HTMLParser):
 @nasty
 @given(clean)
 def test_pages_hold_text_as_text(text):
-    """A page has the same elements and attributes whatever the text says."""
+    """A page has the same elements and attributes whatever the text is."""
     for expected, actual in (
         (page.render(a_feed("x", title="x"), SITE, ()), page.render(a_feed(text, title=text), SITE, ())),
         (page.render_index(summaries("x"), SITE), page.render_index(summaries(text), SITE)),
@@ -166,7 +166,7 @@ def test_pages_hold_text_as_text(text):
 
 @given(clean)
 def test_plain_text_is_spelled_for_all_readers(text):
-    """In RSS's plain-text elements `&` and `<` are hexadecimal references; elsewhere they are not touched."""
+    """In RSS's plain-text elements `&` and `<` are hexadecimal references, elsewhere they are not."""
     body = rss.render(a_feed(f"&<{text}"), SITE).body
 
     for element in (b"title", b"category", b"dc:creator"):
@@ -177,7 +177,7 @@ def test_plain_text_is_spelled_for_all_readers(text):
 
 @pytest.mark.parametrize("text", ["AT&T & co", "1 < 2 > 0", "a&b=c", "R&D; 3 <4"])
 def test_a_description_that_html_reads_alike_is_written_as_it_is(text):
-    """Nobody who takes it for plain text sees an escape without need."""
+    """Readers that take it for plain text see no needless escape."""
     (item,) = etree.fromstring(rss.render(a_feed(text), SITE).body).iter("item")
 
     assert item.findtext("description") == text
@@ -185,7 +185,7 @@ def test_a_description_that_html_reads_alike_is_written_as_it_is(text):
 
 @pytest.mark.parametrize("bad", ["\x00", "\x1b", "\ud800", "\ufffe", "\uffff"])
 def test_no_character_makes_a_writer_fail(bad):
-    """Characters that no format can hold are left out; the feed, and the rest of the text, stay."""
+    """Characters that no format can hold are left out; the feed and the rest of the text stay."""
     feed, all_summaries = a_feed(f"be{bad}fore", title=f"be{bad}fore"), summaries(f"be{bad}fore")
     for document in (
         rss.render(feed, SITE),
@@ -200,7 +200,7 @@ def test_no_character_makes_a_writer_fail(bad):
 
 
 def test_nothing_but_bad_characters():
-    """Even a title of nothing but such characters leaves a valid feed, titled by what is known."""
+    """If a title has only such characters, the feed is valid and titled by its slug or link."""
     feed = a_feed("\x00", title="\x00")
 
     assert etree.fromstring(rss.render(feed, SITE).body).findtext("channel/title") == "x"

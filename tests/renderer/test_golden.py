@@ -1,4 +1,4 @@
-"""Every format of one feed that shows everything, byte for byte; `regenerate.py` writes the files anew."""
+"""Every format of a feed that has everything, byte for byte; `regenerate.py` writes the golden files."""
 
 from pathlib import Path
 
@@ -17,17 +17,17 @@ def test_golden(suffix, render):
 
 
 def test_every_golden_file_has_a_test():
-    """No golden file lies about unused."""
+    """No golden file is unused."""
     assert {f"full.{suffix}" for suffix in SUFFIXES} == {path.name for path in CASES.glob("full.*")}
 
 
 def test_twice_the_same(render):
-    """The same feed renders to the same bytes."""
+    """The same feed is rendered to the same bytes."""
     assert render() == render()
 
 
 def test_names_and_media_types(render):
-    """Documents are named after the slug and typed as servers should announce them."""
+    """Documents are named after the slug and have the media type that servers should send."""
     assert {
         ("ai/rss.xml", "application/rss+xml; charset=utf-8"),
         ("ai/atom.xml", "application/atom+xml; charset=utf-8"),

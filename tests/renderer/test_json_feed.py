@@ -40,7 +40,7 @@ def no_blanks(value):
 
 
 def check(document):
-    """Hold `document` against the specification and the house's own rules."""
+    """Check `document` against the specification and our own rules."""
     assert document["version"] == "https://jsonfeed.org/version/1.1"
     assert in_order(document, FEED_KEYS)
     assert no_blanks({key: value for key, value in document.items() if key != "items"})
@@ -69,7 +69,7 @@ def test_strict(feed, site):
 
 
 def test_empty_feed_is_strict(empty, site):
-    """A feed without items passes the strict check, with an empty list where the format demands one."""
+    """A feed without items passes the strict check, with the empty list that the format requires."""
     document = json.loads(json_feed.render(empty, site).body)
 
     check(document)
@@ -77,7 +77,7 @@ def test_empty_feed_is_strict(empty, site):
 
 
 def test_bare_feed_is_strict(feed):
-    """What the config leaves out is left out of the feed."""
+    """What the config leaves out is missing in the feed."""
     bare = Site(title="Bare", url="https://bare.example/", language="")
     spec = FeedSpec(slug="ai", title="")
     document = json.loads(json_feed.render(msgspec.structs.replace(feed, spec=spec), bare).body)
@@ -86,12 +86,12 @@ def test_bare_feed_is_strict(feed):
     assert not document.keys() & {"icon", "language", "authors", "hubs"}
 
 
-def test_language_only_where_it_differs(feed, site):
-    """An item tells its language only where that is not the site's, in whatever case it is written."""
+def test_language_only_if_it_differs(feed, site):
+    """An item has a language only if it is not the site's, in upper or lower case."""
     shouting = msgspec.structs.replace(site, language="EN-US")
 
-    for where in (site, shouting):
-        items = json.loads(json_feed.render(feed, where).body)["items"]
+    for one in (site, shouting):
+        items = json.loads(json_feed.render(feed, one).body)["items"]
         assert [item.get("language") for item in items] == [None, "de", "ar", None]
 
 
@@ -106,7 +106,7 @@ def test_content_is_always_there(feed, site):
 
 
 def test_zero_is_a_value(feed, site):
-    """A quality of zero is told, a missing one is not."""
+    """A quality of zero is written, a missing one is not."""
     items = json.loads(json_feed.render(feed, site).body)["items"]
 
     assert items[2]["_aggregator"] == {"quality": 0}
@@ -115,7 +115,7 @@ def test_zero_is_a_value(feed, site):
 
 @given(st.data())
 def test_fitting_is_exact(data):
-    """The items that fit make a document within the limit; with one more it is beyond it."""
+    """The items that fit make a document within the limit; one more makes it too large."""
     spec, site = FeedSpec(slug="x", title="é"), Site(title="T", url="https://t.example/")
     items = data.draw(st.lists(st.text(max_size=30).map(_item), max_size=8))
     limit = data.draw(st.integers(0, len(_document(items, spec, site)) + 10))
@@ -128,7 +128,7 @@ def test_fitting_is_exact(data):
 
 @pytest.mark.parametrize("over", [0, -1])
 def test_fitting_to_the_byte(feed, site, over):
-    """A limit of exactly the document's size fits all its items; one byte less leaves one out."""
+    """With a limit of exactly the document's size all items fit; with one byte less, one item is left out."""
     items = tuple(msgspec.structs.replace(item, content="", related=()) for item in feed.items)  # none of them is long
     size = len(json_feed.render(msgspec.structs.replace(feed, items=items), site).body)
 
@@ -136,7 +136,7 @@ def test_fitting_to_the_byte(feed, site, over):
 
 
 def test_a_long_item_is_fitted_by_its_summary(feed, site):
-    """One that takes more than a quarter of the document gives the others room; they are shown as they are."""
+    """An item that takes more than a quarter of the document loses its content; the others stay as they are."""
     long = msgspec.structs.replace(feed.items[0], content="long " * 10_000)
     shown = json_feed.fitting((*feed.items[1:], long), feed.spec, site, 40_000)
 

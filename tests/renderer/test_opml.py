@@ -1,4 +1,4 @@
-"""OPML: every feed once, nested by topic tree, in a shape that readers import whole."""
+"""OPML has every feed once, nested by topic, in a form that readers import completely."""
 
 from lxml import etree
 
@@ -14,7 +14,7 @@ def root(documents):
 
 
 def test_same_document_twice(summaries, site):
-    """Software finds the list at `.well-known/feeds`, people at `feeds.opml`: the same bytes."""
+    """The list is the same for people (`feeds.opml`) and for software (`.well-known/feeds`)."""
     first, second = opml.render(summaries, site)
 
     assert [first.name, second.name] == ["feeds.opml", ".well-known/feeds"]
@@ -22,7 +22,7 @@ def test_same_document_twice(summaries, site):
 
 
 def test_topic_tree(summaries, site):
-    """Everything comes first, then queries, then topics; a topic with subtopics is a folder with its own feed first."""
+    """The site's feed comes first, then queries, then topics; a topic with subtopics is a folder that begins with its own feed."""
     assert outlines(root(opml.render(summaries, site)).find("body")) == [
         ("Everything", []),
         ("Top stories", []),
@@ -36,13 +36,13 @@ def test_topic_tree(summaries, site):
 
 
 def test_folders_are_not_subscriptions(summaries, site):
-    """No outline is both: readers that see an xmlUrl import that alone and drop what is nested in it."""
+    """No outline is both: readers import an outline with an xmlUrl and drop what is nested in it."""
     for outline in root(opml.render(summaries, site)).iter("outline"):
         assert (len(outline) == 0) == (outline.get("xmlUrl") is not None) == (outline.get("type") == "rss")
 
 
 def test_every_feed_once(summaries, site):
-    """Each feed is listed once, with its address and its page."""
+    """Each feed is listed once, with its URL and its page."""
     found = [one for one in root(opml.render(summaries, site)).iter("outline") if one.get("xmlUrl")]
 
     assert sorted(f"{site.url}{one.spec.slug}/rss.xml" for one in summaries) == sorted(
@@ -52,12 +52,12 @@ def test_every_feed_once(summaries, site):
 
 
 def test_date_is_the_newest_change(summaries, site):
-    """The list was modified when its newest feed was."""
+    """The list is as new as its newest feed."""
     assert root(opml.render(summaries, site)).findtext("head/dateModified") == "Sat, 03 Oct 2026 12:00:00 +0000"
 
 
 def test_nothing_yet(summarise, site):
-    """Without any item there is no date, and without any feed there is still a document."""
+    """Without items there is no date, and without feeds there is still a document."""
     for summaries in ([], [summarise("a", "A", count=0)]):
         document = root(opml.render(summaries, site))
 

@@ -1,4 +1,4 @@
-"""The pages: well formed, with one script of ours and no other, small, and leading everywhere they should."""
+"""The pages are well formed, small, link everywhere they should, and allow no script but ours."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from aggregator.renderer import layout, page
 
 VOID = {"meta", "link", "img", "input"}
 CLOSED_BY_THE_NEXT = {"li", "p"}
-"""HTML lets their end tags be left out (§13.1.2.4), which cards do."""
+"""Elements whose end tags are optional (HTML §13.1.2.4); cards leave them out."""
 
 
 @pytest.fixture(params=["feed", "empty", "index"])
@@ -45,7 +45,7 @@ def test_balanced(body):
 
 
 def test_ids_and_headings(body):
-    """There is one h1, no heading level is skipped, no id is given twice."""
+    """There is one h1, no heading level is skipped, and no id is used twice."""
     tree = html.fromstring(body)
     levels = [int(heading.tag[1]) for heading in tree.xpath("//h1|//h2|//h3|//h4|//h5|//h6")]
     ids = tree.xpath("//@id")
@@ -60,8 +60,8 @@ def digest_of(text):
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
-def test_policy_allows_our_style_and_script_alone(body):
-    """They are allowed by their hashes; nothing else may run, no attribute holds a style or a script."""
+def test_policy_allows_only_our_style_and_script(body):
+    """They are allowed by their hashes; nothing else may run, and no attribute holds a style or script."""
     tree = html.fromstring(body)
     (style,), (script,) = tree.xpath("//style/text()"), tree.xpath("//script/text()")
     (policy,) = tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
@@ -74,7 +74,7 @@ def test_policy_allows_our_style_and_script_alone(body):
 
 
 def test_what_only_the_script_can_do_is_hidden_without_it(summaries, site):
-    """The search field waits hidden for the script; buttons are not there at all."""
+    """Without the script the search field is hidden, and there are no buttons."""
     tree = html.fromstring(page.render_index(summaries, site).body)
 
     assert tree.xpath("//input/ancestor::*[@hidden]//label[@for='find']")
@@ -83,7 +83,7 @@ def test_what_only_the_script_can_do_is_hidden_without_it(summaries, site):
 
 
 def test_alternates_have_distinct_titles(body):
-    """Each format is announced, under a title of its own, with an absolute address."""
+    """Each format is linked under its own title, with an absolute URL."""
     links = html.fromstring(body).xpath("//link[@rel='alternate']")
     titles = [link.get("title") for link in links]
 
@@ -103,10 +103,10 @@ def many(summarise, count):
 
 
 def test_the_index_of_200_feeds_is_small(summarise, site):
-    """It keeps to 100 kB by saying less on each card; few feeds say all."""
+    """It keeps to 100 kB by showing less on each card; the cards of few feeds show everything."""
     few, lots = (page.render_index(tuple(many(summarise, count)), site).body for count in (5, 200))
 
-    assert len(lots) < page.MOST_BYTES == 100_000
+    assert len(lots) < page.MAX_PAGE_BYTES == 100_000
     assert len(hrefs(lots, "//p[@class='f']/a")) == 600
     assert len(html.fromstring(lots).xpath("//svg[@role='img']")) == 200
     assert f"Everything there is to know of 4. {'Everything there is to know of 4. ' * 3}".encode() in few
@@ -114,8 +114,8 @@ def test_the_index_of_200_feeds_is_small(summarise, site):
 
 
 @pytest.mark.parametrize("count", [300, 700])
-def test_the_cards_of_many_feeds_are_kept(summarise, site, count):
-    """An edit writes one card anew, not all of them in every length that might fit."""
+def test_the_cards_of_many_feeds_are_cached(summarise, site, count):
+    """An edit renders one card again, not all cards in every length that may fit."""
     summaries = tuple(many(summarise, count))
     page.render_index(summaries, site)
     before = page._card.cache_info().misses
@@ -125,17 +125,17 @@ def test_the_cards_of_many_feeds_are_kept(summarise, site, count):
 
 
 def test_a_page_of_50_items_is_small(feed, site, summaries):
-    """Fifty items with summary, picture, tags and related coverage keep to 100 kB."""
+    """A page of 50 items with summary, picture, tags and related coverage keeps to 100 kB."""
     items = tuple(
         msgspec.structs.replace(feed.items[0], link=f"https://paper.example/{number}", summary="So it goes. " * 40)
         for number in range(50)
     )
 
-    assert len(page.render(msgspec.structs.replace(feed, items=items), site, summaries).body) < page.MOST_BYTES
+    assert len(page.render(msgspec.structs.replace(feed, items=items), site, summaries).body) < page.MAX_PAGE_BYTES
 
 
 def test_a_page_of_50_long_items_is_small(feed, site, summaries):
-    """Where all are as long as they may be, each shows less: titles stay, and what is short stays as it is."""
+    """If all items are as long as possible, each shows less; titles and short summaries stay complete."""
     one, short = feed.items[0], feed.items[1]
     related = tuple(
         msgspec.structs.replace(one.related[0], link=f"https://other.example/{number}") for number in range(50)
@@ -147,7 +147,7 @@ def test_a_page_of_50_long_items_is_small(feed, site, summaries):
         for count in (49, 12)
     )
 
-    assert max(len(longest), len(long)) < page.MOST_BYTES
+    assert max(len(longest), len(long)) < page.MAX_PAGE_BYTES
     assert longest.decode().count("長" * 300) == 49
     assert "長い要約" * 50 in long.decode()
     assert short.summary in long.decode()
@@ -161,14 +161,14 @@ def test_subscribe_row(feed, site, summaries):
 
 
 def test_cards_have_stable_ids(summaries, site):
-    """Each feed's card can be found by its slug, so that news replaces it alone."""
+    """Each feed's card has an id with its slug, so that an update replaces only that card."""
     tree = html.fromstring(page.render_index(summaries, site).body)
 
     assert {f"feed-{one.spec.slug}" for one in summaries} == set(tree.xpath("//main//@id"))
 
 
 def test_cards_show_items_per_day(summarise, site):
-    """The bars of every feed end on the day of the site's newest item, whatever the feed's own newest is."""
+    """The bars of every feed end with the day of the site's newest item, not of the feed's own."""
     now = summarise("now", "Now")
     then = now.newest_published - timedelta(days=2)
     before = msgspec.structs.replace(summarise("then", "Then"), newest_published=then, daily=(0,) * 28 + (1, 2))
@@ -178,8 +178,8 @@ def test_cards_show_items_per_day(summarise, site):
     assert tree.xpath("//*[@id='feed-then']/svg/path/@d") == ["M0 9h26V4h1V0h1V9h2"]
 
 
-def test_moments_stand_there_without_the_script(summaries, site):
-    """A card tells the date of its newest item, exactly for machines."""
+def test_moments_are_there_without_the_script(summaries, site):
+    """A card shows the date of its newest item, and has the exact moment for machines."""
     tree = html.fromstring(page.render_index(summaries, site).body)
     (time,) = tree.xpath("//*[@id='feed-ai']//time")
 
@@ -187,14 +187,14 @@ def test_moments_stand_there_without_the_script(summaries, site):
 
 
 def test_breadcrumb(feed, site, summaries):
-    """The breadcrumb leads up the topic tree."""
+    """The breadcrumb links to the topics above."""
     body = page.render(feed, site, summaries).body
 
     assert hrefs(body, "//nav//a") == ["../", "../technology/"]
 
 
 def test_breadcrumb_of_everything(feed, site):
-    """The breadcrumb of the feed that bears the site's title says what it is about instead of the title twice."""
+    """The breadcrumb of the feed with the site's title ends with "Everything", not with the same title again."""
     spec = msgspec.structs.replace(feed.spec, slug=SITE_FEED, title=site.title)
     tree = html.fromstring(page.render(msgspec.structs.replace(feed, spec=spec), site, ()).body)
 
@@ -202,14 +202,14 @@ def test_breadcrumb_of_everything(feed, site):
 
 
 def test_tags_link_to_their_feeds(feed, site, summaries):
-    """A tag links to the feed of its slug where there is one, and not to the page it stands on."""
+    """A tag links to the feed with its slug, if there is one and it is not this page's."""
     body = page.render(feed, site, summaries).body
 
     assert hrefs(body, "//a[@rel='tag']") == ["../hardware/", "../space/"]
 
 
 def test_items(feed, site, summaries):
-    """Items link to their source, say when they appeared, and carry their language."""
+    """Items link to their source, and have their moment and language."""
     tree = html.fromstring(page.render(feed, site, summaries).body.decode())
 
     assert [item.link for item in feed.items] == tree.xpath("//article//h2/a/@href")
@@ -219,8 +219,8 @@ def test_items(feed, site, summaries):
     assert tree.xpath("//article[1]//details//a/@href") == [one.link for one in feed.items[0].related]
 
 
-def test_images_tell_nobody(feed, site, summaries):
-    """Images load late, without telling their server which page asked for them, and have a text instead."""
+def test_images_send_no_referrer(feed, site, summaries):
+    """Images load lazily, send no referrer to their server, and have an alternative text."""
     images = html.fromstring(page.render(feed, site, summaries).body).xpath("//img")
 
     assert len(images) == 2
@@ -229,13 +229,13 @@ def test_images_tell_nobody(feed, site, summaries):
 
 
 def test_empty_feeds_say_so(empty, site, summaries):
-    """A feed without items says so, on its page and on its card."""
+    """A feed without items says so on its page and on its card."""
     assert b"No items right now." in page.render(empty, site, summaries).body
     assert page.render_index(summaries, site).body.count(b"No items right now.") == 2
 
 
 def test_index_leads_to_every_feed(summaries, site):
-    """The index links each feed's page and formats once, and the list of all."""
+    """The index links to each feed's page and formats once, and to the list of all feeds."""
     body = page.render_index(summaries, site).body
     pages = hrefs(body, "//h2/a | //h3/a")
 
@@ -255,7 +255,7 @@ def test_empty_site(site):
 
 
 def test_deep_topics(summarise, site):
-    """Topics ten levels deep still get headings that HTML knows."""
+    """Topics that are ten levels deep still have headings of a valid level."""
     chain = [summarise(f"t{n}", f"T{n}", parent=f"t{n - 1}") for n in range(10)]
     body = page.render_index(chain, site).body
 
@@ -263,7 +263,7 @@ def test_deep_topics(summarise, site):
 
 
 def test_unknown_feed_has_a_page(feed, site):
-    """A feed that no summary names has a page all the same."""
+    """A feed without a summary has a page too."""
     alone = msgspec.structs.replace(feed, spec=msgspec.structs.replace(feed.spec, parent="gone"))
 
     assert b"Artificial intelligence" in page.render(alone, site, ()).body
@@ -284,7 +284,7 @@ def contrast(one, other):
 
 
 def schemes(site):
-    """Give the light and the dark colours of the page's style by their names."""
+    """Return the light and the dark colours of the page's style by their names."""
     style = html.fromstring(page.render_index((), site).body).xpath("//style/text()")[0]
     light, dark = (dict(re.findall(r"--(\w+):(#\w+)", rule)) for rule in re.findall(r":root\{([^}]*)\}", style))
     return {"light": light, "dark": dark}
@@ -292,7 +292,7 @@ def schemes(site):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast(scheme, site):
-    """Every text colour stands out from every ground as WCAG 2.2 AA asks (4.5:1)."""
+    """The contrast of every text colour with every background is that of WCAG 2.2 AA (4.5:1)."""
     colours = schemes(site)[scheme]
 
     assert set(colours) == {"page", "ink", "soft", "line", "wash", "accent", "alarm"}
@@ -301,24 +301,24 @@ def test_contrast(scheme, site):
 
 
 @pytest.mark.parametrize("name", ["style.css", "status.css"])
-def test_styles_use_the_named_colours_alone(name):
-    """So that the test above sees all there are; black in a mask is no colour."""
+def test_styles_use_only_the_named_colours(name):
+    """Other colours would escape the test above; black in a mask is not a colour."""
     found = set(
-        re.findall(r"(?<!-)#[0-9a-f]{3,6}\b", re.sub(r"--\w+:#\w+|#000 0", "", layout.squeezed(layout._source(name))))
+        re.findall(r"(?<!-)#[0-9a-f]{3,6}\b", re.sub(r"--\w+:#\w+|#000 0", "", layout.minify_css(layout._source(name))))
     )
 
     assert found - {"#facts"} == set()
 
 
-def test_styles_use_no_variable_that_nobody_sets():
-    """A browser passes over a line with such a one: distances go, and words run into each other."""
+def test_styles_use_no_undefined_variable():
+    """A browser ignores a declaration with an undefined variable: gaps vanish and words touch."""
     styles = layout._source("style.css") + layout._source("status.css")
 
     assert set(re.findall(r"var\((--\w+)\)", styles)) <= set(re.findall(r"(--\w+):", styles))
 
 
 def test_motion_is_off_for_those_who_ask(site):
-    """The one animation stands under the media query that asks whether it may."""
+    """The only animation is in the media query for people who do not ask for reduced motion."""
     style = layout._source("style.css")
     before, _, after = style.partition("@media (prefers-reduced-motion: no-preference) {")
 

@@ -1,4 +1,4 @@
-"""The owner's pages: everything that is known stands there, escaped, and nothing that only a script can show."""
+"""The owner's pages: they show everything that is known, escaped, without the help of a script."""
 
 import msgspec
 import pytest
@@ -56,7 +56,7 @@ def facts_of(tree):
 
 
 def test_all_is_well(site):
-    """A daemon without troubles is well, and nothing on the page is red but the seeds' own errors."""
+    """Without trouble all is well, and only the errors of seeds are red."""
     tree = tree_of(VIEW, site)
 
     assert text_of(tree, "health") == "All is well"
@@ -64,30 +64,30 @@ def test_all_is_well(site):
 
 
 def test_troubles_are_named_with_their_age(site):
-    """What is wrong is said first, with how long it has been so."""
+    """What is wrong comes first, with how long it has lasted."""
     trouble = Trouble(concern="folder", message="the seeds folder is <gone>", seconds=725)
     tree = tree_of(msgspec.structs.replace(VIEW, troubles=(trouble,)), site)
 
-    assert text_of(tree, "health") == "Needs a hand folder: the seeds folder is <gone> for 12 min"
+    assert text_of(tree, "health") == "Needs attention folder: the seeds folder is <gone> for 12 min"
 
 
 def test_without_a_daemon(site):
-    """Where none runs the page says so, and leaves out what only it knows."""
+    """If no daemon is running, the page says so and leaves out what only a daemon knows."""
     tree = tree_of(msgspec.structs.replace(VIEW, running=False), site)
 
-    assert "No daemon runs" in text_of(tree, "health")
+    assert "No daemon is running" in text_of(tree, "health")
     assert set(facts_of(tree)) == {"Seeds known", "Items published", "Feeds", "Next due", "WebSub hub"}
 
 
 def test_facts(site):
-    """Counts, moments and the daemon's own state stand in one row of facts."""
+    """Counts, moments and the daemon's state are in one list of facts."""
     assert facts_of(tree_of(VIEW, site)) == {
         "Seeds known": "12,345",
         "Items published": "9,876",
         "Feeds": "20",
         "Next due": "28 May 2026, 20:28 UTC",
-        "Up": "3 days",
-        "Last look at everything": "28 May 2026, 20:26 UTC",
+        "Uptime": "3 days",
+        "Last full scan": "28 May 2026, 20:26 UTC",
         "Next regeneration": "28 May 2026, 20:36 UTC",
         "Watcher": "native events",
         "Queue overflows": "2",
@@ -97,31 +97,31 @@ def test_facts(site):
 
 
 def test_the_next_due_moment_counts_down(site):
-    """The script finds it by its class; its exact moment stands there for machines, beside the seed."""
+    """The script finds it by its class; it has the exact moment for machines, and links to the seed."""
     (due,) = tree_of(VIEW, site).xpath("//div[dt='Next due']")
 
     assert due.xpath(".//time[@class='until']/@datetime") == ["2026-05-28T20:28:10Z"]
     assert due.xpath(".//a/@href") == ["explain?q=news/later.md"]
 
 
-def test_a_withdrawal_that_is_due_leads_nowhere(site):
-    """It is no seed that could be explained."""
+def test_a_tombstone_that_expires_has_no_link(site):
+    """It is not a seed that could be explained."""
     tree = tree_of(msgspec.structs.replace(VIEW, due_path=""), site)
 
-    assert "a withdrawal that has been said for long enough" in text_of(tree, "facts")
+    assert "a tombstone expires" in text_of(tree, "facts")
     assert tree.xpath("//*[@id='facts']//a") == []
 
 
 def test_a_dead_thread_is_red(site):
-    """A thread that died is named alone."""
+    """Only the thread that died is named."""
     tree = tree_of(msgspec.structs.replace(VIEW, threads=(("watcher", True), ("schedule", False))), site)
 
-    assert facts_of(tree)["Thread schedule"] == "is dead"
+    assert facts_of(tree)["Thread schedule"] == "has died"
     assert "Threads" not in facts_of(tree)
 
 
 def test_held_back(site):
-    """Each rule has its count, its words, a bar and the seeds that are named, with links that explain them."""
+    """Each rule has its count, its words, a bar, and links that explain some of the seeds."""
     tree = tree_of(VIEW, site)
     rows = tree.xpath("//section[@id='held']/ul/li")
 
@@ -135,21 +135,21 @@ def test_held_back(site):
     assert rows[1].xpath(".//details") == []
 
 
-def test_a_single_seed_is_spoken_of_as_one(site):
-    """Its rule's words are those of one (`report.held_words`), so what they are said of is too."""
+def test_a_single_seed_is_in_the_singular(site):
+    """The words of its rule are in the singular (`words.held_words`), and so is their subject."""
     tree = tree_of(msgspec.structs.replace(VIEW, held=(Held(rule="valid", words="is not valid", count=1),)), site)
 
     assert tree.xpath("//section[@id='held']/ul/li")[0].find("p").text_content() == "A seed that is not valid (valid) 1"
 
 
 def test_problems(site):
-    """A problem tells place, message, hint, age and the command that explains it, safe to paste."""
+    """A problem has its position, message, hint, age, and a command that explains it, quoted for a shell."""
     first, second = tree_of(VIEW, site).xpath("//section[@id='problems']/ul/li")
 
     assert "a <colon> too many (quote it)" in first.text_content()
     assert first.xpath(".//a/text()") == ["news/tram.md:3:8"]
     assert first.xpath(".//time/@datetime") == ["2026-05-28T20:25:40Z"]
-    assert "last good version shown" in first.text_content()
+    assert "last good version is shown" in first.text_content()
     assert first.xpath(".//code[@class='copy']/text()") == ["aggregator explain news/tram.md"]
     assert second.xpath(".//code/text()") == ["""aggregator explain './-rf it'"'"'s.md'"""]
     assert "Warning: odd" in second.text_content()
@@ -157,7 +157,7 @@ def test_problems(site):
 
 
 def test_turns(site):
-    """The last turns are a chart, the oldest on the left, with a sentence that says the same, and a table."""
+    """The last turns are shown as a chart, the oldest on the left, as a sentence, and as a table."""
     tree = tree_of(VIEW, site)
 
     assert tree.xpath("//section[@id='turns']/svg/path/@d") == ["M0 40V0h1V20h1V40"]
@@ -165,8 +165,8 @@ def test_turns(site):
     assert tree.xpath("//tbody/tr[1]/td/text()") == ["0.25 s", "3", "16"]
 
 
-def test_a_site_where_nothing_happened_yet(site):
-    """Without seeds, problems and turns the page is short and whole."""
+def test_a_new_site(site):
+    """Without seeds, problems and turns the page is short but complete."""
     tree = tree_of(StatusView(now=NOW, running=True, seeds=0, items=0, feeds=1), site)
 
     assert tree.xpath("//main/section/@id") == ["health", "facts"]
@@ -174,7 +174,7 @@ def test_a_site_where_nothing_happened_yet(site):
 
 
 def test_explanation(site):
-    """Each seed that was found has its headline and lines, escaped."""
+    """Each seed that was found has its headline and its lines, escaped."""
     tree = html.fromstring(
         status_page.render_explanation("a & b", [("a.md: in 2 feeds", ["id: <x>"]), ("b.md", [])], site)
     )
@@ -185,9 +185,9 @@ def test_explanation(site):
     assert tree.xpath("//form/@action") == ["explain"]
 
 
-@pytest.mark.parametrize(("target", "words"), [("<b>", "No seed has the path, link or id <b>"), ("", "Name a seed")])
+@pytest.mark.parametrize(("target", "words"), [("<b>", "No seed has the path, link or id <b>"), ("", "Enter a seed")])
 def test_nothing_found(target, words, site):
-    """Where nothing was found, or asked for, the page says what to write."""
+    """If nothing was found, or asked for, the page says what to enter."""
     tree = html.fromstring(status_page.render_explanation(target, (), site))
 
     assert words in tree.find(".//main").text_content()
@@ -195,7 +195,7 @@ def test_nothing_found(target, words, site):
 
 @pytest.mark.parametrize("body", [status_page.render, lambda _, site: status_page.render_explanation("x", (), site)])
 def test_policy(body, site):
-    """Forms may be sent to the site itself, scripts and styles are ours alone, and no crawler lists the page."""
+    """Forms may be sent to the site only, no script or style but ours is allowed, and no crawler lists the page."""
     tree = html.fromstring(body(VIEW, site).decode())
     (policy,) = tree.xpath("//meta[@http-equiv='Content-Security-Policy']/@content")
 
@@ -206,5 +206,5 @@ def test_policy(body, site):
 
 
 def test_the_same_view_gives_the_same_bytes(site):
-    """No clock and no order of a set shows."""
+    """Neither a clock nor the order of a set changes the page."""
     assert status_page.render(VIEW, site) == status_page.render(VIEW, site)

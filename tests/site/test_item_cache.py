@@ -6,7 +6,7 @@ import pytest
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.renderer import atom, json_feed, rss
-from aggregator.renderer import item_cache as fragments
+from aggregator.renderer import item_cache as rendered
 from aggregator.site import item_cache
 from aggregator.site.site import Site
 
@@ -20,16 +20,16 @@ def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytes
     site.build()
     wanted = site.documents()
     monkeypatch.setattr(item_cache, "KEPT_BYTES", 6 * len(LONG))
-    monkeypatch.setattr(fragments, "KEPT_BYTES", 6 * len(LONG))
-    kinds = {module: fragments.Kept() for module in (rss._fragments, atom._fragments, json_feed)}
+    monkeypatch.setattr(rendered, "MAX_BYTES", 6 * len(LONG))
+    kinds = {module: rendered.ItemCache() for module in (rss._writer, atom._writer, json_feed)}
     for module, empty in kinds.items():
-        monkeypatch.setattr(module, "_kept", empty)
+        monkeypatch.setattr(module, "_cache", empty)
     with Site(site.config(feeds="others", state="other"), jobs=1) as opened:
         opened.build(now=NOW)
         kept = opened.pipeline.items
         assert 0 < sum(size for _, size in kept._kept.values()) == kept._bytes <= item_cache.KEPT_BYTES
     for one in kinds.values():
-        assert 0 < sum(map(len, one._kept.values())) == one._bytes <= item_cache.KEPT_BYTES
+        assert 0 < sum(map(len, one._items.values())) == one._bytes <= item_cache.KEPT_BYTES
     assert site.documents("others") == wanted
 
 

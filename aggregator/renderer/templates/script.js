@@ -1,14 +1,14 @@
 "use strict";
-// Works on the page that is there without it: ages, copy buttons, the search field, and news while the page is open.
+// Improves a page that also works without it: ages, copy buttons, the search field, and updates while it is open.
 (() => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const PARTS = "[id^=feed-], article, .live";
   const FOCUSABLE = "a, button, summary, input";
   const { root, feed } = document.documentElement.dataset;
-  const said = document.getElementById("said");
+  const announcement = document.getElementById("said");
   const find = document.getElementById("find");
   const address = document.querySelector("link[rel=canonical]")?.href ?? location.href;
-  // What a part looked like before this script touched it.
+  // The HTML of each part before this script changed it.
   const sources = new WeakMap();
 
   // -- ages
@@ -34,7 +34,7 @@
     return minutes ? `in ${minutes} min ${Math.floor(seconds) % 60} s` : `in ${Math.floor(seconds)} s`;
   }
 
-  function tellTimes(within = document) {
+  function showTimes(within = document) {
     for (const time of all("time", within)) {
       time.written ??= time.textContent;
       const moment = new Date((time.dateTime || time.written).replace(" ", "T"));
@@ -53,7 +53,7 @@
       await navigator.clipboard.writeText(text);
       return true;
     } catch {
-      // Without https the clipboard takes only what is selected.
+      // Without https, only a selection can be copied.
       const field = Object.assign(document.createElement("textarea"), { value: text, className: "hidden" });
       const before = document.activeElement;
       document.body.append(field);
@@ -71,10 +71,10 @@
     button.addEventListener("click", async () => {
       const done = await copy(text);
       button.textContent = done ? "Copied" : "Not copied";
-      said.textContent = done ? "Copied" : `Not copied. Copy it by hand: ${text}`;
+      announcement.textContent = done ? "Copied" : `Not copied. Copy it yourself: ${text}`;
       setTimeout(() => {
         button.textContent = "Copy";
-        said.textContent = "";
+        announcement.textContent = "";
       }, 2500);
     });
     return button;
@@ -88,7 +88,7 @@
       links.at(-1).after(copyButton(`the feed’s address: ${name}`, new URL(links[0].getAttribute("href"), address).href));
     }
     for (const code of all("code.copy", within)) code.after(copyButton("the command", code.textContent));
-    tellTimes(within);
+    showTimes(within);
   }
 
   // -- search
@@ -99,18 +99,18 @@
     if (!find) return;
     const words = folded(find.value).split(/\s+/).filter(Boolean);
     const cards = all("main [id^=feed-]:not(.start)");
-    let shown = 0;
+    let matches = 0;
     for (const card of cards) {
       const text = folded(all("h2, h3, h4, h5, h6, p:not(.f)", card).map((one) => one.textContent).join(" "));
       const fits = words.every((word) => text.includes(word));
       card.toggleAttribute("data-fits", fits);
       card.hidden = !fits && !card.classList.contains("head");
-      shown += fits;
+      matches += fits;
     }
     for (const branch of all(".branch")) branch.hidden = !branch.querySelector("[data-fits]");
     for (const start of all(".start")) start.hidden = words.length > 0;
-    const count = `${shown} of ${counted(cards.length, "feed")} shown`;
-    document.getElementById("shown").textContent = !words.length ? "" : shown ? count : `No feed fits. ${count}.`;
+    const count = `${matches} of ${counted(cards.length, "feed")} shown`;
+    document.getElementById("shown").textContent = !words.length ? "" : matches ? count : `No feed matches. ${count}.`;
   }
 
   function startSearch() {
@@ -126,30 +126,30 @@
         filter();
       }
     });
-    // What the browser kept of an earlier visit.
+    // The browser may have kept the text of an earlier visit.
     filter();
   }
 
-  // -- news
+  // -- updates
 
-  // The main part of a page is a tree: what holds parts, and what is shown anew as a whole.
+  // The main element is a tree: elements that hold parts, and leaves, each of which is replaced as a whole.
   const holds = (one) => one.localName === "main" || (!one.matches(PARTS) && one.querySelector(PARTS));
   const leaves = (one) => (holds(one) ? [...one.children].flatMap(leaves) : [one]);
   const key = (leaf) => leaf.id || leaf.querySelector("a")?.getAttribute("href") || leaf.localName;
 
-  function take(main) {
+  function rememberSources(main) {
     for (const leaf of leaves(main)) sources.set(leaf, leaf.outerHTML);
   }
 
   function keepOpen(from, to) {
     const before = all("details", from);
-    all("details", to).forEach((one, place) => {
-      const same = one.id ? before.find((other) => other.id === one.id) : before[place];
+    all("details", to).forEach((one, index) => {
+      const same = one.id ? before.find((other) => other.id === one.id) : before[index];
       one.open = Boolean(same?.open);
     });
   }
 
-  // Gives the leaf that is to be seen: the one that is there, where nothing in it has changed.
+  // Returns the leaf to show: the one that is on the page, if nothing in it has changed.
   function current(leaf, known) {
     const old = known.get(key(leaf));
     known.delete(key(leaf));
@@ -163,19 +163,19 @@
     return leaf;
   }
 
-  // Gives `old` the children of `fresh`. What stays is left alone: else words half typed, or selected, would be lost.
+  // Gives `old` the children of `fresh`. Unchanged ones are not moved: half-typed or selected text would be lost.
   function merge(old, fresh, known) {
     const branches = [...old.children].filter(holds);
     const children = [...fresh.children].map((one) => {
       if (!holds(one)) return current(one, known);
-      const place = branches.findIndex((other) => other.localName === one.localName && other.className === one.className);
-      const [branch] = place < 0 ? [one.cloneNode()] : branches.splice(place, 1);
+      const index = branches.findIndex((other) => other.localName === one.localName && other.className === one.className);
+      const [branch] = index < 0 ? [one.cloneNode()] : branches.splice(index, 1);
       merge(branch, one, known);
       return branch;
     });
     for (const child of [...old.children]) if (!children.includes(child)) child.remove();
-    children.forEach((child, place) => {
-      if (old.children[place] !== child) old.insertBefore(child, old.children[place] ?? null);
+    children.forEach((child, index) => {
+      if (old.children[index] !== child) old.insertBefore(child, old.children[index] ?? null);
     });
   }
 
@@ -183,15 +183,15 @@
     const main = document.querySelector("main");
     const fresh = document.importNode(page.querySelector("main"), true);
     const focused = document.activeElement;
-    const place = focused?.closest(PARTS);
-    const number = place ? all(FOCUSABLE, place).indexOf(focused) : -1;
-    take(fresh);
+    const holder = focused?.closest(PARTS);
+    const position = holder ? all(FOCUSABLE, holder).indexOf(focused) : -1;
+    rememberSources(fresh);
     merge(main, fresh, new Map(leaves(main).map((leaf) => [key(leaf), leaf])));
     showLastChange(page);
     filter();
-    if (number >= 0 && document.activeElement !== focused) {
-      const part = all(PARTS).find((one) => key(one) === key(place));
-      if (part) all(FOCUSABLE, part)[number]?.focus({ preventScroll: true });
+    if (position >= 0 && document.activeElement !== focused) {
+      const part = all(PARTS).find((one) => key(one) === key(holder));
+      if (part) all(FOCUSABLE, part)[position]?.focus({ preventScroll: true });
     }
   }
 
@@ -200,15 +200,15 @@
     document.getElementById("last-change")?.remove();
     if (!now) return;
     document.querySelector("footer").prepend(document.importNode(now, true));
-    tellTimes(document.querySelector("footer"));
+    showTimes(document.querySelector("footer"));
   }
 
-  // Whoever looks whether all is well must not read that it was.
-  function lose() {
+  // Nobody must read that all is well when the server no longer says so.
+  function showNoAnswer() {
     const health = document.getElementById("health");
     if (!health) return;
     sources.delete(health);
-    health.innerHTML = "<h2 class=alarm>No answer</h2><p>The server does not say how it is: what stands below is old.</p>";
+    health.innerHTML = "<h2 class=alarm>No answer</h2><p>The server does not respond: the facts below are out of date.</p>";
   }
 
   let busy = false;
@@ -220,30 +220,31 @@
     try {
       const answer = await fetch(location.href, { cache: "no-cache", signal: AbortSignal.timeout?.(20000) });
       const page = answer.ok && new DOMParser().parseFromString(await answer.text(), "text/html");
-      // What is being clicked would be gone before it is let go. Some browsers forget that a link they dragged was let go.
+      // What is being clicked must not vanish before the button is released; wait at most 10 s, because some browsers
+      // never notice that a dragged link was released.
       for (let left = 200; left && document.querySelector("main :active"); left--) await new Promise((go) => setTimeout(go, 50));
       if (page) show(page);
-      else lose();
+      else showNoAnswer();
     } catch {
       // The next change, or the next connection, tries again.
-      lose();
+      showNoAnswer();
     }
     busy = false;
     if (again) refresh();
   }
 
-  // A browser keeps six connections to a server, for all tabs together: only what is seen listens.
+  // A browser opens six connections to a server, for all tabs together, so only a visible tab listens.
   let events;
   function listen() {
     events?.close();
     if (document.hidden) return;
     events = new EventSource(`${root}-/events`);
     events.addEventListener("open", () => {
-      // Nobody told of what changed while nobody listened, between this page's own request and now too.
+      // Events are missed while nobody listens, also between the request for this page and now.
       refresh();
     });
     events.addEventListener("error", () => {
-      // The browser tries again by itself unless a proxy has answered with an error.
+      // The browser reconnects by itself, unless a proxy answered with an error.
       if (events.readyState === EventSource.CLOSED) setTimeout(listen, 10000);
     });
     events.addEventListener("changed", (event) => {
@@ -251,16 +252,16 @@
     });
   }
 
-  // Opened from the disk, where no server gives a folder's page.
+  // From a disk there is no server that answers a folder with its index.html.
   for (const link of all("a[href$='/']")) if (link.protocol === "file:") link.href += "index.html";
 
-  take(document.querySelector("main"));
+  rememberSources(document.querySelector("main"));
   enhance(document);
   if (find) startSearch();
-  setInterval(() => tellTimes(), document.querySelector(".until") ? 1000 : 20000);
-  // What goes wrong changes no feed, so nobody tells of it.
+  setInterval(() => showTimes(), document.querySelector(".until") ? 1000 : 20000);
+  // Trouble changes no feed, so it causes no event.
   if (document.getElementById("health")) setInterval(() => document.hidden || refresh(), 15000);
-  // Our own server says so; where the page lies on any other there is nobody to listen to.
+  // Only our own server sends events, and it says so.
   if (performance.getEntriesByType("navigation")[0]?.serverTiming?.some((one) => one.name === "live")) {
     listen();
     document.addEventListener("visibilitychange", listen);

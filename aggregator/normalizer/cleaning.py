@@ -1,0 +1,256 @@
+"""A seed's values as their author wrote them, made a clean `Seed`: titles, links, dates, names, images, related. Pure.
+
+Only what decides is cleaned here. Excerpt and body are kept as written; `content` prepares them for the few items that
+a feed shows.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from aggregator.model.items import Image, Provider, Related, Seed
+from aggregator.model.slugs import composed
+from aggregator.normalizer import links, text
+from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
+
+TEMPLATE_LINK = "https://example.org/"
+"""The link of a draft that `aggregator new` wrote without one."""
+
+MAX_NAMES = 100
+"""How many topics, tags or images a seed may have."""
+
+MAX_RELATED = 50
+"""How many related items of a seed are read."""
+
+_SHORT = 64
+_FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$", re.ASCII)
+# RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
+_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+
+Field = tuple[str | int, ...]
+"""The keys and indexes that lead to a value in the front matter: `("related", 0, "title")`."""
+
+
+class Remark(NamedTuple):
+    """What is wrong with a field; without `warning` it is an error and there is no seed."""
+
+    field: Field
+    message: str
+    hint: str = ""
+    warning: bool = False
+
+
+def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, list[Remark]]:
+    """Return the seed that `raw` and `body` describe, or None, and what is wrong with them.
+
+    There is no seed if a remark is an error. `path` may begin with the date that the front matter lacks; dates without
+    an offset are those of `zone` (an IANA name).
+    """
+    remarks: list[Remark] = []
+    title = _title(raw, remarks)
+    link = _link(raw, remarks)
+    if link == TEMPLATE_LINK and raw.published is not False:  # two items with this link would be one story
+        field = "webUrl" if raw.web_url else "originalUrl"
+        remarks.append(Remark((field,), "is still that of the template", "write the item's own link", warning=True))
+    published = _published(raw, path, zone, remarks)
+    updated = _moment(raw.updated_date_time, "updatedDateTime", zone, remarks)
+    expires = _moment(raw.expires, "expires", zone, remarks)
+    topics = _names(raw.topics, "topics", remarks)
+    tags = _names(raw.tags, "tags", remarks)
+    if title is None or link is None or published is None or _has_errors(remarks):
+        return None, remarks
+    seed = Seed(
+        title=title, link=link, published=published, updated=updated, expires=expires, aliases=_aliases(raw, link),
+        id=_id(raw.id, remarks), excerpt=_excerpt(raw.excerpt, remarks),
+        body="" if body.isspace() else body, embed=raw.featured_content or "",
+        shown=raw.published is not False, removed=raw.removed is True, deleted=raw.deleted is True,
+        quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
+        category=_one_line(raw.category), type=_one_line(raw.type), locale=_one_line(raw.locale),
+        provider=_provider(raw.provider, link, ("provider",), remarks), author=_one_line(raw.author),
+        images=_images(raw.images, link, ("images",), remarks), related=_related(raw, zone, remarks),
+    )  # fmt: skip
+    return (None if _has_errors(remarks) else seed), remarks
+
+
+def _has_errors(remarks: list[Remark]) -> bool:
+    return bool(remarks) and any(not remark.warning for remark in remarks)
+
+
+def _title(raw: RawRelated, remarks: list[Remark]) -> str | None:
+    if raw.title is None:
+        remarks.append(Remark(("title",), "is missing", "write `title: …`"))
+        return None
+    title = text.title(raw.title)
+    if text.is_blank(title):
+        remarks.append(Remark(("title",), "is blank", "write the item's title"))
+        return None
+    if text.has_controls(raw.title):
+        remarks.append(Remark(("title",), "control characters removed", warning=True))
+    if len(raw.title) > text.TITLE_LENGTH and len(title) < len(text.plain(raw.title)):
+        remarks.append(Remark(("title",), f"cut to {text.TITLE_LENGTH} characters", "shorten it", warning=True))
+    return title
+
+
+def _link(raw: RawRelated, remarks: list[Remark]) -> str | None:
+    field, address = ("webUrl", raw.web_url) if raw.web_url else ("originalUrl", raw.original_url)
+    if not address:
+        remarks.append(Remark(("webUrl",), "is missing", "write `webUrl: https://…`, or `originalUrl`"))
+        return None
+    try:
+        return links.canonical(address)
+    except ValueError as reason:
+        remarks.append(Remark((field,), str(reason), "write the whole address, https://… included"))
+        return None
+
+
+def _published(raw: RawSeed, path: str, zone: str, remarks: list[Remark]) -> int | None:
+    if raw.published_date_time is not None:
+        return _moment(raw.published_date_time, "publishedDateTime", zone, remarks)
+    from_name = _FILE_DATE.search(path)
+    message = "is missing"
+    if from_name is not None:
+        try:
+            return text.moment(from_name[1], zone)
+        except (ValueError, OverflowError):
+            message = "is missing, and the date at the start of the file's name is not valid"
+    hint = "write `publishedDateTime: 2026-11-23T10:00:00Z`, or start the file's name with 2026-11-23-"
+    remarks.append(Remark(("publishedDateTime",), message, hint))
+    return None
+
+
+def _moment(written: str | None, field: str, zone: str, remarks: list[Remark]) -> int | None:
+    if written is None:
+        return None
+    try:
+        return text.moment(written, zone)
+    except (ValueError, OverflowError) as reason:
+        remarks.append(Remark((field,), str(reason), "write 2026-11-23T10:00:00Z, or 2026-11-23"))
+        return None
+
+
+def _names(written: tuple[str, ...] | None, field: str, remarks: list[Remark]) -> tuple[str, ...]:
+    if not written:
+        return ()
+    if len(written) > MAX_NAMES:
+        hint = "keep those that readers would look for"
+        remarks.append(Remark((field,), f"has {len(written):,} names, at most {MAX_NAMES} are allowed", hint))
+        return ()
+    names = [_name_cached(name) if len(name) <= _SHORT else composed(_one_line(name)) for name in written]
+    return tuple(dict.fromkeys([name for name in names if not text.is_blank(name)]))
+
+
+def _aliases(raw: RawRelated, link: str) -> tuple[str, ...]:
+    """Return the keys that recognise the item beside its link; what is not a link is not an alias."""
+    if not (raw.amp_web_url or raw.cdn_amp_web_url or (raw.web_url and raw.original_url)):
+        return ()
+    found = []
+    for address in (raw.web_url and raw.original_url, raw.amp_web_url, raw.cdn_amp_web_url):
+        if address:
+            try:
+                found.append(links.alias(links.canonical(address)))
+            except ValueError:
+                continue
+    return tuple(dict.fromkeys(key for key in found if key != links.alias(link)))
+
+
+def _id(written: str | None, remarks: list[Remark]) -> str:
+    own = text.plain(written or "")
+    if text.is_blank(own):
+        return ""
+    if len(own) > links.LONGEST_URL:
+        # Never cut: two ids could become one.
+        message = f"has {len(own):,} characters, at most {links.LONGEST_URL:,} are allowed"
+        remarks.append(Remark(("id",), message, "write a shorter one, or leave it out"))
+    elif not _ABSOLUTE_URI.fullmatch(own):
+        hint = "write one such as tag:example.org,2026:1234, and never change it once it is published"
+        remarks.append(Remark(("id",), "is not an absolute URI, which Atom requires", hint, warning=True))
+    return own
+
+
+def _one_line(written: str | None) -> str:
+    if not written:
+        return ""
+    return _plain_cached(written) if len(written) <= _SHORT else text.cut(text.plain(written), text.TITLE_LENGTH)
+
+
+# Names of topics, providers and types are few, and seeds repeat them.
+_plain_cached = lru_cache(maxsize=4096)(text.plain)
+
+
+@lru_cache(maxsize=4096)
+def _name_cached(written: str) -> str:
+    return composed(text.plain(written))
+
+
+def _excerpt(written: str | None, remarks: list[Remark]) -> str:
+    if not written:
+        return ""
+    if text.has_controls(written):
+        remarks.append(Remark(("excerpt",), "control characters removed", warning=True))
+        return text.multiline(written)
+    return written
+
+
+def _provider(raw: RawProvider | None, link: str, field: Field, remarks: list[Remark]) -> Provider | None:
+    if raw is None:
+        return None
+    icons = _images(raw.images, link, (*field, "images"), remarks)
+    domain = _one_line(raw.domain).lower().removeprefix("www.")
+    provider = Provider(name=_one_line(raw.name), domain=domain, icon=icons[0].url if icons else "")
+    return provider if provider.name or provider.domain else None
+
+
+def _images(raws: tuple[RawImage, ...] | None, link: str, field: Field, remarks: list[Remark]) -> tuple[Image, ...]:
+    """Return the first `MAX_NAMES` images whose URL is valid; another one costs a warning, not the item."""
+    if not raws:
+        return ()
+    found = []
+    for index, raw in enumerate(raws[:MAX_NAMES]):
+        if not raw.url:
+            continue
+        try:
+            url = links.canonical(raw.url, link)
+        except ValueError as reason:
+            remarks.append(
+                Remark((*field, index, "url"), f"{reason}, so it is left out", "write https://…", warning=True)
+            )
+            continue
+        found.append(Image(url=url, width=_pixels(raw.width), height=_pixels(raw.height), title=_one_line(raw.title)))
+    return tuple(found)
+
+
+def _pixels(number: int | None) -> int:
+    return number if number is not None and 0 < number < 100_000 else 0
+
+
+def _related(raw: RawSeed, zone: str, remarks: list[Remark]) -> tuple[Related, ...]:
+    """Return the related items that have a title and a link; another one costs a warning, not the item."""
+    if not raw.related:
+        return ()
+    found = (
+        _related_one(one, ("related", index), zone, remarks) for index, one in enumerate(raw.related[:MAX_RELATED])
+    )
+    return tuple(one for one in found if one is not None)
+
+
+def _related_one(raw: RawRelated, field: tuple[str | int, ...], zone: str, remarks: list[Remark]) -> Related | None:
+    own: list[Remark] = []
+    title, link = _title(raw, own), _link(raw, own)
+    published = _moment(raw.published_date_time, "publishedDateTime", zone, own)
+    remarks += [
+        remark._replace(
+            field=(*field, *remark.field), warning=True,
+            message=remark.message if remark.warning else f"{remark.message}, so it is left out",
+        )
+        for remark in own
+    ]  # fmt: skip
+    if title is None or link is None:
+        return None
+    return Related(
+        title=title, link=link, aliases=_aliases(raw, link), excerpt=raw.excerpt or "", published=published,
+        quality=raw.quality, type=_one_line(raw.type),
+        provider=_provider(raw.provider, link, (*field, "provider"), remarks),
+        images=_images(raw.images, link, (*field, "images"), remarks),
+    )  # fmt: skip
