@@ -21,7 +21,8 @@ import pytest
 
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import Document
-from aggregator.publisher.files import Disk, Writer
+from aggregator.publisher.atomic import Disk
+from aggregator.publisher.files import Writer
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("all/rss.xml", "all/atom.xml", "ai/rss.xml", "index.html")

@@ -7,7 +7,8 @@ import pytest
 
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import Document
-from aggregator.publisher.files import Disk, Writer
+from aggregator.publisher.atomic import Disk
+from aggregator.publisher.files import Writer
 
 BODY = b"<rss>" + b"<item>One story after another.</item>" * 900 + b"</rss>"
 
