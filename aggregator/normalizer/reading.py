@@ -7,11 +7,12 @@ to be handed between processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
+from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -20,7 +21,6 @@ from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import Draft, Key, Outcome, pack
 
 _QUALITY_BOUND = 2**31
-_NO_KEY = (0, 0, 0, -1, 0)
 
 HANDFUL = 32
 """So many files go through the stages of reading together; measured: fewer or more of them are slower."""
@@ -29,28 +29,7 @@ RACY_SECONDS = 2
 """A file that changed this shortly before it was read may change again without its stat key telling."""
 
 
-class ReadFile(Protocol):
-    """A file as the reader gives it (`watcher.folder.File`)."""
-
-    @property
-    def key(self) -> Key:
-        """Its stat key."""
-
-    @property
-    def data(self) -> bytes | None:
-        """Its bytes, None where they cannot be had."""
-
-    @property
-    def reason(self) -> str:
-        """Why not."""
-
-    @property
-    def hint(self) -> str:
-        """What to do about it."""
-
-
-Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
-_Found = tuple[str, bytes, "ReadFile | None"]
+_Found = tuple[str, bytes, SeedFile | None]
 """A path, the digest its file had, and the file."""
 
 
@@ -78,7 +57,7 @@ class Task(NamedTuple):
         return f"{self.paths[0]} to {self.paths[-1]} ({len(self.paths)} seeds)"
 
 
-def take_in(reader: Reader, task: Task) -> bytes:
+def take_in(reader: ReadSeeds, task: Task) -> bytes:
     """Read, parse and decide a batch of files; gives the packed outcomes. Runs wherever the executor puts it."""
     files = zip(task.paths, task.digests, reader(task.paths, MAX_SEED), strict=True)
     return pack([outcome for few in _handfuls(files) for outcome in _taken_in(few, task)])
@@ -106,7 +85,7 @@ def _taken_in(few: Sequence[_Found], task: Task) -> list[Outcome]:
         if len(few) > 1:
             return [outcome for found in few for outcome in _taken_in([found], task)]
         path, _, file = few[0]
-        key = trusted(file.key, task.now) if file else _NO_KEY
+        key = trusted(file.key, task.now) if file else NO_KEY
         # Its type alone: its words may quote what is private. Without a digest it is read again when it is touched.
         message = f"cannot be read because of a bug in this program ({type(error).__name__})"
         problem = Problem(path=path, message=message, hint="the file may be right; please report it")
@@ -121,10 +100,10 @@ def _in_stages(few: Sequence[_Found], task: Task) -> list[Outcome]:
     return [one if isinstance(one, Outcome) else _read(one, next(readings), task) for one in looked]
 
 
-def _looked_at(file: ReadFile | None, path: str, known_digest: bytes, now: int) -> Outcome | _Text:
+def _looked_at(file: SeedFile | None, path: str, known_digest: bytes, now: int) -> Outcome | _Text:
     """Give the outcome of a file whose text need not be looked at, else its text."""
     if file is None:
-        return Outcome(path, _NO_KEY, gone=True)
+        return Outcome(path, NO_KEY, gone=True)
     key = trusted(file.key, now)
     if file.data is None:
         problem = Problem(path=path, message=file.reason, hint=file.hint)
