@@ -24,7 +24,7 @@ from aggregator.config.settings import Config
 from aggregator.model.feeds import Site
 from aggregator.publisher.hub import client, notifier
 from aggregator.publisher.hub.notifier import WebSub, hub_status
-from aggregator.publisher.hub.store import PingStore, stored
+from aggregator.publisher.hub.store import PingStore, read_stored
 
 FEED = ("all/atom.xml", "all/feed.json", "all/rss.xml")
 
@@ -536,7 +536,7 @@ def test_a_state_folder_that_cannot_be_written_does_not_stop_the_pings(hub: Hub,
     publishing.websub.look(None)
     publishing.settles()
     wait_until(lambda: publishing.websub.problem == "")
-    assert len(stored(str(publishing.state))[0]) == 3
+    assert len(read_stored(str(publishing.state))[0]) == 3
 
 
 def test_how_it_stands_can_be_read_by_others(hub: Hub, publishing: Publishing) -> None:

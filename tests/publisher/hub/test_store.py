@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from aggregator.publisher.hub.policy import Hub, Topic
-from aggregator.publisher.hub.store import STORE, PingStore, stored
+from aggregator.publisher.hub.store import STORE, PingStore, read_stored
 
-ONE = Topic(name="all/rss.xml", stamp="1:2:3", seen=b"\x00\xff", told=b"a", since=1.5, attempts=2, refused=True)
-TWO = Topic(name="all/atom.xml", seen=b"b")
+ONE = Topic(
+    name="all/rss.xml", file_identity="1:2:3", digest=b"\x00\xff", notified=b"a", since=1.5, attempts=2, refused=True
+)
+TWO = Topic(name="all/atom.xml", digest=b"b")
 HUB = Hub(url="https://hub.example.org/", failures=3, not_before=7.25, failed=6.0, reason="no connection")
 
 
@@ -28,12 +30,12 @@ def test_what_is_put_is_there_after_a_restart(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.put(topics=[ONE, TWO], hub=HUB)
     store.put(gone=[TWO.name])
-    assert stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
+    assert read_stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
     other = opened(tmp_path)
     assert (other.topics, other.hub, other.problem) == ({ONE.name: ONE}, HUB, "")
     other.close()
     store.close()
-    assert stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
+    assert read_stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
 
 
 @pytest.mark.parametrize("damage", ["junk", "cut", "other version", "foreign rows", "not text"])
@@ -59,7 +61,7 @@ def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: str) -> None:
     assert (store.topics, store.hub, store.problem) == ({}, Hub(), "")
     store.put(topics=[TWO])
     store.close()
-    assert stored(str(tmp_path)) == ({TWO.name: TWO}, Hub())
+    assert read_stored(str(tmp_path)) == ({TWO.name: TWO}, Hub())
 
 
 def test_a_file_that_is_damaged_while_it_is_used_is_written_anew(tmp_path: Path) -> None:
@@ -73,7 +75,7 @@ def test_a_file_that_is_damaged_while_it_is_used_is_written_anew(tmp_path: Path)
     store.put()
     assert store.problem == ""
     store.close()
-    assert stored(str(tmp_path)) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
+    assert read_stored(str(tmp_path)) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
 
 
 def test_a_file_that_cannot_be_written_is_named_and_caught_up_with(tmp_path: Path) -> None:
@@ -86,12 +88,12 @@ def test_a_file_that_cannot_be_written_is_named_and_caught_up_with(tmp_path: Pat
     store.put(topics=[TWO])
     assert store.problem == ""
     store.close()
-    assert stored(str(tmp_path / "away")) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
+    assert read_stored(str(tmp_path / "away")) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
 
 
 def test_there_may_be_nothing_to_look_at(tmp_path: Path) -> None:
     """No file, or none of ours: to look changes nothing."""
-    assert stored(str(tmp_path)) is None
+    assert read_stored(str(tmp_path)) is None
     (tmp_path / STORE).write_bytes(b"junk" * 1_000)
-    assert stored(str(tmp_path)) is None
+    assert read_stored(str(tmp_path)) is None
     assert (tmp_path / STORE).read_bytes() == b"junk" * 1_000

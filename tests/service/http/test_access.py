@@ -36,8 +36,9 @@ from support.site_folder import SiteFolder, iso
 
 from aggregator.config.token import read_token, token_problem
 from aggregator.model.feeds import Site
+from aggregator.service.http import events as http_events
 from aggregator.service.http import server as http_server
-from aggregator.service.http.access import is_local, knows_token
+from aggregator.service.http.access import has_token, is_local
 from aggregator.service.http.document_cache import Shelf
 from aggregator.service.http.server import App
 
@@ -293,7 +294,7 @@ def test_a_body_that_never_comes_holds_nobody_up(daemon: Running) -> None:
             f"POST /-/trigger HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n\r\nx".encode()
         )
         assert trigger(daemon).status == 200
-        slow.settimeout(http_server.LONGEST_WAIT + LONG)
+        slow.settimeout(http_server.BODY_SECONDS + LONG)
         assert slow.recv(12) == b"HTTP/1.1 413"
 
 
@@ -333,7 +334,7 @@ def test_a_token_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path, tmp_path / "none"):
         assert read_token(str(path)) == b""
-        assert not knows_token(str(path), "Bearer ")
+        assert not has_token(str(path), "Bearer ")
         assert "holds no token" in token_problem(str(path))
     assert token_problem("") == ""
 
@@ -480,30 +481,30 @@ def test_one_who_never_reads_is_let_go_and_delays_nobody(app: App) -> None:
         for _ in range(20):
             stuck = stack.enter_context(connect(address, receive=4_096))
             stuck.sendall(b"GET /-/events HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_until(lambda: app.news.listeners == 20, LONG)
+        wait_until(lambda: app.events.listeners == 20, LONG)
         for number in range(100):
             listener = Listener(address)
             loop.call_soon_threadsafe(app.changed, [*slugs, f"{number:04}"])
             assert f"{number:04}" in listener.next()
             listener.close()
-        wait_until(lambda: app.news.listeners == 0, LONG)
+        wait_until(lambda: app.events.listeners == 0, LONG)
 
 
 def test_listeners_are_capped(app: App) -> None:
     """One more than the cap is told to come back later; a place that becomes free is given again."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * http_server.LISTENERS + 200
+    wanted = 2 * http_events.MAX_LISTENERS + 200
     if limits[1] < wanted:
         pytest.skip("listeners: the hard limit of open files is too low")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, limits[0]), limits[1]))
     try:
         with served(app) as (address, _), ExitStack() as stack:
-            for _ in range(http_server.LISTENERS):
+            for _ in range(http_events.MAX_LISTENERS):
                 stack.callback(Listener(address).close)
             busy = ask(address, "/-/events")
             assert (busy.status, busy.headers["retry-after"]) == (503, "30")
             stack.close()
-            wait_until(lambda: app.news.listeners == 0, LONG)
+            wait_until(lambda: app.events.listeners == 0, LONG)
             again = Listener(address)
             assert again.status == 200
             again.close()
@@ -522,7 +523,7 @@ def test_a_burst_of_changes_is_one_event(app: App) -> None:
 
         loop.call_soon_threadsafe(burst)
         assert listener.next() == [f"{number:02}" for number in range(100)]
-        assert app.news.listeners == 1
+        assert app.events.listeners == 1
         listener.close()
 
 

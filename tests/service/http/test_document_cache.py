@@ -19,15 +19,15 @@ from support.running_daemon import wait_until
 from aggregator.model import document_names
 from aggregator.model.feeds import Document, Site
 from aggregator.publisher.files import Writer
-from aggregator.service.http.document_cache import KEPT_BYTES, LOOK_AGAIN, Shelf
-from aggregator.service.http.responses import Entry
+from aggregator.service.http.document_cache import CHECK_INTERVAL, MAX_BYTES, DocumentCache
+from aggregator.service.http.responses import CachedDocument
 
 SITE = Site(title="Test", url="https://feeds.example.org/")
 LONG_AGO = 1_700_000_000
 
 
-def shelf_of(feeds: Path, *, now: float | None = None, kept: int = KEPT_BYTES) -> Shelf:
-    return Shelf(str(feeds), SITE, clock=time.time if now is None else lambda: now, kept=kept)
+def cache_of(feeds: Path, *, now: float | None = None, max_bytes: int = MAX_BYTES) -> DocumentCache:
+    return DocumentCache(str(feeds), SITE, clock=time.time if now is None else lambda: now, max_bytes=max_bytes)
 
 
 def put(feeds: Path, name: str, body: bytes, *, at: float | None = LONG_AGO) -> None:
@@ -43,118 +43,118 @@ def put(feeds: Path, name: str, body: bytes, *, at: float | None = LONG_AGO) -> 
         temporary.replace(target)
 
 
-def bodies(entry: Entry | None) -> dict[str, bytes]:
+def bodies(document: CachedDocument | None) -> dict[str, bytes]:
     """Give what each coding decodes to."""
-    assert entry is not None
+    assert document is not None
     decode = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
-    return {coding: decode[coding](version.body) for coding, version in entry.versions.items()}
+    return {coding: decode[coding](version.body) for coding, version in document.representations.items()}
 
 
-def shown(shelf: Shelf, name: str = "all/rss.xml") -> bytes:
-    entry = shelf.get(name)
-    assert entry is not None
-    return entry.versions[""].body
+def body_of(cache: DocumentCache, name: str = "all/rss.xml") -> bytes:
+    document = cache.get(name)
+    assert document is not None
+    return document.representations[""].body
 
 
-def header(entry: Entry | None, name: str) -> str:
-    assert entry is not None
-    return dict(entry.versions[""].headers)[name]
+def header(document: CachedDocument | None, name: str) -> str:
+    assert document is not None
+    return dict(document.representations[""].headers)[name]
 
 
 def test_what_is_on_disk_is_served(feeds: Path) -> None:
     """Each document comes with its encodings, each of them the same content."""
     for name in ("all/rss.xml", "all/feed.json", "index.html", ".well-known/feeds", "all/archive/2026-05/atom.xml"):
         put(feeds, name, name.encode())
-        assert bodies(shelf_of(feeds).get(name)) == dict.fromkeys(("", "gzip", "br"), name.encode())
+        assert bodies(cache_of(feeds).get(name)) == dict.fromkeys(("", "gzip", "br"), name.encode())
 
 
 def test_what_the_writer_wrote_is_served(writer: Writer, feeds: Path) -> None:
-    """Writer and shelf agree on names and encodings."""
+    """Writer and cache agree on names and encodings."""
     writer.publish([Document(name="all/rss.xml", media_type="application/rss+xml", body=b"<rss/>" * 100)])
-    assert bodies(shelf_of(feeds).get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), b"<rss/>" * 100)
+    assert bodies(cache_of(feeds).get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), b"<rss/>" * 100)
 
 
 def test_what_is_not_there_is_not_served(feeds: Path) -> None:
     """Neither before the folder is there, nor a document that is not in it; it is served once it comes."""
-    shelf = shelf_of(feeds)
-    assert shelf.get("all/rss.xml") is None
+    cache = cache_of(feeds)
+    assert cache.get("all/rss.xml") is None
     put(feeds, "all/atom.xml", b"x")
-    assert shelf.get("all/rss.xml") is None
+    assert cache.get("all/rss.xml") is None
     put(feeds, "all/rss.xml", b"here")
-    assert shown(shelf) == b"here"
+    assert body_of(cache) == b"here"
 
 
 def test_doubt_shows_a_replaced_document_at_once(feeds: Path) -> None:
     """After a turn the next request gets the new version, not one a second old."""
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     for number in range(50):
         body = b"version %d" % number
         put(feeds, "all/rss.xml", body)
-        shelf.doubt(["all"])
-        assert bodies(shelf.get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), body)
+        cache.invalidate(["all"])
+        assert bodies(cache.get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), body)
 
 
 @pytest.mark.parametrize("name", ["index.html", "feeds.opml", ".well-known/feeds"])
 def test_doubt_of_any_feed_is_doubt_of_the_sites_documents(feeds: Path, name: str) -> None:
     """The index, the OPML and the list for discovery say something of every feed."""
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     put(feeds, name, b"old")
-    assert shown(shelf, name) == b"old"
+    assert body_of(cache, name) == b"old"
     put(feeds, name, b"new")
-    shelf.doubt(["some-topic"])
-    assert shown(shelf, name) == b"new"
+    cache.invalidate(["some-topic"])
+    assert body_of(cache, name) == b"new"
 
 
 def test_what_is_not_doubted_is_not_read_again(feeds: Path) -> None:
     """Within the second a document costs no look at the disk, whatever happens to others."""
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     put(feeds, "all/rss.xml", b"old")
-    entry = shelf.get("all/rss.xml")
-    shelf.doubt(["other"])
-    assert shelf.get("all/rss.xml") is entry
+    document = cache.get("all/rss.xml")
+    cache.invalidate(["other"])
+    assert cache.get("all/rss.xml") is document
 
 
 def test_a_replaced_document_is_seen_by_itself(feeds: Path) -> None:
     """Whoever replaced it, it is noticed after about a second, and not asked for at every request before."""
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     put(feeds, "all/rss.xml", b"old")
-    assert shown(shelf) == b"old"
+    assert body_of(cache) == b"old"
     put(feeds, "all/rss.xml", b"new")
-    assert wait_until(lambda: shown(shelf) == b"new") > LOOK_AGAIN / 2
+    assert wait_until(lambda: body_of(cache) == b"new") > CHECK_INTERVAL / 2
 
 
 def test_a_document_that_goes_is_no_longer_served(feeds: Path) -> None:
     """A pruned feed is gone from the server within the second too, and takes no memory."""
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     put(feeds, "all/rss.xml", b"old")
-    assert shown(shelf) == b"old"
+    assert body_of(cache) == b"old"
     (feeds / "all/rss.xml").unlink()
-    wait_until(lambda: shelf.get("all/rss.xml") is None)
-    assert shelf.size == 0
+    wait_until(lambda: cache.get("all/rss.xml") is None)
+    assert cache.size == 0
 
 
 def test_an_edit_in_place_is_seen(feeds: Path) -> None:
     """Same name, same inode, other bytes."""
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     put(feeds, "all/rss.xml", b"old")
-    assert shown(shelf) == b"old"
+    assert body_of(cache) == b"old"
     with (feeds / "all/rss.xml").open("r+b") as file:
         file.write(b"new")
-    wait_until(lambda: shown(shelf) == b"new")
+    wait_until(lambda: body_of(cache) == b"new")
 
 
 def test_an_edit_in_place_that_hides_is_seen_while_the_file_is_young(feeds: Path) -> None:
     """Within the grain of a file's times size and times may stay the same: a young file is read again each second."""
     put(feeds, "all/rss.xml", b"old", at=LONG_AGO)
-    shelf = shelf_of(feeds, now=LONG_AGO + 1)
-    first = shelf.get("all/rss.xml")
-    wait_until(lambda: shelf.get("all/rss.xml") is not first)
+    cache = cache_of(feeds, now=LONG_AGO + 1)
+    first = cache.get("all/rss.xml")
+    wait_until(lambda: cache.get("all/rss.xml") is not first)
 
 
 def test_last_modified_is_when_it_was_written(feeds: Path) -> None:
     """For a file that is settled, to the second."""
     put(feeds, "all/rss.xml", b"x", at=LONG_AGO + 0.9)
-    assert header(shelf_of(feeds, now=LONG_AGO + 60).get("all/rss.xml"), "last-modified") == formatdate(
+    assert header(cache_of(feeds, now=LONG_AGO + 60).get("all/rss.xml"), "last-modified") == formatdate(
         LONG_AGO, usegmt=True
     )
 
@@ -162,10 +162,10 @@ def test_last_modified_is_when_it_was_written(feeds: Path) -> None:
 def test_there_is_no_last_modified_in_the_second_of_writing(feeds: Path) -> None:
     """What is served then must not stand for what may be written within the same second (RFC 9110 §8.8.2.2)."""
     put(feeds, "all/rss.xml", b"first", at=LONG_AGO + 0.2)
-    shelf = shelf_of(feeds, now=LONG_AGO + 0.3)
-    first = shelf.get("all/rss.xml")
-    later = shelf_of(feeds, now=LONG_AGO + 60).get("all/rss.xml")
-    assert "last-modified" not in dict(first.versions[""].headers)
+    cache = cache_of(feeds, now=LONG_AGO + 0.3)
+    first = cache.get("all/rss.xml")
+    later = cache_of(feeds, now=LONG_AGO + 60).get("all/rss.xml")
+    assert "last-modified" not in dict(first.representations[""].headers)
     assert header(later, "last-modified") == formatdate(LONG_AGO, usegmt=True)
 
 
@@ -173,17 +173,17 @@ def test_there_is_no_last_modified_in_the_second_of_writing(feeds: Path) -> None
 def test_last_modified_is_never_in_the_future(feeds: Path, ahead: float) -> None:
     """RFC 9110 §8.8.2.1, also where a clock was wrong when the file was written."""
     put(feeds, "all/rss.xml", b"x", at=LONG_AGO + ahead)
-    assert shelf_of(feeds, now=LONG_AGO).get("all/rss.xml").modified is None
+    assert cache_of(feeds, now=LONG_AGO).get("all/rss.xml").modified is None
 
 
 def test_etags_are_those_of_the_bytes(feeds: Path) -> None:
     """The same after a restart and for a file that is written again; other for each encoding and each version."""
     put(feeds, "all/rss.xml", b"one")
-    tags = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    tags = {coding: version.etag for coding, version in cache_of(feeds).get("all/rss.xml").representations.items()}
     put(feeds, "all/rss.xml", b"one", at=None)
-    again = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    again = {coding: version.etag for coding, version in cache_of(feeds).get("all/rss.xml").representations.items()}
     put(feeds, "all/rss.xml", b"two")
-    other = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    other = {coding: version.etag for coding, version in cache_of(feeds).get("all/rss.xml").representations.items()}
     assert tags == again
     assert len({*tags.values(), *other.values()}) == 6
 
@@ -196,18 +196,18 @@ def test_a_missing_encoding_is_done_without(feeds: Path, missing: list[str], lef
     put(feeds, "all/rss.xml", b"x")
     for suffix in missing:
         (feeds / f"all/rss.xml{suffix}").unlink()
-    entry = shelf_of(feeds).get("all/rss.xml")
-    assert (None if entry is None else set(entry.versions)) == left
+    document = cache_of(feeds).get("all/rss.xml")
+    assert (None if document is None else set(document.representations)) == left
 
 
 def test_an_encoding_that_comes_later_is_taken(feeds: Path) -> None:
     """The writer replaces a body first, then its encodings."""
     put(feeds, "all/rss.xml", b"x")
     (feeds / "all/rss.xml.br").rename(feeds / "kept")
-    shelf = shelf_of(feeds)
-    assert set(shelf.get("all/rss.xml").versions) == {"", "gzip"}
+    cache = cache_of(feeds)
+    assert set(cache.get("all/rss.xml").representations) == {"", "gzip"}
     (feeds / "kept").rename(feeds / "all/rss.xml.br")
-    wait_until(lambda: set(shelf.get("all/rss.xml").versions) == {"", "gzip", "br"})
+    wait_until(lambda: set(cache.get("all/rss.xml").representations) == {"", "gzip", "br"})
 
 
 # -- how much is kept
@@ -218,47 +218,47 @@ def test_memory_is_bounded_in_bytes(feeds: Path) -> None:
     names = [f"t{number}/rss.xml" for number in range(20)]
     for name in names:
         put(feeds, name, os.urandom(1_000))
-    shelf = shelf_of(feeds, kept=20_000)
+    cache = cache_of(feeds, max_bytes=20_000)
     wanted = {name: (feeds / name).read_bytes() for name in names}
     for _ in range(3):
         for name in names:
-            assert shown(shelf, name) == wanted[name]
-            assert 0 < shelf.size <= 20_000
+            assert body_of(cache, name) == wanted[name]
+            assert 0 < cache.size <= 20_000
 
 
 def test_what_was_asked_for_longest_ago_goes_first(feeds: Path) -> None:
     """A document that is asked for all the time is not read again because of others."""
     for number in range(30):
         put(feeds, f"t{number}/rss.xml", os.urandom(1_000))
-    shelf = shelf_of(feeds, kept=20_000)
-    favourite = shelf.get("t0/rss.xml")
+    cache = cache_of(feeds, max_bytes=20_000)
+    favourite = cache.get("t0/rss.xml")
     for number in range(1, 30):
-        shelf.get(f"t{number}/rss.xml")
-        assert shelf.get("t0/rss.xml") is favourite
+        cache.get(f"t{number}/rss.xml")
+        assert cache.get("t0/rss.xml") is favourite
 
 
 def test_a_document_too_large_to_keep_is_served(feeds: Path) -> None:
     """One giant must not push out all others."""
     put(feeds, "small/rss.xml", os.urandom(500))
     put(feeds, "giant/rss.xml", os.urandom(50_000))
-    shelf = shelf_of(feeds, kept=20_000)
-    small = shelf.get("small/rss.xml")
-    assert len(shown(shelf, "giant/rss.xml")) == 50_000
-    assert shelf.get("small/rss.xml") is small
-    assert shelf.size <= 20_000
+    cache = cache_of(feeds, max_bytes=20_000)
+    small = cache.get("small/rss.xml")
+    assert len(body_of(cache, "giant/rss.xml")) == 50_000
+    assert cache.get("small/rss.xml") is small
+    assert cache.size <= 20_000
 
 
 def test_no_descriptor_is_left_open(feeds: Path) -> None:
     """Neither by what was read nor by what could not be."""
     put(feeds, "all/rss.xml", b"x")
     (feeds / "dir/rss.xml").mkdir(parents=True)
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(50):
-        shelf.doubt(["all", "dir"])
-        assert shelf.get("all/rss.xml") is not None
-        assert shelf.get("dir/rss.xml") is None
-        assert shelf.get("none/rss.xml") is None
+        cache.invalidate(["all", "dir"])
+        assert cache.get("all/rss.xml") is not None
+        assert cache.get("dir/rss.xml") is None
+        assert cache.get("none/rss.xml") is None
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -279,12 +279,12 @@ def test_what_is_no_file_is_never_served_and_never_waited_for(
     target = feeds / f"all/rss.xml{suffix}"
     target.unlink()
     plant(target, kind, secret, monkeypatch)
-    entry = shelf_of(feeds).get("all/rss.xml")
+    document = cache_of(feeds).get("all/rss.xml")
     if suffix:
-        assert bodies(entry) == {"": b"x", "br": b"x"}
+        assert bodies(document) == {"": b"x", "br": b"x"}
     else:
-        assert entry is None
-    assert shown(shelf_of(feeds), "other/rss.xml") == b"y"
+        assert document is None
+    assert body_of(cache_of(feeds), "other/rss.xml") == b"y"
 
 
 def plant(target: Path, kind: str, secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -307,27 +307,27 @@ def test_a_folder_that_is_a_link_is_not_followed(feeds: Path, tmp_path: Path) ->
     (feeds / "all").symlink_to(tmp_path / "outside")
     (feeds / ".well-known").symlink_to(tmp_path / "outside")
     (tmp_path / "outside/feeds").write_bytes(b"secret")
-    shelf = shelf_of(feeds)
-    assert shelf.get("all/rss.xml") is None
-    assert shelf.get(".well-known/feeds") is None
+    cache = cache_of(feeds)
+    assert cache.get("all/rss.xml") is None
+    assert cache.get(".well-known/feeds") is None
 
 
 def test_a_link_that_takes_a_documents_place_ends_it(feeds: Path, tmp_path: Path) -> None:
     """Also when the document was served before."""
     put(feeds, "all/rss.xml", b"x")
-    shelf = shelf_of(feeds)
-    assert shown(shelf) == b"x"
+    cache = cache_of(feeds)
+    assert body_of(cache) == b"x"
     (tmp_path / "secret").write_bytes(b"secret")
     (feeds / "all/rss.xml").unlink()
     (feeds / "all/rss.xml").symlink_to(tmp_path / "secret")
-    wait_until(lambda: shelf.get("all/rss.xml") is None)
+    wait_until(lambda: cache.get("all/rss.xml") is None)
 
 
 def test_the_feeds_folder_itself_may_be_a_link(feeds: Path, tmp_path: Path) -> None:
     """The owner named it in the config: that is a choice, not a plant."""
     put(tmp_path / "real", "all/rss.xml", b"x")
     feeds.symlink_to(tmp_path / "real")
-    assert shown(shelf_of(feeds)) == b"x"
+    assert body_of(cache_of(feeds)) == b"x"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -335,7 +335,7 @@ def test_an_unreadable_file_is_not_served(feeds: Path) -> None:
     """No error either: who wrote it is told by the turn."""
     put(feeds, "all/rss.xml", b"x")
     (feeds / "all/rss.xml").chmod(0)
-    assert shelf_of(feeds).get("all/rss.xml") is None
+    assert cache_of(feeds).get("all/rss.xml") is None
 
 
 ALL_IS_THERE = [
@@ -352,7 +352,7 @@ def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: 
     put(feeds, "all/rss.xml", b"ours")
     (feeds / name).parent.mkdir(parents=True, exist_ok=True)
     (feeds / name).write_bytes(b"secret")
-    assert shelf_of(feeds).get(name) is None
+    assert cache_of(feeds).get(name) is None
     assert document_names.asked_for(f"/{name}") == ""
 
 
@@ -395,7 +395,7 @@ def test_no_path_gets_anything_but_our_names(path: str) -> None:
 
 @given(_paths)
 def test_no_name_that_is_not_ours_is_read(path: str) -> None:
-    """The shelf refuses by itself too: it never looks at the disk for such a name."""
-    shelf = Shelf("/", SITE, clock=lambda: LONG_AGO)
+    """The cache refuses by itself too: it never looks at the disk for such a name."""
+    cache = DocumentCache("/", SITE, clock=lambda: LONG_AGO)
     if not document_names.is_published(path):
-        assert shelf.get(path) is None
+        assert cache.get(path) is None

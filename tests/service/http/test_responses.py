@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aggregator.model import document_names
 from aggregator.model.feeds import Site
 from aggregator.service.http import responses
-from aggregator.service.http.responses import Answer, Entry, answer, choose, shelve
+from aggregator.service.http.responses import CachedDocument, Response, cached_document, choose_coding, respond
 
 WRITTEN = 784_111_777
 """Sun, 06 Nov 1994 08:49:37 GMT, the moment in RFC 9110 §5.6.7."""
@@ -30,20 +30,20 @@ NAMES = (
 )
 
 
-def entry(name: str = "all/rss.xml", **bodies: bytes) -> Entry:
-    return shelve(name, bodies or BODIES, modified=WRITTEN, site=SITE, now=WRITTEN + 60)
+def entry(name: str = "all/rss.xml", **bodies: bytes) -> CachedDocument:
+    return cached_document(name, bodies or BODIES, modified=WRITTEN, site=SITE, now=WRITTEN + 60)
 
 
 FEED = entry()
-ETAG = FEED.versions[""].etag
+ETAG = FEED.representations[""].etag
 
 
-def ask(method: str = "GET", to: Entry = FEED, **headers: str) -> Answer:
+def ask(method: str = "GET", to: CachedDocument = FEED, **headers: str) -> Response:
     """Ask with headers named in Python's spelling."""
-    return answer(to, method, {name.replace("_", "-"): value for name, value in headers.items()}.get)
+    return respond(to, method, {name.replace("_", "-"): value for name, value in headers.items()}.get)
 
 
-def header(reply: Answer, name: str) -> str | None:
+def header(reply: Response, name: str) -> str | None:
     """Give a header that may be there once."""
     found = [value for one, value in reply.headers if one == name]
     assert len(found) < 2, f"{name} is there {len(found)} times"
@@ -101,7 +101,7 @@ def header(reply: Answer, name: str) -> str | None:
 )
 def test_the_coding_is_what_the_client_weighs_highest(accepted: str, chosen: str) -> None:
     """Weights decide, then the smaller coding; 0 rules out, `*` stands for what is not named, nonsense for nothing."""
-    assert choose(accepted, ("", "gzip", "br")) == chosen
+    assert choose_coding(accepted, ("", "gzip", "br")) == chosen
     reply = ask(accept_encoding=accepted)
     assert reply.body == BODIES[chosen]
     assert header(reply, "content-encoding") == (chosen or None)
@@ -119,7 +119,7 @@ def test_the_coding_is_what_the_client_weighs_highest(accepted: str, chosen: str
 )
 def test_only_what_is_there_is_chosen(codings: tuple[str, ...], accepted: str, chosen: str) -> None:
     """A coding that a document does not come in cannot be sent, however much it is wanted."""
-    assert choose(accepted, tuple(codings)) == chosen
+    assert choose_coding(accepted, tuple(codings)) == chosen
 
 
 @given(
@@ -128,16 +128,16 @@ def test_only_what_is_there_is_chosen(codings: tuple[str, ...], accepted: str, c
 )
 def test_any_accept_encoding_gets_something_that_is_there(accepted: str) -> None:
     """No text in the header is an error, and a coding that is not named, not even by `*`, is never sent."""
-    chosen = choose(accepted, ("", "gzip", "br"))
+    chosen = choose_coding(accepted, ("", "gzip", "br"))
     assert chosen in {"", "gzip", "br"}
     assert not chosen or chosen in accepted.lower() or "*" in accepted
 
 
 def test_long_headers_are_not_remembered() -> None:
     """What was chosen is kept for headers as browsers send them; a flood of long ones costs no memory."""
-    before = responses._kept_choice.cache_info().currsize
+    before = responses._cached_choice.cache_info().currsize
     assert ask(accept_encoding="gzip," + "x" * 30_000).body == BODIES["gzip"]
-    assert responses._kept_choice.cache_info().currsize == before
+    assert responses._cached_choice.cache_info().currsize == before
 
 
 # -- representations
@@ -145,10 +145,10 @@ def test_long_headers_are_not_remembered() -> None:
 
 def test_each_coding_has_an_etag_of_its_own() -> None:
     """Strong validators differ where bytes do (RFC 9110 §8.8.3.3), and are the same wherever the bytes are."""
-    etags = [FEED.versions[coding].etag for coding in ("", "gzip", "br")]
+    etags = [FEED.representations[coding].etag for coding in ("", "gzip", "br")]
     assert len(set(etags)) == 3
     assert all(etag.startswith('"') and etag.endswith('"') and len(etag) == 34 for etag in etags)
-    assert [entry().versions[coding].etag for coding in ("", "gzip", "br")] == etags
+    assert [entry().representations[coding].etag for coding in ("", "gzip", "br")] == etags
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_feeds_name_themselves_and_their_hub(name: str) -> None:
 
 def test_without_a_hub_only_self_is_named() -> None:
     """Nobody is sent to a hub that there is not."""
-    made = shelve(
+    made = cached_document(
         "all/rss.xml", BODIES, modified=WRITTEN, site=Site(title="Test", url="https://feeds.example.org/"), now=0
     )
     assert header(ask(to=made), "link") == '<https://feeds.example.org/all/rss.xml>; rel="self"'
@@ -241,7 +241,7 @@ def test_if_none_match(known: str, status: int) -> None:
 def test_a_tag_belongs_to_its_coding(coding: str) -> None:
     """What a client holds compressed in one way does not stand for what it asks for in another."""
     for other in ("", "gzip", "br"):
-        reply = ask(accept_encoding=coding, if_none_match=FEED.versions[other].etag)
+        reply = ask(accept_encoding=coding, if_none_match=FEED.representations[other].etag)
         assert reply.status == (304 if other == coding else 200)
 
 
@@ -300,7 +300,7 @@ def test_the_order_of_conditions(headers: dict[str, str], status: int) -> None:
 def test_a_304_carries_what_caches_go_by(name: str) -> None:
     """RFC 9110 §15.4.5: ETag, Cache-Control and Vary as a 200 has them; CORS where it is; nothing of the content."""
     made = entry(name)
-    whole, brief = ask(to=made), ask(to=made, if_none_match=made.versions[""].etag)
+    whole, brief = ask(to=made), ask(to=made, if_none_match=made.representations[""].etag)
     for kept in ("etag", "cache-control", "vary", "access-control-allow-origin", "access-control-expose-headers"):
         assert header(brief, kept) == header(whole, kept)
     assert (brief.status, brief.body) == (304, b"")
@@ -406,7 +406,7 @@ def test_parts_make_the_whole(first: int, length: int) -> None:
 def test_head_is_get_without_the_body(name: str, headers: dict[str, str]) -> None:
     """RFC 9110 §9.3.2: same status, same headers, whatever was asked."""
     made = entry(name)
-    whole, head = answer(made, "GET", headers.get), answer(made, "HEAD", headers.get)
+    whole, head = respond(made, "GET", headers.get), respond(made, "HEAD", headers.get)
     assert (head.status, head.headers, head.body) == (whole.status, whole.headers, b"")
 
 
@@ -472,7 +472,7 @@ _header = st.text(max_size=60) | st.lists(_words, max_size=12).map("".join)
 )  # fmt: skip
 def test_no_header_is_an_error(method: str, name: str, headers: dict[str, str]) -> None:
     """Whatever a request says, it is answered, with headers that a browser accepts and a length that is right."""
-    reply = answer(entry(name), method, headers.get)
+    reply = respond(entry(name), method, headers.get)
     assert reply.status in {200, 204, 206, 304, 405, 412, 416}
     names = [one for one, _ in reply.headers]
     assert len(names) == len(set(names))
