@@ -31,8 +31,8 @@ def only(root: Path, path: str, limit: int = 100) -> SeedFile | None:
     return next(files.read(str(root), [path], limit))
 
 
-def test_reading_gives_bytes_and_the_key_that_a_walk_gives(root: Path) -> None:
-    """So a file read once is known again."""
+def test_reading_returns_bytes_and_the_key_of_a_walk(root: Path) -> None:
+    """So a file that was read counts as known in the next walk."""
     put(root, "sub/a.md", "text")
     file = only(root, "sub/a.md")
     assert file is not None
@@ -43,8 +43,8 @@ def test_reading_gives_bytes_and_the_key_that_a_walk_gives(root: Path) -> None:
 
 
 @pytest.mark.parametrize(("size", "read"), [(0, True), (99, True), (100, True), (101, False)])
-def test_a_file_beyond_the_limit_is_refused_unread(root: Path, size: int, *, read: bool) -> None:
-    """The limit is the last size that is read; an empty file is read as empty."""
+def test_a_file_beyond_the_limit_is_rejected_unread(root: Path, size: int, *, read: bool) -> None:
+    """The limit is the largest size that is read; an empty file is read as empty."""
     put(root, "a.md", "x" * size)
     file = only(root, "a.md")
     assert file is not None
@@ -53,7 +53,7 @@ def test_a_file_beyond_the_limit_is_refused_unread(root: Path, size: int, *, rea
 
 
 def test_links_are_not_followed_wherever_they_are_on_the_way(root: Path, tmp_path: Path) -> None:
-    """A file or a folder that is swapped for a link between walk and read leads nowhere."""
+    """A file or a folder swapped for a link between walk and reading is rejected."""
     secret = put(tmp_path, "outside/secret.md")
     (root / "a.md").symlink_to(secret)
     (root / "sub").symlink_to(secret.parent)
@@ -63,8 +63,8 @@ def test_links_are_not_followed_wherever_they_are_on_the_way(root: Path, tmp_pat
         assert (file.data, file.reason) == (None, "is a symbolic link, which is not followed")
 
 
-def test_pipes_sockets_and_folders_are_refused_without_waiting(root: Path) -> None:
-    """Opening a pipe nobody writes to would wait for ever."""
+def test_pipes_sockets_and_folders_are_rejected_without_blocking(root: Path) -> None:
+    """Opening a pipe without a writer would block for ever."""
     os.mkfifo(root / "pipe.md")
     (root / "folder.md").mkdir()
     os.mknod(root / "socket.md", stat.S_IFSOCK | 0o600)
@@ -76,7 +76,7 @@ def test_pipes_sockets_and_folders_are_refused_without_waiting(root: Path) -> No
 
 
 def test_reading_leaves_no_file_open(root: Path) -> None:
-    """Not after links, pipes and files that are gone, nor where nobody reads on."""
+    """Not after links, pipes and missing files, nor if the iteration is abandoned."""
     put(root, "sub/deep/a.md")
     (root / "b.md").symlink_to("nowhere")
     os.mkfifo(root / "c.md")
@@ -88,8 +88,8 @@ def test_reading_leaves_no_file_open(root: Path) -> None:
     assert len(os.listdir("/proc/self/fd")) == before
 
 
-def test_a_folder_replaced_while_its_files_are_read_is_read_anew(root: Path) -> None:
-    """A checkout that makes a folder anew loses none of its files, wherever reading is just then."""
+def test_a_folder_replaced_while_its_files_are_read_is_opened_again(root: Path) -> None:
+    """A checkout that replaces a folder loses none of its files, even during reading."""
     (root / "news").mkdir(exist_ok=True)
     for name in ("x.md", "y.md"):
         (root / "news" / name).write_text("old")
@@ -102,8 +102,8 @@ def test_a_folder_replaced_while_its_files_are_read_is_read_anew(root: Path) -> 
     assert [first and first.data, second and second.data] == [b"old", b"new"]
 
 
-def test_a_folder_that_is_not_there_does_not_mislead_what_is_read_next(root: Path) -> None:
-    """What comes after it is read where it belongs, in the root too."""
+def test_a_missing_folder_does_not_affect_what_is_read_next(root: Path) -> None:
+    """The next files are read from their own folders, also from the root."""
     (root / "news").mkdir(exist_ok=True)
     (root / "news/a.md").write_text("below")
     (root / "a.md").write_text("above")

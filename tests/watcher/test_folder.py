@@ -1,4 +1,4 @@
-"""What a walk sees, what it makes of it, and what reading gives."""
+"""Walks over the seeds folder, and their comparison with what is known."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ def only(root: Path, path: str, limit: int = 100) -> SeedFile | None:
 
 
 def test_a_walk_gives_seeds_in_the_order_of_their_stored_paths(root: Path) -> None:
-    """The order of UTF-8 bytes, which is SQLite's: the two are merged, not kept."""
+    """The order of UTF-8 bytes, which is SQLite's, so that both can be merged without a list."""
     for name in NAMES:
         put(root, name)
     assert paths(root) == sorted(NAMES, key=str.encode)
 
 
 def test_a_folder_whose_name_is_not_utf8_is_in_that_order_too(root: Path) -> None:
-    """Its seeds lie where their printable paths belong, so a second look finds nothing new and nothing gone."""
+    """Its seeds are sorted by their printable paths, so a second walk finds nothing new and nothing gone."""
     raw = os.fsencode(root)
     os.mkdir(raw + b"/caf\xe9")
     for name in (b"/caf\xe9/x.md", b"/cafz.md", b"/caf\xe8.md"):
@@ -72,8 +72,8 @@ def test_a_folder_whose_name_is_not_utf8_is_in_that_order_too(root: Path) -> Non
     assert (list(found.read), list(found.gone), found.added) == ([], [], 0)
 
 
-def test_hidden_names_other_endings_and_linked_folders_are_no_seeds(root: Path, tmp_path: Path) -> None:
-    """Nothing is followed out of the folder, and what begins with a dot is nobody's business."""
+def test_hidden_names_other_suffixes_and_linked_folders_are_not_seeds(root: Path, tmp_path: Path) -> None:
+    """No link is followed out of the folder, and names that begin with a dot are ignored."""
     put(tmp_path, "outside/secret.md")
     for name in (".hidden.md", ".git/x.md", "note.txt", "x.md~", "x.md.swp", "a.md"):
         put(root, name)
@@ -89,7 +89,7 @@ def test_hidden_names_other_endings_and_linked_folders_are_no_seeds(root: Path, 
     every=st.booleans(),
 )
 def test_comparing_is_a_difference_of_sets(known: dict[str, int], found: dict[str, int], *, every: bool) -> None:
-    """New or changed is read, missing is gone, and all is counted; whatever was there and is here."""
+    """New or changed paths are to be read, missing ones are gone, and all are counted."""
     keys = [FileKey(1, 1, 1, 1, stamp) for stamp in (0, 1)]
 
     class Found(folder.Walk):
@@ -109,8 +109,8 @@ def test_comparing_is_a_difference_of_sets(known: dict[str, int], found: dict[st
     assert list(difference.read) == sorted(difference.read)
 
 
-def test_what_lay_below_an_unreadable_folder_is_kept_not_gone() -> None:
-    """A folder of a like name beside it hides nothing."""
+def test_seeds_below_an_unreadable_folder_are_kept() -> None:
+    """Seeds in a folder with a similar name are still gone."""
 
     class Barred(folder.Walk):
         def __iter__(self):
@@ -122,8 +122,8 @@ def test_what_lay_below_an_unreadable_folder_is_kept_not_gone() -> None:
     assert (list(difference.gone), list(difference.kept)) == (["a-b.md", "ab/c.md"], ["a/b.md"])
 
 
-def test_a_file_has_the_same_key_whoever_looks_and_wherever_its_disk_is(root: Path) -> None:
-    """Walk, look and read agree, and the disk's number, another on each machine, is no part of it."""
+def test_a_file_has_the_same_key_in_walk_find_and_read(root: Path) -> None:
+    """The device number, which differs between machines, is not part of it."""
     (root / "a.md").write_text("a")
     (walked,) = folder.Walk(str(root))
     assert folder.find(str(root), "a.md") == (walked,)
@@ -131,8 +131,8 @@ def test_a_file_has_the_same_key_whoever_looks_and_wherever_its_disk_is(root: Pa
     assert walked[1].dev == 0 != root.stat().st_dev
 
 
-def test_a_root_that_is_gone_is_an_error_and_no_empty_folder(root: Path) -> None:
-    """Neither walking nor reading takes it for a folder without seeds."""
+def test_a_missing_root_is_an_error_and_not_an_empty_folder(root: Path) -> None:
+    """Both walking and reading raise FolderError."""
     root.rmdir()
     with pytest.raises(FolderError, match="cannot be read"):
         paths(root)
@@ -140,8 +140,8 @@ def test_a_root_that_is_gone_is_an_error_and_no_empty_folder(root: Path) -> None
         only(root, "a.md")
 
 
-def test_looking_at_one_place_sees_a_file_a_folder_or_nothing(root: Path) -> None:
-    """What an event names may be either, or gone by now."""
+def test_find_returns_a_file_a_folder_or_nothing(root: Path) -> None:
+    """The path of an event may be either, or gone."""
     put(root, "sub/a.md")
     put(root, "b.txt")
     assert [path for path, _ in folder.find(str(root), "sub")] == ["sub/a.md"]
@@ -150,7 +150,7 @@ def test_looking_at_one_place_sees_a_file_a_folder_or_nothing(root: Path) -> Non
     assert list(folder.find(str(root), "b.txt")) == []
 
 
-def test_folders_tell_whether_their_names_changed(root: Path) -> None:
+def test_changed_folders_are_found(root: Path) -> None:
     """A file added, renamed or removed changes its folder, an edit in place does not; a gone folder has changed."""
     for path in ("a/x.md", "b/x.md", "c/x.md"):
         put(root, path)
@@ -166,19 +166,19 @@ def test_folders_tell_whether_their_names_changed(root: Path) -> None:
     assert set(folder.changed_folders(str(root), walk.folders, now=later)) == {"", "a", "c"}
 
 
-def test_a_long_walk_says_that_it_goes_on(tmp_path) -> None:
-    """Every so many files, wherever they lie, so that systemd does not take minutes over a network for a hang."""
+def test_a_long_walk_calls_keepalive(tmp_path) -> None:
+    """After each `OFTEN` files, so that systemd does not take a slow walk for a hang."""
     for number in range(folder.OFTEN * 2 + 10):
         path = tmp_path / f"{number % 7}/{number}.md"
         path.parent.mkdir(exist_ok=True)
         path.touch()
-    said: list[int] = []
-    folder.compare(folder.Walk(str(tmp_path)), [], keepalive=lambda: said.append(1))
-    assert len(said) == 2
+    calls: list[int] = []
+    folder.compare(folder.Walk(str(tmp_path)), [], keepalive=lambda: calls.append(1))
+    assert len(calls) == 2
 
 
 def test_a_walk_can_be_ended(site: SiteFolder) -> None:
-    """What `alive` raises ends the turn before anything is done: so the daemon stops in time."""
+    """An exception of `alive` ends the turn before anything is done, so the daemon stops in time."""
 
     def stop() -> None:
         raise InterruptedError
@@ -196,8 +196,8 @@ def test_a_walk_can_be_ended(site: SiteFolder) -> None:
 @pytest.mark.parametrize(
     "names", [(b"\xff.md", b"\\xff.md"), (b"\xff/a.md", b"\\xff/a.md", b"\xff/b.md", b"\\xff/b.md")]
 )
-def test_two_names_that_are_spelt_alike_do_not_end_a_build(site: SiteFolder, names: tuple[bytes, ...]) -> None:
-    """A name that is not UTF-8 is spelt out, as another may be called: that one is known, whatever else is there is."""
+def test_two_names_that_are_escaped_alike_do_not_fail_a_build(site: SiteFolder, names: tuple[bytes, ...]) -> None:
+    """A name that is not UTF-8 is escaped, and another file may have the escaped name."""
     site.write("good.md", title="good")
     text = site.write("like.md", title="like").read_bytes()
     for name in names:
@@ -210,7 +210,7 @@ def test_two_names_that_are_spelt_alike_do_not_end_a_build(site: SiteFolder, nam
 
 
 def test_a_file_whose_name_is_not_utf8_stays_a_problem_when_it_is_touched(site: SiteFolder) -> None:
-    """An event names it by its bytes, the index as it is spelt out: it is not gone."""
+    """An event has its bytes, the index its escaped name; it does not count as gone."""
     name = os.path.join(os.fsencode(site.seeds), b"new", b"\xfe.md")
     os.makedirs(os.path.dirname(name))
     Path(os.fsdecode(name)).write_bytes(b"x")
@@ -221,15 +221,15 @@ def test_a_file_whose_name_is_not_utf8_stays_a_problem_when_it_is_touched(site: 
     assert [problem.path for problem in turn.problems] == ["new/\\xfe.md"]
 
 
-def test_a_seed_in_a_folder_that_is_called_like_one_is_none(root: Path) -> None:
-    """No walk enters such a folder, so an event from within it says nothing either."""
+def test_a_folder_named_like_a_seed_has_no_seeds(root: Path) -> None:
+    """No walk enters it, so an event from within is ignored too."""
     put(root, "a.md/b.md")
     assert list(folder.find(str(root), "a.md/b.md")) == []
     assert [path for path, _ in folder.Walk(str(root))] == ["a.md"]
 
 
-def test_numbers_that_sqlite_cannot_hold_are_folded() -> None:
-    """File systems in user space give inodes and devices of 64 bits; a file is told from others all the same."""
+def test_numbers_that_sqlite_cannot_hold_are_masked() -> None:
+    """File systems in user space have 64-bit inodes and devices; keys still differ."""
     times = (1.0, 2.0, 3.0, 1, 2, 3)
     found = [os.stat_result((stat.S_IFREG, inode, 2**64 - 3, 1, 0, 0, 9, 1, 2, 3, *times)) for inode in (2**64 - 5, 7)]
     keys = [folder.file_key(one, 1) for one in found]

@@ -156,7 +156,7 @@ async def _heartbeat(_: _Process) -> None:
 
 
 def _raise_file_limit(wanted: int) -> int:
-    """Raise the limit of open files to `wanted` if allowed; return the limit."""
+    """Raise the limit of open files to `wanted` if allowed; return the limit then in force."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:

@@ -161,7 +161,7 @@ def options_response(kind: str) -> Response:
 
 
 def method_not_allowed(methods: str) -> Response:
-    """Refuse a method (RFC 9110 §15.5.6)."""
+    """Return a 405 that lists the allowed `methods` (RFC 9110 §15.5.6)."""
     return text_response(405, f"only {methods} is allowed\n", allow=methods)
 
 
@@ -197,10 +197,10 @@ def not_found(path: str, get: GetHeader) -> Response:
     if "text/html" not in (get("accept") or "") or len(path) > _MAX_TYPED_PATH:
         return text_response(404, "there is no such document\n", **headers)
     # The link is relative, as a proxy may have removed a prefix.
-    return html_response(404, _MISSING.format(root="../" * (path.count("/") - 1) or "./").encode(), **headers)
+    return html_response(404, _NOT_FOUND.format(root="../" * (path.count("/") - 1) or "./").encode(), **headers)
 
 
-_MISSING = """\
+_NOT_FOUND = """\
 <!DOCTYPE html>
 <html lang="en">
 <meta charset="utf-8">

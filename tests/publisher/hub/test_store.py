@@ -1,4 +1,4 @@
-"""What the hub was told outlives restarts, and no state of its file stops the pings (guarantee G7)."""
+"""The state of the pings survives restarts, and no damage of its file stops them (guarantee G7)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def opened(state: Path) -> PingStore:
 
 
 def test_what_is_put_is_there_after_a_restart(tmp_path: Path) -> None:
-    """Whether it was closed or not; what is gone is gone."""
+    """Whether the store was closed or not; what was deleted stays deleted."""
     store = opened(tmp_path)
     store.put(topics=[ONE, TWO], hub=HUB)
     store.put(gone=[TWO.name])
@@ -39,8 +39,8 @@ def test_what_is_put_is_there_after_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", ["junk", "cut", "other version", "foreign rows", "not text"])
-def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: str) -> None:
-    """Nothing is known then, and what is put from then on is kept."""
+def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str) -> None:
+    """Its content is lost, and what is put afterwards is kept."""
     store = opened(tmp_path)
     store.put(topics=[ONE], hub=HUB)
     store.close()
@@ -64,8 +64,8 @@ def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: str) -> None:
     assert read_stored(str(tmp_path)) == ({TWO.name: TWO}, Hub())
 
 
-def test_a_file_that_is_damaged_while_it_is_used_is_written_anew(tmp_path: Path) -> None:
-    """Memory knows it all: the new file holds what the old one held."""
+def test_a_file_damaged_in_use_is_written_again(tmp_path: Path) -> None:
+    """The new file holds what the old one held, from memory."""
     store = opened(tmp_path)
     store.put(topics=[ONE], hub=HUB)
     assert store._db is not None
@@ -78,8 +78,8 @@ def test_a_file_that_is_damaged_while_it_is_used_is_written_anew(tmp_path: Path)
     assert read_stored(str(tmp_path)) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
 
 
-def test_a_file_that_cannot_be_written_is_named_and_caught_up_with(tmp_path: Path) -> None:
-    """The state folder is away for a while: memory goes on, and all is written once it is back."""
+def test_a_file_that_cannot_be_written_is_named_and_written_later(tmp_path: Path) -> None:
+    """The state folder is missing for a while; everything is written once it exists again."""
     store = opened(tmp_path / "away")
     assert "away/websub.db cannot be used" in store.problem
     store.put(topics=[ONE], hub=HUB)
@@ -91,8 +91,8 @@ def test_a_file_that_cannot_be_written_is_named_and_caught_up_with(tmp_path: Pat
     assert read_stored(str(tmp_path / "away")) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
 
 
-def test_there_may_be_nothing_to_look_at(tmp_path: Path) -> None:
-    """No file, or none of ours: to look changes nothing."""
+def test_reading_a_missing_or_foreign_file_changes_nothing(tmp_path: Path) -> None:
+    """`read_stored` returns None."""
     assert read_stored(str(tmp_path)) is None
     (tmp_path / STORE).write_bytes(b"junk" * 1_000)
     assert read_stored(str(tmp_path)) is None
