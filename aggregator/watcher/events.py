@@ -42,7 +42,7 @@ from aggregator.watcher.folder import SUFFIXES, is_hidden
 Hint = Callable[[str], object]
 Doubt = Callable[[str], object]
 
-STOP_SECONDS = 2.0
+PATIENCE = 2.0
 """How long, in seconds, an observer may take to stop."""
 
 SYSCTL = "fs.inotify.max_user_watches"
@@ -249,7 +249,7 @@ def _end(observer: Any) -> None:
     """
     ending = threading.Thread(target=_stop_all, args=(observer,), name="end of observer", daemon=True)
     ending.start()
-    ending.join(timeout=STOP_SECONDS)
+    ending.join(timeout=PATIENCE)
 
 
 def _stop_all(observer: Any) -> None:

@@ -39,7 +39,7 @@ from aggregator.model.feeds import Site
 from aggregator.service.http import events as http_events
 from aggregator.service.http import server as http_server
 from aggregator.service.http.access import has_token, is_local
-from aggregator.service.http.document_cache import Shelf
+from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.server import App
 
 TOKEN = "0123456789abcdef-for-tests"
@@ -471,7 +471,7 @@ def test_events_are_read_with_get(daemon: Running) -> None:
 @pytest.fixture
 def app(tmp_path: Path) -> App:
     """Return an app without documents, to be served by the test."""
-    return App(Shelf(str(tmp_path), Site(title="Test", url="https://feeds.example.org/"), clock=time.time))
+    return App(DocumentCache(str(tmp_path), Site(title="Test", url="https://feeds.example.org/"), clock=time.time))
 
 
 def test_a_listener_that_never_reads_is_disconnected_and_delays_nobody(app: App) -> None:
