@@ -38,7 +38,7 @@ class Seeds(Protocol):
         """Return whether the folder or bucket exists.
 
         Raises:
-            FolderError: if that cannot be told.
+            FolderError: if the file system or the store cannot tell.
         """
 
     def walk(self) -> folder.SeedWalk:

@@ -38,6 +38,16 @@ def test_what_is_put_is_there_after_a_restart(tmp_path: Path) -> None:
     assert read_stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
 
 
+def test_a_row_of_the_version_before_is_read(tmp_path: Path) -> None:
+    """The names in the file outlive those in the code: an upgrade sends no ping again."""
+    store = opened(tmp_path)
+    row = b'{"name":"all/rss.xml","stamp":"1:2:3","seen":"AP8=","told":"YQ==","since":1.5,"attempts":2,"refused":true}'
+    assert store._db is not None
+    store._db.execute("INSERT INTO ping VALUES('all/rss.xml', ?)", (row,))
+    store.close()
+    assert read_stored(str(tmp_path)) == ({ONE.name: ONE}, Hub())
+
+
 @pytest.mark.parametrize("damage", ["junk", "cut", "other version", "foreign rows", "not text"])
 def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str) -> None:
     """Its content is lost, and what is put afterwards is kept."""
