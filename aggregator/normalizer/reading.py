@@ -7,11 +7,12 @@ enough to be passed between processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
+from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -20,7 +21,6 @@ from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import Draft, Key, Outcome, pack
 
 _MAX_QUALITY = 2**31
-_NO_IDENTITY = (0, 0, 0, -1, 0)
 
 GROUP_SIZE = 32
 """How many files go through the stages of reading together; fewer or more are slower (measured)."""
@@ -29,30 +29,7 @@ RACY_SECONDS = 2
 """A file that changed so shortly before it was read may change again without any change of its `stat`."""
 
 
-class ReadFile(Protocol):
-    """A file as a reader returns it (`watcher.folder.File`)."""
-
-    @property
-    def key(self) -> Key:
-        """What `stat` says of it: device, inode, size, mtime and ctime in nanoseconds."""
-
-    @property
-    def data(self) -> bytes | None:
-        """Its bytes, or None if they could not be read."""
-
-    @property
-    def reason(self) -> str:
-        """Why they could not be read."""
-
-    @property
-    def hint(self) -> str:
-        """What to do about it."""
-
-
-Reader = Callable[[Sequence[str], int], Iterable["ReadFile | None"]]
-"""Reads files by their paths, each up to a number of bytes; None for a file that is gone."""
-
-_Found = tuple[str, bytes, "ReadFile | None"]
+_Found = tuple[str, bytes, SeedFile | None]
 """A path, the digest that its file had, and the file."""
 
 
@@ -80,7 +57,7 @@ class Task(NamedTuple):
         return f"{self.paths[0]} to {self.paths[-1]} ({len(self.paths)} seeds)"
 
 
-def take_in(reader: Reader, task: Task) -> bytes:
+def take_in(reader: ReadSeeds, task: Task) -> bytes:
     """Return the packed outcomes of a batch of files, in their order."""
     files = zip(task.paths, task.digests, reader(task.paths, MAX_SEED), strict=True)
     return pack([outcome for group in _groups(files) for outcome in _read_group(group, task)])
@@ -108,7 +85,7 @@ def _read_group(group: Sequence[_Found], task: Task) -> list[Outcome]:
         if len(group) > 1:
             return [outcome for found in group for outcome in _read_group([found], task)]
         path, _, file = group[0]
-        key = _key_to_store(file.key, task.now) if file else _NO_IDENTITY
+        key = _key_to_store(file.key, task.now) if file else NO_KEY
         # Only the error's type: its words may quote what is private. Without a digest the file is read again when it
         # is touched.
         message = f"cannot be read because of a bug in this program ({type(error).__name__})"
@@ -124,10 +101,10 @@ def _read_in_stages(group: Sequence[_Found], task: Task) -> list[Outcome]:
     return [one if isinstance(one, Outcome) else _outcome(one, next(readings), task) for one in checked]
 
 
-def _unchanged_or_text(file: ReadFile | None, path: str, known_digest: bytes, now: int) -> Outcome | _Text:
+def _unchanged_or_text(file: SeedFile | None, path: str, known_digest: bytes, now: int) -> Outcome | _Text:
     """Return the outcome of a file that is gone, unreadable or unchanged, else its text."""
     if file is None:
-        return Outcome(path, _NO_IDENTITY, gone=True)
+        return Outcome(path, NO_KEY, gone=True)
     key = _key_to_store(file.key, now)
     if file.data is None:
         problem = Problem(path=path, message=file.reason, hint=file.hint)

@@ -1,4 +1,4 @@
-"""Documents to files or objects, atomically, and the hub that is told of them.
+"""Writes documents to files or objects, atomically, and notifies the hub.
 
-Look here if a file or an object is not written, or the hub is not told.
+Look here if a file or an object is not written, or the hub is not notified.
 """

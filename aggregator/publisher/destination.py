@@ -1,23 +1,87 @@
-"""What publishes documents in a folder or in an object store."""
+"""Where documents are published: a folder or an object store, behind one protocol."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import Protocol
 
+import msgspec
+
+from aggregator.model.errors import PublishError
+from aggregator.model.feeds import Document
 from aggregator.model.store import is_url
 
-if TYPE_CHECKING:
-    from aggregator.publisher.bucket import BucketWriter
-    from aggregator.publisher.files import Writer
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """The result of a `publish`: the names of the documents written and of those right already, and the errors."""
+
+    written: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    failed: tuple[PublishError, ...] = ()
 
 
-def writer_to(place: str) -> Writer | BucketWriter:
-    """Give what publishes documents in a folder or in a place in a store."""
-    if is_url(place):
+class Destination(Protocol):
+    """Where the documents of a site are published; a reader finds each one complete, old or new."""
+
+    def prepare(self) -> list[str]:
+        """Make ready to publish; return the paths of leftover temporary files that were removed.
+
+        Raises:
+            PublishError: if the destination cannot be used.
+        """
+
+    def begin(self, now: int, *, look: bool) -> None:
+        """Begin a turn at `now` (seconds since 1970). With `look`, what is known of the destination is read again.
+
+        Raises:
+            PublishError: if the destination cannot be listed.
+        """
+
+    def publish(self, documents: Iterable[Document]) -> Published:
+        """Write the documents that differ from what is published; one that fails does not stop the others."""
+
+    def remove(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Remove the documents `names`; return those of which anything existed.
+
+        Raises:
+            PublishError: for the first document that cannot be removed.
+        """
+
+    def stamp(self, name: str) -> str | None:
+        """Return a cheap identity of a document and its two encodings, or None unless all three exist.
+
+        It changes if anybody changes one of them.
+        """
+
+    def has(self, name: str) -> bool:
+        """Return whether a document's name is in use.
+
+        Raises:
+            PublishError: if the destination cannot tell.
+        """
+
+    def feeds(self) -> list[str]:
+        """Return the slugs of the published feeds, sorted.
+
+        Raises:
+            PublishError: if the destination cannot be listed.
+        """
+
+    def pages(self, slug: str) -> list[str]:
+        """Return the names of the page folders in a feed's archive, sorted.
+
+        Raises:
+            PublishError: if the destination cannot be listed.
+        """
+
+
+def writer_to(location: str) -> Destination:
+    """Return the destination for a folder of this machine or the URL of an object store."""
+    if is_url(location):
         from aggregator.object_store import Store  # noqa: PLC0415 - only a site with a store needs it
         from aggregator.publisher.bucket import BucketWriter  # noqa: PLC0415
 
-        return BucketWriter(Store(place))
-    from aggregator.publisher.files import Writer  # noqa: PLC0415
+        return BucketWriter(Store(location))
+    from aggregator.publisher.files import Writer  # noqa: PLC0415 - would be a circle
 
-    return Writer(place)
+    return Writer(location)

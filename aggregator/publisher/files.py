@@ -1,15 +1,13 @@
-"""Documents to files: a reader finds each one whole, old or new, whatever happens in between.
+"""Documents published in a folder: each is replaced atomically, so a reader finds it complete, old or new.
 
-In come documents, out goes which of them were written, were right already, or failed and why; each lies in the feeds
-folder with a `.gz` and a `.br` beside it. Touches the disk and nothing else.
+Each document lies in the feeds folder with a `.gz` and a `.br` beside it. Touches the disk and nothing else.
 
-The documents of one folder go together: all temporary files are written, all are flushed, each then replaces its
-target (a body, right after it its two encodings), and last the folder itself is flushed. So a crash at any point leaves
-whole files, and what was reported as written is on the disk. A crash between a body and its encodings leaves the older
-encoding in place; the next `publish` repairs it, and until then `stamp` differs from the one remembered.
+The documents of one folder are written together: all temporary files are written, all are flushed, each then replaces
+its target (a body first, then its two encodings), and at last the folder itself is flushed. So a crash at any point
+leaves complete files, and what was reported as written is on the disk. A crash between a body and its encodings leaves
+the older encodings; the next `publish` replaces them, and until then `stamp` differs from the one remembered.
 
-Nothing is followed on the way: every file is named relative to its open folder, links are replaced or refused. What
-blocks one document is reported for that one, and the others go on.
+A document that cannot be written is reported, and the others are written all the same.
 """
 
 from __future__ import annotations
@@ -19,63 +17,29 @@ import itertools
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.errors import PublishError, reason_of
 from aggregator.model.feeds import Document
 from aggregator.model.slugs import SLUG
+from aggregator.publisher.atomic import Disk, OpenFolder, TempFile, is_temp_name, open_folder, remove_temp_files
+from aggregator.publisher.destination import Destination, Published
 from aggregator.publisher.encodings import CODINGS, encoded, encoded_sizes
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
 
-__all__ = ["Disk", "Published", "Writer"]
-
-TEMP_PREFIX, TEMP_SUFFIX = ".aggregator-", ".tmp"
-
-# So many documents have their temporary files open at once: 3 files each, to stay clear of a limit of 32 open files.
+# How many documents are staged together. Each has up to 3 open files, and a limit of 32 open files must suffice.
 TOGETHER = 4
 
-# Compressing and flushing leave the interpreter, so threads halve their time even on two cores.
+# Compressing and flushing release the interpreter lock, so threads halve their time even on two cores.
 THREADS = 4
 
-_NUMBERS = itertools.count()
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-# A file that cannot be read is replaced, unless it is us who ran out of something.
-_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-
-
-class Disk(msgspec.Struct, frozen=True, kw_only=True):
-    """The operations by which the writer changes the world, so that a test can make the n-th of them fail."""
-
-    open: Callable[..., int] = os.open
-    write: Callable[..., int] = os.write
-    fsync: Callable[[int], None] = os.fsync
-    close: Callable[[int], None] = os.close
-    replace: Callable[..., None] = os.replace
-    unlink: Callable[..., None] = os.unlink
-    mkdir: Callable[..., None] = os.mkdir
-    rmdir: Callable[..., None] = os.rmdir
-
-
-class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """What a `publish` did: the documents written, those that were right already, and those that failed, with why."""
-
-    written: tuple[str, ...] = ()
-    unchanged: tuple[str, ...] = ()
-    failed: tuple[PublishError, ...] = ()
-
-
-class Writer:
-    """Keeps the published documents in `folder`; without `fsync` a power cut, but no crash of ours, may undo it."""
+class Writer(Destination):
+    """Publishes documents in `folder`; without `fsync` a power cut may undo it, though no crash of this process can."""
 
     def __init__(self, folder: str, *, fsync: bool = True, disk: Disk | None = None) -> None:
         self._root = os.path.abspath(folder)
@@ -83,22 +47,25 @@ class Writer:
         self._disk = disk or Disk()
 
     def prepare(self) -> list[str]:
-        """Make the feeds folder and clear it of temporary files that a crash left; give the names of those removed.
+        """Make the feeds folder and remove temporary files that a crash left; return their paths, sorted.
 
-        Call it while no other process publishes here: that one's temporary files look just like a crash's.
+        No other process may publish here meanwhile, as its temporary files would be removed too.
+
+        Raises:
+            PublishError: if the folder cannot be made or read.
         """
         try:
             with self._opened((), create=True) as folder:
-                return sorted(self._sweep(folder.fd))
+                return sorted(remove_temp_files(self._disk, folder.fd))
         except OSError as error:
-            raise _blame(self._root, error) from error
+            raise _publish_error(self._root, error) from error
 
     def begin(self, now: int, *, look: bool) -> None:
-        """Begin a turn: a disk is asked what is there when that is to be known, and keeps no headers."""
+        """Do nothing: a disk is asked what exists whenever that must be known, and files have no headers."""
 
     def publish(self, documents: Iterable[Document]) -> Published:
-        """Bring the files of `documents` up to date; those that are right already keep their inode and mtime."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 13 ms that a build with no change saves
+        """Write the files of `documents` that differ; files that are right already keep their inode and mtime."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 13 ms that a build without changes saves
 
         written: list[str] = []
         unchanged: list[str] = []
@@ -107,22 +74,23 @@ class Writer:
             for folder, group in _groups(documents):
                 for job in self._publish_group(folder, group, pool):
                     if job.error:
-                        failed.append(_blame(job.name, job.error))
+                        failed.append(_publish_error(job.name, job.error))
                     else:
                         (written if job.written else unchanged).append(job.name)
         return Published(written=tuple(written), unchanged=tuple(unchanged), failed=tuple(failed))
 
     def remove(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Remove the documents `names` and the folders this empties; give those of which anything was there.
+        """Remove the documents `names` and the folders that are then empty; return the names that had any file.
 
-        The first one that cannot be removed ends it with a `PublishError`.
+        Raises:
+            PublishError: for the first document that cannot be removed.
         """
         return tuple(name for name in names if self._remove(name))
 
     def stamp(self, name: str) -> str | None:
-        """Give a cheap identity of a published document's three files, None unless all are there.
+        """Return the identity (inode, size, mtime) of a document's three files, or None unless all three exist.
 
-        It changes when anybody deletes, replaces or edits one of them; nothing is read.
+        It changes if anybody deletes, replaces or edits one of them. No file is read.
         """
         try:
             found = [os.lstat(f"{self._root}/{name}{suffix}") for suffix in ("", *CODINGS)]
@@ -132,32 +100,32 @@ class Writer:
         return " ".join(f"{at.st_ino}:{at.st_size}:{at.st_mtime_ns}" for at in found) if regular else None
 
     def has(self, name: str) -> bool:
-        """Say whether anything is there under a document's name.
+        """Return whether a file of any kind has the document's name.
 
         Raises:
-            PublishError: where that cannot be said.
+            PublishError: if the file system cannot tell.
         """
         try:
             os.lstat(os.path.join(self._root, name))
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
-            raise _blame(name, error) from error
+            raise _publish_error(name, error) from error
         return True
 
     def feeds(self) -> list[str]:
-        """Name the folders of feeds.
+        """Return the slugs of the feeds that have a folder, sorted.
 
         Raises:
-            PublishError: where that cannot be said.
+            PublishError: if the feeds folder cannot be listed.
         """
         return [name for name in self._folders("") if SLUG.fullmatch(name)]
 
     def pages(self, slug: str) -> list[str]:
-        """Name the folders of pages in a feed's archive.
+        """Return the names of the page folders in a feed's archive, sorted.
 
         Raises:
-            PublishError: where that cannot be said.
+            PublishError: if the archive's folder cannot be listed.
         """
         return self._folders(f"{slug}/{ARCHIVE}")
 
@@ -168,7 +136,7 @@ class Writer:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            raise _blame(below or self._root, error) from error
+            raise _publish_error(below or self._root, error) from error
 
     def _publish_group(self, parts: tuple[str, ...], documents: list[Document], pool: Executor) -> list[_Job]:
         jobs = [_Job(document) for document in documents]
@@ -185,7 +153,7 @@ class Writer:
         removed = False
         try:
             with self._opened(tuple(parts), create=False) as folder:
-                # The body last: as long as it is there, a removal that was cut short is asked for again.
+                # The body goes last: as long as it exists, an interrupted removal is requested again.
                 for suffix in (*CODINGS, ""):
                     removed |= folder.remove(file + suffix)
                 if removed:
@@ -194,7 +162,7 @@ class Writer:
         except FileNotFoundError:
             return removed
         except OSError as error:
-            raise _blame(name, error) from error
+            raise _publish_error(name, error) from error
         return removed
 
     def _remove_empty(self, parts: tuple[str, ...]) -> None:
@@ -208,184 +176,24 @@ class Writer:
                     raise
                 folder.sync()
 
-    @contextmanager
-    def _opened(self, parts: tuple[str, ...], *, create: bool) -> Iterator[_Folder]:
-        """Open the folder `parts` below the feeds folder, step by step, so that no link is followed on the way."""
-        folder = _Folder(self._disk, self._open_root(create=create), fsync=self._fsync)
-        try:
-            for depth, part in enumerate(parts, 1):
-                inner = folder.enter(part, "/".join(parts[:depth]), create=create)
-                os.close(folder.fd)
-                folder.fd = inner
-            yield folder
-        finally:
-            os.close(folder.fd)
-
-    def _open_root(self, *, create: bool) -> int:
-        # The one place where a link is followed: where the operator put the feeds folder is the operator's business.
-        try:
-            return self._disk.open(self._root, _FOLDER)
-        except FileNotFoundError:
-            if not create:
-                raise
-        self._make(self._root)
-        return self._disk.open(self._root, _FOLDER)
-
-    def _make(self, path: str) -> None:
-        parent = os.path.dirname(path)
-        if not os.path.isdir(parent):
-            self._make(parent)
-        with suppress(FileExistsError):
-            self._disk.mkdir(path, 0o755)
-        fd = self._disk.open(parent, _FOLDER)
-        try:
-            _Folder(self._disk, fd, fsync=self._fsync).sync()
-        finally:
-            os.close(fd)
-
-    def _sweep(self, root: int) -> Iterator[str]:
-        for path, folders, files, fd in os.fwalk(".", dir_fd=root):
-            # A link to a folder counts as a folder here; it is not entered, but may be one of ours.
-            for name in filter(_is_temp, folders + files):
-                with suppress(OSError):  # the next document that is written there says what is wrong
-                    mode = os.lstat(name, dir_fd=fd).st_mode
-                    if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
-                        self._disk.unlink(name, dir_fd=fd)
-                        yield os.path.normpath(f"{path}/{name}")
-
-
-class _Temp:
-    """A temporary file, open until `fd` is -1; it is to replace `name`, and is `gone` when it did."""
-
-    def __init__(self, name: str, path: str, fd: int) -> None:
-        self.name, self.path, self.fd, self.gone = name, path, fd, False
-
-
-class _Folder:
-    """An open folder and what is done to the files right in it."""
-
-    def __init__(self, disk: Disk, fd: int, *, fsync: bool) -> None:
-        self.fd = fd
-        self._disk, self._fsync = disk, fsync
-
-    def enter(self, part: str, name: str, *, create: bool) -> int:
-        """Open the folder `part` in this one, made if need be; `name` is how a message calls it."""
-        flags = _FOLDER | os.O_NOFOLLOW
-        try:
-            try:
-                return self._disk.open(part, flags, dir_fd=self.fd)
-            except FileNotFoundError:
-                if not create:
-                    raise
-            with suppress(FileExistsError):
-                self._disk.mkdir(part, 0o755, dir_fd=self.fd)
-            self.sync()
-            return self._disk.open(part, flags, dir_fd=self.fd)
-        except OSError as error:
-            if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EMLINK):
-                raise NotADirectoryError(errno.ENOTDIR, f"{name} is a link or a file, not a folder") from error
-            raise
-
-    def read(self, name: str, sizes: range) -> bytes | None:
-        """Give what the file `name` holds; None unless it is a regular one, of one of `sizes`, that can be read."""
-        try:
-            status = os.lstat(name, dir_fd=self.fd)
-        except FileNotFoundError:
-            return None
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, f"{name} is a folder, not a file")
-        if not stat.S_ISREG(status.st_mode) or status.st_size not in sizes:
-            return None
-        try:
-            fd = self._disk.open(name, _READ, dir_fd=self.fd)
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                raise
-            return None
-        try:
-            return os.read(fd, sizes.stop) if stat.S_ISREG(os.fstat(fd).st_mode) else None
-        except OSError:
-            return None
-        finally:
-            os.close(fd)
-
-    def holds(self, name: str, body: bytes) -> bool:
-        """Tell whether the file `name` is there and holds exactly `body`."""
-        return self.read(name, range(len(body), len(body) + 1)) == body
-
-    def create(self, name: str) -> _Temp:
-        """Open a new temporary file that is to replace `name`."""
-        # A name of its own: two writers that share one could publish each other's half-written file.
-        path = f"{TEMP_PREFIX}{name}.{os.getpid()}-{next(_NUMBERS)}{TEMP_SUFFIX}"
-        return _Temp(name, path, self._disk.open(path, _CREATE, 0o644, dir_fd=self.fd))
-
-    def fill(self, temp: _Temp, body: bytes) -> None:
-        """Write the whole `body`."""
-        rest = memoryview(body)
-        while rest:
-            rest = rest[self._disk.write(temp.fd, rest) :]
-
-    def flush(self, temp: _Temp) -> OSError | None:
-        """Bring the file's bytes to the disk; runs in a thread, so an error is a value."""
-        try:
-            if self._fsync:
-                self._disk.fsync(temp.fd)
-        except OSError as error:
-            return error
-        return None
-
-    def close(self, temp: _Temp) -> None:
-        """Close the file; on a network file system this may be where a write fails."""
-        fd, temp.fd = temp.fd, -1
-        self._disk.close(fd)
-
-    def replace(self, temp: _Temp) -> None:
-        """Put the temporary file in its target's place, in one step."""
-        self._disk.replace(temp.path, temp.name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
-        temp.gone = True
-
-    def discard(self, temp: _Temp) -> None:
-        """Close and remove the temporary file, if that is still to be done and can be."""
-        with suppress(OSError):
-            if temp.fd >= 0:
-                self.close(temp)
-        with suppress(OSError):
-            if not temp.gone:
-                self._disk.unlink(temp.path, dir_fd=self.fd)
-
-    def remove(self, name: str) -> bool:
-        """Remove the file `name`; tell whether it was there."""
-        with suppress(FileNotFoundError):
-            self._disk.unlink(name, dir_fd=self.fd)
-            return True
-        return False
-
-    def sync(self) -> None:
-        """Bring the folder's list of names to the disk."""
-        if not self._fsync:
-            return
-        try:
-            self._disk.fsync(self.fd)
-        except OSError as error:
-            # Some network file systems cannot flush a folder, and say so in this way.
-            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-                raise
+    def _opened(self, parts: tuple[str, ...], *, create: bool) -> AbstractContextManager[OpenFolder]:
+        return open_folder(self._disk, self._root, parts, create=create, fsync=self._fsync)
 
 
 class _Job:
-    """One document on its way to the disk: the bytes its files still need, its temporary files, what went wrong."""
+    """One document being written: the bytes that its files need, its temporary files, and the error if any."""
 
     def __init__(self, document: Document) -> None:
         self.document, self.name, self.body = document, document.name, document.body
         self.ready = dict(document.encoded)
         self.file = self.name.rpartition("/")[2]
-        self.wanted: dict[str, Future[bytes] | bytes] = {}  # by suffix, "" being the body's own
-        self.temps: list[_Temp] = []
+        self.wanted: dict[str, Future[bytes] | bytes] = {}  # by suffix; "" is the body
+        self.temps: list[TempFile] = []
         self.written = False
         self.error: OSError | None = None
 
-    def plan(self, folder: _Folder, pool: Executor) -> None:
-        """Find out which files are not right, and have their encodings made."""
+    def plan(self, folder: OpenFolder, pool: Executor) -> None:
+        """Find out which files differ, and start to compress what they need."""
         same = folder.holds(self.file, self.body)
         if not same:
             self.wanted[""] = self.body
@@ -394,8 +202,8 @@ class _Job:
             if not (found and coding.holds(found, self.body)):
                 self.wanted[suffix] = self.ready.get(suffix) or pool.submit(encoded, self.document, suffix)
 
-    def stage(self, folder: _Folder) -> None:
-        """Write what is wanted into temporary files."""
+    def stage(self, folder: OpenFolder) -> None:
+        """Write what is needed into temporary files."""
         for suffix, wanted in self.wanted.items():
             body = wanted if isinstance(wanted, bytes) else wanted.result()
             if not suffix or not folder.holds(self.file + suffix, body):
@@ -403,17 +211,17 @@ class _Job:
                 self.temps.append(temp)
                 folder.fill(temp, body)
 
-    def close(self, folder: _Folder) -> None:
+    def close(self, folder: OpenFolder) -> None:
         for temp in self.temps:
             folder.close(temp)
 
-    def replace(self, folder: _Folder) -> None:
+    def replace(self, folder: OpenFolder) -> None:
         for temp in self.temps:
             folder.replace(temp)
             self.written = True
 
 
-def _run(jobs: list[_Job], folder: _Folder, pool: Executor) -> None:
+def _run(jobs: list[_Job], folder: OpenFolder, pool: Executor) -> None:
     try:
         _each(jobs, lambda job: job.plan(folder, pool))
         _each(jobs, lambda job: job.stage(folder))
@@ -441,7 +249,7 @@ def _each(jobs: list[_Job], step: Callable[[_Job], None]) -> None:
             job.error = error
 
 
-def _flush(jobs: list[_Job], folder: _Folder, pool: Executor) -> None:
+def _flush(jobs: list[_Job], folder: OpenFolder, pool: Executor) -> None:
     owners = [(job, temp) for job in jobs if job.error is None for temp in job.temps]
     errors = pool.map(folder.flush, [temp for _, temp in owners])
     for (job, _), error in zip(owners, errors, strict=True):
@@ -462,19 +270,17 @@ def _groups(documents: Iterable[Document]) -> Iterator[tuple[tuple[str, ...], li
 def _parts(name: str) -> tuple[str, ...]:
     parts = tuple(name.split("/"))
     if not {"", ".", ".."}.isdisjoint(parts) or "\\" in name or "\0" in name:
-        raise ValueError(f"{name!r} is no document's name (write it relative to the feeds folder, as in 'all/rss.xml')")
-    if name.endswith(tuple(CODINGS)) or _is_temp(parts[-1]):
-        raise ValueError(f"{name!r} is a name that only the writer itself gives (choose another)")
+        raise ValueError(
+            f"{name!r} is not a document name (write it relative to the feeds folder, as in 'all/rss.xml')"
+        )
+    if name.endswith(tuple(CODINGS)) or is_temp_name(parts[-1]):
+        raise ValueError(f"{name!r} is a name reserved for encodings and temporary files (choose another)")
     return parts
 
 
-def _is_temp(name: str) -> bool:
-    return name.startswith(TEMP_PREFIX) and name.endswith(TEMP_SUFFIX)
-
-
-def _blame(name: str, error: OSError) -> PublishError:
-    # Of a path below the feeds folder the document's name says more; above it, the path is what matters.
-    place = f"{error.filename}: " if str(error.filename).startswith("/") and error.filename != name else ""
-    blamed = PublishError(name, f"{place}{reason_of(error)}")
-    blamed.__cause__ = error.with_traceback(None)  # its frames hold the bytes of every document of the group
-    return blamed
+def _publish_error(name: str, error: OSError) -> PublishError:
+    # Below the feeds folder the document's name says more than a path; above it, the path matters.
+    path = f"{error.filename}: " if str(error.filename).startswith("/") and error.filename != name else ""
+    made = PublishError(name, f"{path}{reason_of(error)}")
+    made.__cause__ = error.with_traceback(None)  # its frames would keep the bytes of all documents of the group
+    return made

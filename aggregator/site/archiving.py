@@ -15,8 +15,7 @@ from aggregator.site.write_groups import write_in_groups
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from aggregator.publisher.bucket import BucketWriter
-    from aggregator.publisher.files import Writer
+    from aggregator.publisher.destination import Destination
 
 
 class Pages(NamedTuple):
@@ -30,7 +29,7 @@ class Pages(NamedTuple):
 class Archiver:
     """Keeps the pages of a site's archives on the disk."""
 
-    def __init__(self, index: Index, writer: Writer | BucketWriter, watch: Stopwatch | None = None) -> None:
+    def __init__(self, index: Index, writer: Destination, watch: Stopwatch | None = None) -> None:
         self._index = index
         self._writer = writer
         self._watch = watch or Stopwatch()

@@ -25,9 +25,10 @@ from aggregator.index.withdrawn import Withdrawn
 from aggregator.model.archive_layout import month_of
 from aggregator.model.feeds import SITE_FEED, Document, FeedSpec, FeedSummary
 from aggregator.model.reports import PastTurn
+from aggregator.model.seed_files import ReadSeeds
 from aggregator.model.slugs import folded
 from aggregator.normalizer import rules
-from aggregator.normalizer.reading import Reader, Task, take_in
+from aggregator.normalizer.reading import Task, take_in
 from aggregator.normalizer.seed import READING
 from aggregator.normalizer.stored import unpack_outcomes, unpack_verdict
 from aggregator.site import feed_batches, page_batches
@@ -110,7 +111,7 @@ class _Summary(msgspec.Struct, frozen=True, array_like=True):
 class Pipeline:
     """The way from seeds to documents for one config and one index."""
 
-    def __init__(self, config: Config, index: Index, reader: Reader, *, version: str) -> None:
+    def __init__(self, config: Config, index: Index, reader: ReadSeeds, *, version: str) -> None:
         self.config = config
         self.index = index
         self._reader = reader

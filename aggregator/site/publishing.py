@@ -21,8 +21,7 @@ from aggregator.site.workers import MANY_FEEDS, MANY_PAGES, Workers
 from aggregator.site.write_groups import write_in_groups
 
 if TYPE_CHECKING:
-    from aggregator.publisher.bucket import BucketWriter
-    from aggregator.publisher.files import Writer
+    from aggregator.publisher.destination import Destination
 
 LONGEST_WAIT = 0.05
 """How long, in seconds, a feed that changed waits for new pages of its archive; then it is shown without them."""
@@ -37,7 +36,7 @@ class Publishing:
     """
 
     def __init__(
-        self, pipeline: Pipeline, writer: Writer | BucketWriter, watch: Stopwatch,
+        self, pipeline: Pipeline, writer: Destination, watch: Stopwatch,
         *, hurry: Callable[[float], bool] | None = None, alive: Callable[[], object] = bool,
     ) -> None:  # fmt: skip
         """Ask `hurry`, with the seconds that pages of archives have taken, whether the others are left for later.

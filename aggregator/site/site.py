@@ -266,7 +266,7 @@ class Site:
             self.index.is_last = True
         every = fresh or self.pipeline.must_reread()
         with self._watch.of("scan"):
-            found = self._seeds.compare_all(self.index.files.stat_keys, every=every, alive=self._alive)
+            found = self._seeds.compare_all(self.index.files.stat_keys, every=every, keepalive=self._alive)
         if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
                 f"{self.config.seeds}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"

@@ -16,8 +16,7 @@ from aggregator.site.stopwatch import Stopwatch
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from aggregator.publisher.bucket import BucketWriter
-    from aggregator.publisher.files import Published, Writer
+    from aggregator.publisher.destination import Destination, Published
 
 TOGETHER = 8
 AHEAD = 3
@@ -39,7 +38,7 @@ One = TypeVar("One", bound=Rendered)
 
 
 def write_in_groups(
-    renderings: Iterator[One], writer: Writer | BucketWriter, watch: Stopwatch, *, alive: Callable[[], object] = bool
+    renderings: Iterator[One], writer: Destination, watch: Stopwatch, *, alive: Callable[[], object] = bool
 ) -> Iterator[tuple[list[One], Published]]:
     """Write what is rendered, a group at a time, and give each group with what became of it; `watch` times the wait.
 

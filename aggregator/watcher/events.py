@@ -1,11 +1,11 @@
-"""Where to look, from the file system's events. Touches the file system and starts threads.
+"""Hints about changes from the file system's events. Touches the file system and starts threads.
 
-Out come hints (a path below the seeds folder where something may have changed) and doubts (a reason to look
-everywhere); both are called from other threads. Nothing here decides: events are hints, the folder is the truth.
+Reports hints (a path below the seeds folder where something may have changed) and doubts (a reason to scan everything),
+both from other threads. Nothing is decided here: events are hints, the folder is the truth.
 
-What the `watchdog` library leaves to its users is done here: the kinds of events are filtered, since with all of them a
-large tree never comes to rest after an overflow; an overflow, which it only logs, becomes a doubt; a root that was
-replaced, and a thread that died, are noticed by `check` and mended.
+This does what the `watchdog` library leaves to its users. It filters the kinds of events, as with all of them a large
+tree never comes to rest after an overflow. It turns an overflow, which the library only logs, into a doubt. `check`
+detects and repairs a root that was replaced and threads that died.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ Hint = Callable[[str], object]
 Doubt = Callable[[str], object]
 
 PATIENCE = 2.0
-"""How long, in seconds, a watcher may take to stop."""
+"""How long, in seconds, an observer may take to stop."""
 
 SYSCTL = "fs.inotify.max_user_watches"
 
 _MOUNTS = "/proc/self/mountinfo"
 
-# What the library says is heard by `_Alarm` alone, and by nobody once we have stopped.
+# What the library logs goes to `_WarningHandler` only, and nowhere once the watcher has stopped.
 _LOGGER = logging.getLogger("watchdog")
 _LOGGER.propagate = False
 _LOGGER.addHandler(logging.NullHandler())
@@ -65,10 +65,10 @@ _FILTER: list[type[FileSystemEvent]] = [
     FileDeletedEvent,
     FileModifiedEvent,
     FileMovedEvent,
-    # A file or folder that becomes readable; older versions call that modified.
+    # A file or folder that becomes readable; older versions report that as modified.
     *(getattr(events, name) for name in ("FileAttribEvent", "DirAttribEvent") if hasattr(events, name)),
 ]
-# File systems that other machines write to: their changes cause no events here.
+# File systems that other machines write to; their changes cause no events on this machine.
 _REMOTE = frozenset(
     {
         "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs",
@@ -78,17 +78,17 @@ _REMOTE = frozenset(
 
 
 class NotWatchableError(Exception):
-    """The system's events cannot be had for this folder."""
+    """The system cannot report events for this folder."""
 
 
 class EventWatcher:
-    """Watches `root` by the system's events until it is stopped; `hint` and `doubt` are called from its threads."""
+    """Watches `root` by the system's events until it is stopped; calls `hint` and `doubt` from its threads."""
 
     def __init__(self, root: str, *, hint: Hint, doubt: Doubt) -> None:
         self._root = root
         self._handler = _Handler(root, hint)
         self._doubt = doubt
-        self._alarm = _Alarm(self._on_alarm)
+        self._warnings = _WarningHandler(self._on_warning)
         self._observer: Any = None
         self._identity: tuple[str, int, int] | None = None
         self.overflows = 0
@@ -98,27 +98,27 @@ class EventWatcher:
         """Begin to watch.
 
         Raises:
-            NotWatchableError: where the system will not; the message names the limit to raise, if it is that.
+            NotWatchableError: if the system refuses; if a limit is the reason, the message names it.
         """
-        # It warns when it comes to watch a new folder twice, which happens and does no harm.
+        # The library warns if it watches a new folder twice, which happens and does no harm.
         warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"watchdog\.")
-        _LOGGER.addHandler(self._alarm)
+        _LOGGER.addHandler(self._warnings)
         self._observe()
 
     def stop(self) -> None:
-        """Stop watching and end the threads; it may be called twice."""
-        _LOGGER.removeHandler(self._alarm)
+        """Stop watching and end the threads; may be called twice."""
+        _LOGGER.removeHandler(self._warnings)
         self._end()
 
     def check(self) -> str:
-        """Mend what has broken since the last check; gives why the folder cannot be watched now, "" if it is.
+        """Repair what broke since the last check; return why the folder cannot be watched now, "" if it is.
 
         Raises:
-            NotWatchableError: where the system will not watch it again.
+            NotWatchableError: if the system refuses to watch it again.
         """
         identity = _identity(self._root)
         if isinstance(identity, str):
-            # Nothing tells that it is back; what still watches may watch it somewhere else.
+            # No event will report its return, and what is still watched may be the folder under another name.
             self._end()
             self._identity = None
             return identity
@@ -130,22 +130,22 @@ class EventWatcher:
         return ""
 
     def begin_anew(self, reason: str) -> None:
-        """Watch everything anew, and say so as a doubt.
+        """Watch everything again, and report `reason` as a doubt.
 
         Raises:
-            NotWatchableError: where the system will not.
+            NotWatchableError: if the system refuses.
         """
         self._end()
         self._observe()
         self._doubt(reason)
 
     def threads(self) -> dict[str, bool]:
-        """Say of each thread whether it lives."""
+        """Return whether each thread is alive, by its name."""
         if self._observer is None:
             return {}
         reader = getattr(self._observer, "_inotify_fd", None)
         found = {"observer": self._observer.is_alive()}
-        found |= {f"emitter {place}": emitter.is_alive() for place, emitter in enumerate(self._observer.emitters)}
+        found |= {f"emitter {number}": emitter.is_alive() for number, emitter in enumerate(self._observer.emitters)}
         if not self._observer.emitters:
             found["emitter"] = False
         if reader is not None:
@@ -153,11 +153,11 @@ class EventWatcher:
         return found
 
     def unwatched(self, folders: Iterable[str]) -> list[str]:
-        """Give those of `folders` (paths below the root, "" for itself) that are not watched: nobody says so."""
+        """Return those of `folders` (paths below the root, "" for the root) that are not watched; no event says so."""
         for emitter in self._observer.emitters if self._observer is not None else ():
             watched = getattr(getattr(emitter, "_inotify", None), "_active_callbacks_by_path", None)
             if watched is not None:
-                names = set(watched)  # in one step: another thread changes it
+                names = set(watched)  # copied in one step, as another thread changes it
                 return [
                     one for one in folders if os.fsencode(f"{self._handler.real_root}/{one}".rstrip("/")) not in names
                 ]
@@ -181,14 +181,14 @@ class EventWatcher:
         if observer is not None:
             _end(observer)
 
-    def _on_alarm(self, message: str) -> None:
+    def _on_warning(self, message: str) -> None:
         if "overflow" in message:
             self.overflows += 1
         self._doubt(message)
 
 
 class _Handler(FileSystemEventHandler):
-    """Turns events into hints. An exception here would kill the observer, so there is nothing here to raise one."""
+    """Turns events into hints. An exception here would end the observer's thread, so nothing here raises one."""
 
     def __init__(self, root: str, hint: Hint) -> None:
         self.real_root = os.path.realpath(root)
@@ -204,19 +204,19 @@ class _Handler(FileSystemEventHandler):
                 self._hint(below)
 
 
-class _Alarm(logging.Handler):
-    """Hears what watchdog only logs."""
+class _WarningHandler(logging.Handler):
+    """Receives what watchdog only logs."""
 
     def __init__(self, alarm: Callable[[str], object]) -> None:
         super().__init__(logging.WARNING)
-        self._alarm = alarm
+        self._warnings = alarm
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._alarm(record.getMessage() if "overflow" in record.getMessage() else "the watcher reported a problem")
+        self._warnings(record.getMessage() if "overflow" in record.getMessage() else "the watcher reported a problem")
 
 
 def remote_filesystem(root: str) -> str:
-    """Give the type of the file system `root` lies on if other machines may write to it unseen, else ""."""
+    """Return the type of the file system of `root` if other machines may write to it without events here, else ""."""
     try:
         lines = Path(_MOUNTS).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -232,7 +232,7 @@ def remote_filesystem(root: str) -> str:
 
 
 def _identity(root: str) -> tuple[str, int, int] | str:
-    """Give what tells that events still come from the folder that `root` names and from where it lies, or why not."""
+    """Return the identity of the folder that `root` names (path, device, inode), or why it has none."""
     try:
         found = os.stat(root)
     except (FileNotFoundError, NotADirectoryError):
@@ -243,9 +243,9 @@ def _identity(root: str) -> tuple[str, int, int] | str:
 
 
 def _end(observer: Any) -> None:
-    """Stop an observer as far as it still lives.
+    """Stop what is still alive of an observer.
 
-    On a thread of its own: one that died may hold a lock for ever, and then the rest of it is left behind.
+    This happens on a thread of its own: a part that died may hold a lock for ever, and then the others are abandoned.
     """
     ending = threading.Thread(target=_stop_all, args=(observer,), name="end of observer", daemon=True)
     ending.start()
@@ -253,7 +253,7 @@ def _end(observer: Any) -> None:
 
 
 def _stop_all(observer: Any) -> None:
-    """Stop each part by itself, since any of them may be dead."""
+    """Stop each part separately, since any of them may be dead."""
     reader = getattr(observer, "_inotify_fd", None)
     for part in (observer, *observer.emitters, reader):
         with suppress(OSError, RuntimeError, KeyError):

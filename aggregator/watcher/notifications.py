@@ -1,8 +1,8 @@
-"""What an object store says of changed objects: a notification's bytes in, paths of seeds out; pure.
+"""Notifications of an object store about changed objects: their bytes in, paths of seeds out. Pure.
 
 The form is that of Amazon S3, which other stores send too: `{"Records": [{"s3": {"bucket": {"name": …}, "object":
-{"key": …}}}]}`, keys percent-encoded with `+` for a space. Whatever else it says, of kinds of events and their order,
-is not believed: it is a hint where to look.
+{"key": …}}}]}`, keys percent-encoded with `+` for a space. The kinds of events and their order are ignored: a
+notification is only a hint which paths to scan.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ class _Object(msgspec.Struct):
     key: str
 
 
-class _Place(msgspec.Struct):
+class _S3Record(msgspec.Struct):
     bucket: _Bucket
     object: _Object
 
 
 class _Record(msgspec.Struct):
-    s3: _Place
+    s3: _S3Record
 
 
 class _Notification(msgspec.Struct):
@@ -37,16 +37,16 @@ _decode = msgspec.json.Decoder(_Notification).decode
 
 
 def paths_in(body: bytes, seeds: str) -> tuple[str, ...]:
-    """Give the paths of the objects below the URL `seeds` that a notification names, each once.
+    """Return the paths of the objects below the URL `seeds` that a notification names, each once.
 
     Raises:
-        ValueError: where it has another form.
+        ValueError: if the notification is not valid.
     """
     try:
         records = _decode(body).records
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        words = f"this is no notification of the form of Amazon S3, with `Records[].s3.object.key`: {error}"
-        raise ValueError(words) from None
+        message = f"this is not a notification as Amazon S3 sends it, with `Records[].s3.object.key`: {error}"
+        raise ValueError(message) from None
     bucket, _, prefix = seeds.partition("://")[2].partition("/")
     start = f"{prefix}/" if prefix else ""
     keys = (unquote_plus(one.s3.object.key) for one in records if one.s3.bucket.name == bucket)

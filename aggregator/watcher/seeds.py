@@ -1,7 +1,6 @@
-"""Where a site's seeds come from and its feeds go: folders of this machine, or places in stores by their URLs.
+"""The seeds of a site: in a folder of this machine or, if their location is a URL, in an object store.
 
-The one seam between them. What is behind it for a folder is `watcher.folder` and `publisher.writer`, for a URL
-`watcher.bucket` and `publisher.bucket_writer` on a `stores.Store`; those are imported only where there is a URL.
+Code for stores is imported only if there is a URL.
 """
 
 from __future__ import annotations
@@ -11,18 +10,17 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from aggregator.model.errors import FolderError
+from aggregator.model.seed_files import ReadSeeds, SeedFile
 from aggregator.model.store import is_url
-from aggregator.watcher import folder
+from aggregator.watcher import files, folder
+from aggregator.watcher.folder import Known
 
 if TYPE_CHECKING:
     from aggregator.object_store import Store
 
-Known = Iterable[tuple[str, tuple[int, int, int, int, int]]]
-Reader = Callable[[Iterable[str], int], Iterable[folder.File | None]]
 
-
-class Found(NamedTuple):
-    """What is to be read and what is gone of some paths; `doubt` says why not all could be looked at."""
+class ChangedPaths(NamedTuple):
+    """The paths to read and those that are gone, of some that were compared; `doubt` says why not all could be."""
 
     read: set[str]
     gone: set[str]
@@ -33,23 +31,30 @@ class Seeds(Protocol):
     """The seeds of a site, wherever they lie."""
 
     @property
-    def reader(self) -> Reader:
-        """What reads them by path, here or in another process."""
+    def reader(self) -> ReadSeeds:
+        """Reads them by path, in this process or another."""
 
     def is_there(self) -> bool:
-        """Say whether the place itself is there."""
+        """Return whether the folder or bucket exists.
 
-    def walk(self) -> folder.Walked:
-        """Walk over all of them; a store's may come in an order of its own."""
-
-    def compare_all(self, known: Callable[[], Known], *, every: bool, alive: Callable[[], object]) -> folder.Difference:
-        """Compare all of them with what is known; raises FolderError where they cannot be listed.
-
-        `alive` is called now and then meanwhile.
+        Raises:
+            FolderError: if the file system or the store cannot tell.
         """
 
-    def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> Found:
-        """Compare the places that something pointed to with what is known of them."""
+    def walk(self) -> folder.SeedWalk:
+        """Return a walk over all seeds, in the order of their paths."""
+
+    def compare_all(
+        self, known: Callable[[], Known], *, every: bool, keepalive: Callable[[], object]
+    ) -> folder.Difference:
+        """Compare all seeds with those known; `every` and `keepalive` are as in `folder.compare`.
+
+        Raises:
+            FolderError: if they cannot be listed.
+        """
+
+    def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> ChangedPaths:
+        """Compare the seeds at or below `paths` with those known there."""
 
 
 class FolderSeeds(NamedTuple):
@@ -58,28 +63,30 @@ class FolderSeeds(NamedTuple):
     root: str
 
     @property
-    def reader(self) -> Reader:
-        """What reads them by path, here or in another process."""
-        return partial(folder.read, self.root)
+    def reader(self) -> ReadSeeds:
+        """Reads them by path, in this process or another."""
+        return partial(files.read, self.root)
 
     def is_there(self) -> bool:
-        """Say whether the folder is there; raises FolderError where that cannot be said."""
+        """Return whether the folder exists."""
         return folder.is_there(self.root)
 
     def walk(self) -> folder.Walk:
-        """Walk over all of them."""
+        """Return a walk over all seeds."""
         return folder.Walk(self.root)
 
-    def compare_all(self, known: Callable[[], Known], *, every: bool, alive: Callable[[], object]) -> folder.Difference:
-        """Compare all of them with what is known."""
-        return folder.compare(folder.Walk(self.root), known(), every=every, alive=alive)
+    def compare_all(
+        self, known: Callable[[], Known], *, every: bool, keepalive: Callable[[], object]
+    ) -> folder.Difference:
+        """Compare all seeds with those known."""
+        return folder.compare(folder.Walk(self.root), known(), every=every, keepalive=keepalive)
 
-    def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> Found:
-        """Compare the places that something pointed to with what is known of them."""
+    def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> ChangedPaths:
+        """Compare the seeds at or below `paths` with those known there."""
         read: set[str] = set()
         gone: set[str] = set()
         doubt = ""
-        for path in sorted(set(map(folder.place_of, paths))):
+        for path in sorted(set(map(folder.path_to_scan, paths))):
             try:
                 found = self._compare_at(path, list(known(path)))
             except FolderError as error:
@@ -87,70 +94,72 @@ class FolderSeeds(NamedTuple):
                 continue
             read.update(found.read)
             gone.update(found.gone)
-        return Found(read, gone, doubt)
+        return ChangedPaths(read, gone, doubt)
 
     def _compare_at(self, path: str, known: Known) -> folder.Difference:
-        walk = folder.look(self.root, path) if path else folder.Walk(self.root)
+        walk = folder.find(self.root, path) if path else folder.Walk(self.root)
         if isinstance(walk, folder.Walk):
             return folder.compare(walk, known)
-        return folder.compare_few(dict(walk), dict(known))
+        return folder.compare_found(dict(walk), dict(known))
 
 
 class StoreSeeds(NamedTuple):
-    """Seeds in a store."""
+    """Seeds in an object store."""
 
     store: Store
 
     @property
-    def reader(self) -> Reader:
-        """What reads them by path, here or in another process."""
+    def reader(self) -> ReadSeeds:
+        """Reads them by path, in this process or another."""
         from aggregator.watcher import bucket  # noqa: PLC0415 - only a site with a store needs it
 
         return partial(bucket.read, self.store)
 
     def is_there(self) -> bool:
-        """Say whether the bucket is there; raises FolderError where its store does not say."""
+        """Return whether the bucket exists."""
         from aggregator.watcher import bucket  # noqa: PLC0415
 
         return bucket.is_there(self.store)
 
-    def walk(self) -> folder.Walked:
-        """Walk over all of them, in the store's order."""
+    def walk(self) -> folder.SeedWalk:
+        """Return a walk over all seeds."""
         from aggregator.watcher import bucket  # noqa: PLC0415
 
-        return bucket.Walk(self.store, ordered=True)
+        return bucket.Walk(self.store, sort=True)
 
-    def compare_all(self, known: Callable[[], Known], *, every: bool, alive: Callable[[], object]) -> folder.Difference:
-        """Compare all of them with what is known."""
+    def compare_all(
+        self, known: Callable[[], Known], *, every: bool, keepalive: Callable[[], object]
+    ) -> folder.Difference:
+        """Compare all seeds with those known."""
         from aggregator.watcher import bucket  # noqa: PLC0415
 
-        return bucket.compare_all(self.store, known, every=every, alive=alive)
+        return bucket.compare_all(self.store, known, every=every, keepalive=keepalive)
 
-    def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> Found:
-        """Compare the objects that something pointed to with what is known of them."""
+    def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> ChangedPaths:
+        """Compare the objects at `paths` with those known."""
         from aggregator.watcher import bucket  # noqa: PLC0415
 
         try:
             found = bucket.compare_some(self.store, paths, known)
         except FolderError as error:
-            return Found(set(), set(), str(error))
-        return Found(set(found.read), set(found.gone))
+            return ChangedPaths(set(), set(), str(error))
+        return ChangedPaths(set(found.read), set(found.gone))
 
 
-def seeds_in(place: str) -> Seeds:
-    """Give the seeds of a folder or of a place in a store."""
-    if not is_url(place):
-        return FolderSeeds(place)
+def seeds_in(location: str) -> Seeds:
+    """Return the seeds in a folder of this machine or at the URL of an object store."""
+    if not is_url(location):
+        return FolderSeeds(location)
     from aggregator.object_store import Store  # noqa: PLC0415 - only a site with a store needs it
 
-    return StoreSeeds(Store(place))
+    return StoreSeeds(Store(location))
 
 
-def read_elsewhere(reader: Reader, paths: Sequence[str], limit: int) -> Iterator[folder.File | None]:
-    """Read seeds with `reader`, on another machine than the one that has just seen them.
+def read_elsewhere(reader: ReadSeeds, paths: Sequence[str], limit: int) -> Iterator[SeedFile | None]:
+    """Read seeds with `reader` on a worker that may be another machine than the one that found them.
 
     Raises:
-        FolderError: where most of them are not there: then it is not the same place for both.
+        FolderError: if most of them are missing: then the worker does not have the same seeds folder.
     """
     missing = 0
     for file in reader(paths, limit):

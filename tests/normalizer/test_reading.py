@@ -10,11 +10,12 @@ from random import Random
 import pytest
 from support.site_folder import NOW, SiteFolder
 
+from aggregator.model.seed_files import SeedFile
 from aggregator.normalizer import reading, rules
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.reading import GROUP_SIZE, Task, take_in
 from aggregator.normalizer.stored import Outcome, unpack_outcomes
-from aggregator.watcher import folder
+from aggregator.watcher import files
 
 CASES = sorted((Path(__file__).parents[1] / "cases").rglob("*.md"))
 PRIVATE = "0123456789abcdef"
@@ -30,7 +31,7 @@ def outcomes(site: SiteFolder, task: Task, paths: Sequence[str], digests: Sequen
     """Return the outcomes of files of the site, read as one batch; they are new unless `digests` are given."""
     known = tuple(digests) or (b"",) * len(paths)
     batch = task._replace(paths=tuple(paths), digests=known)
-    return unpack_outcomes(take_in(partial(folder.read, str(site.seeds)), batch))
+    return unpack_outcomes(take_in(partial(files.read, str(site.seeds)), batch))
 
 
 def copy_cases(site: SiteFolder) -> list[str]:
@@ -99,8 +100,8 @@ def test_few_bytes_are_in_memory_at_a_time(site: SiteFolder, task: Task) -> None
         def __del__(self) -> None:
             alive.remove(1)
 
-    def reader(paths: Sequence[str], limit: int) -> Iterator[folder.File | None]:
-        for file in folder.read(str(site.seeds), paths, limit):
+    def reader(paths: Sequence[str], limit: int) -> Iterator[SeedFile | None]:
+        for file in files.read(str(site.seeds), paths, limit):
             assert file is not None
             alive.append(1)
             assert len(alive) <= 4

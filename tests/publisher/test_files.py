@@ -1,4 +1,4 @@
-"""What the writer leaves on a disk that works: right files, untouched when right already, never outside the folder."""
+"""The folder writer on a working disk: right files, untouched if right already, never outside the folder."""
 
 import errno
 import gzip
@@ -15,7 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aggregator.model.feeds import Document
-from aggregator.publisher.files import Disk, Published, Writer
+from aggregator.publisher.atomic import Disk
+from aggregator.publisher.destination import Published
+from aggregator.publisher.files import Writer
 
 BODY = b"<rss>" + b"<item>One story after another.</item>" * 900 + b"</rss>"
 
@@ -37,8 +39,8 @@ def triple(folder: Path, name: str) -> list[Path]:
     return [folder / f"{name}{suffix}" for suffix in ("", ".gz", ".br")]
 
 
-def test_a_document_lies_there_with_both_encodings(writer, feeds):
-    """A document is published as itself, as gzip and as brotli, readable for a web server, and nothing else is left."""
+def test_a_document_is_written_with_both_encodings(writer, feeds):
+    """A document is written as is, as gzip and as brotli, readable by a web server, and nothing else is left."""
     assert writer.publish([document("all/rss.xml")]) == Published(written=("all/rss.xml",))
 
     found = files(feeds)
@@ -49,8 +51,8 @@ def test_a_document_lies_there_with_both_encodings(writer, feeds):
     assert {path.stat().st_mode & 0o777 for path in triple(feeds, "all/rss.xml")} == {0o644}
 
 
-def test_encodings_that_are_at_hand_are_not_made_again(writer, feeds):
-    """What comes compressed is published as it came, the other coding is made; and as right as any the next time."""
+def test_given_encodings_are_not_made_again(writer, feeds):
+    """An encoding that comes with the document is written as it is, the other is made; both count as right later."""
     ready = gzip.compress(BODY, 1, mtime=0)
     one = Document(name="all/rss.xml", media_type="application/rss+xml", body=BODY, encoded=((".gz", ready),))
     assert writer.publish([one]).written == ("all/rss.xml",)
@@ -62,7 +64,7 @@ def test_encodings_that_are_at_hand_are_not_made_again(writer, feeds):
 
 
 def test_encodings_are_the_same_bytes_everywhere(writer, feeds, tmp_path):
-    """Two folders filled at two times hold the same bytes; the gzip header names no time, file or system."""
+    """Two folders filled at different times hold the same bytes; the gzip header has no time, file name or system."""
     other = Writer(str(tmp_path / "other"), fsync=False)
     writer.publish([document("all/rss.xml")])
     other.publish([document("all/rss.xml")])
@@ -72,7 +74,7 @@ def test_encodings_are_the_same_bytes_everywhere(writer, feeds, tmp_path):
 
 
 def test_a_page_of_an_archive_is_compressed_quickly(writer, feeds):
-    """There are thousands of them, seldom fetched; a feed, which readers fetch every day, takes fewer bytes."""
+    """Archive pages are many and rarely fetched; a feed, fetched every day, is compressed better."""
     text = " ".join(
         random.Random(1).choices(
             ["the", "news", "of", "the", "day", "are", "told", "by", "people", "who", "know", "them"], k=9_000
@@ -89,7 +91,7 @@ def test_a_page_of_an_archive_is_compressed_quickly(writer, feeds):
 @settings(max_examples=60, deadline=None)
 @given(body=st.binary(max_size=3000), tampered=st.binary(max_size=300))
 def test_any_bytes_survive_and_any_damage_is_repaired(body, tampered):
-    """Whatever a document holds and whatever somebody wrote over its encodings, publishing makes all three right."""
+    """Whatever a document holds and whatever its encodings were overwritten with, publishing repairs all three."""
     with tempfile.TemporaryDirectory() as folder:
         writer = Writer(folder, fsync=False)
         writer.publish([document("a.xml", body)])
@@ -106,7 +108,7 @@ def test_any_bytes_survive_and_any_damage_is_repaired(body, tampered):
 
 
 def test_unchanged_files_keep_inode_and_mtime(writer, feeds):
-    """Publishing the same bytes again touches no file and says so, so that ETag and Last-Modified stay."""
+    """Publishing the same bytes again changes no file and reports that, so that ETag and Last-Modified stay."""
     documents = [document("all/rss.xml"), document("feeds.opml", b"<opml/>"), document("empty", b"")]
     writer.publish(documents)
     before = {path: identity(path) for path in feeds.rglob("*")}
@@ -132,7 +134,7 @@ def test_only_what_changed_is_replaced(writer, feeds):
 @pytest.mark.parametrize("suffix", [".gz", ".br"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "longer", "old", "huge", "link", "by another tool"])
 def test_a_wrong_encoding_is_repaired_alone(writer, feeds, tmp_path, suffix, damage):
-    """An encoding that is missing or wrong is made anew, while the body beside it keeps its inode."""
+    """A missing or wrong encoding is made again, and the body keeps its inode."""
     writer.publish([document("all/rss.xml")])
     body, broken = feeds / "all/rss.xml", feeds / f"all/rss.xml{suffix}"
     right, before = broken.read_bytes(), identity(body)
@@ -159,8 +161,8 @@ def test_a_wrong_encoding_is_repaired_alone(writer, feeds, tmp_path, suffix, dam
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".br"])
-def test_a_bomb_among_the_encodings_is_not_unfolded(writer, feeds, suffix):
-    """A planted encoding that would unfold to 50 MB costs no memory to speak of and is replaced."""
+def test_a_compression_bomb_is_not_decompressed(writer, feeds, suffix):
+    """A planted encoding that decompresses to 50 MB takes little memory and is replaced."""
     writer.publish([document("a.xml", BODY * 10)])
     bomb = gzip.compress(bytes(50_000_000)) if suffix == ".gz" else brotli.compress(bytes(50_000_000))
     if suffix == ".gz":
@@ -176,8 +178,8 @@ def test_a_bomb_among_the_encodings_is_not_unfolded(writer, feeds, suffix):
     assert peak < 5_000_000
 
 
-def test_a_reader_sees_whole_files_only(writer, feeds):
-    """A thread that reads all the time meets, through 300 rewrites, only whole old or whole new files."""
+def test_a_reader_sees_only_complete_files(writer, feeds):
+    """During 300 rewrites, a reading thread sees only complete old or complete new files."""
     bodies = {bytes([65 + version]) * 30_000 for version in range(20)}
     writer.publish([document("all/rss.xml", b"A" * 30_000)])
     done, seen, wrong = threading.Event(), set(), []
@@ -206,7 +208,7 @@ def test_a_reader_sees_whole_files_only(writer, feeds):
     assert seen <= bodies
 
 
-def test_two_writers_at_once_never_tear_a_file(feeds):
+def test_two_writers_at_once_never_mix_a_file(feeds):
     """Two writers that should not share a folder, but do, still leave every file as one of them wrote it."""
     bodies = [b"1" * 20_000, b"2" * 20_000]
 
@@ -233,7 +235,7 @@ def test_two_writers_at_once_never_tear_a_file(feeds):
     "name",
     ["", "/abs/rss.xml", "../rss.xml", "a/../b", "a//b", "./a", "a/", "a\\b", "a\0b", "..", "\ud800"],
 )
-def test_names_that_lead_out_of_the_folder_are_our_own_bug(writer, feeds, name):
+def test_names_that_lead_out_of_the_folder_raise_value_error(writer, feeds, name):
     """A name that is not plainly relative is a ValueError and writes nothing."""
     with pytest.raises(ValueError):
         writer.publish([document(name)])
@@ -243,14 +245,14 @@ def test_names_that_lead_out_of_the_folder_are_our_own_bug(writer, feeds, name):
 
 
 @pytest.mark.parametrize("name", ["rss.xml.gz", "rss.xml.br", "all/.aggregator-x.tmp"])
-def test_names_the_writer_gives_itself_are_our_own_bug(writer, feeds, name):
-    """A document called like an encoding or a temporary file is a ValueError and writes nothing."""
-    with pytest.raises(ValueError, match="only the writer itself"):
+def test_reserved_names_raise_value_error(writer, feeds, name):
+    """A document named like an encoding or a temporary file is a ValueError and writes nothing."""
+    with pytest.raises(ValueError, match="is a name reserved"):
         writer.publish([document(name)])
     assert list(feeds.iterdir()) == []
 
 
-def test_one_name_twice_is_our_own_bug(writer):
+def test_one_name_twice_raises_value_error(writer):
     """Two documents of one name in one call are a ValueError, as only one of them could stay."""
     with pytest.raises(ValueError, match=r"'a\.xml' is published twice"):
         writer.publish([document("a.xml", b"1"), document("a.xml", b"2")])
@@ -259,7 +261,7 @@ def test_one_name_twice_is_our_own_bug(writer):
 @settings(max_examples=200, deadline=None)
 @given(name=st.lists(st.sampled_from(["a", "/", ".", "..", "\\", "\0", "-rf", "%2e", "é", " ", "\n"])).map("".join))
 def test_no_name_leads_out_of_the_folder(name):
-    """Whatever a document is called, nothing appears outside the feeds folder."""
+    """Whatever a document's name is, nothing appears outside the feeds folder."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             written = Writer(f"{folder}/feeds", fsync=False).publish([document(name, b"x")]).written
@@ -277,8 +279,8 @@ def test_a_name_too_long_for_the_disk_fails_alone(writer):
     assert [str(error) for error in result.failed] == [f"{'a' * 250}: File name too long"]
 
 
-def test_documents_are_taken_one_folder_at_a_time(writer, feeds):
-    """Documents may come from a generator; those of one folder are on disk before the next folder's are asked for."""
+def test_documents_are_read_one_folder_at_a_time(writer, feeds):
+    """Documents may come from a generator; those of one folder are on disk before the next folder's are requested."""
     there = []
 
     def render():
@@ -293,7 +295,7 @@ def test_documents_are_taken_one_folder_at_a_time(writer, feeds):
 
 
 def test_an_error_of_the_documents_source_leaves_nothing_open(writer, feeds):
-    """An exception out of the generator passes through; what came before is published, no temporary file is left."""
+    """An exception of the generator is raised; what came before is published and no temporary file is left."""
 
     def render():
         yield document("a/rss.xml")
@@ -309,7 +311,7 @@ def test_an_error_of_the_documents_source_leaves_nothing_open(writer, feeds):
 
 
 def test_short_writes_are_continued(feeds):
-    """A disk that takes a few bytes at a time still ends up with the whole file."""
+    """A disk that accepts a few bytes at a time still gets the complete file."""
     writer = Writer(str(feeds), disk=Disk(write=lambda fd, rest: os.write(fd, rest[:1000])))
 
     assert writer.publish([document("a.xml")]).written == ("a.xml",)
@@ -317,7 +319,7 @@ def test_short_writes_are_continued(feeds):
 
 
 def recording(events: list[str]) -> Disk:
-    """Give a disk that notes which files it flushes, replaces and unlinks, in order."""
+    """Return a disk that records which files it flushes, replaces and unlinks, in order."""
 
     def fsync(fd: int) -> None:
         events.append("flush " + os.path.basename(os.readlink(f"/proc/self/fd/{fd}")).split(".xml")[0])
@@ -357,7 +359,7 @@ def test_a_removal_is_flushed(writer, feeds):
 
 
 def test_without_fsync_nothing_is_flushed(feeds):
-    """A writer told not to flush never does."""
+    """Without `fsync` no file is flushed."""
     events: list[str] = []
 
     Writer(str(feeds), fsync=False, disk=recording(events)).publish([document("all/a.xml")])
@@ -366,7 +368,7 @@ def test_without_fsync_nothing_is_flushed(feeds):
 
 
 def test_a_file_system_that_cannot_flush_folders_is_fine(feeds):
-    """Where flushing a folder is not supported, publishing succeeds all the same."""
+    """If the file system does not support flushing folders, publishing succeeds all the same."""
 
     def fsync(fd: int) -> None:
         if os.path.isdir(f"/proc/self/fd/{fd}"):

@@ -1,4 +1,4 @@
-"""What the writer leaves when the disk, the limits or the process give out: whole files, a reason, nothing open."""
+"""The folder writer when the disk, a limit or the process fails: complete files, a reason, no open file."""
 
 import errno
 import gzip
@@ -21,7 +21,8 @@ import pytest
 
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import Document
-from aggregator.publisher.files import Disk, Writer
+from aggregator.publisher.atomic import Disk
+from aggregator.publisher.files import Writer
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("all/rss.xml", "all/atom.xml", "ai/rss.xml", "index.html")
@@ -83,8 +84,8 @@ def catching(failed: list[PublishError]) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
-def test_the_nth_failing_operation_leaves_whole_files(tmp_path, lasting):
-    """Whichever operation fails, every file is whole old or whole new, and the next run needs no hand."""
+def test_the_nth_failing_operation_leaves_complete_files(tmp_path, lasting):
+    """Whichever operation fails, every file is completely old or new, and the next run repairs the rest."""
     old, new = published(tmp_path / "old", OLD), published(tmp_path / "new", NEW)
     for number in itertools.count(1):
         feeds = tmp_path / str(number)
@@ -116,7 +117,7 @@ def test_the_nth_failing_operation_leaves_whole_files(tmp_path, lasting):
     assert number > 50
 
 
-def test_one_failure_is_one_documents_failure(tmp_path):
+def test_one_failure_affects_one_document(tmp_path):
     """When one temporary file cannot be written, its document fails and the others of the same folder are new."""
     writes = itertools.count(1)
 
@@ -139,7 +140,7 @@ def test_one_failure_is_one_documents_failure(tmp_path):
 
 @pytest.mark.parametrize(("number", "survives"), [(errno.EMFILE, True), (errno.EIO, False)])
 def test_a_file_that_cannot_be_read(tmp_path, number, survives):
-    """A published file the disk cannot read is replaced; one that we cannot open for want of files is left alone."""
+    """A published file that the disk cannot read is replaced; one that cannot be opened for lack of descriptors is kept."""
     published(tmp_path, OLD, NAMES[:1])
     before = (tmp_path / NAMES[0]).stat().st_ino
 
@@ -155,7 +156,7 @@ def test_a_file_that_cannot_be_read(tmp_path, number, survives):
 
 
 @pytest.mark.parametrize("kind", ["files", "folders"])
-def test_what_may_not_be_on_the_disk_is_not_called_written(tmp_path, kind):
+def test_what_may_not_be_on_the_disk_is_not_reported_as_written(tmp_path, kind):
     """When flushing fails, of a file or of the folder, the document counts as failed; unflushed files are not shown."""
 
     def fsync(fd):
@@ -173,7 +174,7 @@ def test_what_may_not_be_on_the_disk_is_not_called_written(tmp_path, kind):
 
 
 def test_the_nth_failing_operation_of_prepare_and_remove(tmp_path):
-    """A fault in preparing or removing is a PublishError or nothing, leaks no file, and a second try succeeds."""
+    """An error in `prepare` or `remove` is a PublishError or ignored, leaks no file, and a second try succeeds."""
     for number in itertools.count(1):
         feeds = tmp_path / str(number) / "feeds"
         faults, before = Faults(number, lasting=False), open_files()
@@ -263,8 +264,8 @@ if can_mount():
 
 
 @pytest.mark.parametrize(("limit", "mount", "reason"), LIMITS, ids=[limit for limit, _, _ in LIMITS])
-def test_a_real_limit_fails_what_meets_it_with_the_systems_reason(limit, mount, reason):
-    """On a disk that is full, read-only or forbidden the old document stays, the reason is named, the rest goes on."""
+def test_a_real_limit_is_reported_with_the_systems_reason(limit, mount, reason):
+    """On a full, read-only or forbidden disk the old document stays, the reason is named, and the others are written."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         (Path(folder) / "feeds").mkdir()
@@ -309,7 +310,7 @@ for free in range(20):
 
 
 def test_running_out_of_open_files_is_named_and_leaks_none(tmp_path):
-    """With too few open files left documents fail by that name; with 14 a folder's four go out at once."""
+    """With too few descriptors documents fail with that reason; 14 suffice for four documents at once."""
     counts = [int(line) for line in run(FEW_FILES, str(tmp_path)).stdout.split()]
 
     assert counts[0] == 0
@@ -332,8 +333,8 @@ for version in range(10**9):
 """
 
 
-def test_a_kill_at_any_moment_leaves_whole_files(tmp_path):
-    """After kill -9 in the middle of rewriting every file is whole, and prepare clears what was left behind."""
+def test_a_kill_at_any_moment_leaves_complete_files(tmp_path):
+    """After kill -9 during rewriting every file is complete, and `prepare` removes the temporary files."""
     chance = random.Random(1)
     for _ in range(8):
         command = [sys.executable, "-c", REWRITE, str(tmp_path)]

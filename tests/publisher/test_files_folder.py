@@ -1,4 +1,4 @@
-"""What the writer does about what it finds in the feeds folder: strays, planted links, things to remove."""
+"""The folder writer and what it finds in the feeds folder: leftovers, planted links, documents to remove."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,8 @@ import pytest
 
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import Document
-from aggregator.publisher.files import Disk, Writer
+from aggregator.publisher.atomic import Disk
+from aggregator.publisher.files import Writer
 
 BODY = b"<rss>" + b"<item>One story after another.</item>" * 900 + b"</rss>"
 
@@ -25,7 +26,7 @@ def triple(folder: Path, name: str) -> list[Path]:
 
 
 def test_prepare_makes_the_folder_and_its_parents(tmp_path):
-    """A feeds folder that is not there yet is made, however deep, and nothing was removed."""
+    """A missing feeds folder is made, however deep, and nothing is removed."""
     assert Writer(str(tmp_path / "a/b/feeds")).prepare() == []
 
     assert (tmp_path / "a/b/feeds").is_dir()
@@ -33,7 +34,7 @@ def test_prepare_makes_the_folder_and_its_parents(tmp_path):
 
 
 def test_a_planted_link_is_replaced_and_never_followed(writer, feeds, tmp_path):
-    """A symbolic link where a document belongs gives way to the document; what it pointed to stays as it is."""
+    """A symbolic link with a document's name is replaced by the document; its target stays as it is."""
     secret = tmp_path / "secret"
     secret.write_bytes(b"mine")
     (feeds / "all").mkdir()
@@ -57,7 +58,7 @@ def test_a_link_to_the_same_bytes_is_replaced_too(writer, feeds, tmp_path):
 
 @pytest.mark.timeout(10)
 def test_a_pipe_in_the_way_is_replaced(writer, feeds):
-    """A FIFO where a document belongs neither blocks nor stays."""
+    """A FIFO with a document's name neither blocks nor stays."""
     os.mkfifo(feeds / "rss.xml")
     os.mkfifo(feeds / "rss.xml.gz")
 
@@ -66,7 +67,7 @@ def test_a_pipe_in_the_way_is_replaced(writer, feeds):
 
 
 def test_a_pipe_in_the_way_is_not_even_opened(writer, feeds):
-    """What is no regular file is told by its kind: opening it could block, or start a device."""
+    """Only regular files are opened: opening others could block, or start a device."""
     opened = []
 
     def note(path, *arguments, **named):
@@ -83,7 +84,7 @@ def test_a_pipe_in_the_way_is_not_even_opened(writer, feeds):
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("swapped", ["link", "pipe", "nothing"])
 def test_a_file_swapped_at_the_last_moment_is_replaced(writer, feeds, tmp_path, swapped):
-    """A link or pipe put there between the look and the reading is neither followed nor waited for."""
+    """A link or pipe put there between `lstat` and `open` is neither followed nor waited for."""
     (tmp_path / "copy").write_bytes(BODY)
 
     def swap(path, *arguments, **named):
@@ -104,8 +105,8 @@ def test_a_file_swapped_at_the_last_moment_is_replaced(writer, feeds, tmp_path, 
 
 
 @pytest.mark.parametrize("planted", ["link to a folder", "link to nothing", "file"])
-def test_a_folder_that_is_none_fails_its_documents_only(writer, feeds, tmp_path, planted):
-    """A link or file where a folder belongs is refused by name with what to do, and other folders go on."""
+def test_a_link_or_file_instead_of_a_folder_fails_its_documents_only(writer, feeds, tmp_path, planted):
+    """It is rejected by name with advice, and other folders are written."""
     (tmp_path / "elsewhere").mkdir()
     if planted == "file":
         (feeds / "all").write_bytes(b"mine")
@@ -124,8 +125,8 @@ def test_a_folder_that_is_none_fails_its_documents_only(writer, feeds, tmp_path,
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".br"])
-def test_a_folder_in_place_of_a_file_fails_that_document_whole(writer, feeds, suffix):
-    """A folder where one of three files belongs fails the document before any of them is replaced."""
+def test_a_folder_instead_of_a_file_fails_that_document(writer, feeds, suffix):
+    """A folder with the name of one of its three files fails the document before any of them is replaced."""
     (feeds / "all" / f"rss.xml{suffix}").mkdir(parents=True)
 
     result = writer.publish([document("all/rss.xml"), document("all/atom.xml")])
@@ -160,16 +161,16 @@ def test_a_feeds_folder_behind_a_link_is_the_operators_choice(tmp_path):
     assert (tmp_path / "www/a.xml").read_bytes() == BODY
 
 
-def test_a_feeds_folder_deleted_meanwhile_comes_back(writer, feeds):
-    """Publishing after the whole feeds folder was deleted makes it anew."""
+def test_a_deleted_feeds_folder_is_made_again(writer, feeds):
+    """Publishing after the feeds folder was deleted makes it again."""
     feeds.rmdir()
 
     assert writer.publish([document(".well-known/feeds")]).written == (".well-known/feeds",)
     assert (feeds / ".well-known/feeds").read_bytes() == BODY
 
 
-def test_stray_temporary_files_are_removed_and_strangers_stay(writer, feeds, tmp_path):
-    """Only files and links named as ours go, at any depth but not through linked folders; everything else stays."""
+def test_leftover_temporary_files_are_removed_and_other_files_stay(writer, feeds, tmp_path):
+    """Only files and links with our temporary names are removed, at any depth but not through linked folders."""
     outside = tmp_path / "outside"
     for folder in (feeds / "all/deep", outside, feeds / ".aggregator-folder.tmp"):
         folder.mkdir(parents=True)
@@ -190,8 +191,8 @@ def test_stray_temporary_files_are_removed_and_strangers_stay(writer, feeds, tmp
     assert writer.prepare() == []
 
 
-def test_removing_takes_encodings_and_emptied_folders(writer, feeds):
-    """A removed document takes its encodings along, and its folder when nothing else is in there."""
+def test_removing_includes_encodings_and_empty_folders(writer, feeds):
+    """The encodings are removed with the document, and its folder if nothing else is in it."""
     writer.publish([document(name) for name in ("ai/rss.xml", "ai/atom.xml", "all/rss.xml", "index.html")])
     (feeds / "all/theirs.txt").touch()
 
@@ -203,7 +204,7 @@ def test_removing_takes_encodings_and_emptied_folders(writer, feeds):
 
 
 def test_removing_what_is_not_there_is_fine(writer, feeds):
-    """Missing documents and folders are no error; a document of which only an encoding is left counts as removed."""
+    """Missing documents and folders are no error; a document with only an encoding left counts as removed."""
     (feeds / "ai").mkdir()
     (feeds / "ai/rss.xml.gz").touch()
 
@@ -214,7 +215,7 @@ def test_removing_what_is_not_there_is_fine(writer, feeds):
 
 
 def test_removing_follows_no_link(writer, feeds, tmp_path):
-    """A document behind a linked folder is refused with its name, and what lies there stays."""
+    """A document behind a linked folder is rejected by name, and what lies there stays."""
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere/rss.xml").write_bytes(b"mine")
     (feeds / "ai").symlink_to(tmp_path / "elsewhere")
@@ -224,8 +225,8 @@ def test_removing_follows_no_link(writer, feeds, tmp_path):
     assert (tmp_path / "elsewhere/rss.xml").read_bytes() == b"mine"
 
 
-def test_a_stamp_stays_while_the_files_do(writer):
-    """The stamp of a published document is the same text until a file changes, also for another writer."""
+def test_a_file_identity_stays_while_the_files_do(writer):
+    """The identity of a published document is the same text until a file changes, also for another writer."""
     writer.publish([document("all/rss.xml"), document("all/atom.xml")])
     before = writer.stamp("all/rss.xml")
     writer.publish([document("all/rss.xml"), document("all/atom.xml", b"new")])
@@ -236,19 +237,19 @@ def test_a_stamp_stays_while_the_files_do(writer):
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".br"])
-def test_a_stamp_tells_of_any_interference(writer, feeds, suffix):
-    """Editing, replacing or deleting any of the three files shows in the stamp; without all of them there is none."""
+def test_any_change_of_a_file_changes_the_file_identity(writer, feeds, suffix):
+    """Editing, replacing or deleting any of the three files changes it; it is None unless all exist."""
     writer.publish([document("all/rss.xml")])
     path = feeds / f"all/rss.xml{suffix}"
-    stamps = [writer.stamp("all/rss.xml")]
+    identities = [writer.stamp("all/rss.xml")]
     path.write_bytes(b"edited")
-    stamps.append(writer.stamp("all/rss.xml"))
+    identities.append(writer.stamp("all/rss.xml"))
     path.unlink()
     assert writer.stamp("all/rss.xml") is None
     path.symlink_to(feeds / "elsewhere")
     assert writer.stamp("all/rss.xml") is None
     writer.publish([document("all/rss.xml")])
-    stamps.append(writer.stamp("all/rss.xml"))
+    identities.append(writer.stamp("all/rss.xml"))
 
-    assert None not in stamps
-    assert len(set(stamps)) == 3
+    assert None not in identities
+    assert len(set(identities)) == 3

@@ -88,7 +88,7 @@ def test_a_slow_disk_does_not_hold_up_the_end(inside: Inside, monkeypatch: pytes
     site.write("a.md", title="A")
     inside.start()
     with monkeypatch.context() as slow:
-        slow.setattr("aggregator.publisher.files.Disk.fsync", lambda _self, _fd: time.sleep(0.3))
+        slow.setattr("aggregator.publisher.atomic.Disk.fsync", lambda _self, _fd: time.sleep(0.3))
         for number in range(40):
             site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
         wait_until(lambda: any(site.feeds.glob("topic-*/rss.xml")))

@@ -144,7 +144,7 @@ class Listener:
 _SERVE = (
     "import sys; from aggregator import load_config; from aggregator.service.http import process; from aggregator.service.http.listening import listen\n"
     "config = load_config(sys.argv[1])\n"
-    "process.serve(config, listen(config.server.host, config.server.port, stuck=float(sys.argv[2])))"
+    "process.serve(config, listen(config.server.host, config.server.port, stall=float(sys.argv[2])))"
 )
 
 
@@ -212,7 +212,7 @@ def served(
     try:
         yield address, loop
     finally:
-        loop.call_soon_threadsafe(app.news.end)
+        loop.call_soon_threadsafe(app.events.close)
         loop.call_soon_threadsafe(server[0].stop)
         thread.join(LONG)
         listening.close()

@@ -1,4 +1,4 @@
-"""Events as hints, and what the library keeps to itself as doubts."""
+"""Events become hints, and what the library only logs becomes doubts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aggregator.watcher.events import EventWatcher, NotWatchableError, remote_fi
 
 
 class Noted:
-    """A watcher with what it called for."""
+    """A watcher and the hints and doubts that it reported."""
 
     def __init__(self, root: Path) -> None:
         self.hints: list[str] = []
@@ -46,7 +46,7 @@ def noted(root: Path) -> Iterator[Noted]:
 
 
 def test_every_kind_of_change_is_a_hint(root: Path, noted: Noted) -> None:
-    """Written, changed in time alone, renamed (both names), deleted; folders made, renamed and removed."""
+    """Writing, touching, renaming (both names) and deleting files; making, renaming and removing folders."""
     (root / "a.md").write_text("x")
     noted.wait("a.md")
     noted.hints.clear()
@@ -66,8 +66,8 @@ def test_every_kind_of_change_is_a_hint(root: Path, noted: Noted) -> None:
     assert noted.doubts == []
 
 
-def test_what_can_be_no_seed_is_no_hint(root: Path, noted: Noted) -> None:
-    """Hidden files and folders, editors' swap files, other suffixes; but a rename from one of them is."""
+def test_what_cannot_be_a_seed_is_no_hint(root: Path, noted: Noted) -> None:
+    """Hidden files and folders, swap files of editors, other suffixes; a rename from one of them to a seed is a hint."""
     (root / ".git").mkdir()
     (root / ".git/x.md").write_text("x")
     (root / ".a.md.swp").write_text("x")
@@ -79,7 +79,7 @@ def test_what_can_be_no_seed_is_no_hint(root: Path, noted: Noted) -> None:
 
 
 def test_reading_the_seeds_is_no_hint(root: Path, noted: Noted) -> None:
-    """Else our own scan would cause the next."""
+    """Otherwise our own scan would cause the next."""
     (root / "a.md").write_text("x")
     noted.wait("a.md")
     time.sleep(0.1)
@@ -92,8 +92,8 @@ def test_reading_the_seeds_is_no_hint(root: Path, noted: Noted) -> None:
     assert set(noted.hints) == {"b.md"}
 
 
-def test_a_root_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
-    """At the start that is an error with the reason in it, and no thread stays."""
+def test_a_missing_root_cannot_be_watched(tmp_path: Path) -> None:
+    """`start` raises an error with the reason, and no thread is left."""
     noted = Noted(tmp_path / "nowhere")
     with pytest.raises(NotWatchableError, match="nowhere: cannot be watched"):
         noted.watcher.start()
@@ -101,8 +101,8 @@ def test_a_root_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
     assert noted.watcher.threads() == {}
 
 
-def test_a_root_that_goes_and_comes_is_watched_again(root: Path, noted: Noted) -> None:
-    """Gone: said. Back, or another in its place: watched, and a doubt."""
+def test_a_root_that_disappears_and_returns_is_watched_again(root: Path, noted: Noted) -> None:
+    """`check` reports that it is gone; once it or another is there, it is watched and there is a doubt."""
     assert noted.watcher.check() == ""
     root.rename(root.with_name("away"))
     assert noted.watcher.check() == "the seeds folder is not there"
@@ -118,7 +118,7 @@ def test_a_root_that_goes_and_comes_is_watched_again(root: Path, noted: Noted) -
 
 
 def test_a_link_that_points_elsewhere_is_another_root(tmp_path: Path, root: Path) -> None:
-    """Also where it leads to the same folder by another way: new folders would be looked for in the old place."""
+    """Even if it leads to the same folder by another path: new folders would be watched at the old path."""
     link = tmp_path / "link"
     link.symlink_to(root)
     noted = Noted(link)
@@ -137,8 +137,8 @@ def test_a_link_that_points_elsewhere_is_another_root(tmp_path: Path, root: Path
         noted.watcher.stop()
 
 
-def test_folders_that_are_not_watched_are_told(root: Path, noted: Noted) -> None:
-    """Of those it is asked for."""
+def test_unwatched_folders_are_returned(root: Path, noted: Noted) -> None:
+    """Only of those given."""
     (root / "deep/er").mkdir(parents=True)
     noted.wait("deep")
     until = time.monotonic() + 5
@@ -153,7 +153,7 @@ def test_folders_that_are_not_watched_are_told(root: Path, noted: Noted) -> None
     [("Inotify queue overflowed; filesystem events were lost", 1), ("something else went wrong", 0)],
 )
 def test_what_the_library_only_logs_is_a_doubt(noted: Noted, said: str, overflows: int) -> None:
-    """Overflows are counted; debugging words are not heard."""
+    """Overflows are counted; debug messages are ignored."""
     logging.getLogger("watchdog.observers.inotify_c").warning(said)
     logging.getLogger("watchdog.observers.inotify_c").debug("chatter")
     assert len(noted.doubts) == 1
@@ -164,7 +164,7 @@ def test_what_the_library_only_logs_is_a_doubt(noted: Noted, said: str, overflow
 
 
 def test_a_local_folder_is_not_remote(root: Path) -> None:
-    """Neither is one that is not there."""
+    """Nor is a missing one."""
     assert remote_filesystem(str(root)) == ""
     assert remote_filesystem(str(root / "nowhere")) == ""
 
@@ -179,7 +179,7 @@ def test_a_local_folder_is_not_remote(root: Path) -> None:
 def test_the_innermost_mount_decides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounted: str, kind: str, wanted: str
 ) -> None:
-    """proc(5): mount points with their types, the last one of a place on top."""
+    """proc(5): of several mounts at one path the last is on top."""
     table = tmp_path / "mountinfo"
     table.write_text(
         f"1 0 8:1 / / rw - ext4 /dev/vda rw\n2 1 0:40 / {mounted} rw,relatime shared:1 - {kind} server:/x rw\n"

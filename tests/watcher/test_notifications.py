@@ -1,4 +1,4 @@
-"""What a store's notification is taken for: paths of seeds, or a message that says what it must look like."""
+"""Notifications of a store: paths of seeds, or a message that describes the valid form."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def records(*pairs: tuple[str, str]) -> bytes:
 
 
 def test_each_key_below_the_seeds_is_a_path() -> None:
-    """Several records, each path once, whatever the event is called."""
+    """Several records, each path once, for any kind of event."""
     body = records(("news", "in/a.md"), ("news", "in/b/c.md"), ("news", "in/a.md"))
     assert paths_in(body, "s3://news/in") == ("a.md", "b/c.md")
     assert paths_in(body.replace(b"Created:Put", b"Removed:Delete"), "s3://news/in") == ("a.md", "b/c.md")
@@ -39,8 +39,8 @@ def test_keys_are_decoded() -> None:
     assert paths_in(records(("news", "in/a+b%2B%C3%BC.md")), "s3://news/in") == ("a b+ü.md",)
 
 
-def test_what_lies_elsewhere_is_left_out() -> None:
-    """Another bucket, another prefix, the prefix itself, and one that only begins like it."""
+def test_other_objects_are_left_out() -> None:
+    """Another bucket, another prefix, the prefix itself, and one that only begins with it."""
     body = records(("other", "in/a.md"), ("news", "a.md"), ("news", "in/"), ("news", "in"), ("news", "inside/a.md"))
     assert paths_in(body, "s3://news/in") == ()
     assert paths_in(records(("news", "a.md")), "s3://news") == ("a.md",)
@@ -51,8 +51,8 @@ def test_what_lies_elsewhere_is_left_out() -> None:
     [b"", b"{", b"\xff", b"[]", b"{}", b'{"Records": {}}', b'{"Records": [{}]}', b'{"Records": [{"s3": {"bucket": {"name": 1}}}]}',
      b'{"detail": {"object": {"key": "a.md"}}}', b"[" * 5_000, b'{"Records": [{"s3": {"bucket": {"name": "n"}, "object": {"key": null}}}]}'],
 )  # fmt: skip
-def test_another_form_is_refused_in_words(body: bytes) -> None:
-    """The message names the form that is understood."""
+def test_another_form_is_rejected_with_a_message(body: bytes) -> None:
+    """The message describes the valid form."""
     with pytest.raises(ValueError, match=r"Records\[\]\.s3\.object\.key"):
         paths_in(body, "s3://news/in")
 
@@ -62,8 +62,8 @@ def test_another_form_is_refused_in_words(body: bytes) -> None:
         st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
     )
 )
-def test_no_json_does_more_than_be_refused(value: Any) -> None:
-    """Whatever is sent, it is understood or refused."""
+def test_any_json_is_parsed_or_rejected(value: Any) -> None:
+    """No input raises anything but ValueError."""
     try:
         paths_in(json.dumps(value).encode(), "s3://news/in")
     except ValueError:

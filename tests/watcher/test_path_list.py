@@ -1,4 +1,4 @@
-"""Many paths in little memory."""
+"""A list of many paths in little memory."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]
 
 
 @given(st.lists(NAMES), st.integers(1, 3))
-def test_paths_come_out_as_they_went_in(names: list[str], times: int) -> None:
-    """In their order, again and again, however many."""
+def test_paths_keep_their_order(names: list[str], times: int) -> None:
+    """In each iteration, however many."""
     paths = Paths(names * 1_000 * times if len(names) < 10 else names)
     wanted = names * 1_000 * times if len(names) < 10 else names
     assert len(paths) == len(wanted)
@@ -22,7 +22,7 @@ def test_paths_come_out_as_they_went_in(names: list[str], times: int) -> None:
 
 
 def test_a_path_is_found_among_many() -> None:
-    """Wherever it lies, and one that was not added is not."""
+    """At any position; a path that was not added is not found."""
     paths = Paths(f"{number}.md" for number in range(10_000))
     assert "1.md" in paths
     assert "9999.md" in paths

@@ -1,4 +1,4 @@
-"""Late is late, never lost: what is due comes once, whatever the clock did and whatever died (guarantee G10)."""
+"""A late job runs once and is never dropped, after any clock change or dead thread (guarantee G10)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aggregator.watcher.schedule import Once, Scheduler, by_cron
 
 
 class Kept(Scheduler):
-    """A scheduler that keeps what it calls for."""
+    """A scheduler that records its calls."""
 
     def __init__(self) -> None:
         self.called: list[tuple[str, float]] = []
@@ -27,14 +27,14 @@ class Kept(Scheduler):
         return lambda: self.called.append((name, time.time()))
 
     def times(self, name: str) -> list[float]:
-        """Give when it called for something."""
+        """Return the times of its calls of one kind."""
         return [moment for one, moment in self.called if one == name]
 
     def begin(self, scan: int = 1_000, regenerate: str | int | None = None, zone: str = "UTC") -> None:
         self.start(Schedule(regenerate=regenerate), scan=scan, zone=zone)
 
     def wait(self, name: str, count: int = 1, seconds: float = 5) -> float:
-        """Wait until it called so often for something; gives when it last did."""
+        """Wait for so many calls of one kind; return the time of the last one."""
         until = time.monotonic() + seconds
         while len(self.times(name)) < count:
             assert time.monotonic() < until, f"no {name}"
@@ -49,8 +49,8 @@ def scheduler() -> Iterator[Kept]:
     made.stop()
 
 
-def test_a_due_moment_is_called_for_once_and_on_time(scheduler: Kept) -> None:
-    """Within a fraction of a second of its second, and not again."""
+def test_due_is_called_once_and_on_time(scheduler: Kept) -> None:
+    """Within a fraction of a second of its moment, and not again."""
     moment = int(time.time()) + 1
     scheduler.begin()
     scheduler.set_due(moment)
@@ -59,8 +59,8 @@ def test_a_due_moment_is_called_for_once_and_on_time(scheduler: Kept) -> None:
     assert len(scheduler.times("due")) == 1
 
 
-def test_the_last_moment_set_is_the_one(scheduler: Kept) -> None:
-    """Set anew, set to none, set before the start."""
+def test_the_last_moment_set_counts(scheduler: Kept) -> None:
+    """Set again, set to None, set before the start."""
     now = int(time.time())
     scheduler.set_due(now + 1_000)
     scheduler.begin()
@@ -75,23 +75,23 @@ def test_the_last_moment_set_is_the_one(scheduler: Kept) -> None:
 
 
 @pytest.mark.parametrize("late", [1, 3_600, 315_600_000])
-def test_a_moment_that_has_passed_comes_at_once(scheduler: Kept, late: int) -> None:
-    """A second late, an hour, ten years: never dropped."""
+def test_a_moment_that_has_passed_fires_at_once(scheduler: Kept, late: int) -> None:
+    """A second, an hour or ten years late: never dropped."""
     scheduler.set_due(int(time.time()) - late)
     scheduler.begin()
     scheduler.wait("due", seconds=1)
 
 
 def test_a_moment_after_the_end_of_time_is_none(scheduler: Kept) -> None:
-    """The year 10000 cannot be waited for, and must not be a fault."""
+    """The year 10000 cannot be scheduled, and is not an error."""
     scheduler.begin()
     scheduler.set_due(253_402_300_800)
     scheduler.set_due(2**61)
     assert scheduler.is_alive()
 
 
-def test_scans_and_regenerations_come_by_their_interval(scheduler: Kept) -> None:
-    """And the next one is planned."""
+def test_scans_and_regenerations_run_at_their_interval(scheduler: Kept) -> None:
+    """The next one is scheduled."""
     scheduler.begin(scan=1, regenerate=1)
     scheduler.wait("scan")
     scheduler.wait("regenerate")
@@ -107,8 +107,8 @@ def test_a_cron_line_counts_in_the_configured_zone(scheduler: Kept) -> None:
     assert Scheduler(due=int, scan=int, regenerate=int).next_regeneration() is None
 
 
-def test_a_regeneration_that_is_not_planned_yet_can_be_asked_for(scheduler: Kept) -> None:
-    """While it begins anew (a reload, a clock that was set) the job is there and has no moment."""
+def test_the_next_regeneration_is_none_before_it_is_scheduled(scheduler: Kept) -> None:
+    """While the scheduler restarts (a reload, a clock that was set) the job exists and has no moment."""
     scheduler.begin(regenerate=3_600)
     scheduler._scheduler.shutdown()
     scheduler._scheduler = BackgroundScheduler(timezone=UTC)
@@ -119,7 +119,7 @@ def test_a_regeneration_that_is_not_planned_yet_can_be_asked_for(scheduler: Kept
 
 
 def test_a_job_that_is_late_runs_once(scheduler: Kept) -> None:
-    """As after a suspended machine: its moment was hours ago, many more were missed, it comes once."""
+    """As after suspend: its moment was hours ago and many were missed; it runs once."""
     scheduler.begin(regenerate=3_600)
     job = scheduler._scheduler.get_job("regenerate")
     job.modify(next_run_time=datetime.now(UTC) - timedelta(hours=10, seconds=1))
@@ -139,8 +139,8 @@ def test_a_job_that_is_late_runs_once(scheduler: Kept) -> None:
         by_cron(cron_line("* * 1 * 1"), "UTC"),
     ],
 )
-def test_decades_that_were_missed_cost_nothing(once: Once) -> None:
-    """A machine without a battery boots in 1970 and then learns the time: one run, found at once."""
+def test_missed_decades_cost_no_time(once: Once) -> None:
+    """A machine without a battery boots in 1970 and then gets the time: one run, found at once."""
     then, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
     began = time.monotonic()
     following = once.get_next_fire_time(then, now)
@@ -166,8 +166,8 @@ def test_decades_that_were_missed_cost_nothing(once: Once) -> None:
         ("2026-06-01", "30 2 * * *", 1),
     ],
 )
-def test_days_on_which_clocks_change_lose_and_double_nothing(day: str, line: str, runs: int) -> None:
-    """A daily regeneration comes whenever its time comes, an hourly one every hour."""
+def test_days_of_clock_changes_skip_and_double_nothing(day: str, line: str, runs: int) -> None:
+    """A daily regeneration runs whenever its time occurs, an hourly one every hour."""
     zone = ZoneInfo("Europe/Berlin")
     once = by_cron(cron_line(line), "Europe/Berlin")
     moment = datetime.fromisoformat(day).replace(tzinfo=zone)
@@ -182,8 +182,8 @@ def test_days_on_which_clocks_change_lose_and_double_nothing(day: str, line: str
     assert found == sorted(set(found))
 
 
-def test_a_day_that_fits_either_field_is_taken() -> None:
-    """`0 6 1,15 * 1` comes on the 1st, the 15th and every Monday, as crontab(5) says."""
+def test_a_day_matches_either_field() -> None:
+    """`0 6 1,15 * 1` runs on the 1st, the 15th and every Monday, as crontab(5) says."""
     once, moment = by_cron(cron_line("0 6 1,15 * 1"), "UTC"), datetime(2026, 11, 1, tzinfo=UTC)
     days = []
     while (following := once.get_next_fire_time(None, moment)) and following.month == 11:
@@ -192,8 +192,8 @@ def test_a_day_that_fits_either_field_is_taken() -> None:
     assert days == [1, 2, 9, 15, 16, 23, 30]
 
 
-def test_a_line_of_two_is_planned(scheduler: Kept) -> None:
-    """The scheduler takes what the config gives, and its moment comes within a week."""
+def test_two_cron_lines_are_scheduled(scheduler: Kept) -> None:
+    """The scheduler accepts what the config returns, and the next moment is within a week."""
     scheduler.begin(regenerate=cron_line("0 6 1,15 * 1"))
     planned = scheduler.next_regeneration()
     assert planned is not None
@@ -201,8 +201,8 @@ def test_a_line_of_two_is_planned(scheduler: Kept) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_exception_in_a_trigger_is_noticed_and_all_begins_anew(scheduler: Kept) -> None:
-    """It ends the library's thread; `check` says so and starts another, and nothing planned is lost."""
+def test_an_exception_in_a_trigger_is_noticed_and_the_scheduler_restarts(scheduler: Kept) -> None:
+    """It ends the library's thread; `check` reports that and starts another, and no job is lost."""
 
     class Broken:
         def get_next_fire_time(self, *_: object) -> None:
@@ -222,8 +222,8 @@ def test_an_exception_in_a_trigger_is_noticed_and_all_begins_anew(scheduler: Kep
     scheduler.wait("scan")
 
 
-def test_a_clock_that_was_set_is_counted_from_anew(scheduler: Kept) -> None:
-    """What was planned by the old clock may be years away."""
+def test_jobs_are_scheduled_again_after_the_clock_was_set(scheduler: Kept) -> None:
+    """What was scheduled by the old clock may be years away."""
     scheduler.begin(scan=1, regenerate=1)
     for name in ("scan", "regenerate"):
         scheduler._scheduler.get_job(name).modify(next_run_time=datetime.now(UTC) + timedelta(days=3_650))
@@ -232,8 +232,8 @@ def test_a_clock_that_was_set_is_counted_from_anew(scheduler: Kept) -> None:
     scheduler.wait("regenerate", seconds=3)
 
 
-def test_stopping_twice_is_no_fault(scheduler: Kept) -> None:
-    """And before the start nothing is planned."""
+def test_stopping_twice_is_no_error(scheduler: Kept) -> None:
+    """Before the start nothing is scheduled."""
     scheduler.stop()
     assert not scheduler.is_alive()
     assert scheduler.check()

@@ -1,1 +1,1 @@
-"""Tells a WebSub hub of documents that changed, and remembers what it still has to be told."""
+"""Notifies a WebSub hub of documents that changed, and remembers what it must still be notified of."""

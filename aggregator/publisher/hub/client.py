@@ -1,8 +1,8 @@
-"""One ping: a topic's address in, what the hub answered out. Touches the network, and of it the hub alone.
+"""Sends pings to a hub: a topic's address in, the hub's answer out. Touches the network, and only the hub.
 
-The form is that of PubSubHubbub 0.4 §7.1 (`hub.mode=publish`, `hub.url`); WebSub leaves it open, and some hubs read
-`hub.topic` instead, so both are said. Loaded late: `asyncio` and `httpx` cost 0.2 s and 20 MB, and only a site with a
-hub needs them.
+The form is that of PubSubHubbub 0.4 §7.1 (`hub.mode=publish`, `hub.url`). WebSub does not define one, and some hubs
+read `hub.topic` instead, so both are sent. Loaded late: `asyncio` and `httpx` cost 0.2 s and 20 MB, and only a site
+with a hub needs them.
 """
 
 from __future__ import annotations
@@ -18,42 +18,40 @@ from typing import Any, Self
 import httpx
 
 from aggregator.model.version import VERSION
-from aggregator.publisher.hub.policy import TOGETHER, Answer
+from aggregator.publisher.hub.policy import CONCURRENCY, Answer
 
 PATIENCE = 10.0
 """How long, in seconds, a hub may take to answer, from the look-up of its name to the last byte."""
 
-MOST_REDIRECTS = 3
-MOST_BODY = 65_536
-"""An answer of at most so many bytes is read, so that its connection can be used again."""
+MAX_REDIRECTS = 3
+MAX_BODY = 65_536
+"""An answer of at most so many bytes is read, so that its connection can be reused."""
 
 
 class HubClient:
-    """Tells the hub at `url` of topics: `async with HubClient(…) as client`, then `publish`."""
+    """Notifies the hub at `url`: `async with HubClient(…) as client`, then `publish`."""
 
     def __init__(self, url: str, *, site: str) -> None:
-        """Take the hub's address; `site` is the publisher's own, by which a hub's owner knows who calls."""
+        """`site` is the publisher's address, sent in the User-Agent so that a hub's operator knows who calls."""
         self._url = httpx.URL(url)
-        # Nothing is taken from the environment: no proxy, no password from ~/.netrc.
+        # Nothing comes from the environment: no proxy, no password from ~/.netrc.
         self._client = httpx.AsyncClient(
             timeout=PATIENCE,
             trust_env=False,
-            verify=_trusted(),
+            verify=_ssl_context(),
             headers={"User-Agent": f"aggregator/{VERSION} (+{site})", "Accept-Encoding": "identity"},
-            limits=httpx.Limits(max_connections=TOGETHER, max_keepalive_connections=TOGETHER),
+            limits=httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY),
         )
 
     async def __aenter__(self) -> Self:
-        """Open."""
         await self._client.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close the connections."""
         await self._client.aclose()
 
     async def publish(self, topic: str) -> Answer:
-        """Tell the hub that the document at `topic` has changed; whatever goes wrong is in the answer."""
+        """Notify the hub that the document at the URL `topic` has changed; errors are in the answer."""
         form = {"hub.mode": "publish", "hub.url": topic, "hub.topic": topic}
         try:
             async with asyncio.timeout(PATIENCE):
@@ -65,9 +63,9 @@ class HubClient:
 
     async def _post(self, form: dict[str, str]) -> Answer:
         url = self._url
-        for _ in range(1 + MOST_REDIRECTS):
+        for _ in range(1 + MAX_REDIRECTS):
             async with self._client.stream("POST", url, data=form) as response:
-                if _length(response) <= MOST_BODY:
+                if _length(response) <= MAX_BODY:
                     async for _piece in response.aiter_raw():
                         pass
             if response.status_code not in {301, 302, 307, 308} or "location" not in response.headers:
@@ -79,10 +77,10 @@ class HubClient:
 
 
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop that never waits for the look-up of a name: a resolver that hangs must not hold up our end."""
+    """An event loop whose end does not wait for the look-up of a name: a resolver may hang."""
 
     async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> list[Any]:
-        """Look up `host` in a thread that ends with the process."""
+        """Look up `host` in a daemon thread."""
         found: asyncio.Future[list[Any]] = self.create_future()
 
         def put(value: list[Any] | Exception) -> None:
@@ -102,15 +100,15 @@ class Loop(asyncio.SelectorEventLoop):
         return await found
 
 
-def _trusted() -> ssl.SSLContext:
-    """Trust the authorities that browsers trust, and those of this machine."""
+def _ssl_context() -> ssl.SSLContext:
+    """Return a context that trusts the authorities of browsers and of this machine."""
     context = httpx.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context
 
 
 def _is_same_hub(hub: httpx.URL, target: httpx.URL) -> bool:
-    """Say whether a redirect leads to the host that the config names, and not from https to http."""
+    """Return whether a redirect leads to the configured host, and not from https to http."""
     if target.userinfo or target.host != hub.host:
         return False
     here, there = (hub.scheme, hub.port), (target.scheme, target.port)
@@ -118,14 +116,14 @@ def _is_same_hub(hub: httpx.URL, target: httpx.URL) -> bool:
 
 
 def _length(response: httpx.Response) -> int:
-    said = response.headers.get("content-length", "")
+    length = response.headers.get("content-length", "")
     if response.status_code == HTTPStatus.NO_CONTENT:
         return 0
-    return int(said) if said.isdigit() and len(said) < 10 else MOST_BODY + 1
+    return int(length) if length.isdigit() and len(length) < 10 else MAX_BODY + 1
 
 
 def _answer(response: httpx.Response) -> Answer:
-    """Give an answer without its words: nobody knows what a hub may write there."""
+    """Return the answer without the hub's own text, which could be anything."""
     status = response.status_code
     if response.is_success:
         return Answer(status=status)
@@ -135,13 +133,13 @@ def _answer(response: httpx.Response) -> Answer:
 
 
 def _reason(error: BaseException) -> str:
-    """Say why no answer came: in the system's words where they are to be found."""
+    """Return why no answer came, in the system's words if possible."""
     inner: BaseException | None = error
     while inner is not None:
         if isinstance(inner, ssl.SSLError):
             return f"no secure connection: {inner.reason or type(inner).__name__}"
         if isinstance(inner, OSError) and inner.errno is not None:
-            # asyncio has words of its own for these; those for names that are not found have negative numbers.
+            # asyncio words these differently; errors of name look-ups have negative numbers.
             return f"no connection: {os.strerror(inner.errno) if inner.errno > 0 else inner.strerror}"
         inner = inner.__cause__ or inner.__context__
     return f"the connection broke ({type(error).__name__})"

@@ -1,4 +1,4 @@
-"""What is published, looked at from outside: names of documents, each with a stamp and a digest. Reads alone."""
+"""The published topics, each with an identity and a digest, in a folder or a store. Only reads."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from aggregator.model.slugs import SLUG
 from aggregator.model.store import is_url
 from aggregator.publisher.hub import policy
 
 if TYPE_CHECKING:
-    pass
+    from aggregator.object_store import Store
 
 
 class Documents(Protocol):
-    """The documents of a site that a hub is told of (`pings.is_topic`)."""
+    """The topics of a site (`policy.is_topic`)."""
 
-    def seen(self, names: Iterable[str] | None) -> Iterable[tuple[str, str]]:
-        """Give those of `names` that are there, None for all there are; each with a stamp that changes with it.
+    def identities(self, names: Iterable[str] | None) -> Iterable[tuple[str, str]]:
+        """Yield those of `names` that exist (None = all), each with an identity that changes with its content.
 
         Raises:
-            StoreError: where they lie in a store that does not answer.
-            OSError: where it refuses.
+            StoreError: if they lie in a store that does not answer.
+            OSError: if the store refuses.
         """
 
-    def digest(self, name: str, stamp: str) -> bytes | None:
-        """Give the digest of what the document with this stamp holds, None where it is gone by now."""
+    def digest(self, name: str, identity: str) -> bytes | None:
+        """Return the digest of the document with this identity, None if it no longer exists."""
 
 
 class FolderDocuments(NamedTuple):
@@ -37,18 +37,18 @@ class FolderDocuments(NamedTuple):
 
     folder: str
 
-    def seen(self, names: Iterable[str] | None) -> Iterator[tuple[str, str]]:
-        """Give those that are there."""
+    def identities(self, names: Iterable[str] | None) -> Iterator[tuple[str, str]]:
+        """Yield those that exist."""
         for name in self._all() if names is None else names:
             with suppress(OSError):
                 found = os.lstat(os.path.join(self.folder, name))
                 if stat.S_ISREG(found.st_mode):
                     yield name, f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}"
 
-    def digest(self, name: str, _stamp: str) -> bytes | None:
-        """Read a document."""
+    def digest(self, name: str, _identity: str) -> bytes | None:
+        """Return the digest of the document's content."""
         try:
-            # Where it was replaced since its stamp was taken, the stamp differs at the next look, and no harm is done.
+            # If it was replaced since its identity was read, the identity differs at the next comparison.
             with open(os.path.join(self.folder, name), "rb", opener=_opened) as file:
                 return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
         except OSError:
@@ -63,29 +63,29 @@ class FolderDocuments(NamedTuple):
 
 
 class StoreDocuments(NamedTuple):
-    """Documents in a store (`stores.Store`), whose tags change with what they hold."""
+    """Documents in an object store, whose tags change with their content."""
 
-    store: Any
+    store: Store
 
-    def seen(self, names: Iterable[str] | None) -> Iterator[tuple[str, str]]:
-        """Give those that are there."""
+    def identities(self, names: Iterable[str] | None) -> Iterator[tuple[str, str]]:
+        """Yield those that exist."""
         for entry in self.store.entries() if names is None else self.store.look(names):
             if entry is not None and policy.is_topic(entry.name):
                 yield entry.name, f"{entry.tag}:{entry.size}:{entry.modified}"
 
-    def digest(self, _name: str, stamp: str) -> bytes | None:
-        """Give the digest of the tag: nothing has to be read."""
-        return hashlib.blake2b(stamp.encode(), digest_size=16).digest()
+    def digest(self, _name: str, identity: str) -> bytes | None:
+        """Return a digest of the tag; nothing is read."""
+        return hashlib.blake2b(identity.encode(), digest_size=16).digest()
 
 
 def _opened(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def documents_in(place: str) -> Documents:
-    """Give what tells which documents are published in a folder or in a place in a store."""
-    if not is_url(place):
-        return FolderDocuments(place)
+def documents_in(location: str) -> Documents:
+    """Return the published documents in a folder of this machine or at the URL of an object store."""
+    if not is_url(location):
+        return FolderDocuments(location)
     from aggregator.object_store import Store  # noqa: PLC0415 - only a site with a store needs it
 
-    return StoreDocuments(Store(place))
+    return StoreDocuments(Store(location))

@@ -1,12 +1,12 @@
-"""Telling a WebSub hub (https://www.w3.org/TR/websub/) which feeds have changed. Reads feeds, posts to the hub.
+"""Notifies a WebSub hub (https://www.w3.org/TR/websub/) of changed feeds. Reads feeds, posts to the hub.
 
-In come the names of documents that were written, out go pings, on a thread of its own named `websub`, so that no hub
-can hold up a turn. What is to be told, and when, is decided in `pings`; here it is done.
+Takes the names of documents that were written and sends pings, on a thread of its own named `websub`, so that no hub
+can delay a turn. What to send and when is decided in `policy`.
 
-Nothing is lost in a crash, wherever it happens, since nothing has to be noted when a feed is written: what a turn wrote
-is a hint, and the published bytes are the truth. At the start, after every look at the whole folder and for every name
-that a turn gives, a document's digest is compared with the one that the hub was last told of (`ping_store`), and what
-differs is told. So files in place and a process that died before it said so are found by the next one.
+No crash loses a ping, as nothing has to be recorded when a feed is written: the names that a turn reports are hints,
+and the published bytes are the truth. At the start, after every scan of the whole folder, and for every name reported,
+a document's digest is compared with the one that the hub was last notified of (`store`), and a difference is sent. So
+whatever a process published before it died is found by the next one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from aggregator.model.reports import HubStatus
 from aggregator.publisher.hub import policy
 from aggregator.publisher.hub.documents import Documents, FolderDocuments
 from aggregator.publisher.hub.policy import Topic
-from aggregator.publisher.hub.store import PingStore, stored
+from aggregator.publisher.hub.store import PingStore, read_stored
 
 if TYPE_CHECKING:
     import asyncio
@@ -34,37 +34,38 @@ if TYPE_CHECKING:
     from aggregator.publisher.hub.client import HubClient
 
 RESTART = 10.0
-"""A thread that died is started anew at once, but not more often than every so many seconds."""
+"""A thread that died is started again at once, but at most once in so many seconds."""
 
 JOIN = 1.0
+"""How long, in seconds, `stop` waits for the thread."""
 
 
 class Note(Protocol):
-    """How to log (`logs.log`)."""
+    """Logs events (`logs.log`)."""
 
     def __call__(self, event: str, level: int = logging.INFO, **values: Any) -> None:
         """Log that `event` happened."""
 
 
 class WebSub:
-    """Keeps a hub told: `begin`, then `look` after each turn, `check` now and then, `stop`."""
+    """Keeps a hub notified: `begin`, then `look` after each turn, `check` regularly, `stop`."""
 
     def __init__(
         self, *, clock: Callable[[], float], draw: policy.Draw, note: Note,
         documents: Callable[[str], Documents] = FolderDocuments,
     ) -> None:  # fmt: skip
-        """Take the clock (seconds since 1970), the source of random waits, where to log, and what looks at feeds."""
+        """`clock` returns seconds since 1970, `draw` random waits; `documents` opens the feeds at a location."""
         self._parts = (clock, draw, note, documents)
         self._config: Config | None = None
         self._session: _Session | None = None
         self._started = 0.0
 
     def begin(self, config: Config, *, patient: bool = True) -> None:
-        """Tell the hub of this config, if it names one, of all that it does not know yet.
+        """Start to notify the hub of this config, if it has one, of all that it does not know yet.
 
-        Where it was down when it was last tried, a patient one waits as was decided then.
+        If the hub was down when it was last tried, the wait decided then is kept if `patient`, else dropped.
         """
-        if self._config is not None and _what_matters(self._config) == _what_matters(config):
+        if self._config is not None and _relevant_settings(self._config) == _relevant_settings(config):
             return
         self.stop()
         self._config = config
@@ -72,22 +73,22 @@ class WebSub:
             self._start(config, patient=patient)
 
     def look(self, names: Iterable[str] | None) -> None:
-        """Look at documents that were written, None for all there are; from any thread, and without waiting."""
+        """Compare documents that were written (None = all) with what the hub knows; any thread may call this."""
         if self._session is not None:
-            self._session.look(names)
+            self._session.compare(names)
 
     def settle(self, seconds: float) -> bool:
-        """Wait until each ping that is due was tried, `seconds` at most; says whether that is so."""
+        """Wait at most `seconds` until each due ping was tried; return whether that is so."""
         return self._session is None or self._session.settled.wait(seconds)
 
     def stop(self) -> None:
-        """End the thread, whatever the hub does; it may be called twice."""
+        """End the thread, whatever the hub does; may be called twice."""
         session, self._session, self._config = self._session, None, None
         if session is not None:
             session.end()
 
     def check(self) -> bool:
-        """Start the thread again if it died; says whether that was done."""
+        """Start the thread again if it died; return whether that was done."""
         config = self._config
         if config is None or self._session is None or self._session.is_alive():
             return False
@@ -97,23 +98,23 @@ class WebSub:
         return True
 
     def threads(self) -> dict[str, bool]:
-        """Say of its thread whether it lives."""
+        """Return whether the thread is alive, by its name."""
         return {} if self._session is None else {"websub": self._session.is_alive()}
 
     @property
     def problem(self) -> str:
-        """Why what the hub was told cannot be stored, "" if it can."""
+        """Why the state of the pings cannot be stored, "" if it can."""
         return self._session.problem if self._session is not None else ""
 
     @property
     def status(self) -> HubStatus | None:
-        """How it stands with the hub, None where there is none."""
+        """The status of the hub, None if there is none."""
         return self._session.status if self._session is not None else None
 
     def _start(self, config: Config, *, patient: bool = True) -> None:
         self._started = time.monotonic()
-        self._session = _Session(_Teller(config, *self._parts, patient=patient))
-        self._session.look(None)
+        self._session = _Session(_Notifier(config, *self._parts, patient=patient))
+        self._session.compare(None)
         self._session.start()
 
 
@@ -121,7 +122,7 @@ def tell_once(
     config: Config, *, clock: Callable[[], float], draw: policy.Draw, note: Note, seconds: float,
     documents: Callable[[str], Documents] = FolderDocuments,
 ) -> tuple[str, ...]:  # fmt: skip
-    """Tell the hub of what it does not know, each ping tried once, within `seconds`; gives what is worth a remark."""
+    """Notify the hub of what it does not know, trying each ping once, within `seconds`; return notes for the user."""
     websub = WebSub(clock=clock, draw=draw, note=note, documents=documents)
     websub.begin(config, patient=False)
     in_time = websub.settle(seconds)
@@ -138,21 +139,21 @@ def tell_once(
 
 
 def hub_status(config: Config) -> HubStatus | None:
-    """Read from the state folder how it stands with the config's hub, None where it names none."""
+    """Return the status of the config's hub from the state folder, None if the config has no hub."""
     if not config.site.hub:
         return None
-    topics, hub = stored(config.state) or ({}, policy.Hub())
+    topics, hub = read_stored(config.state) or ({}, policy.Hub())
     known = hub if hub.url == config.site.hub else policy.Hub(url=config.site.hub)
     return policy.status(topics.values(), known)
 
 
 class _Session(threading.Thread):
-    """The thread: looks when it is asked to, tells what is due, waits for either."""
+    """The thread: compares documents when requested, sends what is due, and waits for either."""
 
-    def __init__(self, teller: _Teller) -> None:
+    def __init__(self, notifier: _Notifier) -> None:
         super().__init__(name="websub", daemon=True)
-        self._teller = teller
-        self._looks: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
+        self._notifier = notifier
+        self._requests: queue.SimpleQueue[tuple[str, ...] | None] = queue.SimpleQueue()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Event | None = None
@@ -161,20 +162,20 @@ class _Session(threading.Thread):
 
     @property
     def status(self) -> HubStatus:
-        return self._teller.status
+        return self._notifier.status
 
     @property
     def problem(self) -> str:
-        return self._teller.store.problem
+        return self._notifier.store.problem
 
-    def look(self, names: Iterable[str] | None) -> None:
+    def compare(self, names: Iterable[str] | None) -> None:
         self.settled.clear()
-        self._looks.put(None if names is None else tuple(names))
-        self._poke()
+        self._requests.put(None if names is None else tuple(names))
+        self._wake_up()
 
     def end(self) -> None:
         self._ends = True
-        self._poke()
+        self._wake_up()
         self.join(JOIN)
 
     def run(self) -> None:
@@ -187,15 +188,15 @@ class _Session(threading.Thread):
                 self._loop, self._wake = runner.get_loop(), asyncio.Event()
                 runner.run(self._live())
         finally:
-            self._teller.store.close()
+            self._notifier.store.close()
 
-    def _poke(self) -> None:
-        """Have the thread look up; it may not have begun yet, or have ended."""
+    def _wake_up(self) -> None:
+        """Wake the thread, which may not have begun yet, or have ended."""
         if self._loop is not None:
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._on_poke)
+                self._loop.call_soon_threadsafe(self._on_wake_up)
 
-    def _on_poke(self) -> None:
+    def _on_wake_up(self) -> None:
         if self._wake is not None:
             self._wake.set()
         if self._ends and self._task is not None:
@@ -206,31 +207,31 @@ class _Session(threading.Thread):
 
         assert self._wake is not None
         self._task = asyncio.current_task()
-        async with self._teller.client() as client:
+        async with self._notifier.client() as client:
             while not self._ends:
                 self._wake.clear()
-                self._take_looks()
-                pause = await self._teller.tell(client, interrupted=self._wake.is_set)
+                self._compare_requested()
+                pause = await self._notifier.send_due(client, interrupted=self._wake.is_set)
                 if not self._wake.is_set():
                     self.settled.set()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
 
-    def _take_looks(self) -> None:
-        """Take all that came together as one; a look at everything covers the others."""
+    def _compare_requested(self) -> None:
+        """Merge the requests that came together; one for everything covers the others."""
         names: dict[str, None] = {}
         everything = False
-        while not self._looks.empty():
-            look = self._looks.get_nowait()
-            everything = everything or look is None
-            names.update(dict.fromkeys(look or ()))
+        while not self._requests.empty():
+            request = self._requests.get_nowait()
+            everything = everything or request is None
+            names.update(dict.fromkeys(request or ()))
         if everything or names:
-            self._teller.look(None if everything else names)
+            self._notifier.compare(None if everything else names)
 
 
-class _Teller:
-    """One hub and one site: compares, tells, remembers. Belongs to one thread; `status` may be read from any."""
+class _Notifier:
+    """One hub and one site: compares, sends, remembers. Belongs to one thread; `status` may be read from any."""
 
     def __init__(
         self, config: Config, clock: Callable[[], float], draw: policy.Draw, note: Note,
@@ -242,90 +243,87 @@ class _Teller:
         self.status = HubStatus(url=config.site.hub)
 
     def client(self) -> HubClient:
-        """Remember what was told so far, and make what tells the rest."""
-        from aggregator.publisher.hub.client import HubClient  # noqa: PLC0415 - see `_Session.run`
+        """Read the store and return a client for the hub."""
+        from aggregator.publisher.hub.client import HubClient  # noqa: PLC0415 - as in `_Session.run`
 
         self.store.open()
         url = self._config.site.hub
         if self.store.hub.url != url:
-            self.store.put(topics=list(map(policy.begun, self.store.topics.values())), hub=policy.Hub(url=url))
+            self.store.put(topics=list(map(policy.for_new_hub, self.store.topics.values())), hub=policy.Hub(url=url))
         elif not self._patient:
-            self.store.put(hub=policy.opened(self.store.hub))
-        self._show()
+            self.store.put(hub=policy.without_wait(self.store.hub))
+        self._update_status()
         return HubClient(url, site=self._config.site.url)
 
-    # -- what is to be told
-
-    def look(self, names: Iterable[str] | None) -> None:
-        """Compare documents with what the hub was told; None for all there are."""
+    def compare(self, names: Iterable[str] | None) -> None:
+        """Compare documents (None = all) with what the hub was last notified of."""
         try:
-            seen = list(self._documents.seen(None if names is None else filter(policy.is_topic, names)))
-        except (StoreError, OSError) as error:  # the next look, or the next start, finds what is to be told
+            found = list(self._documents.identities(None if names is None else filter(policy.is_topic, names)))
+        except (StoreError, OSError) as error:  # the next comparison, or the next start, finds what is to be sent
             self._note("hub not told", logging.WARNING, reason=str(error))
             return
         known = self.store.topics
-        gone = sorted(known.keys() - {name for name, _ in seen}) if names is None else ()
+        gone = sorted(known.keys() - {name for name, _ in found}) if names is None else ()
         changed = [
             topic
-            for name, stamp in seen
-            if (name not in known or known[name].stamp != stamp) and (topic := self._noticed(name, stamp)) is not None
+            for name, identity in found
+            if (name not in known or known[name].file_identity != identity)
+            and (topic := self._updated_topic(name, identity)) is not None
         ]
         if changed or gone:
-            news = any(topic.is_waiting for topic in changed)
-            self.store.put(topics=changed, gone=gone, hub=policy.eased(self.store.hub) if news else None)
-        self._show()
+            has_news = any(topic.is_waiting for topic in changed)
+            self.store.put(topics=changed, gone=gone, hub=policy.after_change(self.store.hub) if has_news else None)
+        self._update_status()
 
-    def _noticed(self, name: str, stamp: str) -> Topic | None:
-        """Take note of a document that is new or changed; None where it is gone by now."""
-        digest = self._documents.digest(name, stamp)
+    def _updated_topic(self, name: str, identity: str) -> Topic | None:
+        """Return the topic of a document that is new or changed, None if it no longer exists."""
+        digest = self._documents.digest(name, identity)
         if digest is None:
             return None
         topic = self.store.topics.get(name) or Topic(name=name)
-        return policy.noticed(topic, stamp=stamp, digest=digest, now=self._clock())
+        return policy.with_document(topic, file_identity=identity, digest=digest, now=self._clock())
 
-    # -- telling it
-
-    async def tell(self, client: HubClient, *, interrupted: Callable[[], bool]) -> float | None:
-        """Try each ping that is due once, until there is something new to look at; gives the seconds until the next."""
-        due = iter(policy.ready(self.store.topics.values(), self.store.hub, self._clock()))
-        began, told = time.monotonic(), 0
-        while not interrupted() and (group := list(islice(due, 1 if self.store.hub.failures else policy.TOGETHER))):
-            meanings = await self._tell(client, group)
-            told += meanings.count("told")
+    async def send_due(self, client: HubClient, *, interrupted: Callable[[], bool]) -> float | None:
+        """Send each due ping once, until `interrupted`; return the seconds until the next, None if none waits."""
+        due = iter(policy.due_topics(self.store.topics.values(), self.store.hub, self._clock()))
+        began, accepted = time.monotonic(), 0
+        while not interrupted() and (group := list(islice(due, 1 if self.store.hub.failures else policy.CONCURRENCY))):
+            meanings = await self._send(client, group)
+            accepted += meanings.count("accepted")
             if "down" in meanings:
                 break
-        if told:
-            self._note("hub told", documents=told, seconds=time.monotonic() - began)
-        return policy.pause(self.store.topics.values(), self.store.hub, self._clock())
+        if accepted:
+            self._note("hub told", documents=accepted, seconds=time.monotonic() - began)
+        return policy.seconds_until_due(self.store.topics.values(), self.store.hub, self._clock())
 
-    async def _tell(self, client: HubClient, group: list[Topic]) -> list[str]:
-        import asyncio  # noqa: PLC0415 - see `_Session.run`
+    async def _send(self, client: HubClient, group: list[Topic]) -> list[str]:
+        import asyncio  # noqa: PLC0415 - as in `_Session.run`
 
-        self.store.put(topics=[policy.sending(topic) for topic in group])
+        self.store.put(topics=[policy.before_ping(topic) for topic in group])
         before = self.store.hub
         addresses = [self._config.site.address(topic.name) for topic in group]
         answers = await asyncio.gather(*map(client.publish, addresses))
-        meanings = [self._take(topic, answer) for topic, answer in zip(group, answers, strict=True)]
+        meanings = [self._record(topic, answer) for topic, answer in zip(group, answers, strict=True)]
         if before.failures and not self.store.hub.failures:
             self._note("hub answers again", hub=before.url, failures=before.failures)
-        self._show()
+        self._update_status()
         return meanings
 
-    def _take(self, topic: Topic, answer: policy.Answer) -> str:
+    def _record(self, topic: Topic, answer: policy.Answer) -> str:
         hub = self.store.hub
-        found = policy.answered(policy.sending(topic), hub, answer, now=self._clock(), draw=self._draw)
+        found = policy.after_answer(policy.before_ping(topic), hub, answer, now=self._clock(), draw=self._draw)
         self.store.put(topics=[found.topic], hub=found.hub)
         if found.given_up:
             self._note("ping given up", logging.ERROR, topic=topic.name, hub=hub.url, reason=answer.reason)
         elif found.meaning == "refused":
             self._note("ping refused", logging.WARNING, topic=topic.name, hub=hub.url, reason=answer.reason)
-        elif found.meaning != "told" and (not hub.failures or hub.reason != answer.reason):
+        elif found.meaning != "accepted" and (not hub.failures or hub.reason != answer.reason):
             self._note("ping failed", logging.WARNING, topic=topic.name, hub=hub.url, reason=answer.reason)
         return found.meaning
 
-    def _show(self) -> None:
+    def _update_status(self) -> None:
         self.status = policy.status(self.store.topics.values(), self.store.hub)
 
 
-def _what_matters(config: Config) -> tuple[str, ...]:
+def _relevant_settings(config: Config) -> tuple[str, ...]:
     return config.site.hub, config.site.url, config.feeds, config.state

@@ -1,22 +1,22 @@
-"""What a WebSub hub is still to be told, and when to try next: what was seen and answered in, values out; pure.
+"""Which documents a WebSub hub must still be notified of, and when to try next. Pure.
 
-A topic is a published document that people subscribe to: `<slug>/rss.xml`, `atom.xml` or `feed.json`. The hub is to be
-told of it when the digest of its bytes is not the one that the hub was last told of. That comparison is the whole
-queue; nothing is noted before or after files are written, so no crash between the two can lose a change. Before a
-ping is sent the topic's `told` is emptied: an attempt that was cut short may have reached the hub or not, and is made
-again, even where the document has become what it was before. So a hub is told at least once, and seldom twice.
+A topic is a published document that people subscribe to: `<slug>/rss.xml`, `atom.xml` or `feed.json`. A topic waits if
+the digest of its bytes differs from the one that the hub was last notified of. That comparison is the whole queue;
+nothing is recorded when files are written, so no crash can lose a change. Before a ping is sent, the topic's `notified`
+is cleared: an interrupted ping may have reached the hub or not, and is repeated, even if the document has become what
+it was before. So the hub is notified at least once, and rarely twice.
 
-What becomes of an answer:
+What an answer means:
 
-    2xx                       told
+    2xx                       accepted
     no answer, 429, 503       the hub is down: nothing is tried until a wait for all topics is over
     other 4xx, redirects      refused: this topic is tried again every 6 hours, as somebody has to act first
     408, other 5xx            failed: this topic waits
 
 A wait is drawn from 0 s to 2, 4, 8 … seconds, an hour at most ("full jitter"), or is what `Retry-After` says if that is
-longer. While the hub is down one topic is tried at a time, another each time; a change that comes in the meantime lets
-it be tried a minute after the last failure, so that an outage of hours does not delay the first change after it. The
-first answer opens the way for all. A ping is given up when a newer change takes its place, or after three days and five
+longer. While the hub is down, one topic is tried at a time, another each time; a change in the meantime lets it be
+tried a minute after the last failure, so that an outage of hours does not delay the first change after it. The first
+answer ends the wait for all topics. A ping is given up if a newer change replaces it, or after three days and five
 attempts.
 """
 
@@ -33,41 +33,45 @@ import msgspec
 from aggregator.model.reports import HubStatus
 
 FORMATS = ("rss.xml", "atom.xml", "feed.json")
-"""The documents of a feed that a hub is told of; pages and archives are no topics."""
+"""The documents of a feed that are topics; pages and archives are not."""
 
-TOGETHER = 2
-"""So many pings are under way at once."""
+CONCURRENCY = 2
+"""How many pings are sent at the same time."""
 
-BASE, LONGEST = 1.0, 3600.0
-"""The waits of the backoff, in seconds."""
+BASE, MAX_WAIT = 1.0, 3600.0
+"""The base and the limit of the backoff, in seconds."""
 
-REFUSED = 6 * 3600.0
-"""How long, in seconds, until a topic that was refused is tried again."""
+REFUSED_WAIT = 6 * 3600.0
+"""How long, in seconds, until a refused topic is tried again."""
 
-AFTER_A_CHANGE = 60.0
-LONGEST_ASKED = 86_400.0
+CHANGE_WAIT = 60.0
+"""How long, in seconds, after a failure a hub that is down is tried again if there is something new."""
+
+MAX_RETRY_AFTER = 86_400.0
 """The longest wait, in seconds, that a hub may ask for."""
 
-GIVEN_UP, FEWEST_ATTEMPTS = 3 * 86_400.0, 5
+GIVE_UP_AFTER, MIN_ATTEMPTS = 3 * 86_400.0, 5
+"""A ping is given up after so many seconds and at least so many attempts."""
 
 _TOPIC = re.compile(r"[a-z0-9-]{1,64}/(?:rss\.xml|atom\.xml|feed\.json)")
 
 Draw = Callable[[float, float], float]
-"""Gives a random number between two, as `random.Random().uniform` does."""
+"""Returns a random number between two, as `random.Random().uniform` does."""
 
-Meaning = Literal["told", "down", "refused", "failed"]
+Meaning = Literal["accepted", "down", "refused", "failed"]
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """A document and what the hub knows of it; digests are b"" where unknown, times in seconds since 1970.
+    """A document and what the hub knows of it; digests are b"" if unknown, times are in seconds since 1970.
 
-    `stamp` tells cheaply that the file is still the one whose digest is `seen`. `since` is when it came to wait.
+    `file_identity` shows cheaply that the file is still the one with the `digest`; the hub was last notified of the
+    digest `notified`. `since` is when the topic began to wait.
     """
 
     name: str
-    stamp: str = ""
-    seen: bytes = b""
-    told: bytes = b""
+    file_identity: str = msgspec.field(name="stamp", default="")
+    digest: bytes = msgspec.field(name="seen", default=b"")
+    notified: bytes = msgspec.field(name="told", default=b"")
     since: float = 0.0
     attempts: int = 0
     not_before: float = 0.0
@@ -75,14 +79,14 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_waiting(self) -> bool:
-        """Say whether the hub is still to be told."""
-        return self.seen != self.told
+        """Whether the hub is still to be notified."""
+        return self.digest != self.notified
 
 
 class Hub(msgspec.Struct, frozen=True, kw_only=True):
-    """How the hub does: `failures` in a row since `since`, what went wrong last, and until when nothing is tried.
+    """The state of the hub: `failures` in a row since `since`, the last error, and until when nothing is tried.
 
-    `asked` is true where the hub itself named that moment.
+    `asked` is true if the hub itself requested that wait (`Retry-After`).
     """
 
     url: str = ""
@@ -96,7 +100,7 @@ class Hub(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a ping: the HTTP status (0 = none came), why it is no success, and the text of `Retry-After`."""
+    """The answer to a ping: the HTTP status (0 = no answer), why it failed, and the text of `Retry-After`."""
 
     status: int = 0
     reason: str = ""
@@ -104,7 +108,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(NamedTuple):
-    """What an answer changes."""
+    """The topic and the hub after an answer, and what the answer means."""
 
     topic: Topic
     hub: Hub
@@ -113,101 +117,101 @@ class Outcome(NamedTuple):
 
 
 def is_topic(name: str) -> bool:
-    """Say whether a hub is told of the published document `name`."""
+    """Return whether the published document `name` is a topic."""
     return _TOPIC.fullmatch(name) is not None
 
 
-def noticed(topic: Topic, *, stamp: str, digest: bytes, now: float) -> Topic:
-    """Take in what a document is now; what the hub refused is not tried sooner because it changed again."""
-    if digest == topic.seen:
-        return msgspec.structs.replace(topic, stamp=stamp)
-    if digest == topic.told:
-        return Topic(name=topic.name, stamp=stamp, seen=digest, told=digest)
-    return msgspec.structs.replace(topic, stamp=stamp, seen=digest, since=now)
+def with_document(topic: Topic, *, file_identity: str, digest: bytes, now: float) -> Topic:
+    """Return the topic with its document as it is now; a refused topic is not tried sooner because it changed."""
+    if digest == topic.digest:
+        return msgspec.structs.replace(topic, file_identity=file_identity)
+    if digest == topic.notified:
+        return Topic(name=topic.name, file_identity=file_identity, digest=digest, notified=digest)
+    return msgspec.structs.replace(topic, file_identity=file_identity, digest=digest, since=now)
 
 
-def sending(topic: Topic) -> Topic:
-    """Give the topic as it is to be stored before a ping is sent: from then on nobody knows what the hub knows."""
-    return msgspec.structs.replace(topic, told=b"")
+def before_ping(topic: Topic) -> Topic:
+    """Return the topic to store before a ping is sent: from then on it is unknown what the hub knows."""
+    return msgspec.structs.replace(topic, notified=b"")
 
 
-def eased(hub: Hub) -> Hub:
-    """Shorten the wait for a hub that is down, as there is something new to tell it."""
+def after_change(hub: Hub) -> Hub:
+    """Return the hub with a shorter wait if it is down, as there is something new."""
     if not hub.failures or hub.asked or hub.failed is None:
         return hub
-    return msgspec.structs.replace(hub, not_before=min(hub.not_before, hub.failed + AFTER_A_CHANGE))
+    return msgspec.structs.replace(hub, not_before=min(hub.not_before, hub.failed + CHANGE_WAIT))
 
 
-def opened(hub: Hub) -> Hub:
-    """Forget the wait for a hub that is down, unless the hub asked for it."""
+def without_wait(hub: Hub) -> Hub:
+    """Return the hub without its wait, unless the hub itself requested it."""
     return hub if hub.asked else msgspec.structs.replace(hub, not_before=0.0)
 
 
-def begun(topic: Topic) -> Topic:
-    """Give the topic without what another hub answered."""
+def for_new_hub(topic: Topic) -> Topic:
+    """Return the topic without the answers of another hub."""
     return msgspec.structs.replace(topic, attempts=0, not_before=0.0, refused=False)
 
 
-def ready(topics: Iterable[Topic], hub: Hub, now: float) -> list[Topic]:
-    """Give the topics that can be told now, those first that were tried least."""
-    if _left(hub.not_before, now):
+def due_topics(topics: Iterable[Topic], hub: Hub, now: float) -> list[Topic]:
+    """Return the topics to send now, those with the fewest attempts first."""
+    if _seconds_left(hub.not_before, now):
         return []
-    due = (topic for topic in topics if topic.is_waiting and not _left(topic.not_before, now))
+    due = (topic for topic in topics if topic.is_waiting and not _seconds_left(topic.not_before, now))
     return sorted(due, key=lambda topic: (topic.attempts, topic.since, topic.name))
 
 
-def pause(topics: Iterable[Topic], hub: Hub, now: float) -> float | None:
-    """Give the seconds until a topic can be told, None where none waits."""
-    left = [_left(topic.not_before, now) for topic in topics if topic.is_waiting]
-    return max(min(left), _left(hub.not_before, now)) if left else None
+def seconds_until_due(topics: Iterable[Topic], hub: Hub, now: float) -> float | None:
+    """Return the seconds until a topic is due, None if none waits."""
+    left = [_seconds_left(topic.not_before, now) for topic in topics if topic.is_waiting]
+    return max(min(left), _seconds_left(hub.not_before, now)) if left else None
 
 
-def answered(topic: Topic, hub: Hub, answer: Answer, *, now: float, draw: Draw) -> Outcome:
-    """Say what an answer makes of the topic and of the hub."""
+def after_answer(topic: Topic, hub: Hub, answer: Answer, *, now: float, draw: Draw) -> Outcome:
+    """Return the topic and the hub after an answer."""
     meaning = _meaning(answer.status)
     alive = msgspec.structs.replace(hub, failures=0, since=0.0, not_before=0.0, asked=False)
-    if meaning == "told":
-        told = Topic(name=topic.name, stamp=topic.stamp, seen=topic.seen, told=topic.seen)
-        return Outcome(told, msgspec.structs.replace(alive, succeeded=now), meaning, given_up=False)
+    if meaning == "accepted":
+        done = Topic(name=topic.name, file_identity=topic.file_identity, digest=topic.digest, notified=topic.digest)
+        return Outcome(done, msgspec.structs.replace(alive, succeeded=now), meaning, given_up=False)
     asked = retry_after(answer.retry_after, now)
     topic = msgspec.structs.replace(topic, attempts=topic.attempts + 1, refused=meaning == "refused")
     if meaning == "down":
-        hub = _shut(hub, asked, now, draw)
+        hub = _mark_down(hub, asked, now, draw)
     else:
         hub = alive
         wait = backoff(topic.attempts, draw)
         if asked is not None:
             wait = max(wait, asked)
         elif meaning == "refused":
-            wait = REFUSED
+            wait = REFUSED_WAIT
         topic = msgspec.structs.replace(topic, not_before=now + wait)
     hub = msgspec.structs.replace(hub, failed=now, reason=answer.reason)
-    given_up = topic.attempts >= FEWEST_ATTEMPTS and now - topic.since >= GIVEN_UP
+    given_up = topic.attempts >= MIN_ATTEMPTS and now - topic.since >= GIVE_UP_AFTER
     if given_up:
-        topic = Topic(name=topic.name, stamp=topic.stamp, seen=topic.seen, told=topic.seen)
+        topic = Topic(name=topic.name, file_identity=topic.file_identity, digest=topic.digest, notified=topic.digest)
     return Outcome(topic, hub, meaning, given_up)
 
 
 def backoff(attempts: int, draw: Draw) -> float:
-    """Give how many seconds to wait after so many attempts: exponential, with full jitter."""
-    return draw(0.0, min(LONGEST, BASE * 2.0 ** min(attempts, 20)))
+    """Return the seconds to wait after so many attempts: exponential, with full jitter."""
+    return draw(0.0, min(MAX_WAIT, BASE * 2.0 ** min(attempts, 20)))
 
 
 def retry_after(text: str, now: float) -> float | None:
-    """Give the seconds that a `Retry-After` asks for (RFC 9110 §10.2.3), None where it says nothing."""
+    """Return the seconds that a `Retry-After` requests (RFC 9110 §10.2.3), None if it is invalid."""
     if text.isascii() and text.isdigit():
-        return float(min(int(text[:10]), LONGEST_ASKED))
+        return float(min(int(text[:10]), MAX_RETRY_AFTER))
     try:
         moment = parsedate_to_datetime(text)
         # RFC 9110 §5.6.7: a date without a zone is in UTC.
         seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(0.0, seconds), LONGEST_ASKED)
+    return min(max(0.0, seconds), MAX_RETRY_AFTER)
 
 
 def status(topics: Iterable[Topic], hub: Hub) -> HubStatus:
-    """Say how it stands with the hub."""
+    """Return the status of the hub, for people."""
     waiting = [topic for topic in topics if topic.is_waiting]
     soonest = min((topic.not_before for topic in waiting), default=None)
     return HubStatus(
@@ -224,17 +228,17 @@ def status(topics: Iterable[Topic], hub: Hub) -> HubStatus:
 
 def _meaning(status: int) -> Meaning:
     if 200 <= status < 300:
-        return "told"
+        return "accepted"
     if status in {0, 429, 503}:
         return "down"
     return "refused" if 300 <= status < 500 and status != 408 else "failed"
 
 
-def _shut(hub: Hub, asked: float | None, now: float, draw: Draw) -> Hub:
-    """Try nothing for a while."""
+def _mark_down(hub: Hub, asked: float | None, now: float, draw: Draw) -> Hub:
+    """Return the hub as down, with the wait until it is tried again."""
     failures = hub.failures + 1
     wait = backoff(failures, draw)
-    is_asked = asked is not None and asked > wait  # "in 0 s", said for ever, must not make us ask without end
+    is_asked = asked is not None and asked > wait  # a hub that always answers "in 0 s" must not be asked without pause
     return msgspec.structs.replace(
         hub,
         failures=failures,
@@ -244,7 +248,7 @@ def _shut(hub: Hub, asked: float | None, now: float, draw: Draw) -> Hub:
     )
 
 
-def _left(not_before: float, now: float) -> float:
-    """Give the seconds until a moment; one that no wait could have set is past: the clock was set back since."""
+def _seconds_left(not_before: float, now: float) -> float:
+    """Return the seconds until a moment, 0 if no wait could have set it: then the clock was set back since."""
     left = not_before - now
-    return left if 0 < left <= LONGEST_ASKED else 0.0
+    return left if 0 < left <= MAX_RETRY_AFTER else 0.0

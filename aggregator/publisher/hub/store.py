@@ -1,9 +1,9 @@
-"""The file `websub.db`: what the hub was told, across restarts. Touches that file alone.
+"""The file `websub.db`: what the hub was notified of, across restarts. Touches that file only.
 
-It lies beside the index and not in it: an index may be made again from the seeds, and then nobody would know what the
-hub was told. What is kept here is held in memory too, and memory is right: where the file cannot be written, the reason
-is in `problem`, pings go on, and what is missing in the file is written as soon as that can be. Where the file is
-damaged or lost a new one begins, and the hub is told of every feed once more.
+It is not part of the index, which may be made again from the seeds; that would lose what the hub knows. Its content is
+also in memory, which is authoritative: if the file cannot be written, the reason is in `problem`, pings go on, and what
+is missing in the file is written as soon as possible. If the file is damaged or lost, a new one is made and the hub is
+notified of every feed again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from aggregator.publisher.hub.policy import Hub, Topic
 STORE = "websub.db"
 VERSION = 1
 
-# One row a document, and one for the hub itself, whose name is that of no document.
+# One row for each document, and one for the hub itself under a name that no document has.
 _TABLE = "CREATE TABLE IF NOT EXISTS ping(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 _HUB = ""
 
@@ -35,7 +35,7 @@ class PingStore:
     """What is known of each document and of the hub; `problem` says why it is not on the disk, "" if it is."""
 
     def __init__(self, state: str) -> None:
-        """Take the state folder; nothing is read before `open`."""
+        """Keep the file in the state folder; nothing is read before `open`."""
         self._path = os.path.join(state, STORE)
         self._db: sqlite3.Connection | None = None
         self._unsaved: dict[str, Topic | Hub | None] = {}
@@ -44,14 +44,14 @@ class PingStore:
         self.problem = ""
 
     def open(self) -> None:
-        """Read the file; the thread that does so is the one to use it."""
+        """Read the file; only the thread that did so may use the store."""
         try:
             self.topics, self.hub = self._open()
         except sqlite3.Error as error:
-            self.problem = self._worded(error)
+            self.problem = self._message(error)
 
     def put(self, *, topics: Iterable[Topic] = (), hub: Hub | None = None, gone: Iterable[str] = ()) -> None:
-        """Remember documents and the hub, and forget documents that are no more."""
+        """Store documents and the hub, and delete the documents `gone`."""
         for topic in topics:
             self.topics[topic.name] = self._unsaved[topic.name] = topic
         for name in gone:
@@ -63,7 +63,7 @@ class PingStore:
             self._save()
         except sqlite3.Error as error:
             self._drop(error)
-            self.problem = self._worded(error)
+            self.problem = self._message(error)
         else:
             self.problem = ""
 
@@ -93,7 +93,7 @@ class PingStore:
         if not self._unsaved:
             return
         if self._db is None:
-            # A new file, it may be: then it lacks all, and what it holds else is older than what is known here.
+            # The file may be new and empty; if not, what it holds is older than what is in memory.
             self._open()
             self._unsaved = {**self.topics, _HUB: self.hub, **self._unsaved}
         assert self._db is not None
@@ -106,19 +106,19 @@ class PingStore:
         self._unsaved.clear()
 
     def _drop(self, error: Exception) -> None:
-        """Close the file after an error, which undoes what was begun; remove it where it is damaged."""
+        """Close the file after an error, which rolls back the transaction; remove it if it is damaged."""
         self.close()
         if not isinstance(error, sqlite3.Error) or _is_damage(error):
             for suffix in ("", "-wal", "-shm"):
                 with suppress(OSError):
                     os.unlink(self._path + suffix)
 
-    def _worded(self, error: sqlite3.Error) -> str:
-        return f"{self._path} cannot be used: {error}; after a restart the hub may be told of feeds once more"
+    def _message(self, error: sqlite3.Error) -> str:
+        return f"{self._path} cannot be used: {error}; after a restart the hub may be notified of feeds again"
 
 
-def stored(state: str) -> tuple[dict[str, Topic], Hub] | None:
-    """Read what a state folder holds, without changing anything; None where there is nothing to read."""
+def read_stored(state: str) -> tuple[dict[str, Topic], Hub] | None:
+    """Read the file of a state folder without changing it; return None if it is missing or unreadable."""
     path = os.path.join(state, STORE)
     if not os.path.exists(path):
         return None
@@ -127,14 +127,14 @@ def stored(state: str) -> tuple[dict[str, Topic], Hub] | None:
             db.execute("PRAGMA busy_timeout=1000")
             return _read(db)
     except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError):
-        return None  # the next to publish makes it anew
+        return None  # the next publishing process makes a new one
 
 
 def _read(db: sqlite3.Connection) -> tuple[dict[str, Topic], Hub]:
     topics: dict[str, Topic] = {}
     hub = Hub()
     for name, value in db.execute("SELECT name, value FROM ping"):
-        if not isinstance(value, bytes):  # pages that were cut off read as NULL
+        if not isinstance(value, bytes):  # truncated pages read as NULL
             raise sqlite3.DatabaseError("a row is not one of ours")
         if name == _HUB:
             hub = _hub.decode(value)
@@ -144,6 +144,6 @@ def _read(db: sqlite3.Connection) -> tuple[dict[str, Topic], Hub]:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    """Say whether an error tells of a damaged or foreign file, and not of a full disk, a lock or the like."""
+    """Return whether an error means a damaged or foreign file, and not a full disk, a lock or the like."""
     name = getattr(error, "sqlite_errorname", None)
     return isinstance(error, sqlite3.DatabaseError) and (name is None or name.startswith(_DAMAGE))

@@ -1,1 +1,1 @@
-"""What the HTTP server answers, to whom, and from which memory."""
+"""The HTTP server: what it answers, to whom, and the documents it holds in memory."""

@@ -1,4 +1,4 @@
-"""Who is the owner of the site: one who sits at this machine, or who knows the token. Reads the token's file."""
+"""Who is the owner of the site: who connects from this machine directly, or sends the token. Reads the token's file."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
 
 
 def is_local(client: str, get: Callable[[str], str | None]) -> bool:
-    """Say whether a request of `client` (address and port) comes from here, from no proxy, and to an address of here.
+    """Return whether a request of `client` (address and port) comes from this machine, directly and to a local name.
 
-    The last keeps pages elsewhere from asking through a name that they point here (DNS rebinding).
+    The local name keeps out other sites that let their name point to this machine (DNS rebinding).
     """
     peer = client.rpartition(":")[0].strip("[]")
     host = (get("host") or "").lower()
     name = host if host.endswith("]") else host.rpartition(":")[0] if ":" in host else host
-    at_home = peer in {"127.0.0.1", "::1", "::ffff:127.0.0.1"} and name in _LOCAL_NAMES
-    return at_home and not any(get(header) is not None for header in _FORWARDED)
+    is_direct = peer in {"127.0.0.1", "::1", "::ffff:127.0.0.1"} and name in _LOCAL_NAMES
+    return is_direct and not any(get(header) is not None for header in _FORWARDED)
 
 
 def is_foreign(site: str, get: Callable[[str], str | None]) -> bool:
-    """Say whether a page that is not of the site with the address `site` had a browser ask.
+    """Return whether a browser sent the request for a page that is not of the site with the address `site`.
 
-    Such a page could use the credentials that the browser keeps from a look at the status (Fetch Metadata, RFC 6454).
+    Such a page could use credentials that the browser has stored (Fetch Metadata, RFC 6454).
     """
-    told = get("sec-fetch-site")
-    if told is not None:
-        return told not in {"same-origin", "none"}
+    fetch_site = get("sec-fetch-site")
+    if fetch_site is not None:
+        return fetch_site not in {"same-origin", "none"}
     origin = get("origin")
     if origin is None:
         return False
     return origin.rpartition("://")[2].lower() not in {(get("host") or "").lower(), urlsplit(site).netloc}
 
 
-def knows_token(path: str, authorization: str) -> bool:
-    """Say whether an Authorization header holds the token of the file `path`; compared in constant time."""
+def has_token(path: str, authorization: str) -> bool:
+    """Return whether an Authorization header has the token in the file `path`; compared in constant time."""
     token = read_token(path)
     return bool(token) and hmac.compare_digest(_token_of(authorization), token)
 
 
 def _token_of(authorization: str) -> bytes:
-    """Take the token out of an Authorization header: RFC 6750 Bearer, or RFC 7617 Basic with it as the password."""
+    """Return the token of an Authorization header: RFC 6750 Bearer, or RFC 7617 Basic with it as the password."""
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":
         return rest.strip().encode()

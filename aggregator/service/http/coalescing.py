@@ -1,4 +1,4 @@
-"""Answers that several requests share: one is made, all who asked meanwhile get it."""
+"""Calls shared by requests that come at the same time: one call is made and all get its result."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-FRESH = 0.25
-"""For how long, in seconds, what the daemon said is good enough for others who ask the same."""
+MAX_AGE = 0.25
+"""For how long, in seconds, a result is given to later callers."""
 
 T = TypeVar("T")
 
 
-class Shared(Generic[T]):
-    """Asks once for all who want to know at the same time, and for those who come right after."""
+class SharedCall(Generic[T]):
+    """Makes one call for all callers at the same time and within `MAX_AGE` after."""
 
-    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
-        self._ask = ask
-        self._asking: asyncio.Future[T] | None = None
-        self._asked = float("-inf")
+    def __init__(self, call: Callable[[], Awaitable[T]]) -> None:
+        self._call = call
+        self._result: asyncio.Future[T] | None = None
+        self._called = float("-inf")
 
     async def __call__(self) -> T:
-        """Give the answer; an error is everybody's, and not kept."""
+        """Return the result; an error goes to all who wait for it and is not kept."""
         now = asyncio.get_running_loop().time()
-        if self._asking is None or (self._asking.done() and (now - self._asked > FRESH or self._asking.exception())):
-            self._asked = now
-            self._asking = asyncio.ensure_future(self._ask())
-        return await asyncio.shield(self._asking)
+        if self._result is None or (self._result.done() and (now - self._called > MAX_AGE or self._result.exception())):
+            self._called = now
+            self._result = asyncio.ensure_future(self._call())
+        return await asyncio.shield(self._result)
 
 
-class Joined(Generic[T]):
-    """Lets a storm of wishes become few: those that come while one is fulfilled share the next."""
+class BatchedCalls(Generic[T]):
+    """Merges calls: those that come while one is running are answered together by the next."""
 
-    def __init__(self, fulfil: Callable[[tuple[str, ...]], Awaitable[T]]) -> None:
-        self._fulfil = fulfil
+    def __init__(self, call: Callable[[tuple[str, ...]], Awaitable[T]]) -> None:
+        self._call = call
         self._running: asyncio.Future[T] | None = None
         self._next: asyncio.Future[T] | None = None
-        self._wishes: list[tuple[str, ...]] = []
+        self._waiting: list[tuple[str, ...]] = []
 
-    async def __call__(self, wish: tuple[str, ...]) -> T:
-        """Have `wish` fulfilled, an empty one being for everything."""
-        self._wishes.append(wish)
+    async def __call__(self, names: tuple[str, ...]) -> T:
+        """Call with `names`, together with those of other callers; no names stand for all."""
+        self._waiting.append(names)
         if self._next is None:
-            self._next = asyncio.ensure_future(self._in_turn())
+            self._next = asyncio.ensure_future(self._run_next())
         return await asyncio.shield(self._next)
 
-    async def _in_turn(self) -> T:
+    async def _run_next(self) -> T:
         before = self._running
         if before is not None:
             await asyncio.wait({before})
         self._running, self._next = self._next, None
-        wishes, self._wishes = self._wishes, []
-        return await self._fulfil(() if () in wishes else tuple(sorted({one for wish in wishes for one in wish})))
+        waiting, self._waiting = self._waiting, []
+        return await self._call(() if () in waiting else tuple(sorted({one for names in waiting for one in names})))

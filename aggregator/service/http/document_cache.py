@@ -1,9 +1,8 @@
-"""Published documents in memory, as they are served: a name in, an `Entry` out that is what lies in the feeds folder.
+"""Published documents in memory, ready to be served. Reads the feeds folder and nothing else.
 
-Reads the feeds folder and nothing else. A document is opened once, without following a link, and read whole; what is
-served is what was read, never a file that is looked at first and opened later. It is looked at again when a turn says
-so (`doubt`), and at most a second after anybody else replaced it. How much is kept is bounded in bytes; what was not
-asked for lately is read again when it is.
+A document is opened once, without following a link, and read completely; what is served is what was read, never a file
+that was examined first and opened later. It is read again if it changed: after a turn said so (`invalidate`), and at
+most a second after anybody else replaced it. The cache is bounded in bytes; the least recently used documents leave it.
 """
 
 from __future__ import annotations
@@ -18,69 +17,69 @@ from typing import TYPE_CHECKING
 
 from aggregator.model import document_names
 from aggregator.model.archive_layout import ARCHIVE, instead_of, page_of
-from aggregator.service.http.responses import Entry, shelve
+from aggregator.service.http.responses import CachedDocument, cached_document
 
 if TYPE_CHECKING:
     from aggregator.model.feeds import Site
 
-KEPT_BYTES = 64 * 1024 * 1024
-LOOK_AGAIN = 1.0
-"""How long, in seconds, what was read is served before it is asked whether the files are still those."""
+MAX_BYTES = 64 * 1024 * 1024
+CHECK_INTERVAL = 1.0
+"""How long, in seconds, a document is served before its files are compared again."""
 
 RACY = 2.0
-"""A file younger than that, in seconds, may change again without its times telling."""
+"""A file younger than this, in seconds, may change again and keep its times."""
 
 _SUFFIXES = {"": "", "gzip": ".gz", "br": ".br"}
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
-_Stamp = tuple[tuple[int, ...] | None, ...]
+_Identity = tuple[tuple[int, ...] | None, ...]
 
 
 @dataclass(slots=True)
-class _Place:
-    entry: Entry
-    stamp: _Stamp
+class _Slot:
+    document: CachedDocument
+    identity: _Identity
     settled: bool
-    looked: float
+    checked: float
 
 
-class Shelf:
+class DocumentCache:
     """The documents of the feeds folder `folder`, for `site` (whose address and hub the Link headers name).
 
-    `clock` gives seconds since 1970, for comparison with the files' times; `kept` is how many bytes may be kept,
-    `look_again` after how many seconds the files are looked at again where nobody said that they changed.
+    `clock` returns seconds since 1970, for comparison with the files' times. At most `max_bytes` are kept.
+    `check_interval` is after how many seconds files are compared again, if nobody reported a change.
     """
 
     def __init__(
-        self, folder: str, site: Site, *, clock: Callable[[], float], kept: int = KEPT_BYTES,
-        look_again: float = LOOK_AGAIN,
+        self, folder: str, site: Site, *, clock: Callable[[], float], max_bytes: int = MAX_BYTES,
+        check_interval: float = CHECK_INTERVAL,
     ) -> None:  # fmt: skip
-        self._folder, self._site, self._clock, self._most = folder, site, clock, kept
-        self._patience = look_again
-        self._places: OrderedDict[str, _Place] = OrderedDict()
+        self._folder, self._site, self._clock, self._max_bytes = folder, site, clock, max_bytes
+        self._check_interval = check_interval
+        self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._size = 0
 
-    def get(self, name: str) -> Entry | None:
-        """Give the document `name`, None where there is none; anything but a name of ours is refused unseen."""
-        place = self._places.get(name)
-        if place is None:
+    def get(self, name: str) -> CachedDocument | None:
+        """Return the document `name`, or None if it does not exist or is not a valid document name."""
+        slot = self._slots.get(name)
+        if slot is None:
             return self._load(name) if document_names.is_published(name) else None
-        if time.monotonic() - place.looked > self._patience:
-            return self._look_again(name, place)
-        self._places.move_to_end(name)
-        return place.entry
+        if time.monotonic() - slot.checked > self._check_interval:
+            return self._load_if_changed(name, slot)
+        self._slots.move_to_end(name)
+        return slot.document
 
-    def doubt(self, slugs: Iterable[str]) -> None:
-        """Look again, when they are next asked for, at the documents of these feeds and at those of the site."""
+    def invalidate(self, slugs: Iterable[str]) -> None:
+        """Read the documents of these feeds and of the site again when they are next requested."""
         changed = {*slugs, *document_names.SITE_DOCUMENTS, ".well-known"}
-        for name, place in self._places.items():
+        for name, slot in self._slots.items():
             if name.partition("/")[0] in changed:
-                place.looked = float("-inf")
-                place.settled = False
+                slot.checked = float("-inf")
+                slot.settled = False
 
-    def moved(self, name: str) -> str:
-        """Give the document that holds what the document `name` of an archive held before it went, "" if none does."""
+    def replacement(self, name: str) -> str:
+        """Return the document that has the items of the removed archive document `name` now, "" if none has."""
         page = page_of(name)
         if page is None:
             return ""
@@ -90,50 +89,50 @@ class Shelf:
 
     @property
     def size(self) -> int:
-        """Give how many bytes are kept."""
+        """How many bytes are kept."""
         return self._size
 
-    def _look_again(self, name: str, place: _Place) -> Entry | None:
-        if place.settled and _stamp(self._folder, name) == place.stamp:
-            place.looked = time.monotonic()
-            self._places.move_to_end(name)
-            return place.entry
+    def _load_if_changed(self, name: str, slot: _Slot) -> CachedDocument | None:
+        if slot.settled and _identities(self._folder, name) == slot.identity:
+            slot.checked = time.monotonic()
+            self._slots.move_to_end(name)
+            return slot.document
         return self._load(name)
 
-    def _load(self, name: str) -> Entry | None:
+    def _load(self, name: str) -> CachedDocument | None:
         self._drop(name)
-        looked = time.monotonic()
-        stamp = _stamp(self._folder, name)
+        checked = time.monotonic()
+        identity = _identities(self._folder, name)
         bodies, modified = _read(self._folder, name)
         if "" not in bodies:
             return None
         now = self._clock()
-        # Within the second in which it was written a date cannot tell it from what may follow it (RFC 9110 §8.8.2.2):
-        # newsboat takes a second change of the same second for none. Nor may it be later than now.
+        # A date in seconds does not distinguish two versions of the same second (RFC 9110 §8.8.2.2): newsboat would
+        # miss the second one. Nor may the date be in the future.
         settled = now - modified >= RACY
-        entry = shelve(name, bodies, modified=int(modified) if settled else None, site=self._site, now=now)
-        self._keep(name, _Place(entry, stamp, settled, looked))
-        return entry
+        document = cached_document(name, bodies, modified=int(modified) if settled else None, site=self._site, now=now)
+        self._keep(name, _Slot(document, identity, settled, checked))
+        return document
 
-    def _keep(self, name: str, place: _Place) -> None:
-        if place.entry.size > self._most // 2:
+    def _keep(self, name: str, slot: _Slot) -> None:
+        if slot.document.size > self._max_bytes // 2:
             return
-        self._places[name] = place
-        self._size += place.entry.size
-        while self._size > self._most:
-            self._drop(next(iter(self._places)))
+        self._slots[name] = slot
+        self._size += slot.document.size
+        while self._size > self._max_bytes:
+            self._drop(next(iter(self._slots)))
 
     def _drop(self, name: str) -> None:
-        place = self._places.pop(name, None)
-        if place is not None:
-            self._size -= place.entry.size
+        slot = self._slots.pop(name, None)
+        if slot is not None:
+            self._size -= slot.document.size
 
 
-def _stamp(folder: str, name: str) -> _Stamp:
-    return tuple(_stamp_of(f"{folder}/{name}{suffix}") for suffix in _SUFFIXES.values())
+def _identities(folder: str, name: str) -> _Identity:
+    return tuple(_identity(f"{folder}/{name}{suffix}") for suffix in _SUFFIXES.values())
 
 
-def _stamp_of(path: str) -> tuple[int, ...] | None:
+def _identity(path: str) -> tuple[int, ...] | None:
     try:
         found = os.lstat(path)
     except OSError:
@@ -149,7 +148,7 @@ def _folders(path: str) -> list[str]:
 
 
 def _read(folder: str, name: str) -> tuple[dict[str, bytes], float]:
-    """Read a document's body and its encodings, and when the body was written; nothing where it is not a file."""
+    """Read a document and its encodings, and when it was written; return no bodies if it is not a regular file."""
     *parts, file = name.split("/")
     bodies: dict[str, bytes] = {}
     modified = 0.0
@@ -159,20 +158,20 @@ def _read(folder: str, name: str) -> tuple[dict[str, bytes], float]:
         for part in parts:
             opened.append(os.open(part, _FOLDER, dir_fd=opened[-1]))
         for coding, suffix in _SUFFIXES.items():
-            found = _whole(file + suffix, opened[-1])
+            found = _read_file(file + suffix, opened[-1])
             if found is not None:
                 bodies[coding], written = found
                 modified = modified or written
     except OSError:
-        pass  # what is not there, or no longer, is not served; the writer's turn says what is wrong with the disk
+        pass  # a missing document is not served; a turn that writes reports what is wrong with the disk
     finally:
         for fd in opened:
             os.close(fd)
     return bodies, modified
 
 
-def _whole(file: str, folder: int) -> tuple[bytes, float] | None:
-    """Read a regular file of an open folder, and when it was written; None for anything else."""
+def _read_file(file: str, folder: int) -> tuple[bytes, float] | None:
+    """Read a regular file in an open folder, and when it was written; return None for anything else."""
     try:
         fd = os.open(file, _FILE, dir_fd=folder)
     except OSError:

@@ -1,7 +1,7 @@
-"""What is served beside the documents: health, metrics, a trigger, and the owner's pages.
+"""The routes besides the documents: health, metrics, a trigger, notifications of a store, and the owner's pages.
 
-Requests in, answers out; asks the daemon through its control socket and reads the index, on threads, so that nobody
-waits for them. The owner is who sits at this machine and comes without a proxy, or who knows the token.
+Asks the daemon through its control socket and reads the index, both on threads, so that no other request waits. You are
+the owner if you connect from this machine directly, or send the token.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from aggregator.model.errors import AggregatorError
 from aggregator.model.store import is_url
 from aggregator.service.control import Request, ask
 from aggregator.service.health import DaemonStatus
-from aggregator.service.http.access import is_foreign, is_local, knows_token
-from aggregator.service.http.coalescing import Joined, Shared
-from aggregator.service.http.responses import Answer, page, plain
+from aggregator.service.http.access import has_token, is_foreign, is_local
+from aggregator.service.http.coalescing import BatchedCalls, SharedCall
+from aggregator.service.http.responses import Response, html_response, text_response
 from aggregator.service.http.server import App, Call, Route
 from aggregator.site.status import Standing, standing
 from aggregator.watcher import notifications
 
-PATIENCE = 2.0
-"""How long, in seconds, the daemon may take to say how it does."""
+STATUS_SECONDS = 2.0
+"""How long, in seconds, the daemon may take to report its status."""
 
 
 class Endpoints:
-    """The routes of a site: `clock` gives seconds since 1970, `attached` says that a daemon of ours must be there."""
+    """The routes of a site; `clock` returns seconds since 1970. If `attached`, this server belongs to a daemon."""
 
     def __init__(self, config: Config, app: App, *, clock: Callable[[], float], attached: bool) -> None:
         self._config, self._app, self._clock, self._attached = config, app, clock, attached
-        self._status = Shared(lambda: asyncio.to_thread(self._ask_status))
-        self._standing = Shared(lambda: asyncio.to_thread(self._look))
-        self._trigger = Joined(lambda feeds: asyncio.to_thread(self._ask_trigger, feeds))
+        self._status = SharedCall(lambda: asyncio.to_thread(self._ask_status))
+        self._standing = SharedCall(lambda: asyncio.to_thread(self._read_standing))
+        self._trigger = BatchedCalls(lambda feeds: asyncio.to_thread(self._ask_trigger, feeds))
 
     def routes(self) -> dict[str, Route]:
-        """Give what is served where; without a token nobody can trigger anything from afar."""
+        """Return the routes by path; without a token in the config there is no trigger."""
         get = ("GET", "HEAD")
         found = {
             "/healthz": Route(get, self.health),
@@ -56,13 +56,11 @@ class Endpoints:
                 found["/-/notify"] = Route(("POST",), self.notify)
         return found
 
-    # -- for machines
-
-    async def health(self, call: Call) -> Answer:
-        """Say 200 where all is well and 503 where not, with the reason; its words only to the owner."""
+    async def health(self, call: Call) -> Response:
+        """Answer 200 if there is no problem, else 503 with the problems; only the owner gets their messages."""
         problems = await self._problems()
         if not self._is_owner(call):
-            problems = dict.fromkeys(problems, "look at the log, or at `aggregator status`")
+            problems = dict.fromkeys(problems, "see the log or `aggregator status`")
         return _json(503 if problems else 200, {"healthy": not problems, "problems": problems})
 
     async def _problems(self) -> dict[str, str]:
@@ -74,35 +72,35 @@ class Endpoints:
             return {"daemon": "it does not run"} if self._attached else {}
         return daemon.problems
 
-    async def metrics(self, _: Call) -> Answer:
-        """Give Prometheus what it wants to know."""
-        from aggregator.service.http import metrics  # noqa: PLC0415 - 30 ms and 4 MB that only those pay who ask
+    async def metrics(self, _: Call) -> Response:
+        """Return metrics for Prometheus."""
+        from aggregator.service.http import metrics  # noqa: PLC0415 - 30 ms and 4 MB, for those who use it
 
         try:
             daemon = await self._status()
         except AggregatorError:
             daemon = None
         measured = metrics.Measured(
-            now=self._clock(), requests=dict(self._app.counts), listeners=self._app.news.listeners,
-            cached=self._app.cached, standing=await self._how_it_stands(), daemon=daemon,
+            now=self._clock(), requests=dict(self._app.counts), listeners=self._app.events.listeners,
+            cached=self._app.cached, standing=await self._standing_or_none(), daemon=daemon,
         )  # fmt: skip
         body = metrics.render(measured)
-        return Answer(200, [("content-type", metrics.MEDIA_TYPE), ("content-length", str(len(body)))], body)
+        return Response(200, [("content-type", metrics.MEDIA_TYPE), ("content-length", str(len(body)))], body)
 
-    async def _how_it_stands(self) -> Standing | None:
+    async def _standing_or_none(self) -> Standing | None:
         try:
             return await self._standing()
         except AggregatorError:
             return None
 
-    async def trigger(self, call: Call) -> Answer:
-        """Regenerate now, all feeds or those that the query names with `feed=`, and say what changed."""
-        if refused := self._refused(call):
-            return refused
+    async def trigger(self, call: Call) -> Response:
+        """Regenerate now, all feeds or those named by `feed=` in the query, and return what changed."""
+        if refusal := self._refusal(call):
+            return refusal
         if await call.body() is None:
-            return plain(413, "no body is needed\n")
+            return text_response(413, "the request must not have a body\n")
         feeds = tuple(parse_qs(call.query).get("feed", ()))
-        # Where the feeds lie in a store only the daemon knows them, and says so.
+        # If the feeds lie in a store, only the daemon knows them, and checks the names itself.
         unknown = [slug for slug in feeds if not (self._app.has_feed(slug) or is_url(self._config.feeds))]
         if unknown:
             return _json(404, {"error": f"no such feed: {', '.join(unknown)}"})
@@ -112,98 +110,92 @@ class Endpoints:
             return _json(503, {"error": str(error)})
         return _json(503, {"error": "no daemon runs"}) if turn is None else _json(200, turn)
 
-    async def notify(self, call: Call) -> Answer:
-        """Take what a store says of changed objects as hints where to look."""
-        if refused := self._refused(call):
-            return refused
+    async def notify(self, call: Call) -> Response:
+        """Take a store's notification of changed objects as hints which paths to scan."""
+        if refusal := self._refusal(call):
+            return refusal
         body = await call.body()
         if body is None:
-            return plain(413, "the notification is too long, or came too slowly\n")
+            return text_response(413, "the notification is too long or came too slowly\n")
         try:
             paths = notifications.paths_in(body, self._config.seeds)
-            taken = await asyncio.to_thread(self._ask_look, paths)
+            count = await asyncio.to_thread(self._ask_notify, paths)
         except ValueError as error:
             return _json(400, {"error": str(error)})
         except AggregatorError as error:
             return _json(503, {"error": str(error)})
-        return _json(503, {"error": "no daemon runs"}) if taken is None else _json(202, {"looked_at": taken})
+        return _json(503, {"error": "no daemon runs"}) if count is None else _json(202, {"looked_at": count})
 
-    # -- for the owner
-
-    async def status(self, call: Call) -> Answer | None:
-        """Show how the site stands and how the daemon does."""
+    async def status(self, call: Call) -> Response | None:
+        """Return the status page: site and daemon."""
         return await self._for_owner(call, self._status_page)
 
-    async def explain(self, call: Call) -> Answer | None:
-        """Show why an item is in its feeds, or why not."""
+    async def explain(self, call: Call) -> Response | None:
+        """Return the page that explains why an item is in its feeds, or why not."""
         return await self._for_owner(call, self._explanation)
 
-    async def _for_owner(self, call: Call, show: Callable[[Call], Awaitable[Answer]]) -> Answer | None:
+    async def _for_owner(self, call: Call, show: Callable[[Call], Awaitable[Response]]) -> Response | None:
         if self._is_owner(call):
             return await show(call)
         if self._config.server.token:
-            return plain(401, "the token, please\n", www_authenticate='Basic realm="aggregator", charset="UTF-8"')
+            return text_response(401, "send the token\n", www_authenticate='Basic realm="aggregator", charset="UTF-8"')
         return None
 
-    async def _status_page(self, _: Call) -> Answer:
+    async def _status_page(self, _: Call) -> Response:
         try:
             daemon = await self._status()
         except AggregatorError:
             daemon = None
-        found = await self._how_it_stands()
+        found = await self._standing_or_none()
         if found is None:
-            return plain(503, "nothing was built yet, or the index is damaged (run `aggregator build`)\n")
-        return page(200, await asyncio.to_thread(_render_status, found, daemon, self._config))
+            return text_response(503, "nothing was built yet, or the index is damaged (run `aggregator build`)\n")
+        return html_response(200, await asyncio.to_thread(_render_status, found, daemon, self._config))
 
-    async def _explanation(self, call: Call) -> Answer:
+    async def _explanation(self, call: Call) -> Response:
         target = parse_qs(call.query).get("q", [""])[0]
         try:
-            return page(200, await asyncio.to_thread(self._explain, target))
+            return html_response(200, await asyncio.to_thread(self._explain, target))
         except AggregatorError as error:
-            return plain(503, f"{error}\n")
-
-    # -- who asks
+            return text_response(503, f"{error}\n")
 
     def _is_owner(self, call: Call) -> bool:
-        # No browser speaks HTTP/1.0, but nginx does to what is behind it, and by default names no client.
-        return (call.version == "1.1" and is_local(call.client, call.get)) or self._knows_token(call)
+        # No browser speaks HTTP/1.0, but nginx does to its upstream, and by default it names no client.
+        return (call.version == "1.1" and is_local(call.client, call.get)) or self._has_token(call)
 
-    def _knows_token(self, call: Call) -> bool:
-        return knows_token(self._config.server.token, call.get("authorization") or "")
+    def _has_token(self, call: Call) -> bool:
+        return has_token(self._config.server.token, call.get("authorization") or "")
 
-    def _refused(self, call: Call) -> Answer | None:
-        """Give the answer to one who may have nothing done, None to one who may."""
+    def _refusal(self, call: Call) -> Response | None:
+        """Return the response to a request that is not allowed to change anything, None if it is."""
         if is_foreign(self._config.site.url, call.get):
-            return plain(403, "not from a page of another site\n")
-        if not self._knows_token(call):
-            return plain(401, "the token is wrong or missing\n", www_authenticate='Bearer realm="aggregator"')
+            return text_response(403, "requests from pages of another site are not allowed\n")
+        if not self._has_token(call):
+            return text_response(401, "the token is wrong or missing\n", www_authenticate='Bearer realm="aggregator"')
         return None
 
-    # -- on threads
-
     def _ask_status(self) -> DaemonStatus | None:
-        told = ask(self._config.state, Request(do="status"), timeout=PATIENCE)
-        return None if told is None else msgspec.convert(told, DaemonStatus)
+        reply = ask(self._config.state, Request(do="status"), timeout=STATUS_SECONDS)
+        return None if reply is None else msgspec.convert(reply, DaemonStatus)
 
     def _ask_trigger(self, feeds: tuple[str, ...]) -> Any:
         return ask(self._config.state, Request(do="trigger", feeds=feeds))
 
-    def _ask_look(self, paths: tuple[str, ...]) -> Any:
-        return ask(self._config.state, Request(do="notify", paths=paths), timeout=PATIENCE) if paths else 0
+    def _ask_notify(self, paths: tuple[str, ...]) -> Any:
+        return ask(self._config.state, Request(do="notify", paths=paths), timeout=STATUS_SECONDS) if paths else 0
 
-    def _look(self) -> Standing | None:
+    def _read_standing(self) -> Standing | None:
         with self._index() as index:
             return None if index is None else standing(self._config, index, now=int(self._clock()))
 
     def _explain(self, target: str) -> bytes:
         from aggregator.renderer import status_page  # noqa: PLC0415
-        from aggregator.site.explain import explain  # noqa: PLC0415 - for the few who ask
+        from aggregator.site.explain import explain  # noqa: PLC0415 - rarely used
 
         found = []
         if target:
             with self._index() as index:
                 found = explain(self._config, index, target, now=int(self._clock()))
-        # What is embargoed or held back is named by its path alone: not even its link goes out over HTTP.
+        # An embargoed or held back item is named by its path only: not even its link goes out over HTTP.
         pairs = [(one.headline, () if one.is_private else one.details) for one in found]
         return status_page.render_explanation(target, pairs, self._config.site)
 
@@ -217,16 +209,16 @@ class Endpoints:
 
 
 def _render_status(found: Standing, daemon: DaemonStatus | None, config: Config) -> bytes:
-    from aggregator.renderer import status_page  # noqa: PLC0415 - templates, for the few who ask
+    from aggregator.renderer import status_page  # noqa: PLC0415 - templates, rarely used
     from aggregator.service.http.status_view import status_view  # noqa: PLC0415
 
     return status_page.render(status_view(found, daemon), config.site)
 
 
-def _json(status: int, value: Any) -> Answer:
+def _json(status: int, value: Any) -> Response:
     body = msgspec.json.encode(value) + b"\n"
     headers = [
         ("content-type", "application/json"), ("cache-control", "no-store"), ("x-content-type-options", "nosniff"),
         ("content-length", str(len(body))),
     ]  # fmt: skip
-    return Answer(status, headers, body)
+    return Response(status, headers, body)

@@ -1,4 +1,4 @@
-"""The socket that the server listens on; touches the network and nothing else."""
+"""The socket that the server listens on. Touches the network and nothing else."""
 
 from __future__ import annotations
 
@@ -10,78 +10,78 @@ from contextlib import suppress
 from aggregator.model.errors import ADVICE, AggregatorError
 
 BACKLOG = 1_024
-STUCK = 30.0
-"""How long, in seconds, a client may take in nothing of what it asked for."""
+STALL_SECONDS = 30.0
+"""How long, in seconds, a client may read nothing of a response."""
 
-PAUSE = 0.1
+RETRY_SECONDS = 0.1
 
 
 class CannotListenError(AggregatorError):
-    """An address cannot be listened at: it is `taken`, or not ours."""
+    """The server cannot listen on an address; `taken` tells whether it is in use."""
 
     def __init__(self, message: str, *, taken: bool) -> None:
         self.taken = taken
         super().__init__(message)
 
 
-def listen(host: str, port: int, *, stuck: float = STUCK, patience: float = 0.0) -> socket.socket:
-    """Bind a listening socket; port 0 takes any that is free.
+def listen(host: str, port: int, *, stall: float = STALL_SECONDS, patience: float = 0.0) -> socket.socket:
+    """Return a socket that listens on `host` and `port`; port 0 picks a free one.
 
-    A client that takes in nothing of its answer for `stuck` seconds is cut off. An address that cannot be had is tried
-    again for `patience` seconds.
+    A client that reads nothing of a response for `stall` seconds is disconnected. An address that cannot be bound is
+    tried again for `patience` seconds.
 
     Raises:
-        CannotListenError: where that cannot be, with what helps.
+        CannotListenError: if it cannot be bound; the message says what helps.
     """
     until = time.monotonic() + patience
     while True:
         try:
-            return _listen(host, port, stuck)
+            return _listen(host, port, stall)
         except CannotListenError:
             if time.monotonic() > until:
                 raise
-            time.sleep(PAUSE)
+            time.sleep(RETRY_SECONDS)
 
 
-def _listen(host: str, port: int, stuck: float) -> socket.socket:
+def _listen(host: str, port: int, stall: float) -> socket.socket:
     try:
         made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    except OSError as error:  # too many files are open, or the system knows no IPv6
-        raise _blame(host, port, error) from error
+    except OSError as error:  # too many open files, or no IPv6
+        raise _listen_error(host, port, error) from error
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        # Linux: a client that takes in nothing is cut off. What is accepted inherits it.
+        # Linux: disconnect a client that reads nothing. Accepted sockets inherit it.
         with suppress(AttributeError, OSError):
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stuck * 1_000))
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(stall * 1_000))
         made.bind((host, port))
         made.listen(BACKLOG)
         made.setblocking(False)
-    except (OSError, UnicodeError) as error:  # a name that can be no host's is a UnicodeError
+    except (OSError, UnicodeError) as error:  # a name that cannot be a host's raises UnicodeError
         made.close()
-        raise _blame(host, port, error) from error
+        raise _listen_error(host, port, error) from error
     return made
 
 
 _ADVICE = {
     errno.EADDRINUSE: "stop what listens there, or set another `server.port`",
-    errno.EACCES: "set another `server.port`: this one is not for the user this runs as",
+    errno.EACCES: "set another `server.port`: this user may not use it",
     errno.EMFILE: ADVICE[errno.EMFILE],
 }
 
 
-def _blame(host: str, port: int, error: OSError | UnicodeError) -> CannotListenError:
+def _listen_error(host: str, port: int, error: OSError | UnicodeError) -> CannotListenError:
     number = getattr(error, "errno", None) or 0
     reason = getattr(error, "strerror", None) or error
     advice = _ADVICE.get(number, "correct `server.host`")
-    message = f"{_place(host, port)}: cannot be served at: {reason} ({advice})"
+    message = f"{_host_and_port(host, port)}: cannot be served at: {reason} ({advice})"
     return CannotListenError(message, taken=number == errno.EADDRINUSE)
 
 
 def address_of(listening: socket.socket) -> str:
-    """Give the address that a socket listens at, as `http://host:port/`."""
-    return f"http://{_place(*listening.getsockname()[:2])}/"
+    """Return the address that a socket listens on, as `http://host:port/`."""
+    return f"http://{_host_and_port(*listening.getsockname()[:2])}/"
 
 
-def _place(host: str, port: int) -> str:
+def _host_and_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

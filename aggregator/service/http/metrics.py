@@ -1,6 +1,6 @@
-"""How all goes, as numbers for Prometheus: counts and standing in, its text format out; touches nothing.
+"""Metrics for Prometheus: counts and status in, its text format out. Pure.
 
-Names follow Prometheus' own advice (base units, `_total` for counters). No number has a seed's text for a label.
+Names follow Prometheus' conventions (base units, `_total` for counters). No label has a text of a seed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):
-    """What there is to tell: requests by what was asked for and status, the site's standing, the daemon's health.
+    """What is measured: responses by what was requested and status, the site's status, and the daemon's health.
 
-    `standing` is None where nothing was built yet, `daemon` where none runs. `now` is in seconds since 1970.
+    `standing` is None if nothing was built yet, `daemon` if none runs. `now` is in seconds since 1970.
     """
 
     now: float
@@ -40,13 +40,13 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def render(measured: Measured) -> bytes:
-    """Write it down in Prometheus' text format."""
+    """Return the metrics in Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Once(measured))
+    registry.register(_Snapshot(measured))
     return generate_latest(registry)
 
 
-class _Once(Collector):
+class _Snapshot(Collector):
     def __init__(self, measured: Measured) -> None:
         self._measured = measured
 
@@ -66,24 +66,24 @@ def _serving(measured: Measured) -> Iterator[Metric]:
     for (asked, status), count in sorted(measured.requests.items()):
         requests.add_metric((asked, str(status)), count)
     yield requests
-    yield GaugeMetricFamily("aggregator_http_listeners", "Clients that wait for news.", measured.listeners)
+    yield GaugeMetricFamily("aggregator_http_listeners", "Clients that listen for events.", measured.listeners)
     yield GaugeMetricFamily("aggregator_http_cached_bytes", "Documents kept in memory.", measured.cached)
 
 
 def _daemon(daemon: DaemonStatus) -> Iterator[Metric]:
-    yield GaugeMetricFamily("aggregator_healthy", "Whether all is well.", int(daemon.healthy))
-    problems = GaugeMetricFamily("aggregator_problem_seconds", "For how long something is wrong.", labels=("concern",))
+    yield GaugeMetricFamily("aggregator_healthy", "Whether the daemon has no problem.", int(daemon.healthy))
+    problems = GaugeMetricFamily("aggregator_problem_seconds", "How long a problem has lasted.", labels=("concern",))
     for concern, age in daemon.problem_ages.items():
         problems.add_metric((concern,), age)
     yield problems
-    yield GaugeMetricFamily("aggregator_uptime_seconds", "For how long the daemon runs.", daemon.uptime)
+    yield GaugeMetricFamily("aggregator_uptime_seconds", "How long the daemon has run.", daemon.uptime)
     yield _turns(daemon)
-    yield InfoMetricFamily("aggregator_watcher", "How changes are noticed.", {"backend": daemon.backend})
+    yield InfoMetricFamily("aggregator_watcher", "How changes are detected.", {"backend": daemon.backend})
     yield CounterMetricFamily(
-        "aggregator_watcher_overflows", "Times that events were lost and the folder was read.", daemon.overflows
+        "aggregator_watcher_overflows", "How often events were lost and the whole folder was scanned.", daemon.overflows
     )
     yield GaugeMetricFamily(
-        "aggregator_last_scan_timestamp_seconds", "When the whole folder was last looked at.", daemon.scanned
+        "aggregator_last_scan_timestamp_seconds", "When the whole folder was last scanned.", daemon.scanned
     )
     if daemon.due is not None:
         yield GaugeMetricFamily(
@@ -107,10 +107,12 @@ def _standing(standing: Standing, now: float) -> Iterator[Metric]:
     for outcome, count in {"published": standing.items, **standing.held}.items():
         seeds.add_metric((outcome,), count)
     yield seeds
-    yield GaugeMetricFamily("aggregator_files", "Seeds known, whatever became of them.", standing.seeds)
-    yield GaugeMetricFamily("aggregator_stale_items", "Items shown as they last could be read.", len(standing.stale))
+    yield GaugeMetricFamily("aggregator_files", "Seeds known, whatever their outcome.", standing.seeds)
+    yield GaugeMetricFamily(
+        "aggregator_stale_items", "Items shown in their last readable version.", len(standing.stale)
+    )
     problems = sum(not problem.warning for problem in standing.problems)
-    yield GaugeMetricFamily("aggregator_seed_problems", "Problems in seeds, warnings left out.", problems)
+    yield GaugeMetricFamily("aggregator_seed_problems", "Problems in seeds, without warnings.", problems)
     items = GaugeMetricFamily("aggregator_feed_items", "Items that a feed shows.", labels=("feed",))
     for slug, count in standing.feeds.items():
         items.add_metric((slug,), count)

@@ -1,4 +1,4 @@
-"""How a site stands and what its daemon says of itself -> what the status page shows; touches nothing."""
+"""The status page's content, from the site's status and the daemon's. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aggregator.site.status import Standing
 
 
 def status_view(standing: Standing, daemon: DaemonStatus | None) -> StatusView:
-    """Give what the status page shows; `daemon` is None where none runs."""
+    """Return what the status page shows; `daemon` is None if none runs."""
     view = StatusView(
         now=standing.now,
         running=daemon is not None,
@@ -45,8 +45,8 @@ def _held(standing: Standing) -> tuple[Held, ...]:
 def _hub(hub: HubStatus | None, now: int) -> tuple[tuple[str, str], ...]:
     if hub is None:
         return ()
-    told = f"last told {moment(int(hub.succeeded))}" if hub.succeeded is not None else "never told yet"
-    return (("WebSub hub", f"{hub.url}: {hub.trouble(now) or told}, {hub.waiting:,} waiting"),)
+    answered = f"last told {moment(int(hub.succeeded))}" if hub.succeeded is not None else "never told yet"
+    return (("WebSub hub", f"{hub.url}: {hub.trouble(now) or answered}, {hub.waiting:,} waiting"),)
 
 
 def _with_daemon(view: StatusView, daemon: DaemonStatus) -> StatusView:

@@ -17,7 +17,7 @@ from support.needed_tools import program
 from support.site_folder import SiteFolder
 from support.web_servers import ask, caddy, free_port, nginx, nginx_site
 
-from aggregator.service.http.document_cache import Shelf
+from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.endpoints import Endpoints
 from aggregator.service.http.server import App
 
@@ -154,7 +154,7 @@ def test_every_address_beside_the_documents_is_known_here(front: int, tmp_path: 
     site = SiteFolder(tmp_path / "site")
     (site.root / "token").write_text("a token of at least sixteen characters")
     config = site.config(server={"token": "../token"})
-    app = App(Shelf(config.feeds, config.site, clock=time.time))
+    app = App(DocumentCache(config.feeds, config.site, clock=time.time))
     routes = Endpoints(config, app, clock=time.time, attached=False).routes()
     assert {path.partition("?")[0] for path in PRIVATE} > set(routes) > {"/healthz", "/metrics", "/-/trigger"}
     assert {path: ask(front, path).status for path in routes} == dict.fromkeys(routes, 404)

@@ -20,7 +20,7 @@ from support.site_checks import SECRET, private, published
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.model.errors import AggregatorError
-from aggregator.watcher import folder
+from aggregator.watcher import files
 
 LIMITED = f"""
 import resource, sys, aggregator
@@ -159,7 +159,7 @@ def test_a_seed_swapped_for_a_link_never_leads_outside(tmp_path: Path) -> None:
     until = time.monotonic() + 20
     while time.monotonic() < until and (len(seen) < 2 or None not in seen or sum(map(bool, seen)) < 1):
         for _ in range(200):
-            file = next(iter(folder.read(str(root), ["sub/a.md"], 100)))
+            file = next(iter(files.read(str(root), ["sub/a.md"], 100)))
             assert file is None or SECRET.encode() not in (file.data or b"")
             seen.add(file and file.data)
     ended.set()

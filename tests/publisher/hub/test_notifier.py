@@ -1,4 +1,4 @@
-"""Telling a hub on 127.0.0.1 what changed in a feeds folder: what is sent, what is not, and what becomes of answers."""
+"""Notifying a hub on 127.0.0.1 of changes in a feeds folder: what is sent, what is not, and how answers are handled."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from aggregator.config.settings import Config
 from aggregator.model.feeds import Site
 from aggregator.publisher.hub import client, notifier
 from aggregator.publisher.hub.notifier import WebSub, hub_status
-from aggregator.publisher.hub.store import PingStore, stored
+from aggregator.publisher.hub.store import PingStore, read_stored
 
 FEED = ("all/atom.xml", "all/feed.json", "all/rss.xml")
 
 
 class Publishing:
-    """A feeds folder, and what tells a hub of it; `step` is added to the clock."""
+    """A feeds folder and its notifier; `step` is added to the clock."""
 
     def __init__(self, root: Path, hub: str) -> None:
         self.feeds, self.state = root / "feeds", root / "state"
@@ -112,8 +112,8 @@ def test_a_ping_is_a_form_that_every_hub_understands(hub: Hub, publishing: Publi
     assert publishing.events() == ["hub told"]
 
 
-def test_only_documents_whose_bytes_changed_are_told(hub: Hub, publishing: Publishing) -> None:
-    """A feed rewritten with the same bytes is not, nor are pages, archives and names that are no feed's."""
+def test_only_documents_whose_bytes_changed_are_sent(hub: Hub, publishing: Publishing) -> None:
+    """A feed rewritten with the same bytes is not, nor are pages, archives and other names."""
     publishing.write("all")
     publishing.write("sea")
     publishing.begin()
@@ -132,8 +132,8 @@ def test_only_documents_whose_bytes_changed_are_told(hub: Hub, publishing: Publi
     assert hub.told() == {"news/sea/rss.xml": 1, "news/sea/atom.xml": 1, "news/sea/feed.json": 1}
 
 
-def test_a_restart_tells_what_changed_meanwhile_and_nothing_else(hub: Hub, publishing: Publishing) -> None:
-    """Files were put in place by a process that died before it could say so."""
+def test_a_restart_sends_what_changed_meanwhile_and_nothing_else(hub: Hub, publishing: Publishing) -> None:
+    """As if a process had published files and died before it reported them."""
     publishing.write("all")
     publishing.write("sea")
     publishing.begin()
@@ -149,8 +149,8 @@ def test_a_restart_tells_what_changed_meanwhile_and_nothing_else(hub: Hub, publi
     assert hub.told() == {f"news/sea/{name}": 1 for name in ("rss.xml", "atom.xml", "feed.json")}
 
 
-def test_a_ping_that_was_cut_short_is_sent_again(hub: Hub, publishing: Publishing) -> None:
-    """Also where the document has become what it was: the hub may have seen what was between."""
+def test_an_interrupted_ping_is_sent_again(hub: Hub, publishing: Publishing) -> None:
+    """Even if the document is as before: the hub may have seen the version between."""
     publishing.write()
     publishing.begin()
     publishing.settles()
@@ -167,7 +167,7 @@ def test_a_ping_that_was_cut_short_is_sent_again(hub: Hub, publishing: Publishin
     assert hub.told() == {"news/all/rss.xml": 2}
 
 
-def test_a_hub_that_is_not_there_is_told_later_and_once(tmp_path: Path) -> None:
+def test_a_missing_hub_is_notified_later_and_once(tmp_path: Path) -> None:
     """Connection refused, through several changes and a restart; it is tried with one document at a time."""
     with Hub() as hub:
         port = hub.port
@@ -192,8 +192,8 @@ def test_a_hub_that_is_not_there_is_told_later_and_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_a_hub_that_asks_for_time_gets_it(hub: Hub, publishing: Publishing, status: int) -> None:
-    """`Retry-After` holds for all documents, over a restart too; then each is told."""
+def test_retry_after_is_honoured(hub: Hub, publishing: Publishing, status: int) -> None:
+    """It holds for all documents, also after a restart; then each is sent."""
     hub.answer = lambda _: (status, {"Retry-After": "3600"})
     publishing.write()
     publishing.begin()
@@ -214,8 +214,8 @@ def test_a_hub_that_asks_for_time_gets_it(hub: Hub, publishing: Publishing, stat
     assert len(hub.pings) == 5
 
 
-def test_a_refusal_is_named_and_does_not_hold_up_others(hub: Hub, publishing: Publishing) -> None:
-    """A change of the refused document does not lead to a ping; six hours later it is tried again."""
+def test_a_refusal_is_named_and_does_not_delay_others(hub: Hub, publishing: Publishing) -> None:
+    """A change of the refused document sends no ping; six hours later it is tried again."""
     hub.answer = lambda ping: (403, {}) if ping.topic.endswith("atom.xml") else (204, {})
     publishing.write()
     publishing.begin()
@@ -234,8 +234,8 @@ def test_a_refusal_is_named_and_does_not_hold_up_others(hub: Hub, publishing: Pu
     assert publishing.websub.status.trouble(time.time()) == ""
 
 
-def test_an_error_of_one_document_does_not_hold_up_others(hub: Hub, publishing: Publishing) -> None:
-    """500 for one of them, twice: it is tried again by itself."""
+def test_an_error_of_one_document_does_not_delay_others(hub: Hub, publishing: Publishing) -> None:
+    """After 500 for one of them, twice, it is tried again."""
     failures = iter(range(2))
     hub.answer = lambda ping: (500 if ping.topic.endswith("atom.xml") and next(failures, None) is not None else 204, {})
     publishing.write()
@@ -246,10 +246,10 @@ def test_an_error_of_one_document_does_not_hold_up_others(hub: Hub, publishing: 
 
 
 @pytest.mark.parametrize(("answer", "pings"), [((503, {"Retry-After": "3600"}), 2), ((403, {}), 3)])
-def test_another_hub_is_told_at_once(
+def test_another_hub_is_notified_at_once(
     hub: Hub, publishing: Publishing, answer: tuple[int, dict[str, str]], pings: int
 ) -> None:
-    """What the old one asked for or refused is none of its business."""
+    """Waits and refusals of the old hub do not apply to it."""
     hub.answer = lambda _: answer
     publishing.write()
     publishing.begin()
@@ -267,9 +267,7 @@ def test_another_hub_is_told_at_once(
 
 
 @pytest.mark.parametrize("status", [307, 308, 302])
-def test_a_redirect_within_the_hub_is_followed_with_the_whole_form(
-    hub: Hub, publishing: Publishing, status: int
-) -> None:
+def test_a_redirect_within_the_hub_is_followed_with_the_form(hub: Hub, publishing: Publishing, status: int) -> None:
     """To another path of the same host and port."""
     hub.answer = lambda ping: (204, {}) if ping.path == "/new" else (status, {"Location": "/new"})
     publishing.write()
@@ -283,7 +281,7 @@ def test_a_redirect_within_the_hub_is_followed_with_the_whole_form(
     "location", ["http://127.0.0.2:{port}/", "http://127.0.0.1:{other}/", "file:///etc/passwd", "//evil.example/", "http://u:p@127.0.0.1:{port}/"]
 )  # fmt: skip
 def test_a_redirect_that_leads_elsewhere_is_a_refusal(hub: Hub, publishing: Publishing, location: str) -> None:
-    """No address but the hub's is ever called, and the message says where it wanted us to go."""
+    """No other host is ever called, and the message names the redirect's target."""
     with Hub() as other:
         target = location.format(port=hub.port, other=other.port)
         hub.answer = lambda _: (308, {"Location": target})
@@ -306,7 +304,7 @@ def test_a_redirect_in_a_circle_ends(hub: Hub, publishing: Publishing) -> None:
 
 
 def test_a_hub_that_hangs_delays_neither_the_caller_nor_the_end(hub: Hub, publishing: Publishing) -> None:
-    """`look` and `stop` come back at once, and two requests at most are under way."""
+    """Both methods return at once, and at most two requests are sent at a time."""
     hub.awake.clear()
     for number in range(20):
         publishing.write(f"f{number}")
@@ -323,10 +321,10 @@ def test_a_hub_that_hangs_delays_neither_the_caller_nor_the_end(hub: Hub, publis
     assert len(hub.pings) == 2
 
 
-def test_a_hub_that_answers_drop_by_drop_is_not_waited_for(
+def test_a_hub_that_answers_byte_by_byte_is_not_waited_for(
     publishing: Publishing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The patience counts from the first to the last byte, not from one to the next."""
+    """The time limit covers the complete answer, not one byte."""
     monkeypatch.setattr(client, "PATIENCE", 1.0)
     ends = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -356,7 +354,7 @@ def test_a_hub_that_answers_drop_by_drop_is_not_waited_for(
 
 
 class Rude(Listening):
-    """Says something that is no HTTP."""
+    """Answers something that is not HTTP."""
 
     def __init__(self, words: bytes) -> None:
         class Handler:
@@ -370,7 +368,7 @@ class Rude(Listening):
 @pytest.mark.parametrize(
     "words", [b"", b"HELLO\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 200_000, b"HTTP/1.1 9999 ?\r\n\r\n"]
 )
-def test_what_is_no_answer_is_tried_again(publishing: Publishing, words: bytes) -> None:
+def test_an_invalid_answer_is_tried_again(publishing: Publishing, words: bytes) -> None:
     """A connection that is closed, another protocol, headers without end."""
     with Rude(words) as rude:
         publishing.write()
@@ -382,8 +380,8 @@ def test_what_is_no_answer_is_tried_again(publishing: Publishing, words: bytes) 
         publishing.websub.stop()
 
 
-def test_an_answer_without_end_is_not_read(publishing: Publishing) -> None:
-    """Its first line says all; the connection is closed."""
+def test_an_endless_answer_is_not_read(publishing: Publishing) -> None:
+    """The status line suffices; the connection is closed."""
     with Rude(b"HTTP/1.1 202 Accepted\r\nContent-Length: 999999999999\r\n\r\n" + b"x" * 100_000) as rude:
         publishing.write()
         publishing.begin_again(rude.url)
@@ -392,8 +390,8 @@ def test_an_answer_without_end_is_not_read(publishing: Publishing) -> None:
         publishing.websub.stop()
 
 
-def test_a_hub_without_a_certificate_that_we_trust_is_not_told(tmp_path: Path, publishing: Publishing) -> None:
-    """And the reason says so."""
+def test_a_hub_without_a_trusted_certificate_is_not_notified(tmp_path: Path, publishing: Publishing) -> None:
+    """The reason names the certificate."""
     words = [
         "openssl",
         "req",
@@ -423,7 +421,7 @@ def test_a_hub_without_a_certificate_that_we_trust_is_not_told(tmp_path: Path, p
         publishing.websub.stop()
 
 
-def test_a_name_that_nobody_knows_is_named_as_such(publishing: Publishing) -> None:
+def test_an_unknown_host_name_is_reported(publishing: Publishing) -> None:
     """A host of the domain that never exists (RFC 6761)."""
     publishing.write()
     publishing.begin_again("http://hub.invalid/")
@@ -431,10 +429,8 @@ def test_a_name_that_nobody_knows_is_named_as_such(publishing: Publishing) -> No
     assert publishing.websub.status.reason.startswith("no connection: ")
 
 
-def test_a_resolver_that_hangs_does_not_hold_up_the_end(
-    publishing: Publishing, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The look-up of a name cannot be cut short, so it is left behind."""
+def test_a_resolver_that_hangs_does_not_delay_the_end(publishing: Publishing, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look-up of a name cannot be cancelled, so its thread is abandoned."""
     asked, answers = threading.Event(), threading.Event()
 
     def look_up(*_: object, **__: object) -> list[object]:
@@ -452,8 +448,8 @@ def test_a_resolver_that_hangs_does_not_hold_up_the_end(
     answers.set()
 
 
-def test_a_document_that_is_gone_is_forgotten(hub: Hub, publishing: Publishing) -> None:
-    """A feed that was removed is not told, waits for nothing, and is told when it comes back."""
+def test_a_removed_document_is_forgotten(hub: Hub, publishing: Publishing) -> None:
+    """A removed feed is not sent and does not wait; it is sent when it exists again."""
     hub.answer = lambda _: (403, {})
     publishing.write()
     publishing.begin()
@@ -469,7 +465,7 @@ def test_a_document_that_is_gone_is_forgotten(hub: Hub, publishing: Publishing) 
     assert hub.told() == {f"news/{name}": 2 for name in FEED}
 
 
-def test_links_fifos_and_folders_are_no_documents(hub: Hub, publishing: Publishing, tmp_path: Path) -> None:
+def test_links_fifos_and_folders_are_not_documents(hub: Hub, publishing: Publishing, tmp_path: Path) -> None:
     """What lies in the feeds folder by mistake or malice is not opened."""
     import os
 
@@ -485,8 +481,8 @@ def test_links_fifos_and_folders_are_no_documents(hub: Hub, publishing: Publishi
     assert sorted(hub.told()) == [f"news/{name}" for name in FEED]
 
 
-def test_a_damaged_store_costs_one_ping_a_document(hub: Hub, publishing: Publishing) -> None:
-    """Nobody knows what the hub was told, so it is told once more (guarantee G7)."""
+def test_a_damaged_store_costs_one_ping_per_document(hub: Hub, publishing: Publishing) -> None:
+    """What the hub knows is lost, so each document is sent once more (guarantee G7)."""
     publishing.write()
     publishing.begin()
     publishing.settles()
@@ -499,7 +495,7 @@ def test_a_damaged_store_costs_one_ping_a_document(hub: Hub, publishing: Publish
 
 
 def test_a_thread_that_died_is_started_again(hub: Hub, publishing: Publishing, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is shown as dead, and tells everything that is still to be told when it lives again; not in a tight loop."""
+    """It is reported as dead, sends everything that still waits after its restart, and is not restarted in a tight loop."""
     died = threading.Event()
     monkeypatch.setattr(threading, "excepthook", lambda _: died.set())
     publishing.write()
@@ -522,7 +518,7 @@ def test_a_thread_that_died_is_started_again(hub: Hub, publishing: Publishing, m
 
 
 def test_a_state_folder_that_cannot_be_written_does_not_stop_the_pings(hub: Hub, publishing: Publishing) -> None:
-    """It is named, and each change is still told once."""
+    """The problem is named, and each change is still sent once."""
     publishing.state.rename(publishing.state.parent / "away")
     publishing.write()
     publishing.begin()
@@ -536,11 +532,11 @@ def test_a_state_folder_that_cannot_be_written_does_not_stop_the_pings(hub: Hub,
     publishing.websub.look(None)
     publishing.settles()
     wait_until(lambda: publishing.websub.problem == "")
-    assert len(stored(str(publishing.state))[0]) == 3
+    assert len(read_stored(str(publishing.state))[0]) == 3
 
 
-def test_how_it_stands_can_be_read_by_others(hub: Hub, publishing: Publishing) -> None:
-    """Another process sees what waits and what went wrong; the answers of another hub say nothing of this one."""
+def test_other_processes_can_read_the_status(hub: Hub, publishing: Publishing) -> None:
+    """Another process sees what waits and what failed; answers of another hub are ignored."""
     assert hub_status(publishing.config).waiting == 0
     hub.answer = lambda _: (503, {})
     publishing.write()
@@ -555,8 +551,8 @@ def test_how_it_stands_can_be_read_by_others(hub: Hub, publishing: Publishing) -
     assert hub_status(msgspec.structs.replace(publishing.config, site=none)) is None
 
 
-def test_no_thread_runs_where_no_hub_is_named(publishing: Publishing) -> None:
-    """And nothing is loaded for it."""
+def test_no_thread_runs_without_a_hub(publishing: Publishing) -> None:
+    """No heavy module is loaded either."""
     none = msgspec.structs.replace(publishing.config.site, hub="")
     publishing.websub.begin(msgspec.structs.replace(publishing.config, site=none))
     publishing.websub.look(None)
@@ -566,8 +562,8 @@ def test_no_thread_runs_where_no_hub_is_named(publishing: Publishing) -> None:
     assert result.stdout.strip() == "False"
 
 
-def test_hundreds_of_changes_at_once_are_told_once_each(hub: Hub, publishing: Publishing) -> None:
-    """And nothing stays behind, in memory or in the file."""
+def test_hundreds_of_changes_at_once_are_sent_once_each(hub: Hub, publishing: Publishing) -> None:
+    """Nothing is left waiting, in memory or in the file."""
     for number in range(100):
         publishing.write(f"f{number}")
     publishing.begin()

@@ -1,4 +1,4 @@
-"""What the hub was told outlives restarts, and no state of its file stops the pings (guarantee G7)."""
+"""The state of the pings survives restarts, and no damage of its file stops them (guarantee G7)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from aggregator.publisher.hub.policy import Hub, Topic
-from aggregator.publisher.hub.store import STORE, PingStore, stored
+from aggregator.publisher.hub.store import STORE, PingStore, read_stored
 
-ONE = Topic(name="all/rss.xml", stamp="1:2:3", seen=b"\x00\xff", told=b"a", since=1.5, attempts=2, refused=True)
-TWO = Topic(name="all/atom.xml", seen=b"b")
+ONE = Topic(
+    name="all/rss.xml", file_identity="1:2:3", digest=b"\x00\xff", notified=b"a", since=1.5, attempts=2, refused=True
+)
+TWO = Topic(name="all/atom.xml", digest=b"b")
 HUB = Hub(url="https://hub.example.org/", failures=3, not_before=7.25, failed=6.0, reason="no connection")
 
 
@@ -24,21 +26,31 @@ def opened(state: Path) -> PingStore:
 
 
 def test_what_is_put_is_there_after_a_restart(tmp_path: Path) -> None:
-    """Whether it was closed or not; what is gone is gone."""
+    """Whether the store was closed or not; what was deleted stays deleted."""
     store = opened(tmp_path)
     store.put(topics=[ONE, TWO], hub=HUB)
     store.put(gone=[TWO.name])
-    assert stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
+    assert read_stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
     other = opened(tmp_path)
     assert (other.topics, other.hub, other.problem) == ({ONE.name: ONE}, HUB, "")
     other.close()
     store.close()
-    assert stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
+    assert read_stored(str(tmp_path)) == ({ONE.name: ONE}, HUB)
+
+
+def test_a_row_of_the_version_before_is_read(tmp_path: Path) -> None:
+    """The names in the file outlive those in the code: an upgrade sends no ping again."""
+    store = opened(tmp_path)
+    row = b'{"name":"all/rss.xml","stamp":"1:2:3","seen":"AP8=","told":"YQ==","since":1.5,"attempts":2,"refused":true}'
+    assert store._db is not None
+    store._db.execute("INSERT INTO ping VALUES('all/rss.xml', ?)", (row,))
+    store.close()
+    assert read_stored(str(tmp_path)) == ({ONE.name: ONE}, Hub())
 
 
 @pytest.mark.parametrize("damage", ["junk", "cut", "other version", "foreign rows", "not text"])
-def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: str) -> None:
-    """Nothing is known then, and what is put from then on is kept."""
+def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str) -> None:
+    """Its content is lost, and what is put afterwards is kept."""
     store = opened(tmp_path)
     store.put(topics=[ONE], hub=HUB)
     store.close()
@@ -59,11 +71,11 @@ def test_a_damaged_file_is_begun_anew(tmp_path: Path, damage: str) -> None:
     assert (store.topics, store.hub, store.problem) == ({}, Hub(), "")
     store.put(topics=[TWO])
     store.close()
-    assert stored(str(tmp_path)) == ({TWO.name: TWO}, Hub())
+    assert read_stored(str(tmp_path)) == ({TWO.name: TWO}, Hub())
 
 
-def test_a_file_that_is_damaged_while_it_is_used_is_written_anew(tmp_path: Path) -> None:
-    """Memory knows it all: the new file holds what the old one held."""
+def test_a_file_damaged_in_use_is_written_again(tmp_path: Path) -> None:
+    """The new file holds what the old one held, from memory."""
     store = opened(tmp_path)
     store.put(topics=[ONE], hub=HUB)
     assert store._db is not None
@@ -73,11 +85,11 @@ def test_a_file_that_is_damaged_while_it_is_used_is_written_anew(tmp_path: Path)
     store.put()
     assert store.problem == ""
     store.close()
-    assert stored(str(tmp_path)) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
+    assert read_stored(str(tmp_path)) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
 
 
-def test_a_file_that_cannot_be_written_is_named_and_caught_up_with(tmp_path: Path) -> None:
-    """The state folder is away for a while: memory goes on, and all is written once it is back."""
+def test_a_file_that_cannot_be_written_is_named_and_written_later(tmp_path: Path) -> None:
+    """The state folder is missing for a while; everything is written once it exists again."""
     store = opened(tmp_path / "away")
     assert "away/websub.db cannot be used" in store.problem
     store.put(topics=[ONE], hub=HUB)
@@ -86,12 +98,12 @@ def test_a_file_that_cannot_be_written_is_named_and_caught_up_with(tmp_path: Pat
     store.put(topics=[TWO])
     assert store.problem == ""
     store.close()
-    assert stored(str(tmp_path / "away")) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
+    assert read_stored(str(tmp_path / "away")) == ({ONE.name: ONE, TWO.name: TWO}, HUB)
 
 
-def test_there_may_be_nothing_to_look_at(tmp_path: Path) -> None:
-    """No file, or none of ours: to look changes nothing."""
-    assert stored(str(tmp_path)) is None
+def test_reading_a_missing_or_foreign_file_changes_nothing(tmp_path: Path) -> None:
+    """`read_stored` returns None."""
+    assert read_stored(str(tmp_path)) is None
     (tmp_path / STORE).write_bytes(b"junk" * 1_000)
-    assert stored(str(tmp_path)) is None
+    assert read_stored(str(tmp_path)) is None
     assert (tmp_path / STORE).read_bytes() == b"junk" * 1_000

@@ -1,4 +1,4 @@
-"""What is served beside documents: health, metrics, the trigger, news; who may see what; and what nobody may."""
+"""Routes besides the documents: health, metrics, the trigger, events; who may see what, and what nobody may."""
 
 from __future__ import annotations
 
@@ -36,9 +36,10 @@ from support.site_folder import SiteFolder, iso
 
 from aggregator.config.token import read_token, token_problem
 from aggregator.model.feeds import Site
+from aggregator.service.http import events as http_events
 from aggregator.service.http import server as http_server
-from aggregator.service.http.access import is_local, knows_token
-from aggregator.service.http.document_cache import Shelf
+from aggregator.service.http.access import has_token, is_local
+from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.server import App
 
 TOKEN = "0123456789abcdef-for-tests"
@@ -49,7 +50,7 @@ AWAY = {"x_forwarded_for": "203.0.113.9"}
 
 @pytest.fixture
 def daemon(running: Running) -> Running:
-    """Give a daemon with two items in a feed of their own, one seed that is held back, one broken, and a token."""
+    """Start a daemon with two items in a feed of their own, one seed that is held back, one broken, and a token."""
     site = running.site
     site.write("a.md", topics=["Trams"], publishedDateTime=iso(int(time.time()) - 3_600))
     site.write("b.md", topics=["Trams"], publishedDateTime=iso(int(time.time()) - 7_200))
@@ -62,7 +63,7 @@ def daemon(running: Running) -> Running:
 
 
 def metrics(address: str) -> dict[str, float]:
-    """Give all samples by name and labels; the text must be Prometheus' format."""
+    """Return all samples by name and labels; the text must be in Prometheus' format."""
     reply = ask(address, "/metrics")
     assert reply.status == 200
     assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -76,8 +77,8 @@ def metrics(address: str) -> dict[str, float]:
 # -- health
 
 
-def test_health_is_told(daemon: Running) -> None:
-    """200 while all is well, for anybody; a broken seed is its author's matter, not the service's."""
+def test_health_is_reported(daemon: Running) -> None:
+    """200 for anybody while there is no problem; a broken seed is no problem of the service."""
     for headers in ({}, AWAY, {"host": "feeds.example.org"}):
         reply = ask(daemon.address, "/healthz", **headers)
         assert (reply.status, reply.json) == (200, {"healthy": True, "problems": {}})
@@ -85,8 +86,8 @@ def test_health_is_told(daemon: Running) -> None:
     assert ask(daemon.address, "/healthz", "POST").status == 405
 
 
-def test_a_problem_is_told_in_words_only_to_the_owner(daemon: Running) -> None:
-    """503 and what is concerned for anybody; paths and reasons for the owner."""
+def test_only_the_owner_sees_the_message_of_a_problem(daemon: Running) -> None:
+    """Anybody gets 503 and the name of the problem; the owner gets paths and reasons too."""
     daemon.site.root.joinpath("config/feeds.yaml").write_text("site: {url: nonsense-canary}")
     daemon.signal(signal.SIGHUP)
     wait_until(lambda: ask(daemon.address, "/healthz").status == 503, LONG)
@@ -103,7 +104,7 @@ def test_a_problem_is_told_in_words_only_to_the_owner(daemon: Running) -> None:
 
 @pytest.mark.timeout(60)
 def test_a_daemon_that_does_not_answer_is_named(daemon: Running) -> None:
-    """Health asks the daemon each time; stopped by a signal it is not well, but its feeds are served."""
+    """A daemon stopped by a signal is reported as a problem, and its feeds are still served."""
     address = daemon.address
     daemon.signal(signal.SIGSTOP)
     try:
@@ -117,7 +118,7 @@ def test_a_daemon_that_does_not_answer_is_named(daemon: Running) -> None:
 
 
 def test_serving_alone_is_healthy(site: SiteFolder) -> None:
-    """`aggregator serve` needs no daemon; nothing to serve yet is nothing broken."""
+    """`aggregator serve` needs no daemon, and an empty feeds folder is no problem."""
     server = Standalone(site)
     try:
         assert ask(server.address, "/healthz").json == {"healthy": True, "problems": {}}
@@ -134,7 +135,7 @@ def test_serving_alone_is_healthy(site: SiteFolder) -> None:
 # -- metrics
 
 
-def test_metrics_hold_what_is_to_be_watched(daemon: Running) -> None:
+def test_metrics_cover_the_service(daemon: Running) -> None:
     """Turns and their durations, seeds by outcome, items per feed, the newest item's age, the watcher, requests."""
     ask(daemon.address, "/all/rss.xml")
     ask(daemon.address, "/none")
@@ -173,14 +174,14 @@ def test_turns_are_counted_by_how_long_they_took(daemon: Running) -> None:
 
 
 def test_problems_are_measured(daemon: Running) -> None:
-    """What is wrong, and for how long, by what it concerns."""
+    """Each problem has its name and its age."""
     (daemon.site.root / "token").unlink()
     wait_until(lambda: metrics(daemon.address)["aggregator_healthy"] == 0, LONG)
     assert metrics(daemon.address)["aggregator_problem_seconds,concern=server"] >= 0
 
 
 def test_odd_requests_make_no_new_series(daemon: Running) -> None:
-    """What clients invent is counted together, so that nobody can fill the memory of whoever collects it."""
+    """Unknown paths are counted together, so that clients cannot create series without limit."""
     for number in range(30):
         ask(daemon.address, f"/{number}", f"BREW{number}")
         ask(daemon.address, f"/-/{number}")
@@ -190,7 +191,7 @@ def test_odd_requests_make_no_new_series(daemon: Running) -> None:
 
 
 def test_a_damaged_index_hides_no_health(site: SiteFolder) -> None:
-    """Metrics that need no index are told all the same, and no request is a bug in the log."""
+    """Metrics that need no index are still served, and no request logs an exception."""
     site.write("a.md")
     site.build()
     server = Standalone(site)
@@ -213,7 +214,7 @@ def trigger(daemon: Running, query: str = "", **headers: str) -> Reply:
 
 
 def test_a_trigger_regenerates_and_reports(daemon: Running) -> None:
-    """With the token, from anywhere; Bearer and Basic are both good."""
+    """With the token from any address; Bearer and Basic both work."""
     for headers in (BEARER, BASIC, {**AWAY, **BEARER}):
         (daemon.site.feeds / "trams/rss.xml").unlink()
         reply = ask(daemon.address, "/-/trigger", "POST", **headers)
@@ -225,7 +226,7 @@ def test_a_trigger_regenerates_and_reports(daemon: Running) -> None:
 
 
 def test_a_trigger_names_feeds(daemon: Running) -> None:
-    """`feed=` may be given several times; an unknown one is named, and nothing is done."""
+    """`feed=` may be repeated; an unknown feed is named and nothing is regenerated."""
     (daemon.site.feeds / "trams/rss.xml").unlink()
     assert "trams/rss.xml" in trigger(daemon, "?feed=trams&feed=all").json["written"]
     turns = daemon.status()["turns"]
@@ -243,7 +244,7 @@ def test_a_trigger_names_feeds(daemon: Running) -> None:
     ],
 )  # fmt: skip
 def test_a_page_of_another_site_triggers_nothing(daemon: Running, headers: dict[str, str]) -> None:
-    """Whatever credentials the browser sends along; a page of ours, and whoever is no browser, may."""
+    """Not even with credentials; a page of this site and other programs may."""
     turns = daemon.status()["turns"]
     for credentials in (BASIC, BEARER):
         assert trigger(daemon, **{**credentials, **headers}).status == 403
@@ -263,8 +264,8 @@ WRONG = [
 ]  # fmt: skip
 
 
-def test_a_wrong_token_is_refused(daemon: Running) -> None:
-    """401 with how to ask, also for somebody at this machine; nothing is done."""
+def test_a_wrong_token_is_rejected(daemon: Running) -> None:
+    """401 with WWW-Authenticate, also from this machine; nothing is regenerated."""
     turns = daemon.status()["turns"]
     for authorization in WRONG:
         reply = trigger(daemon, authorization=authorization)
@@ -274,7 +275,7 @@ def test_a_wrong_token_is_refused(daemon: Running) -> None:
 
 
 def test_a_trigger_is_a_post_without_a_body(daemon: Running) -> None:
-    """GET is 405, so that no link and no image can trigger; a body that is too large is refused."""
+    """GET is answered 405, so that no link or image can trigger; a body that is too large is rejected."""
     assert ask(daemon.address, "/-/trigger", **BEARER).status == 405
     assert ask(daemon.address, "/-/trigger", "POST", body=b"x" * 1_000, **BEARER).status == 200
     assert ask(daemon.address, "/-/trigger", "POST", body=b"x" * 100_000, **BEARER).status == 413
@@ -286,19 +287,19 @@ def test_a_trigger_is_a_post_without_a_body(daemon: Running) -> None:
 
 
 @pytest.mark.slow
-def test_a_body_that_never_comes_holds_nobody_up(daemon: Running) -> None:
-    """The client is let go after a while, and others are served meanwhile."""
+def test_a_body_that_never_arrives_blocks_nobody(daemon: Running) -> None:
+    """The client is answered after a time limit, and others are served meanwhile."""
     with connect(daemon.address) as slow:
         slow.sendall(
             f"POST /-/trigger HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n\r\nx".encode()
         )
         assert trigger(daemon).status == 200
-        slow.settimeout(http_server.LONGEST_WAIT + LONG)
+        slow.settimeout(http_server.BODY_SECONDS + LONG)
         assert slow.recv(12) == b"HTTP/1.1 413"
 
 
-def test_a_storm_of_triggers_is_few_turns(daemon: Running) -> None:
-    """300 wishes at once are all answered with a report, by a handful of turns."""
+def test_many_triggers_share_few_turns(daemon: Running) -> None:
+    """300 triggers at once are all answered with a report, by a few turns."""
     before = daemon.status()["turns"]
     with ThreadPoolExecutor(100) as pool:
         replies = list(pool.map(lambda _: trigger(daemon), range(300)))
@@ -307,13 +308,13 @@ def test_a_storm_of_triggers_is_few_turns(daemon: Running) -> None:
 
 
 def test_without_a_token_there_is_no_trigger(running: Running) -> None:
-    """404, as for anything else that is not there; nothing to guess at."""
+    """404, as for any unknown path."""
     running.start(serve=True)
     assert trigger(running).status == 404
 
 
-def test_a_token_file_that_holds_none_is_named(daemon: Running) -> None:
-    """Missing or too short: nobody is let in, and the owner reads what to write."""
+def test_a_token_file_without_a_token_is_named(daemon: Running) -> None:
+    """If it is missing or too short, nobody is authorised and the message says what to write."""
     path = daemon.site.root / "token"
     for content in (None, b"", b"short", b" \n" * 40):
         path.unlink()
@@ -328,12 +329,12 @@ def test_a_token_file_that_holds_none_is_named(daemon: Running) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_a_token_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
-    """A FIFO or a folder in its place holds no token, and holds nobody up."""
+def test_a_token_file_that_is_not_a_file_does_not_block(tmp_path: Path) -> None:
+    """A FIFO or a folder holds no token and does not block the request."""
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path, tmp_path / "none"):
         assert read_token(str(path)) == b""
-        assert not knows_token(str(path), "Bearer ")
+        assert not has_token(str(path), "Bearer ")
         assert "holds no token" in token_problem(str(path))
     assert token_problem("") == ""
 
@@ -366,8 +367,8 @@ def test_a_token_file_that_is_none_is_not_waited_for(tmp_path: Path) -> None:
         ("unix:", "localhost", False),
     ],
 )
-def test_who_sits_at_this_machine(client: str, host: str | None, local: bool) -> None:
-    """The peer is this machine and the address asked for is too (a name that points here is not: DNS rebinding)."""
+def test_which_requests_are_local(client: str, host: str | None, local: bool) -> None:
+    """Peer and Host are both local; a foreign name that points here is not (DNS rebinding)."""
     assert is_local(client, {"host": host}.get) is local
 
 
@@ -382,7 +383,7 @@ THROUGH = [
 
 
 def test_the_owners_pages_are_for_the_owner(daemon: Running) -> None:
-    """Through a proxy or by a foreign name: 401 with a token configured, and right with it."""
+    """Through a proxy or by a foreign name: 401 without the token, 200 with it."""
     for path in PAGES:
         for headers in THROUGH:
             reply = ask(daemon.address, path, **headers)
@@ -397,7 +398,7 @@ def test_the_owners_pages_are_for_the_owner(daemon: Running) -> None:
 
 
 def test_without_a_token_the_pages_are_not_there_for_others(running: Running) -> None:
-    """404, as for anything that is not there; at this machine they are."""
+    """404 from elsewhere; served on this machine."""
     running.start(serve=True)
     for path in PAGES:
         assert ask(running.address, path, **AWAY).status == 404
@@ -409,7 +410,7 @@ def test_without_a_token_the_pages_are_not_there_for_others(running: Running) ->
 
 
 def test_a_proxy_that_names_nobody_is_not_the_owner(daemon: Running) -> None:
-    """What nginx sends with `proxy_pass` and nothing else: HTTP/1.0, our own address as Host, no word of a client."""
+    """What nginx sends with a bare `proxy_pass`: HTTP/1.0, our own address as Host, and no client address."""
     host = "{}:{}".format(*place(daemon.address))
     for path in PAGES:
         answer = raw(daemon.address, f"GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
@@ -417,7 +418,7 @@ def test_a_proxy_that_names_nobody_is_not_the_owner(daemon: Running) -> None:
 
 
 def test_other_machines_are_not_the_owner(site: SiteFolder) -> None:
-    """A peer with another address than this machine's own loopback one is asked for the token."""
+    """A peer that is not on the loopback address needs the token."""
     site.write("a.md")
     site.build()
     server = Standalone(site, host="127.0.0.2")
@@ -431,11 +432,11 @@ def test_other_machines_are_not_the_owner(site: SiteFolder) -> None:
         server.stop()
 
 
-# -- news
+# -- events
 
 
-def test_a_change_is_told_with_its_feeds(daemon: Running) -> None:
-    """Each listener hears of it, about as soon as the feeds are there."""
+def test_a_change_is_an_event_with_its_feeds(daemon: Running) -> None:
+    """Each listener gets the event about as soon as the feeds are on disk."""
     listeners = [Listener(daemon.address) for _ in range(5)]
     assert {listener.status for listener in listeners} == {200}
     assert listeners[0].headers["content-type"] == "text/event-stream"
@@ -451,8 +452,8 @@ def test_a_change_is_told_with_its_feeds(daemon: Running) -> None:
         listener.close()
 
 
-def test_a_listener_that_goes_is_forgotten(daemon: Running) -> None:
-    """It takes no place and no memory once it is gone."""
+def test_a_listener_that_disconnects_is_removed(daemon: Running) -> None:
+    """It no longer counts and takes no memory."""
     address = daemon.address
     listeners = [Listener(address) for _ in range(20)]
     assert metrics(address)["aggregator_http_listeners"] == 20
@@ -462,48 +463,48 @@ def test_a_listener_that_goes_is_forgotten(daemon: Running) -> None:
 
 
 def test_events_are_read_with_get(daemon: Running) -> None:
-    """Anything else is 405."""
+    """Other methods are answered 405."""
     assert ask(daemon.address, "/-/events", "POST").status == 405
     assert ask(daemon.address, "/-/events", "HEAD").status == 405
 
 
 @pytest.fixture
 def app(tmp_path: Path) -> App:
-    """Give an app without documents, to be served by the test itself."""
-    return App(Shelf(str(tmp_path), Site(title="Test", url="https://feeds.example.org/"), clock=time.time))
+    """Return an app without documents, to be served by the test."""
+    return App(DocumentCache(str(tmp_path), Site(title="Test", url="https://feeds.example.org/"), clock=time.time))
 
 
-def test_one_who_never_reads_is_let_go_and_delays_nobody(app: App) -> None:
-    """What it does not take in is not collected without bound, and others hear of each change meanwhile."""
+def test_a_listener_that_never_reads_is_disconnected_and_delays_nobody(app: App) -> None:
+    """What it does not read is not buffered without limit, and others get each event meanwhile."""
     slugs = [f"{number:04}-{'x' * 59}" for number in range(100)]
     with served(app) as (address, loop), ExitStack() as stack:
         for _ in range(20):
             stuck = stack.enter_context(connect(address, receive=4_096))
             stuck.sendall(b"GET /-/events HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_until(lambda: app.news.listeners == 20, LONG)
+        wait_until(lambda: app.events.listeners == 20, LONG)
         for number in range(100):
             listener = Listener(address)
             loop.call_soon_threadsafe(app.changed, [*slugs, f"{number:04}"])
             assert f"{number:04}" in listener.next()
             listener.close()
-        wait_until(lambda: app.news.listeners == 0, LONG)
+        wait_until(lambda: app.events.listeners == 0, LONG)
 
 
 def test_listeners_are_capped(app: App) -> None:
-    """One more than the cap is told to come back later; a place that becomes free is given again."""
+    """One more than the limit gets 503; a slot that becomes free is used again."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 2 * http_server.LISTENERS + 200
+    wanted = 2 * http_events.MAX_LISTENERS + 200
     if limits[1] < wanted:
         pytest.skip("listeners: the hard limit of open files is too low")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, limits[0]), limits[1]))
     try:
         with served(app) as (address, _), ExitStack() as stack:
-            for _ in range(http_server.LISTENERS):
+            for _ in range(http_events.MAX_LISTENERS):
                 stack.callback(Listener(address).close)
             busy = ask(address, "/-/events")
             assert (busy.status, busy.headers["retry-after"]) == (503, "30")
             stack.close()
-            wait_until(lambda: app.news.listeners == 0, LONG)
+            wait_until(lambda: app.events.listeners == 0, LONG)
             again = Listener(address)
             assert again.status == 200
             again.close()
@@ -512,7 +513,7 @@ def test_listeners_are_capped(app: App) -> None:
 
 
 def test_a_burst_of_changes_is_one_event(app: App) -> None:
-    """A large turn is told in pieces; who listens is to look once, and is not let go for being a little behind."""
+    """A large turn reports its feeds in pieces; a listener gets one event, and is not disconnected for a small delay."""
     with served(app) as (address, loop):
         listener = Listener(address)
 
@@ -522,12 +523,12 @@ def test_a_burst_of_changes_is_one_event(app: App) -> None:
 
         loop.call_soon_threadsafe(burst)
         assert listener.next() == [f"{number:02}" for number in range(100)]
-        assert app.news.listeners == 1
+        assert app.events.listeners == 1
         listener.close()
 
 
-def test_serving_alone_tells_changes_too(site: SiteFolder) -> None:
-    """`aggregator serve` notices what a build by somebody else changed."""
+def test_serving_alone_sends_events_too(site: SiteFolder) -> None:
+    """`aggregator serve` notices what a build in another process changed."""
     site.write("a.md", topics=["Trams"])
     site.build()
     server = Standalone(site)
@@ -559,7 +560,7 @@ CANARY = re.compile(rb"canary", re.IGNORECASE)
 
 
 def hidden(site: SiteFolder) -> None:
-    """Write seeds that must not be seen, with a word in every field that would give them away."""
+    """Write seeds that must stay private, with a recognisable word in every field."""
     later = iso(int(time.time()) + 86_400)
     said: dict[str, Any] = {"topics": ["canary-topic"], "tags": ["canary-tag"], "author": "Canary", "excerpt": "canary"}
     site.write("canary-unpublished.md", "canary", published=False, **said)
@@ -569,8 +570,8 @@ def hidden(site: SiteFolder) -> None:
     site.text("canary-broken.md", "---\ntitle: canary: canary\npublished: false\n---\n")
 
 
-def test_what_is_private_is_nowhere(daemon: Running) -> None:
-    """G12: no address, header, metric, event or log line says a word of what is not published, before and after."""
+def test_private_texts_never_appear(daemon: Running) -> None:
+    """G12: no path, header, metric, event or log line has a word of an unpublished seed."""
     listener = Listener(daemon.address)
     hidden(daemon.site)
     daemon.has("Item shown")

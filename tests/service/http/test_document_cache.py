@@ -1,4 +1,4 @@
-"""Documents in memory are what lies in the feeds folder: all of it that is ours, nothing else, and soon what it becomes."""
+"""The document cache: serves exactly the documents in the feeds folder, and notices changes soon."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from support.running_daemon import wait_until
 from aggregator.model import document_names
 from aggregator.model.feeds import Document, Site
 from aggregator.publisher.files import Writer
-from aggregator.service.http.document_cache import KEPT_BYTES, LOOK_AGAIN, Shelf
-from aggregator.service.http.responses import Entry
+from aggregator.service.http.document_cache import CHECK_INTERVAL, MAX_BYTES, DocumentCache
+from aggregator.service.http.responses import CachedDocument
 
 SITE = Site(title="Test", url="https://feeds.example.org/")
 LONG_AGO = 1_700_000_000
 
 
-def shelf_of(feeds: Path, *, now: float | None = None, kept: int = KEPT_BYTES) -> Shelf:
-    return Shelf(str(feeds), SITE, clock=time.time if now is None else lambda: now, kept=kept)
+def cache_of(feeds: Path, *, now: float | None = None, max_bytes: int = MAX_BYTES) -> DocumentCache:
+    return DocumentCache(str(feeds), SITE, clock=time.time if now is None else lambda: now, max_bytes=max_bytes)
 
 
 def put(feeds: Path, name: str, body: bytes, *, at: float | None = LONG_AGO) -> None:
@@ -43,147 +43,147 @@ def put(feeds: Path, name: str, body: bytes, *, at: float | None = LONG_AGO) -> 
         temporary.replace(target)
 
 
-def bodies(entry: Entry | None) -> dict[str, bytes]:
-    """Give what each coding decodes to."""
-    assert entry is not None
+def bodies(document: CachedDocument | None) -> dict[str, bytes]:
+    """Return the decoded body of each coding."""
+    assert document is not None
     decode = {"": bytes, "gzip": gzip.decompress, "br": brotli.decompress}
-    return {coding: decode[coding](version.body) for coding, version in entry.versions.items()}
+    return {coding: decode[coding](version.body) for coding, version in document.representations.items()}
 
 
-def shown(shelf: Shelf, name: str = "all/rss.xml") -> bytes:
-    entry = shelf.get(name)
-    assert entry is not None
-    return entry.versions[""].body
+def body_of(cache: DocumentCache, name: str = "all/rss.xml") -> bytes:
+    document = cache.get(name)
+    assert document is not None
+    return document.representations[""].body
 
 
-def header(entry: Entry | None, name: str) -> str:
-    assert entry is not None
-    return dict(entry.versions[""].headers)[name]
+def header(document: CachedDocument | None, name: str) -> str:
+    assert document is not None
+    return dict(document.representations[""].headers)[name]
 
 
 def test_what_is_on_disk_is_served(feeds: Path) -> None:
     """Each document comes with its encodings, each of them the same content."""
     for name in ("all/rss.xml", "all/feed.json", "index.html", ".well-known/feeds", "all/archive/2026-05/atom.xml"):
         put(feeds, name, name.encode())
-        assert bodies(shelf_of(feeds).get(name)) == dict.fromkeys(("", "gzip", "br"), name.encode())
+        assert bodies(cache_of(feeds).get(name)) == dict.fromkeys(("", "gzip", "br"), name.encode())
 
 
 def test_what_the_writer_wrote_is_served(writer: Writer, feeds: Path) -> None:
-    """Writer and shelf agree on names and encodings."""
+    """The writer and the cache agree on names and encodings."""
     writer.publish([Document(name="all/rss.xml", media_type="application/rss+xml", body=b"<rss/>" * 100)])
-    assert bodies(shelf_of(feeds).get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), b"<rss/>" * 100)
+    assert bodies(cache_of(feeds).get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), b"<rss/>" * 100)
 
 
 def test_what_is_not_there_is_not_served(feeds: Path) -> None:
-    """Neither before the folder is there, nor a document that is not in it; it is served once it comes."""
-    shelf = shelf_of(feeds)
-    assert shelf.get("all/rss.xml") is None
+    """A missing folder or document is not served, and is once it exists."""
+    cache = cache_of(feeds)
+    assert cache.get("all/rss.xml") is None
     put(feeds, "all/atom.xml", b"x")
-    assert shelf.get("all/rss.xml") is None
+    assert cache.get("all/rss.xml") is None
     put(feeds, "all/rss.xml", b"here")
-    assert shown(shelf) == b"here"
+    assert body_of(cache) == b"here"
 
 
-def test_doubt_shows_a_replaced_document_at_once(feeds: Path) -> None:
+def test_invalidation_shows_a_replaced_document_at_once(feeds: Path) -> None:
     """After a turn the next request gets the new version, not one a second old."""
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     for number in range(50):
         body = b"version %d" % number
         put(feeds, "all/rss.xml", body)
-        shelf.doubt(["all"])
-        assert bodies(shelf.get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), body)
+        cache.invalidate(["all"])
+        assert bodies(cache.get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), body)
 
 
 @pytest.mark.parametrize("name", ["index.html", "feeds.opml", ".well-known/feeds"])
-def test_doubt_of_any_feed_is_doubt_of_the_sites_documents(feeds: Path, name: str) -> None:
-    """The index, the OPML and the list for discovery say something of every feed."""
-    shelf = shelf_of(feeds)
+def test_invalidating_any_feed_invalidates_the_sites_documents(feeds: Path, name: str) -> None:
+    """The index, the OPML and the discovery list depend on every feed."""
+    cache = cache_of(feeds)
     put(feeds, name, b"old")
-    assert shown(shelf, name) == b"old"
+    assert body_of(cache, name) == b"old"
     put(feeds, name, b"new")
-    shelf.doubt(["some-topic"])
-    assert shown(shelf, name) == b"new"
+    cache.invalidate(["some-topic"])
+    assert body_of(cache, name) == b"new"
 
 
-def test_what_is_not_doubted_is_not_read_again(feeds: Path) -> None:
-    """Within the second a document costs no look at the disk, whatever happens to others."""
-    shelf = shelf_of(feeds)
+def test_what_is_not_invalidated_is_not_read_again(feeds: Path) -> None:
+    """Within a second a document costs no disk access, whatever happens to others."""
+    cache = cache_of(feeds)
     put(feeds, "all/rss.xml", b"old")
-    entry = shelf.get("all/rss.xml")
-    shelf.doubt(["other"])
-    assert shelf.get("all/rss.xml") is entry
+    document = cache.get("all/rss.xml")
+    cache.invalidate(["other"])
+    assert cache.get("all/rss.xml") is document
 
 
-def test_a_replaced_document_is_seen_by_itself(feeds: Path) -> None:
-    """Whoever replaced it, it is noticed after about a second, and not asked for at every request before."""
-    shelf = shelf_of(feeds)
+def test_a_replaced_document_is_noticed_without_invalidation(feeds: Path) -> None:
+    """It is noticed after about a second, without a check at every request."""
+    cache = cache_of(feeds)
     put(feeds, "all/rss.xml", b"old")
-    assert shown(shelf) == b"old"
+    assert body_of(cache) == b"old"
     put(feeds, "all/rss.xml", b"new")
-    assert wait_until(lambda: shown(shelf) == b"new") > LOOK_AGAIN / 2
+    assert wait_until(lambda: body_of(cache) == b"new") > CHECK_INTERVAL / 2
 
 
-def test_a_document_that_goes_is_no_longer_served(feeds: Path) -> None:
-    """A pruned feed is gone from the server within the second too, and takes no memory."""
-    shelf = shelf_of(feeds)
+def test_a_removed_document_is_no_longer_served(feeds: Path) -> None:
+    """A pruned feed leaves the cache within a second and takes no memory."""
+    cache = cache_of(feeds)
     put(feeds, "all/rss.xml", b"old")
-    assert shown(shelf) == b"old"
+    assert body_of(cache) == b"old"
     (feeds / "all/rss.xml").unlink()
-    wait_until(lambda: shelf.get("all/rss.xml") is None)
-    assert shelf.size == 0
+    wait_until(lambda: cache.get("all/rss.xml") is None)
+    assert cache.size == 0
 
 
-def test_an_edit_in_place_is_seen(feeds: Path) -> None:
-    """Same name, same inode, other bytes."""
-    shelf = shelf_of(feeds)
+def test_an_edit_in_place_is_noticed(feeds: Path) -> None:
+    """Same name and inode, other bytes."""
+    cache = cache_of(feeds)
     put(feeds, "all/rss.xml", b"old")
-    assert shown(shelf) == b"old"
+    assert body_of(cache) == b"old"
     with (feeds / "all/rss.xml").open("r+b") as file:
         file.write(b"new")
-    wait_until(lambda: shown(shelf) == b"new")
+    wait_until(lambda: body_of(cache) == b"new")
 
 
-def test_an_edit_in_place_that_hides_is_seen_while_the_file_is_young(feeds: Path) -> None:
-    """Within the grain of a file's times size and times may stay the same: a young file is read again each second."""
+def test_an_edit_that_keeps_size_and_times_is_noticed_while_the_file_is_young(feeds: Path) -> None:
+    """Within the resolution of file times, size and times may stay the same: a young file is read again each second."""
     put(feeds, "all/rss.xml", b"old", at=LONG_AGO)
-    shelf = shelf_of(feeds, now=LONG_AGO + 1)
-    first = shelf.get("all/rss.xml")
-    wait_until(lambda: shelf.get("all/rss.xml") is not first)
+    cache = cache_of(feeds, now=LONG_AGO + 1)
+    first = cache.get("all/rss.xml")
+    wait_until(lambda: cache.get("all/rss.xml") is not first)
 
 
 def test_last_modified_is_when_it_was_written(feeds: Path) -> None:
-    """For a file that is settled, to the second."""
+    """To the second, for a file that is old enough."""
     put(feeds, "all/rss.xml", b"x", at=LONG_AGO + 0.9)
-    assert header(shelf_of(feeds, now=LONG_AGO + 60).get("all/rss.xml"), "last-modified") == formatdate(
+    assert header(cache_of(feeds, now=LONG_AGO + 60).get("all/rss.xml"), "last-modified") == formatdate(
         LONG_AGO, usegmt=True
     )
 
 
 def test_there_is_no_last_modified_in_the_second_of_writing(feeds: Path) -> None:
-    """What is served then must not stand for what may be written within the same second (RFC 9110 §8.8.2.2)."""
+    """Two versions of one second would share the date (RFC 9110 §8.8.2.2)."""
     put(feeds, "all/rss.xml", b"first", at=LONG_AGO + 0.2)
-    shelf = shelf_of(feeds, now=LONG_AGO + 0.3)
-    first = shelf.get("all/rss.xml")
-    later = shelf_of(feeds, now=LONG_AGO + 60).get("all/rss.xml")
-    assert "last-modified" not in dict(first.versions[""].headers)
+    cache = cache_of(feeds, now=LONG_AGO + 0.3)
+    first = cache.get("all/rss.xml")
+    later = cache_of(feeds, now=LONG_AGO + 60).get("all/rss.xml")
+    assert "last-modified" not in dict(first.representations[""].headers)
     assert header(later, "last-modified") == formatdate(LONG_AGO, usegmt=True)
 
 
 @pytest.mark.parametrize("ahead", [1.5, 3_600, 10 * 365 * 86_400])
 def test_last_modified_is_never_in_the_future(feeds: Path, ahead: float) -> None:
-    """RFC 9110 §8.8.2.1, also where a clock was wrong when the file was written."""
+    """RFC 9110 §8.8.2.1, even if a clock was wrong when the file was written."""
     put(feeds, "all/rss.xml", b"x", at=LONG_AGO + ahead)
-    assert shelf_of(feeds, now=LONG_AGO).get("all/rss.xml").modified is None
+    assert cache_of(feeds, now=LONG_AGO).get("all/rss.xml").modified is None
 
 
 def test_etags_are_those_of_the_bytes(feeds: Path) -> None:
-    """The same after a restart and for a file that is written again; other for each encoding and each version."""
+    """The same after a restart and for a file written again; different for each encoding and version."""
     put(feeds, "all/rss.xml", b"one")
-    tags = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    tags = {coding: version.etag for coding, version in cache_of(feeds).get("all/rss.xml").representations.items()}
     put(feeds, "all/rss.xml", b"one", at=None)
-    again = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    again = {coding: version.etag for coding, version in cache_of(feeds).get("all/rss.xml").representations.items()}
     put(feeds, "all/rss.xml", b"two")
-    other = {coding: version.etag for coding, version in shelf_of(feeds).get("all/rss.xml").versions.items()}
+    other = {coding: version.etag for coding, version in cache_of(feeds).get("all/rss.xml").representations.items()}
     assert tags == again
     assert len({*tags.values(), *other.values()}) == 6
 
@@ -191,74 +191,74 @@ def test_etags_are_those_of_the_bytes(feeds: Path) -> None:
 @pytest.mark.parametrize(
     ("missing", "left"), [([".gz"], {"", "br"}), ([".br"], {"", "gzip"}), ([".gz", ".br"], {""}), ([""], None)]
 )
-def test_a_missing_encoding_is_done_without(feeds: Path, missing: list[str], left: set[str] | None) -> None:
-    """What is there is served; encodings of nothing are not."""
+def test_a_missing_encoding_is_skipped(feeds: Path, missing: list[str], left: set[str] | None) -> None:
+    """What exists is served; encodings without a body are not."""
     put(feeds, "all/rss.xml", b"x")
     for suffix in missing:
         (feeds / f"all/rss.xml{suffix}").unlink()
-    entry = shelf_of(feeds).get("all/rss.xml")
-    assert (None if entry is None else set(entry.versions)) == left
+    document = cache_of(feeds).get("all/rss.xml")
+    assert (None if document is None else set(document.representations)) == left
 
 
-def test_an_encoding_that_comes_later_is_taken(feeds: Path) -> None:
+def test_an_encoding_that_appears_later_is_used(feeds: Path) -> None:
     """The writer replaces a body first, then its encodings."""
     put(feeds, "all/rss.xml", b"x")
     (feeds / "all/rss.xml.br").rename(feeds / "kept")
-    shelf = shelf_of(feeds)
-    assert set(shelf.get("all/rss.xml").versions) == {"", "gzip"}
+    cache = cache_of(feeds)
+    assert set(cache.get("all/rss.xml").representations) == {"", "gzip"}
     (feeds / "kept").rename(feeds / "all/rss.xml.br")
-    wait_until(lambda: set(shelf.get("all/rss.xml").versions) == {"", "gzip", "br"})
+    wait_until(lambda: set(cache.get("all/rss.xml").representations) == {"", "gzip", "br"})
 
 
 # -- how much is kept
 
 
 def test_memory_is_bounded_in_bytes(feeds: Path) -> None:
-    """What was asked for longest ago goes first; all stays served."""
+    """The least recently requested documents leave memory first; all are still served."""
     names = [f"t{number}/rss.xml" for number in range(20)]
     for name in names:
         put(feeds, name, os.urandom(1_000))
-    shelf = shelf_of(feeds, kept=20_000)
+    cache = cache_of(feeds, max_bytes=20_000)
     wanted = {name: (feeds / name).read_bytes() for name in names}
     for _ in range(3):
         for name in names:
-            assert shown(shelf, name) == wanted[name]
-            assert 0 < shelf.size <= 20_000
+            assert body_of(cache, name) == wanted[name]
+            assert 0 < cache.size <= 20_000
 
 
-def test_what_was_asked_for_longest_ago_goes_first(feeds: Path) -> None:
-    """A document that is asked for all the time is not read again because of others."""
+def test_the_least_recently_requested_document_leaves_first(feeds: Path) -> None:
+    """A document that is requested all the time is not read again because of others."""
     for number in range(30):
         put(feeds, f"t{number}/rss.xml", os.urandom(1_000))
-    shelf = shelf_of(feeds, kept=20_000)
-    favourite = shelf.get("t0/rss.xml")
+    cache = cache_of(feeds, max_bytes=20_000)
+    favourite = cache.get("t0/rss.xml")
     for number in range(1, 30):
-        shelf.get(f"t{number}/rss.xml")
-        assert shelf.get("t0/rss.xml") is favourite
+        cache.get(f"t{number}/rss.xml")
+        assert cache.get("t0/rss.xml") is favourite
 
 
 def test_a_document_too_large_to_keep_is_served(feeds: Path) -> None:
-    """One giant must not push out all others."""
+    """One giant must not displace all others."""
     put(feeds, "small/rss.xml", os.urandom(500))
     put(feeds, "giant/rss.xml", os.urandom(50_000))
-    shelf = shelf_of(feeds, kept=20_000)
-    small = shelf.get("small/rss.xml")
-    assert len(shown(shelf, "giant/rss.xml")) == 50_000
-    assert shelf.get("small/rss.xml") is small
-    assert shelf.size <= 20_000
+    cache = cache_of(feeds, max_bytes=20_000)
+    small = cache.get("small/rss.xml")
+    assert len(body_of(cache, "giant/rss.xml")) == 50_000
+    assert cache.get("small/rss.xml") is small
+    assert cache.size <= 20_000
 
 
 def test_no_descriptor_is_left_open(feeds: Path) -> None:
-    """Neither by what was read nor by what could not be."""
+    """Neither after reading nor after failing to read."""
     put(feeds, "all/rss.xml", b"x")
     (feeds / "dir/rss.xml").mkdir(parents=True)
-    shelf = shelf_of(feeds)
+    cache = cache_of(feeds)
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(50):
-        shelf.doubt(["all", "dir"])
-        assert shelf.get("all/rss.xml") is not None
-        assert shelf.get("dir/rss.xml") is None
-        assert shelf.get("none/rss.xml") is None
+        cache.invalidate(["all", "dir"])
+        assert cache.get("all/rss.xml") is not None
+        assert cache.get("dir/rss.xml") is None
+        assert cache.get("none/rss.xml") is None
     assert len(os.listdir("/proc/self/fd")) == before
 
 
@@ -268,10 +268,10 @@ def test_no_descriptor_is_left_open(feeds: Path) -> None:
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "socket", "folder", "loop", "device"])
 @pytest.mark.parametrize("suffix", ["", ".gz"])
-def test_what_is_no_file_is_never_served_and_never_waited_for(
+def test_what_is_not_a_regular_file_is_never_served_and_never_blocks(
     feeds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, suffix: str
 ) -> None:
-    """A planted link, FIFO, socket, device or folder stands for nothing; other encodings are not harmed."""
+    """A planted link, FIFO, socket, device or folder counts as missing; other encodings are not affected."""
     put(feeds, "all/rss.xml", b"x")
     put(feeds, "other/rss.xml", b"y")
     secret = tmp_path / "secret"
@@ -279,12 +279,12 @@ def test_what_is_no_file_is_never_served_and_never_waited_for(
     target = feeds / f"all/rss.xml{suffix}"
     target.unlink()
     plant(target, kind, secret, monkeypatch)
-    entry = shelf_of(feeds).get("all/rss.xml")
+    document = cache_of(feeds).get("all/rss.xml")
     if suffix:
-        assert bodies(entry) == {"": b"x", "br": b"x"}
+        assert bodies(document) == {"": b"x", "br": b"x"}
     else:
-        assert entry is None
-    assert shown(shelf_of(feeds), "other/rss.xml") == b"y"
+        assert document is None
+    assert body_of(cache_of(feeds), "other/rss.xml") == b"y"
 
 
 def plant(target: Path, kind: str, secret: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,41 +301,41 @@ def plant(target: Path, kind: str, secret: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_folder_that_is_a_link_is_not_followed(feeds: Path, tmp_path: Path) -> None:
-    """A link in place of a feed's folder leads nowhere, though files with our names lie behind it."""
+    """A link instead of a feed's folder is not followed, even if documents lie behind it."""
     put(tmp_path, "outside/rss.xml", b"secret")
     feeds.mkdir()
     (feeds / "all").symlink_to(tmp_path / "outside")
     (feeds / ".well-known").symlink_to(tmp_path / "outside")
     (tmp_path / "outside/feeds").write_bytes(b"secret")
-    shelf = shelf_of(feeds)
-    assert shelf.get("all/rss.xml") is None
-    assert shelf.get(".well-known/feeds") is None
+    cache = cache_of(feeds)
+    assert cache.get("all/rss.xml") is None
+    assert cache.get(".well-known/feeds") is None
 
 
-def test_a_link_that_takes_a_documents_place_ends_it(feeds: Path, tmp_path: Path) -> None:
-    """Also when the document was served before."""
+def test_a_link_that_replaces_a_document_is_not_served(feeds: Path, tmp_path: Path) -> None:
+    """Even if the document was served before."""
     put(feeds, "all/rss.xml", b"x")
-    shelf = shelf_of(feeds)
-    assert shown(shelf) == b"x"
+    cache = cache_of(feeds)
+    assert body_of(cache) == b"x"
     (tmp_path / "secret").write_bytes(b"secret")
     (feeds / "all/rss.xml").unlink()
     (feeds / "all/rss.xml").symlink_to(tmp_path / "secret")
-    wait_until(lambda: shelf.get("all/rss.xml") is None)
+    wait_until(lambda: cache.get("all/rss.xml") is None)
 
 
 def test_the_feeds_folder_itself_may_be_a_link(feeds: Path, tmp_path: Path) -> None:
-    """The owner named it in the config: that is a choice, not a plant."""
+    """The owner chose it in the config."""
     put(tmp_path / "real", "all/rss.xml", b"x")
     feeds.symlink_to(tmp_path / "real")
-    assert shown(shelf_of(feeds)) == b"x"
+    assert body_of(cache_of(feeds)) == b"x"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_an_unreadable_file_is_not_served(feeds: Path) -> None:
-    """No error either: who wrote it is told by the turn."""
+    """It is no error of the server: the turn that wrote it reports it."""
     put(feeds, "all/rss.xml", b"x")
     (feeds / "all/rss.xml").chmod(0)
-    assert shelf_of(feeds).get("all/rss.xml") is None
+    assert cache_of(feeds).get("all/rss.xml") is None
 
 
 ALL_IS_THERE = [
@@ -348,11 +348,11 @@ ALL_IS_THERE = [
 
 @pytest.mark.parametrize("name", ALL_IS_THERE)
 def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: str) -> None:
-    """Dot files, temporary files, encodings, near misses: though they lie there, neither name nor path gets them."""
+    """Dot files, temporary files, encodings and similar names exist, but neither name nor path gets them."""
     put(feeds, "all/rss.xml", b"ours")
     (feeds / name).parent.mkdir(parents=True, exist_ok=True)
     (feeds / name).write_bytes(b"secret")
-    assert shelf_of(feeds).get(name) is None
+    assert cache_of(feeds).get(name) is None
     assert document_names.asked_for(f"/{name}") == ""
 
 
@@ -365,8 +365,8 @@ def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: 
         ("/a-1/archive/2026-05-16/feed.json", "a-1/archive/2026-05-16/feed.json"),
     ],
 )  # fmt: skip
-def test_our_names_are_found(path: str, name: str) -> None:
-    """Each document has its path, and a folder's page that of the folder."""
+def test_document_names_are_found(path: str, name: str) -> None:
+    """Each document has its path; a folder's page has the path of the folder."""
     assert document_names.asked_for(path) == name
 
 
@@ -379,8 +379,8 @@ _paths = st.lists(_pieces, max_size=8).map("".join) | st.text(max_size=40)
 
 
 @given(_paths)
-def test_no_path_gets_anything_but_our_names(path: str) -> None:
-    """Whatever is asked for, decoded once, twice or not at all, what is found is a name of ours, written one way only."""
+def test_no_path_gets_anything_but_document_names(path: str) -> None:
+    """Whatever is requested, decoded once, twice or not at all, only a normalised document name is found."""
     for asked in (path, "/" + path, unquote(path), unquote(unquote(path)), "/" + unquote(unquote(path))):
         name = document_names.asked_for(asked)
         if name:
@@ -394,8 +394,8 @@ def test_no_path_gets_anything_but_our_names(path: str) -> None:
 
 
 @given(_paths)
-def test_no_name_that_is_not_ours_is_read(path: str) -> None:
-    """The shelf refuses by itself too: it never looks at the disk for such a name."""
-    shelf = Shelf("/", SITE, clock=lambda: LONG_AGO)
+def test_no_other_name_is_read(path: str) -> None:
+    """The cache checks names itself and never accesses the disk for others."""
+    cache = DocumentCache("/", SITE, clock=lambda: LONG_AGO)
     if not document_names.is_published(path):
-        assert shelf.get(path) is None
+        assert cache.get(path) is None

@@ -1,4 +1,4 @@
-"""The listening socket: what the system refuses is said with what helps, and nothing else."""
+"""The listening socket: errors of the system become messages that say what helps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aggregator.service.http.listening import CannotListenError, address_of, lis
 
 @contextmanager
 def no_more_files() -> Iterator[None]:
-    """Let this process open nothing."""
+    """Allow this process no further open files."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
     try:
@@ -24,15 +24,15 @@ def no_more_files() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
-def test_too_many_open_files_are_no_crash(host: str) -> None:
-    """A socket that cannot even be made is an address that cannot be listened at, for now."""
+def test_too_many_open_files_are_reported(host: str) -> None:
+    """A socket that cannot be made raises CannotListenError."""
     with no_more_files(), pytest.raises(CannotListenError, match=r"Too many open files \(raise the limit") as caught:
         listen(host, 0)
     assert not caught.value.taken
 
 
-def test_a_port_that_somebody_has_is_told_apart() -> None:
-    """It is `taken`; a host that is not ours is not."""
+def test_a_port_in_use_is_distinguished() -> None:
+    """It is `taken`; an address of another host is not."""
     with listen("127.0.0.1", 0) as ours:
         assert address_of(ours) == f"http://127.0.0.1:{ours.getsockname()[1]}/"
         with pytest.raises(CannotListenError, match="stop what listens there") as caught:
@@ -43,8 +43,8 @@ def test_a_port_that_somebody_has_is_told_apart() -> None:
     assert not caught.value.taken
 
 
-def test_a_family_that_the_system_does_not_know_is_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`ipv6.disable=1`: the socket cannot be made, which is said of the address."""
+def test_an_unsupported_address_family_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ipv6.disable=1`: the socket cannot be made, and the message names the address."""
 
     class Refused(socket.socket):
         def __init__(self, *_: object) -> None:

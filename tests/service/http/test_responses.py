@@ -1,4 +1,4 @@
-"""What a request for a document is answered: tables of what the RFCs say, and laws that hold for any header."""
+"""Responses to requests for documents: tables from the RFCs, and properties that hold for any header."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from aggregator.model import document_names
 from aggregator.model.feeds import Site
 from aggregator.service.http import responses
-from aggregator.service.http.responses import Answer, Entry, answer, choose, shelve
+from aggregator.service.http.responses import CachedDocument, Response, cached_document, choose_coding, respond
 
 WRITTEN = 784_111_777
 """Sun, 06 Nov 1994 08:49:37 GMT, the moment in RFC 9110 §5.6.7."""
@@ -30,21 +30,21 @@ NAMES = (
 )
 
 
-def entry(name: str = "all/rss.xml", **bodies: bytes) -> Entry:
-    return shelve(name, bodies or BODIES, modified=WRITTEN, site=SITE, now=WRITTEN + 60)
+def entry(name: str = "all/rss.xml", **bodies: bytes) -> CachedDocument:
+    return cached_document(name, bodies or BODIES, modified=WRITTEN, site=SITE, now=WRITTEN + 60)
 
 
 FEED = entry()
-ETAG = FEED.versions[""].etag
+ETAG = FEED.representations[""].etag
 
 
-def ask(method: str = "GET", to: Entry = FEED, **headers: str) -> Answer:
-    """Ask with headers named in Python's spelling."""
-    return answer(to, method, {name.replace("_", "-"): value for name, value in headers.items()}.get)
+def ask(method: str = "GET", to: CachedDocument = FEED, **headers: str) -> Response:
+    """Request with headers named in Python's spelling."""
+    return respond(to, method, {name.replace("_", "-"): value for name, value in headers.items()}.get)
 
 
-def header(reply: Answer, name: str) -> str | None:
-    """Give a header that may be there once."""
+def header(reply: Response, name: str) -> str | None:
+    """Return a header that occurs at most once."""
     found = [value for one, value in reply.headers if one == name]
     assert len(found) < 2, f"{name} is there {len(found)} times"
     return found[0] if found else None
@@ -100,8 +100,8 @@ def header(reply: Answer, name: str) -> str | None:
     ],
 )
 def test_the_coding_is_what_the_client_weighs_highest(accepted: str, chosen: str) -> None:
-    """Weights decide, then the smaller coding; 0 rules out, `*` stands for what is not named, nonsense for nothing."""
-    assert choose(accepted, ("", "gzip", "br")) == chosen
+    """Weights decide, then the smaller coding; 0 excludes, `*` stands for unnamed codings, nonsense is ignored."""
+    assert choose_coding(accepted, ("", "gzip", "br")) == chosen
     reply = ask(accept_encoding=accepted)
     assert reply.body == BODIES[chosen]
     assert header(reply, "content-encoding") == (chosen or None)
@@ -117,38 +117,38 @@ def test_the_coding_is_what_the_client_weighs_highest(accepted: str, chosen: str
         (("", "gzip"), "*", "gzip"),
     ],
 )
-def test_only_what_is_there_is_chosen(codings: tuple[str, ...], accepted: str, chosen: str) -> None:
-    """A coding that a document does not come in cannot be sent, however much it is wanted."""
-    assert choose(accepted, tuple(codings)) == chosen
+def test_only_an_existing_coding_is_chosen(codings: tuple[str, ...], accepted: str, chosen: str) -> None:
+    """A coding that a document does not have is never chosen, whatever its weight."""
+    assert choose_coding(accepted, tuple(codings)) == chosen
 
 
 @given(
     st.text()
     | st.lists(st.sampled_from(["gzip", "br", "identity", "*", "x-gzip", ";q=0", ";q=0.5", ",", " "])).map("".join)
 )
-def test_any_accept_encoding_gets_something_that_is_there(accepted: str) -> None:
-    """No text in the header is an error, and a coding that is not named, not even by `*`, is never sent."""
-    chosen = choose(accepted, ("", "gzip", "br"))
+def test_any_accept_encoding_gets_an_existing_coding(accepted: str) -> None:
+    """No header text is an error, and a coding that is not accepted is never sent."""
+    chosen = choose_coding(accepted, ("", "gzip", "br"))
     assert chosen in {"", "gzip", "br"}
     assert not chosen or chosen in accepted.lower() or "*" in accepted
 
 
-def test_long_headers_are_not_remembered() -> None:
-    """What was chosen is kept for headers as browsers send them; a flood of long ones costs no memory."""
-    before = responses._kept_choice.cache_info().currsize
+def test_long_headers_are_not_cached() -> None:
+    """The choice is cached for headers as browsers send them; a flood of long ones costs no memory."""
+    before = responses._cached_choice.cache_info().currsize
     assert ask(accept_encoding="gzip," + "x" * 30_000).body == BODIES["gzip"]
-    assert responses._kept_choice.cache_info().currsize == before
+    assert responses._cached_choice.cache_info().currsize == before
 
 
 # -- representations
 
 
 def test_each_coding_has_an_etag_of_its_own() -> None:
-    """Strong validators differ where bytes do (RFC 9110 §8.8.3.3), and are the same wherever the bytes are."""
-    etags = [FEED.versions[coding].etag for coding in ("", "gzip", "br")]
+    """Strong validators differ if and only if the bytes do (RFC 9110 §8.8.3.3)."""
+    etags = [FEED.representations[coding].etag for coding in ("", "gzip", "br")]
     assert len(set(etags)) == 3
     assert all(etag.startswith('"') and etag.endswith('"') and len(etag) == 34 for etag in etags)
-    assert [entry().versions[coding].etag for coding in ("", "gzip", "br")] == etags
+    assert [entry().representations[coding].etag for coding in ("", "gzip", "br")] == etags
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_each_coding_has_an_etag_of_its_own() -> None:
         (".well-known/feeds", "text/x-opml; charset=utf-8", "max-age=1800"),
     ],
 )
-def test_each_kind_says_what_it_is(name: str, media_type: str, cache: str) -> None:
-    """Type, lifetime, validators and length go with every document, and no sniffing."""
+def test_each_kind_has_its_headers(name: str, media_type: str, cache: str) -> None:
+    """Every document has a type, lifetime, validators, length and `nosniff`."""
     reply = ask(to=entry(name))
     assert header(reply, "content-type") == media_type
     assert header(reply, "cache-control") == cache
@@ -177,22 +177,22 @@ def test_each_kind_says_what_it_is(name: str, media_type: str, cache: str) -> No
 
 @pytest.mark.parametrize("name", NAMES)
 def test_feeds_name_themselves_and_their_hub(name: str) -> None:
-    """WebSub §4: `self` and `hub` links, at feeds and nowhere else, by the address of the config."""
+    """WebSub §4: only feeds have `self` and `hub` links, with the addresses of the config."""
     is_feed = name.endswith(("rss.xml", "atom.xml", "feed.json"))
     link = f'<https://feeds.example.org/{name}>; rel="self", <https://hub.example.org/>; rel="hub"'
     assert header(ask(to=entry(name)), "link") == (link if is_feed else None)
 
 
 def test_without_a_hub_only_self_is_named() -> None:
-    """Nobody is sent to a hub that there is not."""
-    made = shelve(
+    """There is no `hub` link."""
+    made = cached_document(
         "all/rss.xml", BODIES, modified=WRITTEN, site=Site(title="Test", url="https://feeds.example.org/"), now=0
     )
     assert header(ask(to=made), "link") == '<https://feeds.example.org/all/rss.xml>; rel="self"'
 
 
 def test_a_page_repeats_its_own_policy() -> None:
-    """The policy in the page goes out as a header too, with what only a header can say."""
+    """The policy in the page is also sent as a header, with what only a header can add."""
     body = b'<meta http-equiv="Content-Security-Policy" content="default-src &#39;none&#39;; img-src http:">'
     reply = ask(to=entry("index.html", **{"": body}))
     assert header(reply, "content-security-policy") == "default-src 'none'; img-src http:; frame-ancestors 'none'"
@@ -201,7 +201,7 @@ def test_a_page_repeats_its_own_policy() -> None:
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'<meta http-equiv="Content-Security-Policy" content="', b"\xff\xfe"])
 def test_a_page_without_a_policy_may_do_nothing(body: bytes) -> None:
-    """Where the page says nothing the strictest policy holds."""
+    """Without a policy in the page the strictest one is sent."""
     reply = ask(to=entry("index.html", **{"": body}))
     assert header(reply, "content-security-policy") == "default-src 'none'; frame-ancestors 'none'"
 
@@ -231,7 +231,7 @@ def test_a_page_without_a_policy_may_do_nothing(body: bytes) -> None:
     ],
 )
 def test_if_none_match(known: str, status: int) -> None:
-    """Lists, `*` and weak comparison; anything else is not what the client has."""
+    """Lists, `*` and weak comparison; anything else does not match."""
     reply = ask(if_none_match=known.format(etag=ETAG, bare=ETAG.strip('"')))
     assert reply.status == status
     assert bool(reply.body) == (status == 200)
@@ -239,9 +239,9 @@ def test_if_none_match(known: str, status: int) -> None:
 
 @pytest.mark.parametrize("coding", ["", "gzip", "br"])
 def test_a_tag_belongs_to_its_coding(coding: str) -> None:
-    """What a client holds compressed in one way does not stand for what it asks for in another."""
+    """A tag of one coding does not match another coding."""
     for other in ("", "gzip", "br"):
-        reply = ask(accept_encoding=coding, if_none_match=FEED.versions[other].etag)
+        reply = ask(accept_encoding=coding, if_none_match=FEED.representations[other].etag)
         assert reply.status == (304 if other == coding else 200)
 
 
@@ -255,14 +255,14 @@ def test_a_tag_belongs_to_its_coding(coding: str) -> None:
     ],
 )  # fmt: skip
 def test_if_modified_since(since: str, status: int) -> None:
-    """All three forms of a date count; what is none, or more than one, counts as not sent."""
+    """All three date formats are valid; an invalid date, or several, are ignored."""
     assert ask(if_modified_since=since).status == status
 
 
 @pytest.mark.parametrize("known", ['"other"', ETAG, "", "nonsense"])
 @pytest.mark.parametrize("since", [EARLIER, DATE, LATER, "nonsense"])
 def test_if_none_match_beats_if_modified_since(known: str, since: str) -> None:
-    """RFC 9110 §13.1.3: where there is a tag the date is not looked at."""
+    """RFC 9110 §13.1.3: if there is a tag, the date is ignored."""
     assert ask(if_none_match=known, if_modified_since=since).status == ask(if_none_match=known).status
 
 
@@ -297,10 +297,10 @@ def test_the_order_of_conditions(headers: dict[str, str], status: int) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_304_carries_what_caches_go_by(name: str) -> None:
-    """RFC 9110 §15.4.5: ETag, Cache-Control and Vary as a 200 has them; CORS where it is; nothing of the content."""
+def test_a_304_has_the_headers_that_caches_need(name: str) -> None:
+    """RFC 9110 §15.4.5: ETag, Cache-Control, Vary and CORS as in a 200; no headers of the content."""
     made = entry(name)
-    whole, brief = ask(to=made), ask(to=made, if_none_match=made.versions[""].etag)
+    whole, brief = ask(to=made), ask(to=made, if_none_match=made.representations[""].etag)
     for kept in ("etag", "cache-control", "vary", "access-control-allow-origin", "access-control-expose-headers"):
         assert header(brief, kept) == header(whole, kept)
     assert (brief.status, brief.body) == (304, b"")
@@ -329,7 +329,7 @@ HUGE = "9" * 4_000
     ],
 )
 def test_one_range_is_a_part(wanted: str, first: int, last: int) -> None:
-    """First to last, from a byte on, and the last so many; an end beyond the end is the end."""
+    """From first to last byte, from a byte on, or the last bytes; an end beyond the last byte is the last byte."""
     reply = ask(range=wanted)
     assert reply.status == 206
     assert reply.body == BODY[first : last + 1]
@@ -342,8 +342,8 @@ def test_one_range_is_a_part(wanted: str, first: int, last: int) -> None:
     "wanted", [f"bytes={SIZE}-", f"bytes={SIZE}-{SIZE + 1}", "bytes=-0", "bytes=" + "9" * 18 + "-"]
 )
 @pytest.mark.parametrize("name", ["all/rss.xml", "all/feed.json"])
-def test_a_range_beyond_the_end_is_refused(wanted: str, name: str) -> None:
-    """416 says how long the whole is (§15.5.17), and is not kept by a cache as if it were the feed."""
+def test_a_range_beyond_the_end_is_rejected(wanted: str, name: str) -> None:
+    """416 has the full length (§15.5.17), and no cache stores it as the feed."""
     reply = ask(to=entry(name), range=wanted)
     assert reply.status == 416
     assert header(reply, "content-range") == f"bytes */{SIZE}"
@@ -361,8 +361,8 @@ def test_a_range_beyond_the_end_is_refused(wanted: str, name: str) -> None:
         f"bytes=-{HUGE}",
     ],
 )  # fmt: skip
-def test_what_is_no_single_range_gets_the_whole(wanted: str) -> None:
-    """A server may ignore any Range (§14.2): several, malformed and absurd ones are."""
+def test_anything_but_a_single_range_gets_the_full_body(wanted: str) -> None:
+    """A server may ignore any Range (§14.2); several, malformed and absurd ones are ignored."""
     reply = ask(range=wanted)
     assert (reply.status, reply.body) == (200, BODY)
     assert header(reply, "content-range") is None
@@ -373,20 +373,20 @@ def test_what_is_no_single_range_gets_the_whole(wanted: str) -> None:
     [(ETAG, 206), ('"other"', 200), (f"W/{ETAG}", 200), (DATE, 200), (LATER, 200), ("", 200), ("nonsense", 200)],
 )
 def test_if_range(condition: str, status: int) -> None:
-    """§13.1.5: a part only of what the client has by its strong tag; a date is none here, as codings share it."""
+    """§13.1.5: a range only for a matching strong tag; not for a date, as codings share it."""
     reply = ask(range="bytes=0-9", if_range=condition)
     assert (reply.status, len(reply.body)) == (status, 10 if status == 206 else SIZE)
 
 
 def test_a_range_is_one_of_the_chosen_coding() -> None:
-    """§14.1: a range counts the bytes of the representation that is sent."""
+    """§14.1: a range refers to the bytes of the representation that is sent."""
     reply = ask(range="bytes=0-3", accept_encoding="gzip")
     assert (reply.status, reply.body, header(reply, "content-encoding")) == (206, b"gzip", "gzip")
 
 
 @given(st.integers(0, SIZE * 2), st.integers(0, SIZE * 2))
 def test_parts_make_the_whole(first: int, length: int) -> None:
-    """Whatever range is asked for, the bytes are those of the whole between its ends, or it is refused."""
+    """Whatever range is requested, its bytes are those of the full body, or it is rejected."""
     reply = ask(range=f"bytes={first}-{first + length}")
     assert reply.status == (206 if first < SIZE else 416)
     if reply.status == 206:
@@ -404,19 +404,19 @@ def test_parts_make_the_whole(first: int, length: int) -> None:
     ),
 )
 def test_head_is_get_without_the_body(name: str, headers: dict[str, str]) -> None:
-    """RFC 9110 §9.3.2: same status, same headers, whatever was asked."""
+    """RFC 9110 §9.3.2: same status and headers."""
     made = entry(name)
-    whole, head = answer(made, "GET", headers.get), answer(made, "HEAD", headers.get)
+    whole, head = respond(made, "GET", headers.get), respond(made, "HEAD", headers.get)
     assert (head.status, head.headers, head.body) == (whole.status, whole.headers, b"")
 
 
 def test_head_has_no_ranges() -> None:
-    """§14.2: a Range is for GET alone."""
+    """§14.2: Range applies to GET only."""
     assert ask("HEAD", range="bytes=0-1").status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW", "get", ""])
-def test_other_methods_are_refused(method: str) -> None:
+def test_other_methods_are_rejected(method: str) -> None:
     """405 with Allow (§15.5.6); method names are case-sensitive."""
     reply = ask(method)
     assert reply.status == 405
@@ -424,8 +424,8 @@ def test_other_methods_are_refused(method: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_options_say_what_may_be_done(name: str) -> None:
-    """Allow for all; for JSON also what pages elsewhere may ask with (CORS preflight)."""
+def test_options_lists_what_is_allowed(name: str) -> None:
+    """Every document has Allow; JSON also has the CORS preflight headers."""
     reply = ask("OPTIONS", to=entry(name), origin="https://reader.example", access_control_request_method="GET")
     assert (reply.status, reply.body, header(reply, "allow")) == (204, b"", "GET, HEAD, OPTIONS")
     is_json = name.endswith(".json")
@@ -471,8 +471,8 @@ _header = st.text(max_size=60) | st.lists(_words, max_size=12).map("".join)
     ),
 )  # fmt: skip
 def test_no_header_is_an_error(method: str, name: str, headers: dict[str, str]) -> None:
-    """Whatever a request says, it is answered, with headers that a browser accepts and a length that is right."""
-    reply = answer(entry(name), method, headers.get)
+    """Any request is answered, with valid headers and the right length."""
+    reply = respond(entry(name), method, headers.get)
     assert reply.status in {200, 204, 206, 304, 405, 412, 416}
     names = [one for one, _ in reply.headers]
     assert len(names) == len(set(names))
@@ -483,7 +483,7 @@ def test_no_header_is_an_error(method: str, name: str, headers: dict[str, str]) 
 
 @given(st.binary(max_size=300), st.sampled_from([name for name in NAMES if name.endswith(".html")]))
 def test_no_page_is_an_error(body: bytes, name: str) -> None:
-    """Whatever bytes a page has, its policy fits into one header line."""
+    """Whatever bytes a page has, its policy is a valid header value."""
     policy = header(
         ask(to=entry(name, **{"": b'<meta http-equiv="Content-Security-Policy" content="' + body + b'">'})),
         "content-security-policy",
@@ -495,5 +495,5 @@ def test_no_page_is_an_error(body: bytes, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_kind_of_document_has_a_type(name: str) -> None:
-    """The table of media types covers all that is published."""
+    """The table of media types covers every published document."""
     assert document_names.content_type(name)

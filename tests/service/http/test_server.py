@@ -1,4 +1,4 @@
-"""What a client meets that speaks HTTP with us, well or badly: a real `aggregator serve`, asked over real sockets."""
+"""A real `aggregator serve` over real sockets, with well-behaved and broken clients."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def make(root: Path) -> SiteFolder:
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standalone]:
-    """Give one server for all tests that leave it as it was; it cuts off after a second."""
+    """Start one server for all tests that do not change it; its time limit is a second."""
     made = Standalone(make(tmp_path_factory.mktemp("server")), timeout="1s")
     yield made
     assert made.stop() == 0
@@ -75,8 +75,8 @@ def feed(server: Standalone) -> bytes:
 
 
 @pytest.mark.parametrize(("name", "media_type"), DOCUMENTS.items())
-def test_each_document_is_served_as_what_it_is(server: Standalone, name: str, media_type: str) -> None:
-    """The bytes of the file with type, validators and lifetime, whichever coding is asked for."""
+def test_each_document_is_served_with_its_type(server: Standalone, name: str, media_type: str) -> None:
+    """The bytes of the file with type, validators and lifetime, in any coding."""
     body = (server.site.feeds / name).read_bytes()
     for coding, decode in (("identity", bytes), ("gzip", gzip.decompress), ("br", brotli.decompress)):
         reply = ask(server.address, f"/{name}", accept_encoding=coding)
@@ -94,8 +94,8 @@ def test_each_document_is_served_as_what_it_is(server: Standalone, name: str, me
         assert known.headers["etag"] == reply.headers["etag"]
 
 
-def test_a_folder_stands_for_its_page(server: Standalone) -> None:
-    """`/all/` is the page and `/all` leads there, relative, so that a proxy's prefix stays."""
+def test_a_folder_serves_its_page(server: Standalone) -> None:
+    """`/all/` is the page and `/all` redirects there, with a relative location that keeps a proxy's prefix."""
     page = ask(server.address, "/all/")
     assert page.body == (server.site.feeds / "all/index.html").read_bytes()
     assert "default-src 'none'" in page.headers["content-security-policy"]
@@ -105,7 +105,7 @@ def test_a_folder_stands_for_its_page(server: Standalone) -> None:
 
 
 def test_a_query_changes_nothing(server: Standalone, feed: bytes) -> None:
-    """Readers and trackers append such things."""
+    """Readers and trackers append queries."""
     assert ask(server.address, "/all/rss.xml?utm_source=x&%00=%zz").body == feed
 
 
@@ -120,7 +120,7 @@ def test_a_query_changes_nothing(server: Standalone, feed: bytes) -> None:
     ],
 )  # fmt: skip
 def test_nothing_else_is_served(server: Standalone, path: str) -> None:
-    """Traversal in every spelling, encodings by their file, dot and temporary files, other folders: nothing is there."""
+    """Path traversal in every spelling, encodings by file name, dot and temporary files, other folders: all 404."""
     (server.site.feeds / "all/.aggregator-1.tmp").write_text("canary")
     answer = raw(server.address, f"GET {path} HTTP/1.1\r\nConnection: close\r\n".encode() + HOST)
     assert statuses(answer) == ([200] if path == "/all/" else [404])
@@ -129,15 +129,15 @@ def test_nothing_else_is_served(server: Standalone, path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "BREW"])
-def test_other_methods_are_refused(server: Standalone, method: str) -> None:
-    """405, with what is allowed, for standard methods and invented ones; with a body too."""
+def test_other_methods_are_rejected(server: Standalone, method: str) -> None:
+    """405 with Allow, for standard and invented methods, with and without a body."""
     reply = ask(server.address, "/all/rss.xml", method, body=b"x" * 100)
     assert (reply.status, reply.headers["allow"]) == (405, "GET, HEAD, OPTIONS")
 
 
 @pytest.mark.parametrize("name", ["rss.xml", "atom.xml", "feed.json"])
-def test_scripts_of_other_sites_are_led_on_and_told(server: Standalone, name: str) -> None:
-    """To what a page of an archive became part of, or that a feed went: without leave a browser tells them nothing."""
+def test_scripts_of_other_sites_see_redirects_and_404s(server: Standalone, name: str) -> None:
+    """Without the CORS header a browser would hide a moved archive page or a removed feed from them."""
     month = min(path.name for path in (server.site.feeds / "all/archive").iterdir())
     reply = ask(server.address, f"/all/archive/{month}-01/{name}", origin="https://reader.example")
 
@@ -150,14 +150,14 @@ def test_scripts_of_other_sites_are_led_on_and_told(server: Standalone, name: st
 
 @pytest.mark.parametrize("path", ["/all/feed.json", "/all/archive/1999-01/feed.json", "/gone/feed.json"])
 def test_a_preflight_of_json_is_answered(server: Standalone, path: str) -> None:
-    """A page elsewhere may ask for JSON with conditions, and hears also then what it became part of, or that it went."""
+    """A script of another site may request JSON conditionally, also if the document has moved or is gone."""
     reply = ask(server.address, path, "OPTIONS", origin="https://reader.example", access_control_request_method="GET")
     assert (reply.status, reply.body, reply.headers["access-control-allow-origin"]) == (204, b"", "*")
 
 
 @pytest.mark.parametrize("path", ["/gone", "/gone/", "/gone/rss.xml", "/all/archive/1999-01/", "/-/nothing"])
-def test_a_browser_gets_a_page_that_leads_to_the_feeds(server: Standalone, path: str) -> None:
-    """Where there is nothing people are told in words, with a way on that keeps a proxy's prefix; others in a line."""
+def test_a_browser_gets_a_404_page_with_a_link_to_the_feeds(server: Standalone, path: str) -> None:
+    """People get a page whose link keeps a proxy's prefix; programs get one line."""
     browser = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
     shown, told = ask(server.address, path, **browser), ask(server.address, path, accept="*/*")
     way = shown.body.decode().partition('href="')[2].partition('"')[0]
@@ -169,7 +169,7 @@ def test_a_browser_gets_a_page_that_leads_to_the_feeds(server: Standalone, path:
 
 
 def test_parts_make_the_whole(server: Standalone, feed: bytes) -> None:
-    """A download in three parts, on condition that nothing changed, is the document."""
+    """Three ranges with If-Range add up to the document."""
     etag = ask(server.address, "/all/rss.xml").headers["etag"]
     third = len(feed) // 3
     parts = []
@@ -186,7 +186,7 @@ def test_parts_make_the_whole(server: Standalone, feed: bytes) -> None:
 
 
 def test_connections_are_kept(server: Standalone, feed: bytes) -> None:
-    """GET, HEAD, 304, 404 and 405 one after another on one connection; none leaves bytes for the next."""
+    """GET, HEAD, 304, 404 and 405 follow each other on one connection; none leaves bytes for the next."""
     connection = http.client.HTTPConnection(*place(server.address), timeout=LONG)
     etag = ask(server.address, "/all/rss.xml").headers["etag"]
     for _ in range(3):
@@ -201,7 +201,7 @@ def test_connections_are_kept(server: Standalone, feed: bytes) -> None:
 
 
 def test_head_equals_get(server: Standalone) -> None:
-    """Same status and headers for documents, health and what is not there."""
+    """Same status and headers for documents, health and unknown paths."""
     for path in (*DOCUMENTS, "healthz", "none", "all"):
         whole, head = ask(server.address, f"/{path}"), ask(server.address, f"/{path}", "HEAD")
         del whole.headers["date"], head.headers["date"]
@@ -209,7 +209,7 @@ def test_head_equals_get(server: Standalone) -> None:
 
 
 def test_pipelined_requests_are_answered_in_order(server: Standalone, feed: bytes) -> None:
-    """RFC 9112 §9.3.2, though hardly anybody does it."""
+    """RFC 9112 §9.3.2, although few clients pipeline."""
     asked = [b"/all/rss.xml", b"/none", b"/feeds.opml"] * 5
     data = b"".join(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\n\r\n" for path in asked)
     answer = raw(server.address, data + b"GET / HTTP/1.1\r\nConnection: close\r\n" + HOST)
@@ -237,8 +237,8 @@ def test_http_1_0_is_served_and_closed(server: Standalone, feed: bytes, host: by
         b"GET / HTTP/1.1\r\nX: \0\r\n" + HOST, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0", b"\r\n" * 50_000,
     ],
 )  # fmt: skip
-def test_what_is_no_request_is_refused(server: Standalone, data: bytes) -> None:
-    """Malformed lines and headers, ambiguous lengths, TLS and HTTP/2 on our port: an error or nothing, and the end."""
+def test_invalid_requests_are_rejected(server: Standalone, data: bytes) -> None:
+    """Malformed lines and headers, ambiguous lengths, TLS and HTTP/2: an error or no answer, and the connection closes."""
     assert statuses(raw(server.address, data)) in ([], [400], [431])
     assert ask(server.address, "/all/rss.xml").status == 200
 
@@ -252,14 +252,14 @@ def test_what_is_no_request_is_refused(server: Standalone, data: bytes) -> None:
     ],
     ids=["one of 100 kB", "200", "80 kB together"],
 )
-def test_too_many_headers_are_refused(server: Standalone, lines: bytes) -> None:
-    """431 and the end, before they are stored."""
+def test_too_many_headers_are_rejected(server: Standalone, lines: bytes) -> None:
+    """431 before they are stored, and the connection closes."""
     assert statuses(raw(server.address, b"GET /all/rss.xml HTTP/1.1\r\n" + lines + HOST)) in ([431], [])
 
 
 @pytest.mark.parametrize("piece", [1_000, 100_000], ids=["bit by bit", "at once"])
-def test_headers_of_32_kib_are_read_and_of_more_than_48_refused(server: Standalone, piece: int) -> None:
-    """As the README says, however they arrive; what lies between depends on that."""
+def test_headers_of_32_kib_are_read_and_of_more_than_48_rejected(server: Standalone, piece: int) -> None:
+    """As the README says, however they arrive; sizes in between depend on that."""
     assert statuses(sent_in_pieces(server.address, 32_768, piece)) == [200]
     assert statuses(sent_in_pieces(server.address, 49_153, piece)) in ([431], [])
     if piece < 32_768:
@@ -267,7 +267,7 @@ def test_headers_of_32_kib_are_read_and_of_more_than_48_refused(server: Standalo
 
 
 def sent_in_pieces(address: str, size: int, piece: int) -> bytes:
-    """Ask with a request of so many bytes, nearly all of them one header, and give what comes back."""
+    """Send a request of so many bytes, nearly all of them one header, and return the answer."""
     begin = b"GET /all/rss.xml HTTP/1.1\r\n" + HOST.removesuffix(b"\r\n") + b"Connection: close\r\nX: "
     data = begin + b"a" * (size - len(begin) - 4) + b"\r\n\r\n"
     with connect(address) as connection, suppress(ConnectionError):
@@ -278,8 +278,8 @@ def sent_in_pieces(address: str, size: int, piece: int) -> bytes:
     return b""
 
 
-def test_an_endless_request_line_is_refused(server: Standalone) -> None:
-    """What never ends is not collected without bound."""
+def test_an_endless_request_line_is_rejected(server: Standalone) -> None:
+    """It is not buffered without limit."""
     before = server.memory()
     with connect(server.address) as connection:
         answer = b""
@@ -302,7 +302,7 @@ def test_an_endless_request_line_is_refused(server: Standalone) -> None:
     ],
 )  # fmt: skip
 def test_odd_headers_do_no_harm(server: Standalone, line: bytes) -> None:
-    """Bytes that are no text, headers twice, wishes that we do not fulfil: the document is served."""
+    """Bytes that are not text, repeated headers, unsupported requests: the document is served."""
     answer = raw(
         server.address, b"HEAD /all/rss.xml HTTP/1.1\r\n" + line + b"\r\nConnection: close\r\n" + HOST + b"abc"
     )
@@ -310,7 +310,7 @@ def test_odd_headers_do_no_harm(server: Standalone, line: bytes) -> None:
 
 
 def test_the_lines_of_a_header_are_one_list(server: Standalone) -> None:
-    """RFC 9110 §5.3: a tag or a coding may stand on any line; two dates are none."""
+    """RFC 9110 §5.3: a tag or a coding may be on any line; two dates are invalid."""
     # Within the second in which it was written it has no date.
     wait_until(lambda: "last-modified" in ask(server.address, "/all/rss.xml", "HEAD").headers)
     plain = ask(server.address, "/all/rss.xml", "HEAD").headers
@@ -325,8 +325,8 @@ def test_the_lines_of_a_header_are_one_list(server: Standalone) -> None:
     assert b"content-encoding: gzip" in answered("Accept-Encoding: br;q=0.5", "Accept-Encoding: gzip")
 
 
-def test_memory_is_not_spent_on_paths_that_lead_nowhere(server: Standalone) -> None:
-    """A flood of long paths and headers that are never the same leaves nothing behind."""
+def test_unknown_paths_take_no_memory(server: Standalone) -> None:
+    """A flood of long, different paths and headers leaves nothing in memory."""
     connection = http.client.HTTPConnection(*place(server.address), timeout=LONG)
 
     def flood(word: str, count: int) -> None:
@@ -345,7 +345,7 @@ def test_memory_is_not_spent_on_paths_that_lead_nowhere(server: Standalone) -> N
 
 
 def test_slow_headers_are_cut_off(server: Standalone, feed: bytes) -> None:
-    """A byte now and then is not enough (slowloris); who is merely slow is served."""
+    """A byte at intervals is not enough (slowloris); a client that is merely slow is served."""
     with connect(server.address) as slow, connect(server.address) as patient:
         patient.sendall(b"GET /all/rss.xml HTTP/1.1\r\nHo")
         patient.sendall(b"st: x\r\nConnection: close\r\n\r\n")
@@ -367,14 +367,14 @@ def test_slow_headers_are_cut_off(server: Standalone, feed: bytes) -> None:
 
 @pytest.mark.parametrize("first", [b"", b"GET /all/rss.xml HTTP/1.1\r\n" + HOST], ids=["never asked", "asked once"])
 def test_idle_connections_are_cut_off(server: Standalone, first: bytes) -> None:
-    """Who asks nothing, or nothing more, does not hold a connection for ever."""
+    """A client that sends no request, or no further one, is disconnected."""
     with connect(server.address) as connection:
         connection.sendall(first)
         until_closed(connection)
 
 
-def test_one_who_takes_in_nothing_is_cut_off(tmp_path: Path) -> None:
-    """A client that asks for much and never reads is gone after a while; others are served meanwhile and after."""
+def test_a_client_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
+    """A client that requests much and never reads is disconnected; others are served meanwhile and after."""
     server = Standalone(make(tmp_path), stuck=1, timeout="60s")
     try:
         wait_until(lambda: ask(server.address, "/all/rss.xml").status == 200)
@@ -393,7 +393,7 @@ def test_one_who_takes_in_nothing_is_cut_off(tmp_path: Path) -> None:
 
 
 def test_connections_are_capped_and_the_next_wait(tmp_path: Path) -> None:
-    """More clients than the cap are not turned away: they are served when others go."""
+    """Clients beyond the limit are not rejected: they are served when others disconnect."""
     server = Standalone(make(tmp_path), connections=4, timeout="60s")
     with ExitStack() as stack:
         stack.callback(server.stop)
@@ -414,8 +414,8 @@ def test_connections_are_capped_and_the_next_wait(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_feed_that_is_replaced_is_always_whole(tmp_path: Path) -> None:
-    """500 replacements while clients download in loops: each answer is one of the versions, and its ETag is its own."""
+def test_a_feed_that_is_being_replaced_is_always_complete(tmp_path: Path) -> None:
+    """500 replacements while clients download in loops: each response is one version, with its own ETag."""
     site = make(tmp_path)
     server = Standalone(site)
     writer = Writer(str(site.feeds))
@@ -463,7 +463,7 @@ def faults_of(reply: Reply, body: bytes, published: set[bytes]) -> Iterator[str]
 
 
 def test_etags_survive_a_restart(make_site) -> None:
-    """A reader's cache stays good when the server is started again, and on another machine."""
+    """A reader's cache stays valid after a restart and on another machine."""
     site = make(make_site("one").root / "site")
     found = []
     for _ in range(2):
@@ -474,7 +474,7 @@ def test_etags_survive_a_restart(make_site) -> None:
 
 
 def test_it_stops_in_time_while_a_trigger_waits(site: SiteFolder) -> None:
-    """A daemon that is stopped, or in a long turn, may take minutes to answer: `aggregator serve` does not wait."""
+    """A stopped daemon, or a long turn, may take minutes to answer; `aggregator serve` does not wait."""
     (site.root / "token").write_text("0123456789abcdef-for-tests\n")
     site.build()
     server = Standalone(site, token="../token")
@@ -505,7 +505,7 @@ def test_it_stops_in_time_while_a_trigger_waits(site: SiteFolder) -> None:
 # -- where it listens
 
 
-def test_a_port_that_is_taken_is_named(site: SiteFolder) -> None:
+def test_a_port_in_use_is_named(site: SiteFolder) -> None:
     """`aggregator serve` exits with 2 and says what to set."""
     site.build()
     with socket.socket() as taken:

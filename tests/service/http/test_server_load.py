@@ -1,4 +1,4 @@
-"""Thousands of connections, many of them bad: feeds are still served, and turns are none the slower."""
+"""Thousands of connections, many of them bad: feeds are still served and turns are not delayed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TICK = 0.001
 
 @pytest.fixture
 def _many_files() -> Iterator[None]:
-    """Let this process, and the daemon it starts, open enough files."""
+    """Allow this process and the daemon it starts enough open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 2 * OPEN + 1_000
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -32,7 +32,7 @@ def _many_files() -> Iterator[None]:
 
 
 def edit_to_feed(running: Running, word: str) -> float:
-    """Give the median of how long, in seconds, an edit takes until the feed on disk shows it."""
+    """Return the median time, in seconds, from an edit until the feed on disk shows it."""
     feed, found = running.site.feeds / "all/rss.xml", []
     for number in range(EDITS):
         title = f"{word} {number}"

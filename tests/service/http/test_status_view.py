@@ -1,4 +1,4 @@
-"""What the status page shows is what the index and the daemon know: counts, names of some seeds, ages, no texts."""
+"""The status page's content from index and daemon: counts, paths of some seeds, ages, no texts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def paths(view: StatusView) -> dict[str, tuple[str, ...]]:
 
 
 def test_each_rule_names_the_seeds_it_holds_back(site: SiteFolder) -> None:
-    """Rules, time, and another seed of the same story."""
+    """For rules, time windows and duplicates."""
     site.write("good.md")
     site.write("low.md", quality=1)
     site.write("draft.md", published=False)
@@ -51,8 +51,8 @@ def test_each_rule_names_the_seeds_it_holds_back(site: SiteFolder) -> None:
     }
 
 
-def test_a_rule_names_so_many_seeds_and_no_more(site: SiteFolder) -> None:
-    """The count says how many there are."""
+def test_a_rule_names_a_limited_number_of_seeds(site: SiteFolder) -> None:
+    """The count covers all of them."""
     for number in range(EXAMPLES + 5):
         site.write(f"low-{number:02}.md", quality=1)
     site.build()
@@ -61,7 +61,7 @@ def test_a_rule_names_so_many_seeds_and_no_more(site: SiteFolder) -> None:
 
 
 def test_problems_have_the_age_of_their_file(site: SiteFolder) -> None:
-    """The moment the file was last written, where it lay long enough to be certain; errors come first."""
+    """The file's mtime, if it was old enough to be trusted; errors come first."""
     site.write("odd.md", titel="x")
     broken = site.text("broken.md", "---\ntitle: Foo: bar\n---\n")
     os.utime(broken, (NOW - 600, NOW - 600))
@@ -71,8 +71,8 @@ def test_problems_have_the_age_of_their_file(site: SiteFolder) -> None:
     assert (first.problem.path, first.since) == ("broken.md", NOW - 600)
 
 
-def test_what_the_daemon_says(site: SiteFolder) -> None:
-    """Troubles with their age, threads, overflows, the last look; without a daemon none of it."""
+def test_what_the_daemon_reports(site: SiteFolder) -> None:
+    """Problems with their age, threads, overflows and the last scan; nothing without a daemon."""
     site.build()
     health = Health(started=NOW - 100.0, backend="native", overflows=3, scanned=NOW - 5.0, threads={"watcher": True})
     health.set("folder", "is not there", now=NOW - 30.0)
@@ -84,7 +84,7 @@ def test_what_the_daemon_says(site: SiteFolder) -> None:
 
 
 def test_a_withdrawal_is_due_without_a_path(site: SiteFolder) -> None:
-    """Once it has been said for long enough; the page can then not lead to a seed."""
+    """A tombstone's expiry has no seed to link to."""
     site.write("a.md")
     site.build()
     site.write("a.md", removed=True)
@@ -94,7 +94,7 @@ def test_a_withdrawal_is_due_without_a_path(site: SiteFolder) -> None:
 
 
 def test_no_text_of_a_seed_is_on_the_page(site: SiteFolder) -> None:
-    """Neither of held back ones nor what is `secured`."""
+    """Neither of held back seeds nor of `secured`."""
     texts = {"excerpt": CANARY, "secured": CANARY, "author": CANARY, "tags": [CANARY]}
     site.write("draft.md", CANARY, published=False, title=CANARY, **texts)
     site.write("later.md", CANARY, publishedDateTime=iso(NOW + 60), title=CANARY, **texts)
@@ -106,8 +106,8 @@ def test_no_text_of_a_seed_is_on_the_page(site: SiteFolder) -> None:
     assert CANARY.encode() not in status_page.render(view, site.config().site)
 
 
-def test_the_facts_say_where_it_serves_and_whom_it_tells(site: SiteFolder) -> None:
-    """The address of the server, and the hub with how many documents wait to be told."""
+def test_the_facts_name_the_servers_address_and_the_hub(site: SiteFolder) -> None:
+    """The hub comes with the number of waiting documents."""
     site.settings["websub"] = {"hub": "http://127.0.0.1:9/"}
     site.write("good.md")
     site.build()

@@ -1,0 +1,236 @@
+"""Files replaced atomically: a reader finds the old bytes or the new ones, at every moment. Touches the disk.
+
+A new file is written under a temporary name beside its target, flushed, and renamed over it. Every file is named
+relative to an open folder (`dir_fd`), and no link is followed on the way there: links are replaced or refused.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import msgspec
+
+TEMP_PREFIX, TEMP_SUFFIX = ".aggregator-", ".tmp"
+
+_NUMBERS = itertools.count()
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# A file that cannot be read is replaced, unless this process or the system ran out of something.
+_EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
+    """The file system operations that change something; a test replaces them to make the n-th one fail."""
+
+    open: Callable[..., int] = os.open
+    write: Callable[..., int] = os.write
+    fsync: Callable[[int], None] = os.fsync
+    close: Callable[[int], None] = os.close
+    replace: Callable[..., None] = os.replace
+    unlink: Callable[..., None] = os.unlink
+    mkdir: Callable[..., None] = os.mkdir
+    rmdir: Callable[..., None] = os.rmdir
+
+
+class TempFile:
+    """A temporary file at `path` that is to replace the file `name`.
+
+    It is open while `fd` is not -1, and `renamed` once it has replaced its target.
+    """
+
+    def __init__(self, name: str, path: str, fd: int) -> None:
+        self.name, self.path, self.fd, self.renamed = name, path, fd, False
+
+
+class OpenFolder:
+    """An open folder (`fd`) and the operations on the files directly in it; without `fsync` nothing is flushed."""
+
+    def __init__(self, disk: Disk, fd: int, *, fsync: bool) -> None:
+        self.fd = fd
+        self._disk, self._fsync = disk, fsync
+
+    def enter(self, part: str, name: str, *, create: bool) -> int:
+        """Open the folder `part` in this one and return its descriptor; with `create`, make it if it is missing.
+
+        `name` is its path for messages.
+
+        Raises:
+            NotADirectoryError: if a link or a file has that name.
+            OSError: if it cannot be opened or made.
+        """
+        flags = _FOLDER | os.O_NOFOLLOW
+        try:
+            try:
+                return self._disk.open(part, flags, dir_fd=self.fd)
+            except FileNotFoundError:
+                if not create:
+                    raise
+            with suppress(FileExistsError):
+                self._disk.mkdir(part, 0o755, dir_fd=self.fd)
+            self.sync()
+            return self._disk.open(part, flags, dir_fd=self.fd)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP, errno.EMLINK):
+                raise NotADirectoryError(errno.ENOTDIR, f"{name} is a link or a file, not a folder") from error
+            raise
+
+    def read(self, name: str, sizes: range) -> bytes | None:
+        """Return the bytes of the file `name`, or None unless it is a readable regular file with a size in `sizes`.
+
+        Raises:
+            IsADirectoryError: if it is a folder.
+            OSError: if it cannot be read for lack of memory or file descriptors.
+        """
+        try:
+            status = os.lstat(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, f"{name} is a folder, not a file")
+        if not stat.S_ISREG(status.st_mode) or status.st_size not in sizes:
+            return None
+        try:
+            fd = self._disk.open(name, _READ, dir_fd=self.fd)
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                raise
+            return None
+        try:
+            return os.read(fd, sizes.stop) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+        except OSError:
+            return None
+        finally:
+            os.close(fd)
+
+    def holds(self, name: str, body: bytes) -> bool:
+        """Return whether the file `name` exists and holds exactly `body`; raises as `read` does."""
+        return self.read(name, range(len(body), len(body) + 1)) == body
+
+    def create(self, name: str) -> TempFile:
+        """Create a temporary file that is to replace `name`."""
+        # The name is unique: two writers that shared one could publish each other's half-written file.
+        path = f"{TEMP_PREFIX}{name}.{os.getpid()}-{next(_NUMBERS)}{TEMP_SUFFIX}"
+        return TempFile(name, path, self._disk.open(path, _CREATE, 0o644, dir_fd=self.fd))
+
+    def fill(self, temp: TempFile, body: bytes) -> None:
+        """Write all of `body`."""
+        rest = memoryview(body)
+        while rest:
+            rest = rest[self._disk.write(temp.fd, rest) :]
+
+    def flush(self, temp: TempFile) -> OSError | None:
+        """Flush the file to the disk; return an error instead of raising it, as this runs in a thread."""
+        try:
+            if self._fsync:
+                self._disk.fsync(temp.fd)
+        except OSError as error:
+            return error
+        return None
+
+    def close(self, temp: TempFile) -> None:
+        """Close the file; on a network file system a failed write may only show here."""
+        fd, temp.fd = temp.fd, -1
+        self._disk.close(fd)
+
+    def replace(self, temp: TempFile) -> None:
+        """Rename the temporary file over its target, atomically."""
+        self._disk.replace(temp.path, temp.name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        temp.renamed = True
+
+    def discard(self, temp: TempFile) -> None:
+        """Close and remove the temporary file, unless it has replaced its target; errors are ignored."""
+        with suppress(OSError):
+            if temp.fd >= 0:
+                self.close(temp)
+        with suppress(OSError):
+            if not temp.renamed:
+                self._disk.unlink(temp.path, dir_fd=self.fd)
+
+    def remove(self, name: str) -> bool:
+        """Remove the file `name`; return whether it existed."""
+        with suppress(FileNotFoundError):
+            self._disk.unlink(name, dir_fd=self.fd)
+            return True
+        return False
+
+    def sync(self) -> None:
+        """Flush the folder's list of names to the disk."""
+        if not self._fsync:
+            return
+        try:
+            self._disk.fsync(self.fd)
+        except OSError as error:
+            # Some network file systems cannot flush a folder and report it with one of these.
+            if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+                raise
+
+
+@contextmanager
+def open_folder(
+    disk: Disk, root: str, parts: tuple[str, ...] = (), *, create: bool, fsync: bool
+) -> Iterator[OpenFolder]:
+    """Open the folder `parts` below `root`, part by part, so that no link below `root` is followed.
+
+    `root` itself may be a link: where the feeds folder lies is the operator's decision. With `create`, missing folders
+    are made.
+
+    Raises:
+        OSError: if a folder cannot be opened or made.
+    """
+    folder = OpenFolder(disk, _open_root(disk, root, create=create, fsync=fsync), fsync=fsync)
+    try:
+        for depth, part in enumerate(parts, 1):
+            inner = folder.enter(part, "/".join(parts[:depth]), create=create)
+            os.close(folder.fd)
+            folder.fd = inner
+        yield folder
+    finally:
+        os.close(folder.fd)
+
+
+def _open_root(disk: Disk, root: str, *, create: bool, fsync: bool) -> int:
+    try:
+        return disk.open(root, _FOLDER)
+    except FileNotFoundError:
+        if not create:
+            raise
+    _make_root(disk, root, fsync=fsync)
+    return disk.open(root, _FOLDER)
+
+
+def _make_root(disk: Disk, path: str, *, fsync: bool) -> None:
+    parent = os.path.dirname(path)
+    if not os.path.isdir(parent):
+        _make_root(disk, parent, fsync=fsync)
+    with suppress(FileExistsError):
+        disk.mkdir(path, 0o755)
+    fd = disk.open(parent, _FOLDER)
+    try:
+        OpenFolder(disk, fd, fsync=fsync).sync()
+    finally:
+        os.close(fd)
+
+
+def remove_temp_files(disk: Disk, root: int) -> Iterator[str]:
+    """Remove the temporary files at any depth below the open folder `root`; yield their paths below it."""
+    for path, folders, files, fd in os.fwalk(".", dir_fd=root):
+        # `os.fwalk` lists a link to a folder as a folder. It is not entered, but may be one of our temporary files.
+        for name in filter(is_temp_name, folders + files):
+            with suppress(OSError):  # the next document written there reports what is wrong
+                mode = os.lstat(name, dir_fd=fd).st_mode
+                if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                    disk.unlink(name, dir_fd=fd)
+                    yield os.path.normpath(f"{path}/{name}")
+
+
+def is_temp_name(name: str) -> bool:
+    """Return whether a file name is that of a temporary file of ours."""
+    return name.startswith(TEMP_PREFIX) and name.endswith(TEMP_SUFFIX)
