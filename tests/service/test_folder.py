@@ -71,13 +71,13 @@ def test_a_change_that_comes_with_a_look_that_is_not_believed_is_shown(inside: I
     wait_until(lambda: "gone at once" in inside.status()["problems"].get("folder", ""))
     for title in ("edited", "edited again"):
         site.write("one.md", title=title)
-        inside.daemon._inbox.put("hint", "one.md")
-        inside.daemon._inbox.put("regenerate")
+        inside.daemon._parts.inbox.put("hint", "one.md")
+        inside.daemon._parts.inbox.put("regenerate")
         inside.has(title)
     time.sleep(AT_ONCE)  # else it is one of the many
     (site.seeds / "one.md").unlink()
-    inside.daemon._inbox.put("hint", "one.md")
-    inside.daemon._inbox.put("regenerate")
+    inside.daemon._parts.inbox.put("hint", "one.md")
+    inside.daemon._parts.inbox.put("regenerate")
     inside.has("edited again", present=False)
     assert len(site.titles()) == COUNT
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from aggregator.service import inbox as work
+from aggregator.service import inbox as inbox_module
 from aggregator.service.control import Request
 from aggregator.service.inbox import BURST, MANY, PAUSE, Inbox, Trigger
 
@@ -21,27 +21,27 @@ def waited(inbox: Inbox) -> float:
 
 def test_at_rest_it_wakes_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while without any reason; a scan on schedule is none, an event is one."""
-    monkeypatch.setattr(work, "RESTING", 0.2)
+    monkeypatch.setattr(inbox_module, "IDLE_AFTER", 0.2)
     inbox = Inbox()
-    assert waited(inbox) < work.LAZY
+    assert waited(inbox) < inbox_module.IDLE_INTERVAL
     inbox.put("scan")
     assert inbox.gather().scan
-    assert waited(inbox) >= work.LAZY
+    assert waited(inbox) >= inbox_module.IDLE_INTERVAL
     inbox.put("hint", "a.md")
     assert inbox.gather().hints == {"a.md"}
-    assert waited(inbox) < work.LAZY
+    assert waited(inbox) < inbox_module.IDLE_INTERVAL
 
 
 def test_a_supervisor_hears_of_it_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who must be told every 4 seconds has four looks in that time."""
-    monkeypatch.setattr(work, "RESTING", 0.0)
+    monkeypatch.setattr(inbox_module, "IDLE_AFTER", 0.0)
     assert waited(Inbox(4.0)) < 1.5
-    assert waited(Inbox(60.0)) >= work.LAZY
+    assert waited(Inbox(60.0)) >= inbox_module.IDLE_INTERVAL
 
 
 def test_a_reason_is_acted_on_at_once_however_deep_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """It need not wait for the next look."""
-    monkeypatch.setattr(work, "RESTING", 0.0)
+    monkeypatch.setattr(inbox_module, "IDLE_AFTER", 0.0)
     inbox = Inbox()
     threading.Timer(0.2, inbox.put, ("due",)).start()
     began = time.monotonic()
@@ -100,7 +100,7 @@ def test_who_writes_thousands_may_pause_for_a_moment() -> None:
 
 def test_more_files_than_are_worth_remembering_are_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
     """While a turn of minutes is taken a million files may come: all is looked at after it, in bounded memory."""
-    monkeypatch.setattr(work, "MOST_WAITING", 50)
+    monkeypatch.setattr(inbox_module, "MOST_QUEUED", 50)
     inbox = Inbox()
     for _ in range(2):
         for number in range(500):
@@ -116,6 +116,6 @@ def test_more_files_than_are_worth_remembering_are_a_doubt(monkeypatch: pytest.M
 def test_pages_of_archives_make_way_for_what_waits_but_get_their_share() -> None:
     """A tenth of a second of a turn where something waits, a second where nothing does."""
     inbox = Inbox()
-    assert [inbox.presses(seconds) for seconds in (0.05, 0.5, 1.5)] == [False, False, True]
+    assert [inbox.is_urgent(seconds) for seconds in (0.05, 0.5, 1.5)] == [False, False, True]
     inbox.put("hint", "a.md")
-    assert [inbox.presses(seconds) for seconds in (0.05, 0.5, 1.5)] == [False, True, True]
+    assert [inbox.is_urgent(seconds) for seconds in (0.05, 0.5, 1.5)] == [False, True, True]

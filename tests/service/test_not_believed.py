@@ -93,7 +93,7 @@ def test_an_edit_before_an_empty_index_is_filled_does_not_pass_for_the_site(
 ) -> None:
     """The first turn failed; the edit that comes before the next try is shown with all the others."""
     fail_first(monkeypatch)
-    monkeypatch.setattr(daemon, "RETRY", 600.0)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 600.0)
     inside.start()
     lost.write("3.md", title="edited")
     inside.has("edited")
@@ -105,10 +105,10 @@ def test_a_last_edit_is_not_published_from_an_empty_index(
 ) -> None:
     """It ends before its index is filled: the feeds stay as they are, the next start makes them right."""
     fail_first(monkeypatch)
-    monkeypatch.setattr(daemon, "RETRY", 600.0)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 600.0)
     inside.start()
-    inside.daemon._inbox.put("stop")
-    inside.daemon._inbox.put("hint", "3.md")
+    inside.daemon._parts.inbox.put("stop")
+    inside.daemon._parts.inbox.put("hint", "3.md")
     inside.thread.join(10)
     assert len(lost.titles()) == COUNT
 
@@ -119,7 +119,7 @@ def test_seeds_that_cannot_be_listed_do_not_empty_a_site_whose_index_is_lost(
     """Feeds and pages of archives stay, health says why, and once the folder can be listed all is well again."""
     site = inside.site
     before = site.documents()
-    monkeypatch.setattr(daemon, "RETRY", 0.3)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     inside.start()
     time.sleep(1)
     assert "cannot be read" in inside.status()["problems"]["folder"]
@@ -136,13 +136,13 @@ def test_a_folder_that_cannot_be_listed_is_not_tried_without_a_pause(
     """An edit in it, and one try followed the other with all of a processor."""
     unlisted.broken = False
     inside.start()
-    monkeypatch.setattr(daemon, "RETRY", 0.3)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     unlisted.broken = True
     inside.site.write("3.md", title="edited")
     time.sleep(1.5)
     assert 1 <= len(turns) <= 12
     unlisted.broken = False
-    inside.daemon._inbox.put("scan")
+    inside.daemon._parts.inbox.put("scan")
     inside.has("edited")
 
 
@@ -154,10 +154,10 @@ def test_a_folder_that_is_back_is_believed_at_the_next_scan(
     inside.start()
     monkeypatch.setitem(scan_timing.SHARE, "native", 1e-9)
     unlisted.broken = True
-    inside.daemon._inbox.put("regenerate")
+    inside.daemon._parts.inbox.put("regenerate")
     wait_until(lambda: "folder" in inside.status()["problems"])
     unlisted.broken = False
-    inside.daemon._inbox.put("scan")
+    inside.daemon._parts.inbox.put("scan")
     wait_until(lambda: inside.status()["healthy"])
 
 
@@ -171,7 +171,7 @@ def test_published_feeds_that_somebody_removed_are_noticed_between_walks(
     monkeypatch.setitem(scan_timing.SHARE, "native", 1e-9)
     for number in range(2):
         site.feeds.rename(site.root / f"gone{number}")
-        inside.daemon._inbox.put("scan")
+        inside.daemon._parts.inbox.put("scan")
         inside.has("A", seconds=10)
         time.sleep(0.5)  # until that turn has ended
 
@@ -204,7 +204,7 @@ def test_an_index_that_cannot_be_made_anew_yet_is_tried_again(
         mend(self, cause)
 
     monkeypatch.setattr(Site, "mend", failing)
-    monkeypatch.setattr(daemon, "RETRY", 0.1)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.1)
     look_at = Site.look_everywhere
 
     def damaged(self: Site, **named: Any) -> Any:
@@ -213,8 +213,8 @@ def test_an_index_that_cannot_be_made_anew_yet_is_tried_again(
         return look_at(self, **named)
 
     monkeypatch.setattr(Site, "look_everywhere", damaged)
-    inside.daemon._inbox.put("regenerate")
-    wait_until(lambda: "no other can be made" in inside.status()["problems"].get("index", ""))
+    inside.daemon._parts.inbox.put("regenerate")
+    wait_until(lambda: "a new one cannot be created" in inside.status()["problems"].get("index", ""))
     site.write("b.md", title="B")
     wait_until(lambda: inside.status()["healthy"])
     inside.has("B")
@@ -236,7 +236,7 @@ def test_a_turn_that_publishes_for_long_ends_when_it_has_to(inside: Inside, monk
     monkeypatch.setattr(daemon, "LONGEST_STOP", 0.1)
     site.settings["site"] = {"title": "Another", "url": "https://feeds.example.org/"}
     site.config()
-    inside.daemon._inbox.put("reload")
+    inside.daemon._parts.inbox.put("reload")
     wait_until(lambda: "Another" in (site.feeds / "all/rss.xml").read_text())
     began = time.monotonic()
     inside.stop()

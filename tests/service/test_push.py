@@ -293,7 +293,7 @@ def test_a_thread_that_dies_is_started_again(
 
 
 def test_a_store_that_cannot_be_written_is_ill_health_of_ours(inside: Inside, pushing: SiteFolder, hub: Hub) -> None:
-    """Another process holds it: named in log and status, mended by itself, and the hub is told all the same."""
+    """Another process holds it: named in log and status, mdied or stopped responding, and the hub is told all the same."""
     inside.start()
     settle(inside, hub, *names("all", "sea"))
     hub.pings.clear()

@@ -43,7 +43,7 @@ def test_a_broken_config_is_refused_and_a_mended_one_taken(living: Running) -> N
     config_of(site).write_text(good.replace('"rules"', '"ruels"'))
     wait_until(lambda: not living.status()["healthy"])
     assert "did you mean `rules`" in living.status()["problems"]["config"]
-    assert "feeds.yaml:1:" in living.lines("config refused")[0]["problem"]
+    assert "feeds.yaml:1:" in living.lines("config rejected")[0]["problem"]
     told = living.command("status")
     assert (told.returncode, "did you mean `rules`" in told.stderr) == (2, True)
     assert f"daemon: process {living.process.pid}, NOT HEALTHY" in told.stdout
@@ -92,7 +92,7 @@ def test_a_time_zone_that_changes_while_the_folder_is_away_holds_for_every_seed(
     site.seeds.rename(site.root / "away")
     wait_until(lambda: not living.status()["healthy"])
     setting(site, timezone="Asia/Tokyo")
-    wait_until(lambda: living.lines("config taken"))
+    wait_until(lambda: living.lines("config reloaded"))
     (site.root / "away").rename(site.seeds)
     wait_until(lambda: "2026-01-01T03:00:00Z" in (site.feeds / "all/feed.json").read_text())
     living.equals_fresh_build()
@@ -142,11 +142,11 @@ def test_of_fifty_rewrites_in_a_row_the_last_wins(living: Running) -> None:
     config_of(living.site).write_text(json.dumps({**said, "rules": {"min_quality": 80}}))
     living.shows("better")
     wait_until(lambda: living.status()["healthy"])
-    assert len(living.lines("config taken")) <= 3
+    assert len(living.lines("config reloaded")) <= 3
 
 
 def test_sighup_reloads_at_once(living: Running) -> None:
     """Also where nothing has changed."""
     living.signal(signal.SIGHUP)
-    wait_until(lambda: living.lines("config taken"))
+    wait_until(lambda: living.lines("config reloaded"))
     wait_until(lambda: living.status()["healthy"])

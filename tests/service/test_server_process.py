@@ -19,7 +19,7 @@ import pytest
 from support.http_client import LONG, Listener, ask, connect, place
 from support.running_daemon import ROOT, SLACK, Running, children_of, free_port, wait_until
 
-from aggregator.service.server_process import COME_BACK, ServerProcess
+from aggregator.service.server_process import ADDRESS_RETRY, ServerProcess
 
 TOKEN = "a secret of enough characters"
 
@@ -181,7 +181,7 @@ def test_another_host_with_the_same_port(serving: Running) -> None:
     """The new address overlaps the old one: ours makes way for it."""
     port = place(serving.address)[1]
     reload(serving, host="localhost")
-    wait_until(lambda: len(serving.lines("config taken")) == 1, LONG)
+    wait_until(lambda: len(serving.lines("config reloaded")) == 1, LONG)
     wait_until(lambda: is_served(f"http://127.0.0.1:{port}/"), LONG)
     assert "server" not in serving.status()["problems"]
     assert serving.lines("not served") == []
@@ -203,7 +203,7 @@ def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: Running) -> Non
     pid, listener = server_of(serving), Listener(serving.address)
     reload(serving, host="192.0.2.1")
     wait_until(lambda: "correct `server.host`" in serving.status()["problems"].get("server", ""), LONG)
-    time.sleep(2.5 * COME_BACK)
+    time.sleep(2.5 * ADDRESS_RETRY)
     assert server_of(serving) == pid
     serving.site.write("b.md")
     assert "all" in listener.next()
@@ -220,7 +220,7 @@ def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(
         wait_until(lambda: "then reload" in serving.status()["problems"].get("server", ""), LONG)
         wait_until(lambda: is_served(old) and len(serving.children()) == 1, LONG)
         pid = server_of(serving)
-        time.sleep(2.5 * COME_BACK)
+        time.sleep(2.5 * ADDRESS_RETRY)
         assert (server_of(serving), len(serving.lines("not served"))) == (pid, 1)
     reload(serving)
     wait_until(lambda: is_served(f"http://127.0.0.2:{port}/"), LONG)
@@ -288,7 +288,7 @@ def test_a_server_that_is_killed_is_started_again(serving: Running) -> None:
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: has_ended(pid), LONG)
     assert ask(address, "/all/rss.xml").status == 200
-    assert "ended by itself" in serving.lines("not served")[0]["reason"]
+    assert "died or stopped responding" in serving.lines("not served")[0]["reason"]
     assert server_of(serving) != pid
     wait_until(lambda: serving.status()["problems"] == {}, LONG)
     assert ask(address, "/healthz").status == 200
@@ -319,7 +319,7 @@ def held(site) -> Iterator[Callable[..., ServerProcess]]:
         site.settings["server"] = {"port": free_port()}
         site.build()
         made.append(ServerProcess(**options))
-        made[-1].begin(site.config())
+        made[-1].serve(site.config())
         return made[-1]
 
     yield make
@@ -336,7 +336,7 @@ def test_a_server_that_hangs_is_replaced(held: Callable[..., ServerProcess]) -> 
     os.kill(pid, signal.SIGSTOP)
     said = set()
     wait_until(lambda: said.add(server.check()) or (server.pid not in {None, pid} and has_ended(pid)), LONG)
-    assert any("hung" in words for words in said)
+    assert any("stopped responding" in words for words in said)
     assert is_served(server.address)
     assert server.check() == ""
 
@@ -345,10 +345,10 @@ def test_many_slugs_are_told_whole(held: Callable[..., ServerProcess]) -> None:
     """A turn that changes thousands of feeds right after the start is told in lines that arrive unharmed."""
     server = held()
     slugs = [f"{number:04}-{'x' * 59}" for number in range(1_000)]
-    server.tell(slugs)
+    server.notify_changed(slugs)
     listener = Listener(server.address)
     wait_until(lambda: server.check() == "", LONG)
-    server.tell(slugs)
+    server.notify_changed(slugs)
     told = listener.next()
     listener.close()
     assert told == slugs

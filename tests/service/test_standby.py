@@ -16,7 +16,7 @@ from support.running_daemon import Running, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator.service.standby import Standby
-from aggregator.service.systemd import Supervisor
+from aggregator.service.systemd import SystemdNotifier
 
 TAKE_OVER = 10.0
 """Within so many seconds after its holder's death a state folder has a new one."""
@@ -205,7 +205,7 @@ def test_it_follows_the_config_as_its_holder_does(running: Running, second: Seco
     wait_until(lambda: any(line["state"].endswith("moved") for line in second.lines("standing by")), 10)
     assert second.lines("started") == []
     (site.root / "config/feeds.yaml").write_text("site: {titel: x}\n")
-    wait_until(lambda: running.lines("config refused") and second.lines("config refused"), 10)
+    wait_until(lambda: running.lines("config rejected") and second.lines("config rejected"), 10)
     running.process.kill()
     second.takes_over()
     second.shows("B")
@@ -239,7 +239,7 @@ def test_a_state_folder_that_goes_away_is_waited_for(site: SiteFolder) -> None:
     from aggregator.site.lock import locked
 
     held = locked(str(state))
-    waiting = Standby(config, Supervisor(""))
+    waiting = Standby(config, SystemdNotifier(""))
     found: list[int | None] = []
     thread = threading.Thread(target=lambda: found.append(waiting.wait()))
     thread.start()

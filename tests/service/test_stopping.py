@@ -52,7 +52,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
-    started, taking = threading.Event(), inside.daemon._go_on
+    started, taking = threading.Event(), inside.daemon._keepalive
 
     def slowly() -> None:
         started.set()
@@ -60,7 +60,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
             time.sleep(0.1)
             taking()
 
-    monkeypatch.setattr(inside.daemon._site, "_alive", slowly)
+    monkeypatch.setattr(inside.daemon._parts.site, "_alive", slowly)
     answers = []
 
     def ask() -> None:
@@ -69,7 +69,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
         answers.append(str(caught.value))
 
     client = threading.Thread(target=ask)
-    inside.daemon._watching._watcher._handler._hint = lambda _: None  # only the trigger leads to a turn
+    inside.daemon._parts.watcher._watcher._handler._hint = lambda _: None  # only the trigger leads to a turn
     site.write("b.md", title="B")
     client.start()
     assert started.wait(5)

@@ -53,7 +53,7 @@ def test_it_tells_of_its_life(running: Running, systemd: Systemd) -> None:
     wait_until(lambda: systemd.times("READY"), 20)
     assert running.site.titles() == ["A"]
     said = next(one for _, one in systemd.heard if "READY" in one)
-    assert said["STATUS"].endswith("well")
+    assert said["STATUS"].endswith("healthy")
     time.sleep(1.2)
     beats = systemd.times("WATCHDOG")
     # The usual pause: a machine that is busy with other tests may stop all of us for a second.
@@ -70,14 +70,14 @@ def test_it_tells_of_its_life(running: Running, systemd: Systemd) -> None:
 
 def test_no_heartbeat_while_a_thread_is_dead(inside: Inside, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that stays dead is shown in the status, and systemd may restart the whole."""
-    from aggregator.service.systemd import Supervisor
+    from aggregator.service.systemd import SystemdNotifier
 
     inside.start()
-    inside.daemon._supervisor = Supervisor(systemd.path, watchdog_usec="500000")
+    inside.daemon._parts.systemd = SystemdNotifier(systemd.path, watchdog_usec="500000")
     wait_until(lambda: systemd.times("WATCHDOG"))
-    monkeypatch.setattr(inside.daemon._scheduler, "check", lambda: True)
-    inside.daemon._scheduler._scheduler.shutdown()
-    inside.daemon._scheduler._scheduler = None
+    monkeypatch.setattr(inside.daemon._parts.scheduler, "check", lambda: True)
+    inside.daemon._parts.scheduler._scheduler.shutdown()
+    inside.daemon._parts.scheduler._scheduler = None
     wait_until(lambda: not inside.status()["healthy"])
     assert "scheduler" in inside.status()["problems"]["threads"]
     before = len(systemd.times("WATCHDOG"))
@@ -87,10 +87,10 @@ def test_no_heartbeat_while_a_thread_is_dead(inside: Inside, systemd: Systemd, m
 
 def test_a_long_turn_is_no_reason_to_be_killed(inside: Inside, systemd: Systemd) -> None:
     """Heartbeats come within a turn too."""
-    from aggregator.service.systemd import Supervisor
+    from aggregator.service.systemd import SystemdNotifier
 
     inside.start()
-    inside.daemon._supervisor = Supervisor(systemd.path, watchdog_usec="500000")
-    inside.daemon._told = 0.0
-    inside.daemon._go_on()
+    inside.daemon._parts.systemd = SystemdNotifier(systemd.path, watchdog_usec="500000")
+    inside.daemon._self_check._notified = 0.0
+    inside.daemon._keepalive()
     wait_until(lambda: systemd.times("WATCHDOG"))

@@ -97,7 +97,7 @@ def test_the_status_is_told_while_a_turn_runs(inside: Inside, monkeypatch: pytes
         started.set()
         go_on.wait(10)
 
-    monkeypatch.setattr(inside.daemon._site, "_alive", wait)
+    monkeypatch.setattr(inside.daemon._parts.site, "_alive", wait)
     inside.site.write("a.md", title="A")
     client = threading.Thread(target=inside.trigger)
     client.start()

@@ -1,4 +1,4 @@
-"""What goes wrong is named, the rest goes on, and it is mended by itself (guarantees G3, G11, G12)."""
+"""What goes wrong is named, the rest goes on, and it is mdied or stopped responding (guarantees G3, G11, G12)."""
 
 from __future__ import annotations
 
@@ -161,20 +161,20 @@ def test_a_bug_in_the_rendering_of_one_feed_harms_no_other(inside: Inside, monke
 
 def test_a_turn_that_fails_is_taken_again(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unforeseen exception: logged, unhealthy, answered; then everything is looked at."""
-    monkeypatch.setattr("aggregator.service.daemon.RETRY", 0.3)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     site = inside.site
     inside.start()
-    whole = inside.daemon._site._turn
+    whole = inside.daemon._parts.site._turn
 
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError(CANARY)
 
-    monkeypatch.setattr(inside.daemon._site, "_turn", fails)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", fails)
     site.write("a.md", title="A")
     wait_until(lambda: "RuntimeError" in inside.status()["problems"].get("turn", ""))
     with pytest.raises(Exception, match="the turn failed: RuntimeError"):
         inside.trigger()
-    monkeypatch.setattr(inside.daemon._site, "_turn", whole)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", whole)
     inside.shows("A")
     wait_until(lambda: inside.status()["healthy"])
     assert CANARY not in inside.log_file.read_text()
@@ -182,18 +182,18 @@ def test_a_turn_that_fails_is_taken_again(inside: Inside, monkeypatch: pytest.Mo
 
 def test_a_turn_that_the_disk_refuses_is_not_called_a_bug(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """The place, the system's words and what helps are told; then the turn is taken again."""
-    monkeypatch.setattr("aggregator.service.daemon.RETRY", 0.3)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     inside.start()
-    whole = inside.daemon._site._turn
+    whole = inside.daemon._parts.site._turn
 
     def fails(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/index.db.new")
 
-    monkeypatch.setattr(inside.daemon._site, "_turn", fails)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", fails)
     inside.site.write("a.md", title="A")
     told = "/state/index.db.new: No space left on device (free some space)"
     wait_until(lambda: inside.status()["problems"].get("turn") == told)
-    monkeypatch.setattr(inside.daemon._site, "_turn", whole)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", whole)
     inside.shows("A")
     wait_until(lambda: inside.status()["healthy"])
 

@@ -7,7 +7,7 @@ import logging
 from support.site_folder import SiteFolder
 
 from aggregator.service.inbox import Inbox
-from aggregator.service.watch_backend import Watching
+from aggregator.service.watch_backend import WatchBackend
 
 
 def test_a_watcher_that_cannot_be_started_listens_to_no_alarm(site: SiteFolder) -> None:
@@ -15,14 +15,14 @@ def test_a_watcher_that_cannot_be_started_listens_to_no_alarm(site: SiteFolder) 
     alarms = logging.getLogger("watchdog").handlers
     config = site.config()
     before = list(alarms)
-    watching = Watching(Inbox())
+    watching = WatchBackend(Inbox())
     site.seeds.rmdir()
     for _ in range(5):
-        watching.begin(config)
+        watching.start(config)
         assert watching.backend == "polling"
     assert alarms == before
     site.seeds.mkdir()
-    watching.begin(config)
+    watching.start(config)
     assert (watching.backend, len(alarms)) == ("native", len(before) + 1)
     watching.stop()
     assert alarms == before

@@ -30,12 +30,12 @@ def kill(thread: threading.Thread) -> None:
 
 def threads_of(inside: Inside) -> dict[str, threading.Thread]:
     """Give the threads of a daemon by the names its status uses."""
-    watcher = inside.daemon._watching._watcher
+    watcher = inside.daemon._parts.watcher._watcher
     assert watcher is not None
     observer = watcher._observer
     return {
         "observer": observer, "emitter 0": next(iter(observer.emitters)), "inotify": observer._inotify_fd,
-        "scheduler": inside.daemon._scheduler._scheduler._thread, "control": inside.daemon._control._thread,
+        "scheduler": inside.daemon._parts.scheduler._scheduler._thread, "control": inside.daemon._parts.control._thread,
     }  # fmt: skip
 
 
@@ -66,7 +66,7 @@ def test_a_thread_that_dies_is_noticed_and_started_again(
     kill(thread)
     inside.site.write("b.md", title="B")  # wakes the watcher's threads, and is lost by one that dies of it
     if name == "scheduler":
-        inside.daemon._scheduler._scheduler.wakeup()
+        inside.daemon._parts.scheduler._scheduler.wakeup()
     if name == "control":
         with contextlib.suppress(Exception):
             ask(inside.state, Request(do="status"), timeout=0.2)
@@ -101,7 +101,7 @@ def test_an_overflow_leads_to_a_look_at_everything(inside: Inside) -> None:
     site = inside.site
     path = site.write("deep/a.md", title="A")
     inside.start()
-    inside.daemon._watching._watcher._handler._hint = lambda _: None  # events are lost
+    inside.daemon._parts.watcher._watcher._handler._hint = lambda _: None  # events are lost
     text = path.read_text()
     time.sleep(0.2)
     path.write_text(text.replace("Item a", "B").replace('"A"', '"B"'))
