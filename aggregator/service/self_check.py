@@ -52,7 +52,7 @@ class SelfCheck:
         return was_set or was_restarted
 
     def notify_watchdog(self) -> None:
-        """Tell systemd's watchdog in time that the daemon works, unless one of its threads is dead."""
+        """Notify systemd's watchdog in time, unless one of the daemon's threads is dead."""
         interval = self._parts.systemd.watchdog_seconds / 2
         is_time = time.monotonic() - self._notified > interval - CHECK_INTERVAL
         if interval and is_time and all(self._parts.health.threads.values()):

@@ -136,7 +136,7 @@ class ServerProcess:
         self._listen_on(None)
 
     def notify_changed(self, slugs: Iterable[str]) -> None:
-        """Tell the server which feeds changed; one that is busy notices by itself within a second."""
+        """Notify the server of changed feeds; one that is busy notices by itself within a second."""
         if self._process is None or self._process.stdin is None:
             return
         changed = sorted(slugs)
@@ -221,7 +221,7 @@ class ServerProcess:
         self._restart_at = None
 
     def _end_process(self) -> None:
-        """Tell the server to end; it may still answer earlier requests."""
+        """Ask the server to end; it may still answer earlier requests."""
         process, self._process = self._process, None
         if process is None:
             return
