@@ -181,8 +181,8 @@ def test_a_folder_of_another_user_is_reported_as_that(site: SiteFolder) -> None:
     site.build()
     private = site.root / "private"
     private.mkdir(mode=0o700)
-    told = as_another_user(site, lambda: ask(str(private), ASKED))
-    assert f"{private}: Permission denied (run this as the user who owns it)" in told
+    error = as_another_user(site, lambda: ask(str(private), ASKED))
+    assert f"{private}: Permission denied (run this as the user who owns it)" in error
 
 
 def test_a_missing_answer_is_an_error(tmp_path: Path) -> None:

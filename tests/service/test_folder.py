@@ -25,8 +25,8 @@ def filled(site: SiteFolder, number: int = COUNT) -> None:
 
 def is_unhealthy(running: Running, reason: str) -> bool:
     """Return whether the daemon is unhealthy for this reason."""
-    told = running.status()
-    return not told["healthy"] and reason in str(told["problems"])
+    status = running.status()
+    return not status["healthy"] and reason in str(status["problems"])
 
 
 def test_a_root_emptied_file_by_file_withdraws_nothing_until_accepted(running: Running) -> None:

@@ -96,19 +96,19 @@ def test_each_document_names_the_hub_and_the_address_of_its_ping(
     """The hub and self links of each feed (WebSub §4) match the pings; the HTML page is no topic and names no hub."""
     running.start()
     settle(running, hub, *names("all", "sea"))
-    told = {ping.topic for ping in hub.pings}
+    topics = {ping.topic for ping in hub.pings}
     for slug in ("all", "sea"):
         for name in ("rss.xml", "atom.xml"):
             links = {
                 link.rel: link.href for link in feedparser.parse((pushing.feeds / slug / name).read_bytes()).feed.links
             }
             assert links["hub"] == hub.url
-            assert links["self"] in told
+            assert links["self"] in topics
         feed = json.loads((pushing.feeds / slug / "feed.json").read_bytes())
         assert feed["hubs"] == [{"type": "WebSub", "url": hub.url}]
-        assert feed["feed_url"] in told
+        assert feed["feed_url"] in topics
         assert 'rel="hub"' not in (pushing.feeds / slug / "index.html").read_text()
-    assert len(told) == 6
+    assert len(topics) == 6
 
 
 def test_no_ping_is_sent_if_nothing_changed(running: Running, pushing: SiteFolder, hub: Hub) -> None:
@@ -283,13 +283,13 @@ def test_a_thread_that_dies_is_started_again(
     inside.start()
     settle(inside, hub, *names("all", "sea"))
     wait_until(lambda: inside.status()["threads"].get("websub"))
-    whole = PingStore.put
+    real = PingStore.put
     monkeypatch.setattr("aggregator.publisher.hub.notifier.RESTART", 0.0)
     monkeypatch.setattr(PingStore, "put", lambda *_, **__: 1 / 0)
     hub.pings.clear()
     pushing.write("a.md", title="B", topics=["Sea"])
     wait_until(lambda: any(line["thread"] == "websub" for line in inside.lines("thread died")))
-    monkeypatch.setattr(PingStore, "put", whole)
+    monkeypatch.setattr(PingStore, "put", real)
     settle(inside, hub, *names("all", "sea"))
     wait_until(lambda: inside.status()["healthy"])
 

@@ -44,10 +44,10 @@ def test_an_invalid_config_is_rejected_and_a_corrected_one_reloaded(living: Runn
     wait_until(lambda: not living.status()["healthy"])
     assert "did you mean `rules`" in living.status()["problems"]["config"]
     assert "feeds.yaml:1:" in living.lines("config rejected")[0]["problem"]
-    told = living.command("status")
-    assert (told.returncode, "did you mean `rules`" in told.stderr) == (2, True)
-    assert f"daemon: process {living.process.pid}, NOT HEALTHY" in told.stdout
-    assert "  config: " in told.stdout
+    result = living.command("status")
+    assert (result.returncode, "did you mean `rules`" in result.stderr) == (2, True)
+    assert f"daemon: process {living.process.pid}, NOT HEALTHY" in result.stdout
+    assert "  config: " in result.stdout
     site.write("more.md", title="more")
     living.shows("good", "better", "more")
     config_of(site).write_text(good.replace('"min_quality": 50', '"min_quality": 80'))

@@ -349,9 +349,9 @@ def test_many_changed_feeds_arrive_complete(held: Callable[..., ServerProcess]) 
     listener = Listener(server.address)
     wait_until(lambda: server.check() == "", LONG)
     server.notify_changed(slugs)
-    told = listener.next()
+    received = listener.next()
     listener.close()
-    assert told == slugs
+    assert received == slugs
 
 
 def test_the_server_ends_with_a_daemon_that_is_killed(serving: Running) -> None:

@@ -72,12 +72,12 @@ class mounted:  # noqa: N801 - reads as a word in `with`
 
 def test_a_bug_in_one_items_content_harms_no_other(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
     """The item is left out, its path is logged without its text, and all other items are published."""
-    whole = content.item
+    real = content.item
 
     def item(seed, **rest):
         if "bug" in seed.title:
             raise RuntimeError(f"about {seed.title}")
-        return whole(seed, **rest)
+        return real(seed, **rest)
 
     monkeypatch.setattr(content, "item", item)
     site = inside.site
@@ -113,12 +113,12 @@ def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: Inside, monkeyp
     """Its last good version stays, and the problem says that it is a bug."""
     from aggregator.normalizer import seed as seeds
 
-    whole = seeds.read_together
+    real = seeds.read_together
 
     def read(files, **rest):
         if any(b"bug" in data for _, data in files):
             raise RuntimeError(str(files))
-        return whole(files, **rest)
+        return real(files, **rest)
 
     monkeypatch.setattr(seeds, "read_together", read)
     site = inside.site
@@ -139,12 +139,12 @@ def test_a_bug_in_the_rendering_of_one_feed_harms_no_other(inside: Inside, monke
     """The feed stays as it was, is reported, and is rendered again later."""
     from aggregator.renderer import rss
 
-    whole, broken = rss.render, True
+    real, broken = rss.render, True
 
     def render(feed, site):
         if broken and feed.spec.slug == "sea":
             raise RuntimeError(CANARY)
-        return whole(feed, site)
+        return real(feed, site)
 
     monkeypatch.setattr(rss, "render", render)
     site = inside.site
@@ -164,7 +164,7 @@ def test_a_failed_turn_is_retried(inside: Inside, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     site = inside.site
     inside.start()
-    whole = inside.daemon._parts.site._turn
+    real = inside.daemon._parts.site._turn
 
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError(CANARY)
@@ -174,7 +174,7 @@ def test_a_failed_turn_is_retried(inside: Inside, monkeypatch: pytest.MonkeyPatc
     wait_until(lambda: "RuntimeError" in inside.status()["problems"].get("turn", ""))
     with pytest.raises(Exception, match="the turn failed: RuntimeError"):
         inside.trigger()
-    monkeypatch.setattr(inside.daemon._parts.site, "_turn", whole)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", real)
     inside.shows("A")
     wait_until(lambda: inside.status()["healthy"])
     assert CANARY not in inside.log_file.read_text()
@@ -184,16 +184,16 @@ def test_a_turn_that_the_disk_refuses_is_not_called_a_bug(inside: Inside, monkey
     """The message has the path, the system's error and advice; the turn is retried."""
     monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     inside.start()
-    whole = inside.daemon._parts.site._turn
+    real = inside.daemon._parts.site._turn
 
     def fails(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/index.db.new")
 
     monkeypatch.setattr(inside.daemon._parts.site, "_turn", fails)
     inside.site.write("a.md", title="A")
-    told = "/state/index.db.new: No space left on device (free some space)"
-    wait_until(lambda: inside.status()["problems"].get("turn") == told)
-    monkeypatch.setattr(inside.daemon._parts.site, "_turn", whole)
+    message = "/state/index.db.new: No space left on device (free some space)"
+    wait_until(lambda: inside.status()["problems"].get("turn") == message)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", real)
     inside.shows("A")
     wait_until(lambda: inside.status()["healthy"])
 
