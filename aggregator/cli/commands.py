@@ -107,19 +107,19 @@ def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve:
     from aggregator.service.daemon import Daemon  # noqa: PLC0415
     from aggregator.service.server_process import ServerProcess  # noqa: PLC0415
     from aggregator.service.standby import Standby  # noqa: PLC0415
-    from aggregator.service.systemd import Supervisor  # noqa: PLC0415
+    from aggregator.service.systemd import SystemdNotifier  # noqa: PLC0415
 
     config = load_config(config_path)
     shape: logs.Format = ("text" if sys.stderr.isatty() else "json") if log_format == "auto" else log_format
     logs.start(shape)
-    server, supervisor = ServerProcess(shape) if serve else None, Supervisor.of_environment()
-    waiting, lock = Standby(config, supervisor), None
+    server, systemd = ServerProcess(shape) if serve else None, SystemdNotifier.from_environment()
+    waiting, lock = Standby(config, systemd), None
     if standby:
         waiting.handle_signals()
         lock = waiting.wait()
         config = waiting.config
     if not waiting.is_stopped:
-        daemon = Daemon(config, clock=time.time, supervisor=supervisor, server=server, lock=lock)
+        daemon = Daemon(config, clock=time.time, systemd=systemd, server=server, lock=lock)
         daemon.handle_signals()
         if waiting.is_stopped:  # just now
             daemon.stop()

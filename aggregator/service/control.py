@@ -1,6 +1,6 @@
-"""Talking to a running daemon through a Unix socket in its state folder: one line of JSON each way.
+"""The control socket, for requests to a running daemon: a Unix socket in its state folder, one line of JSON each way.
 
-Touches the socket `control.sock`, which only its owner may open (mode 0600), and starts one thread to serve it.
+Creates the socket `control.sock`, which only its owner may open (mode 0600), and starts threads to serve it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ import msgspec
 from aggregator.model.errors import AggregatorError
 
 SOCKET = "control.sock"
-LONGEST_MESSAGE = 1_048_576
-LONGEST_ANSWER = 256 * 1_048_576
+LONGEST_REQUEST = 1_048_576
+LONGEST_REPLY = 256 * 1_048_576
 PATIENCE = 5.0
-"""How long, in seconds, a client may take to say what it wants, or to take in the answer."""
+"""How long, in seconds, a client may take to send its request, or to read the reply."""
 
 MOST_CLIENTS = 100
-"""So many clients are listened to at once; others wait for their turn."""
+"""How many clients are served at once; others wait."""
 
 PAUSE = 0.05
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What a client wants: a regeneration now (of `feeds`, or of all), a look at `paths`, or how the daemon does."""
+    """A client's request: regenerate now (`feeds`, or all), check `paths`, or return the daemon's status."""
 
     do: Literal["trigger", "notify", "status"]
     feeds: tuple[str, ...] = ()
@@ -39,24 +39,24 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
-    """What the daemon says: `error` in words, or what was asked for."""
+    """The daemon's reply: an `error` message, or the `value` asked for."""
 
     error: str = ""
     value: Any = None
 
 
 def ask(state: str, request: Request, *, timeout: float = 600) -> Any:
-    """Ask the daemon that holds the state folder `state`; None where none runs.
+    """Send `request` to the daemon that holds the state folder `state`; return its answer, None if none runs.
 
     Raises:
-        AggregatorError: where it refuses, or does not answer within `timeout` seconds.
+        AggregatorError: if it refuses, or does not answer within `timeout` seconds.
     """
     try:
         with _short_path(state) as path, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(timeout)
             _connect(connection, path, until=time.monotonic() + timeout)
             connection.sendall(msgspec.json.encode(request) + b"\n")
-            line = _line(connection, until=time.monotonic() + timeout, most=LONGEST_ANSWER)
+            line = _read_line(connection, until=time.monotonic() + timeout, most=LONGEST_REPLY)
     except (FileNotFoundError, ConnectionRefusedError):
         return None
     except PermissionError as error:
@@ -73,7 +73,7 @@ def ask(state: str, request: Request, *, timeout: float = 600) -> Any:
 
 
 def _connect(connection: socket.socket, path: str, *, until: float) -> None:
-    """Connect, and come again where too many wait (unix(7): a full backlog is EAGAIN at once)."""
+    """Connect, and retry if too many clients wait (unix(7): a full backlog is EAGAIN at once)."""
     while True:
         try:
             return connection.connect(path)
@@ -84,7 +84,7 @@ def _connect(connection: socket.socket, path: str, *, until: float) -> None:
 
 
 class ControlServer:
-    """Serves the control socket of the state folder `state`; `answer` is called from its threads."""
+    """Serves the control socket in the state folder `state`; `answer` is called from its threads."""
 
     def __init__(self, state: str, answer: Callable[[Request], Reply]) -> None:
         self._state = state
@@ -94,10 +94,10 @@ class ControlServer:
         self._clients: set[threading.Thread] = set()
 
     def start(self) -> None:
-        """Begin to listen; a socket that a dead daemon left is replaced (the lock says that it is dead).
+        """Start listening, and replace a socket that a dead daemon left (the caller holds the lock).
 
         Raises:
-            OSError: where that cannot be, such as on a file system that knows no sockets.
+            OSError: if that fails, for example on a file system without sockets.
         """
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -110,7 +110,7 @@ class ControlServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, remove the socket and let those be answered who have an answer; it may be called twice."""
+        """Stop listening, remove the socket and finish sending replies; may be called twice."""
         listening, self._socket = self._socket, None
         if listening is not None:
             with suppress(OSError):
@@ -122,8 +122,18 @@ class ControlServer:
         for client in tuple(self._clients):
             client.join(max(0.0, until - time.monotonic()))
 
+    def restart(self, state: str) -> None:
+        """Stop, then listen in the state folder `state`.
+
+        Raises:
+            OSError: as `start` does.
+        """
+        self.stop()
+        self._state = state
+        self.start()
+
     def is_alive(self) -> bool:
-        """Say whether its thread lives."""
+        """Return whether its thread is alive."""
         return self._thread is not None and self._thread.is_alive()
 
     def _serve(self, listening: socket.socket) -> None:
@@ -135,23 +145,23 @@ class ControlServer:
             try:
                 connection, _ = listening.accept()
             except OSError:
-                if self._socket is None:
+                if self._socket is not listening:
                     return
-                time.sleep(PAUSE)  # out of descriptors, it may be: do not spin
+                time.sleep(PAUSE)  # perhaps out of file descriptors: do not spin
                 continue
-            client = threading.Thread(target=self._converse, args=(connection,), name="client", daemon=True)
+            client = threading.Thread(target=self._serve_client, args=(connection,), name="client", daemon=True)
             client.start()
             self._clients.add(client)
 
-    def _converse(self, connection: socket.socket) -> None:
+    def _serve_client(self, connection: socket.socket) -> None:
         with connection, suppress(OSError):
             until = time.monotonic() + PATIENCE
             connection.settimeout(PATIENCE)
             try:
-                line = _line(connection, until=until)
+                line = _read_line(connection, until=until)
                 request = msgspec.json.decode(line, type=Request)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-                reply = Reply(error=f"not understood: {error}")
+                reply = Reply(error=f"invalid request: {error}")
             else:
                 reply = self._answer(request)
             connection.settimeout(PATIENCE)
@@ -161,7 +171,7 @@ class ControlServer:
 def _bind(listening: socket.socket, path: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(path)
-    # The mask makes the socket private from its first moment on.
+    # With this mask the socket is private from the first moment.
     mask = os.umask(0o177)
     try:
         listening.bind(path)
@@ -169,11 +179,11 @@ def _bind(listening: socket.socket, path: str) -> None:
         os.umask(mask)
 
 
-def _line(connection: socket.socket, *, until: float, most: int = LONGEST_MESSAGE) -> bytes:
-    """Give what the other side says, up to a line feed, its end or about `most` bytes.
+def _read_line(connection: socket.socket, *, until: float, most: int = LONGEST_REQUEST) -> bytes:
+    """Return what the other side sends, up to a line feed, its end or about `most` bytes.
 
     Raises:
-        TimeoutError: where it takes longer than `until`.
+        TimeoutError: if it takes longer than `until`.
     """
     data = bytearray()
     while not data.endswith(b"\n") and len(data) < most:
@@ -187,7 +197,7 @@ def _line(connection: socket.socket, *, until: float, most: int = LONGEST_MESSAG
 
 @contextmanager
 def _short_path(state: str) -> Iterator[str]:
-    """Give a path of the socket that fits: the system takes 107 bytes, and state folders may lie deep."""
+    """Return a short path of the socket: the system takes at most 107 bytes, and state folders may lie deep."""
     fd = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         yield f"/proc/self/fd/{fd}/{SOCKET}"

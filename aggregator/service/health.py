@@ -1,4 +1,4 @@
-"""How the daemon does: what is wrong now and since when, its threads, its counts. Values only."""
+"""The daemon's health: current problems and their age, threads, counters. Values only."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass, field
 import msgspec
 
 from aggregator.model.reports import HubStatus
+from aggregator.model.words import counted
 
 DURATIONS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Bounds, in seconds, by which turns are counted."""
+"""Upper bounds, in seconds, of the buckets in which turns are counted."""
 
 
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How the daemon does; times are seconds since 1970, `problems` are what is wrong now, by what it concerns.
+    """The status of the daemon; times are seconds since 1970, `problems` are current ones by what they concern.
 
-    `warnings` are likewise, of what is wrong elsewhere and does not make it unhealthy.
+    `warnings` are problems elsewhere, which do not make the daemon unhealthy.
     """
 
     healthy: bool
@@ -38,12 +39,12 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How long all turns took together."""
 
     turns_within: tuple[int, ...] = (0,) * (len(DURATIONS) + 1)
-    """How many turns took at most so long, by the bounds in `DURATIONS`, and how many longer; each counted once."""
+    """The number of turns in each bucket of `DURATIONS`, and of longer ones; each turn is counted once."""
 
 
 @dataclass
 class Health:
-    """Kept by the daemon's one thread, read by others; each value is replaced whole."""
+    """Written by the daemon's thread alone, read by others; containers are replaced, never changed."""
 
     started: float
     problems: dict[str, str] = field(default_factory=dict)
@@ -61,14 +62,14 @@ class Health:
     turn_seconds: float = 0.0
     turns_within: list[int] = field(default_factory=lambda: [0] * (len(DURATIONS) + 1))
 
-    def took(self, seconds: float) -> None:
-        """Count one more turn."""
+    def count_turn(self, seconds: float) -> None:
+        """Count one more turn, which took `seconds`."""
         self.turns += 1
         self.turn_seconds += seconds
         self.turns_within[bisect_left(DURATIONS, seconds)] += 1
 
-    def set(self, concern: str, problem: str, *, now: float) -> bool:
-        """Note what is wrong with one thing, "" if nothing is; says whether that is new."""
+    def set_problem(self, concern: str, problem: str, *, now: float) -> bool:
+        """Set the problem of `concern`, "" for none, and return whether it has changed."""
         known = self.problems.get(concern, "")
         if problem and not known:
             self.since = {**self.since, concern: now}
@@ -76,14 +77,19 @@ class Health:
         self.problems = {**rest, concern: problem} if problem else rest
         return problem != known
 
+    def summary(self) -> str:
+        """Return one line for systemd's STATUS."""
+        state = "; ".join(self.problems.values()) or "healthy"
+        return f"{counted(len(self.feeds), 'feed')}, {counted(self.turns, 'turn')}, {state}"
+
     def status(self, now: float, *, due: int | None, regenerate: float | None) -> DaemonStatus:
-        """Say how things are at `now`."""
+        """Return the status at `now`; `due` and `regenerate` are the next due moment and scheduled regeneration."""
         problems = dict(self.problems)
-        # Feeds are whole and served without a hub, and a restart would not mend it: that is no ill health of ours.
+        # A hub that fails is only a warning: feeds are complete and served, and a restart would not help.
         trouble = self.websub.trouble(now) if self.websub is not None else ""
         dead = [name for name, alive in self.threads.items() if not alive]
         if dead:
-            problems["threads"] = f"not alive: {', '.join(dead)}"
+            problems["threads"] = f"not running: {', '.join(dead)}"
         return DaemonStatus(
             healthy=not problems,
             problems=problems,

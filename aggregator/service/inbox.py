@@ -1,6 +1,6 @@
-"""Reasons to look: messages from other threads and from signals in, what one turn is taken for out.
+"""The daemon's inbox: messages from other threads and from signals come in, the work for one turn goes out.
 
-Touches nothing but a queue and the clock that never goes back.
+Touches only a queue and the monotonic clock.
 """
 
 from __future__ import annotations
@@ -13,41 +13,41 @@ from typing import Literal, NamedTuple
 
 from aggregator.service.control import Reply, Request
 
-TICK = 0.5
-"""How often, in seconds, everything is looked after when nothing happens."""
+CHECK_INTERVAL = 0.5
+"""How often, in seconds, the daemon checks itself while nothing happens."""
 
-RESTING, LAZY = 60.0, 4.0
-"""After so many seconds without any reason it is so often: each time a processor that sleeps is woken."""
+IDLE_AFTER, IDLE_INTERVAL = 60.0, 4.0
+"""After so many seconds without a message it checks less often: each check wakes a sleeping processor."""
 
 SETTLE = 0.02
-"""How long, in seconds, events must pause before they are acted on."""
+"""How long, in seconds, events must pause before the daemon acts on them."""
 
 LONGEST_SETTLE = 0.03
-"""How long, in seconds, they are waited for where they never pause: what comes meanwhile is the next turn's."""
+"""How long, in seconds, it waits at most if they never pause: later events belong to the next turn."""
 
 BURST, LONGEST_BURST = 100, 2.0
-"""While so many new files are told of in each `LONGEST_SETTLE`, they are waited for, up to so many seconds.
+"""It goes on waiting, up to so many seconds, as long as each `LONGEST_SETTLE` brings so many new files.
 
 A turn for a thousand files takes little longer than one for ten.
 """
 
 MANY, PAUSE = 1_000, 0.1
-"""After so many files a pause of so many seconds ends a burst: whoever writes thousands waits for the disk at times."""
+"""After so many files, only a pause of so many seconds ends a burst: their writer sometimes waits for the disk."""
 
-MOST_WAITING = 100_000
-"""So many reasons may wait, some 20 MB; of further files only that there are some is kept: all is looked at then."""
+MOST_QUEUED = 100_000
+"""How many messages the queue holds, about 20 MB; further files become one request to scan everything."""
 
-PATIENCE, PRESSED = 1.0, 0.1
-"""How long, in seconds, pages of archives may be written at a stretch, and while something else waits.
+ARCHIVE_TIME, URGENT_ARCHIVE_TIME = 1.0, 0.1
+"""How long, in seconds, a turn may write archive pages, and how long if messages wait.
 
-Not at once even then: where edits never pause, archives would never be brought up to date.
+Not zero: archives would never be finished on a site whose edits never pause.
 """
 
 Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 
 
 class Trigger(NamedTuple):
-    """A regeneration that somebody asked for; `answer` is None where nobody waits for one."""
+    """A regeneration that somebody asked for; `answer` is None if nobody waits for the reply."""
 
     request: Request
     answer: Future[Reply] | None
@@ -55,7 +55,7 @@ class Trigger(NamedTuple):
 
 @dataclass
 class Work:
-    """What the next turn is taken for."""
+    """What the next turn has to do."""
 
     hints: set[str] = field(default_factory=set)
     everything: bool = False
@@ -66,7 +66,7 @@ class Work:
     triggers: list[Trigger] = field(default_factory=list)
 
     def add(self, kind: Kind, value: str | Trigger | None) -> None:
-        """Take in one more reason."""
+        """Add one message."""
         if isinstance(value, Trigger):
             self.triggers.append(value)
             self.everything = True
@@ -81,8 +81,8 @@ class Work:
         return bool(self.hints or self.everything or self.scan or self.due or self.reload or self.triggers)
 
     @property
-    def is_patient(self) -> bool:
-        """Only events: they may settle before they are acted on."""
+    def may_settle(self) -> bool:
+        """Whether it consists of events alone, which may settle before the daemon acts on them."""
         return bool(self.hints) and not (self.everything or self.scan or self.due or self.reload or self.stop)
 
     def reply(self, reply: Reply) -> None:
@@ -93,46 +93,49 @@ class Work:
 
 
 class Inbox:
-    """Where every reason to look arrives: `put` from any thread or signal handler, `gather` from the daemon's own."""
+    """Collects the messages for the daemon: `put` from any thread or signal handler, `gather` from the daemon's own."""
 
-    def __init__(self, supervisor_seconds: float = 0.0) -> None:
-        """Begin empty; `supervisor_seconds` is how often somebody wants to hear from us, 0 for never."""
-        self._lazy = min(LAZY, supervisor_seconds / 4 or LAZY)
-        self._busy = time.monotonic()
+    def __init__(self, watchdog_seconds: float = 0.0) -> None:
+        """Start empty; `watchdog_seconds` is how often a watchdog expects to be notified, 0 for never."""
+        self._idle_interval = min(IDLE_INTERVAL, watchdog_seconds / 4 or IDLE_INTERVAL)
+        self._last_message = time.monotonic()
         self._is_full = False
         # A SimpleQueue, since a signal handler may interrupt a put on the same thread.
         self._queue: queue.SimpleQueue[tuple[Kind, str | Trigger | None]] = queue.SimpleQueue()
 
     def put(self, kind: Kind, value: str | Trigger | None = None) -> None:
-        """Add a reason."""
-        if kind == "hint" and self._queue.qsize() >= MOST_WAITING:
+        """Add a message."""
+        if kind == "hint" and self._queue.qsize() >= MOST_QUEUED:
             if self._is_full:
                 return
             self._is_full, kind, value = True, "doubt", None
         self._queue.put((kind, value))
 
-    def presses(self, seconds: float) -> bool:
-        """Say whether a turn that has written pages of archives for so many seconds leaves the others to the next."""
-        return seconds > (PATIENCE if self._queue.empty() else PRESSED)
+    def is_urgent(self, seconds: float) -> bool:
+        """Return whether a turn that has written archive pages for `seconds` must leave the others to later turns."""
+        return seconds > (ARCHIVE_TIME if self._queue.empty() else URGENT_ARCHIVE_TIME)
 
     def put_back(self, work: Work, *, most: int) -> None:
-        """Have the next turn do what needs no look at everything: the events, if at most `most`, and what is due."""
+        """Queue again the part of `work` that needs no full scan: its events, if at most `most`, and what is due."""
         if len(work.hints) <= most:
             for hint in work.hints:
                 self.put("hint", hint)
         self.put("due")
 
-    def gather(self, patience: float = TICK) -> Work:
-        """Wait a tick at most for a reason to look, then for events to settle; anything else is acted on at once."""
+    def gather(self, patience: float = CHECK_INTERVAL) -> Work:
+        """Wait up to `patience` seconds for a message, then for events to settle, and return the work for one turn.
+
+        Messages other than events are returned at once. Without any for a minute it may wait longer.
+        """
         work = Work()
-        self._is_full = False  # before anything is taken out: who finds it full meanwhile adds a doubt of its own
-        if patience >= TICK and time.monotonic() - self._busy > RESTING:
-            patience = max(patience, self._lazy)
+        self._is_full = False  # before anything is taken out: whoever finds it full meanwhile adds a doubt of its own
+        if patience >= CHECK_INTERVAL and time.monotonic() - self._last_message > IDLE_AFTER:
+            patience = max(patience, self._idle_interval)
         try:
             first = self._queue.get(timeout=patience)
             work.add(*first)
-            if first[0] != "scan":  # which comes however little happens
-                self._busy = time.monotonic()
+            if first[0] != "scan":  # scheduled scans come even if nothing happens
+                self._last_message = time.monotonic()
             self._settle(work)
             while True:
                 work.add(*self._queue.get_nowait())
@@ -140,18 +143,18 @@ class Inbox:
             return work
 
     def _settle(self, work: Work) -> None:
-        """Wait for what comes with the first event; raises `queue.Empty` once events pause."""
+        """Wait for the events that follow the first; raise `queue.Empty` once they pause."""
         longest = time.monotonic() + LONGEST_BURST
-        while work.is_patient:
-            known = len(work.hints)
-            ends = time.monotonic() + (PAUSE if known >= MANY else LONGEST_SETTLE)
-            while work.is_patient and time.monotonic() < ends:
+        while work.may_settle:
+            before = len(work.hints)
+            ends = time.monotonic() + (PAUSE if before >= MANY else LONGEST_SETTLE)
+            while work.may_settle and time.monotonic() < ends:
                 work.add(*self._queue.get(timeout=PAUSE if len(work.hints) >= MANY else SETTLE))
-            if len(work.hints) - known < BURST or time.monotonic() > longest:
+            if len(work.hints) - before < BURST or time.monotonic() > longest:
                 return
 
     def refuse(self, reply: Reply) -> None:
-        """Answer those who still wait: no turn will come."""
+        """Empty the queue and answer everyone who still waits."""
         work = Work()
         while not self._queue.empty():
             work.add(*self._queue.get_nowait())

@@ -1,6 +1,6 @@
-"""Log lines for people (`key=value`) and for machines (JSON), one a turn and one a problem; writes to a stream.
+"""Log lines for people (`key=value`) and for machines (JSON). Writes to a stream.
 
-Lines name paths, rules and counts, never a seed's text.
+They contain paths, rules and counts, never a seed's text.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ LOGGER.addHandler(logging.NullHandler())
 
 
 def log(event: str, level: int = logging.INFO, **values: Any) -> None:
-    """Log that `event` happened, with what belongs to it."""
+    """Log `event` with its values; empty ones are left out."""
     LOGGER.log(level, event, extra={"values": values})
 
 
 def log_problem(problem: Problem) -> None:
-    """Log what is wrong with a seed, and where."""
+    """Log a problem in a seed, with its position."""
     log(
         "problem", logging.WARNING, path=problem.path, line=problem.line, column=problem.column, what=problem.message,
         hint=problem.hint,
@@ -36,7 +36,7 @@ def log_problem(problem: Problem) -> None:
 
 
 def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
-    """Log what a turn did, unless it did nothing and nobody asked for it, and what went wrong beside the seeds."""
+    """Log a turn, unless it did nothing and nobody asked for it, and problems other than those in seeds."""
     if turn.read or turn.removed or turn.written or turn.failed or was_asked_for:
         log(
             "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
@@ -47,7 +47,7 @@ def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
 
 
 def start(shape: Format, stream: TextIO | None = None) -> None:
-    """Write log lines of `shape` to `stream` (standard error): ours, the warnings of libraries, the ends of threads."""
+    """Write log lines of `shape` to `stream` (standard error): ours, warnings of libraries, exceptions in threads."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Text() if shape == "text" else _Json())
     for logger in (LOGGER, logging.getLogger()):
@@ -58,11 +58,10 @@ def start(shape: Format, stream: TextIO | None = None) -> None:
     LOGGER.propagate = False
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # a log that cannot be written must not stop the feeds
-    threading.excepthook = _on_thread_end
+    threading.excepthook = _log_thread_exception
 
 
-def _on_thread_end(end: threading.ExceptHookArgs) -> None:
-    """Log the exception that ended a thread, in a line like every other."""
+def _log_thread_exception(end: threading.ExceptHookArgs) -> None:
     if end.exc_type is not SystemExit:
         found = (end.exc_type, end.exc_value or end.exc_type(), end.exc_traceback)
         name = end.thread.name if end.thread is not None else ""
@@ -82,13 +81,13 @@ def _values(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _error(error: BaseException) -> str:
-    """Name an error; the words of those that may quote a seed are left out."""
+    """Return the name of an error, and its message unless that may quote a seed."""
     kind = type(error).__name__
     return f"{kind}: {error}" if isinstance(error, AggregatorError | OSError | sqlite3.Error) else kind
 
 
 def _where(trace: Any) -> str:
-    """Name the innermost place of a traceback; the traceback itself could hold a seed's text."""
+    """Return the innermost file and line of a traceback, which itself could contain a seed's text."""
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""
@@ -96,16 +95,16 @@ def _where(trace: Any) -> str:
 
 class _Text(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        return " ".join(f"{key}={_worded(value)}" for key, value in _values(record).items())
+        return " ".join(f"{key}={_quoted(value)}" for key, value in _values(record).items())
 
 
 class _Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        # ASCII alone: a path may hold U+2028, which some take for the end of a line, or bytes that are not UTF-8.
+        # ASCII only: a path may contain U+2028, a line end for some readers, or bytes that are not UTF-8.
         return json.dumps(_values(record), default=str)
 
 
-def _worded(value: Any) -> str:
+def _quoted(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     text = ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -1,6 +1,6 @@
-"""What is wrong with seeds, said in the log once it has lasted: whoever writes a file has half of it first.
+"""Logs errors in seeds once they have lasted a moment, since a file that is being written is incomplete at first.
 
-Looks into the index and writes log lines. Status and feeds wait for nothing.
+Reads the index and writes log lines. Feeds and the status are not delayed.
 """
 
 from __future__ import annotations
@@ -17,37 +17,36 @@ LASTING = 2.0
 """How long, in seconds, an error must last: `git checkout` writes thousands of files, each of which is empty first."""
 
 
-class Complaints:
-    """Errors that wait to be said; times are seconds of one clock that never goes back."""
+class ProblemLog:
+    """Errors that are not logged yet; times are seconds of one monotonic clock."""
 
     def __init__(self) -> None:
-        """Begin with nothing to say."""
         self._waiting: dict[Problem, float] = {}
 
-    def hear(self, problems: Iterable[Problem], now: float) -> None:
-        """Take in what a turn found; warnings are said at once."""
+    def add(self, problems: Iterable[Problem], now: float) -> None:
+        """Add what a turn found; warnings are logged at once."""
         for problem in problems:
             if problem.warning:
                 log_problem(problem)
             else:
                 self._waiting.setdefault(problem, now + LASTING)
 
-    def say(self, index: Index, now: float) -> None:
-        """Log what is still wrong of what was found long enough ago; the rest is forgotten."""
+    def flush(self, index: Index, now: float) -> None:
+        """Log the errors that have lasted long enough, and drop those that are gone from `index`."""
         due = [problem for problem, at in self._waiting.items() if at <= now]
-        lasting = _lasting(index, due)
+        lasting = _still_present(index, due)
         for problem in due:
             del self._waiting[problem]
             if problem in lasting:
                 log_problem(problem)
 
 
-def _lasting(index: Index, due: list[Problem]) -> set[Problem]:
+def _still_present(index: Index, due: list[Problem]) -> set[Problem]:
     try:
         return (
             {problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)}
             if due
             else set()
         )
-    except sqlite3.Error:  # the next turn deals with that; to say too much is better than too little
+    except sqlite3.Error:  # the next turn handles it; better to log too much than too little
         return set(due)

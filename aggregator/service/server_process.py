@@ -1,7 +1,7 @@
-"""The daemon's hold on the process that serves: starts it, tells it what changed, starts it again where it dies.
+"""The daemon's side of the HTTP server process: starts it, tells it what changed, restarts it if it dies.
 
-The listening socket is made here and handed down, so that a port that is taken is noticed at once, and nobody who
-connects while the server is started again is turned away.
+The listening socket is opened here and inherited, so that a port that is taken is noticed at once, and no connection is
+refused while the server restarts.
 """
 
 from __future__ import annotations
@@ -23,33 +23,37 @@ from aggregator.service.http.listening import CannotListenError, address_of, lis
 from aggregator.service.logs import Format
 
 SILENCE = 15.0
-"""For how long, in seconds, a server that lives may give no sign of it."""
+"""How long, in seconds, a server may send no heartbeat before it counts as hung."""
 
-LAST_WORDS = 3.0
+GRACE = 3.0
+"""How long, in seconds, a server that was told to end may go on answering before it is killed."""
+
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""How long, in seconds, to wait before a server that died is started again: doubled each time it dies soon."""
+"""How long, in seconds, to wait before a dead server is restarted: doubled each time it dies soon."""
 
-COME_BACK = 2.0
+ADDRESS_RETRY = 2.0
 """How often, in seconds, an address that is taken is tried again."""
 
 PREDECESSOR = 3.0
-"""How long, in seconds, the server of a daemon that was killed may still hold our address, with clients stuck in it."""
+"""How long, in seconds, the server of a killed daemon may still hold our address, because of slow clients."""
 
 STEADY = 60.0
-TOGETHER = 40
-"""So many slugs go into one line: what is longer than PIPE_BUF (4,096 bytes) might be cut in two."""
+"""A server that ran for so many seconds did not die soon."""
 
-ROOM = 1_048_576
-"""How many bytes the server may still have to read."""
+SLUGS_PER_LINE = 40
+"""A line must fit into PIPE_BUF (4,096 bytes), or it might arrive in two parts."""
 
-# The server finds what we found, and nothing in the folder that we happen to be in.
-_BE_THE_SERVER = "import sys; sys.path[:] = {}; from aggregator.service.http.process import main; main()"
+PIPE_SIZE = 1_048_576
+"""How many bytes may wait for the server to read them."""
+
+# The server imports what we imported, and nothing from the current folder.
+_SERVER_CODE = "import sys; sys.path[:] = {}; from aggregator.service.http.process import main; main()"
 
 
 class ServerProcess:
-    """Serves the config that `begin` is given, until `stop`; its log lines have the shape `log_format`.
+    """Serves a site from `serve` to `stop`; its log lines have the shape `log_format`.
 
-    A server that gives no sign of life for `silence` seconds is replaced.
+    A server that sends no heartbeat for `silence` seconds is replaced.
     """
 
     def __init__(self, log_format: Format = "json", *, silence: float = SILENCE) -> None:
@@ -57,167 +61,167 @@ class ServerProcess:
         self._config: Config | None = None
         self._listening: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
-        self._heard = self._started = 0.0
-        self._again_at: float | None = None
+        self._last_heartbeat = self._started = 0.0
+        self._restart_at: float | None = None
         self._pause = SHORTEST_PAUSE
-        self._leaving: list[tuple[subprocess.Popen[bytes], float]] = []
+        self._ending: list[tuple[subprocess.Popen[bytes], float]] = []
         self._refused: tuple[Config, str, float] | None = None
 
-    def begin(self, config: Config, *, patience: float = 0.0) -> None:
-        """Serve as `config` says from now on; where that cannot be, go on as before and try again at times.
+    def serve(self, config: Config, *, patience: float = 0.0) -> None:
+        """Serve as `config` says from now on; if that fails, go on as before, and `check` retries.
 
-        An address that is taken is waited for, for `patience` seconds; the first one of all for a moment anyway. One
-        that overlaps our own is tried without our server, once: whoever it serves is not cut off again until the next
-        call.
+        Wait up to `patience` seconds for an address that is taken; for the very first one a moment in any case. For an
+        address that overlaps our own, our server is ended once per call, so that its clients are not cut off at every
+        retry.
 
         Raises:
-            CannotListenError: where its address is taken, or not ours.
+            CannotListenError: if the address is taken, or does not belong to this machine.
         """
-        self._take(config, patience, give_way=True)
+        self._apply(config, patience, give_way=True)
 
-    def _take(self, config: Config, patience: float = 0.0, *, give_way: bool) -> None:
+    def _apply(self, config: Config, patience: float = 0.0, *, give_way: bool) -> None:
         self._refused = None
         if not config.server.enabled:
-            self._leave()
+            self._end_process()
             self._listen_on(None)
-        elif self._listening is None or self._config is None or _place(self._config) != _place(config):
+        elif self._listening is None or self._config is None or _address_in(self._config) != _address_in(config):
             self._move(config, patience, give_way=give_way)
         elif self._config != config:
-            self._leave()
+            self._end_process()
             self._start(config)
         self._config = config
 
     def _move(self, config: Config, patience: float, *, give_way: bool) -> None:
-        """Serve at another address."""
+        """Serve at a new address."""
         old = self._config
         try:
             listening = self._bound(config, patience, give_way=give_way)
         except CannotListenError as error:
-            self._refused = (config, str(error), time.monotonic() + COME_BACK)
+            self._refused = (config, str(error), time.monotonic() + ADDRESS_RETRY)
             if self._listening is None and old is not None and old.server.enabled:
                 with suppress(CannotListenError):
-                    self._listen_on(listen(*_place(old)))
+                    self._listen_on(listen(*_address_in(old)))
                     self._start(old)
             raise
-        self._leave()
+        self._end_process()
         self._listen_on(listening)
         self._start(config)
 
     def _bound(self, config: Config, patience: float, *, give_way: bool) -> socket.socket:
-        """Bind an address; it may be taken by our own server, which then ends first if it is to `give_way`."""
+        """Bind the address; if our own server holds it, that ends first if `give_way`."""
         old = self._config
         is_same_port = self._listening is not None and old is not None and old.server.port == config.server.port
         try:
-            return listen(*_place(config), patience=0.0 if is_same_port else patience)
+            return listen(*_address_in(config), patience=0.0 if is_same_port else patience)
         except CannotListenError as error:
             if old is None and error.taken:
-                return listen(*_place(config), patience=PREDECESSOR)
+                return listen(*_address_in(config), patience=PREDECESSOR)
             if not (is_same_port and error.taken):
                 raise
             refused = error
         if give_way:
             self.stop()
             try:
-                return listen(*_place(config), patience=patience)
+                return listen(*_address_in(config), patience=patience)
             except CannotListenError as error:
                 refused = error
         raise CannotListenError(f"{refused}, then reload", taken=refused.taken) from refused
 
     def stop(self) -> None:
-        """End the server; it may be called twice."""
-        self._leave()
-        for process, until in self._leaving:
+        """End the server; may be called twice."""
+        self._end_process()
+        for process, until in self._ending:
             _wait(process, max(0.0, until - time.monotonic()))
-        self._leaving = []
+        self._ending = []
         self._listen_on(None)
 
-    def tell(self, slugs: Iterable[str]) -> None:
-        """Say which feeds changed; a server that is busy finds out by itself within a second."""
+    def notify_changed(self, slugs: Iterable[str]) -> None:
+        """Notify the server of changed feeds; one that is busy notices by itself within a second."""
         if self._process is None or self._process.stdin is None:
             return
-        told = sorted(slugs)
-        for start in range(0, len(told), TOGETHER):
-            line = msgspec.json.encode(told[start : start + TOGETHER]) + b"\n"
+        changed = sorted(slugs)
+        for start in range(0, len(changed), SLUGS_PER_LINE):
+            line = msgspec.json.encode(changed[start : start + SLUGS_PER_LINE]) + b"\n"
             with suppress(OSError):
                 os.write(self._process.stdin.fileno(), line)
 
     def check(self) -> str:
-        """Start it again where it died or hangs; says what is wrong, "" if nothing is."""
+        """Restart a server that died or hangs, and return what is wrong, "" if nothing is."""
         now = time.monotonic()
-        self._leaving = [one for one in self._leaving if _wait(one[0], 0, force=now > one[1])]
-        refused = self._try_again(now)
+        self._ending = [one for one in self._ending if _wait(one[0], 0, force=now > one[1])]
+        refused = self._retry_address(now)
         if self._config is None or self._listening is None:
             return refused
-        if self._again_at is not None and now >= self._again_at:
+        if self._restart_at is not None and now >= self._restart_at:
             self._start(self._config)
-        if self._process is not None and self._is_well(self._process, now):
+        if self._process is not None and self._is_healthy(self._process, now):
             return refused or token_problem(self._config.server.token)
-        if self._again_at is None:
+        if self._restart_at is None:
             self._pause = SHORTEST_PAUSE if now - self._started > STEADY else min(2 * self._pause, LONGEST_PAUSE)
-            self._again_at = now + self._pause
+            self._restart_at = now + self._pause
             if self._process is not None:
                 self._process.kill()
-            self._leave()
-        return "the server ended by itself, or hung (it is started again soon)"
+            self._end_process()
+        return "the server process died or stopped responding (it will be restarted soon)"
 
-    def _try_again(self, now: float) -> str:
-        """Try again to serve at an address that was taken; says what is wrong, "" if nothing is."""
+    def _retry_address(self, now: float) -> str:
+        """Retry an address that was taken, and return what is wrong, "" if nothing is."""
         if self._refused is None:
             return ""
         config, problem, at = self._refused
         if now < at:
             return problem
         try:
-            self._take(config, give_way=False)
+            self._apply(config, give_way=False)
         except CannotListenError as error:
             return str(error)
         return ""
 
-    def _is_well(self, process: subprocess.Popen[bytes], now: float) -> bool:
-        self._hear(process, now)
-        return process.poll() is None and now - self._heard < self._silence
+    def _is_healthy(self, process: subprocess.Popen[bytes], now: float) -> bool:
+        self._read_heartbeat(process, now)
+        return process.poll() is None and now - self._last_heartbeat < self._silence
 
     @property
     def address(self) -> str:
-        """Give where it serves, as `http://host:port/`, "" where it does not."""
+        """The address it serves at, as `http://host:port/`, "" if it does not."""
         return "" if self._listening is None else address_of(self._listening)
 
     @property
     def pid(self) -> int | None:
-        """Give the server's process id."""
+        """The server's process id."""
         return self._process.pid if self._process else None
 
     def _listen_on(self, listening: socket.socket | None) -> None:
         old, self._listening = self._listening, listening
-        self._again_at = None
+        self._restart_at = None
         if old is not None:
             old.close()
 
     def _start(self, config: Config) -> None:
         assert self._listening is not None
         fd = self._listening.fileno()
-        words = [sys.executable, "-P", "-c", _BE_THE_SERVER.format(sys.path), str(fd), self._log_format]
+        command = [sys.executable, "-P", "-c", _SERVER_CODE.format(sys.path), str(fd), self._log_format]
         try:
             process = subprocess.Popen(  # noqa: S603 - ourselves
-                words, pass_fds=[fd], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                command, pass_fds=[fd], stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-        except OSError:  # no process or descriptor is to be had now
-            self._again_at = time.monotonic() + LONGEST_PAUSE
+        except OSError:  # out of processes or file descriptors
+            self._restart_at = time.monotonic() + LONGEST_PAUSE
             return
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError):
             os.write(process.stdin.fileno(), msgspec.json.encode(config) + b"\n")
-        with suppress(AttributeError, OSError):  # Linux: room for what a turn over thousands of feeds has to tell
-            fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
+        with suppress(AttributeError, OSError):  # Linux: a turn may change thousands of feeds
+            fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         for pipe in (process.stdin, process.stdout):
             os.set_blocking(pipe.fileno(), False)
         self._process = process
-        self._started = self._heard = time.monotonic()
-        self._again_at = None
+        self._started = self._last_heartbeat = time.monotonic()
+        self._restart_at = None
 
-    def _leave(self) -> None:
-        """Tell the server to end; it may still answer who asked before."""
+    def _end_process(self) -> None:
+        """Ask the server to end; it may still answer earlier requests."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -225,17 +229,17 @@ class ServerProcess:
             if pipe is not None:
                 with suppress(OSError):
                     pipe.close()
-        self._leaving.append((process, time.monotonic() + LAST_WORDS))
+        self._ending.append((process, time.monotonic() + GRACE))
 
-    def _hear(self, process: subprocess.Popen[bytes], now: float) -> None:
+    def _read_heartbeat(self, process: subprocess.Popen[bytes], now: float) -> None:
         assert process.stdout is not None
         with suppress(OSError):
             if os.read(process.stdout.fileno(), 4_096):
-                self._heard = now
+                self._last_heartbeat = now
 
 
 def _wait(process: subprocess.Popen[bytes], seconds: float, *, force: bool = True) -> bool:
-    """Say whether a process still lives after so many seconds; with `force` none does."""
+    """Return whether a process is still alive after so many seconds; with `force` it is killed then."""
     try:
         process.wait(seconds)
     except subprocess.TimeoutExpired:
@@ -246,5 +250,5 @@ def _wait(process: subprocess.Popen[bytes], seconds: float, *, force: bool = Tru
     return False
 
 
-def _place(config: Config) -> tuple[str, int]:
+def _address_in(config: Config) -> tuple[str, int]:
     return config.server.host, config.server.port

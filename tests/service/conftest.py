@@ -1,4 +1,4 @@
-"""A daemon on a thread for each test that wants one; whatever happens, it is ended."""
+"""A daemon on a thread of the test process, stopped after each test."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aggregator.service import logs
 
 @pytest.fixture
 def inside(site: SiteFolder) -> Iterator[Inside]:
-    """Give a daemon on a thread of the test's own."""
+    """Return a daemon that runs on a thread of this process."""
     before = threading.excepthook
     made = Inside(site)
     yield made

@@ -1,4 +1,4 @@
-"""Whatever editors, bots and git do to the folder, the feeds follow within 2 s and end as a fresh build (guarantee G1)."""
+"""Whatever editors, bots and git do to the folder, the feeds follow within 2 s and equal a fresh build (guarantee G1)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ ROUNDS = int(os.environ.get("AGGREGATOR_ROUNDS", "200"))
 
 
 def seed_text(site, title: str) -> str:
-    """Give the text of a seed without leaving it among the seeds."""
+    """Return the text of a seed without leaving the file in the seeds folder."""
     path = site.write("draft.tmp", title=title, webUrl=f"https://news.example.org/{title}")
     text = path.read_text()
     path.unlink()
     return text
 
 
-def test_an_edit_an_addition_a_deletion_and_a_renaming_are_shown(running: Running) -> None:
-    """The everyday changes."""
+def test_an_edit_an_addition_a_deletion_and_a_renaming_are_published(running: Running) -> None:
+    """Each is visible in the feed, and a renamed file keeps its id."""
     site = running.site
     site.write("a.md", title="A")
     running.start()
@@ -40,8 +40,8 @@ def test_an_edit_an_addition_a_deletion_and_a_renaming_are_shown(running: Runnin
     running.equals_fresh_build()
 
 
-def test_folders_that_come_go_and_change_their_name_are_followed(running: Running) -> None:
-    """A folder moved in, renamed, moved below another, moved out, and what happens in it afterwards."""
+def test_folders_that_are_added_renamed_and_removed_are_followed(running: Running) -> None:
+    """A folder is moved in, renamed, moved below another and moved out; later changes in it are noticed, too."""
     site = running.site
     outside = site.root / "outside"
     site.write("a.md", title="A")
@@ -64,18 +64,18 @@ def test_folders_that_come_go_and_change_their_name_are_followed(running: Runnin
 
 
 def test_seeds_in_new_deep_folders_are_found(running: Running) -> None:
-    """`mkdir -p a/b/c` and a file in it at once, again and again: none is lost between the event and the watch."""
+    """After `mkdir -p a/b/c` with a file at once, none is lost between the event and the watch."""
     new_folders(running, ROUNDS)
 
 
 @pytest.mark.slow
 def test_seeds_in_very_many_new_folders_are_found(running: Running) -> None:
-    """The same 2,000 times."""
+    """As above, 2,000 times."""
     new_folders(running, 2_000)
 
 
 def new_folders(running: Running, number: int) -> None:
-    """Make so many folders with a seed in each, wait until all are known, compare."""
+    """Create `number` folders with a seed in each, wait until all are known, and compare with a fresh build."""
     site = running.site
     running.start()
     for one in range(number):
@@ -85,7 +85,7 @@ def new_folders(running: Running, number: int) -> None:
 
 
 def test_every_way_to_save_a_file_is_seen(running: Running) -> None:
-    """As vim, VS Code, rsync and sed do; a slow writer; a hard link; a change of its time alone."""
+    """The ways of vim, VS Code, rsync and sed; a slow writer; a hard link; a changed mtime only."""
     site = running.site
     target = site.write("a.md", title="first")
     running.start()
@@ -131,7 +131,7 @@ def test_every_way_to_save_a_file_is_seen(running: Running) -> None:
 
 @pytest.mark.parametrize("by_rename", [False, True], ids=["plain", "renamed"])
 def test_hundreds_of_files_at_once_are_all_published(running: Running, *, by_rename: bool) -> None:
-    """500 files written as fast as can be: none is lost, and no process stays behind."""
+    """500 files are written as fast as possible: none is lost, and no worker process remains."""
     drop(running, 500, by_rename=by_rename)
 
 
@@ -139,12 +139,12 @@ def test_hundreds_of_files_at_once_are_all_published(running: Running, *, by_ren
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("by_rename", [False, True], ids=["plain", "renamed"])
 def test_very_many_files_at_once_are_all_published(running: Running, *, by_rename: bool) -> None:
-    """20,000 files written as fast as can be: none is lost."""
+    """20,000 files are written as fast as possible: none is lost."""
     drop(running, 20_000, by_rename=by_rename)
 
 
 def drop(running: Running, number: int, *, by_rename: bool) -> None:
-    """Write so many files, wait until all are known, compare."""
+    """Write `number` files, wait until all are known, and compare with a fresh build."""
     site = running.site
     site.write("0.md", title="T0")
     running.start()
@@ -163,7 +163,7 @@ def drop(running: Running, number: int, *, by_rename: bool) -> None:
 
 
 def test_a_checkout_of_another_branch_and_back_is_followed(running: Running, tmp_path: Path) -> None:
-    """Git replaces, adds and removes files and folders in one go."""
+    """Git replaces, adds and removes files and folders at once."""
     site = running.site
     for number in range(30):
         site.write(f"f{number % 3}/{number}.md", title=f"main {number}")
@@ -199,18 +199,18 @@ def test_a_checkout_of_another_branch_and_back_is_followed(running: Running, tmp
 
 
 def test_hundreds_of_folders_are_watched(running: Running) -> None:
-    """600 folders there at the start and 100 that come later, each heard of."""
+    """600 folders at the start and 100 later ones are all watched."""
     folders(running, 600)
 
 
 @pytest.mark.slow
 def test_thousands_of_folders_are_watched(running: Running) -> None:
-    """6,000 folders."""
+    """As above, with 6,000 folders."""
     folders(running, 6_000)
 
 
 def folders(running: Running, number: int) -> None:
-    """Edit seeds in the first, the last and a late folder among `number`."""
+    """Edit seeds in the first, the last and a later copied folder among `number`."""
     site = running.site
     for one in range(number):
         (site.seeds / f"group{one % 20}/folder{one}").mkdir(parents=True)

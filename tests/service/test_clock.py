@@ -1,4 +1,4 @@
-"""Whatever the clock does, what is shown is what is due by it (guarantee G10)."""
+"""If the clock is set, feeds show what is due by the new time (guarantee G10)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ HOUR, DECADE = 3_600, 315_600_000
 
 
 def equals_build_at(inside: Inside, now: int) -> None:
-    """Compare with a build from nothing at a moment."""
+    """Wait until the feed has the same ids as a build from nothing at `now`."""
     site = inside.site
     site.build(now, feeds="then", state="then-state")
     wanted = {one["id"] for one in site.feed(feeds="then")}
     wait_until(lambda: set(site.ids()) == wanted)
 
 
-def test_a_clock_set_forwards_and_back_shows_what_is_due_by_it(inside: Inside) -> None:
-    """An hour on, and the item is there; an hour back, and it is gone; ten years on, and what expires is gone."""
+def test_feeds_follow_a_clock_that_is_set_forwards_and_back(inside: Inside) -> None:
+    """Items appear and expire when the clock is set an hour forwards, an hour back, and ten years forwards and back."""
     site, now = inside.site, int(time.time())
     site.write("a.md", title="expires in a year", expires=iso(now + 365 * 24 * HOUR))
     site.write("b.md", title="in half an hour", publishedDateTime=iso(now + HOUR // 2))
@@ -43,8 +43,8 @@ def test_a_clock_set_forwards_and_back_shows_what_is_due_by_it(inside: Inside) -
     assert inside.status()["healthy"]
 
 
-def test_the_next_due_moment_is_told(inside: Inside) -> None:
-    """It follows the seeds and the clock."""
+def test_the_status_has_the_next_due_moment(inside: Inside) -> None:
+    """`due` in the status follows the seeds and the clock."""
     site, now = inside.site, int(time.time())
     site.write("a.md", title="A", publishedDateTime=iso(now + HOUR))
     inside.start()

@@ -1,4 +1,4 @@
-"""The control socket: private, and unharmed by whatever a client says or leaves unsaid."""
+"""The control socket is private, and no client can harm it."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ ASKED = Request(do="status")
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ControlServer]:
-    """Give a server that repeats which feeds it was asked for."""
+    """Return a server that answers with the requested feeds."""
     made = ControlServer(str(tmp_path), lambda request: Reply(value=list(request.feeds)))
     made.start()
     yield made
     made.stop()
 
 
-def say(state: Path, *pieces: bytes, end: bool = True) -> bytes:
-    """Say something to the socket and give the answer."""
+def send(state: Path, *pieces: bytes, end: bool = True) -> bytes:
+    """Send `pieces` to the socket and return the answer."""
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(10)
         client.connect(str(state / "control.sock"))
@@ -42,18 +42,18 @@ def say(state: Path, *pieces: bytes, end: bool = True) -> bytes:
 
 
 def test_only_its_owner_may_open_it(server: ControlServer, tmp_path: Path) -> None:
-    """Mode 0600, whatever the umask."""
+    """Its mode is 0600, whatever the umask."""
     assert stat.S_IMODE(os.stat(tmp_path / "control.sock").st_mode) == 0o600
     assert server.is_alive()
 
 
 def test_an_answer_comes_back(server: ControlServer, tmp_path: Path) -> None:
-    """Asked for two feeds, it gives two."""
+    """A request for two feeds is answered with both."""
     assert ask(str(tmp_path), Request(do="trigger", feeds=("a", "b"))) == ["a", "b"]
 
 
-def test_nobody_there_is_none(tmp_path: Path) -> None:
-    """No socket, no state folder, or one that a dead daemon left."""
+def test_without_a_daemon_ask_returns_none(tmp_path: Path) -> None:
+    """`ask` returns None without a socket or a state folder, and for the socket of a dead daemon."""
     assert ask(str(tmp_path), ASKED) is None
     assert ask(str(tmp_path / "nowhere"), ASKED) is None
     with socket.socket(socket.AF_UNIX) as dead:
@@ -62,7 +62,7 @@ def test_nobody_there_is_none(tmp_path: Path) -> None:
 
 
 def test_a_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
-    """The new server listens in its place."""
+    """A new server listens in its place, and removes it at the end."""
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "control.sock"))
     server = ControlServer(str(tmp_path), lambda _: Reply(value="new"))
@@ -73,8 +73,8 @@ def test_a_socket_of_a_dead_daemon_is_replaced(tmp_path: Path) -> None:
     assert not (tmp_path / "control.sock").exists()
 
 
-def test_a_socket_that_cannot_be_made_is_named_as_its_operator_knows_it(tmp_path: Path) -> None:
-    """Not by the short path that the system is given."""
+def test_a_socket_that_cannot_be_made_is_reported_with_its_real_path(tmp_path: Path) -> None:
+    """The error has the real path, not the short one that is passed to the system."""
     (tmp_path / "control.sock").mkdir()
     server = ControlServer(str(tmp_path), lambda _: Reply())
     with pytest.raises(IsADirectoryError) as caught:
@@ -91,30 +91,30 @@ def test_a_socket_that_cannot_be_made_is_named_as_its_operator_knows_it(tmp_path
     ],
     ids=lambda said: repr(said[:24]),
 )  # fmt: skip
-def test_what_is_not_understood_does_no_harm(server: ControlServer, tmp_path: Path, said: bytes) -> None:
-    """Malformed, oversized, deeply nested or not text: refused in words, and the next client is served."""
+def test_an_invalid_request_does_no_harm(server: ControlServer, tmp_path: Path, said: bytes) -> None:
+    """Malformed, oversized, deeply nested and binary requests get an error, and the next client is served."""
     try:
-        answer = say(tmp_path, said)
+        answer = send(tmp_path, said)
     except (ConnectionResetError, BrokenPipeError):
-        answer = b"not understood"  # it does not listen to the end of what is too long
-    assert b"not understood" in answer
+        answer = b"invalid request"  # it closes the connection before the end of a request that is too long
+    assert b"invalid request" in answer
     assert ask(str(tmp_path), ASKED) == []
 
 
 def dribble(connection: socket.socket, *, until: float) -> None:
-    """Say a little again and again."""
+    """Send a byte at a time."""
     while time.monotonic() < until:
         connection.sendall(b" ")
         time.sleep(0.05)
 
 
-def test_slow_and_silent_clients_are_sent_away(
+def test_slow_and_silent_clients_are_disconnected(
     server: ControlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A client may take so long altogether, however often it says a little; meanwhile others are served."""
+    """The time limit is for the whole request, however often a client sends a byte; others are served meanwhile."""
     monkeypatch.setattr(control, "PATIENCE", 0.5)
     began = time.monotonic()
-    silent = threading.Thread(target=say, args=(tmp_path,), kwargs={"end": False})
+    silent = threading.Thread(target=send, args=(tmp_path,), kwargs={"end": False})
     silent.start()
     assert ask(str(tmp_path), ASKED) == []
     with socket.socket(socket.AF_UNIX) as slow:
@@ -127,7 +127,7 @@ def test_slow_and_silent_clients_are_sent_away(
 
 
 def test_a_client_that_goes_away_does_no_harm(server: ControlServer, tmp_path: Path) -> None:
-    """It asks and does not wait for the answer."""
+    """Clients that disconnect before the answer do not disturb others."""
     for _ in range(20):
         with socket.socket(socket.AF_UNIX) as client:
             client.connect(str(tmp_path / "control.sock"))
@@ -135,10 +135,8 @@ def test_a_client_that_goes_away_does_no_harm(server: ControlServer, tmp_path: P
     assert ask(str(tmp_path), ASKED) == []
 
 
-def test_more_clients_than_are_listened_to_at_once_are_all_answered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """60 at once with room for five: each waits for its turn."""
+def test_more_clients_than_are_served_at_once_are_all_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """60 clients connect at once while five are served: the others wait."""
     monkeypatch.setattr(control, "MOST_CLIENTS", 5)
 
     def slowly(request: Request) -> Reply:
@@ -158,8 +156,8 @@ def test_more_clients_than_are_listened_to_at_once_are_all_answered(
     assert sorted(answers, key=int) == [str(number) for number in range(60)]
 
 
-def test_a_refusal_is_raised_in_its_own_words(tmp_path: Path) -> None:
-    """`error` of the reply becomes the exception; an end without an answer is one too."""
+def test_a_refusal_is_raised_with_its_message(tmp_path: Path) -> None:
+    """`error` of the reply becomes the exception's message; a connection that ends without a reply is an error, too."""
     server = ControlServer(str(tmp_path), lambda _: Reply(error="no such feed: x"))
     server.start()
     with pytest.raises(AggregatorError, match="no such feed: x"):
@@ -177,18 +175,18 @@ def test_a_refusal_is_raised_in_its_own_words(tmp_path: Path) -> None:
             ask(str(tmp_path), ASKED)
 
 
-def test_a_folder_of_another_user_is_called_that(site: SiteFolder) -> None:
-    """Who may not enter the state folder is told so, not that a daemon is silent."""
+def test_a_folder_of_another_user_is_reported_as_that(site: SiteFolder) -> None:
+    """Without permission for the state folder, the error says so instead of blaming the daemon."""
     site.write("a.md")
     site.build()
     private = site.root / "private"
     private.mkdir(mode=0o700)
-    told = as_another_user(site, lambda: ask(str(private), ASKED))
-    assert f"{private}: Permission denied (run this as the user who owns it)" in told
+    error = as_another_user(site, lambda: ask(str(private), ASKED))
+    assert f"{private}: Permission denied (run this as the user who owns it)" in error
 
 
-def test_no_answer_in_time_is_said(tmp_path: Path) -> None:
-    """The daemon hangs: the command does not."""
+def test_a_missing_answer_is_an_error(tmp_path: Path) -> None:
+    """If the daemon hangs, `ask` times out."""
     released = threading.Event()
     server = ControlServer(str(tmp_path), lambda _: Reply(value=released.wait(10)))
     server.start()
@@ -198,8 +196,8 @@ def test_no_answer_in_time_is_said(tmp_path: Path) -> None:
     server.stop()
 
 
-def test_a_large_answer_arrives_whole(tmp_path: Path) -> None:
-    """A report of a site with thousands of problems."""
+def test_a_large_answer_is_complete(tmp_path: Path) -> None:
+    """A reply of 5 MB is complete."""
     server = ControlServer(str(tmp_path), lambda _: Reply(value="x" * 5_000_000))
     server.start()
     assert len(ask(str(tmp_path), ASKED)) == 5_000_000
@@ -207,7 +205,7 @@ def test_a_large_answer_arrives_whole(tmp_path: Path) -> None:
 
 
 def test_a_state_folder_may_lie_deep(tmp_path: Path) -> None:
-    """unix(7) takes 107 bytes; state folders may have more."""
+    """The path of the state folder may be longer than the 107 bytes of unix(7)."""
     deep = tmp_path.joinpath(*["folder-with-a-long-name"] * 8)
     deep.mkdir(parents=True)
     server = ControlServer(str(deep), lambda _: Reply(value="deep"))

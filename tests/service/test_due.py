@@ -1,4 +1,4 @@
-"""A due moment is never lost: embargoes that lift, items that expire, whatever the daemon was doing (guarantee G10)."""
+"""No due moment is missed, whatever the daemon is doing: embargoes lift and items expire (guarantee G10)."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from support.running_daemon import SLACK, Running, wait_until
 from support.site_folder import iso
 
 PUNCTUAL = 0.6
-"""How late, in seconds, an item may appear here; 0.1 is what is meant, the rest is the test machine's."""
+"""How late, in seconds, an item may appear here; the goal is 0.1, the rest allows for a busy machine."""
 
 
 def soon(seconds: float = 2) -> int:
-    """Give a whole second a little ahead."""
+    """Return a whole second that many seconds ahead."""
     return int(time.time() + seconds) + 1
 
 
 def lateness(running: Running, title: str, moment: int, *, present: bool) -> float:
-    """Wait until an item appears or leaves; gives how long after its moment that was."""
+    """Wait until an item appears or disappears; return how long after `moment` that was."""
     running.has(title, present=present, seconds=10)
     return time.time() - moment
 
 
 def test_an_embargo_lifts_and_an_item_expires_at_their_moment(running: Running) -> None:
-    """Untouched by anything, one appears and one leaves as the second comes."""
+    """Without any file event, one item appears and another disappears on time."""
     site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment + 1))
     site.write("b.md", title="appears", publishedDateTime=iso(moment))
@@ -39,8 +39,8 @@ def test_an_embargo_lifts_and_an_item_expires_at_their_moment(running: Running) 
     running.equals_fresh_build()
 
 
-def test_a_moment_set_while_it_runs_is_kept(running: Running) -> None:
-    """An embargoed seed that arrives, earlier than the one that was awaited, is awaited next."""
+def test_a_due_moment_set_at_run_time_is_kept(running: Running) -> None:
+    """A new embargoed seed that is due before all others becomes the next due moment."""
     site = running.site
     site.write("far.md", title="far", publishedDateTime=iso(soon(5_000)))
     running.start()
@@ -49,8 +49,8 @@ def test_a_moment_set_while_it_runs_is_kept(running: Running) -> None:
     assert 0 <= lateness(running, "near", moment, present=True) <= PUNCTUAL
 
 
-def test_moments_that_pass_while_it_is_stopped_are_made_up_for(running: Running) -> None:
-    """SIGSTOP across both moments: shown as soon as it goes on."""
+def test_moments_missed_while_suspended_are_caught_up(running: Running) -> None:
+    """After SIGSTOP across both moments, feeds are right soon after SIGCONT."""
     site, moment = running.site, soon(0.5)
     site.write("a.md", title="leaves", expires=iso(moment))
     site.write("b.md", title="appears", publishedDateTime=iso(moment))
@@ -62,8 +62,8 @@ def test_moments_that_pass_while_it_is_stopped_are_made_up_for(running: Running)
     running.equals_fresh_build()
 
 
-def test_moments_that_pass_while_it_is_down_are_made_up_for(running: Running) -> None:
-    """Stopped before both moments, started after them."""
+def test_moments_missed_while_it_does_not_run_are_caught_up(running: Running) -> None:
+    """The daemon stops before both moments and starts after them."""
     site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment))
     site.write("b.md", title="appears", publishedDateTime=iso(moment))
@@ -76,8 +76,8 @@ def test_moments_that_pass_while_it_is_down_are_made_up_for(running: Running) ->
     running.equals_fresh_build()
 
 
-def test_a_due_moment_comes_though_the_folder_is_gone(running: Running) -> None:
-    """What is known goes on by the clock while nothing is believed of the folder."""
+def test_a_due_moment_is_kept_while_the_folder_is_missing(running: Running) -> None:
+    """Known items follow the clock while scans of the folder are rejected."""
     site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment))
     site.write("b.md", title="stays")
@@ -87,8 +87,8 @@ def test_a_due_moment_comes_though_the_folder_is_gone(running: Running) -> None:
     assert site.titles() == ["stays"]
 
 
-def test_a_withdrawal_is_named_until_its_minute(running: Running) -> None:
-    """The moment after which a feed no longer says that an item is gone is awaited like any other."""
+def test_a_tombstone_expires_in_its_minute(running: Running) -> None:
+    """The moment at which a tombstone expires is a due moment like any other."""
     site = running.site
     site.settings["feed"] = {"tombstones": "1h"}
     site.write("a.md", title="stays")
@@ -97,7 +97,7 @@ def test_a_withdrawal_is_named_until_its_minute(running: Running) -> None:
     (site.seeds / "b.md").unlink()
     running.has("leaves", present=False)
     assert b"<at:deleted-entry" in (site.feeds / "all/atom.xml").read_bytes()
-    wait_until(lambda: running.status()["due"] is not None, what="the end of the withdrawal is not awaited")
+    wait_until(lambda: running.status()["due"] is not None, what="the end of the tombstone is not a due moment")
     due = running.status()["due"]
     assert due % 60 == 0
     assert due >= time.time() + 3600 - SLACK - PUNCTUAL

@@ -1,4 +1,4 @@
-"""A vanished folder withdraws nothing (guarantee G5), and one that comes back is watched again (G1)."""
+"""A missing folder withdraws nothing (guarantee G5), and is watched again once it is back (G1)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ COUNT = 60
 
 
 def filled(site: SiteFolder, number: int = COUNT) -> None:
-    """Write so many seeds."""
+    """Write `number` seeds."""
     site.settings["feed"] = {"limit": 100}
     for one in range(number):
         site.write(f"f{one % 3}/{one}.md", title=f"T{one}")
 
 
 def is_unhealthy(running: Running, reason: str) -> bool:
-    """Say whether the status names a problem with the folder."""
-    told = running.status()
-    return not told["healthy"] and reason in str(told["problems"])
+    """Return whether the daemon is unhealthy for this reason."""
+    status = running.status()
+    return not status["healthy"] and reason in str(status["problems"])
 
 
-def test_a_root_emptied_file_by_file_withdraws_nothing_until_told(running: Running) -> None:
-    """60 files deleted one by one: the feeds stay, the status says why, a trigger can say that it is meant."""
+def test_a_root_emptied_file_by_file_withdraws_nothing_until_accepted(running: Running) -> None:
+    """After 60 files were deleted one by one, the feeds stay, the status says why, and a trigger can accept it."""
     filled(running.site)
     running.start()
     for path in sorted(running.site.seeds.rglob("*.md")):
@@ -48,8 +48,8 @@ def test_a_root_emptied_file_by_file_withdraws_nothing_until_told(running: Runni
     wait_until(lambda: running.status()["healthy"])
 
 
-def test_a_root_that_is_emptied_slowly_is_not_believed_bit_by_bit(running: Running) -> None:
-    """Files that go one after the other, each in a turn of its own: the feeds lose a few, and keep the rest."""
+def test_a_root_that_is_emptied_slowly_loses_only_a_few_items(running: Running) -> None:
+    """Files are deleted slowly, each in a turn of its own: the feeds lose a few and keep the rest."""
     filled(running.site)
     running.start()
     for path in sorted(running.site.seeds.rglob("*.md")):
@@ -59,8 +59,8 @@ def test_a_root_that_is_emptied_slowly_is_not_believed_bit_by_bit(running: Runni
     assert len(running.site.titles()) > COUNT - MASS_DELETION
 
 
-def test_a_change_that_comes_with_a_look_that_is_not_believed_is_shown(inside: Inside) -> None:
-    """Most seeds are gone, so that no look at everything is believed; an edit, an addition and a deletion are, at once."""
+def test_a_change_that_comes_with_a_rejected_scan_is_published(inside: Inside) -> None:
+    """While full scans are rejected because most seeds are missing, single edits and deletions are published at once."""
     site = inside.site
     filled(site)
     site.write("one.md", title="one")
@@ -71,19 +71,19 @@ def test_a_change_that_comes_with_a_look_that_is_not_believed_is_shown(inside: I
     wait_until(lambda: "gone at once" in inside.status()["problems"].get("folder", ""))
     for title in ("edited", "edited again"):
         site.write("one.md", title=title)
-        inside.daemon._inbox.put("hint", "one.md")
-        inside.daemon._inbox.put("regenerate")
+        inside.daemon._parts.inbox.put("hint", "one.md")
+        inside.daemon._parts.inbox.put("regenerate")
         inside.has(title)
-    time.sleep(AT_ONCE)  # else it is one of the many
+    time.sleep(AT_ONCE)  # otherwise it counts as one of the many
     (site.seeds / "one.md").unlink()
-    inside.daemon._inbox.put("hint", "one.md")
-    inside.daemon._inbox.put("regenerate")
+    inside.daemon._parts.inbox.put("hint", "one.md")
+    inside.daemon._parts.inbox.put("regenerate")
     inside.has("edited again", present=False)
     assert len(site.titles()) == COUNT
 
 
 def test_seeds_that_come_back_make_it_healthy_again(running: Running) -> None:
-    """Files lost and restored by hand: nothing was withdrawn meanwhile, and no command is needed."""
+    """Lost files are restored by hand: nothing is withdrawn meanwhile, and no command is needed."""
     filled(running.site)
     running.start()
     kept = running.site.root / "kept"
@@ -98,7 +98,7 @@ def test_seeds_that_come_back_make_it_healthy_again(running: Running) -> None:
 
 
 def test_a_root_that_is_moved_away_and_back_loses_nothing(running: Running) -> None:
-    """However few seeds: the folder is gone, so nothing is withdrawn; it is watched again once it is back."""
+    """If the folder is missing, nothing is withdrawn, however few seeds it had; it is watched again once it is back."""
     site, number = running.site, 3
     filled(site, number)
     running.start()
@@ -115,14 +115,14 @@ def test_a_root_that_is_moved_away_and_back_loses_nothing(running: Running) -> N
 
 
 @pytest.mark.parametrize("number", [3, COUNT])
-def test_a_root_that_is_removed_and_made_anew_is_followed(running: Running, number: int) -> None:
-    """Rm -rf of the root withdraws nothing; the seeds written into the new one are taken in."""
+def test_a_root_that_is_removed_and_created_again_is_followed(running: Running, number: int) -> None:
+    """`rm -rf` of the root withdraws nothing; seeds in the new root are published."""
     site = running.site
     filled(site, number)
     running.start()
     shutil.rmtree(site.seeds)
     wait_until(lambda: is_unhealthy(running, "not there"))
-    time.sleep(0.5)  # for what the deletions of the files may lead to
+    time.sleep(0.5)  # so that turns for the deleted files can happen
     assert len(site.titles()) == number
     site.seeds.mkdir()
     filled(site, number)
@@ -133,7 +133,7 @@ def test_a_root_that_is_removed_and_made_anew_is_followed(running: Running, numb
 
 
 def test_a_root_that_is_replaced_by_another_folder_is_followed(running: Running) -> None:
-    """Another folder with other seeds in its place."""
+    """Another folder with other seeds takes its path."""
     site = running.site
     filled(site, 5)
     site.write("../other/x.md", title="other")
@@ -147,7 +147,7 @@ def test_a_root_that_is_replaced_by_another_folder_is_followed(running: Running)
 
 
 def test_a_root_that_is_a_link_can_be_pointed_elsewhere(running: Running) -> None:
-    """As deployments do: a symbolic link is replaced by another."""
+    """A symbolic link is replaced by another, as deployments do."""
     site = running.site
     site.write("a.md", title="first")
     site.write("../second/b.md", title="second")
@@ -166,7 +166,7 @@ def test_a_root_that_is_a_link_can_be_pointed_elsewhere(running: Running) -> Non
 
 
 def test_a_folder_that_holds_all_seeds_may_be_renamed(running: Running) -> None:
-    """Seeds that moved are not gone: no guard holds up the new names."""
+    """Moved seeds are not lost, so the guard does not reject the scan."""
     site = running.site
     site.settings["feed"] = {"limit": 100}
     for one in range(COUNT):

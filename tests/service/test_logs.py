@@ -1,4 +1,4 @@
-"""Log lines: one a line whatever they hold, and never a seed's text."""
+"""Log records are one line each, whatever they contain, and never contain a seed's text."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Start = Callable[[logs.Format], io.StringIO]
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Begin to log to a stream; afterwards all is as it was."""
+    """Return a function that starts logging to a stream; restore everything afterwards."""
     root = logging.getLogger()
     kept = [(logger, logger.handlers[:], logger.level, logger.propagate) for logger in (LOGGER, root)]
     hook, raising = threading.excepthook, logging.raiseExceptions
@@ -39,7 +39,7 @@ def start() -> Iterator[Start]:
 
 
 def test_a_line_for_machines_is_one_json_object(start: Start) -> None:
-    """Time, level, event and what belongs to it; what is empty is left out."""
+    """It has time, level, event and values; empty values are left out."""
     stream = start("json")
     log("turn", read=3, failed=0, note="", paths=("a", "b"))
     line = json.loads(stream.getvalue())
@@ -48,7 +48,7 @@ def test_a_line_for_machines_is_one_json_object(start: Start) -> None:
 
 
 def test_a_line_for_people_is_key_and_value(start: Start) -> None:
-    """Quoted where a reader would stumble."""
+    """Values that are ambiguous otherwise are quoted."""
     stream = start("text")
     log("turn", read=3, seconds=0.12345, reason='not "there"', many=["a", "b"])
     assert stream.getvalue().partition(" ")[2] == (
@@ -70,8 +70,8 @@ def test_nothing_breaks_a_line(start: Start, shape: logs.Format, nasty: str) -> 
         assert json.loads(written)["path"] == nasty
 
 
-def test_an_exception_is_named_with_its_place_but_without_a_seeds_words(start: Start) -> None:
-    """A ValueError may quote what it was given; the words of our own errors and the system's are kept."""
+def test_an_exception_is_logged_with_its_position_but_without_a_seeds_text(start: Start) -> None:
+    """The message of a ValueError, which may quote a seed, is left out; those of our own errors and OSErrors are kept."""
     stream = start("json")
     for error in (ValueError("canary"), FolderError("seeds: gone"), OSError(28, "No space left on device")):
         with pytest.raises(type(error)) as caught:
@@ -85,8 +85,8 @@ def test_an_exception_is_named_with_its_place_but_without_a_seeds_words(start: S
     assert "canary" not in stream.getvalue()
 
 
-def test_libraries_and_dying_threads_speak_in_the_same_lines(start: Start) -> None:
-    """Warnings of other loggers, Python's own warnings, and the exception that ends a thread."""
+def test_libraries_and_dying_threads_log_the_same_lines(start: Start) -> None:
+    """Warnings of other loggers, Python warnings and exceptions that end a thread are logged in the same format."""
     stream = start("json")
     logging.getLogger("some.library").warning("something %s", "odd")
     logging.getLogger("some.library").info("chatter")
@@ -114,7 +114,7 @@ def raises(error: BaseException) -> None:
     raise error
 
 
-def test_a_stream_that_is_gone_does_not_stop_the_feeds(start: Start) -> None:
-    """A closed standard error, a full disk."""
+def test_a_closed_stream_does_not_stop_the_feeds(start: Start) -> None:
+    """Logging to a closed stream raises nothing."""
     start("json").close()
     log("turn", read=1)

@@ -1,4 +1,4 @@
-"""A folder that cannot be looked at, and an index that knows nothing: neither is taken for an empty site (G1, G5)."""
+"""Neither an unreadable folder nor an empty index is taken for an empty site (G1, G5)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ COUNT = 10
 
 @pytest.fixture
 def lost(inside: Inside) -> SiteFolder:
-    """Make a published site whose state folder is lost."""
+    """Return a published site whose state folder is lost."""
     site = inside.site
     for number in range(COUNT):
         site.write(f"{number}.md", title=f"T{number}")
@@ -34,7 +34,7 @@ def lost(inside: Inside) -> SiteFolder:
 
 
 class Unlisted:
-    """A folder that may be entered and not listed, while it is `broken`."""
+    """A folder that cannot be listed while it is `broken`."""
 
     def __init__(self, folder: str, patches: pytest.MonkeyPatch) -> None:
         self.folder, self.broken = folder, True
@@ -52,13 +52,13 @@ class Unlisted:
 
 @pytest.fixture
 def unlisted(lost: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> Unlisted:
-    """Make the seeds folder such a one."""
+    """Return the seeds folder of a lost site, which cannot be listed."""
     return Unlisted(str(lost.seeds), monkeypatch)
 
 
 @pytest.fixture
 def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give the turns that are taken from now on, by what they look at."""
+    """Return a list that collects the turns from now on, by the method called."""
     taken: list[str] = []
 
     def counting(name: str) -> Callable[..., Any]:
@@ -76,7 +76,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the first turn fail."""
+    """Patch the site so that its first turn fails."""
     take, turns = Site._take, []
 
     def failing(self: Site, *words: Any, **named: Any) -> Any:
@@ -88,12 +88,12 @@ def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Site, "_take", failing)
 
 
-def test_an_edit_before_an_empty_index_is_filled_does_not_pass_for_the_site(
+def test_an_edit_before_the_index_is_filled_is_not_taken_for_the_whole_site(
     inside: Inside, lost: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first turn failed; the edit that comes before the next try is shown with all the others."""
+    """The first turn failed; an edit before the retry is published together with all other items."""
     fail_first(monkeypatch)
-    monkeypatch.setattr(daemon, "RETRY", 600.0)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 600.0)
     inside.start()
     lost.write("3.md", title="edited")
     inside.has("edited")
@@ -103,12 +103,12 @@ def test_an_edit_before_an_empty_index_is_filled_does_not_pass_for_the_site(
 def test_a_last_edit_is_not_published_from_an_empty_index(
     inside: Inside, lost: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends before its index is filled: the feeds stay as they are, the next start makes them right."""
+    """The daemon stops before its index is filled: the feeds stay as they are until the next start."""
     fail_first(monkeypatch)
-    monkeypatch.setattr(daemon, "RETRY", 600.0)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 600.0)
     inside.start()
-    inside.daemon._inbox.put("stop")
-    inside.daemon._inbox.put("hint", "3.md")
+    inside.daemon._parts.inbox.put("stop")
+    inside.daemon._parts.inbox.put("hint", "3.md")
     inside.thread.join(10)
     assert len(lost.titles()) == COUNT
 
@@ -116,10 +116,10 @@ def test_a_last_edit_is_not_published_from_an_empty_index(
 def test_seeds_that_cannot_be_listed_do_not_empty_a_site_whose_index_is_lost(
     inside: Inside, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Feeds and pages of archives stay, health says why, and once the folder can be listed all is well again."""
+    """Feeds and archive pages stay, the status says why, and the daemon recovers once the folder can be listed."""
     site = inside.site
     before = site.documents()
-    monkeypatch.setattr(daemon, "RETRY", 0.3)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     inside.start()
     time.sleep(1)
     assert "cannot be read" in inside.status()["problems"]["folder"]
@@ -130,54 +130,54 @@ def test_seeds_that_cannot_be_listed_do_not_empty_a_site_whose_index_is_lost(
     assert len(site.titles()) == COUNT
 
 
-def test_a_folder_that_cannot_be_listed_is_not_tried_without_a_pause(
+def test_a_folder_that_cannot_be_listed_is_retried_with_a_pause(
     inside: Inside, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An edit in it, and one try followed the other with all of a processor."""
+    """An edit in such a folder once led to retries without a pause."""
     unlisted.broken = False
     inside.start()
-    monkeypatch.setattr(daemon, "RETRY", 0.3)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     unlisted.broken = True
     inside.site.write("3.md", title="edited")
     time.sleep(1.5)
     assert 1 <= len(turns) <= 12
     unlisted.broken = False
-    inside.daemon._inbox.put("scan")
+    inside.daemon._parts.inbox.put("scan")
     inside.has("edited")
 
 
-def test_a_folder_that_is_back_is_believed_at_the_next_scan(
+def test_a_folder_that_is_back_is_accepted_at_the_next_scan(
     inside: Inside, unlisted: Unlisted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However much walking a large folder costs: until then the daemon calls itself unhealthy."""
+    """An unhealthy daemon scans everything at the next scheduled scan, however expensive that is."""
     unlisted.broken = False
     inside.start()
     monkeypatch.setitem(scan_timing.SHARE, "native", 1e-9)
     unlisted.broken = True
-    inside.daemon._inbox.put("regenerate")
+    inside.daemon._parts.inbox.put("regenerate")
     wait_until(lambda: "folder" in inside.status()["problems"])
     unlisted.broken = False
-    inside.daemon._inbox.put("scan")
+    inside.daemon._parts.inbox.put("scan")
     wait_until(lambda: inside.status()["healthy"])
 
 
 def test_published_feeds_that_somebody_removed_are_noticed_between_walks(
     inside: Inside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scan that looks at little sees that the site's own pages are gone, and has everything looked at."""
+    """A quick scan notices that the site's own pages are missing, and causes a full scan."""
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
     monkeypatch.setitem(scan_timing.SHARE, "native", 1e-9)
     for number in range(2):
         site.feeds.rename(site.root / f"gone{number}")
-        inside.daemon._inbox.put("scan")
+        inside.daemon._parts.inbox.put("scan")
         inside.has("A", seconds=10)
         time.sleep(0.5)  # until that turn has ended
 
 
 def test_a_port_that_is_taken_is_not_called_a_bug(running: Running) -> None:
-    """A mistake that everybody makes: one message, and no alarm."""
+    """The exit code is 2 and the message says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         running.site.settings["server"] = {"port": other.getsockname()[1]}
         running.start(wait=False, serve=True)
@@ -188,10 +188,10 @@ def test_a_port_that_is_taken_is_not_called_a_bug(running: Running) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("full")])
-def test_an_index_that_cannot_be_made_anew_yet_is_tried_again(
+def test_an_index_that_cannot_be_replaced_yet_is_retried(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    """Damage on a full disk: the daemon lives, says so, and mends it when there is room."""
+    """With a damaged index on a full disk, the daemon goes on, reports it, and replaces the index once there is space."""
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
@@ -204,7 +204,7 @@ def test_an_index_that_cannot_be_made_anew_yet_is_tried_again(
         mend(self, cause)
 
     monkeypatch.setattr(Site, "mend", failing)
-    monkeypatch.setattr(daemon, "RETRY", 0.1)
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.1)
     look_at = Site.look_everywhere
 
     def damaged(self: Site, **named: Any) -> Any:
@@ -213,15 +213,15 @@ def test_an_index_that_cannot_be_made_anew_yet_is_tried_again(
         return look_at(self, **named)
 
     monkeypatch.setattr(Site, "look_everywhere", damaged)
-    inside.daemon._inbox.put("regenerate")
-    wait_until(lambda: "no other can be made" in inside.status()["problems"].get("index", ""))
+    inside.daemon._parts.inbox.put("regenerate")
+    wait_until(lambda: "a new one cannot be created" in inside.status()["problems"].get("index", ""))
     site.write("b.md", title="B")
     wait_until(lambda: inside.status()["healthy"])
     inside.has("B")
 
 
-def test_a_turn_that_publishes_for_long_ends_when_it_has_to(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many feeds are to be rendered anew: it stops within a moment, and the next start goes on."""
+def test_a_long_turn_ends_when_the_daemon_has_to_stop(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While many feeds are rendered again, it stops within a moment; the next start goes on."""
     site = inside.site
     for number in range(40):
         site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
@@ -236,7 +236,7 @@ def test_a_turn_that_publishes_for_long_ends_when_it_has_to(inside: Inside, monk
     monkeypatch.setattr(daemon, "LONGEST_STOP", 0.1)
     site.settings["site"] = {"title": "Another", "url": "https://feeds.example.org/"}
     site.config()
-    inside.daemon._inbox.put("reload")
+    inside.daemon._parts.inbox.put("reload")
     wait_until(lambda: "Another" in (site.feeds / "all/rss.xml").read_text())
     began = time.monotonic()
     inside.stop()

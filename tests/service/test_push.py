@@ -1,4 +1,4 @@
-"""A hub is told of every change, once, whatever happens to it or to us, and never of anything else (WebSub)."""
+"""The hub gets one ping for every change and no others, whatever happens to it or to the daemon (WebSub)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aggregator.publisher.hub.store import PingStore
 
 FORMATS = ("atom.xml", "feed.json", "rss.xml")
 LONG = 40.0
-"""How long, in seconds, a retry may take: waits double from 2 s on."""
+"""How long, in seconds, a retry may take: pauses double from 2 s on."""
 
 
 def names(*slugs: str) -> list[str]:
@@ -40,7 +40,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def pushing(site: SiteFolder, hub: Hub) -> SiteFolder:
-    """Give a site with a hub and two feeds, `all` and `sea`."""
+    """Return a site with a hub and two feeds, `all` and `sea`."""
     site.settings["websub"] = {"hub": hub.url}
     site.write("a.md", title="A", topics=["Sea"])
     return site
@@ -52,21 +52,23 @@ def setting(site: SiteFolder, **settings: object) -> None:
     site.config()
 
 
-def is_told(daemon: Watched) -> bool:
-    """Say whether the hub knows all that the daemon has written."""
+def all_pings_sent(daemon: Watched) -> bool:
+    """Return whether no ping waits and some have succeeded."""
     found = daemon.status()["websub"]
     return found is not None and found["waiting"] == 0 and found["succeeded"] is not None
 
 
 def settle(daemon: Watched, hub: Hub, *expected: str, seconds: float = LONG) -> None:
-    """Wait until the hub was told of each of these documents, and nothing waits any more."""
+    """Wait until the hub got a ping for each of these documents, and none waits."""
     wait_until(
-        lambda: hub.told().keys() >= set(expected) and is_told(daemon), seconds, what=f"not told of all {expected}"
+        lambda: hub.told().keys() >= set(expected) and all_pings_sent(daemon),
+        seconds,
+        what=f"no pings for all of {expected}",
     )
 
 
-def test_a_subscriber_holds_what_was_saved(running: Running, tmp_path) -> None:
-    """Through a hub that somebody else wrote: subscribed, verified, told, fetched, signed, delivered."""
+def test_a_subscriber_receives_what_was_saved(running: Running, tmp_path) -> None:
+    """With an independent hub: subscribe, verify, ping, fetch, sign, deliver."""
     needs("flask_websub")
     site = running.site
     with FlaskHub(tmp_path) as hub, FeedServer(site.feeds) as server, Subscriber() as subscriber:
@@ -74,7 +76,7 @@ def test_a_subscriber_holds_what_was_saved(running: Running, tmp_path) -> None:
         site.settings |= {"websub": {"hub": hub.url}, "site": {"title": "Test", "url": server.url}}
         site.write("a.md", title="A")
         running.start()
-        wait_until(lambda: is_told(running))
+        wait_until(lambda: all_pings_sent(running))
         topics = [server.url + name for name in names("all")]
         for topic in topics:
             subscriber.subscribe(hub.url, topic)
@@ -88,29 +90,29 @@ def test_a_subscriber_holds_what_was_saved(running: Running, tmp_path) -> None:
         assert running.stop() == 0
 
 
-def test_each_document_names_the_hub_and_the_address_that_is_told(
+def test_each_document_names_the_hub_and_the_address_of_its_ping(
     running: Running, pushing: SiteFolder, hub: Hub
 ) -> None:
-    """What a subscriber finds in a feed (WebSub §4) is what the hub is told; the page is no topic and names no hub."""
+    """The hub and self links of each feed (WebSub §4) match the pings; the HTML page is no topic and names no hub."""
     running.start()
     settle(running, hub, *names("all", "sea"))
-    told = {ping.topic for ping in hub.pings}
+    topics = {ping.topic for ping in hub.pings}
     for slug in ("all", "sea"):
         for name in ("rss.xml", "atom.xml"):
             links = {
                 link.rel: link.href for link in feedparser.parse((pushing.feeds / slug / name).read_bytes()).feed.links
             }
             assert links["hub"] == hub.url
-            assert links["self"] in told
+            assert links["self"] in topics
         feed = json.loads((pushing.feeds / slug / "feed.json").read_bytes())
         assert feed["hubs"] == [{"type": "WebSub", "url": hub.url}]
-        assert feed["feed_url"] in told
+        assert feed["feed_url"] in topics
         assert 'rel="hub"' not in (pushing.feeds / slug / "index.html").read_text()
-    assert len(told) == 6
+    assert len(topics) == 6
 
 
-def test_nothing_is_told_where_nothing_changed(running: Running, pushing: SiteFolder, hub: Hub) -> None:
-    """Saved again, regenerated, restarted, rebuilt from nothing, another feed changed: only that one is told."""
+def test_no_ping_is_sent_if_nothing_changed(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+    """Saving again, regenerating, restarting and rebuilding send no ping; a change of one feed pings for that one only."""
     pushing.write("b.md", title="B", topics=["Land"])
     running.start()
     settle(running, hub, *names("all", "sea", "land"))
@@ -121,7 +123,7 @@ def test_nothing_is_told_where_nothing_changed(running: Running, pushing: SiteFo
     (pushing.root / "state/index.db").unlink()
     running.start()
     running.trigger()
-    wait_until(lambda: is_told(running))
+    wait_until(lambda: all_pings_sent(running))
     assert hub.pings == []
     pushing.write("b.md", title="C", topics=["Land"])
     settle(running, hub, *names("all", "land"))
@@ -129,7 +131,7 @@ def test_nothing_is_told_where_nothing_changed(running: Running, pushing: SiteFo
 
 
 def refuse(hub: Hub) -> Callable[[], Hub]:
-    """Take the hub away; gives what brings it back on the same port."""
+    """Stop the hub; return a function that starts it again on the same port."""
     hub.__exit__()
     return lambda: Hub(hub.port)
 
@@ -149,10 +151,10 @@ def overload(hub: Hub) -> Callable[[], Hub]:
     (False, refuse), (True, overload), pytest.param(False, overload, marks=pytest.mark.slow),
     pytest.param(True, refuse, marks=pytest.mark.slow),
 ])  # fmt: skip
-def test_what_changed_while_the_hub_was_down_is_told_once(
+def test_changes_while_the_hub_was_down_are_pinged_once(
     running: Running, pushing: SiteFolder, fail: Callable[[Hub], Callable[[], Hub]], kill: bool
 ) -> None:
-    """Several changes of a feed, over a `kill -9` too; the daemon is healthy, and says what waits and why."""
+    """Several changes, even across a `kill -9`, become one ping each; the daemon stays healthy and reports what waits."""
     with Hub() as hub:
         pushing.settings["websub"] = {"hub": hub.url}
         running.start()
@@ -177,10 +179,10 @@ def test_what_changed_while_the_hub_was_down_is_told_once(
             running.stop()
 
 
-def test_a_hub_that_hangs_is_told_again_and_delays_nothing(
+def test_a_hub_that_hangs_gets_its_pings_again_and_delays_nothing(
     inside: Inside, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Turns go on while it hangs; what it did not answer is told when it does."""
+    """Turns go on while the hub hangs; unanswered pings are sent again later."""
     monkeypatch.setattr(client, "PATIENCE", 0.5)
     inside.start()
     settle(inside, hub, *names("all", "sea"))
@@ -199,7 +201,7 @@ def test_a_hub_that_hangs_is_told_again_and_delays_nothing(
 
 
 def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(running: Running, pushing: SiteFolder, hub: Hub) -> None:
-    """And the next start tells what was under way."""
+    """The next start sends the pings that were under way."""
     hub.awake.clear()
     running.start()
     wait_until(lambda: len(hub.pings) == 2)
@@ -216,7 +218,7 @@ def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(running: Running,
 
 @pytest.mark.slow
 def test_no_kill_loses_a_change(running: Running, pushing: SiteFolder, hub: Hub) -> None:
-    """Killed at any moment around writing and telling: in the end the hub has seen each document as it is."""
+    """Killed at any moment while writing and pinging: in the end the hub has fetched each document's last version."""
     seen: dict[str, bytes] = {}
 
     def fetch(ping: Ping) -> tuple[int, dict[str, str]]:
@@ -232,9 +234,9 @@ def test_no_kill_loses_a_change(running: Running, pushing: SiteFolder, hub: Hub)
         running.process.kill()
         running.process.wait(5)
     running.start()
-    wait_until(lambda: is_told(running), LONG)
+    wait_until(lambda: all_pings_sent(running), LONG)
     running.shows("T7")
-    wait_until(lambda: is_told(running), LONG)
+    wait_until(lambda: all_pings_sent(running), LONG)
     published = {
         f"https://feeds.example.org/{name}": (pushing.feeds / name).read_bytes() for name in names("all", "sea")
     }
@@ -242,13 +244,13 @@ def test_no_kill_loses_a_change(running: Running, pushing: SiteFolder, hub: Hub)
 
 
 def test_a_changed_config_changes_the_hub(running: Running, pushing: SiteFolder, hub: Hub) -> None:
-    """Another one is told of everything, as every feed now names it; without one the thread is gone."""
+    """A new hub gets pings for all feeds, since each now names it; without a hub the thread ends."""
     running.start()
     settle(running, hub, *names("all", "sea"))
     with Hub() as other:
         hub.pings.clear()
         setting(pushing, websub={"hub": other.url})
-        wait_until(lambda: other.told().keys() == set(names("all", "sea")) and is_told(running))
+        wait_until(lambda: other.told().keys() == set(names("all", "sea")) and all_pings_sent(running))
         assert running.status()["websub"]["url"] == other.url
         assert hub.pings == []
         setting(pushing, websub={"hub": ""})
@@ -261,7 +263,7 @@ def test_a_changed_config_changes_the_hub(running: Running, pushing: SiteFolder,
 
 
 def test_a_hub_that_stays_away_becomes_a_warning(inside: Inside, pushing: SiteFolder) -> None:
-    """After ten minutes it is named; it never makes the daemon unhealthy, as its feeds are whole and served."""
+    """After ten minutes there is a warning; the daemon stays healthy, since its feeds are complete and served."""
     with Hub() as gone:
         pushing.settings["websub"] = {"hub": gone.url}
     inside.start()
@@ -277,23 +279,25 @@ def test_a_hub_that_stays_away_becomes_a_warning(inside: Inside, pushing: SiteFo
 def test_a_thread_that_dies_is_started_again(
     inside: Inside, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Named in the log, and what it had not told is told (guarantee G11)."""
+    """It is logged, and pending pings are sent (guarantee G11)."""
     inside.start()
     settle(inside, hub, *names("all", "sea"))
     wait_until(lambda: inside.status()["threads"].get("websub"))
-    whole = PingStore.put
+    real = PingStore.put
     monkeypatch.setattr("aggregator.publisher.hub.notifier.RESTART", 0.0)
     monkeypatch.setattr(PingStore, "put", lambda *_, **__: 1 / 0)
     hub.pings.clear()
     pushing.write("a.md", title="B", topics=["Sea"])
     wait_until(lambda: any(line["thread"] == "websub" for line in inside.lines("thread died")))
-    monkeypatch.setattr(PingStore, "put", whole)
+    monkeypatch.setattr(PingStore, "put", real)
     settle(inside, hub, *names("all", "sea"))
     wait_until(lambda: inside.status()["healthy"])
 
 
-def test_a_store_that_cannot_be_written_is_ill_health_of_ours(inside: Inside, pushing: SiteFolder, hub: Hub) -> None:
-    """Another process holds it: named in log and status, mended by itself, and the hub is told all the same."""
+def test_a_store_that_cannot_be_written_makes_the_daemon_unhealthy(
+    inside: Inside, pushing: SiteFolder, hub: Hub
+) -> None:
+    """If another process locks the store, log and status say so until it recovers; the hub still gets its pings."""
     inside.start()
     settle(inside, hub, *names("all", "sea"))
     hub.pings.clear()
@@ -307,8 +311,8 @@ def test_a_store_that_cannot_be_written_is_ill_health_of_ours(inside: Inside, pu
     settle(inside, hub, *names("all", "sea"))
 
 
-def test_log_lines_hold_no_words_of_a_seed_or_a_hub(running: Running, pushing: SiteFolder, hub: Hub) -> None:
-    """Whatever the hub says and whatever an item is called."""
+def test_log_lines_contain_no_text_of_a_seed_or_a_hub(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+    """Neither the hub's answers nor items' titles are logged."""
     hub.answer = lambda ping: (400 if "atom" in ping.topic else 204, {"X-Words": "canary7b3f"})
     pushing.write("b.md", title="canary7b3f")
     running.start()
@@ -317,8 +321,8 @@ def test_log_lines_hold_no_words_of_a_seed_or_a_hub(running: Running, pushing: S
     assert running.stop() == 0
 
 
-def test_a_build_tells_the_hub_what_it_wrote(pushing: SiteFolder, hub: Hub) -> None:
-    """Once; a build that changes nothing tells nothing."""
+def test_a_build_pings_the_hub(pushing: SiteFolder, hub: Hub) -> None:
+    """A build sends one ping for each document; one that changes nothing sends none."""
     assert pushing.build().notes == ()
     assert hub.told() == dict.fromkeys(names("all", "sea"), 1)
     hub.pings.clear()
@@ -328,8 +332,10 @@ def test_a_build_tells_the_hub_what_it_wrote(pushing: SiteFolder, hub: Hub) -> N
     assert hub.told() == dict.fromkeys(names("all"), 1)
 
 
-def test_what_a_build_cannot_tell_is_told_by_the_next(pushing: SiteFolder, hub: Hub, running: Running) -> None:
-    """Each ping is tried once; the report says what waits and why; a daemon takes it over too."""
+def test_pings_that_a_build_could_not_send_are_sent_by_the_next(
+    pushing: SiteFolder, hub: Hub, running: Running
+) -> None:
+    """Each ping is tried once; the report says what waits and why; a daemon sends it, too."""
     hub.answer = lambda _: (503, {})
     (note,) = pushing.build().notes
     assert f"documents that the hub {hub.url} is still to be told of: 6; it answered 503" in note
@@ -348,7 +354,7 @@ def test_what_a_build_cannot_tell_is_told_by_the_next(pushing: SiteFolder, hub: 
 def test_a_build_does_not_wait_for_a_hub_that_hangs(
     pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends in a bounded time and says so."""
+    """The build ends in a bounded time and reports it."""
     monkeypatch.setattr("aggregator.site.site.TELLING", 1.0)
     hub.awake.clear()
     began = time.monotonic()
@@ -359,7 +365,7 @@ def test_a_build_does_not_wait_for_a_hub_that_hangs(
 
 
 def test_a_signal_ends_a_build_that_waits_for_its_hub(pushing: SiteFolder, hub: Hub, running: Running) -> None:
-    """Nobody has to wait for somebody else's server."""
+    """SIGINT ends it within seconds."""
     hub.awake.clear()
     pushing.config()
     words = [sys.executable, "-m", "aggregator", "build", "--config", "config/feeds.yaml"]

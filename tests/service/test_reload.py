@@ -1,4 +1,4 @@
-"""A changed config is taken while it runs; a bad one never stops it (guarantee G9)."""
+"""A changed config is reloaded at run time; an invalid one never stops the daemon (guarantee G9)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from support.site_folder import SiteFolder
 
 
 def config_of(site: SiteFolder) -> Path:
-    """Give the daemon's config file."""
+    """Return the daemon's config file."""
     return site.root / "config/feeds.yaml"
 
 
 def setting(site: SiteFolder, **settings: Any) -> None:
-    """Change the config as an editor would, to a file of its own that is moved into place."""
+    """Change the config as an editor would: write another file and rename it."""
     site.settings.update(settings)
     site.config("new")
     said = json.loads((site.root / "config/new.yaml").read_text())
@@ -30,24 +30,24 @@ def setting(site: SiteFolder, **settings: Any) -> None:
 
 @pytest.fixture
 def living(running: Running) -> Running:
-    """Give a daemon on a small site of good, better and topical seeds."""
+    """Return a daemon on a site with two seeds, one of them with a topic."""
     running.site.write("good.md", title="good", quality=60, topics=["Sea"])
     running.site.write("better.md", title="better", quality=90)
     return running.start()
 
 
-def test_a_broken_config_is_refused_and_a_mended_one_taken(living: Running) -> None:
-    """The old one stays, the fault is named in log and status with its place; changes go on being published."""
+def test_an_invalid_config_is_rejected_and_a_corrected_one_reloaded(living: Running) -> None:
+    """The old config stays, log and status name the error and its position, and changes are still published."""
     site = living.site
     good = config_of(site).read_text()
     config_of(site).write_text(good.replace('"rules"', '"ruels"'))
     wait_until(lambda: not living.status()["healthy"])
     assert "did you mean `rules`" in living.status()["problems"]["config"]
-    assert "feeds.yaml:1:" in living.lines("config refused")[0]["problem"]
-    told = living.command("status")
-    assert (told.returncode, "did you mean `rules`" in told.stderr) == (2, True)
-    assert f"daemon: process {living.process.pid}, NOT HEALTHY" in told.stdout
-    assert "  config: " in told.stdout
+    assert "feeds.yaml:1:" in living.lines("config rejected")[0]["problem"]
+    result = living.command("status")
+    assert (result.returncode, "did you mean `rules`" in result.stderr) == (2, True)
+    assert f"daemon: process {living.process.pid}, NOT HEALTHY" in result.stdout
+    assert "  config: " in result.stdout
     site.write("more.md", title="more")
     living.shows("good", "better", "more")
     config_of(site).write_text(good.replace('"min_quality": 50', '"min_quality": 80'))
@@ -56,7 +56,7 @@ def test_a_broken_config_is_refused_and_a_mended_one_taken(living: Running) -> N
 
 
 def test_a_deleted_config_changes_nothing_until_it_is_back(living: Running) -> None:
-    """Deleted and restored."""
+    """The file is deleted and restored; the daemon is unhealthy meanwhile."""
     kept = config_of(living.site).rename(living.site.root / "kept")
     wait_until(lambda: "cannot be read" in living.status()["problems"].get("config", ""))
     living.site.write("more.md", title="more")
@@ -66,7 +66,7 @@ def test_a_deleted_config_changes_nothing_until_it_is_back(living: Running) -> N
 
 
 def test_rules_queries_topics_and_time_zone_are_applied_without_a_restart(living: Running) -> None:
-    """Each change ends in the same bytes as a fresh build with the new config."""
+    """After each change, the feeds equal a fresh build with the new config."""
     site = living.site
     site.write("local.md", title="local", publishedDateTime="2026-01-01 12:00")
     living.shows("good", "better", "local")
@@ -85,21 +85,21 @@ def test_rules_queries_topics_and_time_zone_are_applied_without_a_restart(living
 
 
 def test_a_time_zone_that_changes_while_the_folder_is_away_holds_for_every_seed(living: Running) -> None:
-    """What could not be read anew at once is read anew when the folder is back."""
+    """Seeds that could not be read again at once are read when the folder is back."""
     site = living.site
     site.write("local.md", title="local", publishedDateTime="2026-01-01 12:00")
     living.shows("good", "better", "local")
     site.seeds.rename(site.root / "away")
     wait_until(lambda: not living.status()["healthy"])
     setting(site, timezone="Asia/Tokyo")
-    wait_until(lambda: living.lines("config taken"))
+    wait_until(lambda: living.lines("config reloaded"))
     (site.root / "away").rename(site.seeds)
     wait_until(lambda: "2026-01-01T03:00:00Z" in (site.feeds / "all/feed.json").read_text())
     living.equals_fresh_build()
 
 
-def test_another_seeds_folder_is_taken_and_watched(living: Running) -> None:
-    """`seeds` is changed; a folder that is not there is refused."""
+def test_another_seeds_folder_is_used_and_watched(living: Running) -> None:
+    """`seeds` changes; a folder that does not exist is rejected."""
     site = living.site
     setting(site, seeds="../nowhere")
     wait_until(lambda: "nowhere" in living.status()["problems"].get("config", ""))
@@ -113,8 +113,8 @@ def test_another_seeds_folder_is_taken_and_watched(living: Running) -> None:
     living.equals_fresh_build()
 
 
-def test_another_state_folder_is_taken_with_its_socket(living: Running) -> None:
-    """`state` is changed: status is asked there from then on, and the old folder may be used by others."""
+def test_another_state_folder_is_used_with_its_socket(living: Running) -> None:
+    """After `state` changes, the socket is in the new folder, and the old one is free for others."""
     site = living.site
     setting(site, state="../state2")
     living.state = str(site.root / "state2")
@@ -124,8 +124,8 @@ def test_another_state_folder_is_taken_with_its_socket(living: Running) -> None:
     living.shows("good", "better", "more")
 
 
-def test_a_feeds_folder_that_cannot_be_used_is_refused(living: Running) -> None:
-    """`feeds` points at a file."""
+def test_a_feeds_folder_that_cannot_be_used_is_rejected(living: Running) -> None:
+    """`feeds` names a file."""
     (living.site.root / "file").write_text("")
     said = json.loads(config_of(living.site).read_text())
     config_of(living.site).write_text(json.dumps({**said, "feeds": "../file"}))
@@ -135,18 +135,18 @@ def test_a_feeds_folder_that_cannot_be_used_is_refused(living: Running) -> None:
 
 
 def test_of_fifty_rewrites_in_a_row_the_last_wins(living: Running) -> None:
-    """Rewritten as fast as can be, in place, broken in between."""
+    """The file is rewritten in place as fast as possible, often with invalid content."""
     said = json.loads(config_of(living.site).read_text())
     for number in range(50):
         config_of(living.site).write_text("{broken" if number % 3 else json.dumps(said))
     config_of(living.site).write_text(json.dumps({**said, "rules": {"min_quality": 80}}))
     living.shows("better")
     wait_until(lambda: living.status()["healthy"])
-    assert len(living.lines("config taken")) <= 3
+    assert len(living.lines("config reloaded")) <= 3
 
 
 def test_sighup_reloads_at_once(living: Running) -> None:
-    """Also where nothing has changed."""
+    """It does so even if nothing has changed."""
     living.signal(signal.SIGHUP)
-    wait_until(lambda: living.lines("config taken"))
+    wait_until(lambda: living.lines("config reloaded"))
     wait_until(lambda: living.status()["healthy"])

@@ -1,4 +1,4 @@
-"""It can be left alone for a year: nothing is gained by work that was done."""
+"""The daemon leaks nothing: it may run for a year."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from support.site_folder import NOW, iso
 
 EDITS = int(os.environ.get("AGGREGATOR_ROUNDS", "200"))
 MORE = 6_000
-"""How much more memory, in kB, is put down to chance."""
+"""How much more memory, in kB, is tolerated."""
 
 
 def edit(running: Running, first: int, count: int) -> None:
-    """Edit, add and delete seeds so many times, waiting for each tenth to be shown."""
+    """Edit, add and delete seeds `count` times, and wait until each tenth is visible."""
     site = running.site
     for number in range(first, first + count):
         site.write(
@@ -32,7 +32,7 @@ def edit(running: Running, first: int, count: int) -> None:
 
 
 def test_edits_leave_no_file_thread_process_or_memory_behind(running: Running) -> None:
-    """200 edits after a first hundred: as many descriptors and threads as before, no child, level memory."""
+    """200 edits after a first hundred leave the numbers of file descriptors and threads, children and memory unchanged."""
     running.start()
     edit(running, 0, EDITS // 2)
     before, memory = running.footprint(), running.memory()
@@ -46,7 +46,7 @@ def test_edits_leave_no_file_thread_process_or_memory_behind(running: Running) -
 
 
 def test_reloads_and_roots_that_come_and_go_leave_nothing_behind(running: Running) -> None:
-    """Watchers, schedulers and sockets that were replaced are gone."""
+    """Replaced watchers, schedulers and sockets are closed."""
     site = running.site
     site.write("a.md", title="A")
     running.start()
@@ -66,7 +66,7 @@ def test_reloads_and_roots_that_come_and_go_leave_nothing_behind(running: Runnin
 
 
 def test_workers_leave_when_their_work_is_done(running: Running) -> None:
-    """A burst big enough for several processes: five seconds later there is one."""
+    """Five seconds after a burst that needed several processes there is one."""
     site = running.site
     running.start()
     for number in range(2_500):
@@ -77,7 +77,7 @@ def test_workers_leave_when_their_work_is_done(running: Running) -> None:
 
 @pytest.mark.slow
 def test_at_rest_it_uses_next_to_nothing(running: Running) -> None:
-    """Two seconds without a change: hardly a hundredth of a processor."""
+    """Two seconds without a change take hardly any processor time."""
     site = running.site
     for number in range(200):
         site.write(f"{number}.md", title=f"T{number}")
@@ -91,7 +91,7 @@ def test_at_rest_it_uses_next_to_nothing(running: Running) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_thousands_of_edits_leave_nothing_behind(running: Running) -> None:
-    """3,500 edits once the caches are full (they keep some 2,000 items), and right at the end."""
+    """3,500 edits with full caches (some 2,000 items) leak nothing, and the feeds are right at the end."""
     running.start()
     edit(running, 0, 2_500)
     before, memory = running.footprint(), running.memory()

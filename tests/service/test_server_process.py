@@ -1,4 +1,4 @@
-"""The daemon and its server process: whatever happens to either, feeds are served, and what is wrong is named."""
+"""The daemon and its server process: whatever happens to either, feeds are served and problems reported."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ import pytest
 from support.http_client import LONG, Listener, ask, connect, place
 from support.running_daemon import ROOT, SLACK, Running, children_of, free_port, wait_until
 
-from aggregator.service.server_process import COME_BACK, ServerProcess
+from aggregator.service.server_process import ADDRESS_RETRY, ServerProcess
 
 TOKEN = "a secret of enough characters"
 
 
 @pytest.fixture
 def serving(running: Running) -> Running:
-    """Give a daemon that serves a site with one item."""
+    """Return a daemon that serves a site with one item."""
     running.site.write("a.md")
     return running.start(serve=True)
 
 
 def server_of(running: Running) -> int:
-    """Give the process id of the daemon's server."""
+    """Return the process id of the daemon's server."""
     (found,) = children_of(running.process.pid)
     return found
 
@@ -45,7 +45,7 @@ def has_ended(pid: int) -> bool:
 
 
 def reload(running: Running, **server: Any) -> None:
-    """Change the config's `server` and have it taken."""
+    """Change `server` in the config and reload."""
     running.site.settings["server"] = {**running.site.settings["server"], **server}
     running.site.config()
     running.signal(signal.SIGHUP)
@@ -67,7 +67,7 @@ def is_refused(address: str) -> bool:
 
 @contextmanager
 def hammered(address: str) -> Iterator[list[str]]:
-    """Ask for the feed on new connections all the time; gives the list of what went wrong.
+    """Request the feed on new connections all the time; yield the list of errors.
 
     As every client does (RFC 9110 §9.2.2), ask once more where the connection is closed without a word: a server that
     ends may have accepted what it can no longer answer.
@@ -101,11 +101,11 @@ def hammered(address: str) -> Iterator[list[str]]:
             client.join(LONG)
 
 
-# -- a day without trouble
+# -- normal operation
 
 
 def test_the_daemon_serves_what_it_publishes(serving: Running) -> None:
-    """A change is served as soon as it is published; status and log name the address."""
+    """A change is served as soon as it is published; status and log have the address."""
     assert serving.address == f"http://127.0.0.1:{serving.site.settings['server']['port']}/"
     assert [line["address"] for line in serving.lines("serving")] == [serving.address]
     serving.site.write("b.md", title="A second item")
@@ -113,14 +113,14 @@ def test_the_daemon_serves_what_it_publishes(serving: Running) -> None:
 
 
 def test_a_daemon_that_is_not_to_serve_starts_no_server(running: Running) -> None:
-    """`server: {enabled: false}`: no process, no address."""
+    """With `server: {enabled: false}` there is no process and no address."""
     running.site.settings["server"] = {"enabled": False, "port": free_port()}
     running.start(serve=True)
     assert (running.address, running.children()) == ("", [])
 
 
 def test_it_stops_in_time_whoever_is_connected(serving: Running) -> None:
-    """G14: open event streams, half a request, unread answers and idle connections hold nothing up."""
+    """G14: open event streams, partial requests, unread answers and idle connections do not delay it."""
     address, pid = serving.address, server_of(serving)
     with ExitStack() as stack:
         for data in (b"", b"GET /all/rss.xml HTTP/1.1\r\nX: ", b"GET /all/rss.xml HTTP/1.1\r\nHost: x\r\n\r\n" * 500):
@@ -135,14 +135,14 @@ def test_it_stops_in_time_whoever_is_connected(serving: Running) -> None:
         assert serving.stop() == 0
         assert time.monotonic() - began < 5 + SLACK
     assert has_ended(pid)
-    wait_until(lambda: is_refused(address), LONG)  # its last threads may outlive it by a moment
+    wait_until(lambda: is_refused(address), LONG)  # its last threads may live a moment longer
 
 
 # -- ports
 
 
 def test_a_port_that_is_taken_at_the_start(running: Running) -> None:
-    """Exit code 2 and what to do, before any feed is touched."""
+    """The daemon exits with code 2 and says what to do, before it touches any feed."""
     running.site.write("a.md")
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -157,7 +157,7 @@ def test_a_port_that_is_taken_at_the_start(running: Running) -> None:
 
 
 def test_a_port_that_is_taken_at_a_reload(serving: Running) -> None:
-    """It is named, the old address goes on, even where its server dies; the new one is taken once it is free."""
+    """It is reported, the old address is served, even if its server dies; the new one is used once it is free."""
     old = serving.address
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -178,17 +178,17 @@ def test_a_port_that_is_taken_at_a_reload(serving: Running) -> None:
 
 
 def test_another_host_with_the_same_port(serving: Running) -> None:
-    """The new address overlaps the old one: ours makes way for it."""
+    """The new address overlaps the old one, so our server ends first."""
     port = place(serving.address)[1]
     reload(serving, host="localhost")
-    wait_until(lambda: len(serving.lines("config taken")) == 1, LONG)
+    wait_until(lambda: len(serving.lines("config reloaded")) == 1, LONG)
     wait_until(lambda: is_served(f"http://127.0.0.1:{port}/"), LONG)
     assert "server" not in serving.status()["problems"]
     assert serving.lines("not served") == []
 
 
 def test_a_host_that_is_not_ours(serving: Running) -> None:
-    """A mistyped host is named with advice, and the old address goes on though the port is the same."""
+    """A wrong host is reported with advice, and the old address is served although the port is the same."""
     old = serving.address
     reload(serving, host="192.0.2.1")
     wait_until(lambda: "correct `server.host`" in serving.status()["problems"].get("server", ""), LONG)
@@ -199,11 +199,11 @@ def test_a_host_that_is_not_ours(serving: Running) -> None:
 
 
 def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: Running) -> None:
-    """However often it is tried again: the server that is well is the same all the time, and so are its connections."""
+    """Retries neither restart the healthy server nor close its connections."""
     pid, listener = server_of(serving), Listener(serving.address)
     reload(serving, host="192.0.2.1")
     wait_until(lambda: "correct `server.host`" in serving.status()["problems"].get("server", ""), LONG)
-    time.sleep(2.5 * COME_BACK)
+    time.sleep(2.5 * ADDRESS_RETRY)
     assert server_of(serving) == pid
     serving.site.write("b.md")
     assert "all" in listener.next()
@@ -211,7 +211,7 @@ def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: Running) -> Non
 
 
 def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(serving: Running) -> None:
-    """Whether it is free can be seen only without our server, so it is not ended every two seconds for that."""
+    """Our server would have to end for each try, so it is not tried every two seconds."""
     old, port = serving.address, place(serving.address)[1]
     with socket.socket() as taken:
         taken.bind(("127.0.0.2", port))
@@ -220,7 +220,7 @@ def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(
         wait_until(lambda: "then reload" in serving.status()["problems"].get("server", ""), LONG)
         wait_until(lambda: is_served(old) and len(serving.children()) == 1, LONG)
         pid = server_of(serving)
-        time.sleep(2.5 * COME_BACK)
+        time.sleep(2.5 * ADDRESS_RETRY)
         assert (server_of(serving), len(serving.lines("not served"))) == (pid, 1)
     reload(serving)
     wait_until(lambda: is_served(f"http://127.0.0.2:{port}/"), LONG)
@@ -231,7 +231,7 @@ def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(
 
 
 def test_a_reload_refuses_nobody(serving: Running) -> None:
-    """Where the address stays every new connection is answered, over several changes of what is served."""
+    """If the address stays, every new connection is answered across several reloads."""
     with hammered(serving.address) as faults:
         for number in range(4):
             before = server_of(serving)
@@ -241,8 +241,8 @@ def test_a_reload_refuses_nobody(serving: Running) -> None:
     assert serving.status()["problems"] == {}
 
 
-def test_a_token_is_taken_and_taken_back(serving: Running) -> None:
-    """The trigger is there with a token, only with the new one after it changed, and gone without."""
+def test_a_token_can_be_set_changed_and_removed(serving: Running) -> None:
+    """The trigger works with the current token only, and is missing without one."""
     secret = serving.site.root / "token"
     secret.write_text(TOKEN)
 
@@ -261,8 +261,8 @@ def test_a_token_is_taken_and_taken_back(serving: Running) -> None:
     wait_until(lambda: trigger() == 404, LONG)
 
 
-def test_another_port_is_taken(serving: Running) -> None:
-    """The feeds move, and nobody listens at the old port."""
+def test_another_port_is_used(serving: Running) -> None:
+    """The feeds are served at the new port, and the old one is closed."""
     old, port = serving.address, free_port()
     reload(serving, port=port)
     wait_until(lambda: is_served(f"http://127.0.0.1:{port}/"), LONG)
@@ -270,7 +270,7 @@ def test_another_port_is_taken(serving: Running) -> None:
 
 
 def test_serving_can_be_switched_off_and_on(serving: Running) -> None:
-    """Without a restart of the daemon."""
+    """It needs no restart of the daemon."""
     address = serving.address
     reload(serving, enabled=False)
     wait_until(lambda: is_refused(address) and serving.children() == [], LONG)
@@ -282,27 +282,27 @@ def test_serving_can_be_switched_off_and_on(serving: Running) -> None:
 # -- deaths
 
 
-def test_a_server_that_is_killed_is_started_again(serving: Running) -> None:
-    """Who connects meanwhile is served, not refused; it is named while it lasts and well after."""
+def test_a_killed_server_is_restarted(serving: Running) -> None:
+    """Connections meanwhile are served; the problem is reported until the new server runs."""
     address, pid = serving.address, server_of(serving)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: has_ended(pid), LONG)
     assert ask(address, "/all/rss.xml").status == 200
-    assert "ended by itself" in serving.lines("not served")[0]["reason"]
+    assert "died or stopped responding" in serving.lines("not served")[0]["reason"]
     assert server_of(serving) != pid
     wait_until(lambda: serving.status()["problems"] == {}, LONG)
     assert ask(address, "/healthz").status == 200
 
 
-def test_a_dead_server_is_named_in_the_status(serving: Running) -> None:
-    """G11: from within a tick of its death until it lives again."""
+def test_a_dead_server_is_in_the_status(serving: Running) -> None:
+    """G11: the status reports it from the next self-check until it is restarted."""
     os.kill(server_of(serving), signal.SIGKILL)
     wait_until(lambda: "server" in serving.status()["problems"])
     wait_until(lambda: "server" not in serving.status()["problems"], LONG)
 
 
 def test_turns_go_on_without_a_server(serving: Running) -> None:
-    """Its death harms no feed, and the new one serves what came meanwhile."""
+    """Feeds are written without a server, and the new one serves them."""
     os.kill(server_of(serving), signal.SIGKILL)
     serving.site.write("b.md", title="Written meanwhile")
     serving.has("Written meanwhile")
@@ -311,7 +311,7 @@ def test_turns_go_on_without_a_server(serving: Running) -> None:
 
 @pytest.fixture
 def held(site) -> Iterator[Callable[..., ServerProcess]]:
-    """Give a maker of server processes that are held by the test itself."""
+    """Return a function that starts server processes without a daemon."""
     made: list[ServerProcess] = []
 
     def make(**options: Any) -> ServerProcess:
@@ -319,7 +319,7 @@ def held(site) -> Iterator[Callable[..., ServerProcess]]:
         site.settings["server"] = {"port": free_port()}
         site.build()
         made.append(ServerProcess(**options))
-        made[-1].begin(site.config())
+        made[-1].serve(site.config())
         return made[-1]
 
     yield make
@@ -328,7 +328,7 @@ def held(site) -> Iterator[Callable[..., ServerProcess]]:
 
 
 def test_a_server_that_hangs_is_replaced(held: Callable[..., ServerProcess]) -> None:
-    """Stopped by a signal it gives no sign of life: it is ended, another takes its place on the same socket."""
+    """A server that was suspended sends no heartbeat: it is killed, and another one uses the same socket."""
     server = held(silence=3)
     wait_until(lambda: is_served(server.address), LONG)
     pid = server.pid
@@ -336,37 +336,37 @@ def test_a_server_that_hangs_is_replaced(held: Callable[..., ServerProcess]) -> 
     os.kill(pid, signal.SIGSTOP)
     said = set()
     wait_until(lambda: said.add(server.check()) or (server.pid not in {None, pid} and has_ended(pid)), LONG)
-    assert any("hung" in words for words in said)
+    assert any("stopped responding" in words for words in said)
     assert is_served(server.address)
     assert server.check() == ""
 
 
-def test_many_slugs_are_told_whole(held: Callable[..., ServerProcess]) -> None:
-    """A turn that changes thousands of feeds right after the start is told in lines that arrive unharmed."""
+def test_many_changed_feeds_arrive_complete(held: Callable[..., ServerProcess]) -> None:
+    """Thousands of changed feeds right after the start arrive in complete lines."""
     server = held()
     slugs = [f"{number:04}-{'x' * 59}" for number in range(1_000)]
-    server.tell(slugs)
+    server.notify_changed(slugs)
     listener = Listener(server.address)
     wait_until(lambda: server.check() == "", LONG)
-    server.tell(slugs)
-    told = listener.next()
+    server.notify_changed(slugs)
+    received = listener.next()
     listener.close()
-    assert told == slugs
+    assert received == slugs
 
 
 def test_the_server_ends_with_a_daemon_that_is_killed(serving: Running) -> None:
-    """Nobody is left behind who serves what nobody keeps true, and the port is free for the next start."""
+    """No server remains, and the port is free for the next start."""
     address, pid = serving.address, server_of(serving)
     serving.process.kill()
     serving.process.wait(LONG)
     wait_until(lambda: has_ended(pid), LONG)
-    wait_until(lambda: is_refused(address), LONG)  # its last threads may outlive it by a moment
+    wait_until(lambda: is_refused(address), LONG)  # its last threads may live a moment longer
     serving.start(serve=True)
     assert is_served(address)
 
 
 def test_a_start_right_after_a_kill_waits_for_the_port(serving: Running) -> None:
-    """A client that is stuck in a download keeps the killed daemon's server, and so the port, for a second or two."""
+    """A client stuck in a download keeps the killed daemon's server, and so the port, for a second or two."""
     request = b"GET /all/rss.xml HTTP/1.1\r\nHost: x\r\n\r\n"
     serving.site.write("long.md", "Some words. " * 4_000, title="Long")
     serving.has("Long")
@@ -383,7 +383,7 @@ def test_a_start_right_after_a_kill_waits_for_the_port(serving: Running) -> None
 
 
 def test_modules_in_the_folder_of_the_site_are_not_run(running: Running) -> None:
-    """A site may hold files with any name; the server imports what the daemon imported."""
+    """A site may contain files of any name; the server imports what the daemon imported."""
     running.site.write("a.md")
     (running.site.root / "msgspec.py").write_text("raise SystemExit('not this one')")
     (running.site.root / "aggregator").mkdir()

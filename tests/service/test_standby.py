@@ -1,4 +1,4 @@
-"""Two daemons, one state folder: the one that stands by takes over when the other ends, and nothing is lost or doubled."""
+"""A standby daemon takes over the state folder when its holder ends; nothing is lost or done twice."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from support.running_daemon import Running, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator.service.standby import Standby
-from aggregator.service.systemd import Supervisor
+from aggregator.service.systemd import SystemdNotifier
 
 TAKE_OVER = 10.0
-"""Within so many seconds after its holder's death a state folder has a new one."""
+"""Within how many seconds after its holder's death the state folder must have a new one."""
 
 
 class Second(Running):
-    """A daemon that stands by."""
+    """A standby daemon."""
 
     options = ("--standby",)
 
@@ -38,7 +38,7 @@ class Second(Running):
         return self
 
     def takes_over(self) -> float:
-        """Wait until it has; gives how long that took."""
+        """Wait until it has taken over; return how long that took."""
         return wait_until(lambda: self.lines("started") and self.is_ready(), TAKE_OVER, what="it does not take over")
 
 
@@ -63,7 +63,7 @@ def _end(daemon: Second) -> None:
 
 
 def answers(daemon: Running) -> bool:
-    """Say whether the site's address is served."""
+    """Return whether the site's address is served."""
     address = f"http://127.0.0.1:{daemon.site.settings['server']['port']}/all/feed.json"
     try:
         with urllib.request.urlopen(address, timeout=5) as answer:
@@ -74,7 +74,7 @@ def answers(daemon: Running) -> bool:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_it_takes_over_in_the_middle_of_edits(running: Running, second: Second, how: signal.Signals) -> None:
-    """Killed or told to stop: within 10 s the other one watches and serves, and shows every edit made meanwhile."""
+    """If the holder is killed or stopped, the standby watches and serves within 10 s, and publishes every edit."""
     site = running.site
     for number in range(40):
         site.write(f"{number}.md", title=f"T{number}", topics=[f"topic {number % 3}"])
@@ -105,7 +105,7 @@ def test_it_takes_over_in_the_middle_of_edits(running: Running, second: Second, 
 
 
 def test_nothing_is_written_twice_and_a_last_edit_once(running: Running, second: Second) -> None:
-    """Feeds that were true stay untouched on the disk; one edit that the dead holder never saw is published."""
+    """Feeds that were right are not written again; an edit that the dead holder never saw is published."""
     site = running.site
     for number in range(6):
         site.write(f"{number}.md", title=f"T{number}", topics=[f"topic {number % 3}"])
@@ -129,8 +129,8 @@ def test_nothing_is_written_twice_and_a_last_edit_once(running: Running, second:
     assert site.stamps() == after
 
 
-def test_one_that_waits_can_be_told_to_stop(running: Running, second: Second) -> None:
-    """At once, with exit code 0; signals that are the holder's business do not end it, and the holder goes on."""
+def test_a_waiting_daemon_can_be_stopped(running: Running, second: Second) -> None:
+    """It stops at once with exit code 0; signals for the holder do not end it, and the holder goes on."""
     running.site.write("a.md", title="A")
     running.start()
     second.begin()
@@ -147,8 +147,8 @@ def test_one_that_waits_can_be_told_to_stop(running: Running, second: Second) ->
     running.shows("A", "B")
 
 
-def test_of_two_that_wait_one_takes_over(running: Running, second: Second, third: Second) -> None:
-    """The other one goes on waiting, for the new holder, and has its turn when that ends."""
+def test_one_of_two_waiting_daemons_takes_over(running: Running, second: Second, third: Second) -> None:
+    """The other one goes on waiting, and takes over when the new holder ends."""
     running.site.write("a.md", title="A")
     running.start()
     waiting = [second.begin(), third.begin()]
@@ -167,7 +167,7 @@ def test_of_two_that_wait_one_takes_over(running: Running, second: Second, third
 
 
 def test_requests_go_to_the_holder(running: Running, second: Second) -> None:
-    """Trigger and status are answered by who holds the state folder, and say who that is."""
+    """Trigger and status are answered by the daemon that holds the state folder."""
     running.site.write("a.md", title="A")
     running.start()
     second.begin()
@@ -180,8 +180,8 @@ def test_requests_go_to_the_holder(running: Running, second: Second) -> None:
     assert f"daemon: process {second.process.pid}, healthy" in second.command("status").stdout
 
 
-def test_what_the_dead_left_is_no_obstacle(second: Second) -> None:
-    """A lock file that names a process, a socket nobody listens at: where nobody holds the lock it begins at once."""
+def test_leftovers_of_a_dead_daemon_do_not_matter(second: Second) -> None:
+    """An old lock file and a dead socket do not matter: if nobody holds the lock, it starts at once."""
     state = second.site.root / "state"
     state.mkdir()
     (state / "lock").write_text("1\n")
@@ -193,7 +193,7 @@ def test_what_the_dead_left_is_no_obstacle(second: Second) -> None:
 
 
 def test_it_follows_the_config_as_its_holder_does(running: Running, second: Second) -> None:
-    """Changed rules hold after the change-over; a state folder that the holder left is not taken for a free one."""
+    """Changed rules apply after the takeover; it follows the holder to another state folder."""
     site = running.site
     site.write("a.md", title="A", quality=60)
     site.write("b.md", title="B", quality=90)
@@ -205,14 +205,14 @@ def test_it_follows_the_config_as_its_holder_does(running: Running, second: Seco
     wait_until(lambda: any(line["state"].endswith("moved") for line in second.lines("standing by")), 10)
     assert second.lines("started") == []
     (site.root / "config/feeds.yaml").write_text("site: {titel: x}\n")
-    wait_until(lambda: running.lines("config refused") and second.lines("config refused"), 10)
+    wait_until(lambda: running.lines("config rejected") and second.lines("config rejected"), 10)
     running.process.kill()
     second.takes_over()
     second.shows("B")
 
 
 def test_it_is_ready_while_it_waits(running: Running, second: Second, site: SiteFolder) -> None:
-    """For systemd: READY=1 at once and a status that names the holder, then a sign of life in time."""
+    """It sends systemd READY=1 at once with a status that names the holder, then the watchdog in time."""
     import socket
 
     site.write("a.md", title="A")
@@ -232,14 +232,14 @@ def test_it_is_ready_while_it_waits(running: Running, second: Second, site: Site
 
 
 def test_a_state_folder_that_goes_away_is_waited_for(site: SiteFolder) -> None:
-    """Its disk may be unmounted: a folder made in its place would be held beside the true one."""
+    """Its disk may be unmounted: a folder created in its place would be locked instead of the real one."""
     config = site.config()
     state = Path(config.state)
     state.mkdir()
     from aggregator.site.lock import locked
 
     held = locked(str(state))
-    waiting = Standby(config, Supervisor(""))
+    waiting = Standby(config, SystemdNotifier(""))
     found: list[int | None] = []
     thread = threading.Thread(target=lambda: found.append(waiting.wait()))
     thread.start()

@@ -1,4 +1,4 @@
-"""Starting and stopping: within 5 s, with no work lost, one daemon for one state folder (guarantees G7, G14)."""
+"""Starting and stopping: within 5 s, without losing work, one daemon for each state folder (guarantees G7, G14)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aggregator.service.control import ControlServer, Request
 
 
 def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
-    """Thousands of files are still coming: exit code 0, and the next start shows them all."""
+    """While thousands of files are being written, it exits with code 0; the next start publishes them all."""
     site = running.site
     site.write("a.md", title="A")
     running.start()
@@ -33,7 +33,7 @@ def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
 
 
 def test_sigterm_in_the_first_turn_stops_too(running: Running) -> None:
-    """A first build that has only begun is undone and taken by the next start."""
+    """An unfinished first turn is undone; the next start takes it."""
     for number in range(1_800):
         running.site.write(f"{number}.md", title=f"T{number}")
     running.start(wait=False)
@@ -47,12 +47,12 @@ def test_sigterm_in_the_first_turn_stops_too(running: Running) -> None:
 
 
 def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn that would go on for minutes does not hold up the end; its triggers are answered."""
+    """A turn of minutes does not delay the stop; its triggers are answered."""
     monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
-    started, taking = threading.Event(), inside.daemon._go_on
+    started, taking = threading.Event(), inside.daemon._keepalive
 
     def slowly() -> None:
         started.set()
@@ -60,7 +60,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
             time.sleep(0.1)
             taking()
 
-    monkeypatch.setattr(inside.daemon._site, "_alive", slowly)
+    monkeypatch.setattr(inside.daemon._parts.site, "_alive", slowly)
     answers = []
 
     def ask() -> None:
@@ -69,7 +69,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
         answers.append(str(caught.value))
 
     client = threading.Thread(target=ask)
-    inside.daemon._watching._watcher._handler._hint = lambda _: None  # only the trigger leads to a turn
+    inside.daemon._parts.watcher._watcher._handler._hint = lambda _: None  # only the trigger leads to a turn
     site.write("b.md", title="B")
     client.start()
     assert started.wait(5)
@@ -81,8 +81,8 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
     assert site.titles() == ["A"]
 
 
-def test_a_slow_disk_does_not_hold_up_the_end(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn that is writing dozens of feeds is undone between two of them, and the next start takes it."""
+def test_a_slow_disk_does_not_delay_stopping(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn that writes dozens of feeds ends between two of them; the next build writes the rest."""
     monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
     site = inside.site
     site.write("a.md", title="A")
@@ -101,7 +101,7 @@ def test_a_slow_disk_does_not_hold_up_the_end(inside: Inside, monkeypatch: pytes
 
 
 def test_a_last_edit_is_published_before_it_ends(running: Running) -> None:
-    """Saved and stopped in one breath."""
+    """An edit right before SIGTERM is published."""
     running.site.write("a.md", title="A")
     running.start()
     running.site.write("a.md", title="B")
@@ -111,7 +111,7 @@ def test_a_last_edit_is_published_before_it_ends(running: Running) -> None:
 
 
 def test_a_second_signal_ends_it_at_once(running: Running) -> None:
-    """Whatever it is doing; the next start needs no hand."""
+    """It ends whatever it is doing; the next start needs no repair."""
     for number in range(1_800):
         running.site.write(f"{number}.md", title=f"T{number}")
     running.start(wait=False)
@@ -130,7 +130,7 @@ def test_a_second_signal_ends_it_at_once(running: Running) -> None:
 
 
 def is_alive(pid: int) -> bool:
-    """Say whether a process runs."""
+    """Return whether a process runs."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             return file.read().rpartition(")")[2].split()[0] != "Z"
@@ -138,8 +138,8 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_sigkill_needs_no_hand_afterwards(running: Running) -> None:
-    """The socket it left is no obstacle, neither to a new daemon nor to a command."""
+def test_sigkill_needs_no_repair_afterwards(running: Running) -> None:
+    """The socket it left disturbs neither a new daemon nor a command."""
     running.site.write("a.md", title="A")
     running.start()
     running.process.kill()
@@ -153,7 +153,7 @@ def test_sigkill_needs_no_hand_afterwards(running: Running) -> None:
 
 
 def test_workers_do_not_outlive_a_killed_daemon(running: Running) -> None:
-    """Kill -9 while several processes parse."""
+    """They end after `kill -9` while several processes parse."""
     for number in range(6_000):
         running.site.write(f"{number}.md", title=f"T{number}")
     running.start(wait=False)
@@ -164,8 +164,8 @@ def test_workers_do_not_outlive_a_killed_daemon(running: Running) -> None:
     wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
 
 
-def test_two_daemons_on_one_state_folder_do_not_get_along(running: Running) -> None:
-    """The second exits with 3 and names the first; the first goes on, and so does its socket."""
+def test_a_second_daemon_on_one_state_folder_exits(running: Running) -> None:
+    """The second exits with code 3 and names the first, which goes on together with its socket."""
     running.site.write("a.md", title="A")
     running.start()
     second = running.command("run")
@@ -175,8 +175,8 @@ def test_two_daemons_on_one_state_folder_do_not_get_along(running: Running) -> N
     wait_until(lambda: running.status()["healthy"])
 
 
-def test_one_that_cannot_begin_leaves_no_thread(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The control socket cannot be opened: the error is raised, and everything begun is ended."""
+def test_a_daemon_that_cannot_start_leaves_no_thread(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the control socket cannot be opened, the error is raised and everything started is stopped."""
     before = set(threading.enumerate())
 
     def refuse(_self: ControlServer) -> None:
@@ -190,8 +190,8 @@ def test_one_that_cannot_begin_leaves_no_thread(inside: Inside, monkeypatch: pyt
     wait_until(lambda: set(threading.enumerate()) <= before)
 
 
-def test_what_is_asked_of_one_that_has_ended_is_answered(inside: Inside) -> None:
-    """No client waits for a turn that never comes."""
+def test_a_request_to_a_daemon_that_has_ended_is_answered(inside: Inside) -> None:
+    """A request after the end is answered at once."""
     inside.start()
     inside.stop()
     assert "stopping" in inside.daemon._answer(Request(do="trigger")).error

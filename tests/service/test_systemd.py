@@ -1,4 +1,4 @@
-"""What systemd hears (sd_notify(3)): on a real datagram socket."""
+"""Notifications to systemd (sd_notify(3)), on a real datagram socket."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from aggregator.service.systemd import Supervisor
+from aggregator.service.systemd import SystemdNotifier
 
 
 @pytest.fixture
 def listening(tmp_path: Path) -> Iterator[socket.socket]:
-    """Give a socket such as systemd's."""
+    """Return a socket such as systemd's."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
         made.settimeout(5)
         made.bind(str(tmp_path / "notify"))
@@ -22,46 +22,46 @@ def listening(tmp_path: Path) -> Iterator[socket.socket]:
 
 
 def test_each_message_is_one_datagram(listening: socket.socket) -> None:
-    """KEY=value lines."""
-    Supervisor(listening.getsockname()).tell(READY="1", STATUS="3 feeds, well")
-    assert listening.recv(1000) == b"READY=1\nSTATUS=3 feeds, well"
+    """All KEY=value lines are sent together."""
+    SystemdNotifier(listening.getsockname()).notify(READY="1", STATUS="3 feeds, healthy")
+    assert listening.recv(1000) == b"READY=1\nSTATUS=3 feeds, healthy"
 
 
 def test_an_abstract_address_is_understood(tmp_path: Path) -> None:
-    """Systemd may give `@name`."""
+    """`NOTIFY_SOCKET` may be `@name`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening:
         listening.bind(f"\0aggregator-test-{os.getpid()}")
         listening.settimeout(5)
-        Supervisor(f"@aggregator-test-{os.getpid()}").tell(READY="1")
+        SystemdNotifier(f"@aggregator-test-{os.getpid()}").notify(READY="1")
         assert listening.recv(100) == b"READY=1"
 
 
-def test_a_value_is_kept_on_its_line(listening: socket.socket) -> None:
-    """A line feed in a status would be another assignment."""
-    Supervisor(listening.getsockname()).tell(STATUS="one\nMAINPID=1")
+def test_a_value_stays_on_its_line(listening: socket.socket) -> None:
+    """A line feed in a status would start another assignment."""
+    SystemdNotifier(listening.getsockname()).notify(STATUS="one\nMAINPID=1")
     assert listening.recv(100) == b"STATUS=one MAINPID=1"
 
 
-def test_who_does_not_listen_is_no_reason_to_fail(tmp_path: Path) -> None:
-    """No address, nobody there, and a message that is too long."""
-    Supervisor("").tell(READY="1")
-    Supervisor(str(tmp_path / "nowhere")).tell(READY="1")
-    Supervisor(str(tmp_path / ("long" * 100))).tell(READY="1")
+def test_a_missing_supervisor_is_ignored(tmp_path: Path) -> None:
+    """No address, a missing socket and a path that is too long are ignored."""
+    SystemdNotifier("").notify(READY="1")
+    SystemdNotifier(str(tmp_path / "nowhere")).notify(READY="1")
+    SystemdNotifier(str(tmp_path / ("long" * 100))).notify(READY="1")
 
 
-def test_a_supervisor_that_does_not_read_does_not_hold_us_up(listening: socket.socket) -> None:
-    """Its queue is full: messages are dropped, the daemon goes on."""
-    supervisor = Supervisor(listening.getsockname())
+def test_a_supervisor_that_does_not_read_causes_no_delay(listening: socket.socket) -> None:
+    """If its queue is full, messages are dropped and the daemon goes on."""
+    systemd = SystemdNotifier(listening.getsockname())
     for number in range(2_000):
-        supervisor.tell(STATUS=str(number))
+        systemd.notify(STATUS=str(number))
     assert listening.recv(100) == b"STATUS=0"
 
 
-def test_the_environment_is_taken_and_hidden_from_children(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NOTIFY_SOCKET and the watchdog's time, if it is meant for this process."""
+def test_the_environment_is_read_and_hidden_from_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables are removed; the watchdog counts only if its process id is ours or missing."""
     for pid, seconds in ((str(os.getpid()), 20.0), ("1", 0.0), ("", 20.0)):
         monkeypatch.setenv("NOTIFY_SOCKET", "/run/x")
         monkeypatch.setenv("WATCHDOG_USEC", "20000000")
         monkeypatch.setenv("WATCHDOG_PID", pid)
-        assert Supervisor.of_environment().watchdog_seconds == seconds
+        assert SystemdNotifier.from_environment().watchdog_seconds == seconds
         assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & os.environ.keys()

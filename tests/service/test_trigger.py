@@ -1,4 +1,4 @@
-"""Asking for a regeneration, and how the daemon does: by command, by socket, by signal."""
+"""Requests for a regeneration and for the status: by command, by socket, by signal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aggregator import AggregatorError
 
 
 def test_a_trigger_regenerates_now_and_reports(running: Running) -> None:
-    """What somebody else broke among the published files is mended, and named."""
+    """It repairs and lists a published file that somebody else damaged."""
     site = running.site
     site.write("a.md", title="A")
     running.start()
@@ -29,7 +29,7 @@ def test_a_trigger_regenerates_now_and_reports(running: Running) -> None:
 
 
 def test_named_feeds_are_rendered_again(running: Running) -> None:
-    """Those alone; a feed that is not there is an error, by the daemon and without one."""
+    """Only those; an unknown feed is an error, with a daemon and without one."""
     site = running.site
     site.write("a.md", topics=["Sea"])
     running.start()
@@ -44,7 +44,7 @@ def test_named_feeds_are_rendered_again(running: Running) -> None:
 
 
 def test_without_a_daemon_the_command_builds(running: Running) -> None:
-    """Also on a site that was never built."""
+    """It does so even on a site that was never built."""
     site = running.site
     site.config()
     site.write("a.md", title="A")
@@ -53,7 +53,7 @@ def test_without_a_daemon_the_command_builds(running: Running) -> None:
 
 
 def test_fifty_triggers_at_once_become_few_turns(running: Running) -> None:
-    """Each is answered with a report of a turn that began after it asked."""
+    """Each gets the report of a turn that began after its request."""
     site = running.site
     for number in range(300):
         site.write(f"{number}.md", title=f"T{number}")
@@ -71,7 +71,7 @@ def test_fifty_triggers_at_once_become_few_turns(running: Running) -> None:
 
 
 def test_sigusr1_regenerates(running: Running) -> None:
-    """As a trigger without an answer."""
+    """It works as a trigger without an answer."""
     site = running.site
     site.write("a.md", title="A")
     running.start()
@@ -81,15 +81,15 @@ def test_sigusr1_regenerates(running: Running) -> None:
 
 
 def test_the_socket_is_private(running: Running) -> None:
-    """Whatever the umask."""
+    """Its mode is 0600, whatever the umask."""
     running.start()
     found = (running.site.root / "state/control.sock").stat()
     assert stat.S_ISSOCK(found.st_mode)
     assert stat.S_IMODE(found.st_mode) == 0o600
 
 
-def test_the_status_is_told_while_a_turn_runs(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long turn holds up no question."""
+def test_the_status_is_available_during_a_turn(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long turn does not delay the status."""
     inside.start()
     started, go_on = threading.Event(), threading.Event()
 
@@ -97,7 +97,7 @@ def test_the_status_is_told_while_a_turn_runs(inside: Inside, monkeypatch: pytes
         started.set()
         go_on.wait(10)
 
-    monkeypatch.setattr(inside.daemon._site, "_alive", wait)
+    monkeypatch.setattr(inside.daemon._parts.site, "_alive", wait)
     inside.site.write("a.md", title="A")
     client = threading.Thread(target=inside.trigger)
     client.start()
@@ -110,8 +110,8 @@ def test_the_status_is_told_while_a_turn_runs(inside: Inside, monkeypatch: pytes
     inside.shows("A")
 
 
-def test_the_status_command_tells_how_the_daemon_does(running: Running) -> None:
-    """Backend, threads, problems with their age; and that none runs, where none does."""
+def test_the_status_command_shows_the_daemon(running: Running) -> None:
+    """It shows backend, threads and problems with their age, or that no daemon runs."""
     site = running.site
     site.write("a.md", title="A")
     running.start()

@@ -1,4 +1,4 @@
-"""What goes wrong is named, the rest goes on, and it is mended by itself (guarantees G3, G11, G12)."""
+"""Problems are reported, everything else goes on, and the daemon recovers by itself (guarantees G3, G11, G12)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CANARY = "canary7b3f"
 
 
 def test_a_feed_that_cannot_be_written_harms_no_other(running: Running) -> None:
-    """A file lies where a feed's folder should be: named in log and status; once it is gone the feed comes."""
+    """A file in place of a feed's folder is in log and status; once it is removed the feed is written."""
     site = running.site
     site.settings["schedule"] = {"scan": "1s"}
     site.write("a.md", title="A")
@@ -36,8 +36,8 @@ def test_a_feed_that_cannot_be_written_harms_no_other(running: Running) -> None:
     running.equals_fresh_build()
 
 
-def test_a_full_disk_is_named_and_survived(running: Running) -> None:
-    """The feeds lie on a file system of 200 kB: what fits is published, and all once there is room."""
+def test_a_full_disk_is_reported_and_survived(running: Running) -> None:
+    """The feeds are on a file system of 200 kB: what fits is published, and the rest once there is space."""
     site = running.site
     site.settings |= {"schedule": {"scan": "1s"}}
     site.feeds.mkdir()
@@ -58,26 +58,26 @@ def test_a_full_disk_is_named_and_survived(running: Running) -> None:
 class mounted:  # noqa: N801 - reads as a word in `with`
     """A small file system in memory, mounted for a while."""
 
-    def __init__(self, place: Path, size: str) -> None:
-        self._place, self._size = place, size
+    def __init__(self, folder: Path, size: str) -> None:
+        self._folder, self._size = folder, size
 
     def __enter__(self) -> None:
-        words = ["mount", "-t", "tmpfs", "-o", f"size={self._size}", "tmpfs", str(self._place)]
+        words = ["mount", "-t", "tmpfs", "-o", f"size={self._size}", "tmpfs", str(self._folder)]
         if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
             pytest.skip("file systems cannot be mounted here")
 
     def __exit__(self, *_: object) -> None:
-        subprocess.run(["umount", "-l", str(self._place)], check=False)
+        subprocess.run(["umount", "-l", str(self._folder)], check=False)
 
 
 def test_a_bug_in_one_items_content_harms_no_other(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The item is left out, its path is logged without its words, and every other item is shown."""
-    whole = content.item
+    """The item is left out, its path is logged without its text, and all other items are published."""
+    real = content.item
 
     def item(seed, **rest):
         if "bug" in seed.title:
             raise RuntimeError(f"about {seed.title}")
-        return whole(seed, **rest)
+        return real(seed, **rest)
 
     monkeypatch.setattr(content, "item", item)
     site = inside.site
@@ -93,7 +93,7 @@ def test_a_bug_in_one_items_content_harms_no_other(inside: Inside, monkeypatch: 
 
 
 def test_a_seed_that_was_being_written_is_no_problem_in_the_log(inside: Inside) -> None:
-    """Half a file is not complained of when the rest soon follows; what stays broken is, once."""
+    """An incomplete file is not logged if the rest follows soon; one that stays invalid is logged once."""
     site = inside.site
     inside.start()
     site.text("slow.md", "---\ntitle: A\n")
@@ -110,15 +110,15 @@ def test_a_seed_that_was_being_written_is_no_problem_in_the_log(inside: Inside) 
 
 
 def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its last good version stays, and the problem says that the fault is ours."""
+    """Its last good version stays, and the problem says that it is a bug."""
     from aggregator.normalizer import seed as seeds
 
-    whole = seeds.read_together
+    real = seeds.read_together
 
     def read(files, **rest):
         if any(b"bug" in data for _, data in files):
             raise RuntimeError(str(files))
-        return whole(files, **rest)
+        return real(files, **rest)
 
     monkeypatch.setattr(seeds, "read_together", read)
     site = inside.site
@@ -136,15 +136,15 @@ def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: Inside, monkeyp
 
 
 def test_a_bug_in_the_rendering_of_one_feed_harms_no_other(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The feed stays as it was, is named, and is rendered again once that works."""
+    """The feed stays as it was, is reported, and is rendered again later."""
     from aggregator.renderer import rss
 
-    whole, broken = rss.render, True
+    real, broken = rss.render, True
 
     def render(feed, site):
         if broken and feed.spec.slug == "sea":
             raise RuntimeError(CANARY)
-        return whole(feed, site)
+        return real(feed, site)
 
     monkeypatch.setattr(rss, "render", render)
     site = inside.site
@@ -159,47 +159,47 @@ def test_a_bug_in_the_rendering_of_one_feed_harms_no_other(inside: Inside, monke
     wait_until(lambda: inside.status()["healthy"])
 
 
-def test_a_turn_that_fails_is_taken_again(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unforeseen exception: logged, unhealthy, answered; then everything is looked at."""
-    monkeypatch.setattr("aggregator.service.daemon.RETRY", 0.3)
+def test_a_failed_turn_is_retried(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unexpected exception is logged, reported and answered; a full scan follows."""
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     site = inside.site
     inside.start()
-    whole = inside.daemon._site._turn
+    real = inside.daemon._parts.site._turn
 
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError(CANARY)
 
-    monkeypatch.setattr(inside.daemon._site, "_turn", fails)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", fails)
     site.write("a.md", title="A")
     wait_until(lambda: "RuntimeError" in inside.status()["problems"].get("turn", ""))
     with pytest.raises(Exception, match="the turn failed: RuntimeError"):
         inside.trigger()
-    monkeypatch.setattr(inside.daemon._site, "_turn", whole)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", real)
     inside.shows("A")
     wait_until(lambda: inside.status()["healthy"])
     assert CANARY not in inside.log_file.read_text()
 
 
 def test_a_turn_that_the_disk_refuses_is_not_called_a_bug(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The place, the system's words and what helps are told; then the turn is taken again."""
-    monkeypatch.setattr("aggregator.service.daemon.RETRY", 0.3)
+    """The message has the path, the system's error and advice; the turn is retried."""
+    monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     inside.start()
-    whole = inside.daemon._site._turn
+    real = inside.daemon._parts.site._turn
 
     def fails(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/index.db.new")
 
-    monkeypatch.setattr(inside.daemon._site, "_turn", fails)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", fails)
     inside.site.write("a.md", title="A")
-    told = "/state/index.db.new: No space left on device (free some space)"
-    wait_until(lambda: inside.status()["problems"].get("turn") == told)
-    monkeypatch.setattr(inside.daemon._site, "_turn", whole)
+    message = "/state/index.db.new: No space left on device (free some space)"
+    wait_until(lambda: inside.status()["problems"].get("turn") == message)
+    monkeypatch.setattr(inside.daemon._parts.site, "_turn", real)
     inside.shows("A")
     wait_until(lambda: inside.status()["healthy"])
 
 
-def test_a_damaged_index_is_made_anew_while_it_runs(inside: Inside) -> None:
-    """Overwritten on disk: the next turns mend it, and no seed is lost."""
+def test_a_damaged_index_is_replaced_at_run_time(inside: Inside) -> None:
+    """It is overwritten on disk: the next turns replace it, and no seed is lost."""
     site = inside.site
     for number in range(5):
         site.write(f"{number}.md", title=f"T{number}")
@@ -214,8 +214,8 @@ def test_a_damaged_index_is_made_anew_while_it_runs(inside: Inside) -> None:
     wait_until(lambda: inside.status()["healthy"])
 
 
-def test_no_word_of_a_seed_is_ever_logged(running: Running) -> None:
-    """Good, broken, unpublished, embargoed, withdrawn; edited, deleted, asked for: paths and reasons alone."""
+def test_no_text_of_a_seed_is_ever_logged(running: Running) -> None:
+    """Whatever the state of a seed and whatever happens to it, log lines have only its path and reasons."""
     site = running.site
     keys = {"title": CANARY, "excerpt": f"x {CANARY}", "secured": CANARY, "topics": [f"t {CANARY}"], "author": CANARY}
     site.write("good.md", CANARY, **keys)
@@ -241,7 +241,7 @@ def test_no_word_of_a_seed_is_ever_logged(running: Running) -> None:
 
 
 def test_an_index_that_somebody_removes_is_written_again(running: Running) -> None:
-    """The daemon works on in a file without a name: what only the index knows would be lost at the next start."""
+    """Otherwise what only the index knows would be lost at the next start."""
     site = running.site
     site.write("a.md", title="A")
     running.start()
@@ -258,7 +258,7 @@ def test_an_index_that_somebody_removes_is_written_again(running: Running) -> No
 
 
 def test_a_daemon_whose_lock_is_removed_ends(running: Running) -> None:
-    """Another one may begin to work there; the supervisor starts it again, if nobody did."""
+    """Another daemon may start there; systemd may start this one again."""
     running.site.write("a.md", title="A")
     running.start()
     shutil.rmtree(running.state)

@@ -1,4 +1,4 @@
-"""What is left of a watcher that could not be started: nothing."""
+"""A watcher that could not be started leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import logging
 from support.site_folder import SiteFolder
 
 from aggregator.service.inbox import Inbox
-from aggregator.service.watch_backend import Watching
+from aggregator.service.watch_backend import WatchBackend
 
 
-def test_a_watcher_that_cannot_be_started_listens_to_no_alarm(site: SiteFolder) -> None:
-    """However often it is tried: one overflow later is one doubt, not one for each failure."""
+def test_a_watcher_that_cannot_be_started_adds_no_log_handler(site: SiteFolder) -> None:
+    """After several failures, one overflow causes one doubt, not one for each failure."""
     alarms = logging.getLogger("watchdog").handlers
     config = site.config()
     before = list(alarms)
-    watching = Watching(Inbox())
+    watching = WatchBackend(Inbox())
     site.seeds.rmdir()
     for _ in range(5):
-        watching.begin(config)
+        watching.start(config)
         assert watching.backend == "polling"
     assert alarms == before
     site.seeds.mkdir()
-    watching.begin(config)
+    watching.start(config)
     assert (watching.backend, len(alarms)) == ("native", len(before) + 1)
     watching.stop()
     assert alarms == before

@@ -1,4 +1,4 @@
-"""Whatever the watcher misses or suffers, the feeds follow (guarantee G1), and nothing dies silently (G11)."""
+"""Whatever the watcher misses, the feeds follow (guarantee G1), and no thread dies silently (G11)."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ INOTIFY = Path("/proc/sys/fs/inotify")
 
 
 def kill(thread: threading.Thread) -> None:
-    """End a thread as an unforeseen exception would: at its next step."""
+    """End a thread as an unexpected exception would, at its next step."""
     assert thread.ident is not None
     assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)) == 1
 
 
 def threads_of(inside: Inside) -> dict[str, threading.Thread]:
-    """Give the threads of a daemon by the names its status uses."""
-    watcher = inside.daemon._watching._watcher
+    """Return the threads of a daemon by their names in the status."""
+    watcher = inside.daemon._parts.watcher._watcher
     assert watcher is not None
     observer = watcher._observer
     return {
         "observer": observer, "emitter 0": next(iter(observer.emitters)), "inotify": observer._inotify_fd,
-        "scheduler": inside.daemon._scheduler._scheduler._thread, "control": inside.daemon._control._thread,
+        "scheduler": inside.daemon._parts.scheduler._scheduler._thread, "control": inside.daemon._parts.control._thread,
     }  # fmt: skip
 
 
 @contextlib.contextmanager
 def limit(name: str, value: int) -> Iterator[None]:
-    """Lower a limit of the system for a while."""
+    """Set an inotify limit of the system for a while."""
     path = INOTIFY / name
     before = path.read_text()
     try:
@@ -58,7 +58,7 @@ def limit(name: str, value: int) -> Iterator[None]:
 def test_a_thread_that_dies_is_noticed_and_started_again(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Killed one by one: logged within a second or so, begun anew, and what changed meanwhile is shown."""
+    """Each dead thread is logged and started again within seconds, and changes made meanwhile are published."""
     monkeypatch.setattr(events, "PATIENCE", 0.3)
     inside.site.write("a.md", title="A")
     inside.start()
@@ -66,7 +66,7 @@ def test_a_thread_that_dies_is_noticed_and_started_again(
     kill(thread)
     inside.site.write("b.md", title="B")  # wakes the watcher's threads, and is lost by one that dies of it
     if name == "scheduler":
-        inside.daemon._scheduler._scheduler.wakeup()
+        inside.daemon._parts.scheduler._scheduler.wakeup()
     if name == "control":
         with contextlib.suppress(Exception):
             ask(inside.state, Request(do="status"), timeout=0.2)
@@ -81,8 +81,8 @@ def test_a_thread_that_dies_is_noticed_and_started_again(
     assert inside.status()["healthy"]
 
 
-def test_events_that_the_system_drops_are_made_up_for(running: Running) -> None:
-    """A queue of eight events and hundreds of files: the overflow is counted, and every seed is shown."""
+def test_events_that_the_system_drops_are_compensated(running: Running) -> None:
+    """With a queue of eight events and hundreds of files, the overflow is counted and every seed is published."""
     site = running.site
     with limit("max_queued_events", 8):
         running.start()
@@ -96,12 +96,12 @@ def test_events_that_the_system_drops_are_made_up_for(running: Running) -> None:
     running.equals_fresh_build()
 
 
-def test_an_overflow_leads_to_a_look_at_everything(inside: Inside) -> None:
-    """What was edited in place while events were dropped is found at once, not by the next full scan."""
+def test_an_overflow_leads_to_a_full_scan(inside: Inside) -> None:
+    """An edit whose event was dropped is found at once, not at the next scheduled scan."""
     site = inside.site
     path = site.write("deep/a.md", title="A")
     inside.start()
-    inside.daemon._watching._watcher._handler._hint = lambda _: None  # events are lost
+    inside.daemon._parts.watcher._watcher._handler._hint = lambda _: None  # events are lost
     text = path.read_text()
     time.sleep(0.2)
     path.write_text(text.replace("Item a", "B").replace('"A"', '"B"'))
@@ -111,7 +111,7 @@ def test_an_overflow_leads_to_a_look_at_everything(inside: Inside) -> None:
 
 
 def test_polling_finds_every_change(running: Running) -> None:
-    """Without events: an edit that keeps the size, an addition, a deletion, a folder that moves."""
+    """It finds an edit that keeps the size, an addition, a deletion and a moved folder."""
     site = running.site
     site.settings["watch"] = {"backend": "polling", "poll": "1s"}
     site.write("a.md", title="A")
@@ -130,10 +130,10 @@ def test_polling_finds_every_change(running: Running) -> None:
 
 @pytest.mark.slow  # for the limit is the whole machine's
 @pytest.mark.parametrize("backend", ["auto", "native"])
-def test_the_systems_limit_of_watches_is_named_and_walks_take_over(
+def test_the_limit_of_watches_is_reported_and_polling_takes_over(
     inside: Inside, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
-    """More folders than may be watched: polling, with the sysctl in the log; unhealthy where events were asked for."""
+    """With too many folders it polls and logs the sysctl; it is unhealthy if the config asks for events."""
     monkeypatch.setattr(watch_backend, "PATIENCE", 0.2)
     site = inside.site
     site.settings["watch"] = {"backend": backend, "poll": "1s"}
@@ -154,8 +154,8 @@ def test_the_systems_limit_of_watches_is_named_and_walks_take_over(
 
 
 @pytest.mark.slow  # for the limit is the whole machine's
-def test_no_inotify_instance_left_means_walking_and_names_its_own_limit(running: Running) -> None:
-    """The other limit, that of instances, has another sysctl."""
+def test_the_limit_of_instances_is_reported_and_polling_takes_over(running: Running) -> None:
+    """The limit of instances has its own sysctl."""
     running.site.settings["watch"] = {"poll": "1s"}
     running.site.write("a.md", title="A")
     with limit("max_user_instances", 0):
@@ -169,7 +169,7 @@ def test_no_inotify_instance_left_means_walking_and_names_its_own_limit(running:
 
 
 def test_many_new_folders_do_not_look_like_a_limit(running: Running) -> None:
-    """Folders that come faster than they are watched are waited for, not given up."""
+    """Folders created faster than they are watched do not lead to polling."""
     site = running.site
     running.start()
     for number in range(1_200):

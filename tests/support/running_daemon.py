@@ -22,7 +22,7 @@ from support.site_folder import SiteFolder
 from aggregator.service import logs
 from aggregator.service.control import Request, ask
 from aggregator.service.daemon import Daemon
-from aggregator.service.systemd import Supervisor
+from aggregator.service.systemd import SystemdNotifier
 
 ROOT = Path(__file__).parents[2]
 PROMPT = 2.0
@@ -213,7 +213,7 @@ class Inside(Watched):
     def start(self, *, notify: str = "") -> Inside:
         config = self.site.config()
         logs.start("json", self._log)
-        self.daemon = Daemon(config, clock=lambda: time.time() + self.step, supervisor=Supervisor(notify))
+        self.daemon = Daemon(config, clock=lambda: time.time() + self.step, systemd=SystemdNotifier(notify))
         self.thread = threading.Thread(target=self._run, name="daemon", daemon=True)
         self.thread.start()
         wait_until(self.is_ready, 20, what="the daemon did not take its first turn")
