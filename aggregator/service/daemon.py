@@ -48,6 +48,7 @@ from aggregator.service.server_process import ServerProcess
 from aggregator.service.systemd import Supervisor
 from aggregator.service.watch_backend import Watching
 from aggregator.site.memory import give_back
+from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 from aggregator.watcher import folder
 from aggregator.watcher.schedule import Scheduler
@@ -99,7 +100,9 @@ class Daemon:
         self._clock = clock
         self._supervisor = supervisor or Supervisor("")
         self._inbox = Inbox(self._supervisor.watchdog_seconds)
-        self._site = Site(config, hurry=self._inbox.presses, lock=lock, alive=self._go_on, note=log)
+        self._site = Site(
+            config, progress=Progress(tick=self._go_on, may_stop=self._inbox.presses), lock=lock, note=log
+        )
         self._files = ConfigFiles(config)
         self._watching = Watching(self._inbox)
         self._scheduler = Scheduler(

@@ -16,10 +16,6 @@ from aggregator.site.memory import collect_rarely
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -63,12 +59,17 @@ def send(executor: Executor, work: Callable[[Task], Result], task: Task) -> Unde
     return UnderWay(work, task, None)
 
 
-def in_order(executor: Executor | None, work: Callable[[Task], Result], tasks: Iterator[Task]) -> Iterator[Result]:
-    """Do `work` on each of `tasks` and give the results in their order, with a bounded number under way."""
+def in_order(
+    executor: Executor | None, work: Callable[[Task], Result], tasks: Iterator[Task], *, ahead: int = AHEAD
+) -> Iterator[Result]:
+    """Call `work` for each task, on `executor` or in this thread if it is None, and return the results in order.
+
+    At most `ahead` tasks are under way at once, unless the executor has a number of its own.
+    """
     if executor is None:
         yield from map(work, tasks)
         return
-    ahead = getattr(executor, "ahead", AHEAD)
+    ahead = getattr(executor, "ahead", ahead)
     waiting = deque(send(executor, work, task) for task in islice(tasks, ahead))
     while waiting:
         result = waiting.popleft().result()

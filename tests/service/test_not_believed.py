@@ -16,7 +16,7 @@ from support.running_daemon import Inside, Running, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator.service import daemon, scan_timing
-from aggregator.site import feed_batches
+from aggregator.site import render_jobs
 from aggregator.site.site import Site
 
 COUNT = 10
@@ -226,13 +226,13 @@ def test_a_turn_that_publishes_for_long_ends_when_it_has_to(inside: Inside, monk
     for number in range(40):
         site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
     inside.start()
-    rendered = feed_batches.rendered
+    rendered = render_jobs.render_feed
 
     def slowly(*words: Any) -> Any:
         time.sleep(0.2)
         return rendered(*words)
 
-    monkeypatch.setattr(feed_batches, "rendered", slowly)
+    monkeypatch.setattr(render_jobs, "render_feed", slowly)
     monkeypatch.setattr(daemon, "LONGEST_STOP", 0.1)
     site.settings["site"] = {"title": "Another", "url": "https://feeds.example.org/"}
     site.config()

@@ -26,6 +26,7 @@ from support.http_client import Standalone, ask
 from support.site_folder import NOW, SiteFolder, iso, without_tombstones
 
 from aggregator.model.errors import AggregatorError
+from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 
 DAY = 86_400
@@ -358,7 +359,7 @@ def test_a_site_that_may_not_take_long_writes_its_archive_turn_by_turn(site: Sit
     """What is current comes with the first turn, some pages with each; in the end all is as one build makes it."""
     fill(site, 300, days=1)
     site.build(feeds="other", state="state2")
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         turn = slow.build(now=NOW)
         assert turn.unfinished
         assert len(site.ids()) == 50
@@ -377,7 +378,7 @@ def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> 
     site.settings["feed"] = {"archives": False}
     site.build()
     site.settings["feed"] = {}
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         turn = slow.build(now=NOW)
         while turn.unfinished:
             assert not [lead for lead in leads(site) if not lead.is_file()]
@@ -397,7 +398,7 @@ def test_what_changes_while_an_archive_is_written_is_shown_before_it_is_done(sit
     fill(site, 200, days=1)
     site.build(now=NOW - DAY * 20)
     site.settings["feed"] = settings
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         turn = slow.build(now=NOW - DAY * 20)
         site.write("news.md", title="News", topics=["Topic 1"], publishedDateTime=iso(NOW - 60))
         edit(site, 25, days=1)
@@ -425,7 +426,7 @@ def test_a_feed_that_is_damaged_while_an_archive_is_written_is_mended_at_once(si
     site.settings["feed"] = {"archives": False}
     site.build()
     site.settings["feed"] = {}
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         assert slow.build(now=NOW).unfinished
         (site.feeds / "all/rss.xml").write_bytes(b"")
         assert slow.look_everywhere(now=NOW).unfinished
@@ -436,7 +437,7 @@ def test_one_document_that_cannot_be_written_holds_up_no_archive(site: SiteFolde
     """A folder lies where a feed's file should be: the pages of all the others are written turn by turn, to the last."""
     fill(site, 200, days=1)
     (site.feeds / "topic-1/rss.xml/in the way").mkdir(parents=True)
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         turn = slow.build(now=NOW)
         turns = 1
         while turn.unfinished:

@@ -14,7 +14,7 @@ DAY = 86_400
 def daily(site: SiteFolder, slug: str = "all") -> tuple[int, ...]:
     """Give what the index knows, which a build before has written."""
     with Site(site.config()) as opened:
-        return next(one.daily for one in opened.pipeline.summaries() if one.spec.slug == slug)
+        return next(one.daily for one in opened.catalog.summaries() if one.spec.slug == slug)
 
 
 def test_every_item_counts_on_the_day_it_was_published(site: SiteFolder) -> None:

@@ -26,7 +26,7 @@ def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytes
         monkeypatch.setattr(module, "_kept", empty)
     with Site(site.config(feeds="others", state="other"), jobs=1) as opened:
         opened.build(now=NOW)
-        kept = opened.pipeline.items
+        kept = opened.items
         assert 0 < sum(size for _, size in kept._kept.values()) == kept._bytes <= item_cache.KEPT_BYTES
     for one in kinds.values():
         assert 0 < sum(map(len, one._kept.values())) == one._bytes <= item_cache.KEPT_BYTES
@@ -40,6 +40,6 @@ def test_short_items_are_kept_by_their_number(site: SiteFolder, monkeypatch: pyt
     monkeypatch.setattr(item_cache, "KEPT_ITEMS", 8)
     with Site(site.config(), jobs=1) as opened:
         opened.build(now=NOW)
-        assert 0 < len(opened.pipeline.items._kept) <= 8
+        assert 0 < len(opened.items._kept) <= 8
         assert opened.build(now=NOW).written == ()
     assert sorted(site.titles()) == sorted(f"Item {number}" for number in range(30))

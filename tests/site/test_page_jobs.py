@@ -9,17 +9,20 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from support.site_folder import NOW, SiteFolder, iso
-from support.stored_item import MANNER, PUBLISHER, SPEC, stored
+from support.stored_item import PUBLISHER, SETTINGS, SPEC, stored
 
 from aggregator.model.feeds import Document, Place
-from aggregator.site import page_batches
-from aggregator.site.archives import Archives
-from aggregator.site.feeds import Changes
-from aggregator.site.page_batches import PageBatch, PageTask, StoredItem
+from aggregator.site import render_jobs
+from aggregator.site.archives import StalePages
+from aggregator.site.render_jobs import Batch, BatchResult, PageJob, StoredItem
+from aggregator.site.render_queue import RenderQueue
+from aggregator.site.scanning import Changes
 from aggregator.site.site import Site
+from aggregator.site.stopwatch import Stopwatch
+from aggregator.site.turn import update_index
 from aggregator.site.workers import MANY_PAGES, Workers
 
-PLACE = Place(folder="2026-05")
+POSITION = Place(folder="2026-05")
 
 
 def fill(site: SiteFolder, count: int = 240) -> None:
@@ -30,19 +33,19 @@ def fill(site: SiteFolder, count: int = 240) -> None:
         site.write(f"{number}.md", body, topics=[f"Topic {number % 4}", "Every"], publishedDateTime=when)
 
 
-def render(items: list[StoredItem]) -> page_batches.RenderedBatch:
+def render(items: list[StoredItem]) -> BatchResult:
     """Render one page of these items."""
-    page = PageTask(SPEC, PLACE, tuple(range(len(items))))
-    batch = PageBatch(PUBLISHER, MANNER, NOW, items, [page])
-    return page_batches.unpack_rendered(page_batches.render(page_batches.pack(batch)))
+    page = PageJob(SPEC, POSITION, tuple(range(len(items))))
+    batch = Batch(SETTINGS.packed, NOW, items, [page])
+    return render_jobs.unpack_results(render_jobs.render(render_jobs.pack(batch)))
 
 
 def documents(folder: SiteFolder, executor: Executor | None) -> list[Document]:
     """Take in what is there and render every page of its archives."""
     with Site(folder.config(state=f"state-{executor is None}")) as site:
         paths = tuple(sorted(path.name for path in folder.seeds.iterdir()))
-        site.pipeline.take(Changes(paths, ()), now=NOW)
-        found = Archives(site.pipeline).renderings(now=NOW, on_disk=False, executor=executor)
+        update_index(site, Changes(paths, ()), Workers(1), now=NOW, watch=Stopwatch())
+        found = StalePages(site.catalog, RenderQueue(site.items)).renderings(now=NOW, on_disk=False, executor=executor)
         return [msgspec.structs.replace(one, encoded=()) for page in found for one in page.documents]
 
 
@@ -83,9 +86,9 @@ def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
     broken = msgspec.structs.replace(stored(site, "b"), verdict=b"\xc1 private")
     found = render([broken, stored(site)])
     assert found.left_out == [(7, "DecodeError")]
-    page = found.pages[0]
+    page = found.results[0]
     assert not isinstance(page, str)
-    rss, atom, feed = page_batches.documents(page)
+    rss, atom, feed = render_jobs.unpack_documents(page.documents)
     assert [one["title"] for one in msgspec.json.decode(feed.body)["items"]] == ["a"]
     assert rss.name == "all/archive/2026-05/rss.xml"
     assert b"private" not in rss.body + atom.body + feed.body
@@ -100,6 +103,6 @@ def test_a_stored_seed_that_is_damaged_is_not_shown(site: SiteFolder) -> None:
 
 def test_a_page_without_items_is_as_old_as_time(site: SiteFolder) -> None:
     """No clock stands in for the newest change."""
-    page = page_batches.rendered(SPEC, PLACE, (), PUBLISHER)
+    page = render_jobs.render_page(PageJob(SPEC, POSITION), (), PUBLISHER).documents
     since = datetime(1970, 1, 1, tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     assert since in page[1].body

@@ -18,8 +18,9 @@ import pytest
 from support.running_daemon import ROOT, wait_until
 from support.site_folder import NOW, SiteFolder, iso
 
-from aggregator.site import feed_batches
+from aggregator.site import render_jobs
 from aggregator.site.clock import clock
+from aggregator.site.publishing import site_documents
 from aggregator.site.site import Site
 from aggregator.site.workers import MANY_PAGES, Workers, in_order
 
@@ -96,11 +97,11 @@ def test_a_process_that_dies_costs_no_seed() -> None:
 def test_processes_load_what_comes_next_while_they_wait() -> None:
     """Nobody waits for it, and where nothing was started nothing is loaded."""
     with Workers(1) as workers:
-        workers.prepare(feed_batches.load)
+        workers.prepare(render_jobs.load)
         assert workers.started is None
     with Workers(2) as workers:
         executor = workers.executor(2)
-        workers.prepare(feed_batches.load)
+        workers.prepare(render_jobs.load)
         assert set(in_order(executor, eval, iter([LOADED] * 40))) == {True}
 
 
@@ -111,8 +112,8 @@ def test_the_pages_of_the_site_are_the_same_from_a_process(site: SiteFolder) -> 
     site.build()
 
     with Site(site.config()) as opened, Workers(2) as workers:
-        here = opened.pipeline.site_documents()
-        assert opened.pipeline.site_documents(workers.executor(2)) == here
+        here = site_documents(opened.catalog)
+        assert site_documents(opened.catalog, workers.executor(2)) == here
     assert "Topic 7" in here[0].body.decode()
 
 
