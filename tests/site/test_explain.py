@@ -111,8 +111,7 @@ def test_a_last_good_version_behind_another_seed_is_not_said_to_be_shown(site: S
     site.build()
     assert site.titles() == ["Item b"]
     assert asked(site, "a.md").headline == (
-        "a.md: cannot be read now, and its last good version is in no feed:"
-        " b.md is shown instead (rule: duplicate)"
+        "a.md: cannot be read now, and its last good version is in no feed: b.md is shown instead (rule: duplicate)"
     )
     assert stale(site, NOW) == ()
 
