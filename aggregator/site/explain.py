@@ -36,7 +36,7 @@ from aggregator.watcher.seeds import seeds_in
 
 
 class Explanation(NamedTuple):
-    """A line that answers the question, and details; if it `is_private`, these may name what nobody may see yet."""
+    """A line that answers the question, and details; if it `is_private`, these may name what is not published yet."""
 
     headline: str
     details: tuple[str, ...] = ()

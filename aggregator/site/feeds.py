@@ -46,7 +46,7 @@ class _View(NamedTuple):
 class StaleFeeds:
     """The feeds whose documents are not what they must be, in one turn.
 
-    `waiting` are those that would lead to an archive page that is not on disk yet, `urgent` those of them that changed
+    `waiting` are those that would link to an archive page that is not on disk yet, `urgent` those of them that changed
     or whose documents are damaged.
     """
 
@@ -91,7 +91,7 @@ class StaleFeeds:
 
         Args:
             rendering: what was written.
-            identity: tells whether the files on disk are still those; None if one could not be written.
+            identity: that of the files on disk; None if one could not be written.
             now: seconds since 1970.
         """
         request, contents = rendering.request, rendering.contents

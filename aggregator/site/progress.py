@@ -7,10 +7,7 @@ from collections.abc import Callable
 
 
 class Progress:
-    """The caller's side of a turn: it is told that work goes on, and may cut the turn short.
-
-    `Progress()` stands for a caller that wants to know nothing and waits for everything.
-    """
+    """The caller's side of a turn: it follows the work and may cut it short. `Progress()` does neither."""
 
     def __init__(
         self,
@@ -31,12 +28,12 @@ class Progress:
         self._on_read = on_read
 
     @property
-    def is_in_a_hurry(self) -> bool:
-        """Whether the caller may leave work to later turns at all; such a turn starts no processes."""
+    def is_time_limited(self) -> bool:
+        """Whether the caller may leave work to later turns; then a turn starts no processes for rendering."""
         return self._may_stop is not None
 
     def tick(self) -> None:
-        """Tell the caller that work goes on."""
+        """Report to the caller that the turn is alive."""
         if self._tick is not None:
             self._tick()
 
@@ -45,13 +42,13 @@ class Progress:
         return self._may_stop is not None and self._may_stop(seconds)
 
     def files_read(self, done: int, total: int) -> None:
-        """Tell the caller how many files were read."""
+        """Report to the caller how many files were read."""
         if self._on_read is not None:
             self._on_read(done, total)
 
 
 class TimeLimit:
-    """The time for the archive pages of a turn, from now on: at most `seconds` if the caller is in a hurry."""
+    """The time for the archive pages of a turn, from now on; at most `seconds` if the turn is time-limited."""
 
     def __init__(self, progress: Progress, seconds: float) -> None:
         self._progress = progress
@@ -59,7 +56,7 @@ class TimeLimit:
         self._began = time.monotonic()
 
     def is_over(self) -> bool:
-        """Return whether to stop, and tell the caller that work goes on."""
+        """Return whether the time is over; also calls `tick`."""
         self._progress.tick()
         spent = time.monotonic() - self._began
-        return self._progress.is_in_a_hurry and (spent > self._seconds or self._progress.may_stop(spent))
+        return self._progress.is_time_limited and (spent > self._seconds or self._progress.may_stop(spent))

@@ -97,8 +97,8 @@ class Publishing:
         return self._write_pages(workers, now, limit, on_disk=True) if pages.is_all else pages
 
     def _executor_for_feeds(self, workers: Workers) -> Executor | None:
-        # In a hurry no processes are started, which takes too long; those of a large intake are used.
-        if self._progress.is_in_a_hurry:
+        # A time-limited turn starts no processes, which takes too long, but uses those of a large intake.
+        if self._progress.is_time_limited:
             return workers.started
         return workers.executor(self._feeds.count(), many=MANY_FEEDS)
 
@@ -119,8 +119,8 @@ class Publishing:
             yield rendering
 
     def _write_pages(self, workers: Workers, now: int, limit: TimeLimit, *, on_disk: bool) -> WrittenPages:
-        # In a hurry no pages go to processes either: what they had begun at the time limit would be lost.
-        count = 0 if self._progress.is_in_a_hurry else self._pages.count(on_disk=on_disk)
+        # A time-limited turn sends no pages to processes: what they had begun at the limit would be lost.
+        count = 0 if self._progress.is_time_limited else self._pages.count(on_disk=on_disk)
         executor = workers.executor(count, many=MANY_PAGES) if count else None
         renderings: Iterator[Rendering[PageRow]] = self._pages.renderings(now=now, on_disk=on_disk, executor=executor)
         pages = self._archives.write(

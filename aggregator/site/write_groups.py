@@ -25,7 +25,7 @@ AHEAD = 3
 """How many groups are being written while the next one is rendered."""
 
 TICK = 0.5
-"""How often, in seconds, a turn that waits for a slow disk tells its caller that work goes on."""
+"""How often, in seconds, a turn that waits for a slow disk calls `Progress.tick`."""
 
 
 class Rendered(Protocol):
@@ -79,6 +79,6 @@ def write_in_groups(
 
 
 def identity_on_disk(writer: Writer | BucketWriter, names: Iterable[str]) -> bytes | None:
-    """Return what tells whether published files are still the same, None if one of them is missing."""
+    """Return the identity of published files, which changes if somebody changes one; None if one is missing."""
     stamps = [writer.stamp(name) for name in names]
     return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None

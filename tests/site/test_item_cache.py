@@ -1,4 +1,4 @@
-"""What is kept of prepared items: enough to spare work, and never more bytes than stated (G13)."""
+"""The cache of prepared items: enough to save work, and never more bytes than stated (G13)."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytes
 
 
 def test_short_items_are_kept_by_their_number(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The older half goes where there are too many."""
+    """If there are too many, the older half is dropped."""
     for number in range(30):
         site.write(f"{number}.md", topics=[f"T{number}"])
     monkeypatch.setattr(item_cache, "KEPT_ITEMS", 8)
