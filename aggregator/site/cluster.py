@@ -59,7 +59,7 @@ def cluster(address: str) -> Iterator[Executor]:
         ClusterError: if it cannot be used, or its machines have other versions than this one.
     """
     if not is_address(address):
-        raise ClusterError(f"{address}: names no cluster (write tcp://host:port, or local:4 for 4 processes)")
+        raise ClusterError(f"{address}: is not a cluster address (write tcp://host:port, or local:4 for 4 processes)")
     try:
         from distributed import Client  # noqa: PLC0415 - 0.7 s, and only builds on a cluster need it
     except ModuleNotFoundError as error:
