@@ -195,7 +195,7 @@ class Site:
         try:
             turn = self._pruned(scan(fresh=fresh), wanted=prune)
         except DAMAGED as error:
-            self._replace_index(error)
+            self._replace_damaged_index(error)
             turn = self._pruned(scan(), wanted=prune)
         if not self.config.site.hub:
             return turn
@@ -204,7 +204,7 @@ class Site:
     def _pruned(self, turn: Turn, *, wanted: bool) -> Turn:
         return self.full_report(prune(self, turn) if wanted else turn)
 
-    def _replace_index(self, error: Exception) -> None:
+    def _replace_damaged_index(self, error: Exception) -> None:
         state = self.config.state
         if not is_damage(error):
             raise AggregatorError(f"{state}: the index cannot be used: {advised(error)}") from error

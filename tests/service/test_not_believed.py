@@ -77,7 +77,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the first turn fail."""
-    take, turns = Site._take, []
+    take, turns = Site._turn, []
 
     def failing(self: Site, *words: Any, **named: Any) -> Any:
         turns.append(1)
@@ -85,7 +85,7 @@ def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError(errno.EIO, "Input/output error")
         return take(self, *words, **named)
 
-    monkeypatch.setattr(Site, "_take", failing)
+    monkeypatch.setattr(Site, "_turn", failing)
 
 
 def test_an_edit_before_an_empty_index_is_filled_does_not_pass_for_the_site(
