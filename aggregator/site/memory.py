@@ -16,7 +16,7 @@ def give_back() -> None:
 
 
 def collect_rarely() -> None:
-    """Let Python look for cycles a thirtieth as often, and not among what is loaded by now.
+    """Look for cycles a thirtieth as often, and not among what is loaded by now.
 
     For a process that does one large piece of work and ends: a build makes millions of small objects, almost none of
     them in a cycle, and looking for cycles took a tenth of its time.

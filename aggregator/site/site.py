@@ -155,7 +155,7 @@ class Site:
         self._use(self.config, self.writer)
 
     def force(self, feeds: Iterable[str]) -> None:
-        """Let the next turn render these feeds, whether anything changed or not.
+        """Mark feeds stale: the next turn renders them, whether anything changed or not.
 
         Raises:
             AggregatorError: if one of them does not exist.

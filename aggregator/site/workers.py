@@ -116,7 +116,7 @@ class Workers:
         return self._pool
 
     def prepare(self, load: Callable[[], object]) -> None:
-        """Let the processes that run already import what the next work needs, while this one does something else."""
+        """Import what the next work needs in the processes that run already, while this one does something else."""
         for _ in range(self._jobs or os.cpu_count() or 1):
             if self._pool is None or not _accepts(self._pool, load):
                 return
