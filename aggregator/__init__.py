@@ -19,6 +19,7 @@ from aggregator.config.settings import Config
 from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, FolderError, LockedError, PublishError
 from aggregator.model.reports import FeedReport, Problem, Turn
 from aggregator.model.version import VERSION as __version__  # noqa: N811 - the name that packages have for it
+from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 
 if TYPE_CHECKING:
@@ -76,11 +77,10 @@ def build(
     """
     with (
         _cluster(cluster) if cluster else nullcontext() as executor,
-        Site(config, jobs=jobs, cluster=executor, note=_log) as site,
+        Site(config, jobs=jobs, cluster=executor, note=_log, progress=Progress(on_read=progress)) as site,
     ):
         return site.build(
-            now=clock() if now is None else now, fresh=fresh, prune=prune, accept_deletions=accept_deletions,
-            progress=progress,
+            now=clock() if now is None else now, fresh=fresh, prune=prune, accept_deletions=accept_deletions
         )  # fmt: skip
 
 

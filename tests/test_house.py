@@ -31,9 +31,8 @@ PURE_PARTS = {
     "publisher/encodings.py",
     "publisher/hub/policy.py",
     "service/scan_timing.py",
-    "site/feed_batches.py",
-    "site/page_batches.py",
-    "site/preparing.py",
+    "site/display_settings.py",
+    "site/render_jobs.py",
     "watcher/notifications.py",
     "watcher/path_list.py",
 }

@@ -41,6 +41,7 @@ from aggregator.service.server_process import ServerProcess
 from aggregator.service.systemd import SystemdNotifier
 from aggregator.service.turns import MANY_HINTS, STOPPING, TurnInterrupted, TurnRunner
 from aggregator.service.watch_backend import WatchBackend
+from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 from aggregator.watcher.schedule import Scheduler
 
@@ -77,7 +78,9 @@ class Daemon:
         self._parts = Parts(
             clock=clock,
             inbox=inbox,
-            site=Site(config, hurry=inbox.is_urgent, lock=lock, alive=self._keepalive, note=log),
+            site=Site(
+                config, progress=Progress(tick=self._keepalive, may_stop=inbox.is_urgent), lock=lock, note=log
+            ),
             watcher=WatchBackend(inbox),
             scheduler=Scheduler(
                 due=lambda: inbox.put("due"),

@@ -1,176 +1,193 @@
-"""The archives of one turn: pages that changed in, their documents out (RFC 5005 §4).
+"""The archives of all feeds: which pages are stale, their rendering and writing (RFC 5005 §4).
 
-Calls in order, decides nothing: where an item lies is decided in `archive_names`, what a page looks like in the
-renderer. Touches the index; documents are written by its caller.
+Touches the index and the published pages. Which page an item is on is decided in `model.archive_layout`.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from aggregator.index.archive_pages import PageRow
-from aggregator.index.database import why_not_rendered
-from aggregator.index.feeds import VisibleItem
-from aggregator.model.archive_layout import ARCHIVE
-from aggregator.model.feeds import Document, Place
-from aggregator.site import page_batches
-from aggregator.site.feeds import Pipeline, digest
-from aggregator.site.page_batches import PageBatch, PageTask
-from aggregator.site.workers import UnderWay, send
+from aggregator.index.index import Index
+from aggregator.model.archive_layout import ARCHIVE, folder_of, place_of
+from aggregator.model.document_names import ATOM, JSON, RSS
+from aggregator.model.errors import PublishError
+from aggregator.model.feeds import Place
+from aggregator.site.catalog import Catalog
+from aggregator.site.display_settings import digest
+from aggregator.site.feeds import archive_digest
+from aggregator.site.progress import Progress, TimeLimit
+from aggregator.site.render_jobs import PageJob
+from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
+from aggregator.site.stopwatch import Stopwatch
+from aggregator.site.write_groups import identity_on_disk, write_in_groups
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-ARCHIVE_DOCUMENTS = ("rss.xml", "atom.xml", "feed.json")
+    from aggregator.publisher.bucket import BucketWriter
+    from aggregator.publisher.files import Writer
 
-SHOWN_TOGETHER = 5_000
-"""A batch of pages ends where they show so many items, so that no process holds more, however large a month is."""
+ARCHIVE_DOCUMENTS = (RSS, ATOM, JSON)
+
+VISIBLE_TOGETHER = 5_000
+"""A batch of pages ends once they show this many items, so that no process holds more, however large a month is."""
 
 AHEAD = 1 + (os.cpu_count() or 1)
 """How many batches are under way while the pages of one are written."""
 
 
-class PageRendering(NamedTuple):
-    """A page's documents, to be written and then reported to `Archives.published`."""
+class WrittenPages(NamedTuple):
+    """The names of the documents that were written, what failed, and whether no stale page is left."""
 
-    page: PageRow
-    key: bytes
-    documents: tuple[Document, ...]
-
-
-class _Wanted(NamedTuple):
-    """A page that is to be rendered, and what it shows."""
-
-    page: PageRow
-    key: bytes
-    shown: list[VisibleItem]
-
-    @property
-    def place(self) -> Place:
-        return Place(folder=self.page.folder, prev=self.page.prev, next=self.page.next)
+    written: list[str]
+    failed: list[str]
+    is_all: bool
 
 
-class _Sent(NamedTuple):
-    """A batch under way."""
-
-    pages: list[_Wanted]
-    rendered: UnderWay[bytes, bytes]
-
-
-def names_of(slug: str, folder: str) -> tuple[str, ...]:
-    """Name the documents of the page `folder` of a feed's archive."""
+def document_names(slug: str, folder: str) -> tuple[str, ...]:
+    """Return the names of the documents of the page `folder` of a feed's archive."""
     return tuple(f"{slug}/{ARCHIVE}/{folder}/{name}" for name in ARCHIVE_DOCUMENTS)
 
 
-class Archives:
-    """The archives of the feeds of one pipeline."""
+class StalePages:
+    """The archive pages whose documents are not what they must be."""
 
-    def __init__(self, pipeline: Pipeline) -> None:
-        self._pipeline = pipeline
-        self._index = pipeline.index
-
-    def renderings(self, *, now: int, on_disk: bool, executor: Executor | None = None) -> Iterator[PageRendering]:
-        """Render the pages that are not what they must be: those on disk already, or the others.
-
-        They come month by month, so that an item is prepared once for all the feeds that hold it. That happens on
-        `executor`, a month or so at a time; one after the other and in this thread without one.
-        """
-        wanted = self._wanted(now=now, on_disk=on_disk)
-        if executor is not None:
-            yield from self._together(executor, wanted, now)
-            return
-        for one in wanted:
-            if documents := self._documents(one, now):
-                yield PageRendering(one.page, one.key, documents)
+    def __init__(self, catalog: Catalog, queue: RenderQueue) -> None:
+        self._catalog = catalog
+        self._index = catalog.index
+        self._queue = queue
 
     def count(self, *, on_disk: bool) -> int:
-        """Count the pages that `renderings` will look at."""
+        """Return the number of pages that `renderings` compares with what they must show."""
         return len(self._index.archive_pages.dirty(on_disk=on_disk))
 
-    def published(self, rendering: PageRendering, stamps: bytes | None) -> None:
-        """Note that a page's documents are on disk and what they look like; None where one could not be written."""
-        key = rendering.key if stamps is not None else None
-        kept = rendering.page.file_identity if stamps is None else stamps
-        self._index.archive_pages.put(rendering.page, key=key, file_identity=kept, dirty=stamps is None)
+    def renderings(self, *, now: int, on_disk: bool, executor: Executor | None = None) -> Iterator[Rendering[PageRow]]:
+        """Render the stale pages that are on disk already, or the stale pages that are not.
 
-    def _wanted(self, *, now: int, on_disk: bool) -> Iterator[_Wanted]:
-        """Give the pages that do not show what they must, by month."""
-        for place in self._index.archive_pages.dirty(on_disk=on_disk):
-            page = self._index.archive_pages.get(*place)
+        They come month by month, so that an item is prepared once for all feeds that show it.
+
+        Args:
+            now: seconds since 1970.
+            on_disk: which of the two.
+            executor: renders about a month at a time; without one this thread renders page by page.
+        """
+        requests = self._requests(now, on_disk=on_disk)
+        return self._queue.render(requests, now=now, executor=executor, cut=_by_month, ahead=AHEAD)
+
+    def published(self, rendering: Rendering[PageRow], identity: bytes | None) -> None:
+        """Store what a page's documents on disk show; `identity` is None if one could not be written."""
+        key, page = rendering.request.key, rendering.request.row
+        if identity is None:
+            self._index.archive_pages.put(page, key=None, file_identity=page.file_identity, dirty=True)
+        else:
+            self._index.archive_pages.put(page, key=key, file_identity=identity, dirty=False)
+
+    def _requests(self, now: int, *, on_disk: bool) -> Iterator[RenderRequest[PageRow]]:
+        for feed, month, last in self._index.archive_pages.dirty(on_disk=on_disk):
+            page = self._index.archive_pages.get(feed, month, last)
             if page is None:
                 continue
-            shown = self._index.archive_pages.visible(page, now)
-            about = self._pipeline.shelf(page.slug)
-            key = digest(about, page.prev, page.next, [one[1:] for one in shown])
+            visible = self._index.archive_pages.visible(page, now)
+            about = archive_digest(self._catalog, page.slug)
+            key = digest(about, page.prev, page.next, [one[1:] for one in visible])
             if key == page.key and page.file_identity:
                 self._index.archive_pages.put(page, key=key, file_identity=page.file_identity, dirty=False)
             else:
-                yield _Wanted(page, key, shown)
-
-    def _documents(self, wanted: _Wanted, now: int) -> tuple[Document, ...]:
-        """Render a page; nothing where that fails, which leaves it as it was."""
-        items = tuple(item for item in self._pipeline.items.prepared(wanted.shown, now) if item is not None)
-        spec = self._pipeline.spec(wanted.page.slug)
-        try:
-            return page_batches.rendered(spec, wanted.place, items, self._pipeline.config.site)
-        except Exception as error:  # noqa: BLE001 - the boundary: a bug that one page meets must not harm the others
-            self._blame(wanted.page, why_not_rendered(error))
-            return ()
-
-    def _blame(self, page: PageRow, why: str) -> None:
-        self._pipeline.faults.append(f"{page.slug}/{ARCHIVE}/{page.folder}: {why}")
-
-    # -- in other processes
-
-    def _together(self, executor: Executor, wanted: Iterator[_Wanted], now: int) -> Iterator[PageRendering]:
-        """Render batches on `executor`, a bounded number at once; the pages come in their order."""
-        under_way: deque[_Sent] = deque()
-        ahead = getattr(executor, "ahead", AHEAD)
-        for pages in _batches(wanted):
-            under_way.append(self._send(executor, pages, now))
-            if len(under_way) > ahead:
-                yield from self._received(under_way.popleft())
-        while under_way:
-            yield from self._received(under_way.popleft())
-
-    def _send(self, executor: Executor, pages: list[_Wanted], now: int) -> _Sent:
-        numbers = {one: place for place, one in enumerate(dict.fromkeys(one for page in pages for one in page.shown))}
-        batch = PageBatch(
-            self._pipeline.config.site,
-            self._pipeline.items.manner,
-            now,
-            self._pipeline.items.stored(numbers),
-            [
-                PageTask(self._pipeline.spec(one.page.slug), one.place, tuple(numbers[shown] for shown in one.shown))
-                for one in pages
-            ],
-        )
-        return _Sent(pages, send(executor, page_batches.render, page_batches.pack(batch)))
-
-    def _received(self, sent: _Sent) -> Iterator[PageRendering]:
-        result = page_batches.unpack_rendered(sent.rendered.result())
-        for file, kind in result.left_out:
-            self._pipeline.items.leave_out(file, kind)
-        for wanted, page in zip(sent.pages, result.pages, strict=True):
-            if isinstance(page, str):
-                self._blame(wanted.page, f"not rendered because of a bug in this program ({page})")
-            else:
-                yield PageRendering(wanted.page, wanted.key, page_batches.documents(page))
+                position = Place(folder=page.folder, prev=page.prev, next=page.next)
+                job = PageJob(self._catalog.spec(page.slug), position)
+                yield RenderRequest(page, f"{page.slug}/{ARCHIVE}/{page.folder}", key, job, visible)
 
 
-def _batches(wanted: Iterator[_Wanted]) -> Iterator[list[_Wanted]]:
-    """Cut pages into batches: by months, since pages of one month show the same items, and by `SHOWN_TOGETHER`."""
-    for _, month in groupby(wanted, key=lambda one: one.page.month):
-        batch: list[_Wanted] = []
+class Archives:
+    """The pages of a site's archives on disk."""
+
+    def __init__(self, index: Index, writer: Writer | BucketWriter) -> None:
+        self._index = index
+        self._writer = writer
+
+    def write(
+        self, pages: StalePages, renderings: Iterator[Rendering[PageRow]], *,
+        watch: Stopwatch, progress: Progress, limit: TimeLimit,
+    ) -> WrittenPages:  # fmt: skip
+        """Write pages that were rendered; no page is begun after the time limit, except the first one."""
+        written: list[str] = []
+        failed: list[str] = []
+        limited = _Limited(watch.during("archives", renderings), limit)
+        for group, result in write_in_groups(limited, self._writer, watch, progress):
+            broken = {_folder(error.name) for error in result.failed}
+            for rendering in group:
+                names = [document.name for document in rendering.documents]
+                is_broken = _folder(names[0]) in broken
+                pages.published(rendering, None if is_broken else identity_on_disk(self._writer, names))
+            written += result.written
+            failed += map(str, result.failed)
+        return WrittenPages(written, failed, is_all=not limited.is_cut)
+
+    def remove_unwanted(self) -> list[str]:
+        """Remove the pages that are empty now, once nothing links to them; returns what failed."""
+        failed = []
+        for feed, month, last, slug in self._index.archive_pages.unwanted():
+            try:
+                self._writer.remove(document_names(slug, folder_of(month, last)))
+                self._index.archive_pages.delete(feed, month, last)
+            except PublishError as error:
+                failed.append(str(error))
+        return failed
+
+    def check(self) -> None:
+        """Compare all pages on disk with what was written; those that somebody else changed are written again."""
+        changed = [
+            (feed, month, last)
+            for feed, month, last, slug, file_identity in self._index.archive_pages.written()
+            if file_identity != identity_on_disk(self._writer, document_names(slug, folder_of(month, last)))
+        ]
+        self._index.archive_pages.forget_documents(changed)
+
+    def adopt(self, slug: str) -> None:
+        """Add the pages that are on disk to the index, so that none stays behind unnoticed."""
+        for folder in self._writer.pages(slug):
+            place = place_of(folder)
+            if place is not None:
+                self._index.feeds.adopt(slug)
+                self._index.archive_pages.adopt(slug, *place)
+
+
+class _Limited:
+    """Renderings until a time limit, but at least one; `is_cut` says whether there would have been more."""
+
+    def __init__(self, renderings: Iterator[Rendering[PageRow]], limit: TimeLimit) -> None:
+        self._renderings, self._limit = renderings, limit
+        self._begun = False
+        self.is_cut = False
+
+    def __iter__(self) -> Iterator[Rendering[PageRow]]:
+        return self
+
+    def __next__(self) -> Rendering[PageRow]:
+        if self._begun and self._limit.is_over():
+            self.is_cut = True
+            raise StopIteration
+        self._begun = True
+        return next(self._renderings)
+
+
+def _folder(name: str) -> str:
+    return name.rpartition("/")[0]
+
+
+def _by_month(requests: Iterator[RenderRequest[PageRow]]) -> Iterator[list[RenderRequest[PageRow]]]:
+    """Cut requests by month, since pages of one month show the same items, and by `VISIBLE_TOGETHER`."""
+    for _, month in groupby(requests, key=lambda one: one.row.month):
+        batch: list[RenderRequest[PageRow]] = []
         count = 0
         for one in month:
             batch.append(one)
-            count += len(one.shown)
-            if count >= SHOWN_TOGETHER:
+            count += len(one.visible)
+            if count >= VISIBLE_TOGETHER:
                 yield batch
                 batch, count = [], 0
         if batch:

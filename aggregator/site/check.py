@@ -1,6 +1,6 @@
-"""Every seed of a site read and judged without changing anything, for `aggregator check`; reads the seeds.
+"""Reads every seed of a site and reports all problems, for `aggregator check`. Reads the seeds, changes nothing.
 
-What the config names and only the machine can tell is looked at too: the folder of topics, the token's file.
+It also checks what the config names on this machine: the folder of topics and the token's file.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer import rules
 from aggregator.normalizer.reading import Task, take_in, unknown_key_warnings
 from aggregator.normalizer.stored import unpack_outcomes
-from aggregator.site.feeds import batches, clashes
-from aggregator.site.site import CLASH_HINT, clash_message
+from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
+from aggregator.site.turn import batches
 from aggregator.site.workers import Workers, in_order, jobs_for
 from aggregator.watcher.seeds import seeds_in
 
 
 class Checked(NamedTuple):
-    """What a check found: how many seeds there are, what is wrong with them, and what the config names in vain."""
+    """What a check found: the number of seeds, their problems, and what the config names that does not exist."""
 
     seeds: int
     problems: tuple[Problem, ...]
@@ -35,10 +35,16 @@ class Checked(NamedTuple):
 def check(
     config: Config, *, now: int, jobs: int | None = None, progress: Callable[[int, int], object] | None = None
 ) -> Checked:
-    """Read every seed below `config.seeds` and give all that is wrong, errors and warnings.
+    """Read every seed below `config.seeds` and return all problems, errors and warnings.
+
+    Args:
+        config: the site's config.
+        now: seconds since 1970.
+        jobs: how many processes parse; None: as many as there are processors, if there are many seeds.
+        progress: called with the number of seeds read and their total.
 
     Raises:
-        FolderError: where the seeds folder cannot be read.
+        FolderError: if the seeds folder cannot be read.
     """
     seeds = seeds_in(config.seeds)
     walk = seeds.walk()
@@ -64,25 +70,25 @@ def check(
             if progress is not None:
                 progress(done, len(paths))
     problems += unknown_key_warnings(unknown)
-    for slug, several in clashes(config, policy, names):
+    for slug, several in clashing_names(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
-    return Checked(len(paths), tuple(sorted(problems)), tuple(_named_in_vain(config)))
+    return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
 
 
-def _named_in_vain(config: Config) -> Iterator[Problem]:
-    """Warn of what is written in the config, may be absent, and is."""
+def _missing_files(config: Config) -> Iterator[Problem]:
+    """Return a warning for each file or folder that is named in the config and missing, but may be."""
     try:
         root = parse_bytes(settings_of(config.path), path=config.path, at_most=BIGGEST_FILE)
     except OSError:
-        return  # it came through a pipe, which says everything once
+        return  # it came through a pipe, which can be read only once
     if not isinstance(root, Node):
-        return  # it was whole a moment ago; whoever reads it next says what is wrong
+        return  # it was valid a moment ago; whoever reads it next reports what is wrong
     folder = config.topic_settings.folder
     found = (
         (
             ("topics", "folder"),
-            "" if os.path.isdir(folder) else f"there is no folder {folder} (make it, or correct this)",
+            "" if os.path.isdir(folder) else f"the folder {folder} is missing (make it, or correct this)",
         ),
         (("server", "token"), token_problem(config.server.token)),
     )

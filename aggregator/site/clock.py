@@ -1,14 +1,10 @@
-"""The only place that reads the clock."""
+"""The only module that reads the clock."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def clock() -> int:
-    """Read the clock: whole seconds since 1970, UTC. The only place where this program does."""
+    """Return the time in whole seconds since 1970 (UTC). Nothing else reads the clock."""
     return int(time.time())

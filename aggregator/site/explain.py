@@ -1,4 +1,7 @@
-"""Why an item is in which feeds, or by which rule it is not, and when that will change; reads seed and index."""
+"""Explains why an item is in which feeds, or which rule holds it back, and when that will change.
+
+Reads the seed and the index.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from aggregator.index.index import Index
 from aggregator.model.archive_layout import cell_of, month_of
 from aggregator.model.items import FOREVER, Seed
 from aggregator.model.store import is_url
-from aggregator.model.version import VERSION
 from aggregator.model.words import counted, distance, moment
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.reading import Task, take_in
@@ -26,15 +28,16 @@ from aggregator.normalizer.stored import (
     unpack_seed,
     unpack_verdict,
 )
-from aggregator.site.feeds import Pipeline
+from aggregator.site.catalog import Catalog
+from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.item_cache import SHORTENED
-from aggregator.site.preparing import Manner, prepare
+from aggregator.site.render_jobs import prepare
 from aggregator.watcher.folder import SUFFIXES, printable
 from aggregator.watcher.seeds import seeds_in
 
 
 class Explanation(NamedTuple):
-    """One line that answers the question, and lines that say more; these may name what nobody may see yet."""
+    """A line that answers the question, and details; if it `is_private`, these may name what is not published yet."""
 
     headline: str
     details: tuple[str, ...] = ()
@@ -42,7 +45,7 @@ class Explanation(NamedTuple):
 
 
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
-    """Explain the seed or seeds that `target` (a path, a link or an id) names; empty where nothing is known of it."""
+    """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names no seed."""
     if "\0" in target:
         return []  # no path, link or id holds one, and the system refuses to look for it
     path = _as_path(config, target)
@@ -59,9 +62,9 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
 
 
 def _as_path(config: Config, target: str) -> str | None:
-    """Give the path below the seeds folder if `target` is the path of a file, as seen from here or from there.
+    """Return the path in the seeds folder if `target` is the path of a file, relative to here or to that folder.
 
-    In a store only what ends as a seed's name does can be one, with or without the store's URL before it.
+    In a store, only names that end like a seed's are paths, with or without the store's URL before them.
     """
     if is_url(config.seeds):
         path = target.removeprefix(f"{config.seeds}/")
@@ -73,7 +76,7 @@ def _as_path(config: Config, target: str) -> str | None:
 
 
 def _below(seeds: str, candidate: str) -> str:
-    """Give the path of a file as seen from the seeds folder, "" where it does not lie in there."""
+    """Return the path of a file relative to the seeds folder, "" if it is not in there."""
     folder = os.path.relpath(os.path.realpath(os.path.dirname(candidate)), os.path.realpath(seeds))
     if folder == ".." or folder.startswith("../"):
         return ""
@@ -81,9 +84,9 @@ def _below(seeds: str, candidate: str) -> str:
 
 
 def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
-    """Give the paths of the seeds that tell the story of a link or an id, or that have it though held back.
+    """Return the paths of the seeds of the item with a link or an id, also of seeds that are held back.
 
-    Also that of a file which is known and cannot be seen now: it is gone, or its folder cannot be entered.
+    `target` may also be the path of a known file that cannot be seen now: deleted, or in a folder without access.
     """
     if index is None:
         return []
@@ -103,7 +106,7 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
 
 
 class _Case:
-    """One seed to explain: what it says now, and what the index made of it."""
+    """A seed to explain: its content now, and what the index has of it."""
 
     def __init__(self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int) -> None:
         self._config, self._index, self._outcome, self._row, self._now = config, index, outcome, row, now
@@ -125,7 +128,7 @@ class _Case:
         return self._known(row, verdict)
 
     def _not_built(self, verdict: Verdict) -> str:
-        """Say what the next build will make of an accepted seed, since none has seen it as it is."""
+        """Describe what the next build will do with an accepted seed that none has seen as it is now."""
         current = [slug for slug, _ in self._current()]
         if verdict.ends <= self._now:
             over = f"in {', '.join(current)} until the next build" if current else "in no feed"
@@ -136,7 +139,7 @@ class _Case:
         return f"in {slugs} from the next build on"
 
     def _current(self) -> list[tuple[str, int]]:
-        """Give the feeds that hold the item now, as the last build left it: pairs of slug and number."""
+        """Return the feeds that hold the item now, after the last build: pairs of slug and number."""
         if self._index is None or self._row is None or not self._row.entries:
             return []
         slugs = {feed.feed: feed.slug for feed in self._index.feeds.by_slug().values()}
@@ -163,38 +166,38 @@ class _Case:
         return self._not_now(row, unpack_verdict(row.verdict))
 
     def _known(self, row: FileRow, verdict: Verdict) -> Explanation:
-        """Explain an accepted seed that the last build has seen as it is."""
+        """Explain an accepted seed that the last build has seen as it is now."""
         assert self._index is not None
         current = self._current()
         if not current:
             return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict), is_private=True)
         beyond = self._beyond_limit(row, [feed for _, feed in current])
-        shown = [slug for slug, _ in current if slug not in beyond]
+        visible_in = [slug for slug, _ in current if slug not in beyond]
         pages = self._pages(row, current)
-        count = f"in {counted(len(shown), 'feed')}: {', '.join(shown)}" if shown else "in no feed"
-        if pages and not shown:
-            count = f"in the archive alone of {', '.join(slug for slug, _ in current)}"
+        count = f"in {counted(len(visible_in), 'feed')}: {', '.join(visible_in)}" if visible_in else "in no feed"
+        if pages and not visible_in:
+            count = f"only in the archive of {', '.join(slug for slug, _ in current)}"
         stale = " (its last good version)" if row.stale else ""
         limits = [
-            f"not in {slug}: {_newer(place)} before it, and the feed ends after {shown_items}"
-            for slug, (place, shown_items) in beyond.items()
+            f"not in {slug}: {_newer(position)} before it, and the feed ends after {length}"
+            for slug, (position, length) in beyond.items()
         ]
-        tail = f"; {limits[0]}" if limits and not shown else ""
-        short = (SHORTENED,) if shown and self._is_long(row) else ()
+        tail = f"; {limits[0]}" if limits and not visible_in else ""
+        short = (SHORTENED,) if visible_in and self._is_long(row) else ()
         return Explanation(f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *pages, *limits, *short))
 
     def _is_long(self, row: FileRow) -> bool:
-        """Say whether feeds show its summary alone, since it would leave too little room for others."""
+        """Return whether feeds show only its summary, since it would leave too little room for others."""
         from aggregator.renderer import json_feed  # noqa: PLC0415 - loaded when there is something to render
 
         max_bytes = self._config.feed.max_bytes
         if max_bytes is None or self._outcome.seed is None or row.verdict is None:
             return False
-        item = prepare(self._outcome.seed, row.verdict, "", Manner.of(self._config), self._now)
+        item = prepare(self._outcome.seed, row.verdict, "", DisplaySettings.of(self._config), self._now)
         return json_feed.is_long(item, self._config.site, max_bytes)
 
     def _pages(self, row: FileRow, current: Sequence[tuple[str, int]]) -> tuple[str, ...]:
-        """Say on which page of which feed's archive it lies, as a line, if there are archives."""
+        """Return a line that names the archive pages with the item, if there are archives."""
         assert self._index is not None
         if not self._config.feed.archives:
             return ()
@@ -210,7 +213,7 @@ class _Case:
         if verdict.ends <= self._now:
             return f"in no feed any more: {self._ended(verdict)}"
         other = self._stands_for_it(row)
-        return f"in no feed: {other} tells the same story and stands for it (rule: duplicate)"
+        return f"in no feed: {other} is shown instead (rule: duplicate)"
 
     def _ended(self, verdict: Verdict) -> str:
         why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
@@ -224,16 +227,17 @@ class _Case:
         return "another seed"
 
     def _beyond_limit(self, row: FileRow, feeds: Sequence[int]) -> dict[str, tuple[int, int]]:
-        """Give the feeds that hold the item but end before it, with its place and their length."""
+        """Return the feeds that hold the item but end before it, with its position and their length."""
         assert self._index is not None
         sort, worst, tie, _ = unpack_entries(row.entries or b"")
-        pipeline = Pipeline(self._config, self._index, seeds_in(self._config.seeds).reader, version=VERSION)
-        counts = {summary.spec.slug: summary.count for summary in pipeline.summaries()}
+        counts = {one.spec.slug: one.count for one in Catalog(self._config, self._index).summaries()}
         found = {}
         for slug, feed in self._index.feeds.by_slug().items():
-            place = self._index.feeds.position(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
-            if place >= counts.get(slug, 0):
-                found[slug] = (place, counts.get(slug, 0))
+            position = (
+                self._index.feeds.position(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
+            )
+            if position >= counts.get(slug, 0):
+                found[slug] = (position, counts.get(slug, 0))
         return found
 
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
@@ -248,7 +252,7 @@ class _Case:
         return (*facts, *self._queries(verdict), *self._pending())
 
     def _queries(self, verdict: Verdict) -> list[str]:
-        """Say of each feed by query why the item is not in it, or when it leaves that feed before it leaves all."""
+        """Return a line for each feed by query that does not hold the item, or loses it before the others do."""
         assert self._seed is not None
         acting: Seed = rules.acting(self._seed, verdict)
         windows = dict(verdict.feeds)
@@ -260,7 +264,7 @@ class _Case:
         return [one for one in found if one]
 
     def _by_age(self, query: Query, verdict: Verdict, ends: int) -> str:
-        """Say when an item that answers a query is too old for it, "" where it stays as long as anywhere."""
+        """Return when an item that answers a query becomes too old for it, "" if it stays as long as elsewhere."""
         if ends == verdict.ends or query.where.max_age is None:
             return ""
         if ends <= max(self._now, verdict.starts):
@@ -276,11 +280,11 @@ class _Case:
         return tuple(notes)
 
 
-def _newer(place: int) -> str:
-    return f"{counted(place, 'newer item')} {'comes' if place == 1 else 'come'}"
+def _newer(count: int) -> str:
+    return f"{counted(count, 'newer item')} {'comes' if count == 1 else 'come'}"
 
 
 def _span(seconds: int) -> str:
-    """Write a length of time as a config does: `3d`."""
+    """Return a duration as the config writes it: `3d`."""
     size, unit = next(one for one in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")) if seconds % one[0] == 0)
     return f"{seconds // size}{unit}"

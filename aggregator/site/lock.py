@@ -1,4 +1,4 @@
-"""The lock on a state folder: who holds it works there alone, and its file tells who. Touches that file."""
+"""The lock on a state folder: its holder works there alone, and the lock file names it. Touches that file."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from aggregator.model.errors import ConfigError, LockedError, reason_of
 
 
 def made(state: str) -> None:
-    """Make the folder `state` where there is none.
+    """Make the folder `state` if it does not exist.
 
     Raises:
-        ConfigError: where it cannot be made.
+        ConfigError: if it cannot be made.
     """
     try:
         os.makedirs(state, mode=0o700, exist_ok=True)
     except FileExistsError:
-        raise ConfigError([f"{state}: the state folder cannot be {_why_not(state)}"]) from None
+        raise ConfigError([f"{state}: the state folder cannot be {_why_unusable(state)}"]) from None
     except OSError as error:
         raise ConfigError([f"{state}: the state folder cannot be made: {reason_of(error)}"]) from error
 
 
-def _why_not(state: str) -> str:
-    """Say what is with a folder that is there and is none."""
+def _why_unusable(state: str) -> str:
     try:
         os.stat(state)
     except OSError as error:
@@ -33,16 +32,16 @@ def _why_not(state: str) -> str:
 
 
 def let_go(lock: int) -> None:
-    """Give back a lock. Whatever closing its file says, it is given back, and what was noted there is worth nothing."""
-    with suppress(OSError):
+    """Release a lock."""
+    with suppress(OSError):  # the lock is released even if closing its file fails, and its content no longer matters
         os.close(lock)
 
 
 def is_held(lock: int, state: str) -> bool:
-    """Say whether the open file `lock` is still the one that others would have to lock.
+    """Return whether the open file `lock` is still the one that others would have to lock.
 
     Raises:
-        OSError: where the system does not say.
+        OSError: if that cannot be read.
     """
     try:
         found = os.lstat(os.path.join(state, "lock"))
@@ -52,11 +51,11 @@ def is_held(lock: int, state: str) -> bool:
 
 
 def locked(state: str) -> int:
-    """Take the lock on the folder `state`; gives the open file that keeps it until it is closed or we die.
+    """Take the lock on the folder `state`; returns the open file that holds it until it is closed or we die.
 
     Raises:
-        LockedError: where another process holds it.
-        OSError: where its file cannot be opened or written.
+        LockedError: if another process holds it.
+        OSError: if its file cannot be opened or written.
     """
     fd = os.open(os.path.join(state, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

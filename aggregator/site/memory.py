@@ -1,4 +1,4 @@
-"""How this process deals with memory: what is no longer used goes back to the system, cycles are looked for rarely."""
+"""Memory of this process: returns unused memory to the system, and looks for cycles rarely."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 
 def give_back() -> None:
-    """Give back what a burst of work left behind; Linux' C library keeps it for another one else."""
+    """Return memory that a burst of work freed to the system; Linux' C library would keep it for the next one."""
     import ctypes  # noqa: PLC0415 - a build has no use for it
 
     with suppress(OSError, AttributeError):  # other C libraries have no such call, and need none
@@ -16,10 +16,10 @@ def give_back() -> None:
 
 
 def collect_rarely() -> None:
-    """Have Python look for cycles a thirtieth as often, and not among what is loaded by now.
+    """Look for cycles a thirtieth as often, and not among what is loaded by now.
 
-    For a process that does one large piece of work and ends: a build makes millions of small objects, of which next to
-    none lie in a cycle, and looking for them took a tenth of its time.
+    For a process that does one large piece of work and ends: a build makes millions of small objects, almost none of
+    them in a cycle, and looking for cycles took a tenth of its time.
     """
     gc.freeze()
     gc.set_threshold(20_000, 50, 50)
@@ -27,7 +27,7 @@ def collect_rarely() -> None:
 
 @contextmanager
 def collecting_rarely() -> Iterator[None]:
-    """Do so for a while: the process may be somebody else's."""
+    """Collect rarely inside the `with` statement: the process may be somebody else's."""
     usual = gc.get_threshold()
     collect_rarely()
     try:

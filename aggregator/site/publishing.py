@@ -1,158 +1,177 @@
-"""What one turn publishes: the feeds, the pages of their archives and the pages of the whole site, in a safe order.
+"""What one turn publishes: the feeds, the pages of their archives and the pages of the site, in a safe order.
 
-Talks to the index and the writer; what must be rendered and how it looks is decided in the pipeline.
+Touches the index and the published documents.
 """
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from aggregator.index.archive_pages import PageRow
 from aggregator.index.feeds import FeedRow
-from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
+from aggregator.index.index import Index
+from aggregator.model.document_names import FEED_DOCUMENTS, RSS, SITE_DOCUMENTS
 from aggregator.model.errors import PublishError
-from aggregator.site.archives import Archives
-from aggregator.site.archiving import Archiver, Pages
-from aggregator.site.feeds import Pipeline, Rendering
+from aggregator.site import render_jobs
+from aggregator.site.archives import Archives, StalePages, WrittenPages
+from aggregator.site.catalog import Catalog
+from aggregator.site.display_settings import digest
+from aggregator.site.feeds import StaleFeeds
+from aggregator.site.item_cache import ItemCache
+from aggregator.site.progress import Progress, TimeLimit
+from aggregator.site.render_queue import Rendering, RenderQueue
 from aggregator.site.stopwatch import Stopwatch
-from aggregator.site.workers import MANY_FEEDS, MANY_PAGES, Workers
-from aggregator.site.write_groups import write_in_groups
+from aggregator.site.workers import MANY_FEEDS, MANY_PAGES, Workers, in_order
+from aggregator.site.write_groups import identity_on_disk, write_in_groups
 
 if TYPE_CHECKING:
-    from aggregator.publisher.destination import Destination
+    from concurrent.futures import Executor
+
+    from aggregator.model.feeds import Document
+    from aggregator.publisher.bucket import BucketWriter
+    from aggregator.publisher.files import Writer
 
 LONGEST_WAIT = 0.05
-"""How long, in seconds, a feed that changed waits for new pages of its archive; then it is shown without them."""
+"""How long, in seconds, a feed that changed waits for new pages of its archive; then it is published without them."""
 
 
 class Publishing:
-    """Brings the feeds folder up to date with the index; make one for each turn and call `publish`.
+    """Brings the published documents up to date with the index; make one for each turn and call `publish`.
 
-    `rendered` names the feeds that were rendered, `written` the documents that were written, `failed` says what could
-    not be. `unfinished` says that there was no time for all pages of archives, `touched` that somebody else changed
-    what was published.
+    `rendered` are the feeds that were rendered, `written` the documents that were written, `failed` what could not be.
+    `is_unfinished` says that archive pages are left for later turns, `is_foreign` that somebody else changed what was
+    published.
     """
 
     def __init__(
-        self, pipeline: Pipeline, writer: Destination, watch: Stopwatch,
-        *, hurry: Callable[[float], bool] | None = None, alive: Callable[[], object] = bool,
+        self, catalog: Catalog, items: ItemCache, writer: Writer | BucketWriter, *,
+        watch: Stopwatch, progress: Progress,
     ) -> None:  # fmt: skip
-        """Ask `hurry`, with the seconds that pages of archives have taken, whether the others are left for later.
-
-        `alive` is called between two documents; what it raises ends it all.
-        """
-        self._pipeline = pipeline
-        self._index = pipeline.index
+        self._catalog = catalog
+        self._index = catalog.index
         self._writer = writer
         self._watch = watch
-        self._hurry = hurry
-        self._alive = alive
-        self._archives = Archives(pipeline)
-        self._archiver = Archiver(self._index, writer, watch)
+        self._progress = progress
+        self._items = items
+        self._queue = RenderQueue(items)
+        self._feeds = StaleFeeds(catalog, self._queue)
+        self._pages = StalePages(catalog, self._queue)
+        self._archives = Archives(self._index, writer)
         self.rendered: list[str] = []
         self.written: list[str] = []
         self.failed: list[str] = []
-        self.unfinished = self.touched = False
+        self.is_unfinished = self.is_foreign = False
 
     def publish(self, workers: Workers, now: int, *, trust_disk: bool) -> None:
-        """Write what must be written; `trust_disk` does not look whether somebody else changed published files."""
+        """Write what must be written; with `trust_disk`, without checking whether somebody else changed documents."""
+        self._items.notes.clear()
         try:
             self._writer.begin(now, look=not trust_disk)
         except PublishError as error:
             self.failed.append(str(error))
             return
         if not trust_disk:
-            self._archiver.look()
-        intact = (lambda row: row.file_identity is not None) if trust_disk else self._is_intact
-        # Who is in a hurry starts no processes: those of a large intake are at hand, others would take too long.
-        count = self._pipeline.count()
-        executor = workers.executor(count, many=MANY_FEEDS) if self._hurry is None else workers.started
-        self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, executor=executor))
-        # A page of an archive is written before anything on disk leads to it, and removed after.
-        over = self._clocked()
-        pages = self._publish_pages(workers, now, on_disk=False, over=over)
-        if pages.all:
-            self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, only=self._pipeline.waiting))
-            pages = self._publish_pages(workers, now, on_disk=True, over=over)
-        else:
-            urgent = self._pipeline.urgent
-            self._publish_feeds(self._pipeline.renderings(now=now, intact=intact, only=urgent, meanwhile=True))
+            self._archives.check()
+        pages = self._publish_feeds_and_pages(workers, now, self._is_written if trust_disk else self._is_intact)
         # What fails is tried again when there is another reason for a turn; it does not hold up what does not.
-        self.unfinished = not pages.all and (not self.failed or bool(pages.written))
-        if pages.all and not self.failed:
-            self.failed += self._archiver.remove()
-        self.failed += self._pipeline.faults
+        self.is_unfinished = not pages.is_all and (not self.failed or bool(pages.written))
+        if pages.is_all and not self.failed:
+            self.failed += self._archives.remove_unwanted()
+        self.failed += self._queue.faults
         if not self.failed:
-            self._pipeline.finished()
+            self._feeds.all_published()
         self._publish_site(workers)
 
-    def was_the_last(self) -> bool:
-        """Say whether the pages of the whole site lie there as this index had them written, and no later one."""
-        known = self._index.meta("site")
-        return bool(known) and known.endswith(self._site_stamps() or b"-")
+    def _publish_feeds_and_pages(
+        self, workers: Workers, now: int, is_intact: Callable[[FeedRow], bool]
+    ) -> WrittenPages:
+        """Write feeds and pages in such an order that a page is written before anything on disk links to it."""
+        executor = self._executor_for_feeds(workers)
+        self._write_feeds(self._feeds.renderings(now=now, is_intact=is_intact, executor=executor), now)
+        limit = TimeLimit(self._progress, LONGEST_WAIT if self._feeds.urgent else math.inf)
+        pages = self._write_pages(workers, now, limit, on_disk=False)
+        slugs = self._feeds.waiting if pages.is_all else self._feeds.urgent
+        waiting = self._feeds.renderings_of(slugs, now=now, is_intact=is_intact, is_provisional=not pages.is_all)
+        self._write_feeds(waiting, now)
+        return self._write_pages(workers, now, limit, on_disk=True) if pages.is_all else pages
 
-    def _publish_feeds(self, renderings: Iterator[Rendering]) -> None:
-        wanted = self._watch.during("feeds", self._told(renderings))
-        for group, result in write_in_groups(wanted, self._writer, self._watch, alive=self._alive):
+    def _executor_for_feeds(self, workers: Workers) -> Executor | None:
+        # A time-limited turn starts no processes, which takes too long, but uses those of a large intake.
+        if self._progress.is_time_limited:
+            return workers.started
+        return workers.executor(self._feeds.count(), many=MANY_FEEDS)
+
+    def _write_feeds(self, renderings: Iterator[Rendering[FeedRow]], now: int) -> None:
+        wanted = self._watch.during("feeds", self._with_ticks(renderings))
+        for group, result in write_in_groups(wanted, self._writer, self._watch, self._progress):
             broken = {error.name.partition("/")[0] for error in result.failed}
             for rendering in group:
-                slug = rendering.row.slug
+                slug = rendering.request.row.slug
                 self.rendered.append(slug)
-                self._pipeline.published(rendering, None if slug in broken else self._stamps(slug))
+                self._feeds.published(rendering, None if slug in broken else self._identity(slug), now)
             self.written += result.written
             self.failed += map(str, result.failed)
 
-    def _told(self, renderings: Iterator[Rendering]) -> Iterator[Rendering]:
+    def _with_ticks(self, renderings: Iterator[Rendering[FeedRow]]) -> Iterator[Rendering[FeedRow]]:
         for rendering in renderings:
-            self._alive()
+            self._progress.tick()
             yield rendering
 
-    def _clocked(self) -> Callable[[], bool]:
-        """Give what says whether pages of archives must wait, by the time from now on."""
-        hurry, began = self._hurry, time.monotonic()
-        longest = LONGEST_WAIT if self._pipeline.urgent else math.inf
-
-        def is_over() -> bool:
-            self._alive()
-            seconds = time.monotonic() - began
-            return hurry is not None and (seconds > longest or hurry(seconds))
-
-        return is_over
-
-    def _publish_pages(self, workers: Workers, now: int, *, on_disk: bool, over: Callable[[], bool]) -> Pages:
-        # Nor hands out pages: what others had begun when it ends would be lost.
-        count = self._archives.count(on_disk=on_disk) if self._hurry is None else 0
+    def _write_pages(self, workers: Workers, now: int, limit: TimeLimit, *, on_disk: bool) -> WrittenPages:
+        # A time-limited turn sends no pages to processes: what they had begun at the limit would be lost.
+        count = 0 if self._progress.is_time_limited else self._pages.count(on_disk=on_disk)
         executor = workers.executor(count, many=MANY_PAGES) if count else None
-        pages = self._archiver.publish(self._archives, now=now, on_disk=on_disk, over=over, executor=executor)
+        renderings: Iterator[Rendering[PageRow]] = self._pages.renderings(now=now, on_disk=on_disk, executor=executor)
+        pages = self._archives.write(
+            self._pages, renderings, watch=self._watch, progress=self._progress, limit=limit
+        )  # fmt: skip
         self.written += pages.written
         self.failed += pages.failed
         return pages
 
     def _publish_site(self, workers: Workers) -> None:
-        key, known = self._pipeline.site_key(), self._index.meta("site") or b""
-        stamps = self._site_stamps() or b""
-        if known != key + stamps:
-            # Of feeds whose documents are taken on trust nobody would notice before everything is looked at.
-            self.touched = known[len(key) :] not in {b"", stamps}
-            result = self._writer.publish(self._pipeline.site_documents(workers.started))
+        key = digest(self._catalog.settings.digest, self._catalog.summaries())
+        known = self._index.meta("site") or b""
+        identity = identity_on_disk(self._writer, SITE_DOCUMENTS) or b""
+        if known != key + identity:
+            # If the documents of feeds are trusted, a foreign change is noticed here, or only by the next full scan.
+            self.is_foreign = known[len(key) :] not in {b"", identity}
+            result = self._writer.publish(site_documents(self._catalog, workers.started))
             self.written += result.written
             self.failed += map(str, result.failed)
-            stamps = b"" if result.failed else self._site_stamps() or b""
-            self._index.set_meta("site", key + stamps if stamps else b"")
+            identity = b"" if result.failed else identity_on_disk(self._writer, SITE_DOCUMENTS) or b""
+            self._index.set_meta("site", key + identity if identity else b"")
 
-    # -- what lies on disk
+    # -- what is on disk
+
+    def _is_written(self, row: FeedRow) -> bool:
+        return row.file_identity is not None
 
     def _is_intact(self, row: FeedRow) -> bool:
-        return row.file_identity is not None and row.file_identity == self._stamps(row.slug)
+        return row.file_identity is not None and row.file_identity == self._identity(row.slug)
 
-    def _stamps(self, slug: str) -> bytes | None:
-        return self._stamped(f"{slug}/{name}" for name in FEED_DOCUMENTS)
+    def _identity(self, slug: str) -> bytes | None:
+        return identity_on_disk(self._writer, (f"{slug}/{name}" for name in FEED_DOCUMENTS))
 
-    def _site_stamps(self) -> bytes | None:
-        return self._stamped(SITE_DOCUMENTS)
 
-    def _stamped(self, names: Iterable[str]) -> bytes | None:
-        stamps = [self._writer.stamp(name) for name in names]
-        return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None
+def site_documents(catalog: Catalog, executor: Executor | None = None) -> tuple[Document, ...]:
+    """Render the index page and the lists of all feeds, on `executor` if it has loaded what that takes."""
+    return next(in_order(executor, render_jobs.render_site, iter([(catalog.summaries(), catalog.config.site)])))
+
+
+def is_last_published(index: Index, writer: Writer | BucketWriter) -> bool:
+    """Return whether the pages of the site on disk are those that this index had written, and no later ones."""
+    known = index.meta("site")
+    return bool(known) and known.endswith(identity_on_disk(writer, SITE_DOCUMENTS) or b"-")
+
+
+def adopt_published(index: Index, writer: Writer | BucketWriter) -> None:
+    """Add the feeds and archive pages that are on disk to the index, so that none of them stays behind unnoticed."""
+    archives = Archives(index, writer)
+    with index.transaction(filled=False):
+        for slug in writer.feeds():
+            if writer.has(f"{slug}/{RSS}"):
+                index.feeds.adopt(slug)
+            archives.adopt(slug)

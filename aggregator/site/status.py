@@ -1,4 +1,4 @@
-"""How a site stands, from its index: feeds, items, problems, the next due moment, the last turns. Reads the index."""
+"""The status of a site: feeds, items, problems, the next due moment, the last turns. Reads the index."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ import msgspec
 from aggregator.config.settings import Config
 from aggregator.index.index import Index
 from aggregator.model.reports import HubStatus, PastTurn, Problem
-from aggregator.model.version import VERSION
 from aggregator.model.words import SHOWN_PROBLEMS
 from aggregator.normalizer.stored import is_in_feeds, unpack_problems
 from aggregator.publisher.hub.notifier import hub_status
-from aggregator.site.feeds import Pipeline
-from aggregator.watcher.seeds import seeds_in
+from aggregator.site.catalog import Catalog
 
 EXAMPLES = 20
-"""How many of the seeds that a rule holds back are named."""
+"""How many of the seeds that a rule holds back are named as examples."""
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a site stands; `due` is the next moment at which a feed changes by itself, `due_path` whose.
+    """The status of a site at `now`; all times are in seconds since 1970.
 
-    It is "" where a withdrawal has then been said for long enough.
-    `examples` names some seeds for each rule in `held`, at most `EXAMPLES`. `problems` are errors first; `changed` says
-    when the files of the first `SHOWN_PROBLEMS` were last written, in seconds since 1970. `newest` is when the newest
-    item that is shown was published.
+    `held` counts seeds by the rule that holds them back, and `examples` names at most `EXAMPLES` of them for each rule.
+    `problems` are errors first, and `changed` says when the files of the first `SHOWN_PROBLEMS` were last modified.
+    `due` is the next moment at which a feed changes by itself, and `due_path` the seed it concerns, "" if a tombstone
+    expires. `newest` is when the newest visible item was published.
     """
 
     now: int
@@ -46,13 +44,13 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standing(config: Config, index: Index, *, now: int) -> Standing:
-    """Say how the site of `config` stands at `now` (seconds since 1970)."""
-    pipeline = Pipeline(config, index, seeds_in(config.seeds).reader, version=VERSION)
+    """Return the status of the site of `config` at `now` (seconds since 1970)."""
+    catalog = Catalog(config, index)
     problems = [problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)]
     problems.sort(key=lambda problem: problem.warning)
     held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()
-    summaries = pipeline.summaries()
+    summaries = catalog.summaries()
     newest = [summary.newest_published for summary in summaries if summary.newest_published]
     return Standing(
         now=now,
@@ -64,7 +62,7 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
         problems=tuple(problems),
         due=due[0] if due else None,
         due_path=due[1] if due else "",
-        turns=pipeline.past_turns(),
+        turns=catalog.past_turns(),
         newest=int(max(newest).timestamp()) if newest else None,
         examples={rule: _examples(index, rule, now) for rule in held},
         changed=index.files.modification_times([problem.path for problem in problems[:SHOWN_PROBLEMS]]),

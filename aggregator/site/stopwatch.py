@@ -1,4 +1,4 @@
-"""Where the time of a turn goes: stages in, seconds for each out. Reads a clock that only ever goes forward."""
+"""Measures how long each stage of a turn takes. Reads a clock that only goes forward."""
 
 from __future__ import annotations
 
@@ -13,14 +13,19 @@ T = TypeVar("T")
 class Stopwatch:
     """Measures stages of one thread; `seconds` holds what each took, without the stages inside it."""
 
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+    def __init__(self, seconds: dict[str, float] | None = None) -> None:
+        self.seconds: dict[str, float] = {} if seconds is None else seconds
+        self._began = time.perf_counter()
         self._running: list[str] = []
         self._since = 0.0
 
+    def elapsed(self) -> float:
+        """Return the seconds since the stopwatch was made."""
+        return time.perf_counter() - self._began
+
     @contextmanager
     def of(self, stage: str) -> Iterator[None]:
-        """Count what happens inside for `stage`; the one around it pauses."""
+        """Measure the body of the `with` statement as `stage`; the stage around it pauses."""
         self._lap()
         self._running.append(stage)
         try:
@@ -30,7 +35,7 @@ class Stopwatch:
             self._running.pop()
 
     def during(self, stage: str, values: Iterable[T]) -> Iterator[T]:
-        """Give `values`, counting for `stage` what it takes to make them."""
+        """Return `values`, and measure as `stage` what it takes to make them."""
         source = iter(values)
         while True:
             with self.of(stage):

@@ -1,4 +1,4 @@
-"""Processes that parse seeds or render pages, many at once: started when it pays, gone when the work is done.
+"""Processes that parse seeds or render documents: started for large work, ended with the turn.
 
 Starts and ends processes. They end with this one, whatever kills it.
 """
@@ -16,36 +16,32 @@ from aggregator.site.memory import collect_rarely
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 MANY_FILES = 1_500
-"""From so many files on, reading them in several processes pays."""
+"""From this many files on, several processes read faster than one."""
 
 MANY_FEEDS = 16
-"""From so many feeds on, rendering them in several processes pays."""
+"""From this many feeds on, several processes render faster than one."""
 
 MANY_PAGES = 16
-"""From so many pages of archives on, rendering them in several processes pays."""
+"""From this many archive pages on, several processes render faster than one."""
 
 AHEAD = 4 * (os.cpu_count() or 1)
-"""How many pieces of work are under way at once, unless what does them says otherwise: none of them waits for more."""
+"""How many tasks are under way at once, so that no process waits, unless the executor has a number of its own."""
 
 
-class UnderWay(NamedTuple, Generic[Task, Result]):
-    """A piece of work that was handed out; without a future nobody took it."""
+class _UnderWay(NamedTuple, Generic[Task, Result]):
+    """A task that was sent; without a future the executor did not accept it."""
 
     work: Callable[[Task], Result]
     task: Task
     future: Future[Result] | None
 
     def result(self) -> Result:
-        """Wait for it; where the process that did it died (out of memory, killed by hand), do it here."""
+        """Wait for the result; if the process died (out of memory, killed by hand), do the task here."""
         if self.future is not None:
             from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms, and few turns need it
 
@@ -54,38 +50,42 @@ class UnderWay(NamedTuple, Generic[Task, Result]):
         return self.work(self.task)
 
 
-def send(executor: Executor, work: Callable[[Task], Result], task: Task) -> UnderWay[Task, Result]:
-    """Hand out a piece of work."""
+def _send(executor: Executor, work: Callable[[Task], Result], task: Task) -> _UnderWay[Task, Result]:
     from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - as above
 
     with suppress(BrokenExecutor):
-        return UnderWay(work, task, executor.submit(work, task))
-    return UnderWay(work, task, None)
+        return _UnderWay(work, task, executor.submit(work, task))
+    return _UnderWay(work, task, None)
 
 
-def in_order(executor: Executor | None, work: Callable[[Task], Result], tasks: Iterator[Task]) -> Iterator[Result]:
-    """Do `work` on each of `tasks` and give the results in their order, with a bounded number under way."""
+def in_order(
+    executor: Executor | None, work: Callable[[Task], Result], tasks: Iterator[Task], *, ahead: int = AHEAD
+) -> Iterator[Result]:
+    """Call `work` for each task, on `executor` or in this thread if it is None, and return the results in order.
+
+    At most `ahead` tasks are under way at once, unless the executor has a number of its own.
+    """
     if executor is None:
         yield from map(work, tasks)
         return
-    ahead = getattr(executor, "ahead", AHEAD)
-    waiting = deque(send(executor, work, task) for task in islice(tasks, ahead))
+    ahead = getattr(executor, "ahead", ahead)
+    waiting = deque(_send(executor, work, task) for task in islice(tasks, ahead))
     while waiting:
         result = waiting.popleft().result()
-        waiting.extend(send(executor, work, task) for task in islice(tasks, 1))
+        waiting.extend(_send(executor, work, task) for task in islice(tasks, 1))
         yield result
 
 
 class Workers:
-    """Processes for one turn, or a cluster: started when work first pays it, kept for the work that follows.
+    """Processes for one turn, or a cluster: started for the first large work, kept for the work that follows.
 
-    Open it with `with`; at the end of that they end.
+    Use it in a `with` statement, at whose end the processes end.
     """
 
     def __init__(self, jobs: int | None, *, cluster: Executor | None = None) -> None:
-        """Have at most `jobs` processes: 1 is this one alone, None as many as there are processors, where it pays.
+        """Use at most `jobs` processes: 1 is only this one, None as many as processors if the work is large.
 
-        A `cluster` does it all.
+        A `cluster` does all work, if there is one.
         """
         self._jobs = jobs
         self._cluster = cluster
@@ -93,37 +93,37 @@ class Workers:
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
-        """Start nothing yet."""
+        """Start no process yet."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait until they have ended."""
+        """End the processes and wait for that."""
         self._held.close()
 
     def executor(self, count: int, *, many: int = MANY_FILES) -> Executor | None:
-        """Give what does `count` pieces of work, None where this thread does them: from `many` on, others pay."""
+        """Return what does `count` tasks, None for this thread; from `many` tasks on, several processes are faster."""
         jobs = self._jobs or ((os.cpu_count() or 1) if count >= many else 1)
         if self._cluster is not None or jobs == 1:
             return self._cluster
-        if self._pool is None or not _takes(self._pool, bool):
+        if self._pool is None or not _accepts(self._pool, bool):
             self._held.close()
             self._pool = self._held.enter_context(_pool(jobs))
         return self._pool
 
     @property
     def started(self) -> Executor | None:
-        """Give the processes that run already, None where there are none."""
+        """The processes that run already, None if there are none."""
         return self._pool
 
     def prepare(self, load: Callable[[], object]) -> None:
-        """Have processes that run already `load` what the next work takes, while this one does something else."""
+        """Import what the next work needs in the processes that run already, while this one does something else."""
         for _ in range(self._jobs or os.cpu_count() or 1):
-            if self._pool is None or not _takes(self._pool, load):
+            if self._pool is None or not _accepts(self._pool, load):
                 return
 
 
-def _takes(pool: Executor, work: Callable[[], object]) -> bool:
-    """Hand out work whose result nobody waits for; a pool that lost a process to a kill takes none any more."""
+def _accepts(pool: Executor, work: Callable[[], object]) -> bool:
+    """Submit work whose result nobody waits for; returns false if the pool lost a process and is broken."""
     from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - 10 ms, and few turns need it
 
     try:
@@ -155,7 +155,7 @@ def _pool(jobs: int) -> Iterator[Executor]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Put Ctrl-C off: a pool that is interrupted while it starts its processes can neither go on nor end."""
+    """Delay Ctrl-C: a pool that is interrupted while it starts its processes can neither go on nor end."""
     import signal  # noqa: PLC0415 - as above
 
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -166,17 +166,17 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _begin() -> None:
-    """Make a new process a worker."""
+    """Prepare a new process."""
     import signal  # noqa: PLC0415 - in the worker alone
 
-    # A terminal tells Ctrl-C to all of them; the first one ends the others, which would have tracebacks to say.
+    # A terminal sends Ctrl-C to all processes; this one would print a traceback, and its parent ends it anyway.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     collect_rarely()
     _end_with_parent()
 
 
 def _end_with_parent() -> None:
-    """See to it that this worker ends when its parent is killed: the pool's pipes would keep it waiting for ever."""
+    """End this process when its parent is killed: the pool's pipes would keep it waiting for ever."""
     import threading  # noqa: PLC0415 - in the worker alone
     from multiprocessing import connection, parent_process  # noqa: PLC0415
 
@@ -191,9 +191,9 @@ def _end_with_parent() -> None:
 
 
 def _end_servers() -> None:
-    """End the two processes that `forkserver` would keep for the next pool: a resting daemon is one small process.
+    """End the two processes that `forkserver` keeps for the next pool: an idle daemon is one small process.
 
-    The library has no public way to say so. Where it changes its own, they stay, and nothing is lost but their memory.
+    The library has no public function for this. If its private ones change, the processes stay and only cost memory.
     """
     from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - loaded by now
 
@@ -203,6 +203,6 @@ def _end_servers() -> None:
             stop()
 
 
-def jobs_for(place: str, jobs: int | None) -> int | None:
-    """Give how many processes may read the seeds there: what lies in this one's memory, no other can see."""
-    return 1 if place.startswith("memory://") else jobs
+def jobs_for(location: str, jobs: int | None) -> int | None:
+    """Return how many processes may read the seeds at `location`: only this one sees a store in its memory."""
+    return 1 if location.startswith("memory://") else jobs

@@ -1,33 +1,35 @@
-"""What was rendered to the writer, in groups: an edit is one, of a whole site each is written while the next is made.
+"""Writes what is rendered, in groups; in a large turn one group is written while the next is rendered.
 
-Starts threads; which files are written, and how, is the writer's business.
+Starts threads. Which files are written, and how, is the writer's business.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from aggregator.model.feeds import Document
+from aggregator.site.progress import Progress
 from aggregator.site.stopwatch import Stopwatch
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from aggregator.publisher.destination import Destination, Published
+    from aggregator.publisher.bucket import BucketWriter
+    from aggregator.publisher.files import Published, Writer
 
 TOGETHER = 8
 AHEAD = 3
-"""How many groups are on their way to the disk while the next one is rendered."""
+"""How many groups are being written while the next one is rendered."""
 
 TICK = 0.5
-"""How often, in seconds, the wait for a slow disk says that we live."""
+"""How often, in seconds, a turn that waits for a slow disk calls `Progress.tick`."""
 
 
 class Rendered(Protocol):
-    """A feed or a page of an archive in all its formats."""
+    """A feed or an archive page in all its formats."""
 
     @property
     def documents(self) -> tuple[Document, ...]:
@@ -38,11 +40,11 @@ One = TypeVar("One", bound=Rendered)
 
 
 def write_in_groups(
-    renderings: Iterator[One], writer: Destination, watch: Stopwatch, *, alive: Callable[[], object] = bool
+    renderings: Iterator[One], writer: Writer | BucketWriter, watch: Stopwatch, progress: Progress
 ) -> Iterator[tuple[list[One], Published]]:
-    """Write what is rendered, a group at a time, and give each group with what became of it; `watch` times the wait.
+    """Write what is rendered, and return each group with the result; `watch` measures the wait.
 
-    `alive` is called while a disk is waited for; where it raises, what is not begun is not written.
+    If `progress` raises, groups that are not begun are not written.
     """
     ended = False
 
@@ -69,8 +71,14 @@ def write_in_groups(
                     done, future = waiting.popleft()
                     with watch.of("write"):
                         while not wait([future], TICK).done:
-                            alive()
+                            progress.tick()
                         result = future.result()
                     yield done, result
         finally:
             ended = True
+
+
+def identity_on_disk(writer: Writer | BucketWriter, names: Iterable[str]) -> bytes | None:
+    """Return the identity of published files, which changes if somebody changes one; None if one is missing."""
+    stamps = [writer.stamp(name) for name in names]
+    return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None

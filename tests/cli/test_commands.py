@@ -97,7 +97,7 @@ def test_check_warns_of_what_the_config_names_in_vain(folder: Path) -> None:
     config = folder / "config/aggregator.yaml"
     config.write_text(CONFIG + "topics: {folder: topcis}\nserver: {token: ../token}\n")
     result = run(folder, "check").stdout
-    assert f"{config}:3:18: warning: topics.folder: there is no folder {folder}/config/topcis (make it, or" in result
+    assert f"{config}:3:18: warning: topics.folder: the folder {folder}/config/topcis is missing (make it, or" in result
     assert f"{config}:4:17: warning: server.token: {folder}/token: holds no token (write at least 16" in result
     assert "0 errors, 2 warnings" in result
     assert len(json.loads(run(folder, "check", "--strict", "--json", expect=1).stdout)) == 2
@@ -228,7 +228,7 @@ def test_explain_knows_changes_duplicates_and_limits(folder: Path) -> None:
     (folder / "seeds/newer.md").write_text(GOOD.replace("/tram", "/newer").replace("2026-05-01", "2026-05-02"))
     (folder / "seeds/twin.md").write_text(GOOD.replace("2026-05-01", "2026-04-01"))
     run(folder, "build")
-    assert "tram.md tells the same story" in run(folder, "explain", "seeds/twin.md").stdout
+    assert "tram.md is shown instead" in run(folder, "explain", "seeds/twin.md").stdout
     assert "not in cities: 1 newer item comes before it" in run(folder, "explain", "seeds/tram.md").stdout
     (folder / "seeds/tram.md").write_text(GOOD.replace("A tram", "Two trams"))
     assert "the file has changed since the last build" in run(folder, "explain", "seeds/tram.md").stdout

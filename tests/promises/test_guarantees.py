@@ -305,7 +305,7 @@ def test_another_version_reads_and_renders_everything_once(site: SiteFolder, mon
     site.build(now=later)
     before = site.documents()
     known = site.build(now=later)
-    monkeypatch.setattr("aggregator.site.site.VERSION", "9.9.9")
+    monkeypatch.setattr("aggregator.site.display_settings.VERSION", "9.9.9")
 
     upgraded, after = site.build(now=later), site.build(now=later)
 

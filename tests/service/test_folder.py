@@ -11,7 +11,7 @@ from support.running_daemon import Inside, Running, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator import AggregatorError
-from aggregator.site.site import AT_ONCE, MASS_DELETION
+from aggregator.site.scanning import AT_ONCE, MASS_DELETION
 
 COUNT = 60
 

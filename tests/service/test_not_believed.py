@@ -16,7 +16,7 @@ from support.running_daemon import Inside, Running, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator.service import daemon, scan_timing
-from aggregator.site import feed_batches
+from aggregator.site import render_jobs
 from aggregator.site.site import Site
 
 COUNT = 10
@@ -77,7 +77,7 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patch the site so that its first turn fails."""
-    take, turns = Site._take, []
+    take, turns = Site._turn, []
 
     def failing(self: Site, *words: Any, **named: Any) -> Any:
         turns.append(1)
@@ -85,7 +85,7 @@ def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError(errno.EIO, "Input/output error")
         return take(self, *words, **named)
 
-    monkeypatch.setattr(Site, "_take", failing)
+    monkeypatch.setattr(Site, "_turn", failing)
 
 
 def test_an_edit_before_the_index_is_filled_is_not_taken_for_the_whole_site(
@@ -226,13 +226,13 @@ def test_a_long_turn_ends_when_the_daemon_has_to_stop(inside: Inside, monkeypatc
     for number in range(40):
         site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
     inside.start()
-    rendered = feed_batches.rendered
+    rendered = render_jobs.render_feed
 
     def slowly(*words: Any) -> Any:
         time.sleep(0.2)
         return rendered(*words)
 
-    monkeypatch.setattr(feed_batches, "rendered", slowly)
+    monkeypatch.setattr(render_jobs, "render_feed", slowly)
     monkeypatch.setattr(daemon, "LONGEST_STOP", 0.1)
     site.settings["site"] = {"title": "Another", "url": "https://feeds.example.org/"}
     site.config()

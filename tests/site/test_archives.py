@@ -1,4 +1,4 @@
-"""A feed's whole history: months as pages (RFC 5005 §4), and what was withdrawn (RFC 6721)."""
+"""A feed's whole history: months as pages (RFC 5005 §4), and tombstones of withdrawn items (RFC 6721)."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from support.http_client import Standalone, ask
 from support.site_folder import NOW, SiteFolder, iso, without_tombstones
 
 from aggregator.model.errors import AggregatorError
+from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 
 DAY = 86_400
@@ -36,7 +37,7 @@ TOMBSTONE = "{http://purl.org/atompub/tombstones/1.0}"
 
 
 def fill(site: SiteFolder, count: int = 300, days: float = 0.5, **keys: object) -> None:
-    """Write seeds that go back from now; with the defaults five months, some with more than a page's items."""
+    """Write seeds that go back from now; by default five months, some with more items than a page holds."""
     for number in range(count):
         site.write(
             f"{number}.md", title=f"T{number}", topics=[f"Topic {number % 3}"],
@@ -58,12 +59,12 @@ def pages(site: SiteFolder, slug: str = "all") -> list[str]:
     return sorted(path.name for path in site.feeds.glob(f"{slug}/archive/*"))
 
 
-# -- reading back
+# -- reading the whole history
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_reader_gets_back_to_the_first_item(site: SiteFolder, kind: str) -> None:
-    """Every item of each feed, once on the pages of its archive; and no page is left out."""
+    """The archive pages of each feed hold every item once, and every page is reached."""
     fill(site)
     site.build()
     for slug, count in (("all", 300), ("topic-1", 100)):
@@ -80,7 +81,7 @@ def _is_page(name: str, slug: str, kind: str) -> bool:
 
 @pytest.mark.parametrize(("number", "kind"), ROUNDS + FURTHER_ROUNDS)
 def test_a_reader_misses_nothing_while_the_site_changes(site: SiteFolder, kind: str, number: int) -> None:
-    """Between any two of its requests items are edited, added (so that pages are cut) and deleted elsewhere."""
+    """Between any two requests of the reader, items are edited, added (so that pages are cut) and deleted."""
     fill(site, 240, days=0.3)
     site.build()
     kept = {f"https://news.example.org/{number}" for number in range(200)}
@@ -100,7 +101,7 @@ def test_a_reader_misses_nothing_while_the_site_changes(site: SiteFolder, kind: 
 
 
 class ServedWalk(Walk):
-    """Walks back through feeds as a server hands them out, and goes where it is sent."""
+    """Walks back through feeds as a server sends them, and follows redirects."""
 
     def __init__(self, server: Standalone, kind: str, before: Callable[[], object]) -> None:
         super().__init__(server.site.feeds, kind, before)
@@ -123,7 +124,7 @@ class ServedWalk(Walk):
     "kind", ["atom.xml", *(pytest.param(kind, marks=AT_LENGTH) for kind in ("rss.xml", "feed.json"))]
 )
 def test_a_reader_misses_nothing_while_pages_become_one(site: SiteFolder, kind: str) -> None:
-    """Deletions merge the pages of crowded months and empty one month: who asks for a page that went is sent on."""
+    """Deletions merge the pages of crowded months and empty one month: a request for a removed page is redirected."""
     fill(site, 600, days=0.1)
     site.build()
     kept = {f"https://news.example.org/{number}" for number in range(0, 600, 8) if number < 400 or number > 560}
@@ -146,7 +147,7 @@ def test_a_reader_misses_nothing_while_pages_become_one(site: SiteFolder, kind: 
 
 
 def test_json_begins_where_the_current_items_end(site: SiteFolder) -> None:
-    """`next_url` leads to the newest month that holds more than is shown, and there is none if all is shown."""
+    """`next_url` points to the newest month with items that are not shown; it is missing if all are shown."""
     fill(site, 120, days=1)
     site.settings["feed"] = {"limit": 40}
     site.build()
@@ -173,7 +174,7 @@ def _next_url(site: SiteFolder, name: str = "all/feed.json") -> str | None:
 
 @pytest.mark.parametrize("number", [3, 250])
 def test_an_edit_rewrites_one_page_of_each_feed_that_holds_the_item(site: SiteFolder, number: int) -> None:
-    """And current documents only where the item is shown there; nothing else keeps another inode or mtime."""
+    """Current documents are rewritten only if they show the item; every other file keeps its inode and mtime."""
     fill(site)
     site.build()
     before = site.stamps()
@@ -187,7 +188,7 @@ def test_an_edit_rewrites_one_page_of_each_feed_that_holds_the_item(site: SiteFo
 
 
 def test_a_new_item_rewrites_its_page_and_a_new_month_the_link_of_the_one_before(site: SiteFolder) -> None:
-    """In the month that grows that is all; the first item of a month changes `next-archive` once."""
+    """In a growing month only that page changes; the first item of a month also changes `next-archive` once."""
     fill(site, 60, days=1)
     site.build()
     site.write("new.md", publishedDateTime=iso(NOW - 10))
@@ -205,7 +206,7 @@ def _pages_written(site: SiteFolder, now: int = NOW) -> set[str]:
 
 
 def test_a_second_build_writes_no_page(site: SiteFolder) -> None:
-    """Not one inode changes."""
+    """No inode changes."""
     fill(site, 150)
     site.build()
     before = site.stamps()
@@ -213,11 +214,11 @@ def test_a_second_build_writes_no_page(site: SiteFolder) -> None:
     assert site.stamps() == before
 
 
-# -- the chain
+# -- the chain of pages
 
 
 def test_a_month_that_loses_its_last_item_leaves_no_hole(site: SiteFolder) -> None:
-    """Its page goes, its neighbours lead past it, and everything is as a fresh build makes it."""
+    """Its page is removed, its neighbours link past it, and everything equals a fresh build."""
     fill(site, 130, days=1)
     site.settings["feed"] = {"tombstones": None}
     site.build()
@@ -236,7 +237,7 @@ def test_a_month_that_loses_its_last_item_leaves_no_hole(site: SiteFolder) -> No
 
 
 def test_a_renamed_topic_takes_its_archive_along(site: SiteFolder) -> None:
-    """The old one's pages go, the feed itself stays, empty; `--prune` removes that too."""
+    """The pages of the old topic are removed, its feed stays empty, and `--prune` removes that too."""
     fill(site, 70, days=1)
     site.build()
     old = pages(site, "topic-1")
@@ -250,7 +251,7 @@ def test_a_renamed_topic_takes_its_archive_along(site: SiteFolder) -> None:
 
 @pytest.mark.parametrize("lost", ["state", "nothing"])
 def test_pages_that_nothing_leads_to_are_removed(site: SiteFolder, lost: str) -> None:
-    """Also by a build that has lost its memory, or begins anew."""
+    """Also by a build whose index was lost, and by a fresh build."""
     fill(site, 70, days=1)
     site.build()
     for number in range(40, 70):
@@ -265,7 +266,7 @@ def test_pages_that_nothing_leads_to_are_removed(site: SiteFolder, lost: str) ->
 
 
 def test_archives_can_be_switched_off_and_on(site: SiteFolder) -> None:
-    """Off: no page, and no link to one, in no format; on again: as before."""
+    """Off: no page, and no link to one, in any format; on again: as before."""
     fill(site, 70, days=1)
     site.build()
     before = site.documents()
@@ -279,7 +280,7 @@ def test_archives_can_be_switched_off_and_on(site: SiteFolder) -> None:
 
 
 def test_a_page_that_somebody_changed_is_repaired(site: SiteFolder) -> None:
-    """Overwritten in place, deleted, or its folder gone."""
+    """A page that was overwritten in place, deleted, or whose folder was deleted is written again."""
     fill(site, 70, days=1)
     site.build()
     before = site.documents()
@@ -292,7 +293,7 @@ def test_a_page_that_somebody_changed_is_repaired(site: SiteFolder) -> None:
 
 
 def test_a_page_that_cannot_be_written_is_tried_again(site: SiteFolder) -> None:
-    """The turn names it; the other pages are there, and the next turn that can write it does."""
+    """The turn reports it, the other pages are written, and the next turn that can write it does."""
     fill(site, 70, days=1)
     (site.feeds / "all/archive").mkdir(parents=True)
     (site.feeds / "all/archive/2026-04").write_text("in the way")
@@ -306,7 +307,7 @@ def test_a_page_that_cannot_be_written_is_tried_again(site: SiteFolder) -> None:
 
 
 def test_an_embargo_lifts_onto_its_months_page(site: SiteFolder) -> None:
-    """A month nobody may see yet has no page; it comes at the moment, and goes with an expiry."""
+    """A month with only embargoed items has no page; the page appears with the item and is removed with its expiry."""
     site.write("now.md")
     site.write("june.md", publishedDateTime=iso(NOW + 6 * DAY), expires=iso(NOW + 7 * DAY))
     found = []
@@ -317,7 +318,7 @@ def test_an_embargo_lifts_onto_its_months_page(site: SiteFolder) -> None:
 
 
 def test_dates_of_every_year_have_a_page(site: SiteFolder) -> None:
-    """Long before 1970 too."""
+    """Dates long before 1970 have pages too."""
     site.write("old.md", publishedDateTime="1884-01-02T00:00:00Z")
     site.write("sixties.md", publishedDateTime="1969-12-31T23:59:59Z")
     site.write("new.md")
@@ -327,7 +328,7 @@ def test_dates_of_every_year_have_a_page(site: SiteFolder) -> None:
 
 
 def test_many_seeds_of_one_second_fill_several_pages(site: SiteFolder) -> None:
-    """As when an old site is brought in with dates alone; no page grows without end."""
+    """This happens if an old site is imported with dates alone; no page grows without limit."""
     for number in range(260):
         site.write(f"{number}.md", publishedDateTime="2020-01-01")
     site.build()
@@ -336,7 +337,7 @@ def test_many_seeds_of_one_second_fill_several_pages(site: SiteFolder) -> None:
 
 
 def test_an_index_of_an_older_shape_is_made_anew_and_ids_stay(site: SiteFolder) -> None:
-    """One without archives, as the version before made it."""
+    """The index of an earlier version, without archives, is replaced."""
     site.write("a.md")
     site.build()
     site.write("a.md", webUrl="https://news.example.org/moved")
@@ -355,10 +356,10 @@ def test_an_index_of_an_older_shape_is_made_anew_and_ids_stay(site: SiteFolder) 
 
 
 def test_a_site_that_may_not_take_long_writes_its_archive_turn_by_turn(site: SiteFolder) -> None:
-    """What is current comes with the first turn, some pages with each; in the end all is as one build makes it."""
+    """The first turn writes the current documents, each turn some pages; the result equals one build."""
     fill(site, 300, days=1)
     site.build(feeds="other", state="state2")
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         turn = slow.build(now=NOW)
         assert turn.unfinished
         assert len(site.ids()) == 50
@@ -372,12 +373,12 @@ def test_a_site_that_may_not_take_long_writes_its_archive_turn_by_turn(site: Sit
 
 
 def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> None:
-    """When a site gets its first archive, little by little, no reader is led to what is still to come."""
+    """While the first archive is written in several turns, no document links to a page that does not exist yet."""
     fill(site, 200, days=1)
     site.settings["feed"] = {"archives": False}
     site.build()
     site.settings["feed"] = {}
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         turn = slow.build(now=NOW)
         while turn.unfinished:
             assert not [lead for lead in leads(site) if not lead.is_file()]
@@ -388,16 +389,16 @@ def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> 
 
 @pytest.mark.parametrize("limit", [50, 3])
 def test_what_changes_while_an_archive_is_written_is_shown_before_it_is_done(site: SiteFolder, limit: int) -> None:
-    """News of a month that has no page yet, an edit and a deletion: the next turn shows them, and leads nowhere wrong.
+    """The next turn shows an item of a month without a page, an edit and a deletion, and links to no missing page.
 
-    In the end all is as one build makes it.
+    The final result equals one build.
     """
     settings = {"tombstones": None, "limit": limit}
     site.settings["feed"] = {**settings, "archives": False}
     fill(site, 200, days=1)
     site.build(now=NOW - DAY * 20)
     site.settings["feed"] = settings
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         turn = slow.build(now=NOW - DAY * 20)
         site.write("news.md", title="News", topics=["Topic 1"], publishedDateTime=iso(NOW - 60))
         edit(site, 25, days=1)
@@ -413,19 +414,19 @@ def test_what_changes_while_an_archive_is_written_is_shown_before_it_is_done(sit
             assert not [lead for lead in leads(site) if not lead.is_file()]
             turn = slow.look_at([], now=NOW)
             rewritten.update(name for name in turn.written if name.count("/") == 1)
-    assert set(rewritten.values()) == {1}  # each once, when all its pages are there
+    assert set(rewritten.values()) == {1}  # each once, when all its pages are written
     assert site.documents() != shown
     site.build(feeds="other", state="state2")
     assert site.documents() == site.documents("other")
 
 
 def test_a_feed_that_is_damaged_while_an_archive_is_written_is_mended_at_once(site: SiteFolder) -> None:
-    """Readers do not wait for pages that few of them ask for."""
+    """Readers do not wait for pages that few of them request."""
     fill(site, 200, days=1)
     site.settings["feed"] = {"archives": False}
     site.build()
     site.settings["feed"] = {}
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         assert slow.build(now=NOW).unfinished
         (site.feeds / "all/rss.xml").write_bytes(b"")
         assert slow.look_everywhere(now=NOW).unfinished
@@ -433,10 +434,10 @@ def test_a_feed_that_is_damaged_while_an_archive_is_written_is_mended_at_once(si
 
 
 def test_one_document_that_cannot_be_written_holds_up_no_archive(site: SiteFolder) -> None:
-    """A folder lies where a feed's file should be: the pages of all the others are written turn by turn, to the last."""
+    """A folder lies in place of a feed's file: all other archive pages are written turn by turn nevertheless."""
     fill(site, 200, days=1)
     (site.feeds / "topic-1/rss.xml/in the way").mkdir(parents=True)
-    with Site(site.config(), hurry=lambda _: True) as slow:
+    with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         turn = slow.build(now=NOW)
         turns = 1
         while turn.unfinished:
@@ -451,7 +452,7 @@ def test_one_document_that_cannot_be_written_holds_up_no_archive(site: SiteFolde
 
 
 def leads(site: SiteFolder) -> list[Path]:
-    """Give the documents to which those of feeds and archives lead their readers back."""
+    """Return the documents that feeds and archive pages link to for older items."""
     found = []
     for name, body in bodies(site).items():
         if name.endswith(".xml"):
@@ -466,7 +467,7 @@ def leads(site: SiteFolder) -> list[Path]:
 
 @pytest.mark.parametrize("kind", ["rss.xml", "atom.xml"])
 def test_documents_are_marked_and_linked_as_rfc_5005_says(site: SiteFolder, kind: str) -> None:
-    """§4: only archive documents hold fh:archive; current, prev-archive and next-archive are absolute addresses."""
+    """§4: only archive documents have fh:archive; current, prev-archive and next-archive are absolute URLs."""
     fill(site, 70, days=1)
     site.build()
     base = f"{ADDRESS}all/"
@@ -494,7 +495,7 @@ def _relations(body: bytes, kind: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", ["rss.xml", "atom.xml"])
 def test_feedparser_reads_a_page(site: SiteFolder, kind: str) -> None:
-    """Without a complaint, and with its links; it is the same feed as the current one."""
+    """It reports no error and returns the links; the page has the same feed metadata as the current document."""
     fill(site, 70, days=1)
     site.build()
     page = feedparser.parse((site.feeds / "all/archive/2026-04" / kind).read_bytes())
@@ -508,7 +509,7 @@ def test_feedparser_reads_a_page(site: SiteFolder, kind: str) -> None:
 
 
 def test_a_page_names_itself_and_no_hub(site: SiteFolder) -> None:
-    """What a hub tells of is the current document."""
+    """A hub is notified of current documents only."""
     fill(site, 70, days=1)
     site.settings["websub"] = {"hub": "https://hub.example.org/"}
     site.build()
@@ -520,7 +521,7 @@ def test_a_page_names_itself_and_no_hub(site: SiteFolder) -> None:
 
 
 def test_a_feeds_page_lists_its_months_and_the_list_of_feeds_does_not(site: SiteFolder) -> None:
-    """By year, the newest first, each once, however many pages it has; OPML names current feeds alone."""
+    """By year, newest first, each month once, however many pages it has; OPML lists current feeds only."""
     fill(site, 300, days=1)
     site.build()
     html = (site.feeds / "all/index.html").read_text()
@@ -536,7 +537,7 @@ def test_a_feeds_page_lists_its_months_and_the_list_of_feeds_does_not(site: Site
 
 
 def tombstones(site: SiteFolder, slug: str = "all") -> dict[str, str]:
-    """Give what a feed says was withdrawn, and when."""
+    """Return the ids that a feed names as withdrawn, and when each was."""
     root = etree.fromstring((site.feeds / slug / "atom.xml").read_bytes())
     return {one.get("ref"): one.get("when") for one in root.findall(f"{TOMBSTONE}deleted-entry")}
 
@@ -548,7 +549,7 @@ A = "https://news.example.org/a"
     "keys", [None, {"published": False}, {"removed": True}, {"deleted": True}, {"quality": 1}], ids=str
 )
 def test_a_withdrawn_item_leaves_a_tombstone_for_a_time(site: SiteFolder, keys: dict | None) -> None:
-    """In every feed that showed it, with the moment it was withdrawn, until its time is over, to the minute."""
+    """Every feed that showed it has a tombstone with the moment of withdrawal, until it expires (to the minute)."""
     site.settings["feed"] = {"tombstones": "2h"}
     site.write("a.md", topics=["Sea"])
     site.write("b.md", topics=["Ice"])
@@ -589,7 +590,7 @@ def test_tombstones_are_written_as_rfc_6721_says(site: SiteFolder) -> None:
 
 @pytest.mark.parametrize("way", ["", "fresh", "rules"])
 def test_an_expired_item_was_withdrawn_when_it_expired(site: SiteFolder, way: str) -> None:
-    """Not when somebody looked, also after a pause, and where all is decided anew."""
+    """Not when a build noticed it: also after a pause, and if all seeds are decided again."""
     site.write("a.md", expires=iso(NOW + 60))
     site.build()
     if way == "rules":
@@ -600,7 +601,7 @@ def test_an_expired_item_was_withdrawn_when_it_expired(site: SiteFolder, way: st
 
 @pytest.mark.parametrize("way", ["", "fresh", "rules"])
 def test_what_came_and_went_between_two_builds_has_no_tombstone(site: SiteFolder, way: str) -> None:
-    """An item that was called off before anybody saw it stays private, though its embargo is over by then."""
+    """An item that was cancelled before anybody saw it stays private, even if its embargo is over by then."""
     site.write("a.md", publishedDateTime=iso(NOW + 60))
     site.build()
     site.write("a.md", publishedDateTime=iso(NOW + 60), published=False)
@@ -612,7 +613,7 @@ def test_what_came_and_went_between_two_builds_has_no_tombstone(site: SiteFolder
 
 @pytest.mark.parametrize("path", ["a.md", "b.md"])
 def test_a_tombstone_names_the_id_that_readers_saw(site: SiteFolder, path: str) -> None:
-    """Not the one that an embargoed version, or an embargoed copy, brings in the turn in which the item goes."""
+    """Not the id of an embargoed version or copy that appears in the turn in which the item is withdrawn."""
     site.write("a.md")
     site.build()
     (site.seeds / "a.md").unlink()
@@ -626,7 +627,7 @@ def test_a_tombstone_names_the_id_that_readers_saw(site: SiteFolder, path: str) 
 
 
 def test_what_comes_back_loses_its_tombstone(site: SiteFolder) -> None:
-    """And gets another moment when it goes again."""
+    """If it is withdrawn again, its tombstone has the new time."""
     site.write("a.md")
     site.build()
     for moment in (NOW + 10, NOW + 20):
@@ -639,7 +640,7 @@ def test_what_comes_back_loses_its_tombstone(site: SiteFolder) -> None:
 
 
 def test_what_comes_back_elsewhere_loses_its_tombstone(site: SiteFolder) -> None:
-    """Also in the feed of a topic that it had and has no more, as a fresh build shows it."""
+    """Also in the feed of a topic that it no longer has, as a fresh build shows it."""
     site.write("a.md", topics=["Sea"])
     site.build()
     site.write("a.md", topics=["Sea"], published=False)
@@ -651,7 +652,7 @@ def test_what_comes_back_elsewhere_loses_its_tombstone(site: SiteFolder) -> None
 
 
 def test_what_readers_never_saw_or_still_see_has_no_tombstone(site: SiteFolder) -> None:
-    """An embargoed item; one that another seed stands for; one that left a topic, the limit, or by its age."""
+    """An embargoed item; a duplicate; one that left a topic or the limit, or that is older than max_age."""
     site.settings = {"rules": {"max_age": "2d"}, "feed": {"limit": 2}}
     site.write("embargoed.md", publishedDateTime=iso(NOW + 60))
     site.write("twin.md", webUrl=A)
@@ -673,7 +674,7 @@ def test_what_readers_never_saw_or_still_see_has_no_tombstone(site: SiteFolder) 
 
 @pytest.mark.parametrize("way", ["fresh", "damage", "rules", "again"])
 def test_tombstones_are_remembered(site: SiteFolder, way: str) -> None:
-    """By a fresh build, one whose index was damaged, and one that decides anew; a build without memory knows none."""
+    """A fresh build, one with a damaged index and one with new rules keep them; one without state has none."""
     for name in ("a", "b", "c"):
         site.write(f"{name}.md")
     site.build()
@@ -693,7 +694,7 @@ def test_tombstones_are_remembered(site: SiteFolder, way: str) -> None:
 
 
 def test_what_goes_in_the_turn_of_a_fresh_build_or_of_new_rules_has_a_tombstone(site: SiteFolder) -> None:
-    """Though all that was known of feeds is made anew then."""
+    """Although the index of feeds is filled again in that turn."""
     for name in ("a", "b", "c"):
         site.write(f"{name}.md", quality=60 if name == "b" else 90)
     site.build()
@@ -705,7 +706,7 @@ def test_what_goes_in_the_turn_of_a_fresh_build_or_of_new_rules_has_a_tombstone(
 
 
 def test_a_fresh_build_that_fails_takes_nothing_back(site: SiteFolder) -> None:
-    """Whichever step of it fails: what lies in an archive has no tombstone, also when its feed changes later."""
+    """Whichever step fails: an item in an archive has no tombstone, also if its feed changes later."""
     site.settings["feed"] = {"limit": 1}
     site.write("old.md", publishedDateTime=iso(NOW - 2 * DAY))
     site.write("new.md")
@@ -722,7 +723,7 @@ def test_a_fresh_build_that_fails_takes_nothing_back(site: SiteFolder) -> None:
 
 
 def test_the_length_can_change_and_none_means_none(site: SiteFolder) -> None:
-    """Stored moments count anew from when the item was withdrawn."""
+    """Tombstones that exist expire by the new duration, counted from the withdrawal."""
     site.write("a.md")
     site.build()
     (site.seeds / "a.md").unlink()
@@ -735,7 +736,7 @@ def test_the_length_can_change_and_none_means_none(site: SiteFolder) -> None:
 
 
 def test_a_mass_deletion_names_the_latest_hundred(site: SiteFolder) -> None:
-    """A feed does not grow beyond its items by what is not there any more."""
+    """A feed does not grow beyond its items by what was withdrawn."""
     fill(site, 130, days=0.1)
     site.write("stays.md")
     site.build()
@@ -746,7 +747,7 @@ def test_a_mass_deletion_names_the_latest_hundred(site: SiteFolder) -> None:
 
 
 def test_explain_says_on_which_pages_an_item_lies(site: SiteFolder) -> None:
-    """By feed, as their folders are called."""
+    """For each feed, by the names of the page folders."""
     from aggregator.index.index import Index
     from aggregator.site.explain import explain
 
@@ -769,7 +770,7 @@ def test_explain_says_on_which_pages_an_item_lies(site: SiteFolder) -> None:
 
 
 def test_pages_are_the_same_for_every_order_and_hash_seed(site: SiteFolder) -> None:
-    """What was added one by one lies as what came at once."""
+    """Items that were added one by one are on the same pages as items that were added at once."""
     site.settings["feed"] = {"tombstones": None}
     fill(site, 130, days=0.2)
     site.build()
@@ -785,7 +786,7 @@ def test_pages_are_the_same_for_every_order_and_hash_seed(site: SiteFolder) -> N
 
 
 def test_nothing_of_an_embargoed_item_is_on_a_page(site: SiteFolder, tmp_path: Path) -> None:
-    """Nor of one that was withdrawn, but for its id."""
+    """Of a withdrawn item, only its id is."""
     site.write("a.md", title="Canary one", publishedDateTime=iso(NOW + 600))
     site.write("b.md", title="Canary two")
     site.build()
@@ -797,7 +798,7 @@ def test_nothing_of_an_embargoed_item_is_on_a_page(site: SiteFolder, tmp_path: P
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_sixty_months_stay_whole_under_random_changes(site: SiteFolder) -> None:
-    """Five thousand seeds of the benchmarks' kind: after hundreds of changes all can be read back, as built anew."""
+    """Five thousand benchmark seeds: after hundreds of changes all can be read back, as in a fresh build."""
     dice = random.Random(5)
     corpus.write(site.seeds, 5_000, minutes=60 * corpus.MINUTES_OF_A_MONTH / 5_000)
     site.settings = {"rules": {"min_quality": 70}}

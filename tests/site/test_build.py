@@ -1,4 +1,4 @@
-"""The one-off build: time, rules, topics and queries, and that a turn costs what changed."""
+"""The one-off build: time, rules, topics and queries; a turn costs as much as what changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from aggregator.site.site import Site
 
 
 def test_an_item_appears_at_its_moment_and_leaves_at_its_end(site: SiteFolder) -> None:
-    """Between two builds only time passes; the file is not touched and not read."""
+    """Only time passes between two builds; the file is not modified and not read."""
     site.write("a.md", publishedDateTime=iso(NOW + 60), expires=iso(NOW + 120))
     seen = []
     for moment in (NOW, NOW + 59, NOW + 60, NOW + 119, NOW + 120):
@@ -30,7 +30,7 @@ def test_an_item_appears_at_its_moment_and_leaves_at_its_end(site: SiteFolder) -
 def test_a_moment_counts_though_the_file_was_saved_again(
     site: SiteFolder, said: dict, shown: list[int], *, broken: bool
 ) -> None:
-    """What is due comes and goes also where its file says the same in other words, or can no longer be read."""
+    """It appears and expires also if its file was saved with the same content, or can no longer be read."""
     site.write("a.md", **said)
     site.build()
     seen = [len(site.ids())]
@@ -49,7 +49,7 @@ def test_the_turn_tells_the_next_due_moment(site: SiteFolder) -> None:
 
 
 def test_when_the_clock_goes_back_the_feeds_are_those_of_that_time(site: SiteFolder) -> None:
-    """An item that was let out by a wrong clock goes in again, an expired one comes back."""
+    """An item that a wrong clock published is withdrawn again, an expired one comes back."""
     site.write("later.md", publishedDateTime=iso(NOW + 600))
     site.write("gone.md", expires=iso(NOW + 300))
     site.build(now=NOW + 3600)
@@ -59,7 +59,7 @@ def test_when_the_clock_goes_back_the_feeds_are_those_of_that_time(site: SiteFol
 
 
 def test_max_age_takes_items_out_as_they_grow_old(site: SiteFolder) -> None:
-    """The window closes by the item's date."""
+    """An item leaves its feeds once it is older than max_age."""
     site.settings["rules"] = {"max_age": "1h"}
     site.write("a.md", publishedDateTime=iso(NOW - 3000))
     site.build(now=NOW)
@@ -83,7 +83,7 @@ def many(site: SiteFolder, count: int = 120) -> None:
 
 
 def test_one_edit_renders_only_the_feeds_that_hold_the_item(site: SiteFolder) -> None:
-    """Of thirteen feeds two are rendered; every other file keeps inode and mtime."""
+    """Two of thirteen feeds are rendered; every other file keeps its inode and mtime."""
     many(site)
     site.build()
     before = site.stamps()
@@ -96,7 +96,7 @@ def test_one_edit_renders_only_the_feeds_that_hold_the_item(site: SiteFolder) ->
 
 
 def test_an_edit_beyond_the_limit_renders_no_current_document(site: SiteFolder) -> None:
-    """What only the archive shows is changed there alone: on one page of each feed that holds it."""
+    """An item that only archives show changes one page of each feed that has it."""
     site.settings["feed"] = {"limit": 3}
     many(site, 60)
     site.build()
@@ -108,7 +108,7 @@ def test_an_edit_beyond_the_limit_renders_no_current_document(site: SiteFolder) 
 
 
 def test_a_second_build_touches_nothing(site: SiteFolder) -> None:
-    """No inode and no mtime changes, not of the index page or the list of feeds either."""
+    """No inode and no mtime changes, including the index page and the list of feeds."""
     many(site, 30)
     site.build()
     before = site.stamps()
@@ -118,7 +118,7 @@ def test_a_second_build_touches_nothing(site: SiteFolder) -> None:
 
 @pytest.mark.parametrize("gone", ["nothing", "state", "index.db", "index.db.sum"])
 def test_a_fresh_build_may_be_the_first(site: SiteFolder, gone: str) -> None:
-    """On a new site, and after somebody removed the index or all of the state: every item is there, and stays there."""
+    """On a new site, and after the index or the state folder was deleted: every item is published, and stays."""
     for number in range(3):
         site.write(f"{number}.md", topics=["T"], publishedDateTime=iso(NOW - number * 40 * 86_400))
     if gone != "nothing":
@@ -133,7 +133,7 @@ def test_a_fresh_build_may_be_the_first(site: SiteFolder, gone: str) -> None:
 
 
 def test_a_touched_file_and_a_new_secret_change_nothing(site: SiteFolder) -> None:
-    """Same bytes under another mtime, or another `secured`, are the same item."""
+    """The same bytes with another mtime, or another `secured`, are the same item."""
     site.write("a.md", secured="one")
     site.build()
     before = site.stamps()
@@ -156,12 +156,12 @@ def test_a_touched_file_and_a_new_secret_change_nothing(site: SiteFolder) -> Non
     ],
 )
 def test_changed_rules_are_applied_without_reading_a_seed(site: SiteFolder, settings: dict, titles: list[str]) -> None:
-    """What is stored is decided anew, and the feeds are those of a fresh build."""
+    """Stored seeds are decided again, and the feeds equal those of a fresh build."""
     site.write("high.md", title="high", quality=95)
     site.write("low.md", title="low", quality=60, heat=-1)
     site.write("none.md", title="none", type="video", webUrl="https://sub.example.net/none")
     site.build()
-    settings = {**settings, "feed": {"tombstones": None}}  # which a build without memory cannot know
+    settings = {**settings, "feed": {"tombstones": None}}  # which a build with an empty state folder cannot know
     site.settings = settings
     os.utime(site.seeds / "high.md", (NOW, NOW))
     site.build()
@@ -176,7 +176,7 @@ def test_changed_rules_are_applied_without_reading_a_seed(site: SiteFolder, sett
 
 
 def test_a_parents_feed_holds_its_childrens_items_each_once(site: SiteFolder) -> None:
-    """Listed under both, under the child alone, or under neither; and a changed tree is followed."""
+    """Items with both topics, only the child, or neither; a changed topic tree is followed."""
     site.topic("ai", name="AI")
     site.topic("vision", name="Vision", parent="AI")
     site.write("both.md", topics=["AI", "Vision"])
@@ -191,7 +191,7 @@ def test_a_parents_feed_holds_its_childrens_items_each_once(site: SiteFolder) ->
 
 
 def test_seeds_without_topics_find_them_by_keyword(site: SiteFolder) -> None:
-    """Whole words of title or excerpt, in any case; seeds with topics are left alone."""
+    """Whole words of title or excerpt, ignoring case; seeds with topics keep theirs."""
     site.topic("rail", name="Rail", keywords=["tram"])
     site.settings["topics"] = {"from_keywords": True}
     site.write("a.md", title="The TRAM is back")
@@ -202,7 +202,7 @@ def test_seeds_without_topics_find_them_by_keyword(site: SiteFolder) -> None:
 
 
 def test_feeds_by_query_come_and_go_with_the_config(site: SiteFolder) -> None:
-    """A query tightens the rules; a query that is gone leaves an empty feed until it is pruned."""
+    """A query tightens the rules; a query that was removed leaves an empty feed until it is pruned."""
     site.write("good.md", quality=95, topics=["AI"])
     site.write("fair.md", quality=60, topics=["AI"])
     site.settings["feeds_by_query"] = [
@@ -218,7 +218,7 @@ def test_feeds_by_query_come_and_go_with_the_config(site: SiteFolder) -> None:
 
 
 def test_a_feed_that_loses_its_last_item_stays_until_it_is_pruned(site: SiteFolder) -> None:
-    """No subscriber meets a 404, and with the state folder lost the empty feed is still known."""
+    """No subscriber gets a 404, and the empty feed is still known if the state folder is lost."""
     site.write("a.md", topics=["AI"])
     site.build()
     site.write("a.md")
@@ -231,7 +231,7 @@ def test_a_feed_that_loses_its_last_item_stays_until_it_is_pruned(site: SiteFold
 
 
 def test_a_feed_is_called_what_most_seeds_call_its_topic(site: SiteFolder) -> None:
-    """Also where those that tip the balance are not shown, since another seed of their story stands for them."""
+    """Duplicates count too, although they are not shown."""
     site.write("a.md", topics=["open source"], quality=90)
     site.build()
     for name in ("b", "c"):
@@ -244,7 +244,7 @@ def test_a_feed_is_called_what_most_seeds_call_its_topic(site: SiteFolder) -> No
 
 
 def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
-    """It is called what seeds called its topic when it had some, also by a fresh build."""
+    """It keeps the name that seeds used for its topic, also in a fresh build."""
     site.write("a.md", topics=["LLM news"])
     site.build()
     (site.seeds / "a.md").unlink()
@@ -254,7 +254,7 @@ def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
 
 
 def test_two_topic_names_with_one_slug_are_named_both(site: SiteFolder) -> None:
-    """They share the feed, and the report says so; spelled alike but for case they are one."""
+    """They share the feed, and the report says so; names that differ only in case are the same."""
     site.write("a.md", topics=["C++"])
     site.write("b.md", topics=["C#"])
     site.write("c.md", topics=["Sea"])
@@ -266,7 +266,7 @@ def test_two_topic_names_with_one_slug_are_named_both(site: SiteFolder) -> None:
 
 @pytest.mark.parametrize("name", ["../../etc/x", "/abs", "%2e%2e", "\0", "-rf", "x" * 300, "日本語", "all", "."])
 def test_no_topic_name_leads_out_of_the_feeds_folder(site: SiteFolder, name: str) -> None:
-    """Whatever a topic is called, its feed is a folder of plain letters below the feeds folder."""
+    """Whatever the name of a topic, its feed is a folder of plain letters in the feeds folder."""
     site.write("a.md", topics=[name])
     site.build()
     assert len(site.ids()) == 1
@@ -275,7 +275,7 @@ def test_no_topic_name_leads_out_of_the_feeds_folder(site: SiteFolder, name: str
 
 
 def test_another_time_zone_reads_dates_without_offset_anew(site: SiteFolder) -> None:
-    """A date alone is midnight in the config's zone."""
+    """A date without time is midnight in the configured zone."""
     site.write("a.md", publishedDateTime="2026-05-01")
     site.build()
     site.settings["timezone"] = "Asia/Tokyo"
@@ -284,7 +284,7 @@ def test_another_time_zone_reads_dates_without_offset_anew(site: SiteFolder) -> 
 
 
 def test_related_items_are_listed_promoted_or_ignored(site: SiteFolder) -> None:
-    """The best one that passes stands in for an item that does not; a removed item takes them along."""
+    """The best related item that passes replaces an item that does not; a removed item takes them along."""
     related = [
         {"title": f"Other {quality}", "webUrl": f"https://o.example.net/{quality}", "quality": quality}
         for quality in (20, 84, 60)
@@ -305,7 +305,7 @@ def test_related_items_are_listed_promoted_or_ignored(site: SiteFolder) -> None:
 
 
 def test_a_feed_by_query_may_be_named_like_the_topic_it_asks_for(site: SiteFolder) -> None:
-    """The topic's own feed has another slug then, and the query means that; so for what it leaves out."""
+    """The topic's own feed gets another slug, and the query refers to that one, also in what it excludes."""
     site.settings["feeds_by_query"] = [
         {"slug": "ai", "where": {"any_topics": ["AI"], "min_quality": 90}},
         {"slug": "rest", "where": {"not_topics": ["ai", "All"]}},
@@ -321,7 +321,7 @@ def test_a_feed_by_query_may_be_named_like_the_topic_it_asks_for(site: SiteFolde
 
 
 def test_feeds_end_where_their_json_would_grow_too_large(site: SiteFolder) -> None:
-    """The limit by bytes holds for all formats alike."""
+    """The limit in bytes applies to all formats alike."""
     site.settings["feed"] = {"max_bytes": "20kB", "limit": None}
     for number in range(40):
         site.write(f"{number}.md", body="word " * 300)
@@ -332,7 +332,7 @@ def test_feeds_end_where_their_json_would_grow_too_large(site: SiteFolder) -> No
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_long_item_does_not_push_the_others_out(site: SiteFolder, jobs: int) -> None:
-    """It is shown by its summary, and build and explain say so; its archive holds all of it."""
+    """Only its summary is shown, and build and explain say so; its archive page has all of it."""
     site.settings["feed"] = {"max_bytes": "20kB", "tombstones": None}
     for number in range(9):
         site.write(f"{number}.md", body="word " * 50, publishedDateTime=iso(NOW - number))
@@ -352,7 +352,7 @@ def test_a_long_item_does_not_push_the_others_out(site: SiteFolder, jobs: int) -
 
 
 def test_a_large_build_in_processes_gives_the_same_bytes(site: SiteFolder) -> None:
-    """Parsing in two processes or in this one makes no difference."""
+    """It makes no difference whether two processes parse or this one."""
     many(site, 600)
     site.build(jobs=1)
     site.build(feeds="other", state="state2", jobs=2)
@@ -361,7 +361,7 @@ def test_a_large_build_in_processes_gives_the_same_bytes(site: SiteFolder) -> No
 
 @pytest.mark.parametrize("edited", [False, True])
 def test_a_file_that_changes_with_the_rules_is_what_it_is_now(site: SiteFolder, *, edited: bool) -> None:
-    """Deleted or rewritten in the turn that lets in its older version: that one is neither shown nor kept."""
+    """It is deleted or rewritten in the turn whose rules accept its old version: that is neither shown nor kept."""
     site.write("a.md", quality=60)
     site.write("b.md")
     site.build()
@@ -378,7 +378,7 @@ def test_a_file_that_changes_with_the_rules_is_what_it_is_now(site: SiteFolder, 
 
 
 def test_a_page_that_could_not_be_written_is_tried_again(site: SiteFolder) -> None:
-    """The failure is told in every turn until what blocks the index page is gone."""
+    """Every turn reports the failure until the index page can be written."""
     site.write("a.md")
     (site.feeds / "index.html/in-the-way").mkdir(parents=True)
     for _ in range(2):
@@ -391,7 +391,7 @@ def test_a_page_that_could_not_be_written_is_tried_again(site: SiteFolder) -> No
 
 
 def test_what_is_pruned_is_no_longer_reported(site: SiteFolder) -> None:
-    """The report is of the site after the feed has gone."""
+    """The report is of the site after the feed was removed."""
     site.write("a.md", topics=["AI"])
     site.build()
     (site.seeds / "a.md").unlink()
@@ -401,7 +401,7 @@ def test_what_is_pruned_is_no_longer_reported(site: SiteFolder) -> None:
 
 
 def test_a_file_that_can_never_be_read_is_no_change_in_every_turn(site: SiteFolder) -> None:
-    """It is looked at again each time, and counted once."""
+    """It is read again in each turn, and counted once."""
     site.write("a.md")
     (site.seeds / "b.md").symlink_to("a.md")
     assert site.build().added == 2

@@ -23,14 +23,14 @@ from aggregator.normalizer.reading import Task
 from aggregator.site import cluster as clusters
 from aggregator.site.cluster import _difference, is_address
 
-pytestmark = pytest.mark.slow  # a cluster of its own has to start, and clients that take a second to import
+pytestmark = pytest.mark.slow  # a cluster has to start, and its client takes a second to import
 
 HOUR = 3_600
 
 
 @pytest.fixture(scope="module")
 def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
-    """Give a cluster of two workers."""
+    """Return a cluster of two workers."""
     needed_tools.package("distributed")
     made = DaskCluster(tmp_path_factory.mktemp("dask"))
     try:
@@ -43,7 +43,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[DaskCluster]:
-    """Give a scheduler of a test's own, without workers."""
+    """Return a scheduler without workers, for one test."""
     needed_tools.package("distributed")
     made = DaskCluster(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")
     yield made
@@ -51,7 +51,7 @@ def own(tmp_path: Path) -> Iterator[DaskCluster]:
 
 
 def write(site: SiteFolder, count: int) -> None:
-    """Write seeds of three topics over some months, some that share a story, some broken."""
+    """Write seeds of three topics over some months: some are duplicates, some broken."""
     for number in range(count):
         site.write(
             f"{number % 7}/{number}.md", topics=[f"T{number % 3}"], publishedDateTime=iso(NOW - number * 5 * HOUR),
@@ -71,15 +71,15 @@ def command(site: SiteFolder, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def equals_one_machine(site: SiteFolder, now: int = NOW) -> None:
-    """Compare the feeds, byte for byte, with those that a build without a cluster makes."""
+    """Compare the feeds, byte for byte, with those of a build without a cluster."""
     site.build(now, feeds="alone", state="state-alone")
     assert site.documents() == site.documents("alone")
 
 
 def test_a_cluster_gives_the_same_bytes(site: SiteFolder, dask: DaskCluster) -> None:
-    """Feeds and archives, of good, shared and broken seeds; progress is told; the next build reads nothing again."""
+    """Feeds and archives, of good, duplicate and broken seeds; progress is reported; the next build reads nothing."""
     write(site, 1_200)
-    later = int(time.time()) + 60  # so that the files are old enough to be known by their stat keys
+    later = int(time.time()) + 60  # so that the files are old enough for their stat keys to be trusted
     told: list[tuple[int, int]] = []
     turn = site.build(later, cluster=dask.address, progress=lambda done, of: told.append((done, of)))
     assert (turn.added, told[-1]) == (1_230, (1_230, 1_230))
@@ -91,7 +91,7 @@ def test_a_cluster_gives_the_same_bytes(site: SiteFolder, dask: DaskCluster) -> 
 
 
 def test_a_worker_that_is_killed_changes_nothing(site: SiteFolder, dask: DaskCluster) -> None:
-    """Its seeds are read by another; the one that takes its place helps again."""
+    """Another worker reads its seeds; the worker that replaces it is used too."""
     site.settings["feed"] = {"archives": False}
     write(site, 1_500)
     assert site.build(cluster=dask.address, progress=at_call(1, dask.kill_one)).failed == ()
@@ -99,7 +99,7 @@ def test_a_worker_that_is_killed_changes_nothing(site: SiteFolder, dask: DaskClu
 
 
 def test_ctrl_c_leaves_the_index_whole(site: SiteFolder, dask: DaskCluster) -> None:
-    """Nothing of the turn stays, the cluster forgets it, and the next build makes the same bytes."""
+    """The turn is undone, the cluster forgets it, and the next build makes the same bytes."""
     site.settings["feed"] = {"archives": False}
     write(site, 1_500)
     site.config()
@@ -127,7 +127,7 @@ def test_ctrl_c_leaves_the_index_whole(site: SiteFolder, dask: DaskCluster) -> N
 def test_a_worker_that_sees_other_seeds_is_not_believed(
     site: SiteFolder, dask: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its machine has another folder at that path: it is named, and nothing is withdrawn."""
+    """Its machine has another folder at that path: the worker is named, and nothing is withdrawn."""
     monkeypatch.chdir(site.root)
     site.settings["seeds"] = "/proc/self/cwd/seeds"
     write(site, 10)
@@ -139,7 +139,7 @@ def test_a_worker_that_sees_other_seeds_is_not_believed(
 
 
 def test_seeds_in_a_store_are_read_by_the_workers(site: SiteFolder, dask: DaskCluster) -> None:
-    """They get its address and fetch what they are to read; what lies in this process's memory is not believed gone."""
+    """They get its URL and fetch what they read; seeds in the memory of this process do not count as gone."""
     fsspec = needed_tools.package("fsspec")
     write(site, 600)
     site.build(feeds="alone", state="state-alone")
@@ -155,7 +155,7 @@ def test_seeds_in_a_store_are_read_by_the_workers(site: SiteFolder, dask: DaskCl
 def test_who_cannot_help_is_named_before_any_work(
     own: DaskCluster, site: SiteFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A scheduler without workers; a worker of another kind: who, what and what to do, in a line, and exit code 2."""
+    """A scheduler without workers, a worker with other versions: a line that says which and what to do; exit code 2."""
     write(site, 10)
     other = tmp_path / "other/msgspec-0.0.1.dist-info"
     other.mkdir(parents=True)
@@ -168,13 +168,13 @@ def test_who_cannot_help_is_named_before_any_work(
     own.wait(1)
     result = command(site, "build", "--cluster", own.address)
     assert result.returncode == 2
-    assert "cannot help: it has msgspec 0.0.1, this machine " in result.stderr
+    assert "cannot be used: it has msgspec 0.0.1, this machine " in result.stderr
     assert result.stderr.count("\n") == 1
     assert site.documents() == {}
 
 
 def test_a_worker_that_joins_late_is_looked_at_too(dask: DaskCluster) -> None:
-    """Each says with its work what it is; one of another kind is an error, and does nothing."""
+    """Workers send their versions with each task; one with other versions is an error, and does nothing."""
     with clusters.cluster(dask.address) as executor:
         assert executor.submit(divmod, 7, 2).result(30) == (3, 1)
         executor._own = {**executor._own, "msgspec": "0.0.1"}
@@ -183,7 +183,7 @@ def test_a_worker_that_joins_late_is_looked_at_too(dask: DaskCluster) -> None:
 
 
 def test_machines_must_be_alike_in_what_decides() -> None:
-    """Any patch release of one Python will do; what is missing is named with the command that helps."""
+    """Any patch release of the same Python is accepted; a missing package is named with the command to install it."""
     ours = {"python": "3.11.9.final.0", "aggregator": "1.2", "msgspec": "0.20.0"}
     assert _difference(ours, {**ours, "python": "3.11.2.final.0", "numpy": "1"}) == ""
     assert "python 3.12, this machine 3.11" in _difference(ours, {**ours, "python": "3.12.1.final.0"})
@@ -193,7 +193,7 @@ def test_machines_must_be_alike_in_what_decides() -> None:
 
 
 def test_a_scheduler_that_is_not_there_is_an_error_within_seconds(site: SiteFolder) -> None:
-    """The command exits with 2, says what to do, and has touched no feed."""
+    """The command exits with 2, says what to do, and changes no feed."""
     needed_tools.package("distributed")
     site.write("a.md")
     address = f"tcp://127.0.0.1:{free_port()}"
@@ -204,7 +204,7 @@ def test_a_scheduler_that_is_not_there_is_an_error_within_seconds(site: SiteFold
 
 
 def test_what_is_no_scheduler_is_an_error_within_seconds(site: SiteFolder, own: DaskCluster) -> None:
-    """One that answers nothing, as a dashboard does, a worker, and a scheduler without the TLS that was asked for."""
+    """A dashboard, which answers nothing, a worker, and a scheduler without the requested TLS."""
     own.add_workers(1)
     own.wait(1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -214,8 +214,8 @@ def test_what_is_no_scheduler_is_an_error_within_seconds(site: SiteFolder, own: 
     worker = re.findall(r"Start worker at: +(tcp://[0-9.:]+)", (own.folder / "worker").read_text())[0]
     tls = own.address.replace("tcp", "tls")
     for address, said in (
-        (worker, "who answers there is no scheduler"),
-        (tls, "Dask's settings for TLS do not fit it"),
+        (worker, "another program than a scheduler answers there"),
+        (tls, "Dask's settings for TLS do not fit this address"),
     ):
         result = command(site, "build", "--cluster", address)
         assert result.returncode == 2
@@ -231,12 +231,12 @@ def test_what_names_no_cluster_is_a_usage_error(site: SiteFolder) -> None:
         assert not is_address(bad), bad
     result = command(site, "build", "--cluster", "scheduler:8786")
     assert result.returncode == 2
-    assert "'scheduler:8786' names no cluster (write tcp://host:port" in " ".join(result.stderr.split())
+    assert "'scheduler:8786' is not a cluster address (write tcp://host:port" in " ".join(result.stderr.split())
     assert command(site, "build", "--cluster", "local:2", "--jobs", "2").returncode == 2
 
 
 def test_without_the_extra_it_is_asked_for_by_name(site: SiteFolder) -> None:
-    """Where Dask is not installed a cluster is an error, and nothing else needs it."""
+    """If Dask is not installed, `--cluster` is an error, and nothing else needs it."""
     site.write("a.md")
     site.config()
     script = (
@@ -252,7 +252,7 @@ def test_without_the_extra_it_is_asked_for_by_name(site: SiteFolder) -> None:
 
 
 def test_nothing_of_dask_is_loaded_by_who_does_not_ask(site: SiteFolder) -> None:
-    """Though it is installed: not by a build, not by looking at it."""
+    """Even if it is installed: neither by a build nor by importing the package."""
     needed_tools.package("distributed")
     site.write("a.md")
     site.config()
@@ -267,7 +267,7 @@ def test_nothing_of_dask_is_loaded_by_who_does_not_ask(site: SiteFolder) -> None
 
 
 def test_processes_of_this_machine_are_a_cluster_too(site: SiteFolder) -> None:
-    """`local:2` starts two, which end with the command; the bytes are the same."""
+    """`local:2` starts two processes, which end with the command; the bytes are the same."""
     needed_tools.package("distributed")
     site.settings["feed"] = {"archives": False}
     write(site, 600)
@@ -279,7 +279,7 @@ def test_processes_of_this_machine_are_a_cluster_too(site: SiteFolder) -> None:
 
 
 def test_seeds_that_end_every_worker_are_named(own: DaskCluster) -> None:
-    """One after the other has them and dies; then it is an error that says which they are."""
+    """Each worker that gets them dies; the error names the seeds."""
     own.add_workers(2)
     own.wait(2)
     task = Task(("a.md", "b.md", "c.md"), (b"",) * 3, None, "UTC", NOW)
@@ -290,7 +290,7 @@ def test_seeds_that_end_every_worker_are_named(own: DaskCluster) -> None:
 
 
 class _End:
-    """Pickled as a call of `os.kill`, so that the workers need nothing of the tests."""
+    """Pickled as a call of `os.kill`, so that the workers need no test module."""
 
     def __call__(self, *_: object) -> None:
         raise AssertionError
@@ -303,7 +303,7 @@ _end_this_process = _End()
 
 
 def test_a_scheduler_that_is_killed_is_an_error(own: DaskCluster, site: SiteFolder) -> None:
-    """In the middle of a build: nothing is changed, and the next one begins anew."""
+    """In the middle of a build: nothing is changed, and the next build starts again."""
     write(site, 3_000)
     own.add_workers(1)
     own.wait(1)
@@ -316,7 +316,7 @@ def test_a_scheduler_that_is_killed_is_an_error(own: DaskCluster, site: SiteFold
 def test_a_connection_that_breaks_while_an_answer_comes_is_the_same_error(
     dask: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The scheduler was killed between saying that a batch is done and saying where: seldom, so it is made to happen."""
+    """The scheduler was killed after it reported a batch as done and before it said where: rare, so simulated."""
     from distributed.comm import CommClosedError
 
     async def broken(*_: object) -> None:
@@ -331,7 +331,7 @@ def test_a_connection_that_breaks_while_an_answer_comes_is_the_same_error(
 def test_a_cluster_whose_workers_are_all_gone_is_an_error(
     own: DaskCluster, site: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a while in which others might have come; it does not wait for ever."""
+    """After a time in which others might have joined; it does not wait forever."""
     monkeypatch.setattr(clusters, "ALONE", 3.0)
     write(site, 3_000)
     nanny = own.add_workers(1)

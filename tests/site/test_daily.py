@@ -12,13 +12,13 @@ DAY = 86_400
 
 
 def daily(site: SiteFolder, slug: str = "all") -> tuple[int, ...]:
-    """Give what the index knows, which a build before has written."""
+    """Return the counts that the index has from an earlier build."""
     with Site(site.config()) as opened:
-        return next(one.daily for one in opened.pipeline.summaries() if one.spec.slug == slug)
+        return next(one.daily for one in opened.catalog.summaries() if one.spec.slug == slug)
 
 
 def test_every_item_counts_on_the_day_it_was_published(site: SiteFolder) -> None:
-    """Also those beyond the feed's limit; not those that are held back, embargoed, expired or older than 30 days."""
+    """Also items beyond the feed's limit; not those that are held back, embargoed, expired or older than 30 days."""
     site.settings["feed"] = {"limit": 1}
     for name, days, keys in (
         ("a", 0, {}), ("b", 0, {}), ("c", 3, {}), ("d", 29, {}), ("e", 30, {}), ("held", 1, {"quality": 1}),
@@ -32,7 +32,7 @@ def test_every_item_counts_on_the_day_it_was_published(site: SiteFolder) -> None
 
 
 def test_an_item_beyond_the_limit_moves_the_bars_alone(site: SiteFolder) -> None:
-    """The feed's documents stay, the index page follows, as in a fresh build."""
+    """The feed's documents stay, the index page changes, as in a fresh build."""
     site.settings["feed"] = {"limit": 1}
     site.write("a.md")
     site.write("b.md", publishedDateTime=iso(NOW - 3 * DAY))
@@ -47,7 +47,7 @@ def test_an_item_beyond_the_limit_moves_the_bars_alone(site: SiteFolder) -> None
 
 
 def test_time_moves_the_bars(site: SiteFolder) -> None:
-    """What expires or falls due leaves them or comes, without a file being touched."""
+    """Items that expire or become due are counted out or in, although no file changed."""
     site.settings["feed"] = {"limit": 1}
     site.write("a.md", publishedDateTime=iso(NOW - DAY))
     site.write("b.md", publishedDateTime=iso(NOW - 2 * DAY), expires=iso(NOW + 60))
@@ -58,13 +58,13 @@ def test_time_moves_the_bars(site: SiteFolder) -> None:
 
 
 def test_a_feed_without_items_has_no_bars(site: SiteFolder) -> None:
-    """Nor any day to end with."""
+    """It has no day to end with either."""
     site.build()
     assert daily(site) == ()
 
 
 def test_counting_is_bounded(site: SiteFolder) -> None:
-    """A day with very many items counts as so many, and the look-up goes by the feed's own order."""
+    """A day counts at most so many items, and the query uses the order of the feed's index."""
     with Site(site.config()) as opened, opened.index.transaction():
         feed = opened.index.feeds.add("all")
         opened.index.feeds.add_entries((feed, -NOW, 0, number, number, 0, NOW * 2) for number in range(MANY_A_DAY + 5))

@@ -1,4 +1,4 @@
-"""What `explain` and `status` say of seeds that time, another seed or a fault keeps from their feeds."""
+"""What `explain` and `status` say of seeds that time, another seed or an error keeps out of their feeds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BROKEN = "---\ntitle: [\n---\n"
 
 
 def asked(site: SiteFolder, target: str, now: int = NOW, config: Config | None = None) -> Explanation:
-    """Ask of one seed."""
+    """Return the explanation of one seed."""
     config = config or site.config()
     with opened_read_only(config.state) as index:
         (found,) = explain(config, index, target, now=now)
@@ -23,7 +23,7 @@ def asked(site: SiteFolder, target: str, now: int = NOW, config: Config | None =
 
 
 def stale(site: SiteFolder, now: int) -> tuple[str, ...]:
-    """Give what the status calls still shown."""
+    """Return the seeds that the status lists as shown by their last good version."""
     config = site.config()
     with opened_read_only(config.state) as index:
         assert index is not None
@@ -32,13 +32,13 @@ def stale(site: SiteFolder, now: int) -> tuple[str, ...]:
 
 @pytest.fixture
 def fresh(site: SiteFolder) -> SiteFolder:
-    """Give the site a feed of the items of the last three days."""
+    """Return the site with a feed of the items of the last three days."""
     site.settings["feeds_by_query"] = [{"slug": "fresh", "title": "F", "where": {"max_age": "3d"}}]
     return site
 
 
 def test_a_query_by_age_says_when_an_item_became_too_old(fresh: SiteFolder) -> None:
-    """An item that is older than the feed wants is in it no more, built or not, and the day it left is named."""
+    """An item that is older than the feed allows is no longer in it, built or not, and the day it left is named."""
     fresh.write("old.md", publishedDateTime=iso(NOW - 4 * DAY))
     why = f"not in fresh: older than 3d since {iso(NOW - DAY)}"
     new = asked(fresh, "old.md")
@@ -49,7 +49,7 @@ def test_a_query_by_age_says_when_an_item_became_too_old(fresh: SiteFolder) -> N
 
 
 def test_a_query_by_age_says_when_an_item_will_be_too_old(fresh: SiteFolder) -> None:
-    """An item that is young enough leaves that feed at a moment of its own, unless it leaves all of them before."""
+    """A young item leaves that feed at a time of its own, unless it leaves all feeds before."""
     fresh.write("new.md", publishedDateTime=iso(NOW - DAY))
     fresh.write("short.md", publishedDateTime=iso(NOW - DAY), expires=iso(NOW + DAY))
     fresh.build()
@@ -62,7 +62,7 @@ def test_a_query_by_age_says_when_an_item_will_be_too_old(fresh: SiteFolder) -> 
 
 
 def test_an_item_that_never_grows_too_old_never_leaves(fresh: SiteFolder) -> None:
-    """Held back until the year 9999, as people do who wait for a date, it would be too old when no calendar goes on."""
+    """An item embargoed until 9999 would become too old after the last date of the calendar."""
     fresh.settings["rules"] = {"max_age": "365d"}
     fresh.write("a.md", publishedDateTime="9999-12-31")
     fresh.build()
@@ -72,7 +72,7 @@ def test_an_item_that_never_grows_too_old_never_leaves(fresh: SiteFolder) -> Non
 
 
 def test_a_last_good_version_that_a_rule_holds_back_is_counted_there(site: SiteFolder) -> None:
-    """Every seed is an item or held back: of one that broke and then fell under a new rule, that rule is the reason."""
+    """Every seed is an item or held back: if a seed broke and then a new rule applies, that rule is the reason."""
     site.write("a.md", quality=60)
     site.build()
     site.text("a.md", BROKEN)
@@ -84,7 +84,7 @@ def test_a_last_good_version_that_a_rule_holds_back_is_counted_there(site: SiteF
 
 
 def test_a_last_good_version_is_said_to_be_shown_only_while_it_is(site: SiteFolder) -> None:
-    """Once it has expired it is in no feed, and neither `explain` nor `status` says that it stays there."""
+    """After it has expired it is in no feed, and neither `explain` nor `status` says that it stays there."""
     site.write("a.md", expires=iso(NOW + DAY))
     site.write("b.md")
     site.build()
@@ -103,7 +103,7 @@ def test_a_last_good_version_is_said_to_be_shown_only_while_it_is(site: SiteFold
 
 
 def test_a_last_good_version_behind_another_seed_is_not_said_to_be_shown(site: SiteFolder) -> None:
-    """A newer seed of the same story stands for the broken one, and is named."""
+    """A newer seed of the same item is shown instead of the broken one, and is named."""
     site.write("a.md", webUrl="https://news.example.org/one")
     site.build()
     site.text("a.md", BROKEN)
@@ -111,8 +111,7 @@ def test_a_last_good_version_behind_another_seed_is_not_said_to_be_shown(site: S
     site.build()
     assert site.titles() == ["Item b"]
     assert asked(site, "a.md").headline == (
-        "a.md: cannot be read now, and its last good version is in no feed:"
-        " b.md tells the same story and stands for it (rule: duplicate)"
+        "a.md: cannot be read now, and its last good version is in no feed: b.md is shown instead (rule: duplicate)"
     )
     assert stale(site, NOW) == ()
 
@@ -133,7 +132,7 @@ def test_a_last_good_version_that_changed_rules_hold_back_is_not_said_to_be_show
 
 
 def test_a_file_that_broke_since_the_last_build_stays_unless_it_says_otherwise(site: SiteFolder) -> None:
-    """What the next build will do is said before it does it."""
+    """The explanation says what the next build will do."""
     site.write("a.md")
     site.build()
     site.text("a.md", BROKEN)
@@ -145,7 +144,7 @@ def test_a_file_that_broke_since_the_last_build_stays_unless_it_says_otherwise(s
 
 
 def test_a_new_seed_whose_time_is_over_was_in_no_feed(site: SiteFolder) -> None:
-    """Neither age nor expiry has it in any feed until a build; one that was shown stays until then."""
+    """An item that is too old or expired is in no feed until a build; one that was shown stays until then."""
     site.settings["rules"] = {"max_age": "30d"}
     site.write("aged.md", publishedDateTime=iso(NOW - 31 * DAY))
     site.write("expired.md", publishedDateTime=iso(NOW - 2 * DAY), expires=iso(NOW - DAY))
@@ -161,7 +160,7 @@ def test_a_new_seed_whose_time_is_over_was_in_no_feed(site: SiteFolder) -> None:
 
 @pytest.mark.parametrize("target", ["sub/a.md", "https://news.example.org/a", "{seeds}/sub/a.md"])
 def test_a_seed_in_a_folder_that_cannot_be_entered_stays_in_its_feeds(site: SiteFolder, target: str) -> None:
-    """Its build keeps it, and `explain` says so, whether one asks by path or by link."""
+    """The build keeps it, and `explain` says so, for its path and for its link."""
     site.write("sub/a.md")
     site.write("b.md")
     site.build()
@@ -172,7 +171,7 @@ def test_a_seed_in_a_folder_that_cannot_be_entered_stays_in_its_feeds(site: Site
 
 
 def test_nothing_is_known_of_a_name_that_holds_nul(site: SiteFolder) -> None:
-    """It can be asked for over HTTP, and neither a file nor a link nor an id has such a name."""
+    """It can be requested over HTTP, but no file, link or id has such a name."""
     site.write("a.md")
     site.build()
     config = site.config()

@@ -1,4 +1,4 @@
-"""Current documents rendered in other processes: the same bytes, whoever renders them and whatever happens to it."""
+"""Current documents rendered in other processes: the same bytes, whatever happens to the processes."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from concurrent.futures import BrokenExecutor, Executor
 import msgspec
 import pytest
 from support.site_folder import NOW, SiteFolder, iso
-from support.stored_item import MANNER, PUBLISHER, SPEC, stored
+from support.stored_item import SETTINGS, SPEC, stored
 
 from aggregator.model.feeds import Document
-from aggregator.site import feed_batches
-from aggregator.site.feed_batches import FeedBatch, FeedTask, RenderedFeed, RenderedFeeds
-from aggregator.site.feeds import Changes
-from aggregator.site.page_batches import StoredItem, documents
+from aggregator.site import render_jobs
+from aggregator.site.feeds import StaleFeeds
+from aggregator.site.render_jobs import Batch, BatchResult, FeedJob, Result, StoredItem, unpack_documents
+from aggregator.site.render_queue import RenderQueue
+from aggregator.site.scanning import Changes
 from aggregator.site.site import Site
+from aggregator.site.stopwatch import Stopwatch
+from aggregator.site.turn import update_index
 from aggregator.site.workers import MANY_FEEDS, Workers
 
 
 def fill(site: SiteFolder, topics: int = MANY_FEEDS + 3) -> None:
-    """Write seeds of so many topics that it pays to start processes: limits, a tree, tombstones and tags among them."""
+    """Write seeds of enough topics to start processes, with limits, a topic tree, tombstones and tags."""
     for number in range(topics * 4):
         site.write(
             f"{number}.md", body="*Body*" * (number % 3), topics=[f"T{number % topics}", f"T{number // topics}"],
@@ -32,7 +35,7 @@ def fill(site: SiteFolder, topics: int = MANY_FEEDS + 3) -> None:
 
 
 def test_feeds_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
-    """A whole site built in one process and in two, and again after items went and changed: every file alike."""
+    """A site built in one process and in two, and again after items were deleted and changed: all files are equal."""
     fill(site)
     for number in range(2):
         site.build(jobs=1)
@@ -46,9 +49,9 @@ def test_feeds_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
 
 
 def test_many_feeds_are_rendered_in_processes(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as make it pay; an edit's few feeds are rendered where they are."""
+    """Only for many feeds; the few feeds of an edit are rendered in this process."""
     fill(site)
-    monkeypatch.setattr(feed_batches, "rendered", None)  # this process cannot; one that is forked cannot either
+    monkeypatch.setattr(render_jobs, "render_feed", None)  # this process cannot; one that is forked cannot either
     assert {fault.partition(": ")[2] for fault in site.build(jobs=2).failed} == {
         "not rendered because of a bug in this program (TypeError)"
     }
@@ -57,16 +60,17 @@ def test_many_feeds_are_rendered_in_processes(site: SiteFolder, monkeypatch: pyt
 
 
 def rendered(folder: SiteFolder, executor: Executor | None) -> list[Document]:
-    """Take in what is there and render every feed."""
+    """Update the index and render every feed."""
     with Site(folder.config(state=f"state-{executor is None}")) as site:
         paths = tuple(sorted(path.name for path in folder.seeds.iterdir()))
-        site.pipeline.take(Changes(paths, ()), now=NOW)
-        found = site.pipeline.renderings(now=NOW, intact=lambda _: False, executor=executor)
+        update_index(site, Changes(paths, ()), Workers(1), now=NOW, watch=Stopwatch())
+        stale = StaleFeeds(site.catalog, RenderQueue(site.items))
+        found = stale.renderings(now=NOW, is_intact=lambda _: False, executor=executor)
         return [msgspec.structs.replace(one, encoded=()) for feed in found for one in feed.documents]
 
 
 def test_a_process_that_dies_costs_no_feed(site: SiteFolder) -> None:
-    """What the processes that died were to render is rendered here: the same documents in the same order."""
+    """The jobs of processes that died are done here: the same documents in the same order."""
     fill(site)
     with Workers(2) as workers:
         dying = workers.executor(2)
@@ -77,34 +81,36 @@ def test_a_process_that_dies_costs_no_feed(site: SiteFolder) -> None:
     assert found == rendered(site, None) != []
 
 
-def render(items: list[StoredItem], *numbers: tuple[int, ...]) -> RenderedFeeds:
-    """Render feeds that show the items of these numbers."""
-    feeds = [FeedTask(SPEC, (), (), None, (), shown) for shown in numbers]
-    batch = FeedBatch(PUBLISHER, MANNER, None, NOW, items, feeds)
-    return feed_batches.unpack_rendered(feed_batches.render(feed_batches.pack(batch)))
+def render(items: list[StoredItem], *numbers: tuple[int, ...]) -> BatchResult:
+    """Render feeds that show the items at these positions."""
+    batch = Batch(SETTINGS.packed, NOW, items, [FeedJob(SPEC, items=shown) for shown in numbers])
+    return render_jobs.unpack_results(render_jobs.render(render_jobs.pack(batch)))
 
 
 def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
-    """It is named by its file, with the kind of error and no word of it; the feed goes out without it."""
+    """Its file and the type of the exception are reported, without its message; the feed is published without it."""
     broken = msgspec.structs.replace(stored(site, "b"), verdict=b"\xc1 private")
     found = render([broken, stored(site)], (0, 1))
     assert found.left_out == [(7, "DecodeError")]
-    assert isinstance(found.feeds[0], RenderedFeed)
-    made = documents(found.feeds[0].documents)
+    result = found.results[0]
+    assert isinstance(result, Result)
+    made = unpack_documents(result.documents)
     assert [one.name for one in made] == ["all/rss.xml", "all/atom.xml", "all/feed.json", "all/index.html"]
     assert [one["title"] for one in msgspec.json.decode(made[2].body)["items"]] == ["a"]
-    assert (found.feeds[0].shows.count, found.feeds[0].shows.newest_title) == (1, "a")
+    assert result.contents is not None
+    assert (result.contents.count, result.contents.newest_title) == (1, "a")
     assert b"private" not in b"".join(one.body for one in made)
 
 
 def test_a_feed_that_meets_a_bug_does_not_harm_the_others(site: SiteFolder) -> None:
-    """Its error's kind comes back in its place."""
+    """The type of its exception is returned in its place."""
     found = render([stored(site)], (0,), (5,), (0,))
-    assert [one if isinstance(one, str) else one.shows.count for one in found.feeds] == [1, "IndexError", 1]
+    counts = [one if isinstance(one, str) else one.contents and one.contents.count for one in found.results]
+    assert counts == [1, "IndexError", 1]
 
 
 def test_a_stored_seed_that_is_damaged_is_not_shown(site: SiteFolder) -> None:
-    """A flipped bit is damage of the index, for which it is made anew; it never reaches a feed."""
+    """A flipped bit means a damaged index, which is made again; it never reaches a feed."""
     one = stored(site)
     with pytest.raises(msgspec.DecodeError, match="damaged"):
         render([msgspec.structs.replace(one, seed=one.seed[:-1] + b"\0")], (0,))

@@ -1,4 +1,4 @@
-"""What is kept of prepared items: enough to spare work, and never more bytes than stated (G13)."""
+"""The cache of prepared items: enough to save work, and never more bytes than stated (G13)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.renderer import atom, json_feed, rss
-from aggregator.renderer import item_cache as rendered
+from aggregator.renderer import item_cache as fragments
 from aggregator.site import item_cache
 from aggregator.site.site import Site
 
@@ -20,26 +20,26 @@ def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytes
     site.build()
     wanted = site.documents()
     monkeypatch.setattr(item_cache, "KEPT_BYTES", 6 * len(LONG))
-    monkeypatch.setattr(rendered, "MAX_BYTES", 6 * len(LONG))
-    kinds = {module: rendered.ItemCache() for module in (rss._writer, atom._writer, json_feed)}
+    monkeypatch.setattr(fragments, "KEPT_BYTES", 6 * len(LONG))
+    kinds = {module: fragments.Kept() for module in (rss._fragments, atom._fragments, json_feed)}
     for module, empty in kinds.items():
-        monkeypatch.setattr(module, "_cache", empty)
+        monkeypatch.setattr(module, "_kept", empty)
     with Site(site.config(feeds="others", state="other"), jobs=1) as opened:
         opened.build(now=NOW)
-        kept = opened.pipeline.items
+        kept = opened.items
         assert 0 < sum(size for _, size in kept._kept.values()) == kept._bytes <= item_cache.KEPT_BYTES
     for one in kinds.values():
-        assert 0 < sum(map(len, one._items.values())) == one._bytes <= item_cache.KEPT_BYTES
+        assert 0 < sum(map(len, one._kept.values())) == one._bytes <= item_cache.KEPT_BYTES
     assert site.documents("others") == wanted
 
 
 def test_short_items_are_kept_by_their_number(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The older half goes where there are too many."""
+    """If there are too many, the older half is dropped."""
     for number in range(30):
         site.write(f"{number}.md", topics=[f"T{number}"])
     monkeypatch.setattr(item_cache, "KEPT_ITEMS", 8)
     with Site(site.config(), jobs=1) as opened:
         opened.build(now=NOW)
-        assert 0 < len(opened.pipeline.items._kept) <= 8
+        assert 0 < len(opened.items._kept) <= 8
         assert opened.build(now=NOW).written == ()
     assert sorted(site.titles()) == sorted(f"Item {number}" for number in range(30))

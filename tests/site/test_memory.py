@@ -1,4 +1,4 @@
-"""Memory that a burst of work took is given back."""
+"""Memory that a burst of work took is returned to the system."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ print(full - resident())
 
 
 def test_what_a_burst_took_is_given_back() -> None:
-    """Of 120 MB in small pieces, of which a few stay, most goes back to the system."""
+    """Of 120 MB in small pieces, a few of which stay, most is returned."""
     said = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert int(said.stdout) > 60_000
 
 
 def test_cycles_are_still_collected_though_rarely() -> None:
-    """A process that makes nothing but cycles stays small all the same."""
+    """A process that makes only cycles stays small nevertheless."""
     script = """
 from aggregator.site.memory import collect_rarely
 collect_rarely()
@@ -44,7 +44,7 @@ print(int(open("/proc/self/status").read().partition("VmHWM:")[2].split()[0]))
 
 
 def test_a_build_leaves_the_process_as_it_was(site: SiteFolder) -> None:
-    """Who calls the command within a program of theirs has cycles collected as ever afterwards."""
+    """A program that calls the command has cycles collected as before afterwards."""
     site.write("a.md")
     before = gc.get_threshold(), gc.get_freeze_count()
     cli(["build", "--config", site.config().path], standalone_mode=False)

@@ -1,4 +1,4 @@
-"""Pages of archives rendered in other processes: the same bytes, whoever renders them and whatever happens to it."""
+"""Archive pages rendered in other processes: the same bytes, whatever happens to the processes."""
 
 from __future__ import annotations
 
@@ -9,45 +9,48 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from support.site_folder import NOW, SiteFolder, iso
-from support.stored_item import MANNER, PUBLISHER, SPEC, stored
+from support.stored_item import PUBLISHER, SETTINGS, SPEC, stored
 
 from aggregator.model.feeds import Document, Place
-from aggregator.site import page_batches
-from aggregator.site.archives import Archives
-from aggregator.site.feeds import Changes
-from aggregator.site.page_batches import PageBatch, PageTask, StoredItem
+from aggregator.site import render_jobs
+from aggregator.site.archives import StalePages
+from aggregator.site.render_jobs import Batch, BatchResult, PageJob, StoredItem
+from aggregator.site.render_queue import RenderQueue
+from aggregator.site.scanning import Changes
 from aggregator.site.site import Site
+from aggregator.site.stopwatch import Stopwatch
+from aggregator.site.turn import update_index
 from aggregator.site.workers import MANY_PAGES, Workers
 
-PLACE = Place(folder="2026-05")
+POSITION = Place(folder="2026-05")
 
 
 def fill(site: SiteFolder, count: int = 240) -> None:
-    """Write seeds half a day apart: more pages than it takes to start processes."""
+    """Write seeds half a day apart, with enough pages to start processes."""
     for number in range(count):
         body = f"*Body* of {number}" if number % 7 == 0 else ""
         when = iso(NOW - 43_200 * number)
         site.write(f"{number}.md", body, topics=[f"Topic {number % 4}", "Every"], publishedDateTime=when)
 
 
-def render(items: list[StoredItem]) -> page_batches.RenderedBatch:
+def render(items: list[StoredItem]) -> BatchResult:
     """Render one page of these items."""
-    page = PageTask(SPEC, PLACE, tuple(range(len(items))))
-    batch = PageBatch(PUBLISHER, MANNER, NOW, items, [page])
-    return page_batches.unpack_rendered(page_batches.render(page_batches.pack(batch)))
+    page = PageJob(SPEC, POSITION, tuple(range(len(items))))
+    batch = Batch(SETTINGS.packed, NOW, items, [page])
+    return render_jobs.unpack_results(render_jobs.render(render_jobs.pack(batch)))
 
 
 def documents(folder: SiteFolder, executor: Executor | None) -> list[Document]:
-    """Take in what is there and render every page of its archives."""
+    """Update the index and render every archive page."""
     with Site(folder.config(state=f"state-{executor is None}")) as site:
         paths = tuple(sorted(path.name for path in folder.seeds.iterdir()))
-        site.pipeline.take(Changes(paths, ()), now=NOW)
-        found = Archives(site.pipeline).renderings(now=NOW, on_disk=False, executor=executor)
+        update_index(site, Changes(paths, ()), Workers(1), now=NOW, watch=Stopwatch())
+        found = StalePages(site.catalog, RenderQueue(site.items)).renderings(now=NOW, on_disk=False, executor=executor)
         return [msgspec.structs.replace(one, encoded=()) for page in found for one in page.documents]
 
 
 def test_pages_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
-    """A whole site built in one process and in two: every file alike, encodings included."""
+    """A site built in one process and in two: all files are equal, encodings included."""
     fill(site)
     site.build(jobs=1)
     site.build(feeds="other", state="state2", jobs=2)
@@ -56,7 +59,7 @@ def test_pages_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
 
 
 def test_an_edit_renders_the_same_page_in_a_process(site: SiteFolder) -> None:
-    """A page that lies on the disk already is written anew alike, and nothing is left to do after it."""
+    """A page that is on disk already is written again with the same bytes, and then nothing is left to do."""
     fill(site, 40)
     site.build(jobs=2)
     site.write("30.md", title="Edited", topics=["Every"], publishedDateTime=iso(NOW - 43_200 * 30))
@@ -67,7 +70,7 @@ def test_an_edit_renders_the_same_page_in_a_process(site: SiteFolder) -> None:
 
 
 def test_a_process_that_dies_costs_no_page(site: SiteFolder) -> None:
-    """What the processes that died were to render is rendered here: the same documents in the same order."""
+    """The jobs of processes that died are done here: the same documents in the same order."""
     fill(site, 60)
     with Workers(2) as workers:
         dying = workers.executor(2)
@@ -79,27 +82,27 @@ def test_a_process_that_dies_costs_no_page(site: SiteFolder) -> None:
 
 
 def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
-    """It is named by its file, with the kind of error and no word of it; the page goes out without it."""
+    """Its file and the type of the exception are reported, without its message; the page is published without it."""
     broken = msgspec.structs.replace(stored(site, "b"), verdict=b"\xc1 private")
     found = render([broken, stored(site)])
     assert found.left_out == [(7, "DecodeError")]
-    page = found.pages[0]
+    page = found.results[0]
     assert not isinstance(page, str)
-    rss, atom, feed = page_batches.documents(page)
+    rss, atom, feed = render_jobs.unpack_documents(page.documents)
     assert [one["title"] for one in msgspec.json.decode(feed.body)["items"]] == ["a"]
     assert rss.name == "all/archive/2026-05/rss.xml"
     assert b"private" not in rss.body + atom.body + feed.body
 
 
 def test_a_stored_seed_that_is_damaged_is_not_shown(site: SiteFolder) -> None:
-    """A flipped bit is damage of the index, for which it is made anew; it never reaches a page."""
+    """A flipped bit means a damaged index, which is made again; it never reaches a page."""
     one = stored(site)
     with pytest.raises(msgspec.DecodeError, match="damaged"):
         render([msgspec.structs.replace(one, seed=one.seed[:-1] + b"\0")])
 
 
 def test_a_page_without_items_is_as_old_as_time(site: SiteFolder) -> None:
-    """No clock stands in for the newest change."""
-    page = page_batches.rendered(SPEC, PLACE, (), PUBLISHER)
+    """Its date is 1970, not the clock's."""
+    page = render_jobs.render_page(PageJob(SPEC, POSITION), (), PUBLISHER).documents
     since = datetime(1970, 1, 1, tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
     assert since in page[1].body

@@ -1,4 +1,4 @@
-"""Where the time of a turn goes."""
+"""The time that each stage of a turn takes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from aggregator.site.stopwatch import Stopwatch
 
 
 def spin(seconds: float) -> None:
-    """Pass the time, at least so much of it."""
+    """Use at least so many seconds."""
     until = time.perf_counter() + seconds
     while time.perf_counter() < until:
         pass
 
 
 def test_a_stage_pauses_for_the_one_inside_it() -> None:
-    """What an inner stage takes is not counted twice."""
+    """The time of an inner stage is not counted twice."""
     watch = Stopwatch()
     began = time.perf_counter()
     with watch.of("outer"):
@@ -35,7 +35,7 @@ def test_a_stage_pauses_for_the_one_inside_it() -> None:
 
 
 def test_values_count_for_who_makes_them() -> None:
-    """Making a value counts for its stage, using it for the one around."""
+    """Making a value counts for its stage, using it for the stage around."""
 
     def made() -> Iterator[int]:
         for number in range(3):
@@ -51,7 +51,7 @@ def test_values_count_for_who_makes_them() -> None:
 
 
 def test_a_stage_that_fails_is_over() -> None:
-    """The error goes on, and what comes next is not counted for that stage."""
+    """The exception is raised, and what follows is not counted for that stage."""
     watch = Stopwatch()
     with pytest.raises(KeyError), watch.of("failing"):
         raise KeyError
@@ -62,7 +62,7 @@ def test_a_stage_that_fails_is_over() -> None:
 
 
 def test_a_build_says_where_its_time_went(site: SiteFolder) -> None:
-    """Each stage has its seconds, together no more than the turn's; the table ends with what is left."""
+    """Each stage has its seconds, in total no more than the turn; the table ends with the rest."""
     site.write("a.md")
     turn = site.build()
     assert set(turn.stages) == set(report.STAGES)

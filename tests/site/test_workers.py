@@ -1,4 +1,4 @@
-"""The processes of a turn: started when work pays them, the same for all its work, replaced where one dies."""
+"""The processes of a turn: started for large work, used for all work of the turn, replaced if one dies."""
 
 from __future__ import annotations
 
@@ -18,23 +18,24 @@ import pytest
 from support.running_daemon import ROOT, wait_until
 from support.site_folder import NOW, SiteFolder, iso
 
-from aggregator.site import feed_batches
+from aggregator.site import render_jobs
 from aggregator.site.clock import clock
+from aggregator.site.publishing import site_documents
 from aggregator.site.site import Site
 from aggregator.site.workers import MANY_PAGES, Workers, in_order
 
-# Work by names that every process knows: one that does not begin as a copy of this one cannot import a test.
+# Expressions, not functions: a process that is not forked from this one cannot import a test module.
 PROCESS = "__import__('os').getpid()"
 LOADED = "'aggregator.renderer.page' in __import__('sys').modules"
 
 
 def processes(executor: Executor | None) -> set[int]:
-    """Give those that do the work."""
+    """Return the ids of the processes that do the work."""
     return set(in_order(executor, eval, iter([PROCESS] * 40)))
 
 
 def is_broken(executor: Executor) -> bool:
-    """Say whether a pool has noticed that one of its processes died."""
+    """Return whether a pool has noticed that one of its processes died."""
     try:
         executor.submit(bool).result()
     except BrokenExecutor:
@@ -43,14 +44,14 @@ def is_broken(executor: Executor) -> bool:
 
 
 def twice(parent: int, value: Any) -> Any:
-    """Give a value twice; one of them ends the process that is asked, unless it is the first."""
+    """Return a value twice; "die" ends the process, unless it is `parent`."""
     if value == "die" and os.getpid() != parent:
         os._exit(1)
     return value * 2
 
 
 def test_a_few_pages_start_no_process() -> None:
-    """An edit's pages are rendered where they are; a whole archive's in processes."""
+    """The pages of an edit are rendered in this process, those of a whole archive in several."""
     with Workers(None) as workers:
         assert workers.executor(MANY_PAGES - 1, many=MANY_PAGES) is None
         assert workers.started is None
@@ -59,7 +60,7 @@ def test_a_few_pages_start_no_process() -> None:
 
 
 def test_all_work_of_a_turn_is_done_by_the_same_processes() -> None:
-    """What they have loaded for one kind of work is at hand for the next; and they end with the turn."""
+    """They have loaded what the next work needs; and they end with the turn."""
     with Workers(2) as workers:
         executor = workers.executor(2)
         assert isinstance(executor, ProcessPoolExecutor)
@@ -73,7 +74,7 @@ def test_all_work_of_a_turn_is_done_by_the_same_processes() -> None:
 
 
 def test_processes_of_which_one_died_are_replaced() -> None:
-    """What is left of the turn is done by new ones."""
+    """New processes do the rest of the turn."""
     with Workers(2) as workers:
         executor = workers.executor(2)
         assert executor is not None
@@ -85,34 +86,34 @@ def test_processes_of_which_one_died_are_replaced() -> None:
 
 
 def test_a_process_that_dies_costs_no_seed() -> None:
-    """What the processes that died were to read is read here: the same results in the same order."""
+    """The tasks of processes that died are done here: the same results in the same order."""
     with Workers(2) as workers:
         tasks = iter([1, 2, "die", *range(3, 40)])
         found = list(in_order(workers.executor(2), partial(twice, os.getpid()), tasks))
-        workers.prepare(os.getpid)  # nobody is left who could
+        workers.prepare(os.getpid)  # no process is left
     assert found == [2, 4, "diedie", *range(6, 80, 2)]
 
 
 def test_processes_load_what_comes_next_while_they_wait() -> None:
-    """Nobody waits for it, and where nothing was started nothing is loaded."""
+    """Nothing waits for it, and if no process runs nothing is loaded."""
     with Workers(1) as workers:
-        workers.prepare(feed_batches.load)
+        workers.prepare(render_jobs.load)
         assert workers.started is None
     with Workers(2) as workers:
         executor = workers.executor(2)
-        workers.prepare(feed_batches.load)
+        workers.prepare(render_jobs.load)
         assert set(in_order(executor, eval, iter([LOADED] * 40))) == {True}
 
 
 def test_the_pages_of_the_site_are_the_same_from_a_process(site: SiteFolder) -> None:
-    """The page that leads to every feed and the lists of feeds are rendered where all is loaded."""
+    """The index page and the lists of feeds are rendered in a process that has loaded what that needs."""
     for number in range(8):
         site.write(f"{number}.md", topics=[f"Topic {number}"], publishedDateTime=iso(NOW - number))
     site.build()
 
     with Site(site.config()) as opened, Workers(2) as workers:
-        here = opened.pipeline.site_documents()
-        assert opened.pipeline.site_documents(workers.executor(2)) == here
+        here = site_documents(opened.catalog)
+        assert site_documents(opened.catalog, workers.executor(2)) == here
     assert "Topic 7" in here[0].body.decode()
 
 
@@ -120,7 +121,7 @@ def test_the_pages_of_the_site_are_the_same_from_a_process(site: SiteFolder) -> 
     "seconds", [0.05, 0.2, *(pytest.param(one, marks=pytest.mark.slow) for one in (0.0, 0.1, 0.4))]
 )
 def test_ctrl_c_ends_a_build_and_its_processes_without_a_word_too_many(site: SiteFolder, seconds: float) -> None:
-    """A terminal tells it to all of them: none prints a traceback, and the next build makes what was left."""
+    """A terminal sends it to all processes: none prints a traceback, and the next build completes the work."""
     for number in range(600):
         when = iso(NOW - 21_600 * number)
         site.write(f"{number}.md", "*Body*", topics=[f"Topic {number % 9}"], publishedDateTime=when)
@@ -143,7 +144,7 @@ def test_ctrl_c_ends_a_build_and_its_processes_without_a_word_too_many(site: Sit
 
 
 def members(session: int) -> list[int]:
-    """Give the processes of a session, as the system lists them."""
+    """Return the processes of a session, as the system lists them."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError, ValueError):
@@ -153,7 +154,7 @@ def members(session: int) -> list[int]:
 
 
 def test_processes_can_be_had_while_threads_run() -> None:
-    """Then they begin anew, not as copies of this one, and are replaced likewise."""
+    """They are then started anew, not forked, and are replaced likewise."""
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait)
     thread.start()

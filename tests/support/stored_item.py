@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from support.site_folder import NOW, SiteFolder
 
+from aggregator.config.settings import FeedSettings
 from aggregator.model.feeds import FeedSpec
 from aggregator.model.feeds import Site as Publisher
 from aggregator.model.items import Seed
 from aggregator.normalizer import rules
 from aggregator.normalizer.reading import decided
-from aggregator.site.page_batches import StoredItem
-from aggregator.site.preparing import Manner
+from aggregator.site.display_settings import DisplaySettings
+from aggregator.site.render_jobs import StoredItem
 
 PUBLISHER = Publisher(title="Test", url="https://feeds.example.org/")
-MANNER = Manner(content="full", related="list", min_quality=None, topics={})
+SETTINGS = DisplaySettings(
+    site=PUBLISHER,
+    feed=FeedSettings(max_bytes=None),
+    related="list",
+    min_quality=None,
+    topics=(),
+    version="1",
+    rendering=1,
+)
 SPEC = FeedSpec(slug="all", title="All")
 
 

@@ -13,6 +13,7 @@ from support.site_folder import NOW, SiteFolder
 
 from aggregator.model.errors import FolderError
 from aggregator.model.seed_files import FileKey, SeedFile
+from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 from aggregator.watcher import files, folder
 
@@ -185,7 +186,7 @@ def test_a_walk_can_be_ended(site: SiteFolder) -> None:
 
     for number in range(folder.OFTEN):
         site.write(f"{number}.md")
-    with Site(site.config(), alive=stop) as living:
+    with Site(site.config(), progress=Progress(tick=stop)) as living:
         with pytest.raises(InterruptedError):
             living.build(now=NOW)
         assert site.documents() == {}

@@ -1,0 +1,142 @@
+"""What the feeds of a site are: their names, order and summaries, names that clash, and the last turns.
+
+Reads the index, and notes turns there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cached_property
+
+import msgspec
+
+from aggregator.config.settings import Config, Topic
+from aggregator.index.index import Index
+from aggregator.model.feeds import SITE_FEED, FeedSpec, FeedSummary
+from aggregator.model.reports import PastTurn
+from aggregator.model.slugs import folded
+from aggregator.normalizer import rules
+from aggregator.site.display_settings import DisplaySettings
+
+KEPT_TURNS = 20
+CLASH_HINT = "rename one, or give it its own `_id` in a topic file"
+
+
+class StoredSummary(msgspec.Struct, frozen=True, array_like=True):
+    """The part of a `FeedSummary` that the index stores."""
+
+    count: int
+    updated: datetime
+    newest_title: str = ""
+    newest_published: datetime | None = None
+    daily: tuple[int, ...] = ()
+
+
+pack_summary = msgspec.msgpack.Encoder().encode
+unpack_summary = msgspec.msgpack.Decoder(StoredSummary).decode
+
+
+class Catalog:
+    """The feeds of one site, by its config and its index."""
+
+    def __init__(self, config: Config, index: Index) -> None:
+        self.config = config
+        self.index = index
+        self.settings = DisplaySettings.of(config)
+        self._used_names: dict[str, str] | None = None
+
+    @cached_property
+    def policy(self) -> rules.Policy:
+        """The rules of the config, as the normalizer applies them."""
+        return rules.policy_of(self.config)
+
+    def spec(self, slug: str) -> FeedSpec:
+        """Return what the feed `slug` is: as the config has it, else by the name that most seeds use for the topic."""
+        site = self.config.site
+        if slug == SITE_FEED:
+            return FeedSpec(slug=slug, title=site.title, description=site.description)
+        for number, query in enumerate(self.config.feeds_by_query):
+            if query.slug == slug:
+                return FeedSpec(slug=slug, title=query.title, description=query.description, order=number)
+        topic = self._topics.get(slug)
+        if topic is not None:
+            return FeedSpec(
+                slug=slug, title=topic.name, description=topic.description, parent=topic.parent, order=topic.order,
+                topic=True, image=topic.image,
+            )  # fmt: skip
+        name = self._names_in_use().get(slug) or slug.replace("-", " ").title()
+        return FeedSpec(slug=slug, title=name, topic=True, order=len(self._topics))
+
+    def ancestors(self, slug: str) -> tuple[FeedSpec, ...]:
+        """Return the feeds above this one in the topic tree, nearest first."""
+        found: dict[str, FeedSpec] = {}
+        spec = self.spec(slug)
+        while spec.parent and spec.parent not in found:
+            spec = found.setdefault(spec.parent, self.spec(spec.parent))
+        return tuple(found.values())
+
+    def summaries(self) -> tuple[FeedSummary, ...]:
+        """Return what each feed shows: the feed of everything first, then the config's order, then by title."""
+        found = []
+        for row in self.index.feeds.by_slug().values():
+            if row.summary:
+                stored = msgspec.structs.asdict(unpack_summary(row.summary))
+                found.append(FeedSummary(spec=self.spec(row.slug), **stored))
+        return tuple(sorted(found, key=lambda one: _order(one.spec)))
+
+    def clashes(self) -> list[str]:
+        """Return a message for each slug that stands for several topic names now."""
+        used = ((slug, name) for slug, name, uses in self.index.feeds.topic_names() if uses > 0)
+        found = clashing_names(self.config, self.policy, used)
+        return [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in found]
+
+    def names_changed(self) -> None:
+        """Forget the topic names that seeds used, after a turn's intake."""
+        self._used_names = None
+
+    def past_turns(self) -> tuple[PastTurn, ...]:
+        """Return the last turns, newest first."""
+        stored = self.index.meta("turns")
+        return msgspec.msgpack.decode(stored, type=tuple[PastTurn, ...]) if stored else ()
+
+    def remember_turn(self, turn: PastTurn) -> None:
+        """Store a turn for `past_turns`."""
+        self.index.set_meta("turns", msgspec.msgpack.encode((turn, *self.past_turns()[: KEPT_TURNS - 1])))
+
+    @cached_property
+    def _topics(self) -> Mapping[str, Topic]:
+        return {topic.slug: topic for topic in self.config.topics}
+
+    def _names_in_use(self) -> Mapping[str, str]:
+        if self._used_names is None:
+            self._used_names = {}
+            for slug, name, _ in self.index.feeds.topic_names():
+                self._used_names.setdefault(slug, name)
+        return self._used_names
+
+
+def _order(spec: FeedSpec) -> tuple[bool, bool, int, str, str]:
+    return (spec.slug != SITE_FEED, spec.topic, spec.order, spec.title, spec.slug)
+
+
+def clashing_names(
+    config: Config, policy: rules.Policy, used: Iterable[tuple[str, str]]
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the slugs that stand for several topic names, with these names.
+
+    Args:
+        config: its topics are compared too.
+        policy: the rules of `config`.
+        used: pairs of a slug and a topic name, as seeds use them.
+    """
+    names = {topic.slug: {folded(topic.name): topic.name} for topic in config.topics}
+    for slug, name in used:
+        if name and policy.slugs.get(folded(name)) != slug:
+            names.setdefault(slug, {}).setdefault(folded(name), name)
+    return [(slug, tuple(sorted(several.values()))) for slug, several in sorted(names.items()) if len(several) > 1]
+
+
+def clash_message(slug: str, names: tuple[str, ...]) -> str:
+    """Return the message that these topic names share a slug."""
+    return f"topics {' and '.join(map(repr, names))} share the slug {slug!r} and so one feed"

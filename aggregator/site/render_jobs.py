@@ -1,0 +1,275 @@
+"""Jobs for rendering and their results: current documents of feeds, archive pages, pages of the site. Pure.
+
+`render` runs in this process or wherever an executor puts it: a batch of jobs comes in, their documents go out. A batch
+holds the seeds as the index stores them, each once for all jobs that show it. Documents go back compressed (`.gz` and
+`.br`), a fifth of their size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+import msgspec
+
+from aggregator.model.archive_layout import folder_of, month_of
+from aggregator.model.feeds import Document, Feed, FeedSpec, FeedSummary, Place, Site, Tombstone
+from aggregator.model.items import Item
+from aggregator.normalizer import rules
+from aggregator.normalizer.stored import unpack_seed, unpack_verdict, whole
+from aggregator.publisher.encodings import CODINGS, GZIP, encoded, gunzip
+from aggregator.site.display_settings import DisplaySettings, unpack_settings
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+# -- what goes to a process
+
+
+class StoredItem(msgspec.Struct, frozen=True, array_like=True):
+    """An item as the index holds it: file number, packed seed and its digest, packed verdict, the item's id."""
+
+    file: int
+    seed: bytes
+    digest: bytes
+    verdict: bytes
+    id: str
+
+
+class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
+    """The current documents of a feed, to be rendered.
+
+    `linked` are the other feeds that its page may link to, `months` those of its archive (newest first), `beyond` is
+    the month of the first item beyond its limit (None: no such item), `withdrawn` are pairs of an id and when it was
+    withdrawn (seconds since 1970). `items` are positions in the items of the batch, in the feed's order.
+    """
+
+    spec: FeedSpec
+    linked: tuple[FeedSpec, ...] = ()
+    months: tuple[int, ...] = ()
+    beyond: int | None = None
+    withdrawn: tuple[tuple[str, int], ...] = ()
+    items: tuple[int, ...] = ()
+
+
+class PageJob(msgspec.Struct, frozen=True, array_like=True, tag="page"):
+    """A page of a feed's archive, to be rendered; `items` are positions in the items of the batch."""
+
+    spec: FeedSpec
+    position: Place
+    items: tuple[int, ...] = ()
+
+
+Job = FeedJob | PageJob
+
+
+class Batch(msgspec.Struct, frozen=True, array_like=True):
+    """Jobs and the items they show; `settings` are packed `DisplaySettings`, `now` is in seconds since 1970."""
+
+    settings: bytes
+    now: int
+    items: list[StoredItem]
+    jobs: list[Job]
+
+
+# -- what comes back
+
+
+class Contents(msgspec.Struct, frozen=True, array_like=True):
+    """What the current documents of a feed show, as lists of feeds need it.
+
+    `count` is the number of items, `updated` the newest change. `shortened` are the ids of items that are so long that
+    only their summary is shown.
+    """
+
+    count: int
+    updated: datetime
+    newest_title: str = ""
+    newest_published: datetime | None = None
+    shortened: tuple[str, ...] = ()
+
+
+class PackedDocument(msgspec.Struct, frozen=True, array_like=True):
+    """A document with its compressed bytes alone."""
+
+    name: str
+    media_type: str
+    encoded: tuple[tuple[str, bytes], ...]
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True):
+    """The documents of a job; `contents` are those of a feed's current documents."""
+
+    documents: tuple[PackedDocument, ...]
+    contents: Contents | None
+
+
+class BatchResult(msgspec.Struct, frozen=True, array_like=True):
+    """The results of a batch in the order of its jobs, or the type of the exception that a bug in this program raised.
+
+    `left_out` are pairs of a file number whose item could not be prepared and the type of the exception. Only types:
+    the message of an exception may quote a seed.
+    """
+
+    results: list[Result | str]
+    left_out: list[tuple[int, str]]
+
+
+class Rendered(NamedTuple):
+    """The documents of a job; `contents` are those of a feed's current documents."""
+
+    documents: tuple[Document, ...]
+    contents: Contents | None = None
+
+
+pack = msgspec.msgpack.Encoder().encode
+unpack_results = msgspec.msgpack.Decoder(BatchResult).decode
+_batch = msgspec.msgpack.Decoder(Batch)
+
+
+# -- rendering
+
+
+def load() -> None:
+    """Import what rendering needs, in a process that has nothing else to do."""
+    from aggregator.normalizer import content  # noqa: F401, PLC0415 - as below
+    from aggregator.renderer import atom, json_feed, layout, page, rss  # noqa: F401, PLC0415
+
+    layout.load()
+
+
+def render(data: bytes) -> bytes:
+    """Render a packed `Batch` and return the packed `BatchResult`.
+
+    Raises:
+        msgspec.DecodeError: if a stored seed is damaged.
+    """
+    batch = _batch.decode(data)
+    settings = unpack_settings(batch.settings)
+    left_out: list[tuple[int, str]] = []
+    items = [_prepared(stored, settings, batch.now, left_out) for stored in batch.items]
+    return pack(BatchResult([_result(job, items, settings) for job in batch.jobs], left_out))
+
+
+def _prepared(stored: StoredItem, settings: DisplaySettings, now: int, left_out: list[tuple[int, str]]) -> Item | None:
+    seed = whole(stored.seed, stored.digest)
+    try:
+        return prepare(seed, stored.verdict, stored.id, settings, now)
+    except Exception as error:  # noqa: BLE001 - the boundary: a bug that one item meets must not harm the others
+        left_out.append((stored.file, type(error).__name__))
+        return None
+
+
+def _result(job: Job, items: Sequence[Item | None], settings: DisplaySettings) -> Result | str:
+    try:
+        documents, contents = render_job(job, [items[number] for number in job.items], settings)
+    except Exception as error:  # noqa: BLE001 - the boundary: a bug that one job meets must not harm the others
+        return type(error).__name__
+    return Result(tuple(map(_packed, documents)), contents)
+
+
+def _packed(document: Document) -> PackedDocument:
+    return PackedDocument(document.name, document.media_type, tuple((one, encoded(document, one)) for one in CODINGS))
+
+
+def unpack_documents(packed: Iterable[PackedDocument]) -> tuple[Document, ...]:
+    """Return the documents of a result with their plain bytes."""
+    return tuple(
+        Document(name=one.name, media_type=one.media_type, body=gunzip(dict(one.encoded)[GZIP]), encoded=one.encoded)
+        for one in packed
+    )
+
+
+def prepare(packed: bytes, verdict: bytes, id: str, settings: DisplaySettings, now: int) -> Item:  # noqa: A002 - the field's own name
+    """Return the item that a packed seed with a packed verdict becomes; `now` is in seconds since 1970."""
+    from aggregator.normalizer import content  # noqa: PLC0415 - Markdown and the sanitiser: few builds show something new
+
+    unpacked = unpack_verdict(verdict)
+    seed = rules.acting(unpack_seed(packed), unpacked)
+    related = () if settings.related == "ignore" else content.listed(seed.related, settings.min_quality)
+    names = [settings.topic_names.get(slug, name) for slug, name in unpacked.topics]
+    return content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
+
+
+def render_job(job: Job, prepared: Iterable[Item | None], settings: DisplaySettings) -> Rendered:
+    """Render one job with its prepared items; those that are None are left out."""
+    items = tuple(item for item in prepared if item is not None)
+    if isinstance(job, PageJob):
+        return render_page(job, items, settings.site)
+    return render_feed(job, items, settings)
+
+
+def render_page(job: PageJob, items: tuple[Item, ...], site: Site) -> Rendered:
+    """Render a page of an archive (RFC 5005 §4) in each format."""
+    feed = Feed(spec=job.spec, items=items, updated=_newest_change(items), place=job.position)
+    return Rendered(_in_each_format(feed, site))
+
+
+def render_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings) -> Rendered:
+    """Render the current documents of a feed."""
+    from aggregator.renderer import page  # noqa: PLC0415 - loaded when there is something to render
+
+    feed = _current_feed(job, items, settings)
+    linked = [FeedSummary(spec=one, count=0, updated=EPOCH) for one in (job.spec, *job.linked)]
+    documents = (*_in_each_format(feed, settings.site), page.render(feed, settings.site, linked))
+    return Rendered(documents, _contents(feed, items))
+
+
+def render_site(site: tuple[tuple[FeedSummary, ...], Site]) -> tuple[Document, ...]:
+    """Render the index page and the lists of all feeds."""
+    from aggregator.renderer import opml, page  # noqa: PLC0415 - as above
+
+    return (page.render_index(*site), *opml.render(*site))
+
+
+def _in_each_format(feed: Feed, site: Site) -> tuple[Document, ...]:
+    from aggregator.renderer import atom, json_feed, rss  # noqa: PLC0415 - as above
+
+    return tuple(renderer.render(feed, site) for renderer in (rss, atom, json_feed))
+
+
+def _newest_change(items: Iterable[Item]) -> datetime:
+    return max((item.updated for item in items), default=EPOCH)
+
+
+def _contents(feed: Feed, items: Iterable[Item]) -> Contents:
+    newest = feed.items[0] if feed.items else None
+    return Contents(
+        count=len(feed.items),
+        updated=feed.updated,
+        newest_title=newest.title if newest else "",
+        newest_published=newest.published if newest else None,
+        shortened=tuple(one.id for item, one in zip(items, feed.items, strict=False) if one is not item),
+    )
+
+
+def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings) -> Feed:
+    items, beyond = _within_bounds(job, items, settings)
+    folders = tuple(map(folder_of, job.months))
+    rest = "" if beyond is None else next((folder_of(month) for month in job.months if month <= beyond), "")
+    ids = {item.id for item in items}
+    return Feed(
+        spec=job.spec, items=items, updated=_newest_change(items),
+        place=Place(prev=folders[0] if folders else "", rest=rest), months=folders,
+        tombstones=tuple(
+            Tombstone(id=id, when=datetime.fromtimestamp(at, UTC)) for id, at in job.withdrawn if id not in ids  # noqa: A001
+        ),
+    )  # fmt: skip
+
+
+def _within_bounds(
+    job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings
+) -> tuple[tuple[Item, ...], int | None]:
+    """Return the items that fit into `feed.max_bytes`, and the month of the first item that is not shown."""
+    from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
+
+    max_bytes = settings.feed.max_bytes
+    if max_bytes is None:
+        return items, job.beyond
+    # Keep room for the link to the rest whenever there may be one, so that the link does not decide what fits.
+    position = Place(rest=folder_of(job.months[0])) if job.months else Place()
+    fitting = json_feed.fitting(items, job.spec, settings.site, max_bytes, place=position)
+    if len(fitting) == len(items):
+        return fitting, job.beyond
+    return fitting, month_of(int(items[len(fitting)].published.timestamp()))

@@ -1,0 +1,201 @@
+"""One turn: from changed files to published documents, in order.
+
+Reads seeds, updates the index and publishes. What a seed is and which feeds show it is decided in the normalizer, what
+a feed looks like in the renderer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aggregator.index.intake import Intake
+from aggregator.model.document_names import FEED_DOCUMENTS
+from aggregator.model.feeds import SITE_FEED
+from aggregator.model.reports import FeedReport, PastTurn, Turn
+from aggregator.normalizer.reading import Task, take_in, unknown_key_warnings
+from aggregator.normalizer.seed import READING
+from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
+from aggregator.site import render_jobs
+from aggregator.site.display_settings import digest
+from aggregator.site.publishing import Publishing
+from aggregator.site.scanning import Changes
+from aggregator.site.stopwatch import Stopwatch
+from aggregator.site.workers import Workers, in_order
+
+if TYPE_CHECKING:
+    from aggregator.site.site import Site
+
+BATCH = 250
+"""How many files are read together."""
+
+
+def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Turn:
+    """Bring index and published documents up to date with what changed, and with what is due at `now`.
+
+    Args:
+        site: the site, held.
+        changes: what a scan found. After a full scan it is also checked whether somebody else changed documents.
+        now: seconds since 1970.
+        watch: began with the scan.
+    """
+    with site.workers() as workers:
+        with watch.of("intake"):
+            intake = update_index(site, changes, workers, now=now, watch=watch)
+        published = publish(site, workers, now=now, watch=watch, trust_disk=not changes.is_full_scan)
+    turn = _report(site, changes, intake, published, now=now, watch=watch)
+    if turn.read or turn.removed or turn.written or turn.failed:
+        past = PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(turn.written))
+        site.catalog.remember_turn(past)
+    return turn
+
+
+def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, watch: Stopwatch) -> Intake:
+    """Bring the index up to date with what changed, in one transaction; `workers` read and parse."""
+    config, policy = site.config, site.catalog.policy
+    with site.index.transaction():
+        intake = Intake(
+            site.index, policy=policy, now=now, settings=config.feed, keepalive=site.progress.tick
+        )  # fmt: skip
+        intake.remove(changes.gone)
+        if site.index.meta("policy") not in {None, digest(policy)}:
+            intake.reapply_rules()
+        intake.touch_due()  # before any file is read: one with the same content in other words is due all the same
+        _read(site, changes, intake, workers, now=now, watch=watch)
+        workers.prepare(render_jobs.load)
+        intake.finish()
+        for slug in configured_feeds(site):
+            site.index.feeds.add(slug, announced=True)
+        site.index.set_meta("policy", digest(policy))
+        if changes.is_full_scan:
+            site.index.set_meta("reading", _reading(site))
+        site.catalog.names_changed()
+    return intake
+
+
+def _read(site: Site, changes: Changes, intake: Intake, workers: Workers, *, now: int, watch: Stopwatch) -> None:
+    must_read_all = must_reread(site)
+    tasks = (
+        Task(paths, tuple(known.get(path, b"") for path in paths), site.catalog.policy, site.config.timezone, now)
+        for paths in batches(changes.read)
+        for known in ({} if must_read_all else site.index.files.digests(paths),)
+    )
+    read = in_order(workers.executor(len(changes.read)), partial(take_in, site.reader()), tasks)
+    done = 0
+    for packed in watch.during("read", read):
+        batch = unpack_outcomes(packed)
+        intake.add(batch)
+        done += len(batch)
+        site.progress.tick()
+        site.progress.files_read(done, len(changes.read))
+
+
+def publish(site: Site, workers: Workers, *, now: int, watch: Stopwatch, trust_disk: bool) -> Publishing:
+    """Publish what must be published, and return what was."""
+    publishing = Publishing(site.catalog, site.items, site.writer, watch=watch, progress=site.progress)
+    publishing.publish(workers, now, trust_disk=trust_disk)
+    return publishing
+
+
+def _report(
+    site: Site, changes: Changes, intake: Intake, published: Publishing, *, now: int, watch: Stopwatch
+) -> Turn:  # fmt: skip
+    due = site.index.next_due()
+    return Turn(
+        now=now,
+        seconds=watch.elapsed(),
+        read=len(changes.read),
+        added=intake.added,
+        changed=intake.changed,
+        removed=intake.removed,
+        rendered=len(published.rendered),
+        written=tuple(published.written),
+        failed=tuple(published.failed),
+        doubt="" if changes.is_full_scan or not published.is_foreign else "somebody else changed published documents",
+        notes=(*site.items.notes, *(site.catalog.clashes() if intake.added or intake.changed else ())),
+        problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
+        due=due and due[0],
+        unfinished=published.is_unfinished,
+        stages=watch.seconds,
+    )
+
+
+# -- before and after
+
+
+def must_reread(site: Site) -> bool:
+    """Return whether every file must be read again: after another version, or if dates without an offset moved."""
+    return site.index.meta("reading") not in {None, _reading(site)}
+
+
+def _reading(site: Site) -> str:
+    return f"{site.catalog.settings.version} {READING} {site.config.timezone}"
+
+
+def start_over(site: Site, now: int) -> None:
+    """Empty the index of all that can be made again.
+
+    What readers see at `now` stays as last good versions, and counts as withdrawn until it is shown again.
+    """
+
+    def remember() -> None:
+        site.index.files.put_visible_as_last_good(now)
+        if site.config.feed.tombstones:
+            site.index.withdrawn.add_everything(now, site.config.feed.tombstones)
+
+    site.index.start_over(remember)
+
+
+def prune(site: Site, turn: Turn) -> Turn:
+    """Remove the feeds that hold no item and are not in the config; returns the report with what that changed."""
+    wanted = configured_feeds(site)
+    removed = []
+    for row in site.index.feeds.by_slug().values():
+        if row.slug not in wanted and site.index.feeds.is_empty(row.feed):
+            site.writer.remove(f"{row.slug}/{name}" for name in FEED_DOCUMENTS)
+            site.index.feeds.delete(row.feed)
+            removed.append(row.slug)
+    if not removed:
+        return turn
+    with site.workers() as workers:
+        published = publish(site, workers, now=turn.now, watch=Stopwatch(turn.stages), trust_disk=False)
+    written, failed = (*turn.written, *published.written), (*turn.failed, *published.failed)
+    return msgspec.structs.replace(turn, pruned=tuple(removed), written=written, failed=failed)
+
+
+def full_report(site: Site, turn: Turn) -> Turn:
+    """Return a turn's report with the state of the whole site after it."""
+    index, catalog = site.index, site.catalog
+    # Each problem once: what this turn found is stored by now, unless it concerns no single file.
+    problems = dict.fromkeys(problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed))
+    problems.update(dict.fromkeys(turn.problems))
+    changed = {name.partition("/")[0] for name in turn.written}
+    feeds = tuple(
+        FeedReport(slug=one.spec.slug, title=one.spec.title, items=one.count, changed=one.spec.slug in changed)
+        for one in catalog.summaries()
+    )
+    return msgspec.structs.replace(
+        turn,
+        items=index.overview.count_items(turn.now),
+        feeds=feeds,
+        held={**index.overview.held(), **index.overview.waiting(turn.now)},
+        stale=tuple(path for path, shown in index.overview.stale() if is_in_feeds(shown, turn.now)),
+        problems=tuple(problems),
+        notes=tuple(dict.fromkeys((*turn.notes, *catalog.clashes()))),
+    )
+
+
+def configured_feeds(site: Site) -> tuple[str, ...]:
+    """Return the slugs of the feeds that exist whatever they hold."""
+    return (SITE_FEED, *(query.slug for query in site.config.feeds_by_query))
+
+
+def batches(paths: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Cut paths into the batches that are read together."""
+    rest = iter(paths)
+    while batch := tuple(islice(rest, BATCH)):
+        yield batch
