@@ -82,7 +82,7 @@ class Store:
 
         Raises:
             StoreError: where the store does not answer.
-            OSError: where it refuses, or the bucket is not there.
+            OSError: where it refuses, or the bucket is missing.
         """
         with _answering(self.url):
             yield from self._place.entries(below)

@@ -54,7 +54,7 @@ def test_every_error_is_one_of_ours(site: SiteFolder) -> None:
         aggregator.load_config(site.root / "config/feeds.yaml")
     assert len(caught.value.problems) >= 3
     site.seeds.rmdir()
-    with pytest.raises(aggregator.ConfigError, match="the seeds folder is not there"):
+    with pytest.raises(aggregator.ConfigError, match="the seeds folder is missing"):
         site.build()
 
 

@@ -169,7 +169,7 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
         turn = msgspec.convert(reply, Turn)
     else:
         with Site(config, note=log) as site:
-            site.force(feeds)
+            site.mark_stale(feeds)
             turn = site.build(now=clock(), accept_deletions=accept_deletions)
     if as_json:
         click.echo(msgspec.json.encode(turn))
@@ -242,7 +242,7 @@ def status(config_path: str, *, as_json: bool) -> None:
     """Show feeds, problems, the next due moment and the last turns."""
     from aggregator.cli.report import daemon_lines  # noqa: PLC0415
     from aggregator.service.control import Request, ask  # noqa: PLC0415 - only this command needs these
-    from aggregator.site.status import standing  # noqa: PLC0415
+    from aggregator.site.status import site_status  # noqa: PLC0415
 
     try:
         config = load_config(config_path)
@@ -253,7 +253,7 @@ def status(config_path: str, *, as_json: bool) -> None:
     with opened_read_only(config.state) as index:
         if index is None:
             raise AggregatorError("nothing was built yet (run `aggregator build`)")
-        found = standing(config, index, now=clock())
+        found = site_status(config, index, now=clock())
     try:
         daemon = ask(config.state, Request(do="status"), timeout=5)
     except AggregatorError:

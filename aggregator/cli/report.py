@@ -16,7 +16,7 @@ import msgspec
 
 from aggregator.model.words import RULES, SHOWN_PROBLEMS, counted, distance, held_words, moment
 from aggregator.service.health import DaemonStatus
-from aggregator.site.status import Standing
+from aggregator.site.status import SiteStatus
 
 _STEERING = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
@@ -134,7 +134,7 @@ def daemon_lines(told: Any) -> Iterator[str]:
     yield f"  threads: {threads}"
 
 
-def status_lines(found: Standing) -> Iterator[str]:
+def status_lines(found: SiteStatus) -> Iterator[str]:
     """Return how a site stands as lines for a person."""
     yield f"{counted(found.seeds, 'seed')}, {counted(found.items, 'item')}, {counted(len(found.feeds), 'feed')}"
     yield from (f"{count:>7,} {'item ' if count == 1 else 'items'}  {slug}" for slug, count in found.feeds.items())

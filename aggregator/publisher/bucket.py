@@ -172,5 +172,5 @@ def _bodies(document: Document) -> Iterator[tuple[str, bytes]]:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "the bucket is not there"
+        return "the bucket is missing"
     return str(error) if error.errno is None else reason_of(error)

@@ -78,9 +78,7 @@ class Daemon:
         self._parts = Parts(
             clock=clock,
             inbox=inbox,
-            site=Site(
-                config, progress=Progress(tick=self._keepalive, may_stop=inbox.is_urgent), lock=lock, note=log
-            ),
+            site=Site(config, progress=Progress(tick=self._keepalive, may_stop=inbox.is_urgent), lock=lock, note=log),
             watcher=WatchBackend(inbox),
             scheduler=Scheduler(
                 due=lambda: inbox.put("due"),

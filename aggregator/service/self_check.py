@@ -72,7 +72,7 @@ class SelfCheck:
     def _check_state_folder(self) -> None:
         """Write the index again if it was removed; without its lock the daemon has to end."""
         try:
-            if self._parts.site.keep_state():
+            if self._parts.site.restore_removed_index():
                 log("the index was removed", logging.ERROR, action="written again")
         except LockedError as error:
             raise CannotGoOnError(f"{error.path}: its lock was removed or replaced (start again)") from error

@@ -15,7 +15,7 @@ from aggregator.model.errors import AggregatorError, ConfigError, LockedError
 from aggregator.service.config_files import ConfigFiles
 from aggregator.service.logs import log
 from aggregator.service.systemd import SystemdNotifier
-from aggregator.site.lock import let_go, locked, made
+from aggregator.site.lock import acquire_lock, make_state_folder, release_lock
 from aggregator.watcher.events import remote_filesystem
 
 POLL = 0.5
@@ -55,7 +55,7 @@ class Standby:
         Raises:
             ConfigError: if the state folder does not exist and cannot be created.
         """
-        made(self.config.state)
+        make_state_folder(self.config.state)
         if kind := remote_filesystem(self.config.state):
             log("not safe between machines", logging.WARNING, state=self.config.state, lies_on=kind)
         while not self.is_stopped:
@@ -70,7 +70,7 @@ class Standby:
             self._reload()
         state = self.config.state
         try:
-            lock = locked(state)
+            lock = acquire_lock(state)
         except LockedError as error:
             self._report_waiting(error.holder)
             return None
@@ -80,7 +80,7 @@ class Standby:
         if self._holder:
             self._reload()  # the holder may have moved to another one just before it ended
             if self.config.state != state:
-                let_go(lock)
+                release_lock(lock)
                 return None
             log("taking over", after=self._holder)
             self._systemd.notify(STATUS="taking over")

@@ -18,7 +18,7 @@ from aggregator.service.inbox import Work
 from aggregator.service.logs import LOGGER, log, log_turn
 from aggregator.service.parts import CannotGoOnError, Parts
 from aggregator.service.scan_timing import PendingScan, ScanBudget
-from aggregator.site.memory import give_back
+from aggregator.site.memory import release_memory
 from aggregator.watcher import folder
 
 QUIET_AFTER_DELETIONS = 1.0
@@ -88,7 +88,7 @@ class TurnRunner:
         self._choose_scan(work, hints, now)
         if work.everything or len(hints) > MANY_HINTS:
             return self._scan_everything(work, now)
-        return self._parts.site.look_at(hints, now=now)
+        return self._parts.site.take_partial_turn(hints, now=now)
 
     def _choose_scan(self, work: Work, hints: set[str], now: int) -> None:
         """Decide whether to scan everything; if a scheduled scan need not, add the changed folders to `hints`."""
@@ -106,10 +106,10 @@ class TurnRunner:
 
     def _scan_everything(self, work: Work, now: int) -> Turn:
         for request, _ in work.triggers:
-            self._parts.site.force(request.feeds)
+            self._parts.site.mark_stale(request.feeds)
         began = time.monotonic()
         accept = any(request.accept_deletions for request, _ in work.triggers)
-        turn = self._parts.site.look_everywhere(now=now, accept_deletions=accept)
+        turn = self._parts.site.take_full_turn(now=now, accept_deletions=accept)
         self._scan_budget.note_scan(turn, began, time.monotonic())
         self._parts.health.scanned = self._parts.clock()
         self._parts.report("folder", "")
@@ -142,7 +142,7 @@ class TurnRunner:
             self._parts.inbox.put("due")
         elif self._has_garbage:
             self._has_garbage = False
-            give_back()
+            release_memory()
 
     def _notify_server(self, turn: Turn) -> None:
         if self._parts.server is not None and turn.written:
@@ -179,7 +179,7 @@ class TurnRunner:
         if health.index_failures > MOST_INDEX_FAILURES:
             raise CannotGoOnError(f"the index fails again and again: {error}") from error
         try:
-            self._parts.site.mend(error)
+            self._parts.site.replace_index(error)
         except (OSError, sqlite3.Error) as failed:
             self._parts.report("index", f"{error}, and a new one cannot be created: {with_advice(failed)}")
             health.index_failures -= 1

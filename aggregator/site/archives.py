@@ -28,8 +28,7 @@ from aggregator.site.write_groups import identity_on_disk, write_in_groups
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from aggregator.publisher.bucket import BucketWriter
-    from aggregator.publisher.files import Writer
+    from aggregator.publisher.destination import Destination
 
 ARCHIVE_DOCUMENTS = (RSS, ATOM, JSON)
 
@@ -105,7 +104,7 @@ class StalePages:
 class Archives:
     """The pages of a site's archives on disk."""
 
-    def __init__(self, index: Index, writer: Writer | BucketWriter) -> None:
+    def __init__(self, index: Index, writer: Destination) -> None:
         self._index = index
         self._writer = writer
 

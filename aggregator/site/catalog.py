@@ -17,6 +17,7 @@ from aggregator.model.feeds import SITE_FEED, FeedSpec, FeedSummary
 from aggregator.model.reports import PastTurn
 from aggregator.model.slugs import folded
 from aggregator.normalizer import rules
+from aggregator.renderer.topic_tree import ancestor_slugs, feed_order
 from aggregator.site.display_settings import DisplaySettings
 
 KEPT_TURNS = 20
@@ -70,11 +71,7 @@ class Catalog:
 
     def ancestors(self, slug: str) -> tuple[FeedSpec, ...]:
         """Return the feeds above this one in the topic tree, nearest first."""
-        found: dict[str, FeedSpec] = {}
-        spec = self.spec(slug)
-        while spec.parent and spec.parent not in found:
-            spec = found.setdefault(spec.parent, self.spec(spec.parent))
-        return tuple(found.values())
+        return tuple(map(self.spec, ancestor_slugs(slug, lambda one: self.spec(one).parent)))
 
     def summaries(self) -> tuple[FeedSummary, ...]:
         """Return what each feed shows: the feed of everything first, then the config's order, then by title."""
@@ -83,7 +80,7 @@ class Catalog:
             if row.summary:
                 stored = msgspec.structs.asdict(unpack_summary(row.summary))
                 found.append(FeedSummary(spec=self.spec(row.slug), **stored))
-        return tuple(sorted(found, key=lambda one: _order(one.spec)))
+        return tuple(sorted(found, key=lambda one: feed_order(one.spec)))
 
     def clashes(self) -> list[str]:
         """Return a message for each slug that stands for several topic names now."""
@@ -114,10 +111,6 @@ class Catalog:
             for slug, name, _ in self.index.feeds.topic_names():
                 self._used_names.setdefault(slug, name)
         return self._used_names
-
-
-def _order(spec: FeedSpec) -> tuple[bool, bool, int, str, str]:
-    return (spec.slug != SITE_FEED, spec.topic, spec.order, spec.title, spec.slug)
 
 
 def clashing_names(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from aggregator.config.loading import BIGGEST_FILE, settings_of
+from aggregator.config.loading import settings_of
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem
 from aggregator.config.yaml.tree import Node, parse_bytes
@@ -79,7 +79,7 @@ def check(
 def _missing_files(config: Config) -> Iterator[Problem]:
     """Return a warning for each file or folder that is named in the config and missing, but may be."""
     try:
-        root = parse_bytes(settings_of(config.path), path=config.path, at_most=BIGGEST_FILE)
+        root = parse_bytes(settings_of(config.path), path=config.path)
     except OSError:
         return  # it came through a pipe, which can be read only once
     if not isinstance(root, Node):

@@ -9,7 +9,7 @@ from contextlib import suppress
 from aggregator.model.errors import ConfigError, LockedError, reason_of
 
 
-def made(state: str) -> None:
+def make_state_folder(state: str) -> None:
     """Make the folder `state` if it does not exist.
 
     Raises:
@@ -31,7 +31,7 @@ def _why_unusable(state: str) -> str:
     return "made: a file has its name (move it away, or correct `state`)"
 
 
-def let_go(lock: int) -> None:
+def release_lock(lock: int) -> None:
     """Release a lock."""
     with suppress(OSError):  # the lock is released even if closing its file fails, and its content no longer matters
         os.close(lock)
@@ -50,7 +50,7 @@ def is_held(lock: int, state: str) -> bool:
     return os.path.samestat(found, os.fstat(lock))
 
 
-def locked(state: str) -> int:
+def acquire_lock(state: str) -> int:
     """Take the lock on the folder `state`; returns the open file that holds it until it is closed or we die.
 
     Raises:

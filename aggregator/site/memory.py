@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 
-def give_back() -> None:
+def release_memory() -> None:
     """Return memory that a burst of work freed to the system; Linux' C library would keep it for the next one."""
     import ctypes  # noqa: PLC0415 - a build has no use for it
 

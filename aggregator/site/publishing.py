@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from aggregator.model.feeds import Document
-    from aggregator.publisher.bucket import BucketWriter
-    from aggregator.publisher.files import Writer
+    from aggregator.publisher.destination import Destination
 
 LONGEST_WAIT = 0.05
 """How long, in seconds, a feed that changed waits for new pages of its archive; then it is published without them."""
@@ -46,7 +45,7 @@ class Publishing:
     """
 
     def __init__(
-        self, catalog: Catalog, items: ItemCache, writer: Writer | BucketWriter, *,
+        self, catalog: Catalog, items: ItemCache, writer: Destination, *,
         watch: Stopwatch, progress: Progress,
     ) -> None:  # fmt: skip
         self._catalog = catalog
@@ -161,13 +160,13 @@ def site_documents(catalog: Catalog, executor: Executor | None = None) -> tuple[
     return next(in_order(executor, render_jobs.render_site, iter([(catalog.summaries(), catalog.config.site)])))
 
 
-def is_last_published(index: Index, writer: Writer | BucketWriter) -> bool:
+def is_last_published(index: Index, writer: Destination) -> bool:
     """Return whether the pages of the site on disk are those that this index had written, and no later ones."""
     known = index.meta("site")
     return bool(known) and known.endswith(identity_on_disk(writer, SITE_DOCUMENTS) or b"-")
 
 
-def adopt_published(index: Index, writer: Writer | BucketWriter) -> None:
+def adopt_published(index: Index, writer: Destination) -> None:
     """Add the feeds and archive pages that are on disk to the index, so that none of them stays behind unnoticed."""
     archives = Archives(index, writer)
     with index.transaction(filled=False):

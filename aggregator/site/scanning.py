@@ -66,7 +66,7 @@ class Scanner:
         Raises:
             FolderError: if the seeds cannot be listed, or most of them are gone.
         """
-        found = self.seeds.compare_all(self._index.files.stat_keys, every=reread, alive=self._progress.tick)
+        found = self.seeds.compare_all(self._index.files.stat_keys, every=reread, keepalive=self._progress.tick)
         if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
                 f"{self._location}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
@@ -86,5 +86,5 @@ class Scanner:
         if gone and together >= max(MASS_DELETION, self._known // 20):
             doubt, gone = f"{together} seeds are gone at once", set()
         elif gone and not self.seeds.is_there():
-            doubt, gone = f"{self._location}: the seeds folder is not there", set()
+            doubt, gone = f"{self._location}: the seeds folder is missing", set()
         return Changes(tuple(sorted(read)), tuple(sorted(gone)), is_full_scan=False), doubt

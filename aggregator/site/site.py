@@ -24,7 +24,7 @@ from aggregator.model.store import is_url
 from aggregator.publisher.destination import writer_to
 from aggregator.site.catalog import Catalog
 from aggregator.site.item_cache import ItemCache
-from aggregator.site.lock import is_held, let_go, locked, made
+from aggregator.site.lock import acquire_lock, is_held, make_state_folder, release_lock
 from aggregator.site.progress import Progress
 from aggregator.site.publishing import adopt_published, is_last_published
 from aggregator.site.scanning import Changes, Scanner
@@ -37,13 +37,12 @@ from aggregator.watcher.seeds import read_elsewhere, seeds_in
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from aggregator.normalizer.reading import Reader
-    from aggregator.publisher.bucket import BucketWriter
-    from aggregator.publisher.files import Writer
+    from aggregator.model.seed_files import ReadSeeds
+    from aggregator.publisher.destination import Destination
     from aggregator.publisher.hub.notifier import Note
     from aggregator.watcher.folder import Difference, FolderKey
 
-TELLING = 15.0
+HUB_TIMEOUT = 15.0
 """How long, in seconds, a build may take to notify the hub; what is left is sent by the next build."""
 
 
@@ -58,7 +57,7 @@ class Site:
     """
 
     index: Index
-    writer: Writer | BucketWriter
+    writer: Destination
     catalog: Catalog
     items: ItemCache
     scanner: Scanner
@@ -115,7 +114,7 @@ class Site:
         self.folders = {}
         self._use(config, writer)
 
-    def _use(self, config: Config, writer: Writer | BucketWriter) -> None:
+    def _use(self, config: Config, writer: Destination) -> None:
         self.config, self.writer = config, writer
         self.catalog = Catalog(config, self.index)
         self.items = ItemCache(self.index, self.catalog.settings)
@@ -134,7 +133,7 @@ class Site:
         self.scanner.use(config.seeds)
         self._use(config, writer)
 
-    def keep_state(self) -> bool:
+    def restore_removed_index(self) -> bool:
         """Write the index again if somebody removed it; returns whether that was needed.
 
         Raises:
@@ -150,12 +149,12 @@ class Site:
         self.index.write_again()
         return True
 
-    def mend(self, error: BaseException) -> None:
+    def replace_index(self, error: BaseException) -> None:
         """Set a damaged index aside and begin a new one, which the next turn fills."""
         self.index.set_aside(f"{type(error).__name__}: {error}")
         self._use(self.config, self.writer)
 
-    def force(self, feeds: Iterable[str]) -> None:
+    def mark_stale(self, feeds: Iterable[str]) -> None:
         """Mark feeds stale: the next turn renders them, whether anything changed or not.
 
         Raises:
@@ -170,7 +169,7 @@ class Site:
         """Return the processes or the cluster for one turn; nothing is started yet."""
         return Workers(jobs_for(self.config.seeds, self._jobs), cluster=self._cluster)
 
-    def reader(self) -> Reader:
+    def reader(self) -> ReadSeeds:
         """Return the function that reads seeds, here or in another process."""
         reader = self.scanner.seeds.reader
         return reader if self._cluster is None else partial(read_elsewhere, reader)
@@ -192,7 +191,7 @@ class Site:
             FolderError: if the seeds folder cannot be believed; then nothing was withdrawn.
         """
         began = time.monotonic()
-        scan = partial(self.look_everywhere, now=now, accept_deletions=accept_deletions)
+        scan = partial(self.take_full_turn, now=now, accept_deletions=accept_deletions)
         try:
             turn = self._pruned(scan(fresh=fresh), wanted=prune)
         except DAMAGED as error:
@@ -210,7 +209,7 @@ class Site:
         if not is_damage(error):
             raise AggregatorError(f"{state}: the index cannot be used: {with_advice(error)}") from error
         try:
-            self.mend(error)
+            self.replace_index(error)
         except (OSError, sqlite3.Error) as failed:
             why = f"the index is damaged ({error}), and no other can be made: {with_advice(failed)}"
             raise AggregatorError(f"{state}: {why}") from failed
@@ -221,11 +220,11 @@ class Site:
 
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
         notes = tell_once(
-            self.config, clock=clock, draw=draw, note=self._note, seconds=TELLING, documents=documents_in
+            self.config, clock=clock, draw=draw, note=self._note, seconds=HUB_TIMEOUT, documents=documents_in
         )  # fmt: skip
         return msgspec.structs.replace(turn, notes=(*turn.notes, *notes))
 
-    def look_everywhere(self, *, now: int, fresh: bool = False, accept_deletions: bool = False) -> Turn:
+    def take_full_turn(self, *, now: int, fresh: bool = False, accept_deletions: bool = False) -> Turn:
         """Take one turn over the whole folder, as `build` does, with a report of this turn alone."""
         watch = Stopwatch()
         rebuilt = self.index.why_rebuilt()
@@ -236,12 +235,12 @@ class Site:
         if fresh:
             start_over(self, now)
             adopt_published(self.index, self.writer)
-        turn = self._turn(_changes(found, fresh=fresh), now=now, watch=watch)
+        turn = self._take_turn(_changes(found, fresh=fresh), now=now, watch=watch)
         self.folders = found.folders
-        notes = ([f"the index was made anew: {rebuilt}"] if rebuilt else []) + _unreadable(found)
+        notes = ([f"the index was rebuilt: {rebuilt}"] if rebuilt else []) + _unreadable(found)
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
 
-    def look_at(self, paths: Iterable[str], *, now: int) -> Turn:
+    def take_partial_turn(self, paths: Iterable[str], *, now: int) -> Turn:
         """Take one turn over the places that events pointed to, and over what is due; without paths only over that.
 
         If so much is gone that the whole folder must be scanned first, nothing is withdrawn and the turn's `doubt` says
@@ -249,14 +248,14 @@ class Site:
         """
         watch = Stopwatch()
         changes, doubt = self.scanner.scan_paths(paths, now)
-        turn = self._turn(changes, now=now, watch=watch)
+        turn = self._take_turn(changes, now=now, watch=watch)
         return msgspec.structs.replace(turn, doubt=doubt or turn.doubt)
 
     def full_report(self, turn: Turn) -> Turn:
         """Return a turn's report with the state of the whole site after it."""
         return full_report(self, turn)
 
-    def _turn(self, changes: Changes, *, now: int, watch: Stopwatch) -> Turn:
+    def _take_turn(self, changes: Changes, *, now: int, watch: Stopwatch) -> Turn:
         return take_turn(self, changes, now=now, watch=watch)
 
     def _adopt_what_is_unknown(self) -> None:
@@ -270,10 +269,10 @@ def _opened(config: Config, lock: int | None, held: ExitStack) -> tuple[Index, i
     """Lock the state folder, if it is not locked already, and open the index; `held` closes both."""
     if not seeds_in(config.seeds).is_there():
         raise _no_seeds(config)
-    made(config.state)
+    make_state_folder(config.state)
     try:
-        lock = locked(config.state) if lock is None else lock
-        held.callback(let_go, lock)
+        lock = acquire_lock(config.state) if lock is None else lock
+        held.callback(release_lock, lock)
         index = Index(os.path.join(config.state, "index.db"))
     except sqlite3.Error as error:
         raise AggregatorError(f"{config.state}: the index cannot be opened: {with_advice(error)}") from error
@@ -286,7 +285,7 @@ def _opened(config: Config, lock: int | None, held: ExitStack) -> tuple[Index, i
 def _no_seeds(config: Config) -> AggregatorError:
     # A folder that was never there is a mistake in the config; one that was there is missing for now.
     what = "bucket" if is_url(config.seeds) else "seeds folder"
-    message = f"{config.seeds}: the {what} is not there"
+    message = f"{config.seeds}: the {what} is missing"
     if os.path.exists(os.path.join(config.state, "index.db")):
         return FolderError(f"{message}; nothing was withdrawn (bring it back)")
     return ConfigError([f"{message} (make it, or correct `seeds` in {config.path})"])

@@ -18,7 +18,7 @@ EXAMPLES = 20
 """How many of the seeds that a rule holds back are named as examples."""
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The status of a site at `now`; all times are in seconds since 1970.
 
     `held` counts seeds by the rule that holds them back, and `examples` names at most `EXAMPLES` of them for each rule.
@@ -43,7 +43,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     websub: HubStatus | None = None
 
 
-def standing(config: Config, index: Index, *, now: int) -> Standing:
+def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
     """Return the status of the site of `config` at `now` (seconds since 1970)."""
     catalog = Catalog(config, index)
     problems = [problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)]
@@ -52,7 +52,7 @@ def standing(config: Config, index: Index, *, now: int) -> Standing:
     due = index.next_due()
     summaries = catalog.summaries()
     newest = [summary.newest_published for summary in summaries if summary.newest_published]
-    return Standing(
+    return SiteStatus(
         now=now,
         seeds=index.files.count(),
         items=index.overview.count_items(now),

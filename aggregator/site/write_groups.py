@@ -17,8 +17,7 @@ from aggregator.site.stopwatch import Stopwatch
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from aggregator.publisher.bucket import BucketWriter
-    from aggregator.publisher.files import Published, Writer
+    from aggregator.publisher.destination import Destination, Published
 
 TOGETHER = 8
 AHEAD = 3
@@ -40,7 +39,7 @@ One = TypeVar("One", bound=Rendered)
 
 
 def write_in_groups(
-    renderings: Iterator[One], writer: Writer | BucketWriter, watch: Stopwatch, progress: Progress
+    renderings: Iterator[One], writer: Destination, watch: Stopwatch, progress: Progress
 ) -> Iterator[tuple[list[One], Published]]:
     """Write what is rendered, and return each group with the result; `watch` measures the wait.
 
@@ -78,7 +77,7 @@ def write_in_groups(
             ended = True
 
 
-def identity_on_disk(writer: Writer | BucketWriter, names: Iterable[str]) -> bytes | None:
+def identity_on_disk(writer: Destination, names: Iterable[str]) -> bytes | None:
     """Return the identity of published files, which changes if somebody changes one; None if one is missing."""
     stamps = [writer.stamp(name) for name in names]
     return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None

@@ -149,6 +149,6 @@ def store_error(store: Store, error: Exception) -> FolderError:
     if isinstance(error, StoreError):
         return FolderError(f"{error}; nothing was withdrawn")
     if isinstance(error, FileNotFoundError):
-        return FolderError(f"{store.url}: the bucket is not there; nothing was withdrawn (bring it back)")
+        return FolderError(f"{store.url}: the bucket is missing; nothing was withdrawn (bring it back)")
     reason = getattr(error, "strerror", None) or str(error)
     return FolderError(f"{store.url}: the seeds cannot be listed: {reason}; nothing was withdrawn")

@@ -236,7 +236,7 @@ def _identity(root: str) -> tuple[str, int, int] | str:
     try:
         found = os.stat(root)
     except (FileNotFoundError, NotADirectoryError):
-        return "the seeds folder is not there"
+        return "the seeds folder is missing"
     except OSError as error:
         return f"the seeds folder cannot be looked at: {reason_of(error, reading=True)}"
     return os.path.realpath(root), found.st_dev, found.st_ino

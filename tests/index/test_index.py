@@ -128,7 +128,7 @@ def test_no_flipped_bit_reaches_a_reader(site: SiteFolder, round_number: int, fl
     for _ in range(flips):
         data[dice.randrange(100, len(data))] ^= 1 << dice.randrange(8)
     path.write_bytes(data)
-    assert "made anew" in site.build().notes[0]
+    assert "the index was rebuilt" in site.build().notes[0]
     assert site.documents() == before
 
 
@@ -193,7 +193,7 @@ def test_a_damaged_seed_in_the_index_is_read_again_from_its_file(site: SiteFolde
     site.settings["feed"] = {"limit": 5}
     turn = site.build(now=LATER)
     assert site.titles() == ["Honest"]
-    assert "made anew" in turn.notes[0]
+    assert "the index was rebuilt" in turn.notes[0]
 
 
 def test_a_damaged_row_of_remembered_ids_costs_only_that_row(site: SiteFolder) -> None:

@@ -53,10 +53,10 @@ def test_a_turn_scans_no_large_table(site: SiteFolder, change: Callable[[SiteFol
     with Site(site.config()) as living:
         living.build(now=NOW)
         (site.seeds / "30.md").unlink()
-        living.look_at(["30.md"], now=NOW + 60)
+        living.take_partial_turn(["30.md"], now=NOW + 60)
         paths, statements = change(site), list[str]()
         living.index._db.set_trace_callback(statements.append)
-        living.look_at(paths, now=NOW + 120)
+        living.take_partial_turn(paths, now=NOW + 120)
         living.index._db.set_trace_callback(None)
         plans = {sql: plan(living.index._db, sql) for sql in statements if re.match("SELECT|INSERT|UPDATE|DELETE", sql)}
     assert len(plans) > 10

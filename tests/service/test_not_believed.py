@@ -70,14 +70,14 @@ def turns(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return counted
 
-    for name in ("look_at", "look_everywhere"):
+    for name in ("take_partial_turn", "take_full_turn"):
         monkeypatch.setattr(Site, name, counting(name))
     return taken
 
 
 def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """Patch the site so that its first turn fails."""
-    take, turns = Site._turn, []
+    take, turns = Site._take_turn, []
 
     def failing(self: Site, *words: Any, **named: Any) -> Any:
         turns.append(1)
@@ -85,7 +85,7 @@ def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
             raise OSError(errno.EIO, "Input/output error")
         return take(self, *words, **named)
 
-    monkeypatch.setattr(Site, "_turn", failing)
+    monkeypatch.setattr(Site, "_take_turn", failing)
 
 
 def test_an_edit_before_the_index_is_filled_is_not_taken_for_the_whole_site(
@@ -203,16 +203,16 @@ def test_an_index_that_cannot_be_replaced_yet_is_retried(
             raise error
         mend(self, cause)
 
-    monkeypatch.setattr(Site, "mend", failing)
+    monkeypatch.setattr(Site, "replace_index", failing)
     monkeypatch.setattr("aggregator.service.turns.RETRY", 0.1)
-    look_at = Site.look_everywhere
+    take_full_turn = Site.take_full_turn
 
     def damaged(self: Site, **named: Any) -> Any:
         if len(tries) < 5:
             raise sqlite3.DatabaseError("database disk image is malformed")
-        return look_at(self, **named)
+        return take_full_turn(self, **named)
 
-    monkeypatch.setattr(Site, "look_everywhere", damaged)
+    monkeypatch.setattr(Site, "take_full_turn", damaged)
     inside.daemon._parts.inbox.put("regenerate")
     wait_until(lambda: "a new one cannot be created" in inside.status()["problems"].get("index", ""))
     site.write("b.md", title="B")

@@ -355,7 +355,7 @@ def test_a_build_does_not_wait_for_a_hub_that_hangs(
     pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The build ends in a bounded time and reports it."""
-    monkeypatch.setattr("aggregator.site.site.TELLING", 1.0)
+    monkeypatch.setattr("aggregator.site.site.HUB_TIMEOUT", 1.0)
     hub.awake.clear()
     began = time.monotonic()
     (note,) = pushing.build().notes

@@ -236,9 +236,9 @@ def test_a_state_folder_that_goes_away_is_waited_for(site: SiteFolder) -> None:
     config = site.config()
     state = Path(config.state)
     state.mkdir()
-    from aggregator.site.lock import locked
+    from aggregator.site.lock import acquire_lock
 
-    held = locked(str(state))
+    held = acquire_lock(str(state))
     waiting = Standby(config, SystemdNotifier(""))
     found: list[int | None] = []
     thread = threading.Thread(target=lambda: found.append(waiting.wait()))

@@ -123,7 +123,7 @@ def test_the_status_command_shows_the_daemon(running: Running) -> None:
     wait_until(lambda: not running.status()["healthy"])
     text = running.command("status").stdout
     assert "NOT HEALTHY" in text
-    assert "the seeds folder is not there (for" in text
+    assert "the seeds folder is missing (for" in text
     ages = running.status()["problem_ages"]
     assert 0 <= ages["watcher"] < 10
     running.stop()

@@ -367,7 +367,7 @@ def test_a_site_that_may_not_take_long_writes_its_archive_turn_by_turn(site: Sit
         turns = 1
         while turn.unfinished:
             turns += 1
-            turn = slow.look_at([], now=NOW)
+            turn = slow.take_partial_turn([], now=NOW)
     assert turns > 2
     assert site.documents() == site.documents("other")
 
@@ -382,7 +382,7 @@ def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> 
         turn = slow.build(now=NOW)
         while turn.unfinished:
             assert not [lead for lead in leads(site) if not lead.is_file()]
-            turn = slow.look_at([], now=NOW)
+            turn = slow.take_partial_turn([], now=NOW)
     assert len(Walk(site.feeds, "rss.xml").ids("all")) == 200
     assert site.build().written == ()
 
@@ -403,7 +403,7 @@ def test_what_changes_while_an_archive_is_written_is_shown_before_it_is_done(sit
         site.write("news.md", title="News", topics=["Topic 1"], publishedDateTime=iso(NOW - 60))
         edit(site, 25, days=1)
         (site.seeds / "24.md").unlink()
-        turn = slow.look_at(["news.md", "24.md", "25.md"], now=NOW)
+        turn = slow.take_partial_turn(["news.md", "24.md", "25.md"], now=NOW)
         assert turn.unfinished
         assert site.titles()[:2] == ["T0", "News"]
         assert site.titles("topic-1")[0] == "News"
@@ -412,7 +412,7 @@ def test_what_changes_while_an_archive_is_written_is_shown_before_it_is_done(sit
         rewritten: Counter[str] = Counter()
         while turn.unfinished:
             assert not [lead for lead in leads(site) if not lead.is_file()]
-            turn = slow.look_at([], now=NOW)
+            turn = slow.take_partial_turn([], now=NOW)
             rewritten.update(name for name in turn.written if name.count("/") == 1)
     assert set(rewritten.values()) == {1}  # each once, when all its pages are written
     assert site.documents() != shown
@@ -429,7 +429,7 @@ def test_a_feed_that_is_damaged_while_an_archive_is_written_is_mended_at_once(si
     with Site(site.config(), progress=Progress(may_stop=lambda _: True)) as slow:
         assert slow.build(now=NOW).unfinished
         (site.feeds / "all/rss.xml").write_bytes(b"")
-        assert slow.look_everywhere(now=NOW).unfinished
+        assert slow.take_full_turn(now=NOW).unfinished
         assert len(ids((site.feeds / "all/rss.xml").read_bytes())) == 50
 
 
@@ -442,7 +442,7 @@ def test_one_document_that_cannot_be_written_holds_up_no_archive(site: SiteFolde
         turns = 1
         while turn.unfinished:
             turns += 1
-            turn = slow.look_at([], now=NOW)
+            turn = slow.take_partial_turn([], now=NOW)
         assert turns > 5
         assert slow.index.archive_pages.dirty(on_disk=False) == []
         assert "topic-1/rss.xml" in turn.failed[0]

@@ -8,7 +8,7 @@ from support.site_folder import NOW, SiteFolder, as_another_user, iso
 from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
 from aggregator.site.explain import Explanation, explain
-from aggregator.site.status import standing
+from aggregator.site.status import site_status
 
 DAY = 86_400
 BROKEN = "---\ntitle: [\n---\n"
@@ -27,7 +27,7 @@ def stale(site: SiteFolder, now: int) -> tuple[str, ...]:
     config = site.config()
     with opened_read_only(config.state) as index:
         assert index is not None
-        return standing(config, index, now=now).stale
+        return site_status(config, index, now=now).stale
 
 
 @pytest.fixture

@@ -11,14 +11,14 @@ from support.site_folder import SiteFolder
 from aggregator.cli.commands import cli
 
 SCRIPT = """
-from aggregator.site.memory import give_back
+from aggregator.site.memory import release_memory
 def resident():
     return int(open("/proc/self/status").read().partition("VmRSS:")[2].split()[0])
 pieces = [bytes(3_000) for _ in range(40_000)]
 kept = pieces[::200]
 full = resident()
 del pieces
-give_back()
+release_memory()
 print(full - resident())
 """
 

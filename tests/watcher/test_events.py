@@ -105,8 +105,8 @@ def test_a_root_that_disappears_and_returns_is_watched_again(root: Path, noted: 
     """`check` reports that it is gone; once it or another is there, it is watched and there is a doubt."""
     assert noted.watcher.check() == ""
     root.rename(root.with_name("away"))
-    assert noted.watcher.check() == "the seeds folder is not there"
-    assert noted.watcher.check() == "the seeds folder is not there"
+    assert noted.watcher.check() == "the seeds folder is missing"
+    assert noted.watcher.check() == "the seeds folder is missing"
     assert noted.watcher.threads() == {}
     root.mkdir()
     assert noted.watcher.check() == ""

@@ -218,7 +218,7 @@ def test_a_file_whose_name_is_not_utf8_stays_a_problem_when_it_is_touched(site: 
     site.build()
     with Site(site.config()) as opened:
         Path(os.fsdecode(name)).write_bytes(b"y")
-        turn = opened.full_report(opened.look_at([os.fsdecode(b"new/\xfe.md")], now=NOW))
+        turn = opened.full_report(opened.take_partial_turn([os.fsdecode(b"new/\xfe.md")], now=NOW))
     assert [problem.path for problem in turn.problems] == ["new/\\xfe.md"]
 
 

@@ -25,7 +25,7 @@ from aggregator.service.http.access import has_token, is_foreign, is_local
 from aggregator.service.http.coalescing import BatchedCalls, SharedCall
 from aggregator.service.http.responses import Response, html_response, text_response
 from aggregator.service.http.server import App, Call, Route
-from aggregator.site.status import Standing, standing
+from aggregator.site.status import SiteStatus, site_status
 from aggregator.watcher import notifications
 
 STATUS_SECONDS = 2.0
@@ -87,7 +87,7 @@ class Endpoints:
         body = metrics.render(measured)
         return Response(200, [("content-type", metrics.MEDIA_TYPE), ("content-length", str(len(body)))], body)
 
-    async def _standing_or_none(self) -> Standing | None:
+    async def _standing_or_none(self) -> SiteStatus | None:
         try:
             return await self._standing()
         except AggregatorError:
@@ -183,9 +183,9 @@ class Endpoints:
     def _ask_notify(self, paths: tuple[str, ...]) -> Any:
         return ask(self._config.state, Request(do="notify", paths=paths), timeout=STATUS_SECONDS) if paths else 0
 
-    def _read_standing(self) -> Standing | None:
+    def _read_standing(self) -> SiteStatus | None:
         with self._index() as index:
-            return None if index is None else standing(self._config, index, now=int(self._clock()))
+            return None if index is None else site_status(self._config, index, now=int(self._clock()))
 
     def _explain(self, target: str) -> bytes:
         from aggregator.renderer import status_page  # noqa: PLC0415
@@ -208,7 +208,7 @@ class Endpoints:
             raise AggregatorError("the index cannot be read now (run `aggregator build` if no daemon runs)") from error
 
 
-def _render_status(found: Standing, daemon: DaemonStatus | None, config: Config) -> bytes:
+def _render_status(found: SiteStatus, daemon: DaemonStatus | None, config: Config) -> bytes:
     from aggregator.renderer import status_page  # noqa: PLC0415 - templates, rarely used
     from aggregator.service.http.status_view import status_view  # noqa: PLC0415
 

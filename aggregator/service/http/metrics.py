@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from aggregator.model.version import VERSION
 from aggregator.service.health import DURATIONS, DaemonStatus
-from aggregator.site.status import Standing
+from aggregator.site.status import SiteStatus
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -35,7 +35,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     requests: Mapping[tuple[str, int], int]
     listeners: int
     cached: int
-    standing: Standing | None
+    standing: SiteStatus | None
     daemon: DaemonStatus | None
 
 
@@ -101,7 +101,7 @@ def _turns(daemon: DaemonStatus) -> Metric:
     return turns
 
 
-def _standing(standing: Standing, now: float) -> Iterator[Metric]:
+def _standing(standing: SiteStatus, now: float) -> Iterator[Metric]:
     seeds = GaugeMetricFamily("aggregator_seeds", "Seeds by outcome: published, or the rule that holds them back.",
                               labels=("outcome",))  # fmt: skip
     for outcome, count in {"published": standing.items, **standing.held}.items():

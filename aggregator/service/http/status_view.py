@@ -8,10 +8,10 @@ from aggregator.model.reports import HubStatus
 from aggregator.model.words import RULES, SHOWN_PROBLEMS, held_words, moment
 from aggregator.renderer.status_page import Held, SeedProblem, StatusView, Trouble
 from aggregator.service.health import DaemonStatus
-from aggregator.site.status import Standing
+from aggregator.site.status import SiteStatus
 
 
-def status_view(standing: Standing, daemon: DaemonStatus | None) -> StatusView:
+def status_view(standing: SiteStatus, daemon: DaemonStatus | None) -> StatusView:
     """Return what the status page shows; `daemon` is None if none runs."""
     view = StatusView(
         now=standing.now,
@@ -34,7 +34,7 @@ def status_view(standing: Standing, daemon: DaemonStatus | None) -> StatusView:
     return view if daemon is None else _with_daemon(view, daemon)
 
 
-def _held(standing: Standing) -> tuple[Held, ...]:
+def _held(standing: SiteStatus) -> tuple[Held, ...]:
     return tuple(
         Held(rule=rule, words=held_words(rule, count), count=count, paths=standing.examples.get(rule, ()))
         for rule in RULES

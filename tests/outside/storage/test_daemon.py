@@ -167,7 +167,7 @@ def test_a_store_that_is_down_makes_it_unhealthy_and_no_more(daemon: Daemon) -> 
     assert daemon.lines("not believed")
     daemon.buckets.write("b.md", title="B")
     assert daemon.buckets.stamps() == before
-    cable.mend()
+    cable.replace_index()
     daemon.comes_to_show("A", "B", seconds=40)
     wait_until(lambda: daemon.status()["healthy"], 30)
     assert daemon.stop() == 0

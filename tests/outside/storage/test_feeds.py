@@ -136,7 +136,7 @@ def test_a_bucket_that_cannot_be_written_is_named(buckets: Buckets) -> None:
     buckets.config()
     failed = command(buckets, "build")
     assert failed.returncode == 1
-    assert failed.stderr == "aggregator: s3://not-there-yet/out: cannot be listed: the bucket is not there\n"
+    assert failed.stderr == "aggregator: s3://not-there-yet/out: cannot be listed: the bucket is missing\n"
     buckets.filesystem.mkdir("not-there-yet")
     assert command(buckets, "build").returncode == 0
     assert len(buckets.documents()) > 12

@@ -115,12 +115,12 @@ def test_an_emptied_bucket_withdraws_nothing(buckets: Buckets) -> None:
 
 def test_a_vanished_bucket_withdraws_nothing(buckets: Buckets) -> None:
     """However few seeds it had; and one that never was is a mistake in the config."""
-    with pytest.raises(aggregator.ConfigError, match="s3://nowhere/in: the bucket is not there"):
+    with pytest.raises(aggregator.ConfigError, match="s3://nowhere/in: the bucket is missing"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
     buckets.write("a.md")
     buckets.build()
     before = buckets.stamps()
-    with pytest.raises(aggregator.FolderError, match="the bucket is not there; nothing was withdrawn"):
+    with pytest.raises(aggregator.FolderError, match="the bucket is missing; nothing was withdrawn"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
     assert buckets.stamps() == before
 

@@ -157,7 +157,7 @@ def test_a_seed_that_cannot_be_looked_at_is_not_gone(site: SiteFolder) -> None:
     site.build()
     with Site(site.config()) as living:
         with Faults(site.root, 1, random.Random(1), only="lstat") as faults:
-            turn = living.look_at(["a.md"], now=NOW)
+            turn = living.take_partial_turn(["a.md"], now=NOW)
         assert faults.met
         assert "a.md: cannot be looked at" in turn.doubt
         assert turn.removed == 0

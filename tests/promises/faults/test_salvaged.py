@@ -57,7 +57,7 @@ def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
     (site.seeds / "b.md").unlink()
     site.build()
     damage(site)
-    assert any("made anew" in note for note in site.build().notes)
+    assert any("the index was rebuilt" in note for note in site.build().notes)
     names = [json.loads((site.feeds / slug / "feed.json").read_bytes())["title"] for slug in ("sea", "llm-news")]
     assert names == ["SEA", "LLM news"]
 
@@ -159,12 +159,12 @@ def test_a_rescue_for_which_there_is_no_space_is_done_once_there_is(moved: SiteF
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(recovery.Rescue, "_salvage", no_space)
             with pytest.raises(sqlite3.OperationalError, match="full"):
-                living.mend(ValueError("damaged"))
-            patch.setattr(Site, "look_everywhere", broken)
+                living.replace_index(ValueError("damaged"))
+            patch.setattr(Site, "take_full_turn", broken)
             with pytest.raises(AggregatorError, match=r"the index is damaged \(a flipped bit\), and no .* \(free some"):
                 living.build(now=NOW)
         assert living.index._db.execute("PRAGMA page_count").fetchone()[0] == page
-        living.mend(ValueError("damaged"))
+        living.replace_index(ValueError("damaged"))
         moved.write("0.md", webUrl="https://news.example.org/third")
         living.build(now=NOW)
     assert sorted(moved.ids()) == sorted(known)
@@ -183,10 +183,10 @@ def test_a_rescue_that_is_refused_is_done_by_the_next_turn(moved: SiteFolder, wh
         for number in itertools.count(1, 7 if what == "sql" else 1):
             dice = random.Random(number)
             with Faults(moved.root, number, dice, only=what) as faults, suppress(OSError, sqlite3.Error):
-                living.mend(ValueError("damaged"))
+                living.replace_index(ValueError("damaged"))
             if not faults.met:
                 break
-            living.mend(ValueError("damaged"))
+            living.replace_index(ValueError("damaged"))
             assert living.build(now=NOW).failed == ()
             assert moved.ids() == known, faults.met
     assert number > 1
@@ -218,7 +218,7 @@ def test_a_log_that_was_left_beside_a_damaged_index_spoils_no_later_rescue(moved
         looking.execute("SELECT count(*) FROM file").fetchone()
         with living.index.transaction():
             living.index.set_meta("some", b"x" * 5_000)
-        living.mend(ValueError("damaged"))
+        living.replace_index(ValueError("damaged"))
         assert (path.parent / "index.db.damaged-wal").stat().st_size > 0
     moved.build()
     assert moved.ids() == known

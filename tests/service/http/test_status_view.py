@@ -11,7 +11,7 @@ from aggregator.renderer import status_page
 from aggregator.renderer.status_page import StatusView, Trouble
 from aggregator.service.health import Health
 from aggregator.service.http.status_view import status_view
-from aggregator.site.status import EXAMPLES, standing
+from aggregator.site.status import EXAMPLES, site_status
 
 CANARY = "Heliotrope"
 
@@ -20,7 +20,7 @@ def view_of(site: SiteFolder, health: Health | None = None, now: int = NOW) -> S
     config = site.config()
     index = Index(str(site.root / "state/index.db"), read_only=True)
     try:
-        found = standing(config, index, now=now)
+        found = site_status(config, index, now=now)
     finally:
         index.close()
     daemon = health and health.status(now, due=None, regenerate=now + 60.0)
