@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from aggregator.config.loading import BIGGEST_FILE, settings_of
+from aggregator.config.loading import settings_of
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem
 from aggregator.config.yaml.tree import Node, parse_bytes
@@ -73,7 +73,7 @@ def check(
 def _named_in_vain(config: Config) -> Iterator[Problem]:
     """Warn of what is written in the config, may be absent, and is."""
     try:
-        root = parse_bytes(settings_of(config.path), path=config.path, at_most=BIGGEST_FILE)
+        root = parse_bytes(settings_of(config.path), path=config.path)
     except OSError:
         return  # it came through a pipe, which says everything once
     if not isinstance(root, Node):

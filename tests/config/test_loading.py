@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config.loading import BIGGEST_FILE, load, topics_folder
+from aggregator.config.loading import load, topics_folder
 from aggregator.config.settings import (
     Config,
     FeedSettings,
@@ -23,12 +23,15 @@ from aggregator.config.settings import (
     Rules,
     Schedule,
     Server,
+    SiteSettings,
     Topic,
+    TopicImage,
     TopicSettings,
+    Websub,
     Where,
 )
+from aggregator.config.yaml.tree import MOST_BYTES
 from aggregator.model.errors import ConfigError
-from aggregator.model.feeds import Site
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "config").glob("*.yaml"))
 PATH = "/site/config/aggregator.yaml"
@@ -81,7 +84,7 @@ def test_every_key():
 
     assert config == Config(
         path=PATH,
-        site=Site(
+        site=SiteSettings(
             title="Example News",
             url="https://feeds.example.org/news/",
             description="What happened, as it happens",
@@ -131,7 +134,7 @@ def test_every_key():
                 parent="computing",
                 keywords=("machine learning",),
                 hashtags=("#AI",),
-                image="https://img.example.org/ai.png",
+                images=(TopicImage(url="https://img.example.org/ai.png"),),
             ),
             Topic(slug="computing", name="Computing", order=1),
         ),
@@ -141,6 +144,7 @@ def test_every_key():
         server=Server(
             enabled=False, host="0.0.0.0", port=8080, token="/site/token", connections=100, timeout=5, log_requests=True
         ),
+        websub=Websub(hub="https://hub.example.org/"),
     )
 
 
@@ -150,7 +154,7 @@ def test_defaults():
 
     assert config == Config(
         path=PATH,
-        site=Site(title="feeds.example.org", url="https://feeds.example.org/"),
+        site=SiteSettings(title="feeds.example.org", url="https://feeds.example.org/"),
         seeds="/site/seeds",
         feeds="/site/feeds",
         state="/site/.aggregator",
@@ -278,14 +282,14 @@ def test_byte_order_mark_is_no_problem():
 
 def test_too_big():
     """A file of more than a mebibyte is refused unread."""
-    text = SITE + b"#" * BIGGEST_FILE
+    text = SITE + b"#" * MOST_BYTES
 
-    assert problems_of(text) == [f"{PATH}: longer than the 1,048,576 bytes that are read (keep only settings in it)"]
+    assert problems_of(text) == [f"{PATH}: is longer than 1,048,576 bytes (keep only settings in it)"]
 
 
 def test_biggest_file_is_read():
     """A file of exactly a mebibyte is read."""
-    assert load(SITE + b"#" * (BIGGEST_FILE - len(SITE)), path=PATH) == load(SITE, path=PATH)
+    assert load(SITE + b"#" * (MOST_BYTES - len(SITE)), path=PATH) == load(SITE, path=PATH)
 
 
 @pytest.mark.parametrize(

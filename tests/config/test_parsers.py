@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from aggregator.config.cron import cron_line
 from aggregator.config.parsers import (
-    address,
+    cron_or_interval,
     duration,
     host,
+    http_url,
     language,
     pattern,
-    schedule,
-    site_address,
+    site_url,
     size,
     size_limit,
     timezone,
@@ -71,9 +71,9 @@ def test_size(text, count):
         ("http://localhost", "http://localhost/"),
     ],
 )
-def test_site_address(text, url):
+def test_site_url(text, url):
     """The site's address is absolute, its host in lower case, and ends with a slash."""
-    assert site_address(text) == url
+    assert site_url(text) == url
 
 
 @pytest.mark.parametrize(
@@ -90,14 +90,14 @@ def test_site_address(text, url):
     ],
 )
 def test_no_address(text):
-    """What is no absolute http(s) URL is refused."""
+    """What is not an absolute http(s) URL is refused."""
     with pytest.raises(ValueError):
-        address(text)
+        http_url(text)
 
 
 def test_no_address_at_all():
     """An address that may be left out may also be empty."""
-    assert address(" ") == ""
+    assert http_url(" ") == ""
 
 
 @given(st.text())
@@ -105,7 +105,7 @@ def test_addresses_are_ascii(text):
     """Whatever is taken for an address is ASCII without white space, so that no writer can stumble over it."""
     for form in ("{}", "https://{}/", "https://x.example/{}", "http://x.example:{}"):
         try:
-            url = address(form.format(text))
+            url = http_url(form.format(text))
         except ValueError:
             continue
         assert url.isascii()
@@ -187,7 +187,7 @@ def test_cron_line(text, plain):
     Days of the month and of the week that are both restricted make two lines, of which one that never comes is left out.
     """
     assert cron_line(text) == plain
-    assert schedule(text) == plain
+    assert cron_or_interval(text) == plain
 
 
 @pytest.mark.parametrize(

@@ -330,7 +330,7 @@ def test_many_problems_are_cut():
     unknown = read("{" + ",".join(f"k{n}: 1" for n in range(5000)) + "}")[1]
 
     assert len(problems) == MOST_PROBLEMS + 1
-    assert problems[-1].endswith("more problems follow (mend these first)")
+    assert problems[-1].endswith("more problems follow (fix these first)")
     assert len(unknown) == MOST_PROBLEMS
 
 

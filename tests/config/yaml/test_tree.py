@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from aggregator.config.yaml.scalars import plain
 from aggregator.config.yaml.tree import LOADER, MOST_NODES, NOTHING, TOO_DEEP, Node, parse, parse_bytes
-from aggregator.model.reports import Problem
 
 LOADERS = sorted({LOADER, yaml.SafeLoader}, key=lambda loader: loader.__name__)
 
@@ -52,7 +51,7 @@ def test_first_line_shifts_every_line(loader):
     assert (node.line, node.at("b").line) == (5, 6)
     assert said("a: 1\na: b: c", loader, first_line=5)[0].startswith("6:")
     assert said("a: 1\na: 2", loader, first_line=5) == [
-        "6:1: the key `a` stands twice, in line 5 and in line 6 (keep one of them)"
+        "6:1: the key `a` is repeated: in line 5 and in line 6 (keep one of them)"
     ]
 
 
@@ -91,19 +90,19 @@ SENTENCES = {
     "- title: Foo: bar # c": '1:13: a second `: ` in one line (quote it: write `title: "Foo: bar"`)',
     'title: "Foo": bar': "1:13: a second `: ` in one line (quote it: write `title: '\"Foo\": bar'`)",
     'title: it\'s "so": x': "1:17: a second `: ` in one line (quote it: write `title: 'it''s \"so\": x'`)",
-    'title: "Foo\nother: x': '1:8: a quote opens here and never closes (end the text with `"`)',
-    "title: 'Foo\nother: x": "1:8: a quote opens here and never closes (end the text with `'`)",
-    'title: "Foo\nother: "x"': '1:8: a quote opens here and closes only lines below (end the text with `"`)',
+    'title: "Foo\nother: x': '1:8: this quote is never closed (end the text with `"`)',
+    "title: 'Foo\nother: x": "1:8: this quote is never closed (end the text with `'`)",
+    'title: "Foo\nother: "x"': '1:8: this quote is closed only some lines below (end the text with `"`)',
     'title: "Foo" bar': "1:14: text follows a closing quote (quote it: write `title: '\"Foo\" bar'`)",
-    '- "Foo\nother: "x"': "2:9: text follows a quote that closes one from lines above (close the quote above)",
-    "a:\n\tb: c": "2:1: a tab cannot indent in YAML (use spaces)",
-    "a:\n  b: c\n\td: e": "3:1: a tab cannot indent in YAML (use spaces)",
-    "topics: [a, b\nx: y": "1:9: `[` opens here and is not closed (add `]`, or put the text in quotes)",
-    "topics: {a: b\nx: y": "1:9: `{` opens here and is not closed (add `}`, or put the text in quotes)",
+    '- "Foo\nother: "x"': "2:9: text follows a quote that closes one from some lines above (close the quote above)",
+    "a:\n\tb: c": "2:1: YAML does not allow tabs for indentation (use spaces)",
+    "a:\n  b: c\n\td: e": "3:1: YAML does not allow tabs for indentation (use spaces)",
+    "topics: [a, b\nx: y": "1:9: this `[` is never closed (add `]`, or put the text in quotes)",
+    "topics: {a: b\nx: y": "1:9: this `{` is never closed (add `}`, or put the text in quotes)",
     'topics: ["a" b]': "1:14: `,` or `]` is missing here (put text with commas or quotes in quotes)",
-    f"# b\n{'x' * 1100}: c": "2:1101: this `: ` makes a key where none can stand (put the text in quotes)",
-    "topics: [a}": "1:11: `}` cannot close what `[` opened (write `]`)",
-    "topics: ]": '1:9: `]` closes what nothing opened (quote it: write `topics: "]"`)',
+    f"# b\n{'x' * 1100}: c": "2:1101: this `: ` makes a key, which is not allowed here (put the text in quotes)",
+    "topics: [a}": "1:11: `}` cannot close `[` (write `]`)",
+    "topics: ]": '1:9: `]` closes nothing (quote it: write `topics: "]"`)',
     "topics: [a, , b]": "1:13: a `,` with nothing before it (remove it, or put the text in quotes)",
     "title: [a] b": '1:12: text follows a closing `]` (put the whole text in quotes: `key: "value"`)',
     "a:\n  title: {a} b": '2:14: text follows a closing `}` (put the whole text in quotes: `key: "value"`)',
@@ -111,38 +110,37 @@ SENTENCES = {
     "title: @foo": '1:8: a value cannot begin with @ outside quotes (quote it: write `title: "@foo"`)',
     "title: `foo`": '1:8: a value cannot begin with ` outside quotes (quote it: write `title: "`foo`"`)',
     "title: %foo": '1:8: a value cannot begin with % outside quotes (quote it: write `title: "%foo"`)',
-    "title: *foo* bar": "1:8: a value that begins with `*` has a meaning of its own in YAML"
+    "title: *foo* bar": "1:8: a value that begins with `*` has a special meaning in YAML"
     ' (quote it: write `title: "*foo* bar"`)',
-    "title: & foo": '1:8: a value that begins with `&` has a meaning of its own in YAML (quote it: write `title: "& foo"`)',
-    "title: *foo": "1:8: a value that begins with `*` repeats another one (an alias), and aliases are not read"
+    "title: & foo": '1:8: a value that begins with `&` has a special meaning in YAML (quote it: write `title: "& foo"`)',
+    "title: *foo": "1:8: a value that begins with `*` is an alias, and aliases are not supported"
     ' (quote it: write `title: "*foo"`)',
-    "title: !foo bar": "1:8: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    "title: !foo bar": "1:8: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
     ' (quote it: write `title: "!foo bar"`)',
     "title: > foo": "1:8: text cannot follow `>` in the same line"
     " (put it in the next line, indented, or put all of it in quotes)",
-    "a: b\n  c: d": "2:4: this `: ` makes a key where none can stand"
+    "a: b\n  c: d": "2:4: this `: ` makes a key, which is not allowed here"
     " (begin it in column 1 as the line above, or put the text of both lines in quotes)",
-    "a:\n    b: c\n  d: e": "3:3: the indentation fits neither this block (column 1) nor the one around it"
+    "a:\n    b: c\n  d: e": "3:3: the indentation matches neither this block (column 1) nor the one around it"
     " (begin the line in column 1)",
-    "  a: b\nc: d": "2:1: this line does not belong to what stands above (begin all keys in one column)",
-    "a: b\nfoo\nc: d": "2:1: this line has no `: `"
-    " (write `key: value`, or indent it if it goes on with the text above)",
+    "  a: b\nc: d": "2:1: this line does not belong to what is above it (begin all keys in one column)",
+    "a: b\nfoo\nc: d": "2:1: this line has no `: ` (write `key: value`, or indent it if it continues the text above)",
     "a:b\nc: d": "1:2: no space after the colon (write `a: b`)",
     "a: - b": "1:4: a list item cannot begin here (put each `- item` in a line of its own)",
     "a: b\n-c": "2:1: no space after `-` (write `- item`)",
-    "a: 1\nb: 2\na: 3": "3:1: the key `a` stands twice, in line 1 and in line 3 (keep one of them)",
+    "a: 1\nb: 2\na: 3": "3:1: the key `a` is repeated: in line 1 and in line 3 (keep one of them)",
     "[a]: b": "1:1: a key must be text, not a list or mapping (put it in quotes)",
     "title: {{ title }}": '1:9: a key must be text, not a list or mapping (put a template in quotes: `"{{ … }}"`)',
-    "<<: {a: b}": "1:1: merge keys (`<<`) are not read (write the keys out)",
-    "a: b\n---\nc: d": "2:1: a second document begins here, but only one is read"
+    "<<: {a: b}": "1:1: merge keys (`<<`) are not supported (write the keys out)",
+    "a: b\n---\nc: d": "2:1: a second document begins here, but only one is allowed"
     " (remove this line and what follows, or the `---`)",
-    "a: b\x07": "1:5: the character U+0007 cannot stand in YAML (remove it)",
-    "a: 1\nb: \ud800": "2:4: the character U+D800 cannot stand in YAML (remove it)",
+    "a: b\x07": "1:5: the character U+0007 is not allowed in YAML (remove it)",
+    "a: 1\nb: \ud800": "2:4: the character U+D800 is not allowed in YAML (remove it)",
     "a: !!python/object:os.system x": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`,"
     ' `!!int`) are read (quote it: write `a: "!!python/object:os.system x"`)',
-    "a: !!set {b}": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    "a: !!set {b}": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
     ' (quote it: write `a: "!!set {b}"`)',
-    "a: [!x b]": "1:5: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    "a: [!x b]": "1:5: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
     " (remove it, or put the text in quotes)",
 }
 
@@ -194,7 +192,7 @@ def test_depth(loader):
 def test_node_count(loader):
     """Values are counted up to their bound, and named beyond it."""
     assert said("[" + "a," * (MOST_NODES - 1) + "]", LOADER) == []
-    assert "holds more than 50,000 values" in said("[" + "a," * MOST_NODES + "]", LOADER)[0]
+    assert "contains more than 50,000 values" in said("[" + "a," * MOST_NODES + "]", LOADER)[0]
 
 
 LOL = "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
@@ -241,11 +239,8 @@ def test_long_line():
 
 
 def test_bytes():
-    """The bytes of a file are read up to a bound, from UTF-8 with or without a byte order mark."""
-    assert parse_bytes(b"\xef\xbb\xbfa: 1", path="x", at_most=8) == parse_bytes(b"a: 1", path="x", at_most=8)
-    assert parse_bytes(b"a: 1", path="x", at_most=3) == (
-        Problem(path="x", message="longer than the 3 bytes that are read", hint="keep only settings in it"),
-    )
+    """The bytes of a file are UTF-8, with or without a byte order mark."""
+    assert parse_bytes(b"\xef\xbb\xbfa: 1", path="x") == parse_bytes(b"a: 1", path="x")
 
 
 YAMLISH = st.text(alphabet=st.sampled_from("ab: -\n\t'\"[]{},#&*!|>%@`?<~0.\\\r\u2028\x85é\ud800\x00"), max_size=60)
