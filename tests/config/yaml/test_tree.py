@@ -137,7 +137,7 @@ SENTENCES = {
     "a: b\x07": "1:5: the character U+0007 is not allowed in YAML (remove it)",
     "a: 1\nb: \ud800": "2:4: the character U+D800 is not allowed in YAML (remove it)",
     "a: !!python/object:os.system x": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`,"
-    ' `!!int`) are read (quote it: write `a: "!!python/object:os.system x"`)',
+    ' `!!int`) are supported (quote it: write `a: "!!python/object:os.system x"`)',
     "a: !!set {b}": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
     ' (quote it: write `a: "!!set {b}"`)',
     "a: [!x b]": "1:5: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
