@@ -277,7 +277,7 @@ def _query(query: Query, names: dict[str, str], feeds: Collection[str]) -> Query
 
 
 def _where(where: Where, names: dict[str, str], feeds: Collection[str]) -> Where:
-    """Return `where` with the slugs of its topics; a topic whose slug is in `feeds` has another (`as_topic`)."""
+    """Return `where` with slugs for topics; a topic whose slug is in `feeds` has another one."""
 
     def slug_for(name: str) -> str:
         slug = topic_slug(name, names)

@@ -57,7 +57,7 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """A feed and the items it shows, newest first; `updated` is the newest change among them (1970 if none).
 
-    `place` tells whether it is a page of the feed's archive. `months` are the folders of the archive, newest first.
+    `place` tells which archive page it is, if any. `months` are the folders of the archive, newest first.
     """
 
     spec: FeedSpec
