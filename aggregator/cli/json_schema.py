@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from aggregator.config.shape import ConfigText, TopicText
-from aggregator.config.yaml.decoding import Check, Parse
+from aggregator.config.settings import Config, Topic
+from aggregator.config.yaml.decoding import Check, Parse, written_fields
 from aggregator.normalizer.raw import RawSeed
 
-KINDS: dict[str, type[msgspec.Struct]] = {"seed": RawSeed, "config": ConfigText, "topic": TopicText}
+KINDS: dict[str, type[msgspec.Struct]] = {"seed": RawSeed, "config": Config, "topic": Topic}
 
 _REQUIRED = {"seed": ["title"], "config": ["site"], "topic": ["name"]}
 _SCALARS: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
@@ -60,7 +60,7 @@ def schema(kind: Literal["seed", "config", "topic"]) -> dict[str, Any]:
 
 def _struct(kind: type[msgspec.Struct]) -> dict[str, Any]:
     hints = typing.get_type_hints(kind, include_extras=True)
-    fields = msgspec.structs.fields(kind)
+    fields = written_fields(kind)
     required = [field.encode_name for field in fields if field.required]
     made: dict[str, Any] = {
         "type": "object",

@@ -1,4 +1,4 @@
-"""The config and the topic files: from YAML to settings, or to every problem in them.
+"""The config: from the YAML of the config and topic files to settings, or to every problem in them.
 
-Look here if a config or topic file is refused, or a key is misread.
+Look here if a config or topic file is rejected, or a key is misread.
 """

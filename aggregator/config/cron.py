@@ -1,18 +1,16 @@
-"""Cron lines checked and made plain: a line of five fields in, the same or a reason out; no clock, no world.
+"""Check and normalise cron lines: five fields in, the same or a reason out. Pure.
 
-The fields are those of crontab(5): minute, hour, day of month, month, day of week, each `*`, numbers, names, ranges
-and steps in a list. A number for the day of week counts from Sunday (0 and 7) in crontab(5) but from Monday in
-APScheduler, so days of the week leave here as names, which every reader takes for the same day. And where neither of
-the fields for days begins with `*`, crontab(5) takes a day that fits either, APScheduler one that fits both, so such a
-line leaves here as two.
+The fields are those of crontab(5): minute, hour, day of month, month, day of week, each `*` or a list of numbers,
+names, ranges and steps. The result has the same meaning for APScheduler as the line has in crontab(5), which differ in
+two ways. Numbers for days of the week count from Sunday (0 and 7) in crontab(5), from Monday in APScheduler, so they
+become names. If neither day field begins with `*`, crontab(5) runs on days that match either, APScheduler on days that
+match both, so the line becomes two.
 """
 
 from __future__ import annotations
 
 import re
 from typing import NamedTuple
-
-__all__ = ["cron_line"]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
@@ -31,7 +29,7 @@ class _Field(NamedTuple):
     def number(self, word: str) -> int:
         value = self.words.index(word) + self.first if word in self.words else int(word) if word.isdigit() else -1
         if not self.first <= value <= self.last:
-            raise ValueError(f"`{word}` is no {self.name}", self._range())
+            raise ValueError(f"`{word}` is not a valid {self.name}", self._range())
         return value
 
     def _range(self) -> str:
@@ -39,18 +37,18 @@ class _Field(NamedTuple):
         return f"write {self.first} to {self.last}{names}"
 
     def values(self, text: str) -> set[int]:
-        """Give the numbers that a field's text stands for."""
+        """Return the numbers that the text of a field stands for."""
         return {value for part in text.split(",") for value in self._part(part)}
 
     def _part(self, text: str) -> range:
         found = _PART.fullmatch(text)
         if found is None:
             raise ValueError(
-                f"`{text}` is no {self.name} of a cron line", "write `*`, `5`, `1-5`, `*/10` or a list of them"
+                f"`{text}` is not a valid {self.name} in a cron line", "write `*`, `5`, `1-5`, `*/10` or a list of them"
             )
         first = self.first if found["all"] else self.number(found["first"])
-        # crontab(5) lets a step follow a range or `*`; a step behind one number runs to the end.
-        # `sat-sun` is the week-end: at the end of a range Sunday is 7.
+        # In crontab(5) a step follows a range or `*`; a step after one number runs to the end of the field.
+        # `sat-sun` is the weekend: at the end of a range Sunday is 7.
         last = self.number(found["last"].replace("sun", "7")) if found["last"] else first
         if found["all"] or (found["step"] and not found["last"]):
             last = self.last
@@ -72,23 +70,27 @@ _FIELDS = (
 
 
 def cron_line(text: str) -> str:
-    """Give the cron line `text` in lower case, single-spaced, its days of the week as names; or raise ValueError.
+    """Return the cron line `text` in lower case, with single spaces and the days of the week as names.
 
-    Two lines, with a line break between them, are to come whenever either does.
+    If the result is two lines, separated by a line break, the schedule is whenever either of them runs.
+
+    Raises:
+        ValueError: if it is not a valid cron line, with a reason and a hint.
+
     """
     fields = text.lower().split()
     if len(fields) != len(_FIELDS):
-        message = f"a cron line has five fields, and this has {len(fields)}"
+        message = f"a cron line has five fields, this one has {len(fields)}"
         raise ValueError(message, "minute hour day month weekday, such as `0 * * * *`")
     values = [field.values(part) for field, part in zip(_FIELDS, fields, strict=True)]
     times, days, month, weekdays = fields[:2], fields[2], _months(fields[3], values[3]), _weekdays(fields[4], values[4])
-    comes = min(values[2]) <= max(_MONTH_LENGTHS[month - 1] for month in values[3])
+    occurs = min(values[2]) <= max(_MONTH_LENGTHS[month - 1] for month in values[3])
     if days.startswith("*") or fields[4].startswith("*"):
-        if not comes:
-            message = f"no such month has a day {min(values[2])}, so it would never come"
+        if not occurs:
+            message = f"no such month has a day {min(values[2])}, so it would never run"
             raise ValueError(message, "write an earlier day")
         return " ".join([*times, days, month, weekdays])
-    either = [[*times, days, month, "*"]] if comes else []
+    either = [[*times, days, month, "*"]] if occurs else []
     return "\n".join(" ".join(line) for line in [*either, [*times, "*", month, weekdays]])
 
 

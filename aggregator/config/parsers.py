@@ -1,7 +1,6 @@
-"""How single values of the config are written: the text of one in, its value out, or `ValueError(reason, hint)`; pure.
+"""Parsers and checks of single config values: text in; the value, or `ValueError(reason, hint)`, out.
 
-Every function here is handed to `decode` in a `Parse` or `Check`. The time zone is looked up in the system's table of
-zones, which is the one place where more than the text is asked.
+`settings` names them in `Parse` and `Check` annotations. Pure, except that `timezone` reads the system's zone table.
 """
 
 from __future__ import annotations
@@ -11,35 +10,11 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from aggregator.config.cron import cron_line
 from aggregator.config.yaml.decoding import nearest
-from aggregator.config.yaml.messages import shown
+from aggregator.config.yaml.messages import shortened
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.slugs import SLUG, composed, slug_of
 from aggregator.model.store import is_url
 from aggregator.model.urls import canonical
-
-__all__ = [
-    "address",
-    "duration",
-    "duration_limit",
-    "folder",
-    "host",
-    "language",
-    "limit",
-    "line",
-    "name",
-    "pattern",
-    "picture",
-    "place",
-    "port",
-    "schedule",
-    "site_address",
-    "size",
-    "size_limit",
-    "slug",
-    "timezone",
-    "title_pattern",
-    "word",
-]
 
 LONGEST_DURATION = 100 * 365 * 86_400
 LONGEST_PATTERN = 1000
@@ -52,46 +27,47 @@ _QUANTITY = re.compile(r"(-?[0-9][0-9_]{0,17}) *([A-Za-z]*)")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^?#]*$")
-# What text of seeds loses as well (`normalizer.text`): controls, and what reorders or hides its neighbours.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
+# The same as in seeds (`normalizer.text`): control characters, and those that reorder or hide their neighbours.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 
 
-def word(text: str) -> str:
-    """Give `text` without the space around it, its letters composed; it must hold something."""
+def name(text: str) -> str:
+    """Return `text` stripped and in Unicode's composed form; it must not be empty."""
     stripped = composed(text.strip())
     if not stripped:
         raise ValueError("is empty", "write a name, or remove it")
     return stripped
 
 
-def line(text: str) -> str:
-    """Give `text` on one line, without the space around it; it is shown to readers, so it may not mislead them."""
-    found = _UNSEEN.search(one_line := " ".join(text.split()))
+def one_line(text: str) -> str:
+    """Return `text` on one line, stripped. Readers see it, so it must not hold misleading characters."""
+    line = " ".join(text.split())
+    found = _UNSAFE.search(line)
     if found is not None:
-        raise ValueError(f"holds the control character U+{ord(found[0]):04X}", "remove it")
-    return one_line
+        raise ValueError(f"contains the control character U+{ord(found[0]):04X}", "remove it")
+    return line
 
 
-def name(text: str) -> str:
-    """Give a name on one line; it must hold something."""
-    return line(word(text))
+def one_line_name(text: str) -> str:
+    """Return a name on one line; it must not be empty."""
+    return one_line(name(text))
 
 
 def duration(text: str) -> int:
-    """Give the seconds of `30s`, `90m`, `12h`, `365d` or `2w`."""
+    """Return the seconds of a duration such as `30s`, `90m`, `12h`, `365d` or `2w`."""
     found = _QUANTITY.fullmatch(text.strip())
     if found is None:
         raise ValueError(
-            f'expected a length of time, found text "{shown(text)}"',
+            f'expected a length of time, found text "{shortened(text)}"',
             "such as `30s`, `90m`, `12h`, `365d` or `2w`",
         )
     number, unit = int(found[1]), found[2].lower()
     if unit not in _UNITS:
         amount = abs(number)
         raise ValueError(
-            f"`{shown(text)}` has no unit of time", f"write `{amount}s`, `{amount}m`, `{amount}h` or `{amount}d`"
+            f"`{shortened(text)}` has no unit of time", f"write `{amount}s`, `{amount}m`, `{amount}h` or `{amount}d`"
         )
     seconds = number * _UNITS[unit]
     if seconds <= 0:
@@ -102,27 +78,27 @@ def duration(text: str) -> int:
 
 
 def duration_limit(text: str) -> int | None:
-    """Give the seconds of `30d`, or None for `none`, null and 0."""
+    """Return the seconds of a duration such as `30d`, or None for `none`, null and 0."""
     if text.strip().lower() in ("", "~", "null", "none", "0"):
         return None
     return duration(text)
 
 
 def size(text: str) -> int:
-    """Give the bytes of `250kB`, `1MB`, `64KiB` or `250000`."""
+    """Return the bytes of a size such as `250kB`, `1MB`, `64KiB` or `250000`."""
     found = _QUANTITY.fullmatch(text.strip())
     if found is None or found[2].lower() not in _SIZES:
-        raise ValueError(f'expected a size, found text "{shown(text)}"', "such as `250kB` or `1MB`")
+        raise ValueError(f'expected a size, found text "{shortened(text)}"', "such as `250kB` or `1MB`")
     return int(found[1]) * _SIZES[found[2].lower()]
 
 
-def limit(text: str) -> int | None:
-    """Give a number of items from 1 on, or None for `none`, null and 0."""
+def item_limit(text: str) -> int | None:
+    """Return a number of items, at least 1, or None for `none`, null and 0."""
     return _limit(text, r"-?[0-9][0-9_]{0,17}", "a number of items", "50")
 
 
 def size_limit(text: str) -> int | None:
-    """Give a size from 1 byte on, or None for `none`, null and 0."""
+    """Return a size in bytes, at least 1, or None for `none`, null and 0."""
     return _limit(text, r".*", "a size", "250kB")
 
 
@@ -130,26 +106,26 @@ def _limit(text: str, form: str, what: str, example: str) -> int | None:
     if text.strip().lower() in ("", "~", "null", "none"):
         return None
     if not re.fullmatch(form, text.strip()):
-        raise ValueError(f'expected {what}, found text "{shown(text)}"', f"such as `{example}`, or `null`")
+        raise ValueError(f'expected {what}, found text "{shortened(text)}"', f"such as `{example}`, or `null`")
     number = size(text)
     if number < 0:
         raise ValueError("cannot be less than 1", "write `null` for no limit")
     return number or None
 
 
-def schedule(text: str) -> str | int:
-    """Give a cron line, or the seconds of an interval."""
+def cron_or_interval(text: str) -> str | int:
+    """Return cron lines (`cron.cron_line`), or the seconds of an interval."""
     quantity = _QUANTITY.fullmatch(text.strip())
     if len(text.split()) > 1 and not quantity:
         return cron_line(text)
     if not quantity:
-        message = f'expected a cron line or an interval, found text "{shown(text)}"'
+        message = f'expected a cron line or an interval, found text "{shortened(text)}"'
         raise ValueError(message, 'such as `"0 * * * *"` or `1h`')
     return duration(text)
 
 
 def timezone(text: str) -> str:
-    """Give the name of a time zone that this system knows."""
+    """Return the name of a time zone that this system knows."""
     if text == "UTC":
         return text
     from zoneinfo import ZoneInfo, available_timezones  # noqa: PLC0415 - most configs say UTC
@@ -159,61 +135,61 @@ def timezone(text: str) -> str:
     except (KeyError, ValueError, OSError) as error:  # unknown, not a name at all, a folder of zones
         meant = nearest(text, available_timezones())
         hint = f"did you mean `{meant}`?" if meant else "such as `UTC` or `Europe/Berlin`"
-        raise ValueError(f'unknown time zone "{shown(text)}"', hint) from error
+        raise ValueError(f'unknown time zone "{shortened(text)}"', hint) from error
     return text
 
 
 def pattern(text: str) -> str:
-    """Give a regular expression that compiles; "" stays "" and fits everything."""
-    import regex  # noqa: PLC0415 - loaded only where a config has patterns
+    """Return a regular expression that compiles; "" matches everything."""
+    import regex  # noqa: PLC0415 - loaded only if a config has patterns
 
     if len(text) > LONGEST_PATTERN:
         raise ValueError(f"the pattern is longer than {LONGEST_PATTERN} characters", "write several shorter ones")
     try:
         regex.compile(text)
     except regex.error as error:
-        place = "" if error.pos is None else f" at character {error.pos + 1}"
+        position = "" if error.pos is None else f" at character {error.pos + 1}"
         raise ValueError(
-            f"the pattern is no regular expression: {error.msg}{place}",
-            "put a `\\` before a sign that is meant as such",
+            f"the pattern is not a regular expression: {error.msg}{position}",
+            "put a `\\` before a sign that is meant literally",
         ) from error
     except (RecursionError, OverflowError, MemoryError) as error:
-        raise ValueError("the pattern is nested too deeply", "write it flatter") from error
+        raise ValueError("the pattern is nested too deeply", "simplify it") from error
     return text
 
 
 def title_pattern(text: str) -> str:
-    """Give a regular expression that compiles and does not fit every title."""
+    """Return a regular expression that compiles and is not empty."""
     if not text:
-        raise ValueError("an empty pattern fits every title", "remove it")
+        raise ValueError("an empty pattern matches every title", "remove it")
     return pattern(text)
 
 
 def language(text: str) -> str:
-    """Give a language tag in lower case, such as `en-us`."""
+    """Return a language tag (RFC 5646) in lower case, such as `en-us`."""
     tag = text.strip().replace("_", "-").lower()
     if not _LANGUAGE.fullmatch(tag):
-        raise ValueError(f'"{shown(text)}" is no language tag', "such as `en-us` or `de`")
+        raise ValueError(f'"{shortened(text)}" is not a language tag', "such as `en-us` or `de`")
     if "_" in text:
-        raise ValueError(f'"{shown(text)}" is no language tag', f"write `{tag}`")
+        raise ValueError(f'"{shortened(text)}" is not a language tag', f"write `{tag}`")
     return tag
 
 
-def address(text: str) -> str:
-    """Give an absolute http(s) URL in ASCII, its host in lower case; "" stays "" and means none."""
+def http_url(text: str) -> str:
+    """Return an absolute http(s) URL in ASCII with its host in lower case; "" means none."""
     return urlunsplit(_split(text.strip())) if text.strip() else ""
 
 
-def picture(text: str) -> str:
-    """Give the address of a picture in the form that links of seeds have; "" stays "" and means none."""
+def image_url(text: str) -> str:
+    """Return the canonical URL of an image (`urls.canonical`); "" means none."""
     try:
         return canonical(text) if text.strip() else ""
     except ValueError as reason:
-        raise ValueError(str(reason), "write the whole address, https://… included") from reason
+        raise ValueError(str(reason), "write the full URL, with https://") from reason
 
 
-def site_address(text: str) -> str:
-    """Give an absolute http(s) URL that ends with a slash, so that names of documents can follow."""
+def site_url(text: str) -> str:
+    """Return an absolute http(s) URL that ends with a slash, so that document names can be appended."""
     parts = _split(text.strip())
     if parts.query or parts.fragment:
         raise ValueError("cannot have a `?` or `#` part", f"write `{urlunsplit((*parts[:3], '', ''))}`")
@@ -226,13 +202,13 @@ def _split(text: str) -> SplitResult:
         parts = urlsplit(text)
         hostname, _ = parts.hostname or "", parts.port
     except ValueError as error:
-        raise ValueError(f'"{shown(text)}" is no URL', 'such as `"https://feeds.example.org/"`') from error
+        raise ValueError(f'"{shortened(text)}" is not a URL', 'such as `"https://feeds.example.org/"`') from error
     if parts.scheme not in ("http", "https") or not hostname:
         bare = re.fullmatch(r"[\w-]+(\.[\w-]+)+(:[0-9]+)?(/.*)?", text)
-        example = f"https://{shown(text)}" if bare else "https://feeds.example.org/"
-        raise ValueError(f'"{shown(text)}" is no absolute http(s) URL', f'such as `"{example}"`')
+        example = f"https://{shortened(text)}" if bare else "https://feeds.example.org/"
+        raise ValueError(f'"{shortened(text)}" is not an absolute http(s) URL', f'such as `"{example}"`')
     if "@" in parts.netloc:
-        raise ValueError("a public address cannot hold a user name or password", "remove what stands before the `@`")
+        raise ValueError("a public address cannot contain a user name or password", "remove what is before the `@`")
     _check_ascii(text, hostname)
     return parts._replace(netloc=parts.netloc.lower())
 
@@ -241,86 +217,93 @@ def _check_ascii(text: str, hostname: str) -> None:
     if not hostname.isascii():
         raise ValueError("the host is not ASCII", f"write `{_ascii(hostname)}`")
     if not _IN_URL.fullmatch(text):
-        raise ValueError("a URL holds only ASCII letters, digits and signs", "write others as `%20`, `%C3%A9` …")
+        raise ValueError("a URL may contain only ASCII letters, digits and signs", "write others as `%20`, `%C3%A9` …")
     if _STRAY_PERCENT.search(text):
         raise ValueError("a `%` in a URL begins an escape such as `%20`", "write `%25` for the sign itself")
     if ":" not in hostname and not all(_LABEL.fullmatch(label) for label in hostname.removesuffix(".").split(".")):
-        raise ValueError(f'"{shown(hostname)}" is no host name', "such as `feeds.example.org`")
+        raise ValueError(f'"{shortened(hostname)}" is not a host name', "such as `feeds.example.org`")
 
 
 def _ascii(hostname: str) -> str:
     try:
-        return shown(hostname.encode("idna").decode("ascii"))
+        return shortened(hostname.encode("idna").decode("ascii"))
     except UnicodeError:
         return "its `xn--…` form"
 
 
 def host(text: str) -> str:
-    """Give a host name or IP address to listen at."""
+    """Return a host name or IP address to listen on."""
     stripped = text.strip()
     if not re.fullmatch(r"[A-Za-z0-9_.:%-]{1,253}", stripped):
-        raise ValueError(f'"{shown(text)}" is no host to listen at', "such as `127.0.0.1`, `0.0.0.0` or `localhost`")
+        raise ValueError(
+            f'"{shortened(text)}" is not a host to listen on', "such as `127.0.0.1`, `0.0.0.0` or `localhost`"
+        )
     return stripped
 
 
 def port(number: int) -> int:
-    """Give a TCP port; 0 lets the system choose one."""
+    """Return a TCP port; 0 lets the system choose one."""
     if not 0 <= number <= 65_535:
-        raise ValueError(f"{number} is no port", "write 1 to 65535")
+        raise ValueError(f"{number} is not a port", "write 1 to 65535")
     return number
 
 
 def connections(number: int) -> int:
-    """Give how many clients may be connected at once."""
+    """Return how many clients may be connected at once."""
     if not 1 <= number <= 1_000_000:
-        raise ValueError(f"{number} is no number of connections", "write 1 to 1000000; 4096 is usual")
+        raise ValueError(f"{number} is not a number of connections", "write 1 to 1000000; 4096 is usual")
     return number
 
 
+def ignored(_value: object) -> None:
+    """Return None: the key is allowed and has no effect."""
+
+
 def file(text: str) -> str:
-    """Give the path of a file as written; "" means none."""
+    """Return the path of a file as written; "" means none."""
     return _path(text, "file", "token") if text else ""
 
 
 def folder(text: str) -> str:
-    """Give the path of a folder as written."""
+    """Return the path of a folder as written."""
     if is_url(text):
-        raise ValueError("must be a folder of this machine, not a URL", "such as `../.aggregator`")
+        raise ValueError("must be a folder on this machine, not a URL", "such as `../.aggregator`")
     return _path(text, "folder", "../seeds")
 
 
-def place(text: str) -> str:
-    """Give the path of a folder as written, or the URL of a place in a store without the slash at its end."""
+def location(text: str) -> str:
+    """Return the path of a folder as written, or the URL of a folder in an object store without a trailing slash."""
     if not is_url(text):
         return _path(text, "folder", "../seeds")
     if not text.isprintable() or not _STORE.match(text):
-        raise ValueError(f'"{shown(text)}" is no URL of a place in a store', 'such as `"s3://bucket/seeds"`')
+        raise ValueError(f'"{shortened(text)}" is not a URL in an object store', 'such as `"s3://bucket/seeds"`')
     scheme, _, rest = text.partition("://")
     if scheme.lower() == "file":
         if not rest.startswith("/"):
-            raise ValueError("names another machine's files", "write `file:///` and the full path")
+            raise ValueError("names files on another machine", "write `file:///` and the full path")
         return unquote(rest)
     if "@" in rest.partition("/")[0]:
         raise ValueError(
-            "cannot hold a user name or password", "put them where the store's own tools look, such as ~/.aws"
+            "cannot contain a user name or password", "put them where the store's own tools look, such as ~/.aws"
         )
     return f"{scheme.lower()}://{'/'.join(part for part in rest.split('/') if part)}"
 
 
 def _path(text: str, kind: str, example: str) -> str:
     if not text.strip() or not text.isprintable():
-        raise ValueError(f"is no path of a {kind}", f"such as `{example}`")
+        raise ValueError(f"is not the path of a {kind}", f"such as `{example}`")
     if text.startswith("~"):
-        raise ValueError("`~` is not read as the home folder", "write the full path")
+        raise ValueError("`~` is not expanded to the home folder", "write the full path")
     return text
 
 
 def slug(text: str) -> str:
-    """Give a slug: lower-case ASCII letters, digits and inner hyphens, at most 64, and none that the site needs."""
+    """Return a slug: 1 to 64 lower-case ASCII letters, digits and inner hyphens, not reserved by the site."""
     if text.lower() in RESERVED:
-        raise ValueError(f"`{text}` is taken by the site itself", "write another one")
+        raise ValueError(f"`{text}` is reserved by the site itself", "write another one")
     if not SLUG.fullmatch(text):
         raise ValueError(
-            f'"{shown(text)}" is no slug', f"write lower-case letters, digits and hyphens, such as `{slug_of(text)}`"
+            f'"{shortened(text)}" is not a valid slug',
+            f"write lower-case letters, digits and hyphens, such as `{slug_of(text)}`",
         )
     return text

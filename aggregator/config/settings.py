@@ -1,150 +1,203 @@
-"""The config as frozen values: what `config/aggregator.yaml` and `config/topics/*.yaml` may say.
+"""The config: what `config/aggregator.yaml` and `config/topics/*.yaml` may hold, key by key. Pure.
 
-Names here are the keys of the files; everything but `site.url` has a default. Pure: `config_file` turns text into
-these values, or into every problem the text has.
+Fields are the keys of the files, unless they are `Computed`; annotations say how a value is read. Everything but
+`site.url` and a topic's `name` has a default. `loading` decodes the files into these classes, then resolves what needs
+other keys or the path of the file: absolute paths, default titles, slugs of topics.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from aggregator.config import parsers
+from aggregator.config.yaml.decoding import Check, Computed, Parse
 from aggregator.model.feeds import Site
 
-DEFAULT_LIMIT = 50
-DEFAULT_MAX_BYTES = 250_000
-DEFAULT_TOMBSTONES = 30 * 86_400
+OneLine = Annotated[str, Check(parsers.one_line)]
+Name = Annotated[str, Check(parsers.name)]
+Pattern = Annotated[str, Check(parsers.pattern)]
+TitlePattern = Annotated[str, Check(parsers.title_pattern)]
+Folder = Annotated[str, Check(parsers.folder)]
+Location = Annotated[str, Check(parsers.location, what="a folder, or a URL such as `s3://bucket/seeds`")]
+HttpUrl = Annotated[str, Check(parsers.http_url)]
+Slug = Annotated[str, Check(parsers.slug, what="its slug, such as `top-stories`")]
+Age = Annotated[int | None, Parse(parsers.duration, what="a length of time such as `365d`")]
+Interval = Annotated[int, Parse(parsers.duration, what="an interval such as `30s`")]
+
+
+class SiteSettings(Site, frozen=True, kw_only=True):
+    """`site`: who publishes. `title` is the host of `url` by default; `hub` comes from `websub.hub`."""
+
+    url: Annotated[str, Check(parsers.site_url, what='the public address, such as `"https://feeds.example.org/"`')]
+    title: OneLine = ""
+    description: OneLine = ""
+    language: Annotated[str, Check(parsers.language)] = "en-us"
+    author: OneLine = ""
+    icon: HttpUrl = ""
+    hub: Annotated[str, Computed()] = ""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """Providers (host names or names), types and title patterns (regular expressions) that a rule names."""
+    """`rules.allow`, `rules.block`: providers (host names or names), types and title patterns (regular expressions)."""
 
-    providers: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
-    titles: tuple[str, ...] = ()
+    providers: tuple[Name, ...] = ()
+    types: tuple[Name, ...] = ()
+    titles: tuple[TitlePattern, ...] = ()
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What an item must satisfy to be published; `max_age` is in seconds, None switches a rule off."""
+    """`rules`: what an item must satisfy to be published. `max_age` is in seconds; None switches a rule off."""
 
     min_quality: int | None = None
     require_quality: bool = False
     min_heat: int | None = None
-    max_age: int | None = None
+    max_age: Age = None
     allow: Match = Match()
     block: Match = Match()
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):
-    """The query of a feed: every condition given must hold. Topics are slugs here, whatever the file wrote."""
+    """`feeds_by_query[].where`: every condition given must hold.
 
-    any_topics: tuple[str, ...] = ()
-    all_topics: tuple[str, ...] = ()
-    not_topics: tuple[str, ...] = ()
-    providers: tuple[str, ...] = ()
-    not_providers: tuple[str, ...] = ()
-    types: tuple[str, ...] = ()
+    Files write topics by name, shortname or slug; once loaded they are slugs. `max_age` is in seconds.
+    """
+
+    any_topics: tuple[Name, ...] = ()
+    all_topics: tuple[Name, ...] = ()
+    not_topics: tuple[Name, ...] = ()
+    providers: tuple[Name, ...] = ()
+    not_providers: tuple[Name, ...] = ()
+    types: tuple[Name, ...] = ()
     min_quality: int | None = None
     min_heat: int | None = None
-    max_age: int | None = None
-    title: str = ""
+    max_age: Age = None
+    title: Pattern = ""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed described by a query instead of a topic."""
+    """`feeds_by_query[]`: a feed described by a query instead of a topic. `title` is made from the slug by default."""
 
-    slug: str
-    title: str
-    description: str = ""
+    slug: Slug
+    title: OneLine = ""
+    description: OneLine = ""
     where: Where = Where()
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a feed may get, in items and in bytes of its JSON form (None = no limit), and how much it says.
+    """`feed`: how long a feed may get and what it says.
 
-    `archives` publishes its whole history by month; `tombstones` is for how many seconds it names what was withdrawn
-    (None = never).
+    `limit` is in items, `max_bytes` in bytes of the feed's JSON form (None = no limit). `archives` publishes the whole
+    history by month. `tombstones` is how long feeds announce withdrawals, in seconds (None = never).
     """
 
-    limit: int | None = DEFAULT_LIMIT
-    max_bytes: int | None = DEFAULT_MAX_BYTES
+    limit: Annotated[int | None, Parse(parsers.item_limit, what="a number of items", null=True)] = 50
+    max_bytes: Annotated[int | None, Parse(parsers.size_limit, what="a size", null=True)] = 250_000
     content: Literal["full", "summary"] = "full"
     archives: bool = True
-    tombstones: int | None = DEFAULT_TOMBSTONES
+    tombstones: Annotated[
+        int | None, Parse(parsers.duration_limit, what="a length of time such as `30d`", null=True)
+    ] = 30 * 86_400
 
 
-class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """A topic of `config/topics/`: `slug` is its `_id`, `parent` its parent's slug or "", `order` its file's place."""
+class TopicImage(msgspec.Struct, frozen=True, kw_only=True):
+    """`images[]` of a topic."""
 
-    slug: str
-    name: str
-    shortname: str = ""
-    description: str = ""
+    url: Annotated[str, Check(parsers.image_url)] = ""
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True, rename={"slug": "_id"}):
+    """A topic file; keys that are not listed here are allowed in it.
+
+    `slug` (the file's `_id`) is made from `name` by default. Files write `parent` as a name, shortname or slug; once
+    loaded it is a slug or "". `order` is the file's rank among the topic files, from 0.
+    """
+
+    name: Annotated[str, Check(parsers.one_line_name, what="the topic's name")]
+    slug: Slug = ""
+    shortname: OneLine = ""
+    description: OneLine = ""
     parent: str = ""
-    keywords: tuple[str, ...] = ()
-    hashtags: tuple[str, ...] = ()
-    image: str = ""
-    order: int = 0
+    keywords: tuple[Name, ...] = ()
+    hashtags: tuple[Name, ...] = ()
+    images: tuple[TopicImage, ...] = ()
+    services: Annotated[Any, Check(parsers.ignored)] = None
+    order: Annotated[int, Computed()] = 0
+
+    @property
+    def image(self) -> str:
+        """The URL of the first image that has one, or ""."""
+        return next((image.url for image in self.images if image.url), "")
 
 
 class TopicSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where topic files lie, and whether seeds without topics get them by keyword."""
+    """`topics`: the folder of the topic files, and whether seeds without topics get them by keyword."""
 
-    folder: str = "topics"
+    folder: Folder = "topics"
     from_keywords: bool = False
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """When the daemon regenerates (what `cron_line` gives, or seconds, or None) and walks the whole folder (seconds).
+    """`schedule`: when the daemon regenerates (cron lines or seconds) and how often it scans the folder (seconds).
 
-    Without `scan` it is every 30 s, or as seldom as keeps a folder that is watched well under 0.1 % of a processor.
+    None for `regenerate` means never. None for `scan` means every 30 s, or as seldom as keeps the scans of a watched
+    folder well under 0.1 % of a processor.
     """
 
-    regenerate: str | int | None = None
-    scan: int | None = None
+    regenerate: Annotated[str | int | None, Parse(parsers.cron_or_interval, what="a cron line or an interval")] = None
+    scan: Annotated[int | None, Parse(parsers.duration, what="an interval such as `30s`")] = None
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
-    """How the daemon learns of changes: by the system's events, by its own walks every `poll` seconds, or as fits."""
+    """`watch`: how the daemon notices changes: by the system's events, by polling every `poll` seconds, or as fits."""
 
     backend: Literal["auto", "native", "polling"] = "auto"
-    poll: int = 2
+    poll: Interval = 2
 
 
 class Server(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the daemon serves, if it is to; to how many clients at once; how slow, in seconds, they may ask.
+    """`server`: where the daemon serves, if it does, and to how many clients at once.
 
-    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none.
+    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none. `timeout` is how
+    long a client may take to send its request, in seconds.
     """
 
     enabled: bool = True
-    host: str = "127.0.0.1"
-    port: int = 8080
-    token: str = ""
-    connections: int = 4_096
-    timeout: int = 10
+    host: Annotated[str, Check(parsers.host)] = "127.0.0.1"
+    port: Annotated[int, Check(parsers.port)] = 8080
+    token: Annotated[str, Check(parsers.file)] = ""
+    connections: Annotated[int, Check(parsers.connections)] = 4_096
+    timeout: Interval = 10
     log_requests: bool = False
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the config says, checked; `seeds`, `feeds` and `state` are absolute paths.
+class Websub(msgspec.Struct, frozen=True, kw_only=True):
+    """`websub`: the URL of the WebSub hub to notify of changes, "" for none. The program reads it as `site.hub`."""
 
-    `seeds` and `feeds` may be URLs of stores instead (`is_url`).
+    hub: HttpUrl = ""
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings": "topics", "topics": "topic_files"}):
+    """The whole config. Once loaded, `path`, `seeds`, `feeds` and `state` are absolute paths.
+
+    `seeds` and `feeds` may be URLs of object stores instead (`is_url`). The key `topics` is `topic_settings` here;
+    `topics` are the topics themselves, from files of their own.
     """
 
-    path: str
-    site: Site
-    seeds: str
-    feeds: str
-    state: str
-    timezone: str = "UTC"
+    path: Annotated[str, Computed()] = ""
+    site: SiteSettings
+    seeds: Location = "../seeds"
+    feeds: Location = "../feeds"
+    state: Folder = "../.aggregator"
+    timezone: Annotated[str, Check(parsers.timezone)] = "UTC"
     rules: Rules = Rules()
     feed: FeedSettings = FeedSettings()
     feeds_by_query: tuple[Query, ...] = ()
-    topics: tuple[Topic, ...] = ()
+    topics: Annotated[tuple[Topic, ...], Computed()] = ()
     topic_settings: TopicSettings = TopicSettings()
     related: Literal["list", "promote", "ignore"] = "list"
     schedule: Schedule = Schedule()
     watch: Watch = Watch()
     server: Server = Server()
+    websub: Websub = Websub()

@@ -8,7 +8,7 @@ SHORTEST_TOKEN = 16
 
 
 def read_token(path: str) -> bytes:
-    """Give the token that the file `path` holds, b"" where there is none that could be a secret."""
+    """Return the token in the file `path`, or b"" if it cannot be read or is shorter than `SHORTEST_TOKEN`."""
     try:
         with open(path, "rb", opener=_without_waiting) as file:
             token = (file.read(4_096) or b"").strip()
@@ -18,11 +18,11 @@ def read_token(path: str) -> bytes:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO in place of the file must stop nobody
+    return os.open(path, flags | os.O_NONBLOCK)  # a FIFO in place of the file must not block
 
 
 def token_problem(path: str) -> str:
-    """Say what is wrong with the token file of the config, "" if nothing is."""
+    """Return what is wrong with the config's token file, or ""; a `path` of "" is no problem."""
     if not path or read_token(path):
         return ""
     return f"{path}: holds no token (write at least {SHORTEST_TOKEN} random characters, readable for this user)"

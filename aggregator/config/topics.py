@@ -1,8 +1,7 @@
-"""The files of `config/topics/` as topics: their bytes in, `Topic`s in order and every problem out; pure.
+"""The files of `config/topics/`: their bytes to `Topic`s in order, and every problem in them. Pure.
 
-A topic is named in three ways, by slug, name or shortname, whatever the case (`slugs.names_of`). A file that has a
-problem of its own is left out of the topics, and then nobody is told that a parent is unknown: it may be in that very
-file.
+A topic goes by three names: slug, name and shortname, in any case (`slugs.names_of`). A file with a problem of its own
+yields no topic. Unknown parents are not reported then: the parent may be in that very file.
 """
 
 from __future__ import annotations
@@ -10,144 +9,121 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from aggregator.config.settings import Topic
-from aggregator.config.shape import TopicText
 from aggregator.config.yaml.decoding import decode, nearest
 from aggregator.config.yaml.tree import Node, parse_bytes
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import Problem
 from aggregator.model.slugs import folded, names_of, slug_of
 
-__all__ = ["Found", "read_topics", "topic_slug"]
-
-BIGGEST_FILE = 2**20
-
-
-class Found(NamedTuple):
-    """A topic as its file says it, with the file and its text's tree."""
-
-    path: str
-    node: Node
-    text: TopicText
-    slug: str
-
-    def place(self, key: str) -> tuple[int, int]:
-        """Give line and column of a key's value, or of the file's beginning."""
-        node = self.node.at(key) or self.node
-        return node.line, node.column
-
-    def problem(self, key: str, message: str, hint: str) -> Problem:
-        """Say what is wrong with the value of a key."""
-        line, column = self.place(key)
-        return Problem(path=self.path, line=line, column=column, message=f"{key}: {message}", hint=hint)
-
 
 def read_topics(files: Sequence[tuple[str, bytes]]) -> tuple[tuple[Topic, ...], list[Problem]]:
-    """Read topic files, given as path and bytes, into topics in the order of their paths, and all their problems."""
-    found: list[Found] = []
+    """Return the topics of files given as (path, bytes), in the order of their paths, and every problem in them."""
+    read: list[_TopicFile] = []
     problems: list[Problem] = []
     for path, data in sorted(files):
-        topic, wrong = _read(path, data)
-        problems += wrong
-        if topic:
-            found.append(topic)
-    problems += _taken_twice(found)
-    names = names_of((topic.slug, topic.text.name, topic.text.shortname) for topic in found)
-    problems += _taken_names(found, names)
-    if len(found) == len(files):
-        problems += [problem for topic in found for problem in _unknown_parent(topic, found, names)]
-    parents = {topic.slug: topic_slug(topic.text.parent, names) if topic.text.parent else "" for topic in found}
-    problems += _circles(found, parents)
-    return tuple(_topic(topic, parents[topic.slug], order) for order, topic in enumerate(found)), problems
+        file, found = _read(path, data)
+        problems += found
+        if file:
+            read.append(file)
+    problems += _duplicate_topics(read)
+    names = names_of((file.topic.slug, file.topic.name, file.topic.shortname) for file in read)
+    problems += _ambiguous_names(read, names)
+    if len(read) == len(files):
+        problems += [problem for file in read for problem in _unknown_parent(file, read, names)]
+    parents = {topic.slug: topic_slug(topic.parent, names) if topic.parent else "" for _, _, topic in read}
+    problems += _circular_parents(read, parents)
+    topics = tuple(
+        msgspec.structs.replace(topic, parent=parents[topic.slug], order=order)
+        for order, (_, _, topic) in enumerate(read)
+    )
+    return topics, problems
 
 
 def topic_slug(name: str, names: Mapping[str, str]) -> str:
-    """Give the slug of the topic called `name`, in a table of `names_of`, or the one it would have."""
+    """Return the slug of the topic that goes by `name` in the table `names` (`names_of`), or the one it would have."""
     return names.get(folded(name)) or slug_of(name.strip())
 
 
-def _read(path: str, data: bytes) -> tuple[Found | None, list[Problem]]:
-    node = parse_bytes(data, path=path, at_most=BIGGEST_FILE)
+class _TopicFile(NamedTuple):
+    """A topic as written, but for its slug; with its file and the nodes of its text."""
+
+    path: str
+    node: Node
+    topic: Topic
+
+    def problem(self, key: str, message: str, hint: str) -> Problem:
+        node = self.node.at(key) or self.node
+        return Problem(path=self.path, line=node.line, column=node.column, message=f"{key}: {message}", hint=hint)
+
+
+def _read(path: str, data: bytes) -> tuple[_TopicFile | None, list[Problem]]:
+    node = parse_bytes(data, path=path)
     if isinstance(node, tuple):
         return None, list(node)
-    text, problems = decode(node, TopicText, path=path, unknown="ignore")
-    if text is None:
+    topic, problems = decode(node, Topic, path=path, unknown="ignore")
+    if topic is None:
         return None, problems
-    found = Found(path, node, text, text.slug or slug_of(text.name))
-    if found.slug == SITE_FEED:
-        reason = f'"{text.name}" would have the slug `{SITE_FEED}`, which is taken by the site itself'
-        problems.append(found.problem("name", reason, "give it an `_id`"))
-    return found, problems
+    topic = msgspec.structs.replace(topic, slug=topic.slug or slug_of(topic.name))
+    file = _TopicFile(path, node, topic)
+    if topic.slug == SITE_FEED:
+        reason = f'"{topic.name}" would have the slug `{SITE_FEED}`, which is reserved by the site itself'
+        problems.append(file.problem("name", reason, "give it an `_id`"))
+    return file, problems
 
 
-def _taken_twice(found: list[Found]) -> list[Problem]:
-    problems = []
-    slugs: dict[str, Found] = {}
-    names: dict[str, Found] = {}
-    for topic in found:
-        other = slugs.setdefault(topic.slug, topic)
-        namesake = names.setdefault(folded(topic.text.name), topic)
-        if other is not topic:
-            key = "_id" if topic.node.at("_id") else "name"
-            message = f'"{topic.text.name}" has the slug `{topic.slug}`, as "{other.text.name}" in {other.path} has'
-            problems.append(topic.problem(key, message, "give one of them another `_id`"))
-        elif namesake is not topic:
-            message = f'"{topic.text.name}" is also the name of the topic in {namesake.path}'
-            problems.append(topic.problem("name", message, "rename one of them"))
-    return problems
+def _duplicate_topics(files: list[_TopicFile]) -> Iterator[Problem]:
+    slugs: dict[str, _TopicFile] = {}
+    names: dict[str, _TopicFile] = {}
+    for file in files:
+        name, slug = file.topic.name, file.topic.slug
+        same_slug = slugs.setdefault(slug, file)
+        same_name = names.setdefault(folded(name), file)
+        if same_slug is not file:
+            key = "_id" if file.node.at("_id") else "name"
+            message = f'"{name}" has the slug `{slug}`, as "{same_slug.topic.name}" in {same_slug.path} has'
+            yield file.problem(key, message, "give one of them another `_id`")
+        elif same_name is not file:
+            yield file.problem(
+                "name", f'"{name}" is also the name of the topic in {same_name.path}', "rename one of them"
+            )
 
 
-def _taken_names(found: list[Found], names: Mapping[str, str]) -> Iterator[Problem]:
-    """Find names and shortnames that lead to another topic: they are its slug, or its name or shortname before it."""
+def _ambiguous_names(files: list[_TopicFile], names: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for each name and shortname that leads to another topic, of which it is the slug or a name."""
     advice = {"name": "rename one of them", "shortname": "write another one, or remove it"}
-    for topic in found:
-        for key, name in (("name", topic.text.name), ("shortname", topic.text.shortname)):
-            owner = names.get(folded(name), topic.slug)
-            other = next(each for each in found if each.slug == owner)
-            if other.slug != topic.slug and (key, folded(name)) != ("name", folded(other.text.name)):
-                yield topic.problem(key, f'"{name}" also names the topic in {other.path}', advice[key])
+    for file in files:
+        for key, name in (("name", file.topic.name), ("shortname", file.topic.shortname)):
+            owner = names.get(folded(name), file.topic.slug)
+            other = next(each for each in files if each.topic.slug == owner)
+            if owner != file.topic.slug and (key, folded(name)) != ("name", folded(other.topic.name)):
+                yield file.problem(key, f'"{name}" also names the topic in {other.path}', advice[key])
 
 
-def _unknown_parent(topic: Found, found: list[Found], names: Mapping[str, str]) -> list[Problem]:
-    parent = topic.text.parent.strip()
+def _unknown_parent(file: _TopicFile, files: list[_TopicFile], names: Mapping[str, str]) -> Iterator[Problem]:
+    parent = file.topic.parent.strip()
     if not parent or folded(parent) in names:
-        return []
-    meant = nearest(
-        parent, [word for each in found for word in (each.slug, each.text.shortname, each.text.name) if word]
-    )
+        return
+    known = [name for _, _, topic in files for name in (topic.slug, topic.shortname, topic.name) if name]
+    meant = nearest(parent, known)
     hint = f"did you mean `{meant}`?" if meant else "write the name or `_id` of another topic"
-    return [topic.problem("parent", f'no topic is called "{parent}"', hint)]
+    yield file.problem("parent", f'no topic is called "{parent}"', hint)
 
 
-def _circles(found: list[Found], parents: Mapping[str, str]) -> list[Problem]:
-    """Find every circle of parents once, at the first of its files."""
-    problems = []
-    done: set[str] = set()
-    for topic in found:
+def _circular_parents(files: list[_TopicFile], parents: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield a problem for every circle of parents, once, at the first of its files."""
+    visited: set[str] = set()
+    for file in files:
         trail: list[str] = []
-        slug = topic.slug
-        while slug in parents and slug not in done and slug not in trail:
+        slug = file.topic.slug
+        while slug in parents and slug not in visited and slug not in trail:
             trail.append(slug)
             slug = parents[slug]
         if slug in trail:
             circle = trail[trail.index(slug) :]
-            first = next(each for each in found if each.slug in circle)
-            ring = " -> ".join([*circle, slug])
-            problems.append(first.problem("parent", f"parents go in a circle: {ring}", "remove one of them"))
-        done.update(trail)
-    return problems
-
-
-def _topic(found: Found, parent: str, order: int) -> Topic:
-    text = found.text
-    return Topic(
-        slug=found.slug,
-        name=text.name,
-        shortname=text.shortname,
-        description=text.description,
-        parent=parent,
-        keywords=text.keywords,
-        hashtags=text.hashtags,
-        image=next((image.url for image in text.images if image.url), ""),
-        order=order,
-    )
+            first = next(each for each in files if each.topic.slug in circle)
+            path = " -> ".join([*circle, slug])
+            yield first.problem("parent", f"parents go in a circle: {path}", "remove one of them")
+        visited.update(trail)

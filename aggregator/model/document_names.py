@@ -1,7 +1,6 @@
-"""The names of published documents: which they are, what each is, and how long it may be kept; pure.
+"""The names of published documents, and the media type and lifetime of each. Pure.
 
-A name is relative to the feeds folder (`all/rss.xml`). Whatever has no such name is not published: it is never served,
-wherever it comes from.
+A name is relative to the feeds folder (`all/rss.xml`). Files with other names are never served.
 """
 
 from __future__ import annotations
@@ -33,14 +32,14 @@ _FEED_FOLDER = re.compile(r"[a-z0-9-]{1,64}")
 
 
 def is_published(name: str) -> bool:
-    """Say whether `name` is one that we give to documents."""
+    """Return whether `name` is the name of a document."""
     return _NAME.fullmatch(name) is not None or (page_of(name) is not None and file_of(name) in MEDIA_TYPES)
 
 
 def asked_for(path: str) -> str:
-    """Give the name of the document that the path of a request asks for, "" if that can be none of ours.
+    """Return the name of the document that the path of a request asks for, or "" if it is not the name of one.
 
-    Our names need no percent-encoding, so a path that has any, or dots and slashes in another way, names nothing.
+    The names need no percent-encoding, so a path with any is rejected, as are unusual dots and slashes.
     """
     if not path.startswith("/"):
         return ""
@@ -49,29 +48,29 @@ def asked_for(path: str) -> str:
 
 
 def is_folder(path: str) -> bool:
-    """Say whether the path of a request is that of a feed's page but for the slash at its end."""
+    """Return whether the path of a request is that of a feed's page without the slash at its end."""
     return _FEED_FOLDER.fullmatch(path.removeprefix("/")) is not None
 
 
 def file_of(name: str) -> str:
-    """Give what kind of document a name stands for: the key in `MEDIA_TYPES`."""
+    """Return the kind of a document: its key in `MEDIA_TYPES`."""
     return name if name in MEDIA_TYPES else name.rpartition("/")[2]
 
 
 def content_type(name: str) -> str:
-    """Give the Content-Type of a document; JSON is always UTF-8 and has no such parameter (RFC 8259 §11)."""
+    """Return the Content-Type of a document; JSON is always UTF-8 and has no charset parameter (RFC 8259 §11)."""
     media_type = MEDIA_TYPES[file_of(name)]
     return media_type if file_of(name) == JSON else f"{media_type}; charset=utf-8"
 
 
 def lifetime(name: str, now: float) -> str:
-    """Give the Cache-Control of a document at `now` (seconds since 1970).
+    """Return the Cache-Control of a document at `now` (seconds since 1970).
 
-    A page is asked for anew each time, and costs a 304 then. A month of an archive is sealed once over: it changes
-    only where one of its own items does, so nobody need ask again within a day.
+    HTML pages are revalidated each time, which costs a 304. Archive pages of a month that is over rarely change, so
+    they may be kept for a day.
     """
     if file_of(name) == PAGE:
         return "no-cache"
     page = page_of(name)
-    is_sealed = page is not None and page.month < datetime.fromtimestamp(now, UTC).strftime("%Y-%m")
-    return "max-age=86400, immutable" if is_sealed else "max-age=1800"
+    month_is_closed = page is not None and page.month < datetime.fromtimestamp(now, UTC).strftime("%Y-%m")
+    return "max-age=86400, immutable" if month_is_closed else "max-age=1800"

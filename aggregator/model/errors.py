@@ -1,14 +1,14 @@
-"""The exceptions users can meet; nothing here touches the world.
+"""The exceptions that users can meet. Pure.
 
     AggregatorError
     ├── ConfigError        the config cannot be used; carries every problem found (exit code 2)
     ├── ClusterError       the cluster cannot be used (exit code 2)
     ├── LockedError        another process holds the state folder (exit code 3)
-    ├── FolderError        the seeds folder is gone, unreadable or suddenly empty: nothing was withdrawn
-    ├── StoreError         an object store does not answer, or answers what makes no sense
+    ├── FolderError        the seeds folder is missing, unreadable or suddenly empty: nothing was withdrawn
+    ├── StoreError         an object store does not answer, or answers nonsense
     └── PublishError       a document could not be written; carries the operating system's reason
 
-A bad seed is not an exception: it is a `Rejection`, so that every other seed goes on.
+A bad seed is not an exception but a `Rejection`, so that the other seeds are still published.
 """
 
 from __future__ import annotations
@@ -18,18 +18,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-__all__ = [
-    "ADVICE",
-    "AggregatorError",
-    "ClusterError",
-    "ConfigError",
-    "FolderError",
-    "LockedError",
-    "PublishError",
-    "StoreError",
-    "reason_of",
-]
 
 ADVICE = {
     errno.ENOSPC: "free some space",
@@ -44,11 +32,11 @@ ADVICE = {
     errno.EIO: "look at the disk; the system's log says more",
     errno.ENOLCK: "keep the state folder on a disk of this machine",
 }
-"""What helps against what the operating system says, where something is to be written."""
+"""What to do about an error of the operating system while writing."""
 
 
 def reason_of(error: OSError, *, reading: bool = False) -> str:
-    """Say why the operating system refused, and what helps; `reading` where nothing was to be written."""
+    """Return why the operating system refused, and what to do; `reading` if nothing was to be written."""
     advice = ADVICE.get(error.errno or 0, "")
     if reading and error.errno in (errno.EACCES, errno.EPERM):
         advice = "make it readable for the user this runs as"
@@ -56,16 +44,16 @@ def reason_of(error: OSError, *, reading: bool = False) -> str:
 
 
 def worded(error: OSError) -> str:
-    """Say where the operating system refused, why, and what helps."""
+    """Return `reason_of` with the path of the file."""
     return (f"{error.filename}: " if error.filename else "") + reason_of(error)
 
 
 class AggregatorError(Exception):
-    """The root of everything this package raises on purpose."""
+    """The base of the exceptions that this package raises on purpose."""
 
 
 class ConfigError(AggregatorError):
-    """The config cannot be used; `problems` holds all that is wrong with it, one line of text each."""
+    """The config cannot be used; `problems` are everything wrong with it. `str` of each is a line of text."""
 
     def __init__(self, problems: Sequence[object]) -> None:
         self.problems = tuple(problems)
@@ -73,11 +61,11 @@ class ConfigError(AggregatorError):
 
 
 class ClusterError(AggregatorError):
-    """The cluster that should help cannot be used."""
+    """The cluster cannot be used."""
 
 
 class LockedError(AggregatorError):
-    """Another process, `holder`, works on the state folder `path`."""
+    """Another process, `holder`, has locked the state folder `path`."""
 
     def __init__(self, path: str, holder: str) -> None:
         self.path, self.holder = path, holder
@@ -85,11 +73,11 @@ class LockedError(AggregatorError):
 
 
 class FolderError(AggregatorError):
-    """The seeds folder cannot be trusted right now, so nothing was withdrawn."""
+    """The seeds folder cannot be trusted now, so nothing was withdrawn."""
 
 
 class StoreError(AggregatorError):
-    """An object store does not answer, whatever it was asked."""
+    """An object store does not answer any request."""
 
 
 class PublishError(AggregatorError):

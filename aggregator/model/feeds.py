@@ -1,4 +1,4 @@
-"""What a feed, a site and a published document are: frozen values. Pure."""
+"""Feeds, sites and published documents, as frozen values. Pure."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ SITE_FEED = "all"
 """The slug of the feed of everything."""
 
 DAYS_COUNTED = 30
-"""How many days a feed's bars show."""
+"""How many days a feed's bar chart shows."""
 
 MANY_A_DAY = 1_000
-"""The most items that are counted for one day, which bounds what a turn costs."""
+"""The most items counted for one day, which limits the cost of a turn."""
 
 
 class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What a feed is, whatever it holds: its slug `[a-z0-9-]{1,64}`, title, description and place in the topic tree.
+    """A feed without its items: its slug `[a-z0-9-]{1,64}`, title, description and position in the topic tree.
 
-    `parent` is the parent topic's slug or "". `order` places it among its siblings. `topic` is true for feeds of a
-    topic, false for `all` and feeds by query.
+    `parent` is the parent topic's slug or "". `order` sorts it among its siblings. `topic` is true for the feed of a
+    topic, false for `all` and feeds by query. `image` is a URL or "".
     """
 
     slug: str
@@ -35,10 +35,10 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where documents stand in their feed's archive (RFC 5005 §4), by the names of folders in it, such as `2026-10`.
+    """The position of documents in their feed's archive (RFC 5005 §4), by its folders, such as `2026-10`.
 
-    `folder` is "" for the current documents, else that of a page; `prev` and `next` are those of the pages before and
-    after it, `rest` that of the newest month with items that current documents do not show; each "" for none.
+    `folder` is that of an archive page, or "" for the current documents. `prev` and `next` are the folders of the pages
+    before and after it. `rest` is the newest page with items that the current documents do not show. "" means none.
     """
 
     folder: str = ""
@@ -48,16 +48,16 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that a feed showed and that was withdrawn: its id and when (RFC 6721)."""
+    """An item that a feed showed and that was withdrawn: its id, and when it was withdrawn (RFC 6721)."""
 
     id: str
     when: datetime
 
 
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
-    """A feed and the items it shows now, newest first; `updated` is the newest change among them (1970 if none).
+    """A feed and the items it shows, newest first; `updated` is the newest change among them (1970 if none).
 
-    It may be one page of the feed's archive, by `place`; `months` are the folders of its months, newest first.
+    `place` tells which archive page it is, if any. `months` are the folders of the archive, newest first.
     """
 
     spec: FeedSpec
@@ -69,10 +69,10 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What the index page and the OPML file say of a feed: how many items it shows and its newest one.
+    """What the index page and the OPML file show of a feed: how many items it has, and its newest one.
 
-    `daily` counts the feed's items, shown here or beyond its limit, on each of the `DAYS_COUNTED` days (UTC, oldest
-    first) that end with the day of its newest one; at most `MANY_A_DAY` each. It is empty where there is no item.
+    `daily` counts all items of the feed, also those beyond its limit, on each of the `DAYS_COUNTED` days (UTC, oldest
+    first) up to the day of its newest item; at most `MANY_A_DAY` each. It is empty if there are no items.
     """
 
     spec: FeedSpec
@@ -84,7 +84,10 @@ class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
-    """Who publishes: `url` is absolute and ends with a slash; `language` is a tag such as `en-us`; `hub` may be ""."""
+    """Who publishes. `url` is absolute and ends with a slash, `language` is a tag such as `en-us`.
+
+    `icon` and `hub` (the WebSub hub) are URLs or "".
+    """
 
     title: str
     url: str
@@ -95,14 +98,14 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     hub: str = ""
 
     def address(self, name: str) -> str:
-        """Give the absolute URL of the published document `name`, such as `all/rss.xml`."""
+        """Return the absolute URL of the document `name`, such as `all/rss.xml`."""
         return self.url + name.removesuffix("index.html")
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
-    """A published file: `name` relative to the feeds folder (`all/rss.xml`), its media type and its bytes.
+    """A published file: its `name` relative to the feeds folder (`all/rss.xml`), media type and bytes.
 
-    `encoded` are the same bytes compressed, by the end of their files' names (`.gz`), as far as they are at hand.
+    `encoded` are pairs of suffix (`.gz`) and the same bytes compressed, as far as they have been computed.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""What a seed and an item are: frozen values, handed from stage to stage. Pure.
+"""Seeds and items, as frozen values. Pure.
 
-Times are whole seconds since 1970 in UTC (`int`) where they are stored and compared, aware `datetime` in UTC where they
-are rendered.
+Times that are stored and compared are whole seconds since 1970 in UTC (`int`). Times that are rendered are aware
+`datetime`s in UTC.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import msgspec
 from aggregator.model.reports import Problem
 
 FOREVER = 2**62
-"""The end of a window that has none, in seconds since 1970."""
+"""The end of a window that never ends, in seconds since 1970."""
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A picture: an absolute http(s) URL, its size in pixels (0 = unknown) and its plain-text title."""
+    """An image: an absolute http(s) URL, its size in pixels (0 = unknown) and its plain-text title."""
 
     url: str
     width: int = 0
@@ -26,7 +26,7 @@ class Image(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Provider(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The source of an item: its plain-text name, its host name and its logo, each "" when unknown."""
+    """The source of an item: its plain-text name, its host name and the URL of its logo, each "" if unknown."""
 
     name: str = ""
     domain: str = ""
@@ -34,7 +34,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Related(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The same story elsewhere, as a seed lists it; with `related: promote` it can stand in for the seed."""
+    """The same story elsewhere, as listed in a seed. With `related: promote` it can replace the seed."""
 
     title: str
     link: str
@@ -48,10 +48,11 @@ class Related(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """A seed that could be read: typed, its title and links clean, its content not yet prepared.
+    """A valid seed: typed, its title and links clean, its content not yet rendered.
 
-    This is what the index stores, so it holds nothing private (`secured` never comes this far) and nothing that
-    depends on the rules. `published`, `updated` and `expires` are seconds since 1970, UTC.
+    The index stores seeds, so they contain nothing private (`secured` is dropped before) and nothing that depends on
+    the rules. `published`, `updated` and `expires` are seconds since 1970, UTC. `shown` is the editorial flag
+    `published` of the file.
     """
 
     title: str
@@ -83,8 +84,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
     """A seed that could not be read, and why.
 
-    `withdrawn` is true when its text, broken as it is, still says `published: false`, `removed: true` or
-    `deleted: true`: then its last good version must go too.
+    `withdrawn` is true if its text, though invalid, contains `published: false`, `removed: true` or `deleted: true`:
+    then its last good version is withdrawn too.
     """
 
     path: str
@@ -93,11 +94,11 @@ class Rejection(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """An item as every format shows it: all text and URLs clean, all HTML sanitised.
+    """An item as every format renders it: all text and URLs are clean, all HTML is sanitised.
 
-    `id` and `link` are canonical ASCII URLs (or `id` the seed's own). `title` and `summary` are plain text, `content`
-    is an HTML fragment with absolute URLs. `tags` are the names in `topics`, then further tags. `language` is a BCP 47
-    tag or "".
+    `link` is a canonical ASCII URL, and so is `id` unless the seed has its own. `title` and `summary` are plain text,
+    `content` is an HTML fragment with absolute URLs. `tags` are the names of `topics`, then further tags. `language` is
+    a BCP 47 tag or "".
     """
 
     id: str

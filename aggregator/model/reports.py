@@ -1,8 +1,4 @@
-"""The vocabulary: what a seed, an item, a feed and a document are.
-
-Plain frozen values, handed from stage to stage; nothing here touches the world. Times inside are whole seconds since
-1970 in UTC (`int`) where they are stored and compared, aware `datetime` in UTC where they are rendered.
-"""
+"""What turns and checks report: problems, rows of feeds, turns, and the state of the hub, as frozen values. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +7,14 @@ from collections.abc import Iterator
 import msgspec
 
 HUB_PATIENCE = 600.0
-"""How long, in seconds, a hub may be down before anybody need know: such outages pass, and no ping is lost in one."""
+"""How long a hub may be down before it is reported, in seconds. Short outages pass, and no ping is lost."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """What is wrong with a file, where, and what to write instead.
+    """What is wrong with a file, its position, and what to write instead.
 
-    `path` is relative to the seeds folder, or the config file's own path. `line` and `column` count from 1; 0 means
-    the file as a whole. A `warning` leaves the item in its feeds.
+    `path` is relative to the seeds folder, or that of a config file. `line` and `column` count from 1; 0 means the
+    whole file. An item with a `warning` stays in its feeds.
     """
 
     path: str
@@ -29,10 +25,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, order=True):
     warning: bool = False
 
     def __str__(self) -> str:
-        """Give `path:line:column: message (hint)`."""
-        place = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
+        position = f"{self.path}:{self.line}:{self.column}" if self.line else self.path
         kind = "warning: " if self.warning else ""
-        return f"{place}: {kind}{self.message}" + (f" ({self.hint})" if self.hint else "")
+        return f"{position}: {kind}{self.message}" + (f" ({self.hint})" if self.hint else "")
 
 
 class FeedReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +40,7 @@ class FeedReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PastTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """A turn that was: when (seconds since 1970), how long it took (seconds), how many files it read and wrote."""
+    """A past turn: when it was (seconds since 1970), how long it took (seconds), how many files it read and wrote."""
 
     now: int
     seconds: float
@@ -53,18 +48,18 @@ class PastTurn(msgspec.Struct, frozen=True, kw_only=True):
     written: int
 
 
-SAID_ALIKE = 3
-"""Of so many documents that fail alike, each is named."""
+SIMILAR_FAILURES = 3
+"""How many documents that fail for the same reason are named."""
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """What one turn did; `now` in seconds since 1970, `seconds` how long it took.
+    """What one turn did; `now` in seconds since 1970, `seconds` is its duration.
 
-    `doubt` says why the whole folder must be looked at before what is gone is withdrawn. `held` counts seeds by the
-    rule that holds them back. `failed` are documents that could not be written; the turn that follows tries them again.
-    `unfinished` says that it has pages of archives to write, for which this one had no time. `notes` are remarks on the
-    site as a whole (a rebuilt index, two topics with one slug). `stages` says for how many of the `seconds` what was
-    done here or waited for.
+    `doubt` is why the whole folder must be scanned before missing seeds are withdrawn, or "". `held` counts seeds by
+    the rule that holds them back. `stale` are seeds whose last good version is still published. `failed` are documents
+    that could not be written; the next turn tries them again. `due` is when a feed changes by itself next. `unfinished`
+    means that archive pages are left for the next turn. `notes` are remarks about the whole site (a rebuilt index, two
+    topics with one slug). `stages` maps what was done to its seconds.
     """
 
     now: int
@@ -90,21 +85,22 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     stages: dict[str, float] = {}
 
     def failures(self) -> Iterator[str]:
-        """Give `failed` for people: what a full disk does to every document is said of a few, then counted."""
-        reasons: dict[str, list[str]] = {}
+        """Yield `failed` for people: of many documents with one reason, such as a full disk, few are named."""
+        by_reason: dict[str, list[str]] = {}
         for failure in self.failed:
-            reasons.setdefault(failure.partition(": ")[2], []).append(failure)
-        for reason, alike in reasons.items():
-            yield from alike[:SAID_ALIKE]
-            if len(alike) > SAID_ALIKE:
-                yield f"… and {len(alike) - SAID_ALIKE:,} more: {reason}"
+            by_reason.setdefault(failure.partition(": ")[2], []).append(failure)
+        for reason, failures in by_reason.items():
+            yield from failures[:SIMILAR_FAILURES]
+            if len(failures) > SIMILAR_FAILURES:
+                yield f"… and {len(failures) - SIMILAR_FAILURES:,} more: {reason}"
 
 
 class HubStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How it stands with the WebSub hub; times in seconds since 1970, None where it never was or will not be.
+    """The state of the WebSub hub; times in seconds since 1970, None for never.
 
-    `waiting` counts the documents of which the hub is still to be told, `refused` names those it did not want to hear
-    of. `failing_since` is when it began to be down, `reason` what went wrong last.
+    `waiting` counts the documents about which the hub is still to be notified; `refused` names those it rejected.
+    `succeeded` and `failed` are the times of the last success and failure, `reason` is what failed last.
+    `failing_since` is when the outage began.
     """
 
     url: str
@@ -117,13 +113,13 @@ class HubStatus(msgspec.Struct, frozen=True, kw_only=True):
     next_try: float | None = None
 
     def trouble(self, now: float) -> str:
-        """Say what somebody should look at, "" for nothing; a hub may be down for a while before it is named."""
+        """Return what needs attention at `now`, or ""; a short outage does not."""
         if self.refused:
             some = ", ".join(self.refused[:3]) + (" …" if len(self.refused) > 3 else "")
             return (
-                f"the hub refuses {len(self.refused)} of our documents ({some}): {self.reason} (ask who runs it, or"
+                f"the hub refuses {len(self.refused)} of our documents ({some}): {self.reason} (ask its operator, or"
                 " correct `websub.hub`)"
             )
         if self.failing_since is not None and now - self.failing_since >= HUB_PATIENCE:
-            return f"the hub is not reached: {self.reason}; documents to tell it of: {self.waiting}"
+            return f"the hub cannot be reached: {self.reason}; notifications waiting: {self.waiting}"
         return ""

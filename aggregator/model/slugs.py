@@ -1,4 +1,4 @@
-"""Topic names to slugs `[a-z0-9-]{1,64}`, and the form in which names are compared, the one way everywhere; pure."""
+"""Slugs `[a-z0-9-]{1,64}` of topic names, and the form in which names are compared. Pure."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ LONGEST = 64
 
 
 def composed(text: str) -> str:
-    """Give `text` in Unicode's composed form, NFC: an é typed as a letter and an accent is an é."""
+    """Return `text` in Unicode's composed form, NFC: a letter and an accent become one character."""
     return text if text.isascii() or unicodedata.is_normalized("NFC", text) else unicodedata.normalize("NFC", text)
 
 
 @lru_cache(maxsize=4096)
 def folded(name: str) -> str:
-    """Give the form in which names are compared: in one case, white space folded, letters composed."""
+    """Return the form in which names are compared: case and white space folded, letters composed."""
     return composed(" ".join(name.casefold().split()))
 
 
 def names_of(topics: Iterable[tuple[str, str, str]]) -> dict[str, str]:
-    """Give a table from every slug, name and shortname, folded, to its topic's slug; slugs win, then names."""
+    """Return the slugs of `topics` (slug, name, shortname) by each of these, folded; slugs win, then names."""
     table: dict[str, str] = {}
     rows = list(topics)
     for column in range(3):
@@ -35,10 +35,10 @@ def names_of(topics: Iterable[tuple[str, str, str]]) -> dict[str, str]:
 
 
 def slug_of(name: str) -> str:
-    """Give the slug of a topic `name`: lower-case ASCII words joined by hyphens, at most 64 characters.
+    """Return the slug of a topic `name`: lower-case ASCII words joined by hyphens, at most 64 characters.
 
-    Other scripts are transliterated. A name that leaves nothing, or too much, gets eight hex digits of its hash, so
-    that two long names stay two.
+    Other scripts are transliterated. If nothing or too much is left, the slug ends with eight hex digits of a hash of
+    the name, so that two long names have different slugs.
     """
     if not name.isascii():
         from anyascii import anyascii  # noqa: PLC0415 - rarely needed, and it loads tables
@@ -55,5 +55,5 @@ def slug_of(name: str) -> str:
 
 
 def as_topic(slug: str) -> str:
-    """Give the slug of a topic whose own is that of another feed: the site's, or one by query."""
+    """Return the slug of a topic whose own slug is that of the site's feed or of a feed by query."""
     return f"{slug[: LONGEST - 6]}-topic"

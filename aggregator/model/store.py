@@ -1,8 +1,8 @@
-"""Where seeds and feeds lie: a folder of this machine, or a URL of an object store. Pure."""
+"""Locations of seeds and feeds: a folder on this machine, or a URL of an object store. Pure."""
 
 from __future__ import annotations
 
 
-def is_url(place: str) -> bool:
-    """Say whether a place is a URL of a store, and not a folder: an absolute path has no two slashes in a row."""
-    return "://" in place
+def is_url(location: str) -> bool:
+    """Return whether a location is the URL of a store, not a folder: absolute paths have no `//`."""
+    return "://" in location

@@ -1,7 +1,9 @@
-"""Addresses made canonical: one as somebody typed it in, an absolute ASCII http(s) URL out; pure.
+"""Canonical URLs: a URL as somebody typed it in, an absolute ASCII http(s) URL out. Pure.
 
-Canonical follows RFC 3986 §6.2.2: scheme and host in lower case, host in its ASCII form, no default port, `%XX` in
-upper case, nothing encoded that need not be, everything encoded that must be.
+Item ids are canonical links, so changing this module changes ids: readers would get every item again.
+
+Canonical is what RFC 3986 §6.2.2 says: scheme and host in lower case, the host in its ASCII form, no default port,
+`%XX` in upper case, nothing encoded that need not be, everything encoded that must be.
 """
 
 from __future__ import annotations
@@ -9,12 +11,10 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
-__all__ = ["CANONICAL", "LONGEST_URL", "canonical"]
-
 LONGEST_URL = 4_096
 LONGEST_LABEL = 63
 
-# Most links need no work: this decides so in a microsecond, since it takes runs of characters and never turns back.
+# Matches the links that need no work, which are most, in a microsecond: possessive quantifiers never backtrack.
 _PLAIN = r"[A-Za-z0-9_.~/!$'()*+,;=:@-]"
 _AMPERSAND = r"&(?![#A-Za-z][A-Za-z0-9]*;)"
 CANONICAL = re.compile(
@@ -30,13 +30,13 @@ _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012
 
 
 def canonical(address: str, base: str = "") -> str:
-    """Give the canonical form of `address`, resolved against the absolute URL `base` where it is relative.
+    """Return the canonical form of `address`, resolved against the absolute URL `base` if it is relative.
 
     Raises:
-        ValueError: where it is no http(s) address, with a reason its author can act on.
+        ValueError: if it is not an http(s) URL, with a reason that its author can act on.
 
     """
-    cleaned = _tidied(address)
+    cleaned = _stripped(address)
     if base and not _SCHEME.match(cleaned):
         cleaned = urljoin(base, cleaned)
     if CANONICAL.fullmatch(cleaned):
@@ -44,8 +44,8 @@ def canonical(address: str, base: str = "") -> str:
     return _rebuilt(_split(cleaned))
 
 
-def _tidied(text: str) -> str:
-    # As browsers do (WHATWG URL, basic parser): line breaks and tabs inside are dropped, blanks around as well.
+def _stripped(text: str) -> str:
+    # As browsers do (WHATWG URL, basic parser): drop line breaks and tabs inside, and spaces around it.
     if not text.isprintable():
         text = _UNPRINTABLE.sub("", text)
     text = text.strip()
@@ -64,7 +64,7 @@ def _split(text: str) -> SplitResult:
         raise ValueError("is not an http or https address")
     if not text[scheme.end() :].startswith("//"):
         raise ValueError(f"lacks // behind {scheme[1].lower()}:")
-    # As browsers do (WHATWG URL, path states): a backslash is a slash, but not in a query or a fragment.
+    # As browsers do (WHATWG URL, path states): a backslash is a slash, except in the query and the fragment.
     try:
         parts = urlsplit(_BEFORE_QUERY.sub(lambda found: found[0].replace("\\", "/"), text, count=1))
         port = parts.port
@@ -102,7 +102,7 @@ def _ascii_host(host: str) -> str:
 
 
 def _ascii_label(label: str) -> str:
-    """Encode a part of a host mapped by UTS #46, also with an emoji, which browsers take and IDNA 2008 does not."""
+    """Encode a label mapped by UTS #46. Emoji are allowed, as in browsers, though not in IDNA 2008."""
     import idna  # noqa: PLC0415 - as above
 
     try:
@@ -110,7 +110,7 @@ def _ascii_label(label: str) -> str:
     except idna.InvalidCodepoint:
         if label.isascii():
             return label
-        # What else UTS #46 §4.1 asks of a label holds; a joiner of emoji has no place in one.
+        # The other requirements of UTS #46 §4.1 hold; joiners of emoji are not allowed.
         for check in (idna.check_nfc, idna.check_hyphen_ok, idna.check_initial_combiner, idna.check_bidi):
             check(label)
         encoded = f"xn--{label.encode('punycode').decode('ascii')}"

@@ -1,3 +1,3 @@
-"""The version of this program; another one reads every seed and renders every feed once more."""
+"""The version of this program. A new version reads every seed and renders every feed again."""
 
 VERSION = "0.1.0"

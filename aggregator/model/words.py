@@ -1,63 +1,57 @@
-"""Words and numbers as people read them, shared by the terminal, the pages and the log. Pure."""
+"""Words and numbers for people, shared by the terminal, the pages and the log. Pure."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 RULES = {
     "readable": "cannot be read",
     "valid": "are not valid",
     "state": "are unpublished, removed or deleted",
-    "quality": "are below the quality asked for",
-    "heat": "are below the heat asked for",
-    "provider": "come from a provider that is not wanted",
-    "type": "are of a type that is not wanted",
-    "title": "have a title that is not wanted",
-    "window": "expire before they appear",
-    "embargo": "wait for their moment",
+    "quality": "are below the minimum quality",
+    "heat": "are below the minimum heat",
+    "provider": "have a provider that is not allowed",
+    "type": "have a type that is not allowed",
+    "title": "have a title that is not allowed",
+    "window": "expire before they are published",
+    "embargo": "are not published yet",
     "expired": "have expired or are too old",
-    "duplicate": "tell a story that another seed stands for",
+    "duplicate": "duplicate another seed",
 }
-"""What each rule says of the seeds it holds back, in the order in which the rules apply."""
+"""What each rule says about the seeds it holds back, in the order in which the rules apply."""
 
-_OF_ONE = (
+_SINGULAR = (
     ("are ", "is "),
-    ("come ", "comes "),
     ("have ", "has "),
-    ("expire before they appear", "expires before it appears"),
-    ("wait for their", "waits for its"),
-    ("tell ", "tells "),
+    ("expire before they is ", "expires before it is "),
+    ("duplicate ", "duplicates "),
 )
 
 SHOWN_PROBLEMS = 50
+"""The most problems that are listed."""
 
 
 def held_words(rule: str, count: int) -> str:
-    """Say what a rule says of `count` seeds."""
+    """Return what a rule says about `count` seeds."""
     words = RULES[rule]
-    for many, one in _OF_ONE if count == 1 else ():
-        words = words.replace(many, one)
+    for plural, singular in _SINGULAR if count == 1 else ():
+        words = words.replace(plural, singular)
     return words
 
 
 def counted(count: int, word: str) -> str:
-    """Give a number with its noun: `1 seed`, `2 seeds`."""
+    """Return a number with its noun: `1 seed`, `2 seeds`."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
 def moment(seconds: int) -> str:
-    """Write a moment as feeds do: 2026-11-23T10:00:00Z."""
+    """Return a time (seconds since 1970) as feeds write it: `2026-11-23T10:00:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def distance(seconds: int) -> str:
-    """Say how long something is in words: `3 days`."""
+    """Return a duration (seconds) in words: `3 days`."""
     for size, word in ((31_557_600, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
-            count = seconds // size
-            return counted(count, word)
+            return counted(seconds // size, word)
     return counted(seconds, "second")

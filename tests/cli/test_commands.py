@@ -147,15 +147,15 @@ def test_a_missing_config_says_how_to_get_one(tmp_path: Path) -> None:
 def test_a_config_that_might_have_no_end_is_refused(folder: Path, command: str) -> None:
     """A device in place of the config or of a topic file, and a pipe in place of the latter, are named and not read."""
     said = run(folder, command, "--config", "/dev/zero", expect=2).stderr
-    assert said.startswith("/dev/zero: cannot be read: it is no regular file (")
+    assert said.startswith("/dev/zero: cannot be read: it is not a regular file (")
     (folder / "config/topics").mkdir()
     (folder / "config/topics/all.yaml").symlink_to("/dev/zero")
     os.mkfifo(folder / "config/topics/pipe.yaml")
     said = run(folder, command, expect=2).stderr
-    assert said == f"{folder}/config/topics/all.yaml: cannot be read: it is no regular file\n"
+    assert said == f"{folder}/config/topics/all.yaml: cannot be read: it is not a regular file\n"
     (folder / "config/topics/all.yaml").unlink()
     said = run(folder, command, expect=2).stderr
-    assert said == f"{folder}/config/topics/pipe.yaml: cannot be read: it is no regular file\n"
+    assert said == f"{folder}/config/topics/pipe.yaml: cannot be read: it is not a regular file\n"
 
 
 @pytest.mark.parametrize(("text", "code"), [(CONFIG, 0), (CONFIG + "#" * 2**21, 1)])
@@ -171,7 +171,7 @@ def test_a_config_may_come_through_a_pipe(folder: Path, text: str, code: int) ->
     writer.start()
     said = run(folder, "check", "--config", "config/pipe", expect=code).stdout
     writer.join(10)
-    assert ("1 seed: 0 errors" if code == 0 else "longer than the 1,048,576 bytes that are read") in said
+    assert ("1 seed: 0 errors" if code == 0 else "is longer than 1,048,576 bytes") in said
 
 
 def test_a_missing_seeds_folder_is_an_error_that_names_it(folder: Path) -> None:
@@ -242,7 +242,7 @@ def test_status_shows_feeds_problems_and_turns(folder: Path) -> None:
     text = run(folder, "status").stdout
     assert "2 seeds, 1 item, 2 feeds" in text
     assert "1 item   all" in text
-    assert "1 seed   waits for its moment (embargo)" in text
+    assert "1 seed   is not published yet (embargo)" in text
     assert "next due: 2199-05-01T08:00:00Z" in text
     assert json.loads(run(folder, "status", "--json").stdout)["feeds"] == {"all": 1, "cities": 1}
 

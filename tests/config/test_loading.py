@@ -1,4 +1,4 @@
-"""The config loader against `cases/config/`, and what holds for any text.
+"""The config loader: the cases in `cases/config/`, and properties of any text.
 
 A case is a config file. Its leading comments say what it shows (`# shows:`) and every problem that must come out
 (`# expect:` place and message, in order; none means that it loads). A line `#= topics/x.yaml` begins a topic file.
@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config.loading import BIGGEST_FILE, load, topics_folder
+from aggregator.config.loading import load, topics_folder
 from aggregator.config.settings import (
     Config,
     FeedSettings,
@@ -23,12 +23,15 @@ from aggregator.config.settings import (
     Rules,
     Schedule,
     Server,
+    SiteSettings,
     Topic,
+    TopicImage,
     TopicSettings,
+    Websub,
     Where,
 )
+from aggregator.config.yaml.tree import MOST_BYTES
 from aggregator.model.errors import ConfigError
-from aggregator.model.feeds import Site
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "config").glob("*.yaml"))
 PATH = "/site/config/aggregator.yaml"
@@ -58,7 +61,7 @@ def problems_of(text: bytes, topic_files: list[tuple[str, bytes]] | None = None,
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_case(case):
-    """Every case gives exactly the problems that its comments expect, in that order."""
+    """Every case has exactly the problems that its comments expect, in that order."""
     lines = case.read_text("utf-8").splitlines()
     expected = [line.removeprefix("# expect: ") for line in lines if line.startswith("# expect: ")]
 
@@ -69,19 +72,19 @@ def test_case(case):
 
 
 def test_cases_are_there():
-    """The folder of cases is found, so that no renaming empties the test above."""
+    """The folder of cases is found, so that the test above cannot become empty."""
     assert len(CASES) > 70
 
 
 def test_every_key():
-    """A config that uses every key becomes the values it says, with folders absolute and topics as slugs."""
+    """A config that uses every key is loaded with absolute folders, and with slugs for topics."""
     text, topics = parts_of(next(case for case in CASES if case.stem == "all_keys_given"))
 
     config = load(text, path=PATH, topic_files=topics)
 
     assert config == Config(
         path=PATH,
-        site=Site(
+        site=SiteSettings(
             title="Example News",
             url="https://feeds.example.org/news/",
             description="What happened, as it happens",
@@ -131,7 +134,7 @@ def test_every_key():
                 parent="computing",
                 keywords=("machine learning",),
                 hashtags=("#AI",),
-                image="https://img.example.org/ai.png",
+                images=(TopicImage(url="https://img.example.org/ai.png"),),
             ),
             Topic(slug="computing", name="Computing", order=1),
         ),
@@ -141,16 +144,17 @@ def test_every_key():
         server=Server(
             enabled=False, host="0.0.0.0", port=8080, token="/site/token", connections=100, timeout=5, log_requests=True
         ),
+        websub=Websub(hub="https://hub.example.org/"),
     )
 
 
 def test_defaults():
-    """A config that says only where the site is gets every default, and the host as its title."""
+    """A config with only `site.url` gets every default, and the host as its title."""
     config = load(SITE, path=PATH)
 
     assert config == Config(
         path=PATH,
-        site=Site(title="feeds.example.org", url="https://feeds.example.org/"),
+        site=SiteSettings(title="feeds.example.org", url="https://feeds.example.org/"),
         seeds="/site/seeds",
         feeds="/site/feeds",
         state="/site/.aggregator",
@@ -159,7 +163,7 @@ def test_defaults():
 
 
 def test_null_means_default():
-    """A key without a value is as if it were not there."""
+    """A key without a value gets its default."""
     keys = b"seeds:\nfeeds: ~\nstate: null\ntimezone:\nrules:\nfeed:\nfeeds_by_query:\ntopics:\nrelated:\nschedule:\nserver:\nwebsub:\n"
 
     assert load(SITE + keys, path=PATH) == load(SITE, path=PATH)
@@ -167,7 +171,7 @@ def test_null_means_default():
 
 @pytest.mark.parametrize("written", [b"none", b"null", b"~", b"0", b"", b"None"])
 def test_no_limit(written):
-    """The limits of a feed can be switched off in every way people write that."""
+    """The limits of a feed can be switched off in several ways."""
     text = SITE + b"feed:\n  limit: " + written + b"\n  max_bytes: " + written + b"\n"
 
     assert load(text, path=PATH).feed == FeedSettings(limit=None, max_bytes=None)
@@ -186,8 +190,8 @@ def test_query_topics_by_any_name():
     assert config.feeds_by_query[0].title == "One"
 
 
-def test_topics_are_known_however_their_accents_are_typed():
-    """An é typed as a letter and an accent is an é, in names, in parents and in queries."""
+def test_topic_names_match_in_any_unicode_form():
+    """A letter with a combining accent equals the composed letter, in names, parents and queries."""
     composed, parted = "name: Café\n".encode(), "name: Cafe\u0301\n".encode()
     query = "feeds_by_query: [{slug: one, where: {any_topics: [CAFE\u0301, Café]}}]\n".encode()
     topics = [("a.yaml", b"_id: coffee\n" + composed), ("b.yaml", "name: Filter\nparent: cafe\u0301".encode())]
@@ -202,8 +206,8 @@ def test_topics_are_known_however_their_accents_are_typed():
     ]
 
 
-def test_what_readers_are_shown_stands_on_one_line():
-    """Line breaks and runs of blanks are a blank, in titles, descriptions and names; joiners stay."""
+def test_titles_and_descriptions_are_one_line():
+    """Line breaks and runs of spaces become one space in titles, descriptions and names; joiners stay."""
     site = (
         b'site: {url: "https://e.org/", title: " The\\n  News ", author: "A\\tB", description: "a\\u200db\\u2028c"}\n'
     )
@@ -218,8 +222,8 @@ def test_what_readers_are_shown_stands_on_one_line():
     assert (config.topics[0].name, config.topics[0].description) == ("Open data", "a b")
 
 
-def test_the_picture_of_a_topic_has_an_address_that_every_format_takes():
-    """The first that has an address is taken, made canonical as the links of seeds are."""
+def test_the_image_of_a_topic_is_its_first_url():
+    """The image of a topic is the first with a URL, in canonical form."""
     said = 'name: A\nimages: [{url: " "}, {url: "HTTPS://E.org:443/my logo é 100%.png"}, {url: "https://e.org/b"}]\n'
 
     (topic,) = load(SITE, path=PATH, topic_files=[("a.yaml", said.encode())]).topics
@@ -228,7 +232,7 @@ def test_the_picture_of_a_topic_has_an_address_that_every_format_takes():
 
 
 def test_topics_in_order_of_their_files():
-    """Topics come in the order of their files' paths, whatever order they are handed over in."""
+    """Topics are in the order of their files' paths, whatever the order of the arguments."""
     files = [("t/02.yaml", b"name: Second\nparent: first"), ("t/01.yaml", b"name: First")]
 
     topics = load(SITE, path=PATH, topic_files=files).topics
@@ -236,8 +240,8 @@ def test_topics_in_order_of_their_files():
     assert topics == (Topic(slug="first", name="First"), Topic(slug="second", name="Second", parent="first", order=1))
 
 
-def test_several_circles_are_told_once_each():
-    """Each circle of parents is one problem, also with topics that lead into it."""
+def test_circles_are_reported_once_each():
+    """Each circle of parents is one problem, also if other topics lead into it."""
     rings = {"a": "b", "b": "a", "c": "c", "d": "a", "e": "d"}
     files = [(f"{name}.yaml", f"name: {name}\nparent: {parent}".encode()) for name, parent in rings.items()]
 
@@ -248,7 +252,7 @@ def test_several_circles_are_told_once_each():
 
 
 def test_long_chain_of_parents():
-    """A thousand topics below each other load, and fast."""
+    """A chain of a thousand topics loads, and fast."""
     files = [(f"{n:04}.yaml", f"name: T{n}\nparent: T{n + 1}".encode()) for n in range(1000)]
 
     assert len(load(SITE, path=PATH, topic_files=[*files, ("1000.yaml", b"name: T1000")]).topics) == 1001
@@ -266,26 +270,26 @@ def test_long_chain_of_parents():
     ],
 )
 def test_not_utf8(text, expected):
-    """What is not UTF-8 is named by byte, offset, line and column."""
+    """Bytes that are not UTF-8 are reported with offset, line and column."""
     assert problems_of(text) == [expected]
     assert problems_of(SITE, [(PATH, text)]) == [expected]
 
 
-def test_byte_order_mark_is_no_problem():
-    """A UTF-8 file with a byte order mark reads as one without."""
+def test_byte_order_mark():
+    """A UTF-8 file with a byte order mark is read like one without."""
     assert load(b"\xef\xbb\xbf" + SITE, path=PATH) == load(SITE, path=PATH)
 
 
 def test_too_big():
-    """A file of more than a mebibyte is refused unread."""
-    text = SITE + b"#" * BIGGEST_FILE
+    """A file of more than a mebibyte is rejected without parsing it."""
+    text = SITE + b"#" * MOST_BYTES
 
-    assert problems_of(text) == [f"{PATH}: longer than the 1,048,576 bytes that are read (keep only settings in it)"]
+    assert problems_of(text) == [f"{PATH}: is longer than 1,048,576 bytes (keep only settings in it)"]
 
 
 def test_biggest_file_is_read():
     """A file of exactly a mebibyte is read."""
-    assert load(SITE + b"#" * (BIGGEST_FILE - len(SITE)), path=PATH) == load(SITE, path=PATH)
+    assert load(SITE + b"#" * (MOST_BYTES - len(SITE)), path=PATH) == load(SITE, path=PATH)
 
 
 @pytest.mark.parametrize(
@@ -304,12 +308,12 @@ def test_biggest_file_is_read():
     ],
 )
 def test_topics_folder(text, path, folder):
-    """The folder of topic files is what the config says, else `topics` beside it, whatever is wrong with its text."""
+    """The topics folder is the one in the config; the default if there is none or the text is invalid."""
     assert topics_folder(text, path=path) == folder
 
 
 def test_import_is_light():
-    """Loading a config without patterns, zones or faults imports neither schedulers nor regular expressions."""
+    """Loading a config without patterns, time zones or problems imports no slow modules."""
     code = (
         "import sys, aggregator; before = set(sys.modules); from aggregator.config.loading import load\n"
         f"load({SITE!r}, path={PATH!r})\n"
@@ -377,8 +381,8 @@ def indented(children: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.recursive(SCALARS, indented, max_leaves=12).map(lambda t: t.encode("utf-8", "replace")),
     )
 )
-def test_any_bytes_load_or_are_refused(text):
-    """No bytes do anything to the loader but a Config or a ConfigError with at least one problem."""
+def test_any_bytes_load_or_are_rejected(text):
+    """Any bytes are loaded as a Config or rejected with a ConfigError that has at least one problem."""
     for config, topics in ((text, []), (SITE, [("t.yaml", text)]), (SITE + text, [])):
         assert bool(problems_of(config, topics)) != isinstance(config_of(config, topics), Config)
     assert topics_folder(text, path=PATH).startswith("/")
@@ -386,7 +390,7 @@ def test_any_bytes_load_or_are_refused(text):
 
 @given(st.dictionaries(KEYS, SCALARS, min_size=1))
 def test_same_problems_in_any_order_of_topic_files(keys):
-    """The order in which topic files are handed over changes nothing."""
+    """The order in which topic files are passed changes nothing."""
     text = "\n".join(f"{key}: {value}" for key, value in keys.items()).encode("utf-8", "replace")
     files = [("a.yaml", text), ("b.yaml", b"name: B"), ("c.yaml", text)]
 

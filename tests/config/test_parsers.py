@@ -1,4 +1,4 @@
-"""How single values of the config are written, and which cron lines are taken."""
+"""The parsers of single config values, and which cron lines are accepted."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from aggregator.config.cron import cron_line
 from aggregator.config.parsers import (
-    address,
+    cron_or_interval,
     duration,
     host,
+    http_url,
     language,
     pattern,
-    schedule,
-    site_address,
+    site_url,
     size,
     size_limit,
     timezone,
@@ -45,8 +45,8 @@ def test_duration(text, seconds):
 @pytest.mark.parametrize(
     "text", ["", "h", "1.5h", "30", "0s", "-1d", "1y", "999999999999999999w", "9" * 5000 + "s", "٣s"]
 )
-def test_no_duration(text):
-    """What is no positive length of time with a unit is refused."""
+def test_invalid_duration(text):
+    """Anything but a positive length of time with a unit is rejected."""
     with pytest.raises(ValueError):
         duration(text)
 
@@ -56,7 +56,7 @@ def test_no_duration(text):
     [("250kB", 250_000), ("1MB", 10**6), ("1 GB", 10**9), ("64KiB", 65_536), ("250_000", 250_000), ("7b", 7)],
 )
 def test_size(text, count):
-    """A size is a number of bytes, or one with a unit."""
+    """A size is a number of bytes, or a number with a unit."""
     assert size(text) == count
     assert size_limit(text) == count
 
@@ -71,9 +71,9 @@ def test_size(text, count):
         ("http://localhost", "http://localhost/"),
     ],
 )
-def test_site_address(text, url):
-    """The site's address is absolute, its host in lower case, and ends with a slash."""
-    assert site_address(text) == url
+def test_site_url(text, url):
+    """The URL of the site is absolute and ends with a slash; its host is in lower case."""
+    assert site_url(text) == url
 
 
 @pytest.mark.parametrize(
@@ -89,23 +89,23 @@ def test_site_address(text, url):
         "http://-/",
     ],
 )
-def test_no_address(text):
-    """What is no absolute http(s) URL is refused."""
+def test_invalid_url(text):
+    """Anything but an absolute http(s) URL is rejected."""
     with pytest.raises(ValueError):
-        address(text)
+        http_url(text)
 
 
-def test_no_address_at_all():
-    """An address that may be left out may also be empty."""
-    assert address(" ") == ""
+def test_empty_url():
+    """An optional URL may be empty."""
+    assert http_url(" ") == ""
 
 
 @given(st.text())
-def test_addresses_are_ascii(text):
-    """Whatever is taken for an address is ASCII without white space, so that no writer can stumble over it."""
+def test_urls_are_ascii(text):
+    """Every accepted URL is ASCII without white space, so that every format can contain it."""
     for form in ("{}", "https://{}/", "https://x.example/{}", "http://x.example:{}"):
         try:
-            url = address(form.format(text))
+            url = http_url(form.format(text))
         except ValueError:
             continue
         assert url.isascii()
@@ -116,37 +116,37 @@ def test_addresses_are_ascii(text):
     ("text", "tag"), [("en", "en"), ("EN-us", "en-us"), ("zh-Hant-TW", "zh-hant-tw"), ("no", "no")]
 )
 def test_language(text, tag):
-    """A language is a tag of RFC 5646, given in lower case; Norwegian is not a boolean."""
+    """A language is a tag of RFC 5646, returned in lower case; Norwegian is not a boolean."""
     assert language(text) == tag
 
 
 @pytest.mark.parametrize("text", ["America/Argentina/Ushuaia", "UTC", "Europe/London"])
 def test_timezone(text):
-    """A zone of the system's table is taken as it is."""
+    """A time zone in the system's table is returned as it is."""
     assert timezone(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "Europe", "/etc/localtime", "a\0b", "\ud800", "x" * 5000, "Mars/Base"])
-def test_no_timezone(text):
-    """A folder, a path, or any other text is no zone."""
+def test_invalid_timezone(text):
+    """A folder, a path or any other text is rejected."""
     with pytest.raises(ValueError, match="unknown time zone"):
         timezone(text)
 
 
 @given(st.text(alphabet="()[]{}|*+?\\^$.-0123456789,:=!<>PpLNab#& ", max_size=40))
-def test_patterns_compile_or_are_refused(text):
-    """No pattern raises anything but a ValueError, nor warns."""
+def test_patterns_compile_or_are_rejected(text):
+    """Patterns raise nothing but ValueError, and no warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert pattern_or_reason(text)[0] in (text, "")
 
 
 @pytest.mark.parametrize("text", ["(" * 500 + ")" * 500, "a" * 1001, "(?V1)[[" * 80])
-def test_monstrous_patterns(text):
-    """Patterns that are long, or too deep to compile, are refused or taken, never a crash."""
-    taken, reason = pattern_or_reason(text)
+def test_extreme_patterns(text):
+    """Patterns that are too long or too deep are rejected or accepted, but never crash."""
+    accepted, reason = pattern_or_reason(text)
 
-    assert taken == text or "pattern" in reason
+    assert accepted == text or "pattern" in reason
 
 
 def pattern_or_reason(text: str) -> tuple[str, str]:
@@ -158,7 +158,7 @@ def pattern_or_reason(text: str) -> tuple[str, str]:
 
 @pytest.mark.parametrize("text", ["127.0.0.1", "::", "::1", "localhost", "0.0.0.0"])
 def test_host(text):
-    """A host to listen at is a name or an address of either family."""
+    """A host to listen on is a name or an IP address of either version."""
     assert host(text) == text
 
 
@@ -182,12 +182,12 @@ def test_host(text):
     ],
 )
 def test_cron_line(text, plain):
-    """A cron line comes out in lower case and single-spaced, its days of the week as names counted from Sunday.
+    """Cron lines are returned in lower case and single-spaced, with names for days of the week.
 
-    Days of the month and of the week that are both restricted make two lines, of which one that never comes is left out.
+    If days of the month and of the week are both restricted, there are two lines; one that never runs is left out.
     """
     assert cron_line(text) == plain
-    assert schedule(text) == plain
+    assert cron_or_interval(text) == plain
 
 
 @pytest.mark.parametrize(
@@ -195,8 +195,8 @@ def test_cron_line(text, plain):
     ["60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "* * * * 8", "5-1 * * * *", "*/0 * * * *", "*/60 * * * *", "1,,2 * * * *",
      "* * 30 2 *", "* * 30 2 */2", "* * * foo *", "? * * * *", "* * L * *", "* * * *", "* * * * * *", "١ * * * *", "* * * sun *", "* * * * sun-mon-tue", ""],
 )  # fmt: skip
-def test_no_cron_line(text):
-    """Every other line is refused."""
+def test_invalid_cron_line(text):
+    """Every other line is rejected."""
     with pytest.raises(ValueError):
         cron_line(text)
 
@@ -213,8 +213,8 @@ FIELD = st.lists(
 
 
 @given(st.lists(FIELD, min_size=5, max_size=5).map(" ".join))
-def test_scheduler_takes_every_cron_line(text):
-    """Every line that is taken is one that APScheduler takes."""
+def test_apscheduler_accepts_every_cron_line(text):
+    """Every line that is accepted is accepted by APScheduler."""
     try:
         line = cron_line(text)
     except ValueError:
@@ -223,8 +223,8 @@ def test_scheduler_takes_every_cron_line(text):
 
 
 @pytest.mark.parametrize("number", range(8))
-def test_scheduler_counts_days_as_crontab_does(number):
-    """A day of the week by number comes on crontab(5)'s day, where 0 and 7 are Sunday, not on APScheduler's."""
+def test_apscheduler_runs_on_the_weekdays_of_crontab(number):
+    """Numbers for days of the week have the meaning of crontab(5), in which 0 and 7 are Sunday."""
     sunday = datetime(2026, 11, 22, tzinfo=UTC)
     trigger = CronTrigger.from_crontab(cron_line(f"0 0 * * {number}"), timezone=UTC)
 

@@ -1,4 +1,4 @@
-"""Where an item lies in an archive, and what the names of pages tell."""
+"""The page of an item in an archive, and the names of pages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,6 @@ from aggregator.model.archive_layout import (
     days_of,
     folder_of,
     instead_of,
-    is_sealed,
     month_of,
     page_of,
     place_of,
@@ -32,8 +31,8 @@ CELLS = st.dictionaries(st.integers(0, 31 * 24 * SLOTS - 1), st.integers(1, 3 * 
 
 
 @given(st.integers(LEAST, MOST))
-def test_a_month_is_that_of_the_calendar(moment: int) -> None:
-    """Of every moment a seed may have, from the year 1 to 9999, in UTC."""
+def test_months_are_calendar_months(moment: int) -> None:
+    """Every time that a seed may have, from the year 1 to 9999, is in its calendar month (UTC)."""
     when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=moment)
     starts, ends = bounds(month_of(moment))
     assert starts <= moment <= ends
@@ -42,8 +41,8 @@ def test_a_month_is_that_of_the_calendar(moment: int) -> None:
 
 
 @given(st.integers(1 * 12, 9999 * 12 + 11), st.integers(0, 31 * 24 * SLOTS - 1) | st.just(END))
-def test_a_folders_name_tells_month_and_place(month: int, last: int) -> None:
-    """And it is one that a page has: `page_of` knows it again."""
+def test_folder_names_round_trip(month: int, last: int) -> None:
+    """A folder's name is parsed to its month and last cell, and is recognised in the name of a document."""
     folder = folder_of(month, last)
     assert place_of(folder) == (month, last)
     found = page_of(f"all/archive/{folder}/rss.xml")
@@ -52,7 +51,7 @@ def test_a_folders_name_tells_month_and_place(month: int, last: int) -> None:
 
 
 def test_names_of_pages_are_dates_that_people_can_read() -> None:
-    """The end of the span: the month, a day, an hour, a slot."""
+    """The name is the end of the span: a month, a day, an hour or a slot."""
     assert folder_of(OCTOBER) == "2026-10"
     assert folder_of(OCTOBER, 16 * 24 * SLOTS - 1) == "2026-10-16"
     assert folder_of(OCTOBER, (15 * 24 + 12) * SLOTS - 1) == "2026-10-16T11"
@@ -73,23 +72,20 @@ def test_names_of_pages_are_dates_that_people_can_read() -> None:
         "all/archive/2026-10/rss.xml\n",
     ],
 )
-def test_other_names_are_no_pages(name: str) -> None:
-    """Neither current documents nor what only looks alike."""
+def test_other_names_are_not_pages(name: str) -> None:
+    """Current documents and similar names are not archive pages."""
     assert page_of(name) is None
 
 
 @pytest.mark.parametrize("ending", ["rss.xml", "atom.xml.gz", "feed.json.br"])
-def test_a_page_is_sealed_when_a_later_month_lies_beside_it(ending: str) -> None:
-    """A later page of the same month does not seal it, nor does anything that is no page."""
-    page = page_of(f"all/archive/2026-10-16/{ending}")
-    assert page is not None
-    assert not is_sealed(page, ["2026-10-16", "2026-10", "2026-09", "zzz"])
-    assert is_sealed(page, ["2026-10-16", "2026-11-02"])
+def test_documents_of_pages(ending: str) -> None:
+    """Every document of a page, compressed or not, belongs to that page."""
+    assert page_of(f"all/archive/2026-10-16/{ending}") == ("all", "2026-10-16")
 
 
 @given(CELLS)
 def test_pages_tile_the_month_and_none_is_empty_or_too_large(cells: dict[int, int]) -> None:
-    """Each item lies on one page; only what shares one cell can crowd a page."""
+    """Each item is on exactly one page; a page is crowded only if its items share one cell."""
     lasts = cut(cells)
     assert lasts == sorted(set(lasts))
     assert (lasts[-1:] == [END]) == bool(cells)
@@ -102,8 +98,8 @@ def test_pages_tile_the_month_and_none_is_empty_or_too_large(cells: dict[int, in
 
 
 @given(CELLS.filter(bool), st.integers(0, 31 * 24 * SLOTS - 1))
-def test_one_more_item_cuts_one_page_and_moves_no_other_pages_items(cells: dict[int, int], cell: int) -> None:
-    """All other pages begin and end where they did, as far as they hold anything."""
+def test_one_more_item_changes_only_its_own_page(cells: dict[int, int], cell: int) -> None:
+    """A new item may cut its page in two; every other page keeps its items."""
     before, after = cut(cells), cut({**cells, cell: cells.get(cell, 0) + 1})
     home = next(last for last in before if cell <= last)
 
@@ -118,8 +114,8 @@ def test_one_more_item_cuts_one_page_and_moves_no_other_pages_items(cells: dict[
     assert all(new[last] == old[last] for last in after if last > home)
 
 
-def test_a_month_that_fills_is_cut_where_it_is_crowded() -> None:
-    """In halves of days; the newer half keeps the name."""
+def test_a_crowded_month_is_cut() -> None:
+    """A month with too many items is cut into halves of days; the newer half keeps the name."""
     hours = {hour * SLOTS: 1 for hour in range(CROWD)}  # the first four days and a bit
     assert list(map(folder_of, [OCTOBER], cut(hours))) == ["2026-10"]
     hours[CROWD * SLOTS] = 1
@@ -127,23 +123,23 @@ def test_a_month_that_fills_is_cut_where_it_is_crowded() -> None:
 
 
 def test_a_crowded_hour_is_cut_by_the_hash_of_ids() -> None:
-    """As happens to seeds that all have a date without a time."""
+    """An hour with too many items, as for seeds that have a date without a time, is cut by the hash of the ids."""
     cells = dict.fromkeys(range(SLOTS), 4)
     lasts = cut(cells)
     assert len(lasts) == 16
     assert all(b - a <= CROWD // 4 for a, b in pairwise(lasts[:-1]))
 
 
-def test_the_days_of_a_page_are_those_it_touches() -> None:
-    """Whole or in part."""
+def test_days_of() -> None:
+    """The days of a page are all that its span touches, completely or in part."""
     assert list(days_of(0, END))[:2] == [1, 2]
     assert list(days_of(24 * SLOTS, 25 * SLOTS - 1)) == [2]
     assert list(days_of(24 * SLOTS - 1, 24 * SLOTS)) == [1, 2]
 
 
 @given(CELLS, CELLS, st.data())
-def test_what_a_page_held_is_found_though_it_was_merged(before: dict[int, int], after: dict[int, int], data) -> None:
-    """Wherever a month is cut now: the page that is named instead takes in the last cell of the one that went."""
+def test_the_replacement_of_a_merged_page_holds_its_items(before: dict[int, int], after: dict[int, int], data) -> None:
+    """However a month is cut now, the replacement of a page contains the last cell of that page."""
     old, new = cut(before), cut(after)
     gone = sorted(set(old) - set(new))
     if not gone or not new:
@@ -167,8 +163,10 @@ def test_what_a_page_held_is_found_though_it_was_merged(before: dict[int, int], 
         ("2026-10-16", [], ""),
     ],
 )
-def test_of_a_month_that_went_the_next_older_page_is_left(folder: str, folders: list[str], found: str) -> None:
-    """Never a newer month, never the page itself, and nothing where no page is older."""
+def test_the_replacement_of_a_page_whose_month_is_gone_is_the_next_older_page(
+    folder: str, folders: list[str], found: str
+) -> None:
+    """It is never a newer month or the page itself; if no page is older, there is none."""
     page = page_of(f"all/archive/{folder}/rss.xml")
     assert page is not None
     assert instead_of(page, folders) == found

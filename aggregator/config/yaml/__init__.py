@@ -1,1 +1,1 @@
-"""YAML text to nodes with line and column, to typed values, and to messages that a person can act on. Pure."""
+"""YAML: text to nodes with line and column, nodes to typed values, errors to messages that people can act on. Pure."""

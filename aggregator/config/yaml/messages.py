@@ -1,9 +1,9 @@
-"""What PyYAML complains of, said so that an author can mend it: an error and the text in, a `Fault` out; pure.
+"""Turn PyYAML's errors into messages that authors can act on: an error and the text in, a `Fault` out. Pure.
 
-PyYAML names the grammar rule that failed. An author wants to hear what to write instead, and the usual mistakes are
-few: a colon in an unquoted title, an open quote, a tab, a bracket, a value that begins with `@` or `*`. Each gets its
-own sentence and, where it can be known, the line as it should read. libyaml and the Python parser word their errors
-differently, so the rules below look for what both say.
+PyYAML names the grammar rule that failed. An author needs to know what to write instead, and the usual mistakes are
+few: a colon in an unquoted title, an open quote, a tab, a bracket, a value that begins with `@` or `*`. Each has its
+own message and, if possible, the corrected line. libyaml and the Python parser word their errors differently, so the
+rules at the end match words that both use.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ import yaml
 
 from aggregator.model.reports import Problem
 
-__all__ = ["NESTED", "TOO_DEEP", "Fault", "Source", "explain", "first_unreadable", "quoted", "shown"]
+LONGEST_QUOTE = 60
 
-LONGEST_SHOWN = 60
-
-# YAML 1.1 §4.2: NEL, LS and PS break lines too, and PyYAML counts by them.
+# YAML 1.1 §4.2: NEL, LS and PS break lines too, and PyYAML counts them.
 _BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
-# YAML 1.1 §4.1.1: what a stream may hold.
-_UNREADABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# YAML 1.1 §4.1.1: all but the characters that a stream may contain.
+_NOT_ALLOWED = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ENTRY = re.compile(
     r"[\s\ufeff]*(?:- +)*(?P<key>\"[^\"]*\"|'[^']*'|[^\s\"'\[{#&*!|>%@`:-][^:]*?)[ ]*:[ \t]+(?P<value>\S.*)"
 )
@@ -33,7 +31,7 @@ _COMMENT = re.compile(r"\s+#.*")
 
 
 class Fault(NamedTuple):
-    """A problem before it has a file; `line` and `column` count from 0, as PyYAML's marks do."""
+    """A problem without its file; `line` and `column` count from 0, as in PyYAML's marks."""
 
     line: int
     column: int
@@ -41,29 +39,29 @@ class Fault(NamedTuple):
     hint: str = ""
 
     def as_problem(self, path: str, first_line: int) -> Problem:
-        """Give the problem of the file `path` whose line `first_line` the text began in."""
+        """Return the problem in the file `path`, in which the text begins in line `first_line`."""
         return Problem(
             path=path, line=self.line + first_line, column=self.column + 1, message=self.message, hint=self.hint
         )
 
 
 class Source:
-    """A text, its lines, and sentences that may (`quote`) or may not hold words of it."""
+    """A text with its lines, and phrases about it, which contain words of it only if `quote` is true."""
 
     def __init__(self, text: str, *, quote: bool) -> None:
         self.text, self.quote = text, quote
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text's lines as YAML 1.1 breaks them, at least one."""
+        """The lines of the text, by YAML 1.1's line breaks; at least one."""
         return _BREAK.split(self.text)
 
     def line(self, number: int) -> str:
-        """Give the line `number`, counted from 0, or ""."""
+        """Return the line `number`, counted from 0, or ""."""
         return self.lines[number] if 0 <= number < len(self.lines) else ""
 
     def character(self, mark: Any) -> str:
-        """Give the character at `mark`, or ""."""
+        """Return the character at `mark`, or ""."""
         return self.line(mark.line)[mark.column : mark.column + 1]
 
     def entry(self, number: int) -> re.Match[str] | None:
@@ -72,77 +70,77 @@ class Source:
         return _ENTRY.match(line) if len(line) <= 1000 else None
 
     def quote_it(self, number: int, otherwise: str = "put the text in quotes") -> str:
-        """Give the line `number` with its value in quotes, as a hint, where it can be shown."""
+        """Return the hint to write the line `number` with its value in quotes; `otherwise` if it cannot be quoted."""
         entry = self.entry(number)
         if entry is None or entry["value"][0] in "[{|>":
             return otherwise
         value = _COMMENT.sub("", entry["value"]).rstrip()
         fixed = f"{entry['key']}: {quoted(value)}"
-        if not self.quote or len(fixed) > LONGEST_SHOWN or not fixed.isprintable():
+        if not self.quote or len(fixed) > LONGEST_QUOTE or not fixed.isprintable():
             return f'{otherwise}: `key: "value"`'
         return f"quote it: write `{fixed}`"
 
     def named_key(self, key: str) -> str:
-        """Name a key in a sentence."""
-        return f"the key `{shown(key)}`" if self.quote else "this key"
+        """Return the words for a key in a sentence."""
+        return f"the key `{shortened(key)}`" if self.quote else "this key"
 
-    def refused_alias(self, mark: Any) -> tuple[str, str]:
-        """Give message and hint for an alias."""
-        message = "a value that begins with `*` repeats another one (an alias), and aliases are not read"
+    def rejected_alias(self, mark: Any) -> tuple[str, str]:
+        """Return message and hint for an alias."""
+        message = "a value that begins with `*` is an alias, and aliases are not supported"
         return message, self.quote_it(mark.line, "write the value out, or put the text in quotes")
 
-    def refused_tag(self, mark: Any) -> tuple[str, str]:
-        """Give message and hint for a tag that is not one of YAML's own."""
-        message = "a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    def rejected_tag(self, mark: Any) -> tuple[str, str]:
+        """Return message and hint for a tag that is not one of YAML's own."""
+        message = "a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
         return message, self.quote_it(mark.line, "remove it, or put the text in quotes")
 
-    def refused_key(self, mark: Any) -> tuple[str, str]:
-        """Give message and hint for a list or mapping that stands where a key must."""
+    def rejected_key(self, mark: Any) -> tuple[str, str]:
+        """Return message and hint for a list or mapping used as a key."""
         braces = self.line(mark.line)[: mark.column + 1].endswith("{{")
         hint = 'put a template in quotes: `"{{ … }}"`' if braces else "put it in quotes"
         return "a key must be text, not a list or mapping", hint
 
 
 def quoted(text: str) -> str:
-    """Write `text` as a quoted YAML scalar."""
+    """Return `text` as a quoted YAML scalar."""
     if '"' in text or "\\" in text:
         return "'" + text.replace("'", "''") + "'"
     return f'"{text}"'
 
 
-def shown(text: str) -> str:
-    """Give `text` on one line, printable and short enough for a message."""
-    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: LONGEST_SHOWN + 1])
-    return line if len(line) <= LONGEST_SHOWN else line[: LONGEST_SHOWN - 1] + "…"
+def shortened(text: str) -> str:
+    """Return `text` on one line, printable and short enough for a message."""
+    line = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[: LONGEST_QUOTE + 1])
+    return line if len(line) <= LONGEST_QUOTE else line[: LONGEST_QUOTE - 1] + "…"
 
 
-def first_unreadable(source: Source) -> Fault | None:
-    """Find the first character that YAML does not allow in a file."""
-    found = _UNREADABLE.search(source.text)
+def forbidden_character(source: Source) -> Fault | None:
+    """Return a fault for the first character that YAML does not allow in a file, or None."""
+    found = _NOT_ALLOWED.search(source.text)
     if found is None:
         return None
     before = _BREAK.split(source.text[: found.start()])
-    message = f"the character U+{ord(found[0]):04X} cannot stand in YAML"
+    message = f"the character U+{ord(found[0]):04X} is not allowed in YAML"
     return Fault(len(before) - 1, len(before[-1]), message, "remove it")
 
 
 TOO_DEEP = 32
-NESTED = f"nested more than {TOO_DEEP} levels deep", "write it flatter, or put the text in quotes"
-"""What is wrong with text of more levels than are read, and what to do about it."""
+NESTED = f"nested more than {TOO_DEEP} levels deep", "simplify it, or put the text in quotes"
+"""Message and hint for text that is nested too deeply."""
 
 
 def explain(error: Exception, source: Source) -> Fault:
-    """Say what an error of PyYAML's parser means for the author of the text."""
+    """Return what an error of PyYAML's parser means for the author of the text."""
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
-        return Fault(0, 0, "not readable as YAML", "check escapes such as `\\x` in double quotes, and `%` lines")
-    said = f"{error.context or ''}; {error.problem or ''}"
+        return Fault(0, 0, "is not valid YAML", "check escapes such as `\\x` in double quotes, and `%` lines")
+    words_of_error = f"{error.context or ''}; {error.problem or ''}"
     for words, rule in _RULES:
-        if words in said:
+        if words in words_of_error:
             fault = rule(error, source)
             if fault:
                 return fault
     reason = f": {error.problem}" if source.quote else ""
-    return _at(error.problem_mark, f"not readable as YAML{reason}", "put the text in quotes")
+    return _at(error.problem_mark, f"is not valid YAML{reason}", "put the text in quotes")
 
 
 def _at(mark: Any, message: str, hint: str = "") -> Fault:
@@ -154,7 +152,7 @@ def _colon(error: Any, source: Source) -> Fault:
     return (
         _colon_in_value(mark, source)
         or _missing_space(mark.line - 1, source)
-        or _at(mark, "this `: ` makes a key where none can stand", _where_to_begin(mark, source))
+        or _at(mark, "this `: ` makes a key, which is not allowed here", _where_to_begin(mark, source))
     )
 
 
@@ -170,8 +168,8 @@ def _missing_space(number: int, source: Source) -> Fault | None:
     if found is None:
         return None
     fixed = f"{found['key']}: {found['value']}"
-    is_shown = source.quote and len(fixed) <= LONGEST_SHOWN and fixed.isprintable()
-    hint = f"write `{fixed}`" if is_shown else "write `key: value`"
+    may_quote = source.quote and len(fixed) <= LONGEST_QUOTE and fixed.isprintable()
+    hint = f"write `{fixed}`" if may_quote else "write `key: value`"
     return Fault(number, found.end("key"), "no space after the colon", hint)
 
 
@@ -188,11 +186,11 @@ def _where_to_begin(mark: Any, source: Source) -> str:
 
 def _open_quote(error: Any, source: Source) -> Fault:
     mark = error.context_mark
-    return _at(mark, "a quote opens here and never closes", f"end the text with `{source.character(mark)}`")
+    return _at(mark, "this quote is never closed", f"end the text with `{source.character(mark)}`")
 
 
 def _escape(error: Any, _source: Source) -> Fault:
-    message = "a backslash in double quotes begins an escape, and this is none"
+    message = "a backslash in double quotes begins an escape, and this is not a valid one"
     return _at(error.problem_mark, message, "write two backslashes, or use single quotes")
 
 
@@ -207,12 +205,12 @@ def _first_character(error: Any, source: Source) -> Fault | None:
 
 
 def _tab(error: Any, _source: Source) -> Fault:
-    return _at(error.problem_mark, "a tab cannot indent in YAML", "use spaces")
+    return _at(error.problem_mark, "YAML does not allow tabs for indentation", "use spaces")
 
 
 def _marker(error: Any, source: Source) -> Fault:
     mark = error.context_mark or error.problem_mark
-    message = f"a value that begins with `{source.character(mark)}` has a meaning of its own in YAML"
+    message = f"a value that begins with `{source.character(mark)}` has a special meaning in YAML"
     return _at(mark, message, source.quote_it(mark.line))
 
 
@@ -226,22 +224,22 @@ def _bracket(error: Any, source: Source) -> Fault:
     opened = error.context_mark
     bracket = source.character(opened)
     closing = {"[": "]", "{": "}"}.get(bracket, bracket)
-    where = error.problem_mark.line
-    met = source.character(error.problem_mark)
-    if met in ("]", "}") and met != closing:
-        return _at(error.problem_mark, f"`{met}` cannot close what `{bracket}` opened", f"write `{closing}`")
-    if where == opened.line:
+    line = error.problem_mark.line
+    found = source.character(error.problem_mark)
+    if found in ("]", "}") and found != closing:
+        return _at(error.problem_mark, f"`{found}` cannot close `{bracket}`", f"write `{closing}`")
+    if line == opened.line:
         return _at(
             error.problem_mark, f"`,` or `{closing}` is missing here", "put text with commas or quotes in quotes"
         )
-    return _at(opened, f"`{bracket}` opens here and is not closed", f"add `{closing}`, or put the text in quotes")
+    return _at(opened, f"this `{bracket}` is never closed", f"add `{closing}`, or put the text in quotes")
 
 
 def _no_value(error: Any, source: Source) -> Fault | None:
     mark = error.problem_mark
     character = source.character(mark)
     if character and character in "]}":
-        return _at(mark, f"`{character}` closes what nothing opened", source.quote_it(mark.line, "remove it"))
+        return _at(mark, f"`{character}` closes nothing", source.quote_it(mark.line, "remove it"))
     if character == ",":
         return _at(mark, "a `,` with nothing before it", "remove it, or put the text in quotes")
     return _at(error.context_mark or mark, "a value is missing here", "write one, or put the text in quotes")
@@ -253,7 +251,7 @@ def _no_colon(error: Any, source: Source) -> Fault:
     if re.match(r"\s*-[^\s-]", line):
         return _at(mark, "no space after `-`", "write `- item`")
     return _missing_space(mark.line, source) or _at(
-        mark, "this line has no `: `", "write `key: value`, or indent it if it goes on with the text above"
+        mark, "this line has no `: `", "write `key: value`, or indent it if it continues the text above"
     )
 
 
@@ -278,7 +276,7 @@ def _after_quote(error: Any, source: Source) -> Fault | None:
 
 
 def _quote_left_open(mark: Any, before: str, source: Source) -> Fault | None:
-    """Find the quote that should have closed lines above, when the one that closed it meant to open."""
+    """Return a fault for the quote, some lines above, that was left open until the quote here closed it."""
     entry = source.entry(mark.line)
     if entry is None or entry.start("value") != len(before) - 1:
         return None
@@ -287,12 +285,12 @@ def _quote_left_open(mark: Any, before: str, source: Source) -> Fault | None:
         above = source.entry(number)
         if above and above["value"].startswith(quote) and above["value"].count(quote) == 1:
             hint = f"end the text with `{quote}`"
-            return Fault(number, above.start("value"), "a quote opens here and closes only lines below", hint)
-    return _at(mark, "text follows a quote that closes one from lines above", "close the quote above")
+            return Fault(number, above.start("value"), "this quote is closed only some lines below", hint)
+    return _at(mark, "text follows a quote that closes one from some lines above", "close the quote above")
 
 
 def _after_bracket(error: Any, source: Source) -> Fault | None:
-    """Find text that was meant to begin with a bracket: `title: [Video] A bridge opens`."""
+    """Return a fault for text that was meant to begin with a bracket: `title: [Video] A bridge opens`."""
     mark = error.problem_mark
     before = source.line(mark.line)[: mark.column].rstrip()
     if not before.endswith(("]", "}")):
@@ -302,17 +300,17 @@ def _after_bracket(error: Any, source: Source) -> Fault | None:
 
 def _indent(error: Any, _source: Source) -> Fault:
     if error.context_mark is None:
-        return _at(error.problem_mark, "this line does not belong to what stands above", "begin all keys in one column")
+        return _at(error.problem_mark, "this line does not belong to what is above it", "begin all keys in one column")
     column = error.context_mark.column + 1
-    message = f"the indentation fits neither this block (column {column}) nor the one around it"
+    message = f"the indentation matches neither this block (column {column}) nor the one around it"
     return _at(error.problem_mark, message, f"begin the line in column {column}")
 
 
 _Rule = Callable[[Any, Source], Fault | None]
 
-# The first rule whose words occur in "context; problem" and that gives a fault, wins.
+# The first rule whose words occur in "context; problem" and that returns a fault wins.
 _RULES: tuple[tuple[str, _Rule], ...] = (
-    # libyaml 0.2.6 has a bound of its own, and reads far enough ahead to meet it first.
+    # libyaml 0.2.6 has a limit of its own, and reads far enough ahead to reach it first.
     ("maximum nesting depth", lambda error, _: _at(error.problem_mark, *NESTED)),
     ("mapping values are not allowed", _colon),
     ("quoted scalar; found unknown escape", _escape),

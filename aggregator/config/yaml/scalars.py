@@ -1,7 +1,7 @@
-"""What one scalar of YAML says: a `Node` in, a plain value or None out, and the words for it in messages; pure.
+"""The values of YAML scalars: a `Node` in, a plain value or None out; and the words for them in messages. Pure.
 
-Booleans and numbers follow YAML 1.1 (`yes`, `0x1F`, `010`, `1_000`) plus the spellings of YAML 1.2 that 1.1 takes for
-text (`0o17`, `1e3`). What has quotes is text. Sixties (`1:30`) are refused: whoever writes them means a time.
+Booleans and numbers follow YAML 1.1 (`yes`, `0x1F`, `010`, `1_000`), plus the spellings of YAML 1.2 that 1.1 reads as
+text (`0o17`, `1e3`). Quoted scalars are text. Base 60 (`1:30`) is not read as a number: its author means a time.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from aggregator.config.yaml.messages import shown
+from aggregator.config.yaml.messages import shortened
 from aggregator.config.yaml.tree import Node
-
-__all__ = ["BOOLEANS", "boolean", "describe", "integer", "number", "plain", "unquoted_hint"]
 
 LONGEST_NUMBER = 80
 BIGGEST = 10**18
@@ -34,14 +32,14 @@ BOOLEANS = _YES | _NO
 
 
 def boolean(node: Node) -> bool | None:
-    """Give the boolean that `node` is, by YAML 1.1's spellings, or None."""
+    """Return the boolean that `node` spells in YAML 1.1, or None."""
     word = node.text.lower() if node.tag == "bool" else ""
     return True if word in _YES else False if word in _NO else None
 
 
 def integer(node: Node) -> int | None:
-    """Give the integer of at most 18 digits that `node` is, `84.0` among them, or None."""
-    value = _whole(_digits(node))
+    """Return the integer of at most 18 digits that `node` spells, also as `84.0`, or None."""
+    value = _integer_of(_digits(node))
     if value is None:
         decimal = number(node)
         value = int(decimal) if decimal is not None and decimal.is_integer() else None
@@ -49,17 +47,17 @@ def integer(node: Node) -> int | None:
 
 
 def number(node: Node) -> float | None:
-    """Give the finite number that `node` is, or None."""
+    """Return the finite number that `node` spells, or None."""
     digits = _digits(node)
-    whole = _whole(digits)
-    if whole is not None:
-        return float(whole)
+    as_integer = _integer_of(digits)
+    if as_integer is not None:
+        return float(as_integer)
     value = float(digits) if _DECIMAL.fullmatch(digits) else math.nan
     return value if math.isfinite(value) else None
 
 
 def _digits(node: Node) -> str:
-    """Give the characters of a number without their underscores, "" where there can be none."""
+    """Return the characters of a number without underscores, or "" if `node` cannot be one."""
     if node.kind != "scalar" or len(node.text) > LONGEST_NUMBER or not node.text.isascii():
         return ""
     if node.tag == "str" and (node.quoted or not _ONLY_1_2.fullmatch(node.text)):
@@ -67,7 +65,7 @@ def _digits(node: Node) -> str:
     return node.text if node.text.startswith("_") else node.text.replace("_", "")
 
 
-def _whole(digits: str) -> int | None:
+def _integer_of(digits: str) -> int | None:
     for pattern, base in _BASES:
         found = pattern.fullmatch(digits)
         if found:
@@ -76,7 +74,7 @@ def _whole(digits: str) -> int | None:
 
 
 def plain(node: Node) -> Any:
-    """Give the value of a node of any kind: None, bool, int, float, str, list or dict; dates stay text."""
+    """Return the value of a node of any kind: None, bool, int, float, str, list or dict; dates stay text."""
     if node.kind == "list":
         return [plain(item) for item in node.items]
     if node.kind == "mapping":
@@ -87,8 +85,8 @@ def plain(node: Node) -> Any:
     if node.tag == "bool":
         value = boolean(node)
     elif node.tag in ("int", "float"):
-        whole = _whole(_digits(node))
-        value = number(node) if whole is None else integer(node)
+        as_integer = _integer_of(_digits(node))
+        value = number(node) if as_integer is None else integer(node)
     return node.text if value is None else value
 
 
@@ -96,7 +94,7 @@ _KINDS = {"int": "the number", "float": "the number", "timestamp": "the date", "
 
 
 def describe(node: Node, *, quote: bool = True) -> str:
-    """Say what `node` is, in words that complete "found …"; without its own text unless `quote`."""
+    """Return words for `node` that complete "found …"; with its own text only if `quote` is true."""
     if node.kind != "scalar":
         return f"a {node.kind}"
     if node.tag == "null":
@@ -104,19 +102,19 @@ def describe(node: Node, *, quote: bool = True) -> str:
     kind = _KINDS.get(node.tag)
     if not quote:
         return kind.replace("the", "a") if kind else "text"
-    return f"{kind} {shown(node.text)}" if kind else f'text "{shown(node.text)}"'
+    return f"{kind} {shortened(node.text)}" if kind else f'text "{shortened(node.text)}"'
 
 
 def unquoted_hint(node: Node, read: Callable[[Node], object], *, quote: bool) -> str:
-    """Give the hint for a quoted scalar that would be right without its quotes, or ""."""
+    """Return the hint for a quoted scalar that would be right without its quotes, or ""."""
     if not node.quoted or node.tag != "str" or not node.text.isprintable():
         return ""
-    bare = _bare(node.text)
-    if read(bare) is None:
+    unquoted = _unquoted(node.text)
+    if read(unquoted) is None:
         return ""
-    return f"write `{shown(node.text)}` without quotes" if quote else "write it without quotes"
+    return f"write `{shortened(node.text)}` without quotes" if quote else "write it without quotes"
 
 
-def _bare(text: str) -> Node:
+def _unquoted(text: str) -> Node:
     tag = "bool" if text.lower() in BOOLEANS else "int"
     return Node(kind="scalar", line=1, column=1, text=text, tag=tag)

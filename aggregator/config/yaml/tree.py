@@ -1,9 +1,9 @@
-"""YAML text to a tree of nodes that know their place, safely; text in, a `Node` or problems out, the world untouched.
+"""Parse YAML text safely into a tree of nodes with line and column: text in, a `Node` or problems out. Pure.
 
-PyYAML's loaders construct as they compose: a merge bomb costs them minutes, deep nesting a crash, an impossible date a
-plain ValueError. Here the tree is built from the parser's *events*, one by one, so depth and size are capped while
-reading, aliases, merge keys and foreign tags are refused where they stand, and nothing is ever constructed: a scalar
-stays the text the author wrote, beside the kind YAML 1.1 takes it for. `decode` turns nodes into values.
+PyYAML's loaders build values while they parse: a merge bomb takes them minutes, deep nesting crashes them, an
+impossible date is a plain ValueError. Here the tree is built from the parser's *events*, so depth and size are limited
+while parsing; aliases, merge keys and foreign tags are rejected at their position; and no value is built: a scalar is
+the text that the author wrote and the type that YAML 1.1 resolves it to. `decode` turns nodes into values.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from aggregator.config.yaml.messages import NESTED, TOO_DEEP, Fault, Source, explain, first_unreadable
+from aggregator.config.yaml.messages import NESTED, TOO_DEEP, Fault, Source, explain, forbidden_character
 from aggregator.model.reports import Problem
 
-__all__ = ["LOADER", "MOST_NODES", "NOTHING", "TOO_DEEP", "Node", "double_quoted", "parse", "parse_bytes"]
+MOST_BYTES = 2**20
+"""The longest YAML file that is read."""
 
 MOST_NODES = 50_000
 MOST_REPEATED_KEYS = 20
 
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""PyYAML's parser: libyaml's where it was built in, else the Python one."""
+"""PyYAML's parser: libyaml's if it was compiled in, else the Python one."""
 
 _CORE = "tag:yaml.org,2002:"
 _SCALAR_TAGS = frozenset({"str", "int", "float", "bool", "null", "timestamp"})
@@ -34,10 +35,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Node(msgspec.Struct, frozen=True, kw_only=True):
-    """A scalar, list or mapping and where it begins; `line` and `column` count from 1.
+    """A scalar, list or mapping and its position; `line` and `column` count from 1.
 
-    `text` is a scalar's text as written (escapes and folding done), `tag` what YAML 1.1 takes it for: "str", "int",
-    "float", "bool", "null", "timestamp", "merge" or "value". `quoted` is true in single or double quotes.
+    `text` is a scalar's text, unescaped and unfolded. `tag` is the type that YAML 1.1 resolves it to: "str", "int",
+    "float", "bool", "null", "timestamp", "merge" or "value". `quoted` is true for single or double quotes.
     """
 
     kind: Literal["scalar", "list", "mapping"]
@@ -50,30 +51,35 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[tuple[Node, Node], ...] = ()
 
     def at(self, *steps: str | int) -> Node | None:
-        """Give the node that lies `steps` (keys and list places) below this one, or None."""
+        """Return the node at a path of keys and list indexes below this one, or None."""
         node: Node | None = self
         for step in steps:
             node = node and node.below(step)
         return node
 
     def below(self, step: str | int) -> Node | None:
-        """Give the value of the key, or the item at the place, `step`, or None."""
+        """Return the value of the key, or the item at the index, `step`, or None."""
         if isinstance(step, int):
             return self.items[step] if step < len(self.items) else None
         return next((value for key, value in self.entries if key.text == step), None)
 
 
 NOTHING = Node(kind="scalar", tag="null", line=1, column=1)
-"""What an empty text holds."""
+"""The node of an empty text."""
 
 
 def parse(
     text: str, *, path: str, first_line: int = 1, quote: bool = True, loader: Any = LOADER
 ) -> Node | tuple[Problem, ...]:
-    """Read one YAML document as a tree, or say what is wrong with it.
+    """Return the tree of one YAML document, or what is wrong with it.
 
-    `first_line` is the number of the text's first line in the file `path`, which problems name. `quote=False` keeps the
-    text's own words out of every message, for files that hold private ones. `loader` is the PyYAML class that parses.
+    Args:
+        text: the document.
+        path: the file that problems name.
+        first_line: the number of the text's first line in that file.
+        quote: whether messages may quote the text; false for files that hold private values.
+        loader: the PyYAML class that parses.
+
     """
     source = Source(text, quote=quote)
     builder = _Builder(source, first_line)
@@ -82,7 +88,7 @@ def parse(
         root = _read(source, builder, loader)
     except _FatalError as error:
         faults.append(error.fault)
-    # The Python parser lets ValueError and OverflowError out of escapes and version numbers.
+    # The Python parser raises ValueError and OverflowError for some escapes and version numbers.
     except (yaml.YAMLError, ValueError, ArithmeticError) as error:
         faults.append(explain(error, source))
     if not faults:
@@ -90,11 +96,10 @@ def parse(
     return tuple(fault.as_problem(path, first_line) for fault in faults)
 
 
-def parse_bytes(data: bytes, *, path: str, at_most: int) -> Node | tuple[Problem, ...]:
-    """Read the bytes of a whole YAML file of up to `at_most` bytes as a tree, or say what is wrong with it."""
-    if len(data) > at_most:
-        size = f"longer than the {at_most:,} bytes that are read"
-        return (Problem(path=path, message=size, hint="keep only settings in it"),)
+def parse_bytes(data: bytes, *, path: str) -> Node | tuple[Problem, ...]:
+    """Return the tree of a YAML file of up to `MOST_BYTES` bytes, or what is wrong with it."""
+    if len(data) > MOST_BYTES:
+        return (Problem(path=path, message=f"is longer than {MOST_BYTES:,} bytes", hint="keep only settings in it"),)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -103,7 +108,7 @@ def parse_bytes(data: bytes, *, path: str, at_most: int) -> Node | tuple[Problem
 
 
 def double_quoted(text: str, *, loader: Any = LOADER) -> Iterator[tuple[int, int]]:
-    """Give where each scalar in double quotes begins and ends, as far as `text` is one that `parse` would read."""
+    """Yield start and end (indexes of characters) of each double-quoted scalar, up to the first error in `text`."""
     depth = 0
     try:
         for event in islice(_events(text, loader), 2 * MOST_NODES):
@@ -116,11 +121,11 @@ def double_quoted(text: str, *, loader: Any = LOADER) -> Iterator[tuple[int, int
                 assert ends is not None
                 yield begins.index, ends.index
     except (yaml.YAMLError, ValueError, ArithmeticError):
-        return  # `parse` says what is wrong
+        return  # `parse` reports it
 
 
 def _not_utf8(data: bytes, error: UnicodeDecodeError, path: str) -> Problem:
-    # The codec for a BOM counts from behind it.
+    # The codec utf-8-sig counts from behind the byte order mark.
     start = error.start + (3 if data.startswith(b"\xef\xbb\xbf") else 0)
     before = Source(data[:start].decode("utf-8-sig", "replace"), quote=False).lines
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
@@ -140,7 +145,7 @@ class _FatalError(Exception):
 
 
 def _read(source: Source, builder: _Builder, loader: Any) -> Node:
-    unreadable = first_unreadable(source)
+    unreadable = forbidden_character(source)
     if unreadable:
         builder.faults.append(unreadable)
         return NOTHING
@@ -149,9 +154,9 @@ def _read(source: Source, builder: _Builder, loader: Any) -> Node:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                message = "a second document begins here, but only one is read"
+                message = "a second document begins here, but only one is allowed"
                 raise _FatalError(event.start_mark, message, "remove this line and what follows, or the `---`")
-        builder.take(event)
+        builder.add_event(event)
     return builder.root or msgspec.structs.replace(NOTHING, line=builder.first_line)
 
 
@@ -160,8 +165,8 @@ def _events(text: str, loader: Any) -> Iterator[Any]:
     return events
 
 
-class _Open:
-    """A list or mapping whose end has not come yet."""
+class _OpenNode:
+    """A list or mapping whose end has not been parsed yet."""
 
     __slots__ = ("key", "keys", "mark", "nodes", "pairs")
 
@@ -170,7 +175,7 @@ class _Open:
         self.nodes: list[Node] = []
         self.pairs: list[tuple[Node, Node]] = []
         self.key: Node | None = None
-        # Key text -> line of its first use; None says this is a list.
+        # Text of each key -> line of its first use; None for a list.
         self.keys: dict[str, int] | None = {} if is_mapping else None
 
     def closed(self, first_line: int) -> Node:
@@ -181,47 +186,47 @@ class _Open:
 
 
 class _Builder:
-    """Events in, the tree they describe in `root`; raises `_FatalError` at the first event that is refused."""
+    """Builds the tree `root` from events; raises `_FatalError` at the first event that is not allowed."""
 
     def __init__(self, source: Source, first_line: int) -> None:
         self.source, self.first_line = source, first_line
         self.faults: list[Fault] = []
         self.root: Node | None = None
-        self._open: list[_Open] = []
+        self._open: list[_OpenNode] = []
         self._count = 0
 
-    def take(self, event: Any) -> None:
+    def add_event(self, event: Any) -> None:
         if isinstance(event, yaml.ScalarEvent):
-            self._check_place(event)
+            self._count_node(event)
             self._add(self._scalar(event), event.start_mark)
         elif isinstance(event, yaml.CollectionStartEvent):
-            self._check_place(event)
+            self._count_node(event)
             self._begin(event)
         elif isinstance(event, yaml.CollectionEndEvent):
             closing = self._open.pop()
             self._add(closing.closed(self.first_line), closing.mark)
         elif isinstance(event, yaml.AliasEvent):
-            raise _FatalError(event.start_mark, *self.source.refused_alias(event.start_mark))
+            raise _FatalError(event.start_mark, *self.source.rejected_alias(event.start_mark))
 
-    def _check_place(self, event: Any) -> None:
+    def _count_node(self, event: Any) -> None:
         self._count += 1
         if self._count > MOST_NODES:
-            message = f"holds more than {MOST_NODES:,} values"
+            message = f"contains more than {MOST_NODES:,} values"
             raise _FatalError(event.start_mark, message, "split it into several files")
 
     def _begin(self, event: Any) -> None:
         is_mapping = isinstance(event, yaml.MappingStartEvent)
         if event.tag not in (None, "!", _CORE + ("map" if is_mapping else "seq")):
-            self._refuse_tag(event)
+            self._reject_tag(event)
         if len(self._open) >= TOO_DEEP:
             raise _FatalError(event.start_mark, *NESTED)
         if self._open and self._open[-1].keys is not None and self._open[-1].key is None:
-            raise _FatalError(event.start_mark, *self.source.refused_key(event.start_mark))
-        self._open.append(_Open(event.start_mark, is_mapping=is_mapping))
+            raise _FatalError(event.start_mark, *self.source.rejected_key(event.start_mark))
+        self._open.append(_OpenNode(event.start_mark, is_mapping=is_mapping))
 
     def _scalar(self, event: Any) -> Node:
-        if _SURROGATE.search(event.value):  # libyaml refuses the escape by itself, the Python parser does not
-            raise _FatalError(event.start_mark, "an escape that stands for no character", "remove the `\\ud…` escape")
+        if _SURROGATE.search(event.value):  # libyaml rejects the escape itself, the Python parser does not
+            raise _FatalError(event.start_mark, "this escape is not a character", "remove the `\\ud…` escape")
         return Node(
             kind="scalar",
             line=event.start_mark.line + self.first_line,
@@ -232,15 +237,15 @@ class _Builder:
         )
 
     def _tag(self, event: Any) -> str:
-        if event.tag in (None, "!"):  # PyYAML takes the non-specific tag for none, whatever YAML 1.1 §3.3.2 says
+        if event.tag in (None, "!"):  # PyYAML ignores the non-specific tag, unlike YAML 1.1 §3.3.2
             return _resolved(event.value) if event.implicit[0] else "str"
         name = str(event.tag).removeprefix(_CORE)
         if event.tag == _CORE + name and name in _SCALAR_TAGS:
             return name
-        return self._refuse_tag(event)
+        return self._reject_tag(event)
 
-    def _refuse_tag(self, event: Any) -> str:
-        raise _FatalError(event.start_mark, *self.source.refused_tag(event.start_mark))
+    def _reject_tag(self, event: Any) -> str:
+        raise _FatalError(event.start_mark, *self.source.rejected_tag(event.start_mark))
 
     def _add(self, node: Node, mark: Any) -> None:
         if not self._open:
@@ -258,17 +263,17 @@ class _Builder:
 
     def _check_key(self, key: Node, keys: dict[str, int], mark: Any) -> None:
         if key.tag == "merge":
-            raise _FatalError(mark, "merge keys (`<<`) are not read", "write the keys out")
+            raise _FatalError(mark, "merge keys (`<<`) are not supported", "write the keys out")
         first = keys.get(key.text)
         if first is None:
             keys[key.text] = key.line
         elif len(self.faults) < MOST_REPEATED_KEYS:
-            message = f"{self.source.named_key(key.text)} stands twice, in line {first} and in line {key.line}"
+            message = f"{self.source.named_key(key.text)} is repeated: in line {first} and in line {key.line}"
             self.faults.append(Fault(mark.line, mark.column, message, "keep one of them"))
 
 
 def _resolved(text: str) -> str:
-    """Give what YAML 1.1 takes the plain scalar `text` for, by PyYAML's own table."""
+    """Return the type that YAML 1.1 resolves the plain scalar `text` to, by PyYAML's own table."""
     for tag, pattern in _RESOLVERS.get(text[:1], []) + _RESOLVERS.get(None, []):
         if pattern.match(text):
             return tag.removeprefix(_CORE)

@@ -1,4 +1,4 @@
-"""The typed decoder: nodes to values, and every problem where it stands."""
+"""The typed decoder: nodes to values, and every problem with its position."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def problem_of(text: str, kind: Any = Wanted, **options: Any) -> str:
     "written", ["1984", "yes", "2026-10-03", "3.10", "0x1F", ".inf", "=", "<<", "2026-13-40", "007"]
 )
 def test_text_is_what_the_author_wrote(written):
-    """Where text is expected, whatever YAML takes a scalar for, it is the text as written."""
+    """If text is expected, a scalar of any YAML type is its text as written."""
     assert wanted(f"title: {written}").title == written
 
 
 def test_absent_and_null_are_the_default():
-    """A key that is not there, or has no value, holds its default."""
+    """A key that is missing or has no value gets its default."""
     assert wanted("") == wanted("title:\nquality: ~\ntags: null\nimage:\nrelated:\nloud:\nordered:") == Wanted()
 
 
@@ -134,12 +134,12 @@ def test_integer(written, number):
     ],
 )
 def test_no_integer(written, reason):
-    """What is no integer is described as YAML takes it."""
+    """Other values are rejected, and described by their YAML type."""
     assert problem_of(f"quality: {written}") == f"1:10: quality: expected an integer, {reason}"
 
 
 def test_number():
-    """A number is any finite one."""
+    """A number is any finite number."""
     assert wanted("score: 1_0.5").score == 10.5
     assert wanted("score: 3").score == 3.0
     assert wanted("score: 1e-2").score == 0.01
@@ -165,12 +165,12 @@ def test_boolean(written):
     ],
 )
 def test_no_boolean(written, reason):
-    """Text such as "false" is no boolean, and the message says how to write one."""
+    """Quoted text such as "false" is not a boolean, and the message says how to write one."""
     assert problem_of(f"shown: {written}") == f"1:8: shown: expected true or false, found {reason}"
 
 
 def test_lists():
-    """A list is a tuple of what could be read; empty items are left out."""
+    """A list becomes a tuple of its valid items; empty items are left out."""
     assert wanted("tags: [a, 1, yes]").tags == ("a", "1", "yes")
     assert wanted("tags:\n  -\n  - b\n").tags == ("b",)
     assert wanted("images: [{url: a}, {url: b, width: 3}]").images == (Picture(url="a"), Picture(url="b", width=3))
@@ -202,7 +202,7 @@ def test_wrong_shapes():
 
 
 def test_choices():
-    """One of several words, with the nearest one when it is misspelt."""
+    """A choice is one of several words; a misspelt one gets the most similar as hint."""
     assert wanted("related: promote").related == "promote"
     assert problem_of("related: promot") == (
         '1:10: related: expected `list` or `promote`, found text "promot" (did you mean `promote`?)'
@@ -218,7 +218,7 @@ def wanted_of(text: str, kind: Any) -> Any:
 
 
 def test_anything():
-    """Any gives plain values; dates and numbers too long stay text."""
+    """Any yields plain values; dates and numbers that are too long stay text."""
     text = "extra: [1, 1.5, yes, ~, x, '1', 2026-13-40, {a: [0x1F]}, .inf, 1:30, %s]" % ("9" * 40)
 
     assert wanted(text).extra == [1, 1.5, True, None, "x", "1", "2026-13-40", {"a": [31]}, ".inf", "1:30", "9" * 40]
@@ -242,12 +242,12 @@ def test_parse_and_check():
 
 
 def test_checks_of_the_type_itself():
-    """A ValueError of a Struct's own check is a problem at its mapping."""
+    """A ValueError from `__post_init__` of a Struct is a problem at its mapping."""
     assert problem_of("ordered: {low: 3, high: 2}") == "1:10: ordered: low is above high (swap them)"
 
 
 def test_missing():
-    """A required key that is missing, or has no value, is a problem of its mapping, and there is no value."""
+    """A required key that is missing or has no value is a problem at its mapping, and the value is None."""
     assert read("width: 3", Picture) == (None, ["1:1: url: is missing (write `url: …`)"])
     assert read("", Picture) == (None, ["1:1: url: is missing (write `url: …`)"])
     assert problem_of("a: b\nimage:\n  width: 3\n", unknown="ignore") == "3:3: image.url: is missing (write `url: …`)"
@@ -260,13 +260,13 @@ class Nested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def test_missing_mapping():
-    """Of a required mapping that is missing, the keys it would have to hold are named."""
+    """If a required mapping is missing, its required keys are reported."""
     assert read("", Nested) == (None, ["1:1: picture.url: is missing (write `url: …`)"])
     assert read("picture: {url: a}", Nested)[0] == Nested(picture=Picture(url="a"), ordered=Ordered())
 
 
 def test_partial_value():
-    """What has a problem holds its default, so that a caller can go on and find more problems."""
+    """What has a problem keeps its default, so that callers can go on to find more problems."""
     value, problems = read("title: [x]\nquality: 3\nimages: [{}, {url: a}]\nimage: {}\n")
 
     assert value == Wanted(quality=3, images=(Picture(url="a"),))
@@ -274,7 +274,7 @@ def test_partial_value():
 
 
 def test_all_problems_in_order():
-    """All problems come at once, in the order of the text, unknown keys among them."""
+    """All problems are reported at once, in the order of the text, with unknown keys among them."""
     text = "quality: x\ntitel: y\nimage: {url: [], widht: 3}\ntags: [{}, b, []]\n"
 
     assert [problem.split(" (")[0] for problem in read(text)[1]] == [
@@ -288,7 +288,7 @@ def test_all_problems_in_order():
 
 
 def test_unknown_keys():
-    """Unknown keys are errors, ignored, or handed over with the nearest key there is."""
+    """Unknown keys are errors, ignored, or returned with the most similar known key."""
     text = "titel: x\nimage: {url: a, colour: b}\n"
     node = parse(text, path="f")
 
@@ -309,7 +309,7 @@ def test_unknown_keys():
      "tags: [{CANARY: CANARY}]", "image: CANARY", "quality: 2026-10-03", "shown: '77'"],
 )  # fmt: skip
 def test_private_values_stay_out(text):
-    """Without `quote` no value of the text is in a message."""
+    """With `quote=False`, messages contain no value of the text."""
     problem = problem_of(text, quote=False)
 
     assert "CANARY" not in problem
@@ -317,7 +317,7 @@ def test_private_values_stay_out(text):
 
 
 def test_hints_without_quoting():
-    """Without `quote` the hint still says what to do."""
+    """With `quote=False`, hints still say what to do."""
     assert problem_of("quality: '84'", quote=False) == (
         "1:10: quality: expected an integer, found text (write it without quotes)"
     )
@@ -325,17 +325,17 @@ def test_hints_without_quoting():
 
 
 def test_many_problems_are_cut():
-    """Problems are listed up to a bound, and then that there are more; so are unknown keys."""
+    """Problems are listed up to a limit, then that there are more; so are unknown keys."""
     problems = read(f"tags: [{'[],' * 5000}]")[1]
     unknown = read("{" + ",".join(f"k{n}: 1" for n in range(5000)) + "}")[1]
 
     assert len(problems) == MOST_PROBLEMS + 1
-    assert problems[-1].endswith("more problems follow (mend these first)")
+    assert problems[-1].endswith("more problems follow (fix these first)")
     assert len(unknown) == MOST_PROBLEMS
 
 
 def test_type_that_holds_itself():
-    """A Struct may hold itself."""
+    """A Struct may contain itself."""
     assert wanted_of("below: [{name: a, below: [{name: b}]}]", Tree) == Tree(
         below=(Tree(name="a", below=(Tree(name="b"),)),)
     )
@@ -343,14 +343,14 @@ def test_type_that_holds_itself():
 
 @pytest.mark.parametrize("kind", [set, list[int], int | str, Literal[1], tuple[int, str], bytes])
 def test_types_that_yaml_cannot_give(kind):
-    """A type that is not supported is a mistake of ours, told at once."""
+    """An unsupported type is a programming error and raises TypeError at once."""
     with pytest.raises(TypeError):
         read("x", kind)
 
 
 @pytest.mark.parametrize(("name", "meant"), [("titel", "title"), ("TITLE", "title"), ("zzz", ""), ("t" * 5000, "")])
 def test_nearest(name, meant):
-    """The nearest choice is one that looks alike, whatever its case."""
+    """The most similar choice is found in any case."""
     assert nearest(name, ["title", "tags"]) == meant
 
 
@@ -364,7 +364,7 @@ TREES = st.recursive(
 
 @given(TREES)
 def test_any_tree_is_a_value_or_has_problems(value):
-    """Any tree gives a value of the type or at least one problem, and every problem has a place."""
+    """Any tree is decoded to a value of the type or has at least one problem, and every problem has a position."""
     node = parse(msgspec.yaml.encode(value).decode("utf-8"), path="f")
     if not isinstance(node, Node):
         return
@@ -377,7 +377,7 @@ def test_any_tree_is_a_value_or_has_problems(value):
 
 @given(st.text())
 def test_any_text_is_text(text):
-    """Text in quotes is read as that text, or its characters are refused."""
+    """Quoted text is read as that text, or its characters are rejected."""
     node = parse(msgspec.json.encode({"title": text}).decode("utf-8") if text.isprintable() else "{}", path="f")
 
     assert isinstance(node, Node)

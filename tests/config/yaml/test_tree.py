@@ -1,4 +1,4 @@
-"""YAML text to nodes: what they say, where they stand, and what is refused instead of run into."""
+"""YAML text to nodes: their values and positions, and what is rejected instead of crashing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from aggregator.config.yaml.scalars import plain
 from aggregator.config.yaml.tree import LOADER, MOST_NODES, NOTHING, TOO_DEEP, Node, parse, parse_bytes
-from aggregator.model.reports import Problem
 
 LOADERS = sorted({LOADER, yaml.SafeLoader}, key=lambda loader: loader.__name__)
 
@@ -27,7 +26,7 @@ def tree(text: str, loader=LOADER) -> Node:
     return node
 
 
-def said(text: str, loader=LOADER, **options) -> list[str]:
+def messages_of(text: str, loader=LOADER, **options) -> list[str]:
     found = parse(text, path="seed.md", loader=loader, **options)
     return [] if isinstance(found, Node) else [str(problem).removeprefix("seed.md:") for problem in found]
 
@@ -45,14 +44,14 @@ def test_nodes_know_their_place(loader):
 
 
 def test_first_line_shifts_every_line(loader):
-    """Front matter that begins in line 5 has its nodes and problems numbered from there."""
+    """If the text begins in line 5 of its file, nodes and problems are numbered from there."""
     node = parse("a: 1\nb: 2", path="x", first_line=5, loader=loader)
 
     assert isinstance(node, Node)
     assert (node.line, node.at("b").line) == (5, 6)
-    assert said("a: 1\na: b: c", loader, first_line=5)[0].startswith("6:")
-    assert said("a: 1\na: 2", loader, first_line=5) == [
-        "6:1: the key `a` stands twice, in line 5 and in line 6 (keep one of them)"
+    assert messages_of("a: 1\na: b: c", loader, first_line=5)[0].startswith("6:")
+    assert messages_of("a: 1\na: 2", loader, first_line=5) == [
+        "6:1: the key `a` is repeated: in line 5 and in line 6 (keep one of them)"
     ]
 
 
@@ -67,7 +66,7 @@ def test_first_line_shifts_every_line(loader):
     ],
 )  # fmt: skip
 def test_tags(written, tag, loader):
-    """A scalar has the tag that YAML 1.1 gives it, or that the author wrote; nothing is made of it."""
+    """A scalar has the tag that YAML 1.1 resolves it to, or that the author wrote; it stays text."""
     node = tree(f"key: {written}", loader).at("key")
 
     assert node.tag == tag
@@ -81,29 +80,29 @@ def test_nothing(text, loader):
 
 
 def test_nothing_is_at_the_first_line():
-    """An empty text is null where it begins."""
+    """An empty text is null at its beginning."""
     assert parse("", path="x", first_line=7) == Node(kind="scalar", tag="null", line=7, column=1)
     assert parse("", path="x") == NOTHING
 
 
-SENTENCES = {
+MESSAGES = {
     "title: Foo: bar": '1:11: a second `: ` in one line (quote it: write `title: "Foo: bar"`)',
     "- title: Foo: bar # c": '1:13: a second `: ` in one line (quote it: write `title: "Foo: bar"`)',
     'title: "Foo": bar': "1:13: a second `: ` in one line (quote it: write `title: '\"Foo\": bar'`)",
     'title: it\'s "so": x': "1:17: a second `: ` in one line (quote it: write `title: 'it''s \"so\": x'`)",
-    'title: "Foo\nother: x': '1:8: a quote opens here and never closes (end the text with `"`)',
-    "title: 'Foo\nother: x": "1:8: a quote opens here and never closes (end the text with `'`)",
-    'title: "Foo\nother: "x"': '1:8: a quote opens here and closes only lines below (end the text with `"`)',
+    'title: "Foo\nother: x': '1:8: this quote is never closed (end the text with `"`)',
+    "title: 'Foo\nother: x": "1:8: this quote is never closed (end the text with `'`)",
+    'title: "Foo\nother: "x"': '1:8: this quote is closed only some lines below (end the text with `"`)',
     'title: "Foo" bar': "1:14: text follows a closing quote (quote it: write `title: '\"Foo\" bar'`)",
-    '- "Foo\nother: "x"': "2:9: text follows a quote that closes one from lines above (close the quote above)",
-    "a:\n\tb: c": "2:1: a tab cannot indent in YAML (use spaces)",
-    "a:\n  b: c\n\td: e": "3:1: a tab cannot indent in YAML (use spaces)",
-    "topics: [a, b\nx: y": "1:9: `[` opens here and is not closed (add `]`, or put the text in quotes)",
-    "topics: {a: b\nx: y": "1:9: `{` opens here and is not closed (add `}`, or put the text in quotes)",
+    '- "Foo\nother: "x"': "2:9: text follows a quote that closes one from some lines above (close the quote above)",
+    "a:\n\tb: c": "2:1: YAML does not allow tabs for indentation (use spaces)",
+    "a:\n  b: c\n\td: e": "3:1: YAML does not allow tabs for indentation (use spaces)",
+    "topics: [a, b\nx: y": "1:9: this `[` is never closed (add `]`, or put the text in quotes)",
+    "topics: {a: b\nx: y": "1:9: this `{` is never closed (add `}`, or put the text in quotes)",
     'topics: ["a" b]': "1:14: `,` or `]` is missing here (put text with commas or quotes in quotes)",
-    f"# b\n{'x' * 1100}: c": "2:1101: this `: ` makes a key where none can stand (put the text in quotes)",
-    "topics: [a}": "1:11: `}` cannot close what `[` opened (write `]`)",
-    "topics: ]": '1:9: `]` closes what nothing opened (quote it: write `topics: "]"`)',
+    f"# b\n{'x' * 1100}: c": "2:1101: this `: ` makes a key, which is not allowed here (put the text in quotes)",
+    "topics: [a}": "1:11: `}` cannot close `[` (write `]`)",
+    "topics: ]": '1:9: `]` closes nothing (quote it: write `topics: "]"`)',
     "topics: [a, , b]": "1:13: a `,` with nothing before it (remove it, or put the text in quotes)",
     "title: [a] b": '1:12: text follows a closing `]` (put the whole text in quotes: `key: "value"`)',
     "a:\n  title: {a} b": '2:14: text follows a closing `}` (put the whole text in quotes: `key: "value"`)',
@@ -111,90 +110,93 @@ SENTENCES = {
     "title: @foo": '1:8: a value cannot begin with @ outside quotes (quote it: write `title: "@foo"`)',
     "title: `foo`": '1:8: a value cannot begin with ` outside quotes (quote it: write `title: "`foo`"`)',
     "title: %foo": '1:8: a value cannot begin with % outside quotes (quote it: write `title: "%foo"`)',
-    "title: *foo* bar": "1:8: a value that begins with `*` has a meaning of its own in YAML"
+    "title: *foo* bar": "1:8: a value that begins with `*` has a special meaning in YAML"
     ' (quote it: write `title: "*foo* bar"`)',
-    "title: & foo": '1:8: a value that begins with `&` has a meaning of its own in YAML (quote it: write `title: "& foo"`)',
-    "title: *foo": "1:8: a value that begins with `*` repeats another one (an alias), and aliases are not read"
+    "title: & foo": '1:8: a value that begins with `&` has a special meaning in YAML (quote it: write `title: "& foo"`)',
+    "title: *foo": "1:8: a value that begins with `*` is an alias, and aliases are not supported"
     ' (quote it: write `title: "*foo"`)',
-    "title: !foo bar": "1:8: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    "title: !foo bar": "1:8: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
     ' (quote it: write `title: "!foo bar"`)',
     "title: > foo": "1:8: text cannot follow `>` in the same line"
     " (put it in the next line, indented, or put all of it in quotes)",
-    "a: b\n  c: d": "2:4: this `: ` makes a key where none can stand"
+    "a: b\n  c: d": "2:4: this `: ` makes a key, which is not allowed here"
     " (begin it in column 1 as the line above, or put the text of both lines in quotes)",
-    "a:\n    b: c\n  d: e": "3:3: the indentation fits neither this block (column 1) nor the one around it"
+    "a:\n    b: c\n  d: e": "3:3: the indentation matches neither this block (column 1) nor the one around it"
     " (begin the line in column 1)",
-    "  a: b\nc: d": "2:1: this line does not belong to what stands above (begin all keys in one column)",
-    "a: b\nfoo\nc: d": "2:1: this line has no `: `"
-    " (write `key: value`, or indent it if it goes on with the text above)",
+    "  a: b\nc: d": "2:1: this line does not belong to what is above it (begin all keys in one column)",
+    "a: b\nfoo\nc: d": "2:1: this line has no `: ` (write `key: value`, or indent it if it continues the text above)",
     "a:b\nc: d": "1:2: no space after the colon (write `a: b`)",
     "a: - b": "1:4: a list item cannot begin here (put each `- item` in a line of its own)",
     "a: b\n-c": "2:1: no space after `-` (write `- item`)",
-    "a: 1\nb: 2\na: 3": "3:1: the key `a` stands twice, in line 1 and in line 3 (keep one of them)",
+    "a: 1\nb: 2\na: 3": "3:1: the key `a` is repeated: in line 1 and in line 3 (keep one of them)",
     "[a]: b": "1:1: a key must be text, not a list or mapping (put it in quotes)",
     "title: {{ title }}": '1:9: a key must be text, not a list or mapping (put a template in quotes: `"{{ … }}"`)',
-    "<<: {a: b}": "1:1: merge keys (`<<`) are not read (write the keys out)",
-    "a: b\n---\nc: d": "2:1: a second document begins here, but only one is read"
+    "<<: {a: b}": "1:1: merge keys (`<<`) are not supported (write the keys out)",
+    "a: b\n---\nc: d": "2:1: a second document begins here, but only one is allowed"
     " (remove this line and what follows, or the `---`)",
-    "a: b\x07": "1:5: the character U+0007 cannot stand in YAML (remove it)",
-    "a: 1\nb: \ud800": "2:4: the character U+D800 cannot stand in YAML (remove it)",
+    "a: b\x07": "1:5: the character U+0007 is not allowed in YAML (remove it)",
+    "a: 1\nb: \ud800": "2:4: the character U+D800 is not allowed in YAML (remove it)",
     "a: !!python/object:os.system x": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`,"
-    ' `!!int`) are read (quote it: write `a: "!!python/object:os.system x"`)',
-    "a: !!set {b}": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    ' `!!int`) are supported (quote it: write `a: "!!python/object:os.system x"`)',
+    "a: !!set {b}": "1:4: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
     ' (quote it: write `a: "!!set {b}"`)',
-    "a: [!x b]": "1:5: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are read"
+    "a: [!x b]": "1:5: a value that begins with `!` has a tag, and only YAML's own (`!!str`, `!!int`) are supported"
     " (remove it, or put the text in quotes)",
 }
 
 
-@pytest.mark.parametrize("text", SENTENCES, ids=lambda text: repr(text)[:40])
+@pytest.mark.parametrize("text", MESSAGES, ids=lambda text: repr(text)[:40])
 def test_usual_mistakes(text, loader):
-    """Each of the usual mistakes is told where it is, in plain words, with what to write instead."""
-    assert said(text + "\n", loader) == [SENTENCES[text]]
+    """Each usual mistake is reported with its position, in plain words, and with what to write instead."""
+    assert messages_of(text + "\n", loader) == [MESSAGES[text]]
 
 
-@pytest.mark.parametrize("text", [*SENTENCES, 'a: "\\CANARY"', "a: !CANARY!x y", "%CANARY"])
+@pytest.mark.parametrize("text", [*MESSAGES, 'a: "\\CANARY"', "a: !CANARY!x y", "%CANARY"])
 def test_private_words_stay_out(text, loader):
-    """Without `quote` no word of the text is in a message."""
+    """With `quote=False`, messages contain no word of the text."""
     secret = text
     for word in ("title", "other", "topics", "foo", "Foo", "bar", "os.system"):
         secret = secret.replace(word, "CANARY")
 
-    found = said(secret, loader, quote=False)
+    found = messages_of(secret, loader, quote=False)
 
     assert found
     assert "CANARY" not in str(found)
 
 
 def test_escapes(loader):
-    """An escape that is none, or that stands for half a character, is refused."""
-    assert "a backslash in double quotes begins an escape" in said('a: "C:\\new\\quux"', loader)[0]
-    assert "escape" in said('a: "\\ud800"', loader)[0]
-    assert said('a: "\\UFFFFFFFF"', loader)
+    """An invalid escape, or one of half a surrogate pair, is rejected."""
+    assert "a backslash in double quotes begins an escape" in messages_of('a: "C:\\new\\quux"', loader)[0]
+    assert "escape" in messages_of('a: "\\ud800"', loader)[0]
+    assert messages_of('a: "\\UFFFFFFFF"', loader)
 
 
 def test_repeated_keys_are_collected(loader):
-    """All repeated keys of a file are told, up to a bound, before what ends the reading."""
-    assert [line[:4] for line in said("a: 1\na: 2\nb: {c: 1, c: 2}\nd: e: f", loader)] == ["2:1:", "3:11", "4:5:"]
-    assert len(said("a: 1\n" * 1000, loader)) == 20
+    """All repeated keys of a file are reported, up to a limit, before the error that ends parsing."""
+    assert [line[:4] for line in messages_of("a: 1\na: 2\nb: {c: 1, c: 2}\nd: e: f", loader)] == [
+        "2:1:",
+        "3:11",
+        "4:5:",
+    ]
+    assert len(messages_of("a: 1\n" * 1000, loader)) == 20
 
 
 def test_one_key_in_two_mappings_is_no_repetition(loader):
-    """A key may stand once in every mapping."""
-    assert said("- {a: 1}\n- {a: 2}\n- {b: {a: 3}, a: 4}", loader) == []
+    """Different mappings may have the same key."""
+    assert messages_of("- {a: 1}\n- {a: 2}\n- {b: {a: 3}, a: 4}", loader) == []
 
 
 def test_depth(loader):
-    """Nesting is read up to its bound, and named beyond it."""
-    assert said("[" * TOO_DEEP + "]" * TOO_DEEP, loader) == []
-    assert "nested more than 32 levels deep" in said("[" * (TOO_DEEP + 1) + "]" * (TOO_DEEP + 1), loader)[0]
-    assert "nested more than 32 levels deep" in said("[" * 25_000, LOADER)[0]
+    """Nesting is allowed up to its limit, and reported beyond it."""
+    assert messages_of("[" * TOO_DEEP + "]" * TOO_DEEP, loader) == []
+    assert "nested more than 32 levels deep" in messages_of("[" * (TOO_DEEP + 1) + "]" * (TOO_DEEP + 1), loader)[0]
+    assert "nested more than 32 levels deep" in messages_of("[" * 25_000, LOADER)[0]
 
 
 def test_node_count(loader):
-    """Values are counted up to their bound, and named beyond it."""
-    assert said("[" + "a," * (MOST_NODES - 1) + "]", LOADER) == []
-    assert "holds more than 50,000 values" in said("[" + "a," * MOST_NODES + "]", LOADER)[0]
+    """Values are allowed up to their limit, and reported beyond it."""
+    assert messages_of("[" + "a," * (MOST_NODES - 1) + "]", LOADER) == []
+    assert "contains more than 50,000 values" in messages_of("[" + "a," * MOST_NODES + "]", LOADER)[0]
 
 
 LOL = "".join(f"a{n}: &a{n} [{','.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
@@ -216,9 +218,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused_at_once(name):
-    """Texts that would crash or occupy a YAML loader are refused in a moment."""
+    """Texts that would crash or block a YAML loader are rejected at once."""
     begin = time.perf_counter()
-    problems = said(BOMBS[name])
+    problems = messages_of(BOMBS[name])
 
     assert problems
     assert time.perf_counter() - begin < 2
@@ -229,23 +231,20 @@ def test_bombs_are_refused_at_once(name):
     "text", ["quality: " + "9" * 5000, "date: 2026-13-40", "a: " + "1:" * 5000 + "1", "a: 0." + "1" * 9999]
 )
 def test_values_no_loader_can_construct(text, loader):
-    """Scalars that a constructing loader trips over are text with a tag."""
+    """Scalars that make a constructing loader fail are text with a tag."""
     assert tree(text, loader).entries[0][1].text == text.split(": ", 1)[1]
 
 
 def test_long_line():
-    """A line of ten megabytes is read as any other."""
+    """A line of ten megabytes is parsed like any other."""
     node = tree("a: " + "x" * 10_000_000)
 
     assert len(node.at("a").text) == 10_000_000
 
 
 def test_bytes():
-    """The bytes of a file are read up to a bound, from UTF-8 with or without a byte order mark."""
-    assert parse_bytes(b"\xef\xbb\xbfa: 1", path="x", at_most=8) == parse_bytes(b"a: 1", path="x", at_most=8)
-    assert parse_bytes(b"a: 1", path="x", at_most=3) == (
-        Problem(path="x", message="longer than the 3 bytes that are read", hint="keep only settings in it"),
-    )
+    """The bytes of a file are UTF-8, with or without a byte order mark."""
+    assert parse_bytes(b"\xef\xbb\xbfa: 1", path="x") == parse_bytes(b"a: 1", path="x")
 
 
 YAMLISH = st.text(alphabet=st.sampled_from("ab: -\n\t'\"[]{},#&*!|>%@`?<~0.\\\r\u2028\x85é\ud800\x00"), max_size=60)
@@ -253,7 +252,7 @@ YAMLISH = st.text(alphabet=st.sampled_from("ab: -\n\t'\"[]{},#&*!|>%@`?<~0.\\\r\
 
 @given(st.one_of(YAMLISH, st.text(max_size=60)))
 def test_no_text_crashes_it(text):
-    """Any text is a tree or at least one problem that lies within it, with either parser."""
+    """With either parser, any text is a tree, or has at least one problem with a position inside it."""
     for loader in LOADERS:
         found = parse(text, path="x", first_line=3, loader=loader)
         if isinstance(found, Node):
@@ -265,7 +264,7 @@ def test_no_text_crashes_it(text):
 
 @given(YAMLISH)
 def test_accepts_what_safe_loader_composes(text):
-    """What is read has the texts that PyYAML's own composer gives, and what it cannot compose is refused."""
+    """A tree has the same texts as PyYAML's composer makes, and what that cannot compose is rejected."""
     found = parse(text, path="x")
     try:
         composed = yaml.compose(text, Loader=LOADER)
@@ -310,7 +309,7 @@ VALUES = st.recursive(
 
 @given(VALUES)
 def test_reads_back_what_yaml_writes(value):
-    """Whatever PyYAML writes down is read back as the same plain value."""
+    """What PyYAML dumps is read back as the same plain value."""
     found = parse(yaml.safe_dump(value), path="x")
 
     assert isinstance(found, Node)
