@@ -282,7 +282,7 @@ def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
         (("",), "title: is blank (write what the item is called)"),
         (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the whole address, https://… included)"),
         (("A tram", "--link", " "), "webUrl: is empty (write the whole address, https://… included)"),
-        (("Caf\udce9",), "Error: what was typed is not UTF-8 (type it in a terminal that is)"),
+        (("Caf\udce9",), "Error: the title, link or topic is not UTF-8 (use a UTF-8 terminal)"),
     ],
 )
 def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[str, ...], said: str) -> None:
@@ -446,8 +446,8 @@ _Loader = _loader()
 def test_build_says_where_the_time_went(folder: Path) -> None:
     """A line a stage where it is asked for; the report for programs always says it."""
     shown = run(folder, "build", "--profile").stdout
-    assert "walking the seeds folder" in shown
-    assert "walking the seeds folder" not in run(folder, "build", "--fresh").stdout
+    assert "scanning the seeds folder" in shown
+    assert "scanning the seeds folder" not in run(folder, "build", "--fresh").stdout
     assert json.loads(run(folder, "build", "--json").stdout)["stages"]["scan"] > 0
 
 

@@ -231,7 +231,7 @@ def test_what_names_no_cluster_is_a_usage_error(site: SiteFolder) -> None:
         assert not is_address(bad), bad
     result = command(site, "build", "--cluster", "scheduler:8786")
     assert result.returncode == 2
-    assert "'scheduler:8786' names no cluster (write tcp://host:port" in " ".join(result.stderr.split())
+    assert "'scheduler:8786' is not a cluster address (write tcp://host:port" in " ".join(result.stderr.split())
     assert command(site, "build", "--cluster", "local:2", "--jobs", "2").returncode == 2
 
 

@@ -174,4 +174,4 @@ def test_the_other_commands_know_buckets(buckets: Buckets) -> None:
     made = command(buckets, "new", "A tram", "--link", "https://news.example.org/tram")
     assert made.stdout.startswith(f"s3://{buckets.seeds}/")
     assert buckets.filesystem.exists(made.stdout.strip())
-    assert "is there already (choose another title)" in command(buckets, "new", "A tram").stderr
+    assert "already exists (choose another title)" in command(buckets, "new", "A tram").stderr

@@ -19,7 +19,7 @@ from support.site_folder import NOW, SiteFolder, iso
 
 import aggregator
 from aggregator.cli import commands
-from aggregator.cli.report import trouble
+from aggregator.cli.report import problem_lines
 from aggregator.index.database import why_not_rendered
 from aggregator.index.index import Index
 from aggregator.model.errors import AggregatorError, ConfigError
@@ -272,7 +272,7 @@ def test_documents_that_fail_alike_are_counted_not_listed() -> None:
     """Of a full disk three documents are named; another reason is not lost among them."""
     full = [f"t{number}/rss.xml: No space left on device (free some space)" for number in range(400)]
     turn = Turn(now=NOW, failed=(*full[:200], "all/rss.xml: Permission denied", *full[200:]))
-    assert list(trouble(turn)) == [
+    assert list(problem_lines(turn)) == [
         *(f"not written: {one}" for one in full[:3]),
         "not written: … and 397 more: No space left on device (free some space)",
         "not written: all/rss.xml: Permission denied",
