@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from support.needed_tools import missing, program
+from support.needed_tools import require_program, skip_missing
 
 BENCHMARKS = Path(__file__).parent / "benchmarks"
 SEEDS = 100
@@ -29,9 +29,9 @@ def peer(name: str) -> str:
     """Give a peer's name, or skip the test where it is not installed."""
     folder = Path(os.environ.get("AGGREGATOR_NODE_MODULES", ""))
     if name != "eleventy":
-        program(name)
+        require_program(name)
     elif not (folder / ".bin/eleventy").exists():
-        missing("the npm package @11ty/eleventy in the folder that AGGREGATOR_NODE_MODULES names")
+        skip_missing("the npm package @11ty/eleventy in the folder that AGGREGATOR_NODE_MODULES names")
     return name
 
 

@@ -78,7 +78,7 @@ def fill(folder: Path, store: SeaweedFS, count: int) -> None:
         subprocess.run(
             [sys.executable, str(ROOT / "tests/benchmarks/corpus.py"), str(folder / "seeds"), str(count)], check=True
         )
-    store.make("newsroom", "public")
+    store.make_buckets("newsroom", "public")
     paths = sorted(path for path in (folder / "seeds").rglob("*.md"))
     before, began = os.times(), time.perf_counter()
     names = {f"newsroom/in/{path.relative_to(folder / 'seeds')}": path.read_bytes() for path in paths}

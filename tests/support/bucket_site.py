@@ -19,7 +19,7 @@ from aggregator.model.reports import Turn
 NUMBERS = itertools.count()
 
 
-class Buckets:
+class BucketSite:
     """A site whose seeds lie in a bucket and whose feeds go to another; the folder beside it has the same seeds."""
 
     def __init__(self, store: SeaweedFS, site: SiteFolder) -> None:
@@ -45,14 +45,14 @@ class Buckets:
 
     def config(self, **settings: Any) -> aggregator.Config:
         """Write the config and load it."""
-        own, self.site.settings = self.site.settings, {**self.site.settings, **self.places, **settings}
+        own, self.site.settings = self.site.settings, {**self.site.settings, **self.locations, **settings}
         try:
             return self.site.config(state="bucket-state")
         finally:
             self.site.settings = own
 
     @property
-    def places(self) -> dict[str, str]:
+    def locations(self) -> dict[str, str]:
         """Give the URLs, as the config names them."""
         return {"seeds": f"s3://{self.seeds}", "feeds": f"s3://{self.feeds}"}
 
@@ -65,7 +65,7 @@ class Buckets:
         names = self.filesystem.find(self.feeds)
         return {name[len(self.feeds) + 1 :]: body for name, body in self.filesystem.cat(names).items()} if names else {}
 
-    def stamps(self) -> dict[str, tuple[str, str]]:
+    def object_versions(self) -> dict[str, tuple[str, str]]:
         """Give the tag and the date of every published object."""
         found = self.filesystem.find(self.feeds, detail=True)
         return {name[len(self.feeds) + 1 :]: (one["ETag"], str(one["LastModified"])) for name, one in found.items()}
@@ -76,7 +76,7 @@ class Buckets:
         return [item["title"] for item in feed["items"]]
 
 
-def command(buckets: Buckets, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run_command(buckets: BucketSite, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the program on a site in buckets."""
     return subprocess.run(
         [sys.executable, "-m", "aggregator", words[0], "--config", "config/feeds.yaml", *words[1:]], cwd=buckets.site.root,

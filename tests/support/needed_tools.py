@@ -9,24 +9,24 @@ from types import ModuleType
 
 import pytest
 
-PLACES = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 """Where programs are looked for: servers lie in folders that only an administrator's PATH names."""
 
 
-def program(name: str) -> str:
+def require_program(name: str) -> str:
     """Give the path of a program, or skip the test."""
-    return shutil.which(name, path=PLACES) or missing(f"the program {name}")
+    return shutil.which(name, path=SEARCH_PATH) or skip_missing(f"the program {name}")
 
 
-def package(name: str) -> ModuleType:
+def require_package(name: str) -> ModuleType:
     """Import a package of the dependency group `clients`, or skip the test."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
-        missing(f"the package {name} (`uv sync --all-groups`)")
+        skip_missing(f"the package {name} (`uv sync --all-groups`)")
 
 
-def missing(what: str) -> pytest.NoReturn:
+def skip_missing(what: str) -> pytest.NoReturn:
     """Skip the test since `what` is not there; fail where everything must be, in CI."""
     reason = f"{what} is missing"
     if os.environ.get("CI") == "true":

@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 
 
-class Cable:
+class CuttableProxy:
     """Passes on all that comes to a port of its own, `port`, to another; while it is cut, connections are refused."""
 
     def __init__(self, to: int) -> None:
@@ -25,7 +25,7 @@ class Cable:
             end.close()
         self._ends = []
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Take connections again."""
         self._listening = socket.create_server(("127.0.0.1", self.port))
         self._serve()

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.needed_tools import program
+from support.needed_tools import require_program
+from support.running_daemon import free_port
 from support.site_folder import SiteFolder
-from support.web_servers import Reply, ask, caddy, free_port, nginx, nginx_site
+from support.web_servers import Reply, caddy, fetch, nginx, nginx_site
 
 MONTH = "ai/archive/2026-05"
 """A month of an archive: the same three documents, and no page."""
@@ -32,8 +33,8 @@ class Front(NamedTuple):
         """Give what it can send besides the document as it is; nginx needs a module for br."""
         return ["gzip"] if self.name == "nginx" else ["gzip", "br"]
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Reply:
-        return ask(self.port, path, method, **headers)
+    def fetch(self, path: str, method: str = "GET", **headers: str) -> Reply:
+        return fetch(self.port, path, method, **headers)
 
 
 def nginx_files(site: SiteFolder, home: Path, port: int) -> AbstractContextManager[None]:
@@ -55,7 +56,7 @@ FRONTS: dict[str, Callable[[SiteFolder, Path, int], AbstractContextManager[None]
 @pytest.fixture(scope="module", params=FRONTS)
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
     """Build a site, put files beside its own that nobody may see, and serve it."""
-    program(request.param)
+    require_program(request.param)
     root = tmp_path_factory.mktemp(request.param)
     site = SiteFolder(root)
     for number in range(5):

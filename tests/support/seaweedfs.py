@@ -19,7 +19,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from support.needed_tools import missing
+from support.needed_tools import skip_missing
 
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
 ACCOUNTS = {
@@ -84,7 +84,7 @@ class SeaweedFS:
         """Whether a bucket can be made: the gateway answers before there is room for data."""
         with suppress(Exception):  # of several libraries
             with suppress(FileExistsError):
-                self.make("started")
+                self.make_buckets("started")
             self.filesystem().pipe_file("started/here", b"yes")
             return True
         return False
@@ -100,7 +100,7 @@ class SeaweedFS:
             client_kwargs={"region_name": "us-east-1"},
         )
 
-    def make(self, *buckets: str) -> None:
+    def make_buckets(self, *buckets: str) -> None:
         """Make buckets."""
         for name in buckets:
             self.filesystem().mkdir(name)
@@ -119,7 +119,7 @@ def _package() -> Any:
     try:
         import s3fs
     except ModuleNotFoundError:
-        missing("the package s3fs (`uv sync --all-groups`)")
+        skip_missing("the package s3fs (`uv sync --all-groups`)")
     return s3fs
 
 
@@ -128,7 +128,7 @@ def _weed() -> str:
     return (
         beside
         if os.path.exists(beside)
-        else shutil.which("weed") or missing("the program weed (`uv sync --all-groups`)")
+        else shutil.which("weed") or skip_missing("the program weed (`uv sync --all-groups`)")
     )
 
 

@@ -18,11 +18,11 @@ from support.site_folder import SiteFolder
 from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
 
 SECRET, DRAFT = "CANARYSECRET", "CANARYDRAFT"
-OURS = {name.rpartition("/")[2] for name in (*FEED_DOCUMENTS, *SITE_DOCUMENTS)}
+DOCUMENT_NAMES = {name.rpartition("/")[2] for name in (*FEED_DOCUMENTS, *SITE_DOCUMENTS)}
 TEMPORARY = (".aggregator-", ".tmp")
 
 
-def parse(name: str, body: bytes) -> None:
+def assert_well_formed(name: str, body: bytes) -> None:
     """Raise unless `body` is a whole document of the kind that `name` says."""
     if name.endswith(".json"):
         assert "items" in json.loads(body)
@@ -32,22 +32,22 @@ def parse(name: str, body: bytes) -> None:
         assert body.rstrip().endswith(b"</html>"), name
 
 
-def published(feeds: Path) -> dict[str, bytes]:
+def published_documents(feeds: Path) -> dict[str, bytes]:
     """Give the documents that lie in `feeds`, each seen to be whole; nothing else but temporary files may lie there."""
     found: dict[str, bytes] = {}
     for path in feeds.rglob("*"):
         if path.is_dir() or (path.name.startswith(TEMPORARY[0]) and path.name.endswith(TEMPORARY[1])):
             continue
         plain = path.name.removesuffix(".gz").removesuffix(".br")
-        assert plain in OURS, f"{path} is a stranger"
+        assert plain in DOCUMENT_NAMES, f"{path} is a stranger"
         body = path.read_bytes()
         body = {".gz": gzip.decompress, ".br": brotli.decompress}.get(path.suffix, bytes)(body)
-        parse(plain, body)
+        assert_well_formed(plain, body)
         found[str(path.relative_to(feeds))] = body
     return found
 
 
-def leftovers(feeds: Path) -> list[str]:
+def temporary_files(feeds: Path) -> list[str]:
     """Name the temporary files in `feeds`."""
     return [str(path) for path in feeds.rglob(f"{TEMPORARY[0]}*")]
 
@@ -57,7 +57,7 @@ def ids_by_feed(documents: dict[str, bytes]) -> dict[str, set[str]]:
     return {name: set(ids(body)) for name, body in documents.items() if name.endswith(("rss.xml", "atom.xml", ".json"))}
 
 
-def private(site: SiteFolder, *said: str) -> list[str]:
+def find_leaks(site: SiteFolder, *said: str) -> list[str]:
     """Name the places where a canary is: what is secured anywhere, what is not published where readers look."""
     found = [f"said: {text}" for text in said if SECRET in text or DRAFT in text]
     for folder, words in ((site.feeds, (SECRET, DRAFT)), (site.root / "state", (SECRET,))):
@@ -68,7 +68,7 @@ def private(site: SiteFolder, *said: str) -> list[str]:
     return found
 
 
-def with_canaries(site: SiteFolder, *, later: str) -> None:
+def write_canaries(site: SiteFolder, *, later: str) -> None:
     """Write a seed with a secret, an unpublished one and one embargoed until `later`."""
     site.write("secret.md", secured=SECRET, topics=["T0"])
     draft = {"title": DRAFT, "excerpt": DRAFT, "topics": [DRAFT], "body": DRAFT, "secured": SECRET}
@@ -76,7 +76,7 @@ def with_canaries(site: SiteFolder, *, later: str) -> None:
     site.write("later.md", publishedDateTime=later, **draft)
 
 
-def fresh(site: SiteFolder, now: int | None) -> dict[str, bytes]:
+def fresh_build(site: SiteFolder, now: int | None) -> dict[str, bytes]:
     """Give what a build from nothing publishes that knows the same ids and withdrawals."""
     for name in ("fresh", "fresh-state"):
         shutil.rmtree(site.root / name, ignore_errors=True)

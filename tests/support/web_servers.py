@@ -14,14 +14,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
-from support.needed_tools import program
-from support.running_daemon import wait_until
+from support.needed_tools import require_program
+from support.running_daemon import ROOT, wait_until
 from support.site_folder import SiteFolder
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "config/deploy"
 
-AROUND = """\
+NGINX_CONF = """\
 daemon off;
 worker_processes 1;
 {user}
@@ -47,7 +46,7 @@ http {{
 """What an nginx.conf may put around a site, at its worst; every path lies in a folder of the test's own."""
 
 
-class Answer(NamedTuple):
+class LoggedRequest(NamedTuple):
     """What a server said to one request."""
 
     method: str
@@ -55,7 +54,7 @@ class Answer(NamedTuple):
     status: int
 
 
-class Served:
+class LoggedServer:
     """A site that is served: its address (which ends with a slash), and what was asked for there."""
 
     def __init__(self, port: int, log: Path) -> None:
@@ -64,7 +63,7 @@ class Served:
         self._log = log
         self._marks = 0
 
-    def during(self, action: Callable[[], object]) -> list[Answer]:
+    def requests_during(self, action: Callable[[], object]) -> list[LoggedRequest]:
         """Do something and give what was answered meanwhile."""
         before = self._marked()
         action()
@@ -75,12 +74,12 @@ class Served:
         """Ask for something that is not there, wait until that is noted, and give how many answers are."""
         self._marks += 1
         mark = f"/mark-{self._marks}.none"
-        ask(self.port, mark)
+        fetch(self.port, mark)
         wait_until(lambda: self._answers()[-1].path == mark, what="the server did not note the last request")
         return len(self._answers())
 
-    def _answers(self) -> list[Answer]:
-        return [Answer(**json.loads(line)) for line in self._log.read_text().splitlines()]
+    def _answers(self) -> list[LoggedRequest]:
+        return [LoggedRequest(**json.loads(line)) for line in self._log.read_text().splitlines()]
 
 
 class Reply(NamedTuple):
@@ -91,7 +90,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def ask(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
+def fetch(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
     """Ask once, exactly so: nothing is added to `path`, and no encoding is asked for unless `headers` say it.
 
     A header's name is written with `_` for `-`. A header that comes twice fails.
@@ -111,16 +110,8 @@ def ask(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
         connection.close()
 
 
-def free_port() -> int:
-    """Give a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
-def running(words: list[str], port: int, log: Path, **environment: str) -> Iterator[None]:
+def server_process(words: list[str], port: int, log: Path, **environment: str) -> Iterator[None]:
     """Run a server until the end of the block; ready means that it listens."""
     with log.open("ab") as output:
         process = subprocess.Popen(
@@ -147,9 +138,9 @@ def nginx(home: Path, port: int, site: str, modules: str = "") -> Iterator[None]
     home.mkdir()
     (home / "site.conf").write_text(site)
     user = "user root;" if os.geteuid() == 0 else ""
-    (home / "nginx.conf").write_text(AROUND.format(home=home, user=user, modules=modules))
-    words = [program("nginx"), "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")]
-    with running(words, port, home / "output.log"):
+    (home / "nginx.conf").write_text(NGINX_CONF.format(home=home, user=user, modules=modules))
+    words = [require_program("nginx"), "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")]
+    with server_process(words, port, home / "output.log"):
         yield
 
 
@@ -170,26 +161,26 @@ def caddy(name: str, home: Path, port: int, **variables: str) -> Iterator[None]:
     """Run Caddy with our file `name` as it is, everything of its own in the folder `home`."""
     home.mkdir()
     (home / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\nimport {DEPLOY / name}\n")
-    words = [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(home / "Caddyfile")]
+    words = [require_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(home / "Caddyfile")]
     address = f"http://127.0.0.1:{port}"
     folders = {"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
-    with running(words, port, home / "output.log", AGGREGATOR_ADDRESS=address, **folders, **variables):
+    with server_process(words, port, home / "output.log", AGGREGATOR_ADDRESS=address, **folders, **variables):
         yield
 
 
-class ServedByUs(Served):
+class AggregatorServer(LoggedServer):
     """A site that `aggregator serve` serves; its log has a line for each request."""
 
-    def _answers(self) -> list[Answer]:
+    def _answers(self) -> list[LoggedRequest]:
         lines = [json.loads(line) for line in self._log.read_text().splitlines()]
-        return [Answer(one["method"], one["path"], one["status"]) for one in lines if one["event"] == "request"]
+        return [LoggedRequest(one["method"], one["path"], one["status"]) for one in lines if one["event"] == "request"]
 
 
 @contextmanager
-def aggregator_serves(site: SiteFolder, log: Path, port: int) -> Iterator[Served]:
+def aggregator_serves(site: SiteFolder, log: Path, port: int) -> Iterator[LoggedServer]:
     """Serve the site's feeds folder by `aggregator serve`."""
     site.settings["server"] = {"port": port, "log_requests": True}
     site.config()
     words = [sys.executable, "-m", "aggregator", "serve", "--config", str(site.root / "config/feeds.yaml")]
-    with running(words, port, log, PYTHONPATH=str(ROOT)):
-        yield ServedByUs(port, log)
+    with server_process(words, port, log, PYTHONPATH=str(ROOT)):
+        yield AggregatorServer(port, log)

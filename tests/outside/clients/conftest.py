@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.running_daemon import free_port
 from support.site_folder import SiteFolder
-from support.web_servers import Served, aggregator_serves, free_port
+from support.web_servers import LoggedServer, aggregator_serves
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def serving(place: Path) -> Iterator[Served]:
+def serving(place: Path) -> Iterator[LoggedServer]:
     """Serve the feeds folder of the site in `place`, whichever that is at the time."""
     port = free_port()
     site = SiteFolder(place / "site")
@@ -28,7 +29,7 @@ def serving(place: Path) -> Iterator[Served]:
 
 
 @pytest.fixture
-def site(place: Path, serving: Served) -> SiteFolder:
+def site(place: Path, serving: LoggedServer) -> SiteFolder:
     """Make an empty site under the address that is served, in the place of the last test's."""
     shutil.rmtree(place / "site")
     made = SiteFolder(place / "site")

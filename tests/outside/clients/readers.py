@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from support.needed_tools import missing, package, program
+from support.needed_tools import require_package, require_program, skip_missing
 
 
 class Shown(NamedTuple):
@@ -54,7 +54,7 @@ def run_newsboat(home: Path, *words: str) -> None:
     """Run newsboat with all its files in `home`."""
     (home / "config").touch()
     files = ["-C", str(home / "config"), "-u", str(home / "urls"), "-c", str(home / "cache.db")]
-    run([program("newsboat"), "-q", *files, *words], home)
+    run([require_program("newsboat"), "-q", *files, *words], home)
 
 
 def newsboat_shows(home: Path, address: str) -> list[Shown]:
@@ -73,13 +73,13 @@ def sfeed(home: Path, address: str) -> list[Shown]:
     Left alone it keeps both an item and its edited title: it merges by id, title and link. By id alone is how its
     manual lets people change that.
     """
-    program("curl")
+    require_program("curl")
     (home / "sfeedrc").write_text(
         f"sfeedpath='{home}/feeds'\n"
         'merge() { sort -s -t \'\t\' -u -k6,6 "$3" "$2"; }\n'
         f"feeds() {{ feed one '{address}'; }}\n"
     )
-    run([program("sfeed_update"), str(home / "sfeedrc")], home)
+    run([require_program("sfeed_update"), str(home / "sfeedrc")], home)
     rows = [line.split("\t") for line in (home / "feeds/one").read_text().splitlines()]
     return [Shown(row[5], row[1], row[2], int(row[0])) for row in rows]
 
@@ -88,7 +88,7 @@ def feedparser(home: Path, address: str) -> list[Shown]:
     """Give what feedparser says, asking with the validators of the last time."""
     kept = home / "feedparser.json"
     last = json.loads(kept.read_text()) if kept.exists() else {"etag": None, "modified": None, "shown": []}
-    told = package("feedparser").parse(address, etag=last["etag"], modified=last["modified"])
+    told = require_package("feedparser").parse(address, etag=last["etag"], modified=last["modified"])
     assert not told.get("bozo"), told.get("bozo_exception")
     if told.status != 304:
         shown = [Shown(one.id, one.title, one.link, seconds(one.published)) for one in told.entries]
@@ -99,7 +99,7 @@ def feedparser(home: Path, address: str) -> list[Shown]:
 
 def reader(home: Path, address: str) -> list[Shown]:
     """Give what the library `reader` has in its store."""
-    with closing(package("reader").make_reader(str(home / "reader.db"))) as store:
+    with closing(require_package("reader").make_reader(str(home / "reader.db"))) as store:
         store.add_feed(address, exist_ok=True)
         store.update_feed(address)
         return reader_shows(store, address)
@@ -113,7 +113,7 @@ def reader_shows(store: Any, address: str) -> list[Shown]:
 
 def fastfeedparser(home: Path, address: str) -> list[Shown]:
     """Give what fastfeedparser says."""
-    told = package("fastfeedparser").parse(address)
+    told = require_package("fastfeedparser").parse(address)
     return [Shown(one["id"], one["title"], one["link"], seconds(one["published"])) for one in told["entries"]]
 
 
@@ -126,9 +126,9 @@ def run_feedsmith(home: Path, kind: str, address: str) -> Any:
     """Let feedsmith parse a feed at an address, or an opml in a file; `kind` says which."""
     folder = os.environ.get("AGGREGATOR_NODE_MODULES", "")
     if not (Path(folder) / "feedsmith").is_dir():
-        missing("the npm package feedsmith in the folder that AGGREGATOR_NODE_MODULES names")
+        skip_missing("the npm package feedsmith in the folder that AGGREGATOR_NODE_MODULES names")
     script = Path(__file__).parent / "feedsmith.cjs"
-    return json.loads(run([program("node"), str(script), folder, kind, address], home))
+    return json.loads(run([require_program("node"), str(script), folder, kind, address], home))
 
 
 def run(words: list[str], home: Path) -> str:
@@ -171,7 +171,7 @@ def newsboat_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
 
 def sfeed_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
     """Turn a list of feeds into sfeed's own, and read them one by one."""
-    calls = run(["sh", "-c", f"{program('sfeed_opml_import')} < '{opml}'"], home)
+    calls = run(["sh", "-c", f"{require_program('sfeed_opml_import')} < '{opml}'"], home)
     addresses = [shlex.split(line)[2] for line in calls.splitlines() if line.strip().startswith("feed ")]
     return {address: sfeed(_folder(home, number), address) for number, address in enumerate(addresses)}
 
@@ -184,7 +184,7 @@ def _folder(home: Path, number: int) -> Path:
 
 def reader_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
     """Import a list of feeds into the library `reader` and read them all."""
-    with closing(package("reader").make_reader(str(home / "reader.db"))) as store, opml.open("rb") as file:
+    with closing(require_package("reader").make_reader(str(home / "reader.db"))) as store, opml.open("rb") as file:
         store.import_feeds(file)
         store.update_feeds()
         return {feed.url: reader_shows(store, feed.url) for feed in store.get_feeds()}

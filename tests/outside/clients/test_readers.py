@@ -11,7 +11,7 @@ import pytest
 import yaml
 from outside.clients.readers import IMPORTS, READERS, Reader, Shown, seconds
 from support.site_folder import NOW, SiteFolder, iso
-from support.web_servers import Served, ask
+from support.web_servers import LoggedServer, fetch
 
 DAY = 86_400
 ROOT = Path(__file__).parents[3]
@@ -59,7 +59,7 @@ class Subscriber:
 
 
 @pytest.fixture(params=cases())
-def subscriber(request: pytest.FixtureRequest, site: SiteFolder, serving: Served, tmp_path: Path) -> Subscriber:
+def subscriber(request: pytest.FixtureRequest, site: SiteFolder, serving: LoggedServer, tmp_path: Path) -> Subscriber:
     """Subscribe to the site's feed of everything; nothing is published yet."""
     name, form = request.param
     return Subscriber(READERS[name], f"{serving.url}all/{form}", tmp_path)
@@ -84,7 +84,7 @@ def items(site: SiteFolder) -> SiteFolder:
 
 
 @pytest.fixture(scope="module")
-def sample_feeds(tmp_path_factory: pytest.TempPathFactory, serving: Served) -> Path:
+def sample_feeds(tmp_path_factory: pytest.TempPathFactory, serving: LoggedServer) -> Path:
     """Build the sample site of this project, under the address that is served."""
     site = SiteFolder(tmp_path_factory.mktemp("sample") / "site")
     said = yaml.safe_load((ROOT / "config/aggregator.yaml").read_text())
@@ -131,10 +131,10 @@ def test_every_reader_shows_the_sample_site(subscriber: Subscriber, sample: Site
     assert subscriber.looks() == published(sample)
 
 
-def test_another_look_changes_nothing(subscriber: Subscriber, items: SiteFolder, serving: Served) -> None:
+def test_another_look_changes_nothing(subscriber: Subscriber, items: SiteFolder, serving: LoggedServer) -> None:
     """And costs a 304 where the reader asks by what it has."""
     subscriber.settles()
-    answers = serving.during(subscriber.looks)
+    answers = serving.requests_during(subscriber.looks)
     assert [answer.status for answer in answers] == [304 if subscriber.reader.asks_from else 200]
     assert subscriber.looks() == published(items)
 
@@ -188,7 +188,7 @@ def test_a_new_item_arrives(subscriber: Subscriber, items: SiteFolder) -> None:
 @pytest.mark.parametrize("name", ["feeds.opml", ".well-known/feeds"])
 @pytest.mark.parametrize("reader", IMPORTS)
 def test_the_list_of_feeds_can_be_imported(
-    site: SiteFolder, serving: Served, tmp_path: Path, reader: str, name: str
+    site: SiteFolder, serving: LoggedServer, tmp_path: Path, reader: str, name: str
 ) -> None:
     """Every feed of the site, those below a parent too, and all their items can be read from there.
 
@@ -200,7 +200,7 @@ def test_the_list_of_feeds_can_be_imported(
         site.write(f"{number}.md", topics=[topic], publishedDateTime=iso(NOW - DAY * (number + 1)))
     site.build()
     opml = tmp_path / "list.opml"
-    opml.write_bytes(ask(serving.port, f"/{name}").body)
+    opml.write_bytes(fetch(serving.port, f"/{name}").body)
     home = tmp_path / "home"
     home.mkdir()
     wanted = {f"{serving.url}{slug}/rss.xml": published(site, slug) for slug in site.slugs()}

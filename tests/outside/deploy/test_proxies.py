@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.needed_tools import program
+from support.needed_tools import require_program
+from support.running_daemon import free_port
 from support.site_folder import SiteFolder
-from support.web_servers import ask, caddy, free_port, nginx, nginx_site
+from support.web_servers import caddy, fetch, nginx, nginx_site
 
 from aggregator.service.http.document_cache import Shelf
 from aggregator.service.http.endpoints import Endpoints
@@ -110,7 +111,7 @@ PROXIES = {"nginx": nginx_proxy, "caddy": caddy_proxy}
 @pytest.fixture(params=PROXIES)
 def front(request: pytest.FixtureRequest, tmp_path: Path, behind: Behind) -> Iterator[int]:
     """Start a proxy before it and give its port."""
-    program(request.param)
+    require_program(request.param)
     port = free_port()
     with PROXIES[request.param](tmp_path / "server", port, behind.port):
         yield port
@@ -118,17 +119,17 @@ def front(request: pytest.FixtureRequest, tmp_path: Path, behind: Behind) -> Ite
 
 def test_what_the_daemon_says_goes_through(front: int) -> None:
     """Validators, lifetimes and types are the daemon's; a 304 stays one."""
-    reply = ask(front, "/all/feed.json", accept_encoding="gzip")
+    reply = fetch(front, "/all/feed.json", accept_encoding="gzip")
     assert reply.status == 200
     assert {name: reply.headers[name.lower()] for name in OURS} == OURS
     assert "content-encoding" not in reply.headers
-    again = ask(front, "/all/feed.json", if_none_match='"tag"')
+    again = fetch(front, "/all/feed.json", if_none_match='"tag"')
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", '"tag"')
 
 
 def test_the_daemon_learns_who_asks(front: int) -> None:
     """The address of the client, by which it counts; what a client claims about itself does not arrive."""
-    sent = ask(front, "/all/feed.json", x_forwarded_for="203.0.113.9", x_forwarded_proto="https").body
+    sent = fetch(front, "/all/feed.json", x_forwarded_for="203.0.113.9", x_forwarded_proto="https").body
     told = {name.lower(): value for name, value in json.loads(sent).items()}
     assert (told["x-forwarded-for"], told["x-forwarded-proto"]) == ("127.0.0.1", "http")
     assert told["host"].partition(":")[0] == "127.0.0.1"
@@ -145,7 +146,7 @@ PRIVATE = [
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_what_is_for_the_owner_stays_inside(front: int, behind: Behind, method: str) -> None:
     """Health, metrics and triggers never get as far as the daemon, however the path is spelled."""
-    assert {path: ask(front, path, method).status for path in PRIVATE} == dict.fromkeys(PRIVATE, 404)
+    assert {path: fetch(front, path, method).status for path in PRIVATE} == dict.fromkeys(PRIVATE, 404)
     assert behind.paths == []
 
 
@@ -157,7 +158,7 @@ def test_every_address_beside_the_documents_is_known_here(front: int, tmp_path: 
     app = App(Shelf(config.feeds, config.site, clock=time.time))
     routes = Endpoints(config, app, clock=time.time, attached=False).routes()
     assert {path.partition("?")[0] for path in PRIVATE} > set(routes) > {"/healthz", "/metrics", "/-/trigger"}
-    assert {path: ask(front, path).status for path in routes} == dict.fromkeys(routes, 404)
+    assert {path: fetch(front, path).status for path in routes} == dict.fromkeys(routes, 404)
 
 
 def test_events_arrive_as_they_happen(front: int, behind: Behind) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.http_client import ask
-from support.needed_tools import program
+from support.needed_tools import require_program
 from support.running_daemon import Running, wait_until
 
 UNIT = Path(__file__).parents[3] / "config/deploy/aggregator.service"
@@ -26,7 +26,7 @@ os.execv(sys.executable, [sys.executable, "-m", "aggregator", "run", "--config",
 
 def test_the_unit_leaves_little_open() -> None:
     """The figure that systemd itself gives stays below the one we hold."""
-    words = [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", str(UNIT)]
+    words = [require_program("systemd-analyze"), "security", "--offline=yes", "--no-pager", str(UNIT)]
     said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
     figure = float(said.partition("exposure level for aggregator.service: ")[2].split()[0])
     assert figure <= MOST_EXPOSED

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.bucket_site import Buckets
+from support.bucket_site import BucketSite
 from support.seaweedfs import SeaweedFS, running_store
 from support.site_folder import SiteFolder
 
@@ -15,13 +15,13 @@ from support.site_folder import SiteFolder
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     """Give an object store at work, with a bucket for seeds and one for feeds, which everybody may read."""
     with running_store(tmp_path_factory.mktemp("seaweed")) as started:
-        started.make("newsroom", "public")
+        started.make_buckets("newsroom", "public")
         yield started
 
 
 @pytest.fixture
-def buckets(store: SeaweedFS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Buckets:
+def buckets(store: SeaweedFS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketSite:
     """Give a site in buckets of its own; who opens a store finds this one, as with AWS's own tools."""
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
-    return Buckets(store, SiteFolder(tmp_path))
+    return BucketSite(store, SiteFolder(tmp_path))

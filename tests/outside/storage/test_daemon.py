@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from support.bucket_site import Buckets
+from support.bucket_site import BucketSite
 from support.http_client import Reply, ask
-from support.network_cable import Cable
+from support.network_cable import CuttableProxy
 from support.running_daemon import Running, free_port, wait_until
 from support.seaweedfs import KEY, SECRET
 
@@ -20,12 +20,12 @@ TOKEN = "a-token-of-the-tests-0123456789"
 class Daemon(Running):
     """A daemon on buckets, which takes notifications."""
 
-    def __init__(self, buckets: Buckets) -> None:
+    def __init__(self, buckets: BucketSite) -> None:
         super().__init__(buckets.site)
         self.buckets = buckets
         (self.site.root / "token").write_text(TOKEN)
         server = {"port": free_port(), "token": "../token"}
-        self.site.settings |= {**buckets.places, "server": server, "schedule": {"scan": "1h"}}
+        self.site.settings |= {**buckets.locations, "server": server, "schedule": {"scan": "1h"}}
         self.url = f"http://127.0.0.1:{server['port']}/"
 
     def begin(self, **environment: str) -> Daemon:
@@ -55,7 +55,7 @@ class Daemon(Running):
 
 
 @pytest.fixture
-def daemon(buckets: Buckets) -> Iterator[Daemon]:
+def daemon(buckets: BucketSite) -> Iterator[Daemon]:
     made = Daemon(buckets)
     yield made
     if hasattr(made, "process") and made.process.poll() is None:
@@ -87,13 +87,13 @@ def test_the_bucket_decides_and_not_the_notification(daemon: Daemon) -> None:
     """One that tells of a deletion that was none, or of another bucket, changes nothing."""
     daemon.buckets.write("a.md", title="A")
     daemon.begin()
-    before = daemon.buckets.stamps()
+    before = daemon.buckets.object_versions()
     assert daemon.notify("a.md").json == {"looked_at": 1}
     assert daemon.notify("a.md", bucket="another").json == {"looked_at": 0}
     daemon.buckets.write("b.md", title="B")
     daemon.notify("b.md")
     daemon.comes_to_show("A", "B")
-    assert before.keys() == daemon.buckets.stamps().keys()
+    assert before.keys() == daemon.buckets.object_versions().keys()
 
 
 def test_what_is_no_notification_is_refused(daemon: Daemon) -> None:
@@ -157,17 +157,17 @@ def test_folders_take_no_notifications(running: Running) -> None:
 
 def test_a_store_that_is_down_makes_it_unhealthy_and_no_more(daemon: Daemon) -> None:
     """It says so in status and log, publishes nothing wrong, and goes on by itself when the store is back."""
-    cable = Cable(int(daemon.buckets.store.url.rpartition(":")[2]))
+    cable = CuttableProxy(int(daemon.buckets.store.url.rpartition(":")[2]))
     daemon.site.settings["schedule"] = {"scan": "1s"}
     daemon.buckets.write("a.md", title="A")
     daemon.begin(AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{cable.port}")
-    before = daemon.buckets.stamps()
+    before = daemon.buckets.object_versions()
     cable.cut()
     wait_until(lambda: "does not answer" in daemon.status()["problems"].get("folder", ""), 30)
     assert daemon.lines("not believed")
     daemon.buckets.write("b.md", title="B")
-    assert daemon.buckets.stamps() == before
-    cable.mend()
+    assert daemon.buckets.object_versions() == before
+    cable.restore()
     daemon.comes_to_show("A", "B", seconds=40)
     wait_until(lambda: daemon.status()["healthy"], 30)
     assert daemon.stop() == 0

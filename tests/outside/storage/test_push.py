@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.bucket_site import Buckets
+from support.bucket_site import BucketSite
 from support.websub_hubs import Hub
 
 pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
 
 
-def test_a_hub_is_told_of_what_changed_in_a_bucket(buckets: Buckets) -> None:
+def test_a_hub_is_told_of_what_changed_in_a_bucket(buckets: BucketSite) -> None:
     """Of every document at first, then of those that an edit changed, and of none where nothing did."""
     buckets.write("a.md", topics=["AI"])
     buckets.write("b.md", topics=["Cities"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.bucket_site import Buckets, command
+from support.bucket_site import BucketSite, run_command
 from support.running_daemon import free_port
 from support.site_folder import NOW, iso
 
@@ -13,7 +13,7 @@ from aggregator.object_store import Store
 pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
 
 
-def fill(buckets: Buckets) -> None:
+def fill(buckets: BucketSite) -> None:
     """Write what a site holds: topics, months, a broken seed, an empty one, a draft."""
     for number in range(24):
         buckets.write(
@@ -25,7 +25,7 @@ def fill(buckets: Buckets) -> None:
         buckets.put(path, buckets.site.text(path, text).read_bytes())
 
 
-def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: Buckets) -> None:
+def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: BucketSite) -> None:
     """From bucket to bucket and from folder to folder: the same documents, encodings and problems."""
     fill(buckets)
     from_folder = buckets.site.build()
@@ -35,7 +35,7 @@ def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: Buckets) -> None:
     assert (turn.seeds, turn.items, turn.held) == (from_folder.seeds, from_folder.items, from_folder.held)
 
 
-def test_what_is_known_is_not_read_again(buckets: Buckets) -> None:
+def test_what_is_known_is_not_read_again(buckets: BucketSite) -> None:
     """A second build reads nothing, however lately the seeds were written: a tag tells what a time cannot."""
     fill(buckets)
     assert buckets.build().read == 27
@@ -43,7 +43,7 @@ def test_what_is_known_is_not_read_again(buckets: Buckets) -> None:
     assert (again.read, again.written) == (0, ())
 
 
-def test_edits_and_deletions_show(buckets: Buckets) -> None:
+def test_edits_and_deletions_show(buckets: BucketSite) -> None:
     """An edit is shown, a deletion is gone, and the rest is as it was."""
     for name in "abc":
         buckets.write(f"{name}.md", title=name)
@@ -55,7 +55,7 @@ def test_edits_and_deletions_show(buckets: Buckets) -> None:
     assert sorted(buckets.titles()) == ["c", "edited"]
 
 
-def test_the_same_objects_are_seeds_as_the_same_files_would_be(buckets: Buckets) -> None:
+def test_the_same_objects_are_seeds_as_the_same_files_would_be(buckets: BucketSite) -> None:
     """Hidden names, other endings, folders' placeholders and keys that no folder could have are none, and harm none."""
     good = {"a b+c%.md": "one", "ü/日本.markdown": "two", "x.md/deep.md": "three", "x.md": "four"}
     for path, title in good.items():
@@ -70,7 +70,7 @@ def test_the_same_objects_are_seeds_as_the_same_files_would_be(buckets: Buckets)
     assert (turn.seeds, turn.problems) == (4, ())
 
 
-def test_a_listing_in_another_order_withdraws_nothing(buckets: Buckets) -> None:
+def test_a_listing_in_another_order_withdraws_nothing(buckets: BucketSite) -> None:
     """SeaweedFS lists `a/` before `a-b.md` and `a.md`, S3 and the index after: a second build finds nothing to do."""
     for path in ("a/x.md", "a/y.md", "a.md", "a-b.md", "b.md"):
         buckets.write(path)
@@ -81,13 +81,13 @@ def test_a_listing_in_another_order_withdraws_nothing(buckets: Buckets) -> None:
     assert (again.read, again.removed, again.written) == (0, 0, ())
 
 
-def test_a_long_listing_comes_in_pages(buckets: Buckets) -> None:
+def test_a_long_listing_comes_in_pages(buckets: BucketSite) -> None:
     """More objects than one answer names are all found."""
     buckets.filesystem.pipe({f"{buckets.seeds}/{number:04}.md": b"x" for number in range(1_005)}, batch_size=32)
     assert len(list(Store(f"s3://{buckets.seeds}").entries())) == 1_005
 
 
-def test_a_large_object_is_not_read_whole(buckets: Buckets) -> None:
+def test_a_large_object_is_not_read_whole(buckets: BucketSite) -> None:
     """Of more than the limit only one byte is read besides; the message is the one of a large file."""
     buckets.write("a.md", title="A")
     for path in ("large.md", "exact.md"):
@@ -100,58 +100,58 @@ def test_a_large_object_is_not_read_whole(buckets: Buckets) -> None:
     assert len(exact.data) == 2**20
 
 
-def test_an_emptied_bucket_withdraws_nothing(buckets: Buckets) -> None:
+def test_an_emptied_bucket_withdraws_nothing(buckets: BucketSite) -> None:
     """Guarantee G5: more than half of at least 20 known seeds gone at once is not believed until that is said."""
     for number in range(20):
         buckets.write(f"{number:02}.md")
     buckets.build()
-    before = buckets.stamps()
+    before = buckets.object_versions()
     buckets.filesystem.rm(buckets.seeds, recursive=True)
     with pytest.raises(aggregator.FolderError, match="20 of 20 known seeds are gone at once"):
         buckets.build()
-    assert buckets.stamps() == before
+    assert buckets.object_versions() == before
     assert buckets.build(accept_deletions=True).removed == 20
 
 
-def test_a_vanished_bucket_withdraws_nothing(buckets: Buckets) -> None:
+def test_a_vanished_bucket_withdraws_nothing(buckets: BucketSite) -> None:
     """However few seeds it had; and one that never was is a mistake in the config."""
     with pytest.raises(aggregator.ConfigError, match="s3://nowhere/in: the bucket is not there"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
     buckets.write("a.md")
     buckets.build()
-    before = buckets.stamps()
+    before = buckets.object_versions()
     with pytest.raises(aggregator.FolderError, match="the bucket is not there; nothing was withdrawn"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
-    assert buckets.stamps() == before
+    assert buckets.object_versions() == before
 
 
-def test_a_store_that_is_down_withdraws_nothing(buckets: Buckets) -> None:
+def test_a_store_that_is_down_withdraws_nothing(buckets: BucketSite) -> None:
     """It is named with its URL in one line and exit code 1; once it is back all is as it was."""
     buckets.write("a.md", title="A")
     buckets.build()
-    before = buckets.stamps()
-    failed = command(buckets, "build", AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{free_port()}")
+    before = buckets.object_versions()
+    failed = run_command(buckets, "build", AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{free_port()}")
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"aggregator: s3://{buckets.seeds}: the store does not answer: ")
     assert failed.stderr.endswith("; nothing was withdrawn\n")
     assert failed.stderr.count("\n") == 1
     assert buckets.build().read == 0
-    assert buckets.stamps() == before
+    assert buckets.object_versions() == before
 
 
-def test_wrong_credentials_are_named_and_never_shown(buckets: Buckets) -> None:
+def test_wrong_credentials_are_named_and_never_shown(buckets: BucketSite) -> None:
     """A message, not a traceback; and neither key nor secret is in it."""
     buckets.write("a.md")
     buckets.config()
     wrong = {"AWS_ACCESS_KEY_ID": "a-wrong-key-id", "AWS_SECRET_ACCESS_KEY": "a-wrong-secret"}
-    failed = command(buckets, "build", **wrong)
+    failed = run_command(buckets, "build", **wrong)
     assert failed.returncode == 1
     assert f"aggregator: s3://{buckets.seeds}: the seeds cannot be listed: " in failed.stderr
     assert "Traceback" not in failed.stderr
     assert "a-wrong" not in failed.stderr + failed.stdout
 
 
-def test_other_processes_read_too(buckets: Buckets) -> None:
+def test_other_processes_read_too(buckets: BucketSite) -> None:
     """With --jobs the seeds are read by several processes, each with connections of its own: the same bytes."""
     fill(buckets)
     buckets.site.build()
@@ -159,19 +159,19 @@ def test_other_processes_read_too(buckets: Buckets) -> None:
     assert buckets.documents() == buckets.site.documents()
 
 
-def test_the_other_commands_know_buckets(buckets: Buckets) -> None:
+def test_the_other_commands_know_buckets(buckets: BucketSite) -> None:
     """`check` lists and reads all, `explain` takes paths and URLs, `status` counts, `new` writes a seed there."""
     fill(buckets)
     buckets.config()
-    checked = command(buckets, "check")
+    checked = run_command(buckets, "check")
     assert checked.returncode == 1
     assert f"s3://{buckets.seeds}/broken.md:2:9: " in checked.stdout
     assert "27 seeds: 2 errors" in checked.stdout
-    command(buckets, "build")
+    run_command(buckets, "build")
     for target in ("draft.md", f"s3://{buckets.seeds}/draft.md"):
-        assert "draft.md: in no feed: published: false (rule: state)" in command(buckets, "explain", target).stdout
-    assert "27 seeds, 24 items" in command(buckets, "status").stdout
-    made = command(buckets, "new", "A tram", "--link", "https://news.example.org/tram")
+        assert "draft.md: in no feed: published: false (rule: state)" in run_command(buckets, "explain", target).stdout
+    assert "27 seeds, 24 items" in run_command(buckets, "status").stdout
+    made = run_command(buckets, "new", "A tram", "--link", "https://news.example.org/tram")
     assert made.stdout.startswith(f"s3://{buckets.seeds}/")
     assert buckets.filesystem.exists(made.stdout.strip())
-    assert "already exists (choose another title)" in command(buckets, "new", "A tram").stderr
+    assert "already exists (choose another title)" in run_command(buckets, "new", "A tram").stderr

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support.http_client import Standalone, raw, statuses
 from support.running_daemon import ROOT, Running, wait_until
-from support.site_checks import SECRET, private, published
+from support.site_checks import SECRET, find_leaks, published_documents
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.model.errors import AggregatorError
@@ -120,7 +120,7 @@ def test_a_clock_of_1970_at_boot_costs_nothing_once_it_is_right(site: SiteFolder
     site.build()
     before = site.documents()
     site.build(5)
-    assert published(site.feeds)
+    assert published_documents(site.feeds)
     site.build()
     assert "https://news.example.org/old" in site.ids()
     assert site.documents() == before
@@ -210,7 +210,7 @@ def test_seeds_that_become_links_between_scan_and_reading_show_nothing_from_outs
         for number in range(25):
             turn = site.build(accept_deletions=True, fresh=number % 5 == 4)
             assert turn.failed == ()
-            assert private(site, repr(turn)) == []
+            assert find_leaks(site, repr(turn)) == []
             seen.update(site.titles())
     assert "Seed" in seen
 
@@ -246,7 +246,7 @@ def test_links_planted_while_feeds_are_written_are_never_followed(site: SiteFold
             left.unlink()
     assert site.build().failed == ()
     assert not document.is_symlink()
-    assert b"Title 24" in published(site.feeds)["t/rss.xml"]
+    assert b"Title 24" in published_documents(site.feeds)["t/rss.xml"]
 
 
 def test_the_token_is_compared_in_constant_time() -> None:

@@ -15,7 +15,14 @@ from contextlib import contextmanager
 
 import pytest
 from support.running_daemon import ROOT, Running
-from support.site_checks import fresh, leftovers, parse, private, published, with_canaries
+from support.site_checks import (
+    assert_well_formed,
+    find_leaks,
+    fresh_build,
+    published_documents,
+    temporary_files,
+    write_canaries,
+)
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.model.document_names import FEED_DOCUMENTS
@@ -41,7 +48,7 @@ class Reader:
         self.reads = 0
         self.names = [
             name
-            for name in published(site.feeds)
+            for name in published_documents(site.feeds)
             if name.endswith(FEED_DOCUMENTS) and not name.startswith(COMES_AND_GOES)
         ]
 
@@ -68,7 +75,7 @@ class Reader:
 
 def look(name: str, body: bytes) -> str:
     """See that a document is whole and of one version, which it gives; those of the daemon's one changing seed."""
-    parse(name, body)
+    assert_well_formed(name, body)
     versions = set(re.findall(rb"version(\d+)x", body))
     assert len(versions) <= 1, f"{name} mixes {versions}"
     return versions.pop().decode() if versions else ""
@@ -87,21 +94,21 @@ def say(site: SiteFolder, version: int) -> None:
 def sample(site: SiteFolder) -> None:
     for number in range(6):
         site.write(f"s{number}.md", topics=[f"T{number % 3}"], publishedDateTime=iso(NOW - (1 + number * 20) * 86_400))
-    with_canaries(site, later="9998-01-01")
+    write_canaries(site, later="9998-01-01")
     say(site, 0)
     site.build()
 
 
 def check(site: SiteFolder, reader: Reader, *, now: int | None, log: str = "") -> None:
     """What is on disk right after a kill is whole; a build later all is right, with ids as ever."""
-    for name, body in published(site.feeds).items():
+    for name, body in published_documents(site.feeds).items():
         if name in reader.names:
             look(name, body)
-    assert private(site, log) == []
+    assert find_leaks(site, log) == []
     assert site.build(now).failed == ()
-    assert leftovers(site.feeds) == []
+    assert temporary_files(site.feeds) == []
     documents = site.documents()
-    assert documents == {**documents, **fresh(site, now)}
+    assert documents == {**documents, **fresh_build(site, now)}
     assert "https://news.example.org/a" in site.ids()
     assert reader.complaints == []
 

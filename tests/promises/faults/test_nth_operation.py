@@ -17,13 +17,13 @@ from support.failing_operations import Faults
 from support.site_checks import (
     DRAFT,
     SECRET,
-    fresh,
+    find_leaks,
+    fresh_build,
     ids_by_feed,
-    leftovers,
     open_files,
-    private,
-    published,
-    with_canaries,
+    published_documents,
+    temporary_files,
+    write_canaries,
 )
 from support.site_folder import NOW, SiteFolder, iso
 
@@ -89,7 +89,7 @@ def sample(site: SiteFolder) -> None:
             f"{'sub/' * (number % 2)}{number}.md", topics=[f"T{number % 2}"], quality=60 + number * 5,
             publishedDateTime=iso(NOW - DAY * (1 + number % 2)), body="text " * 50,
         )  # fmt: skip
-    with_canaries(site, later=iso(NOW + 99))
+    write_canaries(site, later=iso(NOW + 99))
 
 
 class Round:
@@ -105,16 +105,16 @@ class Round:
     def run(self) -> Faults:
         site = self.site
         self.change(site, self.number)
-        before = published(site.feeds)
+        before = published_documents(site.feeds)
         files, config = open_files(), site.config()
         self.faults = Faults(site.root, self.number, self.dice, lasting=self.dice.random() < 0.4)
         (self._build_and_live_on if self.alive else self._build)(config)
         faults = self.faults
         gc.collect()  # an error that is being handled holds the frames it went through, and what they hold open
         assert open_files() <= files, f"{faults.met}: a file stays open"
-        during = published(site.feeds)
+        during = published_documents(site.feeds)
         self.said += ["" if self.turn is None else repr(self.turn)]
-        assert private(site, *self.said) == [], faults.met
+        assert find_leaks(site, *self.said) == [], faults.met
         self._mended(before, during)
         return faults
 
@@ -139,16 +139,18 @@ class Round:
     def _mended(self, before: dict[str, bytes], during: dict[str, bytes]) -> None:
         site = self.site
         turn = site.build()
-        after = published(site.feeds)
-        assert (turn.failed, leftovers(site.feeds)) == ((), [])
-        assert private(site) == []
+        after = published_documents(site.feeds)
+        assert (turn.failed, temporary_files(site.feeds)) == ((), [])
+        assert find_leaks(site) == []
         # No document was missing, and none told of an item that was neither there before nor is there now.
         assert sorted(before.keys() & after.keys() - during.keys()) == []
         known, wanted = ids_by_feed(before), ids_by_feed(after)
         for name, ids in ids_by_feed(during).items():
             assert ids <= known.get(name, set()) | wanted.get(name, set()), name
-        assert site.documents() == {**site.documents(), **fresh(site, NOW)}
-        assert all(b'"items":[]' in after[name] for name in wanted if name not in published(site.root / "fresh"))
+        assert site.documents() == {**site.documents(), **fresh_build(site, NOW)}
+        assert all(
+            b'"items":[]' in after[name] for name in wanted if name not in published_documents(site.root / "fresh")
+        )
 
 
 def ready(site: SiteFolder) -> SiteFolder:

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import strategies as st
 from lxml import etree
-from support.fuzz_inputs import ROOT, WORDS, many, some, words
-from support.site_checks import DRAFT, SECRET, leftovers, private, published
+from support.fuzz_inputs import HOSTILE_TOKENS, ROOT, hostile_text, run_examples, run_marathon
+from support.site_checks import DRAFT, SECRET, find_leaks, published_documents, temporary_files
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.model.feeds import Feed, FeedSpec, FeedSummary, Site
@@ -25,20 +25,20 @@ KEYS = [
     "heat", "topics", "tags", "category", "type", "locale", "provider", "author", "images", "featuredContent", "related", "id", "secured", "titel",
 ]  # fmt: skip
 
-quoted = words.map(json.dumps)
+quoted = hostile_text.map(json.dumps)
 names = st.lists(quoted, max_size=4).map(lambda items: f"[{', '.join(items)}]")
 values = st.one_of(
-    words,
+    hostile_text,
     quoted,
     names,
     names.map(lambda items: f"{{name: {items}}}"),
-    st.tuples(quoted, quoted, words).map(
+    st.tuples(quoted, quoted, hostile_text).map(
         lambda one: f"\n  - {{title: {one[0]}, webUrl: {one[1]}, url: {one[1]}}}\n  - {one[2]}"
     ),
 )
 entries = st.lists(st.tuples(st.sampled_from(KEYS), values).map(": ".join), max_size=5)
 required = "title: T\nwebUrl: https://news.example.org/a\npublishedDateTime: 2026-01-01\n"
-written = st.tuples(st.sampled_from([required, required, ""]), entries, words).map(
+written = st.tuples(st.sampled_from([required, required, ""]), entries, hostile_text).map(
     lambda parts: f"---\n{parts[0]}{chr(10).join(parts[1])}\n---\n{parts[2]}".encode("utf-8", "surrogatepass")
 )
 
@@ -49,7 +49,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     data = draw(st.sampled_from(SAMPLES))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, min(len(data), 2_000)))
-        put = draw(st.sampled_from(WORDS).map(str.encode) | st.binary(max_size=4))
+        put = draw(st.sampled_from(HOSTILE_TOKENS).map(str.encode) | st.binary(max_size=4))
         data = data[:at] + put + data[at + draw(st.integers(0, 12)) :]
     return data
 
@@ -115,11 +115,11 @@ class Builds:
             (hostile / name).write_bytes(data)
         turn = self.site.build(accept_deletions=True, prune=True)
         assert turn.failed == ()
-        documents = published(self.site.feeds)
+        documents = published_documents(self.site.feeds)
         assert "good/rss.xml" in documents
         assert b"<title>Good</title>" in documents["all/rss.xml"]
-        assert private(self.site, repr(turn)) == []
-        assert leftovers(self.site.feeds) == []
+        assert find_leaks(self.site, repr(turn)) == []
+        assert temporary_files(self.site.feeds) == []
         assert {path.name for path in self.site.root.iterdir()} == {"config", "seeds", "feeds", "state"}
         assert self.site.build().written == ()
 
@@ -129,23 +129,23 @@ several = st.dictionaries(file_names, any_seed, max_size=8)
 
 def test_some_seeds_are_read_or_refused() -> None:
     """A few hundred, by lot."""
-    some(check_reading, any_seed, rounds=300)
+    run_examples(check_reading, any_seed, count=300)
 
 
 def test_some_sites_are_built_whole(site: SiteFolder) -> None:
     """A few dozen builds, by lot."""
-    some(Builds(site).check, several, rounds=12)
+    run_examples(Builds(site).check, several, count=12)
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
 def test_seeds_without_end_are_read_or_refused() -> None:
     """For minutes, never the same."""
-    assert many(check_reading, any_seed) > 1_000
+    assert run_marathon(check_reading, any_seed) > 1_000
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
 def test_sites_without_end_are_built_whole(site: SiteFolder) -> None:
     """For minutes, never the same."""
-    assert many(Builds(site).check, several) > 100
+    assert run_marathon(Builds(site).check, several) > 100

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from hypothesis import strategies as st
-from support.fuzz_inputs import ROOT, WORDS, many, some, words
+from support.fuzz_inputs import HOSTILE_TOKENS, ROOT, hostile_text, run_examples, run_marathon
 
 from aggregator.config.loading import load
 from aggregator.config.settings import Config
@@ -33,7 +33,7 @@ def damaged(draw: st.DrawFn) -> bytes:
     data = draw(st.sampled_from(CONFIGS))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(data)))
-        put = draw(st.sampled_from(WORDS).map(str.encode) | st.binary(max_size=4))
+        put = draw(st.sampled_from(HOSTILE_TOKENS).map(str.encode) | st.binary(max_size=4))
         data = data[:at] + put + data[at + draw(st.integers(0, 12)) :]
     return data
 
@@ -63,26 +63,26 @@ def check_topic(name: str) -> None:
 
 def test_some_configs_are_taken_or_refused() -> None:
     """A few hundred, by lot."""
-    some(check_config, damaged(), rounds=150)
+    run_examples(check_config, damaged(), count=150)
 
 
 def test_some_topic_names_have_a_slug() -> None:
     """A few hundred, by lot."""
-    some(check_topic, words | st.text(max_size=400), rounds=300)
+    run_examples(check_topic, hostile_text | st.text(max_size=400), count=300)
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
 def test_configs_without_end_are_taken_or_refused() -> None:
     """For minutes, never the same."""
-    assert many(check_config, damaged()) > 1_000
+    assert run_marathon(check_config, damaged()) > 1_000
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
 def test_topic_names_without_end_have_a_slug() -> None:
     """For minutes, never the same."""
-    assert many(check_topic, words | st.text(max_size=400)) > 1_000
+    assert run_marathon(check_topic, hostile_text | st.text(max_size=400)) > 1_000
 
 
 @pytest.mark.marathon
