@@ -61,7 +61,7 @@ def make_site(tmp_path: Path) -> Callable[[str], SiteFolder]:
 
 @pytest.fixture
 def running(site: SiteFolder) -> Iterator[Running]:
-    """Give a daemon that a test starts; it is ended whatever happens."""
+    """Return a daemon that a test starts; it is ended whatever happens."""
     made = Running(site)
     yield made
     if hasattr(made, "process") and made.process.poll() is None:

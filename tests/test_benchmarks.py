@@ -26,7 +26,7 @@ def said_by(script: str, *words: object) -> subprocess.CompletedProcess[str]:
 
 
 def peer(name: str) -> str:
-    """Give a peer's name, or skip the test where it is not installed."""
+    """Return a peer's name, or skip the test where it is not installed."""
     folder = Path(os.environ.get("AGGREGATOR_NODE_MODULES", ""))
     if name != "eleventy":
         require_program(name)

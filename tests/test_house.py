@@ -61,7 +61,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def own_modules(path: Path) -> Iterator[Path]:
-    """Give the files of this package that a file imports when it is loaded or later."""
+    """Return the files of this package that a file imports when it is loaded or later."""
     for name in imports(path):
         parts = name.split(".")
         for depth in (len(parts), len(parts) - 1):
@@ -77,7 +77,7 @@ def is_pure(path: Path) -> bool:
 
 
 def loaded_at_once(path: Path) -> Iterator[Path]:
-    """Give the modules that a file imports while it is loaded itself."""
+    """Return the modules that a file imports while it is loaded itself."""
     tree = ast.parse(path.read_text())
     names = {
         f"{node.module}.{alias.name}" for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names

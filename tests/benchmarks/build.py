@@ -68,7 +68,7 @@ def make_ours(site: Path) -> None:
 
 
 def ours(site: Path) -> Iterator[Tool]:
-    """Give our own two ways to build a site."""
+    """Return our own two ways to build a site."""
     command = [sys.executable, "-m", "aggregator", "build", "--config"]
     for way, made in (("feeds alone", "alone"), ("the whole history", "archives")):
         yield Tool(
@@ -80,7 +80,7 @@ def ours(site: Path) -> Iterator[Tool]:
 
 
 def floor(site: Path) -> Iterator[Tool]:
-    """Give what reads the same files and does nothing, by one process and by two."""
+    """Return what reads the same files and does nothing, by one process and by two."""
     script = Path(__file__).with_name("floor.py")
     for processes in (2, 1):
         name = f"(only reads the files, {processes} process{'es' * (processes > 1)})"
@@ -103,7 +103,7 @@ def turns(tools: list[Tool], site: Path, rounds: int, *, fresh: bool) -> dict[st
 
 
 def items(feed: Path) -> list[tuple[str, str]]:
-    """Give title and link of each item of an RSS feed."""
+    """Return title and link of each item of an RSS feed."""
     found = ET.parse(feed).getroot().iter("item")
     return [(item.findtext("title", ""), item.findtext("link", "")) for item in found]
 
@@ -128,7 +128,7 @@ def insist_on_the_same(tools: Iterable[Tool]) -> None:
 
 
 def rows(count: int, work: str, runs: dict[str, list[Run]]) -> Iterator[results.Row]:
-    """Give the medians of what each tool's runs cost."""
+    """Return the medians of what each tool's runs cost."""
     ours = statistics.median(one.wall for one in runs[OURS])
     for name, found in runs.items():
         row = {"seeds": count, "work": work, "tool": name, "rounds": len(found), "given_up": found[-1].given_up}
@@ -137,7 +137,7 @@ def rows(count: int, work: str, runs: dict[str, list[Run]]) -> Iterator[results.
 
 
 def cells(row: results.Row) -> list[str]:
-    """Give a row of the table as it is shown."""
+    """Return a row of the table as it is shown."""
     first = [f"{row['seeds']:,}", row["work"], row["tool"]]
     if row["given_up"]:
         return [*first, str(row["rounds"]), row["given_up"], "", "", ""]
@@ -146,7 +146,7 @@ def cells(row: results.Row) -> list[str]:
 
 
 def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
-    """Say why a tool is not tried, from what fewer seeds cost it; empty where it is."""
+    """Return why a tool is not tried, from what fewer seeds cost it; empty where it is."""
     fewer = [row for row in known if row["tool"] == tool.name and row["work"] == FRESH and row["seeds"] < count]
     for row in fewer[-1:]:
         times = count / row["seeds"]
@@ -158,7 +158,7 @@ def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
 
 
 def everyone(site: Path, programs: dict[str, str]) -> Iterator[tuple[str, Callable[[Path], None], Tool]]:
-    """Give each tool with the part of the site that it needs, and what makes that."""
+    """Return each tool with the part of the site that it needs, and what makes that."""
     yield from (("ours", make_ours, tool) for tool in (*floor(site), *ours(site)))
     for peer in peers.PEERS:
         if peer.name in programs:
@@ -188,7 +188,7 @@ def measure(site: Path, programs: dict[str, str], rounds: int, file: Path) -> No
 
 
 def that_work(folder: Path, programs: dict[str, str]) -> dict[str, str]:
-    """Give the peers that can build a few seeds.
+    """Return the peers that can build a few seeds.
 
     What happens once, such as Python's writing of byte code, happens here and is not measured.
     """

@@ -81,7 +81,7 @@ def _own_seconds() -> float:
 
 
 def _seconds(made: DaskCluster | None) -> tuple[float, float]:
-    """Give the processor seconds of the scheduler and of the workers so far."""
+    """Return the processor seconds of the scheduler and of the workers so far."""
     if made is None:
         return 0.0, 0.0
     return _used(made.scheduler.pid), sum(map(_used, made.workers()))
@@ -93,7 +93,7 @@ def _used(pid: int) -> float:
 
 
 def _carried() -> tuple[int, int]:
-    """Give the bytes that this process's connections sent and received, by the system's count (tcp(7), TCP_INFO)."""
+    """Return the bytes that this process's connections sent and received, by the system's count (tcp(7), TCP_INFO)."""
     lines = subprocess.run(["ss", "-tinpH"], capture_output=True, text=True, check=True).stdout.splitlines()
     sent = received = 0
     for line, told in itertools.pairwise(lines):
@@ -111,7 +111,7 @@ def insist_on_the_same(alone: Path, together: Path) -> None:
 
 
 def row(workers: int, cost: Cost) -> str:
-    """Give a row of the table."""
+    """Return a row of the table."""
     seconds = (cost.wall, cost.client, cost.scheduler, cost.workers)
     micro = (1e6 * one / cost.seeds for one in seconds[1:])
     cells = [f"{workers or 'none'}", *(f"{one:.1f} s" for one in seconds), *(f"{one:.0f} µs" for one in micro)]

@@ -68,29 +68,29 @@ MINUTES_OF_A_MONTH = 365.25 / 12 * 24 * 60
 
 
 def spread(minutes: float) -> None:
-    """Have seeds so many minutes apart."""
+    """Write seeds so many minutes apart."""
     global MINUTES  # noqa: PLW0603 - a script's one setting
     MINUTES = minutes
 
 
 def spread_as(site: Path) -> None:
-    """Have seeds as far apart as those that lie in a site."""
+    """Write seeds as far apart as those that lie in a site."""
     if (site / "minutes").exists():
         spread(float((site / "minutes").read_text()))
 
 
 def moment_of(number: int) -> datetime:
-    """Give the date of seed `number`, to the minute."""
+    """Return the date of seed `number`, to the minute."""
     return LAST_DAY - timedelta(minutes=int(MINUTES * number))
 
 
 def words(dice: random.Random, count: int) -> str:
-    """Give a sentence of `count` words."""
+    """Return a sentence of `count` words."""
     return " ".join(dice.choice(WORDS) for _ in range(count)).capitalize()
 
 
 def seed_text(number: int) -> str:
-    """Give the text of seed `number`; it depends on the number alone."""
+    """Return the text of seed `number`; it depends on the number alone."""
     dice = random.Random(number)
     when = moment_of(number)
     topic = TOPICS[number % len(TOPICS)]
@@ -118,12 +118,12 @@ def seed_text(number: int) -> str:
 
 
 def renamed(text: str) -> str:
-    """Give the same seed with its date and topics under the names that most tools know."""
+    """Return the same seed with its date and topics under the names that most tools know."""
     return text.replace("\npublishedDateTime: ", "\ndate: ", 1).replace("\ntopics:\n", "\ntags:\n", 1)
 
 
 def path_of(number: int) -> str:
-    """Give the path of seed `number`: a folder a thousand seeds, so that none gets too large."""
+    """Return the path of seed `number`: a folder a thousand seeds, so that none gets too large."""
     when = moment_of(number)
     return f"{number // 1000:04}/{when:%Y-%m-%d}-story-{number}.md"
 

@@ -42,7 +42,7 @@ def prepared(site: Path) -> None:
 
 
 def changes(site: Path, rounds: int, tool: str, name: str, rest: float) -> Iterator[results.Row]:
-    """Give the rows of single changes, and of rest."""
+    """Return the rows of single changes, and of rest."""
     results.say(f"{site.name}: {rounds} rounds of changes, {name}")
     found = latency.measure(site, rounds, tool, rest)
     common = {"seeds": int(site.name), "tool": name}
@@ -54,7 +54,7 @@ def changes(site: Path, rounds: int, tool: str, name: str, rest: float) -> Itera
 
 
 def dropped(site: Path, count: int) -> results.Row:
-    """Give the row of many files at once."""
+    """Return the row of many files at once."""
     results.say(f"{site.name}: {count} files at once")
     found = drop.measure(site, count, rename=False)
     seconds = {"from_first": found["from_first_s"], "from_last": found["from_last_s"], "mb": found["peak_mb"]}
@@ -62,7 +62,7 @@ def dropped(site: Path, count: int) -> results.Row:
 
 
 def cells(row: results.Row) -> list[str]:
-    """Give a row of the table as it is shown."""
+    """Return a row of the table as it is shown."""
     first = [f"{row['seeds']:,}", row["work"], row["tool"], str(row["rounds"])]
     if "p50" in row:
         return [*first, f"{row['p50']:.0f} / {row['p99']:.0f} ms"]

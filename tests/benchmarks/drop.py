@@ -24,7 +24,7 @@ PATIENCE = 300.0
 
 
 def published(site: Path) -> int:
-    """Give how many seeds of the drop the index knows as items, with no feed waiting; -1 where one waits."""
+    """Return how many seeds of the drop the index knows as items, with no feed waiting; -1 where one waits."""
     try:
         with closing(sqlite3.connect(f"file:{site}/.aggregator/index.db?mode=ro", uri=True)) as db:
             (dirty,) = db.execute("SELECT count(*) FROM feed WHERE dirty").fetchone()

@@ -64,7 +64,7 @@ def prepare(site: Path) -> None:
 
 
 def tools(site: Path, program: str) -> Iterator[Tool]:
-    """Give the way to build it."""
+    """Return the way to build it."""
     public = site / "eleventy/public"
     command = [program, "--quiet", "--config=eleventy.config.mjs", "--input=src", "--output=public"]
     yield Tool(

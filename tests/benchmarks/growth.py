@@ -21,12 +21,12 @@ HEADS = ("work", "tool", "cost", "seeds", "exponent")
 
 
 def exponent(fewer: tuple[int, float], more: tuple[int, float]) -> float:
-    """Give by which power of the seeds a cost grows between two counts."""
+    """Return by which power of the seeds a cost grows between two counts."""
     return math.log(more[1] / fewer[1]) / math.log(more[0] / fewer[0])
 
 
 def growths(rows: list[results.Row]) -> Iterator[list[str]]:
-    """Give the rows of the table."""
+    """Return the rows of the table."""
     costs: dict[tuple[str, str, str], list[tuple[int, float]]] = {}
     for row in rows:
         for cost in COSTS:

@@ -62,7 +62,7 @@ RSS = """\
 
 
 def seed(text: str) -> str:
-    """Give the same seed as Hugo wants it: `published` is a date there, and it dates items by `date`."""
+    """Return the same seed as Hugo wants it: `published` is a date there, and it dates items by `date`."""
     held_back = "\npublished: false\n" in text
     text = text.replace("\npublished: ", f"\ndraft: {str(held_back).lower()}\nisPublished: ", 1)
     return text.replace("\npublishedDateTime: ", "\ndate: ", 1)
@@ -81,7 +81,7 @@ def prepare(site: Path) -> None:
 
 
 def tools(site: Path, program: str) -> Iterator[Tool]:
-    """Give the two ways to build it."""
+    """Return the two ways to build it."""
     for way, settings in (("feeds alone", "hugo"), ("a page a seed", "pages")):
         hugo, public = site / "hugo", site / f"hugo/public-{settings}"
         yield Tool(

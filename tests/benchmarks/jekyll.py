@@ -73,7 +73,7 @@ def prepare(site: Path) -> None:
 
 
 def tools(site: Path, program: str) -> Iterator[Tool]:
-    """Give the way to build it."""
+    """Return the way to build it."""
     public = site / "jekyll/_site"
     yield Tool(
         "Jekyll, a page a seed", [program, "build", "--quiet"], site / "jekyll",

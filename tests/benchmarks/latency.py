@@ -35,13 +35,13 @@ OURS = "aggregator"
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Give the value below which `share` of `values` lie."""
+    """Return the value below which `share` of `values` lie."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 
 
 def wait_until(feed: Path, wanted: bytes, *, present: bool, began: float) -> float:
-    """Wait until `feed` holds `wanted`, or no longer does; gives the milliseconds since `began`."""
+    """Wait until `feed` holds `wanted`, or no longer does and return the milliseconds since `began`."""
     seen: tuple[int, int] | None = None
     while time.perf_counter() - began < PATIENCE:
         try:
@@ -57,7 +57,7 @@ def wait_until(feed: Path, wanted: bytes, *, present: bool, began: float) -> flo
 
 
 def usage(pid: int) -> tuple[float, int]:
-    """Give the processor time (seconds) and the memory (bytes) of a process and all below it."""
+    """Return the processor time (seconds) and the memory (bytes) of a process and all below it."""
     ticks = memory = 0
     for one in family(pid):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
@@ -67,7 +67,7 @@ def usage(pid: int) -> tuple[float, int]:
 
 
 def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start the daemon or the program `hugo` at a path; gives the process and the feed to look at."""
+    """Start the daemon or the program `hugo` at a path and return the process and the feed to look at."""
     if tool != OURS:
         out = site / "hugo/public"
         shutil.rmtree(out, ignore_errors=True)
@@ -100,13 +100,13 @@ def command(site: Path, *words: str) -> None:
 
 
 def text_of(number: int, title: str, tool: str) -> str:
-    """Give a seed among the newest, so that every tool shows it."""
+    """Return a seed among the newest, so that every tool shows it."""
     text = corpus.seed_text(number).replace('title: "', f'title: "{title} ', 1)
     return text if tool == OURS else hugo.seed(text)
 
 
 def put(path: Path, text: str) -> float:
-    """Write a file; gives the moment at which it was closed."""
+    """Write a file and return the moment at which it was closed."""
     with path.open("w", encoding="utf-8") as file:
         file.write(text)
     return time.perf_counter()
@@ -127,13 +127,13 @@ def wait_until_built(site: Path, feed: Path, tool: str) -> None:
 
 
 def has_turned(site: Path) -> bool:
-    """Say whether the daemon has looked at the whole folder once."""
+    """Return whether the daemon has looked at the whole folder once."""
     told = ask(str(site / ".aggregator"), Request(do="status"))
     return told is not None and told["turns"] > 0
 
 
 def change(number: int, seeds: Path, feed: Path, tool: str) -> dict[str, float]:
-    """Edit one of the newest seeds, add one and delete it again; gives how long each took."""
+    """Edit one of the newest seeds, add one and delete it again and return how long each took."""
     old = [one for one in range(60) if one % 5 != 4][number % 20]
     word = f"Edit{number}x{os.getpid()}"
     began = put(seeds / corpus.path_of(old), text_of(old, word, tool))
@@ -161,7 +161,7 @@ def restore(seeds: Path, tool: str) -> None:
 
 
 def at_rest(pid: int, seconds: float) -> dict[str, float]:
-    """Give what the tool uses while nothing happens."""
+    """Return what the tool uses while nothing happens."""
     time.sleep(3)
     before, _ = usage(pid)
     time.sleep(seconds)

@@ -115,7 +115,7 @@ class Watch(threading.Thread):
 
 
 def family(pid: int) -> Iterator[int]:
-    """Give a process and all below it."""
+    """Return a process and all below it."""
     yield pid
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -127,7 +127,7 @@ def family(pid: int) -> Iterator[int]:
 
 
 def held(pid: int) -> int:
-    """Give a process's share of memory: what n processes share counts for an n-th (Pss)."""
+    """Return a process's share of memory: what n processes share counts for an n-th (Pss)."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

@@ -51,7 +51,7 @@ PEERS = [
 
 
 def program(peer: Peer, folder: Path) -> str | None:
-    """Give the path of a peer's program: beside this Python, on the PATH, or where it was installed; None if nowhere."""
+    """Return the path of a peer's program: beside this Python, on the PATH, or where it was installed; None if nowhere."""
     modules = os.environ.get("AGGREGATOR_NODE_MODULES")
     beside = [str(Path(sys.executable).parent), *([f"{modules}/.bin"] if modules else [])]
     places = os.pathsep.join([*beside, os.environ.get("PATH", os.defpath), str((folder / peer.place).parent)])
@@ -59,7 +59,7 @@ def program(peer: Peer, folder: Path) -> str | None:
 
 
 def installed(peer: Peer, folder: Path) -> str | None:
-    """Give the path of a peer's program, installed in `folder` where it was nowhere; None where that cannot be."""
+    """Return the path of a peer's program, installed in `folder` where it was nowhere; None where that cannot be."""
     if program(peer, folder) is None:
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -71,6 +71,6 @@ def installed(peer: Peer, folder: Path) -> str | None:
 
 
 def version(peer: Peer, path: str) -> str:
-    """Give what a program says of its version."""
+    """Return what a program says of its version."""
     told = subprocess.run([path, peer.version], capture_output=True, text=True, check=True).stdout
     return told.strip().splitlines()[0]

@@ -41,7 +41,7 @@ SINGLE = "<!doctype html><title>{{ article.title }}</title><h1>{{ article.title 
 
 
 def seed(text: str) -> str:
-    """Give the same seed as Pelican wants it."""
+    """Return the same seed as Pelican wants it."""
     text = corpus.renamed(text).replace("\nwebUrl: ", "\nurl: ", 1)
     return text.replace("\npublished: false\n", "\nstatus: skip\n", 1)
 
@@ -61,7 +61,7 @@ def prepare(site: Path) -> None:
 
 
 def tools(site: Path, program: str) -> Iterator[Tool]:
-    """Give the way to build it."""
+    """Return the way to build it."""
     public = site / "pelican/output"
     yield Tool(
         "Pelican, a page a seed", [program, "-s", "pelicanconf.py", "--quiet"], site / "pelican", (public,),

@@ -73,11 +73,11 @@ class Scales(NamedTuple):
     seconds: tuple[float, float]
 
     def x(self, seeds: float) -> float:
-        """Give the place of a number of seeds."""
+        """Return the place of a number of seeds."""
         return LEFT + _share(seeds, *self.seeds) * (RIGHT - LEFT)
 
     def y(self, seconds: float) -> float:
-        """Give the place of a time."""
+        """Return the place of a time."""
         return BOTTOM - _share(seconds, *self.seconds) * (BOTTOM - TOP)
 
 
@@ -86,7 +86,7 @@ def _share(value: float, low: float, high: float) -> float:
 
 
 def series(rows: list[results.Row]) -> list[Series]:
-    """Give the lines: builds from nothing that came to an end."""
+    """Return the lines: builds from nothing that came to an end."""
     found: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         if row["work"] == "from nothing" and not row["given_up"]:
@@ -95,7 +95,7 @@ def series(rows: list[results.Row]) -> list[Series]:
 
 
 def scales(lines: list[Series]) -> Scales:
-    """Give scales that hold all points: whole powers of ten of seconds, a little air beside the seeds."""
+    """Return scales that hold all points: whole powers of ten of seconds, a little air beside the seeds."""
     seeds = [one for line in lines for one, _ in line.points]
     seconds = [one for line in lines for _, one in line.points]
     low, high = 10 ** math.floor(math.log10(min(seconds))), 10 ** math.ceil(math.log10(max(seconds)))
@@ -103,7 +103,7 @@ def scales(lines: list[Series]) -> Scales:
 
 
 def powers(low: float, high: float) -> list[int]:
-    """Give the powers of ten from `low` to `high`."""
+    """Return the powers of ten from `low` to `high`."""
     return list(range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1))
 
 
@@ -121,12 +121,12 @@ def grid(scale: Scales) -> Iterator[str]:
 
 
 def tick(power: int) -> str:
-    """Give a power of ten as a number."""
+    """Return a power of ten as a number."""
     return f"{10.0**power:,.{max(0, -power)}f}"
 
 
 def places(lines: list[Series], scale: Scales) -> dict[str, float]:
-    """Give the height of each name: that of its line's end, moved so that names with one end do not touch."""
+    """Return the height of each name: that of its line's end, moved so that names with one end do not touch."""
     found = {}
     for end in sorted({line.points[-1][0] for line in lines}):
         names = sorted((scale.y(line.points[-1][1]), line.name) for line in lines if line.points[-1][0] == end)
@@ -159,12 +159,12 @@ def named(line: Series, scale: Scales, height: float) -> str:
 
 
 def said(seconds: float) -> str:
-    """Give a time as people say it."""
+    """Return a time as people say it."""
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
 
 
 def picture(found: dict[str, object]) -> str:
-    """Give the picture of all results."""
+    """Return the picture of all results."""
     lines = series(found["builds"])
     scale = scales(lines)
     heights = places(lines, scale)

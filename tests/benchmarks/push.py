@@ -31,14 +31,14 @@ TOPIC = "all/atom.xml"
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
-    """Give the median and the value below which 99 % lie."""
+    """Return the median and the value below which 99 % lie."""
     ordered = sorted(values)
     p99 = ordered[min(len(ordered) - 1, round(0.99 * (len(ordered) - 1)))]
     return {"p50": round(statistics.median(ordered), 1), "p99": round(p99, 1)}
 
 
 def wait_until(condition: Callable[[], object]) -> float:
-    """Wait until `condition` holds; gives that moment."""
+    """Wait until `condition` holds and return that moment."""
     began = time.perf_counter()
     while not condition():
         if time.perf_counter() - began > PATIENCE:
@@ -60,7 +60,7 @@ def started(site: SiteFolder) -> subprocess.Popen[bytes]:
 
 
 def save(site: SiteFolder, number: int, word: str) -> float:
-    """Save a seed; gives the moment at which it was closed."""
+    """Save a seed and return the moment at which it was closed."""
     site.write(f"{number % SEEDS}.md", "A sentence of some length. " * 40, title=word, topics=[f"Topic {number % 4}"])
     return time.perf_counter()
 

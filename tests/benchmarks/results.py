@@ -17,12 +17,12 @@ KEYS = {"builds": ("seeds", "work", "tool"), "daemon": ("seeds", "work", "tool")
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Give what was measured so far."""
+    """Return what was measured so far."""
     return json.loads(path.read_text()) if path.exists() else {kind: [] for kind in KEYS}
 
 
 def keep(path: Path, kind: str, rows: Iterable[Row], versions: dict[str, str]) -> list[Row]:
-    """Add rows to the file in place of those of the same thing; gives all rows of the kind, in order."""
+    """Add rows to the file in place of those of the same thing and return all rows of the kind, in order."""
     found = load(path)
     known = {tuple(row[key] for key in KEYS[kind]): row for row in found[kind]}
     for row in rows:
@@ -52,5 +52,5 @@ def say(text: str) -> None:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))

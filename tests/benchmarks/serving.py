@@ -62,7 +62,7 @@ def make(root: Path) -> None:
 
 @contextmanager
 def ours(root: Path, port: int) -> Iterator[int]:
-    """Serve with `aggregator serve`; gives the process id."""
+    """Serve with `aggregator serve` and return the process id."""
     (root / "config/serve.yaml").write_text(
         f"site: {{title: Test, url: 'https://feeds.example.org/'}}\nseeds: ../seeds\nfeeds: ../feeds\nstate: ../state\n"
         f"server: {{port: {port}}}\n"
@@ -74,7 +74,7 @@ def ours(root: Path, port: int) -> Iterator[int]:
 
 @contextmanager
 def nginx(root: Path, port: int) -> Iterator[int]:
-    """Serve with nginx; gives the process id of its master."""
+    """Serve with nginx and return the process id of its master."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = " ".join(f"{kind}_temp_path {root}/nginx-{kind};" for kind in kinds)
     user = "user root;" if os.geteuid() == 0 else ""
@@ -87,7 +87,7 @@ def nginx(root: Path, port: int) -> Iterator[int]:
 
 @contextmanager
 def running(words: list[str], root: Path, port: int) -> Iterator[int]:
-    """Run a server until it is no longer needed; gives its process id once it listens."""
+    """Run a server until it is no longer needed and return its process id once it listens."""
     process = subprocess.Popen(words, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     try:
         while not is_listening(port):
@@ -116,7 +116,7 @@ def head(port: int, **headers: str) -> http.client.HTTPResponse:
 
 
 def kinds(port: int) -> dict[str, dict[str, str]]:
-    """Give the headers of each kind of request; each must be answered by this server as it is meant."""
+    """Return the headers of each kind of request; each must be answered by this server as it is meant."""
     etag = head(port).headers["etag"]
     found = {"plain": {}, "gzip": {"Accept-Encoding": "gzip"}, "304": {"If-None-Match": etag}}
     assert head(port, **found["gzip"]).headers["content-encoding"] == "gzip"
@@ -125,7 +125,7 @@ def kinds(port: int) -> dict[str, dict[str, str]]:
 
 
 def processor_seconds(pid: int) -> float:
-    """Give what a server has used of a processor so far, with all its processes."""
+    """Return what a server has used of a processor so far, with all its processes."""
     ticks = 0
     for one in (pid, *children_of(pid)):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
@@ -155,7 +155,7 @@ def median(loads: list[Load]) -> Load:
 
 
 def measure(runs: int, seconds: int) -> tuple[str, list[results.Row]]:
-    """Ask both in turn; gives what was asked for, and a row for each kind of request."""
+    """Ask both in turn and return what was asked for, and a row for each kind of request."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -178,7 +178,7 @@ def measure(runs: int, seconds: int) -> tuple[str, list[results.Row]]:
 
 
 def table(rows: list[results.Row]) -> str:
-    """Give the rows as a Markdown table."""
+    """Return the rows as a Markdown table."""
     cells = []
     for row in rows:
         a, b = Load(**row["ours"]), Load(**row["nginx"])

@@ -21,7 +21,7 @@ import latency
 
 
 def standing(pid: int) -> dict[str, int]:
-    """Give resident memory (MB), threads and open files of a process."""
+    """Return resident memory (MB), threads and open files of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     return {
         "rss_mb": int(status.split("VmRSS:")[1].split()[0]) // 1000,

@@ -142,7 +142,7 @@ def notify(folder: Path, store: SeaweedFS, rounds: int) -> None:
 
 
 def used(pid: int) -> float:
-    """Give the seconds of a processor that a process has used so far."""
+    """Return the seconds of a processor that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

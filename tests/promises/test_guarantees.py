@@ -179,7 +179,7 @@ def test_a_folder_whose_seeds_all_moved_is_believed(site: SiteFolder) -> None:
 @pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.parametrize("mode", [0o700, 0o744], ids=["not listed", "not entered"])
 def test_a_folder_that_cannot_be_read_keeps_its_seeds(site: SiteFolder, mode: int, *, fresh: bool) -> None:
-    """It is named, and what was known below it stays, as last good versions if everything is read anew."""
+    """It is named, and what was known below it stays, as last good versions if everything is read again."""
     site.write("sub/a.md")
     site.write("b.md")
     site.build()

@@ -114,7 +114,7 @@ class Load:
 
     @asynccontextmanager
     async def readers(self) -> AsyncIterator[None]:
-        """Have clients poll feeds, each with the ETag it knows, over a connection that it keeps."""
+        """Poll feeds as clients do: feeds, each with the ETag it knows, over a connection that it keeps."""
         polling = [asyncio.create_task(self.poll(number)) for number in range(CLIENTS)]
         try:
             yield
@@ -155,13 +155,13 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], byt
 
 
 def changed(file: Path) -> tuple[int, float]:
-    """Give which file lies there and when it was put in place, in seconds since 1970."""
+    """Return which file lies there and when it was put in place, in seconds since 1970."""
     found = file.stat()
     return found.st_ino, found.st_ctime
 
 
 def resident(pid: int) -> int:
-    """Give the resident memory of a process, in kB; 0 of one that is gone."""
+    """Return the resident memory of a process, in kB; 0 of one that is gone."""
     try:
         return int(Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0])
     except (OSError, IndexError):
@@ -204,7 +204,7 @@ def bear(running: Running, seconds: float) -> None:
 
 
 def compared(load: Load, seconds: float) -> float:
-    """Give how much later than in quiet an edit is shown under load; all else must hold each time."""
+    """Return how much later than in quiet an edit is shown under load; all else must hold each time."""
     running, load.edits, load.polls, load.memory = load.running, 0, 0, []
     quiet = asyncio.run(load.follow(max(8, seconds / 20)))
     with ThreadPoolExecutor(1, initializer=step_back) as others:

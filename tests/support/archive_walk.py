@@ -15,14 +15,14 @@ HISTORY = "{http://purl.org/syndication/history/1.0}"
 
 
 def links(body: bytes) -> dict[str, str]:
-    """Give the links of an XML feed, RSS or Atom, by their relation."""
+    """Return the links of an XML feed, RSS or Atom, by their relation."""
     root = etree.fromstring(body)
     head = root if root.tag == f"{ATOM}feed" else root[0]
     return {link.get("rel"): link.get("href") for link in head.iterfind(f"{ATOM}link")}
 
 
 def ids(body: bytes) -> list[str]:
-    """Give the ids of a feed of any format."""
+    """Return the ids of a feed of any format."""
     if body.startswith(b"{"):
         return [item["id"] for item in json.loads(body)["items"]]
     root = etree.fromstring(body)
@@ -38,7 +38,7 @@ class Walk:
         self.ids_of_archive: set[str] = set()
 
     def ids(self, slug: str) -> set[str]:
-        """Give the ids of all items from the current document back to the first page; none may be met there twice."""
+        """Return the ids of all items from the current document back to the first page; none may be met there twice."""
         address = f"{ADDRESS}{slug}/{self._kind}"
         found: set[str] = set()
         while address:

@@ -53,7 +53,7 @@ class BucketSite:
 
     @property
     def locations(self) -> dict[str, str]:
-        """Give the URLs, as the config names them."""
+        """Return the URLs, as the config names them."""
         return {"seeds": f"s3://{self.seeds}", "feeds": f"s3://{self.feeds}"}
 
     def build(self, now: int = NOW, *, settings: dict[str, Any] | None = None, **options: Any) -> Turn:
@@ -61,17 +61,17 @@ class BucketSite:
         return aggregator.build(self.config(**(settings or {})), now=now, **options)
 
     def documents(self) -> dict[str, bytes]:
-        """Give every published object by its name."""
+        """Return every published object by its name."""
         names = self.filesystem.find(self.feeds)
         return {name[len(self.feeds) + 1 :]: body for name, body in self.filesystem.cat(names).items()} if names else {}
 
     def object_versions(self) -> dict[str, tuple[str, str]]:
-        """Give the tag and the date of every published object."""
+        """Return the tag and the date of every published object."""
         found = self.filesystem.find(self.feeds, detail=True)
         return {name[len(self.feeds) + 1 :]: (one["ETag"], str(one["LastModified"])) for name, one in found.items()}
 
     def titles(self, slug: str = "all") -> list[str]:
-        """Give the titles that a feed shows."""
+        """Return the titles that a feed shows."""
         feed = json.loads(self.filesystem.cat_file(f"{self.feeds}/{slug}/feed.json"))
         return [item["title"] for item in feed["items"]]
 

@@ -44,7 +44,7 @@ class DaskCluster:
         return process
 
     def workers(self) -> list[int]:
-        """Give the processes of the workers that have been started."""
+        """Return the processes of the workers that have been started."""
         children = (pid for process in self._processes for pid in children_of(process.pid))
         return [pid for pid in children if b"spawn_main" in _command(pid)]
 
@@ -69,7 +69,7 @@ class DaskCluster:
 
 
 def at_call(number: int, act: Callable[[], object]) -> Callable[[int, int], None]:
-    """Give a listener for progress that does something at its call `number`, once."""
+    """Return a listener for progress that does something at its call `number`, once."""
     calls = 0
 
     def tell(_done: int, _total: int) -> None:

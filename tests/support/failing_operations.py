@@ -79,7 +79,7 @@ class Faults:
         return OSError(self._error, os.strerror(self._error), *([path] if isinstance(path, str) else []))
 
     def _is_ours(self, target: object, options: dict[str, Any]) -> bool:
-        """Say whether an operation touches the site: by its path, or by what its descriptor stands for."""
+        """Return whether an operation touches the site: by its path, or by what its descriptor stands for."""
         held = [options[key] for key in ("dir_fd", "src_dir_fd") if options.get(key) is not None]
         for fd in held or ([target] if isinstance(target, int) else []):
             try:
@@ -155,7 +155,7 @@ class Faults:
 
 
 def _is_for_writing(fd: int) -> bool:
-    """Say whether closing a file may report an error: a disk's, of what was written to it."""
+    """Return whether closing a file may report an error: a disk's, of what was written to it."""
     try:
         return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
     except OSError:

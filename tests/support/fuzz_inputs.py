@@ -1,4 +1,4 @@
-"""Inputs without end, for the tests in `fuzz/`: by lot a few in the usual run, for minutes in a marathon."""
+"""Inputs without end, for the tests in `fuzz/`: at random a few in the usual run, for minutes in a marathon."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_examples(check: Callable[[Any], None], inputs: st.SearchStrategy[Any], *
 
 
 def run_marathon(check: Callable[[Any], None], inputs: st.SearchStrategy[Any]) -> int:
-    """Call `check` with ever other inputs for `MARATHON_SECONDS`; gives how many there were."""
+    """Call `check` with ever other inputs for `MARATHON_SECONDS` and return how many there were."""
     count, until = 0, time.monotonic() + MARATHON_SECONDS
     while time.monotonic() < until:
 

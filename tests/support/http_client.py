@@ -40,7 +40,7 @@ class Reply(NamedTuple):
 
 
 def place(address: str) -> tuple[str, int]:
-    """Give host and port of an address such as `http://127.0.0.1:8080/`."""
+    """Return host and port of an address such as `http://127.0.0.1:8080/`."""
     found = urlsplit(address)
     assert found.hostname
     assert found.port
@@ -97,12 +97,12 @@ def raw(address: str, data: bytes) -> bytes:
 
 
 def is_silent(connection: socket.socket, seconds: float = 0.5) -> bool:
-    """Say whether nothing comes for a while."""
+    """Return whether nothing comes for a while."""
     return select.select([connection], [], [], seconds)[0] == []
 
 
 def statuses(answer: bytes) -> list[int]:
-    """Give the statuses of the answers in what came over a connection."""
+    """Return the statuses of the answers in what came over a connection."""
     found = [piece.split(b" ", 1) for piece in answer.split(b"HTTP/1.")[1:]]
     return [int(rest[:3]) for version, rest in found if version in {b"0", b"1"}]
 
@@ -124,7 +124,7 @@ class Listener:
             yield name.lower(), value.strip()
 
     def lines(self) -> Iterator[str]:
-        """Give the lines of the stream as they come, until it ends."""
+        """Return the lines of the stream as they come, until it ends."""
         while size := int(self._file.readline().strip() or b"0", 16):
             yield from self._file.read(size + 2).decode().splitlines()
 
@@ -179,7 +179,7 @@ class Standalone:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def memory(self) -> int:
-        """Give the resident memory in kB."""
+        """Return the resident memory in kB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
 
@@ -196,7 +196,7 @@ class Standalone:
 def served(
     app: App, *, connections: int = 4_096, header_seconds: float = 10
 ) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
-    """Serve an app from a thread of this process; gives its address and the loop on which it is to be called."""
+    """Serve an app from a thread of this process and return its address and the loop on which it is to be called."""
     listening = listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     loop = asyncio.new_event_loop()

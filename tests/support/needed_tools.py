@@ -14,7 +14,7 @@ SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", 
 
 
 def require_program(name: str) -> str:
-    """Give the path of a program, or skip the test."""
+    """Return the path of a program, or skip the test."""
     return shutil.which(name, path=SEARCH_PATH) or skip_missing(f"the program {name}")
 
 

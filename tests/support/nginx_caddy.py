@@ -30,7 +30,7 @@ class Front(NamedTuple):
 
     @property
     def encodings(self) -> list[str]:
-        """Give what it can send besides the document as it is; nginx needs a module for br."""
+        """Return what it can send besides the document as it is; nginx needs a module for br."""
         return ["gzip"] if self.name == "nginx" else ["gzip", "br"]
 
     def fetch(self, path: str, method: str = "GET", **headers: str) -> Reply:

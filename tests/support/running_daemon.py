@@ -68,7 +68,7 @@ class Watched:
         return ask(self.state, Request(do="trigger", feeds=feeds, **options), timeout=30)
 
     def lines(self, event: str = "") -> list[dict[str, Any]]:
-        """Give the log so far; every line must be one JSON object."""
+        """Return the log so far; every line must be one JSON object."""
         found = [json.loads(line) for line in self.log_file.read_text().split("\n")[:-1]]
         return [line for line in found if event in {"", line["event"]}]
 
@@ -77,13 +77,13 @@ class Watched:
         wait_until(lambda: sorted(self.site.titles()) == sorted(titles), what=f"the feed does not show {titles}")
 
     def has(self, title: str, *, present: bool = True, seconds: float = PROMPT + SLACK) -> float:
-        """Wait until the feed of everything shows a title, or no longer does; gives how long that took."""
+        """Wait until the feed of everything shows a title, or no longer does and return how long that took."""
         return wait_until(
             lambda: (title in self.site.titles()) == present, seconds, what=f"{title}: {present=} did not come"
         )
 
     def known(self, below: str = "") -> int:
-        """Give how many seeds the index knows."""
+        """Return how many seeds the index knows."""
         with closing(sqlite3.connect(f"file:{self.state}/index.db?mode=ro", uri=True)) as index:
             count: int = index.execute("SELECT count(*) FROM file WHERE path LIKE ?", (f"{below}%",)).fetchone()[0]
             return count
@@ -166,7 +166,7 @@ class Running(Watched):
 
     @property
     def address(self) -> str:
-        """Give the address that it serves at."""
+        """Return the address that it serves at."""
         return str(self.status()["serving"])
 
     def signal(self, number: signal.Signals) -> None:
@@ -184,16 +184,16 @@ class Running(Watched):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
     def footprint(self) -> tuple[int, int]:
-        """Give how many files and threads it has while nothing happens."""
+        """Return how many files and threads it has while nothing happens."""
         return min((self.open_files(), self.threads()) for _ in range(20) if time.sleep(0.01) is None)
 
     def processor_time(self) -> float:
-        """Give the seconds of a processor used so far."""
+        """Return the seconds of a processor used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
-        """Give the resident memory in kB."""
+        """Return the resident memory in kB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
 
@@ -237,14 +237,14 @@ class Inside(Watched):
 
 
 def free_port() -> int:
-    """Give a port of this machine that nobody listens at."""
+    """Return a port of this machine that nobody listens at."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def children_of(pid: int) -> list[int]:
-    """Give the processes whose parent, or parent's parent, is `pid`."""
+    """Return the processes whose parent, or parent's parent, is `pid`."""
     found = []
     for one in filter(str.isdigit, os.listdir("/proc")):
         try:

@@ -90,7 +90,7 @@ class SeaweedFS:
         return False
 
     def filesystem(self) -> Any:
-        """Give what changes and looks at buckets, as their owner."""
+        """Return what changes and looks at buckets, as their owner."""
         s3fs = _package()
         return s3fs.S3FileSystem(
             key=KEY,
@@ -142,7 +142,7 @@ def _free_ports(count: int) -> list[int]:
 
 @contextmanager
 def running_store(folder: Path) -> Iterator[SeaweedFS]:
-    """Give a store that is at work until the end."""
+    """Return a store that is at work until the end."""
     store = SeaweedFS(folder)
     store.start()
     try:

@@ -33,7 +33,7 @@ def assert_well_formed(name: str, body: bytes) -> None:
 
 
 def published_documents(feeds: Path) -> dict[str, bytes]:
-    """Give the documents that lie in `feeds`, each seen to be whole; nothing else but temporary files may lie there."""
+    """Return the documents that lie in `feeds`, each seen to be whole; nothing else but temporary files may lie there."""
     found: dict[str, bytes] = {}
     for path in feeds.rglob("*"):
         if path.is_dir() or (path.name.startswith(TEMPORARY[0]) and path.name.endswith(TEMPORARY[1])):
@@ -53,7 +53,7 @@ def temporary_files(feeds: Path) -> list[str]:
 
 
 def ids_by_feed(documents: dict[str, bytes]) -> dict[str, set[str]]:
-    """Give the ids that each document of a feed holds."""
+    """Return the ids that each document of a feed holds."""
     return {name: set(ids(body)) for name, body in documents.items() if name.endswith(("rss.xml", "atom.xml", ".json"))}
 
 
@@ -77,7 +77,7 @@ def write_canaries(site: SiteFolder, *, later: str) -> None:
 
 
 def fresh_build(site: SiteFolder, now: int | None) -> dict[str, bytes]:
-    """Give what a build from nothing publishes that knows the same ids and withdrawals."""
+    """Return what a build from nothing publishes that knows the same ids and withdrawals."""
     for name in ("fresh", "fresh-state"):
         shutil.rmtree(site.root / name, ignore_errors=True)
     (site.root / "fresh-state").mkdir()
@@ -90,5 +90,5 @@ def fresh_build(site: SiteFolder, now: int | None) -> dict[str, bytes]:
 
 
 def open_files() -> int:
-    """Give how many files this process has open."""
+    """Return how many files this process has open."""
     return len(os.listdir("/proc/self/fd"))

@@ -26,7 +26,7 @@ def iso(seconds: int) -> str:
 
 
 def without_tombstones(documents: dict[str, bytes]) -> dict[str, bytes]:
-    """Give documents as a build that knows of no withdrawal would have made them; the encodings of Atom feeds go."""
+    """Return documents as a build that knows of no withdrawal would have made them; the encodings of Atom feeds go."""
     tombstones = rb'(?s)  <at:deleted-entry .*?</at:deleted-entry>\n| xmlns:at="[^"]*"'
     return {
         name: re.sub(tombstones, b"", body) if name.endswith("atom.xml") else body
@@ -36,7 +36,7 @@ def without_tombstones(documents: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def as_another_user(site: SiteFolder, action: Callable[[], object]) -> str:
-    """Give what `action` gives to a user who owns the site's state and feeds and is not root, as text.
+    """Return what `action` gives to a user who owns the site's state and feeds and is not root, as text.
 
     It runs in a child that has loaded everything before it changes.
     """
@@ -110,28 +110,28 @@ class SiteFolder:
         return aggregator.build(self.config(feeds, state), now=now, **options)
 
     def feed(self, slug: str = "all", feeds: str = "feeds") -> list[dict[str, Any]]:
-        """Give the items of a feed."""
+        """Return the items of a feed."""
         items: list[dict[str, Any]] = json.loads((self.root / feeds / slug / "feed.json").read_bytes())["items"]
         return items
 
     def ids(self, slug: str = "all") -> list[str]:
-        """Give the ids of a feed."""
+        """Return the ids of a feed."""
         return [item["id"] for item in self.feed(slug)]
 
     def titles(self, slug: str = "all") -> list[str]:
-        """Give the titles of a feed."""
+        """Return the titles of a feed."""
         return [item["title"] for item in self.feed(slug)]
 
     def slugs(self) -> set[str]:
-        """Give the feeds there are."""
+        """Return the feeds there are."""
         return {path.parent.name for path in self.feeds.glob("*/rss.xml")}
 
     def documents(self, feeds: str = "feeds") -> dict[str, bytes]:
-        """Give every published file by its name."""
+        """Return every published file by its name."""
         root = self.root / feeds
         return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Give inode and mtime of every published file."""
+        """Return inode and mtime of every published file."""
         found = ((path, os.stat(path)) for path in sorted(self.feeds.rglob("*")) if path.is_file())
         return {str(path.relative_to(self.feeds)): (stat.st_ino, stat.st_mtime_ns) for path, stat in found}

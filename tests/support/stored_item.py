@@ -18,7 +18,7 @@ SPEC = FeedSpec(slug="all", title="All")
 
 
 def stored(site: SiteFolder, name: str = "a") -> StoredItem:
-    """Give an item as the index would."""
+    """Return an item as the index would."""
     link = f"https://news.example.org/{name}"
     seed = Seed(title=name, link=link, published=NOW - 60)
     one = decided("a.md", (0, 0, 0, 0, 0), b"", seed, rules.policy_of(site.config()), NOW)

@@ -145,7 +145,7 @@ def nginx(home: Path, port: int, site: str, modules: str = "") -> Iterator[None]
 
 
 def nginx_site(name: str, port: int, **yours: str) -> str:
-    """Give our site file `name` for a port of 127.0.0.1, with those of its lines changed that a user is to change.
+    """Return our site file `name` for a port of 127.0.0.1, with those of its lines changed that a user is to change.
 
     A line is named by its directive; each that is to change must be there exactly once.
     """

@@ -87,7 +87,7 @@ class Hub(Listening):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def told(self) -> Counter[str]:
-        """Give how often it was told of each document, by path."""
+        """Return how often it was told of each document, by path."""
         return Counter(urlsplit(ping.topic).path.lstrip("/") for ping in self.pings)
 
 

@@ -14,7 +14,7 @@ from support.web_servers import LoggedServer, aggregator_serves
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder in which every test's site lies in turn."""
+    """Return the folder in which every test's site lies in turn."""
     return tmp_path_factory.mktemp("readers")
 
 

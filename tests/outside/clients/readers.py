@@ -44,7 +44,7 @@ class Reader(NamedTuple):
 
 
 def newsboat(home: Path, address: str) -> list[Shown]:
-    """Give what newsboat has in its cache, the newest first, as its list does with `article-sort-order date-desc`."""
+    """Return what newsboat has in its cache, the newest first, as its list does with `article-sort-order date-desc`."""
     (home / "urls").write_text(f"{address}\n")
     run_newsboat(home, "-x", "reload")
     return newsboat_shows(home, address)
@@ -68,7 +68,7 @@ def newsboat_shows(home: Path, address: str) -> list[Shown]:
 
 
 def sfeed(home: Path, address: str) -> list[Shown]:
-    """Give what sfeed_update has in its file.
+    """Return what sfeed_update has in its file.
 
     Left alone it keeps both an item and its edited title: it merges by id, title and link. By id alone is how its
     manual lets people change that.
@@ -85,7 +85,7 @@ def sfeed(home: Path, address: str) -> list[Shown]:
 
 
 def feedparser(home: Path, address: str) -> list[Shown]:
-    """Give what feedparser says, asking with the validators of the last time."""
+    """Return what feedparser says, asking with the validators of the last time."""
     kept = home / "feedparser.json"
     last = json.loads(kept.read_text()) if kept.exists() else {"etag": None, "modified": None, "shown": []}
     told = require_package("feedparser").parse(address, etag=last["etag"], modified=last["modified"])
@@ -98,7 +98,7 @@ def feedparser(home: Path, address: str) -> list[Shown]:
 
 
 def reader(home: Path, address: str) -> list[Shown]:
-    """Give what the library `reader` has in its store."""
+    """Return what the library `reader` has in its store."""
     with closing(require_package("reader").make_reader(str(home / "reader.db"))) as store:
         store.add_feed(address, exist_ok=True)
         store.update_feed(address)
@@ -112,13 +112,13 @@ def reader_shows(store: Any, address: str) -> list[Shown]:
 
 
 def fastfeedparser(home: Path, address: str) -> list[Shown]:
-    """Give what fastfeedparser says."""
+    """Return what fastfeedparser says."""
     told = require_package("fastfeedparser").parse(address)
     return [Shown(one["id"], one["title"], one["link"], seconds(one["published"])) for one in told["entries"]]
 
 
 def feedsmith(home: Path, address: str) -> list[Shown]:
-    """Give what feedsmith says."""
+    """Return what feedsmith says."""
     return [Shown(**one) for one in run_feedsmith(home, "feed", address)]
 
 
@@ -132,7 +132,7 @@ def run_feedsmith(home: Path, kind: str, address: str) -> Any:
 
 
 def run(words: list[str], home: Path) -> str:
-    """Run a program that lives in `home` and must succeed; gives what it prints."""
+    """Run a program that lives in `home` and must succeed and return what it prints."""
     places = {"HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", "TERM": "dumb"}
     done = subprocess.run(
         words, cwd=home, env={**os.environ, **places}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,

@@ -25,7 +25,7 @@ TITLES = [
 
 
 def cases() -> list[object]:
-    """Give each reader with each format that it reads."""
+    """Return each reader with each format that it reads."""
     return [pytest.param((name, form), id=f"{name}-{form}") for name in READERS for form in READERS[name].formats]
 
 
@@ -54,7 +54,7 @@ class Subscriber:
         return self.looks()
 
     def newcomer_looks(self) -> list[Shown]:
-        """Give what somebody sees who subscribes only now."""
+        """Return what somebody sees who subscribes only now."""
         return self.reader.look(self._new_home(), self.address)
 
 
@@ -115,7 +115,7 @@ def age(site: SiteFolder) -> None:
 
 
 def published(site: SiteFolder, slug: str = "all") -> list[Shown]:
-    """Give what the feed says, read by nothing but json."""
+    """Return what the feed says, read by nothing but json."""
     return [Shown(one["id"], one["title"], one["url"], seconds(one["date_published"])) for one in site.feed(slug)]
 
 

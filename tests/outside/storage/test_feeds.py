@@ -19,7 +19,7 @@ CANARY = "canary-7f3a"
 
 
 def headers(buckets: BucketSite, name: str) -> dict[str, str]:
-    """Give the headers that anybody gets with a document."""
+    """Return the headers that anybody gets with a document."""
     reply = buckets.store.get(f"{buckets.feeds}/{name}")
     assert reply.status == 200, name
     return {key.lower(): value for key, value in reply.headers.items()}

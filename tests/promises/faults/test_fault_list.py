@@ -272,21 +272,21 @@ LIST = {
 
 @cache
 def functions(path: Path) -> frozenset[str]:
-    """Give the tests of a file, without running it."""
+    """Return the tests of a file without importing it."""
     tree = ast.parse(path.read_text())
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
 @cache
 def generated() -> frozenset[str]:
-    """Give the names of the cases that are made by the program, not kept as files."""
+    """Return the names of the cases that are made by the program, not kept as files."""
     tree = ast.parse(GENERATED.read_text())
     keys = (key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys)
     return frozenset(key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
 
 
 def missing(node: str) -> str:
-    """Say what of a test's name is not there, "" if all is."""
+    """Return what of a test's name is not there, "" if all is."""
     test, _, case = node.partition("[")
     path, _, name = test.partition("::")
     if not (TESTS / path).is_file() or name not in functions(TESTS / path):

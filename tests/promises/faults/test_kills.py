@@ -114,7 +114,7 @@ def check(site: SiteFolder, reader: Reader, *, now: int | None, log: str = "") -
 
 
 def kill_builds(site: SiteFolder, rounds: int, seed: int) -> tuple[int, int]:
-    """Kill a build at a random moment, again and again; gives how many were killed, and reads."""
+    """Kill a build at a random moment, again and again and return how many were killed, and reads."""
     sample(site)
     dice = random.Random(seed)
     reader, longest, killed = Reader(site), 0.0, 0
@@ -143,7 +143,7 @@ def build(site: SiteFolder) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def kill_daemons(site: SiteFolder, running: Running, rounds: int, seed: int) -> int:
-    """Kill the daemon at a random moment while a seed changes, again and again; gives how often it was read."""
+    """Kill the daemon at a random moment while a seed changes, again and again and return how often it was read."""
     sample(site)
     running.serving = False
     dice = random.Random(seed)
@@ -164,7 +164,7 @@ def kill_daemons(site: SiteFolder, running: Running, rounds: int, seed: int) -> 
 
 @pytest.mark.slow
 def test_some_builds_killed_leave_whole_feeds(site: SiteFolder) -> None:
-    """At three moments, by lot."""
+    """At three moments, at random."""
     killed, reads = kill_builds(site, 4, 1)
     assert killed
     assert reads > 50
@@ -172,7 +172,7 @@ def test_some_builds_killed_leave_whole_feeds(site: SiteFolder) -> None:
 
 @pytest.mark.slow
 def test_some_daemons_killed_leave_whole_feeds(site: SiteFolder, running: Running) -> None:
-    """At three moments, by lot, while a seed is saved again and again."""
+    """At three moments, at random, while a seed is saved again and again."""
     assert kill_daemons(site, running, 3, 1) > 50
 
 

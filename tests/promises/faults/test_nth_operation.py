@@ -170,7 +170,7 @@ CASES = [(what, False) for what in CHANGES] + [(what, True) for what in ("edit",
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "alive"), CASES)
 def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
-    """Of the n-th operations, some by lot: whole feeds during it, right ones after, ids as ever, nothing private told."""
+    """Of the n-th operations, some at random: whole feeds during it, right ones after, ids as ever, nothing private told."""
     last = least(ready(site), what, alive=alive)
     for number in sorted(random.Random(f"sample {what}").sample(range(1, last), 6)):
         assert Round(site, what, number, 0, alive=alive).run().met, f"operation {number} never came"

@@ -49,7 +49,7 @@ def damage(site: SiteFolder) -> None:
 
 
 def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
-    """What seeds called its topic is known still, and how many call it so is counted anew."""
+    """What seeds called its topic is known still, and how many call it so is counted again."""
     site.write("a.md", topics=["Sea"])
     site.write("b.md", topics=["LLM news"])
     site.build()

@@ -63,7 +63,7 @@ def slow(name: str) -> ParameterSet:
 
 
 def megabyte(name: str) -> str:
-    """Give a body of as many bytes as a seed may have."""
+    """Return a body of as many bytes as a seed may have."""
     body = WHOLE.get(name) or BODIES[name] * MAX_SEED
     return body[: MAX_SEED - 1_000].encode()[: MAX_SEED - 1_000].decode(errors="ignore")
 

@@ -136,7 +136,7 @@ def victim(site: SiteFolder) -> Iterator[Victim]:
 
 
 def test_some_requests_do_no_harm(victim: Victim) -> None:
-    """A few hundred, by lot."""
+    """A few hundred, at random."""
     run_examples(victim.check, sent, count=200)
 
 

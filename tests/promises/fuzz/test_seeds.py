@@ -45,7 +45,7 @@ written = st.tuples(st.sampled_from([required, required, ""]), entries, hostile_
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Give a sample with bytes put in, overwritten or taken out."""
+    """Return a sample with bytes put in, overwritten or taken out."""
     data = draw(st.sampled_from(SAMPLES))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, min(len(data), 2_000)))
@@ -128,12 +128,12 @@ several = st.dictionaries(file_names, any_seed, max_size=8)
 
 
 def test_some_seeds_are_read_or_refused() -> None:
-    """A few hundred, by lot."""
+    """A few hundred, at random."""
     run_examples(check_reading, any_seed, count=300)
 
 
 def test_some_sites_are_built_whole(site: SiteFolder) -> None:
-    """A few dozen builds, by lot."""
+    """A few dozen builds, at random."""
     run_examples(Builds(site).check, several, count=12)
 
 

@@ -1,4 +1,4 @@
-"""Config files, topic names, addresses, dates, HTML and Markdown: some by lot, and every property of them at length."""
+"""Config files, topic names, addresses, dates, HTML and Markdown: some at random, and every property of them at length."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PROPERTIES = sorted(
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Give a config or topic file with words put in, overwritten or taken out."""
+    """Return a config or topic file with words put in, overwritten or taken out."""
     data = draw(st.sampled_from(CONFIGS))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(data)))
@@ -47,7 +47,7 @@ def check_config(data: bytes) -> None:
 
 
 def outcome(text: bytes, topics: list[tuple[str, bytes]]) -> tuple[bool, list[str]]:
-    """Give whether it was taken, and all that was wrong."""
+    """Return whether it was taken, and all that was wrong."""
     try:
         return isinstance(load(text, path="/site/config/a.yaml", topic_files=topics), Config), []
     except ConfigError as error:
@@ -62,12 +62,12 @@ def check_topic(name: str) -> None:
 
 
 def test_some_configs_are_taken_or_refused() -> None:
-    """A few hundred, by lot."""
+    """A few hundred, at random."""
     run_examples(check_config, damaged(), count=150)
 
 
 def test_some_topic_names_have_a_slug() -> None:
-    """A few hundred, by lot."""
+    """A few hundred, at random."""
     run_examples(check_topic, hostile_text | st.text(max_size=400), count=300)
 
 
