@@ -1,4 +1,4 @@
-"""Whichever operation of a build fails, readers see whole feeds, and the next build needs no hand (G2, G7, G8, G12)."""
+"""Whichever operation of a build fails, feeds stay complete, and the next build repairs everything (G2, G7, G8, G12)."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def sample(site: SiteFolder) -> None:
 
 
 class Round:
-    """One change to a site, a build in which something fails, and the build after it."""
+    """A change to a site, a build in which an operation fails, and the build after it."""
 
     def __init__(self, site: SiteFolder, what: str, number: int, seed: int, *, alive: bool = False) -> None:
         self.site, self.number, self.alive = site, number, alive
@@ -110,7 +110,7 @@ class Round:
         self.faults = Faults(site.root, self.number, self.dice, lasting=self.dice.random() < 0.4)
         (self._build_and_live_on if self.alive else self._build)(config)
         faults = self.faults
-        gc.collect()  # an error that is being handled holds the frames it went through, and what they hold open
+        gc.collect()  # a handled error keeps frames alive, and with them open files
         assert open_files() <= files, f"{faults.met}: a file stays open"
         during = published_documents(site.feeds)
         self.said += ["" if self.turn is None else repr(self.turn)]
@@ -123,7 +123,7 @@ class Round:
             self.turn = aggregator.build(config, now=NOW, **self.options)
 
     def _build_and_live_on(self, config: aggregator.Config) -> None:
-        """Take the next turn with what is open already, as the daemon does."""
+        """Take the next turn with the same Site, as the daemon does."""
         with Site(config) as living:
             with self.faults, self._heard():
                 self.turn = living.build(now=NOW, **self.options)
@@ -142,7 +142,7 @@ class Round:
         after = published_documents(site.feeds)
         assert (turn.failed, temporary_files(site.feeds)) == ((), [])
         assert find_leaks(site) == []
-        # No document was missing, and none told of an item that was neither there before nor is there now.
+        # No document was missing, and none had an item that is neither in the feeds before nor after.
         assert sorted(before.keys() & after.keys() - during.keys()) == []
         known, wanted = ids_by_feed(before), ids_by_feed(after)
         for name, ids in ids_by_feed(during).items():
@@ -160,7 +160,7 @@ def ready(site: SiteFolder) -> SiteFolder:
 
 
 def least(site: SiteFolder, what: str, *, alive: bool) -> int:
-    """Count the operations of a build; of two changes in turn, one may need fewer than the other."""
+    """Count the operations of a build: the minimum of two, since one of two alternating changes may need fewer."""
     return min(Round(site, what, none, 0, alive=alive).run().count for none in (10**6, 10**6 + 1))
 
 
@@ -170,7 +170,7 @@ CASES = [(what, False) for what in CHANGES] + [(what, True) for what in ("edit",
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "alive"), CASES)
 def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
-    """Of the n-th operations, some at random: whole feeds during it, right ones after, ids as ever, nothing private told."""
+    """For some random n, feeds are complete during the build, right after it, with the same ids and nothing private."""
     last = least(ready(site), what, alive=alive)
     for number in sorted(random.Random(f"sample {what}").sample(range(1, last), 6)):
         assert Round(site, what, number, 0, alive=alive).run().met, f"operation {number} never came"
@@ -180,7 +180,7 @@ def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize(("what", "alive"), CASES)
 def test_every_operation_that_fails_leaves_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
-    """For n = 1, 2, 3 … until a build has none left."""
+    """The same holds for n = 1, 2, 3 … up to the last operation."""
     ready(site)
     said: dict[str, str] = {}
     left = 2

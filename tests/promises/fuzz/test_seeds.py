@@ -1,4 +1,4 @@
-"""Whatever bytes a seed holds: it is read or refused in words, and what is published of it is what readers can read."""
+"""Whatever bytes a seed contains, it is read or rejected with a message, and what is published is readable."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ written = st.tuples(st.sampled_from([required, required, ""]), entries, hostile_
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Return a sample with bytes put in, overwritten or taken out."""
+    """Return a sample with bytes inserted, overwritten or removed."""
     data = draw(st.sampled_from(SAMPLES))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, min(len(data), 2_000)))
@@ -58,7 +58,7 @@ any_seed = st.one_of(written, damaged(), st.binary(max_size=300))
 
 
 def check_reading(data: bytes) -> None:
-    """One seed alone: read or refused, and rendered in every format so that it comes back."""
+    """Assert that a seed is read or rejected, and that every format can be parsed back."""
     reading = seed.read(data, path="2026-01-02-a.md", zone="Europe/Vienna")
     problems = reading.outcome.problems if isinstance(reading.outcome, Rejection) else reading.warnings
     for problem in problems:
@@ -98,7 +98,7 @@ file_names = st.text("ab-_ .ü😀\\\x01", min_size=1, max_size=12).map(lambda n
 
 
 class Builds:
-    """A site that is built again and again, each time with other hostile seeds beside a good one."""
+    """A site that is built repeatedly with different hostile seeds beside a good one."""
 
     def __init__(self, site: SiteFolder) -> None:
         self.site = site
@@ -106,7 +106,7 @@ class Builds:
         site.write("draft.md", title=DRAFT, published=False, secured=SECRET, topics=[DRAFT])
 
     def check(self, seeds: dict[str, bytes]) -> None:
-        """Whole documents only, the good one shown, nothing private told, nothing outside; and again, with no change."""
+        """Assert complete documents with the good seed and nothing private; a second build changes nothing."""
         hostile = self.site.seeds / "hostile"
         hostile.mkdir(exist_ok=True)
         for old in hostile.iterdir():
@@ -127,25 +127,25 @@ class Builds:
 several = st.dictionaries(file_names, any_seed, max_size=8)
 
 
-def test_some_seeds_are_read_or_refused() -> None:
-    """A few hundred, at random."""
+def test_some_seeds_are_read_or_rejected() -> None:
+    """A few hundred random seeds are read or rejected."""
     run_examples(check_reading, any_seed, count=300)
 
 
-def test_some_sites_are_built_whole(site: SiteFolder) -> None:
-    """A few dozen builds, at random."""
+def test_some_sites_are_built_completely(site: SiteFolder) -> None:
+    """A few dozen builds of random seeds give complete documents."""
     run_examples(Builds(site).check, several, count=12)
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
-def test_seeds_without_end_are_read_or_refused() -> None:
-    """For minutes, never the same."""
+def test_seeds_for_minutes_are_read_or_rejected() -> None:
+    """Different random seeds are read or rejected, for minutes."""
     assert run_marathon(check_reading, any_seed) > 1_000
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
-def test_sites_without_end_are_built_whole(site: SiteFolder) -> None:
-    """For minutes, never the same."""
+def test_sites_for_minutes_are_built_completely(site: SiteFolder) -> None:
+    """Different random seeds give complete documents, for minutes."""
     assert run_marathon(Builds(site).check, several) > 100
