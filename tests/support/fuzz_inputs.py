@@ -1,4 +1,4 @@
-"""Inputs without end, for the tests in `fuzz/`: at random a few in the usual run, for minutes in a marathon."""
+"""Random inputs for the tests in `fuzz/`: a few in the default run, for minutes in a marathon."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
 MARATHON_SECONDS = float(os.environ.get("AGGREGATOR_FUZZ_SECONDS", "300"))
-"""How long a marathon of one kind of input takes."""
+"""Seconds that a marathon of one kind of input takes."""
 
 EXAMPLES_AT_ONCE = 400
 SUPPRESSED_CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
 def run_examples(check: Callable[[Any], None], inputs: st.SearchStrategy[Any], *, count: int) -> None:
-    """Call `check` with so many inputs, the same ones in every run."""
+    """Call `check` with `count` random inputs, the same in every run."""
 
     @settings(max_examples=count, deadline=None, suppress_health_check=SUPPRESSED_CHECKS, derandomize=True)
     @given(inputs)
@@ -32,7 +32,7 @@ def run_examples(check: Callable[[Any], None], inputs: st.SearchStrategy[Any], *
 
 
 def run_marathon(check: Callable[[Any], None], inputs: st.SearchStrategy[Any]) -> int:
-    """Call `check` with ever other inputs for `MARATHON_SECONDS` and return how many there were."""
+    """Call `check` with different random inputs for `MARATHON_SECONDS`; return how many there were."""
     count, until = 0, time.monotonic() + MARATHON_SECONDS
     while time.monotonic() < until:
 
@@ -61,6 +61,6 @@ HOSTILE_TOKENS = [
     "https://[::1]:99999/", "https://example.org:443/../a", "../../etc/passwd", "/abs", "%2e%2e%2f", "\\\\host\\share", "-rf", "con", ".", "..", "",
     "a" * 70, "x" * 400, "word", "two words", "{{ 7 * 7 }}", "%s %(a)s {0}", "title", "topics", "secured",
 ]  # fmt: skip
-"""What means something to YAML, Markdown, HTML, XML, addresses, dates, file names, templates or terminals."""
+"""Text with a meaning in YAML, Markdown, HTML, XML, URLs, dates, file names, templates or terminals."""
 
 hostile_text = st.lists(st.sampled_from(HOSTILE_TOKENS), max_size=6).map("".join) | st.text(max_size=30)

@@ -1,4 +1,4 @@
-"""What lies between a client and a server of the tests, to be cut and mended: the same address all the while."""
+"""A TCP proxy between a client and a server that can be cut and restored, at the same address."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 
 class CuttableProxy:
-    """Passes on all that comes to a port of its own, `port`, to another; while it is cut, connections are refused."""
+    """Forwards connections from its port `port` to another; while it is cut, connections are refused."""
 
     def __init__(self, to: int) -> None:
         self._to = to
@@ -18,7 +18,7 @@ class CuttableProxy:
         self._serve()
 
     def cut(self) -> None:
-        """Refuse connections, and end those there are."""
+        """Close all connections and refuse new ones."""
         for end in (self._listening, *self._ends):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -26,7 +26,7 @@ class CuttableProxy:
         self._ends = []
 
     def restore(self) -> None:
-        """Take connections again."""
+        """Accept connections again."""
         self._listening = socket.create_server(("127.0.0.1", self.port))
         self._serve()
 

@@ -1,4 +1,4 @@
-"""What must hold of a site at every moment, whatever failed: its feeds are whole, nothing is strange or private there."""
+"""Checks that must hold at every moment, whatever failed: complete feeds, no unknown files, nothing private."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TEMPORARY = (".aggregator-", ".tmp")
 
 
 def assert_well_formed(name: str, body: bytes) -> None:
-    """Raise unless `body` is a whole document of the kind that `name` says."""
+    """Assert that `body` is a complete document of the format of `name`."""
     if name.endswith(".json"):
         assert "items" in json.loads(body)
     elif name.endswith((".xml", ".opml", "feeds")):
@@ -33,7 +33,7 @@ def assert_well_formed(name: str, body: bytes) -> None:
 
 
 def published_documents(feeds: Path) -> dict[str, bytes]:
-    """Return the documents that lie in `feeds`, each seen to be whole; nothing else but temporary files may lie there."""
+    """Return the documents in `feeds`; assert that each is complete and that there are no other files but temporary ones."""
     found: dict[str, bytes] = {}
     for path in feeds.rglob("*"):
         if path.is_dir() or (path.name.startswith(TEMPORARY[0]) and path.name.endswith(TEMPORARY[1])):
@@ -48,17 +48,17 @@ def published_documents(feeds: Path) -> dict[str, bytes]:
 
 
 def temporary_files(feeds: Path) -> list[str]:
-    """Name the temporary files in `feeds`."""
+    """Return the temporary files in `feeds`."""
     return [str(path) for path in feeds.rglob(f"{TEMPORARY[0]}*")]
 
 
 def ids_by_feed(documents: dict[str, bytes]) -> dict[str, set[str]]:
-    """Return the ids that each document of a feed holds."""
+    """Return the ids in each document of a feed."""
     return {name: set(ids(body)) for name, body in documents.items() if name.endswith(("rss.xml", "atom.xml", ".json"))}
 
 
 def find_leaks(site: SiteFolder, *said: str) -> list[str]:
-    """Name the places where a canary is: what is secured anywhere, what is not published where readers look."""
+    """Return where a canary appears: the secret anywhere, the draft in feeds and messages."""
     found = [f"said: {text}" for text in said if SECRET in text or DRAFT in text]
     for folder, words in ((site.feeds, (SECRET, DRAFT)), (site.root / "state", (SECRET,))):
         for path in folder.rglob("*"):
@@ -69,7 +69,7 @@ def find_leaks(site: SiteFolder, *said: str) -> list[str]:
 
 
 def write_canaries(site: SiteFolder, *, later: str) -> None:
-    """Write a seed with a secret, an unpublished one and one embargoed until `later`."""
+    """Write a seed with a secret, a draft, and a seed embargoed until `later`."""
     site.write("secret.md", secured=SECRET, topics=["T0"])
     draft = {"title": DRAFT, "excerpt": DRAFT, "topics": [DRAFT], "body": DRAFT, "secured": SECRET}
     site.write("draft.md", published=False, webUrl=f"https://{DRAFT.lower()}.example/", **draft)
@@ -77,7 +77,7 @@ def write_canaries(site: SiteFolder, *, later: str) -> None:
 
 
 def fresh_build(site: SiteFolder, now: int | None) -> dict[str, bytes]:
-    """Return what a build from nothing publishes that knows the same ids and withdrawals."""
+    """Return the documents of a fresh build that knows the same ids and tombstones."""
     for name in ("fresh", "fresh-state"):
         shutil.rmtree(site.root / name, ignore_errors=True)
     (site.root / "fresh-state").mkdir()

@@ -1,4 +1,4 @@
-"""A site in a temporary folder, and small words to change it, for the tests."""
+"""A site in a temporary folder, with methods to change and read it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NOW = 1_780_000_000
 
 
 def iso(seconds: int) -> str:
-    """Write a moment as a seed does."""
+    """Return a time as seeds write it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def without_tombstones(documents: dict[str, bytes]) -> dict[str, bytes]:
-    """Return documents as a build that knows of no withdrawal would have made them; the encodings of Atom feeds go."""
+    """Return documents without tombstones, and without the encoded Atom feeds."""
     tombstones = rb'(?s)  <at:deleted-entry .*?</at:deleted-entry>\n| xmlns:at="[^"]*"'
     return {
         name: re.sub(tombstones, b"", body) if name.endswith("atom.xml") else body
@@ -36,9 +36,9 @@ def without_tombstones(documents: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def as_another_user(site: SiteFolder, action: Callable[[], object]) -> str:
-    """Return what `action` gives to a user who owns the site's state and feeds and is not root, as text.
+    """Return the repr of what `action` returns or raises for a user other than root, who owns the state and feeds.
 
-    It runs in a child that has loaded everything before it changes.
+    It runs in a forked child process.
     """
     if os.geteuid() != 0:
         pytest.skip("needs root to stop being root")
@@ -63,7 +63,7 @@ def as_another_user(site: SiteFolder, action: Callable[[], object]) -> str:
 
 
 class SiteFolder:
-    """A site on disk: `write` and `build` it, then look at `feed`."""
+    """A site on disk: `write` seeds, `build`, then read a `feed`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -74,7 +74,7 @@ class SiteFolder:
         self.seeds.mkdir()
 
     def write(self, path: str, body: str = "", **keys: Any) -> Path:
-        """Write a seed; title, link and a date a day ago unless told otherwise (None leaves a key out)."""
+        """Write a seed; by default with title, link and yesterday's date (None leaves out a key)."""
         name = Path(path).stem
         said = {
             "title": f"Item {name}",
@@ -85,7 +85,7 @@ class SiteFolder:
         return self.text(path, "\n".join(["---", *lines, "---", body]))
 
     def text(self, path: str, text: str) -> Path:
-        """Write a file below the seeds folder."""
+        """Write a file in the seeds folder."""
         target = self.seeds / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text.encode())
@@ -96,7 +96,7 @@ class SiteFolder:
         (self.root / f"config/topics/{slug}.yaml").write_text(json.dumps({"_id": slug, **keys}))
 
     def config(self, feeds: str = "feeds", state: str = "state", **settings: Any) -> aggregator.Config:
-        """Write the config and load it; JSON is YAML."""
+        """Write the config as JSON, which is YAML, and load it."""
         said = {
             "site": {"title": "Test", "url": "https://feeds.example.org/"}, "seeds": "../seeds", "feeds": f"../{feeds}",
             "state": f"../{state}", **self.settings, **settings,
@@ -123,11 +123,11 @@ class SiteFolder:
         return [item["title"] for item in self.feed(slug)]
 
     def slugs(self) -> set[str]:
-        """Return the feeds there are."""
+        """Return the slugs of all feeds."""
         return {path.parent.name for path in self.feeds.glob("*/rss.xml")}
 
     def documents(self, feeds: str = "feeds") -> dict[str, bytes]:
-        """Return every published file by its name."""
+        """Return the published files: name to content."""
         root = self.root / feeds
         return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 

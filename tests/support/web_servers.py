@@ -1,4 +1,4 @@
-"""Real web servers before a site in a temporary folder, for the tests: each on a free port of 127.0.0.1, ended at the end."""
+"""Real web servers for a site in a temporary folder, each on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ http {{
     include {home}/site.conf;
 }}
 """
-"""What an nginx.conf may put around a site, at its worst; every path lies in a folder of the test's own."""
+"""The worst nginx.conf that may include a site; all its paths are in the test's folder."""
 
 
 class LoggedRequest(NamedTuple):
-    """What a server said to one request."""
+    """A request in a server's log, with the status of its response."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class LoggedRequest(NamedTuple):
 
 
 class LoggedServer:
-    """A site that is served: its address (which ends with a slash), and what was asked for there."""
+    """A server of a site: its URL, which ends with a slash, and its log of requests."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.port = port
@@ -64,14 +64,14 @@ class LoggedServer:
         self._marks = 0
 
     def requests_during(self, action: Callable[[], object]) -> list[LoggedRequest]:
-        """Do something and give what was answered meanwhile."""
+        """Call `action` and return the requests that were answered meanwhile."""
         before = self._marked()
         action()
         after = self._marked()
         return self._answers()[before : after - 1]
 
     def _marked(self) -> int:
-        """Ask for something that is not there, wait until that is noted, and give how many answers are."""
+        """Request a missing file, wait until it is logged, and return the number of logged requests."""
         self._marks += 1
         mark = f"/mark-{self._marks}.none"
         fetch(self.port, mark)
@@ -83,7 +83,7 @@ class LoggedServer:
 
 
 class Reply(NamedTuple):
-    """An answer as it came over the wire, its headers' names in lower case."""
+    """A response as it was received; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -91,9 +91,9 @@ class Reply(NamedTuple):
 
 
 def fetch(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
-    """Ask once, exactly so: nothing is added to `path`, and no encoding is asked for unless `headers` say it.
+    """Send exactly this request: `path` is not normalised, and no header is added.
 
-    A header's name is written with `_` for `-`. A header that comes twice fails.
+    Headers are keywords with `_` for `-`. Assert that no header is repeated in the response.
     """
     connection = HTTPConnection("127.0.0.1", port, timeout=20)
     try:
@@ -112,7 +112,7 @@ def fetch(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
 
 @contextmanager
 def server_process(words: list[str], port: int, log: Path, **environment: str) -> Iterator[None]:
-    """Run a server until the end of the block; ready means that it listens."""
+    """Run a server until the end of the block, which begins when it listens."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **environment}
@@ -134,7 +134,7 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def nginx(home: Path, port: int, site: str, modules: str = "") -> Iterator[None]:
-    """Run nginx with a site file, its own files in the folder `home`; the log of requests is `home`/access.log."""
+    """Run nginx with a site file and its own files in the folder `home`; the requests are in `home`/access.log."""
     home.mkdir()
     (home / "site.conf").write_text(site)
     user = "user root;" if os.geteuid() == 0 else ""
@@ -145,9 +145,9 @@ def nginx(home: Path, port: int, site: str, modules: str = "") -> Iterator[None]
 
 
 def nginx_site(name: str, port: int, **yours: str) -> str:
-    """Return our site file `name` for a port of 127.0.0.1, with those of its lines changed that a user is to change.
+    """Return our site file `name` for a port of 127.0.0.1, with the lines changed that users must change.
 
-    A line is named by its directive; each that is to change must be there exactly once.
+    A line is named by its directive, which must appear exactly once.
     """
     text = (DEPLOY / name).read_text().replace("    listen [::]:80;\n", "")
     for directive, value in {"listen": f"127.0.0.1:{port}", **yours}.items():
@@ -158,7 +158,7 @@ def nginx_site(name: str, port: int, **yours: str) -> str:
 
 @contextmanager
 def caddy(name: str, home: Path, port: int, **variables: str) -> Iterator[None]:
-    """Run Caddy with our file `name` as it is, everything of its own in the folder `home`."""
+    """Run Caddy with our unchanged file `name` and its own files in the folder `home`."""
     home.mkdir()
     (home / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\nimport {DEPLOY / name}\n")
     words = [require_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(home / "Caddyfile")]
@@ -169,7 +169,7 @@ def caddy(name: str, home: Path, port: int, **variables: str) -> Iterator[None]:
 
 
 class AggregatorServer(LoggedServer):
-    """A site that `aggregator serve` serves; its log has a line for each request."""
+    """`aggregator serve`; its log has a line for each request."""
 
     def _answers(self) -> list[LoggedRequest]:
         lines = [json.loads(line) for line in self._log.read_text().splitlines()]
@@ -178,7 +178,7 @@ class AggregatorServer(LoggedServer):
 
 @contextmanager
 def aggregator_serves(site: SiteFolder, log: Path, port: int) -> Iterator[LoggedServer]:
-    """Serve the site's feeds folder by `aggregator serve`."""
+    """Serve the site's feeds folder with `aggregator serve`."""
     site.settings["server"] = {"port": port, "log_requests": True}
     site.config()
     words = [sys.executable, "-m", "aggregator", "serve", "--config", str(site.root / "config/feeds.yaml")]
