@@ -1,4 +1,4 @@
-"""Feed readers that people use, each behind one function: an address in, what the reader shows out.
+"""Feed readers that people use, each as a function from a feed's URL to the items that the reader shows.
 
 `look(home, address)` subscribes, fetches and lists; called again with the same folder `home` it is the same reader some
 time later. A further reader is one more such function and its row in `READERS`.
@@ -22,7 +22,7 @@ from support.needed_tools import require_package, require_program, skip_missing
 
 
 class Shown(NamedTuple):
-    """An item as a reader shows it; `date` in seconds since 1970, UTC."""
+    """An item as a reader shows it; `date` is in seconds since 1970 (UTC)."""
 
     id: str
     title: str
@@ -31,7 +31,7 @@ class Shown(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """A reader: how it is run, which formats it reads, and two habits.
+    """A reader: how it is run, the formats that it reads, and two properties.
 
     `asks_from`: from which look on it asks for nothing but what is new, counted from 1; 0 is never. `keeps`: what has
     left the feed stays in its own store.
@@ -44,7 +44,7 @@ class Reader(NamedTuple):
 
 
 def newsboat(home: Path, address: str) -> list[Shown]:
-    """Return what newsboat has in its cache, the newest first, as its list does with `article-sort-order date-desc`."""
+    """Return the items in newsboat's cache, the newest first, as its list with `article-sort-order date-desc`."""
     (home / "urls").write_text(f"{address}\n")
     run_newsboat(home, "-x", "reload")
     return newsboat_shows(home, address)
@@ -68,7 +68,7 @@ def newsboat_shows(home: Path, address: str) -> list[Shown]:
 
 
 def sfeed(home: Path, address: str) -> list[Shown]:
-    """Return what sfeed_update has in its file.
+    """Return the items in the file of sfeed_update.
 
     Left alone it keeps both an item and its edited title: it merges by id, title and link. By id alone is how its
     manual lets people change that.
@@ -85,7 +85,7 @@ def sfeed(home: Path, address: str) -> list[Shown]:
 
 
 def feedparser(home: Path, address: str) -> list[Shown]:
-    """Return what feedparser says, asking with the validators of the last time."""
+    """Return the items of feedparser, which sends the validators of the last response."""
     kept = home / "feedparser.json"
     last = json.loads(kept.read_text()) if kept.exists() else {"etag": None, "modified": None, "shown": []}
     told = require_package("feedparser").parse(address, etag=last["etag"], modified=last["modified"])
@@ -98,7 +98,7 @@ def feedparser(home: Path, address: str) -> list[Shown]:
 
 
 def reader(home: Path, address: str) -> list[Shown]:
-    """Return what the library `reader` has in its store."""
+    """Return the items in the store of the library `reader`."""
     with closing(require_package("reader").make_reader(str(home / "reader.db"))) as store:
         store.add_feed(address, exist_ok=True)
         store.update_feed(address)
@@ -112,18 +112,18 @@ def reader_shows(store: Any, address: str) -> list[Shown]:
 
 
 def fastfeedparser(home: Path, address: str) -> list[Shown]:
-    """Return what fastfeedparser says."""
+    """Return the items of fastfeedparser."""
     told = require_package("fastfeedparser").parse(address)
     return [Shown(one["id"], one["title"], one["link"], seconds(one["published"])) for one in told["entries"]]
 
 
 def feedsmith(home: Path, address: str) -> list[Shown]:
-    """Return what feedsmith says."""
+    """Return the items of feedsmith."""
     return [Shown(**one) for one in run_feedsmith(home, "feed", address)]
 
 
 def run_feedsmith(home: Path, kind: str, address: str) -> Any:
-    """Let feedsmith parse a feed at an address, or an opml in a file; `kind` says which."""
+    """Parse a feed at a URL or an OPML file with feedsmith; `kind` says which."""
     folder = os.environ.get("AGGREGATOR_NODE_MODULES", "")
     if not (Path(folder) / "feedsmith").is_dir():
         skip_missing("the npm package feedsmith in the folder that AGGREGATOR_NODE_MODULES names")
@@ -132,7 +132,7 @@ def run_feedsmith(home: Path, kind: str, address: str) -> Any:
 
 
 def run(words: list[str], home: Path) -> str:
-    """Run a program that lives in `home` and must succeed and return what it prints."""
+    """Run a program with its files in `home`, assert that it succeeds, and return its output."""
     places = {"HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", "TERM": "dumb"}
     done = subprocess.run(
         words, cwd=home, env={**os.environ, **places}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
@@ -143,14 +143,14 @@ def run(words: list[str], home: Path) -> str:
 
 
 def seconds(date: str) -> int:
-    """Read a date as RSS or as Atom writes it."""
+    """Parse a date of RSS or Atom."""
     moment = parsedate_to_datetime(date) if "," in date else datetime.fromisoformat(date)
     return int(moment.timestamp())
 
 
 XML, ALL = ("rss.xml", "atom.xml"), ("rss.xml", "atom.xml", "feed.json")
 READERS = {
-    # newsboat notes a feed's validators only once the feed is in its cache.
+    # newsboat stores a feed's validators only once the feed is in its cache.
     "newsboat": Reader(newsboat, XML, asks_from=3, keeps=True),
     "sfeed": Reader(sfeed, XML, keeps=True),
     "feedparser": Reader(feedparser, XML, asks_from=2),
@@ -161,7 +161,7 @@ READERS = {
 
 
 def newsboat_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
-    """Import a list of feeds into newsboat and read them all."""
+    """Import an OPML file into newsboat and read all its feeds."""
     (home / "urls").touch()
     run_newsboat(home, "-i", str(opml))
     run_newsboat(home, "-x", "reload")
@@ -170,7 +170,7 @@ def newsboat_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
 
 
 def sfeed_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
-    """Turn a list of feeds into sfeed's own, and read them one by one."""
+    """Convert an OPML file to sfeed's list of feeds, and read each feed."""
     calls = run(["sh", "-c", f"{require_program('sfeed_opml_import')} < '{opml}'"], home)
     addresses = [shlex.split(line)[2] for line in calls.splitlines() if line.strip().startswith("feed ")]
     return {address: sfeed(_folder(home, number), address) for number, address in enumerate(addresses)}
@@ -183,7 +183,7 @@ def _folder(home: Path, number: int) -> Path:
 
 
 def reader_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
-    """Import a list of feeds into the library `reader` and read them all."""
+    """Import an OPML file into the library `reader` and read all its feeds."""
     with closing(require_package("reader").make_reader(str(home / "reader.db"))) as store, opml.open("rb") as file:
         store.import_feeds(file)
         store.update_feeds()
@@ -191,7 +191,7 @@ def reader_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
 
 
 def feedsmith_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
-    """Let feedsmith parse a list of feeds, and read them one by one."""
+    """Parse an OPML file with feedsmith, and read each feed."""
     return {address: feedsmith(home, address) for address in run_feedsmith(home, "opml", str(opml))}
 
 
@@ -201,4 +201,4 @@ IMPORTS = {
     "reader": reader_imports,
     "feedsmith": feedsmith_imports,
 }
-"""How a list of feeds (OPML, a file) gets into a reader: gives each feed's address and what is shown of it."""
+"""Functions that import an OPML file into a reader and return the items of each feed's URL."""

@@ -1,4 +1,4 @@
-"""Our nginx and Caddy files that hand out the feeds folder, with the real programs: what a reader gets from them."""
+"""Our nginx and Caddy files that serve the feeds folder, with the real programs."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ LASTING = ("etag", "cache-control", "vary", "access-control-allow-origin", "x-co
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_document_comes_whole_with_its_type(front: Front, name: str) -> None:
-    """The bytes are the file's; the type is the format's; both kinds of validator are there."""
+def test_a_document_is_served_with_its_type(front: Front, name: str) -> None:
+    """The bytes are the file's, the type is the format's, and both validators are present."""
     reply = front.fetch(f"/{name}")
     assert (reply.status, reply.headers["content-type"]) == (200, TYPES[name.rpartition("/")[2]])
     assert reply.body == (front.site.feeds / name).read_bytes()
@@ -48,15 +48,15 @@ def test_a_document_comes_whole_with_its_type(front: Front, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_how_long_an_answer_keeps(front: Front, name: str) -> None:
-    """Feeds and months of the archive for half an hour, pages until they are asked for again."""
+def test_cache_lifetimes(front: Front, name: str) -> None:
+    """Feeds and months may be cached for half an hour; pages must be revalidated."""
     wanted = "no-cache" if name in PAGES else "max-age=1800"
     assert front.fetch(f"/{name}").headers["cache-control"] == wanted
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_what_browsers_are_told(front: Front, name: str) -> None:
-    """Types are not guessed, referrers not sent, pages not framed; JSON may be read by scripts of other sites."""
+def test_security_headers(front: Front, name: str) -> None:
+    """No sniffing of types, no referrers, no frames; scripts of other sites may read JSON."""
     headers = front.fetch(f"/{name}").headers
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
     is_page = name.endswith("index.html")
@@ -65,8 +65,8 @@ def test_what_browsers_are_told(front: Front, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_the_encoding_made_beforehand_is_sent(front: Front, name: str) -> None:
-    """The file beside the document goes out as it is, and what it decodes to is the document."""
+def test_the_precompressed_file_is_sent(front: Front, name: str) -> None:
+    """The file beside the document is sent unchanged, and decodes to the document."""
     for encoding in front.encodings:
         reply = front.fetch(f"/{name}", accept_encoding=f"deflate, {encoding}")
         assert reply.headers["content-encoding"] == encoding
@@ -78,7 +78,7 @@ def test_the_encoding_made_beforehand_is_sent(front: Front, name: str) -> None:
 
 
 def test_nginx_sends_br_with_its_module(tmp_path: Path, site: SiteFolder) -> None:
-    """The line for it works once its # is gone; now and then the module leaves a document as it is, rightly labelled."""
+    """The commented line for it works; if the module sometimes sends a document uncompressed, it is labelled so."""
     module = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
     if not module.exists():
         skip_missing("nginx's module for .br files (libnginx-mod-http-brotli-static)")
@@ -94,28 +94,28 @@ def test_nginx_sends_br_with_its_module(tmp_path: Path, site: SiteFolder) -> Non
 
 
 @pytest.mark.parametrize("accepted", ["identity", "gzip;q=0", "br;q=0, gzip;q=0", "zstd"])
-def test_what_a_client_refuses_is_not_sent(front: Front, accepted: str) -> None:
-    """An encoding with q=0 is refused; the answer still says that it depends on what was asked."""
+def test_a_refused_encoding_is_not_sent(front: Front, accepted: str) -> None:
+    """An encoding with q=0 is not sent, and the response still has Vary."""
     reply = front.fetch("/ai/rss.xml", accept_encoding=accepted)
     assert "content-encoding" not in reply.headers
     assert reply.headers["vary"] == "Accept-Encoding"
     assert reply.body == (front.site.feeds / "ai/rss.xml").read_bytes()
 
 
-def test_behind_another_proxy_too(front: Front) -> None:
-    """A request that came through a proxy gets its encoding all the same."""
+def test_encodings_work_behind_another_proxy(front: Front) -> None:
+    """A request with a Via header gets its encoding."""
     assert front.fetch("/ai/rss.xml", accept_encoding="gzip", via="1.1 somebody").headers["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("name", ["ai/rss.xml", "ai/feed.json", "index.html"])
-def test_who_has_it_gets_304(front: Front, name: str) -> None:
-    """By either validator, in a list, weak or as `*`: no body, and the headers that caches update from."""
+def test_conditional_requests_get_304(front: Front, name: str) -> None:
+    """This holds for either validator, in a list, weak or `*`: no body, and the headers that caches need."""
     for encoding in ("identity", *front.encodings):
         holds_its_conditions(front, name, encoding)
 
 
 def holds_its_conditions(front: Front, name: str, encoding: str) -> None:
-    """Ask for a document again, in each of the ways to say that one has it."""
+    """Yield the responses to every kind of conditional request for a document."""
     first = front.fetch(f"/{name}", accept_encoding=encoding)
     tag, moment = first.headers["etag"], first.headers["last-modified"]
     conditions = [
@@ -130,20 +130,20 @@ def holds_its_conditions(front: Front, name: str, encoding: str) -> None:
 
 
 def test_if_none_match_beats_if_modified_since(front: Front) -> None:
-    """Another tag means another document, whatever the date says."""
+    """If the tag differs, the document is sent, whatever the date."""
     moment = front.fetch("/ai/rss.xml").headers["last-modified"]
     assert front.fetch("/ai/rss.xml", if_none_match='"other"', if_modified_since=moment).status == 200
 
 
-def test_each_encoding_has_a_tag_of_its_own(front: Front) -> None:
-    """Or a cache would take one for the other."""
+def test_each_encoding_has_its_own_etag(front: Front) -> None:
+    """Otherwise a cache would mix them up."""
     encodings = ("identity", *front.encodings)
     tags = {front.fetch("/ai/rss.xml", accept_encoding=encoding).headers["etag"] for encoding in encodings}
     assert len(tags) == len(encodings)
 
 
-def test_a_document_that_was_replaced_is_sent_anew(front: Front) -> None:
-    """Its tag is another one, in every encoding."""
+def test_a_replaced_document_is_sent_again(front: Front) -> None:
+    """Its ETag differs, in every encoding."""
     before = {
         encoding: front.fetch("/all/rss.xml", accept_encoding=encoding) for encoding in ("identity", *front.encodings)
     }
@@ -157,14 +157,14 @@ def test_a_document_that_was_replaced_is_sent_anew(front: Front) -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_head_is_get_without_the_body(front: Front, name: str) -> None:
-    """Every header is there, the length too."""
+    """All headers are the same, including the length."""
     got, head = front.fetch(f"/{name}"), front.fetch(f"/{name}", "HEAD")
     assert (head.status, head.body) == (200, b"")
     assert {**head.headers, "date": ""} == {**got.headers, "date": ""}
 
 
-def test_a_part_is_sent(front: Front) -> None:
-    """206 with the part, 416 for what is beyond the end, and the whole when it has changed meanwhile."""
+def test_ranges(front: Front) -> None:
+    """206 for a range, 416 beyond the end, and the complete document if it has changed."""
     whole = front.fetch("/ai/rss.xml")
     part = front.fetch("/ai/rss.xml", range="bytes=10-19")
     assert (part.status, part.body) == (206, whole.body[10:20])
@@ -182,8 +182,8 @@ UNSEEN = [
 
 
 @pytest.mark.parametrize("path", UNSEEN)
-def test_what_is_no_document_is_not_there(front: Front, path: str) -> None:
-    """Dot files, files of a write in progress, others' files, a folder without a page: 404, and nothing to keep."""
+def test_other_files_are_not_served(front: Front, path: str) -> None:
+    """Dot files, temporary files, other files and folders without a page are 404 and not cached."""
     reply = front.fetch(path)
     assert reply.status in {403, 404}
     assert b"canary" not in reply.body
@@ -201,8 +201,8 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
-def test_there_is_no_way_out_of_the_folder(front: Front, path: str) -> None:
-    """However the way up is spelled."""
+def test_path_traversal_is_refused(front: Front, path: str) -> None:
+    """This holds for every spelling of `..`."""
     reply = front.fetch(path)
     assert reply.status in {400, 403, 404}
     assert b"canary" not in reply.body
@@ -211,7 +211,7 @@ def test_there_is_no_way_out_of_the_folder(front: Front, path: str) -> None:
 @pytest.mark.parametrize("front", ["nginx"], indirect=True)
 @pytest.mark.parametrize("path", ["/linked/rss.xml", "/linked/", "/linked", "/bare/feed.json"])
 def test_nginx_follows_no_link(front: Front, path: str) -> None:
-    """A link in the folder leads nowhere; Caddy has no such rule, as its file says."""
+    """A symbolic link in the folder is 404; Caddy has no such rule, as its file says."""
     assert os.path.exists(front.site.feeds / path[1:])
     reply = front.fetch(path)
     assert reply.status in {403, 404}
@@ -220,7 +220,7 @@ def test_nginx_follows_no_link(front: Front, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/ai/"])
 def test_a_folder_is_its_page(front: Front, path: str) -> None:
-    """With everything that a page has."""
+    """It has all headers of a page."""
     reply = front.fetch(path)
     assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert reply.body == (front.site.feeds / path[1:] / "index.html").read_bytes()
@@ -230,16 +230,16 @@ def test_a_folder_is_its_page(front: Front, path: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ai"])
-def test_a_folder_without_its_slash_leads_to_it(front: Front, path: str) -> None:
-    """Relative links of the page would lead elsewhere otherwise. The way is told without a host, so a forged one has no part in it."""
+def test_a_folder_without_its_slash_redirects(front: Front, path: str) -> None:
+    """Relative links of the page need the slash. The redirect has no host, so a forged Host cannot change it."""
     reply = front.fetch(path)
     assert reply.status in {301, 308}
     assert reply.headers["location"] == f"{path}/"
 
 
 @pytest.mark.parametrize("path", ["/gone/", "/ai/gone", "/README.md", "/ai/archive/2026-05/"])
-def test_people_who_meet_nothing_find_the_feeds(front: Front, path: str) -> None:
-    """What is not there is said by a page that leads to all feeds."""
+def test_the_404_page_links_to_the_feeds(front: Front, path: str) -> None:
+    """A missing address gets a page with a link to all feeds."""
     reply = front.fetch(path)
     assert (reply.status, reply.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert b'<a href="/">' in reply.body
@@ -247,15 +247,15 @@ def test_people_who_meet_nothing_find_the_feeds(front: Front, path: str) -> None
 
 
 @pytest.mark.parametrize("file", ["rss.xml", "feed.json"])
-def test_scripts_of_other_sites_are_told_that_a_feed_went(front: Front, file: str) -> None:
-    """A browser tells them nothing, not even 404, where the answer does not allow that."""
+def test_scripts_of_other_sites_see_the_404_of_a_feed(front: Front, file: str) -> None:
+    """A browser hides even the status from them unless the response has the CORS header."""
     reply = front.fetch(f"/gone/{file}")
     assert (reply.status, "access-control-allow-origin" in reply.headers) == (404, file == "feed.json")
 
 
 @pytest.mark.parametrize("file", ["rss.xml", "atom.xml", "feed.json"])
-def test_a_page_that_was_merged_leads_to_its_month(front: Front, file: str) -> None:
-    """Its newest page leads on to all that is left; nobody keeps that answer, and other names are not there as ever."""
+def test_a_merged_page_redirects_to_its_month(front: Front, file: str) -> None:
+    """A merged page redirects to the newest page of its month, without caching; other names are 404."""
     for folder in ("2026-05-08", "2026-05-16T11", "2026-05-16T11-00"):
         reply = front.fetch(f"/ai/archive/{folder}/{file}")
         assert (reply.status, reply.headers["location"]) == (302, f"/{MONTH}/{file}")
@@ -271,8 +271,8 @@ def test_a_page_that_was_merged_leads_to_its_month(front: Front, file: str) -> N
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW"])
 @pytest.mark.parametrize("path", ["/ai/rss.xml", "/", "/nothing"])
-def test_nothing_but_get_and_head(front: Front, method: str, path: str) -> None:
-    """Everything else is 405, and told what there is."""
+def test_other_methods_than_get_and_head_are_refused(front: Front, method: str, path: str) -> None:
+    """Every other method is 405 with Allow."""
     reply = front.fetch(path, method)
     assert (reply.status, reply.headers.get("allow")) == (405, "GET, HEAD")
     assert "cache-control" not in reply.headers

@@ -1,4 +1,4 @@
-"""An object store for all tests of this folder, and for each of them places of its own in it."""
+"""An object store for all tests of this folder, with separate prefixes for each test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.site_folder import SiteFolder
 
 @pytest.fixture(scope="session")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
-    """Return an object store at work, with a bucket for seeds and one for feeds, which everybody may read."""
+    """Yield a running object store with a bucket for seeds and a public one for feeds."""
     with running_store(tmp_path_factory.mktemp("seaweed")) as started:
         started.make_buckets("newsroom", "public")
         yield started
@@ -21,7 +21,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
 
 @pytest.fixture
 def buckets(store: SeaweedFS, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BucketSite:
-    """Return a site in buckets of its own; who opens a store finds this one, as with AWS's own tools."""
+    """Return a site in buckets; the environment leads to this store, as with AWS's own tools."""
     for name, value in store.environment.items():
         monkeypatch.setenv(name, value)
     return BucketSite(store, SiteFolder(tmp_path))

@@ -1,4 +1,4 @@
-"""Seeds in buckets of a real object store: the same feeds as from a folder, and the same caution."""
+"""Seeds in buckets of a real object store: the same feeds and guarantees as with a folder."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow  # a store of its own has to start, and clients th
 
 
 def fill(buckets: BucketSite) -> None:
-    """Write what a site holds: topics, months, a broken seed, an empty one, a draft."""
+    """Write seeds of several topics and months, a broken one, an empty one and a draft."""
     for number in range(24):
         buckets.write(
             f"news/{number:02}.md", f"Body *{number}*.", topics=[f"Topic {number % 3}"],
@@ -26,7 +26,7 @@ def fill(buckets: BucketSite) -> None:
 
 
 def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: BucketSite) -> None:
-    """From bucket to bucket and from folder to folder: the same documents, encodings and problems."""
+    """A build from bucket to bucket gives the same documents, encodings and problems as with folders."""
     fill(buckets)
     from_folder = buckets.site.build()
     turn = buckets.build()
@@ -35,16 +35,16 @@ def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: BucketSite) -> None:
     assert (turn.seeds, turn.items, turn.held) == (from_folder.seeds, from_folder.items, from_folder.held)
 
 
-def test_what_is_known_is_not_read_again(buckets: BucketSite) -> None:
-    """A second build reads nothing, however lately the seeds were written: a tag tells what a time cannot."""
+def test_unchanged_objects_are_not_read_again(buckets: BucketSite) -> None:
+    """A second build reads nothing, even right after the seeds were written, because ETags are compared."""
     fill(buckets)
     assert buckets.build().read == 27
     again = buckets.build()
     assert (again.read, again.written) == (0, ())
 
 
-def test_edits_and_deletions_show(buckets: BucketSite) -> None:
-    """An edit is shown, a deletion is gone, and the rest is as it was."""
+def test_edits_and_deletions_are_published(buckets: BucketSite) -> None:
+    """An edited item changes, a deleted one is removed, and the others stay."""
     for name in "abc":
         buckets.write(f"{name}.md", title=name)
     buckets.build()
@@ -55,8 +55,8 @@ def test_edits_and_deletions_show(buckets: BucketSite) -> None:
     assert sorted(buckets.titles()) == ["c", "edited"]
 
 
-def test_the_same_objects_are_seeds_as_the_same_files_would_be(buckets: BucketSite) -> None:
-    """Hidden names, other endings, folders' placeholders and keys that no folder could have are none, and harm none."""
+def test_objects_are_seeds_by_the_same_rules_as_files(buckets: BucketSite) -> None:
+    """Hidden names, other extensions, placeholders of folders and keys that no file can have are ignored."""
     good = {"a b+c%.md": "one", "ü/日本.markdown": "two", "x.md/deep.md": "three", "x.md": "four"}
     for path, title in good.items():
         buckets.put(
@@ -71,7 +71,7 @@ def test_the_same_objects_are_seeds_as_the_same_files_would_be(buckets: BucketSi
 
 
 def test_a_listing_in_another_order_withdraws_nothing(buckets: BucketSite) -> None:
-    """SeaweedFS lists `a/` before `a-b.md` and `a.md`, S3 and the index after: a second build finds nothing to do."""
+    """SeaweedFS lists `a/` before `a-b.md` and `a.md`, S3 and the index after them: a second build does nothing."""
     for path in ("a/x.md", "a/y.md", "a.md", "a-b.md", "b.md"):
         buckets.write(path)
     listed = [entry.name for entry in Store(f"s3://{buckets.seeds}").entries()]
@@ -81,14 +81,14 @@ def test_a_listing_in_another_order_withdraws_nothing(buckets: BucketSite) -> No
     assert (again.read, again.removed, again.written) == (0, 0, ())
 
 
-def test_a_long_listing_comes_in_pages(buckets: BucketSite) -> None:
-    """More objects than one answer names are all found."""
+def test_a_paginated_listing_is_read_completely(buckets: BucketSite) -> None:
+    """More objects than one response lists are all found."""
     buckets.filesystem.pipe({f"{buckets.seeds}/{number:04}.md": b"x" for number in range(1_005)}, batch_size=32)
     assert len(list(Store(f"s3://{buckets.seeds}").entries())) == 1_005
 
 
-def test_a_large_object_is_not_read_whole(buckets: BucketSite) -> None:
-    """Of more than the limit only one byte is read besides; the message is the one of a large file."""
+def test_a_large_object_is_not_read_completely(buckets: BucketSite) -> None:
+    """At most one byte more than the limit is read; the message is that of a large file."""
     buckets.write("a.md", title="A")
     for path in ("large.md", "exact.md"):
         buckets.put(path, buckets.site.text(path, "-" * 2**20 + ("-" if path == "large.md" else "")).read_bytes())
@@ -101,7 +101,7 @@ def test_a_large_object_is_not_read_whole(buckets: BucketSite) -> None:
 
 
 def test_an_emptied_bucket_withdraws_nothing(buckets: BucketSite) -> None:
-    """Guarantee G5: more than half of at least 20 known seeds gone at once is not believed until that is said."""
+    """More than half of at least 20 known seeds missing at once withdraws nothing unless accepted (guarantee G5)."""
     for number in range(20):
         buckets.write(f"{number:02}.md")
     buckets.build()
@@ -114,7 +114,7 @@ def test_an_emptied_bucket_withdraws_nothing(buckets: BucketSite) -> None:
 
 
 def test_a_vanished_bucket_withdraws_nothing(buckets: BucketSite) -> None:
-    """However few seeds it had; and one that never was is a mistake in the config."""
+    """This holds for any number of seeds; a bucket that never existed is an error of the config."""
     with pytest.raises(aggregator.ConfigError, match="s3://nowhere/in: the bucket is not there"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
     buckets.write("a.md")
@@ -126,7 +126,7 @@ def test_a_vanished_bucket_withdraws_nothing(buckets: BucketSite) -> None:
 
 
 def test_a_store_that_is_down_withdraws_nothing(buckets: BucketSite) -> None:
-    """It is named with its URL in one line and exit code 1; once it is back all is as it was."""
+    """The message is one line with the URL, the exit code 1; once the store is back, all is as before."""
     buckets.write("a.md", title="A")
     buckets.build()
     before = buckets.object_versions()
@@ -139,8 +139,8 @@ def test_a_store_that_is_down_withdraws_nothing(buckets: BucketSite) -> None:
     assert buckets.object_versions() == before
 
 
-def test_wrong_credentials_are_named_and_never_shown(buckets: BucketSite) -> None:
-    """A message, not a traceback; and neither key nor secret is in it."""
+def test_wrong_credentials_are_reported_without_the_secret(buckets: BucketSite) -> None:
+    """There is a message, no traceback, without key and secret."""
     buckets.write("a.md")
     buckets.config()
     wrong = {"AWS_ACCESS_KEY_ID": "a-wrong-key-id", "AWS_SECRET_ACCESS_KEY": "a-wrong-secret"}
@@ -151,16 +151,16 @@ def test_wrong_credentials_are_named_and_never_shown(buckets: BucketSite) -> Non
     assert "a-wrong" not in failed.stderr + failed.stdout
 
 
-def test_other_processes_read_too(buckets: BucketSite) -> None:
-    """With --jobs the seeds are read by several processes, each with connections of its own: the same bytes."""
+def test_worker_processes_read_objects(buckets: BucketSite) -> None:
+    """With --jobs several processes read seeds over their own connections, with the same bytes."""
     fill(buckets)
     buckets.site.build()
     buckets.build(jobs=2)
     assert buckets.documents() == buckets.site.documents()
 
 
-def test_the_other_commands_know_buckets(buckets: BucketSite) -> None:
-    """`check` lists and reads all, `explain` takes paths and URLs, `status` counts, `new` writes a seed there."""
+def test_the_other_commands_work_with_buckets(buckets: BucketSite) -> None:
+    """`check` reads all seeds, `explain` takes paths and URLs, `status` counts, `new` writes a seed."""
     fill(buckets)
     buckets.config()
     checked = run_command(buckets, "check")

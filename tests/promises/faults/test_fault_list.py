@@ -221,7 +221,7 @@ HTTP = {
     "dot and temp files": (f"{SERVER}test_nothing_else_is_served",),
 }  # fmt: skip
 
-XSS = "outside/browser/test_xss.py::test_nothing_hostile_runs_or_becomes_an_element"
+XSS = "outside/browser/test_xss.py::test_hostile_text_does_not_run_or_become_an_element"
 ANY_TEXT = "renderer/test_any_text.py::"
 SECURITY = {
     "topic names that lead elsewhere": (
