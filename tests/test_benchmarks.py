@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ PEERS = {"hugo": 2, "eleventy": 1, "pelican": 1, "jekyll": 1}
 FLOOR_AND_OURS = 4
 
 
-def said_by(script: str, *words: object) -> subprocess.CompletedProcess[str]:
+def run_script(script: str, *words: object) -> subprocess.CompletedProcess[str]:
     """Run a script and return its result."""
     command = [sys.executable, str(BENCHMARKS / script), *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
@@ -44,7 +45,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", PEERS)
 def test_a_peer_is_measured_on_the_same_items(folder: Path, name: str) -> None:
     """Each tool builds from nothing and again, its feeds contain our items, and each build has a row."""
-    told = said_by("build.py", folder, SEEDS, "--rounds", 1, "--only", peer(name))
+    told = run_script("build.py", folder, SEEDS, "--rounds", 1, "--only", peer(name))
     assert told.returncode == 0, told.stderr
     rows = json.loads((folder / "results.json").read_text())["builds"]
     for work in ("from nothing", "nothing changed"):
@@ -58,11 +59,11 @@ def test_a_peer_is_measured_on_the_same_items(folder: Path, name: str) -> None:
 def test_a_tool_that_writes_other_items_ends_the_benchmark(folder: Path) -> None:
     """The benchmark fails and names the feeds that differ."""
     words = (folder, SEEDS, "--rounds", 1, "--only", peer("hugo"))
-    assert said_by("build.py", *words).returncode == 0
+    assert run_script("build.py", *words).returncode == 0
     newest = folder / f"{SEEDS}/hugo/content/0000/2026-11-01-story-0.md"
     kept = newest.read_text()
     newest.write_text(kept.replace('title: "', 'title: "Other ', 1))
-    told = said_by("build.py", *words)
+    told = run_script("build.py", *words)
     newest.write_text(kept)
     assert told.returncode == 1
     assert "Hugo, feeds alone wrote other items than aggregator, feeds alone: all, open, open-data" in told.stderr
@@ -73,12 +74,12 @@ def test_the_daemon_is_measured_and_its_seeds_are_restored(folder: Path) -> None
     """Edits, adds, deletes, rest and many files at once each have a row."""
     site = folder / "100"
     words = ("--rounds", 2, "--drop", 40, "--rest", 1, "--without", "hugo", "--without", "serving")
-    told = said_by("daemon.py", folder, 100, *words)
+    told = run_script("daemon.py", folder, 100, *words)
     assert told.returncode == 0, told.stderr
     rows = json.loads((folder / "results.json").read_text())["daemon"]
     assert [row["work"] for row in rows] == ["one edit", "one add", "one delete", "at rest", "40 files at once"]
     again = folder / "again"
-    assert said_by("corpus.py", again, 100).returncode == 0
+    assert run_script("corpus.py", again, 100).returncode == 0
     assert texts(site / "seeds") == texts(again)
 
 
@@ -114,7 +115,7 @@ def test_the_plot_names_each_line_and_is_deterministic(results: Path) -> None:
     """The picture is well-formed and deterministic, and leaves out builds that were given up."""
     pictures = [results.with_name(name) for name in ("one.svg", "other.svg")]
     for picture in pictures:
-        told = said_by("plot.py", results, picture)
+        told = run_script("plot.py", results, picture)
         assert told.returncode == 0, told.stderr
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
     drawn = ET.parse(pictures[0]).getroot()
@@ -128,7 +129,7 @@ def test_the_plot_names_each_line_and_is_deterministic(results: Path) -> None:
 
 def test_growth_distinguishes_linear_flat_and_worse(results: Path) -> None:
     """Ten times the cost for ten times the seeds is 1, the same cost 0; twenty times is marked."""
-    told = said_by("growth.py", results).stdout
+    told = run_script("growth.py", results).stdout
     assert "| from nothing | aggregator, feeds alone | wall | 10,000 to 100,000 | 1.00 |" in told
     assert "| from nothing | Hugo, a page a seed | wall | 10,000 to 100,000 | 1.30 (worse than linear) |" in told
     assert "| one edit | aggregator | p50 | 10,000 to 100,000 | 0.00 |" in told
@@ -138,7 +139,16 @@ def test_growth_distinguishes_linear_flat_and_worse(results: Path) -> None:
 def test_generated_seeds_depend_on_their_number_only(tmp_path: Path) -> None:
     """One process and several write the same seeds, and a smaller corpus is a part of a larger one."""
     for count in (30, 10_001):
-        assert said_by("corpus.py", tmp_path / str(count), count).returncode == 0
+        assert run_script("corpus.py", tmp_path / str(count), count).returncode == 0
     few, many = texts(tmp_path / "30"), texts(tmp_path / "10001")
     assert (len(few), len(many)) == (30, 10_001)
     assert few.items() <= many.items()
+
+
+def test_the_house_report_finds_no_circle_and_no_upward_arrow() -> None:
+    """The report of the import graph runs on this package, whose rooms import only rooms of a lower rank."""
+    report = run_script("house_report.py")
+    assert report.returncode == 0, report.stderr
+    figures = dict(re.split(r"\s{2,}", line, maxsplit=1) for line in report.stdout.splitlines() if "  " in line)
+    assert (figures["upward arrows"], figures["load circles"]) == ("0", "0")
+    assert "circles of boxes 0" in report.stdout

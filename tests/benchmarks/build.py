@@ -1,14 +1,14 @@
-"""Builds, ours beside others' on the same seeds: `python tests/benchmarks/build.py FOLDER [COUNT]... [--only TOOL]...`.
+"""Compare our builds with other tools' on the same seeds: `python tests/benchmarks/build.py FOLDER [COUNT]... [--only TOOL]...`.
 
-Makes the seeds (10,000 and 100,000 unless counts are given) and each tool's site in FOLDER, where they stay for the next
-time, installs there what is not on the PATH (Hugo, Eleventy, Pelican, Jekyll; `--only` names some of them), and builds in
+Creates the seeds (10,000 and 100,000 unless counts are given) and each tool's site in FOLDER, where they stay for the next
+time, installs missing tools there (Hugo, Eleventy, Pelican, Jekyll; `--only` names some of them), and builds in
 turns: from nothing, then with nothing changed. Every feed must hold the same items, by title and link, in the same order,
-whoever wrote it. Prints a Markdown table of medians: wall time, its ratio to ours, processor seconds of all processes
+for every tool. Prints a Markdown table of medians: wall time, its ratio to ours, processor seconds of all processes
 together, and the most memory they held at one moment, pages that several share counted once. `FOLDER/results.json` keeps
 the rows for `plot.py`. One row does nothing but read the files.
 
 A tool has five turns, or fewer once they took two minutes; it is given up after 15 minutes or most of the machine's
-memory, and not tried where a tenth of the seeds already say so.
+memory, and not tried if a tenth of the seeds already took too long.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 ROUNDS = 5
 FEW = 30
 ENOUGH = 120.0
-"""Seconds of one tool's builds after which it has no further turn."""
+"""Seconds of one tool's builds after which it is not run again."""
 OURS = "aggregator, feeds alone"
 CONFIG = """\
 site: {{title: Bench, url: "https://feeds.example.org/"}}
@@ -50,7 +50,7 @@ HEADS = ("seeds", "work", "tool", "rounds", "wall", "to ours", "processors", "me
 
 
 def prepared(site: Path, name: str, prepare: Callable[[Path], None]) -> None:
-    """Make a part of a site, unless an earlier run made the whole of it."""
+    """Create a part of a site, unless an earlier run completed it."""
     mark = site / f"{name}.ready"
     site.mkdir(parents=True, exist_ok=True)
     if not mark.exists():
@@ -68,7 +68,7 @@ def make_ours(site: Path) -> None:
 
 
 def ours(site: Path) -> Iterator[Tool]:
-    """Return our own two ways to build a site."""
+    """Return our two builds: the default one, and feeds alone."""
     command = [sys.executable, "-m", "aggregator", "build", "--config"]
     for way, made in (("feeds alone", "alone"), ("the whole history", "archives")):
         yield Tool(
@@ -80,7 +80,7 @@ def ours(site: Path) -> Iterator[Tool]:
 
 
 def floor(site: Path) -> Iterator[Tool]:
-    """Return what reads the same files and does nothing, by one process and by two."""
+    """Return the builds that only read the same files, with one process and with two."""
     script = Path(__file__).with_name("floor.py")
     for processes in (2, 1):
         name = f"(only reads the files, {processes} process{'es' * (processes > 1)})"
@@ -88,7 +88,7 @@ def floor(site: Path) -> Iterator[Tool]:
 
 
 def turns(tools: list[Tool], site: Path, rounds: int, *, fresh: bool) -> dict[str, list[Run]]:
-    """Build in turns, so that whatever else the machine does falls on all alike."""
+    """Run the builds in turns, so that other load on the machine affects all alike."""
     runs: dict[str, list[Run]] = {tool.name: [] for tool in tools}
     for number in range(rounds):
         for tool in tools:
@@ -109,12 +109,12 @@ def items(feed: Path) -> list[tuple[str, str]]:
 
 
 def insist_on_the_same(tools: Iterable[Tool]) -> None:
-    """Compare what all tools wrote with what the first did.
+    """Compare the feeds of all tools with those of the first.
 
     Raises:
         SystemExit: where one wrote another feed or item.
     """
-    # Whether a topic of which everything is held back has an empty feed or none is a matter of taste.
+    # A topic whose seeds are all held back may have an empty feed or none.
     written = [
         (tool.name, {slug: found for slug, feed in tool.feeds() if (found := items(feed))})
         for tool in tools
@@ -128,7 +128,7 @@ def insist_on_the_same(tools: Iterable[Tool]) -> None:
 
 
 def rows(count: int, work: str, runs: dict[str, list[Run]]) -> Iterator[results.Row]:
-    """Return the medians of what each tool's runs cost."""
+    """Return the medians of each tool's costs."""
     ours = statistics.median(one.wall for one in runs[OURS])
     for name, found in runs.items():
         row = {"seeds": count, "work": work, "tool": name, "rounds": len(found), "given_up": found[-1].given_up}
@@ -137,7 +137,7 @@ def rows(count: int, work: str, runs: dict[str, list[Run]]) -> Iterator[results.
 
 
 def cells(row: results.Row) -> list[str]:
-    """Return a row of the table as it is shown."""
+    """Return the cells of a row of the table."""
     first = [f"{row['seeds']:,}", row["work"], row["tool"]]
     if row["given_up"]:
         return [*first, str(row["rounds"]), row["given_up"], "", "", ""]
@@ -146,7 +146,7 @@ def cells(row: results.Row) -> list[str]:
 
 
 def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
-    """Return why a tool is not tried, from what fewer seeds cost it; empty where it is."""
+    """Return why a tool is not tried, judging by its cost for fewer seeds; "" if it is tried."""
     fewer = [row for row in known if row["tool"] == tool.name and row["work"] == FRESH and row["seeds"] < count]
     for row in fewer[-1:]:
         times = count / row["seeds"]
@@ -158,7 +158,7 @@ def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
 
 
 def everyone(site: Path, programs: dict[str, str]) -> Iterator[tuple[str, Callable[[Path], None], Tool]]:
-    """Return each tool with the part of the site that it needs, and what makes that."""
+    """Return each tool, the part of the site that it needs, and the function that creates it."""
     yield from (("ours", make_ours, tool) for tool in (*floor(site), *ours(site)))
     for peer in peers.PEERS:
         if peer.name in programs:
@@ -176,7 +176,7 @@ def measure(site: Path, programs: dict[str, str], rounds: int, file: Path) -> No
         else:
             prepared(site, name, prepare)
             tools.append(tool)
-    run(tools[0], site / "log")  # from now on the seeds are in memory, or not, for all alike
+    run(tools[0], site / "log")  # fills the page cache for all alike
     fresh = turns(tools, site, rounds, fresh=True)
     if fresh[OURS][-1].given_up:
         raise SystemExit(f"without {OURS} there is nothing to compare with")
@@ -188,7 +188,7 @@ def measure(site: Path, programs: dict[str, str], rounds: int, file: Path) -> No
 
 
 def that_work(folder: Path, programs: dict[str, str]) -> dict[str, str]:
-    """Return the peers that can build a few seeds.
+    """Return the peers that can build a small site.
 
     What happens once, such as Python's writing of byte code, happens here and is not measured.
     """
