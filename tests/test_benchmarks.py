@@ -45,14 +45,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", PEERS)
 def test_a_peer_is_measured_on_the_same_items(folder: Path, name: str) -> None:
     """Each tool builds from nothing and again, its feeds contain our items, and each build has a row."""
-    told = run_script("build.py", folder, SEEDS, "--rounds", 1, "--only", peer(name))
-    assert told.returncode == 0, told.stderr
+    result = run_script("build.py", folder, SEEDS, "--rounds", 1, "--only", peer(name))
+    assert result.returncode == 0, result.stderr
     rows = json.loads((folder / "results.json").read_text())["builds"]
     for work in ("from nothing", "nothing changed"):
         found = [row for row in rows if row["work"] == work and row["tool"].lower().startswith(name)]
         assert len(found) == PEERS[name]
         assert all(row["seeds"] == SEEDS and row["cpu"] > 0 and not row["given_up"] for row in found)
-    assert told.stdout.count("\n") >= 2 + 2 * (FLOOR_AND_OURS + PEERS[name])
+    assert result.stdout.count("\n") >= 2 + 2 * (FLOOR_AND_OURS + PEERS[name])
 
 
 @pytest.mark.slow
@@ -63,10 +63,10 @@ def test_a_tool_that_writes_other_items_ends_the_benchmark(folder: Path) -> None
     newest = folder / f"{SEEDS}/hugo/content/0000/2026-11-01-story-0.md"
     kept = newest.read_text()
     newest.write_text(kept.replace('title: "', 'title: "Other ', 1))
-    told = run_script("build.py", *words)
+    result = run_script("build.py", *words)
     newest.write_text(kept)
-    assert told.returncode == 1
-    assert "Hugo, feeds alone wrote other items than aggregator, feeds alone: all, open, open-data" in told.stderr
+    assert result.returncode == 1
+    assert "Hugo, feeds alone wrote other items than aggregator, feeds alone: all, open, open-data" in result.stderr
 
 
 @pytest.mark.slow
@@ -74,8 +74,8 @@ def test_the_daemon_is_measured_and_its_seeds_are_restored(folder: Path) -> None
     """Edits, adds, deletes, rest and many files at once each have a row."""
     site = folder / "100"
     words = ("--rounds", 2, "--drop", 40, "--rest", 1, "--without", "hugo", "--without", "serving")
-    told = run_script("daemon.py", folder, 100, *words)
-    assert told.returncode == 0, told.stderr
+    result = run_script("daemon.py", folder, 100, *words)
+    assert result.returncode == 0, result.stderr
     rows = json.loads((folder / "results.json").read_text())["daemon"]
     assert [row["work"] for row in rows] == ["one edit", "one add", "one delete", "at rest", "40 files at once"]
     again = folder / "again"
@@ -115,8 +115,8 @@ def test_the_plot_names_each_line_and_is_deterministic(results: Path) -> None:
     """The picture is well-formed and deterministic, and leaves out builds that were given up."""
     pictures = [results.with_name(name) for name in ("one.svg", "other.svg")]
     for picture in pictures:
-        told = run_script("plot.py", results, picture)
-        assert told.returncode == 0, told.stderr
+        result = run_script("plot.py", results, picture)
+        assert result.returncode == 0, result.stderr
     assert pictures[0].read_bytes() == pictures[1].read_bytes()
     drawn = ET.parse(pictures[0]).getroot()
     space = "{http://www.w3.org/2000/svg}"
@@ -129,10 +129,10 @@ def test_the_plot_names_each_line_and_is_deterministic(results: Path) -> None:
 
 def test_growth_distinguishes_linear_flat_and_worse(results: Path) -> None:
     """Ten times the cost for ten times the seeds is 1, the same cost 0; twenty times is marked."""
-    told = run_script("growth.py", results).stdout
-    assert "| from nothing | aggregator, feeds alone | wall | 10,000 to 100,000 | 1.00 |" in told
-    assert "| from nothing | Hugo, a page a seed | wall | 10,000 to 100,000 | 1.30 (worse than linear) |" in told
-    assert "| one edit | aggregator | p50 | 10,000 to 100,000 | 0.00 |" in told
+    result = run_script("growth.py", results).stdout
+    assert "| from nothing | aggregator, feeds alone | wall | 10,000 to 100,000 | 1.00 |" in result
+    assert "| from nothing | Hugo, a page a seed | wall | 10,000 to 100,000 | 1.30 (worse than linear) |" in result
+    assert "| one edit | aggregator | p50 | 10,000 to 100,000 | 0.00 |" in result
 
 
 @pytest.mark.slow

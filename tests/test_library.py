@@ -26,11 +26,11 @@ def test_progress_is_reported_up_to_the_last_file(site: SiteFolder) -> None:
     """Each call has the files read and the total; in the last call they are equal."""
     for number in range(600):
         site.write(f"{number}.md")
-    told: list[tuple[int, int]] = []
-    site.build(progress=lambda done, of: told.append((done, of)))
-    assert told == sorted(told)
-    assert told[-1] == (600, 600)
-    assert len(told) > 1
+    calls: list[tuple[int, int]] = []
+    site.build(progress=lambda done, of: calls.append((done, of)))
+    assert calls == sorted(calls)
+    assert calls[-1] == (600, 600)
+    assert len(calls) > 1
 
 
 def test_problems_are_values_with_a_line_and_a_hint(site: SiteFolder) -> None:

@@ -113,9 +113,9 @@ def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve:
     from aggregator.service.systemd import Supervisor  # noqa: PLC0415
 
     config = load_config(config_path)
-    log_as: logs.Format = _log_format() if log_format == "auto" else log_format
-    logs.start(log_as)
-    server, supervisor = ServerProcess(log_as) if serve else None, Supervisor.of_environment()
+    shape: logs.Format = _log_format() if log_format == "auto" else log_format
+    logs.start(shape)
+    server, supervisor = ServerProcess(shape) if serve else None, Supervisor.of_environment()
     waiting, lock = Standby(config, supervisor), None
     if standby:
         waiting.handle_signals()

@@ -209,13 +209,13 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--only", action="append", choices=["ours", *(peer.name for peer in peers.PEERS)])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    said = parser.parse_args()
-    folder = said.folder.absolute()
-    wanted = [peer for peer in peers.PEERS if not said.only or peer.name in said.only]
+    arguments = parser.parse_args()
+    folder = arguments.folder.absolute()
+    wanted = [peer for peer in peers.PEERS if not arguments.only or peer.name in arguments.only]
     programs = {peer.name: path for peer in wanted if (path := peers.installed(peer, folder / "tools"))}
     programs = that_work(folder, programs)
-    for count in sorted(said.count):
-        measure(folder / str(count), programs, said.rounds, folder / "results.json")
+    for count in sorted(arguments.count):
+        measure(folder / str(count), programs, arguments.rounds, folder / "results.json")
         found = [row for row in results.load(folder / "results.json")["builds"] if row["seeds"] == count]
         print(results.table(HEADS, map(cells, sorted(found, key=lambda row: row["work"] == AGAIN))), flush=True)
     print(SAME_WORK)

@@ -71,17 +71,17 @@ def cells(row: results.Row) -> list[str]:
     return [*first, f"{row['from_first']:.1f} s, {row['from_last']:.1f} s after the last was written; {row['mb']} MB"]
 
 
-def measure(site: Path, said: argparse.Namespace, hugo_program: str | None) -> Iterator[results.Row]:
+def measure(site: Path, arguments: argparse.Namespace, hugo_program: str | None) -> Iterator[results.Row]:
     """Run the parts for a site."""
-    if {"latency", "drop"} - set(said.without):
+    if {"latency", "drop"} - set(arguments.without):
         prepared(site)
-    if "latency" not in said.without:
-        yield from changes(site, said.rounds, latency.OURS, "aggregator", said.rest)
-    if "hugo" not in said.without and hugo_program:
+    if "latency" not in arguments.without:
+        yield from changes(site, arguments.rounds, latency.OURS, "aggregator", arguments.rest)
+    if "hugo" not in arguments.without and hugo_program:
         build.prepared(site, "hugo", hugo.prepare)
-        yield from changes(site, max(1, said.rounds // 4), hugo_program, "Hugo, feeds alone", said.rest)
-    if "drop" not in said.without:
-        yield dropped(site, said.drop)
+        yield from changes(site, max(1, arguments.rounds // 4), hugo_program, "Hugo, feeds alone", arguments.rest)
+    if "drop" not in arguments.without:
+        yield dropped(site, arguments.drop)
 
 
 def served(file: Path, runs: int) -> None:
@@ -101,16 +101,16 @@ def main() -> None:
     parser.add_argument("--drop", type=int, default=20_000, help="how many files at once")
     parser.add_argument("--rest", type=float, default=latency.REST, help="seconds to look at what is used at rest")
     parser.add_argument("--without", action="append", choices=PARTS, default=[])
-    said = parser.parse_args()
-    folder = said.folder.absolute()
+    arguments = parser.parse_args()
+    folder = arguments.folder.absolute()
     peer = peers.PEERS[0]
-    program = None if "hugo" in said.without else peers.installed(peer, folder / "tools")
+    program = None if "hugo" in arguments.without else peers.installed(peer, folder / "tools")
     file = folder / "results.json"
-    for count in sorted(said.count):
-        for row in measure(folder / str(count), said, program):
+    for count in sorted(arguments.count):
+        for row in measure(folder / str(count), arguments, program):
             results.keep(file, "daemon", [row], {})
     print(results.table(HEADS, map(cells, results.load(file)["daemon"])), flush=True)
-    if "serving" not in said.without:
+    if "serving" not in arguments.without:
         served(file, 5)
 
 

@@ -72,5 +72,5 @@ def installed(peer: Peer, folder: Path) -> str | None:
 
 def version(peer: Peer, path: str) -> str:
     """Return a program's version."""
-    told = subprocess.run([path, peer.version], capture_output=True, text=True, check=True).stdout
-    return told.strip().splitlines()[0]
+    result = subprocess.run([path, peer.version], capture_output=True, text=True, check=True).stdout
+    return result.strip().splitlines()[0]

@@ -154,11 +154,11 @@ def named(line: Series, scale: Scales, height: float) -> str:
     seeds, seconds = line.points[-1]
     x, y = scale.x(seeds), scale.y(seconds)
     lead = f'<path class="lead" d="M{x + 6:.1f} {y:.1f}L{x + 16:.1f} {height:.1f}"/>' if abs(height - y) > 2 else ""
-    text = f'<text class="name" x="{x + 20:.1f}" y="{height + 4.5:.1f}">{name}, {said(seconds)}</text>'
+    text = f'<text class="name" x="{x + 20:.1f}" y="{height + 4.5:.1f}">{name}, {in_seconds(seconds)}</text>'
     return f'<g class="{kind}">{lead}{text}</g>'
 
 
-def said(seconds: float) -> str:
+def in_seconds(seconds: float) -> str:
     """Return a time in seconds with its unit."""
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
 

@@ -139,15 +139,15 @@ def load(port: int, pid: int, headers: dict[str, str], seconds: int) -> Load:
     Raises:
         SystemExit: where an answer was an error.
     """
-    said = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
-    words = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", *said, f"http://127.0.0.1:{port}{PATH}"]
+    options = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    words = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", *options, f"http://127.0.0.1:{port}{PATH}"]
     before = processor_seconds(pid)
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     used = processor_seconds(pid) - before
-    if "Non-2xx" in told or "Socket errors" in told:
-        raise SystemExit(told)
-    requests = int(re.search(r"(\d+) requests in", told)[1])  # type: ignore[index]
-    return Load(float(re.search(r"Requests/sec:\s*([\d.]+)", told)[1]), used / requests * 1e6)  # type: ignore[index]
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise SystemExit(output)
+    requests = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index]
+    return Load(float(re.search(r"Requests/sec:\s*([\d.]+)", output)[1]), used / requests * 1e6)  # type: ignore[index]
 
 
 def median(loads: list[Load]) -> Load:

@@ -403,9 +403,9 @@ def test_what_is_no_seed_is_never_followed_or_waited_for(site: SiteFolder) -> No
     Path(os.fsdecode(os.fsencode(site.seeds) + b"/caf\xe9.md")).write_text("x")
     turn = site.build()
     assert site.titles() == ["Item good"]
-    said = {problem.path: problem.message for problem in turn.problems}
-    assert "symbolic link" in said["link.md"]
-    assert "not a regular file" in said["pipe.md"]
-    assert "not a regular file" in said["folder.md"]
-    assert "not UTF-8" in said["caf\\xe9.md"]
+    messages = {problem.path: problem.message for problem in turn.problems}
+    assert "symbolic link" in messages["link.md"]
+    assert "not a regular file" in messages["pipe.md"]
+    assert "not a regular file" in messages["folder.md"]
+    assert "not UTF-8" in messages["caf\\xe9.md"]
     assert json.loads((site.feeds / "all/feed.json").read_bytes())["items"][0]["title"] == "Item good"

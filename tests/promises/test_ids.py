@@ -231,8 +231,8 @@ def test_an_own_id_that_is_anothers_link_makes_them_one_item(site, first: str | 
     if first:
         site.write(first, **seeds[first])
         site.build()
-    for path, said in seeds.items():
-        site.write(path, **said)
+    for path, keys in seeds.items():
+        site.write(path, **keys)
     site.build()
     assert site.ids() == [link("b")]
     site.build(state="state2", feeds="feeds2")

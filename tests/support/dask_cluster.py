@@ -36,10 +36,10 @@ class DaskCluster:
 
     def _start(self, what: str, *words: str, **environment: str) -> subprocess.Popen[bytes]:
         paths = os.pathsep.join(filter(None, [environment.pop("PYTHONPATH", ""), str(ROOT)]))
-        said = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "", **environment}
+        variables = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "", **environment}
         command = [sys.executable, "-m", "dask", what, *words, "--no-dashboard", "--dashboard-address", f"{HOST}:0"]
         with (self.folder / what).open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env=said)
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=variables)
         self._processes.append(process)
         return process
 

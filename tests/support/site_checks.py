@@ -57,9 +57,9 @@ def ids_by_feed(documents: dict[str, bytes]) -> dict[str, set[str]]:
     return {name: set(ids(body)) for name, body in documents.items() if name.endswith(("rss.xml", "atom.xml", ".json"))}
 
 
-def find_leaks(site: SiteFolder, *said: str) -> list[str]:
+def find_leaks(site: SiteFolder, *messages: str) -> list[str]:
     """Return where a canary appears: the secret anywhere, the draft in feeds and messages."""
-    found = [f"said: {text}" for text in said if SECRET in text or DRAFT in text]
+    found = [f"message: {text}" for text in messages if SECRET in text or DRAFT in text]
     for folder, words in ((site.feeds, (SECRET, DRAFT)), (site.root / "state", (SECRET,))):
         for path in folder.rglob("*"):
             if path.is_file():

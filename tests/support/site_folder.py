@@ -58,8 +58,8 @@ def as_another_user(site: SiteFolder, action: Callable[[], object]) -> str:
             os._exit(0)
     os.waitpid(child, 0)
     os.close(writer)
-    with os.fdopen(reader, "rb") as told:
-        return told.read().decode()
+    with os.fdopen(reader, "rb") as pipe:
+        return pipe.read().decode()
 
 
 class SiteFolder:
@@ -76,12 +76,12 @@ class SiteFolder:
     def write(self, path: str, body: str = "", **keys: Any) -> Path:
         """Write a seed; by default with title, link and yesterday's date (None leaves out a key)."""
         name = Path(path).stem
-        said = {
+        defaults = {
             "title": f"Item {name}",
             "webUrl": f"https://news.example.org/{name}",
             "publishedDateTime": iso(NOW - 86_400),
         }
-        lines = [f"{key}: {json.dumps(value)}" for key, value in {**said, **keys}.items() if value is not None]
+        lines = [f"{key}: {json.dumps(value)}" for key, value in {**defaults, **keys}.items() if value is not None]
         return self.text(path, "\n".join(["---", *lines, "---", body]))
 
     def text(self, path: str, text: str) -> Path:
@@ -97,12 +97,12 @@ class SiteFolder:
 
     def config(self, feeds: str = "feeds", state: str = "state", **settings: Any) -> aggregator.Config:
         """Write the config as JSON, which is YAML, and load it."""
-        said = {
+        defaults = {
             "site": {"title": "Test", "url": "https://feeds.example.org/"}, "seeds": "../seeds", "feeds": f"../{feeds}",
             "state": f"../{state}", **self.settings, **settings,
         }  # fmt: skip
         path = self.root / f"config/{feeds}.yaml"
-        path.write_text(json.dumps(said))
+        path.write_text(json.dumps(defaults))
         return aggregator.load_config(path)
 
     def build(self, now: int = NOW, feeds: str = "feeds", state: str = "state", **options: Any) -> Turn:

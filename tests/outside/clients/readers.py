@@ -88,11 +88,11 @@ def feedparser(home: Path, address: str) -> list[Shown]:
     """Return the items of feedparser, which sends the validators of the last response."""
     kept = home / "feedparser.json"
     last = json.loads(kept.read_text()) if kept.exists() else {"etag": None, "modified": None, "shown": []}
-    told = require_package("feedparser").parse(address, etag=last["etag"], modified=last["modified"])
-    assert not told.get("bozo"), told.get("bozo_exception")
-    if told.status != 304:
-        shown = [Shown(one.id, one.title, one.link, seconds(one.published)) for one in told.entries]
-        last = {"etag": told.get("etag"), "modified": told.get("modified"), "shown": shown}
+    result = require_package("feedparser").parse(address, etag=last["etag"], modified=last["modified"])
+    assert not result.get("bozo"), result.get("bozo_exception")
+    if result.status != 304:
+        shown = [Shown(one.id, one.title, one.link, seconds(one.published)) for one in result.entries]
+        last = {"etag": result.get("etag"), "modified": result.get("modified"), "shown": shown}
         kept.write_text(json.dumps(last))
     return [Shown(*one) for one in last["shown"]]
 
@@ -113,8 +113,8 @@ def reader_shows(store: Any, address: str) -> list[Shown]:
 
 def fastfeedparser(home: Path, address: str) -> list[Shown]:
     """Return the items of fastfeedparser."""
-    told = require_package("fastfeedparser").parse(address)
-    return [Shown(one["id"], one["title"], one["link"], seconds(one["published"])) for one in told["entries"]]
+    result = require_package("fastfeedparser").parse(address)
+    return [Shown(one["id"], one["title"], one["link"], seconds(one["published"])) for one in result["entries"]]
 
 
 def feedsmith(home: Path, address: str) -> list[Shown]:

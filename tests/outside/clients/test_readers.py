@@ -87,8 +87,8 @@ def items(site: SiteFolder) -> SiteFolder:
 def sample_feeds(tmp_path_factory: pytest.TempPathFactory, serving: LoggedServer) -> Path:
     """Build this project's sample site at the served URL."""
     site = SiteFolder(tmp_path_factory.mktemp("sample") / "site")
-    said = yaml.safe_load((ROOT / "config/aggregator.yaml").read_text())
-    site.settings = {**said, "site": {**said["site"], "url": serving.url}}
+    settings = yaml.safe_load((ROOT / "config/aggregator.yaml").read_text())
+    site.settings = {**settings, "site": {**settings["site"], "url": serving.url}}
     for name in ("seeds", "feeds", "state"):
         del site.settings[name]
     shutil.copytree(ROOT / "seeds", site.seeds, dirs_exist_ok=True)

@@ -130,9 +130,9 @@ def test_the_daemons_headers_are_passed_on(front: int) -> None:
 def test_the_daemon_gets_the_clients_address(front: int) -> None:
     """X-Forwarded-For is the client's address; what a client sends in that header is dropped."""
     sent = fetch(front, "/all/feed.json", x_forwarded_for="203.0.113.9", x_forwarded_proto="https").body
-    told = {name.lower(): value for name, value in json.loads(sent).items()}
-    assert (told["x-forwarded-for"], told["x-forwarded-proto"]) == ("127.0.0.1", "http")
-    assert told["host"].partition(":")[0] == "127.0.0.1"
+    result = {name.lower(): value for name, value in json.loads(sent).items()}
+    assert (result["x-forwarded-for"], result["x-forwarded-proto"]) == ("127.0.0.1", "http")
+    assert result["host"].partition(":")[0] == "127.0.0.1"
 
 
 PRIVATE = [

@@ -27,8 +27,8 @@ os.execv(sys.executable, [sys.executable, "-m", "aggregator", "run", "--config",
 def test_the_unit_has_a_low_exposure() -> None:
     """The figure of systemd itself stays below ours."""
     words = [require_program("systemd-analyze"), "security", "--offline=yes", "--no-pager", str(UNIT)]
-    said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
-    figure = float(said.partition("exposure level for aggregator.service: ")[2].split()[0])
+    output = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    figure = float(output.partition("exposure level for aggregator.service: ")[2].split()[0])
     assert figure <= MOST_EXPOSED
 
 

@@ -45,8 +45,8 @@ class Daemon(Running):
             }
             for path in paths
         ]
-        said = json.dumps({"Records": records}).encode() if body is None else body
-        return ask(self.url, "/-/notify", "POST", body=said, authorization=f"Bearer {token}")
+        body_bytes = json.dumps({"Records": records}).encode() if body is None else body
+        return ask(self.url, "/-/notify", "POST", body=body_bytes, authorization=f"Bearer {token}")
 
     def comes_to_show(self, *titles: str, seconds: float = 40) -> float:
         return wait_until(

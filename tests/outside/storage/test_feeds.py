@@ -124,9 +124,9 @@ def test_private_text_is_in_no_object(buckets: BucketSite) -> None:
     assert buckets.titles() == ["public"]
     found = buckets.documents()
     unfolded = [brotli.decompress(body) for name, body in found.items() if name.endswith(".br")]
-    said = [str(headers(buckets, name)) for name in found]
+    messages = [str(headers(buckets, name)) for name in found]
     assert not [one for one in (*found.values(), *unfolded) if CANARY.encode() in one]
-    assert not [one for one in (*found, *said, str(turn)) if CANARY in one]
+    assert not [one for one in (*found, *messages, str(turn)) if CANARY in one]
 
 
 def test_a_bucket_that_cannot_be_written_is_named(buckets: BucketSite) -> None:

@@ -210,14 +210,17 @@ def test_a_folder_that_cannot_be_listed_is_named_with_the_reason(site: SiteFolde
     site.write("sub/a.md")
     site.build()
     before = site.documents()
-    said, path = [], site.config().path
+    messages, path = [], site.config().path
     with Faults(site.root, number, random.Random(number), only="scandir") as faults:
         try:
-            said += aggregator.build(aggregator.load_config(path), now=NOW, fresh=True).notes
+            messages += aggregator.build(aggregator.load_config(path), now=NOW, fresh=True).notes
         except AggregatorError as error:
-            said.append(str(error))
+            messages.append(str(error))
     if faults.met:
-        assert any(os.strerror(getattr(errno, faults.met.split()[1])) in one for one in said), (faults.met, said)
+        assert any(os.strerror(getattr(errno, faults.met.split()[1])) in one for one in messages), (
+            faults.met,
+            messages,
+        )
     site.build()
     assert site.documents() == before
 

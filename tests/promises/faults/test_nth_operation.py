@@ -99,7 +99,7 @@ class Round:
         self.site, self.number, self.alive = site, number, alive
         self.change, self.options = CHANGES[what]
         self.dice = random.Random(f"{what} {number} {seed}")
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.turn: Turn | None = None
 
     def run(self) -> Faults:
@@ -113,8 +113,8 @@ class Round:
         gc.collect()  # a handled error keeps frames alive, and with them open files
         assert open_files() <= files, f"{faults.met}: a file stays open"
         during = published_documents(site.feeds)
-        self.said += ["" if self.turn is None else repr(self.turn)]
-        assert find_leaks(site, *self.said) == [], faults.met
+        self.messages += ["" if self.turn is None else repr(self.turn)]
+        assert find_leaks(site, *self.messages) == [], faults.met
         self._mended(before, during)
         return faults
 
@@ -134,7 +134,7 @@ class Round:
         try:
             yield
         except (AggregatorError, OSError, sqlite3.Error) as error:
-            self.said = [f"{type(error).__name__}: {error}"]
+            self.messages = [f"{type(error).__name__}: {error}"]
 
     def _mended(self, before: dict[str, bytes], during: dict[str, bytes]) -> None:
         site = self.site
@@ -182,7 +182,7 @@ def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str
 def test_every_operation_that_fails_leaves_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
     """The same holds for n = 1, 2, 3 … up to the last operation."""
     ready(site)
-    said: dict[str, str] = {}
+    messages: dict[str, str] = {}
     left = 2
     for number in itertools.count(1):
         one = Round(site, what, number, 1, alive=alive)
@@ -190,7 +190,7 @@ def test_every_operation_that_fails_leaves_whole_feeds(site: SiteFolder, what: s
         left = 2 if faults.met else left - 1
         if not left:
             break
-        for text in (*one.said[:-1], *(one.turn.failed + one.turn.notes if one.turn else ())):
-            said.setdefault(re.sub(r"\d+", "0", text.replace(str(site.root), "")), f"{number} {faults.met}")
-    print(json.dumps({"change": what, "alive": alive, "rounds": number, "messages": said}, indent=1))
+        for text in (*one.messages[:-1], *(one.turn.failed + one.turn.notes if one.turn else ())):
+            messages.setdefault(re.sub(r"\d+", "0", text.replace(str(site.root), "")), f"{number} {faults.met}")
+    print(json.dumps({"change": what, "alive": alive, "rounds": number, "messages": messages}, indent=1))
     assert number > 200
