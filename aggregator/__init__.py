@@ -5,7 +5,7 @@
     turn = build(load_config("config/aggregator.yaml"))
     print(turn.items, "items,", len(turn.written), "documents written")
 
-Public are the names in `__all__`; everything else may change with any version.
+The names in `__all__` are public; everything else may change with any version.
 """
 
 from __future__ import annotations
@@ -54,25 +54,26 @@ def build(
     cluster: str = "",
     progress: Callable[[int, int], object] | None = None,
 ) -> Turn:
-    """Bring the feeds of a site up to date, once, and say what was done.
+    """Bring the feeds of a site up to date, once, and return what was done.
 
-    Where the config names a hub it is told of what changed; what it does not take is in the notes, and waits.
+    If the config names a WebSub hub, it is notified of every document that changed. Notifications that fail are listed
+    in the turn's notes and sent by a later build.
 
     Args:
-        config: what `load_config` gave.
-        now: the moment to build for, in seconds since 1970 (UTC); None is the present.
-        fresh: read and render everything anew; remembered ids and last good versions stay.
-        prune: remove the feeds that have lost their last item.
-        accept_deletions: believe a folder that lost more than half of its seeds at once.
-        jobs: how many processes parse seeds and render; None uses every processor where that pays.
-        cluster: a Dask cluster that does so instead: `tcp://host:port`, or `local:N` for N processes of this machine.
-        progress: is called with how many of how many files have been read.
+        config: the config that `load_config` returned.
+        now: the time to build for, in seconds since 1970 (UTC); None is the present.
+        fresh: read and render everything again; the ids and last good versions of items are kept.
+        prune: remove feeds that have no items left.
+        accept_deletions: withdraw items even if more than half of the seeds are gone at once.
+        jobs: how many processes parse seeds and render; None means as many as speed it up.
+        cluster: do this on a Dask cluster instead: `tcp://host:port`, or `local:N` for N processes of this machine.
+        progress: a function that is called with the number of files read so far and the total.
 
     Raises:
-        LockedError: another process holds the state folder.
-        ClusterError: the cluster cannot be used.
-        FolderError: the seeds folder is gone or cannot be believed; nothing was withdrawn.
-        ConfigError: a folder of the config cannot be used.
+        LockedError: if another process holds the state folder.
+        ClusterError: if the cluster cannot be used.
+        FolderError: if the seeds folder is missing or lost most of its seeds; nothing is withdrawn.
+        ConfigError: if a folder of the config cannot be used.
 
     """
     with (
@@ -85,7 +86,7 @@ def build(
 
 
 def _cluster(address: str) -> AbstractContextManager[Executor]:
-    from aggregator.site.cluster import cluster  # noqa: PLC0415 - few have one
+    from aggregator.site.cluster import cluster  # noqa: PLC0415 - few sites use one
 
     return cluster(address)
 

@@ -1,4 +1,4 @@
-"""`python -m aggregator` is the command `aggregator`."""
+"""`python -m aggregator` runs the command `aggregator`."""
 
 from __future__ import annotations
 

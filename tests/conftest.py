@@ -1,4 +1,4 @@
-"""What most tests begin with: an empty site in a temporary folder, and a daemon for it."""
+"""Fixtures of most tests: an empty site in a temporary folder, a daemon and a writer."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from support.site_folder import SiteFolder
 
 from aggregator.publisher.files import Writer
 
-# Hundreds of commands are started: without their compiled form each takes a second to begin.
+# Hundreds of commands are started: without compiled modules each takes a second to start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# The machine may be busy: how long an example takes is measured elsewhere.
+# The machine may be busy; times are measured elsewhere.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 settings.register_profile(
@@ -28,13 +28,13 @@ settings.register_profile(
 
 MEMORY = Path("/dev/shm")
 ENOUGH = 4 * 1024**3
-"""Bytes that must be free in memory for the usual run to take place there."""
+"""Bytes that must be free in /dev/shm for the default run to use it."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let the folders of the usual run lie in memory: it flushes thousands of files, which costs a third of its time.
+    """Put temporary folders of the default run into memory: flushing thousands of files takes a third of its time.
 
-    What is marked takes place on the disk, and so does everything where `PYTEST_DEBUG_TEMPROOT` or `--basetemp` say so.
+    Slow tests use the disk, and so does every test if `PYTEST_DEBUG_TEMPROOT` or `--basetemp` is set.
     """
     usual = "not slow" in config.getoption("markexpr")
     if usual and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ENOUGH:
@@ -43,13 +43,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path) -> SiteFolder:
-    """Make an empty site."""
+    """Return an empty site."""
     return SiteFolder(tmp_path)
 
 
 @pytest.fixture
 def make_site(tmp_path: Path) -> Callable[[str], SiteFolder]:
-    """Make several sites."""
+    """Return a function that creates several empty sites."""
 
     def make(name: str) -> SiteFolder:
         root = tmp_path / name
@@ -61,7 +61,7 @@ def make_site(tmp_path: Path) -> Callable[[str], SiteFolder]:
 
 @pytest.fixture
 def running(site: SiteFolder) -> Iterator[Running]:
-    """Give a daemon that a test starts; it is ended whatever happens."""
+    """Yield a daemon that the test starts; it is killed at the end."""
     made = Running(site)
     yield made
     if hasattr(made, "process") and made.process.poll() is None:
@@ -72,7 +72,7 @@ def running(site: SiteFolder) -> Iterator[Running]:
 
 @pytest.fixture
 def writer(tmp_path: Path) -> Writer:
-    """Make a writer into an empty folder, `feeds`."""
+    """Return a writer for an empty folder `feeds`."""
     made = Writer(str(tmp_path / "feeds"))
     made.prepare()
     return made
@@ -80,5 +80,5 @@ def writer(tmp_path: Path) -> Writer:
 
 @pytest.fixture
 def feeds(tmp_path: Path) -> Path:
-    """Return the folder that `writer` keeps."""
+    """Return the folder of `writer`."""
     return tmp_path / "feeds"

@@ -1,4 +1,4 @@
-"""The house, kept by a test: who may import whom, what stays pure, how long functions and how wide classes get."""
+"""The rules of the house: which room may import which, purity, the size of functions and classes."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ RANKS = {
     "model": 0, "config": 1, "renderer": 1, "object_store": 1, "normalizer": 2, "watcher": 2, "collector": 2, "publisher": 2,
     "index": 3, "site": 4, "service": 5, "cli": 6,
 }  # fmt: skip
-"""The rooms. Each may import itself and the rooms of a lower rank."""
+"""The rooms. Each may import itself and rooms of a lower rank."""
 
 AT_THE_ROOT = {"__init__.py", "__main__.py", "object_store.py"}
 PURE_ROOMS = {"model", "config", "renderer", "normalizer"}
 SHELL = {"config/loading.py", "config/token.py"}
-"""What touches the world in a room that is pure otherwise."""
+"""Modules with side effects in rooms that are otherwise pure."""
 
 PURE_PARTS = {
     "index/schema.py",
@@ -60,7 +60,7 @@ def imports(path: Path) -> Iterator[str]:
 
 
 def own_modules(path: Path) -> Iterator[Path]:
-    """Give the files of this package that a file imports when it is loaded or later."""
+    """Yield the files of this package that a file imports at any time."""
     for name in imports(path):
         parts = name.split(".")
         for depth in (len(parts), len(parts) - 1):
@@ -76,7 +76,7 @@ def is_pure(path: Path) -> bool:
 
 
 def loaded_at_once(path: Path) -> Iterator[Path]:
-    """Give the modules that a file imports while it is loaded itself."""
+    """Yield the modules that a file imports while it is loaded."""
     tree = ast.parse(path.read_text())
     names = {
         f"{node.module}.{alias.name}" for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
@@ -92,7 +92,7 @@ def loaded_at_once(path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
-    """A room knows itself and the rooms of a lower rank; rooms of one rank do not know each other."""
+    """A room imports itself and rooms of a lower rank, never another room of the same rank."""
     room = room_of(path)
     if name_of(path) in AT_THE_ROOT - {"object_store.py"}:
         return
@@ -101,19 +101,19 @@ def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
 
 
 def test_no_module_lies_loose() -> None:
-    """Whoever looks for a symptom finds a room, not a file at the root."""
+    """Every module is in a room, except for a few at the root."""
     assert {path.name for path in PACKAGE.glob("*.py")} == AT_THE_ROOT
     assert {room_of(path) for path in FILES} <= RANKS.keys() | {name.removesuffix(".py") for name in AT_THE_ROOT}
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    """Every module can be read after those that it needs; `graphlib` names the circle otherwise."""
+    """Modules that are imported at load time form no circle; `graphlib` names it otherwise."""
     TopologicalSorter({path: set(loaded_at_once(path)) for path in FILES}).prepare()
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if is_pure(path)], ids=name_of)
-def test_the_middle_never_touches_the_world(path: Path) -> None:
-    """No files, network, threads, randomness or logging in the pure parts; and no clock."""
+def test_pure_modules_have_no_side_effects(path: Path) -> None:
+    """Pure modules use no files, network, threads, randomness, logging or clock."""
     assert not {name.split(".")[0] for name in imports(path)} & FORBIDDEN
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call):
@@ -122,7 +122,7 @@ def test_the_middle_never_touches_the_world(path: Path) -> None:
 
 
 def test_the_clock_is_read_in_one_place() -> None:
-    """`now` is a parameter everywhere; `clock()` reads it, and the daemon is handed the function."""
+    """`now` is a parameter everywhere; `clock()` reads the clock, and the daemon gets the function."""
     readers = [
         name_of(path)
         for path in FILES
@@ -134,8 +134,8 @@ def test_the_clock_is_read_in_one_place() -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_functions_fit_on_a_screen_and_say_what_they_do(path: Path) -> None:
-    """No function over 60 lines; every module and every public function and class has a docstring."""
+def test_functions_are_short_and_documented(path: Path) -> None:
+    """No function has over 60 lines; every module, public function and class has a docstring."""
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree)
     for node in ast.walk(tree):
@@ -149,7 +149,7 @@ def test_functions_fit_on_a_screen_and_say_what_they_do(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_class_does_everything(path: Path) -> None:
-    """A class has at most 25 public methods: a wider one is several things."""
+    """A class has at most 25 public methods."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ClassDef):
             public = [
@@ -161,7 +161,7 @@ def test_no_class_does_everything(path: Path) -> None:
 
 
 def test_a_build_with_nothing_to_do_loads_nothing_heavy(site) -> None:
-    """Start-up stays light: no writer of feeds, no templates, no scheduler, no tables."""
+    """Start-up is fast: libraries for feeds, templates, schedules and tables are not loaded."""
     site.write("a.md")
     site.build()
     script = (
@@ -174,8 +174,8 @@ def test_a_build_with_nothing_to_do_loads_nothing_heavy(site) -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_the_library_offers_what_it_says() -> None:
-    """`__all__` is sorted, and every name in it is there."""
+def test_the_public_names_exist() -> None:
+    """`__all__` is sorted, and every name in it exists."""
     import aggregator
 
     assert list(aggregator.__all__) == sorted(aggregator.__all__, key=lambda name: (not name[0].isupper(), name))
@@ -183,7 +183,7 @@ def test_the_library_offers_what_it_says() -> None:
 
 
 def test_the_package_that_is_built_holds_only_the_program(tmp_path: Path) -> None:
-    """Seeds, feeds, config and tests stay outside; templates and the typing mark go along."""
+    """The wheel has the package, its templates and `py.typed`, but no seeds, feeds, config or tests."""
     pytest.importorskip("setuptools")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())

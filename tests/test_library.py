@@ -1,4 +1,4 @@
-"""The library as a program uses it: by its public names alone."""
+"""The library as programs use it: its public names only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from support.site_folder import NOW, SiteFolder
 import aggregator
 
 
-def test_two_calls_make_feeds_of_a_folder(site: SiteFolder) -> None:
-    """`load_config`, `build`, and the turn says what was done."""
+def test_two_calls_build_the_feeds_of_a_folder(site: SiteFolder) -> None:
+    """`load_config` and `build` write the feeds, and the turn reports them."""
     site.write("a.md", topics=["AI"])
     site.config()
     turn = aggregator.build(aggregator.load_config(site.root / "config/feeds.yaml"))
@@ -22,19 +22,19 @@ def test_two_calls_make_feeds_of_a_folder(site: SiteFolder) -> None:
     assert abs(turn.now - time.time()) < 60
 
 
-def test_progress_is_told_from_the_first_file_to_the_last(site: SiteFolder) -> None:
-    """Each call says how many of how many; the last one that all are done."""
+def test_progress_is_reported_up_to_the_last_file(site: SiteFolder) -> None:
+    """Each call has the files read and the total; in the last call they are equal."""
     for number in range(600):
         site.write(f"{number}.md")
-    told: list[tuple[int, int]] = []
-    site.build(progress=lambda done, of: told.append((done, of)))
-    assert told == sorted(told)
-    assert told[-1] == (600, 600)
-    assert len(told) > 1
+    calls: list[tuple[int, int]] = []
+    site.build(progress=lambda done, of: calls.append((done, of)))
+    assert calls == sorted(calls)
+    assert calls[-1] == (600, 600)
+    assert len(calls) > 1
 
 
-def test_problems_are_values_with_a_place_and_a_hint(site: SiteFolder) -> None:
-    """A program can show them its own way; as text they begin with where to look."""
+def test_problems_are_values_with_a_line_and_a_hint(site: SiteFolder) -> None:
+    """Programs can format them; as text they begin with file:line:column."""
     site.text("a.md", "---\ntitle: Foo: bar\n---\n")
     turn = site.build()
     assert all(isinstance(problem, aggregator.Problem) for problem in turn.problems)
@@ -43,8 +43,8 @@ def test_problems_are_values_with_a_place_and_a_hint(site: SiteFolder) -> None:
     assert str(problem).startswith(f"a.md:2:{problem.column}: ")
 
 
-def test_every_error_is_one_of_ours(site: SiteFolder) -> None:
-    """`except AggregatorError` is enough; `ConfigError` carries all the problems."""
+def test_every_error_is_an_aggregator_error(site: SiteFolder) -> None:
+    """`except AggregatorError` catches all; `ConfigError` has all problems."""
     for error in (aggregator.ConfigError, aggregator.FolderError, aggregator.LockedError, aggregator.PublishError):
         assert issubclass(error, aggregator.AggregatorError)
     with pytest.raises(aggregator.ConfigError, match="aggregator init"):
@@ -58,15 +58,15 @@ def test_every_error_is_one_of_ours(site: SiteFolder) -> None:
         site.build()
 
 
-def test_a_build_is_for_the_moment_it_is_told(site: SiteFolder) -> None:
-    """`now` is a parameter, so a program can ask what the feeds will be."""
+def test_a_build_is_for_the_given_time(site: SiteFolder) -> None:
+    """`now` is a parameter, so that programs can build the feeds of another time."""
     site.write("a.md")
     assert site.build(now=NOW - 10 * 86_400).items == 0
     assert site.build(now=NOW).items == 1
 
 
 def test_nothing_is_printed_and_no_logger_is_set_up(site: SiteFolder, capfd: pytest.CaptureFixture[str]) -> None:
-    """A library leaves its host's output and logging alone."""
+    """The library does not change the output and logging of its host."""
     site.text("a.md", "broken")
     site.build()
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Who keeps to folders never pays for stores and clusters: nothing of them is imported."""
+"""Sites in folders do not import anything of object stores and clusters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TELL = """
 import atexit, json, os, sys
 atexit.register(lambda: open(os.environ["TOLD"], "w").write(json.dumps(sorted(sys.modules))))
 """
-"""What a process of Python does first, if it is called `sitecustomize`: it tells at its end what it has imported."""
+"""A `sitecustomize` module: Python imports it first, and it writes the imported modules at exit."""
 
 COMMANDS = {
     "import": ["-c", "import aggregator"],
@@ -35,7 +35,7 @@ COMMANDS = {
 
 
 def imported(site: SiteFolder, words: list[str], *, seconds: float | None = None) -> set[str]:
-    """Run Python with these words, for so long at most, and give the modules that it had imported at its end."""
+    """Run Python with these arguments for at most `seconds`, and return the modules that it had imported."""
     (site.root / "first").mkdir(exist_ok=True)
     (site.root / "first/sitecustomize.py").write_text(TELL)
     told = site.root / "told"
@@ -56,7 +56,7 @@ def heavy(modules: set[str]) -> set[str]:
 
 @pytest.mark.parametrize("name", [*COMMANDS, "serve"])
 def test_a_command_on_folders_imports_no_store(name: str, site: SiteFolder) -> None:
-    """Nor a cluster: neither their libraries nor our own modules for them."""
+    """Neither the libraries of stores and clusters nor our own modules for them are imported."""
     site.write("a.md")
     site.settings["server"] = {"port": free_port()}
     site.build()
@@ -86,8 +86,8 @@ def test_the_daemon_on_folders_imports_no_store(running: Running) -> None:
     assert [heavy(modules) for modules in told] == [set() for _ in told]
 
 
-def test_a_url_imports_its_store(site: SiteFolder) -> None:
-    """The measure is a true one: with a URL in the config the same process has imported fsspec."""
+def test_a_url_in_the_config_imports_its_store(site: SiteFolder) -> None:
+    """This shows that the other tests measure: with a URL in the config the same process imports fsspec."""
     site.settings["feeds"] = "memory://out"
     site.write("a.md")
     site.config()
@@ -96,7 +96,7 @@ def test_a_url_imports_its_store(site: SiteFolder) -> None:
 
 
 def test_without_the_extra_a_url_is_refused(site: SiteFolder) -> None:
-    """With its place in the config, and with what to install."""
+    """The error has its position in the config, and what to install."""
     site.settings["seeds"] = "s3://bucket/seeds"
     text = '{"site": {"url": "https://feeds.example.org/"},\n "seeds": "s3://bucket/seeds",\n "feeds": "gs://bucket/feeds"}'
     (site.root / "config/aggregator.yaml").write_text(text)
@@ -115,7 +115,7 @@ def test_without_the_extra_a_url_is_refused(site: SiteFolder) -> None:
 
 
 def test_an_unknown_store_is_refused(site: SiteFolder) -> None:
-    """A kind of store that fsspec does not know, or whose package is missing, is named at its place."""
+    """A scheme that fsspec does not know, or whose package is missing, is an error with its position."""
     pytest.importorskip("fsspec")
     site.settings |= {"seeds": "s4://bucket/seeds", "feeds": "oci://bucket/feeds"}
     with pytest.raises(

@@ -1,4 +1,4 @@
-"""The commands: their words, options, output and exit codes."""
+"""The commands: their arguments, options, output and exit codes."""
 
 from aggregator.cli.commands import main
 

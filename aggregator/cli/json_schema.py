@@ -1,4 +1,4 @@
-"""JSON Schema of what people write (seeds, config, topics), for editors; made from the types that read it. Pure."""
+"""JSON Schema of seeds, config and topics, for editors; derived from the types that decode them. Pure."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ KINDS: dict[str, type[msgspec.Struct]] = {"seed": RawSeed, "config": Config, "to
 _REQUIRED = {"seed": ["title"], "config": ["site"], "topic": ["name"]}
 _SCALARS: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _SEED_KEYS = {
-    "title": "What the item is called, as plain text. Required.",
+    "title": "The item's title, as plain text. Required.",
     "excerpt": "A summary in a few sentences, as plain text.",
-    "publishedDateTime": "When the item appears, such as 2026-11-23T10:00:00Z; in the future it is embargoed until "
-    "then. Without it the file's name must begin with a date.",
+    "publishedDateTime": "When the item appears, such as 2026-11-23T10:00:00Z; if that is in the future, it is "
+    "embargoed until then. Without it the file's name must begin with a date.",
     "updatedDateTime": "When its content last changed.",
-    "webUrl": "The item's link, https://… in full. One of webUrl and originalUrl is required.",
-    "originalUrl": "The link at the source; it is the item's link where there is no webUrl.",
-    "ampWebUrl": "A copy of the same article, for finding duplicates only.",
-    "cdnAmpWebUrl": "A copy of the same article, for finding duplicates only.",
+    "webUrl": "The item's link, a full https://… URL. One of webUrl and originalUrl is required.",
+    "originalUrl": "The link at the source; it is the item's link if there is no webUrl.",
+    "ampWebUrl": "A copy of the same article; used only to find duplicates.",
+    "cdnAmpWebUrl": "A copy of the same article; used only to find duplicates.",
     "published": "false holds the item back.",
-    "removed": "true: it was withdrawn at its source.",
-    "deleted": "true: it was deleted here.",
+    "removed": "true: the item was withdrawn at its source.",
+    "deleted": "true: the item was deleted here.",
     "expires": "When the item leaves the feeds.",
-    "quality": "A score; rules and feeds by query may ask for a least one.",
-    "heat": "A second score, of any size, negative too.",
-    "topics": "Names of topics: each is a feed.",
-    "tags": "Further words, shown as tags.",
+    "quality": "A score; rules and feeds by query can require a minimum.",
+    "heat": "A second score, any integer.",
+    "topics": "Names of topics; each topic has a feed.",
+    "tags": "Additional tags.",
     "locale": "The item's language, such as de or pt-BR.",
     "provider": "The source: name, domain and logo.",
-    "author": "Who wrote it; without one the provider is named.",
-    "images": "Pictures; the first is the item's.",
-    "featuredContent": "HTML to embed; it is sanitised, an iframe becomes a linked thumbnail.",
+    "author": "Who wrote it; if missing, the provider is named.",
+    "images": "Pictures; the first is the item's image.",
+    "featuredContent": "HTML to embed; it is sanitised, and an iframe becomes a linked thumbnail.",
     "related": "The same story elsewhere.",
-    "id": "The item's id in the feeds, if it is not to be its link.",
+    "id": "The item's id in the feeds, if it should not be its link.",
 }
 
 
 def schema(kind: Literal["seed", "config", "topic"]) -> dict[str, Any]:
-    """Give the JSON Schema (2020-12) of a seed's front matter, the config or a topic file."""
+    """Return the JSON Schema (2020-12) of a seed's front matter, the config or a topic file."""
     made = _struct(KINDS[kind])
     made["required"] = _REQUIRED[kind]
     if kind == "seed":
-        for key, words in _SEED_KEYS.items():
-            made["properties"][key]["description"] = words
-        secured = "Private notes: never read, stored or published. No switch: the item is published all the same."
+        for key, description in _SEED_KEYS.items():
+            made["properties"][key]["description"] = description
+        secured = "Private notes: never read, stored or published. This is not a switch: the item itself is published."
         made["properties"]["secured"] = {"description": secured}
     if kind == "config":
         _close(made)
@@ -70,7 +70,7 @@ def _struct(kind: type[msgspec.Struct]) -> dict[str, Any]:
 
 
 def _close(made: Any) -> None:
-    """Refuse unknown keys at every level: a config may hold none, seeds and topics may."""
+    """Forbid unknown keys at every level: seeds and topics may have them, a config may not."""
     if isinstance(made, dict):
         if "properties" in made:
             made["additionalProperties"] = False

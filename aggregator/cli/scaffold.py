@@ -1,4 +1,4 @@
-"""A new seed and a new site, for `aggregator new` and `init`. Writes files, and never over one that is there."""
+"""A new seed and a new site, for `aggregator new` and `init`. Writes files, and never overwrites one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from aggregator.model.errors import AggregatorError
 from aggregator.model.items import Rejection
@@ -17,14 +16,11 @@ from aggregator.model.words import moment
 from aggregator.normalizer.cleaning import TEMPLATE_LINK
 from aggregator.normalizer.seed import read
 
-if TYPE_CHECKING:
-    pass
-
 CONFIG = """\
 # All keys have a default but site.url; `aggregator schema config` describes them all.
 site:
   title: My feeds
-  url: "https://feeds.example.org/"  # where the folder `feeds` will be served; change this first
+  url: "https://feeds.example.org/"  # where the folder `feeds` is served; change this first
   language: en-us
 
 seeds: ../seeds
@@ -37,7 +33,7 @@ state: ../.aggregator
 """
 
 TOPIC = """\
-# A topic exists by being used; a file like this gives it a title, a place in the tree and keywords.
+# Using a topic in a seed is enough to create it; a file like this adds a title, a parent and keywords.
 _id: getting-started
 name: Getting started
 description: First steps with these feeds.
@@ -48,39 +44,47 @@ IGNORED = ".aggregator/\nfeeds/\n"
 
 
 def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[str]) -> str:
-    """Write a seed called `title` into the place `seeds`, dated `now` (seconds since 1970, UTC), and give its path.
+    """Write a new seed and return its path or URL.
 
-    Without a link it is a draft: `published: false`, to be taken out once the link is there.
+    Args:
+        seeds: the seeds folder, or its URL in an object store.
+        title: the item's title; the file's name is made from it.
+        now: when the item is published, in seconds since 1970 (UTC).
+        link: the item's URL; if it is empty, the seed is a draft (`published: false`).
+        topics: the names of its topics.
 
     Raises:
-        ValueError: where no seed can be made of these, with what to write instead.
-        FileExistsError: where a seed of that name is there.
+        ValueError: if the title or link is not valid; the message says what to write instead.
+        FileExistsError: if a seed of that name already exists.
+        AggregatorError: if the object store cannot be written.
+
     """
     name = f"{moment(now)[:10]}-{slug_of(title)}.md"
-    draft = "" if link else "published: false  # a draft: take this line out once webUrl is right\n"
-    # JSON strings and lists are YAML ones too, whatever the title holds.
+    draft = "" if link else "published: false  # a draft: remove this line once webUrl is right\n"
+    # JSON strings and lists are valid YAML, whatever the title contains.
     text = (
         f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nexcerpt: ""\npublishedDateTime: {moment(now)}\n'
         f"webUrl: {json.dumps(link or TEMPLATE_LINK, ensure_ascii=False)}\n{draft}"
         f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )
     try:
-        made = read(text.encode(), path=name, zone="UTC").outcome
+        outcome = read(text.encode(), path=name, zone="UTC").outcome
     except UnicodeEncodeError:
-        raise ValueError("what was typed is not UTF-8 (type it in a terminal that is)") from None
-    if problems := made.problems if isinstance(made, Rejection) else ():
+        raise ValueError("the title, link or topic is not UTF-8 (use a UTF-8 terminal)") from None
+    if problems := outcome.problems if isinstance(outcome, Rejection) else ():
         raise ValueError("; ".join(f"{one.message} ({one.hint})" for one in problems))
     if is_url(seeds):
-        return put_seed(seeds, name, text)
+        return _put_seed(seeds, name, text)
     _write(Path(seeds) / name, text)
     return f"{seeds}/{name}"
 
 
 def new_site(folder: str, *, now: int) -> list[Path]:
-    """Make a site in `folder`: a config, a topic and a seed; gives the files made.
+    """Create a site in `folder`, with a config, a topic and a seed, and return the new files.
 
     Raises:
-        FileExistsError: where one of them is there already; then nothing was made.
+        FileExistsError: if one of them already exists; then nothing is created.
+
     """
     root = Path(folder)
     files = {
@@ -111,16 +115,10 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
 
 
-def put_seed(place: str, name: str, text: str) -> str:
-    """Write a new seed into a place in a store and give its URL.
-
-    Raises:
-        FileExistsError: where one of that name is there.
-        AggregatorError: where the store does not take it.
-    """
+def _put_seed(location: str, name: str, text: str) -> str:
     from aggregator.object_store import Store  # noqa: PLC0415 - only a site with a store needs it
 
-    store, url = Store(place), f"{place}/{name}"
+    store, url = Store(location), f"{location}/{name}"
     try:
         is_new = store.look([name]) == [None]
         if is_new:
@@ -128,5 +126,5 @@ def put_seed(place: str, name: str, text: str) -> str:
     except OSError as error:
         raise AggregatorError(f"{url}: cannot be written: {error.strerror or error}") from error
     if not is_new:
-        raise FileExistsError(errno.EEXIST, "it is there already", url)
+        raise FileExistsError(errno.EEXIST, "already exists", url)
     return url

@@ -1,14 +1,14 @@
-"""Builds, ours beside others' on the same seeds: `python tests/benchmarks/build.py FOLDER [COUNT]... [--only TOOL]...`.
+"""Compare our builds with other tools' on the same seeds: `python tests/benchmarks/build.py FOLDER [COUNT]... [--only TOOL]...`.
 
-Makes the seeds (10,000 and 100,000 unless counts are given) and each tool's site in FOLDER, where they stay for the next
-time, installs there what is not on the PATH (Hugo, Eleventy, Pelican, Jekyll; `--only` names some of them), and builds in
+Creates the seeds (10,000 and 100,000 unless counts are given) and each tool's site in FOLDER, where they stay for the next
+time, installs missing tools there (Hugo, Eleventy, Pelican, Jekyll; `--only` names some of them), and builds in
 turns: from nothing, then with nothing changed. Every feed must hold the same items, by title and link, in the same order,
-whoever wrote it. Prints a Markdown table of medians: wall time, its ratio to ours, processor seconds of all processes
+for every tool. Prints a Markdown table of medians: wall time, its ratio to ours, processor seconds of all processes
 together, and the most memory they held at one moment, pages that several share counted once. `FOLDER/results.json` keeps
 the rows for `plot.py`. One row does nothing but read the files.
 
 A tool has five turns, or fewer once they took two minutes; it is given up after 15 minutes or most of the machine's
-memory, and not tried where a tenth of the seeds already say so.
+memory, and not tried if a tenth of the seeds already took too long.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 ROUNDS = 5
 FEW = 30
 ENOUGH = 120.0
-"""Seconds of one tool's builds after which it has no further turn."""
+"""Seconds of one tool's builds after which it is not run again."""
 OURS = "aggregator, feeds alone"
 CONFIG = """\
 site: {{title: Bench, url: "https://feeds.example.org/"}}
@@ -50,7 +50,7 @@ HEADS = ("seeds", "work", "tool", "rounds", "wall", "to ours", "processors", "me
 
 
 def prepared(site: Path, name: str, prepare: Callable[[Path], None]) -> None:
-    """Make a part of a site, unless an earlier run made the whole of it."""
+    """Create a part of a site, unless an earlier run completed it."""
     mark = site / f"{name}.ready"
     site.mkdir(parents=True, exist_ok=True)
     if not mark.exists():
@@ -68,7 +68,7 @@ def make_ours(site: Path) -> None:
 
 
 def ours(site: Path) -> Iterator[Tool]:
-    """Give our own two ways to build a site."""
+    """Return our two builds: the default one, and feeds alone."""
     command = [sys.executable, "-m", "aggregator", "build", "--config"]
     for way, made in (("feeds alone", "alone"), ("the whole history", "archives")):
         yield Tool(
@@ -80,7 +80,7 @@ def ours(site: Path) -> Iterator[Tool]:
 
 
 def floor(site: Path) -> Iterator[Tool]:
-    """Give what reads the same files and does nothing, by one process and by two."""
+    """Return the builds that only read the same files, with one process and with two."""
     script = Path(__file__).with_name("floor.py")
     for processes in (2, 1):
         name = f"(only reads the files, {processes} process{'es' * (processes > 1)})"
@@ -88,7 +88,7 @@ def floor(site: Path) -> Iterator[Tool]:
 
 
 def turns(tools: list[Tool], site: Path, rounds: int, *, fresh: bool) -> dict[str, list[Run]]:
-    """Build in turns, so that whatever else the machine does falls on all alike."""
+    """Run the builds in turns, so that other load on the machine affects all alike."""
     runs: dict[str, list[Run]] = {tool.name: [] for tool in tools}
     for number in range(rounds):
         for tool in tools:
@@ -103,18 +103,18 @@ def turns(tools: list[Tool], site: Path, rounds: int, *, fresh: bool) -> dict[st
 
 
 def items(feed: Path) -> list[tuple[str, str]]:
-    """Give title and link of each item of an RSS feed."""
+    """Return title and link of each item of an RSS feed."""
     found = ET.parse(feed).getroot().iter("item")
     return [(item.findtext("title", ""), item.findtext("link", "")) for item in found]
 
 
 def insist_on_the_same(tools: Iterable[Tool]) -> None:
-    """Compare what all tools wrote with what the first did.
+    """Compare the feeds of all tools with those of the first.
 
     Raises:
         SystemExit: where one wrote another feed or item.
     """
-    # Whether a topic of which everything is held back has an empty feed or none is a matter of taste.
+    # A topic whose seeds are all held back may have an empty feed or none.
     written = [
         (tool.name, {slug: found for slug, feed in tool.feeds() if (found := items(feed))})
         for tool in tools
@@ -128,7 +128,7 @@ def insist_on_the_same(tools: Iterable[Tool]) -> None:
 
 
 def rows(count: int, work: str, runs: dict[str, list[Run]]) -> Iterator[results.Row]:
-    """Give the medians of what each tool's runs cost."""
+    """Return the medians of each tool's costs."""
     ours = statistics.median(one.wall for one in runs[OURS])
     for name, found in runs.items():
         row = {"seeds": count, "work": work, "tool": name, "rounds": len(found), "given_up": found[-1].given_up}
@@ -137,7 +137,7 @@ def rows(count: int, work: str, runs: dict[str, list[Run]]) -> Iterator[results.
 
 
 def cells(row: results.Row) -> list[str]:
-    """Give a row of the table as it is shown."""
+    """Return the cells of a row of the table."""
     first = [f"{row['seeds']:,}", row["work"], row["tool"]]
     if row["given_up"]:
         return [*first, str(row["rounds"]), row["given_up"], "", "", ""]
@@ -146,7 +146,7 @@ def cells(row: results.Row) -> list[str]:
 
 
 def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
-    """Say why a tool is not tried, from what fewer seeds cost it; empty where it is."""
+    """Return why a tool is not tried, judging by its cost for fewer seeds; "" if it is tried."""
     fewer = [row for row in known if row["tool"] == tool.name and row["work"] == FRESH and row["seeds"] < count]
     for row in fewer[-1:]:
         times = count / row["seeds"]
@@ -158,7 +158,7 @@ def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
 
 
 def everyone(site: Path, programs: dict[str, str]) -> Iterator[tuple[str, Callable[[Path], None], Tool]]:
-    """Give each tool with the part of the site that it needs, and what makes that."""
+    """Return each tool, the part of the site that it needs, and the function that creates it."""
     yield from (("ours", make_ours, tool) for tool in (*floor(site), *ours(site)))
     for peer in peers.PEERS:
         if peer.name in programs:
@@ -176,7 +176,7 @@ def measure(site: Path, programs: dict[str, str], rounds: int, file: Path) -> No
         else:
             prepared(site, name, prepare)
             tools.append(tool)
-    run(tools[0], site / "log")  # from now on the seeds are in memory, or not, for all alike
+    run(tools[0], site / "log")  # fills the page cache for all alike
     fresh = turns(tools, site, rounds, fresh=True)
     if fresh[OURS][-1].given_up:
         raise SystemExit(f"without {OURS} there is nothing to compare with")
@@ -188,7 +188,7 @@ def measure(site: Path, programs: dict[str, str], rounds: int, file: Path) -> No
 
 
 def that_work(folder: Path, programs: dict[str, str]) -> dict[str, str]:
-    """Give the peers that can build a few seeds.
+    """Return the peers that can build a small site.
 
     What happens once, such as Python's writing of byte code, happens here and is not measured.
     """
@@ -209,13 +209,13 @@ def main() -> None:
     parser.add_argument("count", type=int, nargs="*", default=[10_000, 100_000])
     parser.add_argument("--only", action="append", choices=["ours", *(peer.name for peer in peers.PEERS)])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
-    said = parser.parse_args()
-    folder = said.folder.absolute()
-    wanted = [peer for peer in peers.PEERS if not said.only or peer.name in said.only]
+    arguments = parser.parse_args()
+    folder = arguments.folder.absolute()
+    wanted = [peer for peer in peers.PEERS if not arguments.only or peer.name in arguments.only]
     programs = {peer.name: path for peer in wanted if (path := peers.installed(peer, folder / "tools"))}
     programs = that_work(folder, programs)
-    for count in sorted(said.count):
-        measure(folder / str(count), programs, said.rounds, folder / "results.json")
+    for count in sorted(arguments.count):
+        measure(folder / str(count), programs, arguments.rounds, folder / "results.json")
         found = [row for row in results.load(folder / "results.json")["builds"] if row["seeds"] == count]
         print(results.table(HEADS, map(cells, sorted(found, key=lambda row: row["work"] == AGAIN))), flush=True)
     print(SAME_WORK)

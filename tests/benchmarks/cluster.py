@@ -1,7 +1,7 @@
 """A build on a Dask cluster: `python tests/benchmarks/cluster.py SITE [archives] [WORKERS]...`.
 
-SITE/seeds is there already (`corpus.py SITE/seeds COUNT`). Builds the site from nothing on this machine alone, then with
-a scheduler and 1, 2 and 4 workers (or those given), each a process of its own on loopback; every published file must be
+SITE/seeds must exist (`corpus.py SITE/seeds COUNT`). Builds the site from nothing on this machine alone, then with
+a scheduler and 1, 2 and 4 workers (or those given), as processes on the loopback interface; every published file must be
 the same. Prints a Markdown table: wall time, processor seconds of client, scheduler and workers, microseconds of them
 for a seed, and the bytes for a seed that the client's connections carried each way.
 """
@@ -33,11 +33,11 @@ from aggregator.site.cluster import cluster
 from aggregator.site.site import Site
 
 NOW = 1_793_500_000
-"""2026-10-31: none of the seeds is embargoed, and none has fallen due since."""
+"""2026-10-31: none of the seeds is embargoed then, and no change has been due since."""
 
 
 class Cost(NamedTuple):
-    """What a build took: seconds, seconds of processors by whose they were, bytes out and back; and where it went."""
+    """The cost of a build: seconds, processor seconds of each party, bytes sent and received; and the seconds of each stage."""
 
     seeds: int
     wall: float
@@ -50,7 +50,7 @@ class Cost(NamedTuple):
 
 
 def build(site: Path, name: str, *, archives: bool, workers: int) -> Cost:
-    """Build from nothing, on `workers` of a cluster, or in this process alone without any."""
+    """Build from nothing with `workers` of a cluster, or in this process alone if there are none."""
     for folder in (site / name, site / f"{name}.state"):
         shutil.rmtree(folder, ignore_errors=True)
     (site / "config").mkdir(exist_ok=True)
@@ -81,7 +81,7 @@ def _own_seconds() -> float:
 
 
 def _seconds(made: DaskCluster | None) -> tuple[float, float]:
-    """Give the processor seconds of the scheduler and of the workers so far."""
+    """Return the processor seconds of the scheduler and of the workers so far."""
     if made is None:
         return 0.0, 0.0
     return _used(made.scheduler.pid), sum(map(_used, made.workers()))
@@ -93,7 +93,7 @@ def _used(pid: int) -> float:
 
 
 def _carried() -> tuple[int, int]:
-    """Give the bytes that this process's connections sent and received, by the system's count (tcp(7), TCP_INFO)."""
+    """Return the bytes that this process's connections sent and received (tcp(7), TCP_INFO)."""
     lines = subprocess.run(["ss", "-tinpH"], capture_output=True, text=True, check=True).stdout.splitlines()
     sent = received = 0
     for line, told in itertools.pairwise(lines):
@@ -104,14 +104,14 @@ def _carried() -> tuple[int, int]:
 
 
 def insist_on_the_same(alone: Path, together: Path) -> None:
-    """Compare every file, byte for byte, or stop."""
+    """Exit unless every file is the same, byte for byte."""
     result = subprocess.run(["diff", "-rq", alone, together], capture_output=True, text=True, check=False)
     if result.returncode:
         raise SystemExit(f"the cluster wrote other files:\n{result.stdout[:2000]}")
 
 
 def row(workers: int, cost: Cost) -> str:
-    """Give a row of the table."""
+    """Return a row of the table."""
     seconds = (cost.wall, cost.client, cost.scheduler, cost.workers)
     micro = (1e6 * one / cost.seeds for one in seconds[1:])
     cells = [f"{workers or 'none'}", *(f"{one:.1f} s" for one in seconds), *(f"{one:.0f} µs" for one in micro)]
@@ -121,7 +121,7 @@ def row(workers: int, cost: Cost) -> str:
 
 
 def rows(site: Path, counts: list[int], *, archives: bool) -> Iterator[str]:
-    """Build and compare, each in its turn."""
+    """Build, compare and print the table."""
     yield "| workers | wall | client | scheduler | workers | client | scheduler | workers | out | back | stages, s |"
     yield "|" + "---|" * 11
     for workers in (0, *counts):

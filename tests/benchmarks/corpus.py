@@ -1,6 +1,6 @@
-"""Seeds by the thousand, the same for the same number: `python tests/benchmarks/corpus.py FOLDER COUNT [MONTHS]`.
+"""Write thousands of seeds, which depend only on their number: `python tests/benchmarks/corpus.py FOLDER COUNT [MONTHS]`.
 
-They are 37 minutes apart, or with MONTHS as far as spreads them over so many; a file `minutes` beside FOLDER tells the
+They are 37 minutes apart, or spread over MONTHS; a file `minutes` beside FOLDER tells the
 other benchmarks.
 
 The shapes and sizes are those of a real news site's bot: 1 to 3 KB, a topic and its parent, a provider, an image, a
@@ -60,7 +60,7 @@ WORDS = [
 ]
 LAST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
 FEW = 10_000
-"""So many seeds are written sooner by one process than by several."""
+"""Up to this number one process is faster than several."""
 
 
 MINUTES = 37.0
@@ -68,29 +68,29 @@ MINUTES_OF_A_MONTH = 365.25 / 12 * 24 * 60
 
 
 def spread(minutes: float) -> None:
-    """Have seeds so many minutes apart."""
+    """Set how many minutes apart seeds are."""
     global MINUTES  # noqa: PLW0603 - a script's one setting
     MINUTES = minutes
 
 
 def spread_as(site: Path) -> None:
-    """Have seeds as far apart as those that lie in a site."""
+    """Set the distance of seeds to that of a site's seeds."""
     if (site / "minutes").exists():
         spread(float((site / "minutes").read_text()))
 
 
 def moment_of(number: int) -> datetime:
-    """Give the date of seed `number`, to the minute."""
+    """Return the date of seed `number`, to the minute."""
     return LAST_DAY - timedelta(minutes=int(MINUTES * number))
 
 
 def words(dice: random.Random, count: int) -> str:
-    """Give a sentence of `count` words."""
+    """Return a sentence of `count` words."""
     return " ".join(dice.choice(WORDS) for _ in range(count)).capitalize()
 
 
 def seed_text(number: int) -> str:
-    """Give the text of seed `number`; it depends on the number alone."""
+    """Return the text of seed `number`, which depends only on the number."""
     dice = random.Random(number)
     when = moment_of(number)
     topic = TOPICS[number % len(TOPICS)]
@@ -118,18 +118,18 @@ def seed_text(number: int) -> str:
 
 
 def renamed(text: str) -> str:
-    """Give the same seed with its date and topics under the names that most tools know."""
+    """Return the seed with the keys that most tools use for date and topics."""
     return text.replace("\npublishedDateTime: ", "\ndate: ", 1).replace("\ntopics:\n", "\ntags:\n", 1)
 
 
 def path_of(number: int) -> str:
-    """Give the path of seed `number`: a folder a thousand seeds, so that none gets too large."""
+    """Return the path of seed `number`: each folder has a thousand seeds."""
     when = moment_of(number)
     return f"{number // 1000:04}/{when:%Y-%m-%d}-story-{number}.md"
 
 
 def write(folder: Path, count: int, *, minutes: float | None = None) -> None:
-    """Write `count` seeds into `folder`, so many `minutes` apart."""
+    """Write `count` seeds into `folder`, `minutes` apart."""
     spread(MINUTES if minutes is None else minutes)
     folder.mkdir(parents=True, exist_ok=True)
     write_thousand = functools.partial(_write_thousand, folder, count)
@@ -137,14 +137,14 @@ def write(folder: Path, count: int, *, minutes: float | None = None) -> None:
 
 
 def copied(seeds: Path, target: Path, change: Callable[[str], str]) -> None:
-    """Write each seed, changed for another tool, below `target`; `change` is a function of a module."""
+    """Write each seed below `target`, converted for another tool by `change`, a function of a module."""
     folders = sorted({folder for folder, _, names in os.walk(seeds) if names})
     copy_folder = functools.partial(_copy_folder, seeds, target, change)
     in_turn(copy_folder, folders, processes=len(folders) * 1000 > FEW)
 
 
 def in_turn(work: Callable[[T], None], parts: Iterable[T], *, processes: bool) -> None:
-    """Do a work for each part: on all processors, or here where starting processes takes longer than the work."""
+    """Call a function for each part: in a process per processor, or in this one if that is faster."""
     if not processes:
         for part in parts:
             work(part)

@@ -1,9 +1,9 @@
 """The daemon and its server: `python tests/benchmarks/daemon.py FOLDER [COUNT]... [--rounds N] [--without PART]...`.
 
-Over the sites that `build.py` keeps in FOLDER (10,000 and 100,000 seeds unless counts are given; made where they are not
-there yet): one edit, add and delete until the feed on disk shows it, beside Hugo in its watch mode; what the daemon with
+For the sites that `build.py` keeps in FOLDER (10,000 and 100,000 seeds unless counts are given; created if they are
+missing): one edit, add and delete until the feed on disk shows it, beside Hugo in its watch mode; what the daemon with
 its server uses at rest; many files dropped at once; and serving beside nginx. The parts are `latency`, `hugo`, `drop` and
-`serving`, and each is a script of its own in this folder. Prints Markdown tables; `FOLDER/results.json` keeps the rows.
+`serving`, each a script in this folder. Prints Markdown tables; `FOLDER/results.json` keeps the rows.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HEADS = ("seeds", "work", "tool", "rounds", "p50 / p99, or what it takes")
 
 
 def prepared(site: Path) -> None:
-    """Have seeds, a config and the first build, so that what is measured is the daemon at work."""
+    """Create the seeds, the config and the first build, so that only the daemon is measured."""
     build.prepared(site, "ours", build.make_ours)
     (site / "config/aggregator.yaml").write_text(CONFIG)
     shutil.rmtree(site / "seeds/drop", ignore_errors=True)
@@ -42,7 +42,7 @@ def prepared(site: Path) -> None:
 
 
 def changes(site: Path, rounds: int, tool: str, name: str, rest: float) -> Iterator[results.Row]:
-    """Give the rows of single changes, and of rest."""
+    """Return the rows of single changes and of rest."""
     results.say(f"{site.name}: {rounds} rounds of changes, {name}")
     found = latency.measure(site, rounds, tool, rest)
     common = {"seeds": int(site.name), "tool": name}
@@ -54,7 +54,7 @@ def changes(site: Path, rounds: int, tool: str, name: str, rest: float) -> Itera
 
 
 def dropped(site: Path, count: int) -> results.Row:
-    """Give the row of many files at once."""
+    """Return the row of many files dropped at once."""
     results.say(f"{site.name}: {count} files at once")
     found = drop.measure(site, count, rename=False)
     seconds = {"from_first": found["from_first_s"], "from_last": found["from_last_s"], "mb": found["peak_mb"]}
@@ -62,7 +62,7 @@ def dropped(site: Path, count: int) -> results.Row:
 
 
 def cells(row: results.Row) -> list[str]:
-    """Give a row of the table as it is shown."""
+    """Return the cells of a row of the table."""
     first = [f"{row['seeds']:,}", row["work"], row["tool"], str(row["rounds"])]
     if "p50" in row:
         return [*first, f"{row['p50']:.0f} / {row['p99']:.0f} ms"]
@@ -71,21 +71,21 @@ def cells(row: results.Row) -> list[str]:
     return [*first, f"{row['from_first']:.1f} s, {row['from_last']:.1f} s after the last was written; {row['mb']} MB"]
 
 
-def measure(site: Path, said: argparse.Namespace, hugo_program: str | None) -> Iterator[results.Row]:
-    """Run the parts that concern a site."""
-    if {"latency", "drop"} - set(said.without):
+def measure(site: Path, arguments: argparse.Namespace, hugo_program: str | None) -> Iterator[results.Row]:
+    """Run the parts for a site."""
+    if {"latency", "drop"} - set(arguments.without):
         prepared(site)
-    if "latency" not in said.without:
-        yield from changes(site, said.rounds, latency.OURS, "aggregator", said.rest)
-    if "hugo" not in said.without and hugo_program:
+    if "latency" not in arguments.without:
+        yield from changes(site, arguments.rounds, latency.OURS, "aggregator", arguments.rest)
+    if "hugo" not in arguments.without and hugo_program:
         build.prepared(site, "hugo", hugo.prepare)
-        yield from changes(site, max(1, said.rounds // 4), hugo_program, "Hugo, feeds alone", said.rest)
-    if "drop" not in said.without:
-        yield dropped(site, said.drop)
+        yield from changes(site, max(1, arguments.rounds // 4), hugo_program, "Hugo, feeds alone", arguments.rest)
+    if "drop" not in arguments.without:
+        yield dropped(site, arguments.drop)
 
 
 def served(file: Path, runs: int) -> None:
-    """Measure serving, keep it and print it."""
+    """Measure serving, store the rows and print them."""
     results.say("serving, beside nginx")
     asked, rows = serving.measure(runs, 3)
     results.keep(file, "serving", rows, {})
@@ -101,16 +101,16 @@ def main() -> None:
     parser.add_argument("--drop", type=int, default=20_000, help="how many files at once")
     parser.add_argument("--rest", type=float, default=latency.REST, help="seconds to look at what is used at rest")
     parser.add_argument("--without", action="append", choices=PARTS, default=[])
-    said = parser.parse_args()
-    folder = said.folder.absolute()
+    arguments = parser.parse_args()
+    folder = arguments.folder.absolute()
     peer = peers.PEERS[0]
-    program = None if "hugo" in said.without else peers.installed(peer, folder / "tools")
+    program = None if "hugo" in arguments.without else peers.installed(peer, folder / "tools")
     file = folder / "results.json"
-    for count in sorted(said.count):
-        for row in measure(folder / str(count), said, program):
+    for count in sorted(arguments.count):
+        for row in measure(folder / str(count), arguments, program):
             results.keep(file, "daemon", [row], {})
     print(results.table(HEADS, map(cells, results.load(file)["daemon"])), flush=True)
-    if "serving" not in said.without:
+    if "serving" not in arguments.without:
         served(file, 5)
 
 

@@ -24,11 +24,11 @@ PATIENCE = 300.0
 
 
 def published(site: Path) -> int:
-    """Give how many seeds of the drop the index knows as items, with no feed waiting; -1 where one waits."""
+    """Return how many seeds of the drop are items in the index, or -1 if a feed is still to be rendered."""
     try:
         with closing(sqlite3.connect(f"file:{site}/.aggregator/index.db?mode=ro", uri=True)) as db:
             (dirty,) = db.execute("SELECT count(*) FROM feed WHERE dirty").fetchone()
-            # A range of paths, not LIKE: asking must not read a million rows twenty times a second.
+            # A range of paths, not LIKE: the query must not read a million rows twenty times a second.
             (items,) = db.execute(
                 "SELECT count(*) FROM file WHERE path >= 'drop/' AND path < 'drop0' AND story IS NOT NULL"
             ).fetchone()
@@ -38,13 +38,13 @@ def published(site: Path) -> int:
 
 
 def clear(site: Path, target: Path) -> None:
-    """Remove the drop; it is more than half of a small site, so say that it may go."""
+    """Remove the drop; since it may be more than half of the site, the deletions are accepted."""
     shutil.rmtree(target, ignore_errors=True)
     latency.command(site, "build", "--accept-deletions")
 
 
 def measure(site: Path, count: int, *, rename: bool) -> dict[str, object]:
-    """Drop `count` seeds and wait until all are published."""
+    """Write `count` seeds and wait until all are published."""
     corpus.spread_as(site)
     target = site / "seeds/drop"
     clear(site, target)

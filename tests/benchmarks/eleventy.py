@@ -51,7 +51,7 @@ permalink: "/topics/{{ topic | slugify }}/rss.xml"
 
 
 def prepare(site: Path) -> None:
-    """Make the Eleventy site of what lies in `site/seeds`."""
+    """Create the Eleventy site from `site/seeds`."""
     eleventy = site / "eleventy"
     shutil.rmtree(eleventy, ignore_errors=True)
     (eleventy / "src/_includes").mkdir(parents=True)
@@ -64,7 +64,7 @@ def prepare(site: Path) -> None:
 
 
 def tools(site: Path, program: str) -> Iterator[Tool]:
-    """Give the way to build it."""
+    """Return its build."""
     public = site / "eleventy/public"
     command = [program, "--quiet", "--config=eleventy.config.mjs", "--input=src", "--output=public"]
     yield Tool(

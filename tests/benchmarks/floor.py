@@ -1,6 +1,6 @@
 """Read the same files and do nothing: `python tests/benchmarks/floor.py SEEDS PROCESSES`.
 
-No tool that looks at every seed can be faster than this in the same language; what it needs beyond is its own work.
+No tool in the same language that reads every seed can be faster; the difference is the tool's own work.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def read(folder: str) -> None:
 
 
 def main(seeds: str, processes: int) -> None:
-    """Share the folders among processes and wait for them."""
+    """Distribute the folders among processes and wait for them."""
     folders = sorted(entry.path for entry in os.scandir(seeds) if entry.is_dir())
     children = []
     for number in range(1, processes):

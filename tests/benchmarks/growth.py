@@ -1,4 +1,4 @@
-"""How each row grows with the seeds: `python tests/benchmarks/growth.py RESULTS`.
+"""Print how each row grows with the seeds: `python tests/benchmarks/growth.py RESULTS`.
 
 An exponent of 1 is linear (ten times the seeds, ten times the cost), 0 is flat. Prints a Markdown table: for each row of
 `results.json` that was measured at several counts, the exponent from each to the next.
@@ -15,18 +15,18 @@ from pathlib import Path
 import results
 
 LINEAR = 1.05
-"""What is above is marked as worse than linear; the rest is noise."""
+"""An exponent above this is marked as worse than linear; below, it is noise."""
 COSTS = {"wall": "wall", "cpu": "processors", "memory": "memory", "p50": "p50", "p99": "p99", "from_first": "wall"}
 HEADS = ("work", "tool", "cost", "seeds", "exponent")
 
 
 def exponent(fewer: tuple[int, float], more: tuple[int, float]) -> float:
-    """Give by which power of the seeds a cost grows between two counts."""
+    """Return the exponent with which a cost grows between two counts of seeds."""
     return math.log(more[1] / fewer[1]) / math.log(more[0] / fewer[0])
 
 
 def growths(rows: list[results.Row]) -> Iterator[list[str]]:
-    """Give the rows of the table."""
+    """Return the rows of the table."""
     costs: dict[tuple[str, str, str], list[tuple[int, float]]] = {}
     for row in rows:
         for cost in COSTS:

@@ -44,7 +44,7 @@ taxonomy = ["html"]
 """
 LIST = "<!doctype html><title>{{ .Title }}</title>{{ range first 50 .Pages }}<h2>{{ .Title }}</h2><p>{{ .Params.excerpt }}</p>{{ end }}\n"
 SINGLE = "<!doctype html><title>{{ .Title }}</title><h1>{{ .Title }}</h1><p>{{ .Params.excerpt }}</p>{{ .Content }}\n"
-# Hugo's own template, but for the link: an item leads to its story, not to a page of this site.
+# Hugo's own template, except for the link: an item links to its story, not to a page of this site.
 RSS = """\
 {{ printf "<?xml version=\\"1.0\\" encoding=\\"utf-8\\" standalone=\\"yes\\"?>" | safeHTML }}
 <rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel>
@@ -62,14 +62,14 @@ RSS = """\
 
 
 def seed(text: str) -> str:
-    """Give the same seed as Hugo wants it: `published` is a date there, and it dates items by `date`."""
+    """Return the seed for Hugo, whose `published` is a date and which dates items by `date`."""
     held_back = "\npublished: false\n" in text
     text = text.replace("\npublished: ", f"\ndraft: {str(held_back).lower()}\nisPublished: ", 1)
     return text.replace("\npublishedDateTime: ", "\ndate: ", 1)
 
 
 def prepare(site: Path) -> None:
-    """Make the Hugo site of what lies in `site/seeds`."""
+    """Create the Hugo site from `site/seeds`."""
     hugo = site / "hugo"
     shutil.rmtree(hugo, ignore_errors=True)
     (hugo / "layouts/_default").mkdir(parents=True)
@@ -81,7 +81,7 @@ def prepare(site: Path) -> None:
 
 
 def tools(site: Path, program: str) -> Iterator[Tool]:
-    """Give the two ways to build it."""
+    """Return its two builds."""
     for way, settings in (("feeds alone", "hugo"), ("a page a seed", "pages")):
         hugo, public = site / "hugo", site / f"hugo/public-{settings}"
         yield Tool(

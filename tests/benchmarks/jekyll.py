@@ -55,7 +55,7 @@ RSS = """\
 
 
 def prepare(site: Path) -> None:
-    """Make the Jekyll site of what lies in `site/seeds`."""
+    """Create the Jekyll site from `site/seeds`."""
     jekyll = site / "jekyll"
     shutil.rmtree(jekyll, ignore_errors=True)
     (jekyll / "_layouts").mkdir(parents=True)
@@ -73,7 +73,7 @@ def prepare(site: Path) -> None:
 
 
 def tools(site: Path, program: str) -> Iterator[Tool]:
-    """Give the way to build it."""
+    """Return its build."""
     public = site / "jekyll/_site"
     yield Tool(
         "Jekyll, a page a seed", [program, "build", "--quiet"], site / "jekyll",

@@ -1,7 +1,7 @@
 """From closing a seed's file to the replaced feed on disk: `python tests/benchmarks/latency.py SITE [ROUNDS] [HUGO]`.
 
 SITE is a folder that `corpus.py` filled (`SITE/seeds`, `SITE/config`). The daemon, or with the path of a program `hugo`
-that one in its watch mode, runs as a process of its own; this one edits, adds and deletes in turn and looks at the feed
+that one in its watch mode, runs as a separate process; this one edits, adds and deletes in turn and reads the feed
 file every half millisecond. Prints one line of JSON: p50 and p99 in milliseconds for each kind of change, and what the
 daemon and its server use at rest.
 """
@@ -35,13 +35,13 @@ OURS = "aggregator"
 
 
 def percentile(values: list[float], share: float) -> float:
-    """Give the value below which `share` of `values` lie."""
+    """Return the quantile `share` of `values`."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, round(share * (len(ordered) - 1)))]
 
 
 def wait_until(feed: Path, wanted: bytes, *, present: bool, began: float) -> float:
-    """Wait until `feed` holds `wanted`, or no longer does; gives the milliseconds since `began`."""
+    """Wait until `feed` contains `wanted`, or no longer does; return the milliseconds since `began`."""
     seen: tuple[int, int] | None = None
     while time.perf_counter() - began < PATIENCE:
         try:
@@ -57,7 +57,7 @@ def wait_until(feed: Path, wanted: bytes, *, present: bool, began: float) -> flo
 
 
 def usage(pid: int) -> tuple[float, int]:
-    """Give the processor time (seconds) and the memory (bytes) of a process and all below it."""
+    """Return the processor time (seconds) and the memory (bytes) of a process and its descendants."""
     ticks = memory = 0
     for one in family(pid):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
@@ -67,7 +67,7 @@ def usage(pid: int) -> tuple[float, int]:
 
 
 def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[bytes], Path]:
-    """Start the daemon or the program `hugo` at a path; gives the process and the feed to look at."""
+    """Start the daemon, or the program `hugo` at a path; return the process and the feed to read."""
     if tool != OURS:
         out = site / "hugo/public"
         shutil.rmtree(out, ignore_errors=True)
@@ -87,7 +87,7 @@ def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[
 
 
 def command(site: Path, *words: str) -> None:
-    """Run one of our commands on the site."""
+    """Run a command of the program on the site."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run(
         [sys.executable, "-m", "aggregator", *words],
@@ -100,20 +100,20 @@ def command(site: Path, *words: str) -> None:
 
 
 def text_of(number: int, title: str, tool: str) -> str:
-    """Give a seed among the newest, so that every tool shows it."""
+    """Return one of the newest seeds, which are in every tool's feed."""
     text = corpus.seed_text(number).replace('title: "', f'title: "{title} ', 1)
     return text if tool == OURS else hugo.seed(text)
 
 
 def put(path: Path, text: str) -> float:
-    """Write a file; gives the moment at which it was closed."""
+    """Write a file and return the time at which it was closed."""
     with path.open("w", encoding="utf-8") as file:
         file.write(text)
     return time.perf_counter()
 
 
 def wait_until_built(site: Path, feed: Path, tool: str) -> None:
-    """Wait until the first build is over: a feed that is whole, and for ours a turn that was taken.
+    """Wait until the first build is complete: the feed can be parsed, and our daemon has taken a turn.
 
     Raises:
         SystemExit: where it does not end.
@@ -127,13 +127,13 @@ def wait_until_built(site: Path, feed: Path, tool: str) -> None:
 
 
 def has_turned(site: Path) -> bool:
-    """Say whether the daemon has looked at the whole folder once."""
+    """Return whether the daemon has completed a full scan."""
     told = ask(str(site / ".aggregator"), Request(do="status"))
     return told is not None and told["turns"] > 0
 
 
 def change(number: int, seeds: Path, feed: Path, tool: str) -> dict[str, float]:
-    """Edit one of the newest seeds, add one and delete it again; gives how long each took."""
+    """Edit one of the newest seeds, add one and delete it; return how long each took."""
     old = [one for one in range(60) if one % 5 != 4][number % 20]
     word = f"Edit{number}x{os.getpid()}"
     began = put(seeds / corpus.path_of(old), text_of(old, word, tool))
@@ -151,7 +151,7 @@ def change(number: int, seeds: Path, feed: Path, tool: str) -> dict[str, float]:
 
 
 def restore(seeds: Path, tool: str) -> None:
-    """Have the seeds as they were before any change, of this run or of one that was broken off."""
+    """Restore the seeds as they were before this run, or an earlier one that was interrupted."""
     for path in (seeds / "0000").glob("*-fresh*.md"):
         path.unlink()
     for one in range(60):
@@ -161,7 +161,7 @@ def restore(seeds: Path, tool: str) -> None:
 
 
 def at_rest(pid: int, seconds: float) -> dict[str, float]:
-    """Give what the tool uses while nothing happens."""
+    """Return what the tool uses at rest."""
     time.sleep(3)
     before, _ = usage(pid)
     time.sleep(seconds)
@@ -170,7 +170,7 @@ def at_rest(pid: int, seconds: float) -> dict[str, float]:
 
 
 def measure(site: Path, rounds: int, tool: str, rest: float = REST) -> dict[str, object]:
-    """Run the rounds, then look at what the tool uses at rest."""
+    """Run the rounds, then measure the tool at rest."""
     corpus.spread_as(site)
     seeds = site / ("seeds" if tool == OURS else "hugo/content")
     restore(seeds, tool)

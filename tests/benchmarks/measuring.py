@@ -1,4 +1,4 @@
-"""What a build costs: seconds, seconds of all processors, and the most memory that its processes held at one moment."""
+"""The cost of a build: seconds, processor seconds, and the peak memory of all its processes together."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import NamedTuple
 PATIENCE = 15 * 60.0
 """A build that takes more seconds than this is given up."""
 SHARE_OF_MEMORY = 0.6
-"""So is one that takes more than this of the machine's memory, before it harms others."""
+"""The share of the machine's memory above which a build is given up."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 ALL_MEMORY = os.sysconf("SC_PHYS_PAGES") * PAGE
 OLD = "old"
-"""The folder of a site in which lies what was put aside."""
+"""The folder of a site to which old output is moved."""
 
 
 class Tool(NamedTuple):
-    """What builds a site: its command, what to remove before a build from nothing, and the feeds it wrote, by slug."""
+    """A build: its command, what to remove before a build from nothing, and its feeds by slug."""
 
     name: str
     command: list[str]
@@ -35,7 +35,7 @@ class Tool(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What a build cost: seconds, seconds of processors, bytes; or why it was given up."""
+    """The cost of a build: seconds, processor seconds, bytes; or why it was given up."""
 
     wall: float
     cpu: float
@@ -44,11 +44,11 @@ class Run(NamedTuple):
 
 
 def run(tool: Tool, log: Path, *, fresh: bool = True) -> Run:
-    """Build once, from nothing or over what an earlier build left."""
+    """Build once, from nothing or incrementally."""
     for folder in tool.made if fresh else ():
         put_aside(folder, log.parent / OLD)
     environment = {**os.environ, **tool.environment}
-    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its byte code
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # installed tools use their compiled modules
     with log.open("wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
@@ -70,14 +70,14 @@ def run(tool: Tool, log: Path, *, fresh: bool = True) -> Run:
 
 
 def put_aside(folder: Path, old: Path) -> None:
-    """Move what an earlier build made out of the way: ext4 takes long to make files for minutes after many were deleted."""
+    """Move the output of an earlier build aside: for minutes after many deletions ext4 creates files slowly."""
     if folder.exists():
         old.mkdir(exist_ok=True)
         folder.rename(Path(tempfile.mkdtemp(dir=old)) / folder.name)
 
 
 class Watch(threading.Thread):
-    """Looks every tenth of a second at what a process and all below it hold: `most` bytes at one moment.
+    """Samples the memory of a process and its descendants every tenth of a second; `most` is the peak in bytes.
 
     Less often where that is so much that looking takes long. Ends them all where they take too long or too much; `given_up` says which.
     """
@@ -96,7 +96,7 @@ class Watch(threading.Thread):
         while not self._ended.wait(pause):
             busy = time.thread_time()
             self.most = max(self.most, sum(map(held, family(self._pid))))
-            # A look at gigabytes must not take its processor from what is measured.
+            # Sampling gigabytes must not slow down what is measured.
             pause = max(0.1, 20 * (time.thread_time() - busy))
             if time.monotonic() > deadline:
                 self._give_up(f"over {PATIENCE / 60:.0f} min")
@@ -104,7 +104,7 @@ class Watch(threading.Thread):
                 self._give_up(f"over {SHARE_OF_MEMORY * ALL_MEMORY / 1e9:.0f} GB")
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop sampling."""
         self._ended.set()
         self.join()
 
@@ -115,7 +115,7 @@ class Watch(threading.Thread):
 
 
 def family(pid: int) -> Iterator[int]:
-    """Give a process and all below it."""
+    """Return a process and its descendants."""
     yield pid
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -127,7 +127,7 @@ def family(pid: int) -> Iterator[int]:
 
 
 def held(pid: int) -> int:
-    """Give a process's share of memory: what n processes share counts for an n-th (Pss)."""
+    """Return a process's proportional share of memory (Pss), in bytes."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The other tools: where each is found, how it is installed by its package's name, and what tells its version."""
+"""The other tools: where each is found, how it is installed, and how its version is read."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from measuring import Tool
 
 
 class Peer(NamedTuple):
-    """One of them; `place` is where its installation puts the program, below the folder of tools."""
+    """A tool; `place` is the path of its program after installation, below the folder of tools."""
 
     name: str
     place: str
@@ -51,7 +51,7 @@ PEERS = [
 
 
 def program(peer: Peer, folder: Path) -> str | None:
-    """Give the path of a peer's program: beside this Python, on the PATH, or where it was installed; None if nowhere."""
+    """Return the path of a peer's program: beside this Python, on the PATH, or where it was installed; None if it is missing."""
     modules = os.environ.get("AGGREGATOR_NODE_MODULES")
     beside = [str(Path(sys.executable).parent), *([f"{modules}/.bin"] if modules else [])]
     places = os.pathsep.join([*beside, os.environ.get("PATH", os.defpath), str((folder / peer.place).parent)])
@@ -59,7 +59,7 @@ def program(peer: Peer, folder: Path) -> str | None:
 
 
 def installed(peer: Peer, folder: Path) -> str | None:
-    """Give the path of a peer's program, installed in `folder` where it was nowhere; None where that cannot be."""
+    """Return the path of a peer's program, which is installed in `folder` if it is missing; None if that fails."""
     if program(peer, folder) is None:
         folder.mkdir(parents=True, exist_ok=True)
         try:
@@ -71,6 +71,6 @@ def installed(peer: Peer, folder: Path) -> str | None:
 
 
 def version(peer: Peer, path: str) -> str:
-    """Give what a program says of its version."""
-    told = subprocess.run([path, peer.version], capture_output=True, text=True, check=True).stdout
-    return told.strip().splitlines()[0]
+    """Return a program's version."""
+    result = subprocess.run([path, peer.version], capture_output=True, text=True, check=True).stdout
+    return result.strip().splitlines()[0]

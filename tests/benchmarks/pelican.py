@@ -41,13 +41,13 @@ SINGLE = "<!doctype html><title>{{ article.title }}</title><h1>{{ article.title 
 
 
 def seed(text: str) -> str:
-    """Give the same seed as Pelican wants it."""
+    """Return the seed for Pelican."""
     text = corpus.renamed(text).replace("\nwebUrl: ", "\nurl: ", 1)
     return text.replace("\npublished: false\n", "\nstatus: skip\n", 1)
 
 
 def prepare(site: Path) -> None:
-    """Make the Pelican site of what lies in `site/seeds`."""
+    """Create the Pelican site from `site/seeds`."""
     pelican = site / "pelican"
     shutil.rmtree(pelican, ignore_errors=True)
     (pelican / "theme/templates").mkdir(parents=True)
@@ -61,7 +61,7 @@ def prepare(site: Path) -> None:
 
 
 def tools(site: Path, program: str) -> Iterator[Tool]:
-    """Give the way to build it."""
+    """Return its build."""
     public = site / "pelican/output"
     yield Tool(
         "Pelican, a page a seed", [program, "-s", "pelicanconf.py", "--quiet"], site / "pelican", (public,),

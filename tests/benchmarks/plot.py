@@ -1,4 +1,4 @@
-"""Time against seeds as a picture: `python tests/benchmarks/plot.py RESULTS OUT.svg`.
+"""Draw time against seeds: `python tests/benchmarks/plot.py RESULTS OUT.svg`.
 
 Draws the builds from nothing that `build.py` kept in `results.json`, both scales logarithmic: a line a tool, its name at
 the line's end. The same results give the same bytes. The colours follow the reader's light or dark setting.
@@ -19,7 +19,7 @@ import results
 WIDTH, HEIGHT = 860, 540
 LEFT, RIGHT, TOP, BOTTOM = 72, 608, 88, 484
 GAP = 17.0
-"""How far apart names stand, at least."""
+"""The least distance between names."""
 LINES = {
     "aggregator, feeds alone": ("ours", "aggregator"),
     "aggregator, the whole history": ("ours thin", "aggregator, whole history"),
@@ -30,7 +30,7 @@ LINES = {
     "Jekyll, a page a seed": ("jekyll", "Jekyll"),
     "(only reads the files, 2 processes)": ("floor", "reading the files alone"),
 }
-"""The tools that are drawn, the classes of their lines, and what is written at the end of each."""
+"""The tools that are drawn, the classes of their lines and their names."""
 STYLE = """\
 text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: var(--ink) }
 .title { font-size: 17px; font-weight: 600 }
@@ -60,24 +60,24 @@ text { font: 13px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-seri
 
 
 class Series(NamedTuple):
-    """A tool and what it took: (seeds, seconds), by seeds."""
+    """A tool and its points (seeds, seconds), ordered by seeds."""
 
     name: str
     points: list[tuple[int, float]]
 
 
 class Scales(NamedTuple):
-    """Where seeds and seconds lie on the picture."""
+    """The scales: coordinates of seeds and seconds."""
 
     seeds: tuple[float, float]
     seconds: tuple[float, float]
 
     def x(self, seeds: float) -> float:
-        """Give the place of a number of seeds."""
+        """Return the x coordinate of a number of seeds."""
         return LEFT + _share(seeds, *self.seeds) * (RIGHT - LEFT)
 
     def y(self, seconds: float) -> float:
-        """Give the place of a time."""
+        """Return the y coordinate of a time in seconds."""
         return BOTTOM - _share(seconds, *self.seconds) * (BOTTOM - TOP)
 
 
@@ -86,7 +86,7 @@ def _share(value: float, low: float, high: float) -> float:
 
 
 def series(rows: list[results.Row]) -> list[Series]:
-    """Give the lines: builds from nothing that came to an end."""
+    """Return the lines: builds from nothing that were completed."""
     found: dict[str, list[tuple[int, float]]] = {}
     for row in rows:
         if row["work"] == "from nothing" and not row["given_up"]:
@@ -95,7 +95,7 @@ def series(rows: list[results.Row]) -> list[Series]:
 
 
 def scales(lines: list[Series]) -> Scales:
-    """Give scales that hold all points: whole powers of ten of seconds, a little air beside the seeds."""
+    """Return scales that contain all points: whole powers of ten of seconds, with a margin for the seeds."""
     seeds = [one for line in lines for one, _ in line.points]
     seconds = [one for line in lines for _, one in line.points]
     low, high = 10 ** math.floor(math.log10(min(seconds))), 10 ** math.ceil(math.log10(max(seconds)))
@@ -103,12 +103,12 @@ def scales(lines: list[Series]) -> Scales:
 
 
 def powers(low: float, high: float) -> list[int]:
-    """Give the powers of ten from `low` to `high`."""
+    """Return the powers of ten from `low` to `high`."""
     return list(range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1))
 
 
 def grid(scale: Scales) -> Iterator[str]:
-    """Draw the lines of the scales and what they say."""
+    """Draw the grid and its labels."""
     for power in powers(*scale.seconds):
         y = scale.y(10.0**power)
         yield f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{RIGHT}" y2="{y:.1f}"/>'
@@ -121,12 +121,12 @@ def grid(scale: Scales) -> Iterator[str]:
 
 
 def tick(power: int) -> str:
-    """Give a power of ten as a number."""
+    """Return a power of ten as a number."""
     return f"{10.0**power:,.{max(0, -power)}f}"
 
 
 def places(lines: list[Series], scale: Scales) -> dict[str, float]:
-    """Give the height of each name: that of its line's end, moved so that names with one end do not touch."""
+    """Return the y coordinate of each name: that of its line's end, moved so that names do not overlap."""
     found = {}
     for end in sorted({line.points[-1][0] for line in lines}):
         names = sorted((scale.y(line.points[-1][1]), line.name) for line in lines if line.points[-1][0] == end)
@@ -149,22 +149,22 @@ def drawn(line: Series, scale: Scales) -> str:
 
 
 def named(line: Series, scale: Scales, height: float) -> str:
-    """Write a line's name and last time at its end, over all lines."""
+    """Write a line's name and last time at its end, above all lines."""
     kind, name = LINES[line.name]
     seeds, seconds = line.points[-1]
     x, y = scale.x(seeds), scale.y(seconds)
     lead = f'<path class="lead" d="M{x + 6:.1f} {y:.1f}L{x + 16:.1f} {height:.1f}"/>' if abs(height - y) > 2 else ""
-    text = f'<text class="name" x="{x + 20:.1f}" y="{height + 4.5:.1f}">{name}, {said(seconds)}</text>'
+    text = f'<text class="name" x="{x + 20:.1f}" y="{height + 4.5:.1f}">{name}, {in_seconds(seconds)}</text>'
     return f'<g class="{kind}">{lead}{text}</g>'
 
 
-def said(seconds: float) -> str:
-    """Give a time as people say it."""
+def in_seconds(seconds: float) -> str:
+    """Return a time in seconds with its unit."""
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s" if seconds >= 1 else f"{seconds:.2f} s"
 
 
 def picture(found: dict[str, object]) -> str:
-    """Give the picture of all results."""
+    """Return the picture of all results."""
     lines = series(found["builds"])
     scale = scales(lines)
     heights = places(lines, scale)

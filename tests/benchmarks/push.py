@@ -1,6 +1,6 @@
 """From closing a seed's file to a subscriber that holds the new feed: `python tests/benchmarks/push.py [ROUNDS]`.
 
-The daemon and Flask-WebSub's hub run as processes of their own; this one saves seeds, hands out the feeds to the hub and
+The daemon and Flask-WebSub's hub run as separate processes; this one saves seeds, serves the feeds to the hub and
 is the subscriber, each on a thread. A site of 40 seeds in 5 feeds; the subscriber has the feed of everything as Atom.
 Prints one line of JSON: p50 and p99 in milliseconds for the file on disk, for the first ping of a round at a hub that
 only listens, and for the subscriber.
@@ -31,14 +31,14 @@ TOPIC = "all/atom.xml"
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
-    """Give the median and the value below which 99 % lie."""
+    """Return the median and the 99th percentile."""
     ordered = sorted(values)
     p99 = ordered[min(len(ordered) - 1, round(0.99 * (len(ordered) - 1)))]
     return {"p50": round(statistics.median(ordered), 1), "p99": round(p99, 1)}
 
 
 def wait_until(condition: Callable[[], object]) -> float:
-    """Wait until `condition` holds; gives that moment."""
+    """Wait until `condition` is true and return the time."""
     began = time.perf_counter()
     while not condition():
         if time.perf_counter() - began > PATIENCE:
@@ -48,7 +48,7 @@ def wait_until(condition: Callable[[], object]) -> float:
 
 
 def started(site: SiteFolder) -> subprocess.Popen[bytes]:
-    """Start the daemon, and wait until the hub was told of the first build."""
+    """Start the daemon, and wait until the hub was notified of the first build."""
     site.config()
     process = subprocess.Popen(
         [sys.executable, "-m", "aggregator", "run", "--config", "config/feeds.yaml", "--log-format", "json"],
@@ -60,13 +60,13 @@ def started(site: SiteFolder) -> subprocess.Popen[bytes]:
 
 
 def save(site: SiteFolder, number: int, word: str) -> float:
-    """Save a seed; gives the moment at which it was closed."""
+    """Save a seed and return the time at which it was closed."""
     site.write(f"{number % SEEDS}.md", "A sentence of some length. " * 40, title=word, topics=[f"Topic {number % 4}"])
     return time.perf_counter()
 
 
 def to_subscriber(site: SiteFolder, rounds: int, folder: Path) -> dict[str, dict[str, float]]:
-    """Measure the way to the disk and the whole way, through Flask-WebSub's hub."""
+    """Measure the latency to the disk, and to the subscriber through Flask-WebSub's hub."""
     with FlaskHub(folder) as hub, FeedServer(site.feeds) as server, Subscriber() as subscriber:
         server.hub = hub.url
         site.settings |= {"websub": {"hub": hub.url}, "site": {"title": "Test", "url": server.url}}
@@ -87,7 +87,7 @@ def to_subscriber(site: SiteFolder, rounds: int, folder: Path) -> dict[str, dict
 
 
 def to_hub(site: SiteFolder, rounds: int) -> dict[str, dict[str, float]]:
-    """Measure the way to the first and to the last of a round's six pings, at a hub that only listens."""
+    """Measure the latency to the first and the last of a round's six pings, at a hub that only records them."""
     with Hub() as hub:
         site.settings["websub"] = {"hub": hub.url}
         process = started(site)
@@ -104,7 +104,7 @@ def to_hub(site: SiteFolder, rounds: int) -> dict[str, dict[str, float]]:
 
 
 def main(rounds: int) -> None:
-    """Run both."""
+    """Run both measurements."""
     with tempfile.TemporaryDirectory() as folder:
         site = SiteFolder(Path(folder))
         for number in range(SEEDS):

@@ -1,4 +1,4 @@
-"""What was measured, in one JSON file: the machine, and rows that a later run of the same thing replaces."""
+"""The results in one JSON file: the machine, and rows that a later run of the same measurement replaces."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KEYS = {"builds": ("seeds", "work", "tool"), "daemon": ("seeds", "work", "tool")
 
 
 def load(path: Path) -> dict[str, Any]:
-    """Give what was measured so far."""
+    """Return the results so far."""
     return json.loads(path.read_text()) if path.exists() else {kind: [] for kind in KEYS}
 
 
 def keep(path: Path, kind: str, rows: Iterable[Row], versions: dict[str, str]) -> list[Row]:
-    """Add rows to the file in place of those of the same thing; gives all rows of the kind, in order."""
+    """Add rows to the file, replacing those of the same measurement; return all rows of the kind in order."""
     found = load(path)
     known = {tuple(row[key] for key in KEYS[kind]): row for row in found[kind]}
     for row in rows:
@@ -47,10 +47,10 @@ def machine() -> dict[str, str | int]:
 
 
 def say(text: str) -> None:
-    """Tell how far it is, beside the table."""
+    """Print progress to standard error."""
     print(text, file=sys.stderr, flush=True)
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Give a Markdown table."""
+    """Return a Markdown table."""
     return "\n".join(f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *rows))

@@ -1,4 +1,4 @@
-"""How many requests a second, beside nginx: `python tests/benchmarks/serving.py [RUNS] [SECONDS]`.
+"""Compare requests per second with nginx: `python tests/benchmarks/serving.py [RUNS] [SECONDS]`.
 
 Makes a site whose feed has some 40 KB in a temporary folder, serves it with `aggregator serve` and with nginx (all
 cores, sendfile, gzip_static, open_file_cache), and asks both in turn with wrk, in the same run: plain, gzip and a
@@ -46,14 +46,14 @@ http {{
 
 
 class Load(NamedTuple):
-    """What one run of wrk found: requests a second, and microseconds of a processor for each."""
+    """The result of a run of wrk: requests per second, and processor microseconds for each."""
 
     rate: float
     cost: float
 
 
 def make(root: Path) -> None:
-    """Write seeds and build: 50 items, a feed of some 40 KB."""
+    """Write seeds and build: a feed of 50 items, some 40 KB."""
     site = SiteFolder(root)
     for number in range(50):
         site.write(f"{number}.md", f"Some words of the body of item {number}. " * 6)
@@ -62,7 +62,7 @@ def make(root: Path) -> None:
 
 @contextmanager
 def ours(root: Path, port: int) -> Iterator[int]:
-    """Serve with `aggregator serve`; gives the process id."""
+    """Serve with `aggregator serve`; yield the process id."""
     (root / "config/serve.yaml").write_text(
         f"site: {{title: Test, url: 'https://feeds.example.org/'}}\nseeds: ../seeds\nfeeds: ../feeds\nstate: ../state\n"
         f"server: {{port: {port}}}\n"
@@ -74,7 +74,7 @@ def ours(root: Path, port: int) -> Iterator[int]:
 
 @contextmanager
 def nginx(root: Path, port: int) -> Iterator[int]:
-    """Serve with nginx; gives the process id of its master."""
+    """Serve with nginx; yield the process id of its master."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = " ".join(f"{kind}_temp_path {root}/nginx-{kind};" for kind in kinds)
     user = "user root;" if os.geteuid() == 0 else ""
@@ -87,7 +87,7 @@ def nginx(root: Path, port: int) -> Iterator[int]:
 
 @contextmanager
 def running(words: list[str], root: Path, port: int) -> Iterator[int]:
-    """Run a server until it is no longer needed; gives its process id once it listens."""
+    """Run a server until the end of the block; yield its process id once it listens."""
     process = subprocess.Popen(words, cwd=root, env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=subprocess.DEVNULL)
     try:
         while not is_listening(port):
@@ -106,7 +106,7 @@ def is_listening(port: int) -> bool:
 
 
 def head(port: int, **headers: str) -> http.client.HTTPResponse:
-    """Ask once for the feed's headers."""
+    """Return the feed's response headers."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.request("HEAD", PATH, headers={name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
@@ -116,7 +116,7 @@ def head(port: int, **headers: str) -> http.client.HTTPResponse:
 
 
 def kinds(port: int) -> dict[str, dict[str, str]]:
-    """Give the headers of each kind of request; each must be answered by this server as it is meant."""
+    """Return the request headers of each kind; assert that this server responds as expected."""
     etag = head(port).headers["etag"]
     found = {"plain": {}, "gzip": {"Accept-Encoding": "gzip"}, "304": {"If-None-Match": etag}}
     assert head(port, **found["gzip"]).headers["content-encoding"] == "gzip"
@@ -125,7 +125,7 @@ def kinds(port: int) -> dict[str, dict[str, str]]:
 
 
 def processor_seconds(pid: int) -> float:
-    """Give what a server has used of a processor so far, with all its processes."""
+    """Return the processor seconds that a server's processes have used so far."""
     ticks = 0
     for one in (pid, *children_of(pid)):
         fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
@@ -134,20 +134,20 @@ def processor_seconds(pid: int) -> float:
 
 
 def load(port: int, pid: int, headers: dict[str, str], seconds: int) -> Load:
-    """Ask for `seconds` with wrk.
+    """Send requests for `seconds` with wrk.
 
     Raises:
         SystemExit: where an answer was an error.
     """
-    said = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
-    words = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", *said, f"http://127.0.0.1:{port}{PATH}"]
+    options = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
+    words = ["wrk", "-t1", f"-c{CLIENTS}", f"-d{seconds}s", *options, f"http://127.0.0.1:{port}{PATH}"]
     before = processor_seconds(pid)
-    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     used = processor_seconds(pid) - before
-    if "Non-2xx" in told or "Socket errors" in told:
-        raise SystemExit(told)
-    requests = int(re.search(r"(\d+) requests in", told)[1])  # type: ignore[index]
-    return Load(float(re.search(r"Requests/sec:\s*([\d.]+)", told)[1]), used / requests * 1e6)  # type: ignore[index]
+    if "Non-2xx" in output or "Socket errors" in output:
+        raise SystemExit(output)
+    requests = int(re.search(r"(\d+) requests in", output)[1])  # type: ignore[index]
+    return Load(float(re.search(r"Requests/sec:\s*([\d.]+)", output)[1]), used / requests * 1e6)  # type: ignore[index]
 
 
 def median(loads: list[Load]) -> Load:
@@ -155,7 +155,7 @@ def median(loads: list[Load]) -> Load:
 
 
 def measure(runs: int, seconds: int) -> tuple[str, list[results.Row]]:
-    """Ask both in turn; gives what was asked for, and a row for each kind of request."""
+    """Measure both in turn; return a description of the measurement and a row for each kind of request."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)
@@ -178,7 +178,7 @@ def measure(runs: int, seconds: int) -> tuple[str, list[results.Row]]:
 
 
 def table(rows: list[results.Row]) -> str:
-    """Give the rows as a Markdown table."""
+    """Return the rows as a Markdown table."""
     cells = []
     for row in rows:
         a, b = Load(**row["ours"]), Load(**row["nginx"])

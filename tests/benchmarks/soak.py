@@ -1,7 +1,7 @@
-"""A long life in minutes: `python tests/benchmarks/soak.py SITE [EDITS] [LIMIT_MB]`.
+"""Run the daemon through many changes: `python tests/benchmarks/soak.py SITE [EDITS] [LIMIT_MB]`.
 
 The daemon runs over SITE (filled by `corpus.py`) with its address space limited, while EDITS random changes are made:
-edits, adds, deletes, renames, broken and mended files. Prints memory, threads and file descriptors along the way, and at
+edits, adds, deletes, renames, broken and repaired files. Prints memory, threads and file descriptors along the way, and at
 the end whether the feeds equal those of a fresh build.
 """
 
@@ -21,7 +21,7 @@ import latency
 
 
 def standing(pid: int) -> dict[str, int]:
-    """Give resident memory (MB), threads and open files of a process."""
+    """Return resident memory (MB), threads and open files of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
     return {
         "rss_mb": int(status.split("VmRSS:")[1].split()[0]) // 1000,
@@ -51,7 +51,7 @@ def change(dice: random.Random, seeds: Path, known: list[Path], number: int) -> 
 
 
 def measure(site: Path, edits: int, limit_mb: int) -> dict[str, object]:
-    """Make the changes and watch the daemon."""
+    """Make the changes and print the daemon's resources."""
     seeds = site / "seeds"
     shutil.rmtree(seeds / "soak", ignore_errors=True)
     (seeds / "soak").mkdir()

@@ -1,4 +1,4 @@
-"""From bucket to bucket beside folder to folder: `python tests/benchmarks/storage.py FOLDER [COUNT [ROUNDS]]`.
+"""Compare buckets with folders: `python tests/benchmarks/storage.py FOLDER [COUNT [ROUNDS]]`.
 
 Makes COUNT seeds (10,000) in FOLDER, and SeaweedFS on this machine holds the same. Builds both from nothing, feeds alone
 and with the whole history, and again with nothing changed; then ROUNDS times (100) the daemon is told of an edited
@@ -51,7 +51,7 @@ def config(folder: Path, name: str, seeds: str, feeds: str, *, archives: bool, p
 
 
 def build(path: Path, store: SeaweedFS, **said: object) -> None:
-    """Run a build and tell what it cost."""
+    """Run a build and print its cost."""
     words = [sys.executable, "-m", "aggregator", "build", "--json", "--config", str(path)]
     before, began = os.times(), time.perf_counter()
     done = subprocess.run(words, env=environment(store), capture_output=True, check=True)
@@ -73,12 +73,12 @@ def environment(store: SeaweedFS) -> dict[str, str]:
 
 
 def fill(folder: Path, store: SeaweedFS, count: int) -> None:
-    """Make the seeds, and put them into the bucket."""
+    """Create the seeds, and put them into the bucket."""
     if not (folder / "seeds").is_dir():
         subprocess.run(
             [sys.executable, str(ROOT / "tests/benchmarks/corpus.py"), str(folder / "seeds"), str(count)], check=True
         )
-    store.make("newsroom", "public")
+    store.make_buckets("newsroom", "public")
     paths = sorted(path for path in (folder / "seeds").rglob("*.md"))
     before, began = os.times(), time.perf_counter()
     names = {f"newsroom/in/{path.relative_to(folder / 'seeds')}": path.read_bytes() for path in paths}
@@ -90,7 +90,7 @@ def fill(folder: Path, store: SeaweedFS, count: int) -> None:
 
 
 def notify(folder: Path, store: SeaweedFS, rounds: int) -> None:
-    """Edit seeds in the bucket and tell the daemon; tell how long the feed takes to show it."""
+    """Edit seeds in the bucket, notify the daemon, and print the latency until the feed shows them."""
     port, filesystem = free_port(), store.filesystem()
     (folder / "token").write_text(TOKEN)
     path = config(folder, "bucket", "s3://newsroom/in", "s3://public/bucket", archives=True, port=port)
@@ -142,7 +142,7 @@ def notify(folder: Path, store: SeaweedFS, rounds: int) -> None:
 
 
 def used(pid: int) -> float:
-    """Give the seconds of a processor that a process has used so far."""
+    """Return the processor seconds that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -160,7 +160,7 @@ def percentiles(values: list[float]) -> dict[str, float]:
 
 
 def main(folder: Path, count: int, rounds: int) -> None:
-    """Make, build, notify."""
+    """Create the seeds, then measure builds and notifications."""
     folder.mkdir(parents=True, exist_ok=True)
     with running_store(folder / f"weed-{os.getpid()}") as store:
         fill(folder, store, count)

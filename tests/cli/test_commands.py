@@ -1,4 +1,4 @@
-"""The command line, as a person or a script uses it: real processes, their output and exit codes."""
+"""The command line as people and scripts use it: real processes, their output and exit codes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ topics: [Cities]
 
 
 def run(folder: Path, *words: str, expect: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in `folder` and insist on its exit code."""
+    """Run the command in `folder` and assert its exit code."""
     result = subprocess.run(
         [sys.executable, "-m", "aggregator", *words], cwd=folder, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, timeout=60, stdin=subprocess.DEVNULL,
@@ -40,7 +40,7 @@ def run(folder: Path, *words: str, expect: int = 0, **environment: str) -> subpr
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Make a site with one good seed."""
+    """Return a site with one valid seed."""
     (tmp_path / "config").mkdir()
     (tmp_path / "config/aggregator.yaml").write_text(CONFIG)
     (tmp_path / "seeds").mkdir()
@@ -56,7 +56,7 @@ def test_build_says_what_it_did_and_writes_the_feeds(folder: Path) -> None:
 
 
 def test_names_are_utf_8_in_any_locale(folder: Path) -> None:
-    """Seeds are found and named as they are on the disk where the locale has another encoding, or none."""
+    """Seeds have the names that they have on disk, even if the locale has another encoding, or none."""
     (folder / "seeds/Über 日本.md").write_text(GOOD.replace("/tram", "/japan").replace("Cities", "Städte 日本"))
     (folder / "seeds/kürzlich.md").write_text("---\ntitle: [a\n---\n")
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
@@ -72,8 +72,8 @@ def test_build_json_is_one_json_document(folder: Path) -> None:
     assert (turn["items"], turn["added"], turn["held"]) == (1, 1, {})
 
 
-def test_a_bad_seed_is_named_with_its_place_and_fails_only_strict_builds(folder: Path) -> None:
-    """The message leads from the current folder to the line; the exit code is 1 only with --strict."""
+def test_a_bad_seed_is_named_with_its_line_and_fails_only_strict_builds(folder: Path) -> None:
+    """The message begins with a path relative to the current folder and a line; the exit code is 1 only with --strict."""
     (folder / "seeds/bad.md").write_text("---\ntitle: Foo: bar\n---\n")
     assert "seeds/bad.md:2:" in run(folder, "build").stderr
     assert "seeds/bad.md:2:" in run(folder, "build", "--strict", expect=1).stderr
@@ -81,7 +81,7 @@ def test_a_bad_seed_is_named_with_its_place_and_fails_only_strict_builds(folder:
 
 
 def test_check_lists_every_problem_and_changes_nothing(folder: Path) -> None:
-    """`check` exits 1 with file:line:col and leaves no trace; with --strict for warnings too."""
+    """`check` exits with 1 and prints file:line:col without writing a file; with --strict warnings count too."""
     assert "1 seed: 0 errors, 0 warnings" in run(folder, "check").stdout
     (folder / "seeds/bad.md").write_text("---\ntitel: x\n---\n")
     result = run(folder, "check", expect=1)
@@ -92,8 +92,8 @@ def test_check_lists_every_problem_and_changes_nothing(folder: Path) -> None:
     run(folder, "check", "--strict", expect=1)
 
 
-def test_check_warns_of_what_the_config_names_in_vain(folder: Path) -> None:
-    """A mistyped folder of topics and a token's file that is not there are named with their place, as warnings."""
+def test_check_warns_of_missing_files_that_the_config_names(folder: Path) -> None:
+    """A missing folder of topics and a missing token file are warnings with file:line:col."""
     config = folder / "config/aggregator.yaml"
     config.write_text(CONFIG + "topics: {folder: topcis}\nserver: {token: ../token}\n")
     result = run(folder, "check").stdout
@@ -107,7 +107,7 @@ def test_check_warns_of_what_the_config_names_in_vain(folder: Path) -> None:
 
 
 def test_a_config_that_cannot_be_used_ends_with_2_before_anything_is_touched(folder: Path) -> None:
-    """Every problem of the config is named at once, and no feed is made."""
+    """Every problem of the config is reported at once, and no feed is written."""
     (folder / "config/aggregator.yaml").write_text("site: {titel: x}\nrules: {min_quality: high}\n")
     result = run(folder, "build", expect=2)
     assert "config/aggregator.yaml:1:" in result.stderr
@@ -122,12 +122,12 @@ def test_a_config_that_cannot_be_used_ends_with_2_before_anything_is_touched(fol
 
 @pytest.mark.parametrize("words", [("build", "--nonsense"), ("nonsense",), ("build", "--jobs", "0"), ("schema", "x")])
 def test_wrong_usage_ends_with_2(folder: Path, words: tuple[str, ...]) -> None:
-    """What is not a command or an option is usage."""
+    """Unknown commands, options and arguments are usage errors."""
     run(folder, *words, expect=2)
 
 
 def test_folders_that_links_lead_into_each_other_are_refused(folder: Path) -> None:
-    """Seeds that lie among the published feeds by a symbolic link would be handed out, drafts included."""
+    """If a symbolic link puts the seeds among the feeds, drafts would be served; this is an error of the config."""
     (folder / "feeds").mkdir()
     (folder / "seeds").rename(folder / "feeds/in")
     (folder / "seeds").symlink_to("feeds/in")
@@ -136,16 +136,16 @@ def test_folders_that_links_lead_into_each_other_are_refused(folder: Path) -> No
     assert os.listdir(folder / "feeds") == ["in"]
 
 
-def test_a_missing_config_says_how_to_get_one(tmp_path: Path) -> None:
-    """A newcomer in the wrong folder is told about --config and init."""
+def test_the_message_of_a_missing_config_names_config_and_init(tmp_path: Path) -> None:
+    """The message in a folder without a config names --config and `aggregator init`."""
     message = run(tmp_path, "build", expect=2).stderr
     assert "--config" in message
     assert "aggregator init" in message
 
 
 @pytest.mark.parametrize("command", ["build", "status"])
-def test_a_config_that_might_have_no_end_is_refused(folder: Path, command: str) -> None:
-    """A device in place of the config or of a topic file, and a pipe in place of the latter, are named and not read."""
+def test_a_config_that_is_no_regular_file_is_refused(folder: Path, command: str) -> None:
+    """A device as config or topic file, or a pipe as topic file, is an error and not read."""
     said = run(folder, command, "--config", "/dev/zero", expect=2).stderr
     assert said.startswith("/dev/zero: cannot be read: it is not a regular file (")
     (folder / "config/topics").mkdir()
@@ -175,15 +175,15 @@ def test_a_config_may_come_through_a_pipe(folder: Path, text: str, code: int) ->
 
 
 def test_a_missing_seeds_folder_is_an_error_that_names_it(folder: Path) -> None:
-    """Without the seeds folder a first build touches nothing."""
+    """Without the seeds folder a first build writes nothing."""
     (folder / "seeds/tram.md").unlink()
     (folder / "seeds").rmdir()
     assert "seeds" in run(folder, "build", expect=2).stderr
     assert not (folder / "feeds").exists()
 
 
-def test_explain_answers_in_one_line_for_path_link_and_id(folder: Path) -> None:
-    """The first line is the answer, whether one asks by path, by link or by id, before and after a build."""
+def test_explain_takes_a_path_a_link_or_an_id(folder: Path) -> None:
+    """The first line is the answer for a path, a link and an id, before and after a build."""
     assert "from the next build on" in run(folder, "explain", "seeds/tram.md").stdout
     run(folder, "build")
     for target in ("seeds/tram.md", "tram.md", "https://news.example.org/tram", "HTTPS://NEWS.example.org/tram/"):
@@ -193,7 +193,7 @@ def test_explain_answers_in_one_line_for_path_link_and_id(folder: Path) -> None:
 
 @pytest.mark.parametrize("built", [False, True])
 def test_explain_takes_names_that_are_not_utf_8(folder: Path, *, built: bool) -> None:
-    """A file that is there is said to be refused for its name, one that is not to be unknown, whether built or not."""
+    """An existing file is in no feed because of its name, a missing one is unknown, before and after a build."""
     (folder / os.fsdecode(b"seeds/caf\xe9.md")).write_text(GOOD.replace("/tram", "/cafe"))
     if built:
         run(folder, "build")
@@ -216,14 +216,14 @@ def test_explain_takes_names_that_are_not_utf_8(folder: Path, *, built: bool) ->
     ],
 )
 def test_explain_names_the_rule_that_holds_an_item_back(folder: Path, change: tuple[str, str], answer: str) -> None:
-    """Each rule has its sentence."""
+    """The first line names the rule that holds the item back, or the time."""
     (folder / "seeds/tram.md").write_text(GOOD.replace(*change))
     run(folder, "build")
     assert answer in run(folder, "explain", "seeds/tram.md").stdout.splitlines()[0]
 
 
 def test_explain_knows_changes_duplicates_and_limits(folder: Path) -> None:
-    """A changed file, a seed behind another of the same link, and an item beyond the feed's limit are told apart."""
+    """A changed file, a duplicate and an item beyond the feed's limit have different explanations."""
     (folder / "config/aggregator.yaml").write_text(CONFIG + "feed: {limit: 1}\n")
     (folder / "seeds/newer.md").write_text(GOOD.replace("/tram", "/newer").replace("2026-05-01", "2026-05-02"))
     (folder / "seeds/twin.md").write_text(GOOD.replace("2026-05-01", "2026-04-01"))
@@ -235,7 +235,7 @@ def test_explain_knows_changes_duplicates_and_limits(folder: Path) -> None:
 
 
 def test_status_shows_feeds_problems_and_turns(folder: Path) -> None:
-    """`status` tells how the site stands, also as JSON; before the first build it says what to do."""
+    """`status` prints the state of the site, also as JSON; before the first build it says what to do."""
     assert "run `aggregator build`" in run(folder, "status", expect=1).stderr
     (folder / "seeds/later.md").write_text(GOOD.replace("/tram", "/later").replace("2026-05-01", "2199-05-01"))
     run(folder, "build")
@@ -247,8 +247,8 @@ def test_status_shows_feeds_problems_and_turns(folder: Path) -> None:
     assert json.loads(run(folder, "status", "--json").stdout)["feeds"] == {"all": 1, "cities": 1}
 
 
-def test_status_shows_the_site_though_the_daemon_is_silent(folder: Path) -> None:
-    """Of a daemon that hangs or dies while it is asked that is said, after all that the index tells without it."""
+def test_status_shows_the_site_if_the_daemon_does_not_answer(folder: Path) -> None:
+    """If the daemon dies while it is asked, `status` prints what the index knows, then the error."""
     run(folder, "build")
     with socket.socket(socket.AF_UNIX) as rude:
         rude.bind(str(folder / ".aggregator/control.sock"))
@@ -264,7 +264,7 @@ def test_status_shows_the_site_though_the_daemon_is_silent(folder: Path) -> None
 
 
 def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
-    """A new seed with a link is valid at once, whatever its title holds; without one it is a draft; never overwritten."""
+    """A seed with a link is valid, whatever its title contains; without a link it is a draft; no file is overwritten."""
     title = 'Quotes " and: colons, # and Ünïcode'
     path = run(folder, "new", title, "--link", "https://x.example/", "--topic", "Cities").stdout.strip()
     assert Path(path).is_file()
@@ -282,17 +282,17 @@ def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
         (("",), "title: is blank (write the item's title)"),
         (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the whole address, https://… included)"),
         (("A tram", "--link", " "), "webUrl: is empty (write the whole address, https://… included)"),
-        (("Caf\udce9",), "Error: what was typed is not UTF-8 (type it in a terminal that is)"),
+        (("Caf\udce9",), "Error: the title, link or topic is not UTF-8 (use a UTF-8 terminal)"),
     ],
 )
 def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[str, ...], said: str) -> None:
-    """A title or link that makes no seed is refused at once, with what to write instead."""
+    """A title or link that is not valid is rejected, with what to write instead."""
     assert said in run(folder, "new", *words, expect=2).stderr
     assert [one.name for one in (folder / "seeds").iterdir()] == ["tram.md"]
 
 
-def test_a_draft_that_is_published_with_the_link_of_the_template_is_warned_of(folder: Path) -> None:
-    """A draft as `new` wrote it is all right; without its `published: false` check and build name the link."""
+def test_publishing_a_draft_with_the_template_link_gives_a_warning(folder: Path) -> None:
+    """A draft from `new` has no problem; without `published: false`, `check` and `build` warn of the link."""
     draft = folder / run(folder, "new", "A draft").stdout.strip()
     run(folder, "check", "--strict")
     lines = draft.read_text().splitlines(keepends=True)
@@ -303,7 +303,7 @@ def test_a_draft_that_is_published_with_the_link_of_the_template_is_warned_of(fo
 
 
 def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
-    """A new site checks and builds as it is, and a second init touches nothing."""
+    """A new site passes `check` and `build`, and a second `init` changes nothing."""
     run(tmp_path, "init", "site")
     run(tmp_path / "site", "check", "--strict")
     run(tmp_path / "site", "build")
@@ -311,8 +311,8 @@ def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
     run(tmp_path, "init", "site", expect=1)
 
 
-def test_what_init_says_to_do_next_can_be_copied(tmp_path: Path) -> None:
-    """The command that it prints enters the folder and builds there, though its name holds spaces."""
+def test_the_command_that_init_prints_can_be_run(tmp_path: Path) -> None:
+    """The printed command builds the site in its folder, even if the folder's name contains spaces."""
     said = run(tmp_path, "init", "my new site").stdout
     told = said.splitlines()[-1].rpartition("then: ")[2].replace("aggregator", f"'{sys.executable}' -m aggregator")
     subprocess.run(told, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60)
@@ -321,7 +321,7 @@ def test_what_init_says_to_do_next_can_be_copied(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["seed", "config", "topic"])
 def test_schema_is_a_json_schema_that_our_own_samples_satisfy(kind: str, folder: Path) -> None:
-    """The printed schemas are valid, accept the sample site and refuse what is wrong."""
+    """The printed schemas are valid, accept the sample site and reject wrong values."""
     jsonschema = pytest.importorskip("jsonschema")
     yaml = pytest.importorskip("yaml")
     schema = json.loads(run(folder, "schema", kind).stdout)
@@ -339,8 +339,8 @@ def test_schema_is_a_json_schema_that_our_own_samples_satisfy(kind: str, folder:
     assert list(validator.iter_errors(wrong))
 
 
-def test_a_held_state_folder_ends_with_3_and_names_the_process(folder: Path) -> None:
-    """While another process holds the lock, a build refuses and says who it is."""
+def test_a_locked_state_folder_ends_with_3_and_names_the_process(folder: Path) -> None:
+    """While another process holds the lock, a build fails and names its process id."""
     import fcntl
 
     run(folder, "build")
@@ -352,7 +352,7 @@ def test_a_held_state_folder_ends_with_3_and_names_the_process(folder: Path) -> 
 
 
 def test_a_terminal_gets_a_table_and_a_progress_bar(folder: Path) -> None:
-    """On a terminal a long build shows its progress and the feeds as a table."""
+    """On a terminal a build of many seeds shows a progress bar, and the feeds as a table."""
     import pty
 
     for number in range(600):
@@ -406,8 +406,8 @@ def test_closed_standard_streams_lead_nowhere(folder: Path, closed: str) -> None
     assert (folder / "feeds/all/rss.xml").exists()
 
 
-def test_names_of_files_steer_no_terminal(folder: Path) -> None:
-    """What a name holds beside characters to look at is spelt out, so that each message is a line of its own."""
+def test_control_characters_in_file_names_are_escaped(folder: Path) -> None:
+    """Control and direction characters in names are escaped, so that each message is one line."""
     name = "red\x1b[31m\nand \u202eback.md"
     (folder / "seeds" / name).write_text("---\n")
     shown = r"red\x1b[31m\nand \u202eback.md:1:1: the closing --- is missing (end the front matter with a line ---)"
@@ -418,13 +418,13 @@ def test_names_of_files_steer_no_terminal(folder: Path) -> None:
 
 
 def test_every_command_is_in_the_readme_and_has_help(folder: Path) -> None:
-    """The README names each command, and each explains itself."""
+    """The README names every command, and every command has a help text."""
     readme = (ROOT / "README.md").read_text()
     for name, command in commands.cli.commands.items():
         assert f"aggregator {name}" in readme
         assert command.help
         assert run(folder, name, "--help").stdout.startswith("Usage:")
-    assert "..." not in run(folder, "--help").stdout.partition("Commands:")[2]  # each line is a whole sentence
+    assert "..." not in run(folder, "--help").stdout.partition("Commands:")[2]  # no summary is truncated
 
 
 def _loader():
@@ -443,18 +443,18 @@ def _loader():
 _Loader = _loader()
 
 
-def test_build_says_where_the_time_went(folder: Path) -> None:
-    """A line a stage where it is asked for; the report for programs always says it."""
+def test_build_prints_the_time_of_each_stage(folder: Path) -> None:
+    """`--profile` prints a line for each stage; the JSON report always has the stages."""
     shown = run(folder, "build", "--profile").stdout
-    assert "walking the seeds folder" in shown
-    assert "walking the seeds folder" not in run(folder, "build", "--fresh").stdout
+    assert "scanning the seeds folder" in shown
+    assert "scanning the seeds folder" not in run(folder, "build", "--fresh").stdout
     assert json.loads(run(folder, "build", "--json").stdout)["stages"]["scan"] > 0
 
 
-def test_ctrl_c_that_comes_within_a_lock_is_ctrl_c(
+def test_ctrl_c_while_a_lock_is_held_is_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The library's lock then raises an error of its own; any other error of that kind is a bug, and shown as one."""
+    """A lock then raises RuntimeError, which is reported as Ctrl-C; any other RuntimeError is a bug."""
 
     def interrupted(**_: object) -> None:
         try:

@@ -1,4 +1,4 @@
-"""The real seeds that lie beside the project in its workplace; skipped where they do not."""
+"""The real seeds of the workplace, outside the repository; skipped if they are missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(not CORPUS.is_dir(), reason="the corpus of real 
 
 @pytest.fixture
 def corpus(site: SiteFolder) -> SiteFolder:
-    """Make a site of the real seeds and topics, with no limit on feeds."""
+    """Return a site of the real seeds and topics, without a limit on feeds."""
     site.settings = {
         "rules": {"min_quality": 70}, "feed": {"limit": None, "max_bytes": None}, "seeds": str(CORPUS / "seeds"),
         "topics": {"folder": str(CORPUS / "topics")},
@@ -26,7 +26,7 @@ def corpus(site: SiteFolder) -> SiteFolder:
 
 
 def test_the_real_seeds_become_the_feeds_they_should(corpus: SiteFolder) -> None:
-    """105 items; what is held back is held back for the right reason."""
+    """105 items are published; every seed that is held back is held back by the right rule."""
     turn = corpus.build()
     assert {feed.slug: feed.items for feed in turn.feeds} == {
         "all": 105, "power-apps": 105, "portals": 9, "model-driven-apps": 6, "teams-integration": 4, "canvas-apps": 3, "ai-builder": 3,
@@ -39,7 +39,7 @@ def test_the_real_seeds_become_the_feeds_they_should(corpus: SiteFolder) -> None
 
 
 def test_the_formats_agree_as_readers_read_them(corpus: SiteFolder) -> None:
-    """RSS, Atom and JSON of each feed hold the same ids, order, titles, links and dates."""
+    """RSS, Atom and JSON of each feed contain the same ids, titles, links and dates in the same order."""
     for feed in corpus.build().feeds:
         folder = corpus.feeds / feed.slug
         items = json.loads((folder / "feed.json").read_bytes())["items"]
@@ -60,7 +60,7 @@ def test_the_formats_agree_as_readers_read_them(corpus: SiteFolder) -> None:
 
 
 def test_the_given_seed_is_in_no_feed_and_its_best_related_item_can_stand_in(corpus: SiteFolder) -> None:
-    """Unpublished as it is it is shown nowhere; promoted, the related item of quality 84 is in its topics."""
+    """It is unpublished and in no feed; with `related: promote` its related item of quality 84 is in the feeds of its topics."""
     corpus.build()
     link = "https://www.seattletimes.com/business/ibm-quits-facial-recognition-joins-call-for-police-reforms/"
     assert not any(
@@ -73,7 +73,7 @@ def test_the_given_seed_is_in_no_feed_and_its_best_related_item_can_stand_in(cor
 
 
 def test_no_private_blob_of_the_real_seeds_is_anywhere(corpus: SiteFolder) -> None:
-    """`secured` is in no published file and not in the state folder either."""
+    """The content of `secured` is in no published file and not in the state folder."""
     corpus.build(now=NOW)
     texts = (path.read_text(encoding="utf-8") for path in (CORPUS / "seeds").rglob("*.md"))
     secrets = [

@@ -1,4 +1,4 @@
-"""Whatever happens to the folder of a living daemon, its feeds end as a build from nothing makes them (guarantee G1)."""
+"""After any changes to the seeds folder, the daemon's feeds equal those of a build from nothing (guarantee G1)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATHS = [f"{folder}{number}.md" for folder in ("", "a/", "a/b/", "c/") for numbe
 FOLDERS = ["a", "a/b", "c", "d", "d/e"]
 PAUSES = [0.0, 0.0, 0.004, 0.03, 0.15]
 SETTLED = 0.8
-"""How long, in seconds, no turn must be taken until the daemon counts as having seen everything."""
+"""The daemon has seen everything if it takes no turn for this many seconds."""
 
 Step = Callable[[Running], object]
 
@@ -38,7 +38,7 @@ seeds = st.fixed_dictionaries(
 
 
 def writes(path: str, keys: dict) -> Step:
-    """A seed is saved in place."""
+    """Save a seed in place."""
     values = {name: value for name, value in keys.items() if name != "age"}
     return lambda running: running.site.write(
         path, webUrl=f"https://x.example/{path}", publishedDateTime=iso(NOW - keys["age"]), **values
@@ -46,7 +46,7 @@ def writes(path: str, keys: dict) -> Step:
 
 
 def replaces(path: str, keys: dict) -> Step:
-    """A seed is saved as editors do: beside its place, then moved over it."""
+    """Save a seed as editors do: write a temporary file, then rename it."""
 
     def step(running: Running) -> None:
         writes("unseen.tmp", keys)(running)
@@ -58,12 +58,12 @@ def replaces(path: str, keys: dict) -> Step:
 
 
 def deletes(path: str) -> Step:
-    """A file goes."""
+    """Delete a file."""
     return lambda running: (running.site.seeds / path).unlink(missing_ok=True)
 
 
 def renames(old: str, new: str) -> Step:
-    """A file or a folder moves, if it is there and can."""
+    """Move a file or a folder, if it exists."""
 
     def step(running: Running) -> None:
         source, target = running.site.seeds / old, running.site.seeds / new
@@ -75,7 +75,7 @@ def renames(old: str, new: str) -> Step:
 
 
 def fills(folder: str, number: int) -> Step:
-    """A folder comes with files in it, faster than anybody could begin to watch it."""
+    """Create a folder with files in it, faster than a watch can be set on it."""
 
     def step(running: Running) -> None:
         for one in range(number):
@@ -85,12 +85,12 @@ def fills(folder: str, number: int) -> Step:
 
 
 def breaks(path: str) -> Step:
-    """A file can no longer be read."""
+    """Make a file invalid."""
     return lambda running: running.site.text(path, "---\ntitle: [\n---\n")
 
 
 def is_told(number: signal.Signals) -> Step:
-    """The daemon gets a signal."""
+    """Send a signal to the daemon."""
     return lambda running: running.signal(number)
 
 
@@ -113,7 +113,7 @@ histories = st.lists(st.tuples(steps, st.sampled_from(PAUSES)), min_size=3, max_
 @settings(max_examples=ROUNDS, deadline=None, suppress_health_check=list(HealthCheck))
 @given(history=histories)
 def test_any_history_ends_in_the_feeds_of_a_fresh_build(backend: str, history: list) -> None:
-    """Saves, moves, folders that come and go, broken files and signals, one upon the other."""
+    """The history consists of saves, moves, new and deleted folders, broken files and signals."""
     folder = Path(tempfile.mkdtemp(prefix="aggregator-living-"))
     running = Running(SiteFolder(folder))
     running.site.settings |= {"watch": {"backend": backend, "poll": "1s"}}
@@ -133,7 +133,7 @@ def test_any_history_ends_in_the_feeds_of_a_fresh_build(backend: str, history: l
 
 
 def settle(running: Running, quiet: float) -> None:
-    """Wait until the daemon has taken no turn for a while: no event is under way, and no scan comes to help."""
+    """Wait until the daemon has taken no turn for a while, so that no event is pending; no scan helps it."""
     turns, since = -1, time.monotonic()
 
     def is_quiet() -> bool:
@@ -143,7 +143,7 @@ def settle(running: Running, quiet: float) -> None:
             turns, since = now, time.monotonic()
         return time.monotonic() - since > quiet
 
-    # Polling takes a turn each second whether anything changed or not.
+    # The polling watcher takes a turn each second even if nothing changed.
     if running.status()["backend"] == "polling":
         time.sleep(quiet)
     else:

@@ -1,4 +1,4 @@
-"""The promises of the README, each with what would break it: G3 to G7, G12 and the lock."""
+"""The guarantees G3 to G7, G12 and the lock, each with what could break it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ROUNDS = int(os.environ.get("AGGREGATOR_ROUNDS", "4"))
 
 
 def test_a_published_item_whose_file_breaks_keeps_its_last_good_version(site: SiteFolder) -> None:
-    """It is listed as stale, stays so over restarts and a fresh build, and is mended by mending the file."""
+    """The item is listed as stale, also after restarts and a fresh build, until the file is repaired."""
     site.write("a.md", title="Good")
     site.build()
     site.text("a.md", BROKEN)
@@ -45,7 +45,7 @@ def test_a_published_item_whose_file_breaks_keeps_its_last_good_version(site: Si
     "line", ["published: false", "removed: true", "deleted: true", "  published : 'no'", "removed: yes"]
 )
 def test_a_broken_file_that_says_it_is_withdrawn_is_withdrawn(site: SiteFolder, line: str) -> None:
-    """The one line counts, even if nothing else can be read."""
+    """The line that withdraws the item counts, even if the rest of the file cannot be read."""
     site.write("a.md")
     site.build()
     site.text("a.md", f"---\ntitle: [never closed\n{line}\n---\n")
@@ -57,7 +57,7 @@ def test_a_broken_file_that_says_it_is_withdrawn_is_withdrawn(site: SiteFolder, 
     "keys", [{"published": False}, {"removed": True}, {"deleted": True}, {"expires": iso(NOW - 5)}]
 )
 def test_a_stale_item_leaves_when_its_file_says_so(site: SiteFolder, keys: dict) -> None:
-    """Broken, then readable and withdrawn: gone at once."""
+    """An item whose file breaks and is then repaired and withdrawn is removed at once."""
     site.write("a.md")
     site.build()
     site.text("a.md", BROKEN)
@@ -68,7 +68,7 @@ def test_a_stale_item_leaves_when_its_file_says_so(site: SiteFolder, keys: dict)
 
 
 def test_a_stale_item_leaves_with_its_file_and_at_its_expiry(site: SiteFolder) -> None:
-    """A file that is gone takes its last good version along, and time runs on for a broken one."""
+    """The last good version is removed if the file is deleted or the item expires."""
     site.write("gone.md")
     site.write("old.md", expires=iso(NOW + 60))
     site.build()
@@ -84,7 +84,7 @@ def test_a_stale_item_leaves_with_its_file_and_at_its_expiry(site: SiteFolder) -
 @pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.parametrize("keys", [{}, {"publishedDateTime": iso(NOW + 3600)}, {"quality": 1}])
 def test_what_nobody_saw_is_not_shown_when_it_breaks(site: SiteFolder, keys: dict, *, fresh: bool) -> None:
-    """A new broken seed, a broken embargoed one and a broken held-back one are never shown, whatever comes later."""
+    """A seed that breaks before it was published (new, embargoed or held back) is not published later."""
     if keys:
         site.write("a.md", **keys)
         site.build()
@@ -96,7 +96,7 @@ def test_what_nobody_saw_is_not_shown_when_it_breaks(site: SiteFolder, keys: dic
 
 
 def test_other_rules_do_not_hide_what_is_wrong_with_a_file(site: SiteFolder) -> None:
-    """Nothing is read again, yet the stale item, its error and every warning are reported as before."""
+    """After a change of rules no file is read again, but stale items, errors and warnings are still reported."""
     site.write("a.md")
     site.write("b.md", featuredContent=None, images=[{"url": "javascript:x"}])
     site.build()
@@ -110,7 +110,7 @@ def test_other_rules_do_not_hide_what_is_wrong_with_a_file(site: SiteFolder) -> 
 
 
 def test_a_stale_item_obeys_the_rules(site: SiteFolder) -> None:
-    """Held back by stricter ones, back with the old ones, though its file cannot be read all the while."""
+    """Stricter rules hold it back and the old ones bring it back, while its file cannot be read."""
     site.write("a.md", quality=60)
     site.build()
     site.text("a.md", BROKEN)
@@ -122,7 +122,7 @@ def test_a_stale_item_obeys_the_rules(site: SiteFolder) -> None:
 
 
 def test_an_emptied_file_is_half_a_save_not_a_deletion(site: SiteFolder) -> None:
-    """Many editors truncate first."""
+    """Many editors truncate a file before they write it."""
     site.write("a.md")
     site.build()
     site.text("a.md", "")
@@ -134,7 +134,7 @@ def test_an_emptied_file_is_half_a_save_not_a_deletion(site: SiteFolder) -> None
 
 
 def test_a_missing_root_withdraws_nothing(site: SiteFolder) -> None:
-    """Moved away and back: the feeds did not change meanwhile."""
+    """If the folder is moved away and back, the feeds do not change meanwhile."""
     site.write("a.md")
     site.build()
     before = site.stamps()
@@ -149,7 +149,7 @@ def test_a_missing_root_withdraws_nothing(site: SiteFolder) -> None:
 
 @pytest.mark.parametrize(("gone", "believed"), [(25, False), (13, False), (12, True)])
 def test_more_than_half_gone_at_once_is_not_believed(site: SiteFolder, gone: int, *, believed: bool) -> None:
-    """Of 25 known seeds 13 are too many, 12 are not; `accept_deletions` says it is meant."""
+    """Of 25 known seeds, 13 missing ones withdraw nothing unless `accept_deletions` is set; 12 are withdrawn."""
     for number in range(25):
         site.write(f"{number}.md")
     site.build()
@@ -166,7 +166,7 @@ def test_more_than_half_gone_at_once_is_not_believed(site: SiteFolder, gone: int
 
 
 def test_a_folder_whose_seeds_all_moved_is_believed(site: SiteFolder) -> None:
-    """A renamed folder loses nothing: what is gone at one path is seen at another."""
+    """If a folder is renamed, its seeds are found at their new paths and nothing is lost."""
     for number in range(25):
         site.write(f"old/{number}.md")
     site.build()
@@ -179,7 +179,7 @@ def test_a_folder_whose_seeds_all_moved_is_believed(site: SiteFolder) -> None:
 @pytest.mark.parametrize("fresh", [False, True])
 @pytest.mark.parametrize("mode", [0o700, 0o744], ids=["not listed", "not entered"])
 def test_a_folder_that_cannot_be_read_keeps_its_seeds(site: SiteFolder, mode: int, *, fresh: bool) -> None:
-    """It is named, and what was known below it stays, as last good versions if everything is read anew."""
+    """It is named in a problem, and its known seeds stay published, as last good versions in a fresh build."""
     site.write("sub/a.md")
     site.write("b.md")
     site.build()
@@ -202,7 +202,7 @@ def sample(site: SiteFolder) -> None:
 
 
 def test_zone_locale_and_hash_seed_do_not_matter(site: SiteFolder) -> None:
-    """Another process under another TZ, LANG and PYTHONHASHSEED writes the same bytes."""
+    """A process with another TZ, LANG and PYTHONHASHSEED writes the same bytes."""
     sample(site)
     site.build()
     site.config("other", "state2")
@@ -223,7 +223,7 @@ def test_zone_locale_and_hash_seed_do_not_matter(site: SiteFolder) -> None:
 
 
 def test_the_order_in_which_seeds_came_does_not_matter(site: SiteFolder) -> None:
-    """One at a time in any order, or all at once."""
+    """Seeds that come one at a time in any order give the same bytes as all at once."""
     sample(site)
     site.build(feeds="other", state="state2")
     files = sorted(path for path in site.seeds.rglob("*.md"))
@@ -244,7 +244,7 @@ def test_the_order_in_which_seeds_came_does_not_matter(site: SiteFolder) -> None
 
 @pytest.mark.parametrize("damage", ["feeds", "one file", "altered file", "state", "index"])
 def test_what_was_deleted_or_altered_is_restored(site: SiteFolder, damage: str) -> None:
-    """The next build needs no hand."""
+    """The next build restores deleted and altered files."""
     sample(site)
     site.build()
     before = site.documents()
@@ -264,7 +264,7 @@ def test_what_was_deleted_or_altered_is_restored(site: SiteFolder, damage: str) 
 
 @pytest.mark.parametrize("round_number", range(ROUNDS * 4))
 def test_a_damaged_index_is_made_anew(site: SiteFolder, round_number: int) -> None:
-    """Truncated or with bytes changed at random: the feeds are right, and where ids can be saved they are."""
+    """After truncation or random changes of bytes the feeds are right, and ids that can be read are kept."""
     sample(site)
     site.build()
     before = site.documents()
@@ -283,7 +283,7 @@ def test_a_damaged_index_is_made_anew(site: SiteFolder, round_number: int) -> No
 
 
 def test_an_index_of_another_version_is_made_anew_and_keeps_the_ids(site: SiteFolder) -> None:
-    """An upgrade or a downgrade costs a rebuild, not an id."""
+    """After an upgrade or a downgrade the index is rebuilt, and ids are kept."""
     site.write("a.md")
     site.build()
     site.write("a.md", webUrl="https://news.example.org/changed")
@@ -298,10 +298,10 @@ def test_an_index_of_another_version_is_made_anew_and_keeps_the_ids(site: SiteFo
 
 
 def test_another_version_reads_and_renders_everything_once(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever it reads or writes otherwise is in the feeds after an upgrade; what it does not, is not touched."""
+    """After an upgrade feeds show what the new version reads or renders differently; other files are not touched."""
     site.write("a.md")
     site.write("broken.md", title=None)
-    later = int(time.time()) + 3600  # when files as young as these are believed to stay as they were read
+    later = int(time.time()) + 3600  # when the mtime of these files is old enough to be trusted
     site.build(now=later)
     before = site.documents()
     known = site.build(now=later)
@@ -315,8 +315,8 @@ def test_another_version_reads_and_renders_everything_once(site: SiteFolder, mon
     assert site.documents() == before
 
 
-def test_a_build_that_was_killed_leaves_nothing_to_mend(site: SiteFolder) -> None:
-    """Kill -9 at random moments: the next build ends as if nothing had happened, and no temporary file stays."""
+def test_the_build_after_a_killed_one_repairs_everything(site: SiteFolder) -> None:
+    """After kill -9 at a random moment the next build gives the same feeds as ever and leaves no temporary file."""
     sample(site)
     site.build(feeds="other", state="state2")
     site.config()
@@ -339,7 +339,7 @@ def test_a_build_that_was_killed_leaves_nothing_to_mend(site: SiteFolder) -> Non
 
 
 def test_secrets_never_leave_a_seed(site: SiteFolder) -> None:
-    """`secured`, and every word of drafts and embargoed items, are in no feed, no message and no temporary file."""
+    """The content of `secured`, drafts and embargoed items is in no feed, message or temporary file."""
     canary = "CANARY8731"
     site.write("a.md", secured=canary)
     site.write(
@@ -356,7 +356,7 @@ def test_secrets_never_leave_a_seed(site: SiteFolder) -> None:
     assert not any(canary.lower() in name.lower() for name in site.documents())
     stored = b"".join(path.read_bytes() for path in (site.root / "state").iterdir())
     site.write("a.md", secured="other")
-    assert stored.count(canary.encode()) > 0  # drafts are stored, to be decided again; the secret below is not
+    assert stored.count(canary.encode()) > 0  # drafts are stored, since rules may change; the secret below is not
     for name in ("draft.md", "later.md", "bad.md", "bad2.md"):
         (site.seeds / name).unlink()
     shutil.rmtree(site.root / "state")
@@ -365,11 +365,11 @@ def test_secrets_never_leave_a_seed(site: SiteFolder) -> None:
     assert not any(canary.encode() in path.read_bytes() for path in (site.root / "state").iterdir())
 
 
-# -- one at a time, and what else lies among the seeds
+# -- the lock, and other files among the seeds
 
 
-def test_a_second_process_is_refused_and_told_who_holds_the_state(site: SiteFolder) -> None:
-    """Two builds at once would undo each other."""
+def test_a_second_process_is_refused_and_the_first_named(site: SiteFolder) -> None:
+    """A build fails while another process holds the state folder, and the message names that process."""
     site.write("a.md")
     with Site(site.config()), pytest.raises(aggregator.LockedError, match=f"process {os.getpid()}"):
         site.build()
@@ -377,7 +377,7 @@ def test_a_second_process_is_refused_and_told_who_holds_the_state(site: SiteFold
 
 
 def test_a_change_that_keeps_size_and_mtime_is_noticed(site: SiteFolder) -> None:
-    """`touch -r`, `cp -p` and rsync -t cannot hide a change, nor can a second save within the same tick."""
+    """A change is noticed after `touch -r`, `cp -p` or `rsync -t`, and if two saves fall into one clock tick."""
     now = int(time.time())
     path = site.write("a.md", title="AAAA", publishedDateTime=iso(now - 99))
     site.build(now=now)
@@ -390,7 +390,7 @@ def test_a_change_that_keeps_size_and_mtime_is_noticed(site: SiteFolder) -> None
 
 
 def test_what_is_no_seed_is_never_followed_or_waited_for(site: SiteFolder) -> None:
-    """Links, pipes, folders named like seeds and names that are not UTF-8 are refused by name; their neighbour goes on."""
+    """Links, pipes, folders named like seeds and names that are not UTF-8 are reported; other seeds are published."""
     outside = site.root / "outside.md"
     outside.write_text((site.write("good.md")).read_text().replace("Item good", "OUTSIDE"))
     (site.seeds / "link.md").symlink_to(outside)
@@ -403,9 +403,9 @@ def test_what_is_no_seed_is_never_followed_or_waited_for(site: SiteFolder) -> No
     Path(os.fsdecode(os.fsencode(site.seeds) + b"/caf\xe9.md")).write_text("x")
     turn = site.build()
     assert site.titles() == ["Item good"]
-    said = {problem.path: problem.message for problem in turn.problems}
-    assert "symbolic link" in said["link.md"]
-    assert "not a regular file" in said["pipe.md"]
-    assert "not a regular file" in said["folder.md"]
-    assert "not UTF-8" in said["caf\\xe9.md"]
+    messages = {problem.path: problem.message for problem in turn.problems}
+    assert "symbolic link" in messages["link.md"]
+    assert "not a regular file" in messages["pipe.md"]
+    assert "not a regular file" in messages["folder.md"]
+    assert "not UTF-8" in messages["caf\\xe9.md"]
     assert json.loads((site.feeds / "all/feed.json").read_bytes())["items"][0]["title"] == "Item good"

@@ -1,4 +1,4 @@
-"""Ids never change (guarantee G8): replays of what editors, bots and git do to files and links."""
+"""Ids never change (guarantee G8), whatever editors, bots and git do to files and links."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def link(name: str) -> str:
 
 
 def test_a_renamed_file_keeps_its_id(site) -> None:
-    """A file under another name is the same item, even where its date came from the name."""
+    """A renamed file is the same item, even if its date comes from the name."""
     site.write("a.md")
     site.build()
     (site.seeds / "a.md").rename(site.seeds / "moved.md")
@@ -22,7 +22,7 @@ def test_a_renamed_file_keeps_its_id(site) -> None:
 
 
 def test_a_changed_link_keeps_the_id_and_shows_the_new_link(site) -> None:
-    """A better source for the same story does not make a new item."""
+    """If the link of a seed changes, it stays the same item."""
     site.write("a.md")
     site.build()
     site.write("a.md", webUrl="https://better.example.org/story")
@@ -32,8 +32,8 @@ def test_a_changed_link_keeps_the_id_and_shows_the_new_link(site) -> None:
     assert site.ids() == [link("a")]
 
 
-def test_both_links_lead_to_the_item_ever_after(site) -> None:
-    """After a changed link the file may be renamed too, one after the other."""
+def test_the_old_and_the_new_link_both_identify_the_item(site) -> None:
+    """If first the link changes and then the file is renamed, it is the same item."""
     site.write("a.md")
     site.build()
     site.write("a.md", webUrl=link("b"))
@@ -44,8 +44,8 @@ def test_both_links_lead_to_the_item_ever_after(site) -> None:
 
 
 @pytest.mark.parametrize("shown", ["a.md", "z.md"])
-def test_of_two_files_that_leave_one_link_the_one_that_readers_saw_keeps_the_id(site, shown: str) -> None:
-    """Two drafts with the link of a template, both given their own: whichever was shown, in any order of paths."""
+def test_of_two_files_that_give_up_a_shared_link_the_published_one_keeps_the_id(site, shown: str) -> None:
+    """Two seeds share a template's link until both get their own; the one that was published keeps the id."""
     names = ["a.md", "z.md"]
     for name in names:
         site.write(name, title=name, webUrl=link("same"), publishedDateTime=iso(NOW - (9 if name == shown else 99)))
@@ -60,7 +60,7 @@ def test_of_two_files_that_leave_one_link_the_one_that_readers_saw_keeps_the_id(
 
 
 def test_two_files_that_swap_their_contents_keep_their_ids(site) -> None:
-    """The link says which story it is, not the path."""
+    """An item is identified by its link before its path."""
     one, two = site.write("a.md", title="A"), site.write("b.md", title="B")
     site.build()
     first, second = one.read_bytes(), two.read_bytes()
@@ -71,7 +71,7 @@ def test_two_files_that_swap_their_contents_keep_their_ids(site) -> None:
 
 
 def test_a_moved_file_and_a_new_one_at_its_old_path_are_told_apart(site) -> None:
-    """In one turn: the moved file keeps its id, the new one gets its own."""
+    """If both happen in one turn, the moved file keeps its id and the new one gets another."""
     site.write("a.md", title="Old")
     site.build()
     (site.seeds / "a.md").rename(site.seeds / "z.md")
@@ -81,7 +81,7 @@ def test_a_moved_file_and_a_new_one_at_its_old_path_are_told_apart(site) -> None
 
 
 def test_a_draft_at_the_old_path_of_a_moved_file_never_has_its_id(site) -> None:
-    """However late it is published, also when the other item is gone by then."""
+    """The draft gets its own id, even if it is published after the other item was deleted."""
     site.write("next.md", webUrl=link("one"))
     site.build()
     (site.seeds / "next.md").rename(site.seeds / "one.md")
@@ -95,7 +95,7 @@ def test_a_draft_at_the_old_path_of_a_moved_file_never_has_its_id(site) -> None:
 
 
 def test_an_item_unpublished_and_published_again_under_another_link_keeps_its_id(site) -> None:
-    """Between the two it was in no feed; readers who saw it see it again, once."""
+    """Readers do not get it as a new item, although it was in no feed in between."""
     site.write("a.md")
     site.build()
     site.write("a.md", published=False)
@@ -107,7 +107,7 @@ def test_an_item_unpublished_and_published_again_under_another_link_keeps_its_id
 
 
 def test_a_deleted_file_that_comes_back_has_its_id_again(site) -> None:
-    """Its link is remembered, its path is not: another story at that path is another item."""
+    """Its link is remembered and its path is not: another story at that path is a new item."""
     site.write("a.md")
     site.build()
     (site.seeds / "a.md").unlink()
@@ -119,7 +119,7 @@ def test_a_deleted_file_that_comes_back_has_its_id_again(site) -> None:
 
 
 def test_a_path_is_forgotten_with_its_file_also_by_a_fresh_build(site) -> None:
-    """Another story at the path of one that is gone is another item."""
+    """Another story at the path of a deleted seed is a new item."""
     site.write("a.md")
     site.build()
     (site.seeds / "a.md").unlink()
@@ -130,7 +130,7 @@ def test_a_path_is_forgotten_with_its_file_also_by_a_fresh_build(site) -> None:
 
 
 def test_the_seeds_own_id_wins(site) -> None:
-    """With an id of its own an item has that id, whatever its link."""
+    """If a seed has a key `id`, that is the item's id, whatever its link."""
     site.write("a.md", id="tag:example.org,2026:a")
     site.build()
     assert site.ids() == ["tag:example.org,2026:a"]
@@ -140,8 +140,8 @@ def test_the_seeds_own_id_wins(site) -> None:
     assert site.ids() == ["tag:example.org,2026:a"]
 
 
-def test_a_copy_with_an_own_id_gives_it_to_the_story_it_shares(site) -> None:
-    """Whether both seeds come at once or one after the other, embargoed or not; and a rebuild changes nothing."""
+def test_the_id_key_of_a_duplicate_becomes_the_items_id(site) -> None:
+    """This holds if both seeds come at once or one after the other, embargoed or not, and after a rebuild."""
     moments = {"publishedDateTime": iso(NOW + 100), "webUrl": "https://news.example.org/one"}
     site.write("a.md", **moments)
     site.write("b.md", id="urn:x:own", **moments)
@@ -152,8 +152,8 @@ def test_a_copy_with_an_own_id_gives_it_to_the_story_it_shares(site) -> None:
     assert site.ids() == ["urn:x:own"]
 
 
-def test_a_copy_that_becomes_one_by_a_later_file_gives_its_id_too(site) -> None:
-    """Its new link is known only once every file was seen; it is that file's copy all the same, also when rebuilt."""
+def test_the_id_key_counts_if_a_later_file_makes_the_seed_a_duplicate(site) -> None:
+    """The shared link is known only after every file was read; the result is the same, also after a rebuild."""
     site.write("a.md", webUrl=link("one"))
     site.write("b.md", webUrl=link("one"))
     site.build()
@@ -166,7 +166,7 @@ def test_a_copy_that_becomes_one_by_a_later_file_gives_its_id_too(site) -> None:
 
 
 def test_an_own_id_that_nobody_saw_can_be_taken_back(site) -> None:
-    """As with a link: what was written under embargo only counts as it was when the embargo lifted."""
+    """An `id` that was removed before the embargo ended does not count."""
     embargo = {"publishedDateTime": iso(NOW + 100)}
     site.write("a.md", **embargo)
     site.build()
@@ -179,8 +179,8 @@ def test_an_own_id_that_nobody_saw_can_be_taken_back(site) -> None:
 
 
 @pytest.mark.parametrize("own", ["urn:x:typo", link("b")])
-def test_an_own_id_that_was_taken_back_is_free(site, own: str) -> None:
-    """It was another item's, given under embargo by mistake: the two are not one, and what is shown keeps its id."""
+def test_an_id_key_that_was_removed_before_publication_is_free(site, own: str) -> None:
+    """An embargoed seed had another item's id by mistake: the two are not merged, and the published one keeps its id."""
     site.write("a.md", id=own, publishedDateTime=iso(NOW + 100))
     site.build()
     site.write("a.md")
@@ -191,7 +191,7 @@ def test_an_own_id_that_was_taken_back_is_free(site, own: str) -> None:
 
 
 def test_an_own_id_stays_with_the_item_that_has_it(site) -> None:
-    """Though another item had it first and took it back: who comes with it later is a copy, and no id is shown twice."""
+    """A seed that comes with the same `id` later is a duplicate, and no feed contains an id twice."""
     site.write("a.md", id="urn:x:1", publishedDateTime=iso(NOW + 100), ampWebUrl=link("shared"))
     site.build()
     site.write("a.md")
@@ -203,8 +203,8 @@ def test_an_own_id_stays_with_the_item_that_has_it(site) -> None:
     assert sorted(site.ids()) == [link("a"), "urn:x:1", "urn:x:2"]
 
 
-def test_an_own_id_that_is_the_link_of_one_whose_id_was_taken_back_is_shown_once(site) -> None:
-    """The one that was there first cannot be called by its link any more."""
+def test_an_id_key_equal_to_the_link_of_an_item_with_another_id_is_shown_once(site) -> None:
+    """The item that was first cannot get its link as its id any more."""
     site.write("a.md", id="urn:x:own", publishedDateTime=iso(NOW + 100))
     site.build()
     site.write("b.md", id=link("a"), webUrl=link("a"))
@@ -217,7 +217,7 @@ def test_an_own_id_that_is_the_link_of_one_whose_id_was_taken_back_is_shown_once
 
 
 def test_two_own_ids_with_one_link_are_two_items(site) -> None:
-    """A changelog's entries may all lead to the same page."""
+    """Seeds with different `id` keys and one link are different items, such as a changelog's entries."""
     for name in "ab":
         site.write(f"{name}.md", id=f"tag:example.org,2026:{name}", webUrl=link("changelog"))
     site.build()
@@ -226,13 +226,13 @@ def test_two_own_ids_with_one_link_are_two_items(site) -> None:
 
 @pytest.mark.parametrize("first", [None, "a.md", "b.md"])
 def test_an_own_id_that_is_anothers_link_makes_them_one_item(site, first: str | None) -> None:
-    """No feed may show an id twice: whichever came first, or both at once, also without the state folder."""
+    """No feed contains an id twice, whichever seed comes first, or both at once, also without the state folder."""
     seeds = {"a.md": {"id": link("b"), "webUrl": link("moved")}, "b.md": {"webUrl": link("b")}}
     if first:
         site.write(first, **seeds[first])
         site.build()
-    for path, said in seeds.items():
-        site.write(path, **said)
+    for path, keys in seeds.items():
+        site.write(path, **keys)
     site.build()
     assert site.ids() == [link("b")]
     site.build(state="state2", feeds="feeds2")
@@ -240,7 +240,7 @@ def test_an_own_id_that_is_anothers_link_makes_them_one_item(site, first: str | 
 
 
 def test_an_own_id_given_later_is_taken(site) -> None:
-    """Who writes an id wants that id, even for an item that has been seen."""
+    """An `id` that is added later replaces the id of a published item."""
     site.write("a.md")
     site.build()
     site.write("a.md", id="urn:example:a")
@@ -250,7 +250,7 @@ def test_an_own_id_given_later_is_taken(site) -> None:
 
 @pytest.mark.parametrize("key", ["ampWebUrl", "cdnAmpWebUrl", "originalUrl"])
 def test_a_copys_address_leads_to_the_same_item(site, key: str) -> None:
-    """AMP copies and the original's address are aliases, and never the link or the id."""
+    """AMP links and the original's link are aliases, but never the item's link or id."""
     site.write("a.md", **{key: "https://copy.example.net/a"})
     site.build()
     (site.seeds / "a.md").unlink()
@@ -262,8 +262,8 @@ def test_a_copys_address_leads_to_the_same_item(site, key: str) -> None:
 @pytest.mark.parametrize(
     "variant", ["http://news.example.org/a", "https://NEWS.example.org/a/", "https://news.example.org/a?utm_source=x"]
 )
-def test_links_that_are_one_to_people_are_one_item(site, variant: str) -> None:
-    """Http or https, a slash at the end and tracking parameters make no other item."""
+def test_links_that_differ_only_in_form_are_one_item(site, variant: str) -> None:
+    """The scheme, a final slash and tracking parameters make no difference."""
     site.write("a.md")
     site.build()
     site.write("a.md", webUrl=variant)
@@ -274,7 +274,7 @@ def test_links_that_are_one_to_people_are_one_item(site, variant: str) -> None:
 
 @pytest.mark.parametrize("hidden", [{"published": False}, {"publishedDateTime": iso(NOW + 3600)}, {"quality": 1}])
 def test_a_link_that_nobody_saw_never_becomes_an_id(site, hidden: dict) -> None:
-    """A draft's or an embargoed item's first link may be private: the id is that of its first showing."""
+    """The first link of a draft or embargoed item may be private: the id comes from the link at its publication."""
     site.write("a.md", webUrl="https://staging.internal/secret", **hidden)
     site.build()
     site.write("a.md", webUrl=link("public"))
@@ -284,7 +284,7 @@ def test_a_link_that_nobody_saw_never_becomes_an_id(site, hidden: dict) -> None:
 
 
 def test_without_the_state_folder_ids_come_from_the_seeds(site) -> None:
-    """Lost state costs only the ids of items whose link had changed; own ids and unchanged links stay."""
+    """Without the state folder only items whose link had changed get new ids."""
     site.write("same.md")
     site.write("own.md", id="urn:example:own")
     site.write("changed.md")
@@ -297,7 +297,7 @@ def test_without_the_state_folder_ids_come_from_the_seeds(site) -> None:
 
 
 def test_of_two_seeds_for_one_link_the_newest_then_the_best_then_the_first_path_wins(site) -> None:
-    """One item; the loser is counted as a duplicate, and takes over when the winner goes."""
+    """The other seed is counted as a duplicate, and takes over if the winner is deleted."""
     site.write("a.md", title="older", webUrl=link("x"), publishedDateTime=iso(NOW - 500), quality=99)
     site.write("b.md", title="newer", webUrl=link("x"), publishedDateTime=iso(NOW - 400), quality=60)
     assert site.build().held == {"duplicate": 1}
@@ -315,7 +315,7 @@ def test_of_two_seeds_for_one_link_the_newest_then_the_best_then_the_first_path_
 
 
 def test_an_updated_seed_counts_as_newer(site) -> None:
-    """`updatedDateTime` makes the older publication the newer version."""
+    """A seed with a later `updatedDateTime` wins over one that was published later."""
     site.write(
         "a.md", title="updated", webUrl=link("x"), publishedDateTime=iso(NOW - 500), updatedDateTime=iso(NOW - 10)
     )
@@ -325,7 +325,7 @@ def test_an_updated_seed_counts_as_newer(site) -> None:
 
 
 def test_an_embargoed_newer_version_takes_over_at_its_moment(site) -> None:
-    """Until then the older one stands for the story, and when the newer one expires it does so again."""
+    """Until then, and after the newer version expires, the older version is published."""
     site.write("a.md", title="old", webUrl=link("x"), publishedDateTime=iso(NOW - 500))
     site.write("b.md", title="new", webUrl=link("x"), publishedDateTime=iso(NOW + 60), expires=iso(NOW + 120))
     seen = []

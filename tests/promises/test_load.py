@@ -1,4 +1,4 @@
-"""Edits without pause while hundreds of clients poll: nothing is lost, nothing is late, memory stays level (G1, G2)."""
+"""Constant edits while hundreds of clients poll: no change is lost or late, and memory stays level (G1, G2)."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from support.running_daemon import Running, free_port, wait_until
 
 SEEDS, CLIENTS, EDITS_A_SECOND = 300, 500, 200
 BUSY = 20
-"""So many of the seeds are edited, all of one topic, as those of a night of elections are."""
+"""The number of seeds that are edited; they have one topic, as on an election night."""
 
 BETWEEN = 10.0
-"""How long, in seconds, a client waits between two questions."""
+"""Seconds that a client waits between two requests."""
 
 PROBE = 0.5
-"""How often, in seconds, one edit is followed until the feed on disk shows it."""
+"""Seconds between two edits whose latency is measured."""
 
 SLOWER, SLOWER_IN_A_CROWD = 3.0, 6.0
-"""How much later than in quiet an edit may be shown: with nothing else on the machine, and in a crowd of programs."""
+"""How many times the latency without load is allowed: on an idle machine, and on a busy one."""
 
 TRIES = 3
-"""So often it may be tried: what else happens on the machine may happen to either of the two that are compared."""
+"""Attempts: other programs may disturb either of the two measurements that are compared."""
 
 TICK = 0.002
 SEED = (
@@ -44,7 +44,7 @@ SEED = (
 
 @pytest.fixture
 def _many_files() -> Iterator[None]:
-    """Let this process open enough connections."""
+    """Raise the limit of open files of this process, for its connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 4 * CLIENTS:
         pytest.skip(f"{CLIENTS} clients: the hard limit of open files is {hard}")
@@ -64,7 +64,7 @@ class Load:
         self.memory: list[int] = []
 
     def write(self, number: int) -> None:
-        """Save a seed with a title of its own, as an editor does who writes beside and renames."""
+        """Save a seed with a new title: write a temporary file, then rename it."""
         self.edits += 1
         text = SEED.format(title=f"Edit {self.edits}", number=number, topic=number // BUSY)
         part = f"{self.running.site.seeds}/.{number}.part"
@@ -73,7 +73,7 @@ class Load:
         os.replace(part, f"{self.running.site.seeds}/{number}.md")
 
     async def follow(self, seconds: float) -> list[float]:
-        """Edit one seed now and then; gives how long each took until the feed on disk showed it.
+        """Edit one seed now and then and return the latencies until the feed on disk showed it.
 
         By the file's own time of change, when it was put in place: this loop serves hundreds of readers and may be late.
         """
@@ -93,12 +93,12 @@ class Load:
                     break
                 await asyncio.sleep(TICK)
             found.append(shown - began)
-            # At any moment of the daemon's own rhythm: a steady one would fall in step with it.
+            # At random moments: a fixed interval would synchronise with the daemon's own.
             await asyncio.sleep(dice.uniform(0, 2 * PROBE))
         return found
 
     async def edit(self, seconds: float) -> None:
-        """Save seeds at an even pace, whatever else happens."""
+        """Save seeds at a constant rate."""
         dice, began = random.Random(8), time.monotonic()
         while (now := time.monotonic() - began) < seconds:
             for _ in range(int(now * EDITS_A_SECOND) - self.edits):
@@ -106,7 +106,7 @@ class Load:
             await asyncio.sleep(0.01)
 
     async def watch_memory(self, seconds: float) -> None:
-        """Note the memory of daemon and server, twenty times."""
+        """Record the memory of daemon and server twenty times."""
         for _ in range(20):
             await asyncio.sleep(seconds / 20)
             processes = [self.running.process.pid, *self.running.children()]
@@ -114,7 +114,7 @@ class Load:
 
     @asynccontextmanager
     async def readers(self) -> AsyncIterator[None]:
-        """Have clients poll feeds, each with the ETag it knows, over a connection that it keeps."""
+        """Poll feeds as clients do, with the last ETag, over keep-alive connections."""
         polling = [asyncio.create_task(self.poll(number)) for number in range(CLIENTS)]
         try:
             yield
@@ -147,7 +147,7 @@ class Load:
 
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
-    """Read one answer."""
+    """Read one response."""
     head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
     headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:] if line)}
     body = await reader.readexactly(int(headers.get("content-length", "0"))) if " 304 " not in head[0] else b""
@@ -155,13 +155,13 @@ async def answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], byt
 
 
 def changed(file: Path) -> tuple[int, float]:
-    """Give which file lies there and when it was put in place, in seconds since 1970."""
+    """Return the inode of a file and its ctime, in seconds since 1970."""
     found = file.stat()
     return found.st_ino, found.st_ctime
 
 
 def resident(pid: int) -> int:
-    """Give the resident memory of a process, in kB; 0 of one that is gone."""
+    """Return the resident memory of a process in kB, or 0 if it has ended."""
     try:
         return int(Path(f"/proc/{pid}/status").read_text().partition("VmRSS:")[2].split()[0])
     except (OSError, IndexError):
@@ -181,8 +181,8 @@ def begun(running: Running) -> Load:
 
 
 def step_back() -> None:
-    """Leave the processors to the daemon: editors and readers stand for other machines, which have their own."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # of this thread alone, as Linux has it
+    """Lower this thread's priority: editors and readers stand for other machines with their own processors."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)  # on Linux, of this thread only
 
 
 async def under_load(load: Load, seconds: float) -> list[float]:
@@ -192,7 +192,7 @@ async def under_load(load: Load, seconds: float) -> list[float]:
 
 
 def bear(running: Running, seconds: float) -> None:
-    """Load the daemon for so long and see what it made of it; quiet is measured before and after."""
+    """Measure latencies under load for this long, and without load before and after."""
     slower = SLOWER_IN_A_CROWD if os.getloadavg()[0] > (os.cpu_count() or 1) else SLOWER
     load = begun(running)
     late = [compared(load, seconds)]
@@ -204,7 +204,7 @@ def bear(running: Running, seconds: float) -> None:
 
 
 def compared(load: Load, seconds: float) -> float:
-    """Give how much later than in quiet an edit is shown under load; all else must hold each time."""
+    """Return the ratio of latencies with and without load; assert everything else each time."""
     running, load.edits, load.polls, load.memory = load.running, 0, 0, []
     quiet = asyncio.run(load.follow(max(8, seconds / 20)))
     with ThreadPoolExecutor(1, initializer=step_back) as others:
@@ -232,7 +232,7 @@ def compared(load: Load, seconds: float) -> float:
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("_many_files")
 def test_twenty_seconds_of_edits_and_readers(running: Running) -> None:
-    """200 edits a second, 500 clients: each edit is shown, at most 3 times as late as in quiet, in level memory."""
+    """With 200 edits a second and 500 clients every edit is published, at most 3 times as late, in level memory."""
     bear(running, 20)
 
 
@@ -240,5 +240,5 @@ def test_twenty_seconds_of_edits_and_readers(running: Running) -> None:
 @pytest.mark.timeout(1_800)
 @pytest.mark.usefixtures("_many_files")
 def test_ten_minutes_of_edits_and_readers(running: Running) -> None:
-    """The same for ten minutes."""
+    """The same holds for ten minutes."""
     bear(running, 600)

@@ -1,4 +1,4 @@
-"""Any history of a site ends in the feeds that a fresh build makes of its folder (guarantee G1)."""
+"""After any history, the feeds of a site equal those of a fresh build of its folder (guarantee G1)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ KEYS = st.fixed_dictionaries(
 
 
 class History(RuleBasedStateMachine):
-    """Editors, bots and git at work on one site; after each step the site is built twice, in two ways."""
+    """Editors, bots and git change one site; after each step it is built incrementally and from nothing."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,10 +60,10 @@ class History(RuleBasedStateMachine):
         self.site.settings = {**RULES[0], "feed": self.feed}
         self.now = NOW
         self.crowd = archive_layout.CROWD
-        archive_layout.CROWD = 2  # so that a handful of items fills pages and has them cut
+        archive_layout.CROWD = 2  # so that a few items fill pages and split them
         self.links: dict[str, int] = {}
         self.remembers = False
-        """Whether anything happened that only memory can know: a changed link, an alias, an id, a last good version."""
+        """Return whether the state folder is needed: for a changed link, an alias, an id or a last good version."""
 
     def teardown(self) -> None:
         archive_layout.CROWD = self.crowd
@@ -74,7 +74,7 @@ class History(RuleBasedStateMachine):
 
     @rule(path=st.sampled_from(PATHS), keys=KEYS)
     def writes(self, path: str, keys: dict) -> None:
-        """A seed is added or edited."""
+        """Add or edit a seed."""
         keys = dict(keys)
         moments = {
             "publishedDateTime": iso(self.now - keys.pop("age")),
@@ -90,7 +90,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.existing())
     @rule(data=st.data())
     def deletes(self, data: st.DataObject) -> None:
-        """A file goes."""
+        """Delete a file."""
         path = data.draw(st.sampled_from(self.existing()))
         self.links.pop(path, None)
         (self.site.seeds / path).unlink()
@@ -98,7 +98,7 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.existing())
     @rule(data=st.data(), new_path=st.sampled_from(PATHS))
     def renames(self, data: st.DataObject, new_path: str) -> None:
-        """A file moves, perhaps over another."""
+        """Move a file, perhaps over another one."""
         (self.site.seeds / "sub").mkdir(exist_ok=True)
         path = data.draw(st.sampled_from(self.existing()))
         if path in self.links:
@@ -108,40 +108,40 @@ class History(RuleBasedStateMachine):
     @precondition(lambda self: self.existing())
     @rule(data=st.data(), withdrawn=st.booleans())
     def breaks(self, data: st.DataObject, *, withdrawn: bool) -> None:
-        """A file can no longer be read."""
+        """Make a file invalid."""
         path = data.draw(st.sampled_from(self.existing()))
         self.remembers = True
         self.site.text(path, "---\ntitle: [\n" + ("published: false\n" if withdrawn else "") + "---\n")
 
     @rule(choice=st.sampled_from(RULES))
     def changes_rules(self, choice: dict) -> None:
-        """The config changes."""
+        """Change the config."""
         self.site.settings = {**choice, "feed": self.feed}
 
     @rule(archives=st.booleans(), tombstones=st.sampled_from([None, "1m", "30d"]))
     def changes_history(self, *, archives: bool, tombstones: str | None) -> None:
-        """The archives are switched on or off, and withdrawals named for another time."""
+        """Switch archives on or off, and change how long tombstones last."""
         self.feed = {"limit": 6, "archives": archives, "tombstones": tombstones}
         self.site.settings = {**self.site.settings, "feed": self.feed}
 
     @rule(parent=st.sampled_from(["", "Sea"]))
     def changes_topics(self, parent: str) -> None:
-        """The tree of topics changes."""
+        """Change the tree of topics."""
         self.site.topic("sea", name="Sea", keywords=["T2"])
         self.site.topic("ai", name="AI", **({"parent": parent} if parent else {}))
 
     @rule(seconds=st.sampled_from([10, 60, 200, -90]))
     def passes_time(self, seconds: int) -> None:
-        """Time goes on, or the clock is set back."""
+        """Advance the clock, or set it back."""
         self.now += seconds
 
     @invariant()
     def equals_a_fresh_build(self) -> None:
-        """The incremental feeds equal those made from nothing but the seeds and what is remembered."""
+        """The incremental feeds equal those of a fresh build with the same remembered ids."""
         turn = self.site.build(now=self.now, accept_deletions=True)
         assert turn.failed == ()
-        # A slip of ours that looks like a damaged index would mend itself unseen.
-        assert not any("the index was rebuilt" in note for note in turn.notes)
+        # A bug that looks like a damaged index would be repaired without notice.
+        assert not any("made anew" in note for note in turn.notes)
         again = self.site.build(now=self.now)
         assert again.written == ()
         self.archives_are_whole()
@@ -152,7 +152,7 @@ class History(RuleBasedStateMachine):
         assert not any("the index was rebuilt" in note for note in fresh.notes)
         assert (fresh.items, fresh.held, fresh.stale) == (again.items, again.held, again.stale)
         mine, theirs = self.site.documents(), self.site.documents("fresh")
-        # A feed that lost its last item stays, which a fresh build cannot know; and then the index page shows it too.
+        # A feed that lost its last item stays, and so does its row on the index page; a fresh build has neither.
         emptied = {
             name.split("/")[0] for name in mine if name.endswith("feed.json") and not json.loads(mine[name])["items"]
         }
@@ -161,7 +161,7 @@ class History(RuleBasedStateMachine):
             self.equals_a_build_without_memory(mine, emptied)
 
     def equals_a_build_without_memory(self, mine: dict[str, bytes], emptied: set[str]) -> None:
-        """Where nothing had to be remembered, a build without any state gives the same bytes."""
+        """If nothing has to be remembered, a build without a state folder gives the same bytes."""
         for name in ("state3", "blank"):
             shutil.rmtree(self.folder / name, ignore_errors=True)
         self.site.build(now=self.now, feeds="blank", state="state3")
@@ -169,7 +169,7 @@ class History(RuleBasedStateMachine):
         same_but_for(emptied, without_tombstones(mine), without_tombstones(theirs))
 
     def archives_are_whole(self) -> None:
-        """From the current page back, each page leads to the next, and together they show what the feed holds."""
+        """The pages are linked from the current one back to the first, and together contain all items of the feed."""
         for slug in self.site.slugs():
             pages = {path.parent.name for path in self.site.feeds.glob(f"{slug}/archive/*/rss.xml")}
             if not self.feed.get("archives", True):
@@ -185,14 +185,14 @@ class History(RuleBasedStateMachine):
 
     @invariant()
     def ids_are_unique(self) -> None:
-        """No feed holds an id twice."""
+        """No feed contains an id twice."""
         for path in self.site.feeds.glob("*/feed.json"):
             ids = [item["id"] for item in json.loads(path.read_bytes())["items"]]
             assert len(ids) == len(set(ids))
 
 
 def same_but_for(emptied: set[str], mine: dict[str, bytes], theirs: dict[str, bytes]) -> None:
-    """Insist on the same bytes; an emptied feed, and then the lists of all feeds, may differ."""
+    """Assert the same bytes, except for emptied feeds and, if there are any, the lists of feeds."""
     for name in mine.keys() | theirs.keys():
         slug = name.split("/")[0]
         if slug not in emptied and ("/" in name or not emptied) and slug != ".well-known":
@@ -206,7 +206,7 @@ test_any_history_ends_in_the_feeds_of_a_fresh_build = History.TestCase
 
 
 def test_a_withdrawal_names_the_id_that_readers_saw() -> None:
-    """Found by the machine: the story of an item that is gone came to another id, and the tombstone with it."""
+    """Found by the state machine: a withdrawn item's story got another id, and so did its tombstone."""
     history = History()
     try:
         story = {"link": 0, "title": "T3", "topics": ["AI"], "quality": 90}

@@ -172,7 +172,7 @@ def test_changes_while_the_hub_was_down_are_pinged_once(
             running.process.wait(5)
             pushing.write("a.md", title="D", topics=["Sea"])
             running.start()
-        assert "6 documents wait to be told" in running.command("status").stdout
+        assert "6 documents waiting" in running.command("status").stdout
         with mend() as back:
             settle(running, back, *names("all", "sea"))
             assert back.told() == dict.fromkeys(names("all", "sea"), 1)

@@ -1,4 +1,4 @@
-"""A client that reads a feed back to its first item: from the current document, by the links that it finds."""
+"""A client that reads a feed and its archive back to the first item, following links."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HISTORY = "{http://purl.org/syndication/history/1.0}"
 
 
 def links(body: bytes) -> dict[str, str]:
-    """Give the links of an XML feed, RSS or Atom, by their relation."""
+    """Return the `atom:link` elements of an RSS or Atom feed: relation to href."""
     root = etree.fromstring(body)
     head = root if root.tag == f"{ATOM}feed" else root[0]
     return {link.get("rel"): link.get("href") for link in head.iterfind(f"{ATOM}link")}
 
 
 def ids(body: bytes) -> list[str]:
-    """Give the ids of a feed of any format."""
+    """Return the ids of a feed of any format."""
     if body.startswith(b"{"):
         return [item["id"] for item in json.loads(body)["items"]]
     root = etree.fromstring(body)
@@ -30,7 +30,7 @@ def ids(body: bytes) -> list[str]:
 
 
 class Walk:
-    """Walks back through the feeds that lie in a folder; `before` is called before each document is fetched."""
+    """Reads feeds in a folder back to their first pages; `before` is called before each document is read."""
 
     def __init__(self, feeds: Path, kind: str, before: Callable[[], object] = lambda: None) -> None:
         self._feeds, self._kind, self._before = feeds, kind, before
@@ -38,7 +38,7 @@ class Walk:
         self.ids_of_archive: set[str] = set()
 
     def ids(self, slug: str) -> set[str]:
-        """Give the ids of all items from the current document back to the first page; none may be met there twice."""
+        """Return the ids of all items from the current document to the first page; assert that there is no circle."""
         address = f"{ADDRESS}{slug}/{self._kind}"
         found: set[str] = set()
         while address:

@@ -1,4 +1,4 @@
-"""A Dask cluster of real processes on this machine, for the tests: a scheduler, and workers that may be killed."""
+"""A Dask cluster of real processes on this machine: a scheduler, and workers that tests may kill."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from support.running_daemon import ROOT, children_of, free_port, wait_until
 
 HOST = "127.0.0.1"
 START = 60.0
-"""How long, in seconds, processes that import Dask may take to start on a busy machine."""
+"""Seconds that processes that import Dask may take to start on a busy machine."""
 
 
 class DaskCluster:
-    """A scheduler, which ends with all its workers at `stop`; they write what they say into `folder`."""
+    """A scheduler and its workers, until `stop`; their logs are in `folder`."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
@@ -28,7 +28,7 @@ class DaskCluster:
         self.scheduler = self._start("scheduler", *words, **environment)
 
     def add_workers(self, count: int, **environment: str) -> subprocess.Popen[bytes]:
-        """Start `count` workers, one thread each, and the process that starts those anew that die."""
+        """Start `count` workers of one thread each, and the process that restarts those that die."""
         words = ["--nworkers", str(count), "--nthreads", "1", "--memory-limit", "0", "--host", HOST]
         return self._start(
             "worker", self.address, *words, "--local-directory", str(self.folder / "scratch"), **environment
@@ -36,29 +36,29 @@ class DaskCluster:
 
     def _start(self, what: str, *words: str, **environment: str) -> subprocess.Popen[bytes]:
         paths = os.pathsep.join(filter(None, [environment.pop("PYTHONPATH", ""), str(ROOT)]))
-        said = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "", **environment}
+        variables = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "", **environment}
         command = [sys.executable, "-m", "dask", what, *words, "--no-dashboard", "--dashboard-address", f"{HOST}:0"]
         with (self.folder / what).open("ab") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, env=said)
+            process = subprocess.Popen(command, stdout=log, stderr=log, env=variables)
         self._processes.append(process)
         return process
 
     def workers(self) -> list[int]:
-        """Give the processes of the workers that have been started."""
+        """Return the process ids of the workers."""
         children = (pid for process in self._processes for pid in children_of(process.pid))
         return [pid for pid in children if b"spawn_main" in _command(pid)]
 
     def kill_one(self) -> None:
-        """End a worker as the system ends one that takes too much memory."""
+        """Kill a worker, as the system does if memory is short."""
         os.kill(self.workers()[0], signal.SIGKILL)
 
     def wait(self, count: int) -> None:
-        """Wait until `count` workers have joined since the beginning."""
+        """Wait until `count` workers have joined since the start."""
         log = self.folder / "scheduler"
         wait_until(lambda: log.read_text().count("Register worker") >= count, START, what="workers do not join")
 
     def stop(self) -> None:
-        """End all of it."""
+        """Kill all processes."""
         for process in self._processes:
             for pid in [process.pid, *children_of(process.pid)]:
                 try:
@@ -69,7 +69,7 @@ class DaskCluster:
 
 
 def at_call(number: int, act: Callable[[], object]) -> Callable[[int, int], None]:
-    """Give a listener for progress that does something at its call `number`, once."""
+    """Return a progress function that calls `act` once, at its call `number`."""
     calls = 0
 
     def tell(_done: int, _total: int) -> None:

@@ -1,4 +1,4 @@
-"""A shim that lets the n-th file-system or SQLite operation of this process fail, where it touches one site's folder."""
+"""Fault injection: the n-th operation of this process on a site's files or on SQLite fails."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KINDS = {
     "unlink": (DENIED, BROKEN), "mkdir": (FULL, DENIED), "rmdir": (DENIED, BROKEN), "scandir": (MANY, DENIED, BROKEN),
     "stat": (DENIED, BROKEN), "lstat": (DENIED, BROKEN), "fstat": (BROKEN,),
 }  # fmt: skip
-"""What each operation of `os` can meet."""
+"""The errors that each function of `os` can raise."""
 
 SQL_KINDS = (
     ("SQLITE_FULL", "database or disk is full"), ("SQLITE_IOERR_WRITE", "disk I/O error"),
@@ -36,7 +36,7 @@ _CONNECT = sqlite3.connect
 
 
 class Faults:
-    """Within it the n-th operation (from 1; 0 = none) that touches `root` fails, or it and all alike from there on.
+    """A context in which the n-th operation (from 1; 0: none) below `root` fails; if `lasting`, all later ones of its kind too.
 
     `only` counts the operations of that name alone. `dice` choose among the errors that the operation can give. `met` names the one that failed, "" while none has;
     `count` is how many operations there were.
@@ -62,7 +62,7 @@ class Faults:
 
     def __exit__(self, *_: object) -> None:
         self._patches.undo()
-        self.number, self.lasting = 0, False  # connections that were opened meanwhile live on
+        self.number, self.lasting = 0, False  # connections that were opened within the block are still in use
 
     def _fails(self, kind: str) -> bool:
         if self.only not in {"", kind}:
@@ -79,7 +79,7 @@ class Faults:
         return OSError(self._error, os.strerror(self._error), *([path] if isinstance(path, str) else []))
 
     def _is_ours(self, target: object, options: dict[str, Any]) -> bool:
-        """Say whether an operation touches the site: by its path, or by what its descriptor stands for."""
+        """Return whether an operation touches the site, by its path or its file descriptor."""
         held = [options[key] for key in ("dir_fd", "src_dir_fd") if options.get(key) is not None]
         for fd in held or ([target] if isinstance(target, int) else []):
             try:
@@ -97,9 +97,9 @@ class Faults:
                 return real(*args, **options)
             if not self._fails(name):
                 return real(*args, **options)
-            if name == "close":  # a close that reports an error has closed the file all the same
+            if name == "close":  # a close that fails has closed the file
                 real(*args, **options)
-            if name == "write":  # and a disk that fills up has taken the first half
+            if name == "write":  # a disk that fills up has written the first half
                 real(args[0], args[1][: len(args[1]) // 2])
             raise self._error_of(name, target)
 
@@ -141,7 +141,7 @@ class Faults:
         return connecting
 
     def sql(self, connection: sqlite3.Connection | None, statement: str) -> None:
-        """Fail, if it is this statement's turn; a full disk may undo the transaction, as SQLite says of it."""
+        """Fail if this statement is the n-th operation; a full disk may also roll back the transaction, as in SQLite."""
         if statement == "ROLLBACK" or not self._fails("sql"):
             return
         name, words = self._dice.choice(SQL_KINDS) if connection is not None else ("SQLITE_CANTOPEN", "unable to open")
@@ -155,7 +155,7 @@ class Faults:
 
 
 def _is_for_writing(fd: int) -> bool:
-    """Say whether closing a file may report an error: a disk's, of what was written to it."""
+    """Return whether closing a file can fail: only if it is open for writing."""
     try:
         return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
     except OSError:

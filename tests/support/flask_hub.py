@@ -11,7 +11,7 @@ from werkzeug.serving import make_server
 
 
 def main() -> None:
-    """Serve until ended; the hub's tasks run where they are asked for, each request in a thread of its own."""
+    """Serve until the process is killed; the hub's tasks run in the thread of the request."""
     app = Flask("hub")
     app.config["PUBLISH_SUPPORTED"] = True
     hub = Hub(SQLite3HubStorage(sys.argv[1]), Celery(task_always_eager=True), SIGNATURE_ALGORITHM="sha256")

@@ -1,4 +1,4 @@
-"""Inputs without end, for the tests in `fuzz/`: by lot a few in the usual run, for minutes in a marathon."""
+"""Random inputs for the tests in `fuzz/`: a few in the default run, for minutes in a marathon."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 ROOT = Path(__file__).parents[2]
-SECONDS = float(os.environ.get("AGGREGATOR_FUZZ_SECONDS", "300"))
-"""How long a marathon of one kind of input takes."""
+MARATHON_SECONDS = float(os.environ.get("AGGREGATOR_FUZZ_SECONDS", "300"))
+"""Seconds that a marathon of one kind of input takes."""
 
-ROUNDS_AT_ONCE = 400
-UNFIT = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
+EXAMPLES_AT_ONCE = 400
+SUPPRESSED_CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
-def some(check: Callable[[Any], None], inputs: st.SearchStrategy[Any], *, rounds: int) -> None:
-    """Call `check` with so many inputs, the same ones in every run."""
+def run_examples(check: Callable[[Any], None], inputs: st.SearchStrategy[Any], *, count: int) -> None:
+    """Call `check` with `count` random inputs, the same in every run."""
 
-    @settings(max_examples=rounds, deadline=None, suppress_health_check=UNFIT, derandomize=True)
+    @settings(max_examples=count, deadline=None, suppress_health_check=SUPPRESSED_CHECKS, derandomize=True)
     @given(inputs)
     def one(value: Any) -> None:
         check(value)
@@ -31,13 +31,13 @@ def some(check: Callable[[Any], None], inputs: st.SearchStrategy[Any], *, rounds
     one()
 
 
-def many(check: Callable[[Any], None], inputs: st.SearchStrategy[Any]) -> int:
-    """Call `check` with ever other inputs for `SECONDS`; gives how many there were."""
-    count, until = 0, time.monotonic() + SECONDS
+def run_marathon(check: Callable[[Any], None], inputs: st.SearchStrategy[Any]) -> int:
+    """Call `check` with different random inputs for `MARATHON_SECONDS`; return how many there were."""
+    count, until = 0, time.monotonic() + MARATHON_SECONDS
     while time.monotonic() < until:
 
         @seed(count)
-        @settings(max_examples=ROUNDS_AT_ONCE, deadline=None, suppress_health_check=UNFIT, database=None)
+        @settings(max_examples=EXAMPLES_AT_ONCE, deadline=None, suppress_health_check=SUPPRESSED_CHECKS, database=None)
         @given(inputs)
         def one(value: Any) -> None:
             nonlocal count
@@ -45,11 +45,11 @@ def many(check: Callable[[Any], None], inputs: st.SearchStrategy[Any]) -> int:
             check(value)
 
         one()
-    print(json.dumps({"inputs": count, "seconds": SECONDS}))
+    print(json.dumps({"inputs": count, "seconds": MARATHON_SECONDS}))
     return count
 
 
-WORDS = [
+HOSTILE_TOKENS = [
     "\t", " ", "  ", "\n", "\n\n", "\r\n", "\r", "\x85", "\u2028", "\ufeff", "\0", "\x07", "\x1b[31m", "\x7f", "\u202e", "\u200b", "\ufffe", "😀",
     "é", "e\u0301", "\u3000", "ﷺ", "---", "\n---\n", "...", ":", ": ", "- ", "\n- ", "#", " #", "'", '"', "\\", "\\n", "\\ud83d", "[", "]", "{", "}",
     ", ", "|", "|-\n  ", ">\n  ", "&a ", "*a", "!!str ", "!x ", "%", "@", "`", "? ", "~", "null", "true", "no", "0", "-1", "1e3", ".nan", "1_000",
@@ -61,6 +61,6 @@ WORDS = [
     "https://[::1]:99999/", "https://example.org:443/../a", "../../etc/passwd", "/abs", "%2e%2e%2f", "\\\\host\\share", "-rf", "con", ".", "..", "",
     "a" * 70, "x" * 400, "word", "two words", "{{ 7 * 7 }}", "%s %(a)s {0}", "title", "topics", "secured",
 ]  # fmt: skip
-"""What means something to YAML, Markdown, HTML, XML, addresses, dates, file names, templates or terminals."""
+"""Text with a meaning in YAML, Markdown, HTML, XML, URLs, dates, file names, templates or terminals."""
 
-words = st.lists(st.sampled_from(WORDS), max_size=6).map("".join) | st.text(max_size=30)
+hostile_text = st.lists(st.sampled_from(HOSTILE_TOKENS), max_size=6).map("".join) | st.text(max_size=30)

@@ -1,4 +1,4 @@
-"""Clients and servers of HTTP for the tests: over real sockets, without a library that would tidy up what is sent."""
+"""HTTP clients and servers on real sockets, without a library that corrects what is sent."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from aggregator.service.http.listening import listen
 from aggregator.service.http.server import App, HttpServer
 
 LONG = 20.0
-"""How long, in seconds, what must come may take on a busy machine."""
+"""Seconds that anything may take on a busy machine."""
 
 
 class Reply(NamedTuple):
-    """What came back; header names in lower case."""
+    """A response; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -40,7 +40,7 @@ class Reply(NamedTuple):
 
 
 def place(address: str) -> tuple[str, int]:
-    """Give host and port of an address such as `http://127.0.0.1:8080/`."""
+    """Return host and port of a URL such as `http://127.0.0.1:8080/`."""
     found = urlsplit(address)
     assert found.hostname
     assert found.port
@@ -48,7 +48,7 @@ def place(address: str) -> tuple[str, int]:
 
 
 def ask(address: str, path: str = "/", method: str = "GET", *, body: bytes | None = None, **headers: str) -> Reply:
-    """Ask once, on a connection of its own; headers are named in Python's spelling."""
+    """Send a request on a new connection; headers are keywords with `_` for `-`."""
     connection = http.client.HTTPConnection(*place(address), timeout=LONG)
     try:
         return ask_on(connection, path, method, body=body, **headers)
@@ -59,14 +59,14 @@ def ask(address: str, path: str = "/", method: str = "GET", *, body: bytes | Non
 def ask_on(
     connection: http.client.HTTPConnection, path: str, method: str = "GET", *, body: bytes | None = None, **headers: str
 ) -> Reply:
-    """Ask on a connection that may be asked again."""
+    """Send a request on an open connection."""
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     reply = connection.getresponse()
     return Reply(reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read())
 
 
 def connect(address: str, *, receive: int = 0) -> socket.socket:
-    """Open a connection; `receive` bounds the bytes that it takes in unread."""
+    """Open a connection; `receive` limits its receive buffer, in bytes."""
     made = socket.socket()
     made.settimeout(LONG)
     if receive:
@@ -80,7 +80,7 @@ def connect(address: str, *, receive: int = 0) -> socket.socket:
 
 
 def until_closed(connection: socket.socket) -> bytes:
-    """Read until the other side ends the connection, one way or another."""
+    """Read until the other side closes or resets the connection."""
     data = bytearray()
     with suppress(ConnectionError):
         while piece := connection.recv(65_536):
@@ -89,7 +89,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 def raw(address: str, data: bytes) -> bytes:
-    """Send bytes as they are and give all that comes back until the server closes."""
+    """Send bytes as they are and return everything until the server closes the connection."""
     with connect(address) as connection:
         with suppress(ConnectionError):
             connection.sendall(data)
@@ -97,18 +97,18 @@ def raw(address: str, data: bytes) -> bytes:
 
 
 def is_silent(connection: socket.socket, seconds: float = 0.5) -> bool:
-    """Say whether nothing comes for a while."""
+    """Return whether nothing arrives for `seconds`."""
     return select.select([connection], [], [], seconds)[0] == []
 
 
 def statuses(answer: bytes) -> list[int]:
-    """Give the statuses of the answers in what came over a connection."""
+    """Return the status codes of all responses in what a connection received."""
     found = [piece.split(b" ", 1) for piece in answer.split(b"HTTP/1.")[1:]]
     return [int(rest[:3]) for version, rest in found if version in {b"0", b"1"}]
 
 
 class Listener:
-    """One who listens to the news: a connection that reads events as they come."""
+    """A connection to the server-sent events of a server."""
 
     def __init__(self, address: str, **headers: str) -> None:
         self.connection = connect(address)
@@ -124,12 +124,12 @@ class Listener:
             yield name.lower(), value.strip()
 
     def lines(self) -> Iterator[str]:
-        """Give the lines of the stream as they come, until it ends."""
+        """Yield the lines of the stream until it ends."""
         while size := int(self._file.readline().strip() or b"0", 16):
             yield from self._file.read(size + 2).decode().splitlines()
 
     def next(self) -> list[str]:
-        """Wait for the next change and give its slugs."""
+        """Wait for the next event and return its slugs."""
         for line in self.lines():
             if line.startswith("data: "):
                 slugs: list[str] = json.loads(line[6:])
@@ -149,7 +149,7 @@ _SERVE = (
 
 
 class Standalone:
-    """`aggregator serve` on a site, as a process of its own; `stuck` is for how long a client may take in nothing."""
+    """A process that runs `aggregator serve`; `stuck` is how many seconds a client may read nothing."""
 
     def __init__(self, site: SiteFolder, *, stuck: float = 0, **server: Any) -> None:
         self.site = site
@@ -179,7 +179,7 @@ class Standalone:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def memory(self) -> int:
-        """Give the resident memory in kB."""
+        """Return the resident memory in kB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
 
@@ -196,7 +196,7 @@ class Standalone:
 def served(
     app: App, *, connections: int = 4_096, header_seconds: float = 10
 ) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
-    """Serve an app from a thread of this process; gives its address and the loop on which it is to be called."""
+    """Serve an app on a thread; yield its URL and the event loop on which the app must be called."""
     listening = listen("127.0.0.1", 0)
     address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
     loop = asyncio.new_event_loop()

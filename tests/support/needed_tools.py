@@ -1,4 +1,4 @@
-"""Programs and packages that some tests need besides the library: there, or the test skips by name; in CI it fails."""
+"""Programs and packages that some tests need: if one is missing, the test is skipped, or fails in CI."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from types import ModuleType
 
 import pytest
 
-PLACES = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
-"""Where programs are looked for: servers lie in folders that only an administrator's PATH names."""
+SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+"""The folders of programs, including those of servers, which are only on an administrator's PATH."""
 
 
-def program(name: str) -> str:
-    """Give the path of a program, or skip the test."""
-    return shutil.which(name, path=PLACES) or missing(f"the program {name}")
+def require_program(name: str) -> str:
+    """Return the path of a program, or skip the test if it is missing."""
+    return shutil.which(name, path=SEARCH_PATH) or skip_missing(f"the program {name}")
 
 
-def package(name: str) -> ModuleType:
-    """Import a package of the dependency group `clients`, or skip the test."""
+def require_package(name: str) -> ModuleType:
+    """Import a package of the dependency group `clients`, or skip the test if it is missing."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
-        missing(f"the package {name} (`uv sync --all-groups`)")
+        skip_missing(f"the package {name} (`uv sync --all-groups`)")
 
 
-def missing(what: str) -> pytest.NoReturn:
-    """Skip the test since `what` is not there; fail where everything must be, in CI."""
+def skip_missing(what: str) -> pytest.NoReturn:
+    """Skip the test because `what` is missing; fail it in CI, where everything must be installed."""
     reason = f"{what} is missing"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)

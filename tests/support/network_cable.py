@@ -1,4 +1,4 @@
-"""What lies between a client and a server of the tests, to be cut and mended: the same address all the while."""
+"""A TCP proxy between a client and a server that can be cut and restored, at the same address."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import threading
 from contextlib import suppress
 
 
-class Cable:
-    """Passes on all that comes to a port of its own, `port`, to another; while it is cut, connections are refused."""
+class CuttableProxy:
+    """Forwards connections from its port `port` to another; while it is cut, connections are refused."""
 
     def __init__(self, to: int) -> None:
         self._to = to
@@ -18,15 +18,15 @@ class Cable:
         self._serve()
 
     def cut(self) -> None:
-        """Refuse connections, and end those there are."""
+        """Close all connections and refuse new ones."""
         for end in (self._listening, *self._ends):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
         self._ends = []
 
-    def mend(self) -> None:
-        """Take connections again."""
+    def restore(self) -> None:
+        """Accept connections again."""
         self._listening = socket.create_server(("127.0.0.1", self.port))
         self._serve()
 

@@ -1,4 +1,4 @@
-"""A site that was built once, and our nginx and Caddy files before it."""
+"""A built site behind nginx or Caddy with our configuration files."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.needed_tools import program
+from support.needed_tools import require_program
+from support.running_daemon import free_port
 from support.site_folder import SiteFolder
-from support.web_servers import Reply, ask, caddy, free_port, nginx, nginx_site
+from support.web_servers import Reply, caddy, fetch, nginx, nginx_site
 
 MONTH = "ai/archive/2026-05"
-"""A month of an archive: the same three documents, and no page."""
+"""A month of an archive: three documents, no page."""
 
 CROWDED = "ai/archive/2026-05-16T11-7f"
-"""A part of a crowded month, with the longest name there is."""
+"""A part of a month with many items, with the longest possible name."""
 
 
 class Front(NamedTuple):
-    """A web server before the feeds folder of a site."""
+    """A web server that serves the feeds folder of a site."""
 
     name: str
     port: int
@@ -29,20 +30,20 @@ class Front(NamedTuple):
 
     @property
     def encodings(self) -> list[str]:
-        """Give what it can send besides the document as it is; nginx needs a module for br."""
+        """Return the encodings that it can send; nginx needs a module for br."""
         return ["gzip"] if self.name == "nginx" else ["gzip", "br"]
 
-    def ask(self, path: str, method: str = "GET", **headers: str) -> Reply:
-        return ask(self.port, path, method, **headers)
+    def fetch(self, path: str, method: str = "GET", **headers: str) -> Reply:
+        return fetch(self.port, path, method, **headers)
 
 
 def nginx_files(site: SiteFolder, home: Path, port: int) -> AbstractContextManager[None]:
-    """Serve by nginx."""
+    """Serve the feeds folder with nginx."""
     return nginx(home, port, nginx_site("nginx.conf", port, root=str(site.feeds)))
 
 
 def caddy_files(site: SiteFolder, home: Path, port: int) -> AbstractContextManager[None]:
-    """Serve by Caddy."""
+    """Serve the feeds folder with Caddy."""
     return caddy("Caddyfile", home, port, AGGREGATOR_FEEDS=str(site.feeds))
 
 
@@ -54,8 +55,8 @@ FRONTS: dict[str, Callable[[SiteFolder, Path, int], AbstractContextManager[None]
 
 @pytest.fixture(scope="module", params=FRONTS)
 def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    """Build a site, put files beside its own that nobody may see, and serve it."""
-    program(request.param)
+    """Build a site, add files that must not be served, and serve it."""
+    require_program(request.param)
     root = tmp_path_factory.mktemp(request.param)
     site = SiteFolder(root)
     for number in range(5):
@@ -68,7 +69,7 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def plant(site: SiteFolder) -> None:
-    """Add a part of a crowded month, and what must stay unseen: everything that is no published document."""
+    """Add a part of a month with many items, and files that are no documents and must not be served."""
     shutil.copytree(site.feeds / MONTH, site.feeds / CROWDED)
     unseen = [
         "README.md", "notes.txt", "ai/.aggregator-1-2.tmp", ".aggregator-1-2.tmp", ".hidden", ".git/config", "ai/.htaccess",

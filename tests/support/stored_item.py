@@ -1,4 +1,4 @@
-"""An item as the index holds it, and what decides how it is shown, for the tests of what other processes render."""
+"""An item as the index stores it, with settings to render it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SPEC = FeedSpec(slug="all", title="All")
 
 
 def stored(site: SiteFolder, name: str = "a") -> StoredItem:
-    """Give an item as the index would."""
+    """Return an item as it is read from the index."""
     link = f"https://news.example.org/{name}"
     seed = Seed(title=name, link=link, published=NOW - 60)
     one = decided("a.md", (0, 0, 0, 0, 0), b"", seed, rules.policy_of(site.config()), NOW)

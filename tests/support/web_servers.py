@@ -1,4 +1,4 @@
-"""Real web servers before a site in a temporary folder, for the tests: each on a free port of 127.0.0.1, ended at the end."""
+"""Real web servers for a site in a temporary folder, each on a free port of 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import NamedTuple
 
-from support.needed_tools import program
-from support.running_daemon import wait_until
+from support.needed_tools import require_program
+from support.running_daemon import ROOT, wait_until
 from support.site_folder import SiteFolder
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "config/deploy"
 
-AROUND = """\
+NGINX_CONF = """\
 daemon off;
 worker_processes 1;
 {user}
@@ -44,19 +43,19 @@ http {{
     include {home}/site.conf;
 }}
 """
-"""What an nginx.conf may put around a site, at its worst; every path lies in a folder of the test's own."""
+"""The worst nginx.conf that may include a site; all its paths are in the test's folder."""
 
 
-class Answer(NamedTuple):
-    """What a server said to one request."""
+class LoggedRequest(NamedTuple):
+    """A request in a server's log, with the status of its response."""
 
     method: str
     path: str
     status: int
 
 
-class Served:
-    """A site that is served: its address (which ends with a slash), and what was asked for there."""
+class LoggedServer:
+    """A server of a site: its URL, which ends with a slash, and its log of requests."""
 
     def __init__(self, port: int, log: Path) -> None:
         self.port = port
@@ -64,37 +63,37 @@ class Served:
         self._log = log
         self._marks = 0
 
-    def during(self, action: Callable[[], object]) -> list[Answer]:
-        """Do something and give what was answered meanwhile."""
+    def requests_during(self, action: Callable[[], object]) -> list[LoggedRequest]:
+        """Call `action` and return the requests that were answered meanwhile."""
         before = self._marked()
         action()
         after = self._marked()
         return self._answers()[before : after - 1]
 
     def _marked(self) -> int:
-        """Ask for something that is not there, wait until that is noted, and give how many answers are."""
+        """Request a missing file, wait until it is logged, and return the number of logged requests."""
         self._marks += 1
         mark = f"/mark-{self._marks}.none"
-        ask(self.port, mark)
+        fetch(self.port, mark)
         wait_until(lambda: self._answers()[-1].path == mark, what="the server did not note the last request")
         return len(self._answers())
 
-    def _answers(self) -> list[Answer]:
-        return [Answer(**json.loads(line)) for line in self._log.read_text().splitlines()]
+    def _answers(self) -> list[LoggedRequest]:
+        return [LoggedRequest(**json.loads(line)) for line in self._log.read_text().splitlines()]
 
 
 class Reply(NamedTuple):
-    """An answer as it came over the wire, its headers' names in lower case."""
+    """A response as it was received; header names are in lower case."""
 
     status: int
     headers: dict[str, str]
     body: bytes
 
 
-def ask(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
-    """Ask once, exactly so: nothing is added to `path`, and no encoding is asked for unless `headers` say it.
+def fetch(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
+    """Send exactly this request: `path` is not normalised, and no header is added.
 
-    A header's name is written with `_` for `-`. A header that comes twice fails.
+    Headers are keywords with `_` for `-`. Assert that no header is repeated in the response.
     """
     connection = HTTPConnection("127.0.0.1", port, timeout=20)
     try:
@@ -111,17 +110,9 @@ def ask(port: int, path: str, method: str = "GET", **headers: str) -> Reply:
         connection.close()
 
 
-def free_port() -> int:
-    """Give a port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
-def running(words: list[str], port: int, log: Path, **environment: str) -> Iterator[None]:
-    """Run a server until the end of the block; ready means that it listens."""
+def server_process(words: list[str], port: int, log: Path, **environment: str) -> Iterator[None]:
+    """Run a server until the end of the block, which begins when it listens."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             words, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **environment}
@@ -143,20 +134,20 @@ def _listens(port: int) -> bool:
 
 @contextmanager
 def nginx(home: Path, port: int, site: str, modules: str = "") -> Iterator[None]:
-    """Run nginx with a site file, its own files in the folder `home`; the log of requests is `home`/access.log."""
+    """Run nginx with a site file and its own files in the folder `home`; the requests are in `home`/access.log."""
     home.mkdir()
     (home / "site.conf").write_text(site)
     user = "user root;" if os.geteuid() == 0 else ""
-    (home / "nginx.conf").write_text(AROUND.format(home=home, user=user, modules=modules))
-    words = [program("nginx"), "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")]
-    with running(words, port, home / "output.log"):
+    (home / "nginx.conf").write_text(NGINX_CONF.format(home=home, user=user, modules=modules))
+    words = [require_program("nginx"), "-p", str(home), "-e", str(home / "error.log"), "-c", str(home / "nginx.conf")]
+    with server_process(words, port, home / "output.log"):
         yield
 
 
 def nginx_site(name: str, port: int, **yours: str) -> str:
-    """Give our site file `name` for a port of 127.0.0.1, with those of its lines changed that a user is to change.
+    """Return our site file `name` for a port of 127.0.0.1, with the lines changed that users must change.
 
-    A line is named by its directive; each that is to change must be there exactly once.
+    A line is named by its directive, which must appear exactly once.
     """
     text = (DEPLOY / name).read_text().replace("    listen [::]:80;\n", "")
     for directive, value in {"listen": f"127.0.0.1:{port}", **yours}.items():
@@ -167,29 +158,29 @@ def nginx_site(name: str, port: int, **yours: str) -> str:
 
 @contextmanager
 def caddy(name: str, home: Path, port: int, **variables: str) -> Iterator[None]:
-    """Run Caddy with our file `name` as it is, everything of its own in the folder `home`."""
+    """Run Caddy with our unchanged file `name` and its own files in the folder `home`."""
     home.mkdir()
     (home / "Caddyfile").write_text(f"{{\n\tadmin off\n}}\nimport {DEPLOY / name}\n")
-    words = [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(home / "Caddyfile")]
+    words = [require_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(home / "Caddyfile")]
     address = f"http://127.0.0.1:{port}"
     folders = {"HOME": str(home), "XDG_DATA_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
-    with running(words, port, home / "output.log", AGGREGATOR_ADDRESS=address, **folders, **variables):
+    with server_process(words, port, home / "output.log", AGGREGATOR_ADDRESS=address, **folders, **variables):
         yield
 
 
-class ServedByUs(Served):
-    """A site that `aggregator serve` serves; its log has a line for each request."""
+class AggregatorServer(LoggedServer):
+    """`aggregator serve`; its log has a line for each request."""
 
-    def _answers(self) -> list[Answer]:
+    def _answers(self) -> list[LoggedRequest]:
         lines = [json.loads(line) for line in self._log.read_text().splitlines()]
-        return [Answer(one["method"], one["path"], one["status"]) for one in lines if one["event"] == "request"]
+        return [LoggedRequest(one["method"], one["path"], one["status"]) for one in lines if one["event"] == "request"]
 
 
 @contextmanager
-def aggregator_serves(site: SiteFolder, log: Path, port: int) -> Iterator[Served]:
-    """Serve the site's feeds folder by `aggregator serve`."""
+def aggregator_serves(site: SiteFolder, log: Path, port: int) -> Iterator[LoggedServer]:
+    """Serve the site's feeds folder with `aggregator serve`."""
     site.settings["server"] = {"port": port, "log_requests": True}
     site.config()
     words = [sys.executable, "-m", "aggregator", "serve", "--config", str(site.root / "config/feeds.yaml")]
-    with running(words, port, log, PYTHONPATH=str(ROOT)):
-        yield ServedByUs(port, log)
+    with server_process(words, port, log, PYTHONPATH=str(ROOT)):
+        yield AggregatorServer(port, log)

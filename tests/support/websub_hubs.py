@@ -1,4 +1,4 @@
-"""Who takes part in WebSub besides us, on 127.0.0.1: hubs, a subscriber, and a server that hands out the feeds."""
+"""The other parties of WebSub on 127.0.0.1: hubs, a subscriber and a server of the feeds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ import pytest
 
 
 def needs(package: str) -> None:
-    """Skip a test where a package of the group `clients` is missing; where CI runs, that is a failure."""
+    """Skip a test if a package of the group `clients` is missing; fail it in CI."""
     if importlib.util.find_spec(package) is None:
         message = f"{package} is missing (uv sync --group clients)"
         if os.environ.get("CI") == "true":
@@ -34,7 +34,7 @@ def needs(package: str) -> None:
 
 
 class Listening:
-    """A server on a thread, from `with` to its end; `port` may be chosen to come back on the same one."""
+    """A server on a thread, until the end of the block; `port` 0 is any free port."""
 
     def __init__(self, handler: Callable[..., BaseHTTPRequestHandler], port: int = 0) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
@@ -53,7 +53,7 @@ class Listening:
 
 
 class Ping(NamedTuple):
-    """A request that a hub got."""
+    """A request to a hub."""
 
     path: str
     form: dict[str, list[str]]
@@ -66,9 +66,9 @@ class Ping(NamedTuple):
 
 
 class Hub(Listening):
-    """A hub that keeps what it is told and answers as a test wants: `answer` gives a status and headers.
+    """A hub that records pings; `answer` returns the status and headers of each response.
 
-    While `hanging` it takes requests and says nothing.
+    While `awake` is not set, it accepts requests and does not respond.
     """
 
     def __init__(self, port: int = 0) -> None:
@@ -82,12 +82,12 @@ class Hub(Listening):
     def __exit__(self, *_: object) -> None:
         self.awake.set()
         super().__exit__()
-        for connection in self.connections:  # a process that ends leaves none open
+        for connection in self.connections:  # as if its process had ended
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def told(self) -> Counter[str]:
-        """Give how often it was told of each document, by path."""
+        """Return how many pings it got for each document, by path."""
         return Counter(urlsplit(ping.topic).path.lstrip("/") for ping in self.pings)
 
 
@@ -105,7 +105,7 @@ class _HubHandler(BaseHTTPRequestHandler):
         self._hub.pings.append(ping)
         self._hub.awake.wait(30)
         status, headers = self._hub.answer(ping)
-        with suppress(ConnectionError):  # who was kept waiting may be gone
+        with suppress(ConnectionError):  # the client may have given up
             self._say(status, headers)
 
     def _say(self, status: int, headers: dict[str, str]) -> None:
@@ -119,7 +119,7 @@ class _HubHandler(BaseHTTPRequestHandler):
 
 
 class FeedServer(Listening):
-    """Hands out a feeds folder, with the Link headers that a hub wants to see (WebSub §4)."""
+    """Serves a feeds folder, with the Link headers of WebSub §4."""
 
     def __init__(self, folder: Path) -> None:
         self.hub = ""
@@ -141,7 +141,7 @@ class _FeedHandler(SimpleHTTPRequestHandler):
 
 
 class Subscriber(Listening):
-    """Subscribes to topics at a hub, proves that it means it, and keeps what it is sent and who signed it."""
+    """Subscribes to topics at a hub, confirms its intent, and records what it receives if the signature is right."""
 
     SECRET = "a secret of the subscriber"
 
@@ -151,7 +151,7 @@ class Subscriber(Listening):
         super().__init__(partial(_SubscriberHandler, self))
 
     def subscribe(self, hub: str, topic: str) -> None:
-        """Ask the hub (WebSub §5.1); it verifies the intent before it answers."""
+        """Send a subscription request (WebSub §5.1); the hub verifies the intent before it responds."""
         form = {
             "hub.mode": "subscribe", "hub.topic": topic, "hub.secret": self.SECRET,
             "hub.callback": f"{self.url}?{urlencode({'topic': topic})}",
@@ -169,13 +169,13 @@ class _SubscriberHandler(BaseHTTPRequestHandler):
         super().__init__(*rest)
 
     def do_GET(self) -> None:
-        """Verification of intent (WebSub §5.3)."""
+        """Confirm the intent (WebSub §5.3)."""
         asked = parse_qs(urlsplit(self.path).query)
         self._subscriber.verified.append(asked["hub.topic"][0])
         self._answer(asked["hub.challenge"][0].encode())
 
     def do_POST(self) -> None:
-        """Content distribution, signed (WebSub §7)."""
+        """Receive a signed document (WebSub §7)."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         topic = parse_qs(urlsplit(self.path).query)["topic"][0]
         digest = hmac.new(Subscriber.SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -194,7 +194,7 @@ class _SubscriberHandler(BaseHTTPRequestHandler):
 
 
 class FlaskHub:
-    """Flask-WebSub's hub, as a process of its own."""
+    """Flask-WebSub's hub as a process."""
 
     def __init__(self, folder: Path) -> None:
         script = Path(__file__).parent / "flask_hub.py"

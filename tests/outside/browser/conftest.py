@@ -1,4 +1,4 @@
-"""The sample site, served by the daemon, in Debian's Chromium."""
+"""The sample site, served by the daemon, in Chromium."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOOKS = [
     (1280, "light"), (360, "dark"),
     pytest.param(1280, "dark", marks=pytest.mark.slow), pytest.param(360, "light", marks=pytest.mark.slow),
 ]  # fmt: skip
-"""Widths and colours; the usual run has each of them once."""
+"""Widths and colour schemes; the default run has each of them once."""
 PICTURE = bytes.fromhex(  # a grey dot, in place of pictures that lie elsewhere
     "89504e470d0a1a0a0000000d4948445200000001000000010800000000 3a7e9b550000000a49444154789c63a80700008100 81"
     "4d2f39ff0000000049454e44ae426082".replace(" ", "")
@@ -97,7 +97,7 @@ def chromium() -> Iterator[Any]:
 
 
 class Visit:
-    """A visitor's window; what its console says in anger is kept in `complaints`."""
+    """A visitor's window; errors and warnings of its console are in `complaints`."""
 
     def __init__(
         self, browser: Any, sample: Sample, *, width: int = 1280, scheme: str = "light", **options: Any
@@ -113,7 +113,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
 
     def _elsewhere(self, route: Any) -> None:
-        """There is no network in a test: pictures from elsewhere are a grey dot."""
+        """Answer requests for pictures of other hosts with a grey dot: tests have no network."""
         route.fulfill(body=PICTURE, content_type="image/png")
 
     def open(self, path: str = "") -> Any:

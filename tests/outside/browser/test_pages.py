@@ -1,4 +1,4 @@
-"""What people see and do, in a real browser on the site that the daemon serves."""
+"""What people see and do in a real browser, on a site that the daemon serves."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ looks = pytest.mark.parametrize(("width", "scheme"), LOOKS)
 
 
 def publish(sample, name, title, topic="Oceans"):
-    """Save a seed, and wait until its feed's page on the disk shows it."""
+    """Save a seed, and wait until the page of its feed on disk contains it."""
     sample.seed(
         f"{name}.md", title=title, publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
         webUrl=f"https://live.example.org/{name}", topics=f"[{topic}]", quality=100,
@@ -30,7 +30,7 @@ def publish(sample, name, title, topic="Oceans"):
 
 @looks
 def test_a_visitor_finds_feeds_by_search(visit, width, scheme):
-    """`/` goes to the search field, what is typed leaves the cards that match, Escape brings all of them back."""
+    """`/` focuses the search field, typing leaves the matching cards, Escape shows all cards again."""
     page = visit(width=width, scheme=scheme).open()
     cards = page.locator("[id^=feed-]:visible")
     everything = cards.count()
@@ -50,7 +50,7 @@ def test_a_visitor_finds_feeds_by_search(visit, width, scheme):
 
 @looks
 def test_a_visitor_copies_an_address(visit, width, scheme):
-    """The button puts the feed's absolute address on the clipboard, and says so to those who cannot see it."""
+    """The button copies the feed's absolute URL, and tells screen readers so."""
     visitor = visit(width=width, scheme=scheme)
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = visitor.open()
@@ -60,8 +60,8 @@ def test_a_visitor_copies_an_address(visit, width, scheme):
     assert page.evaluate("navigator.clipboard.readText()") == f"{visitor.sample.address}solar/rss.xml"
 
 
-def test_every_link_of_the_index_leads_to_what_it_says(visit):
-    """RSS, Atom, JSON, OPML and pages: each is there, of the right type, and can be read as what it is."""
+def test_every_link_of_the_index_works(visit):
+    """RSS, Atom, JSON, OPML and pages exist, have the right type and can be parsed."""
     page = visit().open()
     types = {"rss.xml": "application/rss+xml", "atom.xml": "application/atom+xml", "feed.json": "application/feed+json"}
     seen = set()
@@ -82,7 +82,7 @@ def test_every_link_of_the_index_leads_to_what_it_says(visit):
 
 @looks
 def test_a_card_changes_by_itself(visit, sample, width, scheme):
-    """While the page is open a seed is saved: its card shows it within seconds, without a reload; search stays."""
+    """A saved seed appears on its card within seconds, without a reload; the search stays."""
     page = visit(width=width, scheme=scheme).open()
     page.evaluate("window.stays = true")
     topic = {(1280, "light"): "Shipping", (1280, "dark"): "Weather", (360, "light"): "Solar"}.get(
@@ -90,7 +90,7 @@ def test_a_card_changes_by_itself(visit, sample, width, scheme):
     )
     page.keyboard.press("/")
     page.keyboard.type(topic)
-    page.wait_for_timeout(300)  # for the stream of events to open: nothing on the page tells
+    page.wait_for_timeout(300)  # until the stream of events is open, which the page does not show
     title = f"News for {width} px in the {scheme}"
     sample.seed(
         f"live-{width}-{scheme}.md", title=title, publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -103,8 +103,8 @@ def test_a_card_changes_by_itself(visit, sample, width, scheme):
     assert not page.locator("#feed-cities").is_visible()
 
 
-def test_what_changes_before_the_page_listens_is_shown_too(visit, sample):
-    """Between the answer that is the page and the connection that tells of news lies a moment."""
+def test_a_change_before_the_event_stream_opens_is_shown(visit, sample):
+    """A change between the response with the page and the connection of the event stream is not missed."""
     visitor, held = visit(), []
     visitor.context.route("**/-/events", lambda route: held.append(route))  # noqa: PLW0108 - playwright takes no built-in
     page = visitor.open("oceans/")
@@ -119,11 +119,11 @@ def test_what_changes_before_the_page_listens_is_shown_too(visit, sample):
 
 BEHIND = "Object.defineProperty(document, 'hidden', {value: true, configurable: true});"
 IN_FRONT = "delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))"
-"""Put a tab behind others, or back: each tab of this browser takes itself for seen."""
+"""Hide or show a tab: every tab of this browser believes to be visible."""
 
 
 def test_many_tabs_can_be_open(visit, sample):
-    """A browser keeps six connections to a server: tabs in the background take none, and catch up once they are seen."""
+    """A browser opens six connections to a server: hidden tabs use none, and catch up when they are shown."""
     visitor = visit()
     tabs = [visitor.open("oceans/")]
     visitor.context.add_init_script(BEHIND)
@@ -140,7 +140,7 @@ def test_many_tabs_can_be_open(visit, sample):
 
 
 def test_a_feeds_page_changes_by_itself(visit, sample):
-    """An edited title is replaced in place, and related coverage that was unfolded stays so."""
+    """An edited title is replaced in place, and unfolded related coverage stays unfolded."""
     publish(sample, "page", "Zebra one")
     visitor = visit()
     page = visitor.open("oceans/")
@@ -155,12 +155,12 @@ def test_a_feeds_page_changes_by_itself(visit, sample):
     assert page.locator("article details[open]").count() == 1
 
 
-def test_what_is_pressed_stays_until_it_is_let_go(visit, sample):
-    """News that come between the press and the release of a button wait that long; the button does what it says."""
+def test_a_pressed_button_is_not_replaced(visit, sample):
+    """A change between the press and the release of a button waits, and the button works."""
     visitor = visit()
     visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page = visitor.open()
-    page.wait_for_timeout(300)  # it has asked once whether anything changed
+    page.wait_for_timeout(300)  # until it has checked once whether anything changed
     card = page.locator("#feed-oceans")
     card.get_by_role("button", name="Copy").hover()
     page.mouse.down()
@@ -172,8 +172,8 @@ def test_what_is_pressed_stays_until_it_is_let_go(visit, sample):
     card.get_by_text("Zebra pressed").wait_for(timeout=10_000)
 
 
-def test_what_did_not_change_is_left_alone(visit, sample):
-    """News come in beside what somebody reads, selects or types, on a feed's page and on the status page."""
+def test_unchanged_parts_of_a_page_are_not_replaced(visit, sample):
+    """Changes do not disturb what somebody reads, selects or types, on a feed's page and the status page."""
     publish(sample, "alone", "Zebra alone")
     page = visit().open("oceans/")
     page.locator("article", has_text="Zebra alone").locator("h2").evaluate(
@@ -193,8 +193,8 @@ def test_what_did_not_change_is_left_alone(visit, sample):
     assert status.evaluate("[document.activeElement.id, document.activeElement.value]") == ["q", "half a wo"]
 
 
-def test_a_page_that_was_empty_says_when_it_changed(chromium, tmp_path):
-    """A feed that gets its first item while its page is open, and loses it again, is shown as it is."""
+def test_an_empty_feeds_page_shows_its_first_item(chromium, tmp_path):
+    """A feed that gets its first item while its page is open, and loses it again, is shown correctly."""
     quiet = Sample(tmp_path)
     (quiet.folder / "config/topics/quiet.yaml").write_text("_id: quiet\nname: Quiet\n")
     quiet.start()
@@ -217,8 +217,8 @@ def test_a_page_that_was_empty_says_when_it_changed(chromium, tmp_path):
 
 @looks
 @pytest.mark.parametrize("path", ["", "all/", "oceans/", "-/status", "-/explain?q=nothing"])
-def test_nothing_stands_in_anybodys_way(visit, width, scheme, path):
-    """axe-core finds nothing, and nothing has to be scrolled sideways."""
+def test_pages_are_accessible(visit, width, scheme, path):
+    """axe-core finds no violation, and no page scrolls sideways."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = visit(width=width, scheme=scheme).open(path)
     found = axe.run(page).response["violations"]
@@ -229,7 +229,7 @@ def test_nothing_stands_in_anybodys_way(visit, width, scheme, path):
 
 @pytest.fixture(scope="module")
 def wordy(tmp_path_factory):
-    """Serve a site whose topics have names that are long, or read from right to left."""
+    """Serve a site with topics whose names are long or right-to-left."""
     made = Sample(tmp_path_factory.mktemp("wordy"))
     topics = made.folder / "config/topics"
     (topics / "long.yaml").write_text(f"_id: long\nname: {LONG}\n")
@@ -249,7 +249,7 @@ def wordy(tmp_path_factory):
 
 @pytest.mark.parametrize("path", ["", "long/", "hebrew/", "-/status"])
 def test_long_words_and_large_letters_fit_a_phone(chromium, wordy, path):
-    """At 320 px nothing has to be scrolled sideways, at twice the size of letters neither (WCAG 2.2, 1.4.4 and 1.4.10)."""
+    """At 320 px no page scrolls sideways, nor with letters of twice the size (WCAG 2.2, 1.4.4 and 1.4.10)."""
     visitor = Visit(chromium, wordy, width=320)
     page = visitor.open(path)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
@@ -268,7 +268,7 @@ LEFT_OF = """(element) => [0, element.textContent.length - 1].map((place) => {
   range.setEnd(element.firstChild, place + 1);
   return range.getBoundingClientRect().left;
 })"""
-"""Says how far left the first and the last letter of an element stand."""
+"""Returns the left edges of the first and the last letter of an element."""
 
 
 FROM_LEFT = """(element) => {
@@ -276,11 +276,11 @@ FROM_LEFT = """(element) => {
   range.selectNodeContents(element);
   return [range, element].map((one) => one.getBoundingClientRect().left);
 }"""
-"""Says how far left an element's words stand, and itself."""
+"""Returns the left edges of an element's text and of the element."""
 
 
-def test_words_from_right_to_left_leave_others_as_they_are(chromium, wordy):
-    """A date beside a Hebrew title is read from left to right; a Hebrew name in the path stands behind its slash."""
+def test_right_to_left_text_does_not_reorder_its_surroundings(chromium, wordy):
+    """A date beside a Hebrew title is left-to-right; a Hebrew name in the path is behind its slash."""
     visitor = Visit(chromium, wordy)
     card = visitor.open().locator("#feed-hebrew")
     dates = [card.locator("time").evaluate(LEFT_OF), card.locator("small").evaluate(LEFT_OF)]
@@ -310,7 +310,7 @@ def test_everything_can_be_reached_by_keyboard(visit):
 
 
 def test_pages_opened_from_the_disk_lead_to_each_other(chromium, sample):
-    """As the README says: a card leads to its page, not to the list of a folder's files, and that leads back."""
+    """A card links to its page, not to the listing of a folder, and the page links back."""
     visitor = Visit(chromium, sample)
     visitor.context.unroute_all()
     page = visitor.page
@@ -323,8 +323,8 @@ def test_pages_opened_from_the_disk_lead_to_each_other(chromium, sample):
     visitor.context.close()
 
 
-def test_without_javascript_the_page_is_whole(visit):
-    """Titles, links and dates are there; what only a script can do is not."""
+def test_pages_work_without_javascript(visit):
+    """Titles, links and dates are there; controls that need a script are not."""
     page = visit(java_script_enabled=False).open()
 
     assert page.locator("#feed-solar a").count() >= 4
@@ -333,8 +333,8 @@ def test_without_javascript_the_page_is_whole(visit):
     assert page.locator("time").first.inner_text().strip() != ""
 
 
-def test_the_owner_sees_how_all_is(visit, sample):
-    """The status page says that all is well, what is held back, and leads to an explanation."""
+def test_the_owner_sees_the_status_page(visit, sample):
+    """The status page shows that the daemon is healthy and what is held back, and links to an explanation."""
     page = visit().open("-/status")
 
     assert "All is well" in page.locator("body").inner_text()
@@ -344,8 +344,8 @@ def test_the_owner_sees_how_all_is(visit, sample):
     assert "(rule: quality)" in page.locator("body").inner_text()
 
 
-def test_the_open_status_page_does_not_say_that_all_was_well(chromium, tmp_path):
-    """What goes wrong changes no feed: the page asks by itself, and says so where nobody answers."""
+def test_an_open_status_page_shows_new_problems(chromium, tmp_path):
+    """A problem changes no feed: the page polls, and shows if the daemon does not answer."""
     troubled = Sample(tmp_path)
     troubled.start()
     visitor = Visit(chromium, troubled)
@@ -371,7 +371,7 @@ def test_the_open_status_page_does_not_say_that_all_was_well(chromium, tmp_path)
 
 
 def test_the_picture_in_the_readme(chromium, tmp_path):
-    """The README's picture is what this test sees; AGGREGATOR_PICTURES=1 takes it anew."""
+    """The README's picture equals a new screenshot; AGGREGATOR_PICTURES=1 replaces it."""
     untouched = Sample(tmp_path)
     untouched.start()
     visitor = Visit(chromium, untouched)

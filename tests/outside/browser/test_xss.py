@@ -1,4 +1,4 @@
-"""What hostile words do in a real browser: nothing, in any field of a seed, a topic file or the config, on any page."""
+"""Hostile text in any field of a seed, a topic file or the config does nothing on any page, in a real browser."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def hostile_seed(number: int, link: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Serve a site that says hostile words wherever words may stand."""
+    """Serve a site with hostile text in every text field."""
     made = Sample(tmp_path_factory.mktemp("hostile"))
     for path in (*made.folder.glob("seeds/**/*.md"), *made.folder.glob("config/topics/*")):
         path.unlink()
@@ -87,7 +87,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def opened(visitor: Visit, path: str) -> dict[str, Any]:
-    """Open a page, click and type on it as people do, and give what hostile words achieved."""
+    """Open a page, click and type on it, and return what hostile text achieved."""
     page = visitor.open(path)
     for summary in page.locator("summary").all():
         summary.click()
@@ -97,8 +97,8 @@ def opened(visitor: Visit, path: str) -> dict[str, Any]:
     return found
 
 
-def test_nothing_hostile_runs_or_becomes_an_element(chromium: Any, hostile: Sample) -> None:
-    """Index, every feed's page, status and answers: no dialog, no handler, no strange element, no address that runs."""
+def test_hostile_text_does_not_run_or_become_an_element(chromium: Any, hostile: Sample) -> None:
+    """The index, feeds, status and explanations have no dialog, handler, injected element or script URL."""
     visitor = Visit(chromium, hostile)
     dialogs: list[str] = []
     visitor.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))

@@ -1,4 +1,4 @@
-"""Feed readers that people use, each behind one function: an address in, what the reader shows out.
+"""Feed readers that people use, each as a function from a feed's URL to the items that the reader shows.
 
 `look(home, address)` subscribes, fetches and lists; called again with the same folder `home` it is the same reader some
 time later. A further reader is one more such function and its row in `READERS`.
@@ -18,11 +18,11 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from support.needed_tools import missing, package, program
+from support.needed_tools import require_package, require_program, skip_missing
 
 
 class Shown(NamedTuple):
-    """An item as a reader shows it; `date` in seconds since 1970, UTC."""
+    """An item as a reader shows it; `date` is in seconds since 1970 (UTC)."""
 
     id: str
     title: str
@@ -31,7 +31,7 @@ class Shown(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """A reader: how it is run, which formats it reads, and two habits.
+    """A reader: how it is run, the formats that it reads, and two properties.
 
     `asks_from`: from which look on it asks for nothing but what is new, counted from 1; 0 is never. `keeps`: what has
     left the feed stays in its own store.
@@ -44,7 +44,7 @@ class Reader(NamedTuple):
 
 
 def newsboat(home: Path, address: str) -> list[Shown]:
-    """Give what newsboat has in its cache, the newest first, as its list does with `article-sort-order date-desc`."""
+    """Return the items in newsboat's cache, the newest first, as its list with `article-sort-order date-desc`."""
     (home / "urls").write_text(f"{address}\n")
     run_newsboat(home, "-x", "reload")
     return newsboat_shows(home, address)
@@ -54,7 +54,7 @@ def run_newsboat(home: Path, *words: str) -> None:
     """Run newsboat with all its files in `home`."""
     (home / "config").touch()
     files = ["-C", str(home / "config"), "-u", str(home / "urls"), "-c", str(home / "cache.db")]
-    run([program("newsboat"), "-q", *files, *words], home)
+    run([require_program("newsboat"), "-q", *files, *words], home)
 
 
 def newsboat_shows(home: Path, address: str) -> list[Shown]:
@@ -68,38 +68,38 @@ def newsboat_shows(home: Path, address: str) -> list[Shown]:
 
 
 def sfeed(home: Path, address: str) -> list[Shown]:
-    """Give what sfeed_update has in its file.
+    """Return the items in the file of sfeed_update.
 
     Left alone it keeps both an item and its edited title: it merges by id, title and link. By id alone is how its
     manual lets people change that.
     """
-    program("curl")
+    require_program("curl")
     (home / "sfeedrc").write_text(
         f"sfeedpath='{home}/feeds'\n"
         'merge() { sort -s -t \'\t\' -u -k6,6 "$3" "$2"; }\n'
         f"feeds() {{ feed one '{address}'; }}\n"
     )
-    run([program("sfeed_update"), str(home / "sfeedrc")], home)
+    run([require_program("sfeed_update"), str(home / "sfeedrc")], home)
     rows = [line.split("\t") for line in (home / "feeds/one").read_text().splitlines()]
     return [Shown(row[5], row[1], row[2], int(row[0])) for row in rows]
 
 
 def feedparser(home: Path, address: str) -> list[Shown]:
-    """Give what feedparser says, asking with the validators of the last time."""
+    """Return the items of feedparser, which sends the validators of the last response."""
     kept = home / "feedparser.json"
     last = json.loads(kept.read_text()) if kept.exists() else {"etag": None, "modified": None, "shown": []}
-    told = package("feedparser").parse(address, etag=last["etag"], modified=last["modified"])
-    assert not told.get("bozo"), told.get("bozo_exception")
-    if told.status != 304:
-        shown = [Shown(one.id, one.title, one.link, seconds(one.published)) for one in told.entries]
-        last = {"etag": told.get("etag"), "modified": told.get("modified"), "shown": shown}
+    result = require_package("feedparser").parse(address, etag=last["etag"], modified=last["modified"])
+    assert not result.get("bozo"), result.get("bozo_exception")
+    if result.status != 304:
+        shown = [Shown(one.id, one.title, one.link, seconds(one.published)) for one in result.entries]
+        last = {"etag": result.get("etag"), "modified": result.get("modified"), "shown": shown}
         kept.write_text(json.dumps(last))
     return [Shown(*one) for one in last["shown"]]
 
 
 def reader(home: Path, address: str) -> list[Shown]:
-    """Give what the library `reader` has in its store."""
-    with closing(package("reader").make_reader(str(home / "reader.db"))) as store:
+    """Return the items in the store of the library `reader`."""
+    with closing(require_package("reader").make_reader(str(home / "reader.db"))) as store:
         store.add_feed(address, exist_ok=True)
         store.update_feed(address)
         return reader_shows(store, address)
@@ -112,27 +112,27 @@ def reader_shows(store: Any, address: str) -> list[Shown]:
 
 
 def fastfeedparser(home: Path, address: str) -> list[Shown]:
-    """Give what fastfeedparser says."""
-    told = package("fastfeedparser").parse(address)
-    return [Shown(one["id"], one["title"], one["link"], seconds(one["published"])) for one in told["entries"]]
+    """Return the items of fastfeedparser."""
+    result = require_package("fastfeedparser").parse(address)
+    return [Shown(one["id"], one["title"], one["link"], seconds(one["published"])) for one in result["entries"]]
 
 
 def feedsmith(home: Path, address: str) -> list[Shown]:
-    """Give what feedsmith says."""
+    """Return the items of feedsmith."""
     return [Shown(**one) for one in run_feedsmith(home, "feed", address)]
 
 
 def run_feedsmith(home: Path, kind: str, address: str) -> Any:
-    """Let feedsmith parse a feed at an address, or an opml in a file; `kind` says which."""
+    """Parse a feed at a URL or an OPML file with feedsmith; `kind` says which."""
     folder = os.environ.get("AGGREGATOR_NODE_MODULES", "")
     if not (Path(folder) / "feedsmith").is_dir():
-        missing("the npm package feedsmith in the folder that AGGREGATOR_NODE_MODULES names")
+        skip_missing("the npm package feedsmith in the folder that AGGREGATOR_NODE_MODULES names")
     script = Path(__file__).parent / "feedsmith.cjs"
-    return json.loads(run([program("node"), str(script), folder, kind, address], home))
+    return json.loads(run([require_program("node"), str(script), folder, kind, address], home))
 
 
 def run(words: list[str], home: Path) -> str:
-    """Run a program that lives in `home` and must succeed; gives what it prints."""
+    """Run a program with its files in `home`, assert that it succeeds, and return its output."""
     places = {"HOME": str(home), "TMPDIR": str(home), "LC_ALL": "C.UTF-8", "TERM": "dumb"}
     done = subprocess.run(
         words, cwd=home, env={**os.environ, **places}, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
@@ -143,14 +143,14 @@ def run(words: list[str], home: Path) -> str:
 
 
 def seconds(date: str) -> int:
-    """Read a date as RSS or as Atom writes it."""
+    """Parse a date of RSS or Atom."""
     moment = parsedate_to_datetime(date) if "," in date else datetime.fromisoformat(date)
     return int(moment.timestamp())
 
 
 XML, ALL = ("rss.xml", "atom.xml"), ("rss.xml", "atom.xml", "feed.json")
 READERS = {
-    # newsboat notes a feed's validators only once the feed is in its cache.
+    # newsboat stores a feed's validators only once the feed is in its cache.
     "newsboat": Reader(newsboat, XML, asks_from=3, keeps=True),
     "sfeed": Reader(sfeed, XML, keeps=True),
     "feedparser": Reader(feedparser, XML, asks_from=2),
@@ -161,7 +161,7 @@ READERS = {
 
 
 def newsboat_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
-    """Import a list of feeds into newsboat and read them all."""
+    """Import an OPML file into newsboat and read all its feeds."""
     (home / "urls").touch()
     run_newsboat(home, "-i", str(opml))
     run_newsboat(home, "-x", "reload")
@@ -170,8 +170,8 @@ def newsboat_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
 
 
 def sfeed_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
-    """Turn a list of feeds into sfeed's own, and read them one by one."""
-    calls = run(["sh", "-c", f"{program('sfeed_opml_import')} < '{opml}'"], home)
+    """Convert an OPML file to sfeed's list of feeds, and read each feed."""
+    calls = run(["sh", "-c", f"{require_program('sfeed_opml_import')} < '{opml}'"], home)
     addresses = [shlex.split(line)[2] for line in calls.splitlines() if line.strip().startswith("feed ")]
     return {address: sfeed(_folder(home, number), address) for number, address in enumerate(addresses)}
 
@@ -183,15 +183,15 @@ def _folder(home: Path, number: int) -> Path:
 
 
 def reader_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
-    """Import a list of feeds into the library `reader` and read them all."""
-    with closing(package("reader").make_reader(str(home / "reader.db"))) as store, opml.open("rb") as file:
+    """Import an OPML file into the library `reader` and read all its feeds."""
+    with closing(require_package("reader").make_reader(str(home / "reader.db"))) as store, opml.open("rb") as file:
         store.import_feeds(file)
         store.update_feeds()
         return {feed.url: reader_shows(store, feed.url) for feed in store.get_feeds()}
 
 
 def feedsmith_imports(home: Path, opml: Path) -> dict[str, list[Shown]]:
-    """Let feedsmith parse a list of feeds, and read them one by one."""
+    """Parse an OPML file with feedsmith, and read each feed."""
     return {address: feedsmith(home, address) for address in run_feedsmith(home, "opml", str(opml))}
 
 
@@ -201,4 +201,4 @@ IMPORTS = {
     "reader": reader_imports,
     "feedsmith": feedsmith_imports,
 }
-"""How a list of feeds (OPML, a file) gets into a reader: gives each feed's address and what is shown of it."""
+"""Functions that import an OPML file into a reader and return the items of each feed's URL."""

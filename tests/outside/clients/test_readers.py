@@ -1,4 +1,4 @@
-"""The same feeds in every reader that people use: the same items, updated and not doubled, and asked for sparingly."""
+"""Every feed reader shows the same items, updated and not duplicated, with few transfers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pytest
 import yaml
 from outside.clients.readers import IMPORTS, READERS, Reader, Shown, seconds
 from support.site_folder import NOW, SiteFolder, iso
-from support.web_servers import Served, ask
+from support.web_servers import LoggedServer, fetch
 
 DAY = 86_400
 ROOT = Path(__file__).parents[3]
 SAMPLE_NOW = 1_795_000_000
-"""18 November 2026, when all but the newest of the sample seeds are out."""
+"""18 November 2026, when all but the newest of the sample seeds are published."""
 
 TITLES = [
     "Fish & chips: 5 < 6, or so they say", "“Quotes” and 'others' — with a dash", "Ünïcödé, 漢字 and an emoji 🐟",
@@ -25,12 +25,12 @@ TITLES = [
 
 
 def cases() -> list[object]:
-    """Give each reader with each format that it reads."""
+    """Return each pair of a reader and a format that it reads."""
     return [pytest.param((name, form), id=f"{name}-{form}") for name in READERS for form in READERS[name].formats]
 
 
 class Subscriber:
-    """Somebody who reads a feed of the site in one reader; each has a folder of his own."""
+    """A person who reads a feed in one reader, with files in a separate folder."""
 
     def __init__(self, reader: Reader, address: str, folder: Path) -> None:
         self.reader, self.address, self._folder = reader, address, folder
@@ -44,30 +44,30 @@ class Subscriber:
         return home
 
     def looks(self) -> list[Shown]:
-        """Fetch and give what is shown."""
+        """Update the feed and return the items shown."""
         return self.reader.look(self.home, self.address)
 
     def settles(self) -> list[Shown]:
-        """Look so often that the next look is one of a subscriber of long standing."""
+        """Update so often that the reader has the feed's validators."""
         for _ in range(2, self.reader.asks_from):
             self.looks()
         return self.looks()
 
     def newcomer_looks(self) -> list[Shown]:
-        """Give what somebody sees who subscribes only now."""
+        """Return the items that a new subscriber sees."""
         return self.reader.look(self._new_home(), self.address)
 
 
 @pytest.fixture(params=cases())
-def subscriber(request: pytest.FixtureRequest, site: SiteFolder, serving: Served, tmp_path: Path) -> Subscriber:
-    """Subscribe to the site's feed of everything; nothing is published yet."""
+def subscriber(request: pytest.FixtureRequest, site: SiteFolder, serving: LoggedServer, tmp_path: Path) -> Subscriber:
+    """Subscribe to the feed `all`; nothing is published yet."""
     name, form = request.param
     return Subscriber(READERS[name], f"{serving.url}all/{form}", tmp_path)
 
 
 @pytest.fixture
 def items(site: SiteFolder) -> SiteFolder:
-    """Publish items whose text is hard to get right."""
+    """Publish items with text that is hard to parse."""
     for number, title in enumerate(TITLES):
         site.write(
             f"{number}.md",
@@ -84,11 +84,11 @@ def items(site: SiteFolder) -> SiteFolder:
 
 
 @pytest.fixture(scope="module")
-def sample_feeds(tmp_path_factory: pytest.TempPathFactory, serving: Served) -> Path:
-    """Build the sample site of this project, under the address that is served."""
+def sample_feeds(tmp_path_factory: pytest.TempPathFactory, serving: LoggedServer) -> Path:
+    """Build this project's sample site at the served URL."""
     site = SiteFolder(tmp_path_factory.mktemp("sample") / "site")
-    said = yaml.safe_load((ROOT / "config/aggregator.yaml").read_text())
-    site.settings = {**said, "site": {**said["site"], "url": serving.url}}
+    settings = yaml.safe_load((ROOT / "config/aggregator.yaml").read_text())
+    site.settings = {**settings, "site": {**settings["site"], "url": serving.url}}
     for name in ("seeds", "feeds", "state"):
         del site.settings[name]
     shutil.copytree(ROOT / "seeds", site.seeds, dirs_exist_ok=True)
@@ -105,7 +105,7 @@ def sample(site: SiteFolder, sample_feeds: Path) -> SiteFolder:
 
 
 def age(site: SiteFolder) -> None:
-    """Let the feeds be published a day ago.
+    """Set the dates of the feeds a day back.
 
     HTTP dates are whole seconds, and newsboat (libcurl) takes what was changed twice in one for unchanged.
     """
@@ -115,32 +115,34 @@ def age(site: SiteFolder) -> None:
 
 
 def published(site: SiteFolder, slug: str = "all") -> list[Shown]:
-    """Give what the feed says, read by nothing but json."""
+    """Return the items of the JSON feed, parsed by json only."""
     return [Shown(one["id"], one["title"], one["url"], seconds(one["date_published"])) for one in site.feed(slug)]
 
 
 def test_every_reader_shows_the_same_items(subscriber: Subscriber, items: SiteFolder) -> None:
-    """The same ids, titles, links and dates, in the same order, whatever the reader and the format."""
+    """All readers and formats have the same ids, titles, links and dates in the same order."""
     assert len(published(items)) == len(TITLES) + 1
     assert subscriber.looks() == published(items)
 
 
 def test_every_reader_shows_the_sample_site(subscriber: Subscriber, sample: SiteFolder) -> None:
-    """Real articles, in several scripts, with pictures, videos and related coverage."""
+    """This holds for articles in several scripts, with pictures, videos and related coverage."""
     assert len(published(sample)) > 30
     assert subscriber.looks() == published(sample)
 
 
-def test_another_look_changes_nothing(subscriber: Subscriber, items: SiteFolder, serving: Served) -> None:
-    """And costs a 304 where the reader asks by what it has."""
+def test_an_update_without_changes_changes_nothing(
+    subscriber: Subscriber, items: SiteFolder, serving: LoggedServer
+) -> None:
+    """The response is a 304 if the reader sends conditional requests."""
     subscriber.settles()
-    answers = serving.during(subscriber.looks)
+    answers = serving.requests_during(subscriber.looks)
     assert [answer.status for answer in answers] == [304 if subscriber.reader.asks_from else 200]
     assert subscriber.looks() == published(items)
 
 
 def test_an_edited_item_is_updated(subscriber: Subscriber, items: SiteFolder) -> None:
-    """It is there once, with its new title, at its old place."""
+    """It appears once, with its new title, in its old position."""
     before = subscriber.settles()
     items.write(
         "3.md", "Another text.", title="Corrected title", publishedDateTime=iso(NOW - DAY * 4), updatedDateTime=iso(NOW)
@@ -152,8 +154,8 @@ def test_an_edited_item_is_updated(subscriber: Subscriber, items: SiteFolder) ->
     assert after == published(items)
 
 
-def test_a_renamed_seed_and_a_changed_link_are_no_new_item(subscriber: Subscriber, items: SiteFolder) -> None:
-    """The id stays, so nobody reads the same story twice."""
+def test_a_renamed_seed_or_a_changed_link_is_no_new_item(subscriber: Subscriber, items: SiteFolder) -> None:
+    """The id stays the same, so that nobody reads the same story twice."""
     before = subscriber.settles()
     (items.seeds / "2.md").rename(items.seeds / "another-name.md")
     items.write(
@@ -166,7 +168,7 @@ def test_a_renamed_seed_and_a_changed_link_are_no_new_item(subscriber: Subscribe
 
 
 def test_a_deleted_item_leaves(subscriber: Subscriber, items: SiteFolder) -> None:
-    """Who subscribes now never sees it, and who had it gets nothing in its place."""
+    """A new subscriber does not see it, and the old one gets no other item for it."""
     before = subscriber.settles()
     (items.seeds / "4.md").unlink()
     items.build(NOW + 60)
@@ -177,7 +179,7 @@ def test_a_deleted_item_leaves(subscriber: Subscriber, items: SiteFolder) -> Non
 
 
 def test_a_new_item_arrives(subscriber: Subscriber, items: SiteFolder) -> None:
-    """On top, once, at the next look."""
+    """It appears first, once, at the next update."""
     before = subscriber.settles()
     items.write("new.md", publishedDateTime=iso(NOW + 30))
     items.build(NOW + 60)
@@ -188,9 +190,9 @@ def test_a_new_item_arrives(subscriber: Subscriber, items: SiteFolder) -> None:
 @pytest.mark.parametrize("name", ["feeds.opml", ".well-known/feeds"])
 @pytest.mark.parametrize("reader", IMPORTS)
 def test_the_list_of_feeds_can_be_imported(
-    site: SiteFolder, serving: Served, tmp_path: Path, reader: str, name: str
+    site: SiteFolder, serving: LoggedServer, tmp_path: Path, reader: str, name: str
 ) -> None:
-    """Every feed of the site, those below a parent too, and all their items can be read from there.
+    """Every feed of the site, including children of topics, and all their items can be read from the OPML file.
 
     newsboat shows an item in one of its feeds, the first that brings it.
     """
@@ -200,7 +202,7 @@ def test_the_list_of_feeds_can_be_imported(
         site.write(f"{number}.md", topics=[topic], publishedDateTime=iso(NOW - DAY * (number + 1)))
     site.build()
     opml = tmp_path / "list.opml"
-    opml.write_bytes(ask(serving.port, f"/{name}").body)
+    opml.write_bytes(fetch(serving.port, f"/{name}").body)
     home = tmp_path / "home"
     home.mkdir()
     wanted = {f"{serving.url}{slug}/rss.xml": published(site, slug) for slug in site.slugs()}

@@ -1,4 +1,4 @@
-"""Our nginx and Caddy files before a site that was built once."""
+"""A built site behind nginx and Caddy."""
 
 from support.nginx_caddy import front
 

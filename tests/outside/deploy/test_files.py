@@ -1,4 +1,4 @@
-"""Our nginx and Caddy files that hand out the feeds folder, with the real programs: what a reader gets from them."""
+"""Our nginx and Caddy files that serve the feeds folder, with the real programs."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 import brotli
 import pytest
-from support.needed_tools import missing
+from support.needed_tools import skip_missing
 from support.nginx_caddy import CROWDED, MONTH, Front
+from support.running_daemon import free_port
 from support.site_folder import SiteFolder
-from support.web_servers import ask, free_port, nginx, nginx_site
+from support.web_servers import fetch, nginx, nginx_site
 
 TYPES = {
     "rss.xml": "application/rss+xml; charset=utf-8",
@@ -37,9 +38,9 @@ LASTING = ("etag", "cache-control", "vary", "access-control-allow-origin", "x-co
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_a_document_comes_whole_with_its_type(front: Front, name: str) -> None:
-    """The bytes are the file's; the type is the format's; both kinds of validator are there."""
-    reply = front.ask(f"/{name}")
+def test_a_document_is_served_with_its_type(front: Front, name: str) -> None:
+    """The bytes are the file's, the type is the format's, and both validators are present."""
+    reply = front.fetch(f"/{name}")
     assert (reply.status, reply.headers["content-type"]) == (200, TYPES[name.rpartition("/")[2]])
     assert reply.body == (front.site.feeds / name).read_bytes()
     assert {"etag", "last-modified"} <= set(reply.headers)
@@ -47,16 +48,16 @@ def test_a_document_comes_whole_with_its_type(front: Front, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_how_long_an_answer_keeps(front: Front, name: str) -> None:
-    """Feeds and months of the archive for half an hour, pages until they are asked for again."""
+def test_cache_lifetimes(front: Front, name: str) -> None:
+    """Feeds and months may be cached for half an hour; pages must be revalidated."""
     wanted = "no-cache" if name in PAGES else "max-age=1800"
-    assert front.ask(f"/{name}").headers["cache-control"] == wanted
+    assert front.fetch(f"/{name}").headers["cache-control"] == wanted
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_what_browsers_are_told(front: Front, name: str) -> None:
-    """Types are not guessed, referrers not sent, pages not framed; JSON may be read by scripts of other sites."""
-    headers = front.ask(f"/{name}").headers
+def test_security_headers(front: Front, name: str) -> None:
+    """No sniffing of types, no referrers, no frames; scripts of other sites may read JSON."""
+    headers = front.fetch(f"/{name}").headers
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
     is_page = name.endswith("index.html")
     assert headers.get("content-security-policy") == ("frame-ancestors 'none'" if is_page else None)
@@ -64,10 +65,10 @@ def test_what_browsers_are_told(front: Front, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_the_encoding_made_beforehand_is_sent(front: Front, name: str) -> None:
-    """The file beside the document goes out as it is, and what it decodes to is the document."""
+def test_the_precompressed_file_is_sent(front: Front, name: str) -> None:
+    """The file beside the document is sent unchanged, and decodes to the document."""
     for encoding in front.encodings:
-        reply = front.ask(f"/{name}", accept_encoding=f"deflate, {encoding}")
+        reply = front.fetch(f"/{name}", accept_encoding=f"deflate, {encoding}")
         assert reply.headers["content-encoding"] == encoding
         assert reply.headers["content-type"] == TYPES[name.rpartition("/")[2]]
         assert reply.headers["vary"] == "Accept-Encoding"
@@ -77,45 +78,45 @@ def test_the_encoding_made_beforehand_is_sent(front: Front, name: str) -> None:
 
 
 def test_nginx_sends_br_with_its_module(tmp_path: Path, site: SiteFolder) -> None:
-    """The line for it works once its # is gone; now and then the module leaves a document as it is, rightly labelled."""
+    """The commented line for it works; if the module sometimes sends a document uncompressed, it is labelled so."""
     module = Path("/usr/lib/nginx/modules/ngx_http_brotli_static_module.so")
     if not module.exists():
-        missing("nginx's module for .br files (libnginx-mod-http-brotli-static)")
+        skip_missing("nginx's module for .br files (libnginx-mod-http-brotli-static)")
     site.write("a.md")
     site.build()
     port = free_port()
     text = nginx_site("nginx.conf", port, root=str(site.feeds))
     assert "#brotli_static on;" in text
     with nginx(tmp_path / "nginx", port, text.replace("#brotli_static", "brotli_static"), f"load_module {module};"):
-        reply = ask(port, "/all/rss.xml", accept_encoding="gzip, br")
+        reply = fetch(port, "/all/rss.xml", accept_encoding="gzip, br")
         assert (reply.headers["content-encoding"], reply.headers["vary"]) == ("br", "Accept-Encoding")
-        assert brotli.decompress(reply.body) == ask(port, "/all/rss.xml").body
+        assert brotli.decompress(reply.body) == fetch(port, "/all/rss.xml").body
 
 
 @pytest.mark.parametrize("accepted", ["identity", "gzip;q=0", "br;q=0, gzip;q=0", "zstd"])
-def test_what_a_client_refuses_is_not_sent(front: Front, accepted: str) -> None:
-    """An encoding with q=0 is refused; the answer still says that it depends on what was asked."""
-    reply = front.ask("/ai/rss.xml", accept_encoding=accepted)
+def test_a_refused_encoding_is_not_sent(front: Front, accepted: str) -> None:
+    """An encoding with q=0 is not sent, and the response still has Vary."""
+    reply = front.fetch("/ai/rss.xml", accept_encoding=accepted)
     assert "content-encoding" not in reply.headers
     assert reply.headers["vary"] == "Accept-Encoding"
     assert reply.body == (front.site.feeds / "ai/rss.xml").read_bytes()
 
 
-def test_behind_another_proxy_too(front: Front) -> None:
-    """A request that came through a proxy gets its encoding all the same."""
-    assert front.ask("/ai/rss.xml", accept_encoding="gzip", via="1.1 somebody").headers["content-encoding"] == "gzip"
+def test_encodings_work_behind_another_proxy(front: Front) -> None:
+    """A request with a Via header gets its encoding."""
+    assert front.fetch("/ai/rss.xml", accept_encoding="gzip", via="1.1 somebody").headers["content-encoding"] == "gzip"
 
 
 @pytest.mark.parametrize("name", ["ai/rss.xml", "ai/feed.json", "index.html"])
-def test_who_has_it_gets_304(front: Front, name: str) -> None:
-    """By either validator, in a list, weak or as `*`: no body, and the headers that caches update from."""
+def test_conditional_requests_get_304(front: Front, name: str) -> None:
+    """This holds for either validator, in a list, weak or `*`: no body, and the headers that caches need."""
     for encoding in ("identity", *front.encodings):
         holds_its_conditions(front, name, encoding)
 
 
 def holds_its_conditions(front: Front, name: str, encoding: str) -> None:
-    """Ask for a document again, in each of the ways to say that one has it."""
-    first = front.ask(f"/{name}", accept_encoding=encoding)
+    """Yield the responses to every kind of conditional request for a document."""
+    first = front.fetch(f"/{name}", accept_encoding=encoding)
     tag, moment = first.headers["etag"], first.headers["last-modified"]
     conditions = [
         {"if_none_match": tag}, {"if_none_match": f'"other", {tag}'}, {"if_none_match": f"W/{tag.removeprefix('W/')}"},
@@ -123,54 +124,54 @@ def holds_its_conditions(front: Front, name: str, encoding: str) -> None:
         {"if_none_match": tag, "if_modified_since": moment},
     ]  # fmt: skip
     for condition in conditions:
-        reply = front.ask(f"/{name}", accept_encoding=encoding, **condition)
+        reply = front.fetch(f"/{name}", accept_encoding=encoding, **condition)
         assert (reply.status, reply.body) == (304, b""), condition
         assert {key: reply.headers.get(key) for key in LASTING} == {key: first.headers.get(key) for key in LASTING}
 
 
 def test_if_none_match_beats_if_modified_since(front: Front) -> None:
-    """Another tag means another document, whatever the date says."""
-    moment = front.ask("/ai/rss.xml").headers["last-modified"]
-    assert front.ask("/ai/rss.xml", if_none_match='"other"', if_modified_since=moment).status == 200
+    """If the tag differs, the document is sent, whatever the date."""
+    moment = front.fetch("/ai/rss.xml").headers["last-modified"]
+    assert front.fetch("/ai/rss.xml", if_none_match='"other"', if_modified_since=moment).status == 200
 
 
-def test_each_encoding_has_a_tag_of_its_own(front: Front) -> None:
-    """Or a cache would take one for the other."""
+def test_each_encoding_has_its_own_etag(front: Front) -> None:
+    """Otherwise a cache would mix them up."""
     encodings = ("identity", *front.encodings)
-    tags = {front.ask("/ai/rss.xml", accept_encoding=encoding).headers["etag"] for encoding in encodings}
+    tags = {front.fetch("/ai/rss.xml", accept_encoding=encoding).headers["etag"] for encoding in encodings}
     assert len(tags) == len(encodings)
 
 
-def test_a_document_that_was_replaced_is_sent_anew(front: Front) -> None:
-    """Its tag is another one, in every encoding."""
+def test_a_replaced_document_is_sent_again(front: Front) -> None:
+    """Its ETag differs, in every encoding."""
     before = {
-        encoding: front.ask("/all/rss.xml", accept_encoding=encoding) for encoding in ("identity", *front.encodings)
+        encoding: front.fetch("/all/rss.xml", accept_encoding=encoding) for encoding in ("identity", *front.encodings)
     }
     front.site.write("new.md", body="More. " * 50)
     front.site.build()
     for encoding, reply in before.items():
-        after = front.ask("/all/rss.xml", accept_encoding=encoding, if_none_match=reply.headers["etag"])
+        after = front.fetch("/all/rss.xml", accept_encoding=encoding, if_none_match=reply.headers["etag"])
         assert after.status == 200
         assert after.body != reply.body
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_head_is_get_without_the_body(front: Front, name: str) -> None:
-    """Every header is there, the length too."""
-    got, head = front.ask(f"/{name}"), front.ask(f"/{name}", "HEAD")
+    """All headers are the same, including the length."""
+    got, head = front.fetch(f"/{name}"), front.fetch(f"/{name}", "HEAD")
     assert (head.status, head.body) == (200, b"")
     assert {**head.headers, "date": ""} == {**got.headers, "date": ""}
 
 
-def test_a_part_is_sent(front: Front) -> None:
-    """206 with the part, 416 for what is beyond the end, and the whole when it has changed meanwhile."""
-    whole = front.ask("/ai/rss.xml")
-    part = front.ask("/ai/rss.xml", range="bytes=10-19")
+def test_ranges(front: Front) -> None:
+    """206 for a range, 416 beyond the end, and the complete document if it has changed."""
+    whole = front.fetch("/ai/rss.xml")
+    part = front.fetch("/ai/rss.xml", range="bytes=10-19")
     assert (part.status, part.body) == (206, whole.body[10:20])
     assert part.headers["content-range"] == f"bytes 10-19/{len(whole.body)}"
-    assert front.ask("/ai/rss.xml", range=f"bytes={len(whole.body)}-").status == 416
-    assert front.ask("/ai/rss.xml", range="bytes=10-19", if_range=whole.headers["etag"]).status == 206
-    assert front.ask("/ai/rss.xml", range="bytes=10-19", if_range='"other"').body == whole.body
+    assert front.fetch("/ai/rss.xml", range=f"bytes={len(whole.body)}-").status == 416
+    assert front.fetch("/ai/rss.xml", range="bytes=10-19", if_range=whole.headers["etag"]).status == 206
+    assert front.fetch("/ai/rss.xml", range="bytes=10-19", if_range='"other"').body == whole.body
 
 
 UNSEEN = [
@@ -181,9 +182,9 @@ UNSEEN = [
 
 
 @pytest.mark.parametrize("path", UNSEEN)
-def test_what_is_no_document_is_not_there(front: Front, path: str) -> None:
-    """Dot files, files of a write in progress, others' files, a folder without a page: 404, and nothing to keep."""
-    reply = front.ask(path)
+def test_other_files_are_not_served(front: Front, path: str) -> None:
+    """Dot files, temporary files, other files and folders without a page are 404 and not cached."""
+    reply = front.fetch(path)
     assert reply.status in {403, 404}
     assert b"canary" not in reply.body
     assert b"feed.json" not in reply.body
@@ -200,9 +201,9 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
-def test_there_is_no_way_out_of_the_folder(front: Front, path: str) -> None:
-    """However the way up is spelled."""
-    reply = front.ask(path)
+def test_path_traversal_is_refused(front: Front, path: str) -> None:
+    """This holds for every spelling of `..`."""
+    reply = front.fetch(path)
     assert reply.status in {400, 403, 404}
     assert b"canary" not in reply.body
 
@@ -210,53 +211,53 @@ def test_there_is_no_way_out_of_the_folder(front: Front, path: str) -> None:
 @pytest.mark.parametrize("front", ["nginx"], indirect=True)
 @pytest.mark.parametrize("path", ["/linked/rss.xml", "/linked/", "/linked", "/bare/feed.json"])
 def test_nginx_follows_no_link(front: Front, path: str) -> None:
-    """A link in the folder leads nowhere; Caddy has no such rule, as its file says."""
+    """A symbolic link in the folder is 404; Caddy has no such rule, as its file says."""
     assert os.path.exists(front.site.feeds / path[1:])
-    reply = front.ask(path)
+    reply = front.fetch(path)
     assert reply.status in {403, 404}
     assert b"canary" not in reply.body
 
 
 @pytest.mark.parametrize("path", ["/", "/ai/"])
 def test_a_folder_is_its_page(front: Front, path: str) -> None:
-    """With everything that a page has."""
-    reply = front.ask(path)
+    """It has all headers of a page."""
+    reply = front.fetch(path)
     assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert reply.body == (front.site.feeds / path[1:] / "index.html").read_bytes()
     assert reply.headers["content-security-policy"] == "frame-ancestors 'none'"
     assert reply.headers["cache-control"] == "no-cache"
-    assert front.ask(path, if_none_match=reply.headers["etag"]).status == 304
+    assert front.fetch(path, if_none_match=reply.headers["etag"]).status == 304
 
 
 @pytest.mark.parametrize("path", ["/ai"])
-def test_a_folder_without_its_slash_leads_to_it(front: Front, path: str) -> None:
-    """Relative links of the page would lead elsewhere otherwise. The way is told without a host, so a forged one has no part in it."""
-    reply = front.ask(path)
+def test_a_folder_without_its_slash_redirects(front: Front, path: str) -> None:
+    """Relative links of the page need the slash. The redirect has no host, so a forged Host cannot change it."""
+    reply = front.fetch(path)
     assert reply.status in {301, 308}
     assert reply.headers["location"] == f"{path}/"
 
 
 @pytest.mark.parametrize("path", ["/gone/", "/ai/gone", "/README.md", "/ai/archive/2026-05/"])
-def test_people_who_meet_nothing_find_the_feeds(front: Front, path: str) -> None:
-    """What is not there is said by a page that leads to all feeds."""
-    reply = front.ask(path)
+def test_the_404_page_links_to_the_feeds(front: Front, path: str) -> None:
+    """A missing address gets a page with a link to all feeds."""
+    reply = front.fetch(path)
     assert (reply.status, reply.headers["content-type"]) == (404, "text/html; charset=utf-8")
     assert b'<a href="/">' in reply.body
-    assert front.ask(path, "HEAD").status == 404
+    assert front.fetch(path, "HEAD").status == 404
 
 
 @pytest.mark.parametrize("file", ["rss.xml", "feed.json"])
-def test_scripts_of_other_sites_are_told_that_a_feed_went(front: Front, file: str) -> None:
-    """A browser tells them nothing, not even 404, where the answer does not allow that."""
-    reply = front.ask(f"/gone/{file}")
+def test_scripts_of_other_sites_see_the_404_of_a_feed(front: Front, file: str) -> None:
+    """A browser hides even the status from them unless the response has the CORS header."""
+    reply = front.fetch(f"/gone/{file}")
     assert (reply.status, "access-control-allow-origin" in reply.headers) == (404, file == "feed.json")
 
 
 @pytest.mark.parametrize("file", ["rss.xml", "atom.xml", "feed.json"])
-def test_a_page_that_was_merged_leads_to_its_month(front: Front, file: str) -> None:
-    """Its newest page leads on to all that is left; nobody keeps that answer, and other names are not there as ever."""
+def test_a_merged_page_redirects_to_its_month(front: Front, file: str) -> None:
+    """A merged page redirects to the newest page of its month, without caching; other names are 404."""
     for folder in ("2026-05-08", "2026-05-16T11", "2026-05-16T11-00"):
-        reply = front.ask(f"/ai/archive/{folder}/{file}")
+        reply = front.fetch(f"/ai/archive/{folder}/{file}")
         assert (reply.status, reply.headers["location"]) == (302, f"/{MONTH}/{file}")
         assert reply.headers.get("cache-control") in {None, "no-store"}
         assert ("access-control-allow-origin" in reply.headers) == (file == "feed.json"), "scripts are led on too"
@@ -265,14 +266,14 @@ def test_a_page_that_was_merged_leads_to_its_month(front: Front, file: str) -> N
         "/ai/archive/2026-05-08/index.html",
         f"/ai/archive/2026-05-08/{file}.gz",
     ):
-        assert front.ask(path).status == 404
+        assert front.fetch(path).status == 404
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW"])
 @pytest.mark.parametrize("path", ["/ai/rss.xml", "/", "/nothing"])
-def test_nothing_but_get_and_head(front: Front, method: str, path: str) -> None:
-    """Everything else is 405, and told what there is."""
-    reply = front.ask(path, method)
+def test_other_methods_than_get_and_head_are_refused(front: Front, method: str, path: str) -> None:
+    """Every other method is 405 with Allow."""
+    reply = front.fetch(path, method)
     assert (reply.status, reply.headers.get("allow")) == (405, "GET, HEAD")
     assert "cache-control" not in reply.headers
     assert reply.headers["content-type"].startswith("text/")

@@ -1,4 +1,4 @@
-"""Our nginx and Caddy files that stand before the daemon, with the real programs: what they let through, and what not."""
+"""Our nginx and Caddy files that proxy the daemon, with the real programs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.needed_tools import program
+from support.needed_tools import require_program
+from support.running_daemon import free_port
 from support.site_folder import SiteFolder
-from support.web_servers import ask, caddy, free_port, nginx, nginx_site
+from support.web_servers import caddy, fetch, nginx, nginx_site
 
 from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.endpoints import Endpoints
@@ -23,7 +24,7 @@ from aggregator.service.http.server import App
 
 
 class Behind:
-    """A server in the daemon's place: it tells what it was asked, and sends events when it is told to."""
+    """A server in place of the daemon: it echoes requests, and sends events on demand."""
 
     def __init__(self) -> None:
         self.paths: list[str] = []
@@ -67,7 +68,7 @@ class Behind:
                 self.close_connection = True
 
             def log_message(self, *_: Any) -> None:
-                """Say nothing on the terminal."""
+                """Do not log to the terminal."""
 
         return Handler
 
@@ -82,7 +83,7 @@ OURS = {
 
 @pytest.fixture
 def behind() -> Iterator[Behind]:
-    """Start a server in the daemon's place."""
+    """Start a server in place of the daemon."""
     made = Behind()
     thread = threading.Thread(target=made.server.serve_forever, name="behind")
     thread.start()
@@ -94,13 +95,13 @@ def behind() -> Iterator[Behind]:
 
 
 def nginx_proxy(home: Path, port: int, to: int) -> AbstractContextManager[None]:
-    """Stand before a port by nginx."""
+    """Proxy a port with nginx."""
     text = nginx_site("nginx-proxy.conf", port, server=f"127.0.0.1:{to}")
     return nginx(home, port, text)
 
 
 def caddy_proxy(home: Path, port: int, to: int) -> AbstractContextManager[None]:
-    """Stand before a port by Caddy."""
+    """Proxy a port with Caddy."""
     return caddy("Caddyfile-proxy", home, port, AGGREGATOR_SERVER=f"127.0.0.1:{to}")
 
 
@@ -109,29 +110,29 @@ PROXIES = {"nginx": nginx_proxy, "caddy": caddy_proxy}
 
 @pytest.fixture(params=PROXIES)
 def front(request: pytest.FixtureRequest, tmp_path: Path, behind: Behind) -> Iterator[int]:
-    """Start a proxy before it and give its port."""
-    program(request.param)
+    """Start a proxy for it and yield its port."""
+    require_program(request.param)
     port = free_port()
     with PROXIES[request.param](tmp_path / "server", port, behind.port):
         yield port
 
 
-def test_what_the_daemon_says_goes_through(front: int) -> None:
-    """Validators, lifetimes and types are the daemon's; a 304 stays one."""
-    reply = ask(front, "/all/feed.json", accept_encoding="gzip")
+def test_the_daemons_headers_are_passed_on(front: int) -> None:
+    """Validators, lifetimes and types are the daemon's; a 304 is passed on."""
+    reply = fetch(front, "/all/feed.json", accept_encoding="gzip")
     assert reply.status == 200
     assert {name: reply.headers[name.lower()] for name in OURS} == OURS
     assert "content-encoding" not in reply.headers
-    again = ask(front, "/all/feed.json", if_none_match='"tag"')
+    again = fetch(front, "/all/feed.json", if_none_match='"tag"')
     assert (again.status, again.body, again.headers["etag"]) == (304, b"", '"tag"')
 
 
-def test_the_daemon_learns_who_asks(front: int) -> None:
-    """The address of the client, by which it counts; what a client claims about itself does not arrive."""
-    sent = ask(front, "/all/feed.json", x_forwarded_for="203.0.113.9", x_forwarded_proto="https").body
-    told = {name.lower(): value for name, value in json.loads(sent).items()}
-    assert (told["x-forwarded-for"], told["x-forwarded-proto"]) == ("127.0.0.1", "http")
-    assert told["host"].partition(":")[0] == "127.0.0.1"
+def test_the_daemon_gets_the_clients_address(front: int) -> None:
+    """X-Forwarded-For is the client's address; what a client sends in that header is dropped."""
+    sent = fetch(front, "/all/feed.json", x_forwarded_for="203.0.113.9", x_forwarded_proto="https").body
+    result = {name.lower(): value for name, value in json.loads(sent).items()}
+    assert (result["x-forwarded-for"], result["x-forwarded-proto"]) == ("127.0.0.1", "http")
+    assert result["host"].partition(":")[0] == "127.0.0.1"
 
 
 PRIVATE = [
@@ -143,25 +144,25 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_what_is_for_the_owner_stays_inside(front: int, behind: Behind, method: str) -> None:
-    """Health, metrics and triggers never get as far as the daemon, however the path is spelled."""
-    assert {path: ask(front, path, method).status for path in PRIVATE} == dict.fromkeys(PRIVATE, 404)
+def test_addresses_for_the_owner_are_not_proxied(front: int, behind: Behind, method: str) -> None:
+    """Requests for health, metrics and triggers never reach the daemon, however the path is spelled."""
+    assert {path: fetch(front, path, method).status for path in PRIVATE} == dict.fromkeys(PRIVATE, 404)
     assert behind.paths == []
 
 
-def test_every_address_beside_the_documents_is_known_here(front: int, tmp_path: Path) -> None:
-    """What the daemon serves beside documents is asked for above and stays inside, whatever is added to it one day."""
+def test_every_address_of_the_daemon_is_tested(front: int, tmp_path: Path) -> None:
+    """The test above covers every address that the daemon serves beside documents, also later ones."""
     site = SiteFolder(tmp_path / "site")
     (site.root / "token").write_text("a token of at least sixteen characters")
     config = site.config(server={"token": "../token"})
     app = App(DocumentCache(config.feeds, config.site, clock=time.time))
     routes = Endpoints(config, app, clock=time.time, attached=False).routes()
     assert {path.partition("?")[0] for path in PRIVATE} > set(routes) > {"/healthz", "/metrics", "/-/trigger"}
-    assert {path: ask(front, path).status for path in routes} == dict.fromkeys(routes, 404)
+    assert {path: fetch(front, path).status for path in routes} == dict.fromkeys(routes, 404)
 
 
 def test_events_arrive_as_they_happen(front: int, behind: Behind) -> None:
-    """The first one is there while the second has not yet been sent; nothing waits in between."""
+    """The first event arrives before the second is sent: nothing is buffered."""
     with socket.create_connection(("127.0.0.1", front), timeout=20) as connection:
         connection.sendall(b"GET /-/events HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n\r\n")
         assert b"second" not in until(connection, b"data: first\n\n")
@@ -170,7 +171,7 @@ def test_events_arrive_as_they_happen(front: int, behind: Behind) -> None:
 
 
 def until(connection: socket.socket, wanted: bytes) -> bytes:
-    """Read until `wanted` has come."""
+    """Read until `wanted` has arrived."""
     got = b""
     while wanted not in got:
         more = connection.recv(65536)

@@ -1,4 +1,4 @@
-"""Our systemd unit: how much it leaves open, and that the daemon can live with what it forbids."""
+"""Our systemd unit: its exposure, and that the daemon works under its restrictions."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from support.http_client import ask
-from support.needed_tools import program
+from support.needed_tools import require_program
 from support.running_daemon import Running, wait_until
 
 UNIT = Path(__file__).parents[3] / "config/deploy/aggregator.service"
 MOST_EXPOSED = 1.2
-"""Of 10, as `systemd-analyze security` counts; what is left is the network, the local socket and readable feeds."""
+"""The exposure of at most 10 by `systemd-analyze security`; the rest is the network, the socket and readable feeds."""
 
 FORBIDDEN = """
 import ctypes, os, sys
@@ -24,16 +24,16 @@ os.execv(sys.executable, [sys.executable, "-m", "aggregator", "run", "--config",
 """
 
 
-def test_the_unit_leaves_little_open() -> None:
-    """The figure that systemd itself gives stays below the one we hold."""
-    words = [program("systemd-analyze"), "security", "--offline=yes", "--no-pager", str(UNIT)]
-    said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
-    figure = float(said.partition("exposure level for aggregator.service: ")[2].split()[0])
+def test_the_unit_has_a_low_exposure() -> None:
+    """The figure of systemd itself stays below ours."""
+    words = [require_program("systemd-analyze"), "security", "--offline=yes", "--no-pager", str(UNIT)]
+    output = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    figure = float(output.partition("exposure level for aggregator.service: ")[2].split()[0])
     assert figure <= MOST_EXPOSED
 
 
-def test_the_unit_says_how_to_make_what_it_needs() -> None:
-    """Its user, and each folder that it may write: without one of them systemd does not start it."""
+def test_the_unit_says_how_to_create_its_user_and_folders() -> None:
+    """The comments create the user and each folder that it may write: systemd does not start it without them."""
     lines = UNIT.read_text().splitlines()
     (folders,) = (line.partition("=")[2].split() for line in lines if line.startswith("ReadWritePaths="))
     assert [line.split()[-1] for line in lines if line.startswith("#   install -d -o aggregator ")] == folders
@@ -41,7 +41,7 @@ def test_the_unit_says_how_to_make_what_it_needs() -> None:
 
 
 def test_the_daemon_needs_no_executable_memory(running: Running) -> None:
-    """As the unit forbids it: it publishes, serves and stops."""
+    """The unit forbids it; the daemon publishes, serves and stops."""
     running.site.write("a.md", title="Forbidden")
     running.start(serve=True)
     assert running.stop() == 0

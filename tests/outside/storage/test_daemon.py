@@ -1,4 +1,4 @@
-"""The daemon with seeds and feeds in buckets: it lists on its schedule, and looks at once where it is told to."""
+"""The daemon with seeds and feeds in buckets: scheduled scans and notifications."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from support.bucket_site import Buckets
+from support.bucket_site import BucketSite
 from support.http_client import Reply, ask
-from support.network_cable import Cable
+from support.network_cable import CuttableProxy
 from support.running_daemon import Running, free_port, wait_until
 from support.seaweedfs import KEY, SECRET
 
@@ -18,25 +18,25 @@ TOKEN = "a-token-of-the-tests-0123456789"
 
 
 class Daemon(Running):
-    """A daemon on buckets, which takes notifications."""
+    """A daemon on buckets that accepts notifications."""
 
-    def __init__(self, buckets: Buckets) -> None:
+    def __init__(self, buckets: BucketSite) -> None:
         super().__init__(buckets.site)
         self.buckets = buckets
         (self.site.root / "token").write_text(TOKEN)
         server = {"port": free_port(), "token": "../token"}
-        self.site.settings |= {**buckets.places, "server": server, "schedule": {"scan": "1h"}}
+        self.site.settings |= {**buckets.locations, "server": server, "schedule": {"scan": "1h"}}
         self.url = f"http://127.0.0.1:{server['port']}/"
 
     def begin(self, **environment: str) -> Daemon:
         self.start(wait=False, serve=True, **{**self.buckets.store.environment, **environment})
-        # The libraries of stores take seconds to load on a busy machine.
+        # The libraries of stores take seconds to import on a busy machine.
         wait_until(self.is_ready, 90, what="the daemon did not take its first turn")
         wait_until(lambda: ask(self.url, "/healthz").status in {200, 503}, 20, what="it does not serve")
         return self
 
     def notify(self, *paths: str, token: str = TOKEN, body: bytes | None = None, bucket: str = "") -> Reply:
-        """Say that objects changed, as Amazon S3 does."""
+        """Send a notification that objects changed, as Amazon S3 does."""
         place, _, prefix = self.buckets.seeds.partition("/")
         records = [
             {
@@ -45,8 +45,8 @@ class Daemon(Running):
             }
             for path in paths
         ]
-        said = json.dumps({"Records": records}).encode() if body is None else body
-        return ask(self.url, "/-/notify", "POST", body=said, authorization=f"Bearer {token}")
+        body_bytes = json.dumps({"Records": records}).encode() if body is None else body
+        return ask(self.url, "/-/notify", "POST", body=body_bytes, authorization=f"Bearer {token}")
 
     def comes_to_show(self, *titles: str, seconds: float = 40) -> float:
         return wait_until(
@@ -55,7 +55,7 @@ class Daemon(Running):
 
 
 @pytest.fixture
-def daemon(buckets: Buckets) -> Iterator[Daemon]:
+def daemon(buckets: BucketSite) -> Iterator[Daemon]:
     made = Daemon(buckets)
     yield made
     if hasattr(made, "process") and made.process.poll() is None:
@@ -63,8 +63,8 @@ def daemon(buckets: Buckets) -> Iterator[Daemon]:
         made.process.wait(10)
 
 
-def test_a_notification_is_looked_at_at_once(daemon: Daemon) -> None:
-    """An add, an edit and a deletion are shown long before the next scan, each by the store's own word for it."""
+def test_a_notification_is_handled_at_once(daemon: Daemon) -> None:
+    """An add, an edit and a deletion are published long before the next scan, by the events of S3."""
     daemon.buckets.write("a.md", title="A")
     daemon.begin()
     daemon.comes_to_show("A")
@@ -84,20 +84,20 @@ def test_a_notification_is_looked_at_at_once(daemon: Daemon) -> None:
 
 
 def test_the_bucket_decides_and_not_the_notification(daemon: Daemon) -> None:
-    """One that tells of a deletion that was none, or of another bucket, changes nothing."""
+    """A notification of a deletion that did not happen, or of another bucket, changes nothing."""
     daemon.buckets.write("a.md", title="A")
     daemon.begin()
-    before = daemon.buckets.stamps()
+    before = daemon.buckets.object_versions()
     assert daemon.notify("a.md").json == {"looked_at": 1}
     assert daemon.notify("a.md", bucket="another").json == {"looked_at": 0}
     daemon.buckets.write("b.md", title="B")
     daemon.notify("b.md")
     daemon.comes_to_show("A", "B")
-    assert before.keys() == daemon.buckets.stamps().keys()
+    assert before.keys() == daemon.buckets.object_versions().keys()
 
 
-def test_what_is_no_notification_is_refused(daemon: Daemon) -> None:
-    """401 without the token, 400 for another form, 413 for one that is too long, 405 for another method."""
+def test_invalid_notifications_are_refused(daemon: Daemon) -> None:
+    """401 without the token, 400 for an invalid body, 413 for a long one, 405 for another method."""
     daemon.begin()
     assert daemon.notify("a.md", token="wrong").status == 401
     refused = daemon.notify(body=b'{"detail": {}}')
@@ -108,8 +108,8 @@ def test_what_is_no_notification_is_refused(daemon: Daemon) -> None:
     assert TOKEN not in daemon.log_file.read_text()
 
 
-def test_a_scan_finds_what_no_notification_told(daemon: Daemon) -> None:
-    """By its schedule alone."""
+def test_a_scan_finds_changes_without_a_notification(daemon: Daemon) -> None:
+    """A scheduled scan finds a change that no notification reported."""
     daemon.site.settings["schedule"] = {"scan": "1s"}
     daemon.buckets.write("a.md", title="A")
     daemon.begin()
@@ -120,7 +120,7 @@ def test_a_scan_finds_what_no_notification_told(daemon: Daemon) -> None:
 
 
 def test_documents_are_served_by_the_bucket(daemon: Daemon) -> None:
-    """The log says so; health and triggers are still there, and a trigger names feeds that only the daemon knows."""
+    """The log says so; health and triggers are still served, and a trigger can name feeds."""
     daemon.buckets.write("a.md", topics=["AI"])
     daemon.begin()
     (line,) = daemon.lines("serving")
@@ -136,8 +136,8 @@ def test_documents_are_served_by_the_bucket(daemon: Daemon) -> None:
     assert "no such feed: no" in asked["no"].json["error"]
 
 
-def test_serving_alone_is_refused(daemon: Daemon) -> None:
-    """`aggregator serve` has nothing to serve: exit code 2, and who serves instead."""
+def test_serve_is_refused(daemon: Daemon) -> None:
+    """`aggregator serve` ends with 2 and says who serves the feeds instead."""
     daemon.site.config()
     refused = daemon.command("serve")
     assert refused.returncode == 2
@@ -147,7 +147,7 @@ def test_serving_alone_is_refused(daemon: Daemon) -> None:
 
 
 def test_folders_take_no_notifications(running: Running) -> None:
-    """The address is only there for seeds in a store."""
+    """The address exists only for seeds in a store."""
     running.site.settings["server"] = {"port": free_port(), "token": "../token"}
     (running.site.root / "token").write_text(TOKEN)
     running.start(serve=True)
@@ -155,19 +155,19 @@ def test_folders_take_no_notifications(running: Running) -> None:
     assert ask(running.address, "/-/notify", "POST", body=b"{}", authorization=f"Bearer {TOKEN}").status == 404
 
 
-def test_a_store_that_is_down_makes_it_unhealthy_and_no_more(daemon: Daemon) -> None:
-    """It says so in status and log, publishes nothing wrong, and goes on by itself when the store is back."""
-    cable = Cable(int(daemon.buckets.store.url.rpartition(":")[2]))
+def test_a_store_that_is_down_makes_the_daemon_unhealthy(daemon: Daemon) -> None:
+    """Status and log name it, nothing wrong is published, and the daemon recovers when the store is back."""
+    cable = CuttableProxy(int(daemon.buckets.store.url.rpartition(":")[2]))
     daemon.site.settings["schedule"] = {"scan": "1s"}
     daemon.buckets.write("a.md", title="A")
     daemon.begin(AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{cable.port}")
-    before = daemon.buckets.stamps()
+    before = daemon.buckets.object_versions()
     cable.cut()
     wait_until(lambda: "does not answer" in daemon.status()["problems"].get("folder", ""), 30)
     assert daemon.lines("not believed")
     daemon.buckets.write("b.md", title="B")
-    assert daemon.buckets.stamps() == before
-    cable.replace_index()
+    assert daemon.buckets.object_versions() == before
+    cable.restore()
     daemon.comes_to_show("A", "B", seconds=40)
     wait_until(lambda: daemon.status()["healthy"], 30)
     assert daemon.stop() == 0

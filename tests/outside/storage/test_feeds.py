@@ -1,4 +1,4 @@
-"""Feeds in a bucket of a real object store, as anybody gets them there by plain HTTP."""
+"""Feeds in a bucket of a real object store, as plain HTTP clients get them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 import brotli
 import pytest
-from support.bucket_site import Buckets, command
+from support.bucket_site import BucketSite, run_command
 from support.site_folder import NOW, iso
 
 from aggregator.model.document_names import content_type, is_published
@@ -18,15 +18,15 @@ pytestmark = pytest.mark.slow  # a store of its own has to start, and clients th
 CANARY = "canary-7f3a"
 
 
-def headers(buckets: Buckets, name: str) -> dict[str, str]:
-    """Give the headers that anybody gets with a document."""
+def headers(buckets: BucketSite, name: str) -> dict[str, str]:
+    """Return the headers of a document without credentials."""
     reply = buckets.store.get(f"{buckets.feeds}/{name}")
     assert reply.status == 200, name
     return {key.lower(): value for key, value in reply.headers.items()}
 
 
-def test_each_document_says_what_it_is(buckets: Buckets) -> None:
-    """Type, lifetime and coding of every object are those that the server would answer."""
+def test_documents_have_the_servers_headers(buckets: BucketSite) -> None:
+    """Content-Type, Cache-Control and Content-Encoding of every object are those of our server."""
     for month in range(3):
         buckets.write(f"{month}.md", topics=["AI"], publishedDateTime=iso(NOW - month * 31 * 86_400))
     buckets.build()
@@ -42,8 +42,8 @@ def test_each_document_says_what_it_is(buckets: Buckets) -> None:
     assert headers(buckets, "all/archive/2026-05/feed.json")["cache-control"] == "max-age=1800"
 
 
-def test_the_encodings_hold_the_document(buckets: Buckets) -> None:
-    """What lies beside a document unfolds to it."""
+def test_the_encoded_objects_decode_to_the_document(buckets: BucketSite) -> None:
+    """The .gz and .br objects decode to the document."""
     buckets.write("a.md")
     buckets.build()
     found = buckets.documents()
@@ -51,22 +51,22 @@ def test_the_encodings_hold_the_document(buckets: Buckets) -> None:
         assert gzip.decompress(found[f"{name}.gz"]) == brotli.decompress(found[f"{name}.br"]) == found[name]
 
 
-def test_what_did_not_change_is_not_touched(buckets: Buckets) -> None:
-    """Tag and date stay: over a build with nothing to do, one from nothing, and an edit of another topic."""
+def test_unchanged_documents_are_not_written(buckets: BucketSite) -> None:
+    """ETag and date stay after a build with nothing to do, a fresh build and an edit of another topic."""
     buckets.write("a.md", topics=["AI"])
     buckets.write("b.md", topics=["Cities"])
     buckets.build()
-    first = buckets.stamps()
+    first = buckets.object_versions()
     time.sleep(1.1)  # dates of objects are in whole seconds
     again = buckets.build()
     assert (again.written, again.rendered) == ((), 0)
     assert buckets.build(fresh=True).written == ()
     (buckets.site.root / "bucket-state/index.db").unlink()
     assert buckets.build().written == ()
-    assert buckets.stamps() == first
+    assert buckets.object_versions() == first
     buckets.write("b.md", topics=["Cities"], title="edited")
     buckets.build()
-    changed = {name for name, stamp in buckets.stamps().items() if stamp != first[name]}
+    changed = {name for name, stamp in buckets.object_versions().items() if stamp != first[name]}
     assert {name.partition("/")[0] for name in changed} <= {
         "all",
         "cities",
@@ -77,8 +77,8 @@ def test_what_did_not_change_is_not_touched(buckets: Buckets) -> None:
     assert "cities/rss.xml" in changed
 
 
-def test_a_tag_that_is_no_digest_is_not_believed_nor_doubted(buckets: Buckets) -> None:
-    """Where a store's tags say nothing of the bytes (encryption, parts), the bytes are compared."""
+def test_bytes_are_compared_if_the_etag_is_no_digest(buckets: BucketSite) -> None:
+    """The bytes are compared if the ETag is not their digest (encryption, multipart uploads)."""
     buckets.write("a.md")
     buckets.build()
     store = Store(f"s3://{buckets.feeds}")
@@ -88,8 +88,8 @@ def test_a_tag_that_is_no_digest_is_not_believed_nor_doubted(buckets: Buckets) -
     assert not store.holds(entry._replace(tag="x-7"), body[:-1] + b"!")
 
 
-def test_what_others_changed_is_written_again(buckets: Buckets) -> None:
-    """An object that somebody deleted or replaced is as it must be after the next build."""
+def test_objects_that_others_changed_are_written_again(buckets: BucketSite) -> None:
+    """The next build restores an object that somebody deleted or replaced."""
     buckets.write("a.md", topics=["AI"])
     buckets.build()
     before = buckets.documents()
@@ -99,8 +99,8 @@ def test_what_others_changed_is_written_again(buckets: Buckets) -> None:
     assert buckets.documents() == before
 
 
-def test_pages_and_feeds_that_are_empty_go(buckets: Buckets) -> None:
-    """A month without items goes, a feed without items with `prune`, each with its encodings; also after lost state."""
+def test_empty_pages_and_feeds_are_removed(buckets: BucketSite) -> None:
+    """A month without items is removed, with `prune` also a feed, with all encodings; also after lost state."""
     buckets.write("a.md", topics=["AI"], publishedDateTime=iso(NOW - 40 * 86_400))
     buckets.write("b.md", topics=["Cities"])
     buckets.build()
@@ -114,8 +114,8 @@ def test_pages_and_feeds_that_are_empty_go(buckets: Buckets) -> None:
     assert not any(name.startswith("ai/") for name in buckets.documents())
 
 
-def test_private_words_are_in_no_object(buckets: Buckets) -> None:
-    """`secured`, drafts and embargoed items reach no object, no name and no header of one."""
+def test_private_text_is_in_no_object(buckets: BucketSite) -> None:
+    """The content of `secured`, drafts and embargoed items is in no object, name or header."""
     buckets.write("a.md", title="public", secured={"note": CANARY})
     buckets.write("b.md", title=CANARY, published=False)
     buckets.write("c.md", title=CANARY, publishedDateTime=iso(NOW + 3_600))
@@ -124,27 +124,27 @@ def test_private_words_are_in_no_object(buckets: Buckets) -> None:
     assert buckets.titles() == ["public"]
     found = buckets.documents()
     unfolded = [brotli.decompress(body) for name, body in found.items() if name.endswith(".br")]
-    said = [str(headers(buckets, name)) for name in found]
+    messages = [str(headers(buckets, name)) for name in found]
     assert not [one for one in (*found.values(), *unfolded) if CANARY.encode() in one]
-    assert not [one for one in (*found, *said, str(turn)) if CANARY in one]
+    assert not [one for one in (*found, *messages, str(turn)) if CANARY in one]
 
 
-def test_a_bucket_that_cannot_be_written_is_named(buckets: Buckets) -> None:
-    """Nothing is there to write to: exit code 1 and the reason; with the bucket back the next build mends it."""
+def test_a_bucket_that_cannot_be_written_is_named(buckets: BucketSite) -> None:
+    """Without the bucket the exit code is 1 with the reason; once it is back, the next build repairs the feeds."""
     buckets.write("a.md")
     buckets.feeds = "not-there-yet/out"
     buckets.config()
-    failed = command(buckets, "build")
+    failed = run_command(buckets, "build")
     assert failed.returncode == 1
     assert failed.stderr == "aggregator: s3://not-there-yet/out: cannot be listed: the bucket is missing\n"
     buckets.filesystem.mkdir("not-there-yet")
-    assert command(buckets, "build").returncode == 0
+    assert run_command(buckets, "build").returncode == 0
     assert len(buckets.documents()) > 12
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
-def test_other_stores_take_feeds_too(kind: str, buckets: Buckets) -> None:
-    """The memory of fsspec and a `file:` URL: the same bytes."""
+def test_other_stores_hold_the_same_feeds(kind: str, buckets: BucketSite) -> None:
+    """The memory store of fsspec and a `file:` URL get the same bytes."""
     buckets.write("a.md", topics=["AI"])
     places = {
         "memory": {"seeds": f"memory://{buckets.seeds}", "feeds": f"memory://{buckets.feeds}"},

@@ -1,16 +1,16 @@
-"""A hub is told of feeds that lie in a bucket, as of those in a folder."""
+"""A hub is notified of feeds in a bucket."""
 
 from __future__ import annotations
 
 import pytest
-from support.bucket_site import Buckets
+from support.bucket_site import BucketSite
 from support.websub_hubs import Hub
 
 pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
 
 
-def test_a_hub_is_told_of_what_changed_in_a_bucket(buckets: Buckets) -> None:
-    """Of every document at first, then of those that an edit changed, and of none where nothing did."""
+def test_a_hub_is_notified_of_changes_in_a_bucket(buckets: BucketSite) -> None:
+    """It is notified of every document at first, then of those that an edit changed, and of none without a change."""
     buckets.write("a.md", topics=["AI"])
     buckets.write("b.md", topics=["Cities"])
     with Hub() as hub:

@@ -1,9 +1,9 @@
-"""Seeds in buckets of a real object store: the same feeds as from a folder, and the same caution."""
+"""Seeds in buckets of a real object store: the same feeds and guarantees as with a folder."""
 
 from __future__ import annotations
 
 import pytest
-from support.bucket_site import Buckets, command
+from support.bucket_site import BucketSite, run_command
 from support.running_daemon import free_port
 from support.site_folder import NOW, iso
 
@@ -13,8 +13,8 @@ from aggregator.object_store import Store
 pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
 
 
-def fill(buckets: Buckets) -> None:
-    """Write what a site holds: topics, months, a broken seed, an empty one, a draft."""
+def fill(buckets: BucketSite) -> None:
+    """Write seeds of several topics and months, a broken one, an empty one and a draft."""
     for number in range(24):
         buckets.write(
             f"news/{number:02}.md", f"Body *{number}*.", topics=[f"Topic {number % 3}"],
@@ -25,8 +25,8 @@ def fill(buckets: Buckets) -> None:
         buckets.put(path, buckets.site.text(path, text).read_bytes())
 
 
-def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: Buckets) -> None:
-    """From bucket to bucket and from folder to folder: the same documents, encodings and problems."""
+def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: BucketSite) -> None:
+    """A build from bucket to bucket gives the same documents, encodings and problems as with folders."""
     fill(buckets)
     from_folder = buckets.site.build()
     turn = buckets.build()
@@ -35,16 +35,16 @@ def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: Buckets) -> None:
     assert (turn.seeds, turn.items, turn.held) == (from_folder.seeds, from_folder.items, from_folder.held)
 
 
-def test_what_is_known_is_not_read_again(buckets: Buckets) -> None:
-    """A second build reads nothing, however lately the seeds were written: a tag tells what a time cannot."""
+def test_unchanged_objects_are_not_read_again(buckets: BucketSite) -> None:
+    """A second build reads nothing, even right after the seeds were written, because ETags are compared."""
     fill(buckets)
     assert buckets.build().read == 27
     again = buckets.build()
     assert (again.read, again.written) == (0, ())
 
 
-def test_edits_and_deletions_show(buckets: Buckets) -> None:
-    """An edit is shown, a deletion is gone, and the rest is as it was."""
+def test_edits_and_deletions_are_published(buckets: BucketSite) -> None:
+    """An edited item changes, a deleted one is removed, and the others stay."""
     for name in "abc":
         buckets.write(f"{name}.md", title=name)
     buckets.build()
@@ -55,8 +55,8 @@ def test_edits_and_deletions_show(buckets: Buckets) -> None:
     assert sorted(buckets.titles()) == ["c", "edited"]
 
 
-def test_the_same_objects_are_seeds_as_the_same_files_would_be(buckets: Buckets) -> None:
-    """Hidden names, other endings, folders' placeholders and keys that no folder could have are none, and harm none."""
+def test_objects_are_seeds_by_the_same_rules_as_files(buckets: BucketSite) -> None:
+    """Hidden names, other extensions, placeholders of folders and keys that no file can have are ignored."""
     good = {"a b+c%.md": "one", "ü/日本.markdown": "two", "x.md/deep.md": "three", "x.md": "four"}
     for path, title in good.items():
         buckets.put(
@@ -70,8 +70,8 @@ def test_the_same_objects_are_seeds_as_the_same_files_would_be(buckets: Buckets)
     assert (turn.seeds, turn.problems) == (4, ())
 
 
-def test_a_listing_in_another_order_withdraws_nothing(buckets: Buckets) -> None:
-    """SeaweedFS lists `a/` before `a-b.md` and `a.md`, S3 and the index after: a second build finds nothing to do."""
+def test_a_listing_in_another_order_withdraws_nothing(buckets: BucketSite) -> None:
+    """SeaweedFS lists `a/` before `a-b.md` and `a.md`, S3 and the index after them: a second build does nothing."""
     for path in ("a/x.md", "a/y.md", "a.md", "a-b.md", "b.md"):
         buckets.write(path)
     listed = [entry.name for entry in Store(f"s3://{buckets.seeds}").entries()]
@@ -81,14 +81,14 @@ def test_a_listing_in_another_order_withdraws_nothing(buckets: Buckets) -> None:
     assert (again.read, again.removed, again.written) == (0, 0, ())
 
 
-def test_a_long_listing_comes_in_pages(buckets: Buckets) -> None:
-    """More objects than one answer names are all found."""
+def test_a_paginated_listing_is_read_completely(buckets: BucketSite) -> None:
+    """More objects than one response lists are all found."""
     buckets.filesystem.pipe({f"{buckets.seeds}/{number:04}.md": b"x" for number in range(1_005)}, batch_size=32)
     assert len(list(Store(f"s3://{buckets.seeds}").entries())) == 1_005
 
 
-def test_a_large_object_is_not_read_whole(buckets: Buckets) -> None:
-    """Of more than the limit only one byte is read besides; the message is the one of a large file."""
+def test_a_large_object_is_not_read_completely(buckets: BucketSite) -> None:
+    """At most one byte more than the limit is read; the message is that of a large file."""
     buckets.write("a.md", title="A")
     for path in ("large.md", "exact.md"):
         buckets.put(path, buckets.site.text(path, "-" * 2**20 + ("-" if path == "large.md" else "")).read_bytes())
@@ -100,78 +100,78 @@ def test_a_large_object_is_not_read_whole(buckets: Buckets) -> None:
     assert len(exact.data) == 2**20
 
 
-def test_an_emptied_bucket_withdraws_nothing(buckets: Buckets) -> None:
-    """Guarantee G5: more than half of at least 20 known seeds gone at once is not believed until that is said."""
+def test_an_emptied_bucket_withdraws_nothing(buckets: BucketSite) -> None:
+    """More than half of at least 20 known seeds missing at once withdraws nothing unless accepted (guarantee G5)."""
     for number in range(20):
         buckets.write(f"{number:02}.md")
     buckets.build()
-    before = buckets.stamps()
+    before = buckets.object_versions()
     buckets.filesystem.rm(buckets.seeds, recursive=True)
     with pytest.raises(aggregator.FolderError, match="20 of 20 known seeds are gone at once"):
         buckets.build()
-    assert buckets.stamps() == before
+    assert buckets.object_versions() == before
     assert buckets.build(accept_deletions=True).removed == 20
 
 
-def test_a_vanished_bucket_withdraws_nothing(buckets: Buckets) -> None:
-    """However few seeds it had; and one that never was is a mistake in the config."""
-    with pytest.raises(aggregator.ConfigError, match="s3://nowhere/in: the bucket is missing"):
+def test_a_vanished_bucket_withdraws_nothing(buckets: BucketSite) -> None:
+    """This holds for any number of seeds; a bucket that never existed is an error of the config."""
+    with pytest.raises(aggregator.ConfigError, match="s3://nowhere/in: the bucket is not there"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
     buckets.write("a.md")
     buckets.build()
-    before = buckets.stamps()
-    with pytest.raises(aggregator.FolderError, match="the bucket is missing; nothing was withdrawn"):
+    before = buckets.object_versions()
+    with pytest.raises(aggregator.FolderError, match="the bucket is not there; nothing was withdrawn"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
-    assert buckets.stamps() == before
+    assert buckets.object_versions() == before
 
 
-def test_a_store_that_is_down_withdraws_nothing(buckets: Buckets) -> None:
-    """It is named with its URL in one line and exit code 1; once it is back all is as it was."""
+def test_a_store_that_is_down_withdraws_nothing(buckets: BucketSite) -> None:
+    """The message is one line with the URL, the exit code 1; once the store is back, all is as before."""
     buckets.write("a.md", title="A")
     buckets.build()
-    before = buckets.stamps()
-    failed = command(buckets, "build", AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{free_port()}")
+    before = buckets.object_versions()
+    failed = run_command(buckets, "build", AWS_ENDPOINT_URL_S3=f"http://127.0.0.1:{free_port()}")
     assert failed.returncode == 1
     assert failed.stderr.startswith(f"aggregator: s3://{buckets.seeds}: the store does not answer: ")
     assert failed.stderr.endswith("; nothing was withdrawn\n")
     assert failed.stderr.count("\n") == 1
     assert buckets.build().read == 0
-    assert buckets.stamps() == before
+    assert buckets.object_versions() == before
 
 
-def test_wrong_credentials_are_named_and_never_shown(buckets: Buckets) -> None:
-    """A message, not a traceback; and neither key nor secret is in it."""
+def test_wrong_credentials_are_reported_without_the_secret(buckets: BucketSite) -> None:
+    """There is a message, no traceback, without key and secret."""
     buckets.write("a.md")
     buckets.config()
     wrong = {"AWS_ACCESS_KEY_ID": "a-wrong-key-id", "AWS_SECRET_ACCESS_KEY": "a-wrong-secret"}
-    failed = command(buckets, "build", **wrong)
+    failed = run_command(buckets, "build", **wrong)
     assert failed.returncode == 1
     assert f"aggregator: s3://{buckets.seeds}: the seeds cannot be listed: " in failed.stderr
     assert "Traceback" not in failed.stderr
     assert "a-wrong" not in failed.stderr + failed.stdout
 
 
-def test_other_processes_read_too(buckets: Buckets) -> None:
-    """With --jobs the seeds are read by several processes, each with connections of its own: the same bytes."""
+def test_worker_processes_read_objects(buckets: BucketSite) -> None:
+    """With --jobs several processes read seeds over their own connections, with the same bytes."""
     fill(buckets)
     buckets.site.build()
     buckets.build(jobs=2)
     assert buckets.documents() == buckets.site.documents()
 
 
-def test_the_other_commands_know_buckets(buckets: Buckets) -> None:
-    """`check` lists and reads all, `explain` takes paths and URLs, `status` counts, `new` writes a seed there."""
+def test_the_other_commands_work_with_buckets(buckets: BucketSite) -> None:
+    """`check` reads all seeds, `explain` takes paths and URLs, `status` counts, `new` writes a seed."""
     fill(buckets)
     buckets.config()
-    checked = command(buckets, "check")
+    checked = run_command(buckets, "check")
     assert checked.returncode == 1
     assert f"s3://{buckets.seeds}/broken.md:2:9: " in checked.stdout
     assert "27 seeds: 2 errors" in checked.stdout
-    command(buckets, "build")
+    run_command(buckets, "build")
     for target in ("draft.md", f"s3://{buckets.seeds}/draft.md"):
-        assert "draft.md: in no feed: published: false (rule: state)" in command(buckets, "explain", target).stdout
-    assert "27 seeds, 24 items" in command(buckets, "status").stdout
-    made = command(buckets, "new", "A tram", "--link", "https://news.example.org/tram")
+        assert "draft.md: in no feed: published: false (rule: state)" in run_command(buckets, "explain", target).stdout
+    assert "27 seeds, 24 items" in run_command(buckets, "status").stdout
+    made = run_command(buckets, "new", "A tram", "--link", "https://news.example.org/tram")
     assert made.stdout.startswith(f"s3://{buckets.seeds}/")
     assert buckets.filesystem.exists(made.stdout.strip())
-    assert "is there already (choose another title)" in command(buckets, "new", "A tram").stderr
+    assert "already exists (choose another title)" in run_command(buckets, "new", "A tram").stderr

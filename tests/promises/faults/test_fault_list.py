@@ -1,11 +1,12 @@
-"""The fault list of the guarantees: each case by its words, and the tests that cover it.
+"""The fault list of the guarantees: each case and the tests that cover it.
 
-A test is named by its file and function; in brackets the case file, or the generated case, that it walks over.
+A test is named by file and function; brackets name the case file, or the generated case, that it reads.
 """
 
 from __future__ import annotations
 
 import ast
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -145,8 +146,8 @@ FILE_SYSTEM = {
 STOPPING = "service/test_stopping.py::"
 PROCESS = {
     "kill -9 at random": (
-        "promises/faults/test_kills.py::test_some_builds_killed_leave_whole_feeds",
-        "promises/faults/test_kills.py::test_some_daemons_killed_leave_whole_feeds",
+        "promises/faults/test_kills.py::test_three_killed_builds_leave_complete_feeds",
+        "promises/faults/test_kills.py::test_three_killed_daemons_leave_complete_feeds",
         f"{FAILURES}test_a_kill_at_any_moment_leaves_whole_files", "service/test_push.py::test_no_kill_loses_a_change",
     ),
     "n-th operation fails": ("promises/faults/test_nth_operation.py::test_some_operations_that_fail_leave_whole_feeds",),
@@ -220,7 +221,7 @@ HTTP = {
     "dot and temp files": (f"{SERVER}test_nothing_else_is_served",),
 }  # fmt: skip
 
-XSS = "outside/browser/test_xss.py::test_nothing_hostile_runs_or_becomes_an_element"
+XSS = "outside/browser/test_xss.py::test_hostile_text_does_not_run_or_become_an_element"
 ANY_TEXT = "renderer/test_any_text.py::"
 SECURITY = {
     "topic names that lead elsewhere": (
@@ -272,25 +273,28 @@ LIST = {
 
 @cache
 def functions(path: Path) -> frozenset[str]:
-    """Give the tests of a file, without running it."""
+    """Return the names of the functions of a file, without importing it."""
     tree = ast.parse(path.read_text())
     return frozenset(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
 
 
 @cache
 def generated() -> frozenset[str]:
-    """Give the names of the cases that are made by the program, not kept as files."""
+    """Return the names of the cases that are generated, not kept as files."""
     tree = ast.parse(GENERATED.read_text())
     keys = (key for node in ast.walk(tree) if isinstance(node, ast.Dict) for key in node.keys)
     return frozenset(key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str))
 
 
-def missing(node: str) -> str:
-    """Say what of a test's name is not there, "" if all is."""
+def missing_reference(node: str) -> str:
+    """Return what is wrong with a reference to a test, or "" if the test and its case exist."""
     test, _, case = node.partition("[")
     path, _, name = test.partition("::")
-    if not (TESTS / path).is_file() or name not in functions(TESTS / path):
-        return f"no such test: {test}"
+    if not (TESTS / path).is_file():
+        return f"no such test: {test} (tests/{path} does not exist)"
+    if name not in functions(TESTS / path):
+        similar = get_close_matches(name, functions(TESTS / path), n=1, cutoff=0) or ["none"]
+        return f"no such test: {test} (the most similar name in that file: {similar[0]})"
     folder, ending = ("config", "yaml") if path == "config/test_loading.py" else ("seeds", "md")
     case = case.rstrip("]")
     known = not case or case in generated() or (TESTS / f"cases/{folder}/{case}.{ending}").is_file()
@@ -299,13 +303,14 @@ def missing(node: str) -> str:
 
 @pytest.mark.parametrize("case", LIST)
 def test_each_case_of_the_fault_list_has_its_tests(case: str) -> None:
-    """Each names at least one, and every test and case file it names is there."""
+    """Each case names at least one test, and every test and case file that it names exists."""
     assert LIST[case]
-    assert [told for told in map(missing, LIST[case]) if told] == []
+    wrong = [reason for reason in map(missing_reference, LIST[case]) if reason]
+    assert wrong == [], f"{case}: rename in {Path(__file__).name}:\n" + "\n".join(wrong)
 
 
 def test_a_test_that_is_gone_is_noticed() -> None:
-    """A renamed test or a removed case file leaves its case without proof, and says so."""
-    assert "no such test" in missing("cli/test_commands.py::test_that_never_was")
-    assert "no such test" in missing("no_file.py::test_that_never_was")
-    assert "no such case" in missing(f"{ANY}[never-was]")
+    """A renamed test or a removed case file is named."""
+    assert "no such test" in missing_reference("cli/test_commands.py::test_that_never_was")
+    assert "no such test" in missing_reference("no_file.py::test_that_never_was")
+    assert "no such case" in missing_reference(f"{ANY}[never-was]")

@@ -1,4 +1,4 @@
-"""Cases of the fault list that concern the whole program: bombs, devices, descriptors, clocks, races, the Host header."""
+"""Cases of the fault list that concern the whole program: bombs, devices, file limits, clocks, races, the Host header."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support.http_client import Standalone, raw, statuses
 from support.running_daemon import ROOT, Running, wait_until
-from support.site_checks import SECRET, private, published
+from support.site_checks import SECRET, find_leaks, published_documents
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.model.errors import AggregatorError
@@ -31,7 +31,7 @@ print(turn.items, len(turn.failed), open("/proc/self/status").read().partition("
 
 
 def built(site: SiteFolder, *, files: int) -> list[int]:
-    """Build in a process that may open so many files: gives items, documents that failed, and its most memory in kB."""
+    """Build in a process with a limit of open files; return items, failed documents and peak memory in kB."""
     site.config()
     words = [sys.executable, "-c", LIMITED, str(files)]
     result = subprocess.run(
@@ -42,7 +42,7 @@ def built(site: SiteFolder, *, files: int) -> list[int]:
 
 
 def test_bombs_stay_within_little_memory(site: SiteFolder) -> None:
-    """A file of 100 MB, lines of 10 MB and 1 MB, nesting, aliases: within 400 MB of memory, and the neighbour is shown."""
+    """A file of 100 MB, lines of 10 MB and 1 MB, nesting and aliases take under 400 MB; other seeds are published."""
     site.write("good.md")
     with (site.seeds / "huge.md").open("wb") as file:
         file.truncate(100_000_000)
@@ -65,14 +65,14 @@ def test_bombs_stay_within_little_memory(site: SiteFolder) -> None:
 
 
 def test_a_build_with_32_file_descriptors_succeeds(site: SiteFolder) -> None:
-    """A large turn too: files are read one at a time, documents written four at a time."""
+    """This holds for a large turn too: files are read one at a time, documents written four at a time."""
     for number in range(120):
         site.write(f"{'deep/' * (number % 12)}{number}.md", topics=[f"T{number % 7}"])
     assert built(site, files=32)[:2] == [120, 0]
 
 
 def test_a_device_among_the_seeds_is_not_read(site: SiteFolder) -> None:
-    """One that would never end is refused by name; its neighbour is shown."""
+    """An endless device is reported, and other seeds are published."""
     site.write("good.md")
     try:
         os.mknod(site.seeds / "zero.md", stat.S_IFCHR | 0o666, os.makedev(1, 5))
@@ -84,7 +84,7 @@ def test_a_device_among_the_seeds_is_not_read(site: SiteFolder) -> None:
 
 
 def test_an_emptied_config_is_refused_while_the_daemon_runs(running: Running) -> None:
-    """As a half save leaves it: the old config holds, the missing address is named, and seeds go on."""
+    """An empty config, as in the middle of a save, is reported as an error; the daemon goes on with the old one."""
     running.site.write("a.md", title="before")
     running.start()
     config = running.site.root / "config/feeds.yaml"
@@ -99,7 +99,7 @@ def test_an_emptied_config_is_refused_while_the_daemon_runs(running: Running) ->
 
 @pytest.mark.parametrize("step", [60, 3_600, 10 * 365 * 86_400])
 def test_a_clock_that_steps_shows_what_is_due_by_it(site: SiteFolder, step: int) -> None:
-    """On and back again: an item due in between appears and goes, and no id and no other item changes."""
+    """If the clock steps and steps back, an item that is due in between appears and disappears; nothing else changes."""
     site.write("now.md")
     site.write("soon.md", publishedDateTime=iso(NOW + step))
     site.build()
@@ -112,7 +112,7 @@ def test_a_clock_that_steps_shows_what_is_due_by_it(site: SiteFolder, step: int)
 
 
 def test_a_clock_of_1970_at_boot_costs_nothing_once_it_is_right(site: SiteFolder) -> None:
-    """A machine without a clock's battery: nothing is due yet; with the right time all is as built anew, ids too."""
+    """A machine without a clock battery boots in 1970: with the right time the feeds are right again, ids included."""
     site.write("a.md")
     site.write("b.md", webUrl="https://news.example.org/old")
     site.build()
@@ -120,14 +120,14 @@ def test_a_clock_of_1970_at_boot_costs_nothing_once_it_is_right(site: SiteFolder
     site.build()
     before = site.documents()
     site.build(5)
-    assert published(site.feeds)
+    assert published_documents(site.feeds)
     site.build()
     assert "https://news.example.org/old" in site.ids()
     assert site.documents() == before
 
 
 def test_a_seed_from_the_future_is_read_whenever_it_changes(site: SiteFolder) -> None:
-    """An mtime of next year is neither an embargo nor a reason to miss the next save."""
+    """An mtime of next year is no embargo, and the next save is noticed."""
     ahead = (NOW + 365 * 86_400) * 10**9
     for title in ("one", "two", "six"):
         path = site.write("a.md", title=title)
@@ -137,7 +137,7 @@ def test_a_seed_from_the_future_is_read_whenever_it_changes(site: SiteFolder) ->
 
 
 def test_a_seed_swapped_for_a_link_never_leads_outside(tmp_path: Path) -> None:
-    """Swapped without pause while it is read: each time it is the seed, a link that is refused, or nothing."""
+    """A seed that is constantly replaced by a link while it is read is read, refused as a link or missing."""
     root, outside = tmp_path / "seeds", tmp_path / "outside"
     for place in (root / "sub", outside):
         place.mkdir(parents=True)
@@ -169,7 +169,7 @@ def test_a_seed_swapped_for_a_link_never_leads_outside(tmp_path: Path) -> None:
 
 @contextmanager
 def meanwhile(act: Callable[[], None]) -> Iterator[None]:
-    """Do something again and again, on a thread of its own, whatever the system says to it."""
+    """Call a function again and again on a thread, ignoring errors of the system."""
     ended = threading.Event()
 
     def again() -> None:
@@ -187,7 +187,7 @@ def meanwhile(act: Callable[[], None]) -> Iterator[None]:
 
 
 def test_seeds_that_become_links_between_scan_and_reading_show_nothing_from_outside(site: SiteFolder) -> None:
-    """Files and folders swapped for links without pause, through whole builds: what lies outside is nowhere."""
+    """Files and folders are constantly replaced by links during builds: nothing outside is published."""
     outside = site.root / "outside"
     outside.mkdir()
     site.write("sub/a.md", title="Seed")
@@ -210,13 +210,13 @@ def test_seeds_that_become_links_between_scan_and_reading_show_nothing_from_outs
         for number in range(25):
             turn = site.build(accept_deletions=True, fresh=number % 5 == 4)
             assert turn.failed == ()
-            assert private(site, repr(turn)) == []
+            assert find_leaks(site, repr(turn)) == []
             seen.update(site.titles())
     assert "Seed" in seen
 
 
 def test_links_planted_while_feeds_are_written_are_never_followed(site: SiteFolder) -> None:
-    """A document and a feed's folder swapped for links without pause: nothing outside is written, and then all is whole."""
+    """Feeds and folders are constantly replaced by links: nothing outside is written, and the next build repairs all."""
     outside = site.root / "outside"
     outside.mkdir()
     for name in ("rss.xml", "atom.xml", "feed.json", "index.html"):
@@ -236,7 +236,7 @@ def test_links_planted_while_feeds_are_written_are_never_followed(site: SiteFold
     with meanwhile(plant):
         for number in range(25):
             site.write("a.md", title=f"Title {number}", topics=["T"])
-            with suppress(AggregatorError):  # the folder it writes in may be away just then, which is said
+            with suppress(AggregatorError):  # the folder may be missing at that moment, which is an error
                 site.build()
     assert {path.name: path.read_text() for path in outside.iterdir()} == dict.fromkeys(
         ("rss.xml", "atom.xml", "feed.json", "index.html"), "precious"
@@ -246,11 +246,11 @@ def test_links_planted_while_feeds_are_written_are_never_followed(site: SiteFold
             left.unlink()
     assert site.build().failed == ()
     assert not document.is_symlink()
-    assert b"Title 24" in published(site.feeds)["t/rss.xml"]
+    assert b"Title 24" in published_documents(site.feeds)["t/rss.xml"]
 
 
 def test_the_token_is_compared_in_constant_time() -> None:
-    """By `hmac.compare_digest` and nothing else: how long a refusal takes tells nothing of the token."""
+    """The token is compared by `hmac.compare_digest` only, so that response times do not reveal it."""
     sources = [ROOT / "aggregator/service/http/access.py", ROOT / "aggregator/config/token.py"]
     tree = ast.parse("\n".join(path.read_text().replace("from __future__ import annotations", "") for path in sources))
     called = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
@@ -260,7 +260,7 @@ def test_the_token_is_compared_in_constant_time() -> None:
 
 
 def test_a_strange_host_changes_no_link(site: SiteFolder) -> None:
-    """A forged Host, or X-Forwarded-Host: the same bytes, and headers that lead to the site's own address."""
+    """A forged Host or X-Forwarded-Host changes no byte; links in headers point to the site's own URL."""
     site.write("a.md")
     site.build()
     server = Standalone(site)

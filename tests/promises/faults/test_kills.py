@@ -1,4 +1,4 @@
-"""Kill -9 at any moment of a build and of the daemon, while a reader reads: never a torn, mixed or missing feed."""
+"""Kill -9 at any moment of a build or the daemon while a reader reads: no feed is torn, mixed or missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from contextlib import contextmanager
 
 import pytest
 from support.running_daemon import ROOT, Running
-from support.site_checks import fresh, leftovers, parse, private, published, with_canaries
+from support.site_checks import (
+    assert_well_formed,
+    find_leaks,
+    fresh_build,
+    published_documents,
+    temporary_files,
+    write_canaries,
+)
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.model.document_names import FEED_DOCUMENTS
@@ -28,12 +35,12 @@ print("begins", flush=True)
 aggregator.build(config, now={NOW})
 """
 MONTHS_AGO = NOW - 100 * 86_400
-COMES_AND_GOES = "t1/archive/2026-02/"
-"""The page of a month that holds one seed alone, which is deleted now and then."""
+PAGE_OF_ONE_SEED = "t1/archive/2026-02/"
+"""The page of a month with a single seed, which is deleted and written again."""
 
 
 class Reader:
-    """Reads every feed in a loop, on a thread of its own, and notes what no reader may ever see."""
+    """Reads every feed in a loop on a thread, and records what readers must never see."""
 
     def __init__(self, site: SiteFolder) -> None:
         self.site = site
@@ -41,8 +48,8 @@ class Reader:
         self.reads = 0
         self.names = [
             name
-            for name in published(site.feeds)
-            if name.endswith(FEED_DOCUMENTS) and not name.startswith(COMES_AND_GOES)
+            for name in published_documents(site.feeds)
+            if name.endswith(FEED_DOCUMENTS) and not name.startswith(PAGE_OF_ONE_SEED)
         ]
 
     @contextmanager
@@ -61,21 +68,21 @@ class Reader:
             for name in self.names:
                 self.reads += 1
                 try:
-                    look(name, (self.site.feeds / name).read_bytes())
+                    version_of(name, (self.site.feeds / name).read_bytes())
                 except Exception as error:  # noqa: BLE001 - whatever it is, a reader met it
                     self.complaints.append(f"{name}: {error!r}")
 
 
-def look(name: str, body: bytes) -> str:
-    """See that a document is whole and of one version, which it gives; those of the daemon's one changing seed."""
-    parse(name, body)
+def version_of(name: str, body: bytes) -> str:
+    """Assert that a document is complete and of one version of the changing seed, and return that version."""
+    assert_well_formed(name, body)
     versions = set(re.findall(rb"version(\d+)x", body))
     assert len(versions) <= 1, f"{name} mixes {versions}"
     return versions.pop().decode() if versions else ""
 
 
-def say(site: SiteFolder, version: int) -> None:
-    """Have the seeds say a version, in every field and many times."""
+def write_version(site: SiteFolder, version: int) -> None:
+    """Write the changing seed with a version in every field, many times."""
     word = f"version{version}x"
     site.write("a.md", title=word, excerpt=f"{word} " * 40, topics=["T0", "T1"], body=f"{word} " * 4_000)
     if version % 3 == 0:
@@ -87,32 +94,32 @@ def say(site: SiteFolder, version: int) -> None:
 def sample(site: SiteFolder) -> None:
     for number in range(6):
         site.write(f"s{number}.md", topics=[f"T{number % 3}"], publishedDateTime=iso(NOW - (1 + number * 20) * 86_400))
-    with_canaries(site, later="9998-01-01")
-    say(site, 0)
+    write_canaries(site, later="9998-01-01")
+    write_version(site, 0)
     site.build()
 
 
 def check(site: SiteFolder, reader: Reader, *, now: int | None, log: str = "") -> None:
-    """What is on disk right after a kill is whole; a build later all is right, with ids as ever."""
-    for name, body in published(site.feeds).items():
+    """Assert that all documents are complete after a kill, and that the next build is right, with the same ids."""
+    for name, body in published_documents(site.feeds).items():
         if name in reader.names:
-            look(name, body)
-    assert private(site, log) == []
+            version_of(name, body)
+    assert find_leaks(site, log) == []
     assert site.build(now).failed == ()
-    assert leftovers(site.feeds) == []
+    assert temporary_files(site.feeds) == []
     documents = site.documents()
-    assert documents == {**documents, **fresh(site, now)}
+    assert documents == {**documents, **fresh_build(site, now)}
     assert "https://news.example.org/a" in site.ids()
     assert reader.complaints == []
 
 
 def kill_builds(site: SiteFolder, rounds: int, seed: int) -> tuple[int, int]:
-    """Kill a build at a random moment, again and again; gives how many were killed, and reads."""
+    """Kill builds at random moments; return how many were killed and how many documents were read."""
     sample(site)
     dice = random.Random(seed)
     reader, longest, killed = Reader(site), 0.0, 0
     for number in range(1, rounds + 1):
-        say(site, number)
+        write_version(site, number)
         with reader.reading(), build(site) as process:
             assert process.stdout
             process.stdout.readline()
@@ -136,7 +143,7 @@ def build(site: SiteFolder) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def kill_daemons(site: SiteFolder, running: Running, rounds: int, seed: int) -> int:
-    """Kill the daemon at a random moment while a seed changes, again and again; gives how often it was read."""
+    """Kill the daemon at random moments while a seed changes; return how many documents were read."""
     sample(site)
     running.serving = False
     dice = random.Random(seed)
@@ -147,7 +154,7 @@ def kill_daemons(site: SiteFolder, running: Running, rounds: int, seed: int) -> 
             until = time.monotonic() + dice.uniform(0, 0.7)
             while time.monotonic() < until:
                 version += 1
-                say(site, version)
+                write_version(site, version)
                 time.sleep(dice.uniform(0, 0.08))
             running.signal(signal.SIGKILL)
             running.process.wait()
@@ -156,28 +163,28 @@ def kill_daemons(site: SiteFolder, running: Running, rounds: int, seed: int) -> 
 
 
 @pytest.mark.slow
-def test_some_builds_killed_leave_whole_feeds(site: SiteFolder) -> None:
-    """At three moments, by lot."""
+def test_three_killed_builds_leave_complete_feeds(site: SiteFolder) -> None:
+    """Feeds are complete after three builds are killed at random moments."""
     killed, reads = kill_builds(site, 4, 1)
     assert killed
     assert reads > 50
 
 
 @pytest.mark.slow
-def test_some_daemons_killed_leave_whole_feeds(site: SiteFolder, running: Running) -> None:
-    """At three moments, by lot, while a seed is saved again and again."""
+def test_three_killed_daemons_leave_complete_feeds(site: SiteFolder, running: Running) -> None:
+    """Feeds are complete after three daemons are killed while a seed is saved again and again."""
     assert kill_daemons(site, running, 3, 1) > 50
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(3_600)
-def test_two_hundred_builds_killed_leave_whole_feeds(site: SiteFolder) -> None:
-    """Whatever they were doing."""
+def test_two_hundred_killed_builds_leave_complete_feeds(site: SiteFolder) -> None:
+    """Feeds are complete after two hundred builds are killed at random moments."""
     print(kill_builds(site, 201, 2))
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(3_600)
-def test_two_hundred_daemons_killed_leave_whole_feeds(site: SiteFolder, running: Running) -> None:
-    """Whatever they were doing."""
+def test_two_hundred_killed_daemons_leave_complete_feeds(site: SiteFolder, running: Running) -> None:
+    """Feeds are complete after two hundred daemons are killed while a seed is saved."""
     print(kill_daemons(site, running, 200, 2))

@@ -1,4 +1,4 @@
-"""What the harness found, each mended: the shortest way to it."""
+"""Bugs that fault injection found, each with its shortest reproduction."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.site_folder import NOW, SiteFolder, iso
 
 import aggregator
 from aggregator.cli import commands
-from aggregator.cli.report import trouble
+from aggregator.cli.report import problem_lines
 from aggregator.index.database import why_not_rendered
 from aggregator.index.index import Index
 from aggregator.model.errors import AggregatorError, ConfigError
@@ -28,7 +28,7 @@ from aggregator.site.site import Site
 
 
 def test_a_page_cut_short_while_it_was_written_is_seen_though_it_shows_the_same_again(site: SiteFolder) -> None:
-    """A kill between two documents of a page, then the edit is taken back: the page is not what its row says."""
+    """After a kill between two documents of a page, a reverted edit makes the page look current, but it is rewritten."""
     site.write("old.md", publishedDateTime=iso(NOW - 60 * 86_400))
     site.write("new.md")
     site.build()
@@ -37,13 +37,13 @@ def test_a_page_cut_short_while_it_was_written_is_seen_though_it_shows_the_same_
     page.with_name("other").write_bytes(page.read_bytes().replace(b"Item old", b"Item odd"))
     page.with_name("other").replace(page)
     with closing(sqlite3.connect(site.root / "state/index.db", isolation_level=None)) as index:
-        index.execute("UPDATE page SET dirty=1")  # as the turn left it that was killed
+        index.execute("UPDATE page SET dirty=1")  # as the killed turn left it
     site.build()
     assert site.documents() == before
 
 
-def test_a_lock_that_cannot_be_noted_is_let_go(site: SiteFolder) -> None:
-    """A full disk while the process notes its number: the next build is not refused."""
+def test_a_lock_is_released_if_its_file_cannot_be_written(site: SiteFolder) -> None:
+    """If the disk is full when the process id is written, the next build is not refused."""
     site.write("a.md")
     config = site.config()
     with Faults(site.root, 1, random.Random(1), only="pwrite") as faults, pytest.raises(AggregatorError):
@@ -53,8 +53,8 @@ def test_a_lock_that_cannot_be_noted_is_let_go(site: SiteFolder) -> None:
         pass
 
 
-def test_a_lock_that_the_file_system_cannot_give_is_no_other_process(site: SiteFolder) -> None:
-    """ENOLCK, as of some network file systems, is named as what it is."""
+def test_a_file_system_without_locks_is_not_taken_for_another_process(site: SiteFolder) -> None:
+    """ENOLCK, as some network file systems return it, is reported as such."""
     site.write("a.md")
     config = site.config()
     with Faults(site.root, 1, random.Random(1), only="flock"), pytest.raises(AggregatorError) as caught:
@@ -64,7 +64,7 @@ def test_a_lock_that_the_file_system_cannot_give_is_no_other_process(site: SiteF
 
 
 def test_a_commit_that_fails_leaves_no_transaction_open(site: SiteFolder) -> None:
-    """The daemon's next turn begins one of its own."""
+    """The daemon's next turn can begin a transaction."""
     index = Index(str(site.root / "index.db"))
     index._db.execute("PRAGMA foreign_keys=ON")
     index._db.execute("CREATE TABLE one(key INTEGER PRIMARY KEY)")
@@ -79,7 +79,7 @@ def test_a_commit_that_fails_leaves_no_transaction_open(site: SiteFolder) -> Non
 def test_a_first_filling_whose_index_cannot_be_put_in_its_place_is_no_damage(
     make_site: Callable[[str], SiteFolder],
 ) -> None:
-    """Whichever step of it is refused: what was filled stays, and the next turn of the same process goes on with it."""
+    """Whichever step fails, the filled index stays, and the next turn of the same process continues with it."""
     for what in ("replace", "fsync", "unlink", "sql"):
         for number in itertools.count(1):
             site = make_site(f"{what}{number}")
@@ -89,7 +89,7 @@ def test_a_first_filling_whose_index_cannot_be_put_in_its_place_is_no_damage(
                 with fault as faults, suppress(AggregatorError, OSError, sqlite3.Error):
                     living.build(now=NOW)
                 turn = living.build(now=NOW)
-                if faults.met.endswith("connect"):  # too many open files: the next turn has no index, and mends it
+                if faults.met.endswith("connect"):  # too many open files: the next turn finds no index, and rebuilds it
                     continue
                 assert turn.notes == (), faults.met
             assert (site.ids(), list((site.root / "state").glob("*.damaged"))) == (["https://news.example.org/a"], [])
@@ -97,8 +97,8 @@ def test_a_first_filling_whose_index_cannot_be_put_in_its_place_is_no_damage(
                 break
 
 
-def test_what_the_system_refuses_is_told_with_what_helps(capsys: pytest.CaptureFixture[str]) -> None:
-    """Whichever operation it was: the place, the system's words, and what to do."""
+def test_errors_of_the_system_come_with_advice(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message of every failed operation has the path, the system's error and what to do."""
     full = sqlite3.OperationalError("database or disk is full")
     full.sqlite_errorname = "SQLITE_FULL"
     for error in (OSError(errno.EMFILE, os.strerror(errno.EMFILE), "/feeds"), OSError(errno.EIO, "I/O error"), full):
@@ -112,7 +112,7 @@ def test_what_the_system_refuses_is_told_with_what_helps(capsys: pytest.CaptureF
 
 
 def test_an_index_that_fails_is_not_called_a_bug() -> None:
-    """The feed stays as it was, and the disk is named; of a bug its kind alone, as its words may quote a seed."""
+    """The feed stays and the disk is named; of a bug only the type is named, since its message may quote a seed."""
     broken = sqlite3.OperationalError("disk I/O error")
     broken.sqlite_errorname = "SQLITE_IOERR_READ"
     assert why_not_rendered(broken).startswith("not rendered, since the index cannot be used: disk I/O error (check ")
@@ -120,7 +120,7 @@ def test_an_index_that_fails_is_not_called_a_bug() -> None:
 
 
 def test_a_seeds_folder_that_fails_once_it_is_open_is_closed_and_named(site: SiteFolder) -> None:
-    """EIO from each look at an open folder or file: it is said where, and no descriptor is left behind."""
+    """EIO from each operation on an open folder or file is reported with its path, and no descriptor leaks."""
     site.write("a.md")
     config = site.config()
     site.build()
@@ -137,7 +137,7 @@ def test_a_seeds_folder_that_fails_once_it_is_open_is_closed_and_named(site: Sit
 
 
 def test_a_seeds_folder_whose_disk_fails_is_not_called_gone(site: SiteFolder) -> None:
-    """EIO or EACCES is what is said, and nothing is withdrawn."""
+    """EIO or EACCES is reported, and nothing is withdrawn."""
     site.write("a.md")
     config = site.config()
     site.build()
@@ -152,7 +152,7 @@ def test_a_seeds_folder_whose_disk_fails_is_not_called_gone(site: SiteFolder) ->
 
 
 def test_a_seed_that_cannot_be_looked_at_is_not_gone(site: SiteFolder) -> None:
-    """An event points to it and the disk fails: it stays, and the daemon is told to look everywhere."""
+    """If the disk fails on the path of an event, the seed stays, and the daemon is asked for a full scan."""
     site.write("a.md")
     site.build()
     with Site(site.config()) as living:
@@ -165,7 +165,7 @@ def test_a_seed_that_cannot_be_looked_at_is_not_gone(site: SiteFolder) -> None:
 
 
 def test_one_damaged_file_costs_its_neighbours_nothing(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """EIO from looking at it and from opening it: it stays as it was and is named, and the others are taken in."""
+    """After EIO from stat or open, the seed stays as it was and is named; other seeds are read."""
     for name in ("a", "b", "c"):
         site.write(f"{name}.md", title=name)
     site.build()
@@ -206,25 +206,28 @@ def test_one_damaged_file_costs_its_neighbours_nothing(site: SiteFolder, monkeyp
 
 @pytest.mark.parametrize("number", range(1, 8))
 def test_a_folder_that_cannot_be_listed_is_named_with_the_reason(site: SiteFolder, number: int) -> None:
-    """EIO, EACCES or EMFILE from each listing of topics, seeds or feeds: a message for people, with what the system said."""
+    """EIO, EACCES or EMFILE from listing topics, seeds or feeds gives a message with the system's error."""
     site.write("sub/a.md")
     site.build()
     before = site.documents()
-    said, path = [], site.config().path
+    messages, path = [], site.config().path
     with Faults(site.root, number, random.Random(number), only="scandir") as faults:
         try:
-            said += aggregator.build(aggregator.load_config(path), now=NOW, fresh=True).notes
+            messages += aggregator.build(aggregator.load_config(path), now=NOW, fresh=True).notes
         except AggregatorError as error:
-            said.append(str(error))
+            messages.append(str(error))
     if faults.met:
-        assert any(os.strerror(getattr(errno, faults.met.split()[1])) in one for one in said), (faults.met, said)
+        assert any(os.strerror(getattr(errno, faults.met.split()[1])) in one for one in messages), (
+            faults.met,
+            messages,
+        )
     site.build()
     assert site.documents() == before
 
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_an_index_that_cannot_be_looked_at_is_not_begun_anew(site: SiteFolder, *, fresh: bool) -> None:
-    """EIO from whichever stat: it is said, nothing is published, and the ids that only the index knows survive."""
+    """EIO from any stat is reported, nothing is published, and ids that only the index has survive."""
     site.write("a.md", webUrl="https://news.example.org/before")
     site.build()
     known = site.ids()
@@ -239,7 +242,7 @@ def test_an_index_that_cannot_be_looked_at_is_not_begun_anew(site: SiteFolder, *
 
 
 def test_a_state_folder_that_cannot_be_used_is_named_with_the_reason(site: SiteFolder) -> None:
-    """A disk that fails, or a file of that name."""
+    """This happens if the disk fails, or if a file has that name."""
     site.write("a.md")
     config = site.config()
     site.build()
@@ -256,8 +259,8 @@ def test_a_state_folder_that_cannot_be_used_is_named_with_the_reason(site: SiteF
         aggregator.build(config, now=NOW)
 
 
-def test_a_lock_whose_file_cannot_be_closed_is_given_back(site: SiteFolder) -> None:
-    """All is done by then, and nothing is said of it."""
+def test_a_lock_is_released_if_its_file_cannot_be_closed(site: SiteFolder) -> None:
+    """The build is complete by then, and no error is raised."""
     site.write("a.md")
     config = site.config()
     aggregator.build(config, now=NOW)
@@ -269,10 +272,10 @@ def test_a_lock_whose_file_cannot_be_closed_is_given_back(site: SiteFolder) -> N
 
 
 def test_documents_that_fail_alike_are_counted_not_listed() -> None:
-    """Of a full disk three documents are named; another reason is not lost among them."""
+    """If the disk is full, three documents are named and the others counted; other reasons are still named."""
     full = [f"t{number}/rss.xml: No space left on device (free some space)" for number in range(400)]
     turn = Turn(now=NOW, failed=(*full[:200], "all/rss.xml: Permission denied", *full[200:]))
-    assert list(trouble(turn)) == [
+    assert list(problem_lines(turn)) == [
         *(f"not written: {one}" for one in full[:3]),
         "not written: … and 397 more: No space left on device (free some space)",
         "not written: all/rss.xml: Permission denied",

@@ -1,4 +1,4 @@
-"""Whichever operation of a build fails, readers see whole feeds, and the next build needs no hand (G2, G7, G8, G12)."""
+"""Whichever operation of a build fails, feeds stay complete, and the next build repairs everything (G2, G7, G8, G12)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from support.failing_operations import Faults
 from support.site_checks import (
     DRAFT,
     SECRET,
-    fresh,
+    find_leaks,
+    fresh_build,
     ids_by_feed,
-    leftovers,
     open_files,
-    private,
-    published,
-    with_canaries,
+    published_documents,
+    temporary_files,
+    write_canaries,
 )
 from support.site_folder import NOW, SiteFolder, iso
 
@@ -89,32 +89,32 @@ def sample(site: SiteFolder) -> None:
             f"{'sub/' * (number % 2)}{number}.md", topics=[f"T{number % 2}"], quality=60 + number * 5,
             publishedDateTime=iso(NOW - DAY * (1 + number % 2)), body="text " * 50,
         )  # fmt: skip
-    with_canaries(site, later=iso(NOW + 99))
+    write_canaries(site, later=iso(NOW + 99))
 
 
 class Round:
-    """One change to a site, a build in which something fails, and the build after it."""
+    """A change to a site, a build in which an operation fails, and the build after it."""
 
     def __init__(self, site: SiteFolder, what: str, number: int, seed: int, *, alive: bool = False) -> None:
         self.site, self.number, self.alive = site, number, alive
         self.change, self.options = CHANGES[what]
         self.dice = random.Random(f"{what} {number} {seed}")
-        self.said: list[str] = []
+        self.messages: list[str] = []
         self.turn: Turn | None = None
 
     def run(self) -> Faults:
         site = self.site
         self.change(site, self.number)
-        before = published(site.feeds)
+        before = published_documents(site.feeds)
         files, config = open_files(), site.config()
         self.faults = Faults(site.root, self.number, self.dice, lasting=self.dice.random() < 0.4)
         (self._build_and_live_on if self.alive else self._build)(config)
         faults = self.faults
-        gc.collect()  # an error that is being handled holds the frames it went through, and what they hold open
+        gc.collect()  # a handled error keeps frames alive, and with them open files
         assert open_files() <= files, f"{faults.met}: a file stays open"
-        during = published(site.feeds)
-        self.said += ["" if self.turn is None else repr(self.turn)]
-        assert private(site, *self.said) == [], faults.met
+        during = published_documents(site.feeds)
+        self.messages += ["" if self.turn is None else repr(self.turn)]
+        assert find_leaks(site, *self.messages) == [], faults.met
         self._mended(before, during)
         return faults
 
@@ -123,7 +123,7 @@ class Round:
             self.turn = aggregator.build(config, now=NOW, **self.options)
 
     def _build_and_live_on(self, config: aggregator.Config) -> None:
-        """Take the next turn with what is open already, as the daemon does."""
+        """Take the next turn with the same Site, as the daemon does."""
         with Site(config) as living:
             with self.faults, self._heard():
                 self.turn = living.build(now=NOW, **self.options)
@@ -134,21 +134,23 @@ class Round:
         try:
             yield
         except (AggregatorError, OSError, sqlite3.Error) as error:
-            self.said = [f"{type(error).__name__}: {error}"]
+            self.messages = [f"{type(error).__name__}: {error}"]
 
     def _mended(self, before: dict[str, bytes], during: dict[str, bytes]) -> None:
         site = self.site
         turn = site.build()
-        after = published(site.feeds)
-        assert (turn.failed, leftovers(site.feeds)) == ((), [])
-        assert private(site) == []
-        # No document was missing, and none told of an item that was neither there before nor is there now.
+        after = published_documents(site.feeds)
+        assert (turn.failed, temporary_files(site.feeds)) == ((), [])
+        assert find_leaks(site) == []
+        # No document was missing, and none had an item that is neither in the feeds before nor after.
         assert sorted(before.keys() & after.keys() - during.keys()) == []
         known, wanted = ids_by_feed(before), ids_by_feed(after)
         for name, ids in ids_by_feed(during).items():
             assert ids <= known.get(name, set()) | wanted.get(name, set()), name
-        assert site.documents() == {**site.documents(), **fresh(site, NOW)}
-        assert all(b'"items":[]' in after[name] for name in wanted if name not in published(site.root / "fresh"))
+        assert site.documents() == {**site.documents(), **fresh_build(site, NOW)}
+        assert all(
+            b'"items":[]' in after[name] for name in wanted if name not in published_documents(site.root / "fresh")
+        )
 
 
 def ready(site: SiteFolder) -> SiteFolder:
@@ -158,7 +160,7 @@ def ready(site: SiteFolder) -> SiteFolder:
 
 
 def least(site: SiteFolder, what: str, *, alive: bool) -> int:
-    """Count the operations of a build; of two changes in turn, one may need fewer than the other."""
+    """Count the operations of a build: the minimum of two, since one of two alternating changes may need fewer."""
     return min(Round(site, what, none, 0, alive=alive).run().count for none in (10**6, 10**6 + 1))
 
 
@@ -168,7 +170,7 @@ CASES = [(what, False) for what in CHANGES] + [(what, True) for what in ("edit",
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "alive"), CASES)
 def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
-    """Of the n-th operations, some by lot: whole feeds during it, right ones after, ids as ever, nothing private told."""
+    """For some random n, feeds are complete during the build, right after it, with the same ids and nothing private."""
     last = least(ready(site), what, alive=alive)
     for number in sorted(random.Random(f"sample {what}").sample(range(1, last), 6)):
         assert Round(site, what, number, 0, alive=alive).run().met, f"operation {number} never came"
@@ -178,9 +180,9 @@ def test_some_operations_that_fail_leave_whole_feeds(site: SiteFolder, what: str
 @pytest.mark.timeout(3_600)
 @pytest.mark.parametrize(("what", "alive"), CASES)
 def test_every_operation_that_fails_leaves_whole_feeds(site: SiteFolder, what: str, *, alive: bool) -> None:
-    """For n = 1, 2, 3 … until a build has none left."""
+    """The same holds for n = 1, 2, 3 … up to the last operation."""
     ready(site)
-    said: dict[str, str] = {}
+    messages: dict[str, str] = {}
     left = 2
     for number in itertools.count(1):
         one = Round(site, what, number, 1, alive=alive)
@@ -188,7 +190,7 @@ def test_every_operation_that_fails_leaves_whole_feeds(site: SiteFolder, what: s
         left = 2 if faults.met else left - 1
         if not left:
             break
-        for text in (*one.said[:-1], *(one.turn.failed + one.turn.notes if one.turn else ())):
-            said.setdefault(re.sub(r"\d+", "0", text.replace(str(site.root), "")), f"{number} {faults.met}")
-    print(json.dumps({"change": what, "alive": alive, "rounds": number, "messages": said}, indent=1))
+        for text in (*one.messages[:-1], *(one.turn.failed + one.turn.notes if one.turn else ())):
+            messages.setdefault(re.sub(r"\d+", "0", text.replace(str(site.root), "")), f"{number} {faults.met}")
+    print(json.dumps({"change": what, "alive": alive, "rounds": number, "messages": messages}, indent=1))
     assert number > 200

@@ -1,4 +1,4 @@
-"""What is remembered outlives a damaged index, whatever ends or hinders its rescue (G7, G8)."""
+"""Remembered ids survive a damaged index, even if its rescue is killed or fails (G7, G8)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SEEDS = 12
 
 @pytest.fixture
 def moved(site: SiteFolder) -> SiteFolder:
-    """Make a site of which only the index knows the ids: each link has changed since readers saw it."""
+    """Return a site whose ids only the index knows, since each link has changed."""
     for turn in ("first", "second"):
         for number in range(SEEDS):
             site.write(f"{number}.md", webUrl=f"https://news.example.org/{turn}/{number}/{'x' * 900}")
@@ -38,7 +38,7 @@ def moved(site: SiteFolder) -> SiteFolder:
 
 
 def damage(site: SiteFolder) -> None:
-    """Overwrite the page that the table of files begins with."""
+    """Overwrite the first database page of the table of files."""
     path = site.root / "state/index.db"
     with closing(sqlite3.connect(path)) as db:
         size = db.execute("PRAGMA page_size").fetchone()[0]
@@ -49,7 +49,7 @@ def damage(site: SiteFolder) -> None:
 
 
 def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
-    """What seeds called its topic is known still, and how many call it so is counted anew."""
+    """After a rescue the names that seeds used for a topic are known, and are counted again."""
     site.write("a.md", topics=["Sea"])
     site.write("b.md", topics=["LLM news"])
     site.build()
@@ -63,7 +63,7 @@ def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
 
 
 def in_a_child(do: Callable[[], object]) -> int:
-    """Do something in a process of its own and give how that ended; 0 where nothing hindered it."""
+    """Call a function in a child process and return its exit code; 0 if it returned."""
     sys.stdout.flush()
     if (pid := os.fork()) == 0:
         code = 1
@@ -75,7 +75,7 @@ def in_a_child(do: Callable[[], object]) -> int:
 
 
 def killed_at(number: int, path: str) -> None:
-    """Open an index, and die at the operation of this number that changes its folder or takes over a row."""
+    """Open an index, and exit at the n-th operation that changes its folder or copies a row."""
     left = iter(range(number))
 
     def dying(real: Callable[..., object]) -> Callable[..., object]:
@@ -104,7 +104,7 @@ def restored(site: SiteFolder, backup: Path) -> str:
 
 @pytest.mark.slow
 def test_a_rescue_that_is_killed_at_any_moment_loses_no_id(moved: SiteFolder) -> None:
-    """Kill -9 before each step of it, and in the midst of the rows: the next build shows the ids that readers know."""
+    """After kill -9 before each step, or while rows are copied, the next build has the same ids."""
     known, backup = moved.ids(), moved.root / "backup"
     damage(moved)
     shutil.copytree(moved.root / "state", backup)
@@ -124,7 +124,7 @@ def test_a_rescue_that_is_killed_at_any_moment_loses_no_id(moved: SiteFolder) ->
 
 
 def test_a_disk_that_is_full_during_a_rescue_loses_no_id(moved: SiteFolder) -> None:
-    """However far it came: once there is space, all that was remembered is there."""
+    """Wherever the disk was full, all remembered ids are there once there is space."""
     known, backup = moved.ids(), moved.root / "backup"
     damage(moved)
     shutil.copytree(moved.root / "state", backup)
@@ -145,8 +145,8 @@ def test_a_disk_that_is_full_during_a_rescue_loses_no_id(moved: SiteFolder) -> N
     assert {ends[0], ends[-1]} == {1, 0}
 
 
-def test_a_rescue_for_which_there_is_no_space_is_done_once_there_is(moved: SiteFolder) -> None:
-    """In one process: what was refused is said, nothing is lost, and the next turn mends it."""
+def test_a_rescue_without_space_is_done_by_a_later_turn(moved: SiteFolder) -> None:
+    """In one process, the error is reported, nothing is lost, and the next turn repairs the index."""
     known = moved.ids()
     with Site(moved.config()) as living:
         page = living.index._db.execute("PRAGMA page_count").fetchone()[0]
@@ -171,13 +171,13 @@ def test_a_rescue_for_which_there_is_no_space_is_done_once_there_is(moved: SiteF
 
 
 def broken(*_: object, **__: object) -> None:
-    """Meet a damaged index."""
+    """Raise the error of a damaged index."""
     raise sqlite3.DatabaseError("a flipped bit")
 
 
 @pytest.mark.parametrize("what", ["replace", "unlink", "fsync", "sql"])
 def test_a_rescue_that_is_refused_is_done_by_the_next_turn(moved: SiteFolder, what: str) -> None:
-    """In one process, whichever step it was that failed: the second attempt goes on."""
+    """In one process, whichever step failed, the next turn continues the rescue."""
     known = moved.ids()
     with Site(moved.config()) as living:
         for number in itertools.count(1, 7 if what == "sql" else 1):
@@ -192,8 +192,8 @@ def test_a_rescue_that_is_refused_is_done_by_the_next_turn(moved: SiteFolder, wh
     assert number > 1
 
 
-def test_a_flipped_bit_that_could_not_be_mended_at_once_is_not_forgotten(moved: SiteFolder) -> None:
-    """Only the note beside the index tells of it, which must outlive a start that had no space to mend it."""
+def test_damage_that_cannot_be_repaired_at_once_is_not_forgotten(moved: SiteFolder) -> None:
+    """The marker file beside the index survives a start without the space to repair it."""
     path = moved.root / "state/index.db"
     before = moved.documents()
     path.write_bytes(path.read_bytes().replace(b"Item 7", b"Item 9"))
@@ -209,8 +209,8 @@ def test_a_flipped_bit_that_could_not_be_mended_at_once_is_not_forgotten(moved: 
     assert moved.documents() == before
 
 
-def test_a_log_that_was_left_beside_a_damaged_index_spoils_no_later_rescue(moved: SiteFolder) -> None:
-    """Somebody was reading when the first was set aside, so its log stayed: it is not the second one's."""
+def test_a_leftover_write_ahead_log_does_not_spoil_a_later_rescue(moved: SiteFolder) -> None:
+    """The log of the first damaged index stayed because of a reader; it is not applied to the second one."""
     path = moved.root / "state/index.db"
     known = moved.ids()
     with Site(moved.config()) as living, closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as looking:

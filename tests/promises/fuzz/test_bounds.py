@@ -1,4 +1,4 @@
-"""No megabyte, whatever it holds, costs more than so much of a processor and of memory (G13)."""
+"""A megabyte of anything costs a bounded amount of processor time and memory (G13)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import NamedTuple
 
 import pytest
 from _pytest.mark import ParameterSet
-from support.fuzz_inputs import ROOT, SECONDS, WORDS
+from support.fuzz_inputs import HOSTILE_TOKENS, MARATHON_SECONDS, ROOT
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.normalizer import text
 from aggregator.normalizer.front_matter import MAX_FRONT_MATTER, MAX_SEED
 
 MOST_SECONDS = 12
-"""Of a processor, for a whole build; the README says what it takes on a machine with nothing else to do."""
+"""Processor seconds for a whole build; the README has the figures of an idle machine."""
 
 MOST_MEMORY = 350
-"""MB that it ever holds."""
+"""MB of memory at its peak."""
 
 MOST_ADDRESSES = 2_000
-"""MB of addresses, of which an allocator reserves 1,074 and uses few."""
+"""MB of address space; an allocator reserves 1,074 and uses few."""
 
 BUILD = f"""
 import pathlib, resource, aggregator
@@ -45,7 +45,7 @@ BODIES = {
     "foster parents": "<table>x<b>", "frames": "<iframe src=https://a.example/></iframe>", "ampersands": "&", "definitions": "[a]: /u\n", "words": "words of text ",
     "letters beyond ASCII": "ü", "controls": "\x01",
 }  # fmt: skip
-"""What is repeated until it is a megabyte."""
+"""Each is repeated up to a megabyte."""
 
 WHOLE = {
     "lazy quotes": f"{'>' * 18}a\n" + "a\n" * 400_000,
@@ -58,18 +58,18 @@ WHOLE = {
 
 
 def slow(name: str) -> ParameterSet:
-    """Keep a case out of the usual run."""
+    """Mark a case as slow."""
     return pytest.param(name, marks=pytest.mark.slow)
 
 
 def megabyte(name: str) -> str:
-    """Give a body of as many bytes as a seed may have."""
+    """Return a body of as many bytes as a seed may have."""
     body = WHOLE.get(name) or BODIES[name] * MAX_SEED
     return body[: MAX_SEED - 1_000].encode()[: MAX_SEED - 1_000].decode(errors="ignore")
 
 
 def at_the_limit(body: str) -> str:
-    """Cut a body to as many marks as are just still read as Markdown."""
+    """Cut a body to the longest prefix that is still rendered as Markdown."""
     few, many = 0, len(body)
     while many - few > 1:
         middle = (few + many) // 2
@@ -78,14 +78,14 @@ def at_the_limit(body: str) -> str:
 
 
 class Cost(NamedTuple):
-    """What a build took: seconds of a processor, MB of memory."""
+    """The cost of a build: processor seconds and MB of memory."""
 
     seconds: float
     memory: int
 
 
 def cost(site: SiteFolder, seed: str) -> Cost:
-    """Build from nothing with a bad seed and a good one, within the bounds."""
+    """Build from nothing with a bad seed and a good one, and assert the bounds."""
     shutil.rmtree(site.root / "state", ignore_errors=True)
     site.text("bad.md", seed)
     site.write("good.md", topics=["T"])
@@ -103,12 +103,12 @@ def cost(site: SiteFolder, seed: str) -> Cost:
 
 
 WORST = "headings"
-"""What once took longest; the usual run has this alone."""
+"""The case that once took longest; the default run has only this one."""
 
 
 @pytest.mark.parametrize("name", [name if name == WORST else slow(name) for name in (*BODIES, *WHOLE)])
 def test_a_megabyte_of_one_thing_is_bounded(site: SiteFolder, name: str) -> None:
-    """All of it, and as much of it as is still read as Markdown: whichever costs more."""
+    """The bounds hold for the whole text and for its longest prefix that is rendered as Markdown."""
     body = megabyte(name)
     print(json.dumps({name: [cost(site, f"{HEAD}---\n{one}") for one in (body, at_the_limit(body))]}))
 
@@ -123,20 +123,20 @@ FRONTS = {
 
 @pytest.mark.parametrize("name", [name if name == "keys" else slow(name) for name in FRONTS])
 def test_the_largest_front_matter_is_bounded(site: SiteFolder, name: str) -> None:
-    """A quarter of a megabyte of whatever it holds."""
+    """The bounds hold for a quarter of a megabyte of any of these."""
     front = (HEAD.partition("topics")[0] + FRONTS[name]).encode()[: MAX_FRONT_MATTER - 10].decode(errors="ignore")
     print(json.dumps({name: cost(site, f"{front}\n---\nbody")}))
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
-def test_megabytes_without_end_are_bounded(site: SiteFolder) -> None:
-    """For minutes, of random pieces repeated, at the limit of what is read as Markdown; the worst is told."""
+def test_random_megabytes_are_bounded(site: SiteFolder) -> None:
+    """The bounds hold for repeated random pieces, for minutes; the worst is printed."""
     dice, worst, count = random.Random(8), (Cost(0, 0), ""), 0
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + MARATHON_SECONDS
     while time.monotonic() < until:
-        piece = "".join(dice.choices(WORDS, k=dice.randint(1, 4)))
-        before = "".join(dice.choices(WORDS, k=3)) * dice.choice([0, 0, 1, 500])
+        piece = "".join(dice.choices(HOSTILE_TOKENS, k=dice.randint(1, 4)))
+        before = "".join(dice.choices(HOSTILE_TOKENS, k=3)) * dice.choice([0, 0, 1, 500])
         body = at_the_limit((before + piece * (MAX_SEED // max(1, len(piece.encode()))))[: MAX_SEED // 4])
         worst = max(worst, (cost(site, f"{HEAD}---\n{body}"), repr((before[:60], piece))))
         count += 1

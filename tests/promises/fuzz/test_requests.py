@@ -1,4 +1,4 @@
-"""Whatever bytes a client sends: a real server answers or closes, says nothing it should not, and serves on."""
+"""Whatever bytes a client sends, the server answers or closes the connection, reveals nothing and serves on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 from hypothesis import strategies as st
-from support.fuzz_inputs import WORDS, many, some
+from support.fuzz_inputs import HOSTILE_TOKENS, run_examples, run_marathon
 from support.http_client import Standalone, ask, connect, statuses, until_closed
 from support.running_daemon import wait_until
 from support.site_checks import DRAFT, SECRET
@@ -77,24 +77,24 @@ headers = st.lists(
     st.tuples(
         st.sampled_from(NAMES),
         st.sampled_from([": ", ": ", ":", " :", ""]),
-        st.sampled_from(VALUES) | st.sampled_from(WORDS),
+        st.sampled_from(VALUES) | st.sampled_from(HOSTILE_TOKENS),
         st.sampled_from(ENDS),
     ).map("".join),
     max_size=5,
 )
 request = st.tuples(
-    st.sampled_from(METHODS) | st.just("GET"), st.just(" "), st.sampled_from(PATHS) | st.sampled_from(WORDS), st.just(" "), st.sampled_from(VERSIONS),
+    st.sampled_from(METHODS) | st.just("GET"), st.just(" "), st.sampled_from(PATHS) | st.sampled_from(HOSTILE_TOKENS), st.just(" "), st.sampled_from(VERSIONS),
     st.sampled_from(ENDS), st.just("Host: localhost\r\n") | st.just(""), headers.map("".join), st.sampled_from(ENDS), st.sampled_from(BODIES),
 ).map(lambda parts: "".join(parts).encode("utf-8", "surrogatepass"))  # fmt: skip
 sent = st.lists(request | request | st.binary(max_size=200), min_size=1, max_size=4)
 
 
 LONG_ONE = re.compile(rb"@(\d+)@")
-"""Stands for so many letters, so that what failed can be printed."""
+"""A placeholder for that many letters, so that failing inputs can be printed."""
 
 
 class Victim:
-    """A server with a draft and a secret, and what it must look like after whatever was sent."""
+    """A server with a draft and a secret, and the checks that must hold after any request."""
 
     def __init__(self, site: SiteFolder) -> None:
         site.write("a.md", "word " * 500, title="Title")
@@ -107,7 +107,7 @@ class Victim:
         self.files, self.memory = self.server.open_files(), self.server.memory()
 
     def check(self, pieces: list[bytes]) -> None:
-        """Statuses that mean something, never a 500, nothing private, and the next reader is served."""
+        """Assert a valid status other than 500, nothing private, and that the next reader is served."""
         with connect(self.server.address) as connection:
             with suppress(OSError):
                 for piece in pieces:
@@ -121,7 +121,7 @@ class Victim:
         assert ask(self.server.address, "/all/rss.xml").body == self.feed
 
     def end(self) -> None:
-        """See that nothing was kept: no file open, no memory, nothing in the log but that it serves."""
+        """Assert that no file or memory leaked, and that nothing was logged."""
         wait_until(lambda: self.server.open_files() <= self.files + 2, 10, what="connections stay open")
         assert self.server.memory() < self.memory + 60_000
         assert self.server.stop() == 0
@@ -136,14 +136,14 @@ def victim(site: SiteFolder) -> Iterator[Victim]:
 
 
 def test_some_requests_do_no_harm(victim: Victim) -> None:
-    """A few hundred, by lot."""
-    some(victim.check, sent, rounds=200)
+    """A few hundred random requests do no harm."""
+    run_examples(victim.check, sent, count=200)
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
-def test_requests_without_end_do_no_harm(victim: Victim) -> None:
-    """For minutes, never the same."""
-    assert many(victim.check, sent) > 1_000
+def test_requests_for_minutes_do_no_harm(victim: Victim) -> None:
+    """Different random requests do no harm, for minutes."""
+    assert run_marathon(victim.check, sent) > 1_000
     time.sleep(2)
     print({"memory": (victim.memory, victim.server.memory())})

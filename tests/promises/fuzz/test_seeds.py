@@ -1,4 +1,4 @@
-"""Whatever bytes a seed holds: it is read or refused in words, and what is published of it is what readers can read."""
+"""Whatever bytes a seed contains, it is read or rejected with a message, and what is published is readable."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import pytest
 from hypothesis import strategies as st
 from lxml import etree
-from support.fuzz_inputs import ROOT, WORDS, many, some, words
-from support.site_checks import DRAFT, SECRET, leftovers, private, published
+from support.fuzz_inputs import HOSTILE_TOKENS, ROOT, hostile_text, run_examples, run_marathon
+from support.site_checks import DRAFT, SECRET, find_leaks, published_documents, temporary_files
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.model.feeds import Feed, FeedSpec, FeedSummary, Site
@@ -25,31 +25,31 @@ KEYS = [
     "heat", "topics", "tags", "category", "type", "locale", "provider", "author", "images", "featuredContent", "related", "id", "secured", "titel",
 ]  # fmt: skip
 
-quoted = words.map(json.dumps)
+quoted = hostile_text.map(json.dumps)
 names = st.lists(quoted, max_size=4).map(lambda items: f"[{', '.join(items)}]")
 values = st.one_of(
-    words,
+    hostile_text,
     quoted,
     names,
     names.map(lambda items: f"{{name: {items}}}"),
-    st.tuples(quoted, quoted, words).map(
+    st.tuples(quoted, quoted, hostile_text).map(
         lambda one: f"\n  - {{title: {one[0]}, webUrl: {one[1]}, url: {one[1]}}}\n  - {one[2]}"
     ),
 )
 entries = st.lists(st.tuples(st.sampled_from(KEYS), values).map(": ".join), max_size=5)
 required = "title: T\nwebUrl: https://news.example.org/a\npublishedDateTime: 2026-01-01\n"
-written = st.tuples(st.sampled_from([required, required, ""]), entries, words).map(
+written = st.tuples(st.sampled_from([required, required, ""]), entries, hostile_text).map(
     lambda parts: f"---\n{parts[0]}{chr(10).join(parts[1])}\n---\n{parts[2]}".encode("utf-8", "surrogatepass")
 )
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Give a sample with bytes put in, overwritten or taken out."""
+    """Return a sample with bytes inserted, overwritten or removed."""
     data = draw(st.sampled_from(SAMPLES))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, min(len(data), 2_000)))
-        put = draw(st.sampled_from(WORDS).map(str.encode) | st.binary(max_size=4))
+        put = draw(st.sampled_from(HOSTILE_TOKENS).map(str.encode) | st.binary(max_size=4))
         data = data[:at] + put + data[at + draw(st.integers(0, 12)) :]
     return data
 
@@ -58,7 +58,7 @@ any_seed = st.one_of(written, damaged(), st.binary(max_size=300))
 
 
 def check_reading(data: bytes) -> None:
-    """One seed alone: read or refused, and rendered in every format so that it comes back."""
+    """Assert that a seed is read or rejected, and that every format can be parsed back."""
     reading = seed.read(data, path="2026-01-02-a.md", zone="Europe/Vienna")
     problems = reading.outcome.problems if isinstance(reading.outcome, Rejection) else reading.warnings
     for problem in problems:
@@ -98,7 +98,7 @@ file_names = st.text("ab-_ .ü😀\\\x01", min_size=1, max_size=12).map(lambda n
 
 
 class Builds:
-    """A site that is built again and again, each time with other hostile seeds beside a good one."""
+    """A site that is built repeatedly with different hostile seeds beside a good one."""
 
     def __init__(self, site: SiteFolder) -> None:
         self.site = site
@@ -106,7 +106,7 @@ class Builds:
         site.write("draft.md", title=DRAFT, published=False, secured=SECRET, topics=[DRAFT])
 
     def check(self, seeds: dict[str, bytes]) -> None:
-        """Whole documents only, the good one shown, nothing private told, nothing outside; and again, with no change."""
+        """Assert complete documents with the good seed and nothing private; a second build changes nothing."""
         hostile = self.site.seeds / "hostile"
         hostile.mkdir(exist_ok=True)
         for old in hostile.iterdir():
@@ -115,11 +115,11 @@ class Builds:
             (hostile / name).write_bytes(data)
         turn = self.site.build(accept_deletions=True, prune=True)
         assert turn.failed == ()
-        documents = published(self.site.feeds)
+        documents = published_documents(self.site.feeds)
         assert "good/rss.xml" in documents
         assert b"<title>Good</title>" in documents["all/rss.xml"]
-        assert private(self.site, repr(turn)) == []
-        assert leftovers(self.site.feeds) == []
+        assert find_leaks(self.site, repr(turn)) == []
+        assert temporary_files(self.site.feeds) == []
         assert {path.name for path in self.site.root.iterdir()} == {"config", "seeds", "feeds", "state"}
         assert self.site.build().written == ()
 
@@ -127,25 +127,25 @@ class Builds:
 several = st.dictionaries(file_names, any_seed, max_size=8)
 
 
-def test_some_seeds_are_read_or_refused() -> None:
-    """A few hundred, by lot."""
-    some(check_reading, any_seed, rounds=300)
+def test_some_seeds_are_read_or_rejected() -> None:
+    """A few hundred random seeds are read or rejected."""
+    run_examples(check_reading, any_seed, count=300)
 
 
-def test_some_sites_are_built_whole(site: SiteFolder) -> None:
-    """A few dozen builds, by lot."""
-    some(Builds(site).check, several, rounds=12)
-
-
-@pytest.mark.marathon
-@pytest.mark.timeout(7_200)
-def test_seeds_without_end_are_read_or_refused() -> None:
-    """For minutes, never the same."""
-    assert many(check_reading, any_seed) > 1_000
+def test_some_sites_are_built_completely(site: SiteFolder) -> None:
+    """A few dozen builds of random seeds give complete documents."""
+    run_examples(Builds(site).check, several, count=12)
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
-def test_sites_without_end_are_built_whole(site: SiteFolder) -> None:
-    """For minutes, never the same."""
-    assert many(Builds(site).check, several) > 100
+def test_seeds_for_minutes_are_read_or_rejected() -> None:
+    """Different random seeds are read or rejected, for minutes."""
+    assert run_marathon(check_reading, any_seed) > 1_000
+
+
+@pytest.mark.marathon
+@pytest.mark.timeout(7_200)
+def test_sites_for_minutes_are_built_completely(site: SiteFolder) -> None:
+    """Different random seeds give complete documents, for minutes."""
+    assert run_marathon(Builds(site).check, several) > 100

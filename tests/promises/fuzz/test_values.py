@@ -1,4 +1,4 @@
-"""Config files, topic names, addresses, dates, HTML and Markdown: some by lot, and every property of them at length."""
+"""Random config files and topic names, and all property tests of other rooms with many examples."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from hypothesis import strategies as st
-from support.fuzz_inputs import ROOT, WORDS, many, some, words
+from support.fuzz_inputs import HOSTILE_TOKENS, ROOT, hostile_text, run_examples, run_marathon
 
 from aggregator.config.loading import load
 from aggregator.config.settings import Config
@@ -24,22 +24,22 @@ PROPERTIES = sorted(
     for path in (ROOT / "tests" / folder).rglob("test_*.py")
     if re.search(r"^@given", path.read_text(), re.MULTILINE) and path.name != "test_files.py"
 )
-"""The files whose tests hold for any input; those that write to a disk are at length elsewhere."""
+"""The files with property tests, except for those that write to a disk."""
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
-    """Give a config or topic file with words put in, overwritten or taken out."""
+    """Return a config or topic file with text inserted, overwritten or removed."""
     data = draw(st.sampled_from(CONFIGS))
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(data)))
-        put = draw(st.sampled_from(WORDS).map(str.encode) | st.binary(max_size=4))
+        put = draw(st.sampled_from(HOSTILE_TOKENS).map(str.encode) | st.binary(max_size=4))
         data = data[:at] + put + data[at + draw(st.integers(0, 12)) :]
     return data
 
 
 def check_config(data: bytes) -> None:
-    """As a config and as a topic file: taken, or refused with all that is wrong, each with its file."""
+    """Assert that a config or topic file is accepted, or rejected with problems that name their file."""
     for text, topics in ((data, []), (b'site: {url: "https://feeds.example.org/"}\n', [("t.yaml", data)])):
         taken, problems = outcome(text, topics)
         assert taken != bool(problems)
@@ -47,7 +47,7 @@ def check_config(data: bytes) -> None:
 
 
 def outcome(text: bytes, topics: list[tuple[str, bytes]]) -> tuple[bool, list[str]]:
-    """Give whether it was taken, and all that was wrong."""
+    """Return whether the file was accepted, and its problems."""
     try:
         return isinstance(load(text, path="/site/config/a.yaml", topic_files=topics), Config), []
     except ConfigError as error:
@@ -55,41 +55,41 @@ def outcome(text: bytes, topics: list[tuple[str, bytes]]) -> tuple[bool, list[st
 
 
 def check_topic(name: str) -> None:
-    """Whatever a topic is called, its slug is one, and the same each time."""
+    """Assert that any topic name has a valid slug, always the same."""
     assert SLUG.fullmatch(slug_of(name))
     assert len(slug_of(name)) <= 64
     assert slug_of(slug_of(name)) == slug_of(name)
 
 
-def test_some_configs_are_taken_or_refused() -> None:
-    """A few hundred, by lot."""
-    some(check_config, damaged(), rounds=150)
+def test_some_configs_are_accepted_or_rejected() -> None:
+    """A few hundred random configs are accepted or rejected with problems."""
+    run_examples(check_config, damaged(), count=150)
 
 
 def test_some_topic_names_have_a_slug() -> None:
-    """A few hundred, by lot."""
-    some(check_topic, words | st.text(max_size=400), rounds=300)
+    """A few hundred random topic names have a slug."""
+    run_examples(check_topic, hostile_text | st.text(max_size=400), count=300)
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
-def test_configs_without_end_are_taken_or_refused() -> None:
-    """For minutes, never the same."""
-    assert many(check_config, damaged()) > 1_000
+def test_configs_for_minutes_are_accepted_or_rejected() -> None:
+    """Different random configs are accepted or rejected, for minutes."""
+    assert run_marathon(check_config, damaged()) > 1_000
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
-def test_topic_names_without_end_have_a_slug() -> None:
-    """For minutes, never the same."""
-    assert many(check_topic, words | st.text(max_size=400)) > 1_000
+def test_topic_names_for_minutes_have_a_slug() -> None:
+    """Different random topic names have a slug, for minutes."""
+    assert run_marathon(check_topic, hostile_text | st.text(max_size=400)) > 1_000
 
 
 @pytest.mark.marathon
 @pytest.mark.timeout(7_200)
 @pytest.mark.parametrize("path", PROPERTIES)
 def test_a_property_holds_at_length(path: str) -> None:
-    """With thousands of inputs for each, not a hundred (`AGGREGATOR_EXAMPLES`)."""
+    """Each property holds for thousands of inputs (`AGGREGATOR_EXAMPLES`), not just a hundred."""
     words = [
         sys.executable,
         "-m",
