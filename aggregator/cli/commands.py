@@ -253,7 +253,7 @@ def status(config_path: str, *, as_json: bool) -> None:
     with opened_read_only(config.state) as index:
         if index is None:
             raise AggregatorError("nothing has been built yet (run `aggregator build`)")
-        found = standing(config, index, now=clock())
+        found = site_status(config, index, now=clock())
     try:
         daemon = ask(config.state, Request(do="status"), timeout=5)
     except AggregatorError:

@@ -129,7 +129,7 @@ def daemon_lines(reply: Any) -> Iterator[str]:
     yield f"  threads: {threads}"
 
 
-def status_lines(found: Standing) -> Iterator[str]:
+def status_lines(found: SiteStatus) -> Iterator[str]:
     """Yield the status of a site: counts, feeds, rules, the next change, turns, hub, problems."""
     yield f"{counted(found.seeds, 'seed')}, {counted(found.items, 'item')}, {counted(len(found.feeds), 'feed')}"
     yield from (f"{count:>7,} {'item ' if count == 1 else 'items'}  {slug}" for slug, count in found.feeds.items())
