@@ -18,13 +18,13 @@ from aggregator.config.loading import load_config
 from aggregator.config.settings import Config
 from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, FolderError, LockedError, PublishError
 from aggregator.model.reports import FeedReport, Problem, Turn
-from aggregator.model.version import VERSION as __version__  # noqa: N811 - the name that packages have for it
+from aggregator.model.version import VERSION as __version__  # noqa: N811 - the usual name of this attribute
+from aggregator.site.clock import clock
 from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
-from aggregator.site.clock import clock
 
 __all__ = [
     "AggregatorError",

@@ -87,7 +87,7 @@ class Store:
         with _converted_errors(self.url):
             yield from self._backend.entries(below)
 
-    def look(self, names: Iterable[str]) -> list[Entry | None]:
+    def stat(self, names: Iterable[str]) -> list[Entry | None]:
         """Return the entries of single objects, None for a missing one. Raises as `entries` does."""
         return list(self._each(self._backend.stat, names))
 

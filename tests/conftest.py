@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
-from support.running_daemon import Running
+from support.running_daemon import DaemonProcess
 from support.site_folder import SiteFolder
 
-from aggregator.publisher.files import Writer
+from aggregator.publisher.files import FolderWriter
 
 # Hundreds of commands are started: without compiled modules each takes a second to start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -60,9 +60,9 @@ def make_site(tmp_path: Path) -> Callable[[str], SiteFolder]:
 
 
 @pytest.fixture
-def running(site: SiteFolder) -> Iterator[Running]:
+def running(site: SiteFolder) -> Iterator[DaemonProcess]:
     """Yield a daemon that the test starts; it is killed at the end."""
-    made = Running(site)
+    made = DaemonProcess(site)
     yield made
     if hasattr(made, "process") and made.process.poll() is None:
         made.signal(signal.SIGCONT)
@@ -71,9 +71,9 @@ def running(site: SiteFolder) -> Iterator[Running]:
 
 
 @pytest.fixture
-def writer(tmp_path: Path) -> Writer:
+def writer(tmp_path: Path) -> FolderWriter:
     """Return a writer for an empty folder `feeds`."""
-    made = Writer(str(tmp_path / "feeds"))
+    made = FolderWriter(str(tmp_path / "feeds"))
     made.prepare()
     return made
 

@@ -35,7 +35,7 @@ def test_progress_is_reported_up_to_the_last_file(site: SiteFolder) -> None:
 
 def test_problems_are_values_with_a_line_and_a_hint(site: SiteFolder) -> None:
     """Programs can format them; as text they begin with file:line:column."""
-    site.text("a.md", "---\ntitle: Foo: bar\n---\n")
+    site.write_text("a.md", "---\ntitle: Foo: bar\n---\n")
     turn = site.build()
     assert all(isinstance(problem, aggregator.Problem) for problem in turn.problems)
     problem = turn.problems[0]
@@ -67,6 +67,6 @@ def test_a_build_is_for_the_given_time(site: SiteFolder) -> None:
 
 def test_nothing_is_printed_and_no_logger_is_set_up(site: SiteFolder, capfd: pytest.CaptureFixture[str]) -> None:
     """The library does not change the output and logging of its host."""
-    site.text("a.md", "broken")
+    site.write_text("a.md", "broken")
     site.build()
     assert capfd.readouterr() == ("", "")

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.running_daemon import Running, free_port
+from support.running_daemon import DaemonProcess, free_port
 from support.site_folder import SiteFolder
 
 ROOT = Path(__file__).parents[1]
@@ -70,7 +70,7 @@ def test_a_command_on_folders_imports_no_store(name: str, site: SiteFolder) -> N
     assert heavy(modules) == set()
 
 
-def test_the_daemon_on_folders_imports_no_store(running: Running) -> None:
+def test_the_daemon_on_folders_imports_no_store(running: DaemonProcess) -> None:
     """Neither it nor the process that serves, as what they have mapped into memory shows; asked while they run."""
     running.site.write("a.md")
     running.site.settings["server"] = {"port": free_port()}

@@ -22,11 +22,11 @@ from aggregator import build as build_site
 from aggregator.cli import report
 from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
-from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, LockedError, worded
+from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
 from aggregator.model.reports import Turn
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
-from aggregator.model.words import counted
+from aggregator.model.words import quantity
 from aggregator.site.clock import clock
 from aggregator.site.memory import collecting_rarely
 
@@ -113,9 +113,9 @@ def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve:
     from aggregator.service.systemd import SystemdNotifier  # noqa: PLC0415
 
     config = load_config(config_path)
-    shape: logs.Format = _log_format() if log_format == "auto" else log_format
-    logs.start(shape)
-    server, systemd = ServerProcess(shape) if serve else None, SystemdNotifier.from_environment()
+    log_as: logs.Format = _log_format() if log_format == "auto" else log_format
+    logs.start(log_as)
+    server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
     waiting, lock = Standby(config, systemd), None
     if standby:
         waiting.handle_signals()
@@ -211,7 +211,7 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
         folder = _seeds_folder(config)
         for line in (*map(str, found.config), *(report.in_folder(str(one), folder) for one in found.problems)):
             _print(line)
-        click.echo(f"{counted(found.seeds, 'seed')}: {counted(errors, 'error')}, {counted(warnings, 'warning')}")
+        click.echo(f"{quantity(found.seeds, 'seed')}: {quantity(errors, 'error')}, {quantity(warnings, 'warning')}")
     if errors or (strict and warnings):
         sys.exit(1)
 
@@ -243,6 +243,7 @@ def explain(config_path: str, target: str) -> None:
 def status(config_path: str, *, as_json: bool) -> None:
     """Show feeds, problems, the next change and the last turns."""
     from aggregator.service.control import Request, ask  # noqa: PLC0415 - only this command needs these
+    from aggregator.site.status import site_status  # noqa: PLC0415
 
     try:
         config = load_config(config_path)
@@ -269,11 +270,11 @@ def status(config_path: str, *, as_json: bool) -> None:
 
 def _lines_of_daemon_with_old_config(config_path: str) -> Iterator[str]:
     """Yield the status of a daemon that runs with the last valid config, if the new one names its state folder."""
-    from aggregator.config.loading import settings_of, state_folder  # noqa: PLC0415
+    from aggregator.config.loading import read_config_file, state_folder  # noqa: PLC0415
     from aggregator.service.control import Request, ask  # noqa: PLC0415
 
     with suppress(OSError, AggregatorError):  # the caller reports the errors of the config
-        text = settings_of(config_path)
+        text = read_config_file(config_path)
         if daemon := ask(state_folder(text, path=os.path.abspath(config_path)), Request(do="status"), timeout=5):
             yield from report.daemon_lines(daemon)
 
@@ -362,7 +363,7 @@ def _fail(error: Exception, code: int) -> None:
 def _message(error: Exception) -> str:
     """Return the message of an error, with advice if it comes from the system or SQLite."""
     if isinstance(error, OSError):
-        return worded(error)
+        return reason_with_path(error)
     return with_advice(error) if isinstance(error, sqlite3.Error) else str(error)
 
 

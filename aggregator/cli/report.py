@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from aggregator.model.reports import HubStatus, Problem, Turn
-from aggregator.model.words import RULES, SHOWN_PROBLEMS, counted, distance, held_words, moment
+from aggregator.model.words import LISTED_PROBLEMS, RULES, in_words, quantity, rule_words, utc_time
 from aggregator.service.health import DaemonStatus
+from aggregator.site.status import SiteStatus
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,13 +31,13 @@ STAGES = {
 
 def summary(turn: Turn) -> str:
     """Return one line that sums up a turn."""
-    seen = counted(turn.seeds, "seed"), counted(turn.items, "item"), counted(len(turn.feeds), "feed")
+    seen = quantity(turn.seeds, "seed"), quantity(turn.items, "item"), quantity(len(turn.feeds), "feed")
     done = [
         f"{count:,} {word}"
         for count, word in ((turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed"))
         if count
     ]
-    wrote = f"{counted(len(turn.written), 'document')} written" if turn.written else "nothing to write"
+    wrote = f"{quantity(len(turn.written), 'document')} written" if turn.written else "nothing to write"
     return f"{', '.join(seen)}; {', '.join((*done, wrote))} in {turn.seconds:.2f} s"
 
 
@@ -53,7 +54,7 @@ def held_back_lines(turn: Turn) -> Iterator[str]:
     """Yield how many seeds each rule holds back, in the order of the rules."""
     for rule in RULES:
         if count := turn.held.get(rule):
-            yield f"{count:>7,} {held_words(rule, count)} ({rule})"
+            yield f"{count:>7,} {rule_words(rule, count)} ({rule})"
 
 
 def feed_lines(turn: Turn) -> Iterator[str]:
@@ -83,18 +84,18 @@ def problem_lines(turn: Turn, folder: str = "") -> Iterator[str]:
 
 
 def stale_lines(stale: tuple[str, ...], folder: str = "") -> Iterator[str]:
-    """Yield the broken files whose last good version is still published, at most `SHOWN_PROBLEMS` of them."""
-    for path in stale[:SHOWN_PROBLEMS]:
+    """Yield the broken files whose last good version is still published, at most `LISTED_PROBLEMS` of them."""
+    for path in stale[:LISTED_PROBLEMS]:
         yield f"stale: {in_folder(path, folder)}: its last good version is still published"
-    if len(stale) > SHOWN_PROBLEMS:
-        yield f"… and {len(stale) - SHOWN_PROBLEMS:,} more whose last good version is still published"
+    if len(stale) > LISTED_PROBLEMS:
+        yield f"… and {len(stale) - LISTED_PROBLEMS:,} more whose last good version is still published"
 
 
 def _seed_problem_lines(problems: tuple[Problem, ...], folder: str) -> Iterator[str]:
     ordered = sorted(problems, key=lambda problem: problem.warning)
-    yield from (in_folder(str(problem), folder) for problem in ordered[:SHOWN_PROBLEMS])
-    if len(ordered) > SHOWN_PROBLEMS:
-        yield f"… and {len(ordered) - SHOWN_PROBLEMS:,} more (`aggregator check` lists them all)"
+    yield from (in_folder(str(problem), folder) for problem in ordered[:LISTED_PROBLEMS])
+    if len(ordered) > LISTED_PROBLEMS:
+        yield f"… and {len(ordered) - LISTED_PROBLEMS:,} more (`aggregator check` lists them all)"
 
 
 def in_folder(line: str, folder: str) -> str:
@@ -114,15 +115,15 @@ def daemon_lines(reply: Any) -> Iterator[str]:
         return
     status = msgspec.convert(reply, DaemonStatus)
     health = "healthy" if status.healthy else "NOT HEALTHY"
-    activity = f"up {distance(int(status.uptime))}, {counted(status.turns, 'turn')}"
-    overflows = f", {counted(status.overflows, 'overflow')}" if status.overflows else ""
+    activity = f"up {in_words(int(status.uptime))}, {quantity(status.turns, 'turn')}"
+    overflows = f", {quantity(status.overflows, 'overflow')}" if status.overflows else ""
     yield f"daemon: process {status.pid}, {health}, {activity}, watcher {status.backend}{overflows}"
     for concern, problem in status.problems.items():
-        yield f"  {concern}: {problem} (for {distance(int(status.problem_ages[concern]))})"
+        yield f"  {concern}: {problem} (for {in_words(int(status.problem_ages[concern]))})"
     yield from (f"  warning: {warning}" for warning in status.warnings.values())
-    yield f"  last full scan: {moment(int(status.scanned))}"
+    yield f"  last full scan: {utc_time(int(status.scanned))}"
     if status.regenerate is not None:
-        yield f"  next regeneration: {moment(int(status.regenerate))}"
+        yield f"  next regeneration: {utc_time(int(status.regenerate))}"
     if status.serving:
         yield f"  serving: {status.serving}"
     threads = ", ".join(f"{name} {'alive' if alive else 'DEAD'}" for name, alive in status.threads.items())
@@ -131,29 +132,29 @@ def daemon_lines(reply: Any) -> Iterator[str]:
 
 def status_lines(found: SiteStatus) -> Iterator[str]:
     """Yield the status of a site: counts, feeds, rules, the next change, turns, hub, problems."""
-    yield f"{counted(found.seeds, 'seed')}, {counted(found.items, 'item')}, {counted(len(found.feeds), 'feed')}"
+    yield f"{quantity(found.seeds, 'seed')}, {quantity(found.items, 'item')}, {quantity(len(found.feeds), 'feed')}"
     yield from (f"{count:>7,} {'item ' if count == 1 else 'items'}  {slug}" for slug, count in found.feeds.items())
     for rule in RULES:
         if count := found.held.get(rule):
             seeds = "seed " if count == 1 else "seeds"
-            yield f"{count:>7,} {seeds}  {held_words(rule, count)} ({rule})"
+            yield f"{count:>7,} {seeds}  {rule_words(rule, count)} ({rule})"
     if found.due is not None:
         what = found.due_path or "a tombstone expires"
-        yield f"next due: {moment(found.due)}, in {distance(max(0, found.due - found.now))}: {what}"
+        yield f"next due: {utc_time(found.due)}, in {in_words(max(0, found.due - found.now))}: {what}"
     for turn in found.turns[:5]:
-        yield f"turn {moment(turn.now)}: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
+        yield f"turn {utc_time(turn.now)}: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
     yield from _hub_lines(found.websub, found.now)
     yield from stale_lines(found.stale)
-    yield from map(str, found.problems[:SHOWN_PROBLEMS])
+    yield from map(str, found.problems[:LISTED_PROBLEMS])
 
 
 def _hub_lines(hub: HubStatus | None, now: int) -> Iterator[str]:
     if hub is None:
         return
-    pinged = f"last pinged {moment(int(hub.succeeded))}" if hub.succeeded is not None else "never pinged"
-    retry = f", next attempt in {distance(max(0, int(hub.next_try) - now))}" if hub.waiting and hub.next_try else ""
-    yield f"hub {hub.url}: {pinged}, {counted(hub.waiting, 'document')} waiting{retry}"
+    pinged = f"last pinged {utc_time(int(hub.succeeded))}" if hub.succeeded is not None else "never pinged"
+    retry = f", next attempt in {in_words(max(0, int(hub.next_try) - now))}" if hub.waiting and hub.next_try else ""
+    yield f"hub {hub.url}: {pinged}, {quantity(hub.waiting, 'document')} waiting{retry}"
     if hub.failed is not None:
-        yield f"  last failure {moment(int(hub.failed))}: {hub.reason}"
+        yield f"  last failure {utc_time(int(hub.failed))}: {hub.reason}"
     if trouble := hub.trouble(now):
         yield f"  {trouble}"

@@ -12,7 +12,7 @@ from aggregator.model.errors import AggregatorError
 from aggregator.model.items import Rejection
 from aggregator.model.slugs import slug_of
 from aggregator.model.store import is_url
-from aggregator.model.words import moment
+from aggregator.model.words import utc_time
 from aggregator.normalizer.cleaning import TEMPLATE_LINK
 from aggregator.normalizer.seed import read
 
@@ -59,11 +59,11 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
         AggregatorError: if the object store cannot be written.
 
     """
-    name = f"{moment(now)[:10]}-{slug_of(title)}.md"
+    name = f"{utc_time(now)[:10]}-{slug_of(title)}.md"
     draft = "" if link else "published: false  # a draft: remove this line once webUrl is right\n"
     # JSON strings and lists are valid YAML, whatever the title contains.
     text = (
-        f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nexcerpt: ""\npublishedDateTime: {moment(now)}\n'
+        f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nexcerpt: ""\npublishedDateTime: {utc_time(now)}\n'
         f"webUrl: {json.dumps(link or TEMPLATE_LINK, ensure_ascii=False)}\n{draft}"
         f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )
@@ -90,7 +90,7 @@ def new_site(folder: str, *, now: int) -> list[Path]:
     files = {
         root / "config/aggregator.yaml": CONFIG,
         root / "config/topics/getting-started.yaml": TOPIC,
-        root / f"seeds/{moment(now)[:10]}-hello.md": _hello(now),
+        root / f"seeds/{utc_time(now)[:10]}-hello.md": _hello(now),
         root / ".gitignore": IGNORED,
     }
     for path in files:
@@ -104,7 +104,7 @@ def new_site(folder: str, *, now: int) -> list[Path]:
 def _hello(now: int) -> str:
     return (
         "---\ntitle: The first item\nexcerpt: This seed became an item in two feeds, all and getting-started.\n"
-        f"publishedDateTime: {moment(now)}\nwebUrl: https://example.org/hello\ntopics: [Getting started]\n---\n"
+        f"publishedDateTime: {utc_time(now)}\nwebUrl: https://example.org/hello\ntopics: [Getting started]\n---\n"
         "Text below the front matter is **Markdown**, and readers see it as the item's content.\n"
     )
 
@@ -120,7 +120,7 @@ def _put_seed(location: str, name: str, text: str) -> str:
 
     store, url = Store(location), f"{location}/{name}"
     try:
-        is_new = store.look([name]) == [None]
+        is_new = store.stat([name]) == [None]
         if is_new:
             store.put(name, text.encode(), {"content-type": "text/markdown; charset=utf-8"})
     except OSError as error:

@@ -25,7 +25,7 @@ from aggregator.config.yaml.tree import MOST_BYTES, NOTHING, Node, parse_bytes
 from aggregator.model.errors import ConfigError, reason_of
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import Problem
-from aggregator.model.slugs import as_topic, names_of
+from aggregator.model.slugs import names_of, with_topic_suffix
 from aggregator.model.store import is_url
 
 
@@ -38,7 +38,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     """
     absolute = os.path.abspath(path)
     try:
-        text = settings_of(absolute, piped=True)
+        text = read_config_file(absolute, piped=True)
     except OSError as error:
         hint = "create it, or name another with --config; `aggregator init` makes a new site"
         raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}", hint=hint)]) from error
@@ -47,7 +47,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     return load(text, path=absolute, topic_files=topic_files, store_problem=_store_problem, real_path=os.path.realpath)
 
 
-def settings_of(path: str, *, piped: bool = False) -> bytes:
+def read_config_file(path: str, *, piped: bool = False) -> bytes:
     """Return the bytes of a config or topic file; of a file that is too big, enough to know that.
 
     Devices are never read, since they may have no end. Pipes are read only if `piped`, for `--config <(…)`: without a
@@ -76,7 +76,7 @@ def _topic_files(folder: str) -> list[str]:
 
 def _topic_file(path: str) -> bytes:
     try:
-        return settings_of(path)
+        return read_config_file(path)
     except OSError as error:
         raise ConfigError([_unreadable(path, error)]) from error
 
@@ -281,7 +281,7 @@ def _where(where: Where, names: dict[str, str], feeds: Collection[str]) -> Where
 
     def slug_for(name: str) -> str:
         slug = topic_slug(name, names)
-        return as_topic(slug) if slug in feeds else slug
+        return with_topic_suffix(slug) if slug in feeds else slug
 
     return replace(
         where,

@@ -15,12 +15,12 @@ from aggregator.model.archive_layout import (
     END,
     HOUR,
     SLOTS,
-    bounds,
-    cut,
     days_of,
     folder_of,
     is_crowded,
+    month_bounds,
     month_of,
+    page_ends,
 )
 
 _MANY_DAYS = 5_000
@@ -66,7 +66,7 @@ class ChangedDays:
         found: dict[tuple[int, int], set[int]] = {}
         for feed, day in self._days:
             month = month_of(day * DAY)
-            found.setdefault((feed, month), set()).add(day - bounds(month)[0] // DAY + 1)
+            found.setdefault((feed, month), set()).add(day - month_bounds(month)[0] // DAY + 1)
         return found
 
     def _keep_months_alone(self) -> None:
@@ -89,7 +89,7 @@ class ArchivePages(Tables):
     def _arrange_month(self, feed: int, month: int, days: set[int], now: int) -> bool:
         """Cut one month into pages; return whether the month was added or removed."""
         before = self._lasts(feed, month)
-        after = cut(self._cells(feed, month, now))
+        after = page_ends(self._cells(feed, month, now))
         if before != after:
             self._mark_unwanted((feed, month, last) for last in set(before) - set(after))
             self._db.executemany(
@@ -103,7 +103,7 @@ class ArchivePages(Tables):
 
     def _cells(self, feed: int, month: int, now: int) -> dict[int, int]:
         """Count the items that a feed shows of a month by cells: by hours, in a crowded hour by slots."""
-        starts, ends = bounds(month)
+        starts, ends = month_bounds(month)
         scope = "FROM entry WHERE feed=? AND sort BETWEEN ? AND ? AND starts<=? AND ends>?"
         values = (feed, -ends, -starts, now, now)
         hours = self._db.execute(f"SELECT (-sort - ?) / {HOUR}, count(*) {scope} GROUP BY 1", (starts, *values))
@@ -168,7 +168,7 @@ class ArchivePages(Tables):
 
     def visible(self, page: PageRow, now: int) -> list[VisibleItem]:
         """Return what a page shows at `now`, in the feed's order."""
-        starts, ends = bounds(page.month)
+        starts, ends = month_bounds(page.month)
         newest = min(ends, starts + (page.last // SLOTS + 1) * HOUR - 1)
         oldest = starts + page.first // SLOTS * HOUR
         rows = self._db.execute(

@@ -28,7 +28,7 @@ DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError)
 """The errors that reading a damaged index can raise; `is_damage` returns whether it was damage."""
 
 
-def why_not_rendered(error: Exception) -> str:
+def reason_not_rendered(error: Exception) -> str:
     """Return why something was not rendered: the index cannot be used, or a bug, of which only the type is named.
 
     The message of any other error may quote a seed.

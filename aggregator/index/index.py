@@ -65,7 +65,7 @@ class Index:
         """Return whether the index is empty and its first transaction has not been committed."""
         return self._database.filling
 
-    def why_rebuilt(self) -> str:
+    def pop_rebuild_reason(self) -> str:
         """Return why the index was rebuilt, "" if it was not; later calls return ""."""
         reason, self._database.rebuilt = self._database.rebuilt, ""
         return reason

@@ -20,9 +20,9 @@ from aggregator.index.index import Index
 from aggregator.index.settling import Settling
 from aggregator.model.reports import Problem
 from aggregator.normalizer import identity
-from aggregator.normalizer.reading import decided
+from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
-from aggregator.normalizer.stored import Draft, Outcome, pack, unpack_entries, unpack_seed, unpack_verdict, whole
+from aggregator.normalizer.stored import Draft, Outcome, pack, unpack_entries, unpack_seed, unpack_verdict, verified
 
 
 class Intake:
@@ -133,8 +133,8 @@ class Intake:
 
     def _stored(self, row: FileRow, seed: bytes) -> Outcome:
         key = (row.dev, row.ino, row.size, row.mtime, row.ctime)
-        whole(seed, row.content or b"")
-        again = decided(row.path, key, row.digest, unpack_seed(seed), self._policy, self._now, packed=seed)
+        verified(seed, row.content or b"")
+        again = apply_rules(row.path, key, row.digest, unpack_seed(seed), self._policy, self._now, packed=seed)
         return msgspec.structs.replace(again, stale=bool(row.stale), same=True)
 
     def _with_last_good(self, batch: Sequence[Outcome], rows: dict[str, FileRow]) -> list[Outcome]:
@@ -151,7 +151,7 @@ class Intake:
         return bool(row.stale) or any(starts <= self._now < ends for _, starts, ends in windows)
 
     def _stale(self, outcome: Outcome, seed: bytes) -> Outcome:
-        again = decided(
+        again = apply_rules(
             outcome.path, outcome.key, outcome.digest, unpack_seed(seed), self._policy, self._now,
             warnings=outcome.problems, packed=seed,
         )  # fmt: skip

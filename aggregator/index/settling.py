@@ -18,7 +18,7 @@ from aggregator.model.archive_layout import DAY
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import validity
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import Entry, entries_of, feeds_showing, pack, unpack_verdict
+from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack, unpack_verdict
 
 
 class Writes:
@@ -162,7 +162,7 @@ class Settling:
         """Remove a file from every feed, and mark its story as unsettled."""
         self.withdrawals.see(row)
         if row.entries:
-            entries = entries_of(row.entries, row.file)
+            entries = entry_rows(row.entries, row.file)
             self._index.feeds.delete_entries(entries)
             self.writes.mark(entries)
         if row.story is not None:
@@ -278,9 +278,9 @@ class Settling:
         )
         entries = pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
         if entries != row.entries:
-            self.writes.removed += entries_of(row.entries, row.file) if row.entries else []
-            self.writes.added += entries_of(entries, row.file) if entries else []
+            self.writes.removed += entry_rows(row.entries, row.file) if row.entries else []
+            self.writes.added += entry_rows(entries, row.file) if entries else []
         elif entries and row.file in self._changed:
-            self.writes.mark(entries_of(entries, row.file))
+            self.writes.mark(entry_rows(entries, row.file))
         since, until = validity(windows, verdict.updated, self._now)
         return row._replace(entries=entries, since=since, until=until)

@@ -62,16 +62,16 @@ def page_of(name: str) -> ArchivePage | None:
     return ArchivePage(found[1], found[2]) if found and SLUG.fullmatch(found[1]) else None
 
 
-def instead_of(gone: ArchivePage, folders: Iterable[str]) -> str:
+def replacement_of(gone: ArchivePage, folders: Iterable[str]) -> str:
     """Return which of `folders`, the archive's pages now, holds the items of the page `gone`, or "".
 
     That is the page of the same month whose span contains the end of the span of `gone`: pages that are no longer
     crowded were merged. If no page of the month is left, it is the next older page, which is where its reader goes on.
     """
-    end = place_of(gone.folder)
+    end = position_of(gone.folder)
     if end is None:
         return ""
-    others = {other: folder for folder in folders if (other := place_of(folder)) is not None and other != end}
+    others = {other: folder for folder in folders if (other := position_of(folder)) is not None and other != end}
     later = min((other for other in others if other[0] == end[0] and other > end), default=None)
     found = later or max((other for other in others if other < end), default=None)
     return others[found] if found else ""
@@ -92,7 +92,7 @@ def _month_of_day(day: int) -> int:
 
 
 @lru_cache(maxsize=1024)
-def bounds(month: int) -> tuple[int, int]:
+def month_bounds(month: int) -> tuple[int, int]:
     """Return the first and the last second of a month, in seconds since 1970."""
     year, number = divmod(month, 12)
     starts = (date(year, number + 1, 1).toordinal() - _EPOCH) * DAY
@@ -101,7 +101,7 @@ def bounds(month: int) -> tuple[int, int]:
 
 def cell_of(moment: int, hash_of_id: int) -> int:
     """Return the cell of an item in its month."""
-    return (moment - bounds(month_of(moment))[0]) // HOUR * SLOTS + hash_of_id % SLOTS
+    return (moment - month_bounds(month_of(moment))[0]) // HOUR * SLOTS + hash_of_id % SLOTS
 
 
 def days_of(first: int, last: int) -> range:
@@ -123,7 +123,7 @@ def folder_of(month: int, last: int = END) -> str:
     return f"{name}T{hour:02}" if slot == SLOTS - 1 else f"{name}T{hour:02}-{slot:02x}"
 
 
-def place_of(folder: str) -> tuple[int, int] | None:
+def position_of(folder: str) -> tuple[int, int] | None:
     """Return the month and the last cell of the page `folder`, or None if that is not the name of a page."""
     found = re.fullmatch(_FOLDER, folder)
     if found is None:
@@ -142,7 +142,7 @@ def is_crowded(count: int) -> bool:
     return count > CROWD
 
 
-def cut(cells: Mapping[int, int]) -> list[int]:
+def page_ends(cells: Mapping[int, int]) -> list[int]:
     """Return the last cell of each page of a month, in order; `cells` maps cells to their numbers of items.
 
     A page begins where the one before it ends, the first with the month; the last ends with the month.

@@ -31,12 +31,12 @@ _NAME = re.compile(
 _FEED_FOLDER = re.compile(r"[a-z0-9-]{1,64}")
 
 
-def is_published(name: str) -> bool:
+def is_document_name(name: str) -> bool:
     """Return whether `name` is the name of a document."""
-    return _NAME.fullmatch(name) is not None or (page_of(name) is not None and file_of(name) in MEDIA_TYPES)
+    return _NAME.fullmatch(name) is not None or (page_of(name) is not None and kind_of(name) in MEDIA_TYPES)
 
 
-def asked_for(path: str) -> str:
+def requested_name(path: str) -> str:
     """Return the name of the document that the path of a request asks for, or "" if it is not the name of one.
 
     The names need no percent-encoding, so a path with any is rejected, as are unusual dots and slashes.
@@ -44,32 +44,32 @@ def asked_for(path: str) -> str:
     if not path.startswith("/"):
         return ""
     name = path[1:] + PAGE if path.endswith("/") else path[1:]
-    return name if is_published(name) else ""
+    return name if is_document_name(name) else ""
 
 
-def is_folder(path: str) -> bool:
+def is_feed_folder(path: str) -> bool:
     """Return whether the path of a request is that of a feed's page without the slash at its end."""
     return _FEED_FOLDER.fullmatch(path.removeprefix("/")) is not None
 
 
-def file_of(name: str) -> str:
+def kind_of(name: str) -> str:
     """Return the kind of a document: its key in `MEDIA_TYPES`."""
     return name if name in MEDIA_TYPES else name.rpartition("/")[2]
 
 
 def content_type(name: str) -> str:
     """Return the Content-Type of a document; JSON is always UTF-8 and has no charset parameter (RFC 8259 §11)."""
-    media_type = MEDIA_TYPES[file_of(name)]
-    return media_type if file_of(name) == JSON else f"{media_type}; charset=utf-8"
+    media_type = MEDIA_TYPES[kind_of(name)]
+    return media_type if kind_of(name) == JSON else f"{media_type}; charset=utf-8"
 
 
-def lifetime(name: str, now: float) -> str:
+def cache_control(name: str, now: float) -> str:
     """Return the Cache-Control of a document at `now` (seconds since 1970).
 
     HTML pages are revalidated each time, which costs a 304. Archive pages of a month that is over rarely change, so
     they may be kept for a day.
     """
-    if file_of(name) == PAGE:
+    if kind_of(name) == PAGE:
         return "no-cache"
     page = page_of(name)
     month_is_closed = page is not None and page.month < datetime.fromtimestamp(now, UTC).strftime("%Y-%m")

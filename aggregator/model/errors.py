@@ -43,7 +43,7 @@ def reason_of(error: OSError, *, reading: bool = False) -> str:
     return f"{error.strerror or error}" + (f" ({advice})" if advice else "")
 
 
-def worded(error: OSError) -> str:
+def reason_with_path(error: OSError) -> str:
     """Return `reason_of` with the path of the file."""
     return (f"{error.filename}: " if error.filename else "") + reason_of(error)
 

@@ -34,7 +34,7 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     image: str = ""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class ArchivePosition(msgspec.Struct, frozen=True, kw_only=True):
     """The position of documents in their feed's archive (RFC 5005 §4), by its folders, such as `2026-10`.
 
     `folder` is that of an archive page, or "" for the current documents. `prev` and `next` are the folders of the pages
@@ -57,13 +57,13 @@ class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
 class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """A feed and the items it shows, newest first; `updated` is the newest change among them (1970 if none).
 
-    `place` tells which archive page it is, if any. `months` are the folders of the archive, newest first.
+    `archive_position` tells which archive page it is, if any. `months` are the folders of the archive, newest first.
     """
 
     spec: FeedSpec
     items: tuple[Item, ...]
     updated: datetime
-    place: Place = Place()
+    archive_position: ArchivePosition = ArchivePosition()
     months: tuple[str, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
 

@@ -51,7 +51,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A valid seed: typed, its title and links clean, its content not yet rendered.
 
     The index stores seeds, so they contain nothing private (`secured` is dropped before) and nothing that depends on
-    the rules. `published`, `updated` and `expires` are seconds since 1970, UTC. `shown` is the editorial flag
+    the rules. `published`, `updated` and `expires` are seconds since 1970, UTC. `is_published` is the editorial flag
     `published` of the file.
     """
 
@@ -65,7 +65,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     excerpt: str = ""
     body: str = ""
     embed: str = ""
-    shown: bool = True
+    is_published: bool = True
     removed: bool = False
     deleted: bool = False
     quality: int | None = None

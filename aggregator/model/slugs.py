@@ -54,6 +54,6 @@ def slug_of(name: str) -> str:
     return f"{slug[: LONGEST - 9].strip('-')}-{digest}".strip("-")
 
 
-def as_topic(slug: str) -> str:
+def with_topic_suffix(slug: str) -> str:
     """Return the slug of a topic whose own slug is that of the site's feed or of a feed by query."""
     return f"{slug[: LONGEST - 6]}-topic"

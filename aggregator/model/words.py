@@ -27,11 +27,11 @@ _SINGULAR = (
     ("duplicate ", "duplicates "),
 )
 
-SHOWN_PROBLEMS = 50
+LISTED_PROBLEMS = 50
 """The most problems that are listed."""
 
 
-def held_words(rule: str, count: int) -> str:
+def rule_words(rule: str, count: int) -> str:
     """Return what a rule says about `count` seeds."""
     words = RULES[rule]
     for plural, singular in _SINGULAR if count == 1 else ():
@@ -39,19 +39,19 @@ def held_words(rule: str, count: int) -> str:
     return words
 
 
-def counted(count: int, word: str) -> str:
+def quantity(count: int, word: str) -> str:
     """Return a number with its noun: `1 seed`, `2 seeds`."""
     return f"{count:,} {word}{'' if count == 1 else 's'}"
 
 
-def moment(seconds: int) -> str:
+def utc_time(seconds: int) -> str:
     """Return a time (seconds since 1970) as feeds write it: `2026-11-23T10:00:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def distance(seconds: int) -> str:
+def in_words(seconds: int) -> str:
     """Return a duration (seconds) in words: `3 days`."""
     for size, word in ((31_557_600, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
-            return counted(seconds // size, word)
-    return counted(seconds, "second")
+            return quantity(seconds // size, word)
+    return quantity(seconds, "second")

@@ -65,7 +65,7 @@ def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, l
         title=title, link=link, published=published, updated=updated, expires=expires, aliases=_aliases(raw, link),
         id=_id(raw.id, remarks), excerpt=_excerpt(raw.excerpt, remarks),
         body="" if body.isspace() else body, embed=raw.featured_content or "",
-        shown=raw.published is not False, removed=raw.removed is True, deleted=raw.deleted is True,
+        is_published=raw.published is not False, removed=raw.removed is True, deleted=raw.deleted is True,
         quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
         category=_one_line(raw.category), type=_one_line(raw.type), locale=_one_line(raw.locale),
         provider=_provider(raw.provider, link, ("provider",), remarks), author=_one_line(raw.author),
@@ -101,7 +101,7 @@ def _link(raw: RawRelated, remarks: list[Remark]) -> str | None:
     try:
         return links.canonical(address)
     except ValueError as reason:
-        remarks.append(Remark((field,), str(reason), "write the whole address, https://… included"))
+        remarks.append(Remark((field,), str(reason), "write the full address, starting with https://"))
         return None
 
 

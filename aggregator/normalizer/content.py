@@ -94,7 +94,7 @@ def item(
     )  # fmt: skip
 
 
-def listed(related: Sequence[Related], min_quality: int | None) -> tuple[Related, ...]:
+def visible_related(related: Sequence[Related], min_quality: int | None) -> tuple[Related, ...]:
     """Return the related items to list: those whose quality, if they have one, is at least `min_quality`."""
     return tuple(one for one in related if min_quality is None or one.quality is None or one.quality >= min_quality)
 

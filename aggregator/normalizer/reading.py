@@ -1,6 +1,6 @@
 """Files read to their outcomes: parsed, cleaned and decided upon, a few at a time, in this process or another.
 
-`take_in` runs wherever the executor puts it, and is pure except for the reader it is given. What it returns is small
+`read_batch` runs wherever the executor puts it, and is pure except for the reader it is given. What it returns is small
 enough to be passed between processes.
 """
 
@@ -57,7 +57,7 @@ class Task(NamedTuple):
         return f"{self.paths[0]} to {self.paths[-1]} ({len(self.paths)} seeds)"
 
 
-def take_in(reader: ReadSeeds, task: Task) -> bytes:
+def read_batch(reader: ReadSeeds, task: Task) -> bytes:
     """Return the packed outcomes of a batch of files, in their order."""
     files = zip(task.paths, task.digests, reader(task.paths, MAX_SEED), strict=True)
     return pack([outcome for group in _groups(files) for outcome in _read_group(group, task)])
@@ -118,12 +118,12 @@ def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
     if isinstance(reading.outcome, Rejection):
         rejection = reading.outcome
         return Outcome(path, key, digest, rule="valid", problems=rejection.problems, withdrawn=rejection.withdrawn)
-    return decided(
+    return apply_rules(
         path, key, digest, reading.outcome, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown
     )
 
 
-def decided(  # noqa: PLR0917 - as a row of the index has them
+def apply_rules(  # noqa: PLR0917 - as a row of the index has them
     path: str,
     key: Key,
     digest: bytes,
@@ -138,7 +138,7 @@ def decided(  # noqa: PLR0917 - as a row of the index has them
     """Return the outcome of a seed by the rules; `packed` is its stored form, if that is at hand."""
     verdict = rules.decide(seed, policy)
     packed = packed or pack(seed)
-    draft = None if verdict.rule else _draft(path, rules.acting(seed, verdict), verdict, now)
+    draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
     return Outcome(
         path, key, digest, False, False, packed, hashlib.blake2b(packed, digest_size=16).digest(), draft, pack(verdict),
         verdict.rule, verdict.detail, warnings, False, unknown,

@@ -27,7 +27,7 @@ import msgspec
 from aggregator.config.settings import Config, Match, Query, Rules, Topic, Where
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
-from aggregator.model.slugs import as_topic, composed, folded, names_of, slug_of
+from aggregator.model.slugs import composed, folded, names_of, slug_of, with_topic_suffix
 from aggregator.normalizer import links, text
 from aggregator.renderer.topic_tree import ancestor_slugs
 
@@ -51,7 +51,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `rule` is the one that holds it back ("" = none), `detail` says why. Otherwise the seed may be shown in
     [starts, ends). `feeds` are pairs of a slug and the end of the window in that feed; `topics` are pairs of a slug and
     the name that the seed used. `stand_in` is the index of the related item that replaces the seed (-1 = none). The
-    other fields are those of the seed that is shown (`acting`).
+    other fields are those of the seed that is shown (`effective_seed`).
     """
 
     rule: str = ""
@@ -107,7 +107,7 @@ def decide(seed: Seed, policy: Policy) -> Verdict:
     return Verdict(rule=rule, detail=detail)
 
 
-def acting(seed: Seed, verdict: Verdict) -> Seed:
+def effective_seed(seed: Seed, verdict: Verdict) -> Seed:
     """Return the seed that is shown: `seed` itself, or the related item that replaces it."""
     return seed if verdict.stand_in < 0 else stand_in(seed, verdict.stand_in)
 
@@ -135,7 +135,7 @@ def slug_for(name: str, policy: Policy) -> str:
     """Return the slug of the topic `name`: the config's, else one made from the name; never that of another feed."""
     slug = policy.slugs.get(folded(name)) or _slug_of(name)
     taken = slug == SITE_FEED or any(slug == query.slug for query in policy.queries)
-    return as_topic(slug) if taken else slug
+    return with_topic_suffix(slug) if taken else slug
 
 
 def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
@@ -150,7 +150,7 @@ def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
 
 
 def _failed(seed: Seed, rules: Rules) -> tuple[str, str] | None:
-    if not seed.shown or seed.removed or seed.deleted:
+    if not seed.is_published or seed.removed or seed.deleted:
         detail = "deleted: true" if seed.deleted else "removed: true" if seed.removed else "published: false"
         return "state", detail
     if seed.quality is None:
@@ -200,7 +200,7 @@ def _accepted(seed: Seed, policy: Policy, starts: int) -> Verdict:
     feeds += (
         (query.slug, min(ends, _end(seed, query.where.max_age)))
         for query in policy.queries
-        if not unanswered(seed, query.where, slugs)
+        if not unmet_condition(seed, query.where, slugs)
     )
     return Verdict(
         starts=starts, ends=ends, topics=topics, feeds=tuple(feeds), published=seed.published, updated=seed.updated,
@@ -214,7 +214,7 @@ def _end(seed: Seed, max_age: int | None) -> int:
     return expires if too_old > text.LAST_SECOND else min(expires, too_old)
 
 
-def unanswered(seed: Seed, where: Where, slugs: Iterable[str]) -> str:
+def unmet_condition(seed: Seed, where: Where, slugs: Iterable[str]) -> str:
     """Return the first condition of a feed's query that `seed` does not meet, or "".
 
     A seed without a score fails a condition on it. `slugs` are the topics of the seed and those above them.

@@ -20,7 +20,7 @@ from aggregator.normalizer import front_matter, text
 from aggregator.normalizer.cleaning import Remark, clean
 from aggregator.normalizer.raw import KEYS, RawSeed
 
-READING = 4
+READING_VERSION = 4
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
 
 _TOO_MUCH_MARKUP = (
@@ -85,7 +85,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         and parts.stripped is None
         and seed is not None
         and not text.is_overmarked(seed.body)
-        and not (seed.shown and _may_be_boolean(values.get("secured")))
+        and not (seed.is_published and _may_be_boolean(values.get("secured")))
     ):
         return Reading(seed, (), () if KEYS.issuperset(values) else tuple(key for key in values if key not in KEYS))
     return _read_with_positions(parts, data, path, zone)
@@ -114,7 +114,7 @@ def _read_with_positions(parts: front_matter.FrontMatter, data: bytes, path: str
     raw, problems, unknown = decode_open(node, RawSeed, path=path, quote=False)
     assert raw is not None  # no key is required
     seed, remarks = clean(raw, parts.body, path, zone)
-    if seed is not None and seed.shown:
+    if seed is not None and seed.is_published:
         remarks += _misleading_secured(node)
     located = [_located(remark, node, path, unknown) for remark in remarks]
     if seed is None or problems:

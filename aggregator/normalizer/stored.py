@@ -86,7 +86,7 @@ def is_in_feeds(shown: bytes | None, now: int) -> bool:
     return shown is not None and any(starts <= now < ends for _, starts, ends in unpack_entries(shown)[3])
 
 
-def entries_of(shown: bytes, file: int) -> list[Entry]:
+def entry_rows(shown: bytes, file: int) -> list[Entry]:
     """Return the rows of `entry` for a file's `shown`."""
     sort, worst, tie, windows = unpack_entries(shown)
     return [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
@@ -99,7 +99,7 @@ def feeds_showing(shown: bytes | None, moment: int | None) -> dict[int, int]:
     return {feed: ends for feed, starts, ends in unpack_entries(shown)[3] if starts <= moment < ends}
 
 
-def whole(packed: bytes, digest: bytes) -> bytes:
+def verified(packed: bytes, digest: bytes) -> bytes:
     """Return a stored seed if its digest is right: a flipped bit must not reach a reader.
 
     Raises:

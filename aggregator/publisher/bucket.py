@@ -43,21 +43,21 @@ class BucketWriter(Destination):
         Raises:
             PublishError: if it cannot be listed.
         """
-        self.begin(0, look=True)
+        self.begin(0, relist=True)
         self._is_listed = True
         return []
 
-    def begin(self, now: int, *, look: bool) -> None:
+    def begin(self, now: int, *, relist: bool) -> None:
         """Begin a turn at `now` (seconds since 1970), on which the Cache-Control of documents depends.
 
-        With `look`, the store is listed again; else what is known of it is taken for right.
+        With `relist`, the store is listed again; else what is known of it is taken for right.
 
         Raises:
             PublishError: if it cannot be listed.
         """
         self._now, self._outage = now, None
         is_listed, self._is_listed = self._is_listed, False
-        if (look and not is_listed) or self._known is None:
+        if (relist and not is_listed) or self._known is None:
             self._known = None
             try:
                 self._known = self._listed()
@@ -96,7 +96,7 @@ class BucketWriter(Destination):
         """
         return tuple(name for name in names if self._remove(name))
 
-    def stamp(self, name: str) -> str | None:
+    def file_identity(self, name: str) -> str | None:
         """Return the identity (tag, size, date) of a document's three objects, or None unless all three exist."""
         entries = [self._entries.get(name + suffix) for suffix in ("", *CODINGS)]
         return " ".join(f"{at.tag}:{at.size}:{at.modified}" for at in entries if at) if all(entries) else None
@@ -118,7 +118,7 @@ class BucketWriter(Destination):
     @property
     def _entries(self) -> dict[str, Entry]:
         if self._known is None:
-            self.begin(self._now, look=True)
+            self.begin(self._now, relist=True)
         assert self._known is not None
         return self._known
 
@@ -142,7 +142,7 @@ class BucketWriter(Destination):
             return False
         headers = {
             "content-type": document_names.content_type(name),
-            "cache-control": document_names.lifetime(name, self._now),
+            "cache-control": document_names.cache_control(name, self._now),
             **({"content-encoding": _CODING_NAMES[suffix]} if suffix else {}),
         }
         self._entries[name + suffix] = self._store.put(name + suffix, body, headers)

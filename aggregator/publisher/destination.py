@@ -30,8 +30,8 @@ class Destination(Protocol):
             PublishError: if the destination cannot be used.
         """
 
-    def begin(self, now: int, *, look: bool) -> None:
-        """Begin a turn at `now` (seconds since 1970). With `look`, what is known of the destination is read again.
+    def begin(self, now: int, *, relist: bool) -> None:
+        """Begin a turn at `now` (seconds since 1970). With `relist`, what is known of the destination is read again.
 
         Raises:
             PublishError: if the destination cannot be listed.
@@ -47,7 +47,7 @@ class Destination(Protocol):
             PublishError: for the first document that cannot be removed.
         """
 
-    def stamp(self, name: str) -> str | None:
+    def file_identity(self, name: str) -> str | None:
         """Return a cheap identity of a document and its two encodings, or None unless all three exist.
 
         It changes if anybody changes one of them.
@@ -75,13 +75,13 @@ class Destination(Protocol):
         """
 
 
-def writer_to(location: str) -> Destination:
+def open_destination(location: str) -> Destination:
     """Return the destination for a folder of this machine or the URL of an object store."""
     if is_url(location):
         from aggregator.object_store import Store  # noqa: PLC0415 - only a site with a store needs it
         from aggregator.publisher.bucket import BucketWriter  # noqa: PLC0415
 
         return BucketWriter(Store(location))
-    from aggregator.publisher.files import Writer  # noqa: PLC0415 - would be a circle
+    from aggregator.publisher.files import FolderWriter  # noqa: PLC0415 - would be a circle
 
-    return Writer(location)
+    return FolderWriter(location)

@@ -5,7 +5,7 @@ Each document lies in the feeds folder with a `.gz` and a `.br` beside it. Touch
 The documents of one folder are written together: all temporary files are written, all are flushed, each then replaces
 its target (a body first, then its two encodings), and at last the folder itself is flushed. So a crash at any point
 leaves complete files, and what was reported as written is on the disk. A crash between a body and its encodings leaves
-the older encodings; the next `publish` replaces them, and until then `stamp` differs from the one remembered.
+the older encodings; the next `publish` replaces them, and until then `file_identity` differs from the one remembered.
 
 A document that cannot be written is reported, and the others are written all the same.
 """
@@ -38,7 +38,7 @@ TOGETHER = 4
 THREADS = 4
 
 
-class Writer(Destination):
+class FolderWriter(Destination):
     """Publishes documents in `folder`; without `fsync` a power cut may undo it, though no crash of this process can."""
 
     def __init__(self, folder: str, *, fsync: bool = True, disk: Disk | None = None) -> None:
@@ -60,7 +60,7 @@ class Writer(Destination):
         except OSError as error:
             raise _publish_error(self._root, error) from error
 
-    def begin(self, now: int, *, look: bool) -> None:
+    def begin(self, now: int, *, relist: bool) -> None:
         """Do nothing: a disk is asked what exists whenever that must be known, and files have no headers."""
 
     def publish(self, documents: Iterable[Document]) -> Published:
@@ -87,7 +87,7 @@ class Writer(Destination):
         """
         return tuple(name for name in names if self._remove(name))
 
-    def stamp(self, name: str) -> str | None:
+    def file_identity(self, name: str) -> str | None:
         """Return the identity (inode, size, mtime) of a document's three files, or None unless all three exist.
 
         It changes if anybody deletes, replaces or edits one of them. No file is read.

@@ -35,7 +35,7 @@ def render(feed: Feed, site: Site) -> Document:
         for item, moment in zip(feed.items, updated, strict=True)
     ]
     body = insert_items(with_legal_text(_head, feed, site), _writer.write(keys), b"</feed>")
-    name = wording.document_name(feed.spec, ATOM, feed.place.folder)
+    name = wording.document_name(feed.spec, ATOM, feed.archive_position.folder)
     return Document(name=name, media_type=content_type(ATOM), body=body)
 
 
@@ -60,7 +60,7 @@ _writer: ItemWriter[_Key] = ItemWriter(_entries, b"  <entry", b"</entry>\n")
 def _generator(feed: Feed, site: Site) -> Any:
     generator = FeedGenerator()
     generator.register_extension("extra", _FeedExtension, _EntryExtension, rss=False)
-    spec, folder = feed.spec, feed.place.folder
+    spec, folder = feed.spec, feed.archive_position.folder
     page = wording.document_url(spec, site, PAGE)
     generator.id(page)
     generator.title(wording.title(spec))
@@ -80,7 +80,7 @@ def _generator(feed: Feed, site: Site) -> Any:
 
 
 def _add_links(generator: Any, feed: Feed, site: Site, page: str) -> None:
-    folder = feed.place.folder
+    folder = feed.archive_position.folder
     generator.link(href=page, rel="alternate", type=MEDIA_TYPES[PAGE])
     generator.link(href=wording.document_url(feed.spec, site, ATOM, folder), rel="self", type=MEDIA_TYPES[ATOM])
     if site.hub and not folder:  # a hub announces the current document only

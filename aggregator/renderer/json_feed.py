@@ -12,7 +12,7 @@ from html import escape
 import msgspec
 
 from aggregator.model.document_names import JSON, PAGE, content_type
-from aggregator.model.feeds import Document, Feed, FeedSpec, Place, Site
+from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, Site
 from aggregator.model.items import Item, Provider, Related
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import ItemCache
@@ -20,7 +20,7 @@ from aggregator.renderer.legal_text import with_legal_text
 
 VERSION = "https://jsonfeed.org/version/1.1"
 ABOUT_ANCHOR = "#json-extension"
-CURRENT = Place()
+CURRENT = ArchivePosition()
 
 SHARES = 4
 """An item that takes more than a quarter of a document shows its summary only, to leave room for others."""
@@ -95,8 +95,8 @@ class _Feed(_Json, frozen=True, kw_only=True):
 def render(feed: Feed, site: Site) -> Document:
     """Return `feed` as `<slug>/feed.json`, or a page of its archive as `<slug>/archive/<folder>/feed.json`."""
     items = tuple(msgspec.Raw(_item(item, site)) for item in feed.items)
-    body = with_legal_text(_body, feed.spec, feed.place, site, items)
-    name = wording.document_name(feed.spec, JSON, feed.place.folder)
+    body = with_legal_text(_body, feed.spec, feed.archive_position, site, items)
+    name = wording.document_name(feed.spec, JSON, feed.archive_position.folder)
     return Document(name=name, media_type=content_type(JSON), body=body)
 
 
@@ -106,8 +106,8 @@ def is_long(item: Item, site: Site, max_bytes: int) -> bool:
     return len(item.content) * SHARES > max_bytes or len(_item(item, site)) * SHARES > max_bytes
 
 
-def fitting(
-    items: Iterable[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: Place = CURRENT
+def items_that_fit(
+    items: Iterable[Item], spec: FeedSpec, site: Site, max_bytes: int, *, place: ArchivePosition = CURRENT
 ) -> tuple[Item, ...]:
     """Return as many of the first `items` as fit into a document of at most `max_bytes`; long ones lose their content.
 
@@ -124,7 +124,7 @@ def fitting(
     return tuple(found)
 
 
-def _body(spec: FeedSpec, place: Place, site: Site, items: tuple[msgspec.Raw, ...]) -> bytes:
+def _body(spec: FeedSpec, place: ArchivePosition, site: Site, items: tuple[msgspec.Raw, ...]) -> bytes:
     following = place.prev if place.folder else place.rest
     return msgspec.json.encode(
         _Feed(

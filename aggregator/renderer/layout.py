@@ -34,7 +34,7 @@ def render_fragment(template: str, **context: Any) -> Markup:
     return Markup(_environment().get_template(template).render(context))  # noqa: S704 - escaped in there
 
 
-def load() -> None:
+def load_templates() -> None:
     """Load every template now: that takes longer than rendering a page."""
     for name in _environment().list_templates(extensions=["html"]):
         _environment().get_template(name)

@@ -37,7 +37,7 @@ _TAG = re.compile(r"<[A-Za-z/!?]")
 def render(feed: Feed, site: Site) -> Document:
     """Return `feed` as `<slug>/rss.xml`, or a page of its archive as `<slug>/archive/<folder>/rss.xml`."""
     body = insert_items(with_legal_text(_channel, feed, site), _writer.write(feed.items), b"  </channel>")
-    name = wording.document_name(feed.spec, RSS, feed.place.folder)
+    name = wording.document_name(feed.spec, RSS, feed.archive_position.folder)
     return Document(name=name, media_type=content_type(RSS), body=body)
 
 
@@ -60,7 +60,7 @@ _writer: ItemWriter[Item] = ItemWriter(_items, b"    <item>", b"</item>\n")
 def _generator(feed: Feed, site: Site) -> Any:
     channel = FeedGenerator()
     channel.register_extension("extra", _ChannelExtension, _ItemExtension, atom=False)
-    spec, folder = feed.spec, feed.place.folder
+    spec, folder = feed.spec, feed.archive_position.folder
     channel.title(wording.title(spec))
     channel.description(wording.description(spec, site))
     channel.link(href=wording.document_url(spec, site, RSS, folder), rel="self", type=MEDIA_TYPES[RSS])

@@ -68,6 +68,6 @@ def document_name(spec: FeedSpec, file: str, folder: str = "") -> str:
 
 def archive_links(feed: Feed, site: Site, file: str) -> list[tuple[str, str]]:
     """Return relation and URL of the neighbours of a document in the feed's archive (RFC 5005 §4)."""
-    links = [("prev-archive", feed.place.prev), ("next-archive", feed.place.next)]
+    links = [("prev-archive", feed.archive_position.prev), ("next-archive", feed.archive_position.next)]
     found = [(relation, document_url(feed.spec, site, file, folder)) for relation, folder in links if folder]
-    return [("current", document_url(feed.spec, site, file)), *found] if feed.place.folder else found
+    return [("current", document_url(feed.spec, site, file)), *found] if feed.archive_position.folder else found

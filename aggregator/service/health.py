@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from aggregator.model.reports import HubStatus
-from aggregator.model.words import counted
+from aggregator.model.words import quantity
 
 DURATIONS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds, in seconds, of the buckets in which turns are counted."""
@@ -80,7 +80,7 @@ class Health:
     def summary(self) -> str:
         """Return one line for systemd's STATUS."""
         state = "; ".join(self.problems.values()) or "healthy"
-        return f"{counted(len(self.feeds), 'feed')}, {counted(self.turns, 'turn')}, {state}"
+        return f"{quantity(len(self.feeds), 'feed')}, {quantity(self.turns, 'turn')}, {state}"
 
     def status(self, now: float, *, due: int | None, regenerate: float | None) -> DaemonStatus:
         """Return the status at `now`; `due` and `regenerate` are the next due moment and scheduled regeneration."""

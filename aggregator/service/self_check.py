@@ -66,7 +66,7 @@ class SelfCheck:
         if abs(step) <= CLOCK_STEP:
             return False
         log("the clock was set", seconds=step)
-        self._parts.scheduler.begin_anew()
+        self._parts.scheduler.restart()
         return True
 
     def _check_state_folder(self) -> None:

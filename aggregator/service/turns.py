@@ -9,7 +9,7 @@ import time
 import msgspec
 
 from aggregator.index.database import DAMAGED
-from aggregator.model.errors import AggregatorError, FolderError, PublishError, worded
+from aggregator.model.errors import AggregatorError, FolderError, PublishError, reason_with_path
 from aggregator.model.reports import Turn
 from aggregator.model.slugs import SLUG
 from aggregator.model.sqlite_errors import is_damage, with_advice
@@ -123,7 +123,7 @@ class TurnRunner:
         self._plan_next(turn)
         self._notify_server(turn)
         self._record_success(turn)
-        self._parts.websub.look(None if work.everything else turn.written)
+        self._parts.websub.submit(None if work.everything else turn.written)
         log_turn(turn, was_asked_for=bool(work.triggers))
         self._parts.problem_log.add(turn.problems, time.monotonic())
         self._parts.health.feeds = frozenset(self._parts.site.index.feeds.by_slug())
@@ -190,7 +190,7 @@ class TurnRunner:
     def _on_failure(self, work: Work, error: Exception) -> None:
         LOGGER.exception("turn failed")
         bug = f"{type(error).__name__} in a turn: a bug in this program (the log says where)"
-        problem = worded(error) if isinstance(error, OSError) else bug
+        problem = reason_with_path(error) if isinstance(error, OSError) else bug
         self._parts.report("turn", problem)
         self._scan_in(RETRY)
         work.reply(Reply(error=f"the turn failed: {problem}"))

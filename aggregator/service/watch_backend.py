@@ -136,7 +136,7 @@ class WatchBackend:
         if not self._was_restarted:
             self._was_restarted = True
             # Its doubt leads to a full scan, and that to `note_folders`.
-            watcher.begin_anew(f"{len(missing)} folders were not watched")
+            watcher.restart(f"{len(missing)} folders were not watched")
             return
         reason = f"{len(missing)} folders cannot be watched (raise the sysctl {SYSCTL}, then reload)"
         if self._config.watch.backend == "auto":

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aggregator.index.archive_pages import PageRow
 from aggregator.index.index import Index
-from aggregator.model.archive_layout import ARCHIVE, folder_of, place_of
+from aggregator.model.archive_layout import ARCHIVE, folder_of, position_of
 from aggregator.model.document_names import ATOM, JSON, RSS
 from aggregator.model.errors import PublishError
-from aggregator.model.feeds import Place
+from aggregator.model.feeds import ArchivePosition
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 from aggregator.site.feeds import archive_digest
@@ -96,7 +96,7 @@ class StalePages:
             if key == page.key and page.file_identity:
                 self._index.archive_pages.put(page, key=key, file_identity=page.file_identity, dirty=False)
             else:
-                position = Place(folder=page.folder, prev=page.prev, next=page.next)
+                position = ArchivePosition(folder=page.folder, prev=page.prev, next=page.next)
                 job = PageJob(self._catalog.spec(page.slug), position)
                 yield RenderRequest(page, f"{page.slug}/{ARCHIVE}/{page.folder}", key, job, visible)
 
@@ -149,7 +149,7 @@ class Archives:
     def adopt(self, slug: str) -> None:
         """Add the pages that are on disk to the index, so that none stays behind unnoticed."""
         for folder in self._writer.pages(slug):
-            place = place_of(folder)
+            place = position_of(folder)
             if place is not None:
                 self._index.feeds.adopt(slug)
                 self._index.archive_pages.adopt(slug, *place)

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from aggregator.config.loading import settings_of
+from aggregator.config.loading import read_config_file
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem
 from aggregator.config.yaml.tree import Node, parse_bytes
 from aggregator.model.reports import Problem
 from aggregator.normalizer import rules
-from aggregator.normalizer.reading import Task, take_in, unknown_key_warnings
+from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
 from aggregator.normalizer.stored import unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.turn import batches
@@ -59,7 +59,7 @@ def check(
     done = 0
     tasks = (Task(batch, (b"",) * len(batch), policy, config.timezone, now) for batch in batches(paths))
     with Workers(jobs_for(config.seeds, jobs)) as workers:
-        for packed in in_order(workers.executor(len(paths)), partial(take_in, seeds.reader), tasks):
+        for packed in in_order(workers.executor(len(paths)), partial(read_batch, seeds.reader), tasks):
             for outcome in unpack_outcomes(packed):
                 problems += outcome.problems
                 for key in outcome.unknown:
@@ -79,7 +79,7 @@ def check(
 def _missing_files(config: Config) -> Iterator[Problem]:
     """Return a warning for each file or folder that is named in the config and missing, but may be."""
     try:
-        root = parse_bytes(settings_of(config.path), path=config.path)
+        root = parse_bytes(read_config_file(config.path), path=config.path)
     except OSError:
         return  # it came through a pipe, which can be read only once
     if not isinstance(root, Node):

@@ -16,9 +16,9 @@ from aggregator.index.index import Index
 from aggregator.model.archive_layout import cell_of, month_of
 from aggregator.model.items import FOREVER, Seed
 from aggregator.model.store import is_url
-from aggregator.model.words import counted, distance, moment
+from aggregator.model.words import in_words, quantity, utc_time
 from aggregator.normalizer import identity, links, rules
-from aggregator.normalizer.reading import Task, take_in
+from aggregator.normalizer.reading import Task, read_batch
 from aggregator.normalizer.rules import Verdict
 from aggregator.normalizer.stored import (
     Outcome,
@@ -54,7 +54,7 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
     found = []
     for one in paths:
         task = Task((one,), (b"",), policy, config.timezone, now)
-        (outcome,) = unpack_outcomes(take_in(seeds_in(config.seeds).reader, task))
+        (outcome,) = unpack_outcomes(read_batch(seeds_in(config.seeds).reader, task))
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
             found.append(_Case(config, index, outcome, row, now).explanation())
@@ -135,7 +135,7 @@ class _Case:
             return f"{over}: {self._ended(verdict)}"
         slugs = ", ".join(slug for slug, ends in verdict.feeds if max(self._now, verdict.starts) < ends)
         if verdict.starts > self._now:
-            return f"in {slugs} from {moment(verdict.starts)}, once the next build has seen it"
+            return f"in {slugs} from {utc_time(verdict.starts)}, once the next build has seen it"
         return f"in {slugs} from the next build on"
 
     def _current(self) -> list[tuple[str, int]]:
@@ -174,7 +174,7 @@ class _Case:
         beyond = self._beyond_limit(row, [feed for _, feed in current])
         visible_in = [slug for slug, _ in current if slug not in beyond]
         pages = self._pages(row, current)
-        count = f"in {counted(len(visible_in), 'feed')}: {', '.join(visible_in)}" if visible_in else "in no feed"
+        count = f"in {quantity(len(visible_in), 'feed')}: {', '.join(visible_in)}" if visible_in else "in no feed"
         if pages and not visible_in:
             count = f"only in the archive of {', '.join(slug for slug, _ in current)}"
         stale = " (its last good version)" if row.stale else ""
@@ -209,7 +209,9 @@ class _Case:
 
     def _not_now(self, row: FileRow, verdict: Verdict) -> str:
         if verdict.starts > self._now:
-            return f"in no feed yet: it appears at {moment(verdict.starts)}, in {distance(verdict.starts - self._now)}"
+            return (
+                f"in no feed yet: it appears at {utc_time(verdict.starts)}, in {in_words(verdict.starts - self._now)}"
+            )
         if verdict.ends <= self._now:
             return f"in no feed any more: {self._ended(verdict)}"
         other = self._stands_for_it(row)
@@ -217,7 +219,7 @@ class _Case:
 
     def _ended(self, verdict: Verdict) -> str:
         why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
-        return f"its time ended at {moment(verdict.ends)} (rule: window, {why})"
+        return f"its time ended at {utc_time(verdict.ends)} (rule: window, {why})"
 
     def _stands_for_it(self, row: FileRow) -> str:
         assert self._index is not None
@@ -241,22 +243,24 @@ class _Case:
         return found
 
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
-        facts = [f"link: {verdict.link}", f"published: {moment(verdict.published)}"]
+        facts = [f"link: {verdict.link}", f"published: {utc_time(verdict.published)}"]
         if self._index is not None and self._row is not None and self._row.story is not None:
             facts.insert(0, f"id: {self._index.stories.get([self._row.story])[self._row.story][0]}")
         if verdict.stand_in >= 0 and self._seed is not None:
             other = self._seed.related[verdict.stand_in]
             facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")
         if self._now < verdict.ends < FOREVER:
-            facts.append(f"leaves at {moment(verdict.ends)}, in {distance(verdict.ends - self._now)}")
+            facts.append(f"leaves at {utc_time(verdict.ends)}, in {in_words(verdict.ends - self._now)}")
         return (*facts, *self._queries(verdict), *self._pending())
 
     def _queries(self, verdict: Verdict) -> list[str]:
         """Return a line for each feed by query that does not hold the item, or loses it before the others do."""
         assert self._seed is not None
-        acting: Seed = rules.acting(self._seed, verdict)
+        acting: Seed = rules.effective_seed(self._seed, verdict)
         windows = dict(verdict.feeds)
-        reasons = ((query, rules.unanswered(acting, query.where, windows)) for query in self._config.feeds_by_query)
+        reasons = (
+            (query, rules.unmet_condition(acting, query.where, windows)) for query in self._config.feeds_by_query
+        )
         found = [
             f"not in {query.slug}: {reason}" if reason else self._by_age(query, verdict, windows[query.slug])
             for query, reason in reasons
@@ -268,8 +272,8 @@ class _Case:
         if ends == verdict.ends or query.where.max_age is None:
             return ""
         if ends <= max(self._now, verdict.starts):
-            return f"not in {query.slug}: older than {_span(query.where.max_age)} since {moment(ends)}"
-        return f"leaves {query.slug} at {moment(ends)}, in {distance(ends - self._now)}"
+            return f"not in {query.slug}: older than {_span(query.where.max_age)} since {utc_time(ends)}"
+        return f"leaves {query.slug} at {utc_time(ends)}, in {in_words(ends - self._now)}"
 
     def _pending(self) -> tuple[str, ...]:
         notes = [str(problem) for problem in self._outcome.problems]
@@ -281,7 +285,7 @@ class _Case:
 
 
 def _newer(count: int) -> str:
-    return f"{counted(count, 'newer item')} {'comes' if count == 1 else 'come'}"
+    return f"{quantity(count, 'newer item')} {'comes' if count == 1 else 'come'}"
 
 
 def _span(seconds: int) -> str:

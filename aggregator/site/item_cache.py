@@ -8,7 +8,7 @@ from aggregator.index.database import chunks
 from aggregator.index.feeds import VisibleItem
 from aggregator.index.index import Index
 from aggregator.model.items import Item
-from aggregator.normalizer.stored import whole
+from aggregator.normalizer.stored import verified
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.render_jobs import StoredItem, prepare
 
@@ -42,7 +42,7 @@ class ItemCache:
         for chunk in chunks(missing):
             stored = self._seeds(chunk)
             for one in chunk:
-                self._keep(one, self._item(whole(stored[one.file], one.content), one, now), len(stored[one.file]))
+                self._keep(one, self._item(verified(stored[one.file], one.content), one, now), len(stored[one.file]))
         found = tuple(self._kept[one][0] for one in visible)
         if len(self._kept) > KEPT_ITEMS or self._bytes > KEPT_BYTES:
             self._drop_older_half()

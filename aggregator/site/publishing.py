@@ -67,7 +67,7 @@ class Publishing:
         """Write what must be written; with `trust_disk`, without checking whether somebody else changed documents."""
         self._items.notes.clear()
         try:
-            self._writer.begin(now, look=not trust_disk)
+            self._writer.begin(now, relist=not trust_disk)
         except PublishError as error:
             self.failed.append(str(error))
             return

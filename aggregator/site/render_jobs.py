@@ -14,10 +14,10 @@ from typing import NamedTuple
 import msgspec
 
 from aggregator.model.archive_layout import folder_of, month_of
-from aggregator.model.feeds import Document, Feed, FeedSpec, FeedSummary, Place, Site, Tombstone
+from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, Site, Tombstone
 from aggregator.model.items import Item
 from aggregator.normalizer import rules
-from aggregator.normalizer.stored import unpack_seed, unpack_verdict, whole
+from aggregator.normalizer.stored import unpack_seed, unpack_verdict, verified
 from aggregator.publisher.encodings import CODINGS, GZIP, encoded, gunzip
 from aggregator.site.display_settings import DisplaySettings, unpack_settings
 
@@ -57,7 +57,7 @@ class PageJob(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     """A page of a feed's archive, to be rendered; `items` are positions in the items of the batch."""
 
     spec: FeedSpec
-    position: Place
+    position: ArchivePosition
     items: tuple[int, ...] = ()
 
 
@@ -136,7 +136,7 @@ def load() -> None:
     from aggregator.normalizer import content  # noqa: F401, PLC0415 - as below
     from aggregator.renderer import atom, json_feed, layout, page, rss  # noqa: F401, PLC0415
 
-    layout.load()
+    layout.load_templates()
 
 
 def render(data: bytes) -> bytes:
@@ -153,7 +153,7 @@ def render(data: bytes) -> bytes:
 
 
 def _prepared(stored: StoredItem, settings: DisplaySettings, now: int, left_out: list[tuple[int, str]]) -> Item | None:
-    seed = whole(stored.seed, stored.digest)
+    seed = verified(stored.seed, stored.digest)
     try:
         return prepare(seed, stored.verdict, stored.id, settings, now)
     except Exception as error:  # noqa: BLE001 - the boundary: a bug that one item meets must not harm the others
@@ -186,8 +186,8 @@ def prepare(packed: bytes, verdict: bytes, id: str, settings: DisplaySettings, n
     from aggregator.normalizer import content  # noqa: PLC0415 - Markdown and the sanitiser: few builds show something new
 
     unpacked = unpack_verdict(verdict)
-    seed = rules.acting(unpack_seed(packed), unpacked)
-    related = () if settings.related == "ignore" else content.listed(seed.related, settings.min_quality)
+    seed = rules.effective_seed(unpack_seed(packed), unpacked)
+    related = () if settings.related == "ignore" else content.visible_related(seed.related, settings.min_quality)
     names = [settings.topic_names.get(slug, name) for slug, name in unpacked.topics]
     return content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
 
@@ -202,7 +202,7 @@ def render_job(job: Job, prepared: Iterable[Item | None], settings: DisplaySetti
 
 def render_page(job: PageJob, items: tuple[Item, ...], site: Site) -> Rendered:
     """Render a page of an archive (RFC 5005 §4) in each format."""
-    feed = Feed(spec=job.spec, items=items, updated=_newest_change(items), place=job.position)
+    feed = Feed(spec=job.spec, items=items, updated=_newest_change(items), archive_position=job.position)
     return Rendered(_in_each_format(feed, site))
 
 
@@ -251,7 +251,7 @@ def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettin
     ids = {item.id for item in items}
     return Feed(
         spec=job.spec, items=items, updated=_newest_change(items),
-        place=Place(prev=folders[0] if folders else "", rest=rest), months=folders,
+        archive_position=ArchivePosition(prev=folders[0] if folders else "", rest=rest), months=folders,
         tombstones=tuple(
             Tombstone(id=id, when=datetime.fromtimestamp(at, UTC)) for id, at in job.withdrawn if id not in ids  # noqa: A001
         ),
@@ -268,8 +268,8 @@ def _within_bounds(
     if max_bytes is None:
         return items, job.beyond
     # Keep room for the link to the rest whenever there may be one, so that the link does not decide what fits.
-    position = Place(rest=folder_of(job.months[0])) if job.months else Place()
-    fitting = json_feed.fitting(items, job.spec, settings.site, max_bytes, place=position)
+    position = ArchivePosition(rest=folder_of(job.months[0])) if job.months else ArchivePosition()
+    fitting = json_feed.items_that_fit(items, job.spec, settings.site, max_bytes, place=position)
     if len(fitting) == len(items):
         return fitting, job.beyond
     return fitting, month_of(int(items[len(fitting)].published.timestamp()))

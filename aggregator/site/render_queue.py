@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from aggregator.index.database import why_not_rendered
+from aggregator.index.database import reason_not_rendered
 from aggregator.index.feeds import VisibleItem
 from aggregator.model.feeds import Document
 from aggregator.site import render_jobs
@@ -87,7 +87,7 @@ class RenderQueue:
             try:
                 rendered = render_jobs.render_job(request.job, items, self.items.settings)
             except Exception as error:  # noqa: BLE001 - the boundary: a bug that one job meets must not harm the others
-                self.faults.append(f"{request.name}: {why_not_rendered(error)}")
+                self.faults.append(f"{request.name}: {reason_not_rendered(error)}")
             else:
                 yield Rendering(request, *rendered)
 

@@ -21,7 +21,7 @@ from aggregator.model.errors import AggregatorError, ConfigError, FolderError, L
 from aggregator.model.reports import Turn
 from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.store import is_url
-from aggregator.publisher.destination import writer_to
+from aggregator.publisher.destination import open_destination
 from aggregator.site.catalog import Catalog
 from aggregator.site.item_cache import ItemCache
 from aggregator.site.lock import acquire_lock, is_held, make_state_folder, release_lock
@@ -31,8 +31,8 @@ from aggregator.site.scanning import Changes, Scanner
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.turn import full_report, must_reread, prune, start_over, take_turn
 from aggregator.site.workers import Workers, jobs_for
-from aggregator.watcher.path_list import Paths
-from aggregator.watcher.seeds import read_elsewhere, seeds_in
+from aggregator.watcher.path_list import PathList
+from aggregator.watcher.seeds import read_on_worker, seeds_in
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -105,7 +105,7 @@ class Site:
         """Hold the state folder of `config` in place of the one held so far, which stays if this fails."""
         with ExitStack() as held:
             index, lock = _opened(config, lock, held)
-            writer = writer_to(config.feeds)
+            writer = open_destination(config.feeds)
             writer.prepare()
             before, self._held = self._held, held.pop_all()
         before.close()
@@ -128,7 +128,7 @@ class Site:
         if config.state != self.config.state:
             self._open(config, None)
             return
-        writer = writer_to(config.feeds)
+        writer = open_destination(config.feeds)
         writer.prepare()
         self.scanner.use(config.seeds)
         self._use(config, writer)
@@ -172,7 +172,7 @@ class Site:
     def reader(self) -> ReadSeeds:
         """Return the function that reads seeds, here or in another process."""
         reader = self.scanner.seeds.reader
-        return reader if self._cluster is None else partial(read_elsewhere, reader)
+        return reader if self._cluster is None else partial(read_on_worker, reader)
 
     # -- turns
 
@@ -216,10 +216,10 @@ class Site:
 
     def _with_hub_notified(self, turn: Turn, clock: Callable[[], float]) -> Turn:
         from aggregator.publisher.hub.documents import documents_in  # noqa: PLC0415 - few sites have a hub
-        from aggregator.publisher.hub.notifier import tell_once  # noqa: PLC0415
+        from aggregator.publisher.hub.notifier import notify_once  # noqa: PLC0415
 
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
-        notes = tell_once(
+        notes = notify_once(
             self.config, clock=clock, draw=draw, note=self._note, seconds=HUB_TIMEOUT, documents=documents_in
         )  # fmt: skip
         return msgspec.structs.replace(turn, notes=(*turn.notes, *notes))
@@ -227,7 +227,7 @@ class Site:
     def take_full_turn(self, *, now: int, fresh: bool = False, accept_deletions: bool = False) -> Turn:
         """Take one turn over the whole folder, as `build` does, with a report of this turn alone."""
         watch = Stopwatch()
-        rebuilt = self.index.why_rebuilt()
+        rebuilt = self.index.pop_rebuild_reason()
         self._adopt_what_is_unknown()
         with watch.of("scan"):
             reread = fresh or must_reread(self)
@@ -293,7 +293,7 @@ def _no_seeds(config: Config) -> AggregatorError:
 
 def _changes(found: Difference, *, fresh: bool) -> Changes:
     # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
-    read = Paths(chain(found.read, found.kept)) if fresh and found.kept else found.read
+    read = PathList(chain(found.read, found.kept)) if fresh and found.kept else found.read
     return Changes(read, found.gone)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from aggregator.config.settings import Config
 from aggregator.index.index import Index
 from aggregator.model.reports import HubStatus, PastTurn, Problem
-from aggregator.model.words import SHOWN_PROBLEMS
+from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.normalizer.stored import is_in_feeds, unpack_problems
 from aggregator.publisher.hub.notifier import hub_status
 from aggregator.site.catalog import Catalog
@@ -22,7 +22,7 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The status of a site at `now`; all times are in seconds since 1970.
 
     `held` counts seeds by the rule that holds them back, and `examples` names at most `EXAMPLES` of them for each rule.
-    `problems` are errors first, and `changed` says when the files of the first `SHOWN_PROBLEMS` were last modified.
+    `problems` are errors first, and `changed` says when the files of the first `LISTED_PROBLEMS` were last modified.
     `due` is the next moment at which a feed changes by itself, and `due_path` the seed it concerns, "" if a tombstone
     expires. `newest` is when the newest visible item was published.
     """
@@ -65,7 +65,7 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
         turns=catalog.past_turns(),
         newest=int(max(newest).timestamp()) if newest else None,
         examples={rule: _examples(index, rule, now) for rule in held},
-        changed=index.files.modification_times([problem.path for problem in problems[:SHOWN_PROBLEMS]]),
+        changed=index.files.modification_times([problem.path for problem in problems[:LISTED_PROBLEMS]]),
         websub=hub_status(config),
     )
 

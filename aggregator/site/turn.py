@@ -17,8 +17,8 @@ from aggregator.index.intake import Intake
 from aggregator.model.document_names import FEED_DOCUMENTS
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import FeedReport, PastTurn, Turn
-from aggregator.normalizer.reading import Task, take_in, unknown_key_warnings
-from aggregator.normalizer.seed import READING
+from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
+from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
 from aggregator.site import render_jobs
 from aggregator.site.display_settings import digest
@@ -84,7 +84,7 @@ def _read(site: Site, changes: Changes, intake: Intake, workers: Workers, *, now
         for paths in batches(changes.read)
         for known in ({} if must_read_all else site.index.files.digests(paths),)
     )
-    read = in_order(workers.executor(len(changes.read)), partial(take_in, site.reader()), tasks)
+    read = in_order(workers.executor(len(changes.read)), partial(read_batch, site.reader()), tasks)
     done = 0
     for packed in watch.during("read", read):
         batch = unpack_outcomes(packed)
@@ -133,7 +133,7 @@ def must_reread(site: Site) -> bool:
 
 
 def _reading(site: Site) -> str:
-    return f"{site.catalog.settings.version} {READING} {site.config.timezone}"
+    return f"{site.catalog.settings.version} {READING_VERSION} {site.config.timezone}"
 
 
 def start_over(site: Site, now: int) -> None:

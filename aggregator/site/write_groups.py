@@ -79,5 +79,5 @@ def write_in_groups(
 
 def identity_on_disk(writer: Destination, names: Iterable[str]) -> bytes | None:
     """Return the identity of published files, which changes if somebody changes one; None if one is missing."""
-    stamps = [writer.stamp(name) for name in names]
+    stamps = [writer.file_identity(name) for name in names]
     return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None

@@ -98,7 +98,7 @@ def compare_some(store: Store, paths: Iterable[str], known: Callable[[str], Know
     """
     names = [path for path in paths if is_seed(path)]
     try:
-        entries = list(store.look(names))
+        entries = list(store.stat(names))
         if None in entries and not store.is_there():
             raise FileNotFoundError("it is not there")
     except (OSError, StoreError) as error:

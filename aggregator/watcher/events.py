@@ -124,12 +124,12 @@ class EventWatcher:
             return identity
         dead = [name for name, alive in self.threads().items() if not alive]
         if identity != self._identity:
-            self.begin_anew("the seeds folder is another one than before")
+            self.restart("the seeds folder was replaced")
         elif dead:
-            self.begin_anew(f"thread died: {', '.join(dead)}")
+            self.restart(f"thread died: {', '.join(dead)}")
         return ""
 
-    def begin_anew(self, reason: str) -> None:
+    def restart(self, reason: str) -> None:
         """Watch everything again, and report `reason` as a doubt.
 
         Raises:
@@ -238,7 +238,7 @@ def _identity(root: str) -> tuple[str, int, int] | str:
     except (FileNotFoundError, NotADirectoryError):
         return "the seeds folder is missing"
     except OSError as error:
-        return f"the seeds folder cannot be looked at: {reason_of(error, reading=True)}"
+        return f"the seeds folder cannot be examined: {reason_of(error, reading=True)}"
     return os.path.realpath(root), found.st_dev, found.st_ino
 
 

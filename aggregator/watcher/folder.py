@@ -14,7 +14,7 @@ from typing import NamedTuple, Protocol
 
 from aggregator.model.errors import ADVICE, FolderError, reason_of
 from aggregator.model.seed_files import NO_KEY, FileKey
-from aggregator.watcher.path_list import Paths
+from aggregator.watcher.path_list import PathList
 
 SUFFIXES = (".md", ".markdown")
 
@@ -57,14 +57,14 @@ class Difference(NamedTuple):
     walked, `unreadable` those that could not be listed; what is known below the latter is `kept`, not `gone`.
     """
 
-    read: Paths
-    gone: Paths
+    read: PathList
+    gone: PathList
     seen: int
     known: int
     added: int
     folders: dict[str, FolderKey]
     unreadable: dict[str, FolderProblem]
-    kept: Paths
+    kept: PathList
 
 
 class SeedWalk(Protocol):
@@ -156,7 +156,7 @@ def compare(
     Raises:
         FolderError: if the first folder cannot be listed.
     """
-    read, gone = Paths(), Paths()
+    read, gone = PathList(), PathList()
     seen = known_count = added = 0
     rows = iter(known)
     row = next(rows, None)
@@ -184,18 +184,18 @@ def compare(
         gone.append(rest[0])
         known_count += 1
     below = tuple(f"{one}/" for one in walk.unreadable)
-    kept = Paths(path for path in gone if path.startswith(below)) if below else Paths()
+    kept = PathList(path for path in gone if path.startswith(below)) if below else PathList()
     if kept:
-        gone = Paths(path for path in gone if not path.startswith(below))
+        gone = PathList(path for path in gone if not path.startswith(below))
     unreadable = dict(sorted(walk.unreadable.items()))
     return Difference(read, gone, seen, known_count, added, walk.folders, unreadable, kept)
 
 
 def compare_found(found: dict[str, FileKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
     """Compare files found with files known, both by path."""
-    read = Paths(sorted(path for path, key in found.items() if known.get(path) != key))
-    gone = Paths(sorted(known.keys() - found.keys()))
-    return Difference(read, gone, len(found), len(known), len(found.keys() - known.keys()), {}, {}, Paths())
+    read = PathList(sorted(path for path, key in found.items() if known.get(path) != key))
+    gone = PathList(sorted(known.keys() - found.keys()))
+    return Difference(read, gone, len(found), len(known), len(found.keys() - known.keys()), {}, {}, PathList())
 
 
 def find(root: str, path: str) -> Walk | tuple[tuple[str, FileKey], ...]:
@@ -209,7 +209,7 @@ def find(root: str, path: str) -> Walk | tuple[tuple[str, FileKey], ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
-        raise FolderError(f"{root}/{path}: cannot be looked at: {reason_of(error, reading=True)}") from error
+        raise FolderError(f"{root}/{path}: cannot be examined: {reason_of(error, reading=True)}") from error
     if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
         return Walk(root, f"{path}/")
     in_folders = not any(part.endswith(SUFFIXES) for part in path.split("/")[:-1])  # as a walk would enter them

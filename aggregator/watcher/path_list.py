@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 _CHUNK = 4_096
 
 
-class Paths:
+class PathList:
     """Paths in the order in which they were added; may be iterated repeatedly."""
 
     def __init__(self, paths: Iterable[str] = ()) -> None:

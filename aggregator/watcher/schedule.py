@@ -109,7 +109,7 @@ class Scheduler:
         moment = getattr(job, "next_run_time", None)  # a job has none until its scheduler runs
         return moment and moment.timestamp()
 
-    def begin_anew(self) -> None:
+    def restart(self) -> None:
         """Schedule everything again from now: after the clock was set, what was planned may be years away."""
         if self._settings is not None:
             schedule, scan, zone = self._settings
@@ -120,7 +120,7 @@ class Scheduler:
         if self.is_alive() or self._settings is None:
             return True
         self._scheduler = None  # without its thread it cannot be shut down
-        self.begin_anew()
+        self.restart()
         return False
 
     def is_alive(self) -> bool:

@@ -155,7 +155,7 @@ def seeds_in(location: str) -> Seeds:
     return StoreSeeds(Store(location))
 
 
-def read_elsewhere(reader: ReadSeeds, paths: Sequence[str], limit: int) -> Iterator[SeedFile | None]:
+def read_on_worker(reader: ReadSeeds, paths: Sequence[str], limit: int) -> Iterator[SeedFile | None]:
     """Read seeds with `reader` on a worker that may be another machine than the one that found them.
 
     Raises:
@@ -167,6 +167,6 @@ def read_elsewhere(reader: ReadSeeds, paths: Sequence[str], limit: int) -> Itera
         yield file
     if missing * 2 > len(paths):
         raise FolderError(
-            f"{missing} of {len(paths)} seeds that were just seen are not there; nothing was withdrawn (all machines"
+            f"{missing} of {len(paths)} seeds just found are missing here; nothing was withdrawn (all machines"
             " need the same seeds folder at the same path, or a bucket)"
         )

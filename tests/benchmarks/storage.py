@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.http_client import ask  # noqa: E402
+from support.http_client import fetch  # noqa: E402
 from support.running_daemon import free_port  # noqa: E402
 from support.seaweedfs import SeaweedFS, running_store  # noqa: E402
 
@@ -117,7 +117,7 @@ def notify(folder: Path, store: SeaweedFS, rounds: int) -> None:
             filesystem.pipe_file(f"newsroom/in/edited-{number % 10}.md", text.encode())
             put = time.perf_counter()
             record = {"s3": {"bucket": {"name": "newsroom"}, "object": {"key": f"in/edited-{number % 10}.md"}}}
-            ask(
+            fetch(
                 url,
                 "/-/notify",
                 "POST",
@@ -149,7 +149,7 @@ def used(pid: int) -> float:
 
 def told(url: str) -> bytes:
     try:
-        return ask(url, "/healthz").body
+        return fetch(url, "/healthz").body
     except OSError:
         return b""
 

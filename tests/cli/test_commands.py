@@ -131,8 +131,8 @@ def test_folders_that_links_lead_into_each_other_are_refused(folder: Path) -> No
     (folder / "feeds").mkdir()
     (folder / "seeds").rename(folder / "feeds/in")
     (folder / "seeds").symlink_to("feeds/in")
-    said = run(folder, "build", expect=2).stderr
-    assert f"seeds: {folder}/feeds/in lies inside `feeds` ({folder}/feeds) (use folders side by side)" in said
+    message = run(folder, "build", expect=2).stderr
+    assert f"seeds: {folder}/feeds/in lies inside `feeds` ({folder}/feeds) (use folders side by side)" in message
     assert os.listdir(folder / "feeds") == ["in"]
 
 
@@ -146,16 +146,16 @@ def test_the_message_of_a_missing_config_names_config_and_init(tmp_path: Path) -
 @pytest.mark.parametrize("command", ["build", "status"])
 def test_a_config_that_is_no_regular_file_is_refused(folder: Path, command: str) -> None:
     """A device as config or topic file, or a pipe as topic file, is an error and not read."""
-    said = run(folder, command, "--config", "/dev/zero", expect=2).stderr
-    assert said.startswith("/dev/zero: cannot be read: it is not a regular file (")
+    message = run(folder, command, "--config", "/dev/zero", expect=2).stderr
+    assert message.startswith("/dev/zero: cannot be read: it is not a regular file (")
     (folder / "config/topics").mkdir()
     (folder / "config/topics/all.yaml").symlink_to("/dev/zero")
     os.mkfifo(folder / "config/topics/pipe.yaml")
-    said = run(folder, command, expect=2).stderr
-    assert said == f"{folder}/config/topics/all.yaml: cannot be read: it is not a regular file\n"
+    message = run(folder, command, expect=2).stderr
+    assert message == f"{folder}/config/topics/all.yaml: cannot be read: it is not a regular file\n"
     (folder / "config/topics/all.yaml").unlink()
-    said = run(folder, command, expect=2).stderr
-    assert said == f"{folder}/config/topics/pipe.yaml: cannot be read: it is not a regular file\n"
+    message = run(folder, command, expect=2).stderr
+    assert message == f"{folder}/config/topics/pipe.yaml: cannot be read: it is not a regular file\n"
 
 
 @pytest.mark.parametrize(("text", "code"), [(CONFIG, 0), (CONFIG + "#" * 2**21, 1)])
@@ -169,9 +169,9 @@ def test_a_config_may_come_through_a_pipe(folder: Path, text: str, code: int) ->
 
     writer = threading.Thread(target=write)
     writer.start()
-    said = run(folder, "check", "--config", "config/pipe", expect=code).stdout
+    message = run(folder, "check", "--config", "config/pipe", expect=code).stdout
     writer.join(10)
-    assert ("1 seed: 0 errors" if code == 0 else "is longer than 1,048,576 bytes") in said
+    assert ("1 seed: 0 errors" if code == 0 else "is longer than 1,048,576 bytes") in message
 
 
 def test_a_missing_seeds_folder_is_an_error_that_names_it(folder: Path) -> None:
@@ -197,10 +197,10 @@ def test_explain_takes_names_that_are_not_utf_8(folder: Path, *, built: bool) ->
     (folder / os.fsdecode(b"seeds/caf\xe9.md")).write_text(GOOD.replace("/tram", "/cafe"))
     if built:
         run(folder, "build")
-    told = run(folder, "explain", os.fsdecode(b"seeds/caf\xe9.md")).stdout.splitlines()[0]
-    assert told == r"caf\xe9.md: in no feed: its name is not UTF-8 (rule: readable)"
-    told = run(folder, "explain", os.fsdecode(b"nofile\xe9"), expect=1).stderr
-    assert r"nofile\xe9: no seed has this path, link or id" in told
+    answer = run(folder, "explain", os.fsdecode(b"seeds/caf\xe9.md")).stdout.splitlines()[0]
+    assert answer == r"caf\xe9.md: in no feed: its name is not UTF-8 (rule: readable)"
+    answer = run(folder, "explain", os.fsdecode(b"nofile\xe9"), expect=1).stderr
+    assert r"nofile\xe9: no seed has this path, link or id" in answer
 
 
 @pytest.mark.parametrize(
@@ -277,17 +277,17 @@ def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("",), "title: is blank (write the item's title)"),
-        (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the whole address, https://… included)"),
-        (("A tram", "--link", " "), "webUrl: is empty (write the whole address, https://… included)"),
+        (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the full address, starting with https://)"),
+        (("A tram", "--link", " "), "webUrl: is empty (write the full address, starting with https://)"),
         (("Caf\udce9",), "Error: the title, link or topic is not UTF-8 (use a UTF-8 terminal)"),
     ],
 )
-def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[str, ...], said: str) -> None:
+def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[str, ...], message: str) -> None:
     """A title or link that is not valid is rejected, with what to write instead."""
-    assert said in run(folder, "new", *words, expect=2).stderr
+    assert message in run(folder, "new", *words, expect=2).stderr
     assert [one.name for one in (folder / "seeds").iterdir()] == ["tram.md"]
 
 
@@ -313,9 +313,11 @@ def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
 
 def test_the_command_that_init_prints_can_be_run(tmp_path: Path) -> None:
     """The printed command builds the site in its folder, even if the folder's name contains spaces."""
-    said = run(tmp_path, "init", "my new site").stdout
-    told = said.splitlines()[-1].rpartition("then: ")[2].replace("aggregator", f"'{sys.executable}' -m aggregator")
-    subprocess.run(told, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60)
+    message = run(tmp_path, "init", "my new site").stdout
+    answer = message.splitlines()[-1].rpartition("then: ")[2].replace("aggregator", f"'{sys.executable}' -m aggregator")
+    subprocess.run(
+        answer, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60
+    )
     assert (tmp_path / "my new site/feeds/all/rss.xml").exists()
 
 

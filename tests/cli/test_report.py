@@ -22,7 +22,7 @@ def test_nouns_agree_with_their_number() -> None:
 @pytest.mark.parametrize("rule", report_words.RULES)
 def test_the_words_of_each_rule_agree_with_one_seed(rule: str) -> None:
     """The verb of each rule is in the singular for one seed."""
-    words = report_words.held_words(rule, 1)
+    words = report_words.rule_words(rule, 1)
     assert not re.search(r"\b(are|come|have|expire|wait|tell|they|their)\b", words)
     assert words.startswith(("cannot", "is ", "comes ", "has ", "expires ", "waits ", "tells ", "duplicates "))
-    assert report_words.held_words(rule, 2) == report_words.RULES[rule]
+    assert report_words.rule_words(rule, 2) == report_words.RULES[rule]

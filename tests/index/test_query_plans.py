@@ -32,7 +32,7 @@ def deletes(site: SiteFolder) -> list[str]:
 
 
 def breaks(site: SiteFolder) -> list[str]:
-    site.text("4.md", "---\ntitle: [\n---\n")
+    site.write_text("4.md", "---\ntitle: [\n---\n")
     return ["4.md"]
 
 

@@ -13,15 +13,15 @@ from aggregator.model.archive_layout import (
     CROWD,
     END,
     SLOTS,
-    bounds,
     cell_of,
-    cut,
     days_of,
     folder_of,
-    instead_of,
+    month_bounds,
     month_of,
+    page_ends,
     page_of,
-    place_of,
+    position_of,
+    replacement_of,
 )
 
 OCTOBER = 2026 * 12 + 9
@@ -34,7 +34,7 @@ CELLS = st.dictionaries(st.integers(0, 31 * 24 * SLOTS - 1), st.integers(1, 3 * 
 def test_months_are_calendar_months(moment: int) -> None:
     """Every time that a seed may have, from the year 1 to 9999, is in its calendar month (UTC)."""
     when = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=moment)
-    starts, ends = bounds(month_of(moment))
+    starts, ends = month_bounds(month_of(moment))
     assert starts <= moment <= ends
     assert folder_of(month_of(moment)) == f"{when.year:04}-{when.month:02}"
     assert 0 <= cell_of(moment, -1) <= END
@@ -44,7 +44,7 @@ def test_months_are_calendar_months(moment: int) -> None:
 def test_folder_names_round_trip(month: int, last: int) -> None:
     """A folder's name is parsed to its month and last cell, and is recognised in the name of a document."""
     folder = folder_of(month, last)
-    assert place_of(folder) == (month, last)
+    assert position_of(folder) == (month, last)
     found = page_of(f"all/archive/{folder}/rss.xml")
     assert found is not None
     assert (found.slug, found.folder, found.month) == ("all", folder, folder_of(month))
@@ -86,7 +86,7 @@ def test_documents_of_pages(ending: str) -> None:
 @given(CELLS)
 def test_pages_tile_the_month_and_none_is_empty_or_too_large(cells: dict[int, int]) -> None:
     """Each item is on exactly one page; a page is crowded only if its items share one cell."""
-    lasts = cut(cells)
+    lasts = page_ends(cells)
     assert lasts == sorted(set(lasts))
     assert (lasts[-1:] == [END]) == bool(cells)
     first = 0
@@ -100,7 +100,7 @@ def test_pages_tile_the_month_and_none_is_empty_or_too_large(cells: dict[int, in
 @given(CELLS.filter(bool), st.integers(0, 31 * 24 * SLOTS - 1))
 def test_one_more_item_changes_only_its_own_page(cells: dict[int, int], cell: int) -> None:
     """A new item may cut its page in two; every other page keeps its items."""
-    before, after = cut(cells), cut({**cells, cell: cells.get(cell, 0) + 1})
+    before, after = page_ends(cells), page_ends({**cells, cell: cells.get(cell, 0) + 1})
     home = next(last for last in before if cell <= last)
 
     def held(lasts: list[int]) -> dict[int, frozenset[int]]:
@@ -117,15 +117,15 @@ def test_one_more_item_changes_only_its_own_page(cells: dict[int, int], cell: in
 def test_a_crowded_month_is_cut() -> None:
     """A month with too many items is cut into halves of days; the newer half keeps the name."""
     hours = {hour * SLOTS: 1 for hour in range(CROWD)}  # the first four days and a bit
-    assert list(map(folder_of, [OCTOBER], cut(hours))) == ["2026-10"]
+    assert list(map(folder_of, [OCTOBER], page_ends(hours))) == ["2026-10"]
     hours[CROWD * SLOTS] = 1
-    assert [folder_of(OCTOBER, last) for last in cut(hours)] == ["2026-10-04", "2026-10"]
+    assert [folder_of(OCTOBER, last) for last in page_ends(hours)] == ["2026-10-04", "2026-10"]
 
 
 def test_a_crowded_hour_is_cut_by_the_hash_of_ids() -> None:
     """An hour with too many items, as for seeds that have a date without a time, is cut by the hash of the ids."""
     cells = dict.fromkeys(range(SLOTS), 4)
-    lasts = cut(cells)
+    lasts = page_ends(cells)
     assert len(lasts) == 16
     assert all(b - a <= CROWD // 4 for a, b in pairwise(lasts[:-1]))
 
@@ -140,7 +140,7 @@ def test_days_of() -> None:
 @given(CELLS, CELLS, st.data())
 def test_the_replacement_of_a_merged_page_holds_its_items(before: dict[int, int], after: dict[int, int], data) -> None:
     """However a month is cut now, the replacement of a page contains the last cell of that page."""
-    old, new = cut(before), cut(after)
+    old, new = page_ends(before), page_ends(after)
     gone = sorted(set(old) - set(new))
     if not gone or not new:
         return
@@ -148,7 +148,7 @@ def test_the_replacement_of_a_merged_page_holds_its_items(before: dict[int, int]
     page = page_of(f"all/archive/{folder_of(OCTOBER, last)}/rss.xml")
     assert page is not None
     folders = [folder_of(OCTOBER, one) for one in new] + ["2026-11", "2026-09", "x"]
-    assert instead_of(page, data.draw(st.permutations(folders))) == folder_of(
+    assert replacement_of(page, data.draw(st.permutations(folders))) == folder_of(
         OCTOBER, min(one for one in new if one > last)
     )
 
@@ -169,4 +169,4 @@ def test_the_replacement_of_a_page_whose_month_is_gone_is_the_next_older_page(
     """It is never a newer month or the page itself; if no page is older, there is none."""
     page = page_of(f"all/archive/{folder}/rss.xml")
     assert page is not None
-    assert instead_of(page, folders) == found
+    assert replacement_of(page, folders) == found

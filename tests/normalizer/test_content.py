@@ -216,8 +216,8 @@ def test_which_related_items_are_listed() -> None:
     """Related items are listed unless their quality is too low; one without quality is listed."""
     low, high, bare = (Related(title="A", link=BASE, quality=quality) for quality in (10, 80, None))
 
-    assert content.listed((low, high, bare), 50) == (high, bare)
-    assert content.listed((low, high, bare), None) == (low, high, bare)
+    assert content.visible_related((low, high, bare), 50) == (high, bare)
+    assert content.visible_related((low, high, bare), None) == (low, high, bare)
 
 
 @pytest.mark.parametrize(

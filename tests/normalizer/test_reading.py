@@ -13,7 +13,7 @@ from support.site_folder import NOW, SiteFolder
 from aggregator.model.seed_files import SeedFile
 from aggregator.normalizer import reading, rules
 from aggregator.normalizer.front_matter import MAX_SEED
-from aggregator.normalizer.reading import GROUP_SIZE, Task, take_in
+from aggregator.normalizer.reading import GROUP_SIZE, Task, read_batch
 from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.watcher import files
 
@@ -31,7 +31,7 @@ def outcomes(site: SiteFolder, task: Task, paths: Sequence[str], digests: Sequen
     """Return the outcomes of files of the site, read as one batch; they are new unless `digests` are given."""
     known = tuple(digests) or (b"",) * len(paths)
     batch = task._replace(paths=tuple(paths), digests=known)
-    return unpack_outcomes(take_in(partial(files.read, str(site.seeds)), batch))
+    return unpack_outcomes(read_batch(partial(files.read, str(site.seeds)), batch))
 
 
 def copy_cases(site: SiteFolder) -> list[str]:
@@ -54,8 +54,8 @@ def test_each_outcome_is_that_of_its_own_file(site: SiteFolder, task: Task) -> N
     """A batch may hold files that are gone, unchanged, new, broken or too large, in any order."""
     site.write("new.md", title="New")
     site.write("known.md", title="Known")
-    site.text("broken.md", "nothing")
-    site.text("large.md", "x" * (MAX_SEED + 1))
+    site.write_text("broken.md", "nothing")
+    site.write_text("large.md", "x" * (MAX_SEED + 1))
     (site.seeds / "folder.md").mkdir()
     digest = outcomes(site, task, ["known.md"])[0].digest
     kinds = {"gone.md": "gone", "known.md": "same", "new.md": "", "broken.md": "valid", "large.md": "readable"}
@@ -108,4 +108,4 @@ def test_few_bytes_are_in_memory_at_a_time(site: SiteFolder, task: Task) -> None
             yield file._replace(data=Watched(file.data or b""))
 
     batch = task._replace(paths=paths, digests=(b"",) * 9)
-    assert [one.rule for one in unpack_outcomes(take_in(reader, batch))] == [""] * 9
+    assert [one.rule for one in unpack_outcomes(read_batch(reader, batch))] == [""] * 9

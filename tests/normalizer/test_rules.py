@@ -14,7 +14,7 @@ from aggregator.config.settings import Config, Match, Query, Rules, Topic, Topic
 from aggregator.model.feeds import Site
 from aggregator.model.items import FOREVER, Provider, Related, Seed
 from aggregator.normalizer import rules
-from aggregator.normalizer.rules import Policy, Verdict, acting, decide, policy_of, slug_for, unanswered
+from aggregator.normalizer.rules import Policy, Verdict, decide, effective_seed, policy_of, slug_for, unmet_condition
 
 DAY = 86_400
 PUBLISHED = 1_000 * DAY
@@ -59,7 +59,7 @@ STRICT: dict[str, Any] = {
 
 # From the first rule to the last: the fields with which a seed fails the rule, the rule, and the detail.
 IN_ORDER: list[tuple[dict[str, Any], str, str]] = [
-    ({"shown": False}, "state", "published: false"),
+    ({"is_published": False}, "state", "published: false"),
     ({"quality": 69}, "quality", "quality 69 is below min_quality 70"),
     ({"heat": 9}, "heat", "heat 9 is below min_heat 10"),
     ({"provider": Provider(domain="x.spam.example.org")}, "provider", "its provider is blocked by 'spam.example.org'"),
@@ -84,7 +84,7 @@ def test_the_first_rule_that_fails_is_the_reason(number) -> None:
     ("fields", "rule", "detail"),
     [
         ({"removed": True}, "state", "removed: true"),
-        ({"deleted": True, "removed": True, "shown": False}, "state", "deleted: true"),
+        ({"deleted": True, "removed": True, "is_published": False}, "state", "deleted: true"),
         ({"quality": None}, "quality", "no quality, and require_quality is on"),
         ({"provider": Provider(domain="post.example")}, "provider", "its provider is not among those allowed"),
         ({"provider": None, "link": "https://post.example/a"}, "provider", "its provider is not among those allowed"),
@@ -197,21 +197,21 @@ def test_the_best_that_passes_stands_in() -> None:
     assert verdict.detail == "quality 10 is below min_quality 70"
     assert (verdict.starts, verdict.published) == (PUBLISHED, PUBLISHED - 5 * DAY)
     assert verdict.topics == (("oceans", "Oceans"),)
-    shown = acting(seed, verdict)
+    shown = effective_seed(seed, verdict)
     assert (shown.title, shown.link, shown.quality) == ("Tides, told elsewhere", "https://third.example/tides", 75)
     assert len(shown.related) == 3
 
 
 def test_a_stand_in_without_a_score_comes_last() -> None:
     """A related item without a score replaces the seed only if none with a score does."""
-    seed = seed_of(shown=False, related=(other(quality=None), other(quality=-5)))
+    seed = seed_of(is_published=False, related=(other(quality=None), other(quality=-5)))
 
     assert decide(seed, policy(related="promote")).stand_in == 1
     assert decide(seed, policy(related="promote", min_quality=0)).stand_in == 0
     assert decide(seed, policy(related="promote", min_quality=0, require_quality=True)).rule == "state"
 
 
-@pytest.mark.parametrize("fields", [{"removed": True}, {"deleted": True}, {"shown": False, "deleted": True}])
+@pytest.mark.parametrize("fields", [{"removed": True}, {"deleted": True}, {"is_published": False, "deleted": True}])
 def test_nothing_stands_in_for_a_withdrawn_seed(fields) -> None:
     """Nothing replaces a seed that was removed or deleted."""
     assert decide(seed_of(related=(other(),), **fields), policy(related="promote")).rule == "state"
@@ -219,14 +219,14 @@ def test_nothing_stands_in_for_a_withdrawn_seed(fields) -> None:
 
 def test_nothing_stands_in_without_promote() -> None:
     """Without `promote`, or if the seed passes, no related item replaces it."""
-    assert decide(seed_of(shown=False, related=(other(),)), policy()).rule == "state"
+    assert decide(seed_of(is_published=False, related=(other(),)), policy()).rule == "state"
     assert decide(seed_of(related=(other(quality=99),)), policy(related="promote")).stand_in == -1
 
 
 def test_a_related_item_that_is_too_old_does_not_stand_in() -> None:
     """A related item that is too old when the seed's embargo ends does not replace it."""
     old = other(quality=99, published=PUBLISHED - 10 * DAY)
-    seed = seed_of(shown=False, related=(old, other(link="https://third.example/tides")))
+    seed = seed_of(is_published=False, related=(old, other(link="https://third.example/tides")))
 
     assert decide(seed, policy(related="promote", max_age=5 * DAY)).stand_in == 1
     assert (
@@ -237,7 +237,7 @@ def test_a_related_item_that_is_too_old_does_not_stand_in() -> None:
 
 @given(
     st.builds(
-        seed_of, shown=st.booleans(), quality=st.none() | st.integers(0, 100), expires=st.none() | st.integers(0, 2 * PUBLISHED),
+        seed_of, is_published=st.booleans(), quality=st.none() | st.integers(0, 100), expires=st.none() | st.integers(0, 2 * PUBLISHED),
         related=st.lists(
             st.builds(other, quality=st.none() | st.integers(0, 100), published=st.none() | st.integers(0, 2 * PUBLISHED)), max_size=3
         ).map(tuple),
@@ -398,7 +398,7 @@ def test_any_name_makes_a_slug(name) -> None:
 )
 def test_queries(where, reason) -> None:
     """A seed must meet every condition of a query; the first that it does not meet is reported."""
-    assert unanswered(seed_of(), where, ("oceans",)) == reason
+    assert unmet_condition(seed_of(), where, ("oceans",)) == reason
     verdict = decide(seed_of(), policy(queries=(Query(slug="asked", title="Asked", where=where),)))
     assert (("asked", FOREVER) in verdict.feeds) is (reason == "")
 
@@ -407,8 +407,8 @@ def test_a_query_requires_a_score() -> None:
     """A query with a minimum requires a score; its `max_age` limits an item's time in that feed only."""
     query = Query(slug="asked", title="Asked", where=Where(max_age=DAY))
 
-    assert unanswered(seed_of(quality=None), Where(min_quality=1), ()) == "it has no quality, min_quality is 1"
-    assert unanswered(seed_of(heat=None), Where(min_heat=-1), ()) == "it has no heat, min_heat is -1"
+    assert unmet_condition(seed_of(quality=None), Where(min_quality=1), ()) == "it has no quality, min_quality is 1"
+    assert unmet_condition(seed_of(heat=None), Where(min_heat=-1), ()) == "it has no heat, min_heat is -1"
     assert dict(decide(seed_of(), policy(queries=(query,))).feeds)["asked"] == PUBLISHED + DAY
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.running_daemon import SLACK, Running, wait_until
+from support.running_daemon import TOLERANCE, DaemonProcess, wait_until
 from support.site_folder import NOW, SiteFolder, iso
 
 ROUNDS = int(os.environ.get("AGGREGATOR_ROUNDS", "4"))
@@ -23,7 +23,7 @@ PAUSES = [0.0, 0.0, 0.004, 0.03, 0.15]
 SETTLED = 0.8
 """The daemon has seen everything if it takes no turn for this many seconds."""
 
-Step = Callable[[Running], object]
+Step = Callable[[DaemonProcess], object]
 
 paths = st.sampled_from(PATHS)
 seeds = st.fixed_dictionaries(
@@ -48,7 +48,7 @@ def writes(path: str, keys: dict) -> Step:
 def replaces(path: str, keys: dict) -> Step:
     """Save a seed as editors do: write a temporary file, then rename it."""
 
-    def step(running: Running) -> None:
+    def step(running: DaemonProcess) -> None:
         writes("unseen.tmp", keys)(running)
         target = running.site.seeds / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def deletes(path: str) -> Step:
 def renames(old: str, new: str) -> Step:
     """Move a file or a folder, if it exists."""
 
-    def step(running: Running) -> None:
+    def step(running: DaemonProcess) -> None:
         source, target = running.site.seeds / old, running.site.seeds / new
         if source.exists() and not target.exists() and not new.startswith(f"{old}/"):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -77,7 +77,7 @@ def renames(old: str, new: str) -> Step:
 def fills(folder: str, number: int) -> Step:
     """Create a folder with files in it, faster than a watch can be set on it."""
 
-    def step(running: Running) -> None:
+    def step(running: DaemonProcess) -> None:
         for one in range(number):
             writes(f"{folder}/new{one}.md", {"title": f"N{one}", "age": one})(running)
 
@@ -86,7 +86,7 @@ def fills(folder: str, number: int) -> Step:
 
 def breaks(path: str) -> Step:
     """Make a file invalid."""
-    return lambda running: running.site.text(path, "---\ntitle: [\n---\n")
+    return lambda running: running.site.write_text(path, "---\ntitle: [\n---\n")
 
 
 def is_told(number: signal.Signals) -> Step:
@@ -115,7 +115,7 @@ histories = st.lists(st.tuples(steps, st.sampled_from(PAUSES)), min_size=3, max_
 def test_any_history_ends_in_the_feeds_of_a_fresh_build(backend: str, history: list) -> None:
     """The history consists of saves, moves, new and deleted folders, broken files and signals."""
     folder = Path(tempfile.mkdtemp(prefix="aggregator-living-"))
-    running = Running(SiteFolder(folder))
+    running = DaemonProcess(SiteFolder(folder))
     running.site.settings |= {"watch": {"backend": backend, "poll": "1s"}}
     try:
         running.start()
@@ -123,7 +123,7 @@ def test_any_history_ends_in_the_feeds_of_a_fresh_build(backend: str, history: l
             step(running)
             time.sleep(pause)
         settle(running, 2.5 if backend == "polling" else SETTLED)
-        running.equals_fresh_build()
+        running.wait_for_fresh_build()
         assert running.stop() == 0
     finally:
         if running.process.poll() is None:
@@ -132,7 +132,7 @@ def test_any_history_ends_in_the_feeds_of_a_fresh_build(backend: str, history: l
         shutil.rmtree(folder)
 
 
-def settle(running: Running, quiet: float) -> None:
+def settle(running: DaemonProcess, quiet: float) -> None:
     """Wait until the daemon has taken no turn for a while, so that no event is pending; no scan helps it."""
     turns, since = -1, time.monotonic()
 
@@ -147,4 +147,4 @@ def settle(running: Running, quiet: float) -> None:
     if running.status()["backend"] == "polling":
         time.sleep(quiet)
     else:
-        wait_until(is_quiet, 10 + SLACK, what="turns without end")
+        wait_until(is_quiet, 10 + TOLERANCE, what="turns without end")

@@ -31,7 +31,7 @@ def test_a_published_item_whose_file_breaks_keeps_its_last_good_version(site: Si
     """The item is listed as stale, also after restarts and a fresh build, until the file is repaired."""
     site.write("a.md", title="Good")
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     for options in ({}, {}, {"fresh": True}, {"fresh": True}):
         turn = site.build(**options)
         assert (site.titles(), turn.stale) == (["Good"], ("a.md",))
@@ -48,7 +48,7 @@ def test_a_broken_file_that_says_it_is_withdrawn_is_withdrawn(site: SiteFolder, 
     """The line that withdraws the item counts, even if the rest of the file cannot be read."""
     site.write("a.md")
     site.build()
-    site.text("a.md", f"---\ntitle: [never closed\n{line}\n---\n")
+    site.write_text("a.md", f"---\ntitle: [never closed\n{line}\n---\n")
     site.build()
     assert site.titles() == []
 
@@ -60,7 +60,7 @@ def test_a_stale_item_leaves_when_its_file_says_so(site: SiteFolder, keys: dict)
     """An item whose file breaks and is then repaired and withdrawn is removed at once."""
     site.write("a.md")
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     site.build()
     site.write("a.md", **keys)
     assert site.build().stale == ()
@@ -73,7 +73,7 @@ def test_a_stale_item_leaves_with_its_file_and_at_its_expiry(site: SiteFolder) -
     site.write("old.md", expires=iso(NOW + 60))
     site.build()
     for name in ("gone.md", "old.md"):
-        site.text(name, BROKEN)
+        site.write_text(name, BROKEN)
     site.build()
     assert len(site.titles()) == 2
     (site.seeds / "gone.md").unlink()
@@ -88,7 +88,7 @@ def test_what_nobody_saw_is_not_shown_when_it_breaks(site: SiteFolder, keys: dic
     if keys:
         site.write("a.md", **keys)
         site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     site.build(fresh=fresh)
     site.settings["rules"] = {}
     site.build(now=NOW + 7200)
@@ -100,7 +100,7 @@ def test_other_rules_do_not_hide_what_is_wrong_with_a_file(site: SiteFolder) -> 
     site.write("a.md")
     site.write("b.md", featuredContent=None, images=[{"url": "javascript:x"}])
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     before = site.build()
     site.settings["rules"] = {"min_quality": 10}
     after = site.build()
@@ -113,7 +113,7 @@ def test_a_stale_item_obeys_the_rules(site: SiteFolder) -> None:
     """Stricter rules hold it back and the old ones bring it back, while its file cannot be read."""
     site.write("a.md", quality=60)
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     site.build()
     for quality, titles in ((90, []), (50, ["Item a"])):
         site.settings["rules"] = {"min_quality": quality}
@@ -125,7 +125,7 @@ def test_an_emptied_file_is_half_a_save_not_a_deletion(site: SiteFolder) -> None
     """Many editors truncate a file before they write it."""
     site.write("a.md")
     site.build()
-    site.text("a.md", "")
+    site.write_text("a.md", "")
     site.build()
     assert site.titles() == ["Item a"]
 
@@ -137,14 +137,14 @@ def test_a_missing_root_withdraws_nothing(site: SiteFolder) -> None:
     """If the folder is moved away and back, the feeds do not change meanwhile."""
     site.write("a.md")
     site.build()
-    before = site.stamps()
+    before = site.file_identities()
     site.seeds.rename(site.root / "away")
     with pytest.raises(aggregator.FolderError, match="nothing was withdrawn"):
         site.build()
-    assert site.stamps() == before
+    assert site.file_identities() == before
     (site.root / "away").rename(site.seeds)
     site.build()
-    assert site.stamps() == before
+    assert site.file_identities() == before
 
 
 @pytest.mark.parametrize(("gone", "believed"), [(25, False), (13, False), (12, True)])
@@ -346,8 +346,8 @@ def test_secrets_never_leave_a_seed(site: SiteFolder) -> None:
         "draft.md", title=canary, excerpt=canary, webUrl=f"https://{canary}.example/", published=False, topics=[canary]
     )
     site.write("later.md", title=canary, excerpt=canary, publishedDateTime=iso(NOW + 99), topics=[canary], body=canary)
-    site.text("bad.md", f"---\ntitle: {canary}: {canary}\nwebUrl: javascript:{canary}\n{canary}\n---\n{canary}")
-    site.text(
+    site.write_text("bad.md", f"---\ntitle: {canary}: {canary}\nwebUrl: javascript:{canary}\n{canary}\n---\n{canary}")
+    site.write_text(
         "bad2.md", f"---\ntitle: x\nwebUrl: javascript:{canary}\npublishedDateTime: {canary}\nquality: {canary}\n---\n"
     )
     turn = site.build()

@@ -16,8 +16,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from support.http_client import LONG, ask, place
-from support.running_daemon import Running, free_port, wait_until
+from support.http_client import TIMEOUT, fetch, host_and_port
+from support.running_daemon import DaemonProcess, free_port, wait_until
 
 SEEDS, CLIENTS, EDITS_A_SECOND = 300, 500, 200
 BUSY = 20
@@ -56,7 +56,7 @@ def _many_files() -> Iterator[None]:
 class Load:
     """Editors, followers and readers of one daemon, all on one event loop."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: DaemonProcess) -> None:
         self.running = running
         self.address = ""
         self.edits = self.polls = self.unchanged = 0
@@ -88,7 +88,7 @@ class Load:
                 before, (seen, shown) = seen, changed(feed)
                 if seen != before and title.encode() in feed.read_bytes():
                     break
-                if time.time() - began > LONG:
+                if time.time() - began > TIMEOUT:
                     self.wrong.append(f"{title} is lost")
                     break
                 await asyncio.sleep(TICK)
@@ -125,7 +125,7 @@ class Load:
 
     async def poll(self, number: int) -> None:
         path = f"/t{number % (SEEDS // BUSY)}/{('rss.xml', 'atom.xml', 'feed.json')[number % 3]}"
-        reader, writer = await asyncio.open_connection(*place(self.address))
+        reader, writer = await asyncio.open_connection(*host_and_port(self.address))
         etag, end = "none", (b"</rss>", b"</feed>", b"}")[number % 3]
         await asyncio.sleep(random.Random(number).uniform(0, BETWEEN))
         try:
@@ -168,7 +168,7 @@ def resident(pid: int) -> int:
         return 0
 
 
-def begun(running: Running) -> Load:
+def begun(running: DaemonProcess) -> Load:
     load = Load(running)
     for number in range(SEEDS):
         load.write(number)
@@ -176,7 +176,7 @@ def begun(running: Running) -> Load:
     load.edits = 0
     running.site.settings["server"] = {"port": free_port(), "timeout": "1m"}
     load.address = running.start(serve=True).address
-    wait_until(lambda: ask(load.address, "/probe/rss.xml").status == 200, LONG)
+    wait_until(lambda: fetch(load.address, "/probe/rss.xml").status == 200, TIMEOUT)
     return load
 
 
@@ -191,7 +191,7 @@ async def under_load(load: Load, seconds: float) -> list[float]:
     return found
 
 
-def bear(running: Running, seconds: float) -> None:
+def bear(running: DaemonProcess, seconds: float) -> None:
     """Measure latencies under load for this long, and without load before and after."""
     slower = SLOWER_IN_A_CROWD if os.getloadavg()[0] > (os.cpu_count() or 1) else SLOWER
     load = begun(running)
@@ -209,7 +209,7 @@ def compared(load: Load, seconds: float) -> float:
     quiet = asyncio.run(load.follow(max(8, seconds / 20)))
     with ThreadPoolExecutor(1, initializer=step_back) as others:
         busy = others.submit(lambda: asyncio.run(under_load(load, seconds))).result()
-    running.equals_fresh_build(LONG)  # nothing is lost
+    running.wait_for_fresh_build(TIMEOUT)  # nothing is lost
     quiet += asyncio.run(load.follow(max(8, seconds / 20)))
     turns = [line for line in running.lines("turn") if line.get("read", 0) > 1]
     early, late = (statistics.median(part) for part in (load.memory[5:10], load.memory[-5:]))
@@ -231,7 +231,7 @@ def compared(load: Load, seconds: float) -> float:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("_many_files")
-def test_twenty_seconds_of_edits_and_readers(running: Running) -> None:
+def test_twenty_seconds_of_edits_and_readers(running: DaemonProcess) -> None:
     """With 200 edits a second and 500 clients every edit is published, at most 3 times as late, in level memory."""
     bear(running, 20)
 
@@ -239,6 +239,6 @@ def test_twenty_seconds_of_edits_and_readers(running: Running) -> None:
 @pytest.mark.marathon
 @pytest.mark.timeout(1_800)
 @pytest.mark.usefixtures("_many_files")
-def test_ten_minutes_of_edits_and_readers(running: Running) -> None:
+def test_ten_minutes_of_edits_and_readers(running: DaemonProcess) -> None:
     """The same holds for ten minutes."""
     bear(running, 600)

@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from support.archive_walk import FORMATS, Walk
+from support.archive_walk import FORMATS, ArchiveReader
 from support.site_folder import NOW, SiteFolder, iso, without_tombstones
 
 from aggregator.model import archive_layout
@@ -111,7 +111,7 @@ class History(RuleBasedStateMachine):
         """Make a file invalid."""
         path = data.draw(st.sampled_from(self.existing()))
         self.remembers = True
-        self.site.text(path, "---\ntitle: [\n" + ("published: false\n" if withdrawn else "") + "---\n")
+        self.site.write_text(path, "---\ntitle: [\n" + ("published: false\n" if withdrawn else "") + "---\n")
 
     @rule(choice=st.sampled_from(RULES))
     def changes_rules(self, choice: dict) -> None:
@@ -127,8 +127,8 @@ class History(RuleBasedStateMachine):
     @rule(parent=st.sampled_from(["", "Sea"]))
     def changes_topics(self, parent: str) -> None:
         """Change the tree of topics."""
-        self.site.topic("sea", name="Sea", keywords=["T2"])
-        self.site.topic("ai", name="AI", **({"parent": parent} if parent else {}))
+        self.site.write_topic("sea", name="Sea", keywords=["T2"])
+        self.site.write_topic("ai", name="AI", **({"parent": parent} if parent else {}))
 
     @rule(seconds=st.sampled_from([10, 60, 200, -90]))
     def passes_time(self, seconds: int) -> None:
@@ -141,7 +141,7 @@ class History(RuleBasedStateMachine):
         turn = self.site.build(now=self.now, accept_deletions=True)
         assert turn.failed == ()
         # A bug that looks like a damaged index would be repaired without notice.
-        assert not any("made anew" in note for note in turn.notes)
+        assert not any("the index was rebuilt" in note for note in turn.notes)
         again = self.site.build(now=self.now)
         assert again.written == ()
         self.archives_are_whole()
@@ -176,7 +176,7 @@ class History(RuleBasedStateMachine):
                 assert pages == set()
                 continue
             for kind in FORMATS:
-                walk = Walk(self.site.feeds, kind)
+                walk = ArchiveReader(self.site.feeds, kind)
                 ids = walk.ids(slug)
                 assert ids >= set(self.site.ids(slug))
                 if kind != "feed.json":

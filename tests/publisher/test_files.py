@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from aggregator.model.feeds import Document
 from aggregator.publisher.atomic import Disk
 from aggregator.publisher.destination import Published
-from aggregator.publisher.files import Writer
+from aggregator.publisher.files import FolderWriter
 
 BODY = b"<rss>" + b"<item>One story after another.</item>" * 900 + b"</rss>"
 
@@ -65,7 +65,7 @@ def test_given_encodings_are_not_made_again(writer, feeds):
 
 def test_encodings_are_the_same_bytes_everywhere(writer, feeds, tmp_path):
     """Two folders filled at different times hold the same bytes; the gzip header has no time, file name or system."""
-    other = Writer(str(tmp_path / "other"), fsync=False)
+    other = FolderWriter(str(tmp_path / "other"), fsync=False)
     writer.publish([document("all/rss.xml")])
     other.publish([document("all/rss.xml")])
 
@@ -93,7 +93,7 @@ def test_a_page_of_an_archive_is_compressed_quickly(writer, feeds):
 def test_any_bytes_survive_and_any_damage_is_repaired(body, tampered):
     """Whatever a document holds and whatever its encodings were overwritten with, publishing repairs all three."""
     with tempfile.TemporaryDirectory() as folder:
-        writer = Writer(folder, fsync=False)
+        writer = FolderWriter(folder, fsync=False)
         writer.publish([document("a.xml", body)])
         right = files(Path(folder))
         assert gzip.decompress(right["a.xml.gz"]) == brotli.decompress(right["a.xml.br"]) == right["a.xml"] == body
@@ -215,7 +215,7 @@ def test_two_writers_at_once_never_mix_a_file(feeds):
     failed = []
 
     def write(body: bytes) -> None:
-        own = Writer(str(feeds), fsync=False)
+        own = FolderWriter(str(feeds), fsync=False)
         for _ in range(60):
             failed.extend(own.publish([document("all/rss.xml", body), document("all/atom.xml", body)]).failed)
             failed.extend(own.publish([document("all/rss.xml", b"")]).failed)
@@ -264,7 +264,7 @@ def test_no_name_leads_out_of_the_folder(name):
     """Whatever a document's name is, nothing appears outside the feeds folder."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            written = Writer(f"{folder}/feeds", fsync=False).publish([document(name, b"x")]).written
+            written = FolderWriter(f"{folder}/feeds", fsync=False).publish([document(name, b"x")]).written
         except ValueError:
             written = ()
         assert set(os.listdir(folder)) <= {"feeds"}
@@ -312,7 +312,7 @@ def test_an_error_of_the_documents_source_leaves_nothing_open(writer, feeds):
 
 def test_short_writes_are_continued(feeds):
     """A disk that accepts a few bytes at a time still gets the complete file."""
-    writer = Writer(str(feeds), disk=Disk(write=lambda fd, rest: os.write(fd, rest[:1000])))
+    writer = FolderWriter(str(feeds), disk=Disk(write=lambda fd, rest: os.write(fd, rest[:1000])))
 
     assert writer.publish([document("a.xml")]).written == ("a.xml",)
     assert (feeds / "a.xml").read_bytes() == BODY
@@ -340,7 +340,7 @@ def test_all_is_flushed_before_anything_is_replaced_and_the_folder_last(writer, 
     """A new folder is flushed into its parent; its files are flushed, then replaced, body first, then it is flushed."""
     events: list[str] = []
 
-    Writer(str(feeds), disk=recording(events)).publish([document("all/a.xml"), document("all/b.xml")])
+    FolderWriter(str(feeds), disk=recording(events)).publish([document("all/a.xml"), document("all/b.xml")])
 
     assert events[0] == "flush feeds"
     assert sorted(events[1:7]) == ["flush .aggregator-a"] * 3 + ["flush .aggregator-b"] * 3
@@ -353,7 +353,7 @@ def test_a_removal_is_flushed(writer, feeds):
     writer.publish([document("all/a.xml")])
     events: list[str] = []
 
-    Writer(str(feeds), disk=recording(events)).remove(["all/a.xml"])
+    FolderWriter(str(feeds), disk=recording(events)).remove(["all/a.xml"])
 
     assert events == ["unlink a.xml.gz", "unlink a.xml.br", "unlink a.xml", "flush all", "flush feeds"]
 
@@ -362,7 +362,7 @@ def test_without_fsync_nothing_is_flushed(feeds):
     """Without `fsync` no file is flushed."""
     events: list[str] = []
 
-    Writer(str(feeds), fsync=False, disk=recording(events)).publish([document("all/a.xml")])
+    FolderWriter(str(feeds), fsync=False, disk=recording(events)).publish([document("all/a.xml")])
 
     assert [event for event in events if event.startswith("flush")] == []
 
@@ -375,4 +375,4 @@ def test_a_file_system_that_cannot_flush_folders_is_fine(feeds):
             raise OSError(errno.EINVAL, "Invalid argument")
         os.fsync(fd)
 
-    assert Writer(str(feeds), disk=Disk(fsync=fsync)).publish([document("all/a.xml")]).written == ("all/a.xml",)
+    assert FolderWriter(str(feeds), disk=Disk(fsync=fsync)).publish([document("all/a.xml")]).written == ("all/a.xml",)

@@ -22,7 +22,7 @@ import pytest
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import Document
 from aggregator.publisher.atomic import Disk
-from aggregator.publisher.files import Writer
+from aggregator.publisher.files import FolderWriter
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("all/rss.xml", "all/atom.xml", "ai/rss.xml", "index.html")
@@ -40,7 +40,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def published(folder: Path, body: bytes, names: tuple[str, ...] = NAMES) -> dict[str, bytes]:
-    Writer(str(folder), fsync=False).publish(documents(body, names))
+    FolderWriter(str(folder), fsync=False).publish(documents(body, names))
     return files(folder)
 
 
@@ -93,7 +93,7 @@ def test_the_nth_failing_operation_leaves_complete_files(tmp_path, lasting):
         faults, before = Faults(number, lasting=lasting), open_files()
         names = (*NAMES, "new/rss.xml")
 
-        result = Writer(str(feeds), disk=faults.disk()).publish(documents(NEW, names))
+        result = FolderWriter(str(feeds), disk=faults.disk()).publish(documents(NEW, names))
 
         found = {name: body for name, body in files(feeds).items() if ".aggregator-" not in name}
         allowed = {name: (old[name], new[name]) for name in old}
@@ -106,7 +106,7 @@ def test_the_nth_failing_operation_leaves_complete_files(tmp_path, lasting):
         for error in result.failed:
             assert str(error) == f"{error.name}: No space left on device (free some space)"
 
-        again = Writer(str(feeds), fsync=False)
+        again = FolderWriter(str(feeds), fsync=False)
         again.prepare()
         again.publish(documents(NEW, names))
         assert files(feeds) == published(tmp_path / "right", NEW, names)
@@ -127,7 +127,7 @@ def test_one_failure_affects_one_document(tmp_path):
         return os.write(fd, rest)
 
     published(tmp_path, OLD)
-    result = Writer(str(tmp_path), disk=Disk(write=write)).publish(documents(NEW))
+    result = FolderWriter(str(tmp_path), disk=Disk(write=write)).publish(documents(NEW))
 
     assert result.written == NAMES[1:]
     assert [error.name for error in result.failed] == ["all/rss.xml"]
@@ -149,7 +149,7 @@ def test_a_file_that_cannot_be_read(tmp_path, number, survives):
             raise OSError(number, os.strerror(number))
         return os.open(path, *arguments, **named)
 
-    result = Writer(str(tmp_path), disk=Disk(open=open_)).publish(documents(OLD, NAMES[:1]))
+    result = FolderWriter(str(tmp_path), disk=Disk(open=open_)).publish(documents(OLD, NAMES[:1]))
 
     assert len(result.failed) == survives
     assert ((tmp_path / NAMES[0]).stat().st_ino == before) is survives
@@ -165,7 +165,7 @@ def test_what_may_not_be_on_the_disk_is_not_reported_as_written(tmp_path, kind):
         os.fsync(fd)
 
     published(tmp_path, OLD)
-    result = Writer(str(tmp_path), disk=Disk(fsync=fsync)).publish(documents(NEW))
+    result = FolderWriter(str(tmp_path), disk=Disk(fsync=fsync)).publish(documents(NEW))
 
     assert result.written == ()
     said = "Input/output error (look at the disk; the system's log says more)"
@@ -178,7 +178,7 @@ def test_the_nth_failing_operation_of_prepare_and_remove(tmp_path):
     for number in itertools.count(1):
         feeds = tmp_path / str(number) / "feeds"
         faults, before = Faults(number, lasting=False), open_files()
-        faulty, failed = Writer(str(feeds), disk=faults.disk()), []
+        faulty, failed = FolderWriter(str(feeds), disk=faults.disk()), []
 
         with catching(failed):
             faulty.prepare()
@@ -187,7 +187,7 @@ def test_the_nth_failing_operation_of_prepare_and_remove(tmp_path):
             faulty.remove(["all/rss.xml"])
 
         assert open_files() == before
-        Writer(str(feeds)).remove(["all/rss.xml"])
+        FolderWriter(str(feeds)).remove(["all/rss.xml"])
         assert files(feeds) == {}
         if not faults.met:
             assert failed == []
@@ -199,10 +199,10 @@ SCRIPT = """
 import concurrent.futures.thread, json, os, resource, subprocess, sys
 from pathlib import Path
 from aggregator.model.feeds import Document
-from aggregator.publisher.files import Writer
+from aggregator.publisher.files import FolderWriter
 
 feeds, limit = sys.argv[1:]
-writer = Writer(feeds)
+writer = FolderWriter(feeds)
 
 def publish(body):
     bodies = {"all/rss.xml": body, "small": body[:4]}
@@ -282,7 +282,7 @@ def test_a_real_limit_is_reported_with_the_systems_reason(limit, mount, reason):
 FEW_FILES = """
 import concurrent.futures.thread, os, resource, sys
 from aggregator.model.feeds import Document
-from aggregator.publisher.files import Writer
+from aggregator.publisher.files import FolderWriter
 
 resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
 before = len(os.listdir("/proc/self/fd"))
@@ -296,7 +296,7 @@ for free in range(20):
             os.close(fd)
     body = b"%d" % free * 5_000
     names = ["all/rss.xml", "all/atom.xml", "all/feed.json", "all/index.html"]
-    result = Writer(sys.argv[1]).publish(Document(name=name, media_type="text/html", body=body) for name in names)
+    result = FolderWriter(sys.argv[1]).publish(Document(name=name, media_type="text/html", body=body) for name in names)
     for fd in held[free:]:
         os.close(fd)
     assert len(os.listdir("/proc/self/fd")) == before
@@ -322,9 +322,9 @@ def test_running_out_of_open_files_is_named_and_leaks_none(tmp_path):
 REWRITE = """
 import sys
 from aggregator.model.feeds import Document
-from aggregator.publisher.files import Writer
+from aggregator.publisher.files import FolderWriter
 
-writer = Writer(sys.argv[1])
+writer = FolderWriter(sys.argv[1])
 for version in range(10**9):
     body = b"%d" % (version % 10) * 30_000
     writer.publish(Document(name=name, media_type="text/html", body=body) for name in ("all/rss.xml", "all/atom.xml"))
@@ -348,5 +348,5 @@ def test_a_kill_at_any_moment_leaves_complete_files(tmp_path):
             if not name.startswith(".aggregator-"):
                 text = {"gz": gzip.decompress, "br": brotli.decompress}.get(name.rpartition(".")[2], bytes)(body)
                 assert (len(text), len(set(text))) == (30_000, 1)
-        Writer(str(tmp_path)).prepare()
+        FolderWriter(str(tmp_path)).prepare()
         assert len(files(tmp_path)) == 6

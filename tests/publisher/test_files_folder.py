@@ -8,7 +8,7 @@ import pytest
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import Document
 from aggregator.publisher.atomic import Disk
-from aggregator.publisher.files import Writer
+from aggregator.publisher.files import FolderWriter
 
 BODY = b"<rss>" + b"<item>One story after another.</item>" * 900 + b"</rss>"
 
@@ -27,7 +27,7 @@ def triple(folder: Path, name: str) -> list[Path]:
 
 def test_prepare_makes_the_folder_and_its_parents(tmp_path):
     """A missing feeds folder is made, however deep, and nothing is removed."""
-    assert Writer(str(tmp_path / "a/b/feeds")).prepare() == []
+    assert FolderWriter(str(tmp_path / "a/b/feeds")).prepare() == []
 
     assert (tmp_path / "a/b/feeds").is_dir()
     assert (tmp_path / "a/b/feeds").stat().st_mode & 0o777 == 0o755
@@ -75,7 +75,7 @@ def test_a_pipe_in_the_way_is_not_even_opened(writer, feeds):
         return os.open(path, *arguments, **named)
 
     os.mkfifo(feeds / "rss.xml")
-    Writer(str(feeds), disk=Disk(open=note)).publish([document("rss.xml", b"")])
+    FolderWriter(str(feeds), disk=Disk(open=note)).publish([document("rss.xml", b"")])
 
     assert "rss.xml" not in opened
     assert (feeds / "rss.xml").is_file()
@@ -97,7 +97,7 @@ def test_a_file_swapped_at_the_last_moment_is_replaced(writer, feeds, tmp_path, 
         return os.open(path, *arguments, **named)
 
     writer.publish([document("rss.xml")])
-    result = Writer(str(feeds), disk=Disk(open=swap)).publish([document("rss.xml")])
+    result = FolderWriter(str(feeds), disk=Disk(open=swap)).publish([document("rss.xml")])
 
     assert result.written == ("rss.xml",)
     assert not (feeds / "rss.xml").is_symlink()
@@ -141,7 +141,7 @@ def test_a_folder_instead_of_a_file_fails_that_document(writer, feeds, suffix):
 def test_a_feeds_folder_that_is_a_file_is_named(tmp_path):
     """When the feeds folder itself is a file, prepare and publish both name its path."""
     (tmp_path / "feeds").write_bytes(b"mine")
-    writer = Writer(str(tmp_path / "feeds"))
+    writer = FolderWriter(str(tmp_path / "feeds"))
 
     with pytest.raises(PublishError, match="Not a directory"):
         writer.prepare()
@@ -154,7 +154,7 @@ def test_a_feeds_folder_behind_a_link_is_the_operators_choice(tmp_path):
     (tmp_path / "www").mkdir()
     (tmp_path / "feeds").symlink_to(tmp_path / "www")
     (tmp_path / "www/.aggregator-a.tmp").touch()
-    writer = Writer(str(tmp_path / "feeds"))
+    writer = FolderWriter(str(tmp_path / "feeds"))
 
     assert writer.prepare() == [".aggregator-a.tmp"]
     assert writer.publish([document("a.xml")]).written == ("a.xml",)
@@ -228,12 +228,12 @@ def test_removing_follows_no_link(writer, feeds, tmp_path):
 def test_a_file_identity_stays_while_the_files_do(writer):
     """The identity of a published document is the same text until a file changes, also for another writer."""
     writer.publish([document("all/rss.xml"), document("all/atom.xml")])
-    before = writer.stamp("all/rss.xml")
+    before = writer.file_identity("all/rss.xml")
     writer.publish([document("all/rss.xml"), document("all/atom.xml", b"new")])
 
     assert isinstance(before, str)
-    assert writer.stamp("all/rss.xml") == before
-    assert writer.stamp("all/atom.xml") != before
+    assert writer.file_identity("all/rss.xml") == before
+    assert writer.file_identity("all/atom.xml") != before
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".br"])
@@ -241,15 +241,15 @@ def test_any_change_of_a_file_changes_the_file_identity(writer, feeds, suffix):
     """Editing, replacing or deleting any of the three files changes it; it is None unless all exist."""
     writer.publish([document("all/rss.xml")])
     path = feeds / f"all/rss.xml{suffix}"
-    identities = [writer.stamp("all/rss.xml")]
+    identities = [writer.file_identity("all/rss.xml")]
     path.write_bytes(b"edited")
-    identities.append(writer.stamp("all/rss.xml"))
+    identities.append(writer.file_identity("all/rss.xml"))
     path.unlink()
-    assert writer.stamp("all/rss.xml") is None
+    assert writer.file_identity("all/rss.xml") is None
     path.symlink_to(feeds / "elsewhere")
-    assert writer.stamp("all/rss.xml") is None
+    assert writer.file_identity("all/rss.xml") is None
     writer.publish([document("all/rss.xml")])
-    identities.append(writer.stamp("all/rss.xml"))
+    identities.append(writer.file_identity("all/rss.xml"))
 
     assert None not in identities
     assert len(set(identities)) == 3

@@ -120,7 +120,7 @@ def test_fitting_is_exact(data):
     items = data.draw(st.lists(st.text(max_size=30).map(_item), max_size=8))
     limit = data.draw(st.integers(0, len(_document(items, spec, site)) + 10))
 
-    count = len(json_feed.fitting(items, spec, site, limit))
+    count = len(json_feed.items_that_fit(items, spec, site, limit))
 
     assert count == 0 or len(_document(items[:count], spec, site)) <= limit
     assert count == len(items) or len(_document(items[: count + 1], spec, site)) > limit
@@ -132,13 +132,13 @@ def test_fitting_to_the_byte(feed, site, over):
     items = tuple(msgspec.structs.replace(item, content="", related=()) for item in feed.items)  # none of them is long
     size = len(json_feed.render(msgspec.structs.replace(feed, items=items), site).body)
 
-    assert len(json_feed.fitting(items, feed.spec, site, size + over)) == len(items) + over
+    assert len(json_feed.items_that_fit(items, feed.spec, site, size + over)) == len(items) + over
 
 
 def test_a_long_item_is_fitted_by_its_summary(feed, site):
     """An item that takes more than a quarter of the document loses its content; the others stay as they are."""
     long = msgspec.structs.replace(feed.items[0], content="long " * 10_000)
-    shown = json_feed.fitting((*feed.items[1:], long), feed.spec, site, 40_000)
+    shown = json_feed.items_that_fit((*feed.items[1:], long), feed.spec, site, 40_000)
 
     assert shown[:-1] == feed.items[1:]
     assert shown[-1] == msgspec.structs.replace(feed.items[0], content="", related=())

@@ -136,7 +136,7 @@ def test_held_back(site):
 
 
 def test_a_single_seed_is_in_the_singular(site):
-    """The words of its rule are in the singular (`words.held_words`), and so is their subject."""
+    """The words of its rule are in the singular (`words.rule_words`), and so is their subject."""
     tree = tree_of(msgspec.structs.replace(VIEW, held=(Held(rule="valid", words="is not valid", count=1),)), site)
 
     assert tree.xpath("//section[@id='held']/ul/li")[0].find("p").text_content() == "A seed that is not valid (valid) 1"

@@ -7,17 +7,17 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from support.running_daemon import Inside
+from support.running_daemon import DaemonThread
 from support.site_folder import SiteFolder
 
 from aggregator.service import logs
 
 
 @pytest.fixture
-def inside(site: SiteFolder) -> Iterator[Inside]:
+def inside(site: SiteFolder) -> Iterator[DaemonThread]:
     """Return a daemon that runs on a thread of this process."""
     before = threading.excepthook
-    made = Inside(site)
+    made = DaemonThread(site)
     yield made
     if hasattr(made, "thread") and made.thread.is_alive():
         made.daemon.stop()

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.running_daemon import Running, wait_until
+from support.running_daemon import DaemonProcess, wait_until
 
 ROUNDS = int(os.environ.get("AGGREGATOR_ROUNDS", "200"))
 
@@ -22,25 +22,25 @@ def seed_text(site, title: str) -> str:
     return text
 
 
-def test_an_edit_an_addition_a_deletion_and_a_renaming_are_published(running: Running) -> None:
+def test_an_edit_an_addition_a_deletion_and_a_renaming_are_published(running: DaemonProcess) -> None:
     """Each is visible in the feed, and a renamed file keeps its id."""
     site = running.site
     site.write("a.md", title="A")
     running.start()
     site.write("a.md", title="B")
-    running.shows("B")
+    running.wait_for_titles("B")
     site.write("c.md", title="C")
-    running.shows("B", "C")
+    running.wait_for_titles("B", "C")
     (site.seeds / "c.md").rename(site.seeds / "d.md")
     before = site.ids()
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()
     assert site.ids() == before
     (site.seeds / "a.md").unlink()
-    running.shows("C")
-    running.equals_fresh_build()
+    running.wait_for_titles("C")
+    running.wait_for_fresh_build()
 
 
-def test_folders_that_are_added_renamed_and_removed_are_followed(running: Running) -> None:
+def test_folders_that_are_added_renamed_and_removed_are_followed(running: DaemonProcess) -> None:
     """A folder is moved in, renamed, moved below another and moved out; later changes in it are noticed, too."""
     site = running.site
     outside = site.root / "outside"
@@ -48,43 +48,43 @@ def test_folders_that_are_added_renamed_and_removed_are_followed(running: Runnin
     site.write("../outside/deep/b.md", title="B")
     running.start()
     outside.rename(site.seeds / "in")
-    running.shows("A", "B")
+    running.wait_for_titles("A", "B")
     (site.seeds / "in").rename(site.seeds / "renamed")
     site.write("renamed/deep/c.md", title="C")
-    running.shows("A", "B", "C")
-    running.equals_fresh_build()
+    running.wait_for_titles("A", "B", "C")
+    running.wait_for_fresh_build()
     (site.seeds / "other").mkdir()
     (site.seeds / "renamed").rename(site.seeds / "other/renamed")
     site.write("other/renamed/deep/b.md", title="B2")
-    running.shows("A", "B2", "C")
+    running.wait_for_titles("A", "B2", "C")
     (site.seeds / "other").rename(outside)
-    running.shows("A")
+    running.wait_for_titles("A")
     site.write("../outside/renamed/deep/b.md", title="not a seed")
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()
 
 
-def test_seeds_in_new_deep_folders_are_found(running: Running) -> None:
+def test_seeds_in_new_deep_folders_are_found(running: DaemonProcess) -> None:
     """After `mkdir -p a/b/c` with a file at once, none is lost between the event and the watch."""
     new_folders(running, ROUNDS)
 
 
 @pytest.mark.slow
-def test_seeds_in_very_many_new_folders_are_found(running: Running) -> None:
+def test_seeds_in_very_many_new_folders_are_found(running: DaemonProcess) -> None:
     """As above, 2,000 times."""
     new_folders(running, 2_000)
 
 
-def new_folders(running: Running, number: int) -> None:
+def new_folders(running: DaemonProcess, number: int) -> None:
     """Create `number` folders with a seed in each, wait until all are known, and compare with a fresh build."""
     site = running.site
     running.start()
     for one in range(number):
         site.write(f"year{one}/month/day/{one}.md", title=f"T{one}", topics=[f"Topic {one % 7}"])
-    wait_until(lambda: running.known() == number, 5 + number / 400)
-    running.equals_fresh_build()
+    wait_until(lambda: running.count_indexed() == number, 5 + number / 400)
+    running.wait_for_fresh_build()
 
 
-def test_every_way_to_save_a_file_is_seen(running: Running) -> None:
+def test_every_way_to_save_a_file_is_seen(running: DaemonProcess) -> None:
     """The ways of vim, VS Code, rsync and sed; a slow writer; a hard link; a changed mtime only."""
     site = running.site
     target = site.write("a.md", title="first")
@@ -96,18 +96,18 @@ def test_every_way_to_save_a_file_is_seen(running: Running) -> None:
     target.write_text(seed_text(site, "vim"))
     (site.seeds / "a.md~").unlink()
     swap.unlink()
-    running.shows("vim")
+    running.wait_for_titles("vim")
 
     temporary = site.seeds / ".a.md.Xy12"
     temporary.write_text(seed_text(site, "rsync"))
     temporary.rename(target)
-    running.shows("rsync")
+    running.wait_for_titles("rsync")
 
     target.write_text(seed_text(site, "code"))  # VS Code writes in place
-    running.shows("code")
+    running.wait_for_titles("code")
 
     subprocess.run(["sed", "-i", "s/title: .*/title: sed/", target], check=True)
-    running.shows("sed")
+    running.wait_for_titles("sed")
 
     with target.open("w") as file:
         for piece in (
@@ -119,18 +119,18 @@ def test_every_way_to_save_a_file_is_seen(running: Running) -> None:
             file.write(piece)
             file.flush()
             time.sleep(0.15)
-    running.shows("slow")
+    running.wait_for_titles("slow")
 
     outside = site.root / "linked"
     outside.write_text(seed_text(site, "linked"))
     os.link(outside, site.seeds / "b.md")
-    running.shows("slow", "linked")
+    running.wait_for_titles("slow", "linked")
     os.utime(target)
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()
 
 
 @pytest.mark.parametrize("by_rename", [False, True], ids=["plain", "renamed"])
-def test_hundreds_of_files_at_once_are_all_published(running: Running, *, by_rename: bool) -> None:
+def test_hundreds_of_files_at_once_are_all_published(running: DaemonProcess, *, by_rename: bool) -> None:
     """500 files are written as fast as possible: none is lost, and no worker process remains."""
     drop(running, 500, by_rename=by_rename)
 
@@ -138,12 +138,12 @@ def test_hundreds_of_files_at_once_are_all_published(running: Running, *, by_ren
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("by_rename", [False, True], ids=["plain", "renamed"])
-def test_very_many_files_at_once_are_all_published(running: Running, *, by_rename: bool) -> None:
+def test_very_many_files_at_once_are_all_published(running: DaemonProcess, *, by_rename: bool) -> None:
     """20,000 files are written as fast as possible: none is lost."""
     drop(running, 20_000, by_rename=by_rename)
 
 
-def drop(running: Running, number: int, *, by_rename: bool) -> None:
+def drop(running: DaemonProcess, number: int, *, by_rename: bool) -> None:
     """Write `number` files, wait until all are known, and compare with a fresh build."""
     site = running.site
     site.write("0.md", title="T0")
@@ -156,13 +156,13 @@ def drop(running: Running, number: int, *, by_rename: bool) -> None:
         written.write_text(text.replace("/0", f"/{one}").replace("T0", f"T{one}"))
         if by_rename:
             written.rename(target)
-    wait_until(lambda: running.known() == number, 10 + number / 400, what="some are missing")
+    wait_until(lambda: running.count_indexed() == number, 10 + number / 400, what="some are missing")
     print(f"{number} files: all known {time.monotonic() - began:.1f} s after the first was written")
-    running.equals_fresh_build(10)
+    running.wait_for_fresh_build(10)
     wait_until(lambda: running.children() == [], 5, what=f"processes stayed behind: {running.children()}")
 
 
-def test_a_checkout_of_another_branch_and_back_is_followed(running: Running, tmp_path: Path) -> None:
+def test_a_checkout_of_another_branch_and_back_is_followed(running: DaemonProcess, tmp_path: Path) -> None:
     """Git replaces, adds and removes files and folders at once."""
     site = running.site
     for number in range(30):
@@ -187,29 +187,29 @@ def test_a_checkout_of_another_branch_and_back_is_followed(running: Running, tmp
     git("commit", "-m", "other")
     git("checkout", "main")
     running.start()
-    running.has("main 5")
+    running.wait_for_title("main 5")
     git("checkout", "other")
-    running.has("other x")
-    running.has("main 5", present=False)
-    running.equals_fresh_build()
+    running.wait_for_title("other x")
+    running.wait_for_title("main 5", present=False)
+    running.wait_for_fresh_build()
     git("checkout", "main")
-    running.has("other x", present=False)
-    running.has("main 5")
-    running.equals_fresh_build()
+    running.wait_for_title("other x", present=False)
+    running.wait_for_title("main 5")
+    running.wait_for_fresh_build()
 
 
-def test_hundreds_of_folders_are_watched(running: Running) -> None:
+def test_hundreds_of_folders_are_watched(running: DaemonProcess) -> None:
     """600 folders at the start and 100 later ones are all watched."""
     folders(running, 600)
 
 
 @pytest.mark.slow
-def test_thousands_of_folders_are_watched(running: Running) -> None:
+def test_thousands_of_folders_are_watched(running: DaemonProcess) -> None:
     """As above, with 6,000 folders."""
     folders(running, 6_000)
 
 
-def folders(running: Running, number: int) -> None:
+def folders(running: DaemonProcess, number: int) -> None:
     """Edit seeds in the first, the last and a later copied folder among `number`."""
     site = running.site
     for one in range(number):
@@ -217,10 +217,10 @@ def folders(running: Running, number: int) -> None:
     site.write("group0/folder0/a.md", title="A")
     running.start()
     site.write(f"group{(number - 1) % 20}/folder{number - 1}/b.md", title="B")
-    running.shows("A", "B")
+    running.wait_for_titles("A", "B")
     shutil.copytree(site.seeds / "group0", site.seeds / "copy")
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()
     site.write("copy/folder0/a.md", title="Copied", webUrl="https://news.example.org/copied")
-    running.shows("A", "B", "Copied")
+    running.wait_for_titles("A", "B", "Copied")
     assert running.status()["backend"] == "native"
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 
-from support.running_daemon import SLACK, Running, wait_until
+from support.running_daemon import TOLERANCE, DaemonProcess, wait_until
 from support.site_folder import iso
 
 PUNCTUAL = 0.6
@@ -17,29 +17,29 @@ def soon(seconds: float = 2) -> int:
     return int(time.time() + seconds) + 1
 
 
-def lateness(running: Running, title: str, moment: int, *, present: bool) -> float:
+def lateness(running: DaemonProcess, title: str, moment: int, *, present: bool) -> float:
     """Wait until an item appears or disappears; return how long after `moment` that was."""
-    running.has(title, present=present, seconds=10)
+    running.wait_for_title(title, present=present, seconds=10)
     return time.time() - moment
 
 
-def test_an_embargo_lifts_and_an_item_expires_at_their_moment(running: Running) -> None:
+def test_an_embargo_lifts_and_an_item_expires_at_their_moment(running: DaemonProcess) -> None:
     """Without any file event, one item appears and another disappears on time."""
     site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment + 1))
     site.write("b.md", title="appears", publishedDateTime=iso(moment))
     running.start()
-    running.shows("leaves")
+    running.wait_for_titles("leaves")
     assert running.status()["due"] == moment
     came = lateness(running, "appears", moment, present=True)
     went = lateness(running, "leaves", moment + 1, present=False)
     print(f"appeared {came * 1000:.0f} ms, left {went * 1000:.0f} ms after its moment")
     assert 0 <= came <= PUNCTUAL
     assert 0 <= went <= PUNCTUAL
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()
 
 
-def test_a_due_moment_set_at_run_time_is_kept(running: Running) -> None:
+def test_a_due_moment_set_at_run_time_is_kept(running: DaemonProcess) -> None:
     """A new embargoed seed that is due before all others becomes the next due moment."""
     site = running.site
     site.write("far.md", title="far", publishedDateTime=iso(soon(5_000)))
@@ -49,7 +49,7 @@ def test_a_due_moment_set_at_run_time_is_kept(running: Running) -> None:
     assert 0 <= lateness(running, "near", moment, present=True) <= PUNCTUAL
 
 
-def test_moments_missed_while_suspended_are_caught_up(running: Running) -> None:
+def test_moments_missed_while_suspended_are_caught_up(running: DaemonProcess) -> None:
     """After SIGSTOP across both moments, feeds are right soon after SIGCONT."""
     site, moment = running.site, soon(0.5)
     site.write("a.md", title="leaves", expires=iso(moment))
@@ -58,11 +58,11 @@ def test_moments_missed_while_suspended_are_caught_up(running: Running) -> None:
     running.signal(signal.SIGSTOP)
     time.sleep(max(0.0, moment + 0.5 - time.time()))
     running.signal(signal.SIGCONT)
-    assert running.has("appears") + running.has("leaves", present=False) < 1.5 + SLACK
-    running.equals_fresh_build()
+    assert running.wait_for_title("appears") + running.wait_for_title("leaves", present=False) < 1.5 + TOLERANCE
+    running.wait_for_fresh_build()
 
 
-def test_moments_missed_while_it_does_not_run_are_caught_up(running: Running) -> None:
+def test_moments_missed_while_it_does_not_run_are_caught_up(running: DaemonProcess) -> None:
     """The daemon stops before both moments and starts after them."""
     site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment))
@@ -72,11 +72,11 @@ def test_moments_missed_while_it_does_not_run_are_caught_up(running: Running) ->
     assert site.titles() == ["leaves"]
     time.sleep(max(0.0, moment + 0.1 - time.time()))
     running.start()
-    running.shows("appears")
-    running.equals_fresh_build()
+    running.wait_for_titles("appears")
+    running.wait_for_fresh_build()
 
 
-def test_a_due_moment_is_kept_while_the_folder_is_missing(running: Running) -> None:
+def test_a_due_moment_is_kept_while_the_folder_is_missing(running: DaemonProcess) -> None:
     """Known items follow the clock while scans of the folder are rejected."""
     site, moment = running.site, soon(2)
     site.write("a.md", title="leaves", expires=iso(moment))
@@ -87,7 +87,7 @@ def test_a_due_moment_is_kept_while_the_folder_is_missing(running: Running) -> N
     assert site.titles() == ["stays"]
 
 
-def test_a_tombstone_expires_in_its_minute(running: Running) -> None:
+def test_a_tombstone_expires_in_its_minute(running: DaemonProcess) -> None:
     """The moment at which a tombstone expires is a due moment like any other."""
     site = running.site
     site.settings["feed"] = {"tombstones": "1h"}
@@ -95,9 +95,9 @@ def test_a_tombstone_expires_in_its_minute(running: Running) -> None:
     site.write("b.md", title="leaves")
     running.start()
     (site.seeds / "b.md").unlink()
-    running.has("leaves", present=False)
+    running.wait_for_title("leaves", present=False)
     assert b"<at:deleted-entry" in (site.feeds / "all/atom.xml").read_bytes()
     wait_until(lambda: running.status()["due"] is not None, what="the end of the tombstone is not a due moment")
     due = running.status()["due"]
     assert due % 60 == 0
-    assert due >= time.time() + 3600 - SLACK - PUNCTUAL
+    assert due >= time.time() + 3600 - TOLERANCE - PUNCTUAL

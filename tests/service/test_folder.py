@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from support.running_daemon import Inside, Running, wait_until
+from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator import AggregatorError
@@ -23,13 +23,13 @@ def filled(site: SiteFolder, number: int = COUNT) -> None:
         site.write(f"f{one % 3}/{one}.md", title=f"T{one}")
 
 
-def is_unhealthy(running: Running, reason: str) -> bool:
+def is_unhealthy(running: DaemonProcess, reason: str) -> bool:
     """Return whether the daemon is unhealthy for this reason."""
     status = running.status()
     return not status["healthy"] and reason in str(status["problems"])
 
 
-def test_a_root_emptied_file_by_file_withdraws_nothing_until_accepted(running: Running) -> None:
+def test_a_root_emptied_file_by_file_withdraws_nothing_until_accepted(running: DaemonProcess) -> None:
     """After 60 files were deleted one by one, the feeds stay, the status says why, and a trigger can accept it."""
     filled(running.site)
     running.start()
@@ -48,7 +48,7 @@ def test_a_root_emptied_file_by_file_withdraws_nothing_until_accepted(running: R
     wait_until(lambda: running.status()["healthy"])
 
 
-def test_a_root_that_is_emptied_slowly_loses_only_a_few_items(running: Running) -> None:
+def test_a_root_that_is_emptied_slowly_loses_only_a_few_items(running: DaemonProcess) -> None:
     """Files are deleted slowly, each in a turn of its own: the feeds lose a few and keep the rest."""
     filled(running.site)
     running.start()
@@ -59,7 +59,7 @@ def test_a_root_that_is_emptied_slowly_loses_only_a_few_items(running: Running) 
     assert len(running.site.titles()) > COUNT - MASS_DELETION
 
 
-def test_a_change_that_comes_with_a_rejected_scan_is_published(inside: Inside) -> None:
+def test_a_change_that_comes_with_a_rejected_scan_is_published(inside: DaemonThread) -> None:
     """While full scans are rejected because most seeds are missing, single edits and deletions are published at once."""
     site = inside.site
     filled(site)
@@ -73,16 +73,16 @@ def test_a_change_that_comes_with_a_rejected_scan_is_published(inside: Inside) -
         site.write("one.md", title=title)
         inside.daemon._parts.inbox.put("hint", "one.md")
         inside.daemon._parts.inbox.put("regenerate")
-        inside.has(title)
+        inside.wait_for_title(title)
     time.sleep(AT_ONCE)  # otherwise it counts as one of the many
     (site.seeds / "one.md").unlink()
     inside.daemon._parts.inbox.put("hint", "one.md")
     inside.daemon._parts.inbox.put("regenerate")
-    inside.has("edited again", present=False)
+    inside.wait_for_title("edited again", present=False)
     assert len(site.titles()) == COUNT
 
 
-def test_seeds_that_come_back_make_it_healthy_again(running: Running) -> None:
+def test_seeds_that_come_back_make_it_healthy_again(running: DaemonProcess) -> None:
     """Lost files are restored by hand: nothing is withdrawn meanwhile, and no command is needed."""
     filled(running.site)
     running.start()
@@ -94,10 +94,10 @@ def test_seeds_that_come_back_make_it_healthy_again(running: Running) -> None:
     assert len(running.site.titles()) == COUNT
     shutil.copytree(kept, running.site.seeds, dirs_exist_ok=True)
     wait_until(lambda: running.status()["healthy"])
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()
 
 
-def test_a_root_that_is_moved_away_and_back_loses_nothing(running: Running) -> None:
+def test_a_root_that_is_moved_away_and_back_loses_nothing(running: DaemonProcess) -> None:
     """If the folder is missing, nothing is withdrawn, however few seeds it had; it is watched again once it is back."""
     site, number = running.site, 3
     filled(site, number)
@@ -110,12 +110,12 @@ def test_a_root_that_is_moved_away_and_back_loses_nothing(running: Running) -> N
     (site.root / "away").rename(site.seeds)
     wait_until(lambda: running.status()["healthy"])
     site.write("f0/0.md", title="after")
-    running.has("after")
-    running.equals_fresh_build()
+    running.wait_for_title("after")
+    running.wait_for_fresh_build()
 
 
 @pytest.mark.parametrize("number", [3, COUNT])
-def test_a_root_that_is_removed_and_created_again_is_followed(running: Running, number: int) -> None:
+def test_a_root_that_is_removed_and_created_again_is_followed(running: DaemonProcess, number: int) -> None:
     """`rm -rf` of the root withdraws nothing; seeds in the new root are published."""
     site = running.site
     filled(site, number)
@@ -128,11 +128,11 @@ def test_a_root_that_is_removed_and_created_again_is_followed(running: Running, 
     filled(site, number)
     wait_until(lambda: running.status()["healthy"])
     site.write("new/deep/x.md", title="after")
-    running.has("after")
-    running.equals_fresh_build()
+    running.wait_for_title("after")
+    running.wait_for_fresh_build()
 
 
-def test_a_root_that_is_replaced_by_another_folder_is_followed(running: Running) -> None:
+def test_a_root_that_is_replaced_by_another_folder_is_followed(running: DaemonProcess) -> None:
     """Another folder with other seeds takes its path."""
     site = running.site
     filled(site, 5)
@@ -140,13 +140,13 @@ def test_a_root_that_is_replaced_by_another_folder_is_followed(running: Running)
     running.start()
     site.seeds.rename(site.root / "old")
     (site.root / "other").rename(site.seeds)
-    running.shows("other")
+    running.wait_for_titles("other")
     site.write("y.md", title="later")
-    running.shows("other", "later")
-    running.equals_fresh_build()
+    running.wait_for_titles("other", "later")
+    running.wait_for_fresh_build()
 
 
-def test_a_root_that_is_a_link_can_be_pointed_elsewhere(running: Running) -> None:
+def test_a_root_that_is_a_link_can_be_pointed_elsewhere(running: DaemonProcess) -> None:
     """A symbolic link is replaced by another, as deployments do."""
     site = running.site
     site.write("a.md", title="first")
@@ -155,17 +155,17 @@ def test_a_root_that_is_a_link_can_be_pointed_elsewhere(running: Running) -> Non
     (site.root / "second").rename(site.root / "two")
     site.seeds.symlink_to(site.root / "one")
     running.start()
-    running.shows("first")
+    running.wait_for_titles("first")
     link = Path(f"{site.seeds}.new")
     link.symlink_to(site.root / "two")
     link.rename(site.seeds)
-    running.shows("second")
+    running.wait_for_titles("second")
     site.write("c.md", title="later")
-    running.shows("second", "later")
-    running.equals_fresh_build()
+    running.wait_for_titles("second", "later")
+    running.wait_for_fresh_build()
 
 
-def test_a_folder_that_holds_all_seeds_may_be_renamed(running: Running) -> None:
+def test_a_folder_that_holds_all_seeds_may_be_renamed(running: DaemonProcess) -> None:
     """Moved seeds are not lost, so the guard does not reject the scan."""
     site = running.site
     site.settings["feed"] = {"limit": 100}
@@ -175,8 +175,8 @@ def test_a_folder_that_holds_all_seeds_may_be_renamed(running: Running) -> None:
     before = sorted(site.ids())
     (site.seeds / "2025").rename(site.seeds / "archive")
     site.write("archive/0.md", title="after")
-    running.has("after")
-    wait_until(lambda: running.known("2025/") == 0)
+    running.wait_for_title("after")
+    wait_until(lambda: running.count_indexed("2025/") == 0)
     assert sorted(site.ids()) == before
     wait_until(lambda: running.status()["healthy"])
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()

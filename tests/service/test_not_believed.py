@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from support.running_daemon import Inside, Running, wait_until
+from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator.service import daemon, scan_timing
@@ -23,7 +23,7 @@ COUNT = 10
 
 
 @pytest.fixture
-def lost(inside: Inside) -> SiteFolder:
+def lost(inside: DaemonThread) -> SiteFolder:
     """Return a published site whose state folder is lost."""
     site = inside.site
     for number in range(COUNT):
@@ -89,19 +89,19 @@ def fail_first(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_edit_before_the_index_is_filled_is_not_taken_for_the_whole_site(
-    inside: Inside, lost: SiteFolder, monkeypatch: pytest.MonkeyPatch
+    inside: DaemonThread, lost: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first turn failed; an edit before the retry is published together with all other items."""
     fail_first(monkeypatch)
     monkeypatch.setattr("aggregator.service.turns.RETRY", 600.0)
     inside.start()
     lost.write("3.md", title="edited")
-    inside.has("edited")
+    inside.wait_for_title("edited")
     assert len(lost.titles()) == COUNT
 
 
 def test_a_last_edit_is_not_published_from_an_empty_index(
-    inside: Inside, lost: SiteFolder, monkeypatch: pytest.MonkeyPatch
+    inside: DaemonThread, lost: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The daemon stops before its index is filled: the feeds stay as they are until the next start."""
     fail_first(monkeypatch)
@@ -114,7 +114,7 @@ def test_a_last_edit_is_not_published_from_an_empty_index(
 
 
 def test_seeds_that_cannot_be_listed_do_not_empty_a_site_whose_index_is_lost(
-    inside: Inside, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
+    inside: DaemonThread, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Feeds and archive pages stay, the status says why, and the daemon recovers once the folder can be listed."""
     site = inside.site
@@ -131,7 +131,7 @@ def test_seeds_that_cannot_be_listed_do_not_empty_a_site_whose_index_is_lost(
 
 
 def test_a_folder_that_cannot_be_listed_is_retried_with_a_pause(
-    inside: Inside, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
+    inside: DaemonThread, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An edit in such a folder once led to retries without a pause."""
     unlisted.broken = False
@@ -143,11 +143,11 @@ def test_a_folder_that_cannot_be_listed_is_retried_with_a_pause(
     assert 1 <= len(turns) <= 12
     unlisted.broken = False
     inside.daemon._parts.inbox.put("scan")
-    inside.has("edited")
+    inside.wait_for_title("edited")
 
 
 def test_a_folder_that_is_back_is_accepted_at_the_next_scan(
-    inside: Inside, unlisted: Unlisted, monkeypatch: pytest.MonkeyPatch
+    inside: DaemonThread, unlisted: Unlisted, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An unhealthy daemon scans everything at the next scheduled scan, however expensive that is."""
     unlisted.broken = False
@@ -162,7 +162,7 @@ def test_a_folder_that_is_back_is_accepted_at_the_next_scan(
 
 
 def test_published_feeds_that_somebody_removed_are_noticed_between_walks(
-    inside: Inside, monkeypatch: pytest.MonkeyPatch
+    inside: DaemonThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A quick scan notices that the site's own pages are missing, and causes a full scan."""
     site = inside.site
@@ -172,11 +172,11 @@ def test_published_feeds_that_somebody_removed_are_noticed_between_walks(
     for number in range(2):
         site.feeds.rename(site.root / f"gone{number}")
         inside.daemon._parts.inbox.put("scan")
-        inside.has("A", seconds=10)
+        inside.wait_for_title("A", seconds=10)
         time.sleep(0.5)  # until that turn has ended
 
 
-def test_a_port_that_is_taken_is_not_called_a_bug(running: Running) -> None:
+def test_a_port_that_is_taken_is_not_called_a_bug(running: DaemonProcess) -> None:
     """The exit code is 2 and the message says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         running.site.settings["server"] = {"port": other.getsockname()[1]}
@@ -189,7 +189,7 @@ def test_a_port_that_is_taken_is_not_called_a_bug(running: Running) -> None:
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), sqlite3.OperationalError("full")])
 def test_an_index_that_cannot_be_replaced_yet_is_retried(
-    inside: Inside, monkeypatch: pytest.MonkeyPatch, error: Exception
+    inside: DaemonThread, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     """With a damaged index on a full disk, the daemon goes on, reports it, and replaces the index once there is space."""
     site = inside.site
@@ -217,10 +217,10 @@ def test_an_index_that_cannot_be_replaced_yet_is_retried(
     wait_until(lambda: "a new one cannot be created" in inside.status()["problems"].get("index", ""))
     site.write("b.md", title="B")
     wait_until(lambda: inside.status()["healthy"])
-    inside.has("B")
+    inside.wait_for_title("B")
 
 
-def test_a_long_turn_ends_when_the_daemon_has_to_stop(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_turn_ends_when_the_daemon_has_to_stop(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """While many feeds are rendered again, it stops within a moment; the next start goes on."""
     site = inside.site
     for number in range(40):

@@ -16,7 +16,7 @@ from contextlib import closing
 
 import feedparser
 import pytest
-from support.running_daemon import ROOT, Inside, Running, Watched, wait_until
+from support.running_daemon import ROOT, DaemonProcess, DaemonThread, RunningDaemon, wait_until
 from support.site_folder import SiteFolder
 from support.websub_hubs import FeedServer, FlaskHub, Hub, Ping, Subscriber, needs
 
@@ -52,22 +52,22 @@ def setting(site: SiteFolder, **settings: object) -> None:
     site.config()
 
 
-def all_pings_sent(daemon: Watched) -> bool:
+def all_pings_sent(daemon: RunningDaemon) -> bool:
     """Return whether no ping waits and some have succeeded."""
     found = daemon.status()["websub"]
     return found is not None and found["waiting"] == 0 and found["succeeded"] is not None
 
 
-def settle(daemon: Watched, hub: Hub, *expected: str, seconds: float = LONG) -> None:
+def settle(daemon: RunningDaemon, hub: Hub, *expected: str, seconds: float = LONG) -> None:
     """Wait until the hub got a ping for each of these documents, and none waits."""
     wait_until(
-        lambda: hub.told().keys() >= set(expected) and all_pings_sent(daemon),
+        lambda: hub.ping_counts().keys() >= set(expected) and all_pings_sent(daemon),
         seconds,
         what=f"no pings for all of {expected}",
     )
 
 
-def test_a_subscriber_receives_what_was_saved(running: Running, tmp_path) -> None:
+def test_a_subscriber_receives_what_was_saved(running: DaemonProcess, tmp_path) -> None:
     """With an independent hub: subscribe, verify, ping, fetch, sign, deliver."""
     needs("flask_websub")
     site = running.site
@@ -91,7 +91,7 @@ def test_a_subscriber_receives_what_was_saved(running: Running, tmp_path) -> Non
 
 
 def test_each_document_names_the_hub_and_the_address_of_its_ping(
-    running: Running, pushing: SiteFolder, hub: Hub
+    running: DaemonProcess, pushing: SiteFolder, hub: Hub
 ) -> None:
     """The hub and self links of each feed (WebSub §4) match the pings; the HTML page is no topic and names no hub."""
     running.start()
@@ -111,7 +111,7 @@ def test_each_document_names_the_hub_and_the_address_of_its_ping(
     assert len(topics) == 6
 
 
-def test_no_ping_is_sent_if_nothing_changed(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+def test_no_ping_is_sent_if_nothing_changed(running: DaemonProcess, pushing: SiteFolder, hub: Hub) -> None:
     """Saving again, regenerating, restarting and rebuilding send no ping; a change of one feed pings for that one only."""
     pushing.write("b.md", title="B", topics=["Land"])
     running.start()
@@ -127,7 +127,7 @@ def test_no_ping_is_sent_if_nothing_changed(running: Running, pushing: SiteFolde
     assert hub.pings == []
     pushing.write("b.md", title="C", topics=["Land"])
     settle(running, hub, *names("all", "land"))
-    assert hub.told() == dict.fromkeys(names("all", "land"), 1)
+    assert hub.ping_counts() == dict.fromkeys(names("all", "land"), 1)
 
 
 def refuse(hub: Hub) -> Callable[[], Hub]:
@@ -152,7 +152,7 @@ def overload(hub: Hub) -> Callable[[], Hub]:
     pytest.param(True, refuse, marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_changes_while_the_hub_was_down_are_pinged_once(
-    running: Running, pushing: SiteFolder, fail: Callable[[Hub], Callable[[], Hub]], kill: bool
+    running: DaemonProcess, pushing: SiteFolder, fail: Callable[[Hub], Callable[[], Hub]], kill: bool
 ) -> None:
     """Several changes, even across a `kill -9`, become one ping each; the daemon stays healthy and reports what waits."""
     with Hub() as hub:
@@ -162,7 +162,7 @@ def test_changes_while_the_hub_was_down_are_pinged_once(
         mend = fail(hub)
         for title in ("B", "C"):
             pushing.write("a.md", title=title, topics=["Sea"])
-            running.shows(title)
+            running.wait_for_titles(title)
             wait_until(lambda: running.status()["websub"]["waiting"] == 6)
         wait_until(lambda: running.status()["websub"]["failing_since"])
         status = running.status()
@@ -175,12 +175,12 @@ def test_changes_while_the_hub_was_down_are_pinged_once(
         assert "6 documents waiting" in running.command("status").stdout
         with mend() as back:
             settle(running, back, *names("all", "sea"))
-            assert back.told() == dict.fromkeys(names("all", "sea"), 1)
+            assert back.ping_counts() == dict.fromkeys(names("all", "sea"), 1)
             running.stop()
 
 
 def test_a_hub_that_hangs_gets_its_pings_again_and_delays_nothing(
-    inside: Inside, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    inside: DaemonThread, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Turns go on while the hub hangs; unanswered pings are sent again later."""
     monkeypatch.setattr(client, "PATIENCE", 0.5)
@@ -189,7 +189,7 @@ def test_a_hub_that_hangs_gets_its_pings_again_and_delays_nothing(
     hub.awake.clear()
     for title in "BCDE":
         pushing.write("a.md", title=title, topics=["Sea"])
-        inside.shows(title)
+        inside.wait_for_titles(title)
     wait_until(lambda: "no answer" in inside.status()["websub"]["reason"])
     assert inside.status()["healthy"]
     answered: list[str] = []
@@ -200,7 +200,9 @@ def test_a_hub_that_hangs_gets_its_pings_again_and_delays_nothing(
     assert len(set(answered)) == 6
 
 
-def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(
+    running: DaemonProcess, pushing: SiteFolder, hub: Hub
+) -> None:
     """The next start sends the pings that were under way."""
     hub.awake.clear()
     running.start()
@@ -213,11 +215,11 @@ def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(running: Running,
     hub.pings.clear()
     running.start()
     settle(running, hub, *names("all", "sea"))
-    assert hub.told() == dict.fromkeys(names("all", "sea"), 1)
+    assert hub.ping_counts() == dict.fromkeys(names("all", "sea"), 1)
 
 
 @pytest.mark.slow
-def test_no_kill_loses_a_change(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+def test_no_kill_loses_a_change(running: DaemonProcess, pushing: SiteFolder, hub: Hub) -> None:
     """Killed at any moment while writing and pinging: in the end the hub has fetched each document's last version."""
     seen: dict[str, bytes] = {}
 
@@ -235,7 +237,7 @@ def test_no_kill_loses_a_change(running: Running, pushing: SiteFolder, hub: Hub)
         running.process.wait(5)
     running.start()
     wait_until(lambda: all_pings_sent(running), LONG)
-    running.shows("T7")
+    running.wait_for_titles("T7")
     wait_until(lambda: all_pings_sent(running), LONG)
     published = {
         f"https://feeds.example.org/{name}": (pushing.feeds / name).read_bytes() for name in names("all", "sea")
@@ -243,14 +245,14 @@ def test_no_kill_loses_a_change(running: Running, pushing: SiteFolder, hub: Hub)
     wait_until(lambda: seen == published)
 
 
-def test_a_changed_config_changes_the_hub(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+def test_a_changed_config_changes_the_hub(running: DaemonProcess, pushing: SiteFolder, hub: Hub) -> None:
     """A new hub gets pings for all feeds, since each now names it; without a hub the thread ends."""
     running.start()
     settle(running, hub, *names("all", "sea"))
     with Hub() as other:
         hub.pings.clear()
         setting(pushing, websub={"hub": other.url})
-        wait_until(lambda: other.told().keys() == set(names("all", "sea")) and all_pings_sent(running))
+        wait_until(lambda: other.ping_counts().keys() == set(names("all", "sea")) and all_pings_sent(running))
         assert running.status()["websub"]["url"] == other.url
         assert hub.pings == []
         setting(pushing, websub={"hub": ""})
@@ -258,11 +260,11 @@ def test_a_changed_config_changes_the_hub(running: Running, pushing: SiteFolder,
         wait_until(lambda: "websub" not in running.status()["threads"])
         other.pings.clear()
         pushing.write("b.md", title="B")
-        running.shows("A", "B")
+        running.wait_for_titles("A", "B")
         assert other.pings == hub.pings == []
 
 
-def test_a_hub_that_stays_away_becomes_a_warning(inside: Inside, pushing: SiteFolder) -> None:
+def test_a_hub_that_stays_away_becomes_a_warning(inside: DaemonThread, pushing: SiteFolder) -> None:
     """After ten minutes there is a warning; the daemon stays healthy, since its feeds are complete and served."""
     with Hub() as gone:
         pushing.settings["websub"] = {"hub": gone.url}
@@ -277,7 +279,7 @@ def test_a_hub_that_stays_away_becomes_a_warning(inside: Inside, pushing: SiteFo
 
 
 def test_a_thread_that_dies_is_started_again(
-    inside: Inside, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    inside: DaemonThread, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is logged, and pending pings are sent (guarantee G11)."""
     inside.start()
@@ -295,7 +297,7 @@ def test_a_thread_that_dies_is_started_again(
 
 
 def test_a_store_that_cannot_be_written_makes_the_daemon_unhealthy(
-    inside: Inside, pushing: SiteFolder, hub: Hub
+    inside: DaemonThread, pushing: SiteFolder, hub: Hub
 ) -> None:
     """If another process locks the store, log and status say so until it recovers; the hub still gets its pings."""
     inside.start()
@@ -311,7 +313,7 @@ def test_a_store_that_cannot_be_written_makes_the_daemon_unhealthy(
     settle(inside, hub, *names("all", "sea"))
 
 
-def test_log_lines_contain_no_text_of_a_seed_or_a_hub(running: Running, pushing: SiteFolder, hub: Hub) -> None:
+def test_log_lines_contain_no_text_of_a_seed_or_a_hub(running: DaemonProcess, pushing: SiteFolder, hub: Hub) -> None:
     """Neither the hub's answers nor items' titles are logged."""
     hub.answer = lambda ping: (400 if "atom" in ping.topic else 204, {"X-Words": "canary7b3f"})
     pushing.write("b.md", title="canary7b3f")
@@ -324,16 +326,16 @@ def test_log_lines_contain_no_text_of_a_seed_or_a_hub(running: Running, pushing:
 def test_a_build_pings_the_hub(pushing: SiteFolder, hub: Hub) -> None:
     """A build sends one ping for each document; one that changes nothing sends none."""
     assert pushing.build().notes == ()
-    assert hub.told() == dict.fromkeys(names("all", "sea"), 1)
+    assert hub.ping_counts() == dict.fromkeys(names("all", "sea"), 1)
     hub.pings.clear()
     assert pushing.build().notes == ()
     pushing.write("b.md", title="B")
     pushing.build()
-    assert hub.told() == dict.fromkeys(names("all"), 1)
+    assert hub.ping_counts() == dict.fromkeys(names("all"), 1)
 
 
 def test_pings_that_a_build_could_not_send_are_sent_by_the_next(
-    pushing: SiteFolder, hub: Hub, running: Running
+    pushing: SiteFolder, hub: Hub, running: DaemonProcess
 ) -> None:
     """Each ping is tried once; the report says what waits and why; a daemon sends it, too."""
     hub.answer = lambda _: (503, {})
@@ -348,7 +350,7 @@ def test_pings_that_a_build_could_not_send_are_sent_by_the_next(
     hub.answer = lambda _: (204, {})
     running.start()
     settle(running, hub)
-    assert set(hub.told()) == set(names("all", "sea"))
+    assert set(hub.ping_counts()) == set(names("all", "sea"))
 
 
 def test_a_build_does_not_wait_for_a_hub_that_hangs(
@@ -364,7 +366,7 @@ def test_a_build_does_not_wait_for_a_hub_that_hangs(
     assert "1 s were not enough" in note
 
 
-def test_a_signal_ends_a_build_that_waits_for_its_hub(pushing: SiteFolder, hub: Hub, running: Running) -> None:
+def test_a_signal_ends_a_build_that_waits_for_its_hub(pushing: SiteFolder, hub: Hub, running: DaemonProcess) -> None:
     """SIGINT ends it within seconds."""
     hub.awake.clear()
     pushing.config()

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.http_client import LONG, Listener, ask, connect, place
-from support.running_daemon import ROOT, SLACK, Running, children_of, free_port, wait_until
+from support.http_client import TIMEOUT, EventStream, connect, fetch, host_and_port
+from support.running_daemon import ROOT, TOLERANCE, DaemonProcess, children_of, free_port, wait_until
 
 from aggregator.service.server_process import ADDRESS_RETRY, ServerProcess
 
@@ -25,13 +25,13 @@ TOKEN = "a secret of enough characters"
 
 
 @pytest.fixture
-def serving(running: Running) -> Running:
+def serving(running: DaemonProcess) -> DaemonProcess:
     """Return a daemon that serves a site with one item."""
     running.site.write("a.md")
     return running.start(serve=True)
 
 
-def server_of(running: Running) -> int:
+def server_of(running: DaemonProcess) -> int:
     """Return the process id of the daemon's server."""
     (found,) = children_of(running.process.pid)
     return found
@@ -44,7 +44,7 @@ def has_ended(pid: int) -> bool:
         return True
 
 
-def reload(running: Running, **server: Any) -> None:
+def reload(running: DaemonProcess, **server: Any) -> None:
     """Change `server` in the config and reload."""
     running.site.settings["server"] = {**running.site.settings["server"], **server}
     running.site.config()
@@ -53,7 +53,7 @@ def reload(running: Running, **server: Any) -> None:
 
 def is_served(address: str) -> bool:
     with suppress(OSError):
-        return ask(address, "/all/rss.xml").status == 200
+        return fetch(address, "/all/rss.xml").status == 200
     return False
 
 
@@ -78,9 +78,9 @@ def hammered(address: str) -> Iterator[list[str]]:
         while not done.is_set():
             try:
                 try:
-                    status = ask(address, "/all/rss.xml").status
+                    status = fetch(address, "/all/rss.xml").status
                 except RemoteDisconnected:
-                    status = ask(address, "/all/rss.xml").status
+                    status = fetch(address, "/all/rss.xml").status
                 asked[0] += 1
                 if status != 200:
                     faults.append(f"status {status}")
@@ -91,35 +91,35 @@ def hammered(address: str) -> Iterator[list[str]]:
     for client in clients:
         client.start()
     try:
-        wait_until(lambda: asked[0] > 20, LONG)
+        wait_until(lambda: asked[0] > 20, TIMEOUT)
         yield faults
         before = asked[0]
-        wait_until(lambda: asked[0] > before + 20, LONG)
+        wait_until(lambda: asked[0] > before + 20, TIMEOUT)
     finally:
         done.set()
         for client in clients:
-            client.join(LONG)
+            client.join(TIMEOUT)
 
 
 # -- normal operation
 
 
-def test_the_daemon_serves_what_it_publishes(serving: Running) -> None:
+def test_the_daemon_serves_what_it_publishes(serving: DaemonProcess) -> None:
     """A change is served as soon as it is published; status and log have the address."""
     assert serving.address == f"http://127.0.0.1:{serving.site.settings['server']['port']}/"
     assert [line["address"] for line in serving.lines("serving")] == [serving.address]
     serving.site.write("b.md", title="A second item")
-    wait_until(lambda: b"A second item" in ask(serving.address, "/all/rss.xml").body)
+    wait_until(lambda: b"A second item" in fetch(serving.address, "/all/rss.xml").body)
 
 
-def test_a_daemon_that_is_not_to_serve_starts_no_server(running: Running) -> None:
+def test_a_daemon_that_is_not_to_serve_starts_no_server(running: DaemonProcess) -> None:
     """With `server: {enabled: false}` there is no process and no address."""
     running.site.settings["server"] = {"enabled": False, "port": free_port()}
     running.start(serve=True)
     assert (running.address, running.children()) == ("", [])
 
 
-def test_it_stops_in_time_whoever_is_connected(serving: Running) -> None:
+def test_it_stops_in_time_whoever_is_connected(serving: DaemonProcess) -> None:
     """G14: open event streams, partial requests, unread answers and idle connections do not delay it."""
     address, pid = serving.address, server_of(serving)
     with ExitStack() as stack:
@@ -128,20 +128,20 @@ def test_it_stops_in_time_whoever_is_connected(serving: Running) -> None:
                 connection = stack.enter_context(connect(address, receive=4_096))
                 connection.sendall(data)
         for _ in range(20):
-            listener = Listener(address)
+            listener = EventStream(address)
             stack.callback(listener.close)
             assert listener.status == 200
         began = time.monotonic()
         assert serving.stop() == 0
-        assert time.monotonic() - began < 5 + SLACK
+        assert time.monotonic() - began < 5 + TOLERANCE
     assert has_ended(pid)
-    wait_until(lambda: is_refused(address), LONG)  # its last threads may live a moment longer
+    wait_until(lambda: is_refused(address), TIMEOUT)  # its last threads may live a moment longer
 
 
 # -- ports
 
 
-def test_a_port_that_is_taken_at_the_start(running: Running) -> None:
+def test_a_port_that_is_taken_at_the_start(running: DaemonProcess) -> None:
     """The daemon exits with code 2 and says what to do, before it touches any feed."""
     running.site.write("a.md")
     with socket.socket() as taken:
@@ -149,14 +149,14 @@ def test_a_port_that_is_taken_at_the_start(running: Running) -> None:
         taken.listen()
         running.site.settings["server"] = {"port": taken.getsockname()[1]}
         running.start(wait=False, serve=True)
-        assert running.process.wait(LONG) == 2
+        assert running.process.wait(TIMEOUT) == 2
     words = running.log_file.read_text()
     assert f"127.0.0.1:{running.site.settings['server']['port']}: " in words
     assert "stop what listens there, or set another `server.port`" in words
     assert running.site.slugs() == set()
 
 
-def test_a_port_that_is_taken_at_a_reload(serving: Running) -> None:
+def test_a_port_that_is_taken_at_a_reload(serving: DaemonProcess) -> None:
     """It is reported, the old address is served, even if its server dies; the new one is used once it is free."""
     old = serving.address
     with socket.socket() as taken:
@@ -164,45 +164,45 @@ def test_a_port_that_is_taken_at_a_reload(serving: Running) -> None:
         taken.listen()
         port = taken.getsockname()[1]
         reload(serving, port=port)
-        wait_until(lambda: f"127.0.0.1:{port}" in serving.status()["problems"].get("server", ""), LONG)
-        assert ask(old, "/healthz").status == 503
+        wait_until(lambda: f"127.0.0.1:{port}" in serving.status()["problems"].get("server", ""), TIMEOUT)
+        assert fetch(old, "/healthz").status == 503
         assert is_served(old)
         os.kill(server_of(serving), signal.SIGKILL)
         assert is_served(old)
         assert serving.address == old
     new = f"http://127.0.0.1:{port}/"
-    wait_until(lambda: is_served(new), LONG)
-    wait_until(lambda: "server" not in serving.status()["problems"], LONG)
+    wait_until(lambda: is_served(new), TIMEOUT)
+    wait_until(lambda: "server" not in serving.status()["problems"], TIMEOUT)
     assert serving.address == new
-    wait_until(lambda: is_refused(old), LONG)
+    wait_until(lambda: is_refused(old), TIMEOUT)
 
 
-def test_another_host_with_the_same_port(serving: Running) -> None:
+def test_another_host_with_the_same_port(serving: DaemonProcess) -> None:
     """The new address overlaps the old one, so our server ends first."""
-    port = place(serving.address)[1]
+    port = host_and_port(serving.address)[1]
     reload(serving, host="localhost")
-    wait_until(lambda: len(serving.lines("config reloaded")) == 1, LONG)
-    wait_until(lambda: is_served(f"http://127.0.0.1:{port}/"), LONG)
+    wait_until(lambda: len(serving.lines("config reloaded")) == 1, TIMEOUT)
+    wait_until(lambda: is_served(f"http://127.0.0.1:{port}/"), TIMEOUT)
     assert "server" not in serving.status()["problems"]
     assert serving.lines("not served") == []
 
 
-def test_a_host_that_is_not_ours(serving: Running) -> None:
+def test_a_host_that_is_not_ours(serving: DaemonProcess) -> None:
     """A wrong host is reported with advice, and the old address is served although the port is the same."""
     old = serving.address
     reload(serving, host="192.0.2.1")
-    wait_until(lambda: "correct `server.host`" in serving.status()["problems"].get("server", ""), LONG)
-    wait_until(lambda: is_served(old), LONG)
+    wait_until(lambda: "correct `server.host`" in serving.status()["problems"].get("server", ""), TIMEOUT)
+    wait_until(lambda: is_served(old), TIMEOUT)
     reload(serving, host="127.0.0.1")
-    wait_until(lambda: "server" not in serving.status()["problems"], LONG)
+    wait_until(lambda: "server" not in serving.status()["problems"], TIMEOUT)
     assert is_served(old)
 
 
-def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: Running) -> None:
+def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: DaemonProcess) -> None:
     """Retries neither restart the healthy server nor close its connections."""
-    pid, listener = server_of(serving), Listener(serving.address)
+    pid, listener = server_of(serving), EventStream(serving.address)
     reload(serving, host="192.0.2.1")
-    wait_until(lambda: "correct `server.host`" in serving.status()["problems"].get("server", ""), LONG)
+    wait_until(lambda: "correct `server.host`" in serving.status()["problems"].get("server", ""), TIMEOUT)
     time.sleep(2.5 * ADDRESS_RETRY)
     assert server_of(serving) == pid
     serving.site.write("b.md")
@@ -210,103 +210,103 @@ def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: Running) -> Non
     listener.close()
 
 
-def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(serving: Running) -> None:
+def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(serving: DaemonProcess) -> None:
     """Our server would have to end for each try, so it is not tried every two seconds."""
-    old, port = serving.address, place(serving.address)[1]
+    old, port = serving.address, host_and_port(serving.address)[1]
     with socket.socket() as taken:
         taken.bind(("127.0.0.2", port))
         taken.listen()
         reload(serving, host="0.0.0.0")
-        wait_until(lambda: "then reload" in serving.status()["problems"].get("server", ""), LONG)
-        wait_until(lambda: is_served(old) and len(serving.children()) == 1, LONG)
+        wait_until(lambda: "then reload" in serving.status()["problems"].get("server", ""), TIMEOUT)
+        wait_until(lambda: is_served(old) and len(serving.children()) == 1, TIMEOUT)
         pid = server_of(serving)
         time.sleep(2.5 * ADDRESS_RETRY)
         assert (server_of(serving), len(serving.lines("not served"))) == (pid, 1)
     reload(serving)
-    wait_until(lambda: is_served(f"http://127.0.0.2:{port}/"), LONG)
-    wait_until(lambda: "server" not in serving.status()["problems"], LONG)
+    wait_until(lambda: is_served(f"http://127.0.0.2:{port}/"), TIMEOUT)
+    wait_until(lambda: "server" not in serving.status()["problems"], TIMEOUT)
 
 
 # -- reloads
 
 
-def test_a_reload_refuses_nobody(serving: Running) -> None:
+def test_a_reload_refuses_nobody(serving: DaemonProcess) -> None:
     """If the address stays, every new connection is answered across several reloads."""
     with hammered(serving.address) as faults:
         for number in range(4):
             before = server_of(serving)
             reload(serving, connections=1_000 + number)
-            wait_until(lambda before=before: before not in serving.children() and len(serving.children()) == 1, LONG)
+            wait_until(lambda before=before: before not in serving.children() and len(serving.children()) == 1, TIMEOUT)
     assert faults == []
     assert serving.status()["problems"] == {}
 
 
-def test_a_token_can_be_set_changed_and_removed(serving: Running) -> None:
+def test_a_token_can_be_set_changed_and_removed(serving: DaemonProcess) -> None:
     """The trigger works with the current token only, and is missing without one."""
     secret = serving.site.root / "token"
     secret.write_text(TOKEN)
 
     def trigger(token: str = TOKEN) -> int:
         try:
-            return ask(serving.address, "/-/trigger", "POST", authorization=f"Bearer {token}").status
+            return fetch(serving.address, "/-/trigger", "POST", authorization=f"Bearer {token}").status
         except RemoteDisconnected:  # a server that is just leaving may owe an answer that takes longer than a feed
             return 0
 
     assert trigger() == 404
     reload(serving, token="../token")
-    wait_until(lambda: trigger() == 200, LONG)
+    wait_until(lambda: trigger() == 200, TIMEOUT)
     secret.write_text(TOKEN[::-1])
     assert (trigger(), trigger(TOKEN[::-1])) == (401, 200)
     reload(serving, token="")
-    wait_until(lambda: trigger() == 404, LONG)
+    wait_until(lambda: trigger() == 404, TIMEOUT)
 
 
-def test_another_port_is_used(serving: Running) -> None:
+def test_another_port_is_used(serving: DaemonProcess) -> None:
     """The feeds are served at the new port, and the old one is closed."""
     old, port = serving.address, free_port()
     reload(serving, port=port)
-    wait_until(lambda: is_served(f"http://127.0.0.1:{port}/"), LONG)
-    wait_until(lambda: is_refused(old), LONG)
+    wait_until(lambda: is_served(f"http://127.0.0.1:{port}/"), TIMEOUT)
+    wait_until(lambda: is_refused(old), TIMEOUT)
 
 
-def test_serving_can_be_switched_off_and_on(serving: Running) -> None:
+def test_serving_can_be_switched_off_and_on(serving: DaemonProcess) -> None:
     """It needs no restart of the daemon."""
     address = serving.address
     reload(serving, enabled=False)
-    wait_until(lambda: is_refused(address) and serving.children() == [], LONG)
+    wait_until(lambda: is_refused(address) and serving.children() == [], TIMEOUT)
     assert (serving.address, serving.status()["problems"]) == ("", {})
     reload(serving, enabled=True)
-    wait_until(lambda: is_served(address), LONG)
+    wait_until(lambda: is_served(address), TIMEOUT)
 
 
 # -- deaths
 
 
-def test_a_killed_server_is_restarted(serving: Running) -> None:
+def test_a_killed_server_is_restarted(serving: DaemonProcess) -> None:
     """Connections meanwhile are served; the problem is reported until the new server runs."""
     address, pid = serving.address, server_of(serving)
     os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: has_ended(pid), LONG)
-    assert ask(address, "/all/rss.xml").status == 200
+    wait_until(lambda: has_ended(pid), TIMEOUT)
+    assert fetch(address, "/all/rss.xml").status == 200
     assert "died or stopped responding" in serving.lines("not served")[0]["reason"]
     assert server_of(serving) != pid
-    wait_until(lambda: serving.status()["problems"] == {}, LONG)
-    assert ask(address, "/healthz").status == 200
+    wait_until(lambda: serving.status()["problems"] == {}, TIMEOUT)
+    assert fetch(address, "/healthz").status == 200
 
 
-def test_a_dead_server_is_in_the_status(serving: Running) -> None:
+def test_a_dead_server_is_in_the_status(serving: DaemonProcess) -> None:
     """G11: the status reports it from the next self-check until it is restarted."""
     os.kill(server_of(serving), signal.SIGKILL)
     wait_until(lambda: "server" in serving.status()["problems"])
-    wait_until(lambda: "server" not in serving.status()["problems"], LONG)
+    wait_until(lambda: "server" not in serving.status()["problems"], TIMEOUT)
 
 
-def test_turns_go_on_without_a_server(serving: Running) -> None:
+def test_turns_go_on_without_a_server(serving: DaemonProcess) -> None:
     """Feeds are written without a server, and the new one serves them."""
     os.kill(server_of(serving), signal.SIGKILL)
     serving.site.write("b.md", title="Written meanwhile")
-    serving.has("Written meanwhile")
-    wait_until(lambda: b"Written meanwhile" in ask(serving.address, "/all/rss.xml").body, LONG)
+    serving.wait_for_title("Written meanwhile")
+    wait_until(lambda: b"Written meanwhile" in fetch(serving.address, "/all/rss.xml").body, TIMEOUT)
 
 
 @pytest.fixture
@@ -330,12 +330,12 @@ def held(site) -> Iterator[Callable[..., ServerProcess]]:
 def test_a_server_that_hangs_is_replaced(held: Callable[..., ServerProcess]) -> None:
     """A server that was suspended sends no heartbeat: it is killed, and another one uses the same socket."""
     server = held(silence=3)
-    wait_until(lambda: is_served(server.address), LONG)
+    wait_until(lambda: is_served(server.address), TIMEOUT)
     pid = server.pid
     assert pid
     os.kill(pid, signal.SIGSTOP)
     said = set()
-    wait_until(lambda: said.add(server.check()) or (server.pid not in {None, pid} and has_ended(pid)), LONG)
+    wait_until(lambda: said.add(server.check()) or (server.pid not in {None, pid} and has_ended(pid)), TIMEOUT)
     assert any("stopped responding" in words for words in said)
     assert is_served(server.address)
     assert server.check() == ""
@@ -346,43 +346,43 @@ def test_many_changed_feeds_arrive_complete(held: Callable[..., ServerProcess]) 
     server = held()
     slugs = [f"{number:04}-{'x' * 59}" for number in range(1_000)]
     server.notify_changed(slugs)
-    listener = Listener(server.address)
-    wait_until(lambda: server.check() == "", LONG)
+    listener = EventStream(server.address)
+    wait_until(lambda: server.check() == "", TIMEOUT)
     server.notify_changed(slugs)
     received = listener.next()
     listener.close()
     assert received == slugs
 
 
-def test_the_server_ends_with_a_daemon_that_is_killed(serving: Running) -> None:
+def test_the_server_ends_with_a_daemon_that_is_killed(serving: DaemonProcess) -> None:
     """No server remains, and the port is free for the next start."""
     address, pid = serving.address, server_of(serving)
     serving.process.kill()
-    serving.process.wait(LONG)
-    wait_until(lambda: has_ended(pid), LONG)
-    wait_until(lambda: is_refused(address), LONG)  # its last threads may live a moment longer
+    serving.process.wait(TIMEOUT)
+    wait_until(lambda: has_ended(pid), TIMEOUT)
+    wait_until(lambda: is_refused(address), TIMEOUT)  # its last threads may live a moment longer
     serving.start(serve=True)
     assert is_served(address)
 
 
-def test_a_start_right_after_a_kill_waits_for_the_port(serving: Running) -> None:
+def test_a_start_right_after_a_kill_waits_for_the_port(serving: DaemonProcess) -> None:
     """A client stuck in a download keeps the killed daemon's server, and so the port, for a second or two."""
     request = b"GET /all/rss.xml HTTP/1.1\r\nHost: x\r\n\r\n"
     serving.site.write("long.md", "Some words. " * 4_000, title="Long")
-    serving.has("Long")
+    serving.wait_for_title("Long")
     with connect(serving.address, receive=4_096) as stuck:
         stuck.sendall(request * 500)
         time.sleep(0.5)
         pid = server_of(serving)
         serving.process.kill()
-        serving.process.wait(LONG)
+        serving.process.wait(TIMEOUT)
         assert not has_ended(pid)
         serving.start(serve=True)
     assert is_served(serving.address)
     assert serving.status()["problems"] == {}
 
 
-def test_modules_in_the_folder_of_the_site_are_not_run(running: Running) -> None:
+def test_modules_in_the_folder_of_the_site_are_not_run(running: DaemonProcess) -> None:
     """A site may contain files of any name; the server imports what the daemon imported."""
     running.site.write("a.md")
     (running.site.root / "msgspec.py").write_text("raise SystemExit('not this one')")
@@ -394,7 +394,7 @@ def test_modules_in_the_folder_of_the_site_are_not_run(running: Running) -> None
         running.process = subprocess.Popen(
             words, cwd=running.site.root, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
         )
-    wait_until(running.is_ready, LONG)
-    wait_until(lambda: is_served(running.address), LONG)
+    wait_until(running.is_ready, TIMEOUT)
+    wait_until(lambda: is_served(running.address), TIMEOUT)
     assert running.status()["problems"] == {}
     assert running.stop() == 0

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.running_daemon import Running, wait_until
+from support.running_daemon import DaemonProcess, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator.service.standby import Standby
@@ -22,7 +22,7 @@ TAKE_OVER = 10.0
 """Within how many seconds after its holder's death the state folder must have a new one."""
 
 
-class Second(Running):
+class Second(DaemonProcess):
     """A standby daemon."""
 
     options = ("--standby",)
@@ -62,7 +62,7 @@ def _end(daemon: Second) -> None:
         daemon.process.wait(10)
 
 
-def answers(daemon: Running) -> bool:
+def answers(daemon: DaemonProcess) -> bool:
     """Return whether the site's address is served."""
     address = f"http://127.0.0.1:{daemon.site.settings['server']['port']}/all/feed.json"
     try:
@@ -73,7 +73,7 @@ def answers(daemon: Running) -> bool:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_it_takes_over_in_the_middle_of_edits(running: Running, second: Second, how: signal.Signals) -> None:
+def test_it_takes_over_in_the_middle_of_edits(running: DaemonProcess, second: Second, how: signal.Signals) -> None:
     """If the holder is killed or stopped, the standby watches and serves within 10 s, and publishes every edit."""
     site = running.site
     for number in range(40):
@@ -97,14 +97,14 @@ def test_it_takes_over_in_the_middle_of_edits(running: Running, second: Second, 
     editor.join(5)
     assert running.process.wait(10) == (0 if how == signal.SIGTERM else -signal.SIGKILL)
     assert took < TAKE_OVER
-    second.equals_fresh_build(10)
+    second.wait_for_fresh_build(10)
     wait_until(lambda: answers(second), 10)
     assert second.status()["pid"] == second.process.pid
     assert second.lines("taking over")[0]["after"] == f"process {running.process.pid}"
     wait_until(lambda: second.status()["healthy"], 10)
 
 
-def test_nothing_is_written_twice_and_a_last_edit_once(running: Running, second: Second) -> None:
+def test_nothing_is_written_twice_and_a_last_edit_once(running: DaemonProcess, second: Second) -> None:
     """Feeds that were right are not written again; an edit that the dead holder never saw is published."""
     site = running.site
     for number in range(6):
@@ -114,22 +114,22 @@ def test_nothing_is_written_twice_and_a_last_edit_once(running: Running, second:
     wait_until(lambda: len(site.titles()) == 6)
     time.sleep(0.5)
     running.signal(signal.SIGSTOP)
-    before = site.stamps()
+    before = site.file_identities()
     site.write("0.md", title="Edited", topics=["topic 0"])
     running.process.kill()
     second.takes_over()
-    second.has("Edited")
-    second.equals_fresh_build()
-    after = site.stamps()
+    second.wait_for_title("Edited")
+    second.wait_for_fresh_build()
+    after = site.file_identities()
     changed = {name.partition("/")[0] for name in before if after[name] != before[name]}
     assert {"topic-1", "topic-2"}.isdisjoint(changed)
     assert {"all", "topic-0"} <= changed
     time.sleep(0.5)
     assert [line["rendered"] for line in second.lines("turn") if line["written"]] == [2]
-    assert site.stamps() == after
+    assert site.file_identities() == after
 
 
-def test_a_waiting_daemon_can_be_stopped(running: Running, second: Second) -> None:
+def test_a_waiting_daemon_can_be_stopped(running: DaemonProcess, second: Second) -> None:
     """It stops at once with exit code 0; signals for the holder do not end it, and the holder goes on."""
     running.site.write("a.md", title="A")
     running.start()
@@ -144,10 +144,10 @@ def test_a_waiting_daemon_can_be_stopped(running: Running, second: Second) -> No
     assert time.monotonic() - began < 2
     assert second.lines("stopped") != []
     running.site.write("b.md", title="B")
-    running.shows("A", "B")
+    running.wait_for_titles("A", "B")
 
 
-def test_one_of_two_waiting_daemons_takes_over(running: Running, second: Second, third: Second) -> None:
+def test_one_of_two_waiting_daemons_takes_over(running: DaemonProcess, second: Second, third: Second) -> None:
     """The other one goes on waiting, and takes over when the new holder ends."""
     running.site.write("a.md", title="A")
     running.start()
@@ -163,10 +163,10 @@ def test_one_of_two_waiting_daemons_takes_over(running: Running, second: Second,
     assert holder.stop() == 0
     other.takes_over()
     running.site.write("b.md", title="B")
-    other.shows("A", "B")
+    other.wait_for_titles("A", "B")
 
 
-def test_requests_go_to_the_holder(running: Running, second: Second) -> None:
+def test_requests_go_to_the_holder(running: DaemonProcess, second: Second) -> None:
     """Trigger and status are answered by the daemon that holds the state folder."""
     running.site.write("a.md", title="A")
     running.start()
@@ -189,10 +189,10 @@ def test_leftovers_of_a_dead_daemon_do_not_matter(second: Second) -> None:
     second.site.write("a.md", title="A")
     second.start()
     assert second.lines("standing by") == []
-    second.shows("A")
+    second.wait_for_titles("A")
 
 
-def test_it_follows_the_config_as_its_holder_does(running: Running, second: Second) -> None:
+def test_it_follows_the_config_as_its_holder_does(running: DaemonProcess, second: Second) -> None:
     """Changed rules apply after the takeover; it follows the holder to another state folder."""
     site = running.site
     site.write("a.md", title="A", quality=60)
@@ -208,10 +208,10 @@ def test_it_follows_the_config_as_its_holder_does(running: Running, second: Seco
     wait_until(lambda: running.lines("config rejected") and second.lines("config rejected"), 10)
     running.process.kill()
     second.takes_over()
-    second.shows("B")
+    second.wait_for_titles("B")
 
 
-def test_it_is_ready_while_it_waits(running: Running, second: Second, site: SiteFolder) -> None:
+def test_it_is_ready_while_it_waits(running: DaemonProcess, second: Second, site: SiteFolder) -> None:
     """It sends systemd READY=1 at once with a status that names the holder, then the watchdog in time."""
     import socket
 

@@ -7,13 +7,13 @@ import threading
 import time
 
 import pytest
-from support.running_daemon import Inside, Running, wait_until
+from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 
 from aggregator import AggregatorError
 from aggregator.service.control import ControlServer, Request
 
 
-def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
+def test_sigterm_in_a_burst_stops_within_five_seconds(running: DaemonProcess) -> None:
     """While thousands of files are being written, it exits with code 0; the next start publishes them all."""
     site = running.site
     site.write("a.md", title="A")
@@ -28,11 +28,11 @@ def test_sigterm_in_a_burst_stops_within_five_seconds(running: Running) -> None:
     assert not (site.root / "state/control.sock").exists()
     assert running.lines("stopped") != []
     running.start()
-    wait_until(lambda: running.known() == 1_801, 10)
-    running.equals_fresh_build(10)
+    wait_until(lambda: running.count_indexed() == 1_801, 10)
+    running.wait_for_fresh_build(10)
 
 
-def test_sigterm_in_the_first_turn_stops_too(running: Running) -> None:
+def test_sigterm_in_the_first_turn_stops_too(running: DaemonProcess) -> None:
     """An unfinished first turn is undone; the next start takes it."""
     for number in range(1_800):
         running.site.write(f"{number}.md", title=f"T{number}")
@@ -43,10 +43,10 @@ def test_sigterm_in_the_first_turn_stops_too(running: Running) -> None:
     assert running.process.wait(10) == 0
     assert time.monotonic() - began < 5
     running.start()
-    running.equals_fresh_build(10)
+    running.wait_for_fresh_build(10)
 
 
-def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_that_takes_too_long_is_undone(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn of minutes does not delay the stop; its triggers are answered."""
     monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
     site = inside.site
@@ -81,7 +81,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: Inside, monkeypatch: pytes
     assert site.titles() == ["A"]
 
 
-def test_a_slow_disk_does_not_delay_stopping(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_disk_does_not_delay_stopping(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn that writes dozens of feeds ends between two of them; the next build writes the rest."""
     monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
     site = inside.site
@@ -100,7 +100,7 @@ def test_a_slow_disk_does_not_delay_stopping(inside: Inside, monkeypatch: pytest
     assert len(site.slugs()) == 41
 
 
-def test_a_last_edit_is_published_before_it_ends(running: Running) -> None:
+def test_a_last_edit_is_published_before_it_ends(running: DaemonProcess) -> None:
     """An edit right before SIGTERM is published."""
     running.site.write("a.md", title="A")
     running.start()
@@ -110,7 +110,7 @@ def test_a_last_edit_is_published_before_it_ends(running: Running) -> None:
     assert running.site.titles() == ["B"]
 
 
-def test_a_second_signal_ends_it_at_once(running: Running) -> None:
+def test_a_second_signal_ends_it_at_once(running: DaemonProcess) -> None:
     """It ends whatever it is doing; the next start needs no repair."""
     for number in range(1_800):
         running.site.write(f"{number}.md", title=f"T{number}")
@@ -126,7 +126,7 @@ def test_a_second_signal_ends_it_at_once(running: Running) -> None:
     assert time.monotonic() - began < 1
     wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
     running.start()
-    running.equals_fresh_build(10)
+    running.wait_for_fresh_build(10)
 
 
 def is_alive(pid: int) -> bool:
@@ -138,7 +138,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def test_sigkill_needs_no_repair_afterwards(running: Running) -> None:
+def test_sigkill_needs_no_repair_afterwards(running: DaemonProcess) -> None:
     """The socket it left disturbs neither a new daemon nor a command."""
     running.site.write("a.md", title="A")
     running.start()
@@ -146,13 +146,13 @@ def test_sigkill_needs_no_repair_afterwards(running: Running) -> None:
     running.process.wait(5)
     running.site.write("b.md", title="B")
     assert running.command("trigger").returncode == 0
-    running.shows("A", "B")
+    running.wait_for_titles("A", "B")
     running.start()
     wait_until(lambda: running.status()["healthy"])
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()
 
 
-def test_workers_do_not_outlive_a_killed_daemon(running: Running) -> None:
+def test_workers_do_not_outlive_a_killed_daemon(running: DaemonProcess) -> None:
     """They end after `kill -9` while several processes parse."""
     for number in range(6_000):
         running.site.write(f"{number}.md", title=f"T{number}")
@@ -164,7 +164,7 @@ def test_workers_do_not_outlive_a_killed_daemon(running: Running) -> None:
     wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
 
 
-def test_a_second_daemon_on_one_state_folder_exits(running: Running) -> None:
+def test_a_second_daemon_on_one_state_folder_exits(running: DaemonProcess) -> None:
     """The second exits with code 3 and names the first, which goes on together with its socket."""
     running.site.write("a.md", title="A")
     running.start()
@@ -175,7 +175,7 @@ def test_a_second_daemon_on_one_state_folder_exits(running: Running) -> None:
     wait_until(lambda: running.status()["healthy"])
 
 
-def test_a_daemon_that_cannot_start_leaves_no_thread(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_that_cannot_start_leaves_no_thread(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """If the control socket cannot be opened, the error is raised and everything started is stopped."""
     before = set(threading.enumerate())
 
@@ -190,7 +190,7 @@ def test_a_daemon_that_cannot_start_leaves_no_thread(inside: Inside, monkeypatch
     wait_until(lambda: set(threading.enumerate()) <= before)
 
 
-def test_a_request_to_a_daemon_that_has_ended_is_answered(inside: Inside) -> None:
+def test_a_request_to_a_daemon_that_has_ended_is_answered(inside: DaemonThread) -> None:
     """A request after the end is answered at once."""
     inside.start()
     inside.stop()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from support.running_daemon import Inside, Running, wait_until
+from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 
 
 class Systemd:
@@ -46,7 +46,7 @@ def systemd(tmp_path) -> Iterator[Systemd]:
     made.close()
 
 
-def test_systemd_is_notified_from_start_to_stop(running: Running, systemd: Systemd) -> None:
+def test_systemd_is_notified_from_start_to_stop(running: DaemonProcess, systemd: Systemd) -> None:
     """It sends READY=1 once the feeds exist, STATUS= for each turn, WATCHDOG=1 at least twice per interval, STOPPING=1."""
     running.site.write("a.md", title="A")
     running.start(wait=False, NOTIFY_SOCKET=systemd.path, WATCHDOG_USEC="1000000")
@@ -66,7 +66,9 @@ def test_systemd_is_notified_from_start_to_stop(running: Running, systemd: Syste
     wait_until(lambda: systemd.times("STOPPING"))
 
 
-def test_no_heartbeat_while_a_thread_is_dead(inside: Inside, systemd: Systemd, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_heartbeat_while_a_thread_is_dead(
+    inside: DaemonThread, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A thread that stays dead is in the status, and systemd may restart the daemon."""
     from aggregator.service.systemd import SystemdNotifier
 
@@ -83,7 +85,7 @@ def test_no_heartbeat_while_a_thread_is_dead(inside: Inside, systemd: Systemd, m
     assert len(systemd.times("WATCHDOG")) == before
 
 
-def test_the_watchdog_is_notified_during_a_long_turn(inside: Inside, systemd: Systemd) -> None:
+def test_the_watchdog_is_notified_during_a_long_turn(inside: DaemonThread, systemd: Systemd) -> None:
     """The watchdog is notified during a turn, too."""
     from aggregator.service.systemd import SystemdNotifier
 

@@ -9,12 +9,12 @@ import threading
 import time
 
 import pytest
-from support.running_daemon import Inside, Running, wait_until
+from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 
 from aggregator import AggregatorError
 
 
-def test_a_trigger_regenerates_now_and_reports(running: Running) -> None:
+def test_a_trigger_regenerates_now_and_reports(running: DaemonProcess) -> None:
     """It repairs and lists a published file that somebody else damaged."""
     site = running.site
     site.write("a.md", title="A")
@@ -23,12 +23,12 @@ def test_a_trigger_regenerates_now_and_reports(running: Running) -> None:
     result = running.command("trigger")
     assert result.returncode == 0
     assert "all/rss.xml" in result.stdout
-    running.equals_fresh_build()
+    running.wait_for_fresh_build()
     said = json.loads(running.command("trigger", "--json").stdout)
     assert (said["items"], said["written"]) == (1, [])
 
 
-def test_named_feeds_are_rendered_again(running: Running) -> None:
+def test_named_feeds_are_rendered_again(running: DaemonProcess) -> None:
     """Only those; an unknown feed is an error, with a daemon and without one."""
     site = running.site
     site.write("a.md", topics=["Sea"])
@@ -43,16 +43,16 @@ def test_named_feeds_are_rendered_again(running: Running) -> None:
     assert "no such feed: see" in refused.stderr
 
 
-def test_without_a_daemon_the_command_builds(running: Running) -> None:
+def test_without_a_daemon_the_command_builds(running: DaemonProcess) -> None:
     """It does so even on a site that was never built."""
     site = running.site
     site.config()
     site.write("a.md", title="A")
     assert running.command("trigger").returncode == 0
-    running.shows("A")
+    running.wait_for_titles("A")
 
 
-def test_fifty_triggers_at_once_become_few_turns(running: Running) -> None:
+def test_fifty_triggers_at_once_become_few_turns(running: DaemonProcess) -> None:
     """Each gets the report of a turn that began after its request."""
     site = running.site
     for number in range(300):
@@ -70,7 +70,7 @@ def test_fifty_triggers_at_once_become_few_turns(running: Running) -> None:
     assert running.status()["turns"] - turns < 25
 
 
-def test_sigusr1_regenerates(running: Running) -> None:
+def test_sigusr1_regenerates(running: DaemonProcess) -> None:
     """It works as a trigger without an answer."""
     site = running.site
     site.write("a.md", title="A")
@@ -80,7 +80,7 @@ def test_sigusr1_regenerates(running: Running) -> None:
     wait_until((site.feeds / "all/rss.xml").exists)
 
 
-def test_the_socket_is_private(running: Running) -> None:
+def test_the_socket_is_private(running: DaemonProcess) -> None:
     """Its mode is 0600, whatever the umask."""
     running.start()
     found = (running.site.root / "state/control.sock").stat()
@@ -88,7 +88,7 @@ def test_the_socket_is_private(running: Running) -> None:
     assert stat.S_IMODE(found.st_mode) == 0o600
 
 
-def test_the_status_is_available_during_a_turn(inside: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_is_available_during_a_turn(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """A long turn does not delay the status."""
     inside.start()
     started, go_on = threading.Event(), threading.Event()
@@ -107,10 +107,10 @@ def test_the_status_is_available_during_a_turn(inside: Inside, monkeypatch: pyte
     assert time.monotonic() - began < 1
     go_on.set()
     client.join(10)
-    inside.shows("A")
+    inside.wait_for_titles("A")
 
 
-def test_the_status_command_shows_the_daemon(running: Running) -> None:
+def test_the_status_command_shows_the_daemon(running: DaemonProcess) -> None:
     """It shows backend, threads and problems with their age, or that no daemon runs."""
     site = running.site
     site.write("a.md", title="A")

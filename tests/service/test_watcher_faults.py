@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.running_daemon import Inside, Running, wait_until
+from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 from support.site_folder import NOW, iso
 
 from aggregator.service import watch_backend
@@ -28,7 +28,7 @@ def kill(thread: threading.Thread) -> None:
     assert ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)) == 1
 
 
-def threads_of(inside: Inside) -> dict[str, threading.Thread]:
+def threads_of(inside: DaemonThread) -> dict[str, threading.Thread]:
     """Return the threads of a daemon by their names in the status."""
     watcher = inside.daemon._parts.watcher._watcher
     assert watcher is not None
@@ -56,7 +56,7 @@ def limit(name: str, value: int) -> Iterator[None]:
 
 @pytest.mark.parametrize("name", ["observer", "emitter 0", "inotify", "scheduler", "control"])
 def test_a_thread_that_dies_is_noticed_and_started_again(
-    inside: Inside, monkeypatch: pytest.MonkeyPatch, name: str
+    inside: DaemonThread, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """Each dead thread is logged and started again within seconds, and changes made meanwhile are published."""
     monkeypatch.setattr(events, "PATIENCE", 0.3)
@@ -74,14 +74,14 @@ def test_a_thread_that_dies_is_noticed_and_started_again(
     wait_until(lambda: any("died" in str(line) and name in str(line) for line in inside.lines()))
     wait_until(lambda: all(inside.status()["threads"].values()))
     assert threads_of(inside)[name] is not thread
-    inside.shows("A", "B")
+    inside.wait_for_titles("A", "B")
     inside.site.write("c.md", title="C")
-    inside.shows("A", "B", "C")
-    inside.equals_fresh_build()
+    inside.wait_for_titles("A", "B", "C")
+    inside.wait_for_fresh_build()
     assert inside.status()["healthy"]
 
 
-def test_events_that_the_system_drops_are_compensated(running: Running) -> None:
+def test_events_that_the_system_drops_are_compensated(running: DaemonProcess) -> None:
     """With a queue of eight events and hundreds of files, the overflow is counted and every seed is published."""
     site = running.site
     with limit("max_queued_events", 8):
@@ -89,14 +89,14 @@ def test_events_that_the_system_drops_are_compensated(running: Running) -> None:
     for number in range(400):
         site.write(f"f{number % 20}/{number}.md", title=f"T{number}")
         (site.seeds / f"f{number % 20}/{number}.md").rename(site.seeds / f"f{number % 20}/r{number}.md")
-    wait_until(lambda: running.known() == 400)
+    wait_until(lambda: running.count_indexed() == 400)
     wait_until(lambda: running.status()["overflows"] > 0)
     site.write("f3/r3.md", title="after", publishedDateTime=iso(NOW), webUrl="https://news.example.org/3")
-    running.has("after")
-    running.equals_fresh_build()
+    running.wait_for_title("after")
+    running.wait_for_fresh_build()
 
 
-def test_an_overflow_leads_to_a_full_scan(inside: Inside) -> None:
+def test_an_overflow_leads_to_a_full_scan(inside: DaemonThread) -> None:
     """An edit whose event was dropped is found at once, not at the next scheduled scan."""
     site = inside.site
     path = site.write("deep/a.md", title="A")
@@ -106,11 +106,11 @@ def test_an_overflow_leads_to_a_full_scan(inside: Inside) -> None:
     time.sleep(0.2)
     path.write_text(text.replace("Item a", "B").replace('"A"', '"B"'))
     logging.getLogger("watchdog.observers").warning("Inotify queue overflowed; filesystem events were lost")
-    inside.shows("B")
+    inside.wait_for_titles("B")
     assert inside.status()["overflows"] == 1
 
 
-def test_polling_finds_every_change(running: Running) -> None:
+def test_polling_finds_every_change(running: DaemonProcess) -> None:
     """It finds an edit that keeps the size, an addition, a deletion and a moved folder."""
     site = running.site
     site.settings["watch"] = {"backend": "polling", "poll": "1s"}
@@ -121,17 +121,17 @@ def test_polling_finds_every_change(running: Running) -> None:
     site.write("a.md", title="X")
     site.write("deep/er/c.md", title="C")
     (site.seeds / "b.md").unlink()
-    running.shows("X", "C")
+    running.wait_for_titles("X", "C")
     (site.seeds / "deep").rename(site.seeds / "moved")
-    wait_until(lambda: running.known("moved/") == 1)
-    running.equals_fresh_build()
+    wait_until(lambda: running.count_indexed("moved/") == 1)
+    running.wait_for_fresh_build()
     wait_until(lambda: running.status()["healthy"])
 
 
 @pytest.mark.slow  # for the limit is the whole machine's
 @pytest.mark.parametrize("backend", ["auto", "native"])
 def test_the_limit_of_watches_is_reported_and_polling_takes_over(
-    inside: Inside, monkeypatch: pytest.MonkeyPatch, backend: str
+    inside: DaemonThread, monkeypatch: pytest.MonkeyPatch, backend: str
 ) -> None:
     """With too many folders it polls and logs the sysctl; it is unhealthy if the config asks for events."""
     monkeypatch.setattr(watch_backend, "PATIENCE", 0.2)
@@ -144,17 +144,17 @@ def test_the_limit_of_watches_is_reported_and_polling_takes_over(
         inside.start()
         wait_until(lambda: "fs.inotify.max_user_watches" in str(inside.lines()), 8)
         site.write("folder299/299.md", title="changed", publishedDateTime=iso(NOW))
-        inside.has("changed")
+        inside.wait_for_title("changed")
         if backend == "auto":
             wait_until(lambda: inside.status()["backend"] == "polling")
             assert inside.status()["healthy"]
         else:
             wait_until(lambda: "fs.inotify.max_user_watches" in inside.status()["problems"].get("backend", ""))
-        inside.equals_fresh_build()
+        inside.wait_for_fresh_build()
 
 
 @pytest.mark.slow  # for the limit is the whole machine's
-def test_the_limit_of_instances_is_reported_and_polling_takes_over(running: Running) -> None:
+def test_the_limit_of_instances_is_reported_and_polling_takes_over(running: DaemonProcess) -> None:
     """The limit of instances has its own sysctl."""
     running.site.settings["watch"] = {"poll": "1s"}
     running.site.write("a.md", title="A")
@@ -163,20 +163,20 @@ def test_the_limit_of_instances_is_reported_and_polling_takes_over(running: Runn
     assert running.status()["backend"] == "polling"
     assert "fs.inotify.max_user_instances" in running.lines("polling")[0]["reason"]
     running.site.write("a.md", title="B")
-    running.shows("B")
+    running.wait_for_titles("B")
     os.kill(running.process.pid, 1)  # SIGHUP: the limit was raised
     wait_until(lambda: running.status()["backend"] == "native")
 
 
-def test_many_new_folders_do_not_look_like_a_limit(running: Running) -> None:
+def test_many_new_folders_do_not_look_like_a_limit(running: DaemonProcess) -> None:
     """Folders created faster than they are watched do not lead to polling."""
     site = running.site
     running.start()
     for number in range(1_200):
         site.write(f"a{number}/b/{number}.md", title=f"T{number}")
-    wait_until(lambda: running.known() == 1_200, 10)
+    wait_until(lambda: running.count_indexed() == 1_200, 10)
     running.trigger()
     site.write("a1199/b/1199.md", title="after", publishedDateTime=iso(NOW), webUrl="https://news.example.org/1199")
-    running.has("after")
+    running.wait_for_title("after")
     assert running.status()["backend"] == "native"
     assert running.lines("polling") == []

@@ -20,9 +20,9 @@ import feedparser
 import pytest
 from benchmarks import corpus
 from lxml import etree
-from support.archive_walk import ADDRESS, ATOM, FORMATS, HISTORY, Walk, ids, links
-from support.failing_operations import Faults
-from support.http_client import Standalone, ask
+from support.archive_walk import ADDRESS, ATOM, FORMATS, HISTORY, ArchiveReader, ids, links
+from support.failing_operations import FailingOperations
+from support.http_client import ServeProcess, fetch
 from support.site_folder import NOW, SiteFolder, iso, without_tombstones
 
 from aggregator.model.errors import AggregatorError
@@ -68,7 +68,7 @@ def test_a_reader_gets_back_to_the_first_item(site: SiteFolder, kind: str) -> No
     fill(site)
     site.build()
     for slug, count in (("all", 300), ("topic-1", 100)):
-        walk = Walk(site.feeds, kind)
+        walk = ArchiveReader(site.feeds, kind)
         assert len(walk.ids(slug)) == count
         assert sum(len(ids(body)) for name, body in bodies(site).items() if _is_page(name, slug, kind)) == count
         if kind != "feed.json":
@@ -95,27 +95,27 @@ def test_a_reader_misses_nothing_while_the_site_changes(site: SiteFolder, kind: 
         (site.seeds / f"{next(gone)}.md").unlink()
         site.build()
 
-    walk = Walk(site.feeds, kind, change)
+    walk = ArchiveReader(site.feeds, kind, change)
     assert walk.ids("all") >= kept
     assert len(walk.folders) > 3
 
 
-class ServedWalk(Walk):
+class ServedWalk(ArchiveReader):
     """Walks back through feeds as a server sends them, and follows redirects."""
 
-    def __init__(self, server: Standalone, kind: str, before: Callable[[], object]) -> None:
+    def __init__(self, server: ServeProcess, kind: str, before: Callable[[], object]) -> None:
         super().__init__(server.site.feeds, kind, before)
         self._address = server.address
         self.sent: list[str] = []
 
     def _fetch(self, name: str) -> tuple[str, bytes]:
-        reply = ask(self._address, f"/{name}")
+        reply = fetch(self._address, f"/{name}")
         if reply.status == 302:
             name = urljoin(f"/{name}", reply.headers["location"]).removeprefix("/")
             self.sent.append(name)
             # What was read there before is read once more, with what it took in.
             self.folders.discard(name.split("/")[2])
-            reply = ask(self._address, f"/{name}")
+            reply = fetch(self._address, f"/{name}")
         assert reply.status == 200, name
         return name, reply.body
 
@@ -129,7 +129,7 @@ def test_a_reader_misses_nothing_while_pages_become_one(site: SiteFolder, kind: 
     site.build()
     kept = {f"https://news.example.org/{number}" for number in range(0, 600, 8) if number < 400 or number > 560}
     gone = [number for number in range(600) if f"https://news.example.org/{number}" not in kept]
-    server = Standalone(site)
+    server = ServeProcess(site)
 
     def delete() -> None:
         for number in gone[:100]:
@@ -177,10 +177,10 @@ def test_an_edit_rewrites_one_page_of_each_feed_that_holds_the_item(site: SiteFo
     """Current documents are rewritten only if they show the item; every other file keeps its inode and mtime."""
     fill(site)
     site.build()
-    before = site.stamps()
+    before = site.file_identities()
     edit(site, number)
     turn = site.build()
-    changed = {name.rpartition("/")[0] for name, stamp in site.stamps().items() if before[name] != stamp}
+    changed = {name.rpartition("/")[0] for name, stamp in site.file_identities().items() if before[name] != stamp}
     archived = Counter(name.split("/")[0] for name in changed if "/archive/" in name)
     assert archived == {"all": 1, f"topic-{number % 3}": 1}
     assert (changed >= {"all", f"topic-{number % 3}"}) == (number == 3)
@@ -209,9 +209,9 @@ def test_a_second_build_writes_no_page(site: SiteFolder) -> None:
     """No inode changes."""
     fill(site, 150)
     site.build()
-    before = site.stamps()
+    before = site.file_identities()
     assert site.build().written == ()
-    assert site.stamps() == before
+    assert site.file_identities() == before
 
 
 # -- the chain of pages
@@ -324,7 +324,7 @@ def test_dates_of_every_year_have_a_page(site: SiteFolder) -> None:
     site.write("new.md")
     assert site.build().failed == ()
     assert pages(site) == ["1884-01", "1969-12", "2026-05"]
-    assert len(Walk(site.feeds, "atom.xml").ids("all")) == 3
+    assert len(ArchiveReader(site.feeds, "atom.xml").ids("all")) == 3
 
 
 def test_many_seeds_of_one_second_fill_several_pages(site: SiteFolder) -> None:
@@ -333,7 +333,7 @@ def test_many_seeds_of_one_second_fill_several_pages(site: SiteFolder) -> None:
         site.write(f"{number}.md", publishedDateTime="2020-01-01")
     site.build()
     assert len(pages(site)) >= 3
-    assert len(Walk(site.feeds, "rss.xml").ids("all")) == 260
+    assert len(ArchiveReader(site.feeds, "rss.xml").ids("all")) == 260
 
 
 def test_an_index_of_an_older_shape_is_made_anew_and_ids_stay(site: SiteFolder) -> None:
@@ -383,7 +383,7 @@ def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> 
         while turn.unfinished:
             assert not [lead for lead in leads(site) if not lead.is_file()]
             turn = slow.take_partial_turn([], now=NOW)
-    assert len(Walk(site.feeds, "rss.xml").ids("all")) == 200
+    assert len(ArchiveReader(site.feeds, "rss.xml").ids("all")) == 200
     assert site.build().written == ()
 
 
@@ -448,7 +448,7 @@ def test_one_document_that_cannot_be_written_holds_up_no_archive(site: SiteFolde
         assert "topic-1/rss.xml" in turn.failed[0]
     shutil.rmtree(site.feeds / "topic-1/rss.xml")
     site.build()
-    assert len(Walk(site.feeds, "rss.xml").ids("topic-1")) == 67
+    assert len(ArchiveReader(site.feeds, "rss.xml").ids("topic-1")) == 67
 
 
 def leads(site: SiteFolder) -> list[Path]:
@@ -712,12 +712,15 @@ def test_a_fresh_build_that_fails_takes_nothing_back(site: SiteFolder) -> None:
     site.write("new.md")
     site.build()
     for number in itertools.count(1, 5):
-        with Faults(site.root, number, random.Random(number), only="sql") as faults, suppress(AggregatorError):
+        with (
+            FailingOperations(site.root, number, random.Random(number), only="sql") as faults,
+            suppress(AggregatorError),
+        ):
             site.build(fresh=True)
         site.write("new.md", title=f"Edit {number}")
         site.build()
-        assert tombstones(site) == {}, faults.met
-        if not faults.met:
+        assert tombstones(site) == {}, faults.failed
+        if not faults.failed:
             break
     assert number > 50
 
@@ -816,7 +819,7 @@ def test_sixty_months_stay_whole_under_random_changes(site: SiteFolder) -> None:
             site.write(f"late/{turn}-{number}.md", topics=["Open Data"], publishedDateTime=when)
         assert site.build(now=now + turn).failed == ()
     for slug in ("all", "open", "urban-seas"):
-        held = [Walk(site.feeds, kind).ids(slug) for kind in FORMATS]
+        held = [ArchiveReader(site.feeds, kind).ids(slug) for kind in FORMATS]
         assert held[0] == held[1] == held[2]
     shutil.copytree(site.root / "state", site.root / "state2")
     site.build(now=now + 29, feeds="other", state="state2", fresh=True)

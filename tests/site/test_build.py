@@ -36,7 +36,7 @@ def test_a_moment_counts_though_the_file_was_saved_again(
     seen = [len(site.ids())]
     site.write("a.md", secured="a note", **said)
     if broken:
-        site.text("a.md", "---\ntitle: [\n---\n")
+        site.write_text("a.md", "---\ntitle: [\n---\n")
     site.build(now=NOW + 60)
     assert [*seen, len(site.ids())] == shown
 
@@ -86,10 +86,10 @@ def test_one_edit_renders_only_the_feeds_that_hold_the_item(site: SiteFolder) ->
     """Two of thirteen feeds are rendered; every other file keeps its inode and mtime."""
     many(site)
     site.build()
-    before = site.stamps()
+    before = site.file_identities()
     site.write("15.md", title="Changed", topics=["Topic 3"], publishedDateTime=iso(NOW - 60 * 15))
     turn = site.build()
-    changed = {name for name, stamp in site.stamps().items() if before[name] != stamp}
+    changed = {name for name, stamp in site.file_identities().items() if before[name] != stamp}
     assert turn.changed == 1
     assert turn.rendered == 2
     assert {name.split("/")[0] for name in changed} == {"all", "topic-3"}
@@ -111,9 +111,9 @@ def test_a_second_build_touches_nothing(site: SiteFolder) -> None:
     """No inode and no mtime changes, including the index page and the list of feeds."""
     many(site, 30)
     site.build()
-    before = site.stamps()
+    before = site.file_identities()
     turn = site.build()
-    assert (turn.written, turn.rendered, site.stamps() == before) == ((), 0, True)
+    assert (turn.written, turn.rendered, site.file_identities() == before) == ((), 0, True)
 
 
 @pytest.mark.parametrize("gone", ["nothing", "state", "index.db", "index.db.sum"])
@@ -136,12 +136,12 @@ def test_a_touched_file_and_a_new_secret_change_nothing(site: SiteFolder) -> Non
     """The same bytes with another mtime, or another `secured`, are the same item."""
     site.write("a.md", secured="one")
     site.build()
-    before = site.stamps()
+    before = site.file_identities()
     os.utime(site.seeds / "a.md")
     site.build()
     site.write("a.md", secured="two")
     assert site.build().read == 1
-    assert site.stamps() == before
+    assert site.file_identities() == before
 
 
 @pytest.mark.parametrize(
@@ -177,14 +177,14 @@ def test_changed_rules_are_applied_without_reading_a_seed(site: SiteFolder, sett
 
 def test_a_parents_feed_holds_its_childrens_items_each_once(site: SiteFolder) -> None:
     """Items with both topics, only the child, or neither; a changed topic tree is followed."""
-    site.topic("ai", name="AI")
-    site.topic("vision", name="Vision", parent="AI")
+    site.write_topic("ai", name="AI")
+    site.write_topic("vision", name="Vision", parent="AI")
     site.write("both.md", topics=["AI", "Vision"])
     site.write("child.md", topics=["Vision"])
     site.write("other.md", topics=["Sea"])
     site.build()
     assert sorted(site.titles("ai")) == ["Item both", "Item child"]
-    site.topic("vision", name="Computer Vision", shortname="Vision")
+    site.write_topic("vision", name="Computer Vision", shortname="Vision")
     site.build()
     assert site.titles("ai") == ["Item both"]
     assert json.loads((site.feeds / "vision/feed.json").read_bytes())["title"].startswith("Computer Vision")
@@ -192,7 +192,7 @@ def test_a_parents_feed_holds_its_childrens_items_each_once(site: SiteFolder) ->
 
 def test_seeds_without_topics_find_them_by_keyword(site: SiteFolder) -> None:
     """Whole words of title or excerpt, ignoring case; seeds with topics keep theirs."""
-    site.topic("rail", name="Rail", keywords=["tram"])
+    site.write_topic("rail", name="Rail", keywords=["tram"])
     site.settings["topics"] = {"from_keywords": True}
     site.write("a.md", title="The TRAM is back")
     site.write("b.md", title="Trampolines")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support import needed_tools
-from support.dask_cluster import START, DaskCluster, at_call
+from support.dask_cluster import START_TIMEOUT, DaskCluster, at_call
 from support.running_daemon import ROOT, children_of, free_port, wait_until
 from support.site_folder import NOW, SiteFolder, iso
 
@@ -58,7 +58,7 @@ def write(site: SiteFolder, count: int) -> None:
             webUrl=f"https://news.example.org/{number // 2 if number % 50 == 1 else number}", body=f"**{number}** words",
         )  # fmt: skip
         if number % 40 == 0:
-            site.text(f"broken/{number}.md", "---\ntitle: [\n---\n")
+            site.write_text(f"broken/{number}.md", "---\ntitle: [\n---\n")
 
 
 def command(site: SiteFolder, *words: str) -> subprocess.CompletedProcess[str]:
@@ -133,7 +133,7 @@ def test_a_worker_that_sees_other_seeds_is_not_believed(
     write(site, 10)
     site.build()
     before = site.documents()
-    with pytest.raises(AggregatorError, match=r"worker tcp://.*seeds that were just seen are not there"):
+    with pytest.raises(AggregatorError, match=r"worker tcp://.*seeds just found are missing here"):
         site.build(cluster=dask.address)
     assert site.documents() == before
 
@@ -148,7 +148,7 @@ def test_seeds_in_a_store_are_read_by_the_workers(site: SiteFolder, dask: DaskCl
     assert site.documents() == site.documents("alone")
     fsspec.filesystem("memory").pipe("/seeds/a.md", (site.seeds / "0/0.md").read_bytes())
     site.settings["seeds"] = "memory://seeds"
-    with pytest.raises(AggregatorError, match="1 of 1 seeds that were just seen are not there"):
+    with pytest.raises(AggregatorError, match="1 of 1 seeds just found are missing here"):
         site.build(state="state-memory", feeds="feeds-memory", cluster=dask.address)
 
 
@@ -160,7 +160,7 @@ def test_who_cannot_help_is_named_before_any_work(
     other = tmp_path / "other/msgspec-0.0.1.dist-info"
     other.mkdir(parents=True)
     (other / "METADATA").write_text("Metadata-Version: 2.1\nName: msgspec\nVersion: 0.0.1\n")
-    wait_until(lambda: "Scheduler at" in (own.folder / "scheduler").read_text(), START)
+    wait_until(lambda: "Scheduler at" in (own.folder / "scheduler").read_text(), START_TIMEOUT)
     monkeypatch.setattr(clusters, "PATIENCE", 2.0)
     with pytest.raises(ClusterError, match=f"no worker .*dask worker {own.address}"):
         clusters.cluster(own.address).__enter__()

@@ -75,7 +75,7 @@ def test_a_last_good_version_that_a_rule_holds_back_is_counted_there(site: SiteF
     """Every seed is an item or held back: if a seed broke and then a new rule applies, that rule is the reason."""
     site.write("a.md", quality=60)
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     site.build()
     site.settings["rules"] = {"min_quality": 70}
     turn = site.build()
@@ -88,7 +88,7 @@ def test_a_last_good_version_is_said_to_be_shown_only_while_it_is(site: SiteFold
     site.write("a.md", expires=iso(NOW + DAY))
     site.write("b.md")
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     assert site.build().stale == ("a.md",)
     stays = "a.md: cannot be read now, so its last good version stays in its feeds"
     assert (asked(site, "a.md").headline, stale(site, NOW)) == (stays, ("a.md",))
@@ -106,7 +106,7 @@ def test_a_last_good_version_behind_another_seed_is_not_said_to_be_shown(site: S
     """A newer seed of the same item is shown instead of the broken one, and is named."""
     site.write("a.md", webUrl="https://news.example.org/one")
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     site.write("b.md", webUrl="https://news.example.org/one", publishedDateTime=iso(NOW - 60))
     site.build()
     assert site.titles() == ["Item b"]
@@ -120,7 +120,7 @@ def test_a_last_good_version_that_changed_rules_hold_back_is_not_said_to_be_show
     """The rule is named."""
     site.write("a.md", quality=60)
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     site.build()
     site.settings["rules"] = {"min_quality": 70}
     site.build()
@@ -135,9 +135,9 @@ def test_a_file_that_broke_since_the_last_build_stays_unless_it_says_otherwise(s
     """The explanation says what the next build will do."""
     site.write("a.md")
     site.build()
-    site.text("a.md", BROKEN)
+    site.write_text("a.md", BROKEN)
     assert "its last good version stays in its feeds" in asked(site, "a.md").headline
-    site.text("a.md", BROKEN.replace("title", "published: false\ntitle"))
+    site.write_text("a.md", BROKEN.replace("title", "published: false\ntitle"))
     assert "says that it is withdrawn; the next build takes its item out" in asked(site, "a.md").headline
     site.build()
     assert "in no feed: " in asked(site, "a.md").headline

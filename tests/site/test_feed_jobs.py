@@ -8,7 +8,7 @@ from concurrent.futures import BrokenExecutor, Executor
 import msgspec
 import pytest
 from support.site_folder import NOW, SiteFolder, iso
-from support.stored_item import SETTINGS, SPEC, stored
+from support.stored_item import SETTINGS, SPEC, stored_item
 
 from aggregator.model.feeds import Document
 from aggregator.site import render_jobs
@@ -29,8 +29,8 @@ def fill(site: SiteFolder, topics: int = MANY_FEEDS + 3) -> None:
             f"{number}.md", body="*Body*" * (number % 3), topics=[f"T{number % topics}", f"T{number // topics}"],
             tags=[f"T{number % 7}"], publishedDateTime=iso(NOW - 86_400 * number),
         )  # fmt: skip
-    site.topic("t1", name="First", parent="t2")
-    site.topic("t2", name="Second")
+    site.write_topic("t1", name="First", parent="t2")
+    site.write_topic("t2", name="Second")
     site.settings["feed"] = {"limit": 9, "tombstones": "30d", "max_bytes": "3kB"}
 
 
@@ -89,8 +89,8 @@ def render(items: list[StoredItem], *numbers: tuple[int, ...]) -> BatchResult:
 
 def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
     """Its file and the type of the exception are reported, without its message; the feed is published without it."""
-    broken = msgspec.structs.replace(stored(site, "b"), verdict=b"\xc1 private")
-    found = render([broken, stored(site)], (0, 1))
+    broken = msgspec.structs.replace(stored_item(site, "b"), verdict=b"\xc1 private")
+    found = render([broken, stored_item(site)], (0, 1))
     assert found.left_out == [(7, "DecodeError")]
     result = found.results[0]
     assert isinstance(result, Result)
@@ -104,13 +104,13 @@ def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
 
 def test_a_feed_that_meets_a_bug_does_not_harm_the_others(site: SiteFolder) -> None:
     """The type of its exception is returned in its place."""
-    found = render([stored(site)], (0,), (5,), (0,))
+    found = render([stored_item(site)], (0,), (5,), (0,))
     counts = [one if isinstance(one, str) else one.contents and one.contents.count for one in found.results]
     assert counts == [1, "IndexError", 1]
 
 
 def test_a_stored_seed_that_is_damaged_is_not_shown(site: SiteFolder) -> None:
     """A flipped bit means a damaged index, which is made again; it never reaches a feed."""
-    one = stored(site)
+    one = stored_item(site)
     with pytest.raises(msgspec.DecodeError, match="damaged"):
         render([msgspec.structs.replace(one, seed=one.seed[:-1] + b"\0")], (0,))

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 from support.site_folder import NOW, SiteFolder, iso
-from support.stored_item import PUBLISHER, SETTINGS, SPEC, stored
+from support.stored_item import PUBLISHER, SETTINGS, SPEC, stored_item
 
-from aggregator.model.feeds import Document, Place
+from aggregator.model.feeds import ArchivePosition, Document
 from aggregator.site import render_jobs
 from aggregator.site.archives import StalePages
 from aggregator.site.render_jobs import Batch, BatchResult, PageJob, StoredItem
@@ -22,7 +22,7 @@ from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.turn import update_index
 from aggregator.site.workers import MANY_PAGES, Workers
 
-POSITION = Place(folder="2026-05")
+POSITION = ArchivePosition(folder="2026-05")
 
 
 def fill(site: SiteFolder, count: int = 240) -> None:
@@ -83,8 +83,8 @@ def test_a_process_that_dies_costs_no_page(site: SiteFolder) -> None:
 
 def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
     """Its file and the type of the exception are reported, without its message; the page is published without it."""
-    broken = msgspec.structs.replace(stored(site, "b"), verdict=b"\xc1 private")
-    found = render([broken, stored(site)])
+    broken = msgspec.structs.replace(stored_item(site, "b"), verdict=b"\xc1 private")
+    found = render([broken, stored_item(site)])
     assert found.left_out == [(7, "DecodeError")]
     page = found.results[0]
     assert not isinstance(page, str)
@@ -96,7 +96,7 @@ def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
 
 def test_a_stored_seed_that_is_damaged_is_not_shown(site: SiteFolder) -> None:
     """A flipped bit means a damaged index, which is made again; it never reaches a page."""
-    one = stored(site)
+    one = stored_item(site)
     with pytest.raises(msgspec.DecodeError, match="damaged"):
         render([msgspec.structs.replace(one, seed=one.seed[:-1] + b"\0")])
 

@@ -29,7 +29,7 @@ def ids(body: bytes) -> list[str]:
     return [one.text for one in (*root.iterfind(f"{ATOM}entry/{ATOM}id"), *root.iterfind("channel/item/guid"))]
 
 
-class Walk:
+class ArchiveReader:
     """Reads feeds in a folder back to their first pages; `before` is called before each document is read."""
 
     def __init__(self, feeds: Path, kind: str, before: Callable[[], object] = lambda: None) -> None:

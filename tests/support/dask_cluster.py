@@ -13,7 +13,7 @@ from pathlib import Path
 from support.running_daemon import ROOT, children_of, free_port, wait_until
 
 HOST = "127.0.0.1"
-START = 60.0
+START_TIMEOUT = 60.0
 """Seconds that processes that import Dask may take to start on a busy machine."""
 
 
@@ -55,7 +55,7 @@ class DaskCluster:
     def wait(self, count: int) -> None:
         """Wait until `count` workers have joined since the start."""
         log = self.folder / "scheduler"
-        wait_until(lambda: log.read_text().count("Register worker") >= count, START, what="workers do not join")
+        wait_until(lambda: log.read_text().count("Register worker") >= count, START_TIMEOUT, what="workers do not join")
 
     def stop(self) -> None:
         """Kill all processes."""

@@ -35,7 +35,7 @@ _REAL = {name: getattr(os, name) for name in (*KINDS, "readlink")}
 _CONNECT = sqlite3.connect
 
 
-class Faults:
+class FailingOperations:
     """A context in which the n-th operation (from 1; 0: none) below `root` fails; if `lasting`, all later ones of its kind too.
 
     `only` counts the operations of that name alone. `dice` choose among the errors that the operation can give. `met` names the one that failed, "" while none has;
@@ -44,7 +44,7 @@ class Faults:
 
     def __init__(self, root: Path, number: int, dice: random.Random, *, lasting: bool = False, only: str = "") -> None:
         self.root, self.number, self.lasting, self.only = str(root), number, lasting, only
-        self.met, self.count = "", 0
+        self.failed, self.count = "", 0
         self._dice, self._kind, self._error = dice, "", 0
         self._patches = pytest.MonkeyPatch()
 
@@ -69,13 +69,13 @@ class Faults:
             return False
         self.count += 1
         if self.count == self.number:
-            self._kind, self.met = kind, kind
+            self._kind, self.failed = kind, kind
             return True
-        return self.lasting and self.met != "" and kind == self._kind
+        return self.lasting and self.failed != "" and kind == self._kind
 
     def _error_of(self, name: str, path: object) -> OSError:
         self._error = self._error or self._dice.choice(KINDS[name])
-        self.met = f"{name} {errno.errorcode[self._error]} {path if isinstance(path, str) else ''}".strip()
+        self.failed = f"{name} {errno.errorcode[self._error]} {path if isinstance(path, str) else ''}".strip()
         return OSError(self._error, os.strerror(self._error), *([path] if isinstance(path, str) else []))
 
     def _is_ours(self, target: object, options: dict[str, Any]) -> bool:
@@ -116,7 +116,7 @@ class Faults:
     def _locking(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def locking(fd: int, how: int) -> None:
             if self._fails("flock"):
-                self.met = "flock ENOLCK"
+                self.failed = "flock ENOLCK"
                 raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
             real(fd, how)
 
@@ -148,7 +148,7 @@ class Faults:
         undone = connection is not None and connection.in_transaction and name != "SQLITE_BUSY"
         if connection is not None and undone and self._dice.random() < 0.5:
             sqlite3.Connection.execute(connection, "ROLLBACK")
-        self.met = f"sql {name} {' '.join(statement.split())[:50]}"
+        self.failed = f"sql {name} {' '.join(statement.split())[:50]}"
         error = sqlite3.OperationalError(words)
         error.sqlite_errorname = name
         raise error

@@ -23,7 +23,7 @@ from support.site_folder import SiteFolder
 from aggregator.service.http.listening import listen
 from aggregator.service.http.server import App, HttpServer
 
-LONG = 20.0
+TIMEOUT = 20.0
 """Seconds that anything may take on a busy machine."""
 
 
@@ -39,7 +39,7 @@ class Reply(NamedTuple):
         return json.loads(self.body)
 
 
-def place(address: str) -> tuple[str, int]:
+def host_and_port(address: str) -> tuple[str, int]:
     """Return host and port of a URL such as `http://127.0.0.1:8080/`."""
     found = urlsplit(address)
     assert found.hostname
@@ -47,16 +47,16 @@ def place(address: str) -> tuple[str, int]:
     return found.hostname, found.port
 
 
-def ask(address: str, path: str = "/", method: str = "GET", *, body: bytes | None = None, **headers: str) -> Reply:
+def fetch(address: str, path: str = "/", method: str = "GET", *, body: bytes | None = None, **headers: str) -> Reply:
     """Send a request on a new connection; headers are keywords with `_` for `-`."""
-    connection = http.client.HTTPConnection(*place(address), timeout=LONG)
+    connection = http.client.HTTPConnection(*host_and_port(address), timeout=TIMEOUT)
     try:
-        return ask_on(connection, path, method, body=body, **headers)
+        return fetch_on(connection, path, method, body=body, **headers)
     finally:
         connection.close()
 
 
-def ask_on(
+def fetch_on(
     connection: http.client.HTTPConnection, path: str, method: str = "GET", *, body: bytes | None = None, **headers: str
 ) -> Reply:
     """Send a request on an open connection."""
@@ -68,18 +68,18 @@ def ask_on(
 def connect(address: str, *, receive: int = 0) -> socket.socket:
     """Open a connection; `receive` limits its receive buffer, in bytes."""
     made = socket.socket()
-    made.settimeout(LONG)
+    made.settimeout(TIMEOUT)
     if receive:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
     try:
-        made.connect(place(address))
+        made.connect(host_and_port(address))
     except BaseException:
         made.close()
         raise
     return made
 
 
-def until_closed(connection: socket.socket) -> bytes:
+def read_until_closed(connection: socket.socket) -> bytes:
     """Read until the other side closes or resets the connection."""
     data = bytearray()
     with suppress(ConnectionError):
@@ -88,12 +88,12 @@ def until_closed(connection: socket.socket) -> bytes:
     return bytes(data)
 
 
-def raw(address: str, data: bytes) -> bytes:
+def send_bytes(address: str, data: bytes) -> bytes:
     """Send bytes as they are and return everything until the server closes the connection."""
     with connect(address) as connection:
         with suppress(ConnectionError):
             connection.sendall(data)
-        return until_closed(connection)
+        return read_until_closed(connection)
 
 
 def is_silent(connection: socket.socket, seconds: float = 0.5) -> bool:
@@ -107,13 +107,13 @@ def statuses(answer: bytes) -> list[int]:
     return [int(rest[:3]) for version, rest in found if version in {b"0", b"1"}]
 
 
-class Listener:
+class EventStream:
     """A connection to the server-sent events of a server."""
 
     def __init__(self, address: str, **headers: str) -> None:
         self.connection = connect(address)
         lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
-        self.connection.sendall(f"GET /-/events HTTP/1.1\r\nHost: {place(address)[0]}\r\n{lines}\r\n".encode())
+        self.connection.sendall(f"GET /-/events HTTP/1.1\r\nHost: {host_and_port(address)[0]}\r\n{lines}\r\n".encode())
         self._file = self.connection.makefile("rb")
         self.status = int(self._file.readline().split()[1])
         self.headers = dict(self._pairs())
@@ -148,7 +148,7 @@ _SERVE = (
 )
 
 
-class Standalone:
+class ServeProcess:
     """A process that runs `aggregator serve`; `stuck` is how many seconds a client may read nothing."""
 
     def __init__(self, site: SiteFolder, *, stuck: float = 0, **server: Any) -> None:
@@ -167,12 +167,12 @@ class Standalone:
             self.process = subprocess.Popen(
                 [sys.executable, *words], cwd=site.root, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
             )
-        wait_until(self._answers, LONG, what="it does not serve")
+        wait_until(self._answers, TIMEOUT, what="it does not serve")
 
     def _answers(self) -> bool:
         assert self.process.poll() is None, self.log.read_text()
         with suppress(OSError):
-            return ask(self.address, "/healthz").status > 0
+            return fetch(self.address, "/healthz").status > 0
         return False
 
     def open_files(self) -> int:
@@ -186,14 +186,14 @@ class Standalone:
     def stop(self) -> int:
         self.process.terminate()
         try:
-            return self.process.wait(LONG)
+            return self.process.wait(TIMEOUT)
         finally:
             self.process.kill()
             self.process.wait()
 
 
 @contextmanager
-def served(
+def app_server(
     app: App, *, connections: int = 4_096, header_seconds: float = 10
 ) -> Iterator[tuple[str, asyncio.AbstractEventLoop]]:
     """Serve an app on a thread; yield its URL and the event loop on which the app must be called."""
@@ -208,13 +208,13 @@ def served(
 
     thread = threading.Thread(target=lambda: loop.run_until_complete(life()), daemon=True)
     thread.start()
-    wait_until(lambda: ask(address, "/nothing").status == 404, LONG)
+    wait_until(lambda: fetch(address, "/nothing").status == 404, TIMEOUT)
     try:
         yield address, loop
     finally:
         loop.call_soon_threadsafe(app.events.close)
         loop.call_soon_threadsafe(server[0].stop)
-        thread.join(LONG)
+        thread.join(TIMEOUT)
         listening.close()
         assert not thread.is_alive()
         loop.close()

@@ -25,14 +25,16 @@ from aggregator.service.daemon import Daemon
 from aggregator.service.systemd import SystemdNotifier
 
 ROOT = Path(__file__).parents[2]
-PROMPT = 2.0
+PUBLISH_WITHIN = 2.0
 """Seconds until a change must be published (guarantee G1)."""
 
-SLACK = float(os.environ.get("AGGREGATOR_SLACK", "3"))
+TOLERANCE = float(os.environ.get("AGGREGATOR_SLACK", "3"))
 """Seconds that tests add to that, since they run on busy machines."""
 
 
-def wait_until(condition: Callable[[], object], seconds: float = PROMPT + SLACK, *, what: str = "") -> float:
+def wait_until(
+    condition: Callable[[], object], seconds: float = PUBLISH_WITHIN + TOLERANCE, *, what: str = ""
+) -> float:
     """Wait until `condition` is true and return how many seconds it took."""
     began = time.monotonic()
     while True:
@@ -49,7 +51,7 @@ def _holds(condition: Callable[[], object]) -> bool:
         return False
 
 
-class Watched:
+class RunningDaemon:
     """A running daemon: its site, its status and its log."""
 
     def __init__(self, site: SiteFolder) -> None:
@@ -72,23 +74,23 @@ class Watched:
         found = [json.loads(line) for line in self.log_file.read_text().split("\n")[:-1]]
         return [line for line in found if event in {"", line["event"]}]
 
-    def shows(self, *titles: str) -> None:
+    def wait_for_titles(self, *titles: str) -> None:
         """Wait until the feed `all` has exactly these titles."""
         wait_until(lambda: sorted(self.site.titles()) == sorted(titles), what=f"the feed does not show {titles}")
 
-    def has(self, title: str, *, present: bool = True, seconds: float = PROMPT + SLACK) -> float:
+    def wait_for_title(self, title: str, *, present: bool = True, seconds: float = PUBLISH_WITHIN + TOLERANCE) -> float:
         """Wait until the feed `all` has a title, or no longer has it; return how many seconds it took."""
         return wait_until(
             lambda: (title in self.site.titles()) == present, seconds, what=f"{title}: {present=} did not come"
         )
 
-    def known(self, below: str = "") -> int:
+    def count_indexed(self, below: str = "") -> int:
         """Return how many seeds are in the index."""
         with closing(sqlite3.connect(f"file:{self.state}/index.db?mode=ro", uri=True)) as index:
             count: int = index.execute("SELECT count(*) FROM file WHERE path LIKE ?", (f"{below}%",)).fetchone()[0]
             return count
 
-    def equals_fresh_build(self, seconds: float = PROMPT + SLACK) -> None:
+    def wait_for_fresh_build(self, seconds: float = PUBLISH_WITHIN + TOLERANCE) -> None:
         """Wait until the feeds equal, byte for byte, those of a fresh build of the same seeds."""
         for name in ("fresh", "fresh-state"):
             shutil.rmtree(self.site.root / name, ignore_errors=True)
@@ -124,14 +126,14 @@ class Watched:
         return sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
 
 
-class Running(Watched):
+class DaemonProcess(RunningDaemon):
     """A daemon process."""
 
     process: subprocess.Popen[bytes]
     serving = False
     options: tuple[str, ...] = ()
 
-    def start(self, *, wait: bool = True, serve: bool = False, **environment: str) -> Running:
+    def start(self, *, wait: bool = True, serve: bool = False, **environment: str) -> DaemonProcess:
         """Start the daemon; with `serve` it serves on a free port, and the site's URL has that port."""
         self.serving = serve
         if serve and "server" not in self.site.settings:
@@ -201,7 +203,7 @@ class Running(Watched):
         return children_of(self.process.pid)
 
 
-class Inside(Watched):
+class DaemonThread(RunningDaemon):
     """A daemon on a thread of this process, so that tests can patch it; `step` moves its clock, in seconds."""
 
     def __init__(self, site: SiteFolder) -> None:
@@ -210,7 +212,7 @@ class Inside(Watched):
         self.code: int | None = None
         self._log = self.log_file.open("a")
 
-    def start(self, *, notify: str = "") -> Inside:
+    def start(self, *, notify: str = "") -> DaemonThread:
         config = self.site.config()
         logs.start("json", self._log)
         self.daemon = Daemon(config, clock=lambda: time.time() + self.step, systemd=SystemdNotifier(notify))

@@ -82,16 +82,16 @@ class SiteFolder:
             "publishedDateTime": iso(NOW - 86_400),
         }
         lines = [f"{key}: {json.dumps(value)}" for key, value in {**defaults, **keys}.items() if value is not None]
-        return self.text(path, "\n".join(["---", *lines, "---", body]))
+        return self.write_text(path, "\n".join(["---", *lines, "---", body]))
 
-    def text(self, path: str, text: str) -> Path:
+    def write_text(self, path: str, text: str) -> Path:
         """Write a file in the seeds folder."""
         target = self.seeds / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text.encode())
         return target
 
-    def topic(self, slug: str, **keys: Any) -> None:
+    def write_topic(self, slug: str, **keys: Any) -> None:
         """Write a topic file."""
         (self.root / f"config/topics/{slug}.yaml").write_text(json.dumps({"_id": slug, **keys}))
 
@@ -131,7 +131,7 @@ class SiteFolder:
         root = self.root / feeds
         return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
-    def stamps(self) -> dict[str, tuple[int, int]]:
+    def file_identities(self) -> dict[str, tuple[int, int]]:
         """Return inode and mtime of every published file."""
         found = ((path, os.stat(path)) for path in sorted(self.feeds.rglob("*")) if path.is_file())
         return {str(path.relative_to(self.feeds)): (stat.st_ino, stat.st_mtime_ns) for path, stat in found}

@@ -9,7 +9,7 @@ from aggregator.model.feeds import FeedSpec
 from aggregator.model.feeds import Site as Publisher
 from aggregator.model.items import Seed
 from aggregator.normalizer import rules
-from aggregator.normalizer.reading import decided
+from aggregator.normalizer.reading import apply_rules
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.render_jobs import StoredItem
 
@@ -26,11 +26,11 @@ SETTINGS = DisplaySettings(
 SPEC = FeedSpec(slug="all", title="All")
 
 
-def stored(site: SiteFolder, name: str = "a") -> StoredItem:
+def stored_item(site: SiteFolder, name: str = "a") -> StoredItem:
     """Return an item as it is read from the index."""
     link = f"https://news.example.org/{name}"
     seed = Seed(title=name, link=link, published=NOW - 60)
-    one = decided("a.md", (0, 0, 0, 0, 0), b"", seed, rules.policy_of(site.config()), NOW)
+    one = apply_rules("a.md", (0, 0, 0, 0, 0), b"", seed, rules.policy_of(site.config()), NOW)
     assert one.seed
     assert one.content
     assert one.verdict

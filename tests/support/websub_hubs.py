@@ -33,7 +33,7 @@ def needs(package: str) -> None:
         pytest.skip(message)
 
 
-class Listening:
+class ServerThread:
     """A server on a thread, until the end of the block; `port` 0 is any free port."""
 
     def __init__(self, handler: Callable[..., BaseHTTPRequestHandler], port: int = 0) -> None:
@@ -65,7 +65,7 @@ class Ping(NamedTuple):
         return self.form["hub.url"][0]
 
 
-class Hub(Listening):
+class Hub(ServerThread):
     """A hub that records pings; `answer` returns the status and headers of each response.
 
     While `awake` is not set, it accepts requests and does not respond.
@@ -86,7 +86,7 @@ class Hub(Listening):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
-    def told(self) -> Counter[str]:
+    def ping_counts(self) -> Counter[str]:
         """Return how many pings it got for each document, by path."""
         return Counter(urlsplit(ping.topic).path.lstrip("/") for ping in self.pings)
 
@@ -118,7 +118,7 @@ class _HubHandler(BaseHTTPRequestHandler):
         pass
 
 
-class FeedServer(Listening):
+class FeedServer(ServerThread):
     """Serves a feeds folder, with the Link headers of WebSub §4."""
 
     def __init__(self, folder: Path) -> None:
@@ -140,7 +140,7 @@ class _FeedHandler(SimpleHTTPRequestHandler):
         pass
 
 
-class Subscriber(Listening):
+class Subscriber(ServerThread):
     """Subscribes to topics at a hub, confirms its intent, and records what it receives if the signature is right."""
 
     SECRET = "a secret of the subscriber"

@@ -110,7 +110,7 @@ def test_a_root_that_disappears_and_returns_is_watched_again(root: Path, noted: 
     assert noted.watcher.threads() == {}
     root.mkdir()
     assert noted.watcher.check() == ""
-    assert noted.doubts == ["the seeds folder is another one than before"]
+    assert noted.doubts == ["the seeds folder was replaced"]
     (root / "a.md").write_text("x")
     noted.wait("a.md")
     assert noted.watcher.check() == ""

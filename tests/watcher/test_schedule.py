@@ -227,7 +227,7 @@ def test_jobs_are_scheduled_again_after_the_clock_was_set(scheduler: Kept) -> No
     scheduler.begin(scan=1, regenerate=1)
     for name in ("scan", "regenerate"):
         scheduler._scheduler.get_job(name).modify(next_run_time=datetime.now(UTC) + timedelta(days=3_650))
-    scheduler.begin_anew()
+    scheduler.restart()
     scheduler.wait("scan", seconds=3)
     scheduler.wait("regenerate", seconds=3)
 
@@ -237,7 +237,7 @@ def test_stopping_twice_is_no_error(scheduler: Kept) -> None:
     scheduler.stop()
     assert not scheduler.is_alive()
     assert scheduler.check()
-    scheduler.begin_anew()
+    scheduler.restart()
     scheduler.begin()
     assert scheduler.is_alive()
     scheduler.stop()

@@ -73,7 +73,7 @@ class HubClient:
             url = url.join(response.headers["location"])
             if not _is_same_hub(self._url, url):
                 return Answer(status=response.status_code, reason=f"it has moved to {str(url)[:200]!r}")
-        return Answer(status=response.status_code, reason="it redirects in a circle")
+        return Answer(status=response.status_code, reason="it redirects too often")
 
 
 class Loop(asyncio.SelectorEventLoop):

@@ -69,7 +69,7 @@ class StoreDocuments(NamedTuple):
 
     def identities(self, names: Iterable[str] | None) -> Iterator[tuple[str, str]]:
         """Yield those that exist."""
-        for entry in self.store.entries() if names is None else self.store.look(names):
+        for entry in self.store.entries() if names is None else self.store.stat(names):
             if entry is not None and policy.is_topic(entry.name):
                 yield entry.name, f"{entry.tag}:{entry.size}:{entry.modified}"
 

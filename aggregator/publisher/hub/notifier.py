@@ -48,7 +48,7 @@ class Note(Protocol):
 
 
 class WebSub:
-    """Keeps a hub notified: `begin`, then `look` after each turn, `check` regularly, `stop`."""
+    """Keeps a hub notified: `begin`, then `submit` after each turn, `check` regularly, `stop`."""
 
     def __init__(
         self, *, clock: Callable[[], float], draw: policy.Draw, note: Note,
@@ -72,7 +72,7 @@ class WebSub:
         if config.site.hub:
             self._start(config, patient=patient)
 
-    def look(self, names: Iterable[str] | None) -> None:
+    def submit(self, names: Iterable[str] | None) -> None:
         """Compare documents that were written (None = all) with what the hub knows; any thread may call this."""
         if self._session is not None:
             self._session.compare(names)
@@ -118,7 +118,7 @@ class WebSub:
         self._session.start()
 
 
-def tell_once(
+def notify_once(
     config: Config, *, clock: Callable[[], float], draw: policy.Draw, note: Note, seconds: float,
     documents: Callable[[str], Documents] = FolderDocuments,
 ) -> tuple[str, ...]:  # fmt: skip

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aggregator.model import document_names
-from aggregator.model.archive_layout import ARCHIVE, instead_of, page_of
+from aggregator.model.archive_layout import ARCHIVE, page_of, replacement_of
 from aggregator.service.http.responses import CachedDocument, cached_document
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class DocumentCache:
         """Return the document `name`, or None if it does not exist or is not a valid document name."""
         slot = self._slots.get(name)
         if slot is None:
-            return self._load(name) if document_names.is_published(name) else None
+            return self._load(name) if document_names.is_document_name(name) else None
         if time.monotonic() - slot.checked > self._check_interval:
             return self._load_if_changed(name, slot)
         self._slots.move_to_end(name)
@@ -83,8 +83,8 @@ class DocumentCache:
         page = page_of(name)
         if page is None:
             return ""
-        found = instead_of(page, _folders(f"{self._folder}/{page.slug}/{ARCHIVE}"))
-        other = f"{page.slug}/{ARCHIVE}/{found}/{document_names.file_of(name)}"
+        found = replacement_of(page, _folders(f"{self._folder}/{page.slug}/{ARCHIVE}"))
+        other = f"{page.slug}/{ARCHIVE}/{found}/{document_names.kind_of(name)}"
         return other if found and self.get(other) else ""
 
     @property

@@ -85,9 +85,9 @@ def cached_document(
     (seconds since 1970).
     """
     common = [
-        ("cache-control", document_names.lifetime(name, now)),
+        ("cache-control", document_names.cache_control(name, now)),
         ("vary", "Accept-Encoding"),
-        *(_ANYONE if document_names.file_of(name) == document_names.JSON else ()),
+        *(_ANYONE if document_names.kind_of(name) == document_names.JSON else ()),
     ]
     content = [
         *([] if modified is None else [("last-modified", formatdate(modified, usegmt=True))]),
@@ -95,10 +95,10 @@ def cached_document(
         ("content-type", document_names.content_type(name)),
         ("x-content-type-options", "nosniff"),
         ("accept-ranges", "bytes"),
-        *(_page_headers(bodies[""]) if document_names.file_of(name) == document_names.PAGE else ()),
+        *(_page_headers(bodies[""]) if document_names.kind_of(name) == document_names.PAGE else ()),
     ]
     representations = {coding: _representation(body, coding, common, content) for coding, body in bodies.items()}
-    kind = document_names.file_of(name)
+    kind = document_names.kind_of(name)
     return CachedDocument(
         name=name, kind=kind, modified=modified, representations=representations, codings=tuple(representations)
     )
@@ -115,7 +115,7 @@ def _representation(body: bytes, coding: str, common: Headers, content: Headers)
 
 
 def _links(name: str, site: Site) -> Headers:
-    if document_names.file_of(name) not in {document_names.RSS, document_names.ATOM, document_names.JSON}:
+    if document_names.kind_of(name) not in {document_names.RSS, document_names.ATOM, document_names.JSON}:
         return []
     hub = f', <{site.hub}>; rel="hub"' if site.hub and page_of(name) is None else ""
     return [("link", f'<{site.address(name)}>; rel="self"{hub}')]

@@ -94,7 +94,7 @@ class App:
 
     def has_feed(self, slug: str) -> bool:
         """Return whether a feed is published."""
-        return document_names.is_folder(slug) and any(
+        return document_names.is_feed_folder(slug) and any(
             self._cache.get(f"{slug}/{one}") for one in document_names.FEED_DOCUMENTS
         )
 
@@ -154,7 +154,7 @@ class App:
 
         Locations are relative, as a proxy may have removed a prefix.
         """
-        if document_names.is_folder(path) and self._cache.get(f"{path[1:]}/{document_names.PAGE}"):
+        if document_names.is_feed_folder(path) and self._cache.get(f"{path[1:]}/{document_names.PAGE}"):
             return text_response(301, "moved\n", location=f"{path[1:]}/")
         is_json = path.endswith(f"/{document_names.JSON}")
         if method == "OPTIONS" and is_json:
@@ -168,7 +168,7 @@ class App:
 
 
 _MAX_NAME = 128
-_cached_name = lru_cache(maxsize=4_096)(document_names.asked_for)
+_cached_name = lru_cache(maxsize=4_096)(document_names.requested_name)
 
 
 def _document_name(path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from aggregator.model.reports import HubStatus
-from aggregator.model.words import RULES, SHOWN_PROBLEMS, held_words, moment
+from aggregator.model.words import LISTED_PROBLEMS, RULES, rule_words, utc_time
 from aggregator.renderer.status_page import Held, SeedProblem, StatusView, Trouble
 from aggregator.service.health import DaemonStatus
 from aggregator.site.status import SiteStatus
@@ -23,9 +23,9 @@ def status_view(standing: SiteStatus, daemon: DaemonStatus | None) -> StatusView
         stale=standing.stale,
         problems=tuple(
             SeedProblem(problem=problem, since=standing.changed.get(problem.path))
-            for problem in standing.problems[:SHOWN_PROBLEMS]
+            for problem in standing.problems[:LISTED_PROBLEMS]
         ),
-        more_problems=max(0, len(standing.problems) - SHOWN_PROBLEMS),
+        more_problems=max(0, len(standing.problems) - LISTED_PROBLEMS),
         due=standing.due,
         due_path=standing.due_path,
         turns=standing.turns,
@@ -36,7 +36,7 @@ def status_view(standing: SiteStatus, daemon: DaemonStatus | None) -> StatusView
 
 def _held(standing: SiteStatus) -> tuple[Held, ...]:
     return tuple(
-        Held(rule=rule, words=held_words(rule, count), count=count, paths=standing.examples.get(rule, ()))
+        Held(rule=rule, words=rule_words(rule, count), count=count, paths=standing.examples.get(rule, ()))
         for rule in RULES
         if (count := standing.held.get(rule, 0))
     )
@@ -45,7 +45,7 @@ def _held(standing: SiteStatus) -> tuple[Held, ...]:
 def _hub(hub: HubStatus | None, now: int) -> tuple[tuple[str, str], ...]:
     if hub is None:
         return ()
-    answered = f"last told {moment(int(hub.succeeded))}" if hub.succeeded is not None else "never told yet"
+    answered = f"last notified {utc_time(int(hub.succeeded))}" if hub.succeeded is not None else "not notified yet"
     return (("WebSub hub", f"{hub.url}: {hub.trouble(now) or answered}, {hub.waiting:,} waiting"),)
 
 

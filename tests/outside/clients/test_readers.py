@@ -196,8 +196,8 @@ def test_the_list_of_feeds_can_be_imported(
 
     newsboat shows an item in one of its feeds, the first that brings it.
     """
-    site.topic("energy", name="Energy")
-    site.topic("solar", name="Solar", parent="Energy")
+    site.write_topic("energy", name="Energy")
+    site.write_topic("solar", name="Solar", parent="Energy")
     for number, topic in enumerate(["Solar", "Energy", "Cities & towns"]):
         site.write(f"{number}.md", topics=[topic], publishedDateTime=iso(NOW - DAY * (number + 1)))
     site.build()

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.http_client import ask
+from support.http_client import fetch
 from support.needed_tools import require_program
-from support.running_daemon import Running, wait_until
+from support.running_daemon import DaemonProcess, wait_until
 
 UNIT = Path(__file__).parents[3] / "config/deploy/aggregator.service"
 MOST_EXPOSED = 1.2
@@ -40,7 +40,7 @@ def test_the_unit_says_how_to_create_its_user_and_folders() -> None:
     assert any(line.startswith("#   useradd --system ") and line.endswith(" aggregator") for line in lines)
 
 
-def test_the_daemon_needs_no_executable_memory(running: Running) -> None:
+def test_the_daemon_needs_no_executable_memory(running: DaemonProcess) -> None:
     """The unit forbids it; the daemon publishes, serves and stops."""
     running.site.write("a.md", title="Forbidden")
     running.start(serve=True)
@@ -50,8 +50,8 @@ def test_the_daemon_needs_no_executable_memory(running: Running) -> None:
     if running.process.poll() == 77:
         pytest.skip("this kernel cannot forbid it")
     wait_until(running.is_ready, 20)
-    assert ask(running.address, "/all/rss.xml").status == 200
+    assert fetch(running.address, "/all/rss.xml").status == 200
     running.site.write("a.md", title="Changed")
-    running.shows("Changed")
+    running.wait_for_titles("Changed")
     running.signal(signal.SIGTERM)
     assert running.process.wait(10) == 0

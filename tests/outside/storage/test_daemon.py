@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 from support.bucket_site import BucketSite
-from support.http_client import Reply, ask
+from support.http_client import Reply, fetch
 from support.network_cable import CuttableProxy
-from support.running_daemon import Running, free_port, wait_until
+from support.running_daemon import DaemonProcess, free_port, wait_until
 from support.seaweedfs import KEY, SECRET
 
 pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow  # a store of its own has to start, and clients th
 TOKEN = "a-token-of-the-tests-0123456789"
 
 
-class Daemon(Running):
+class Daemon(DaemonProcess):
     """A daemon on buckets that accepts notifications."""
 
     def __init__(self, buckets: BucketSite) -> None:
@@ -32,7 +32,7 @@ class Daemon(Running):
         self.start(wait=False, serve=True, **{**self.buckets.store.environment, **environment})
         # The libraries of stores take seconds to import on a busy machine.
         wait_until(self.is_ready, 90, what="the daemon did not take its first turn")
-        wait_until(lambda: ask(self.url, "/healthz").status in {200, 503}, 20, what="it does not serve")
+        wait_until(lambda: fetch(self.url, "/healthz").status in {200, 503}, 20, what="it does not serve")
         return self
 
     def notify(self, *paths: str, token: str = TOKEN, body: bytes | None = None, bucket: str = "") -> Reply:
@@ -46,7 +46,7 @@ class Daemon(Running):
             for path in paths
         ]
         body_bytes = json.dumps({"Records": records}).encode() if body is None else body
-        return ask(self.url, "/-/notify", "POST", body=body_bytes, authorization=f"Bearer {token}")
+        return fetch(self.url, "/-/notify", "POST", body=body_bytes, authorization=f"Bearer {token}")
 
     def comes_to_show(self, *titles: str, seconds: float = 40) -> float:
         return wait_until(
@@ -104,7 +104,7 @@ def test_invalid_notifications_are_refused(daemon: Daemon) -> None:
     assert refused.status == 400
     assert "Records[].s3.object.key" in refused.json["error"]
     assert daemon.notify(body=b"[" + b" " * 70_000).status == 413
-    assert ask(daemon.url, "/-/notify").status == 405
+    assert fetch(daemon.url, "/-/notify").status == 405
     assert TOKEN not in daemon.log_file.read_text()
 
 
@@ -125,11 +125,11 @@ def test_documents_are_served_by_the_bucket(daemon: Daemon) -> None:
     daemon.begin()
     (line,) = daemon.lines("serving")
     assert line["documents"] == f"served by s3://{daemon.buckets.feeds}, not here"
-    assert ask(daemon.url, "/all/rss.xml").status == 404
-    assert ask(daemon.url, "/healthz").status == 200
-    assert b"aggregator_info" in ask(daemon.url, "/metrics").body
+    assert fetch(daemon.url, "/all/rss.xml").status == 404
+    assert fetch(daemon.url, "/healthz").status == 200
+    assert b"aggregator_info" in fetch(daemon.url, "/metrics").body
     asked = {
-        name: ask(daemon.url, f"/-/trigger?feed={name}", "POST", authorization=f"Bearer {TOKEN}")
+        name: fetch(daemon.url, f"/-/trigger?feed={name}", "POST", authorization=f"Bearer {TOKEN}")
         for name in ("ai", "no")
     }
     assert asked["ai"].status == 200
@@ -146,13 +146,13 @@ def test_serve_is_refused(daemon: Daemon) -> None:
     )
 
 
-def test_folders_take_no_notifications(running: Running) -> None:
+def test_folders_take_no_notifications(running: DaemonProcess) -> None:
     """The address exists only for seeds in a store."""
     running.site.settings["server"] = {"port": free_port(), "token": "../token"}
     (running.site.root / "token").write_text(TOKEN)
     running.start(serve=True)
-    wait_until(lambda: ask(running.address, "/healthz").status == 200, 20)
-    assert ask(running.address, "/-/notify", "POST", body=b"{}", authorization=f"Bearer {TOKEN}").status == 404
+    wait_until(lambda: fetch(running.address, "/healthz").status == 200, 20)
+    assert fetch(running.address, "/-/notify", "POST", body=b"{}", authorization=f"Bearer {TOKEN}").status == 404
 
 
 def test_a_store_that_is_down_makes_the_daemon_unhealthy(daemon: Daemon) -> None:

@@ -10,7 +10,7 @@ import pytest
 from support.bucket_site import BucketSite, run_command
 from support.site_folder import NOW, iso
 
-from aggregator.model.document_names import content_type, is_published
+from aggregator.model.document_names import content_type, is_document_name
 from aggregator.object_store import Store
 
 pytestmark = pytest.mark.slow  # a store of its own has to start, and clients that take a second to import
@@ -33,7 +33,7 @@ def test_documents_have_the_servers_headers(buckets: BucketSite) -> None:
     for name in buckets.documents():
         plain = name.removesuffix(".gz").removesuffix(".br")
         found = headers(buckets, name)
-        assert is_published(plain), name
+        assert is_document_name(plain), name
         assert found["content-type"] == content_type(plain), name
         assert found.get("content-encoding", "") == {"gz": "gzip", "br": "br"}.get(name.rpartition(".")[2], ""), name
     assert headers(buckets, "all/rss.xml")["cache-control"] == "max-age=1800"
@@ -82,7 +82,7 @@ def test_bytes_are_compared_if_the_etag_is_no_digest(buckets: BucketSite) -> Non
     buckets.write("a.md")
     buckets.build()
     store = Store(f"s3://{buckets.feeds}")
-    (entry,) = store.look(["all/rss.xml"])
+    (entry,) = store.stat(["all/rss.xml"])
     body = buckets.documents()["all/rss.xml"]
     assert store.holds(entry._replace(tag="x-7"), body)
     assert not store.holds(entry._replace(tag="x-7"), body[:-1] + b"!")

@@ -22,7 +22,7 @@ def fill(buckets: BucketSite) -> None:
         )  # fmt: skip
     buckets.write("draft.md", published=False)
     for path, text in (("broken.md", "---\ntitle: a: b\n---\n"), ("empty.md", "")):
-        buckets.put(path, buckets.site.text(path, text).read_bytes())
+        buckets.put(path, buckets.site.write_text(path, text).read_bytes())
 
 
 def test_feeds_are_the_same_bytes_as_from_a_folder(buckets: BucketSite) -> None:
@@ -91,7 +91,7 @@ def test_a_large_object_is_not_read_completely(buckets: BucketSite) -> None:
     """At most one byte more than the limit is read; the message is that of a large file."""
     buckets.write("a.md", title="A")
     for path in ("large.md", "exact.md"):
-        buckets.put(path, buckets.site.text(path, "-" * 2**20 + ("-" if path == "large.md" else "")).read_bytes())
+        buckets.put(path, buckets.site.write_text(path, "-" * 2**20 + ("-" if path == "large.md" else "")).read_bytes())
     turn, from_folder = buckets.build(), buckets.site.build()
     assert turn.problems == from_folder.problems
     assert "1,048,577 bytes, at most 1,048,576 are read" in str(turn.problems)
@@ -115,12 +115,12 @@ def test_an_emptied_bucket_withdraws_nothing(buckets: BucketSite) -> None:
 
 def test_a_vanished_bucket_withdraws_nothing(buckets: BucketSite) -> None:
     """This holds for any number of seeds; a bucket that never existed is an error of the config."""
-    with pytest.raises(aggregator.ConfigError, match="s3://nowhere/in: the bucket is not there"):
+    with pytest.raises(aggregator.ConfigError, match="s3://nowhere/in: the bucket is missing"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
     buckets.write("a.md")
     buckets.build()
     before = buckets.object_versions()
-    with pytest.raises(aggregator.FolderError, match="the bucket is not there; nothing was withdrawn"):
+    with pytest.raises(aggregator.FolderError, match="the bucket is missing; nothing was withdrawn"):
         buckets.build(settings={"seeds": "s3://nowhere/in"})
     assert buckets.object_versions() == before
 

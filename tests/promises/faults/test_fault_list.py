@@ -172,7 +172,7 @@ PROCESS = {
         "service/test_trouble.py::test_a_damaged_index_is_made_anew_while_it_runs",
     ),
     "missing database": ("promises/test_guarantees.py::test_what_was_deleted_or_altered_is_restored",),
-    "locked database": ("index/test_index.py::test_a_locked_index_is_said_to_be_locked_and_left_alone",),
+    "locked database": ("index/test_index.py::test_a_locked_index_is_reported_and_left_alone",),
     "newer database": ("promises/test_guarantees.py::test_an_index_of_another_version_is_made_anew_and_keeps_the_ids",),
     "two daemons": (f"{STOPPING}test_two_daemons_on_one_state_folder_do_not_get_along",),
 }  # fmt: skip

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from support.http_client import Standalone, raw, statuses
-from support.running_daemon import ROOT, Running, wait_until
+from support.http_client import ServeProcess, send_bytes, statuses
+from support.running_daemon import ROOT, DaemonProcess, wait_until
 from support.site_checks import SECRET, find_leaks, published_documents
 from support.site_folder import NOW, SiteFolder, iso
 
@@ -46,18 +46,20 @@ def test_bombs_stay_within_little_memory(site: SiteFolder) -> None:
     site.write("good.md")
     with (site.seeds / "huge.md").open("wb") as file:
         file.truncate(100_000_000)
-    site.text("line.md", "---\ntitle: " + "x" * 10_000_000)
-    site.text(
+    site.write_text("line.md", "---\ntitle: " + "x" * 10_000_000)
+    site.write_text(
         "body.md", "---\ntitle: x\nwebUrl: https://a.example/\npublishedDateTime: 2026-01-01\n---\n" + "*a " * 100_000
     )
-    site.text("nested.md", "---\na: " + "[" * 200_000)
-    site.text(
+    site.write_text("nested.md", "---\na: " + "[" * 200_000)
+    site.write_text(
         "quotes.md", "---\ntitle: x\nwebUrl: https://b.example/\npublishedDateTime: 2026-01-01\n---\n" + ">" * 500_000
     )
-    site.text(
+    site.write_text(
         "deep.md", "---\ntitle: x\nwebUrl: https://c.example/\npublishedDateTime: 2026-01-01\n---\n" + "<div>" * 200_000
     )
-    site.text("aliases.md", "---\na: &a [x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(2_000)) + "---\n")
+    site.write_text(
+        "aliases.md", "---\na: &a [x]\n" + "".join(f"b{n}: &b{n} [*a, *a]\n" for n in range(2_000)) + "---\n"
+    )
     items, failed, memory = built(site, files=256)
     assert (items, failed) == (4, 0)
     assert memory < 400_000
@@ -83,7 +85,7 @@ def test_a_device_among_the_seeds_is_not_read(site: SiteFolder) -> None:
     assert [problem.message for problem in turn.problems] == ["is not a regular file"]
 
 
-def test_an_emptied_config_is_refused_while_the_daemon_runs(running: Running) -> None:
+def test_an_emptied_config_is_refused_while_the_daemon_runs(running: DaemonProcess) -> None:
     """An empty config, as in the middle of a save, is reported as an error; the daemon goes on with the old one."""
     running.site.write("a.md", title="before")
     running.start()
@@ -92,7 +94,7 @@ def test_an_emptied_config_is_refused_while_the_daemon_runs(running: Running) ->
     config.write_bytes(b"")
     wait_until(lambda: "site" in running.status()["problems"].get("config", ""))
     running.site.write("b.md", title="after")
-    running.shows("before", "after")
+    running.wait_for_titles("before", "after")
     config.write_bytes(text)
     wait_until(lambda: running.status()["healthy"])
 
@@ -263,11 +265,11 @@ def test_a_strange_host_changes_no_link(site: SiteFolder) -> None:
     """A forged Host or X-Forwarded-Host changes no byte; links in headers point to the site's own URL."""
     site.write("a.md")
     site.build()
-    server = Standalone(site)
+    server = ServeProcess(site)
     try:
         for name in ("all/rss.xml", "all/feed.json", "index.html"):
             lines = "Host: evil.example\r\nX-Forwarded-Host: evil.example\r\nX-Forwarded-Proto: gopher\r\n"
-            answer = raw(server.address, f"GET /{name} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
+            answer = send_bytes(server.address, f"GET /{name} HTTP/1.1\r\n{lines}Connection: close\r\n\r\n".encode())
             assert statuses(answer) == [200]
             assert b"evil.example" not in answer
             assert answer.partition(b"\r\n\r\n")[2] == (site.feeds / name).read_bytes()

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.running_daemon import ROOT, Running
+from support.running_daemon import ROOT, DaemonProcess
 from support.site_checks import (
     assert_well_formed,
     find_leaks,
@@ -142,7 +142,7 @@ def build(site: SiteFolder) -> Iterator[subprocess.Popen[bytes]]:
         yield process
 
 
-def kill_daemons(site: SiteFolder, running: Running, rounds: int, seed: int) -> int:
+def kill_daemons(site: SiteFolder, running: DaemonProcess, rounds: int, seed: int) -> int:
     """Kill the daemon at random moments while a seed changes; return how many documents were read."""
     sample(site)
     running.serving = False
@@ -171,7 +171,7 @@ def test_three_killed_builds_leave_complete_feeds(site: SiteFolder) -> None:
 
 
 @pytest.mark.slow
-def test_three_killed_daemons_leave_complete_feeds(site: SiteFolder, running: Running) -> None:
+def test_three_killed_daemons_leave_complete_feeds(site: SiteFolder, running: DaemonProcess) -> None:
     """Feeds are complete after three daemons are killed while a seed is saved again and again."""
     assert kill_daemons(site, running, 3, 1) > 50
 
@@ -185,6 +185,6 @@ def test_two_hundred_killed_builds_leave_complete_feeds(site: SiteFolder) -> Non
 
 @pytest.mark.marathon
 @pytest.mark.timeout(3_600)
-def test_two_hundred_killed_daemons_leave_complete_feeds(site: SiteFolder, running: Running) -> None:
+def test_two_hundred_killed_daemons_leave_complete_feeds(site: SiteFolder, running: DaemonProcess) -> None:
     """Feeds are complete after two hundred daemons are killed while a seed is saved."""
     print(kill_daemons(site, running, 200, 2))

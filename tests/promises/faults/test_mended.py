@@ -13,14 +13,14 @@ from contextlib import closing, contextmanager, suppress
 from typing import Any
 
 import pytest
-from support.failing_operations import Faults
+from support.failing_operations import FailingOperations
 from support.site_checks import open_files
 from support.site_folder import NOW, SiteFolder, iso
 
 import aggregator
 from aggregator.cli import commands
 from aggregator.cli.report import problem_lines
-from aggregator.index.database import why_not_rendered
+from aggregator.index.database import reason_not_rendered
 from aggregator.index.index import Index
 from aggregator.model.errors import AggregatorError, ConfigError
 from aggregator.model.reports import Turn
@@ -46,9 +46,9 @@ def test_a_lock_is_released_if_its_file_cannot_be_written(site: SiteFolder) -> N
     """If the disk is full when the process id is written, the next build is not refused."""
     site.write("a.md")
     config = site.config()
-    with Faults(site.root, 1, random.Random(1), only="pwrite") as faults, pytest.raises(AggregatorError):
+    with FailingOperations(site.root, 1, random.Random(1), only="pwrite") as faults, pytest.raises(AggregatorError):
         aggregator.build(config, now=NOW)
-    assert faults.met
+    assert faults.failed
     with Site(config):
         pass
 
@@ -57,7 +57,7 @@ def test_a_file_system_without_locks_is_not_taken_for_another_process(site: Site
     """ENOLCK, as some network file systems return it, is reported as such."""
     site.write("a.md")
     config = site.config()
-    with Faults(site.root, 1, random.Random(1), only="flock"), pytest.raises(AggregatorError) as caught:
+    with FailingOperations(site.root, 1, random.Random(1), only="flock"), pytest.raises(AggregatorError) as caught:
         aggregator.build(config, now=NOW)
     assert os.strerror(errno.ENOLCK) in str(caught.value)
     assert "held by" not in str(caught.value)
@@ -85,15 +85,17 @@ def test_a_first_filling_whose_index_cannot_be_put_in_its_place_is_no_damage(
             site = make_site(f"{what}{number}")
             site.write("a.md")
             with Site(site.config()) as living:
-                fault = Faults(site.root, number, random.Random(number), only=what)
+                fault = FailingOperations(site.root, number, random.Random(number), only=what)
                 with fault as faults, suppress(AggregatorError, OSError, sqlite3.Error):
                     living.build(now=NOW)
                 turn = living.build(now=NOW)
-                if faults.met.endswith("connect"):  # too many open files: the next turn finds no index, and rebuilds it
+                if faults.failed.endswith(
+                    "connect"
+                ):  # too many open files: the next turn finds no index, and rebuilds it
                     continue
-                assert turn.notes == (), faults.met
+                assert turn.notes == (), faults.failed
             assert (site.ids(), list((site.root / "state").glob("*.damaged"))) == (["https://news.example.org/a"], [])
-            if not faults.met:
+            if not faults.failed:
                 break
 
 
@@ -115,8 +117,10 @@ def test_an_index_that_fails_is_not_called_a_bug() -> None:
     """The feed stays and the disk is named; of a bug only the type is named, since its message may quote a seed."""
     broken = sqlite3.OperationalError("disk I/O error")
     broken.sqlite_errorname = "SQLITE_IOERR_READ"
-    assert why_not_rendered(broken).startswith("not rendered, since the index cannot be used: disk I/O error (check ")
-    assert why_not_rendered(ValueError("private")) == "not rendered because of a bug in this program (ValueError)"
+    assert reason_not_rendered(broken).startswith(
+        "not rendered, since the index cannot be used: disk I/O error (check "
+    )
+    assert reason_not_rendered(ValueError("private")) == "not rendered because of a bug in this program (ValueError)"
 
 
 def test_a_seeds_folder_that_fails_once_it_is_open_is_closed_and_named(site: SiteFolder) -> None:
@@ -127,12 +131,12 @@ def test_a_seeds_folder_that_fails_once_it_is_open_is_closed_and_named(site: Sit
     site.write("a.md", title="Another")
     for number in range(1, 4):
         before = open_files()
-        with Faults(site.root, number, random.Random(1), only="fstat") as faults, suppress(AggregatorError):
+        with FailingOperations(site.root, number, random.Random(1), only="fstat") as faults, suppress(AggregatorError):
             aggregator.build(config, now=NOW)
         gc.collect()
         assert open_files() == before, number
         if number == 1:
-            assert faults.met
+            assert faults.failed
         site.write("a.md", title=f"Another {number}")
 
 
@@ -142,11 +146,11 @@ def test_a_seeds_folder_whose_disk_fails_is_not_called_gone(site: SiteFolder) ->
     config = site.config()
     site.build()
     with (
-        Faults(site.root, 1, random.Random(1), only="stat", lasting=True) as faults,
+        FailingOperations(site.root, 1, random.Random(1), only="stat", lasting=True) as faults,
         pytest.raises(AggregatorError) as caught,
     ):
         aggregator.build(config, now=NOW)
-    assert faults.met.endswith(str(site.seeds))
+    assert faults.failed.endswith(str(site.seeds))
     assert "the seeds folder cannot be read" in str(caught.value)
     assert len(site.ids()) == 1
 
@@ -156,10 +160,10 @@ def test_a_seed_that_cannot_be_looked_at_is_not_gone(site: SiteFolder) -> None:
     site.write("a.md")
     site.build()
     with Site(site.config()) as living:
-        with Faults(site.root, 1, random.Random(1), only="lstat") as faults:
+        with FailingOperations(site.root, 1, random.Random(1), only="lstat") as faults:
             turn = living.take_partial_turn(["a.md"], now=NOW)
-        assert faults.met
-        assert "a.md: cannot be looked at" in turn.doubt
+        assert faults.failed
+        assert "a.md: cannot be examined" in turn.doubt
         assert turn.removed == 0
         assert len(site.ids()) == 1
 
@@ -211,14 +215,14 @@ def test_a_folder_that_cannot_be_listed_is_named_with_the_reason(site: SiteFolde
     site.build()
     before = site.documents()
     messages, path = [], site.config().path
-    with Faults(site.root, number, random.Random(number), only="scandir") as faults:
+    with FailingOperations(site.root, number, random.Random(number), only="scandir") as faults:
         try:
             messages += aggregator.build(aggregator.load_config(path), now=NOW, fresh=True).notes
         except AggregatorError as error:
             messages.append(str(error))
-    if faults.met:
-        assert any(os.strerror(getattr(errno, faults.met.split()[1])) in one for one in messages), (
-            faults.met,
+    if faults.failed:
+        assert any(os.strerror(getattr(errno, faults.failed.split()[1])) in one for one in messages), (
+            faults.failed,
             messages,
         )
     site.build()
@@ -234,7 +238,10 @@ def test_an_index_that_cannot_be_looked_at_is_not_begun_anew(site: SiteFolder, *
     config = site.config()
     for number in range(1, 12):
         site.write("a.md", webUrl=f"https://news.example.org/after-{number}")
-        with Faults(site.root, number, random.Random(number), only="stat", lasting=True), suppress(AggregatorError):
+        with (
+            FailingOperations(site.root, number, random.Random(number), only="stat", lasting=True),
+            suppress(AggregatorError),
+        ):
             aggregator.build(config, now=NOW, fresh=fresh)
         assert site.ids() == known
     site.build()
@@ -247,12 +254,12 @@ def test_a_state_folder_that_cannot_be_used_is_named_with_the_reason(site: SiteF
     config = site.config()
     site.build()
     with (
-        Faults(site.root, 3, random.Random(1), only="stat", lasting=True) as faults,
+        FailingOperations(site.root, 3, random.Random(1), only="stat", lasting=True) as faults,
         pytest.raises(ConfigError) as caught,
     ):
         aggregator.build(config, now=NOW)
-    assert faults.met.endswith("/state")
-    assert "cannot be used: " + os.strerror(getattr(errno, faults.met.split()[1])) in str(caught.value)
+    assert faults.failed.endswith("/state")
+    assert "cannot be used: " + os.strerror(getattr(errno, faults.failed.split()[1])) in str(caught.value)
     config = site.config(state="taken")
     (site.root / "taken").touch()
     with pytest.raises(ConfigError, match="a file has its name"):
@@ -264,9 +271,9 @@ def test_a_lock_is_released_if_its_file_cannot_be_closed(site: SiteFolder) -> No
     site.write("a.md")
     config = site.config()
     aggregator.build(config, now=NOW)
-    with Faults(site.root, 1, random.Random(1), only="close", lasting=True) as faults:
+    with FailingOperations(site.root, 1, random.Random(1), only="close", lasting=True) as faults:
         aggregator.build(config, now=NOW)
-    assert faults.met.startswith("close")
+    assert faults.failed.startswith("close")
     with Site(config):
         pass
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.failing_operations import Faults
+from support.failing_operations import FailingOperations
 from support.site_checks import (
     DRAFT,
     SECRET,
@@ -65,7 +65,7 @@ def another_config(site: SiteFolder, number: int) -> None:
 
 
 def broken_seed(site: SiteFolder, number: int) -> None:
-    site.text("broken.md", f"---\ntitle: {DRAFT}: {number}\nsecured: {SECRET}\n" + "---\n" * (number % 2))
+    site.write_text("broken.md", f"---\ntitle: {DRAFT}: {number}\nsecured: {SECRET}\n" + "---\n" * (number % 2))
 
 
 def from_nothing(site: SiteFolder, number: int) -> None:
@@ -102,19 +102,19 @@ class Round:
         self.messages: list[str] = []
         self.turn: Turn | None = None
 
-    def run(self) -> Faults:
+    def run(self) -> FailingOperations:
         site = self.site
         self.change(site, self.number)
         before = published_documents(site.feeds)
         files, config = open_files(), site.config()
-        self.faults = Faults(site.root, self.number, self.dice, lasting=self.dice.random() < 0.4)
+        self.faults = FailingOperations(site.root, self.number, self.dice, lasting=self.dice.random() < 0.4)
         (self._build_and_live_on if self.alive else self._build)(config)
         faults = self.faults
         gc.collect()  # a handled error keeps frames alive, and with them open files
-        assert open_files() <= files, f"{faults.met}: a file stays open"
+        assert open_files() <= files, f"{faults.failed}: a file stays open"
         during = published_documents(site.feeds)
         self.messages += ["" if self.turn is None else repr(self.turn)]
-        assert find_leaks(site, *self.messages) == [], faults.met
+        assert find_leaks(site, *self.messages) == [], faults.failed
         self._mended(before, during)
         return faults
 
@@ -127,7 +127,7 @@ class Round:
         with Site(config) as living:
             with self.faults, self._heard():
                 self.turn = living.build(now=NOW, **self.options)
-            assert living.build(now=NOW).failed == (), self.faults.met
+            assert living.build(now=NOW).failed == (), self.faults.failed
 
     @contextmanager
     def _heard(self) -> Iterator[None]:
@@ -187,10 +187,10 @@ def test_every_operation_that_fails_leaves_whole_feeds(site: SiteFolder, what: s
     for number in itertools.count(1):
         one = Round(site, what, number, 1, alive=alive)
         faults = one.run()
-        left = 2 if faults.met else left - 1
+        left = 2 if faults.failed else left - 1
         if not left:
             break
         for text in (*one.messages[:-1], *(one.turn.failed + one.turn.notes if one.turn else ())):
-            messages.setdefault(re.sub(r"\d+", "0", text.replace(str(site.root), "")), f"{number} {faults.met}")
+            messages.setdefault(re.sub(r"\d+", "0", text.replace(str(site.root), "")), f"{number} {faults.failed}")
     print(json.dumps({"change": what, "alive": alive, "rounds": number, "messages": messages}, indent=1))
     assert number > 200

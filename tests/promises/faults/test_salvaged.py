@@ -16,7 +16,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from support.failing_operations import Faults
+from support.failing_operations import FailingOperations
 from support.site_folder import NOW, SiteFolder
 
 from aggregator import AggregatorError
@@ -182,13 +182,13 @@ def test_a_rescue_that_is_refused_is_done_by_the_next_turn(moved: SiteFolder, wh
     with Site(moved.config()) as living:
         for number in itertools.count(1, 7 if what == "sql" else 1):
             dice = random.Random(number)
-            with Faults(moved.root, number, dice, only=what) as faults, suppress(OSError, sqlite3.Error):
+            with FailingOperations(moved.root, number, dice, only=what) as faults, suppress(OSError, sqlite3.Error):
                 living.replace_index(ValueError("damaged"))
-            if not faults.met:
+            if not faults.failed:
                 break
             living.replace_index(ValueError("damaged"))
             assert living.build(now=NOW).failed == ()
-            assert moved.ids() == known, faults.met
+            assert moved.ids() == known, faults.failed
     assert number > 1
 
 

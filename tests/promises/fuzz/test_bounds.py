@@ -87,7 +87,7 @@ class Cost(NamedTuple):
 def cost(site: SiteFolder, seed: str) -> Cost:
     """Build from nothing with a bad seed and a good one, and assert the bounds."""
     shutil.rmtree(site.root / "state", ignore_errors=True)
-    site.text("bad.md", seed)
+    site.write_text("bad.md", seed)
     site.write("good.md", topics=["T"])
     site.config()
     result = subprocess.run(

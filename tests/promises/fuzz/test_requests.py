@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import strategies as st
 from support.fuzz_inputs import HOSTILE_TOKENS, run_examples, run_marathon
-from support.http_client import Standalone, ask, connect, statuses, until_closed
+from support.http_client import ServeProcess, connect, fetch, read_until_closed, statuses
 from support.running_daemon import wait_until
 from support.site_checks import DRAFT, SECRET
 from support.site_folder import SiteFolder
@@ -102,7 +102,7 @@ class Victim:
         site.build()
         (site.root / "token").write_text(TOKEN)
         (site.root / "token").chmod(0o600)
-        self.server = Standalone(site, timeout="1s", token="../token")
+        self.server = ServeProcess(site, timeout="1s", token="../token")
         self.feed = (site.feeds / "all/rss.xml").read_bytes()
         self.files, self.memory = self.server.open_files(), self.server.memory()
 
@@ -113,12 +113,12 @@ class Victim:
                 for piece in pieces:
                     connection.sendall(LONG_ONE.sub(lambda found: b"x" * int(found[1]), piece))
                 connection.shutdown(socket.SHUT_WR)
-            answer = until_closed(connection)
+            answer = read_until_closed(connection)
         assert set(statuses(answer)) <= KNOWN
         assert TOKEN.encode() not in answer
         assert SECRET.encode() not in answer
         assert self.server.process.poll() is None
-        assert ask(self.server.address, "/all/rss.xml").body == self.feed
+        assert fetch(self.server.address, "/all/rss.xml").body == self.feed
 
     def end(self) -> None:
         """Assert that no file or memory leaked, and that nothing was logged."""

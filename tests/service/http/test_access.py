@@ -19,19 +19,19 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.http_client import (
-    LONG,
-    Listener,
+    TIMEOUT,
+    EventStream,
     Reply,
-    Standalone,
-    ask,
+    ServeProcess,
+    app_server,
     connect,
-    place,
-    raw,
-    served,
+    fetch,
+    host_and_port,
+    read_until_closed,
+    send_bytes,
     statuses,
-    until_closed,
 )
-from support.running_daemon import Running, free_port, wait_until
+from support.running_daemon import DaemonProcess, free_port, wait_until
 from support.site_folder import SiteFolder, iso
 
 from aggregator.config.token import read_token, token_problem
@@ -49,13 +49,13 @@ AWAY = {"x_forwarded_for": "203.0.113.9"}
 
 
 @pytest.fixture
-def daemon(running: Running) -> Running:
+def daemon(running: DaemonProcess) -> DaemonProcess:
     """Start a daemon with two items in a feed of their own, one seed that is held back, one broken, and a token."""
     site = running.site
     site.write("a.md", topics=["Trams"], publishedDateTime=iso(int(time.time()) - 3_600))
     site.write("b.md", topics=["Trams"], publishedDateTime=iso(int(time.time()) - 7_200))
     site.write("poor.md", quality=1)
-    site.text("broken.md", "---\ntitle: a: b\n---\n")
+    site.write_text("broken.md", "---\ntitle: a: b\n---\n")
     (site.root / "token").write_text(TOKEN + "\n")
     site.settings["server"] = {"port": free_port(), "token": "../token"}
     site.settings["site"] = {"title": "Test", "url": f"http://127.0.0.1:{site.settings['server']['port']}/"}
@@ -64,7 +64,7 @@ def daemon(running: Running) -> Running:
 
 def metrics(address: str) -> dict[str, float]:
     """Return all samples by name and labels; the text must be in Prometheus' format."""
-    reply = ask(address, "/metrics")
+    reply = fetch(address, "/metrics")
     assert reply.status == 200
     assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
     return {
@@ -77,56 +77,56 @@ def metrics(address: str) -> dict[str, float]:
 # -- health
 
 
-def test_health_is_reported(daemon: Running) -> None:
+def test_health_is_reported(daemon: DaemonProcess) -> None:
     """200 for anybody while there is no problem; a broken seed is no problem of the service."""
     for headers in ({}, AWAY, {"host": "feeds.example.org"}):
-        reply = ask(daemon.address, "/healthz", **headers)
+        reply = fetch(daemon.address, "/healthz", **headers)
         assert (reply.status, reply.json) == (200, {"healthy": True, "problems": {}})
         assert reply.headers["cache-control"] == "no-store"
-    assert ask(daemon.address, "/healthz", "POST").status == 405
+    assert fetch(daemon.address, "/healthz", "POST").status == 405
 
 
-def test_only_the_owner_sees_the_message_of_a_problem(daemon: Running) -> None:
+def test_only_the_owner_sees_the_message_of_a_problem(daemon: DaemonProcess) -> None:
     """Anybody gets 503 and the name of the problem; the owner gets paths and reasons too."""
     daemon.site.root.joinpath("config/feeds.yaml").write_text("site: {url: nonsense-canary}")
     daemon.signal(signal.SIGHUP)
-    wait_until(lambda: ask(daemon.address, "/healthz").status == 503, LONG)
-    owner, away = ask(daemon.address, "/healthz"), ask(daemon.address, "/healthz", **AWAY)
+    wait_until(lambda: fetch(daemon.address, "/healthz").status == 503, TIMEOUT)
+    owner, away = fetch(daemon.address, "/healthz"), fetch(daemon.address, "/healthz", **AWAY)
     assert (away.status, set(away.json["problems"])) == (503, {"config"})
     assert str(daemon.site.root) in owner.json["problems"]["config"]
     assert str(daemon.site.root).encode() not in away.body
     assert b"canary" not in away.body
-    assert str(daemon.site.root).encode() in ask(daemon.address, "/healthz", **AWAY, **BEARER).body
+    assert str(daemon.site.root).encode() in fetch(daemon.address, "/healthz", **AWAY, **BEARER).body
     daemon.site.config()
     daemon.signal(signal.SIGHUP)
-    wait_until(lambda: ask(daemon.address, "/healthz").status == 200, LONG)
+    wait_until(lambda: fetch(daemon.address, "/healthz").status == 200, TIMEOUT)
 
 
 @pytest.mark.timeout(60)
-def test_a_daemon_that_does_not_answer_is_named(daemon: Running) -> None:
+def test_a_daemon_that_does_not_answer_is_named(daemon: DaemonProcess) -> None:
     """A daemon stopped by a signal is reported as a problem, and its feeds are still served."""
     address = daemon.address
     daemon.signal(signal.SIGSTOP)
     try:
-        wait_until(lambda: ask(address, "/healthz").status == 503, LONG)
-        assert "daemon" in ask(address, "/healthz").json["problems"]
-        assert ask(address, "/all/rss.xml").status == 200
+        wait_until(lambda: fetch(address, "/healthz").status == 503, TIMEOUT)
+        assert "daemon" in fetch(address, "/healthz").json["problems"]
+        assert fetch(address, "/all/rss.xml").status == 200
         assert metrics(address)["aggregator_up"] == 0
     finally:
         daemon.signal(signal.SIGCONT)
-    wait_until(lambda: ask(address, "/healthz").status == 200, LONG)
+    wait_until(lambda: fetch(address, "/healthz").status == 200, TIMEOUT)
 
 
 def test_serving_alone_is_healthy(site: SiteFolder) -> None:
     """`aggregator serve` needs no daemon, and an empty feeds folder is no problem."""
-    server = Standalone(site)
+    server = ServeProcess(site)
     try:
-        assert ask(server.address, "/healthz").json == {"healthy": True, "problems": {}}
+        assert fetch(server.address, "/healthz").json == {"healthy": True, "problems": {}}
         assert metrics(server.address)["aggregator_up"] == 0
-        assert ask(server.address, "/all/rss.xml").status == 404
+        assert fetch(server.address, "/all/rss.xml").status == 404
         site.write("a.md")
         site.build()
-        assert ask(server.address, "/all/rss.xml").status == 200
+        assert fetch(server.address, "/all/rss.xml").status == 200
         wait_until(lambda: metrics(server.address).get("aggregator_feed_items,feed=all") == 1)
     finally:
         assert server.stop() == 0
@@ -135,12 +135,12 @@ def test_serving_alone_is_healthy(site: SiteFolder) -> None:
 # -- metrics
 
 
-def test_metrics_cover_the_service(daemon: Running) -> None:
+def test_metrics_cover_the_service(daemon: DaemonProcess) -> None:
     """Turns and their durations, seeds by outcome, items per feed, the newest item's age, the watcher, requests."""
-    ask(daemon.address, "/all/rss.xml")
-    ask(daemon.address, "/none")
-    known = ask(daemon.address, "/all/rss.xml").headers["etag"]
-    ask(daemon.address, "/all/rss.xml", if_none_match=known)
+    fetch(daemon.address, "/all/rss.xml")
+    fetch(daemon.address, "/none")
+    known = fetch(daemon.address, "/all/rss.xml").headers["etag"]
+    fetch(daemon.address, "/all/rss.xml", if_none_match=known)
     found = metrics(daemon.address)
     status = daemon.status()
     assert found["aggregator_up"] == found["aggregator_healthy"] == 1
@@ -160,7 +160,7 @@ def test_metrics_cover_the_service(daemon: Running) -> None:
     assert found["aggregator_http_cached_bytes"] > 0
 
 
-def test_turns_are_counted_by_how_long_they_took(daemon: Running) -> None:
+def test_turns_are_counted_by_how_long_they_took(daemon: DaemonProcess) -> None:
     """Each turn falls into the buckets at and above its duration, and the counts never fall."""
     before = metrics(daemon.address)
     for _ in range(3):
@@ -173,19 +173,19 @@ def test_turns_are_counted_by_how_long_they_took(daemon: Running) -> None:
     assert len(buckets) == 11
 
 
-def test_problems_are_measured(daemon: Running) -> None:
+def test_problems_are_measured(daemon: DaemonProcess) -> None:
     """Each problem has its name and its age."""
     (daemon.site.root / "token").unlink()
-    wait_until(lambda: metrics(daemon.address)["aggregator_healthy"] == 0, LONG)
+    wait_until(lambda: metrics(daemon.address)["aggregator_healthy"] == 0, TIMEOUT)
     assert metrics(daemon.address)["aggregator_problem_seconds,concern=server"] >= 0
 
 
-def test_odd_requests_make_no_new_series(daemon: Running) -> None:
+def test_odd_requests_make_no_new_series(daemon: DaemonProcess) -> None:
     """Unknown paths are counted together, so that clients cannot create series without limit."""
     for number in range(30):
-        ask(daemon.address, f"/{number}", f"BREW{number}")
-        ask(daemon.address, f"/-/{number}")
-        ask(daemon.address, f"/slug-{number}/rss.xml")
+        fetch(daemon.address, f"/{number}", f"BREW{number}")
+        fetch(daemon.address, f"/-/{number}")
+        fetch(daemon.address, f"/slug-{number}/rss.xml")
     requests = [name for name in metrics(daemon.address) if name.startswith("aggregator_http_requests_total")]
     assert len(requests) < 10
 
@@ -194,12 +194,12 @@ def test_a_damaged_index_hides_no_health(site: SiteFolder) -> None:
     """Metrics that need no index are still served, and no request logs an exception."""
     site.write("a.md")
     site.build()
-    server = Standalone(site)
+    server = ServeProcess(site)
     try:
         (site.root / "state/index.db").write_bytes(b"nonsense" * 1_000)
         assert metrics(server.address)["aggregator_up"] == 0
-        assert ask(server.address, "/-/status").status == 503
-        assert ask(server.address, "/all/rss.xml").status == 200
+        assert fetch(server.address, "/-/status").status == 503
+        assert fetch(server.address, "/all/rss.xml").status == 200
         assert "Traceback" not in server.log.read_text()
         assert (site.root / "state/index.db").read_bytes() == b"nonsense" * 1_000
     finally:
@@ -209,15 +209,15 @@ def test_a_damaged_index_hides_no_health(site: SiteFolder) -> None:
 # -- the trigger
 
 
-def trigger(daemon: Running, query: str = "", **headers: str) -> Reply:
-    return ask(daemon.address, f"/-/trigger{query}", "POST", **{**BEARER, **headers})
+def trigger(daemon: DaemonProcess, query: str = "", **headers: str) -> Reply:
+    return fetch(daemon.address, f"/-/trigger{query}", "POST", **{**BEARER, **headers})
 
 
-def test_a_trigger_regenerates_and_reports(daemon: Running) -> None:
+def test_a_trigger_regenerates_and_reports(daemon: DaemonProcess) -> None:
     """With the token from any address; Bearer and Basic both work."""
     for headers in (BEARER, BASIC, {**AWAY, **BEARER}):
         (daemon.site.feeds / "trams/rss.xml").unlink()
-        reply = ask(daemon.address, "/-/trigger", "POST", **headers)
+        reply = fetch(daemon.address, "/-/trigger", "POST", **headers)
         assert reply.status == 200
         assert "trams/rss.xml" in reply.json["written"]
         assert {row["slug"] for row in reply.json["feeds"]} == {"all", "trams"}
@@ -225,7 +225,7 @@ def test_a_trigger_regenerates_and_reports(daemon: Running) -> None:
         assert (daemon.site.feeds / "trams/rss.xml").exists()
 
 
-def test_a_trigger_names_feeds(daemon: Running) -> None:
+def test_a_trigger_names_feeds(daemon: DaemonProcess) -> None:
     """`feed=` may be repeated; an unknown feed is named and nothing is regenerated."""
     (daemon.site.feeds / "trams/rss.xml").unlink()
     assert "trams/rss.xml" in trigger(daemon, "?feed=trams&feed=all").json["written"]
@@ -243,7 +243,7 @@ def test_a_trigger_names_feeds(daemon: Running) -> None:
         {"origin": "http://127.0.0.1:1"},
     ],
 )  # fmt: skip
-def test_a_page_of_another_site_triggers_nothing(daemon: Running, headers: dict[str, str]) -> None:
+def test_a_page_of_another_site_triggers_nothing(daemon: DaemonProcess, headers: dict[str, str]) -> None:
     """Not even with credentials; a page of this site and other programs may."""
     turns = daemon.status()["turns"]
     for credentials in (BASIC, BEARER):
@@ -251,7 +251,7 @@ def test_a_page_of_another_site_triggers_nothing(daemon: Running, headers: dict[
     assert daemon.status()["turns"] == turns
     ours = daemon.address.rstrip("/")
     for same in (
-        {"origin": ours}, {"origin": ours, "host": "inside.example"}, {"origin": "https://Inside.example", "host": "inside.example"},
+        {"origin": ours}, {"origin": ours, "host": "inside.example"}, {"origin": "https://DaemonThread.example", "host": "inside.example"},
         {"origin": "https://feeds.example.org", "sec_fetch_site": "same-origin"},
     ):  # fmt: skip
         assert trigger(daemon, **{**BASIC, **same}).status == 200
@@ -264,7 +264,7 @@ WRONG = [
 ]  # fmt: skip
 
 
-def test_a_wrong_token_is_rejected(daemon: Running) -> None:
+def test_a_wrong_token_is_rejected(daemon: DaemonProcess) -> None:
     """401 with WWW-Authenticate, also from this machine; nothing is regenerated."""
     turns = daemon.status()["turns"]
     for authorization in WRONG:
@@ -274,31 +274,31 @@ def test_a_wrong_token_is_rejected(daemon: Running) -> None:
     assert daemon.status()["turns"] == turns
 
 
-def test_a_trigger_is_a_post_without_a_body(daemon: Running) -> None:
+def test_a_trigger_is_a_post_without_a_body(daemon: DaemonProcess) -> None:
     """GET is answered 405, so that no link or image can trigger; a body that is too large is rejected."""
-    assert ask(daemon.address, "/-/trigger", **BEARER).status == 405
-    assert ask(daemon.address, "/-/trigger", "POST", body=b"x" * 1_000, **BEARER).status == 200
-    assert ask(daemon.address, "/-/trigger", "POST", body=b"x" * 100_000, **BEARER).status == 413
+    assert fetch(daemon.address, "/-/trigger", **BEARER).status == 405
+    assert fetch(daemon.address, "/-/trigger", "POST", body=b"x" * 1_000, **BEARER).status == 200
+    assert fetch(daemon.address, "/-/trigger", "POST", body=b"x" * 100_000, **BEARER).status == 413
     data = b"POST /-/trigger HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
     data += f"Authorization: Bearer {TOKEN}\r\n\r\n".encode() + b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
     assert statuses(
-        raw(daemon.address, data + b"8000\r\n" + b"x" * 0x8000 + b"\r\n" + b"8000\r\n" + b"x" * 0x8000)
+        send_bytes(daemon.address, data + b"8000\r\n" + b"x" * 0x8000 + b"\r\n" + b"8000\r\n" + b"x" * 0x8000)
     ) in ([413], [])
 
 
 @pytest.mark.slow
-def test_a_body_that_never_arrives_blocks_nobody(daemon: Running) -> None:
+def test_a_body_that_never_arrives_blocks_nobody(daemon: DaemonProcess) -> None:
     """The client is answered after a time limit, and others are served meanwhile."""
     with connect(daemon.address) as slow:
         slow.sendall(
             f"POST /-/trigger HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 9\r\n\r\nx".encode()
         )
         assert trigger(daemon).status == 200
-        slow.settimeout(http_server.BODY_SECONDS + LONG)
+        slow.settimeout(http_server.BODY_SECONDS + TIMEOUT)
         assert slow.recv(12) == b"HTTP/1.1 413"
 
 
-def test_many_triggers_share_few_turns(daemon: Running) -> None:
+def test_many_triggers_share_few_turns(daemon: DaemonProcess) -> None:
     """300 triggers at once are all answered with a report, by a few turns."""
     before = daemon.status()["turns"]
     with ThreadPoolExecutor(100) as pool:
@@ -307,13 +307,13 @@ def test_many_triggers_share_few_turns(daemon: Running) -> None:
     assert daemon.status()["turns"] - before <= 30
 
 
-def test_without_a_token_there_is_no_trigger(running: Running) -> None:
+def test_without_a_token_there_is_no_trigger(running: DaemonProcess) -> None:
     """404, as for any unknown path."""
     running.start(serve=True)
     assert trigger(running).status == 404
 
 
-def test_a_token_file_without_a_token_is_named(daemon: Running) -> None:
+def test_a_token_file_without_a_token_is_named(daemon: DaemonProcess) -> None:
     """If it is missing or too short, nobody is authorised and the message says what to write."""
     path = daemon.site.root / "token"
     for content in (None, b"", b"short", b" \n" * 40):
@@ -322,9 +322,9 @@ def test_a_token_file_without_a_token_is_named(daemon: Running) -> None:
             path.write_bytes(content)
         for token in (TOKEN, "", "short", (content or b"").decode().strip()):
             assert trigger(daemon, authorization=f"Bearer {token}").status == 401
-        wait_until(lambda: "write at least 16" in daemon.status()["problems"].get("server", ""), LONG)
+        wait_until(lambda: "write at least 16" in daemon.status()["problems"].get("server", ""), TIMEOUT)
         path.write_text(TOKEN)
-        wait_until(lambda: daemon.status()["problems"] == {}, LONG)
+        wait_until(lambda: daemon.status()["problems"] == {}, TIMEOUT)
         assert trigger(daemon).status == 200
 
 
@@ -382,38 +382,40 @@ THROUGH = [
 ]  # fmt: skip
 
 
-def test_the_owners_pages_are_for_the_owner(daemon: Running) -> None:
+def test_the_owners_pages_are_for_the_owner(daemon: DaemonProcess) -> None:
     """Through a proxy or by a foreign name: 401 without the token, 200 with it."""
     for path in PAGES:
         for headers in THROUGH:
-            reply = ask(daemon.address, path, **headers)
+            reply = fetch(daemon.address, path, **headers)
             assert (reply.status, reply.headers["www-authenticate"]) == (
                 401,
                 'Basic realm="aggregator", charset="UTF-8"',
             ), headers
             assert b"a.md" not in reply.body
-            assert ask(daemon.address, path, **{**headers, **BEARER}).status not in {401, 404}
-        assert ask(daemon.address, path, **AWAY, **BASIC).status not in {401, 404}
-        assert ask(daemon.address, path).status not in {401, 404}
+            assert fetch(daemon.address, path, **{**headers, **BEARER}).status not in {401, 404}
+        assert fetch(daemon.address, path, **AWAY, **BASIC).status not in {401, 404}
+        assert fetch(daemon.address, path).status not in {401, 404}
 
 
-def test_without_a_token_the_pages_are_not_there_for_others(running: Running) -> None:
+def test_without_a_token_the_pages_are_not_there_for_others(running: DaemonProcess) -> None:
     """404 from elsewhere; served on this machine."""
     running.start(serve=True)
     for path in PAGES:
-        assert ask(running.address, path, **AWAY).status == 404
-        away, none = (ask(running.address, one, accept="text/html", **AWAY) for one in (path, "/-/nothing"))
+        assert fetch(running.address, path, **AWAY).status == 404
+        away, none = (fetch(running.address, one, accept="text/html", **AWAY) for one in (path, "/-/nothing"))
         assert (away.status, away.body) == (404, none.body)
-        assert ask(running.address, path, **AWAY, **BEARER).status == 404
-        assert ask(running.address, path, host="feeds.example.org").status == 404
-        assert ask(running.address, path).status != 404
+        assert fetch(running.address, path, **AWAY, **BEARER).status == 404
+        assert fetch(running.address, path, host="feeds.example.org").status == 404
+        assert fetch(running.address, path).status != 404
 
 
-def test_a_proxy_that_names_nobody_is_not_the_owner(daemon: Running) -> None:
+def test_a_proxy_that_names_nobody_is_not_the_owner(daemon: DaemonProcess) -> None:
     """What nginx sends with a bare `proxy_pass`: HTTP/1.0, our own address as Host, and no client address."""
-    host = "{}:{}".format(*place(daemon.address))
+    host = "{}:{}".format(*host_and_port(daemon.address))
     for path in PAGES:
-        answer = raw(daemon.address, f"GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = send_bytes(
+            daemon.address, f"GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+        )
         assert statuses(answer) == [401]
 
 
@@ -421,13 +423,13 @@ def test_other_machines_are_not_the_owner(site: SiteFolder) -> None:
     """A peer that is not on the loopback address needs the token."""
     site.write("a.md")
     site.build()
-    server = Standalone(site, host="127.0.0.2")
+    server = ServeProcess(site, host="127.0.0.2")
     try:
         with socket.socket() as connection:
             connection.bind(("127.0.0.3", 0))
             connection.connect(("127.0.0.2", server.port))
             connection.sendall(b"GET /-/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-            assert statuses(until_closed(connection)) == [404]
+            assert statuses(read_until_closed(connection)) == [404]
     finally:
         server.stop()
 
@@ -435,16 +437,16 @@ def test_other_machines_are_not_the_owner(site: SiteFolder) -> None:
 # -- events
 
 
-def test_a_change_is_an_event_with_its_feeds(daemon: Running) -> None:
+def test_a_change_is_an_event_with_its_feeds(daemon: DaemonProcess) -> None:
     """Each listener gets the event about as soon as the feeds are on disk."""
-    listeners = [Listener(daemon.address) for _ in range(5)]
+    listeners = [EventStream(daemon.address) for _ in range(5)]
     assert {listener.status for listener in listeners} == {200}
     assert listeners[0].headers["content-type"] == "text/event-stream"
     assert listeners[0].headers["cache-control"] == "no-store"
     delays = []
     for number in range(5):
         daemon.site.write(f"new-{number}.md", topics=["Trams"])
-        published = daemon.has(f"Item new-{number}") and time.monotonic()
+        published = daemon.wait_for_title(f"Item new-{number}") and time.monotonic()
         assert [listener.next() for listener in listeners] == [["all", "trams"]] * 5
         delays.append(time.monotonic() - published)
     assert sorted(delays)[2] < 1
@@ -452,20 +454,20 @@ def test_a_change_is_an_event_with_its_feeds(daemon: Running) -> None:
         listener.close()
 
 
-def test_a_listener_that_disconnects_is_removed(daemon: Running) -> None:
+def test_a_listener_that_disconnects_is_removed(daemon: DaemonProcess) -> None:
     """It no longer counts and takes no memory."""
     address = daemon.address
-    listeners = [Listener(address) for _ in range(20)]
+    listeners = [EventStream(address) for _ in range(20)]
     assert metrics(address)["aggregator_http_listeners"] == 20
     for listener in listeners:
         listener.close()
-    wait_until(lambda: metrics(address)["aggregator_http_listeners"] == 0, LONG)
+    wait_until(lambda: metrics(address)["aggregator_http_listeners"] == 0, TIMEOUT)
 
 
-def test_events_are_read_with_get(daemon: Running) -> None:
+def test_events_are_read_with_get(daemon: DaemonProcess) -> None:
     """Other methods are answered 405."""
-    assert ask(daemon.address, "/-/events", "POST").status == 405
-    assert ask(daemon.address, "/-/events", "HEAD").status == 405
+    assert fetch(daemon.address, "/-/events", "POST").status == 405
+    assert fetch(daemon.address, "/-/events", "HEAD").status == 405
 
 
 @pytest.fixture
@@ -477,17 +479,17 @@ def app(tmp_path: Path) -> App:
 def test_a_listener_that_never_reads_is_disconnected_and_delays_nobody(app: App) -> None:
     """What it does not read is not buffered without limit, and others get each event meanwhile."""
     slugs = [f"{number:04}-{'x' * 59}" for number in range(100)]
-    with served(app) as (address, loop), ExitStack() as stack:
+    with app_server(app) as (address, loop), ExitStack() as stack:
         for _ in range(20):
             stuck = stack.enter_context(connect(address, receive=4_096))
             stuck.sendall(b"GET /-/events HTTP/1.1\r\nHost: x\r\n\r\n")
-        wait_until(lambda: app.events.listeners == 20, LONG)
+        wait_until(lambda: app.events.listeners == 20, TIMEOUT)
         for number in range(100):
-            listener = Listener(address)
+            listener = EventStream(address)
             loop.call_soon_threadsafe(app.changed, [*slugs, f"{number:04}"])
             assert f"{number:04}" in listener.next()
             listener.close()
-        wait_until(lambda: app.events.listeners == 0, LONG)
+        wait_until(lambda: app.events.listeners == 0, TIMEOUT)
 
 
 def test_listeners_are_capped(app: App) -> None:
@@ -498,14 +500,14 @@ def test_listeners_are_capped(app: App) -> None:
         pytest.skip("listeners: the hard limit of open files is too low")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(wanted, limits[0]), limits[1]))
     try:
-        with served(app) as (address, _), ExitStack() as stack:
+        with app_server(app) as (address, _), ExitStack() as stack:
             for _ in range(http_events.MAX_LISTENERS):
-                stack.callback(Listener(address).close)
-            busy = ask(address, "/-/events")
+                stack.callback(EventStream(address).close)
+            busy = fetch(address, "/-/events")
             assert (busy.status, busy.headers["retry-after"]) == (503, "30")
             stack.close()
-            wait_until(lambda: app.events.listeners == 0, LONG)
-            again = Listener(address)
+            wait_until(lambda: app.events.listeners == 0, TIMEOUT)
+            again = EventStream(address)
             assert again.status == 200
             again.close()
     finally:
@@ -514,8 +516,8 @@ def test_listeners_are_capped(app: App) -> None:
 
 def test_a_burst_of_changes_is_one_event(app: App) -> None:
     """A large turn reports its feeds in pieces; a listener gets one event, and is not disconnected for a small delay."""
-    with served(app) as (address, loop):
-        listener = Listener(address)
+    with app_server(app) as (address, loop):
+        listener = EventStream(address)
 
         def burst() -> None:
             for number in range(100):
@@ -531,8 +533,8 @@ def test_serving_alone_sends_events_too(site: SiteFolder) -> None:
     """`aggregator serve` notices what a build in another process changed."""
     site.write("a.md", topics=["Trams"])
     site.build()
-    server = Standalone(site)
-    listener = Listener(server.address)
+    server = ServeProcess(site)
+    listener = EventStream(server.address)
     done = threading.Event()
 
     def change() -> None:
@@ -548,7 +550,7 @@ def test_serving_alone_sends_events_too(site: SiteFolder) -> None:
         assert listener.next() == ["all", "trams"]
     finally:
         done.set()
-        changing.join(LONG)
+        changing.join(TIMEOUT)
         listener.close()
         server.stop()
 
@@ -567,14 +569,14 @@ def hidden(site: SiteFolder) -> None:
     site.write("canary-embargoed.md", "canary", **{**said, "publishedDateTime": later})
     site.write("canary-removed.md", "canary", removed=True, **said)
     site.write("shown.md", secured={"note": "canary"}, topics=["Trams"])
-    site.text("canary-broken.md", "---\ntitle: canary: canary\npublished: false\n---\n")
+    site.write_text("canary-broken.md", "---\ntitle: canary: canary\npublished: false\n---\n")
 
 
-def test_private_texts_never_appear(daemon: Running) -> None:
+def test_private_texts_never_appear(daemon: DaemonProcess) -> None:
     """G12: no path, header, metric, event or log line has a word of an unpublished seed."""
-    listener = Listener(daemon.address)
+    listener = EventStream(daemon.address)
     hidden(daemon.site)
-    daemon.has("Item shown")
+    daemon.wait_for_title("Item shown")
     heard = json.dumps(listener.next()).encode()
     trigger(daemon)
     listener.close()
@@ -583,12 +585,12 @@ def test_private_texts_never_appear(daemon: Running) -> None:
         "/none", "/canary"[:4], "/-/status", "/-/explain?q=a.md", "/-/trigger", "/-/events?", "/seeds/shown.md",
     ]  # fmt: skip
     for path in paths:
-        reply = ask(daemon.address, path, **AWAY) if path != "/-/events?" else Reply(0, {}, b"")
+        reply = fetch(daemon.address, path, **AWAY) if path != "/-/events?" else Reply(0, {}, b"")
         assert not CANARY.search(reply.body + repr(reply.headers).encode()), path
     assert not CANARY.search(heard)
-    assert not CANARY.search(ask(daemon.address, "/metrics").body)
+    assert not CANARY.search(fetch(daemon.address, "/metrics").body)
     for path in ("/canary-topic/rss.xml", "/canary-topic/", "/canary-topic"):
-        assert ask(daemon.address, path).status == 404
+        assert fetch(daemon.address, path).status == 404
     assert trigger(daemon, "?feed=canary-topic").status == 404
     said = [line for line in daemon.log_file.read_bytes().splitlines() if CANARY.search(line)]
     assert not [line for line in said if CANARY.search(re.sub(rb"canary-[a-z]+\.md", b"", line))], (
@@ -597,10 +599,10 @@ def test_private_texts_never_appear(daemon: Running) -> None:
     assert TOKEN.encode() not in daemon.log_file.read_bytes()
 
 
-def test_what_a_client_sends_is_not_logged(daemon: Running) -> None:
+def test_what_a_client_sends_is_not_logged(daemon: DaemonProcess) -> None:
     """Tokens, paths and queries of requests stay out of the log, whether right or wrong."""
-    ask(daemon.address, "/canary?canary=1", authorization="Bearer canary", cookie="canary")
-    ask(daemon.address, "/-/trigger?feed=canary", "POST", authorization="Bearer canary")
+    fetch(daemon.address, "/canary?canary=1", authorization="Bearer canary", cookie="canary")
+    fetch(daemon.address, "/-/trigger?feed=canary", "POST", authorization="Bearer canary")
     trigger(daemon, "?feed=canary")
-    raw(daemon.address, b"canary\r\n\r\n")
+    send_bytes(daemon.address, b"canary\r\n\r\n")
     assert not CANARY.search(daemon.log_file.read_bytes())

@@ -18,7 +18,7 @@ from support.running_daemon import wait_until
 
 from aggregator.model import document_names
 from aggregator.model.feeds import Document, Site
-from aggregator.publisher.files import Writer
+from aggregator.publisher.files import FolderWriter
 from aggregator.service.http.document_cache import CHECK_INTERVAL, MAX_BYTES, DocumentCache
 from aggregator.service.http.responses import CachedDocument
 
@@ -68,7 +68,7 @@ def test_what_is_on_disk_is_served(feeds: Path) -> None:
         assert bodies(cache_of(feeds).get(name)) == dict.fromkeys(("", "gzip", "br"), name.encode())
 
 
-def test_what_the_writer_wrote_is_served(writer: Writer, feeds: Path) -> None:
+def test_what_the_writer_wrote_is_served(writer: FolderWriter, feeds: Path) -> None:
     """The writer and the cache agree on names and encodings."""
     writer.publish([Document(name="all/rss.xml", media_type="application/rss+xml", body=b"<rss/>" * 100)])
     assert bodies(cache_of(feeds).get("all/rss.xml")) == dict.fromkeys(("", "gzip", "br"), b"<rss/>" * 100)
@@ -353,7 +353,7 @@ def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: 
     (feeds / name).parent.mkdir(parents=True, exist_ok=True)
     (feeds / name).write_bytes(b"secret")
     assert cache_of(feeds).get(name) is None
-    assert document_names.asked_for(f"/{name}") == ""
+    assert document_names.requested_name(f"/{name}") == ""
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_files_with_names_that_are_not_ours_are_never_served(feeds: Path, name: 
 )  # fmt: skip
 def test_document_names_are_found(path: str, name: str) -> None:
     """Each document has its path; a folder's page has the path of the folder."""
-    assert document_names.asked_for(path) == name
+    assert document_names.requested_name(path) == name
 
 
 _pieces = st.sampled_from([
@@ -382,9 +382,9 @@ _paths = st.lists(_pieces, max_size=8).map("".join) | st.text(max_size=40)
 def test_no_path_gets_anything_but_document_names(path: str) -> None:
     """Whatever is requested, decoded once, twice or not at all, only a normalised document name is found."""
     for asked in (path, "/" + path, unquote(path), unquote(unquote(path)), "/" + unquote(unquote(path))):
-        name = document_names.asked_for(asked)
+        name = document_names.requested_name(asked)
         if name:
-            assert document_names.is_published(name)
+            assert document_names.is_document_name(name)
             assert asked in {"/" + name, "/" + name.removesuffix("index.html")}
             parts = name.split("/")
             assert all(part not in {"", ".", ".."} and "\\" not in part and "\0" not in part for part in parts)
@@ -397,5 +397,5 @@ def test_no_path_gets_anything_but_document_names(path: str) -> None:
 def test_no_other_name_is_read(path: str) -> None:
     """The cache checks names itself and never accesses the disk for others."""
     cache = DocumentCache("/", SITE, clock=lambda: LONG_AGO)
-    if not document_names.is_published(path):
+    if not document_names.is_document_name(path):
         assert cache.get(path) is None

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
-from support.http_client import LONG, Listener, ask, connect
-from support.running_daemon import Running, free_port, wait_until
+from support.http_client import TIMEOUT, EventStream, connect, fetch
+from support.running_daemon import DaemonProcess, free_port, wait_until
 
 OPEN, SLOW = 2_000, 200
 EDITS = 15
@@ -31,7 +31,7 @@ def _many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def edit_to_feed(running: Running, word: str) -> float:
+def edit_to_feed(running: DaemonProcess, word: str) -> float:
     """Return the median time, in seconds, from an edit until the feed on disk shows it."""
     feed, found = running.site.feeds / "all/rss.xml", []
     for number in range(EDITS):
@@ -39,7 +39,7 @@ def edit_to_feed(running: Running, word: str) -> float:
         running.site.write("0.md", title=title)
         began = time.monotonic()
         while title.encode() not in feed.read_bytes():
-            assert time.monotonic() - began < LONG, "the feed does not show an edit"
+            assert time.monotonic() - began < TIMEOUT, "the feed does not show an edit"
             time.sleep(TICK)
         found.append(time.monotonic() - began)
     return statistics.median(found)
@@ -68,7 +68,7 @@ def crowd(address: str) -> Iterator[list[socket.socket]]:
     finally:
         done.set()
         if dribbling.is_alive():
-            dribbling.join(LONG)
+            dribbling.join(TIMEOUT)
         for one in held:
             one.close()
 
@@ -86,30 +86,30 @@ def dribble(connections: list[socket.socket], done: threading.Event) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("_many_files")
-def test_a_crowd_delays_neither_feeds_nor_turns(running: Running) -> None:
+def test_a_crowd_delays_neither_feeds_nor_turns(running: DaemonProcess) -> None:
     """With 2,000 connections open, 200 of them bad, others are served, and an edit takes at most 3 times as long."""
     for number in range(200):
         running.site.write(f"{number}.md", "Some words of the body. " * 20)
     running.site.settings["server"] = {"port": free_port(), "timeout": "5m"}
     running.start(serve=True)
     address = running.address
-    wait_until(lambda: ask(address, "/all/rss.xml").status == 200, LONG)
+    wait_until(lambda: fetch(address, "/all/rss.xml").status == 200, TIMEOUT)
     edit_to_feed(running, "Warming up")
     alone = edit_to_feed(running, "Alone")
     with crowd(address) as held:
         crowded = edit_to_feed(running, "Crowded")
         assert len(held) == OPEN
         feed = running.site.feeds / "all/rss.xml"
-        wait_until(lambda: ask(address, "/all/rss.xml").body == feed.read_bytes())  # it hears of the last edit
+        wait_until(lambda: fetch(address, "/all/rss.xml").body == feed.read_bytes())  # it hears of the last edit
         for number in range(50):
-            reply = ask(address, "/all/rss.xml")
+            reply = fetch(address, "/all/rss.xml")
             assert reply.status == 200
             assert reply.body == feed.read_bytes(), number
-        listener = Listener(address)
+        listener = EventStream(address)
         running.site.write("0.md", title="Told in a crowd")
         assert listener.next() == ["all"]
         listener.close()
-        assert ask(address, "/healthz").status == 200
+        assert fetch(address, "/healthz").status == 200
     print(f"edit to feed: {alone * 1e3:.0f} ms alone, {crowded * 1e3:.0f} ms in a crowd")
     assert crowded < 3 * alone
     assert running.stop() == 0

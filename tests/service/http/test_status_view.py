@@ -39,7 +39,7 @@ def test_each_rule_names_the_seeds_it_holds_back(site: SiteFolder) -> None:
     site.write("later.md", publishedDateTime=iso(NOW + 60))
     site.write("over.md", expires=iso(NOW - 60))
     site.write("twin.md", webUrl="https://news.example.org/good", publishedDateTime=iso(NOW - 90_000))
-    site.text("broken.md", "---\ntitle: Foo: bar\n---\n")
+    site.write_text("broken.md", "---\ntitle: Foo: bar\n---\n")
     site.build()
     assert paths(view_of(site)) == {
         "valid": ("broken.md",),
@@ -63,7 +63,7 @@ def test_a_rule_names_a_limited_number_of_seeds(site: SiteFolder) -> None:
 def test_problems_have_the_age_of_their_file(site: SiteFolder) -> None:
     """The file's mtime, if it was old enough to be trusted; errors come first."""
     site.write("odd.md", titel="x")
-    broken = site.text("broken.md", "---\ntitle: Foo: bar\n---\n")
+    broken = site.write_text("broken.md", "---\ntitle: Foo: bar\n---\n")
     os.utime(broken, (NOW - 600, NOW - 600))
     later = int(broken.stat().st_ctime) + 10
     site.build(now=later)
@@ -99,7 +99,7 @@ def test_no_text_of_a_seed_is_on_the_page(site: SiteFolder) -> None:
     site.write("draft.md", CANARY, published=False, title=CANARY, **texts)
     site.write("later.md", CANARY, publishedDateTime=iso(NOW + 60), title=CANARY, **texts)
     site.write("shown.md", secured=CANARY)
-    site.text("broken.md", f"---\ntitle: {CANARY}: {CANARY}\n---\n{CANARY}")
+    site.write_text("broken.md", f"---\ntitle: {CANARY}: {CANARY}\n---\n{CANARY}")
     site.build()
     view = view_of(site)
     assert view.due_path == "later.md"
@@ -116,4 +116,4 @@ def test_the_facts_name_the_servers_address_and_the_hub(site: SiteFolder) -> Non
     facts = dict(view_of(site, health).facts)
 
     assert facts["Serving"] == "http://127.0.0.1:8080/"
-    assert facts["WebSub hub"].startswith("http://127.0.0.1:9/: never told yet, 3 waiting")
+    assert facts["WebSub hub"].startswith("http://127.0.0.1:9/: not notified yet, 3 waiting")
