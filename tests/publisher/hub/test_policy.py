@@ -167,7 +167,7 @@ def test_a_status_names_what_needs_attention() -> None:
     status = policy.status([topic, new("other/rss.xml")], hub)
     assert (status.waiting, status.failing_since, status.next_try) == (2, NOW, NOW + 2)
     assert status.trouble(NOW + 599) == ""
-    assert "it answered 503; documents to tell it of: 2" in status.trouble(NOW + 600)
+    assert "it answered 503; notifications waiting: 2" in status.trouble(NOW + 600)
     topics = [after(new(f"{slug}/rss.xml"), hub, 403)[0] for slug in "abcd"]
     trouble = policy.status(topics, after(topics[0], hub, 403)[1]).trouble(NOW)
     assert "refuses 4 of our documents (a/rss.xml, b/rss.xml, c/rss.xml …): it answered 403" in trouble
