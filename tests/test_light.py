@@ -116,7 +116,6 @@ def test_without_the_extra_a_url_is_refused(site: SiteFolder) -> None:
 
 def test_an_unknown_store_is_refused(site: SiteFolder) -> None:
     """A scheme that fsspec does not know, or whose package is missing, is an error with its position."""
-    pytest.importorskip("fsspec")
     site.settings |= {"seeds": "s4://bucket/seeds", "feeds": "oci://bucket/feeds"}
     with pytest.raises(
         Exception, match=r"feeds.yaml:1:\d+: seeds: 's4://bucket/seeds' is not a known kind of store.*\n.*package ocifs"

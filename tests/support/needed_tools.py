@@ -19,7 +19,7 @@ def require_program(name: str) -> str:
 
 
 def require_package(name: str) -> ModuleType:
-    """Import a package of the dependency group `clients`, or skip the test if it is missing."""
+    """Import a package of a dependency group, or skip the test if it is missing."""
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError:
