@@ -8,12 +8,15 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from support.running_daemon import wait_until
 
 from aggregator.cli import commands
+from aggregator.service.control import Request, ask
 
 ROOT = Path(__file__).parents[2]
 CONFIG = 'site: {title: Test, url: "https://feeds.example.org/"}\nrules: {min_quality: 70}\n'
@@ -397,15 +400,34 @@ def test_a_closed_standard_output_is_no_traceback(folder: Path) -> None:
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_standard_streams_lead_nowhere(folder: Path, closed: str) -> None:
     """A build and a daemon whose caller closed their streams work as ever, and open no feed in their place."""
-    command = f"'{sys.executable}' -m aggregator"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for words in ("build", f"run --no-serve {closed} & sleep 2; kill $!; wait $!"):
-        result = subprocess.run(
-            ["sh", "-c", f"{command} {words} {'' if '&' in words else closed}"], cwd=folder, env=environment,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-        assert (result.returncode, "Traceback" in result.stderr) == (0, False), words
+    with started(folder, "build", closed) as build:
+        errors = build.communicate(timeout=120)[1]
+    assert (build.returncode, "Traceback" in errors) == (0, False)
+    with started(folder, "run --no-serve", closed) as daemon:
+        wait_until(lambda: daemon.poll() is not None or has_taken_a_turn(folder), 60)
+        daemon.terminate()
+        errors = daemon.communicate(timeout=120)[1]
+    assert (daemon.returncode, "Traceback" in errors) == (0, False)
     assert (folder / "feeds/all/rss.xml").exists()
+
+
+@contextmanager
+def started(folder: Path, words: str, closed: str) -> Iterator[subprocess.Popen[str]]:
+    """Start a command with streams that the shell has closed; it is killed at the end if it still runs."""
+    with subprocess.Popen(
+        ["sh", "-c", f"exec '{sys.executable}' -m aggregator {words} {closed}"], cwd=folder, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def has_taken_a_turn(folder: Path) -> bool:
+    """Return whether the daemon has taken a turn, and so has its signal handlers: before that, SIGTERM just kills it."""
+    status = ask(str(folder / ".aggregator"), Request(do="status"), timeout=10)
+    return status is not None and status["turns"] > 0
 
 
 def test_control_characters_in_file_names_are_escaped(folder: Path) -> None:
