@@ -129,11 +129,11 @@ def notify_once(
     status, problem = websub.status, websub.problem
     websub.stop()
     notes = [problem] if problem else []
-    if status is not None and status.waiting:
+    if status is not None and (status.waiting or not in_time):
         why = (status.trouble(clock()) or status.reason) if in_time else f"{seconds:.0f} s were not enough"
         notes.append(
-            f"documents that the hub {status.url} is still to be told of: {status.waiting}; {why} (the next build or"
-            " the daemon tries again)"
+            f"documents that the hub {status.url} is still to be told of: {status.waiting or 'not counted yet'}; {why}"
+            " (the next build or the daemon tries again)"
         )
     return tuple(notes)
 
