@@ -343,7 +343,7 @@ def test_pings_that_a_build_could_not_send_are_sent_by_the_next(
     (note,) = pushing.build().notes
     assert f"documents that the hub {hub.url} is still to be told of: 6; it answered 503" in note
     assert len(hub.pings) == 2
-    assert "to tell it of: 6" in running.command("status").stdout
+    assert "notifications waiting: 6" in running.command("status").stdout
     hub.answer = lambda _: (204, {}) if len(hub.pings) < 6 else (500, {})
     hub.pings.clear()
     (note,) = pushing.build().notes
