@@ -18,6 +18,10 @@ from aggregator.publisher.files import FolderWriter
 # Hundreds of commands are started: without compiled modules each takes a second to start.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Background commands of a script start with SIGINT ignored, and so would every command that tests start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # The machine may be busy; times are measured elsewhere.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
