@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from support.running_daemon import DaemonProcess, free_port
+from support.http_client import fetch
+from support.running_daemon import DaemonProcess, free_port, wait_until
 from support.site_folder import SiteFolder
 
 ROOT = Path(__file__).parents[1]
@@ -34,8 +37,8 @@ COMMANDS = {
 }  # fmt: skip
 
 
-def imported(site: SiteFolder, words: list[str], *, seconds: float | None = None) -> set[str]:
-    """Run Python with these arguments for at most `seconds`, and return the modules that it had imported."""
+def imported(site: SiteFolder, words: list[str], *, until: Callable[[], bool] | None = None) -> set[str]:
+    """Run Python with these arguments, ended once `until` is true, and return the modules that it had imported."""
     (site.root / "first").mkdir(exist_ok=True)
     (site.root / "first/sitecustomize.py").write_text(TELL)
     told = site.root / "told"
@@ -43,11 +46,20 @@ def imported(site: SiteFolder, words: list[str], *, seconds: float | None = None
     environment = {**os.environ, "PYTHONPATH": f"{site.root}/first:{ROOT}", "TOLD": str(told)}
     process = subprocess.Popen([sys.executable, *words], cwd=site.root, env=environment, stdout=subprocess.PIPE)
     try:
-        process.communicate(timeout=seconds or 60)
-    except subprocess.TimeoutExpired:
-        process.terminate()
-        process.communicate(timeout=20)
+        if until is not None:
+            wait_until(until, 60)
+            process.terminate()
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
     return set(json.loads(told.read_text()))
+
+
+def is_served(port: int) -> bool:
+    """Return whether a feed is served: by then, all that serving needs is imported."""
+    with suppress(OSError):
+        return fetch(f"http://127.0.0.1:{port}/", "/all/rss.xml").status == 200
+    return False
 
 
 def heavy(modules: set[str]) -> set[str]:
@@ -58,11 +70,12 @@ def heavy(modules: set[str]) -> set[str]:
 def test_a_command_on_folders_imports_no_store(name: str, site: SiteFolder) -> None:
     """Neither the libraries of stores and clusters nor our own modules for them are imported."""
     site.write("a.md")
-    site.settings["server"] = {"port": free_port()}
+    port = free_port()
+    site.settings["server"] = {"port": port}
     site.build()
     (site.root / "config/feeds.yaml").rename(site.root / "config/aggregator.yaml")
     if name == "serve":
-        modules = imported(site, ["-m", "aggregator", "serve"], seconds=4)
+        modules = imported(site, ["-m", "aggregator", "serve"], until=lambda: is_served(port))
         assert "aggregator.service.http.process" in modules
     else:
         modules = imported(site, COMMANDS[name])
