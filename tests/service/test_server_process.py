@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.http_client import TIMEOUT, EventStream, connect, fetch, host_and_port
+from support.http_client import TIMEOUT, EventStream, connect, fetch, host_and_port, is_silent
 from support.running_daemon import ROOT, TOLERANCE, DaemonProcess, children_of, free_port, wait_until
 
 from aggregator.service.server_process import ADDRESS_RETRY, ServerProcess
@@ -42,6 +42,17 @@ def has_ended(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+def is_at_rest(pid: int) -> bool:
+    """Return whether all threads of a process sleep, at several looks: one that only waits for a processor does not."""
+    for _ in range(5):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            with suppress(OSError):  # it has just ended
+                if (thread / "stat").read_text().rpartition(")")[2].split()[0] != "S":
+                    return False
+        time.sleep(0.01)
+    return True
 
 
 def reload(running: DaemonProcess, **server: Any) -> None:
@@ -372,8 +383,8 @@ def test_a_start_right_after_a_kill_waits_for_the_port(serving: DaemonProcess) -
     serving.wait_for_title("Long")
     with connect(serving.address, receive=4_096) as stuck:
         stuck.sendall(request * 500)
-        time.sleep(0.5)
         pid = server_of(serving)
+        wait_until(lambda: not is_silent(stuck, 0) and is_at_rest(pid), TIMEOUT, what="the server goes on sending")
         serving.process.kill()
         serving.process.wait(TIMEOUT)
         assert not has_ended(pid)
