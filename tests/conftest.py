@@ -71,7 +71,7 @@ def running(site: SiteFolder) -> Iterator[DaemonProcess]:
     if hasattr(made, "process") and made.process.poll() is None:
         made.signal(signal.SIGCONT)
         made.process.kill()
-        made.process.wait(10)
+        made.process.wait(60)
 
 
 @pytest.fixture

@@ -173,7 +173,7 @@ def test_a_config_may_come_through_a_pipe(folder: Path, text: str, code: int) ->
     writer = threading.Thread(target=write)
     writer.start()
     message = run(folder, "check", "--config", "config/pipe", expect=code).stdout
-    writer.join(10)
+    writer.join(60)
     assert ("1 seed: 0 errors" if code == 0 else "is longer than 1,048,576 bytes") in message
 
 

@@ -128,7 +128,7 @@ def test_any_history_ends_in_the_feeds_of_a_fresh_build(backend: str, history: l
     finally:
         if running.process.poll() is None:
             running.process.kill()
-            running.process.wait(10)
+            running.process.wait(60)
         shutil.rmtree(folder)
 
 

@@ -21,7 +21,7 @@ def inside(site: SiteFolder) -> Iterator[DaemonThread]:
     yield made
     if hasattr(made, "thread") and made.thread.is_alive():
         made.daemon.stop()
-        made.thread.join(10)
+        made.thread.join(60)
     for logger in (logs.LOGGER, logging.getLogger()):
         for handler in [one for one in logger.handlers if getattr(one, "stream", None) is made._log]:
             logger.removeHandler(handler)

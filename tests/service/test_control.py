@@ -121,7 +121,7 @@ def test_slow_and_silent_clients_are_disconnected(
         slow.connect(str(tmp_path / "control.sock"))
         with pytest.raises((BrokenPipeError, ConnectionResetError)):
             dribble(slow, until=began + 5)
-    silent.join(5)
+    silent.join(60)
     assert not silent.is_alive()
     assert server.is_alive()
 
@@ -151,7 +151,7 @@ def test_more_clients_than_are_served_at_once_are_all_answered(tmp_path: Path, m
     for client in clients:
         client.start()
     for client in clients:
-        client.join(20)
+        client.join(60)
     server.stop()
     assert sorted(answers, key=int) == [str(number) for number in range(60)]
 
@@ -188,7 +188,7 @@ def test_a_folder_of_another_user_is_reported_as_that(site: SiteFolder) -> None:
 def test_a_missing_answer_is_an_error(tmp_path: Path) -> None:
     """If the daemon hangs, `ask` times out."""
     released = threading.Event()
-    server = ControlServer(str(tmp_path), lambda _: Reply(value=released.wait(10)))
+    server = ControlServer(str(tmp_path), lambda _: Reply(value=released.wait(60)))
     server.start()
     with pytest.raises(AggregatorError, match="does not answer"):
         ask(str(tmp_path), ASKED, timeout=0.2)

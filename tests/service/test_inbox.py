@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from support.running_daemon import time_limit
 
 from aggregator.service import inbox as inbox_module
 from aggregator.service.control import Request
@@ -35,7 +36,7 @@ def test_an_idle_inbox_wakes_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_watchdog_is_notified_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a watchdog of 4 seconds there are four checks in that time."""
     monkeypatch.setattr(inbox_module, "IDLE_AFTER", 0.0)
-    assert waited(Inbox(4.0)) < 1.5
+    assert waited(Inbox(4.0)) < time_limit(1.5)
     assert waited(Inbox(60.0)) >= inbox_module.IDLE_INTERVAL
 
 
@@ -46,7 +47,7 @@ def test_a_message_is_returned_at_once_while_idle(monkeypatch: pytest.MonkeyPatc
     threading.Timer(0.2, inbox.put, ("due",)).start()
     began = time.monotonic()
     assert inbox.gather().due
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < time_limit(1.0)
 
 
 def put_hints(inbox: Inbox, *, every: float, together: int, lasts: float) -> threading.Thread:
@@ -81,10 +82,9 @@ def test_edits_without_pause_are_not_waited_for() -> None:
     inbox = Inbox()
     for number in range(300):
         inbox.put("hint", f"before{number}.md")
-    thread = put_hints(inbox, every=0.005, together=1, lasts=1.0)
-    began = time.monotonic()
+    thread = put_hints(inbox, every=0.005, together=1, lasts=1.5)
     assert len(inbox.gather().hints) >= 300
-    assert time.monotonic() - began < 0.4
+    assert thread.is_alive()
     thread.join()
 
 

@@ -16,7 +16,7 @@ from contextlib import closing
 
 import feedparser
 import pytest
-from support.running_daemon import ROOT, DaemonProcess, DaemonThread, RunningDaemon, wait_until
+from support.running_daemon import ROOT, DaemonProcess, DaemonThread, RunningDaemon, time_limit, wait_until
 from support.site_folder import SiteFolder
 from support.websub_hubs import FeedServer, FlaskHub, Hub, Ping, Subscriber, needs
 
@@ -170,7 +170,7 @@ def test_changes_while_the_hub_was_down_are_pinged_once(
         assert (status["healthy"], status["warnings"]) == (True, {})
         if kill:
             running.process.kill()
-            running.process.wait(5)
+            running.process.wait(60)
             pushing.write("a.md", title="D", topics=["Sea"])
             running.start()
         assert "6 documents waiting" in running.command("status").stdout
@@ -210,7 +210,7 @@ def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(
     wait_until(lambda: len(hub.pings) == 2)
     began = time.monotonic()
     assert running.stop() == 0
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < time_limit(5)
     hub.awake.set()
     wait_until(lambda: threading.active_count() < 10)
     hub.pings.clear()
@@ -235,7 +235,7 @@ def test_no_kill_loses_a_change(running: DaemonProcess, pushing: SiteFolder, hub
         pushing.write("a.md", title=f"T{number}", topics=["Sea"])
         time.sleep(chance.uniform(0.02, 0.12))
         running.process.kill()
-        running.process.wait(5)
+        running.process.wait(60)
     running.start()
     wait_until(lambda: all_pings_sent(running), LONG)
     running.wait_for_titles("T7")
@@ -369,7 +369,7 @@ def test_a_build_does_not_wait_for_a_hub_that_hangs(
 
     monkeypatch.setattr(WebSub, "settle", settle_once_pinged)
     (note,) = pushing.build().notes
-    assert time.monotonic() - began[0] < 8
+    assert time.monotonic() - began[0] < time_limit(8)
     assert "still to be told of: 6; " in note
     assert "1 s were not enough" in note
 
@@ -396,5 +396,5 @@ def test_a_signal_ends_a_build_that_waits_for_its_hub(pushing: SiteFolder, hub: 
     wait_until(lambda: hub.pings, 20)
     process.send_signal(signal.SIGINT)
     began = time.monotonic()
-    process.wait(10)
-    assert time.monotonic() - began < 5
+    process.wait(60)
+    assert time.monotonic() - began < time_limit(5)

@@ -7,7 +7,7 @@ import threading
 import time
 
 import pytest
-from support.running_daemon import DaemonProcess, DaemonThread, wait_until
+from support.running_daemon import DaemonProcess, DaemonThread, time_limit, wait_until
 
 from aggregator import AggregatorError
 from aggregator.service.control import ControlServer, Request
@@ -23,8 +23,8 @@ def test_sigterm_in_a_burst_stops_within_five_seconds(running: DaemonProcess) ->
         if number == 1_300:
             running.signal(signal.SIGTERM)
             began = time.monotonic()
-    assert running.process.wait(10) == 0
-    assert time.monotonic() - began < 5
+    assert running.process.wait(60) == 0
+    assert time.monotonic() - began < time_limit(5)
     assert not (site.root / "state/control.sock").exists()
     assert running.lines("stopped") != []
     running.start()
@@ -40,8 +40,8 @@ def test_sigterm_in_the_first_turn_stops_too(running: DaemonProcess) -> None:
     wait_until(lambda: "started" in running.log_file.read_text(), 20)
     running.signal(signal.SIGTERM)
     began = time.monotonic()
-    assert running.process.wait(10) == 0
-    assert time.monotonic() - began < 5
+    assert running.process.wait(60) == 0
+    assert time.monotonic() - began < time_limit(5)
     running.start()
     running.wait_for_fresh_build(10)
 
@@ -72,11 +72,11 @@ def test_a_turn_that_takes_too_long_is_undone(inside: DaemonThread, monkeypatch:
     inside.daemon._parts.watcher._watcher._handler._hint = lambda _: None  # only the trigger leads to a turn
     site.write("b.md", title="B")
     client.start()
-    assert started.wait(5)
+    assert started.wait(60)
     began = time.monotonic()
     assert inside.stop() == 0
-    assert time.monotonic() - began < 3
-    client.join(5)
+    assert time.monotonic() - began < time_limit(3)
+    client.join(60)
     assert "stopping" in answers[0]
     assert site.titles() == ["A"]
 
@@ -94,7 +94,7 @@ def test_a_slow_disk_does_not_delay_stopping(inside: DaemonThread, monkeypatch: 
         wait_until(lambda: any(site.feeds.glob("topic-*/rss.xml")))
         began = time.monotonic()
         assert inside.stop() == 0
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < time_limit(5)
     assert len(site.slugs()) < 41
     site.build(None)
     assert len(site.slugs()) == 41
@@ -133,8 +133,8 @@ def test_a_second_signal_ends_it_at_once(running: DaemonProcess) -> None:
     time.sleep(0.02)
     began = time.monotonic()
     running.signal(signal.SIGINT)
-    assert running.process.wait(5) in {0, -signal.SIGINT}
-    assert time.monotonic() - began < 1
+    assert running.process.wait(60) in {0, -signal.SIGINT}
+    assert time.monotonic() - began < time_limit(1)
     wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
     running.start()
     running.wait_for_fresh_build(10)
@@ -154,7 +154,7 @@ def test_sigkill_needs_no_repair_afterwards(running: DaemonProcess) -> None:
     running.site.write("a.md", title="A")
     running.start()
     running.process.kill()
-    running.process.wait(5)
+    running.process.wait(60)
     running.site.write("b.md", title="B")
     assert running.command("trigger").returncode == 0
     running.wait_for_titles("A", "B")
@@ -171,7 +171,7 @@ def test_workers_do_not_outlive_a_killed_daemon(running: DaemonProcess) -> None:
     wait_until(running.children, 20)
     children = running.children()
     running.process.kill()
-    running.process.wait(5)
+    running.process.wait(60)
     wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
 
 

@@ -31,7 +31,7 @@ class Systemd:
     def close(self) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
             end.sendto(b"", self.path)
-        self._thread.join(5)
+        self._thread.join(60)
         self._socket.close()
 
     def times(self, key: str) -> list[float]:

@@ -266,7 +266,7 @@ def test_a_daemon_whose_lock_is_removed_ends(running: DaemonProcess) -> None:
     running.site.write("a.md", title="A")
     running.start()
     shutil.rmtree(running.state)
-    assert running.process.wait(10) == 1
+    assert running.process.wait(60) == 1
     assert "lock was removed or replaced" in running.lines("cannot go on")[0]["reason"]
     running.start()
     running.wait_for_titles("A")

@@ -65,7 +65,7 @@ class DaskCluster:
                     os.kill(pid, signal.SIGKILL)
                 except ProcessLookupError:
                     continue
-            process.wait(10)
+            process.wait(60)
 
 
 def at_call(number: int, act: Callable[[], object]) -> Callable[[int, int], None]:

@@ -35,13 +35,24 @@ TOLERANCE = float(os.environ.get("AGGREGATOR_SLACK", "3"))
 def wait_until(
     condition: Callable[[], object], seconds: float = PUBLISH_WITHIN + TOLERANCE, *, what: str = ""
 ) -> float:
-    """Wait until `condition` is true and return how many seconds it took."""
+    """Wait until `condition` is true and return how many seconds it took; `seconds` is the limit on an idle machine."""
     began = time.monotonic()
     while True:
         if _holds(condition):
             return time.monotonic() - began
-        assert time.monotonic() - began < seconds, what or "what was waited for did not come"
+        assert time.monotonic() - began < time_limit(seconds), what or "what was waited for did not come"
         time.sleep(0.01)
+
+
+def time_limit(seconds: float) -> float:
+    """Return the time limit that corresponds, under the load of now, to `seconds` on an idle machine.
+
+    It grows with the number of runnable processes for each processor: the average of the last minute, or if it is higher,
+    the number at this moment.
+    """
+    words = Path("/proc/loadavg").read_text().split()
+    runnable = max(float(words[0]), int(words[3].partition("/")[0]))
+    return seconds * max(1.0, runnable / (os.cpu_count() or 1))
 
 
 def _holds(condition: Callable[[], object]) -> bool:
@@ -177,7 +188,7 @@ class DaemonProcess(RunningDaemon):
     def stop(self, seconds: float = 10) -> int:
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
-        return self.process.wait(seconds)
+        return self.process.wait(time_limit(seconds))
 
     def open_files(self) -> int:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
@@ -230,7 +241,7 @@ class DaemonThread(RunningDaemon):
 
     def stop(self) -> int | None:
         self.daemon.stop()
-        self.thread.join(10)
+        self.thread.join(60)
         assert not self.thread.is_alive()
         return self.code
 

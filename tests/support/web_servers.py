@@ -123,7 +123,7 @@ def server_process(words: list[str], port: int, log: Path, **environment: str) -
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def _listens(port: int) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.running_daemon import time_limit
 
 from aggregator.watcher import events
 from aggregator.watcher.events import EventWatcher, NotWatchableError, remote_filesystem
@@ -24,7 +25,7 @@ class Noted:
 
     def wait(self, *hints: str) -> None:
         """Wait for hints."""
-        until = time.monotonic() + 5
+        until = time.monotonic() + time_limit(5)
         while not set(hints) <= set(self.hints):
             assert time.monotonic() < until, self.hints
             time.sleep(0.005)
@@ -141,7 +142,7 @@ def test_unwatched_folders_are_returned(root: Path, noted: Noted) -> None:
     """Only of those given."""
     (root / "deep/er").mkdir(parents=True)
     noted.wait("deep")
-    until = time.monotonic() + 5
+    until = time.monotonic() + time_limit(5)
     while noted.watcher.unwatched(["", "deep/", "deep/er/"]):
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.interval import IntervalTrigger
+from support.running_daemon import time_limit
 
 from aggregator.config.cron import cron_line
 from aggregator.config.settings import Schedule
@@ -35,7 +36,7 @@ class Kept(Scheduler):
 
     def wait(self, name: str, count: int = 1, seconds: float = 5) -> float:
         """Wait for so many calls of one kind; return the time of the last one."""
-        until = time.monotonic() + seconds
+        until = time.monotonic() + time_limit(seconds)
         while len(self.times(name)) < count:
             assert time.monotonic() < until, f"no {name}"
             time.sleep(0.005)
@@ -54,7 +55,7 @@ def test_due_is_called_once_and_on_time(scheduler: Kept) -> None:
     moment = int(time.time()) + 1
     scheduler.begin()
     scheduler.set_due(moment)
-    assert 0 <= scheduler.wait("due") - moment < 0.3
+    assert 0 <= scheduler.wait("due") - moment < time_limit(0.3)
     time.sleep(0.2)
     assert len(scheduler.times("due")) == 1
 
@@ -142,9 +143,9 @@ def test_a_job_that_is_late_runs_once(scheduler: Kept) -> None:
 def test_missed_decades_cost_no_time(once: Once) -> None:
     """A machine without a battery boots in 1970 and then gets the time: one run, found at once."""
     then, now = datetime(1970, 1, 1, tzinfo=UTC), datetime.now(UTC)
-    began = time.monotonic()
+    began = time.thread_time()
     following = once.get_next_fire_time(then, now)
-    assert time.monotonic() - began < 0.1
+    assert time.thread_time() - began < 0.1
     assert following is not None
     assert following >= now
     again = once.get_next_fire_time(following, following)
@@ -212,7 +213,7 @@ def test_an_exception_in_a_trigger_is_noticed_and_the_scheduler_restarts(schedul
     moment = int(time.time()) + 1
     scheduler.set_due(moment)
     scheduler._scheduler.get_job("scan").trigger.__dict__["_trigger"] = Broken()
-    until = time.monotonic() + 5
+    until = time.monotonic() + time_limit(5)
     while scheduler.is_alive():
         assert time.monotonic() < until
         time.sleep(0.01)

@@ -60,7 +60,7 @@ class Sample:
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(10)
+        self.process.wait(60)
 
     def seed(self, name: str, **keys: Any) -> None:
         lines = "".join(f"{key}: {value}\n" for key, value in keys.items())

@@ -63,7 +63,7 @@ class Behind:
                 self.send_header("Connection", "close")
                 self.end_headers()
                 self.wfile.write(b"data: first\n\n")
-                behind.go_on.wait(20)
+                behind.go_on.wait(60)
                 self.wfile.write(b"data: second\n\n")
                 self.close_connection = True
 
@@ -90,7 +90,7 @@ def behind() -> Iterator[Behind]:
     yield made
     made.go_on.set()
     made.server.shutdown()
-    thread.join(20)
+    thread.join(60)
     made.server.server_close()
 
 

@@ -54,4 +54,4 @@ def test_the_daemon_needs_no_executable_memory(running: DaemonProcess) -> None:
     running.site.write("a.md", title="Changed")
     running.wait_for_titles("Changed")
     running.signal(signal.SIGTERM)
-    assert running.process.wait(10) == 0
+    assert running.process.wait(60) == 0

@@ -60,7 +60,7 @@ def daemon(buckets: BucketSite) -> Iterator[Daemon]:
     yield made
     if hasattr(made, "process") and made.process.poll() is None:
         made.process.kill()
-        made.process.wait(10)
+        made.process.wait(60)
 
 
 def test_a_notification_is_handled_at_once(daemon: Daemon) -> None:

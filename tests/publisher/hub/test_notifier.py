@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from support.running_daemon import ROOT, wait_until
+from support.running_daemon import ROOT, time_limit, wait_until
 from support.websub_hubs import Hub, ServerThread
 
 from aggregator.config.settings import Config
@@ -315,7 +315,7 @@ def test_a_hub_that_hangs_delays_neither_the_caller_nor_the_end(hub: Hub, publis
         publishing.write(f"f{number}", "2")
         publishing.websub.submit([f"f{number}/rss.xml"])
     publishing.websub.stop()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < time_limit(2)
     assert publishing.websub.threads() == {}
     wait_until(lambda: "websub" not in {thread.name for thread in threading.enumerate()})
     assert len(hub.pings) == 2
@@ -350,7 +350,7 @@ def test_a_hub_that_answers_byte_by_byte_is_not_waited_for(
         publishing.websub.stop()
         ends.set()
         with socket.create_connection(listening.getsockname()):
-            thread.join(5)
+            thread.join(60)
 
 
 class Rude(ServerThread):
@@ -441,10 +441,10 @@ def test_a_resolver_that_hangs_does_not_delay_the_end(publishing: Publishing, mo
     monkeypatch.setattr(client.socket, "getaddrinfo", look_up)
     publishing.write()
     publishing.begin_again("http://hub.example.org/")
-    assert asked.wait(5)
+    assert asked.wait(60)
     began = time.monotonic()
     publishing.websub.stop()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < time_limit(1)
     answers.set()
 
 
@@ -505,7 +505,7 @@ def test_a_thread_that_died_is_started_again(hub: Hub, publishing: Publishing, m
     monkeypatch.setattr(PingStore, "put", lambda *_, **__: 1 / 0)
     publishing.write("all", "2")
     publishing.websub.submit(FEED)
-    assert died.wait(5)
+    assert died.wait(60)
     wait_until(lambda: publishing.websub.threads() == {"websub": False})
     monkeypatch.setattr(PingStore, "put", whole)
     assert publishing.websub.check() is False

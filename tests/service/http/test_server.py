@@ -28,7 +28,7 @@ from support.http_client import (
     send_bytes,
     statuses,
 )
-from support.running_daemon import DaemonProcess, wait_until
+from support.running_daemon import DaemonProcess, time_limit, wait_until
 from support.site_folder import SiteFolder
 
 from aggregator.model.feeds import Document
@@ -501,7 +501,7 @@ def test_it_stops_in_time_while_a_trigger_waits(site: SiteFolder) -> None:
         took = time.monotonic() - began
     done.set()
     daemon.stop()
-    assert (server.stop(), took < 5) == (0, True)
+    assert (server.stop(), took < time_limit(5)) == (0, True)
 
 
 # -- where it listens
