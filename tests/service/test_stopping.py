@@ -60,7 +60,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: DaemonThread, monkeypatch:
             time.sleep(0.1)
             taking()
 
-    monkeypatch.setattr(inside.daemon._parts.site, "_alive", slowly)
+    monkeypatch.setattr(inside.daemon._parts.site.progress, "_tick", slowly)
     answers = []
 
     def ask() -> None:

@@ -97,7 +97,7 @@ def test_the_status_is_available_during_a_turn(inside: DaemonThread, monkeypatch
         started.set()
         go_on.wait(60)
 
-    monkeypatch.setattr(inside.daemon._parts.site, "_alive", wait)
+    monkeypatch.setattr(inside.daemon._parts.site.progress, "_tick", wait)
     inside.site.write("a.md", title="A")
     client = threading.Thread(target=inside.trigger)
     client.start()
