@@ -56,7 +56,7 @@ def test_a_link_to_the_same_bytes_is_replaced_too(writer, feeds, tmp_path):
     assert not (feeds / "rss.xml").is_symlink()
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 def test_a_pipe_in_the_way_is_replaced(writer, feeds):
     """A FIFO with a document's name neither blocks nor stays."""
     os.mkfifo(feeds / "rss.xml")
@@ -81,7 +81,7 @@ def test_a_pipe_in_the_way_is_not_even_opened(writer, feeds):
     assert (feeds / "rss.xml").is_file()
 
 
-@pytest.mark.timeout(10)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("swapped", ["link", "pipe", "nothing"])
 def test_a_file_swapped_at_the_last_moment_is_replaced(writer, feeds, tmp_path, swapped):
     """A link or pipe put there between `lstat` and `open` is neither followed nor waited for."""

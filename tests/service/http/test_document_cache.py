@@ -265,7 +265,7 @@ def test_no_descriptor_is_left_open(feeds: Path) -> None:
 # -- what is never served
 
 
-@pytest.mark.timeout(20)
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "socket", "folder", "loop", "device"])
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_what_is_not_a_regular_file_is_never_served_and_never_blocks(
