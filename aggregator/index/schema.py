@@ -7,7 +7,7 @@ Most can be derived from the seeds again. What cannot is kept apart and survives
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -53,6 +53,9 @@ CREATE TABLE file(
     verdict BLOB,
     shown BLOB              -- `entries`: its rows of the table entry, packed; NULL if none
 );
+-- a key that several stories say, which only seeds with different ids of their own do.
+CREATE TABLE shared_key(key INTEGER, story INTEGER, PRIMARY KEY(key, story)) WITHOUT ROWID;
+CREATE INDEX shared_key_story ON shared_key(story);
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
 -- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
@@ -95,4 +98,4 @@ REMEMBERED_TABLES = {
     "withdrawn": "story, slug, at, ends, id",
     "topic_name": "slug, name, 0",
 }
-DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "page")
+DERIVED_TABLES = ("meta", "file", "shared_key", "seed", "problem", "entry", "feed", "page")

@@ -152,6 +152,10 @@ class Settling:
         if row is None or row.content != new.content or row.verdict != new.verdict:
             self._changed.add(new.file)
 
+    def touch_story(self, story: int) -> None:
+        """Let a story be settled."""
+        self._touched.add(story)
+
     def touch_due(self) -> None:
         """Mark every story with a file whose window opened or closed as unsettled."""
         for story in self._index.due_stories(self._now):
@@ -226,7 +230,7 @@ class Settling:
         )
         id = stored.id  # noqa: A001 - the column's name
         if not stored.id_is_final and shares:
-            id = self._choose_id(story, id if stored.own else "", shares, verdicts)  # noqa: A001
+            id = self._choose_id(story, shares, verdicts)  # noqa: A001
         kept = False
         for row in rows:
             own_shares = [share for share in shares if share.file == row.file]
@@ -240,31 +244,17 @@ class Settling:
         """Return whether a seed left its feeds by `max_age`, which withdraws nothing."""
         return self._max_age is not None and verdict.published + self._max_age == verdict.ends <= self._now
 
-    def _choose_id(
-        self, story: int, own_before: str, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]
-    ) -> str:
+    def _choose_id(self, story: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
         """Return the id of a story that no reader has seen; it is final once the story is visible.
 
-        It is the id that a seed of the story chose, else the link of the seed that stands for it. The id that a seed
-        chose before and no longer has is free for another story, unless another one chose that link for its id.
+        It is the id that a seed of the story chose, else the link of the seed that stands for it.
         """
-        seen = [share for share in shares if share.starts <= self._now]
-        current = [share for share in seen if self._now < share.ends]
+        current = [share for share in shares if share.starts <= self._now < share.ends]
         verdict = verdicts[min(current or shares, key=lambda share: share.starts).file]
         own_id = verdict.id or next((one.id for one in verdicts.values() if one.id), "")
-        if own_before and not own_id and self._belongs_to_another(verdict.link, story):
-            own_id = own_before
         chosen = own_id or verdict.link
-        if own_before not in {"", chosen}:
-            links = [one.link for one in verdicts.values()]
-            known = self._index.stories.by_key(identity.numbers_taken_back(own_before, links))
-            self._index.stories.delete_keys([number for number, led_to in known.items() if led_to == story])
         self.writes.stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
         return chosen
-
-    def _belongs_to_another(self, link: str, story: int) -> bool:
-        """Return whether a link is the id that a seed of another story chose."""
-        return not {story}.issuperset(self._index.stories.by_key([identity.id_number(link)]).values())
 
     def _with_entries(
         self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str  # noqa: A002

@@ -52,6 +52,37 @@ class Stories(Tables):
             found.update(self._db.execute(sql, chunk))
         return found
 
+    def told(self, stories: Sequence[int]) -> set[int]:
+        """Return those of `stories` that a file tells now."""
+        found: set[int] = set()
+        for chunk in chunks(stories):
+            sql = f"SELECT DISTINCT story FROM file WHERE story IN ({marks(chunk)})"  # noqa: S608
+            found.update(story for (story,) in self._db.execute(sql, chunk))
+        return found
+
+    def with_others(self, stories: Sequence[int]) -> set[int]:
+        """Return those of `stories` that several files tell, or that share a key with another story."""
+        found: set[int] = set()
+        for chunk in chunks(stories):
+            several = f"SELECT story FROM file WHERE story IN ({marks(chunk)}) GROUP BY story HAVING count(*) > 1"  # noqa: S608
+            sharing = f"SELECT DISTINCT story FROM shared_key WHERE story IN ({marks(chunk)})"  # noqa: S608
+            for sql in (several, sharing):
+                found.update(story for (story,) in self._db.execute(sql, chunk))
+        return found
+
+    def sharing(self, keys: Sequence[int]) -> set[int]:
+        """Return the stories that share one of `keys` with another story."""
+        found: set[int] = set()
+        for chunk in chunks(keys):
+            sql = f"SELECT story FROM shared_key WHERE key IN ({marks(chunk)})"  # noqa: S608
+            found.update(story for (story,) in self._db.execute(sql, chunk))
+        return found
+
+    def put_shared(self, keys: Iterable[int], rows: Iterable[tuple[int, int]]) -> None:
+        """Replace what is known of the sharing of `keys`: pairs of a key and each story that has it."""
+        self._db.executemany("DELETE FROM shared_key WHERE key=?", ((key,) for key in keys))
+        self._db.executemany("INSERT INTO shared_key VALUES(?,?)", rows)
+
     def next_number(self) -> int:
         """Return a number that no story has."""
         number: int = self._db.execute("SELECT coalesce(max(story), 0) + 1 FROM story").fetchone()[0]
@@ -64,7 +95,7 @@ class Stories(Tables):
         )
 
     def put_keys(self, rows: Iterable[tuple[int, int]], *, replace: bool = False) -> None:
-        """Store keys with their stories; a known key keeps its story, unless `replace` is true (for paths)."""
+        """Store keys with their stories; a known key keeps its story, unless `replace` is true."""
         self._db.executemany(f"INSERT OR {'REPLACE' if replace else 'IGNORE'} INTO alias VALUES(?,?)", rows)
 
     def delete_keys(self, keys: Iterable[int]) -> None:
