@@ -10,7 +10,8 @@ anything. An HTML comment on the line before the block says what is special:
     <!-- needs: MODULE -->       run only if this Python module is installed
     <!-- not run: REASON -->     checked, but not run; the reason names the test that does the same
 
-`<!-- setup` on a line of its own begins commands that only the test runs; `-->` ends them.
+`<!-- setup` on a line of its own begins commands that only the test runs; `-->` ends them. `<!-- stop -->` stops what
+runs in the background, as a reader's Ctrl-C does.
 """
 
 from __future__ import annotations
@@ -72,6 +73,8 @@ def blocks(text: str) -> list[Block]:
     for number, line in lines:
         if line.strip() == "<!-- setup":
             found.append(Block(number, "setup", "\n".join(_until(lines, "-->"))))
+        elif line.strip() == "<!-- stop -->":
+            found.append(Block(number, "stop", ""))
         elif fence := re.fullmatch(r"( *)```(\w*)", line):
             inner = [one.removeprefix(fence[1]) for one in _until(lines, f"{fence[1]}```")]
             mark = re.fullmatch(r"\s*<!-- (file|add to|background|exit|needs|not run): (.*) -->", before)
@@ -132,6 +135,8 @@ class Reader:
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("w" if block.mark == "file" else "a") as file:
                 file.write(block.text + "\n")
+        elif block.language == "stop":
+            self._stop()
         elif block.language == "setup":
             self._run(block, block.text, 0)
         elif block.language not in RUN or is_left_out(block):
@@ -183,7 +188,8 @@ class Reader:
 
     def _stop(self) -> None:
         """End what is left running as Ctrl-C does; it must end by itself, and well."""
-        for process in reversed(self._behind):
+        while self._behind:
+            process = self._behind.pop()
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
             if process.wait(30) != 0:
