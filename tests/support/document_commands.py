@@ -113,11 +113,10 @@ class Reader:
         programs.mkdir()
         (programs / "aggregator").write_text(_WRAPPER)
         (programs / "aggregator").chmod(0o755)
-        (programs / "python").symlink_to(sys.executable)
         self._environment = {
             **os.environ, "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}", "PORT": str(self.port),
             "PYTHON": sys.executable, "PYTHONPATH": str(ROOT), "HOME": str(self.folder), "ROOT": str(ROOT), "NO_COLOR": "1",
-            "EDITOR": "true",
+            "UV_NO_SYNC": "1", "UV_OFFLINE": "1", "UV_PROJECT_ENVIRONMENT": sys.prefix,
         }  # fmt: skip
 
     def follow(self, page: list[Block]) -> Outcome:
@@ -157,7 +156,7 @@ class Reader:
         script = f"set -euo pipefail\ntrap 'pwd >{shlex.quote(str(here))}' EXIT\n{self._local(text)}\n"
         done = subprocess.run(
             ["bash", "-c", script], cwd=self._cwd, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=100, check=False,
+            stderr=subprocess.STDOUT, text=True, timeout=60, check=False,
         )  # fmt: skip
         self._cwd = Path(here.read_text().strip())
         if done.returncode != code:
