@@ -68,7 +68,7 @@ LIMITS = (
         ("site.scanning.AT_ONCE", "s", "Seeds that vanish within {} vanish at once."),
     )),
     ("HTTP", (
-        ("service.http.server.MAX_HEADER_BYTES", "bytes", "The headers of a request may have {}."),
+        ("service.http.server.MAX_HEADER_BYTES", "bytes", "The headers of a request may have {}; more than half as many again are refused with 431."),
         ("service.http.server.MAX_BODY_BYTES", "bytes", "Its body may have {}."),
         ("service.http.server.BODY_SECONDS", "s", "The body may take {} to arrive."),
         ("service.http.listening.STALL_SECONDS", "s", "A client may read nothing of a response for {}."),

@@ -54,7 +54,7 @@ class Block(NamedTuple):
     def commands(self) -> list[str]:
         """The commands in it, each as typed; none if it is not for a shell."""
         if self.language == "sh":
-            return [line for line in self.text.replace("\\\n", " ").splitlines() if line.strip() and line[0] not in "#"]
+            return [line for line in self.text.replace("\\\n", " ").splitlines() if line.strip() and line[0] != "#"]
         if self.language == "console":
             return [command for command, _ in self.steps()]
         return []
@@ -100,8 +100,8 @@ class Outcome(NamedTuple):
 class Reader:
     """Somebody who types what a page says, in a folder of their own, into one shell."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.folder, self.port = folder, port
+    def __init__(self, folder: Path, port: int, *, patience: float = 60) -> None:
+        self.folder, self.port, self.patience = folder, port, patience
         self.ran: list[str] = []
         self.faults: list[str] = []
         self._behind: list[subprocess.Popen[bytes]] = []
@@ -180,7 +180,7 @@ class Reader:
         self.ran.append(command)
         began = time.monotonic()
         while block.value not in log.read_text():
-            if process.poll() is not None or time.monotonic() - began > 60:
+            if process.poll() is not None or time.monotonic() - began > self.patience:
                 self.faults.append(f"line {block.line}: {command} printed no {block.value!r}\n{log.read_text()}")
                 return
             time.sleep(0.02)
