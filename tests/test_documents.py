@@ -32,7 +32,17 @@ def has_commands(path: Path) -> bool:
     return any(block.commands and not is_left_out(block) for block in BLOCKS[path])
 
 
-@pytest.mark.parametrize("path", [path for path in PAGES if has_commands(path)], ids=name_of)
+WITH_COMMANDS = [
+    pytest.param(
+        path, id=name_of(path), marks=[] if path == README or "getting-started" in path.parts else [pytest.mark.slow]
+    )
+    for path in PAGES
+    if has_commands(path)
+]
+"""The pages that a newcomer reads first are run by default, the guides among the slow tests."""
+
+
+@pytest.mark.parametrize("path", WITH_COMMANDS)
 def test_every_command_of_a_page_works(path: Path, tmp_path: Path) -> None:
     """A reader who types a page's commands in order, in an empty folder, meets no error and sees what it shows."""
     outcome = Reader(tmp_path, free_port()).follow(BLOCKS[path])
