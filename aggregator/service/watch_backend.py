@@ -8,13 +8,15 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import suppress
 
 from aggregator.config.settings import Config
 from aggregator.model.store import is_url
 from aggregator.service.inbox import Inbox
 from aggregator.service.logs import log
 from aggregator.watcher.events import SYSCTL, EventWatcher, NotWatchableError, remote_filesystem
+from aggregator.watcher.folder import FolderKey, folder_key
 
 DEFAULT_SCAN = 30
 
@@ -115,7 +117,7 @@ class WatchBackend:
             self._poll_instead(str(error))
             return ""
 
-    def note_folders(self, folders: Iterable[str]) -> None:
+    def note_folders(self, folders: Mapping[str, FolderKey]) -> None:
         """Compare the folders of a scan with those watched: if some stay unwatched, a system limit is reached."""
         if self._watcher is not None:
             if not self._unwatched:
@@ -126,17 +128,21 @@ class WatchBackend:
                 self.problem = ""
 
     def _check_unwatched(self, watcher: EventWatcher) -> None:
-        """Restart the watcher if folders are still unwatched; if that does not help, the limit is reached."""
+        """Watch again the folders that are still unwatched; if that does not help, the limit is reached."""
         assert self._config is not None
         root = self._config.seeds
-        missing = [one for one in watcher.unwatched(self._unwatched) if os.access(f"{root}/{one}", os.R_OK | os.X_OK)]
-        self._unwatched = []
+        current: dict[str, FolderKey] = {}
+        for one in self._unwatched:
+            with suppress(OSError):  # gone since: an event says so
+                if os.access(f"{root}/{one}", os.R_OK | os.X_OK):
+                    current[one] = folder_key(f"{root}/{one}")
+        missing, self._unwatched = watcher.unwatched(current), []
         if not missing:
             return
         if not self._was_restarted:
             self._was_restarted = True
             # Its doubt leads to a full scan, and that to `note_folders`.
-            watcher.restart(f"{len(missing)} folders were not watched")
+            watcher.watch_again(missing, f"{len(missing)} folders were not watched")
             return
         reason = f"{len(missing)} folders cannot be watched (raise the sysctl {SYSCTL}, then reload)"
         if self._config.watch.backend == "auto":
