@@ -13,13 +13,11 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from watchdog import events
@@ -51,8 +49,6 @@ PATIENCE = 2.0
 
 SYSCTL = "fs.inotify.max_user_watches"
 
-_MOUNTS = "/proc/self/mountinfo"
-
 # What the library logs goes to `_WarningHandler` only, and nowhere once the watcher has stopped.
 _LOGGER = logging.getLogger("watchdog")
 _LOGGER.propagate = False
@@ -74,13 +70,6 @@ _FILTER: list[type[FileSystemEvent]] = [
     # A file or folder that becomes readable; older versions report that as modified.
     *(getattr(events, name) for name in ("FileAttribEvent", "DirAttribEvent") if hasattr(events, name)),
 ]
-# File systems that other machines write to; their changes cause no events on this machine.
-_REMOTE = frozenset(
-    {
-        "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs",
-        "vboxsf", "virtiofs",
-    }
-)  # fmt: skip
 
 
 class NotWatchableError(Exception):
@@ -244,22 +233,6 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._warnings(record.getMessage() if "overflow" in record.getMessage() else "the watcher reported a problem")
-
-
-def remote_filesystem(root: str) -> str:
-    """Return the type of the file system of `root` if other machines may write to it without events here, else ""."""
-    try:
-        lines = Path(_MOUNTS).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    real = os.path.realpath(root)
-    best, kind = -1, ""
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        mounted = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), before.split()[4])  # proc(5)
-        if (real == mounted or real.startswith(mounted.rstrip("/") + "/")) and len(mounted) >= best:
-            best, kind = len(mounted), after.split()[0]
-    return kind if kind in _REMOTE else ""
 
 
 def _identity(root: str) -> tuple[str, int, int] | str:

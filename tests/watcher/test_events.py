@@ -13,8 +13,8 @@ import pytest
 from support.deep_folders import remove_deep
 from support.running_daemon import wait_until
 
-from aggregator.watcher import events, folder
-from aggregator.watcher.events import EventWatcher, NotWatchableError, remote_filesystem
+from aggregator.watcher import folder
+from aggregator.watcher.events import EventWatcher, NotWatchableError
 from aggregator.watcher.folder import FolderKey, folder_key
 
 
@@ -237,36 +237,3 @@ def test_what_the_library_only_logs_is_a_doubt(noted: Noted, said: str, overflow
     noted.watcher.stop()
     logging.getLogger("watchdog.observers.inotify_c").warning(said)
     assert len(noted.doubts) == 1
-
-
-def test_a_local_folder_is_not_remote(root: Path) -> None:
-    """Nor is a missing one."""
-    assert remote_filesystem(str(root)) == ""
-    assert remote_filesystem(str(root / "nowhere")) == ""
-
-
-@pytest.mark.parametrize(
-    ("mounted", "kind", "wanted"),
-    [
-        ("/mnt/news", "nfs4", "nfs4"), ("/mnt/news/seeds", "cifs", "cifs"), ("/mnt/other", "nfs4", ""), ("/mnt/new", "nfs4", ""),
-        ("/mnt/news", "ext4", ""), ("/mnt", "virtiofs", "virtiofs"), ("/mnt/news/seeds/below", "nfs", ""),
-    ],
-)  # fmt: skip
-def test_the_innermost_mount_decides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounted: str, kind: str, wanted: str
-) -> None:
-    """proc(5): of several mounts at one path the last is on top."""
-    table = tmp_path / "mountinfo"
-    table.write_text(
-        f"1 0 8:1 / / rw - ext4 /dev/vda rw\n2 1 0:40 / {mounted} rw,relatime shared:1 - {kind} server:/x rw\n"
-    )
-    monkeypatch.setattr(events, "_MOUNTS", str(table))
-    assert remote_filesystem("/mnt/news/seeds") == wanted
-
-
-def test_a_mount_point_may_have_a_space_and_an_accent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """proc(5) writes a space as backslash 040."""
-    table = tmp_path / "mountinfo"
-    table.write_text("1 0 8:1 / / rw - ext4 x rw\n2 1 0:40 / /mnt/my\\040café rw - nfs x rw\n", encoding="utf-8")
-    monkeypatch.setattr(events, "_MOUNTS", str(table))
-    assert remote_filesystem("/mnt/my café/seeds") == "nfs"
