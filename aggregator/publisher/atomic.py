@@ -107,7 +107,7 @@ class OpenFolder:
                 raise
             return None
         try:
-            return os.read(fd, sizes.stop) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+            return os.read(fd, status.st_size + 1) if stat.S_ISREG(os.fstat(fd).st_mode) else None
         except OSError:
             return None
         finally:

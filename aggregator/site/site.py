@@ -30,6 +30,7 @@ from aggregator.site.publishing import adopt_published, is_last_published
 from aggregator.site.scanning import Changes, Scanner
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.turn import full_report, must_reread, prune, start_over, take_turn
+from aggregator.site.verification import Verification
 from aggregator.site.workers import Workers, jobs_for
 from aggregator.watcher.folder import problems_of
 from aggregator.watcher.path_list import PathList
@@ -54,7 +55,7 @@ def _no_log(event: str, level: int = 0, **values: object) -> None:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns.
 
-    Only inside the `with` statement it has `index`, `writer`, `catalog`, `items` and `scanner`.
+    Only inside the `with` statement it has `index`, `writer`, `catalog`, `items`, `scanner` and `verification`.
     """
 
     index: Index
@@ -62,6 +63,7 @@ class Site:
     catalog: Catalog
     items: ItemCache
     scanner: Scanner
+    verification: Verification
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, progress: Progress | None = None,
@@ -119,6 +121,7 @@ class Site:
         self.config, self.writer = config, writer
         self.catalog = Catalog(config, self.index)
         self.items = ItemCache(self.index, self.catalog.settings)
+        self.verification = Verification(self.index, writer)
 
     def reconfigure(self, config: Config) -> None:
         """Go on with another config; if it cannot be used the old one stays.
