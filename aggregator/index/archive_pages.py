@@ -225,6 +225,20 @@ class ArchivePages(Tables):
         )
         yield from self._db.execute(sql)
 
+    def count_written(self) -> int:
+        """Return the number of pages that are on disk and wanted."""
+        count: int = self._db.execute("SELECT count(*) FROM page WHERE wanted=1 AND stamps>x''").fetchone()[0]
+        return count
+
+    def written_after(self, feed: int, month: int, last: int) -> tuple[int, int, int, str] | None:
+        """Return feed, month, last and slug of the first page on disk after that one, or None."""
+        found: tuple[int, int, int, str] | None = self._db.execute(
+            "SELECT p.feed, month, last, slug FROM page p JOIN feed USING(feed) WHERE (p.feed, month, last) > (?,?,?)"
+            " AND wanted=1 AND p.stamps>x'' ORDER BY p.feed, month, last LIMIT 1",
+            (feed, month, last),
+        ).fetchone()
+        return found
+
     def forget_documents(self, pages: Iterable[tuple[int, int, int]]) -> None:
         """Forget what the documents of pages show, so that they are rendered again."""
         sql = "UPDATE page SET dirty=1, key=NULL WHERE feed=? AND month=? AND last=?"

@@ -112,6 +112,17 @@ class Feeds(Tables):
         """Forget what the documents of feeds show, so that they are rendered again."""
         self._db.executemany("UPDATE feed SET dirty=1, key=NULL WHERE feed=?", ((feed,) for feed in feeds))
 
+    def count_written(self) -> int:
+        """Return the number of feeds whose documents are on disk."""
+        count: int = self._db.execute("SELECT count(*) FROM feed WHERE stamps>x''").fetchone()[0]
+        return count
+
+    def written_after(self, feed: int) -> tuple[int, str] | None:
+        """Return number and slug of the first feed after `feed` whose documents are on disk, None if there is none."""
+        sql = "SELECT feed, slug FROM feed WHERE feed>? AND stamps>x'' ORDER BY feed LIMIT 1"
+        found: tuple[int, str] | None = self._db.execute(sql, (feed,)).fetchone()
+        return found
+
     # -- entries: which items a feed shows, and when
 
     def add_entries(self, rows: Iterable[tuple[int, int, int, int, int, int, int]]) -> None:

@@ -101,6 +101,10 @@ class BucketWriter(Destination):
         entries = [self._entries.get(name + suffix) for suffix in ("", *CODINGS)]
         return " ".join(f"{at.tag}:{at.size}:{at.modified}" for at in entries if at) if all(entries) else None
 
+    def is_whole(self, name: str) -> bool:
+        """Return True without reading: a store keeps checksums of its own, and a listing shows each object's tag."""
+        return name in self._entries
+
     def has(self, name: str) -> bool:
         """Return whether an object has the document's name."""
         return name in self._entries

@@ -53,6 +53,9 @@ class Destination(Protocol):
         It changes if anybody changes one of them.
         """
 
+    def is_whole(self, name: str) -> bool:
+        """Return whether a document still holds what was written, as far as reading it and its encodings can tell."""
+
     def has(self, name: str) -> bool:
         """Return whether a document's name is in use.
 

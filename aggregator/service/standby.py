@@ -16,7 +16,7 @@ from aggregator.service.config_files import ConfigFiles
 from aggregator.service.logs import log
 from aggregator.service.systemd import SystemdNotifier
 from aggregator.site.lock import acquire_lock, make_state_folder, release_lock
-from aggregator.watcher.events import remote_filesystem
+from aggregator.watcher.mounts import remote_filesystem
 
 POLL = 0.5
 """How often, in seconds, the lock is tried."""

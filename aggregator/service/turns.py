@@ -48,6 +48,7 @@ class TurnRunner:
         self._pending_scan = PendingScan()
         self._scan_budget = ScanBudget()
         self._has_garbage = False
+        self._verified = time.monotonic()
         self.due: int | None = None
         """The next due moment, in seconds since 1970."""
 
@@ -85,6 +86,8 @@ class TurnRunner:
     def _take_turn(self, work: Work) -> Turn:
         now = int(self._parts.clock())
         hints = {path for path in work.hints if not folder.is_hidden(path)}
+        if work.scan:
+            self._verify_documents()
         self._choose_scan(work, hints, now)
         if work.everything or len(hints) > MANY_HINTS:
             return self._scan_everything(work, now)
@@ -98,6 +101,13 @@ class TurnRunner:
             work.everything = self._needs_full_scan()
         if work.scan and not work.everything:
             hints |= set(folder.changed_folders(self._parts.config.seeds, self._parts.site.folders, now=now))
+
+    def _verify_documents(self) -> None:
+        """Verify some of the published documents; the turn that follows writes damaged ones again."""
+        now = time.monotonic()
+        elapsed, self._verified = now - self._verified, now
+        if damaged := self._parts.site.verification.run(elapsed):
+            log("published documents are damaged", logging.ERROR, documents=damaged, action="written again")
 
     def _needs_full_scan(self) -> bool:
         """Return whether a scheduled scan must walk everything instead of comparing the folders' lists of names."""

@@ -21,6 +21,7 @@ from aggregator.normalizer.stored import unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.turn import batches
 from aggregator.site.workers import Workers, in_order, jobs_for
+from aggregator.watcher.folder import problems_of
 from aggregator.watcher.seeds import seeds_in
 
 
@@ -50,10 +51,7 @@ def check(
     walk = seeds.walk()
     policy = rules.policy_of(config)
     paths = [path for path, _ in walk]
-    problems = [
-        Problem(path=path, message=f"this folder cannot be read: {reason}", hint=hint)
-        for path, (reason, hint) in walk.unreadable.items()
-    ]
+    problems = list(problems_of(walk.unreadable))
     unknown: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
     done = 0

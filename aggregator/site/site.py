@@ -30,7 +30,9 @@ from aggregator.site.publishing import adopt_published, is_last_published
 from aggregator.site.scanning import Changes, Scanner
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.turn import full_report, must_reread, prune, start_over, take_turn
+from aggregator.site.verification import Verification
 from aggregator.site.workers import Workers, jobs_for
+from aggregator.watcher.folder import problems_of
 from aggregator.watcher.path_list import PathList
 from aggregator.watcher.seeds import read_on_worker, seeds_in
 
@@ -53,7 +55,7 @@ def _no_log(event: str, level: int = 0, **values: object) -> None:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns.
 
-    Only inside the `with` statement it has `index`, `writer`, `catalog`, `items` and `scanner`.
+    Only inside the `with` statement it has `index`, `writer`, `catalog`, `items`, `scanner` and `verification`.
     """
 
     index: Index
@@ -61,6 +63,7 @@ class Site:
     catalog: Catalog
     items: ItemCache
     scanner: Scanner
+    verification: Verification
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, progress: Progress | None = None,
@@ -118,6 +121,7 @@ class Site:
         self.config, self.writer = config, writer
         self.catalog = Catalog(config, self.index)
         self.items = ItemCache(self.index, self.catalog.settings)
+        self.verification = Verification(self.index, writer)
 
     def reconfigure(self, config: Config) -> None:
         """Go on with another config; if it cannot be used the old one stays.
@@ -235,9 +239,11 @@ class Site:
         if fresh:
             start_over(self, now)
             adopt_published(self.index, self.writer)
+        problems = problems_of(found.unreadable)
+        self.scanner.store_problems(problems)
         turn = self._take_turn(_changes(found, fresh=fresh), now=now, watch=watch)
         self.folders = found.folders
-        notes = ([f"the index was rebuilt: {rebuilt}"] if rebuilt else []) + _unreadable(found)
+        notes = ([f"the index was rebuilt: {rebuilt}"] if rebuilt else []) + list(map(str, problems))
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
 
     def take_partial_turn(self, paths: Iterable[str], *, now: int) -> Turn:
@@ -247,9 +253,10 @@ class Site:
         why.
         """
         watch = Stopwatch()
-        changes, doubt = self.scanner.scan_paths(paths, now)
+        changes, doubt, unreadable = self.scanner.scan_paths(paths, now)
         turn = self._take_turn(changes, now=now, watch=watch)
-        return msgspec.structs.replace(turn, doubt=doubt or turn.doubt)
+        notes = tuple(map(str, problems_of(unreadable)))
+        return msgspec.structs.replace(turn, doubt=doubt or turn.doubt, notes=(*notes, *turn.notes))
 
     def full_report(self, turn: Turn) -> Turn:
         """Return a turn's report with the state of the whole site after it."""
@@ -295,10 +302,3 @@ def _changes(found: Difference, *, fresh: bool) -> Changes:
     # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
     read = PathList(chain(found.read, found.kept)) if fresh and found.kept else found.read
     return Changes(read, found.gone)
-
-
-def _unreadable(found: Difference) -> list[str]:
-    kept = "this folder cannot be read, its seeds stay as they were"
-    return [
-        f"{path}: {kept}: {reason}" + f" ({hint})" * bool(hint) for path, (reason, hint) in found.unreadable.items()
-    ]

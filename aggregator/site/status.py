@@ -13,6 +13,7 @@ from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.normalizer.stored import is_in_feeds, unpack_problems
 from aggregator.publisher.hub.notifier import hub_status
 from aggregator.site.catalog import Catalog
+from aggregator.site.scanning import stored_problems
 
 EXAMPLES = 20
 """How many of the seeds that a rule holds back are named as examples."""
@@ -47,6 +48,7 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
     """Return the status of the site of `config` at `now` (seconds since 1970)."""
     catalog = Catalog(config, index)
     problems = [problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)]
+    problems += stored_problems(index)
     problems.sort(key=lambda problem: problem.warning)
     held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()

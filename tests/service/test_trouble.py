@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.mounted import mounted
 from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 from support.site_folder import iso
 
@@ -53,21 +54,6 @@ def test_a_full_disk_is_reported_and_survived(running: DaemonProcess) -> None:
         wait_until(lambda: running.status()["healthy"], 10)
         running.wait_for_fresh_build()
         running.stop()
-
-
-class mounted:  # noqa: N801 - reads as a word in `with`
-    """A small file system in memory, mounted for a while."""
-
-    def __init__(self, folder: Path, size: str) -> None:
-        self._folder, self._size = folder, size
-
-    def __enter__(self) -> None:
-        words = ["mount", "-t", "tmpfs", "-o", f"size={self._size}", "tmpfs", str(self._folder)]
-        if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
-            pytest.skip("file systems cannot be mounted here")
-
-    def __exit__(self, *_: object) -> None:
-        subprocess.run(["umount", "-l", str(self._folder)], check=False)
 
 
 def test_a_bug_in_one_items_content_harms_no_other(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
