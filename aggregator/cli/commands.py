@@ -110,12 +110,14 @@ def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve:
     from aggregator.service.daemon import Daemon  # noqa: PLC0415
     from aggregator.service.server_process import ServerProcess  # noqa: PLC0415
     from aggregator.service.standby import Standby  # noqa: PLC0415
+    from aggregator.service.stop_signals import StopSignals  # noqa: PLC0415
     from aggregator.service.systemd import SystemdNotifier  # noqa: PLC0415
 
     config = load_config(config_path)
     log_as: logs.Format = _log_format() if log_format == "auto" else log_format
     logs.start(log_as)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
+    StopSignals(before_exit=server.kill if server is not None else lambda: None).start()
     waiting, lock = Standby(config, systemd), None
     if standby:
         waiting.handle_signals()

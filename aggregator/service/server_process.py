@@ -135,6 +135,12 @@ class ServerProcess:
         self._ending = []
         self._listen_on(None)
 
+    def kill(self) -> None:
+        """Kill the server and those that are ending, without waiting; may be called from any thread."""
+        for process in (self._process, *(one for one, _ in self._ending)):
+            if process is not None:
+                process.kill()
+
     def notify_changed(self, slugs: Iterable[str]) -> None:
         """Notify the server of changed feeds; one that is busy notices by itself within a second."""
         if self._process is None or self._process.stdin is None:
