@@ -36,6 +36,7 @@ from aggregator.service.heartbeat import Heartbeat
 from aggregator.service.http.listening import CannotListenError
 from aggregator.service.inbox import CHECK_INTERVAL, Inbox, Trigger, Work
 from aggregator.service.logs import LOGGER, log
+from aggregator.service.one_time_tokens import OneTimeTokens
 from aggregator.service.parts import CannotGoOnError, Parts
 from aggregator.service.self_check import SelfCheck
 from aggregator.service.server_process import ServerProcess
@@ -75,6 +76,7 @@ class Daemon:
         self._stop_asked: float | None = None
         self._ended = threading.Event()
         self._files = ConfigFiles(config)
+        self._tokens = OneTimeTokens()
         systemd = systemd or SystemdNotifier("")
         inbox, heartbeat = Inbox(systemd.watchdog_seconds), Heartbeat()
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
@@ -275,6 +277,10 @@ class Daemon:
         """Answer a client of the control socket; runs on the client's thread."""
         if request.do == "status":
             return Reply(value=msgspec.to_builtins(self.status()))
+        if request.do == "issue":
+            return Reply(value=self._tokens.issue())
+        if request.do == "redeem":
+            return Reply(value=self._tokens.redeem(request.token))
         if request.do == "notify":
             for path in request.paths:
                 self._parts.inbox.put("hint", path)

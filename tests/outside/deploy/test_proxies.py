@@ -139,7 +139,7 @@ PRIVATE = [
     "/healthz", "/metrics", "/metrics?x=1", "//metrics", "/%6detrics", "/all/../healthz", "/all/%2e%2e/metrics",
     "/./healthz", "/-/events/../../metrics", "/-/status", "/-/explain?q=x", "/-/trigger", "/-/notify", "/-/",
     "//-/status", "/%2d/status", "/-%2fstatus", "/all/../-/status", "/all/%2e%2e/-/status", "/-/events/../status",
-    "/-/events/x", "/./-/trigger",
+    "/-/events/x", "/./-/trigger", "/-/open", "/-/open?token=x",
 ]  # fmt: skip
 
 
@@ -156,7 +156,7 @@ def test_every_address_of_the_daemon_is_tested(front: int, tmp_path: Path) -> No
     (site.root / "token").write_text("a token of at least sixteen characters")
     config = site.config(server={"token": "../token"})
     app = App(DocumentCache(config.feeds, config.site, clock=time.time))
-    routes = Endpoints(config, app, clock=time.time, attached=False).routes()
+    routes = Endpoints(config, app, clock=time.time, session_key=b"key").routes()
     assert {path.partition("?")[0] for path in PRIVATE} > set(routes) > {"/healthz", "/metrics", "/-/trigger"}
     assert {path: fetch(front, path).status for path in routes} == dict.fromkeys(routes, 404)
 
