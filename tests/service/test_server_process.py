@@ -108,6 +108,7 @@ def hammered(address: str) -> Iterator[list[str]]:
 def test_a_stopped_server_does_not_keep_the_port_of_a_daemon_that_was_killed(serving: DaemonProcess) -> None:
     """The system continues it when the daemon dies, so that it ends; the next daemon serves at the same address."""
     address, pid = serving.address, server_of(serving)
+    wait_until(lambda: is_served(address), TIMEOUT)
     os.kill(pid, signal.SIGSTOP)
     try:
         serving.process.kill()
