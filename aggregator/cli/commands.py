@@ -26,7 +26,7 @@ from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, 
 from aggregator.model.reports import Turn
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
-from aggregator.model.words import quantity
+from aggregator.model.words import escape_controls, quantity
 from aggregator.site.clock import clock
 from aggregator.site.memory import collecting_rarely
 
@@ -110,12 +110,14 @@ def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve:
     from aggregator.service.daemon import Daemon  # noqa: PLC0415
     from aggregator.service.server_process import ServerProcess  # noqa: PLC0415
     from aggregator.service.standby import Standby  # noqa: PLC0415
+    from aggregator.service.stop_signals import StopSignals  # noqa: PLC0415
     from aggregator.service.systemd import SystemdNotifier  # noqa: PLC0415
 
     config = load_config(config_path)
     log_as: logs.Format = _log_format() if log_format == "auto" else log_format
     logs.start(log_as)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
+    StopSignals(before_exit=server.kill if server is not None else lambda: None).start()
     waiting, lock = Standby(config, systemd), None
     if standby:
         waiting.handle_signals()
@@ -198,7 +200,10 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
     try:
         config = load_config(config_path)
     except ConfigError as error:
-        click.echo(msgspec.json.encode(error.problems) if as_json else "\n".join(map(str, error.problems)))
+        if as_json:
+            click.echo(msgspec.json.encode(error.problems))
+        for problem in () if as_json else error.problems:
+            _print(str(problem))
         sys.exit(1)
     with _progress_bar("checking seeds", quiet=as_json) as progress:
         found = check_site(config, now=clock(), jobs=jobs, progress=progress)
@@ -240,7 +245,8 @@ def explain(config_path: str, target: str) -> None:
 @cli.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
-def status(config_path: str, *, as_json: bool) -> None:
+@click.option("--open", "in_browser", is_flag=True, help="Open the daemon's status page in a browser instead.")
+def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
     """Show feeds, problems, the next change and the last turns."""
     from aggregator.service.control import Request, ask  # noqa: PLC0415 - only this command needs these
     from aggregator.site.status import site_status  # noqa: PLC0415
@@ -251,6 +257,9 @@ def status(config_path: str, *, as_json: bool) -> None:
         for line in () if as_json else _lines_of_daemon_with_old_config(config_path):
             _print(line)
         raise
+    if in_browser:
+        _open_status_page(config)
+        return
     with opened_read_only(config.state) as index:
         if index is None:
             raise AggregatorError("nothing has been built yet (run `aggregator build`)")
@@ -266,6 +275,24 @@ def status(config_path: str, *, as_json: bool) -> None:
         return
     for line in (*report.daemon_lines(daemon), *report.status_lines(found)):
         _print(line)
+
+
+def _open_status_page(config: Config) -> None:
+    """Open the status page with a link that works once, or print the link if no browser can be started."""
+    import webbrowser  # noqa: PLC0415 - only this option needs these
+
+    from aggregator.service.control import Request, ask  # noqa: PLC0415
+    from aggregator.service.http.listening import local_address  # noqa: PLC0415
+
+    daemon = ask(config.state, Request(do="status"), timeout=5) if os.path.isdir(config.state) else None
+    if daemon is None:
+        raise AggregatorError("no daemon runs, and only a daemon has a status page (`aggregator run` starts one)")
+    if not daemon["serving"]:
+        raise AggregatorError("the daemon serves no pages (set `server.enabled: true`, or run it without --no-serve)")
+    token = ask(config.state, Request(do="issue"), timeout=5)
+    link = f"{local_address(daemon['serving'])}-/open?token={token}"
+    if not webbrowser.open(link):
+        click.echo(f"Open this link within a minute; it works once:\n{link}")
 
 
 def _lines_of_daemon_with_old_config(config_path: str) -> Iterator[str]:
@@ -314,9 +341,11 @@ def init(folder: str) -> None:
 
 
 @cli.command()
+@config_option
 @click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
-def schema(kind: Literal["seed", "config", "topic"]) -> None:
-    """Print the JSON Schema of seeds, the config or topics."""
+def schema(config_path: str, kind: Literal["seed", "config", "topic"]) -> None:
+    """Print the JSON Schema of seeds, the config or topics, which is the same for every config."""
+    del config_path  # accepted since every other command takes it
     from aggregator.cli.json_schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
 
     click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
@@ -356,7 +385,9 @@ def _reopen_closed_streams() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    click.echo(str(error) if isinstance(error, ConfigError) else f"aggregator: {_message(error)}", err=True)
+    message = str(error) if isinstance(error, ConfigError) else f"aggregator: {_message(error)}"
+    for line in message.split("\n"):
+        _print(line, err=True)
     sys.exit(code)
 
 
@@ -394,7 +425,7 @@ def _print_turn(turn: Turn, folder: str) -> None:
 
 
 def _print(line: str, *, err: bool = False) -> None:
-    click.echo(report.escape_controls(line), err=err)
+    click.echo(escape_controls(line), err=err)
 
 
 @contextmanager

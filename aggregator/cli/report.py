@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from aggregator.model.reports import HubStatus, Problem, Turn
-from aggregator.model.words import LISTED_PROBLEMS, RULES, in_words, quantity, rule_words, utc_time
+from aggregator.model.words import LISTED_PROBLEMS, RULES, escape_controls, in_words, quantity, rule_words, utc_time
 from aggregator.service.health import DaemonStatus
 from aggregator.site.status import SiteStatus
 
 if TYPE_CHECKING:
     from rich.table import Table
-
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 STAGES = {
     "scan": "scanning the seeds folder",
@@ -65,13 +62,19 @@ def feed_lines(turn: Turn) -> Iterator[str]:
 
 def feed_table(turn: Turn) -> Table:
     """Return the same as a table for a terminal."""
-    from rich.table import Table  # noqa: PLC0415 - 60 ms, only for terminals
+    from rich.markup import escape  # noqa: PLC0415 - 60 ms, only for terminals
+    from rich.table import Table  # noqa: PLC0415
 
     table = Table("feed", "title", box=None, header_style="bold", pad_edge=False)
     table.add_column("items", justify="right")
     table.add_column("")
     for feed in turn.feeds:
-        table.add_row(feed.slug, feed.title, f"{feed.items:,}", "[green]changed[/]" if feed.changed else "")
+        table.add_row(
+            feed.slug,
+            escape(escape_controls(feed.title)),
+            f"{feed.items:,}",
+            "[green]changed[/]" if feed.changed else "",
+        )
     return table
 
 
@@ -101,11 +104,6 @@ def _seed_problem_lines(problems: tuple[Problem, ...], folder: str) -> Iterator[
 def in_folder(line: str, folder: str) -> str:
     """Return a line that begins with a seed's path with `folder` before it, so that an editor can open the path."""
     return f"{folder}/{line}" if folder else line
-
-
-def escape_controls(line: str) -> str:
-    """Return a line with control and direction characters escaped: names of files may contain them."""
-    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], line)
 
 
 def daemon_lines(reply: Any) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 RULES = {
@@ -37,6 +38,19 @@ def rule_words(rule: str, count: int) -> str:
     for plural, singular in _SINGULAR if count == 1 else ():
         words = words.replace(plural, singular)
     return words
+
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def escape_controls(line: str) -> str:
+    """Return a line with control and direction characters escaped: names of files may contain them."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], line)
+
+
+def has_controls(text: str) -> bool:
+    """Return whether `escape_controls` changes `text`."""
+    return _CONTROLS.search(text) is not None
 
 
 def quantity(count: int, word: str) -> str:

@@ -330,6 +330,7 @@ def test_schema_is_a_json_schema_that_our_own_samples_satisfy(kind: str, folder:
     jsonschema = pytest.importorskip("jsonschema")
     yaml = pytest.importorskip("yaml")
     schema = json.loads(run(folder, "schema", kind).stdout)
+    assert json.loads(run(folder, "schema", "--config", "nowhere.yaml", kind).stdout) == schema
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     samples = {

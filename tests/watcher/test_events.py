@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.deep_folders import remove_deep
-from support.running_daemon import wait_until
+from support.running_daemon import time_limit, wait_until
 
 from aggregator.watcher import folder
 from aggregator.watcher.events import EventWatcher, NotWatchableError

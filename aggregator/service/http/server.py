@@ -22,6 +22,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from aggregator.model import document_names
+from aggregator.service.http.access import is_host
 from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.events import EVENTS, MAX_LISTENERS, ChangeEvents, ProtocolClosed
 from aggregator.service.http.listening import BACKLOG
@@ -109,7 +110,9 @@ class App:
         path = scope.path
         name = _document_name(path)
         document = self._cache.get(name) if name else None
-        if document is not None:
+        if not _has_valid_host(scope):
+            kind, response = "none", text_response(400, "the request must have one valid Host header\n")
+        elif document is not None:
             kind, response = document.kind, respond(document, scope.method, _getter(scope.headers))
         elif (
             path == EVENTS
@@ -165,6 +168,12 @@ class App:
                 302, "moved\n", location="../" + replacement.split("/", 2)[2], **(OPEN_TO_ALL if is_json else {})
             )
         return not_found(path, get)
+
+
+def _has_valid_host(scope: Any) -> bool:
+    """Return whether a request has exactly one Host, and a valid one; HTTP/1.0 needs none (RFC 9112 §3.2)."""
+    hosts = scope.headers.get_all("host")
+    return is_host(hosts[0]) if len(hosts) == 1 else not hosts and scope.http_version == "1"
 
 
 _MAX_NAME = 128
