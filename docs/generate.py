@@ -181,7 +181,7 @@ def type_words(hint: Any) -> str:
         for remark in arguments[1:]:
             function = getattr(remark, "read", None) or getattr(remark, "test", None)
             if function is not None:
-                return TYPES[function.__name__]
+                return TYPES.get(function.__name__) or type_words(arguments[0])
         return type_words(arguments[0])
     if origin is Literal:
         return ", ".join(f"`{one}`" for one in arguments)

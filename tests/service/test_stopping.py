@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from pathlib import Path
 
 import pytest
 from support.running_daemon import DaemonProcess, DaemonThread, time_limit, wait_until
@@ -139,12 +138,6 @@ def test_a_second_signal_ends_it_at_once(running: DaemonProcess) -> None:
     wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
     running.start()
     running.wait_for_fresh_build(10)
-
-
-def catches(pid: int, number: signal.Signals) -> bool:
-    """Return whether a process has a handler for a signal; the daemon resets those that end it after the first one."""
-    caught = Path(f"/proc/{pid}/status").read_text().partition("SigCgt:")[2].split()[0]
-    return bool(int(caught, 16) >> (number - 1) & 1)
 
 
 def is_alive(pid: int) -> bool:
