@@ -404,7 +404,7 @@ def routes() -> dict[str, Any]:
 
     site = SiteSettings(url="https://feeds.example.org/")
     config = Config(site=site, seeds="s3://bucket/seeds", server=Server(token="token"))  # noqa: S106 - a file's name
-    return dict(Endpoints(config, typing.cast("Any", None), clock=float, attached=True).routes())
+    return dict(Endpoints(config, typing.cast("Any", None), clock=float, session_key=b"key").routes())
 
 
 # Metrics
