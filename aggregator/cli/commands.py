@@ -344,8 +344,8 @@ def init(folder: str) -> None:
 @config_option
 @click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
 def schema(config_path: str, kind: Literal["seed", "config", "topic"]) -> None:
-    """Print the JSON Schema of seeds, the config or topics, which is the same for every config."""
-    del config_path  # accepted since every other command takes it
+    """Print the JSON Schema of seeds, the config or topics."""
+    del config_path  # the same for every config; accepted since every other command takes it
     from aggregator.cli.json_schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
 
     click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
