@@ -5,11 +5,14 @@ Reads and writes the tables `story` and `alias` of `index.db`.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from aggregator.index.database import Tables, checksum, chunks, marks, require_all
+from aggregator.index.database import Tables, chunks, marks, require_all
+from aggregator.index.rows import Columns, check, checksum
+
+
+_alias = Columns("alias", int, int)
 
 
 class StoryRow(NamedTuple):
@@ -32,10 +35,8 @@ class Stories(Tables):
         found: dict[int, StoryRow] = {}
         for chunk in chunks(stories):
             sql = f"SELECT story, id, own, sealed, sum FROM story WHERE story IN ({marks(chunk)})"  # noqa: S608
-            for story, id, own, final, stored in self._db.execute(sql, chunk):  # noqa: A001
-                if checksum(id) != stored:
-                    raise sqlite3.DatabaseError(f"the id of story {story} is damaged")
-                found[story] = StoryRow(id, own, final)
+            for row in self._db.execute(sql, chunk):
+                found[row[0]] = StoryRow._make(check("story", row)[1:4])
         require_all(stories, found, "story")
         return found
 
@@ -49,7 +50,7 @@ class Stories(Tables):
         found: dict[int, int] = {}
         for chunk in chunks(keys):
             sql = f"SELECT key, story FROM alias WHERE key IN ({marks(chunk)})"  # noqa: S608
-            found.update(self._db.execute(sql, chunk))
+            found.update(_alias.all(self._db.execute(sql, chunk)))
         return found
 
     def next_number(self) -> int:

@@ -18,7 +18,7 @@ from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.raw import KEYS
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import Draft, Key, Outcome, pack
+from aggregator.normalizer.stored import Draft, Key, Outcome, pack, pack_stored, seed_digest
 
 _MAX_QUALITY = 2**31
 
@@ -140,7 +140,7 @@ def apply_rules(  # noqa: PLR0917 - as a row of the index has them
     packed = packed or pack(seed)
     draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
     return Outcome(
-        path, key, digest, False, False, packed, hashlib.blake2b(packed, digest_size=16).digest(), draft, pack(verdict),
+        path, key, digest, False, False, packed, seed_digest(packed), draft, pack_stored(verdict),
         verdict.rule, verdict.detail, warnings, False, unknown,
     )  # fmt: skip
 

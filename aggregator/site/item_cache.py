@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from aggregator.index.database import chunks
 from aggregator.index.feeds import VisibleItem
 from aggregator.index.index import Index
-from aggregator.model.items import Item
-from aggregator.normalizer.stored import verified
+from aggregator.model.items import Item, Seed
+from aggregator.normalizer.stored import unpack_seed, unpack_verdict, verified
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.render_jobs import StoredItem, prepare
 
@@ -42,7 +42,8 @@ class ItemCache:
         for chunk in chunks(missing):
             stored = self._seeds(chunk)
             for one in chunk:
-                self._keep(one, self._item(verified(stored[one.file], one.content), one, now), len(stored[one.file]))
+                seed = unpack_seed(verified(stored[one.file], one.content))
+                self._keep(one, self._item(seed, one, now), len(stored[one.file]))
         found = tuple(self._kept[one][0] for one in visible)
         if len(self._kept) > KEPT_ITEMS or self._bytes > KEPT_BYTES:
             self._drop_older_half()
@@ -81,9 +82,10 @@ class ItemCache:
     def _seeds(self, visible: Sequence[VisibleItem]) -> dict[int, bytes]:
         return self._index.files.seeds([one.file for one in visible])
 
-    def _item(self, packed: bytes, visible: VisibleItem, now: int) -> Item | None:
+    def _item(self, seed: Seed, visible: VisibleItem, now: int) -> Item | None:
+        verdict = unpack_verdict(visible.verdict)
         try:
-            return prepare(packed, visible.verdict, visible.id, self.settings, now)
+            return prepare(seed, verdict, visible.id, self.settings, now)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one item meets must not harm the others
             self.note_left_out(visible.file, type(error).__name__)
             return None
