@@ -18,6 +18,7 @@ import msgspec
 
 from aggregator.index.row_check import check_rows
 from aggregator.index.schema import DERIVED, DERIVED_TABLES, INDEXES, REMEMBERED, REMEMBERED_TABLES, VERSION
+from aggregator.model.errors import cause_of
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.normalizer.stored import seed_digest
 
@@ -31,13 +32,13 @@ DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError)
 
 
 def reason_not_rendered(error: Exception) -> str:
-    """Return why something was not rendered: the index cannot be used, or a bug, of which only the type is named.
+    """Return why something was not rendered: the index cannot be used, memory ran out, or a bug.
 
-    The message of any other error may quote a seed.
+    Of a bug only the type is named: its message may quote a seed.
     """
     if isinstance(error, sqlite3.Error):
         return f"not rendered, since the index cannot be used: {with_advice(error)}"
-    return f"not rendered because of a bug in this program ({type(error).__name__})"
+    return f"not rendered {cause_of(type(error).__name__)}"
 
 
 class Database:
@@ -72,6 +73,7 @@ class Database:
             self.create()
 
     def _open(self) -> None:
+        self._remove_temporary()
         self.db = connect(self.path)
         try:
             self._check()
@@ -128,16 +130,26 @@ class Database:
             OSError: likewise.
         """
         again = f"{self.path}.again"
-        remove(again)
-        self.db.execute("VACUUM INTO ?", (again,))
-        flush(again)
-        for suffix in LOGS:
-            remove(self.path + suffix)
-        remove(self._note)
-        os.replace(again, self.path)
+        self._remove_temporary()
+        try:
+            self.db.execute("VACUUM INTO ?", (again,))
+            flush(again)
+            for suffix in LOGS:
+                remove(self.path + suffix)
+            remove(self._note)
+            os.replace(again, self.path)
+        except BaseException:
+            with suppress(OSError):  # it may fill the disk
+                self._remove_temporary()
+            raise
         self.db.close()
         self.db = connect(self.path)
         _configure(self.db)
+
+    def _remove_temporary(self) -> None:
+        """Remove what a rewrite leaves behind if it fails or is killed."""
+        for suffix in ("", "-journal"):
+            remove(f"{self.path}.again{suffix}")
 
     def start_over(self, first: Callable[[], object]) -> None:
         """Delete what can be derived from the seeds; in the same transaction, `first` stores what must survive."""

@@ -16,15 +16,14 @@ from aggregator.index.database import DAMAGED, Database, exists
 from aggregator.index.feeds import Feeds
 from aggregator.index.files import Files
 from aggregator.index.overview import Overview
+from aggregator.index.recovery import open_or_rescue, set_aside
 from aggregator.index.row_check import check_rows
 from aggregator.index.rows import Columns, check_meta
-from aggregator.index.recovery import open_or_rescue, set_aside
 from aggregator.index.stories import Stories
 from aggregator.index.withdrawn import WithdrawnItems
 from aggregator.model.errors import AggregatorError
 from aggregator.model.items import FOREVER
 from aggregator.model.sqlite_errors import is_damage
-
 
 _due = Columns("file", int, str)
 _moment = Columns("file", int)

@@ -22,7 +22,16 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
-from aggregator.normalizer.stored import Draft, Outcome, pack_stored, unpack_entries, seed_digest, unpack_seed, unpack_verdict, verified
+from aggregator.normalizer.stored import (
+    Draft,
+    Outcome,
+    pack_stored,
+    seed_digest,
+    unpack_entries,
+    unpack_seed,
+    unpack_verdict,
+    verified,
+)
 
 
 class Intake:

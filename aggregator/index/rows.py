@@ -1,7 +1,7 @@
 """Rows of `index.db` as they are read: each is checked for types, ranges and checksums before anything uses it. Pure.
 
 SQLite returns whatever the file holds: a flipped bit makes a BLOB a text, an integer a huge one. Every function here
-raises `DamagedRowError` for a row that this program cannot have written, and never quotes a value, which may be private.
+raises `DamagedRowError` for a row that this program cannot have written. None quotes a value: it may be private.
 """
 
 from __future__ import annotations

@@ -11,7 +11,6 @@ from typing import NamedTuple
 from aggregator.index.database import Tables, chunks, marks, require_all
 from aggregator.index.rows import Columns, check, checksum
 
-
 _alias = Columns("alias", int, int)
 
 

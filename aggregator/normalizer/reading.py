@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
@@ -88,8 +89,9 @@ def _read_group(group: Sequence[_Found], task: Task) -> list[Outcome]:
         key = _key_to_store(file.key, task.now) if file else NO_KEY
         # Only the error's type: its words may quote what is private. Without a digest the file is read again when it
         # is touched.
-        message = f"cannot be read because of a bug in this program ({type(error).__name__})"
-        problem = Problem(path=path, message=message, hint="the file may be fine; please report this")
+        kind = type(error).__name__
+        hint = "the file may be fine" if isinstance(error, MemoryError) else "the file may be fine; please report this"
+        problem = Problem(path=path, message=f"cannot be read {cause_of(kind)}", hint=hint)
         return [Outcome(path, key, rule="readable", problems=(problem,))]
 
 

@@ -9,7 +9,7 @@ import time
 import msgspec
 
 from aggregator.index.database import DAMAGED
-from aggregator.model.errors import AggregatorError, FolderError, PublishError, reason_with_path
+from aggregator.model.errors import NO_MEMORY, AggregatorError, FolderError, PublishError, reason_with_path
 from aggregator.model.reports import Turn
 from aggregator.model.slugs import SLUG
 from aggregator.model.sqlite_errors import is_damage, with_advice
@@ -189,11 +189,18 @@ class TurnRunner:
 
     def _on_failure(self, work: Work, error: Exception) -> None:
         LOGGER.exception("turn failed")
-        bug = f"{type(error).__name__} in a turn: a bug in this program (the log says where)"
-        problem = reason_with_path(error) if isinstance(error, OSError) else bug
+        problem = _reason(error)
         self._parts.report("turn", problem)
         self._scan_in(RETRY)
         work.reply(Reply(error=f"the turn failed: {problem}"))
 
     def _scan_in(self, seconds: float) -> None:
         self._pending_scan.schedule(seconds, time.monotonic())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return reason_with_path(error)
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
+    return f"{type(error).__name__} in a turn: a bug in this program (the log says where)"

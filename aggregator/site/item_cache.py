@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from aggregator.index.database import chunks
 from aggregator.index.feeds import VisibleItem
 from aggregator.index.index import Index
+from aggregator.model.errors import cause_of
 from aggregator.model.items import Item, Seed
 from aggregator.normalizer.stored import unpack_seed, unpack_verdict, verified
 from aggregator.site.display_settings import DisplaySettings
@@ -22,7 +23,8 @@ SHORTENED = "shown by its summary, since it takes more than a quarter of `feed.m
 class ItemCache:
     """The items of one index as `settings` want them shown.
 
-    `notes` names the seeds whose items are left out because of a bug, and those of which only the summary is shown.
+    `notes` names the seeds whose items are left out because of a bug or for want of memory, and those of which only the
+    summary is shown.
     """
 
     def __init__(self, index: Index, settings: DisplaySettings) -> None:
@@ -68,7 +70,7 @@ class ItemCache:
 
     def note_left_out(self, file: int, kind: str) -> None:
         """Note that the item of a file is left out, since preparing it raised an exception of this type."""
-        self._note(file, f"left out because of a bug in this program ({kind})")
+        self._note(file, f"left out {cause_of(kind)}")
 
     def note_shortened(self, file: int) -> None:
         """Note that only the summary of a file's item is shown."""

@@ -35,7 +35,16 @@ SETTINGS = {"rules": {"min_quality": 50}, "feed": {"limit": 3, "tombstones": "30
 WAYS = {
     "INTEGER": ("NULL", "4611686018427400000", "9223372036854775807", "-7", "'text'", "x'ff00'", "1.5"),
     "TEXT": ("NULL", "CAST({0} AS BLOB)", "CAST(x'ff41' AS TEXT)", "{0} || char(0) || 'x'"),
-    "BLOB": ("NULL", "7", "1.5", "CAST({0} AS TEXT)", "'text'", "x''", "substr({0}, 1, length({0}) - 1)", "flipped({0})"),
+    "BLOB": (
+        "NULL",
+        "7",
+        "1.5",
+        "CAST({0} AS TEXT)",
+        "'text'",
+        "x''",
+        "substr({0}, 1, length({0}) - 1)",
+        "flipped({0})",
+    ),
 }
 """By the declared type of a column, SQL for the values that it may hold after damage."""
 
