@@ -23,7 +23,7 @@ from aggregator.index.stories import Stories
 from aggregator.index.withdrawn import WithdrawnItems
 from aggregator.model.errors import AggregatorError
 from aggregator.model.items import FOREVER
-from aggregator.model.sqlite_errors import is_damage
+from aggregator.model.sqlite_errors import is_damage, with_advice
 
 _due = Columns("file", int, str)
 _moment = Columns("file", int)
@@ -145,5 +145,5 @@ def opened_read_only(state: str) -> Iterator[Index | None]:
         except DAMAGED as error:
             if not is_damage(error):
                 raise
-            why = f"the index is damaged: {error} (run `aggregator build`, which makes it again)"
+            why = f"the index is damaged: {with_advice(error)} (run `aggregator build`, which makes it again)"
             raise AggregatorError(f"{path}: {why}") from error

@@ -29,7 +29,7 @@ from aggregator.index.database import (
 )
 from aggregator.index.rows import VALID, is_last_good
 from aggregator.index.schema import REMEMBERED_TABLES
-from aggregator.model.sqlite_errors import is_damage
+from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.words import quantity
 
 
@@ -48,7 +48,7 @@ def open_or_rescue(path: str) -> Database:
         if not is_damage(error):
             raise
         rescue.save()
-        rebuilt = rescue.finish(str(error))
+        rebuilt = rescue.finish(with_advice(error))
         database = Database(path)
     database.rebuilt = rebuilt or database.rebuilt
     return database

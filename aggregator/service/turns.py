@@ -75,7 +75,7 @@ class TurnRunner:
         except (FolderError, PublishError) as error:  # the latter if published feeds cannot be listed
             self._on_rejected_scan(work, error)
         except DAMAGED as error:
-            work.reply(Reply(error=f"the index failed: {error}"))
+            work.reply(Reply(error=f"the index failed: {with_advice(error)}"))
             self._on_index_failure(error)
         except Exception as error:  # noqa: BLE001 - the boundary: one bad turn must not end the daemon
             self._on_failure(work, error)
@@ -170,18 +170,18 @@ class TurnRunner:
 
     def _on_index_failure(self, error: Exception) -> None:
         """Replace a damaged index, but not for ever; other failures, such as a full disk, may pass."""
-        self._parts.report("index", str(error), "index failed")
+        self._parts.report("index", with_advice(error), "index failed")
         if not is_damage(error):
             self._scan_in(RETRY)
             return
         health = self._parts.health
         health.index_failures += 1
         if health.index_failures > MOST_INDEX_FAILURES:
-            raise CannotGoOnError(f"the index fails again and again: {error}") from error
+            raise CannotGoOnError(f"the index fails again and again: {with_advice(error)}") from error
         try:
             self._parts.site.replace_index(error)
         except (OSError, sqlite3.Error) as failed:
-            self._parts.report("index", f"{error}, and a new one cannot be created: {with_advice(failed)}")
+            self._parts.report("index", f"{with_advice(error)}, and a new one cannot be created: {with_advice(failed)}")
             health.index_failures -= 1
             self._scan_in(RETRY)
         else:
