@@ -14,6 +14,7 @@ from aggregator.index.rows import Columns, DamagedRowError, check, check_file, f
 from aggregator.normalizer.stored import verified
 
 _path_and_digest = Columns("file", str, bytes)
+_mtime = Columns("file", int)
 _seed = Columns("seed", int, bytes)
 _path_and_seed = Columns("seed", str, bytes, bytes)
 _problem = Columns("problem", str, int, bytes)
@@ -92,7 +93,7 @@ class Files(Tables):
 
     def modification_times(self, paths: Sequence[str]) -> dict[str, int]:
         """Return when the known files among `paths` were last written, if that is certain; seconds since 1970."""
-        return {path: row.mtime // 10**9 for path, row in self.by_path(paths).items() if row.mtime > 0}
+        return {path: row.mtime // 10**9 for path, row in self.by_path(paths).items() if _mtime((row.mtime,))[0] > 0}
 
     def next_number(self) -> int:
         """Return a number that no file has."""

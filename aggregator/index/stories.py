@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from aggregator.index.database import Tables, chunks, marks, require_all
-from aggregator.index.rows import Columns, check, checksum
+from aggregator.index.rows import Columns, DamagedRowError, text_checksum
 
+_FLAGS = frozenset((0, 1))
 _alias = Columns("alias", int, int)
 
 
@@ -34,8 +35,10 @@ class Stories(Tables):
         found: dict[int, StoryRow] = {}
         for chunk in chunks(stories):
             sql = f"SELECT story, id, own, sealed, sum FROM story WHERE story IN ({marks(chunk)})"  # noqa: S608
-            for row in self._db.execute(sql, chunk):
-                found[row[0]] = StoryRow._make(check("story", row)[1:4])
+            for story, id, own, final, stored in self._db.execute(sql, chunk):  # noqa: A001
+                if id.__class__ is not str or text_checksum(id) != stored or own not in _FLAGS or final not in _FLAGS:
+                    raise DamagedRowError("story")
+                found[story] = StoryRow(id, own, final)
         require_all(stories, found, "story")
         return found
 
@@ -60,7 +63,7 @@ class Stories(Tables):
     def put(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
         """Store stories: number, id, own, id_is_final."""
         self._db.executemany(
-            "INSERT OR REPLACE INTO story VALUES(?,?,?,?,?)", ((*row, checksum(row[1])) for row in rows)
+            "INSERT OR REPLACE INTO story VALUES(?,?,?,?,?)", ((*row, text_checksum(row[1])) for row in rows)
         )
 
     def put_keys(self, rows: Iterable[tuple[int, int]], *, replace: bool = False) -> None:

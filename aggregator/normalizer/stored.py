@@ -74,9 +74,9 @@ _outcomes = msgspec.msgpack.Decoder(list[Outcome])
 _seed = msgspec.msgpack.Decoder(Seed)
 _verdict = msgspec.msgpack.Decoder(Verdict)
 _problems = msgspec.msgpack.Decoder(tuple[Problem, ...])
-_entries = msgspec.msgpack.Decoder(tuple[int, int, int, tuple[tuple[int, int, int], ...]])
+entries_decoder = msgspec.msgpack.Decoder(tuple[int, int, int, tuple[tuple[int, int, int], ...]])
 
-_CHECKSUM = 4
+CHECKSUM = 4
 """The bytes of the checksum at the end of a packed value."""
 
 unpack_seed = _seed.decode
@@ -85,7 +85,7 @@ unpack_outcomes = _outcomes.decode
 
 def with_checksum(packed: bytes) -> bytes:
     """Return a packed value in the form in which the index stores it, which ends with its checksum."""
-    return packed + zlib.crc32(packed).to_bytes(_CHECKSUM, "big")
+    return packed + zlib.crc32(packed).to_bytes(CHECKSUM, "big")
 
 
 def without_checksum(stored: Any) -> bytes:
@@ -95,8 +95,8 @@ def without_checksum(stored: Any) -> bytes:
         msgspec.DecodeError: if it is damaged: most flipped bits still decode, to something else.
     """
     if type(stored) is bytes:
-        packed = stored[:-_CHECKSUM]
-        if zlib.crc32(packed) == int.from_bytes(stored[-_CHECKSUM:], "big"):
+        packed = stored[:-CHECKSUM]
+        if zlib.crc32(packed) == int.from_bytes(stored[-CHECKSUM:], "big"):
             return packed
     raise msgspec.DecodeError("a stored value is damaged")
 
@@ -121,7 +121,7 @@ def unpack_entries(stored: bytes) -> tuple[int, int, int, tuple[tuple[int, int, 
 
     See `without_checksum`.
     """
-    return _entries.decode(without_checksum(stored))
+    return entries_decoder.decode(without_checksum(stored))
 
 
 def is_in_feeds(shown: bytes | None, now: int) -> bool:
