@@ -22,7 +22,7 @@ from aggregator import build as build_site
 from aggregator.cli import report
 from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
-from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
+from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
 from aggregator.model.reports import Turn
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
@@ -366,7 +366,7 @@ def main() -> None:
         _fail(error, 2)
     except LockedError as error:
         _fail(error, 3)
-    except (AggregatorError, OSError, sqlite3.Error) as error:
+    except (AggregatorError, OSError, sqlite3.Error, MemoryError) as error:
         _fail(error, 1)
     except RuntimeError as error:
         if not isinstance(error.__context__, KeyboardInterrupt):
@@ -395,6 +395,8 @@ def _message(error: Exception) -> str:
     """Return the message of an error, with advice if it comes from the system or SQLite."""
     if isinstance(error, OSError):
         return reason_with_path(error)
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
     return with_advice(error) if isinstance(error, sqlite3.Error) else str(error)
 
 

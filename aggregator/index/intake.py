@@ -32,7 +32,7 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
-from aggregator.normalizer.stored import Draft, Outcome, pack, unpack_seed, unpack_verdict, verified
+from aggregator.normalizer.stored import Draft, Outcome, pack_stored, seed_digest, unpack_seed, unpack_verdict, verified
 
 
 class Deferred(NamedTuple):
@@ -111,7 +111,8 @@ class Intake:
         for chunk in chunks(everything):
             self._keepalive()
             stored = self._index.files.seeds(chunk)
-            rows = {row.path: row for row in self._index.files.where(f"file IN ({marks(chunk)}) ORDER BY path", chunk)}
+            found = self._index.files.where(f"file IN ({marks(chunk)}) ORDER BY path", chunk)
+            rows = {row.path: row._replace(entries=None) for row in found}  # their entries are deleted
             self._put([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
         # Before any file is added: the deferred ones are still as the files were before.
         self._regroup()
@@ -153,9 +154,10 @@ class Intake:
         """Return the outcomes with the last good versions of visible files that can no longer be read (G4)."""
         broken = [outcome.path for outcome in batch if outcome.seed is None and not outcome.withdrawn]
         visible = {rows[path].file: path for path in broken if path in rows and is_visible(rows[path], self._now)}
-        good = {visible[file]: seed for file, seed in self._index.files.seeds(list(visible)).items()}
+        stored = self._index.files.seeds(list(visible))
+        good = {path: verified(stored[file], rows[path].content) for file, path in visible.items()}
         good |= self._index.files.last_good([path for path in broken if path not in rows])
-        self._index.files.put_last_good(good.items())
+        self._index.files.put_last_good((path, seed, seed_digest(seed)) for path, seed in good.items())
         return [self._stale(outcome, good[outcome.path]) if outcome.path in good else outcome for outcome in batch]
 
     def _stale(self, outcome: Outcome, seed: bytes) -> Outcome:
@@ -284,7 +286,7 @@ class Intake:
         entries = None
         if windows:
             sort, worst, tie = order = -draft.published, -draft.quality, draft.tie
-            entries = pack((*order, windows))
+            entries = pack_stored((*order, windows))
             settling.writes.added += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
         for name in draft.topics:
             self._topic_uses[name] += 1
@@ -329,7 +331,7 @@ class Intake:
         )
         files.delete_seeds([row.file for row in placed if row.content is None])
         files.put_problems(
-            (row.file, pack(problems) if problems else None)
+            (row.file, pack_stored(problems) if problems else None)
             for row in placed
             if not by_path[row.path].same and ((problems := by_path[row.path].problems) or row.path in rows)
         )

@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS story(
     story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
 );
--- the version that readers still see of a file that can no longer be read.
-CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
+-- the version that readers still see of a file that can no longer be read; digest: of the seed.
+CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL, digest BLOB) WITHOUT ROWID;
 -- tombstones: what readers saw in a feed under which id and see no more; withdrawn when (at), announced until (ends).
 CREATE TABLE IF NOT EXISTS withdrawn(
     story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(story, slug)
@@ -51,7 +51,8 @@ CREATE TABLE file(
     since INTEGER,          -- nothing about it changes by itself in [since, until)
     until INTEGER,
     verdict BLOB,
-    shown BLOB              -- `entries`: its rows of the table entry, packed; NULL if none
+    shown BLOB,             -- `entries`: its rows of the table entry, packed; NULL if none
+    sum INTEGER NOT NULL    -- checksum of all other columns but those from `dev` to `digest`
 );
 -- a key that several stories say, which only seeds with different ids of their own do.
 CREATE TABLE shared_key(key INTEGER, story INTEGER, PRIMARY KEY(key, story)) WITHOUT ROWID;
@@ -69,7 +70,8 @@ CREATE TABLE feed(
     key BLOB,               -- digest of what the published documents show
     stamps BLOB,            -- `file_identity` of its documents on disk
     summary BLOB,
-    shelf BLOB              -- `archive_digest` of what its archive's pages show besides their items
+    shelf BLOB,             -- `archive_digest` of what its archive's pages show besides their items
+    sum INTEGER NOT NULL    -- checksum of feed and slug
 );
 -- a page of a feed's archive: the items of `month` (`archive_layout`) after the page before it, up to the cell `last`.
 CREATE TABLE page(
@@ -78,6 +80,7 @@ CREATE TABLE page(
     dirty INTEGER NOT NULL,
     key BLOB,                   -- digest of what its documents show
     stamps BLOB,                -- `file_identity` of its documents; empty if unknown, NULL if there are none
+    sum INTEGER NOT NULL,       -- checksum of feed, month and last
     PRIMARY KEY(feed, month, last)
 ) WITHOUT ROWID;
 CREATE INDEX page_dirty ON page(month, last, feed) WHERE dirty = 1;
@@ -94,7 +97,7 @@ CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
 REMEMBERED_TABLES = {
     "alias": "key, story",
     "story": "story, id, own, sealed, sum",
-    "last_good": "path, seed",
+    "last_good": "path, seed, digest",
     "withdrawn": "story, slug, at, ends, id",
     "topic_name": "slug, name, 0",
 }

@@ -18,7 +18,7 @@ from aggregator.model.archive_layout import DAY
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import validity
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack, unpack_verdict
+from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack_stored, unpack_verdict
 
 
 class Writes:
@@ -223,7 +223,7 @@ class Settling:
         """
         for row in rows:
             self.withdrawals.see(row)
-        verdicts = {row.file: unpack_verdict(row.verdict or b"") for row in rows}
+        verdicts = {row.file: unpack_verdict(row.verdict) for row in rows}
         shares = identity.shares(
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
             for row in rows
@@ -266,7 +266,8 @@ class Settling:
             for share in shares
             if max(share.starts, verdict.starts) < min(share.ends, ends)
         )
-        entries = pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
+        order = -verdict.published, -(row.quality or 0), identity.key_number(id)
+        entries = pack_stored((*order, windows)) if windows else None
         if entries != row.entries:
             self.writes.removed += entry_rows(row.entries, row.file) if row.entries else []
             self.writes.added += entry_rows(entries, row.file) if entries else []

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
@@ -18,7 +19,7 @@ from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.raw import KEYS
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import Draft, Key, Outcome, pack
+from aggregator.normalizer.stored import Draft, Key, Outcome, pack, pack_stored, seed_digest
 
 _MAX_QUALITY = 2**31
 
@@ -88,8 +89,9 @@ def _read_group(group: Sequence[_Found], task: Task) -> list[Outcome]:
         key = _key_to_store(file.key, task.now) if file else NO_KEY
         # Only the error's type: its words may quote what is private. Without a digest the file is read again when it
         # is touched.
-        message = f"cannot be read because of a bug in this program ({type(error).__name__})"
-        problem = Problem(path=path, message=message, hint="the file may be fine; please report this")
+        kind = type(error).__name__
+        hint = "the file may be fine" if isinstance(error, MemoryError) else "the file may be fine; please report this"
+        problem = Problem(path=path, message=f"cannot be read {cause_of(kind)}", hint=hint)
         return [Outcome(path, key, rule="readable", problems=(problem,))]
 
 
@@ -140,7 +142,7 @@ def apply_rules(  # noqa: PLR0917 - as a row of the index has them
     packed = packed or pack(seed)
     draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
     return Outcome(
-        path, key, digest, False, False, packed, hashlib.blake2b(packed, digest_size=16).digest(), draft, pack(verdict),
+        path, key, digest, False, False, packed, seed_digest(packed), draft, pack_stored(verdict),
         verdict.rule, verdict.detail, warnings, False, unknown,
     )  # fmt: skip
 

@@ -26,7 +26,7 @@ from contextlib import suppress
 import msgspec
 
 from aggregator.config.settings import Config
-from aggregator.model.errors import AggregatorError, ConfigError
+from aggregator.model.errors import NO_MEMORY, AggregatorError, ConfigError
 from aggregator.publisher.hub.documents import documents_in
 from aggregator.publisher.hub.notifier import WebSub
 from aggregator.service.config_files import ConfigFiles
@@ -125,6 +125,9 @@ class Daemon:
                 return 1
             except AggregatorError:
                 raise
+            except MemoryError:
+                log("cannot go on", logging.CRITICAL, reason=NO_MEMORY)
+                return 1
             except Exception:
                 LOGGER.critical("ended by a bug in this program", exc_info=True)
                 raise

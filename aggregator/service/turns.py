@@ -9,7 +9,7 @@ import time
 import msgspec
 
 from aggregator.index.database import DAMAGED
-from aggregator.model.errors import AggregatorError, FolderError, PublishError, reason_with_path
+from aggregator.model.errors import NO_MEMORY, AggregatorError, FolderError, PublishError, reason_with_path
 from aggregator.model.reports import Turn
 from aggregator.model.slugs import SLUG
 from aggregator.model.sqlite_errors import is_damage, with_advice
@@ -76,7 +76,7 @@ class TurnRunner:
         except (FolderError, PublishError) as error:  # the latter if published feeds cannot be listed
             self._on_rejected_scan(work, error)
         except DAMAGED as error:
-            work.reply(Reply(error=f"the index failed: {error}"))
+            work.reply(Reply(error=f"the index failed: {with_advice(error)}"))
             self._on_index_failure(error)
         except Exception as error:  # noqa: BLE001 - the boundary: one bad turn must not end the daemon
             self._on_failure(work, error)
@@ -180,18 +180,18 @@ class TurnRunner:
 
     def _on_index_failure(self, error: Exception) -> None:
         """Replace a damaged index, but not for ever; other failures, such as a full disk, may pass."""
-        self._parts.report("index", str(error), "index failed")
+        self._parts.report("index", with_advice(error), "index failed")
         if not is_damage(error):
             self._scan_in(RETRY)
             return
         health = self._parts.health
         health.index_failures += 1
         if health.index_failures > MOST_INDEX_FAILURES:
-            raise CannotGoOnError(f"the index fails again and again: {error}") from error
+            raise CannotGoOnError(f"the index fails again and again: {with_advice(error)}") from error
         try:
             self._parts.site.replace_index(error)
         except (OSError, sqlite3.Error) as failed:
-            self._parts.report("index", f"{error}, and a new one cannot be created: {with_advice(failed)}")
+            self._parts.report("index", f"{with_advice(error)}, and a new one cannot be created: {with_advice(failed)}")
             health.index_failures -= 1
             self._scan_in(RETRY)
         else:
@@ -199,11 +199,18 @@ class TurnRunner:
 
     def _on_failure(self, work: Work, error: Exception) -> None:
         LOGGER.exception("turn failed")
-        bug = f"{type(error).__name__} in a turn: a bug in this program (the log says where)"
-        problem = reason_with_path(error) if isinstance(error, OSError) else bug
+        problem = _reason(error)
         self._parts.report("turn", problem)
         self._scan_in(RETRY)
         work.reply(Reply(error=f"the turn failed: {problem}"))
 
     def _scan_in(self, seconds: float) -> None:
         self._pending_scan.schedule(seconds, time.monotonic())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return reason_with_path(error)
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
+    return f"{type(error).__name__} in a turn: a bug in this program (the log says where)"

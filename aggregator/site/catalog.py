@@ -17,6 +17,7 @@ from aggregator.model.feeds import SITE_FEED, FeedSpec, FeedSummary
 from aggregator.model.reports import PastTurn
 from aggregator.model.slugs import folded
 from aggregator.normalizer import rules
+from aggregator.normalizer.stored import pack_stored, without_checksum
 from aggregator.renderer.topic_tree import ancestor_slugs, feed_order
 from aggregator.site.display_settings import DisplaySettings
 
@@ -34,8 +35,18 @@ class StoredSummary(msgspec.Struct, frozen=True, array_like=True):
     daily: tuple[int, ...] = ()
 
 
-pack_summary = msgspec.msgpack.Encoder().encode
-unpack_summary = msgspec.msgpack.Decoder(StoredSummary).decode
+pack_summary = pack_stored
+_summary = msgspec.msgpack.Decoder(StoredSummary)
+_turns = msgspec.msgpack.Decoder(tuple[PastTurn, ...])
+
+
+def unpack_summary(stored: bytes | None) -> StoredSummary:
+    """Return a stored summary.
+
+    Raises:
+        msgspec.DecodeError: if it is damaged.
+    """
+    return _summary.decode(without_checksum(stored))
 
 
 class Catalog:
@@ -95,11 +106,11 @@ class Catalog:
     def past_turns(self) -> tuple[PastTurn, ...]:
         """Return the last turns, newest first."""
         stored = self.index.meta("turns")
-        return msgspec.msgpack.decode(stored, type=tuple[PastTurn, ...]) if stored else ()
+        return _turns.decode(without_checksum(stored)) if stored else ()
 
     def remember_turn(self, turn: PastTurn) -> None:
         """Store a turn for `past_turns`."""
-        self.index.set_meta("turns", msgspec.msgpack.encode((turn, *self.past_turns()[: KEPT_TURNS - 1])))
+        self.index.set_meta("turns", pack_stored((turn, *self.past_turns()[: KEPT_TURNS - 1])))
 
     @cached_property
     def _topics(self) -> Mapping[str, Topic]:

@@ -27,6 +27,7 @@ from aggregator.normalizer.stored import (
     unpack_outcomes,
     unpack_seed,
     unpack_verdict,
+    verified,
 )
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings
@@ -162,7 +163,7 @@ class _Case:
         assert self._index is not None
         if row.rule or row.verdict is None:
             return f"in no feed: {row.detail} (rule: {row.rule})"
-        self._seed = unpack_seed(self._index.files.seeds([row.file])[row.file])
+        self._seed = unpack_seed(verified(self._index.files.seeds([row.file])[row.file], row.content))
         return self._not_now(row, unpack_verdict(row.verdict))
 
     def _known(self, row: FileRow, verdict: Verdict) -> Explanation:
@@ -193,7 +194,8 @@ class _Case:
         max_bytes = self._config.feed.max_bytes
         if max_bytes is None or self._outcome.seed is None or row.verdict is None:
             return False
-        item = prepare(self._outcome.seed, row.verdict, "", DisplaySettings.of(self._config), self._now)
+        seed, verdict = unpack_seed(self._outcome.seed), unpack_verdict(row.verdict)
+        item = prepare(seed, verdict, "", DisplaySettings.of(self._config), self._now)
         return json_feed.is_long(item, self._config.site, max_bytes)
 
     def _pages(self, row: FileRow, current: Sequence[tuple[str, int]]) -> tuple[str, ...]:

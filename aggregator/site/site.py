@@ -155,7 +155,7 @@ class Site:
 
     def replace_index(self, error: BaseException) -> None:
         """Set a damaged index aside and begin a new one, which the next turn fills."""
-        self.index.set_aside(f"{type(error).__name__}: {error}")
+        self.index.set_aside(f"{type(error).__name__}: {with_advice(error)}")
         self._use(self.config, self.writer)
 
     def mark_stale(self, feeds: Iterable[str]) -> None:
@@ -215,7 +215,7 @@ class Site:
         try:
             self.replace_index(error)
         except (OSError, sqlite3.Error) as failed:
-            why = f"the index is damaged ({error}), and no other can be made: {with_advice(failed)}"
+            why = f"the index is damaged ({with_advice(error)}), and no other can be made: {with_advice(failed)}"
             raise AggregatorError(f"{state}: {why}") from failed
 
     def _with_hub_notified(self, turn: Turn, clock: Callable[[], float]) -> Turn:

@@ -140,6 +140,9 @@ def start_over(site: Site, now: int) -> None:
     """Empty the index of all that can be made again.
 
     What readers see at `now` stays as last good versions, and counts as withdrawn until it is shown again.
+
+    Raises:
+        sqlite3.DatabaseError: if a row is damaged, which must not be copied.
     """
 
     def remember() -> None:
@@ -147,6 +150,8 @@ def start_over(site: Site, now: int) -> None:
         if site.config.feed.tombstones:
             site.index.withdrawn.add_everything(now, site.config.feed.tombstones)
 
+    if not site.index.filling:
+        site.index.check_rows()
     site.index.start_over(remember)
 
 

@@ -89,6 +89,17 @@ def test_a_bug_that_one_seed_meets_costs_its_neighbours_nothing(
     assert PRIVATE not in str(problem)
 
 
+def test_a_seed_for_which_there_is_too_little_memory_is_no_bug(
+    site: SiteFolder, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named with advice, and nobody is asked to report it."""
+    site.write("a.md")
+    monkeypatch.setattr(reading, "_unchanged_or_text", lambda *_: bytearray(2**62))
+    ((problem,),) = (one.problems for one in outcomes(site, task, ("a.md",)))
+    assert "cannot be read because memory ran out (" in str(problem)
+    assert "report" not in str(problem)
+
+
 def test_few_bytes_are_in_memory_at_a_time(site: SiteFolder, task: Task) -> None:
     """Of a batch of seeds of the largest size only a few are in memory at any time."""
     for number in range(9):

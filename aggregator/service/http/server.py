@@ -22,6 +22,7 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from aggregator.model import document_names
+from aggregator.model.errors import NO_MEMORY
 from aggregator.service.http.access import is_host
 from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.events import EVENTS, MAX_LISTENERS, ChangeEvents, ProtocolClosed
@@ -148,6 +149,9 @@ class App:
         call = Call(version, scope.method, scope.query_string, scope.client, get, lambda: _body(protocol))
         try:
             return path, await route.answer(call) or not_found(path, get)
+        except MemoryError:
+            LOGGER.warning("request failed: %s", NO_MEMORY)
+            return path, text_response(503, "out of memory; try again later\n", retry_after="30")
         except Exception:
             LOGGER.exception("request failed")
             return path, text_response(500, "a bug in this program; see its log\n")
