@@ -7,7 +7,7 @@ Most can be derived from the seeds again. What cannot is kept apart and survives
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS withdrawn(
 DROP INDEX IF EXISTS withdrawn_slug;
 CREATE INDEX IF NOT EXISTS withdrawn_latest ON withdrawn(slug, at DESC, id);
 CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
--- how seeds spell topics, and how many use each spelling; unused ones name the feeds that they left empty.
+-- how visible seeds spell topics, and how many use each spelling; unused ones name the feeds that they left empty.
 CREATE TABLE IF NOT EXISTS topic_name(
     slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)
 ) WITHOUT ROWID;

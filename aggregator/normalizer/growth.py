@@ -175,9 +175,10 @@ class _Forecast:
             self._pending.append((name, tag))
         else:
             self._disturb()
-        if name not in _SELF_CLOSING:
+        self._unsure += not self._is_sure
+        # In a drawing "/>" closes an element.
+        if name not in _SELF_CLOSING and (self._is_sure or not tag.endswith("/>")):
             self._open.append(name)
-            self._unsure += not self._is_sure
 
     def _replace(self, name: str) -> None:
         """A link in a link ends the one around it (HTML standard §13.2.6.4.7, "A start tag whose tag name is a")."""
