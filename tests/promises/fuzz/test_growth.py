@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html.parser import HTMLParser
 from typing import NamedTuple
 
+import msgspec
 import pytest
 from support.bodies import seed
 from support.fuzz_inputs import ROOT
@@ -107,7 +108,7 @@ def assert_bounded(one: Rendered) -> None:
 
 def worst(found: list[Rendered]) -> dict[str, object]:
     """Return the worst of each kind with the number of its body."""
-    length = {one.number: max(1, one.body + one.embed) for one in found}
+    length = {one.number: len(msgspec.json.encode(seed(one.number))) for one in found}
     of = {
         "seconds": max((one.seconds, one.number, length[one.number]) for one in found),
         "memory": max((one.memory, one.number) for one in found),
