@@ -191,10 +191,14 @@ class Feeds(Tables):
     # -- topics
 
     def count_topic_names(self, changes: Iterable[tuple[str, str, int]]) -> None:
-        """Change how many seeds use a spelling of a topic: slug, name, difference."""
+        """Change how many visible seeds use a spelling of a topic: slug, name, difference."""
         self._db.executemany(
             "INSERT INTO topic_name VALUES(?,?,?) ON CONFLICT DO UPDATE SET uses=uses+excluded.uses", changes
         )
+
+    def clear_topic_uses(self) -> None:
+        """Set the number of visible seeds that use each spelling of a topic to 0."""
+        self._db.execute("UPDATE topic_name SET uses=0 WHERE uses!=0")
 
     def topic_names(self) -> list[tuple[str, str, int]]:
         """Return slug, name and number of uses of every spelling of a topic, by slug, the most used first."""

@@ -6,7 +6,6 @@ decides which file stands for a story.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import NamedTuple
@@ -32,7 +31,7 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
-from aggregator.normalizer.stored import Draft, Outcome, pack_stored, seed_digest, unpack_seed, unpack_verdict, verified
+from aggregator.normalizer.stored import Draft, Outcome, pack_stored, seed_digest, unpack_seed, verified
 
 
 class Deferred(NamedTuple):
@@ -62,7 +61,8 @@ class Intake:
         """The problems of the files of this turn."""
         self.unknown: dict[str, str] = {}
         """Unknown keys, each with the path of one seed that has it."""
-        self._topic_uses: Counter[tuple[str, str]] = Counter()
+        self.topics_changed = False
+        """Whether topics are spelled by other visible items than before, after `finish`."""
         self._deferred: dict[str, Deferred] = {}
         """Seeds that share keys with others, or did: their stories are settled together when every file is known."""
         self._left: set[int] = set()
@@ -83,7 +83,7 @@ class Intake:
         self._settling.writes.flush()
         for row in rows:
             self._settling.remove_from_feeds(row)
-            self._count_topics(row.verdict, None)
+            self._settling.count_topics(row, -1)
             self._let_go(row)
         self._index.files.delete([row.file for row in rows])
         # Of all paths: a fresh build has forgotten the rows, and a path that is gone stands for no story.
@@ -107,6 +107,7 @@ class Intake:
         self._settling.writes.mark_every_page()
         self._settling.withdrawals.add_everything()
         self._index.feeds.clear_entries()
+        self._settling.forget_topics()
         everything = [row.file for row in self._index.files.where("verdict IS NOT NULL ORDER BY path")]
         for chunk in chunks(everything):
             self._keepalive()
@@ -129,10 +130,7 @@ class Intake:
         self._regroup()
         self._settling.settle()
         self._forget_moved_paths()
-        # A feed has the name by which most seeds call its topic, including those that it does not show.
-        changed = {name: uses for name, uses in self._topic_uses.items() if uses}
-        self._index.feeds.count_topic_names((*name, uses) for name, uses in changed.items())
-        self._settling.mark_renamed(slug for slug, _ in changed)
+        self.topics_changed = self._settling.store_topics()
         self._index.files.delete_unused_last_good()
         self._settling.finish()
 
@@ -288,8 +286,8 @@ class Intake:
             sort, worst, tie = order = -draft.published, -draft.quality, draft.tie
             entries = pack_stored((*order, windows))
             settling.writes.added += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
-        for name in draft.topics:
-            self._topic_uses[name] += 1
+        if any(starts <= self._now < ends for _, starts, ends in draft.windows):
+            settling.topic_uses.update(draft.topics)
         return FileRow(
             file, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
             int(outcome.stale), story, draft.newest, draft.quality, draft.starts, draft.ends, draft.since, draft.until,
@@ -309,7 +307,8 @@ class Intake:
         )  # fmt: skip
         if draft is not None:
             new = new._replace(newest=draft.newest, starts=draft.starts, ends=draft.ends, quality=draft.quality)
-        self._count_topics(row.verdict if row else None, new.verdict)
+        if row is not None:
+            self._settling.count_topics(row, -1)
         self._settling.touch(row, new)
         return new
 
@@ -340,9 +339,3 @@ class Intake:
         ]
         self._index.stories.put_keys((number, story) for story, draft in accepted for number in draft.numbers)
         self._index.stories.put_keys(((draft.path, story) for story, draft in accepted), replace=True)
-
-    def _count_topics(self, old: bytes | None, new: bytes | None) -> None:
-        for packed, step in ((old, -1), (new, 1)):
-            if packed is not None:
-                for topic in unpack_verdict(packed).topics:
-                    self._topic_uses[topic] += step

@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS withdrawn(
 DROP INDEX IF EXISTS withdrawn_slug;
 CREATE INDEX IF NOT EXISTS withdrawn_latest ON withdrawn(slug, at DESC, id);
 CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
--- how seeds spell topics, and how many use each spelling; unused ones name the feeds that they left empty.
+-- how visible seeds spell topics, and how many use each spelling; unused ones name the feeds that they left empty.
 CREATE TABLE IF NOT EXISTS topic_name(
     slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)
 ) WITHOUT ROWID;

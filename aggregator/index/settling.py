@@ -5,6 +5,7 @@ Talks to the index. How the files of a story share the time is decided in `norma
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
@@ -137,6 +138,8 @@ class Settling:
         """Stories to settle."""
         self._changed: set[int] = set()
         """Files whose content or verdict has changed."""
+        self.topic_uses: Counter[tuple[str, str]] = Counter()
+        """By how many visible files more a topic is spelled so (its slug and a name) than before the turn."""
 
     def feed(self, slug: str) -> int:
         """Return the number of a feed; add it if it is new."""
@@ -172,9 +175,26 @@ class Settling:
         if row.story is not None:
             self._touched.add(row.story)
 
-    def mark_renamed(self, slugs: Iterable[str]) -> None:
-        """Mark the feeds whose topic may have a new name as changed."""
-        self.writes.dirty.update(self._feeds[slug] for slug in slugs if slug in self._feeds)
+    def count_topics(self, row: FileRow, step: int) -> None:
+        """Count how a file spells its topics, if it is visible: before its row changes with -1, afterwards with 1.
+
+        What is embargoed is as private as its topics' names (G12).
+        """
+        if row.verdict is not None and feeds_showing(row.entries, row.since):
+            for topic in unpack_verdict(row.verdict).topics:
+                self.topic_uses[topic] += step
+
+    def forget_topics(self) -> None:
+        """Forget how visible files spell topics, before all of them are counted again."""
+        self.topic_uses.clear()
+        self._index.feeds.clear_topic_uses()
+
+    def store_topics(self) -> bool:
+        """Store how visible files spell topics, and mark the feeds that this may rename; return whether any may be."""
+        changed = {name: uses for name, uses in self.topic_uses.items() if uses}
+        self._index.feeds.count_topic_names((*name, uses) for name, uses in changed.items())
+        self.writes.dirty.update(self._feeds[slug] for slug, _ in changed if slug in self._feeds)
+        return bool(changed)
 
     def settle(self) -> None:
         """Settle the stories that were touched since the last call."""
@@ -237,6 +257,8 @@ class Settling:
             new = self._with_entries(row, verdicts[row.file], own_shares, id)
             if new != row:
                 settled.append(new)
+                self.count_topics(row, -1)
+                self.count_topics(new, 1)
             kept |= bool(feeds_showing(new.entries, new.since)) or self._is_too_old(verdicts[row.file])
         return kept
 

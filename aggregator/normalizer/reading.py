@@ -26,6 +26,9 @@ _MAX_QUALITY = 2**31
 GROUP_SIZE = 32
 """How many files go through the stages of reading together; fewer or more are slower (measured)."""
 
+MOST_UNKNOWN = 100
+"""How many unknown keys of all seeds of a turn are named."""
+
 RACY_SECONDS = 2
 """A file that changed so shortly before it was read may change again without any change of its `stat`."""
 
@@ -194,12 +197,20 @@ def _key_to_store(key: Key, now: int) -> Key:
 
 
 def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:
-    """Return a warning for each unknown key (key to path of a seed), with a hint if it looks like a typo."""
+    """Return a warning for each unknown key (key to path of a seed), with a hint if it looks like a typo.
+
+    Of more than `MOST_UNKNOWN` the first are named, and the rest is counted: a hint takes a millisecond.
+    """
     from aggregator.config.yaml.decoding import nearest  # noqa: PLC0415 - difflib, only for warnings
+    from aggregator.config.yaml.messages import shortened  # noqa: PLC0415 - likewise
 
     found = []
-    for key, path in sorted(unknown.items()):
+    for key, path in sorted(unknown.items())[:MOST_UNKNOWN]:
         close = nearest(key, KEYS)
         hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
-        found.append(Problem(path=path, message=f"unknown key `{key}`", hint=hint, warning=True))
+        found.append(Problem(path=path, message=f"unknown key `{shortened(key)}`", hint=hint, warning=True))
+    if len(unknown) > MOST_UNKNOWN:
+        message = f"… and {len(unknown) - MOST_UNKNOWN:,} more unknown keys in this and other seeds"
+        hint = "they are kept out of the feeds"
+        found.append(Problem(path=max(unknown.items())[1], message=message, hint=hint, warning=True))
     return found

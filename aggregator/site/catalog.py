@@ -22,6 +22,12 @@ from aggregator.renderer.topic_tree import ancestor_slugs, feed_order
 from aggregator.site.display_settings import DisplaySettings
 
 KEPT_TURNS = 20
+MOST_CLASHES = 20
+"""How many slugs that stand for several topics are named in a turn's notes."""
+
+MOST_CLASHING = 4
+"""How many of the topics that share a slug are named."""
+
 CLASH_HINT = "rename one, or give it its own `_id` in a topic file"
 
 
@@ -64,7 +70,7 @@ class Catalog:
         return rules.policy_of(self.config)
 
     def spec(self, slug: str) -> FeedSpec:
-        """Return what the feed `slug` is: as the config has it, else by the name that most seeds use for the topic."""
+        """Return what the feed `slug` is: as the config has it, else by the name that most visible seeds use."""
         site = self.config.site
         if slug == SITE_FEED:
             return FeedSpec(slug=slug, title=site.title, description=site.description)
@@ -94,10 +100,11 @@ class Catalog:
         return tuple(sorted(found, key=lambda one: feed_order(one.spec)))
 
     def clashes(self) -> list[str]:
-        """Return a message for each slug that stands for several topic names now."""
+        """Return a message for each slug that stands for several topic names of visible items or of the config."""
         used = ((slug, name) for slug, name, uses in self.index.feeds.topic_names() if uses > 0)
         found = clashing_names(self.config, self.policy, used)
-        return [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in found]
+        notes = [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in found[:MOST_CLASHES]]
+        return [*notes, f"… and {len(found) - MOST_CLASHES:,} more slugs"] if len(found) > MOST_CLASHES else notes
 
     def names_changed(self) -> None:
         """Forget the topic names that seeds used, after a turn's intake."""
@@ -143,4 +150,8 @@ def clashing_names(
 
 def clash_message(slug: str, names: tuple[str, ...]) -> str:
     """Return the message that these topic names share a slug."""
-    return f"topics {' and '.join(map(repr, names))} share the slug {slug!r} and so one feed"
+    some = [
+        *map(repr, names[:MOST_CLASHING]),
+        *([f"{len(names) - MOST_CLASHING:,} more"] if names[MOST_CLASHING:] else []),
+    ]
+    return f"topics {' and '.join(some)} share the slug {slug!r} and so one feed"

@@ -17,7 +17,7 @@ from aggregator.config.yaml.tree import Node, parse_bytes
 from aggregator.model.reports import Problem
 from aggregator.normalizer import rules
 from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
-from aggregator.normalizer.stored import unpack_outcomes
+from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.turn import batches
 from aggregator.site.workers import Workers, in_order, jobs_for
@@ -62,7 +62,7 @@ def check(
                 problems += outcome.problems
                 for key in outcome.unknown:
                     unknown.setdefault(key, outcome.path)
-                for topic in outcome.draft.topics if outcome.draft else ():
+                for topic in _visible_topics(outcome, now):
                     names.setdefault(topic, outcome.path)
                 done += 1
             if progress is not None:
@@ -72,6 +72,13 @@ def check(
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
     return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
+
+
+def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:
+    """Return the topics of a seed that feeds show at `now`: the names of an embargoed one are private (G12)."""
+    draft = outcome.draft
+    is_visible = draft is not None and any(starts <= now < ends for _, starts, ends in draft.windows)
+    return draft.topics if draft is not None and is_visible else ()
 
 
 def _missing_files(config: Config) -> Iterator[Problem]:

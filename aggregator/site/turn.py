@@ -116,7 +116,7 @@ def _report(
         written=tuple(published.written),
         failed=tuple(published.failed),
         doubt="" if changes.is_full_scan or not published.is_foreign else "somebody else changed published documents",
-        notes=(*site.items.notes, *(site.catalog.clashes() if intake.added or intake.changed else ())),
+        notes=(*site.items.notes, *(site.catalog.clashes() if intake.topics_changed else ())),
         problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
         due=due and due[0],
         unfinished=published.is_unfinished,

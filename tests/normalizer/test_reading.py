@@ -13,7 +13,7 @@ from support.site_folder import NOW, SiteFolder
 from aggregator.model.seed_files import SeedFile
 from aggregator.normalizer import reading, rules
 from aggregator.normalizer.front_matter import MAX_SEED
-from aggregator.normalizer.reading import GROUP_SIZE, Task, read_batch
+from aggregator.normalizer.reading import GROUP_SIZE, Task, read_batch, unknown_key_warnings
 from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.watcher import files
 
@@ -120,3 +120,15 @@ def test_few_bytes_are_in_memory_at_a_time(site: SiteFolder, task: Task) -> None
 
     batch = task._replace(paths=paths, digests=(b"",) * 9)
     assert [one.rule for one in unpack_outcomes(read_batch(reader, batch))] == [""] * 9
+
+
+def test_few_unknown_keys_are_named_for_all_seeds_together() -> None:
+    """The rest is counted, and a key is one short line, whatever it holds."""
+    unknown = {f"k{number:03}": "a.md" for number in range(150)} | {"\n" * 90_000: "b.md"}
+    found = unknown_key_warnings(unknown)
+    assert len(found) == 101
+    assert str(found[-1]) == (
+        "a.md: warning: … and 51 more unknown keys in this and other seeds (they are kept out of the feeds)"
+    )
+    assert all(len(str(one)) < 200 and str(one).isprintable() for one in found)
+    assert len(unknown_key_warnings({"titel": "a.md"})) == 1

@@ -95,6 +95,24 @@ def test_a_seed_that_was_being_written_is_no_problem_in_the_log(inside: DaemonTh
     assert [line["path"] for line in inside.lines("problem")] == ["empty.md", "late.md"]
 
 
+def test_seeds_with_thousands_of_problems_do_not_flood_the_log(inside: DaemonThread) -> None:
+    """Some are named, the rest is counted, and the log tells what lists them all."""
+    site = inside.site
+    head = "---\ntitle: T\npublishedDateTime: 2026-01-01\nwebUrl: https://a.example/"
+    for seed in range(10):
+        keys = "".join(f"k{seed}x{number}: v\n" for number in range(1_000))
+        site.write_text(f"keys{seed}.md", f"{head}{seed}\n{keys}---\n")
+    for seed in range(150):
+        site.write_text(f"empty{seed}.md", "")
+    site.write("good.md", title="Good")
+    inside.start()
+    inside.wait_for_titles("Good", *["T"] * 10)
+    inside.stop()
+    # The unknown keys and how many more there are, then the empty files, which must last before they are logged.
+    assert len(inside.lines("problem")) == 200
+    assert [line["more"] for line in inside.lines("problems")] == [11, 50]
+
+
 def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its last good version stays, and the problem says that it is a bug."""
     from aggregator.normalizer import seed as seeds
