@@ -82,8 +82,9 @@ class Verification:
 
     def _verify_site(self) -> list[str]:
         damaged = self._damaged(SITE_DOCUMENTS)
-        if damaged and self._index.meta("site"):
-            self._index.set_meta("site", b"")
+        if damaged and (known := self._index.meta("site")):
+            # Another identity than that on disk: the next turn writes them, and takes it for a foreign change.
+            self._index.set_meta("site", known + b" damaged")
         return damaged
 
     def _verify_feed(self, feed: int) -> list[str]:
