@@ -70,11 +70,12 @@ def cli() -> None:
 @click.option("--fresh", is_flag=True, help="Read and render everything again; keep the ids of items.")
 @click.option("--prune", is_flag=True, help="Remove feeds that have no items left.")
 @click.option("--accept-deletions", is_flag=True, help="Withdraw items even if most of the seeds are gone at once.")
+@click.option("--adopt", is_flag=True, help="Replace files of somebody else in the feeds folder.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 if any seed has an error.")
 @click.option("--profile", is_flag=True, help="Print the time spent in each stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def build(
-    config_path: str, *, jobs: int | None, cluster: str, fresh: bool, prune: bool, accept_deletions: bool,
+    config_path: str, *, jobs: int | None, cluster: str, fresh: bool, prune: bool, accept_deletions: bool, adopt: bool,
     strict: bool, profile: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring the feeds up to date, once."""
@@ -83,8 +84,8 @@ def build(
     config = load_config(config_path)
     with collecting_rarely(), _progress_bar("reading seeds", quiet=as_json) as progress:
         turn = build_site(
-            config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, jobs=jobs, cluster=cluster,
-            progress=progress,
+            config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, adopt=adopt, jobs=jobs,
+            cluster=cluster, progress=progress,
         )  # fmt: skip
     if as_json:
         click.echo(msgspec.json.encode(turn))
@@ -103,8 +104,11 @@ def build(
     help="Log as key=value text or as JSON (auto: text on a terminal).",
 )  # fmt: skip
 @click.option("--serve/--no-serve", default=True, help="Serve the feeds over HTTP.")
+@click.option("--adopt", is_flag=True, help="Replace files of somebody else in the feeds folder.")
 @click.option("--standby", is_flag=True, help="If a daemon already runs, wait until it ends or dies, then take over.")
-def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool, standby: bool) -> None:
+def run(
+    config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool, adopt: bool, standby: bool
+) -> None:
     """Run the daemon: watch seeds, update feeds, serve them."""
     from aggregator.service import logs  # noqa: PLC0415 - only this command needs these
     from aggregator.service.daemon import Daemon  # noqa: PLC0415
@@ -122,7 +126,7 @@ def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve:
         lock = waiting.wait()
         config = waiting.config
     if not waiting.is_stopped:
-        daemon = Daemon(config, clock=time.time, systemd=systemd, server=server, lock=lock)
+        daemon = Daemon(config, clock=time.time, systemd=systemd, server=server, lock=lock, adopt=adopt)
         daemon.handle_signals()
         if waiting.is_stopped:  # a signal came before the daemon handled them
             daemon.stop()

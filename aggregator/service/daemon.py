@@ -63,10 +63,12 @@ class Daemon:
         systemd: SystemdNotifier | None = None,
         server: ServerProcess | None = None,
         lock: int | None = None,
+        adopt: bool = False,
     ) -> None:
         """Take `config`; `clock` returns seconds since 1970, `server` serves the feeds (None: nobody does).
 
-        `lock` is the open lock on the state folder, if `standby` waited for it.
+        `lock` is the open lock on the state folder, if `standby` waited for it; with `adopt`, the first turn replaces
+        files of somebody else in the feeds folder.
         """
         self._stood_by = lock is not None
         self._stop_asked: float | None = None
@@ -78,7 +80,13 @@ class Daemon:
         self._parts = Parts(
             clock=clock,
             inbox=inbox,
-            site=Site(config, progress=Progress(tick=self._keepalive, may_stop=inbox.is_urgent), lock=lock, note=log),
+            site=Site(
+                config,
+                progress=Progress(tick=self._keepalive, may_stop=inbox.is_urgent),
+                lock=lock,
+                note=log,
+                adopt=adopt,
+            ),
             watcher=WatchBackend(inbox),
             scheduler=Scheduler(
                 due=lambda: inbox.put("due"),

@@ -64,7 +64,7 @@ class Site:
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, progress: Progress | None = None,
-        cluster: Executor | None = None, lock: int | None = None, note: Note | None = None,
+        cluster: Executor | None = None, lock: int | None = None, note: Note | None = None, adopt: bool = False,
     ) -> None:  # fmt: skip
         """Take what the site needs; nothing is opened yet.
 
@@ -75,9 +75,11 @@ class Site:
             cluster: reads and renders instead of processes.
             lock: the open lock on the state folder, if it is held already.
             note: called with what the log should say.
+            adopt: replace somebody else's files where documents are published, until a full turn has published all.
         """
         self.config = config
         self.progress = progress or Progress()
+        self.adopt = adopt
         self.folders: dict[str, FolderKey] = {}
         """The folders that the last full scan walked."""
         self._jobs = jobs
@@ -237,6 +239,7 @@ class Site:
             adopt_published(self.index, self.writer)
         turn = self._take_turn(_changes(found, fresh=fresh), now=now, watch=watch)
         self.folders = found.folders
+        self.adopt = self.adopt and bool(turn.failed)
         notes = ([f"the index was rebuilt: {rebuilt}"] if rebuilt else []) + _unreadable(found)
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
 
