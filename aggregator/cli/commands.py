@@ -82,6 +82,8 @@ def build(
     if cluster and jobs:
         raise click.UsageError("--jobs and --cluster cannot be used together (a cluster has its own processes)")
     config = load_config(config_path)
+    if not as_json:
+        _warn_of_placeholder(config)
     with collecting_rarely(), _progress_bar("reading seeds", quiet=as_json) as progress:
         turn = build_site(
             config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, adopt=adopt, jobs=jobs,
@@ -119,6 +121,7 @@ def run(
     config = load_config(config_path)
     log_as: logs.Format = _log_format() if log_format == "auto" else log_format
     logs.start(log_as)
+    _log_placeholder(config)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
     waiting, lock = Standby(config, systemd), None
     if standby:
@@ -204,6 +207,8 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
     except ConfigError as error:
         click.echo(msgspec.json.encode(error.problems) if as_json else "\n".join(map(str, error.problems)))
         sys.exit(1)
+    if not as_json:
+        _warn_of_placeholder(config)
     with _progress_bar("checking seeds", quiet=as_json) as progress:
         found = check_site(config, now=clock(), jobs=jobs, progress=progress)
     problems = (*found.config, *found.problems)
@@ -304,17 +309,23 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...]) -> Non
 
 @cli.command()
 @click.argument("folder", metavar="DIR")
-def init(folder: str) -> None:
+@click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
+@click.option("--title", metavar="TITLE", default="", help="The title of the site.")
+def init(folder: str, *, url: str, title: str) -> None:
     """Create a new site in DIR."""
     from aggregator.cli.scaffold import new_site  # noqa: PLC0415 - only this command needs it
 
     try:
-        created = new_site(folder, now=clock())
+        created = new_site(folder, now=clock(), url=url, title=title)
+    except ValueError as error:
+        raise click.UsageError(_with_hint(error)) from error
     except FileExistsError as error:
         raise AggregatorError(f"{error}: already exists; nothing was created (choose an empty folder)") from error
     for path in created:
         click.echo(str(path))
-    click.echo(f"Now set site.url in {created[0]}, then: cd {shlex.quote(folder)} && aggregator build")
+    if not url:
+        click.echo(f"Before you publish, set site.url in {created[0]}.")
+    click.echo(f"Write items into {folder}/seeds, then: cd {shlex.quote(folder)} && aggregator run")
 
 
 @cli.command()
@@ -373,6 +384,30 @@ def _message(error: Exception) -> str:
 
 def _log_format() -> Literal["text", "json"]:
     return "text" if sys.stderr.isatty() else "json"
+
+
+def _with_hint(error: ValueError) -> str:
+    """Return the message of an error whose second argument says what to write instead."""
+    message, *hint = map(str, error.args)
+    return f"{message} ({hint[0]})" if hint and hint[0] else message
+
+
+def _warn_of_placeholder(config: Config) -> None:
+    """Print one line if `site.url` is still a placeholder; it is not an error, since a site may be tried with it."""
+    from aggregator.config.parsers import is_placeholder  # noqa: PLC0415 - loaded with the config
+
+    if is_placeholder(config.site.url):
+        from aggregator.site.check import placeholder  # noqa: PLC0415 - few sites have one for long
+
+        _print(str(placeholder(config)), err=True)
+
+
+def _log_placeholder(config: Config) -> None:
+    from aggregator.service.logs import log_problem  # noqa: PLC0415 - only `run` needs these
+    from aggregator.site.check import placeholder  # noqa: PLC0415
+
+    if problem := placeholder(config):
+        log_problem(problem)
 
 
 def _seeds_folder(config: Config) -> str:

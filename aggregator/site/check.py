@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 from aggregator.config.loading import read_config_file
+from aggregator.config.parsers import is_placeholder
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem
 from aggregator.config.yaml.tree import Node, parse_bytes
@@ -74,6 +76,21 @@ def check(
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
     return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
+
+
+def placeholder(config: Config) -> Problem | None:
+    """Return a warning if `site.url` is still that of the template, under which nobody can subscribe."""
+    if not is_placeholder(config.site.url):
+        return None
+    position = None
+    with suppress(OSError):  # it came through a pipe, which can be read only once
+        root = parse_bytes(read_config_file(config.path), path=config.path)
+        position = root.at("site", "url") if isinstance(root, Node) else None
+    return Problem(
+        path=config.path, line=position.line if position else 0, column=position.column if position else 0,
+        message=f"site.url: {config.site.url} is a placeholder, which nobody can subscribe to",
+        hint="write the address under which the feeds folder will be served", warning=True,
+    )  # fmt: skip
 
 
 def _missing_files(config: Config) -> Iterator[Problem]:

@@ -312,9 +312,13 @@ def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
 
 
 def test_the_command_that_init_prints_can_be_run(tmp_path: Path) -> None:
-    """The printed command builds the site in its folder, even if the folder's name contains spaces."""
+    """The printed command works on the site in its folder, even if the folder's name contains spaces."""
     message = run(tmp_path, "init", "my new site").stdout
-    answer = message.splitlines()[-1].rpartition("then: ")[2].replace("aggregator", f"'{sys.executable}' -m aggregator")
+    answer = (
+        message.splitlines()[-1]
+        .rpartition("then: ")[2]
+        .replace("aggregator run", f"'{sys.executable}' -m aggregator build")
+    )
     subprocess.run(
         answer, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60
     )
