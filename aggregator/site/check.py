@@ -17,6 +17,7 @@ from aggregator.config.settings import Config
 from aggregator.config.token import token_problem
 from aggregator.config.yaml.tree import Node, parse_bytes
 from aggregator.model.reports import Problem
+from aggregator.model.store import is_url
 from aggregator.normalizer import rules
 from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
 from aggregator.normalizer.stored import unpack_outcomes
@@ -24,6 +25,7 @@ from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.turn import batches
 from aggregator.site.workers import Workers, in_order, jobs_for
 from aggregator.watcher.seeds import seeds_in
+from aggregator.watcher.unread import unread_seeds
 
 
 class Checked(NamedTuple):
@@ -75,6 +77,8 @@ def check(
     for slug, several in clashing_names(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
+    for path, message, hint in () if is_url(config.seeds) else unread_seeds(config.seeds):
+        problems.append(Problem(path=path, message=f"not read: {message}", hint=hint, warning=True))
     return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
 
 
