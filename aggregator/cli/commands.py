@@ -92,7 +92,7 @@ def build(
     if as_json:
         click.echo(msgspec.json.encode(turn))
     else:
-        _print_turn(turn, _seeds_folder(config))
+        _print_turn(turn, _seeds_folder(config), fresh=fresh)
         for line in report.stage_lines(turn) if profile else ():
             _print(line)
     if turn.failed or (strict and any(not problem.warning for problem in turn.problems)):
@@ -205,6 +205,8 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
     try:
         config = load_config(config_path)
     except ConfigError as error:
+        if not os.path.lexists(config_path):
+            raise  # wrong usage, as for every other command
         click.echo(msgspec.json.encode(error.problems) if as_json else "\n".join(map(str, error.problems)))
         sys.exit(1)
     if not as_json:
@@ -415,7 +417,7 @@ def _seeds_folder(config: Config) -> str:
     return config.seeds if is_url(config.seeds) else os.path.relpath(config.seeds)
 
 
-def _print_turn(turn: Turn, folder: str) -> None:
+def _print_turn(turn: Turn, folder: str, *, fresh: bool) -> None:
     if sys.stdout.isatty():
         from rich.console import Console  # noqa: PLC0415 - 60 ms, only for terminals
 
@@ -426,7 +428,7 @@ def _print_turn(turn: Turn, folder: str) -> None:
     held = list(report.held_back_lines(turn))
     if held:
         click.echo("held back:")
-    for line in (*held, report.summary(turn)):
+    for line in (*held, report.summary(turn, fresh=fresh)):
         _print(line)
     for line in report.problem_lines(turn, folder):
         _print(line, err=True)

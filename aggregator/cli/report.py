@@ -29,16 +29,21 @@ STAGES = {
 """The stages of a turn and what each does."""
 
 
-def summary(turn: Turn) -> str:
-    """Return one line that sums up a turn."""
+def summary(turn: Turn, *, fresh: bool = False) -> str:
+    """Return one line that sums up a turn; one that was `fresh` read everything again, whatever it had known."""
     seen = quantity(turn.seeds, "seed"), quantity(turn.items, "item"), quantity(len(turn.feeds), "feed")
     done = [
         f"{count:,} {word}"
-        for count, word in ((turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed"))
+        for count, word in ((turn.read, "read again"),) * fresh + _changes(turn) * (not fresh)
         if count
     ]
-    wrote = f"{quantity(len(turn.written), 'document')} written" if turn.written else "nothing to write"
+    nothing = "nothing written" if turn.failed else "nothing to write"
+    wrote = f"{quantity(len(turn.written), 'document')} written" if turn.written else nothing
     return f"{', '.join(seen)}; {', '.join((*done, wrote))} in {turn.seconds:.2f} s"
+
+
+def _changes(turn: Turn) -> tuple[tuple[int, str], ...]:
+    return (turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed")
 
 
 def stage_lines(turn: Turn) -> Iterator[str]:
@@ -54,7 +59,7 @@ def held_back_lines(turn: Turn) -> Iterator[str]:
     """Yield how many seeds each rule holds back, in the order of the rules."""
     for rule in RULES:
         if count := turn.held.get(rule):
-            yield f"{count:>7,} {rule_words(rule, count)} ({rule})"
+            yield f"{count:>7,} {rule_words(rule, count)} (rule: {rule})"
 
 
 def feed_lines(turn: Turn) -> Iterator[str]:
@@ -132,12 +137,14 @@ def daemon_lines(reply: Any) -> Iterator[str]:
 
 def status_lines(found: SiteStatus) -> Iterator[str]:
     """Yield the status of a site: counts, feeds, rules, the next change, turns, hub, problems."""
+    if found.folder_problem:
+        yield found.folder_problem
     yield f"{quantity(found.seeds, 'seed')}, {quantity(found.items, 'item')}, {quantity(len(found.feeds), 'feed')}"
     yield from (f"{count:>7,} {'item ' if count == 1 else 'items'}  {slug}" for slug, count in found.feeds.items())
     for rule in RULES:
         if count := found.held.get(rule):
             seeds = "seed " if count == 1 else "seeds"
-            yield f"{count:>7,} {seeds}  {rule_words(rule, count)} ({rule})"
+            yield f"{count:>7,} {seeds}  {rule_words(rule, count)} (rule: {rule})"
     if found.due is not None:
         what = found.due_path or "a tombstone expires"
         yield f"next due: {utc_time(found.due)}, in {in_words(max(0, found.due - found.now))}: {what}"

@@ -242,7 +242,7 @@ def test_status_shows_feeds_problems_and_turns(folder: Path) -> None:
     text = run(folder, "status").stdout
     assert "2 seeds, 1 item, 2 feeds" in text
     assert "1 item   all" in text
-    assert "1 seed   is not published yet (embargo)" in text
+    assert "1 seed   is not published yet (rule: embargo)" in text
     assert "next due: 2199-05-01T08:00:00Z" in text
     assert json.loads(run(folder, "status", "--json").stdout)["feeds"] == {"all": 1, "cities": 1}
 
