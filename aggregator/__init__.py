@@ -96,4 +96,4 @@ def _cluster(address: str) -> AbstractContextManager[Executor]:
 def _log(event: str, level: int = 20, **values: object) -> None:
     from aggregator.service.logs import log  # noqa: PLC0415 - few builds have anything to log
 
-    log(event, level, **values)
+    log(event, level, people="", **values)

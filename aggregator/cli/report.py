@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -106,6 +107,20 @@ def _seed_problem_lines(problems: tuple[Problem, ...], folder: str) -> Iterator[
 def in_folder(line: str, folder: str) -> str:
     """Return a line that begins with a seed's path with `folder` before it, so that an editor can open the path."""
     return f"{folder}/{line}" if folder else line
+
+
+def github_line(problem: Problem, folder: str) -> str:
+    """Return a problem as an annotation of GitHub Actions (workflow commands, `::error file=…::message`)."""
+
+    def escaped(text: str, characters: str) -> str:
+        return "".join(f"%{ord(one):02X}" if one in characters else one for one in text)
+
+    in_value, in_text = "%\r\n:,", "%\r\n"
+    path = os.path.relpath(in_folder(problem.path, folder))
+    where = {"file": path, "line": problem.line, "col": problem.column}
+    values = ",".join(f"{key}={escaped(str(value), in_value)}" for key, value in where.items() if value)
+    text = problem.message + (f" ({problem.hint})" if problem.hint else "")
+    return f"::{'warning' if problem.warning else 'error'} {values}::{escaped(text, in_text)}"
 
 
 def escape_controls(line: str) -> str:

@@ -21,6 +21,7 @@ from aggregator.model.errors import AggregatorError, ConfigError, FolderError, L
 from aggregator.model.reports import Turn
 from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.store import is_url
+from aggregator.model.words import no_such_feeds
 from aggregator.publisher.destination import open_destination
 from aggregator.site.catalog import Catalog
 from aggregator.site.item_cache import ItemCache
@@ -164,7 +165,7 @@ class Site:
         """
         wanted, rows = list(feeds), self.index.feeds.by_slug()
         if rows and (unknown := [slug for slug in wanted if slug not in rows]):
-            raise AggregatorError(f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
+            raise AggregatorError(no_such_feeds(unknown, rows))
         self.index.feeds.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def workers(self) -> Workers:
