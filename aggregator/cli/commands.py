@@ -82,11 +82,12 @@ def cli() -> None:
 @click.option("--accept-deletions", is_flag=True, help="Withdraw items even if most of the seeds are gone at once.")
 @click.option("--adopt", is_flag=True, help="Replace files of somebody else in the feeds folder.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 if any seed has an error.")
+@click.option("--all", "everything", is_flag=True, help="List all feeds, not only those that changed.")
 @click.option("--profile", is_flag=True, help="Print the time spent in each stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def build(
     config_path: str, *, jobs: int | None, cluster: str, fresh: bool, prune: bool, accept_deletions: bool, adopt: bool,
-    strict: bool, profile: bool, as_json: bool,
+    everything: bool, strict: bool, profile: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring the feeds up to date, once."""
     if cluster and jobs:
@@ -102,7 +103,9 @@ def build(
     if as_json:
         click.echo(msgspec.json.encode(turn))
     else:
-        _print_turn(turn, _seeds_folder(config), fresh=fresh)
+        _print_turn(turn, _seeds_folder(config), fresh=fresh, everything=everything)
+        if turn.written and sys.stdout.isatty():
+            _print("Next: `aggregator run` serves these feeds and keeps them up to date.")
         for line in report.stage_lines(turn) if profile else ():
             _print(line)
     if turn.failed or (strict and any(not problem.warning for problem in turn.problems)):
@@ -323,7 +326,7 @@ def status(config_path: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "daemon": daemon}))
         return
-    for line in (*report.daemon_lines(daemon), *report.status_lines(found)):
+    for line in (*report.daemon_lines(daemon, clock()), *report.status_lines(found)):
         _print(line)
 
 
@@ -335,7 +338,7 @@ def _lines_of_daemon_with_old_config(config_path: str) -> Iterator[str]:
     with suppress(OSError, AggregatorError):  # the caller reports the errors of the config
         text = read_config_file(config_path)
         if daemon := ask(state_folder(text, path=os.path.abspath(config_path)), Request(do="status"), timeout=5):
-            yield from report.daemon_lines(daemon)
+            yield from report.daemon_lines(daemon, clock())
 
 
 @cli.command()
@@ -489,15 +492,18 @@ def _seeds_folder(config: Config) -> str:
     return config.seeds if is_url(config.seeds) else os.path.relpath(config.seeds)
 
 
-def _print_turn(turn: Turn, folder: str, *, fresh: bool) -> None:
+def _print_turn(turn: Turn, folder: str, *, fresh: bool, everything: bool) -> None:
+    feeds = report.listed_feeds(turn, everything=everything)
+    did_something = bool(feeds or turn.read or turn.removed or turn.written)
     if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415 - 60 ms, only for terminals
+        if feeds:
+            from rich.console import Console  # noqa: PLC0415 - 60 ms, only for terminals
 
-        Console().print(report.feed_table(turn))
+            Console().print(report.feed_table(feeds))
     else:
-        for line in report.feed_lines(turn):
+        for line in report.feed_lines(feeds):
             _print(line)
-    held = list(report.held_back_lines(turn))
+    held = list(report.held_back_lines(turn)) if did_something else []
     if held:
         click.echo("held back:")
     for line in (*held, report.summary(turn, fresh=fresh)):

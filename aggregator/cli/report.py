@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aggregator.model.reports import HubStatus, Problem, Turn
+from aggregator.model.reports import FeedReport, HubStatus, Problem, Turn
 from aggregator.model.words import LISTED_PROBLEMS, RULES, in_words, quantity, rule_words, utc_time
 from aggregator.service.health import DaemonStatus
 from aggregator.site.status import SiteStatus
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+LISTED_FEEDS = 10
+"""The most feeds that `status` lists."""
 
 STAGES = {
     "scan": "scanning the seeds folder",
@@ -63,20 +67,25 @@ def held_back_lines(turn: Turn) -> Iterator[str]:
             yield f"{count:>7,} {rule_words(rule, count)} (rule: {rule})"
 
 
-def feed_lines(turn: Turn) -> Iterator[str]:
+def listed_feeds(turn: Turn, *, everything: bool) -> list[FeedReport]:
+    """Return the feeds that a report lists: those that changed, or all."""
+    return [feed for feed in turn.feeds if feed.changed or everything]
+
+
+def feed_lines(feeds: Iterable[FeedReport]) -> Iterator[str]:
     """Yield a line for each feed: `*` if it changed, number of items, slug and title."""
-    for feed in turn.feeds:
+    for feed in feeds:
         yield f"{'*' if feed.changed else ' '} {feed.items:>6,}  {feed.slug:<30}  {feed.title}"
 
 
-def feed_table(turn: Turn) -> Table:
+def feed_table(feeds: Iterable[FeedReport]) -> Table:
     """Return the same as a table for a terminal."""
     from rich.table import Table  # noqa: PLC0415 - 60 ms, only for terminals
 
     table = Table("feed", "title", box=None, header_style="bold", pad_edge=False)
     table.add_column("items", justify="right")
     table.add_column("")
-    for feed in turn.feeds:
+    for feed in feeds:
         table.add_row(feed.slug, feed.title, f"{feed.items:,}", "[green]changed[/]" if feed.changed else "")
     return table
 
@@ -128,8 +137,8 @@ def escape_controls(line: str) -> str:
     return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], line)
 
 
-def daemon_lines(reply: Any) -> Iterator[str]:
-    """Yield the status of a daemon; `reply` is what it answered as builtin types, or None if none runs."""
+def daemon_lines(reply: Any, now: float) -> Iterator[str]:
+    """Yield the status of a daemon at `now`; `reply` is its answer as builtin types, or None if none runs."""
     if reply is None:
         yield "no daemon runs (`aggregator run` starts one)"
         return
@@ -141,21 +150,32 @@ def daemon_lines(reply: Any) -> Iterator[str]:
     for concern, problem in status.problems.items():
         yield f"  {concern}: {problem} (for {in_words(int(status.problem_ages[concern]))})"
     yield from (f"  warning: {warning}" for warning in status.warnings.values())
-    yield f"  last full scan: {utc_time(int(status.scanned))}"
+    if status.scanned:
+        yield f"  last full scan: {in_words(max(0, int(now - status.scanned)))} ago"
     if status.regenerate is not None:
         yield f"  next regeneration: {utc_time(int(status.regenerate))}"
     if status.serving:
         yield f"  serving: {status.serving}"
-    threads = ", ".join(f"{name} {'alive' if alive else 'DEAD'}" for name, alive in status.threads.items())
-    yield f"  threads: {threads}"
+    if not all(status.threads.values()):
+        yield "  threads: " + ", ".join(f"{name} {'alive' if one else 'DEAD'}" for name, one in status.threads.items())
+
+
+def trouble_lines(found: SiteStatus) -> Iterator[str]:
+    """Yield what needs attention in a site: a missing folder, last good versions, seeds with problems."""
+    if found.folder_problem:
+        yield found.folder_problem
+    yield from stale_lines(found.stale)
+    yield from map(str, found.problems[:LISTED_PROBLEMS])
 
 
 def status_lines(found: SiteStatus) -> Iterator[str]:
-    """Yield the status of a site: counts, feeds, rules, the next change, turns, hub, problems."""
-    if found.folder_problem:
-        yield found.folder_problem
+    """Yield the status of a site: what needs attention, counts, feeds, rules, the next change, turns, hub."""
+    yield from trouble_lines(found)
     yield f"{quantity(found.seeds, 'seed')}, {quantity(found.items, 'item')}, {quantity(len(found.feeds), 'feed')}"
-    yield from (f"{count:>7,} {'item ' if count == 1 else 'items'}  {slug}" for slug, count in found.feeds.items())
+    for slug, items in islice(found.feeds.items(), LISTED_FEEDS):
+        yield f"{items:>7,} {'item ' if items == 1 else 'items'}  {slug}"
+    if len(found.feeds) > LISTED_FEEDS:
+        yield f"        … and {quantity(len(found.feeds) - LISTED_FEEDS, 'more feed')} (`--json` lists them all)"
     for rule in RULES:
         if count := found.held.get(rule):
             seeds = "seed " if count == 1 else "seeds"
@@ -164,10 +184,9 @@ def status_lines(found: SiteStatus) -> Iterator[str]:
         what = found.due_path or "a tombstone expires"
         yield f"next due: {utc_time(found.due)}, in {in_words(max(0, found.due - found.now))}: {what}"
     for turn in found.turns[:5]:
-        yield f"turn {utc_time(turn.now)}: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
+        ago = in_words(max(0, found.now - turn.now))
+        yield f"turn {ago} ago: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
     yield from _hub_lines(found.websub, found.now)
-    yield from stale_lines(found.stale)
-    yield from map(str, found.problems[:LISTED_PROBLEMS])
 
 
 def _hub_lines(hub: HubStatus | None, now: int) -> Iterator[str]:
