@@ -222,6 +222,11 @@ class ArchivePages(Tables):
         self._db.execute("UPDATE page SET dirty=1 WHERE feed=?", (feed,))
         self._db.execute("UPDATE feed SET shelf=? WHERE feed=?", (digest, feed))
 
+    def unpublished(self, *, all_pages: bool) -> Iterator[tuple[str, int, int]]:
+        """Yield slug, month and last cell of every page that is wanted and was never published, or of all pages."""
+        which = "" if all_pages else "WHERE p.dirty=1 AND wanted=1 AND p.stamps IS NULL"
+        yield from self._db.execute(f"SELECT slug, month, last FROM page p JOIN feed USING(feed) {which}")  # noqa: S608 - ours
+
     def written(self) -> Iterator[tuple[int, int, int, str, bytes | None]]:
         """Yield feed, month, last, slug and file identity of every page that is on disk and wanted.
 

@@ -77,7 +77,8 @@ class LockedError(AggregatorError):
 
     def __init__(self, path: str, holder: str) -> None:
         self.path, self.holder = path, holder
-        super().__init__(f"{path}: held by {holder} (wait for it to end, or stop it)")
+        advice = "wait for it to end, or stop it; a daemon does the work if `aggregator trigger` asks it"
+        super().__init__(f"{path}: held by {holder} ({advice})")
 
 
 class FolderError(AggregatorError):

@@ -63,6 +63,13 @@ class Destination(Protocol):
             PublishError: if the destination cannot tell.
         """
 
+    def read_start(self, file: str) -> bytes | None:
+        """Return the first bytes (`ownership.START`) of a document or of one of its encodings, None if there is none.
+
+        Raises:
+            PublishError: if it cannot be read.
+        """
+
     def feeds(self) -> list[str]:
         """Return the slugs of the published feeds, sorted.
 

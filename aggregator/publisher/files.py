@@ -28,6 +28,7 @@ from aggregator.model.slugs import SLUG
 from aggregator.publisher.atomic import Disk, OpenFolder, TempFile, is_temp_name, open_folder, remove_temp_files
 from aggregator.publisher.destination import Destination, Published
 from aggregator.publisher.encodings import CODINGS, encoded, encoded_sizes
+from aggregator.publisher.ownership import start_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -129,6 +130,17 @@ class FolderWriter(Destination):
         except OSError as error:
             raise _publish_error(name, error) from error
         return True
+
+    def read_start(self, file: str) -> bytes | None:
+        """Return the first bytes of a document or of one of its encodings, None if there is none.
+
+        Raises:
+            PublishError: if it cannot be read.
+        """
+        try:
+            return start_of(os.path.join(self._root, file))
+        except OSError as error:
+            raise PublishError(file, reason_of(error, reading=True)) from error
 
     def feeds(self) -> list[str]:
         """Return the slugs of the feeds that have a folder, sorted.

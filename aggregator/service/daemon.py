@@ -27,6 +27,7 @@ import msgspec
 
 from aggregator.config.settings import Config
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ConfigError
+from aggregator.model.words import no_such_feeds
 from aggregator.publisher.hub.documents import documents_in
 from aggregator.publisher.hub.notifier import WebSub
 from aggregator.service.config_files import ConfigFiles
@@ -67,15 +68,18 @@ class Daemon:
         systemd: SystemdNotifier | None = None,
         server: ServerProcess | None = None,
         lock: int | None = None,
+        adopt: bool = False,
+        adjust: Callable[[Config], Config] = lambda config: config,
     ) -> None:
         """Take `config`; `clock` returns seconds since 1970, `server` serves the feeds (None: nobody does).
 
-        `lock` is the open lock on the state folder, if `standby` waited for it.
+        `lock` is the open lock on the state folder, if `standby` waited for it; with `adopt`, the first turn replaces
+        files of somebody else in the feeds folder. `adjust` changes each config that is loaded again.
         """
         self._stood_by = lock is not None
         self._stop_asked: float | None = None
         self._ended = threading.Event()
-        self._files = ConfigFiles(config)
+        self._files = ConfigFiles(config, adjust)
         self._tokens = OneTimeTokens()
         systemd = systemd or SystemdNotifier("")
         inbox, heartbeat = Inbox(systemd.watchdog_seconds), Heartbeat()
@@ -88,6 +92,7 @@ class Daemon:
                 progress=Progress(tick=self._keepalive, on_wait=self._while_waiting, may_stop=inbox.is_urgent),
                 lock=lock,
                 note=log,
+                adopt=adopt,
             ),
             watcher=WatchBackend(inbox),
             scheduler=Scheduler(
@@ -290,7 +295,7 @@ class Daemon:
             return Reply(value=len(request.paths))
         unknown = [slug for slug in request.feeds if slug not in self._parts.health.feeds]
         if unknown:
-            return Reply(error=f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
+            return Reply(error=no_such_feeds(unknown, self._parts.health.feeds))
         return self._regenerate(request)
 
     def _regenerate(self, request: Request) -> Reply:

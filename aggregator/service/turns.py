@@ -17,6 +17,7 @@ from aggregator.service.control import Reply
 from aggregator.service.inbox import Work
 from aggregator.service.logs import LOGGER, log, log_turn
 from aggregator.service.parts import CannotGoOnError, Parts
+from aggregator.service.people_log import turn_line
 from aggregator.service.scan_timing import PendingScan, ScanBudget
 from aggregator.site.memory import release_memory
 from aggregator.watcher import folder
@@ -49,6 +50,8 @@ class TurnRunner:
         self._scan_budget = ScanBudget()
         self._has_garbage = False
         self._verified = time.monotonic()
+        self._broken: set[str] = set()
+        self._due_path = ""
         self.due: int | None = None
         """The next due moment, in seconds since 1970."""
 
@@ -85,6 +88,8 @@ class TurnRunner:
 
     def _take_turn(self, work: Work) -> Turn:
         now = int(self._parts.clock())
+        due = self._parts.site.index.next_due() if work.due else None
+        self._due_path = due[1] if due is not None and due[0] <= now else ""
         hints = {path for path in work.hints if not folder.is_hidden(path)}
         if work.scan:
             self._verify_documents()
@@ -134,12 +139,20 @@ class TurnRunner:
         self._notify_server(turn)
         self._record_success(turn)
         self._parts.websub.submit(None if work.everything else turn.written)
-        log_turn(turn, was_asked_for=bool(work.triggers))
+        log_turn(turn, was_asked_for=bool(work.triggers), people=self._line_for_people(work, turn))
         self._parts.problem_log.add(turn.problems, time.monotonic())
         self._parts.health.feeds = frozenset(self._parts.site.index.feeds.by_slug())
         if work.triggers:
             work.reply(Reply(value=msgspec.to_builtins(self._parts.site.full_report(turn))))
         self._parts.systemd.notify(STATUS=self._parts.health.summary())
+
+    def _line_for_people(self, work: Work, turn: Turn) -> str:
+        hints = () if work.everything else tuple(path for path in work.hints if not folder.is_hidden(path))
+        broken = {problem.path for problem in turn.problems if not problem.warning}
+        mended = {path for path in self._broken if path in hints and path not in broken}
+        self._broken = (self._broken - mended) | broken
+        due = self._due_path if work.due and not hints and not work.everything else ""
+        return turn_line(turn, paths=hints, due=due, mended=mended, stale=bool(broken))
 
     def _plan_next(self, turn: Turn) -> None:
         if turn.doubt:

@@ -21,6 +21,7 @@ from aggregator.model.errors import AggregatorError, ConfigError, FolderError, L
 from aggregator.model.reports import Turn
 from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.store import is_url
+from aggregator.model.words import no_such_feeds
 from aggregator.publisher.destination import open_destination
 from aggregator.site.catalog import Catalog
 from aggregator.site.item_cache import ItemCache
@@ -67,7 +68,7 @@ class Site:
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, progress: Progress | None = None,
-        cluster: Executor | None = None, lock: int | None = None, note: Note | None = None,
+        cluster: Executor | None = None, lock: int | None = None, note: Note | None = None, adopt: bool = False,
     ) -> None:  # fmt: skip
         """Take what the site needs; nothing is opened yet.
 
@@ -78,9 +79,11 @@ class Site:
             cluster: reads and renders instead of processes.
             lock: the open lock on the state folder, if it is held already.
             note: called with what the log should say.
+            adopt: replace somebody else's files where documents are published, until a full turn has published all.
         """
         self.config = config
         self.progress = progress or Progress()
+        self.adopt = adopt
         self.folders: dict[str, FolderKey] = {}
         """The folders that the last full scan walked."""
         self._jobs = jobs
@@ -166,7 +169,7 @@ class Site:
         """
         wanted, rows = list(feeds), self.index.feeds.by_slug()
         if rows and (unknown := [slug for slug in wanted if slug not in rows]):
-            raise AggregatorError(f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
+            raise AggregatorError(no_such_feeds(unknown, rows))
         self.index.feeds.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def workers(self) -> Workers:
@@ -243,6 +246,7 @@ class Site:
         self.scanner.store_problems(problems)
         turn = self._take_turn(_changes(found, fresh=fresh), now=now, watch=watch)
         self.folders = found.folders
+        self.adopt = self.adopt and bool(turn.failed)
         notes = ([f"the index was rebuilt: {rebuilt}"] if rebuilt else []) + list(map(str, problems))
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
 

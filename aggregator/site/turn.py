@@ -22,6 +22,7 @@ from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
 from aggregator.site import render_jobs
 from aggregator.site.display_settings import digest
+from aggregator.site.foreign_files import ForeignFiles
 from aggregator.site.publishing import Publishing
 from aggregator.site.scanning import Changes
 from aggregator.site.stopwatch import Stopwatch
@@ -96,7 +97,9 @@ def _read(site: Site, changes: Changes, intake: Intake, workers: Workers, *, now
 
 def publish(site: Site, workers: Workers, *, now: int, watch: Stopwatch, trust_disk: bool) -> Publishing:
     """Publish what must be published, and return what was."""
-    publishing = Publishing(site.catalog, site.items, site.writer, watch=watch, progress=site.progress)
+    publishing = Publishing(
+        site.catalog, site.items, site.writer, watch=watch, progress=site.progress, adopt=site.adopt
+    )  # fmt: skip
     publishing.publish(workers, now, trust_disk=trust_disk)
     return publishing
 
@@ -159,9 +162,13 @@ def prune(site: Site, turn: Turn) -> Turn:
     """Remove the feeds that hold no item and are not in the config; returns the report with what that changed."""
     wanted = configured_feeds(site)
     removed = []
+    foreign = ForeignFiles(site.index, site.writer, location=site.config.feeds, adopt=site.adopt)
     for row in site.index.feeds.by_slug().values():
+        names = [f"{row.slug}/{name}" for name in FEED_DOCUMENTS]
         if row.slug not in wanted and site.index.feeds.is_empty(row.feed):
-            site.writer.remove(f"{row.slug}/{name}" for name in FEED_DOCUMENTS)
+            if not row.file_identity and foreign.among(names):
+                continue
+            site.writer.remove(names)
             site.index.feeds.delete(row.feed)
             removed.append(row.slug)
     if not removed:

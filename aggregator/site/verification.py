@@ -15,7 +15,7 @@ import msgspec
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import folder_of
 from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
-from aggregator.site.archives import document_names
+from aggregator.site.foreign_files import document_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
