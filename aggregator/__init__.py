@@ -50,6 +50,7 @@ def build(
     fresh: bool = False,
     prune: bool = False,
     accept_deletions: bool = False,
+    adopt: bool = False,
     jobs: int | None = None,
     cluster: str = "",
     progress: Callable[[int, int], object] | None = None,
@@ -65,6 +66,7 @@ def build(
         fresh: read and render everything again; the ids and last good versions of items are kept.
         prune: remove feeds that have no items left.
         accept_deletions: withdraw items even if more than half of the seeds are gone at once.
+        adopt: replace files of somebody else in the feeds folder, which otherwise stop the build.
         jobs: how many processes parse seeds and render; None means as many as speed it up.
         cluster: do this on a Dask cluster instead: `tcp://host:port`, or `local:N` for N processes of this machine.
         progress: a function that is called with the number of files read so far and the total.
@@ -78,7 +80,7 @@ def build(
     """
     with (
         _cluster(cluster) if cluster else nullcontext() as executor,
-        Site(config, jobs=jobs, cluster=executor, note=_log, progress=Progress(on_read=progress)) as site,
+        Site(config, jobs=jobs, cluster=executor, note=_log, adopt=adopt, progress=Progress(on_read=progress)) as site,
     ):
         return site.build(
             now=clock() if now is None else now, fresh=fresh, prune=prune, accept_deletions=accept_deletions
@@ -94,4 +96,4 @@ def _cluster(address: str) -> AbstractContextManager[Executor]:
 def _log(event: str, level: int = 20, **values: object) -> None:
     from aggregator.service.logs import log  # noqa: PLC0415 - few builds have anything to log
 
-    log(event, level, **values)
+    log(event, level, people="", **values)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from support.deep_folders import make_deep_tree, remove_deep
 from support.running_daemon import DaemonProcess
 from support.site_folder import SiteFolder
 
@@ -61,6 +62,13 @@ def make_site(tmp_path: Path) -> Callable[[str], SiteFolder]:
         return SiteFolder(root)
 
     return make
+
+
+@pytest.fixture
+def make_deep(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Yield `make_deep_tree`; what it made is removed at the end, as pytest cannot remove it."""
+    yield make_deep_tree
+    remove_deep(tmp_path)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Literal
 
 import click
@@ -19,23 +20,32 @@ import msgspec
 
 from aggregator import __version__, load_config
 from aggregator import build as build_site
-from aggregator.cli import report
+from aggregator.cli import report, terminal
 from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
-from aggregator.model.errors import AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
-from aggregator.model.reports import Turn
+from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
+from aggregator.model.reports import Problem, Turn
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
-from aggregator.model.words import quantity
+from aggregator.model.words import escape_controls, quantity
 from aggregator.site.clock import clock
 from aggregator.site.memory import collecting_rarely
 
-DEFAULT_CONFIG = "config/aggregator.yaml"
 PROGRESS_FROM = 500
 """The number of files from which a terminal shows a progress bar."""
 
 config_option = click.option(
-    "--config", "config_path", metavar="FILE", default=DEFAULT_CONFIG, show_default=True, help="The config file."
+    "--config",
+    "config_path",
+    metavar="FILE",
+    default=terminal.find_config,
+    show_default=f"$AGGREGATOR_CONFIG, else {terminal.CONFIG} here or in a folder above",
+    help="The config file.",
+)
+open_option = click.option("--open", "open_it", is_flag=True, help="Open the site in the browser.")
+host_option = click.option("--host", metavar="HOST", default="", help="Listen on HOST instead of `server.host`.")
+port_option = click.option(
+    "--port", metavar="PORT", type=click.IntRange(0, 65535), help="Listen on PORT instead of `server.port`."
 )
 jobs_option = click.option(
     "--jobs", metavar="N", type=click.IntRange(1, 256),
@@ -54,8 +64,8 @@ def _cluster_address(_context: object, _option: object, value: str) -> str:
     return value
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="aggregator")
+@click.group(cls=terminal.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", prog_name="aggregator")
 def cli() -> None:
     """Turn a folder of news items into RSS, Atom and JSON feeds."""
 
@@ -70,26 +80,32 @@ def cli() -> None:
 @click.option("--fresh", is_flag=True, help="Read and render everything again; keep the ids of items.")
 @click.option("--prune", is_flag=True, help="Remove feeds that have no items left.")
 @click.option("--accept-deletions", is_flag=True, help="Withdraw items even if most of the seeds are gone at once.")
+@click.option("--adopt", is_flag=True, help="Replace files of somebody else in the feeds folder.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 if any seed has an error.")
+@click.option("--all", "everything", is_flag=True, help="List all feeds, not only those that changed.")
 @click.option("--profile", is_flag=True, help="Print the time spent in each stage.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def build(
-    config_path: str, *, jobs: int | None, cluster: str, fresh: bool, prune: bool, accept_deletions: bool,
-    strict: bool, profile: bool, as_json: bool,
+    config_path: str, *, jobs: int | None, cluster: str, fresh: bool, prune: bool, accept_deletions: bool, adopt: bool,
+    everything: bool, strict: bool, profile: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Bring the feeds up to date, once."""
     if cluster and jobs:
         raise click.UsageError("--jobs and --cluster cannot be used together (a cluster has its own processes)")
     config = load_config(config_path)
+    if not as_json:
+        _warn_of_placeholder(config)
     with collecting_rarely(), _progress_bar("reading seeds", quiet=as_json) as progress:
         turn = build_site(
-            config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, jobs=jobs, cluster=cluster,
-            progress=progress,
+            config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, adopt=adopt, jobs=jobs,
+            cluster=cluster, progress=progress,
         )  # fmt: skip
     if as_json:
         click.echo(msgspec.json.encode(turn))
     else:
-        _print_turn(turn, _seeds_folder(config))
+        _print_turn(turn, _seeds_folder(config), fresh=fresh, everything=everything)
+        if turn.written and sys.stdout.isatty():
+            _print("Next: `aggregator run` serves these feeds and keeps them up to date.")
         for line in report.stage_lines(turn) if profile else ():
             _print(line)
     if turn.failed or (strict and any(not problem.warning for problem in turn.problems)):
@@ -99,30 +115,53 @@ def build(
 @cli.command()
 @config_option
 @click.option(
-    "--log-format", type=click.Choice(["auto", "text", "json"]), default="auto", show_default=True,
-    help="Log as key=value text or as JSON (auto: text on a terminal).",
+    "--log-format", type=click.Choice(["auto", "people", "text", "json"]), default="auto", show_default=True,
+    help="Log for people, as key=value text or as JSON (auto: for people on a terminal, else JSON).",
 )  # fmt: skip
+@open_option
+@host_option
+@port_option
 @click.option("--serve/--no-serve", default=True, help="Serve the feeds over HTTP.")
+@click.option("--adopt", is_flag=True, help="Replace files of somebody else in the feeds folder.")
 @click.option("--standby", is_flag=True, help="If a daemon already runs, wait until it ends or dies, then take over.")
-def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve: bool, standby: bool) -> None:
+def run(
+    config_path: str,
+    *,
+    log_format: Literal["auto", "people", "text", "json"],
+    open_it: bool,
+    host: str,
+    port: int | None,
+    serve: bool,
+    adopt: bool,
+    standby: bool,
+) -> None:
     """Run the daemon: watch seeds, update feeds, serve them."""
     from aggregator.service import logs  # noqa: PLC0415 - only this command needs these
     from aggregator.service.daemon import Daemon  # noqa: PLC0415
     from aggregator.service.server_process import ServerProcess  # noqa: PLC0415
     from aggregator.service.standby import Standby  # noqa: PLC0415
+    from aggregator.service.stop_signals import StopSignals  # noqa: PLC0415
     from aggregator.service.systemd import SystemdNotifier  # noqa: PLC0415
 
-    config = load_config(config_path)
+    adjust = partial(terminal.adjusted, host=host, port=port)
+    config = adjust(load_config(config_path))
     log_as: logs.Format = _log_format() if log_format == "auto" else log_format
     logs.start(log_as)
+    if log_as == "people":
+        for line in terminal.banner(config, serves=serve):
+            _print(line, err=True)
+    _log_placeholder(config)
+    if open_it and serve:
+        terminal.open_browser(config)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
+    StopSignals(before_exit=server.kill if server is not None else lambda: None).start()
     waiting, lock = Standby(config, systemd), None
     if standby:
         waiting.handle_signals()
         lock = waiting.wait()
-        config = waiting.config
+        config = adjust(waiting.config)
     if not waiting.is_stopped:
-        daemon = Daemon(config, clock=time.time, systemd=systemd, server=server, lock=lock)
+        daemon = Daemon(config, clock=time.time, systemd=systemd, server=server, lock=lock, adopt=adopt, adjust=adjust)
         daemon.handle_signals()
         if waiting.is_stopped:  # a signal came before the daemon handled them
             daemon.stop()
@@ -132,13 +171,16 @@ def run(config_path: str, *, log_format: Literal["auto", "text", "json"], serve:
 
 @cli.command()
 @config_option
-def serve(config_path: str) -> None:
+@open_option
+@host_option
+@port_option
+def serve(config_path: str, *, open_it: bool, host: str, port: int | None) -> None:
     """Serve the published feeds over HTTP, and do nothing else."""
     from aggregator.service import logs  # noqa: PLC0415 - only this command needs these
     from aggregator.service.http import process  # noqa: PLC0415 - only this command needs these
     from aggregator.service.http.listening import CannotListenError, address_of, listen  # noqa: PLC0415
 
-    config = load_config(config_path)
+    config = terminal.adjusted(load_config(config_path), host=host, port=port)
     if is_url(config.feeds):
         reason = "is in an object store; let the store or a web server serve it"
         raise ConfigError([f"{config.path}: feeds: {config.feeds} {reason}"])
@@ -148,6 +190,8 @@ def serve(config_path: str) -> None:
     except CannotListenError as error:
         raise ConfigError([f"{config.path}: server: {error}"]) from error
     logs.log("serving", address=address_of(listening), feeds=config.feeds)
+    if open_it:
+        terminal.open_browser(config)
     process.serve(config, listening)
 
 
@@ -191,17 +235,34 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
 @jobs_option
 @click.option("--strict", is_flag=True, help="Exit with status 1 for warnings too.")
 @click.option("--json", "as_json", is_flag=True, help="Print the problems as JSON.")
-def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) -> None:
-    """Validate the config and all seeds without changing anything."""
+@click.option(
+    "--format", "shape", type=click.Choice(["text", "github"]), default="text", show_default=True,
+    help="Print problems as text, or as annotations of GitHub Actions.",
+)  # fmt: skip
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+def check(
+    config_path: str, *, jobs: int | None, strict: bool, as_json: bool, shape: Literal["text", "github"],
+    files: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Validate the config and all seeds, or only the named ones, without changing anything."""
     from aggregator.site.check import check as check_site  # noqa: PLC0415 - only this command needs it
 
     try:
         config = load_config(config_path)
     except ConfigError as error:
-        click.echo(msgspec.json.encode(error.problems) if as_json else "\n".join(map(str, error.problems)))
+        if not os.path.lexists(config_path):
+            raise  # wrong usage, as for every other command
+        if as_json:
+            click.echo(msgspec.json.encode(error.problems))
+        for problem in () if as_json else error.problems:
+            _print(str(problem))
         sys.exit(1)
+    if not as_json:
+        _warn_of_placeholder(config)
     with _progress_bar("checking seeds", quiet=as_json) as progress:
         found = check_site(config, now=clock(), jobs=jobs, progress=progress)
+    named = _paths_below(config, files)
+    found = found._replace(problems=tuple(one for one in found.problems if not files or one.path in named))
     problems = (*found.config, *found.problems)
     errors = sum(not problem.warning for problem in problems)
     warnings = len(problems) - errors
@@ -209,9 +270,11 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
         click.echo(msgspec.json.encode(problems))
     else:
         folder = _seeds_folder(config)
-        for line in (*map(str, found.config), *(report.in_folder(str(one), folder) for one in found.problems)):
+        as_line = report.github_line if shape == "github" else _problem_line
+        for line in (*(as_line(one, "") for one in found.config), *(as_line(one, folder) for one in found.problems)):
             _print(line)
-        click.echo(f"{quantity(found.seeds, 'seed')}: {quantity(errors, 'error')}, {quantity(warnings, 'warning')}")
+        seen = quantity(len(files) or found.seeds, "seed")
+        click.echo(f"{seen}: {quantity(errors, 'error')}, {quantity(warnings, 'warning')}")
     if errors or (strict and warnings):
         sys.exit(1)
 
@@ -219,7 +282,8 @@ def check(config_path: str, *, jobs: int | None, strict: bool, as_json: bool) ->
 @cli.command()
 @config_option
 @click.argument("target", metavar="PATH|URL|ID")
-def explain(config_path: str, target: str) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
+def explain(config_path: str, target: str, *, as_json: bool) -> None:
     """Explain why an item is in which feeds, or in none."""
     from aggregator.site.explain import explain as explain_item  # noqa: PLC0415 - only this command needs it
     from aggregator.watcher.folder import printable  # noqa: PLC0415
@@ -231,6 +295,9 @@ def explain(config_path: str, target: str) -> None:
         is_built = os.path.exists(os.path.join(config.state, "index.db"))
         hint = "" if is_built else "; nothing has been built yet (run `aggregator build`)"
         raise AggregatorError(f"{printable(target)}: no seed has this path, link or id{hint}")
+    if as_json:
+        click.echo(msgspec.json.encode([{"headline": one.headline, "details": one.details} for one in found]))
+        return
     for one in found:
         _print(one.headline)
         for line in one.details:
@@ -240,7 +307,8 @@ def explain(config_path: str, target: str) -> None:
 @cli.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
-def status(config_path: str, *, as_json: bool) -> None:
+@click.option("--open", "in_browser", is_flag=True, help="Open the daemon's status page in a browser instead.")
+def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
     """Show feeds, problems, the next change and the last turns."""
     from aggregator.service.control import Request, ask  # noqa: PLC0415 - only this command needs these
     from aggregator.site.status import site_status  # noqa: PLC0415
@@ -251,6 +319,9 @@ def status(config_path: str, *, as_json: bool) -> None:
         for line in () if as_json else _lines_of_daemon_with_old_config(config_path):
             _print(line)
         raise
+    if in_browser:
+        _open_status_page(config)
+        return
     with opened_read_only(config.state) as index:
         if index is None:
             raise AggregatorError("nothing has been built yet (run `aggregator build`)")
@@ -264,8 +335,26 @@ def status(config_path: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "daemon": daemon}))
         return
-    for line in (*report.daemon_lines(daemon), *report.status_lines(found)):
+    for line in (*report.daemon_lines(daemon, clock()), *report.status_lines(found)):
         _print(line)
+
+
+def _open_status_page(config: Config) -> None:
+    """Open the status page with a link that works once, or print the link if no browser can be started."""
+    import webbrowser  # noqa: PLC0415 - only this option needs these
+
+    from aggregator.service.control import Request, ask  # noqa: PLC0415
+    from aggregator.service.http.listening import local_address  # noqa: PLC0415
+
+    daemon = ask(config.state, Request(do="status"), timeout=5) if os.path.isdir(config.state) else None
+    if daemon is None:
+        raise AggregatorError("no daemon runs, and only a daemon has a status page (`aggregator run` starts one)")
+    if not daemon["serving"]:
+        raise AggregatorError("the daemon serves no pages (set `server.enabled: true`, or run it without --no-serve)")
+    token = ask(config.state, Request(do="issue"), timeout=5)
+    link = f"{local_address(daemon['serving'])}-/open?token={token}"
+    if not webbrowser.open(link):
+        click.echo(f"Open this link within a minute; it works once:\n{link}")
 
 
 def _lines_of_daemon_with_old_config(config_path: str) -> Iterator[str]:
@@ -276,7 +365,7 @@ def _lines_of_daemon_with_old_config(config_path: str) -> Iterator[str]:
     with suppress(OSError, AggregatorError):  # the caller reports the errors of the config
         text = read_config_file(config_path)
         if daemon := ask(state_folder(text, path=os.path.abspath(config_path)), Request(do="status"), timeout=5):
-            yield from report.daemon_lines(daemon)
+            yield from report.daemon_lines(daemon, clock())
 
 
 @cli.command()
@@ -284,7 +373,8 @@ def _lines_of_daemon_with_old_config(config_path: str) -> Iterator[str]:
 @click.argument("title")
 @click.option("--link", default="", help="The item's URL; without it the seed is a draft.")
 @click.option("--topic", "topics", multiple=True, help="A topic; can be repeated.")
-def new(config_path: str, title: str, link: str, topics: tuple[str, ...]) -> None:
+@click.option("--edit", is_flag=True, help="Open the new seed in $VISUAL or $EDITOR.")
+def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edit: bool) -> None:
     """Write a new seed called TITLE."""
     from aggregator.cli.scaffold import new_seed  # noqa: PLC0415 - only this command needs it
 
@@ -296,27 +386,37 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...]) -> Non
     except FileExistsError as error:
         raise AggregatorError(f"{error.filename}: already exists (choose another title)") from error
     click.echo(str(path))
+    if edit and not is_url(path):
+        click.edit(filename=path)
 
 
 @cli.command()
 @click.argument("folder", metavar="DIR")
-def init(folder: str) -> None:
+@click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
+@click.option("--title", metavar="TITLE", default="", help="The title of the site.")
+def init(folder: str, *, url: str, title: str) -> None:
     """Create a new site in DIR."""
     from aggregator.cli.scaffold import new_site  # noqa: PLC0415 - only this command needs it
 
     try:
-        created = new_site(folder, now=clock())
+        created = new_site(folder, now=clock(), url=url, title=title)
+    except ValueError as error:
+        raise click.UsageError(_with_hint(error)) from error
     except FileExistsError as error:
         raise AggregatorError(f"{error}: already exists; nothing was created (choose an empty folder)") from error
     for path in created:
         click.echo(str(path))
-    click.echo(f"Now set site.url in {created[0]}, then: cd {shlex.quote(folder)} && aggregator build")
+    if not url:
+        click.echo(f"Before you publish, set site.url in {created[0]}.")
+    click.echo(f"Write items into {folder}/seeds, then: cd {shlex.quote(folder)} && aggregator run")
 
 
 @cli.command()
+@config_option
 @click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
-def schema(kind: Literal["seed", "config", "topic"]) -> None:
+def schema(config_path: str, kind: Literal["seed", "config", "topic"]) -> None:
     """Print the JSON Schema of seeds, the config or topics."""
+    del config_path  # the same for every config; accepted since every other command takes it
     from aggregator.cli.json_schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
 
     click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
@@ -337,7 +437,7 @@ def main() -> None:
         _fail(error, 2)
     except LockedError as error:
         _fail(error, 3)
-    except (AggregatorError, OSError, sqlite3.Error) as error:
+    except (AggregatorError, OSError, sqlite3.Error, MemoryError) as error:
         _fail(error, 1)
     except RuntimeError as error:
         if not isinstance(error.__context__, KeyboardInterrupt):
@@ -356,7 +456,9 @@ def _reopen_closed_streams() -> None:
 
 
 def _fail(error: Exception, code: int) -> None:
-    click.echo(str(error) if isinstance(error, ConfigError) else f"aggregator: {_message(error)}", err=True)
+    message = str(error) if isinstance(error, ConfigError) else f"aggregator: {_message(error)}"
+    for line in message.split("\n"):
+        _print(line, err=True)
     sys.exit(code)
 
 
@@ -364,11 +466,58 @@ def _message(error: Exception) -> str:
     """Return the message of an error, with advice if it comes from the system or SQLite."""
     if isinstance(error, OSError):
         return reason_with_path(error)
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
     return with_advice(error) if isinstance(error, sqlite3.Error) else str(error)
 
 
-def _log_format() -> Literal["text", "json"]:
-    return "text" if sys.stderr.isatty() else "json"
+def _log_format() -> Literal["people", "json"]:
+    return "people" if sys.stderr.isatty() else "json"
+
+
+def _problem_line(problem: Problem, folder: str) -> str:
+    return report.in_folder(str(problem), folder)
+
+
+def _paths_below(config: Config, files: tuple[str, ...]) -> set[str]:
+    """Return the paths of files as problems have them: relative to the seeds folder.
+
+    Raises:
+        click.UsageError: if one is not there, or is not in the seeds folder.
+    """
+    found = set()
+    for file in files:
+        if is_url(config.seeds):
+            raise click.UsageError("FILE cannot be used with seeds in an object store (check them all)")
+        path = os.path.relpath(os.path.realpath(file), os.path.realpath(config.seeds))
+        if path.startswith("../") or not os.path.isfile(file):
+            raise click.UsageError(f"{file}: is not a file in the seeds folder {_seeds_folder(config)}")
+        found.add(path)
+    return found
+
+
+def _with_hint(error: ValueError) -> str:
+    """Return the message of an error whose second argument says what to write instead."""
+    message, *hint = map(str, error.args)
+    return f"{message} ({hint[0]})" if hint and hint[0] else message
+
+
+def _warn_of_placeholder(config: Config) -> None:
+    """Print one line if `site.url` is still a placeholder; it is not an error, since a site may be tried with it."""
+    from aggregator.config.parsers import is_placeholder  # noqa: PLC0415 - loaded with the config
+
+    if is_placeholder(config.site.url):
+        from aggregator.site.check import placeholder  # noqa: PLC0415 - few sites have one for long
+
+        _print(str(placeholder(config)), err=True)
+
+
+def _log_placeholder(config: Config) -> None:
+    from aggregator.service.logs import log_problem  # noqa: PLC0415 - only `run` needs these
+    from aggregator.site.check import placeholder  # noqa: PLC0415
+
+    if problem := placeholder(config):
+        log_problem(problem)
 
 
 def _seeds_folder(config: Config) -> str:
@@ -376,25 +525,28 @@ def _seeds_folder(config: Config) -> str:
     return config.seeds if is_url(config.seeds) else os.path.relpath(config.seeds)
 
 
-def _print_turn(turn: Turn, folder: str) -> None:
+def _print_turn(turn: Turn, folder: str, *, fresh: bool, everything: bool) -> None:
+    feeds = report.listed_feeds(turn, everything=everything)
+    did_something = bool(feeds or turn.read or turn.removed or turn.written)
     if sys.stdout.isatty():
-        from rich.console import Console  # noqa: PLC0415 - 60 ms, only for terminals
+        if feeds:
+            from rich.console import Console  # noqa: PLC0415 - 60 ms, only for terminals
 
-        Console().print(report.feed_table(turn))
+            Console().print(report.feed_table(feeds))
     else:
-        for line in report.feed_lines(turn):
+        for line in report.feed_lines(feeds):
             _print(line)
-    held = list(report.held_back_lines(turn))
+    held = list(report.held_back_lines(turn)) if did_something else []
     if held:
         click.echo("held back:")
-    for line in (*held, report.summary(turn)):
+    for line in (*held, report.summary(turn, fresh=fresh)):
         _print(line)
     for line in report.problem_lines(turn, folder):
         _print(line, err=True)
 
 
 def _print(line: str, *, err: bool = False) -> None:
-    click.echo(report.escape_controls(line), err=err)
+    click.echo(escape_controls(line), err=err)
 
 
 @contextmanager

@@ -34,6 +34,8 @@ _SEED_KEYS = {
     "heat": "A second score, any integer.",
     "topics": "Names of topics; each topic has a feed.",
     "tags": "Additional tags.",
+    "category": "A category, for your own use; it is checked, but no feed shows it.",
+    "type": "What it is, such as article or video; rules and feeds by query can ask for it.",
     "locale": "The item's language, such as de or pt-BR.",
     "provider": "The source: name, domain and logo.",
     "author": "Who wrote it; if missing, the provider is named.",

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aggregator.model.reports import HubStatus, Problem, Turn
-from aggregator.model.words import LISTED_PROBLEMS, RULES, in_words, quantity, rule_words, utc_time
+from aggregator.model.reports import FeedReport, HubStatus, Problem, Turn
+from aggregator.model.words import LISTED_PROBLEMS, RULES, escape_controls, in_words, quantity, rule_words, utc_time
 from aggregator.service.health import DaemonStatus
 from aggregator.site.status import SiteStatus
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+LISTED_FEEDS = 10
+"""The most feeds that `status` lists."""
 
 STAGES = {
     "scan": "scanning the seeds folder",
@@ -29,16 +31,21 @@ STAGES = {
 """The stages of a turn and what each does."""
 
 
-def summary(turn: Turn) -> str:
-    """Return one line that sums up a turn."""
+def summary(turn: Turn, *, fresh: bool = False) -> str:
+    """Return one line that sums up a turn; one that was `fresh` read everything again, whatever it had known."""
     seen = quantity(turn.seeds, "seed"), quantity(turn.items, "item"), quantity(len(turn.feeds), "feed")
     done = [
         f"{count:,} {word}"
-        for count, word in ((turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed"))
+        for count, word in ((turn.read, "read again"),) * fresh + _changes(turn) * (not fresh)
         if count
     ]
-    wrote = f"{quantity(len(turn.written), 'document')} written" if turn.written else "nothing to write"
+    nothing = "nothing written" if turn.failed else "nothing to write"
+    wrote = f"{quantity(len(turn.written), 'document')} written" if turn.written else nothing
     return f"{', '.join(seen)}; {', '.join((*done, wrote))} in {turn.seconds:.2f} s"
+
+
+def _changes(turn: Turn) -> tuple[tuple[int, str], ...]:
+    return (turn.added, "added"), (turn.changed, "changed"), (turn.removed, "removed")
 
 
 def stage_lines(turn: Turn) -> Iterator[str]:
@@ -54,24 +61,35 @@ def held_back_lines(turn: Turn) -> Iterator[str]:
     """Yield how many seeds each rule holds back, in the order of the rules."""
     for rule in RULES:
         if count := turn.held.get(rule):
-            yield f"{count:>7,} {rule_words(rule, count)} ({rule})"
+            yield f"{count:>7,} {rule_words(rule, count)} (rule: {rule})"
 
 
-def feed_lines(turn: Turn) -> Iterator[str]:
+def listed_feeds(turn: Turn, *, everything: bool) -> list[FeedReport]:
+    """Return the feeds that a report lists: those that changed, or all."""
+    return [feed for feed in turn.feeds if feed.changed or everything]
+
+
+def feed_lines(feeds: Iterable[FeedReport]) -> Iterator[str]:
     """Yield a line for each feed: `*` if it changed, number of items, slug and title."""
-    for feed in turn.feeds:
+    for feed in feeds:
         yield f"{'*' if feed.changed else ' '} {feed.items:>6,}  {feed.slug:<30}  {feed.title}"
 
 
-def feed_table(turn: Turn) -> Table:
+def feed_table(feeds: Iterable[FeedReport]) -> Table:
     """Return the same as a table for a terminal."""
-    from rich.table import Table  # noqa: PLC0415 - 60 ms, only for terminals
+    from rich.markup import escape  # noqa: PLC0415 - 60 ms, only for terminals
+    from rich.table import Table  # noqa: PLC0415
 
     table = Table("feed", "title", box=None, header_style="bold", pad_edge=False)
     table.add_column("items", justify="right")
     table.add_column("")
-    for feed in turn.feeds:
-        table.add_row(feed.slug, feed.title, f"{feed.items:,}", "[green]changed[/]" if feed.changed else "")
+    for feed in feeds:
+        table.add_row(
+            feed.slug,
+            escape(escape_controls(feed.title)),
+            f"{feed.items:,}",
+            "[green]changed[/]" if feed.changed else "",
+        )
     return table
 
 
@@ -103,13 +121,22 @@ def in_folder(line: str, folder: str) -> str:
     return f"{folder}/{line}" if folder else line
 
 
-def escape_controls(line: str) -> str:
-    """Return a line with control and direction characters escaped: names of files may contain them."""
-    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], line)
+def github_line(problem: Problem, folder: str) -> str:
+    """Return a problem as an annotation of GitHub Actions (workflow commands, `::error file=…::message`)."""
+
+    def escaped(text: str, characters: str) -> str:
+        return "".join(f"%{ord(one):02X}" if one in characters else one for one in text)
+
+    in_value, in_text = "%\r\n:,", "%\r\n"
+    path = os.path.relpath(in_folder(problem.path, folder))
+    where = {"file": path, "line": problem.line, "col": problem.column}
+    values = ",".join(f"{key}={escaped(str(value), in_value)}" for key, value in where.items() if value)
+    text = problem.message + (f" ({problem.hint})" if problem.hint else "")
+    return f"::{'warning' if problem.warning else 'error'} {values}::{escaped(text, in_text)}"
 
 
-def daemon_lines(reply: Any) -> Iterator[str]:
-    """Yield the status of a daemon; `reply` is what it answered as builtin types, or None if none runs."""
+def daemon_lines(reply: Any, now: float) -> Iterator[str]:
+    """Yield the status of a daemon at `now`; `reply` is its answer as builtin types, or None if none runs."""
     if reply is None:
         yield "no daemon runs (`aggregator run` starts one)"
         return
@@ -121,31 +148,43 @@ def daemon_lines(reply: Any) -> Iterator[str]:
     for concern, problem in status.problems.items():
         yield f"  {concern}: {problem} (for {in_words(int(status.problem_ages[concern]))})"
     yield from (f"  warning: {warning}" for warning in status.warnings.values())
-    yield f"  last full scan: {utc_time(int(status.scanned))}"
+    if status.scanned:
+        yield f"  last full scan: {in_words(max(0, int(now - status.scanned)))} ago"
     if status.regenerate is not None:
         yield f"  next regeneration: {utc_time(int(status.regenerate))}"
     if status.serving:
         yield f"  serving: {status.serving}"
-    threads = ", ".join(f"{name} {'alive' if alive else 'DEAD'}" for name, alive in status.threads.items())
-    yield f"  threads: {threads}"
+    if not all(status.threads.values()):
+        yield "  threads: " + ", ".join(f"{name} {'alive' if one else 'DEAD'}" for name, one in status.threads.items())
+
+
+def trouble_lines(found: SiteStatus) -> Iterator[str]:
+    """Yield what needs attention in a site: a missing folder, last good versions, seeds with problems."""
+    if found.folder_problem:
+        yield found.folder_problem
+    yield from stale_lines(found.stale)
+    yield from map(str, found.problems[:LISTED_PROBLEMS])
 
 
 def status_lines(found: SiteStatus) -> Iterator[str]:
-    """Yield the status of a site: counts, feeds, rules, the next change, turns, hub, problems."""
+    """Yield the status of a site: what needs attention, counts, feeds, rules, the next change, turns, hub."""
+    yield from trouble_lines(found)
     yield f"{quantity(found.seeds, 'seed')}, {quantity(found.items, 'item')}, {quantity(len(found.feeds), 'feed')}"
-    yield from (f"{count:>7,} {'item ' if count == 1 else 'items'}  {slug}" for slug, count in found.feeds.items())
+    for slug, items in islice(found.feeds.items(), LISTED_FEEDS):
+        yield f"{items:>7,} {'item ' if items == 1 else 'items'}  {slug}"
+    if len(found.feeds) > LISTED_FEEDS:
+        yield f"        … and {quantity(len(found.feeds) - LISTED_FEEDS, 'more feed')} (`--json` lists them all)"
     for rule in RULES:
         if count := found.held.get(rule):
             seeds = "seed " if count == 1 else "seeds"
-            yield f"{count:>7,} {seeds}  {rule_words(rule, count)} ({rule})"
+            yield f"{count:>7,} {seeds}  {rule_words(rule, count)} (rule: {rule})"
     if found.due is not None:
         what = found.due_path or "a tombstone expires"
         yield f"next due: {utc_time(found.due)}, in {in_words(max(0, found.due - found.now))}: {what}"
     for turn in found.turns[:5]:
-        yield f"turn {utc_time(turn.now)}: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
+        ago = in_words(max(0, found.now - turn.now))
+        yield f"turn {ago} ago: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
     yield from _hub_lines(found.websub, found.now)
-    yield from stale_lines(found.stale)
-    yield from map(str, found.problems[:LISTED_PROBLEMS])
 
 
 def _hub_lines(hub: HubStatus | None, now: int) -> Iterator[str]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from aggregator.config import parsers
 from aggregator.model.errors import AggregatorError
 from aggregator.model.items import Rejection
 from aggregator.model.slugs import slug_of
@@ -16,20 +17,22 @@ from aggregator.model.words import utc_time
 from aggregator.normalizer.cleaning import TEMPLATE_LINK
 from aggregator.normalizer.seed import read
 
+PLACEHOLDER = "https://feeds.example.org/"
+
 CONFIG = """\
 # All keys have a default but site.url; `aggregator schema config` describes them all.
 site:
-  title: My feeds
-  url: "https://feeds.example.org/"  # where the folder `feeds` is served; change this first
+  title: {title}
+  url: {url}
   language: en-us
 
 seeds: ../seeds
 feeds: ../feeds
 state: ../.aggregator
 
-# rules: {min_quality: 70, max_age: 365d}
+# rules: {{min_quality: 70, max_age: 365d}}
 # feeds_by_query:
-#   - {slug: top-stories, title: Top stories, where: {min_quality: 150}}
+#   - {{slug: top-stories, title: Top stories, where: {{min_quality: 150}}}}
 """
 
 TOPIC = """\
@@ -79,16 +82,23 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
     return f"{seeds}/{name}"
 
 
-def new_site(folder: str, *, now: int) -> list[Path]:
+def new_site(folder: str, *, now: int, url: str = "", title: str = "") -> list[Path]:
     """Create a site in `folder`, with a config, a topic and a seed, and return the new files.
 
+    Args:
+        folder: where; made if it is missing.
+        now: when the first item is published, in seconds since 1970.
+        url: the public address of the feeds; without one, the config has a placeholder.
+        title: the site's title.
+
     Raises:
+        ValueError: if the address or the title is not valid; the message says what to write instead.
         FileExistsError: if one of them already exists; then nothing is created.
 
     """
     root = Path(folder)
     files = {
-        root / "config/aggregator.yaml": CONFIG,
+        root / "config/aggregator.yaml": _config(url, title),
         root / "config/topics/getting-started.yaml": TOPIC,
         root / f"seeds/{utc_time(now)[:10]}-hello.md": _hello(now),
         root / ".gitignore": IGNORED,
@@ -99,6 +109,16 @@ def new_site(folder: str, *, now: int) -> list[Path]:
     for path, text in files.items():
         _write(path, text)
     return list(files)
+
+
+def _config(url: str, title: str) -> str:
+    address = parsers.site_url(url) if url else PLACEHOLDER
+    name = parsers.one_line(title or "My feeds")
+    comment = "" if url else "  # a placeholder: write where the folder `feeds` will be served"
+    # JSON strings are valid YAML, whatever the title contains.
+    return CONFIG.format(
+        title=json.dumps(name, ensure_ascii=False) if title else name, url=f'"{address}"{comment}'
+    )  # fmt: skip
 
 
 def _hello(now: int) -> str:

@@ -31,6 +31,7 @@ _STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^?#]*$")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+_PLACEHOLDER = re.compile(r"(?:^|\.)example\.(?:org|com|net)\.?$")
 
 
 def name(text: str) -> str:
@@ -195,6 +196,11 @@ def site_url(text: str) -> str:
         raise ValueError("cannot have a `?` or `#` part", f"write `{urlunsplit((*parts[:3], '', ''))}`")
     path = parts.path if parts.path.endswith("/") else parts.path + "/"
     return urlunsplit(parts._replace(path=path))
+
+
+def is_placeholder(url: str) -> bool:
+    """Return whether the host of a URL is one of the names that exist only for examples (RFC 2606 §3)."""
+    return _PLACEHOLDER.search(urlsplit(url).hostname or "") is not None
 
 
 def _split(text: str) -> SplitResult:

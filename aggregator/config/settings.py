@@ -159,14 +159,23 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """`server`: where the daemon serves, if it does, and to how many clients at once.
 
-    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none. `timeout` is how
-    long a client may take to send its request, in seconds.
+    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none. `trust_local`
+    makes everybody the owner who connects from this machine: all its users, and everybody on the network if a proxy
+    runs here that names no client. `timeout` is how long a client may take to send its request, in seconds.
     """
 
     enabled: bool = True
     host: Annotated[str, Check(parsers.host)] = "127.0.0.1"
     port: Annotated[int, Check(parsers.port)] = 8080
     token: Annotated[str, Check(parsers.file)] = ""
+    trust_local: Annotated[
+        bool,
+        Check(
+            bool,
+            what="true shows the owner's pages to everybody who connects from this machine: all its users, and the "
+            "whole network if a proxy runs here that names no client",
+        ),
+    ] = False
     connections: Annotated[int, Check(parsers.connections)] = 4_096
     timeout: Interval = 10
     log_requests: bool = False

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from aggregator.index.database import Tables
-from aggregator.index.feeds import VISIBLE, VisibleItem
+from aggregator.index.feeds import VISIBLE, VisibleItem, visible_item
+from aggregator.index.rows import check_page, check_slug, checksum
 from aggregator.model.archive_layout import (
     DAY,
     END,
@@ -93,9 +94,9 @@ class ArchivePages(Tables):
         if before != after:
             self._mark_unwanted((feed, month, last) for last in set(before) - set(after))
             self._db.executemany(
-                "INSERT INTO page VALUES(?,?,?,1,1,NULL,NULL)"
+                "INSERT INTO page VALUES(?,?,?,1,1,NULL,NULL,?)"
                 " ON CONFLICT DO UPDATE SET wanted=1, dirty=1, key=NULL WHERE wanted=0",
-                ((feed, month, last) for last in after),
+                ((feed, month, last, checksum(feed, month, last)) for last in after),
             )
             self._mark_dirty(self._around(feed, month), days={0})
         self._mark_dirty(self._spans(feed, month, after), days=days)
@@ -119,8 +120,8 @@ class ArchivePages(Tables):
         return cells
 
     def _lasts(self, feed: int, month: int) -> list[int]:
-        sql = "SELECT last FROM page WHERE feed=? AND month=? AND wanted=1 ORDER BY last"
-        return [last for (last,) in self._db.execute(sql, (feed, month))]
+        sql = "SELECT feed, month, last, sum FROM page WHERE feed=? AND month=? AND wanted=1 ORDER BY last"
+        return [check_page(row)[2] for row in self._db.execute(sql, (feed, month))]
 
     def _mark_unwanted(self, pages: Iterable[tuple[int, int, int]]) -> None:
         self._db.executemany("UPDATE page SET wanted=0, dirty=1 WHERE feed=? AND month=? AND last=?", pages)
@@ -146,12 +147,12 @@ class ArchivePages(Tables):
 
     def _neighbour(self, feed: int, month: int, last: int, *, older: bool) -> tuple[int, int] | None:
         sign, order = ("<", "DESC") if older else (">", "ASC")
-        found: tuple[int, int] | None = self._db.execute(
-            f"SELECT month, last FROM page WHERE feed=? AND (month, last) {sign} (?,?) AND wanted=1"  # noqa: S608
+        row = self._db.execute(
+            f"SELECT feed, month, last, sum FROM page WHERE feed=? AND (month, last) {sign} (?,?) AND wanted=1"  # noqa: S608
             f" ORDER BY month {order}, last {order} LIMIT 1",
             (feed, month, last),
         ).fetchone()
-        return found
+        return check_page(row)[1:3] if row else None
 
     # -- what pages show
 
@@ -161,6 +162,7 @@ class ArchivePages(Tables):
         row = self._db.execute(f"{sql} AND wanted=1", (feed, month, last)).fetchone()
         if row is None:
             return None
+        check_slug(row[0])
         older, newer = (self._neighbour(feed, month, last, older=older) for older in (True, False))
         first = older[1] + 1 if older and older[0] == month else 0
         prev, following = (folder_of(*one) if one else "" for one in (older, newer))
@@ -176,13 +178,14 @@ class ArchivePages(Tables):
             " AND (-e.sort - ?) / ? * ? + (e.tie & ?) BETWEEN ? AND ? ORDER BY e.sort, e.worst, e.tie",
             (page.feed, -newest, -oldest, now, now, starts, HOUR, SLOTS, SLOTS - 1, page.first, page.last),
         )
-        return [VisibleItem._make(row) for row in rows]
+        return [visible_item(row) for row in rows]
 
     def months(self, feed: int, *, on_disk: bool = False) -> tuple[int, ...]:
         """Return the months of a feed's archive, newest first: all of them, or those that are on disk."""
         written = "AND stamps IS NOT NULL" if on_disk else ""
-        sql = f"SELECT month FROM page WHERE feed=? AND wanted=1 AND last=? {written} ORDER BY month DESC"  # noqa: S608 - ours
-        return tuple(month for (month,) in self._db.execute(sql, (feed, END)))
+        sql = f"SELECT feed, month, last, sum FROM page WHERE feed=? AND wanted=1 AND last=? {written}"  # noqa: S608 - ours
+        rows = self._db.execute(f"{sql} ORDER BY month DESC", (feed, END))
+        return tuple(check_page(row)[1] for row in rows)
 
     def coming_months(self) -> dict[int, int]:
         """Return the newest month that is not on disk yet, by feed, for feeds that have one."""
@@ -191,17 +194,21 @@ class ArchivePages(Tables):
 
     def folder_with(self, feed: int, month: int, cell: int) -> str:
         """Return the folder of the page of a month that holds a cell, "" if the month has none."""
-        sql = "SELECT last FROM page WHERE feed=? AND month=? AND last>=? AND wanted=1 ORDER BY last LIMIT 1"
+        sql = (
+            "SELECT feed, month, last, sum FROM page WHERE feed=? AND month=? AND last>=? AND wanted=1"
+            " ORDER BY last LIMIT 1"
+        )
         row = self._db.execute(sql, (feed, month, cell)).fetchone()
-        return folder_of(month, row[0]) if row else ""
+        return folder_of(month, check_page(row)[2]) if row else ""
 
     # -- what must be written or removed
 
     def dirty(self, *, on_disk: bool) -> list[tuple[int, int, int]]:
         """Return the pages to compare that are on disk, or that are not, by month: feed, month, last."""
         null = "NOT NULL" if on_disk else "NULL"
-        sql = f"SELECT feed, month, last FROM page WHERE dirty=1 AND wanted=1 AND stamps IS {null} ORDER BY month, last, feed"  # noqa: S608, E501 - our own words
-        return self._db.execute(sql).fetchall()
+        sql = f"SELECT feed, month, last, sum FROM page WHERE dirty=1 AND wanted=1 AND stamps IS {null}"  # noqa: S608 - our own words
+        rows = self._db.execute(f"{sql} ORDER BY month, last, feed")
+        return [check_page(row)[:3] for row in rows]
 
     def put(self, page: PageRow, *, key: bytes | None, file_identity: bytes | None, dirty: bool) -> None:
         """Set the digest of what a page's documents show (`key`), and the identity of their files."""
@@ -215,15 +222,37 @@ class ArchivePages(Tables):
         self._db.execute("UPDATE page SET dirty=1 WHERE feed=?", (feed,))
         self._db.execute("UPDATE feed SET shelf=? WHERE feed=?", (digest, feed))
 
+    def unpublished(self, *, all_pages: bool) -> Iterator[tuple[str, int, int]]:
+        """Yield slug, month and last cell of every page that is wanted and was never published, or of all pages."""
+        which = "" if all_pages else "WHERE p.dirty=1 AND wanted=1 AND p.stamps IS NULL"
+        yield from self._db.execute(f"SELECT slug, month, last FROM page p JOIN feed USING(feed) {which}")  # noqa: S608 - ours
+
     def written(self) -> Iterator[tuple[int, int, int, str, bytes | None]]:
         """Yield feed, month, last, slug and file identity of every page that is on disk and wanted.
 
         Dirty pages too: writing one may have been interrupted, and now it must show what it showed before.
         """
         sql = (
-            "SELECT feed, month, last, slug, p.stamps FROM page p JOIN feed USING(feed) WHERE wanted=1 AND p.stamps>x''"
+            "SELECT p.feed, month, last, p.sum, slug, p.stamps FROM page p LEFT JOIN feed USING(feed)"
+            " WHERE wanted=1 AND p.stamps>x''"
         )
-        yield from self._db.execute(sql)
+        for row in self._db.execute(sql):
+            feed, month, last, _, slug, file_identity = check_page(row)
+            yield feed, month, last, check_slug(slug), file_identity
+
+    def count_written(self) -> int:
+        """Return the number of pages that are on disk and wanted."""
+        count: int = self._db.execute("SELECT count(*) FROM page WHERE wanted=1 AND stamps>x''").fetchone()[0]
+        return count
+
+    def written_after(self, feed: int, month: int, last: int) -> tuple[int, int, int, str] | None:
+        """Return feed, month, last and slug of the first page on disk after that one, or None."""
+        found: tuple[int, int, int, str] | None = self._db.execute(
+            "SELECT p.feed, month, last, slug FROM page p JOIN feed USING(feed) WHERE (p.feed, month, last) > (?,?,?)"
+            " AND wanted=1 AND p.stamps>x'' ORDER BY p.feed, month, last LIMIT 1",
+            (feed, month, last),
+        ).fetchone()
+        return found
 
     def forget_documents(self, pages: Iterable[tuple[int, int, int]]) -> None:
         """Forget what the documents of pages show, so that they are rendered again."""
@@ -232,9 +261,10 @@ class ArchivePages(Tables):
 
     def adopt(self, slug: str, month: int, last: int) -> None:
         """Add a page that is on disk; it is removed unless it turns out to be wanted."""
-        self._db.execute(
-            "INSERT OR IGNORE INTO page SELECT feed, ?, ?, 0, 1, NULL, x'' FROM feed WHERE slug=?", (month, last, slug)
-        )
+        row = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()
+        if row is not None:
+            sql = "INSERT OR IGNORE INTO page VALUES(?,?,?,0,1,NULL,x'',?)"
+            self._db.execute(sql, (row[0], month, last, checksum(row[0], month, last)))
 
     def mark_all_unwanted(self) -> None:
         """Mark every page for removal from disk."""
@@ -242,9 +272,12 @@ class ArchivePages(Tables):
 
     def unwanted(self) -> list[tuple[int, int, int, str]]:
         """Return feed, month, last and slug of the pages whose files must be removed."""
-        return self._db.execute(
-            "SELECT feed, month, last, slug FROM page JOIN feed USING(feed) WHERE page.dirty=1 AND wanted=0"
-        ).fetchall()
+        sql = (
+            "SELECT p.feed, month, last, p.sum, slug FROM page p LEFT JOIN feed USING(feed)"
+            " WHERE p.dirty=1 AND wanted=0"
+        )
+        rows = map(check_page, self._db.execute(sql))
+        return [(feed, month, last, check_slug(slug)) for feed, month, last, _, slug in rows]
 
     def delete(self, feed: int, month: int, last: int) -> None:
         """Delete a page whose files were removed."""

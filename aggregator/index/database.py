@@ -16,8 +16,11 @@ from urllib.parse import quote
 
 import msgspec
 
+from aggregator.index.row_check import check_rows
 from aggregator.index.schema import DERIVED, DERIVED_TABLES, INDEXES, REMEMBERED, REMEMBERED_TABLES, VERSION
+from aggregator.model.errors import cause_of
 from aggregator.model.sqlite_errors import with_advice
+from aggregator.normalizer.stored import seed_digest
 
 Value = TypeVar("Value")
 
@@ -29,13 +32,13 @@ DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError)
 
 
 def reason_not_rendered(error: Exception) -> str:
-    """Return why something was not rendered: the index cannot be used, or a bug, of which only the type is named.
+    """Return why something was not rendered: the index cannot be used, memory ran out, or a bug.
 
-    The message of any other error may quote a seed.
+    Of a bug only the type is named: its message may quote a seed.
     """
     if isinstance(error, sqlite3.Error):
         return f"not rendered, since the index cannot be used: {with_advice(error)}"
-    return f"not rendered because of a bug in this program ({type(error).__name__})"
+    return f"not rendered {cause_of(type(error).__name__)}"
 
 
 class Database:
@@ -70,6 +73,7 @@ class Database:
             self.create()
 
     def _open(self) -> None:
+        self._remove_temporary()
         self.db = connect(self.path)
         try:
             self._check()
@@ -126,16 +130,26 @@ class Database:
             OSError: likewise.
         """
         again = f"{self.path}.again"
-        remove(again)
-        self.db.execute("VACUUM INTO ?", (again,))
-        flush(again)
-        for suffix in LOGS:
-            remove(self.path + suffix)
-        remove(self._note)
-        os.replace(again, self.path)
+        self._remove_temporary()
+        try:
+            self.db.execute("VACUUM INTO ?", (again,))
+            flush(again)
+            for suffix in LOGS:
+                remove(self.path + suffix)
+            remove(self._note)
+            os.replace(again, self.path)
+        except BaseException:
+            with suppress(OSError):  # it may fill the disk
+                self._remove_temporary()
+            raise
         self.db.close()
         self.db = connect(self.path)
         _configure(self.db)
+
+    def _remove_temporary(self) -> None:
+        """Remove what a rewrite leaves behind if it fails or is killed."""
+        for suffix in ("", "-journal"):
+            remove(f"{self.path}.again{suffix}")
 
     def start_over(self, first: Callable[[], object]) -> None:
         """Delete what can be derived from the seeds; in the same transaction, `first` stores what must survive."""
@@ -211,6 +225,8 @@ class Database:
                 db.execute(f"SELECT * FROM {table} LIMIT 1").fetchone()  # noqa: S608 - names from above
             # Created and never filled: the process that created it ended before.
             self.filling = db.execute("SELECT 1 FROM meta LIMIT 1").fetchone() is None
+            if altered is None and not self.filling:
+                check_rows(db)
             return
         if version != 0:
             self.rebuilt = f"its version is {version}, this program's is {VERSION}"
@@ -220,15 +236,15 @@ class Database:
         create_tables(self.db, first)
         self.filling = True
 
-    def _is_altered(self) -> bool:
+    def _is_altered(self) -> bool | None:
         """Return whether the file changed after it was closed: SQLite does not notice a flipped bit in a row.
 
-        After a crash there is no note, so that is unknown.
+        After a crash there is no note, so that is unknown (None).
         """
         try:
             note = Path(self._note).read_text(encoding="ascii", errors="replace")
         except FileNotFoundError:
-            return False
+            return None
         identity, _, checksum = note.strip().rpartition(" ")
         self._noted = (identity, checksum)
         self.is_last = _identity_of(self.path) == identity
@@ -247,11 +263,6 @@ class Tables:
 
 
 # -- rows
-
-
-def checksum(id: object) -> int:  # noqa: A002 - the column's name
-    """Return the checksum that is stored beside an id; a damaged file may hold something else than text."""
-    return zlib.crc32(str(id).encode("utf-8", "surrogateescape"))
 
 
 def require_all(wanted: Sequence[int], found: Collection[int], kind: str) -> None:
@@ -311,8 +322,18 @@ def create_tables(db: sqlite3.Connection, first: Callable[[], object] | None = N
         if name not in REMEMBERED_TABLES:
             db.execute(f'DROP TABLE "{name}"')
     _run(db, REMEMBERED + DERIVED)
+    _add_digests(db)
     db.execute(f"PRAGMA user_version={VERSION}")
     db.execute("COMMIT")
+
+
+def _add_digests(db: sqlite3.Connection) -> None:
+    """Add the digests of last good versions that version 3 stored without."""
+    if any(name == "digest" for _, name, *_ in db.execute("PRAGMA table_info(last_good)")):
+        return
+    db.execute("ALTER TABLE last_good ADD COLUMN digest BLOB")
+    for path, seed in db.execute("SELECT path, CAST(seed AS BLOB) FROM last_good").fetchall():
+        db.execute("UPDATE last_good SET digest=? WHERE path=?", (seed_digest(seed), path))
 
 
 def _configure(db: sqlite3.Connection, *durability: str) -> None:

@@ -6,9 +6,10 @@ Reads and writes the tables `feed`, `entry` and `topic_name` of `index.db`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aggregator.index.database import Tables
+from aggregator.index.rows import Columns, check, check_feed, check_visible, checksum
 from aggregator.model.feeds import DAYS_COUNTED, MANY_A_DAY
 
 CHANGED, WAITING = 1, 2
@@ -24,10 +25,12 @@ SELECT (SELECT count(*) FROM (
 """
 
 VISIBLE = (
-    "SELECT e.file, f.content, f.verdict, s.id, f.since FROM entry e"
-    " JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
+    "SELECT e.file, f.content, f.verdict, s.id, f.since, e.feed, e.sort, e.worst, e.tie, e.starts, e.ends, f.shown,"
+    " s.sum FROM entry e LEFT JOIN file f ON f.file=e.file LEFT JOIN story s ON s.story=f.story"
 )
-"""The beginning of a query whose rows are `VisibleItem`s."""
+"""The beginning of a query whose rows `visible_item` takes."""
+
+_entry = Columns("entry", int, int)
 
 
 class VisibleItem(NamedTuple):
@@ -41,6 +44,15 @@ class VisibleItem(NamedTuple):
     verdict: bytes
     id: str
     since: int
+
+
+def visible_item(row: tuple[Any, ...]) -> VisibleItem:
+    """Return an item from a row of a query that begins with `VISIBLE`.
+
+    Raises:
+        sqlite3.DatabaseError: if the item is not what its file says, which only damage can cause.
+    """
+    return VisibleItem._make(check_visible(row))
 
 
 class FeedRow(NamedTuple):
@@ -60,8 +72,8 @@ class Feeds(Tables):
 
     def by_slug(self) -> dict[str, FeedRow]:
         """Return every feed by its slug, in the order of the slugs."""
-        rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary, shelf FROM feed ORDER BY slug")
-        return {row[1]: FeedRow._make(row) for row in rows}
+        rows = self._db.execute("SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed ORDER BY slug")
+        return {row[1]: FeedRow._make(check_feed(row)) for row in rows}
 
     def add(self, slug: str, *, announced: bool = False) -> int:
         """Add a feed unless it exists; return its number.
@@ -69,11 +81,18 @@ class Feeds(Tables):
         It is published once it shows an item, or at once if it is `announced`: the name of a topic that only embargoed
         items have is as private as they are.
         """
-        self._db.execute("INSERT OR IGNORE INTO feed(slug) VALUES(?)", (slug,))
+        number = self._number(slug)
+        if number is None:
+            number = self._db.execute("SELECT coalesce(max(feed), 0) + 1 FROM feed").fetchone()[0]
+            sql = "INSERT INTO feed(feed, slug, sum) VALUES(?,?,?)"
+            self._db.execute(sql, (number, slug, checksum(number, slug)))
         if announced:
             self._db.execute("UPDATE feed SET summary=x'' WHERE slug=? AND summary IS NULL", (slug,))
-        number: int = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()[0]
         return number
+
+    def _number(self, slug: str) -> int | None:
+        row: tuple[int] | None = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()
+        return row[0] if row else None
 
     def adopt(self, slug: str) -> None:
         """Add a feed whose documents are on disk, whatever they show."""
@@ -112,6 +131,17 @@ class Feeds(Tables):
         """Forget what the documents of feeds show, so that they are rendered again."""
         self._db.executemany("UPDATE feed SET dirty=1, key=NULL WHERE feed=?", ((feed,) for feed in feeds))
 
+    def count_written(self) -> int:
+        """Return the number of feeds whose documents are on disk."""
+        count: int = self._db.execute("SELECT count(*) FROM feed WHERE stamps>x''").fetchone()[0]
+        return count
+
+    def written_after(self, feed: int) -> tuple[int, str] | None:
+        """Return number and slug of the first feed after `feed` whose documents are on disk, None if there is none."""
+        sql = "SELECT feed, slug FROM feed WHERE feed>? AND stamps>x'' ORDER BY feed LIMIT 1"
+        found: tuple[int, str] | None = self._db.execute(sql, (feed,)).fetchone()
+        return found
+
     # -- entries: which items a feed shows, and when
 
     def add_entries(self, rows: Iterable[tuple[int, int, int, int, int, int, int]]) -> None:
@@ -125,13 +155,12 @@ class Feeds(Tables):
         )
 
     def clear_entries(self) -> None:
-        """Empty every feed, before the rules are applied again to all stored seeds."""
+        """Empty every feed, before the rules are applied again to all stored seeds; every file must be put again."""
         self._db.execute("DELETE FROM entry")
-        self._db.execute("UPDATE file SET shown=NULL")
 
     def publication_times(self) -> Iterator[tuple[int, int]]:
         """Yield the feed and publication time (seconds since 1970) of every item that is, was or will be in a feed."""
-        for feed, sort in self._db.execute("SELECT feed, sort FROM entry"):
+        for feed, sort in _entry.all(self._db.execute("SELECT feed, sort FROM entry")):
             yield feed, -sort
 
     def visible(self, feed: int, now: int, limit: int | None) -> list[VisibleItem]:
@@ -140,7 +169,7 @@ class Feeds(Tables):
             f"{VISIBLE} WHERE e.feed=? AND e.starts<=? AND e.ends>? ORDER BY e.sort, e.worst, e.tie LIMIT ?",
             (feed, now, now, -1 if limit is None else limit),
         )
-        return [VisibleItem._make(row) for row in rows]
+        return [visible_item(row) for row in rows]
 
     def position(self, feed: int, row: tuple[int, int, int], now: int) -> int:
         """Return how many items come before an entry (sort, worst, tie) of a feed at `now`."""
@@ -162,11 +191,16 @@ class Feeds(Tables):
     # -- topics
 
     def count_topic_names(self, changes: Iterable[tuple[str, str, int]]) -> None:
-        """Change how many seeds use a spelling of a topic: slug, name, difference."""
+        """Change how many visible seeds use a spelling of a topic: slug, name, difference."""
         self._db.executemany(
             "INSERT INTO topic_name VALUES(?,?,?) ON CONFLICT DO UPDATE SET uses=uses+excluded.uses", changes
         )
 
+    def clear_topic_uses(self) -> None:
+        """Set the number of visible seeds that use each spelling of a topic to 0."""
+        self._db.execute("UPDATE topic_name SET uses=0 WHERE uses!=0")
+
     def topic_names(self) -> list[tuple[str, str, int]]:
         """Return slug, name and number of uses of every spelling of a topic, by slug, the most used first."""
-        return self._db.execute("SELECT slug, name, uses FROM topic_name ORDER BY slug, uses DESC, name").fetchall()
+        rows = self._db.execute("SELECT slug, name, uses FROM topic_name ORDER BY slug, uses DESC, name")
+        return [check("topic_name", row) for row in rows]

@@ -9,11 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from aggregator.index.database import Tables, chunks, marks, require_all
+from aggregator.index.row_check import FILE_COLUMNS
+from aggregator.index.rows import Columns, DamagedRowError, check, check_file, file_checksum
+from aggregator.normalizer.stored import verified
 
-_COLUMNS = (
-    "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts,"
-    " ends, since, until, verdict, shown"
-)
+_path_and_digest = Columns("file", str, bytes)
+_mtime = Columns("file", int)
+_seed = Columns("seed", int, bytes)
+_path_and_seed = Columns("seed", str, bytes, bytes)
+_problem = Columns("problem", str, int, bytes)
 
 
 class FileRow(NamedTuple):
@@ -54,6 +58,8 @@ class Files(Tables):
         bounds = (f"{below.rstrip('/')}/", f"{below.rstrip('/')}0", below) if below else ()
         where = " WHERE (path >= ? AND path < ?) OR path = ?" if below else ""
         for row in self._db.execute(f"{sql}{where} ORDER BY path", bounds):
+            if row[0].__class__ is not str:
+                raise DamagedRowError("file")
             yield row[0], row[1:]
 
     def digests(self, paths: Sequence[str]) -> dict[str, bytes]:
@@ -63,7 +69,7 @@ class Files(Tables):
             return found
         for chunk in chunks(paths):
             sql = f"SELECT path, digest FROM file WHERE path IN ({marks(chunk)}) AND digest != x''"  # noqa: S608
-            found.update(self._db.execute(sql, chunk))
+            found.update(_path_and_digest.all(self._db.execute(sql, chunk)))
         return found
 
     def count(self) -> int:
@@ -73,8 +79,8 @@ class Files(Tables):
 
     def where(self, condition: str, values: Sequence[Any] = ()) -> Iterator[FileRow]:
         """Yield the files that satisfy an SQL condition."""
-        for row in self._db.execute(f"SELECT {_COLUMNS} FROM file WHERE {condition}", values):  # noqa: S608 - ours
-            yield FileRow._make(row)
+        for row in self._db.execute(f"SELECT {FILE_COLUMNS} FROM file WHERE {condition}", values):  # noqa: S608 - ours
+            yield FileRow._make(check_file(row)[:-1])
 
     def by_path(self, paths: Sequence[str]) -> dict[str, FileRow]:
         """Return the known files among `paths`, by path."""
@@ -87,7 +93,7 @@ class Files(Tables):
 
     def modification_times(self, paths: Sequence[str]) -> dict[str, int]:
         """Return when the known files among `paths` were last written, if that is certain; seconds since 1970."""
-        return {path: row.mtime // 10**9 for path, row in self.by_path(paths).items() if row.mtime > 0}
+        return {path: row.mtime // 10**9 for path, row in self.by_path(paths).items() if _mtime((row.mtime,))[0] > 0}
 
     def next_number(self) -> int:
         """Return a number that no file has."""
@@ -97,7 +103,8 @@ class Files(Tables):
     def put(self, rows: Iterable[FileRow], *, new: bool = False) -> None:
         """Insert files, or replace those with the same number; inserting is faster if all are `new`."""
         verb = "INSERT" if new else "INSERT OR REPLACE"
-        self._db.executemany(f"{verb} INTO file VALUES({marks(FileRow._fields)})", rows)
+        sql = f"{verb} INTO file VALUES({marks(FileRow._fields)},?)"
+        self._db.executemany(sql, ((*row, file_checksum(row)) for row in rows))
 
     def put_stats(self, rows: Iterable[tuple[int, int, int, int, int, bytes, int]]) -> None:
         """Set the stat key and digest of unchanged files; each row ends with the file's number."""
@@ -120,13 +127,15 @@ class Files(Tables):
         found: dict[int, bytes] = {}
         for chunk in chunks(files):
             sql = f"SELECT file, seed FROM seed WHERE file IN ({marks(chunk)})"  # noqa: S608
-            found.update(self._db.execute(sql, chunk))
+            found.update(_seed.all(self._db.execute(sql, chunk)))
         require_all(files, found, "seed")
         return found
 
     def all_seeds(self) -> Iterator[tuple[str, bytes]]:
         """Yield the path and stored seed of every file that could be read."""
-        yield from self._db.execute("SELECT path, seed FROM file JOIN seed USING(file) ORDER BY path")
+        sql = "SELECT path, seed, content FROM file JOIN seed USING(file) ORDER BY path"
+        for path, seed, content in _path_and_seed.all(self._db.execute(sql)):
+            yield path, verified(seed, content)
 
     def put_seeds(self, rows: Iterable[tuple[int, bytes]]) -> None:
         """Store seeds by file."""
@@ -148,9 +157,8 @@ class Files(Tables):
 
     def problems(self) -> list[tuple[str, int, bytes]]:
         """Return path, `stale` and packed problems of every file that has problems, by path."""
-        return self._db.execute(
-            "SELECT path, stale, problems FROM problem JOIN file USING(file) ORDER BY path"
-        ).fetchall()
+        sql = "SELECT path, stale, problems FROM problem JOIN file USING(file) ORDER BY path"
+        return list(_problem.all(self._db.execute(sql)))
 
     # -- last good versions
 
@@ -158,18 +166,18 @@ class Files(Tables):
         """Return the last good versions of `paths`."""
         found: dict[str, bytes] = {}
         for chunk in chunks(paths):
-            sql = f"SELECT path, seed FROM last_good WHERE path IN ({marks(chunk)})"  # noqa: S608
-            found.update(self._db.execute(sql, chunk))
+            sql = f"SELECT path, seed, digest FROM last_good WHERE path IN ({marks(chunk)})"  # noqa: S608
+            found.update(check("last_good", row)[:2] for row in self._db.execute(sql, chunk))
         return found
 
-    def put_last_good(self, rows: Iterable[tuple[str, bytes]]) -> None:
-        """Store last good versions by path."""
-        self._db.executemany("INSERT OR REPLACE INTO last_good VALUES(?,?)", rows)
+    def put_last_good(self, rows: Iterable[tuple[str, bytes, bytes]]) -> None:
+        """Store last good versions: path, seed, and the digest of the seed."""
+        self._db.executemany("INSERT OR REPLACE INTO last_good VALUES(?,?,?)", rows)
 
     def put_visible_as_last_good(self, now: int) -> None:
         """Store the versions that readers see at `now` as last good ones, except for paths that have one."""
         self._db.execute(
-            "INSERT OR IGNORE INTO last_good SELECT path, seed FROM file JOIN seed USING(file) WHERE file IN"
+            "INSERT OR IGNORE INTO last_good SELECT path, seed, content FROM file JOIN seed USING(file) WHERE file IN"
             " (SELECT file FROM entry WHERE starts<=?1 AND ends>?1)", (now,)
         )  # fmt: skip
 

@@ -12,14 +12,22 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from aggregator.index.archive_pages import ArchivePages
-from aggregator.index.database import Database, exists
+from aggregator.index.database import DAMAGED, Database, exists
 from aggregator.index.feeds import Feeds
 from aggregator.index.files import Files
 from aggregator.index.overview import Overview
 from aggregator.index.recovery import open_or_rescue, set_aside
+from aggregator.index.row_check import check_rows
+from aggregator.index.rows import Columns, check_meta
 from aggregator.index.stories import Stories
 from aggregator.index.withdrawn import WithdrawnItems
+from aggregator.model.errors import AggregatorError
 from aggregator.model.items import FOREVER
+from aggregator.model.sqlite_errors import is_damage, with_advice
+
+_due = Columns("file", int, str)
+_moment = Columns("file", int)
+_story = Columns("file", (type(None), int))
 
 
 class Index:
@@ -56,6 +64,14 @@ class Index:
         """
         set_aside(self._database, reason)
 
+    def check_rows(self) -> None:
+        """Check every row, which takes about a second for 100,000 files.
+
+        Raises:
+            sqlite3.DatabaseError: if one is damaged.
+        """
+        check_rows(self._db)
+
     @property
     def _db(self) -> sqlite3.Connection:
         return self._database.db
@@ -79,7 +95,7 @@ class Index:
     def meta(self, key: str) -> Any:
         """Return a stored value, or None."""
         row = self._db.execute("SELECT value FROM meta WHERE key=?", (key,)).fetchone()
-        return row and row[0]
+        return row and check_meta(key, row[0])
 
     def set_meta(self, key: str, value: Any) -> None:
         """Store a value."""
@@ -93,20 +109,20 @@ class Index:
         rows = self._db.execute(
             "SELECT story FROM file WHERE until<=?1 UNION SELECT story FROM file WHERE since>?1", (now,)
         )
-        return [story for (story,) in rows if story is not None]
+        return [story for (story,) in _story.all(rows) if story is not None]
 
     def next_due(self) -> tuple[int, str] | None:
         """Return when a feed next changes by itself, and by which path ("" if a tombstone expires), or None."""
         row = self._db.execute("SELECT until, path FROM file WHERE until IS NOT NULL ORDER BY until LIMIT 1").fetchone()
         expires = self.withdrawn.next_end(-FOREVER)
-        if expires is not None and (row is None or expires < row[0]):
+        if expires is not None and (row is None or expires < _due(row)[0]):
             return expires, ""
-        return None if row is None or row[0] >= FOREVER else (row[0], row[1])
+        return None if row is None or _due(row)[0] >= FOREVER else (row[0], row[1])
 
     def next_due_moment(self, now: int) -> int | None:
         """Return the next moment later than `now` at which a feed changes by itself (seconds since 1970), or None."""
         row = self._db.execute("SELECT until FROM file WHERE until > ? ORDER BY until LIMIT 1", (now,)).fetchone()
-        moments = [row[0] if row else None, self.withdrawn.next_end(now)]
+        moments = [_moment(row)[0] if row else None, self.withdrawn.next_end(now)]
         return min((moment for moment in moments if moment is not None and moment < FOREVER), default=None)
 
 
@@ -115,7 +131,8 @@ def opened_read_only(state: str) -> Iterator[Index | None]:
     """Open the index of the state folder `state` for reading, even while a turn writes; None if nothing was built yet.
 
     Raises:
-        sqlite3.Error: if it is damaged.
+        AggregatorError: if a row turns out to be damaged.
+        sqlite3.Error: if it cannot be opened.
         OSError: if the system cannot say whether it exists.
     """
     path = os.path.join(state, "index.db")
@@ -123,4 +140,10 @@ def opened_read_only(state: str) -> Iterator[Index | None]:
         yield None
         return
     with closing(Index(path, read_only=True)) as index:
-        yield index
+        try:
+            yield index
+        except DAMAGED as error:
+            if not is_damage(error):
+                raise
+            why = f"the index is damaged: {with_advice(error)} (run `aggregator build`, which makes it again)"
+            raise AggregatorError(f"{path}: {why}") from error

@@ -6,10 +6,9 @@ decides which file stands for a story.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import Literal
+from typing import NamedTuple
 
 import msgspec
 
@@ -17,12 +16,29 @@ from aggregator.config.settings import FeedSettings
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
+from aggregator.index.recognition import (
+    Candidate,
+    Group,
+    Known,
+    Regrouping,
+    is_visible,
+    must_be_compared,
+    telling,
+    telling_of,
+)
 from aggregator.index.settling import Settling
 from aggregator.model.reports import Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
-from aggregator.normalizer.stored import Draft, Outcome, pack, unpack_entries, unpack_seed, unpack_verdict, verified
+from aggregator.normalizer.stored import Draft, Outcome, pack_stored, seed_digest, unpack_seed, verified
+
+
+class Deferred(NamedTuple):
+    """A seed whose story depends on others: its outcome and its row of before, if it had one."""
+
+    outcome: Outcome
+    row: FileRow | None
 
 
 class Intake:
@@ -40,15 +56,18 @@ class Intake:
         self._now = now
         self._keepalive = keepalive
         self._settling = Settling(index, policy=policy, settings=settings, now=now, keepalive=keepalive)
-        self._stories = StoryFinder(index, self._settling, now)
         self.added = self.changed = self.removed = 0
         self.problems: list[Problem] = []
         """The problems of the files of this turn."""
         self.unknown: dict[str, str] = {}
         """Unknown keys, each with the path of one seed that has it."""
-        self._topic_uses: Counter[tuple[str, str]] = Counter()
-        self._deferred: list[tuple[Outcome, FileRow | None, int]] = []
-        """Files whose story only their path tells: they wait until every other file has its story."""
+        self.topics_changed = False
+        """Whether topics are spelled by other visible items than before, after `finish`."""
+        self._deferred: dict[str, Deferred] = {}
+        """Seeds that share keys with others, or did: their stories are settled together when every file is known."""
+        self._left: set[int] = set()
+        """Stories that a seed has left, or for which it has other keys now."""
+        self._next_story = index.stories.next_number()
         self._held: dict[int, int] = {}
         """The keys of the paths of files that are held back, with the stories that they lead to."""
         self._next_file = index.files.next_number()
@@ -64,7 +83,8 @@ class Intake:
         self._settling.writes.flush()
         for row in rows:
             self._settling.remove_from_feeds(row)
-            self._count_topics(row.verdict, None)
+            self._settling.count_topics(row, -1)
+            self._let_go(row)
         self._index.files.delete([row.file for row in rows])
         # Of all paths: a fresh build has forgotten the rows, and a path that is gone stands for no story.
         self._index.stories.delete_keys(map(identity.path_number, paths))
@@ -87,14 +107,16 @@ class Intake:
         self._settling.writes.mark_every_page()
         self._settling.withdrawals.add_everything()
         self._index.feeds.clear_entries()
+        self._settling.forget_topics()
         everything = [row.file for row in self._index.files.where("verdict IS NOT NULL ORDER BY path")]
         for chunk in chunks(everything):
             self._keepalive()
             stored = self._index.files.seeds(chunk)
-            rows = {row.path: row for row in self._index.files.where(f"file IN ({marks(chunk)}) ORDER BY path", chunk)}
+            found = self._index.files.where(f"file IN ({marks(chunk)}) ORDER BY path", chunk)
+            rows = {row.path: row._replace(entries=None) for row in found}  # their entries are deleted
             self._put([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
         # Before any file is added: the deferred ones are still as the files were before.
-        self._settle_deferred()
+        self._regroup()
         self._settling.settle()
         self._index.feeds.mark_dirty(None)
 
@@ -105,13 +127,10 @@ class Intake:
     def finish(self) -> None:
         """Settle what had to wait until every file was seen: matches by path, shared stories, names of topics."""
         self._index.create_indexes()
-        self._settle_deferred()
+        self._regroup()
         self._settling.settle()
         self._forget_moved_paths()
-        # A feed has the name by which most seeds call its topic, including those that it does not show.
-        changed = {name: uses for name, uses in self._topic_uses.items() if uses}
-        self._index.feeds.count_topic_names((*name, uses) for name, uses in changed.items())
-        self._settling.mark_renamed(slug for slug, _ in changed)
+        self.topics_changed = self._settling.store_topics()
         self._index.files.delete_unused_last_good()
         self._settling.finish()
 
@@ -120,14 +139,6 @@ class Intake:
         self._index.stories.delete_keys(
             [key for key, story in self._held.items() if any(self._index.files.where("story=?", (story,)))]
         )
-
-    def _settle_deferred(self) -> None:
-        deferred, self._deferred = self._deferred, []
-        # Of several that leave one link, the one that readers saw comes last, when no other tells its story any more.
-        for outcome, row, story in sorted(deferred, key=lambda one: one[1] is not None and self._is_visible(one[1])):
-            assert outcome.draft is not None
-            new = self._row(outcome, row, self._stories.find_by_path(outcome.path, outcome.draft, story))
-            self._store([new], [outcome], {row.path: row} if row else {})
 
     # -- what a file says now
 
@@ -140,15 +151,12 @@ class Intake:
     def _with_last_good(self, batch: Sequence[Outcome], rows: dict[str, FileRow]) -> list[Outcome]:
         """Return the outcomes with the last good versions of visible files that can no longer be read (G4)."""
         broken = [outcome.path for outcome in batch if outcome.seed is None and not outcome.withdrawn]
-        visible = {rows[path].file: path for path in broken if path in rows and self._is_visible(rows[path])}
-        good = {visible[file]: seed for file, seed in self._index.files.seeds(list(visible)).items()}
+        visible = {rows[path].file: path for path in broken if path in rows and is_visible(rows[path], self._now)}
+        stored = self._index.files.seeds(list(visible))
+        good = {path: verified(stored[file], rows[path].content) for file, path in visible.items()}
         good |= self._index.files.last_good([path for path in broken if path not in rows])
-        self._index.files.put_last_good(good.items())
+        self._index.files.put_last_good((path, seed, seed_digest(seed)) for path, seed in good.items())
         return [self._stale(outcome, good[outcome.path]) if outcome.path in good else outcome for outcome in batch]
-
-    def _is_visible(self, row: FileRow) -> bool:
-        windows = unpack_entries(row.entries)[3] if row.entries else ()
-        return bool(row.stale) or any(starts <= self._now < ends for _, starts, ends in windows)
 
     def _stale(self, outcome: Outcome, seed: bytes) -> Outcome:
         again = apply_rules(
@@ -162,24 +170,111 @@ class Intake:
     def _put(self, batch: Sequence[Outcome], rows: dict[str, FileRow], *, again: bool = False) -> None:
         """Put a batch of files into the index; `again` if only the verdicts may differ."""
         self._settling.writes.flush()
-        drafts = [one.draft for one in batch if one.draft is not None]
-        known = self._index.stories.by_key([number for draft in drafts for number in (*draft.numbers, draft.path)])
         self._held |= self._index.stories.by_key([identity.path_number(one.path) for one in batch if one.draft is None])
-        own_ids = self._stories.own_ids(known.values()) if any(draft.own for draft in drafts) else {}
+        known = Known(self._index, [one.draft for one in batch if one.draft is not None])
+        tied = self._index.stories.with_others([row.story for row in rows.values() if row.story is not None])
         placed: list[FileRow] = []
         for outcome in batch:
-            row = rows.get(outcome.path)
+            row, draft = rows.get(outcome.path), outcome.draft
             if not again:
                 self.added += row is None
                 self.changed += row is not None and not (row.rule == outcome.rule == "readable")
-            story, found = self._stories.find(outcome.draft, known, own_ids)
-            if found == "by path" and story is not None:
-                self._deferred.append((outcome, row, story))
-            elif found == "new" and row is None and outcome.draft is not None:
-                placed.append(self._first_row(outcome, outcome.draft, story))
+            if draft is None:
+                placed.append(self._row(outcome, row, None))
+                self._let_go(row)
+                continue
+            is_tied = row is not None and row.story in tied
+            if row is not None and is_tied and self._says_the_same(row, draft):
+                placed.append(self._row(outcome, row, row.story))
+            elif is_tied or must_be_compared(draft, row, known):
+                self._deferred[outcome.path] = Deferred(outcome, row)
+                self._let_go(row)
             else:
-                placed.append(self._row(outcome, row, story))
+                placed.append(self._placed(outcome, draft, row, known))
         self._store(placed, batch, rows)
+
+    def _let_go(self, row: FileRow | None) -> None:
+        """Let the seeds be grouped again that told a story together with this one."""
+        if row is not None and row.story is not None:
+            self._left.add(row.story)
+
+    def _says_the_same(self, row: FileRow, draft: Draft) -> bool:
+        """Return whether a seed has the keys that it had before, so that no story changes hands."""
+        packed = self._index.files.seeds([row.file]).get(row.file)
+        return packed is not None and telling_of(row, packed) == telling(row.path, draft)
+
+    def _placed(self, outcome: Outcome, draft: Draft, row: FileRow | None, known: Known) -> FileRow:
+        """Return the row of a seed that shares no key with another one."""
+        remembered = next((known.aliases[key] for key in draft.numbers if key in known.aliases), None)
+        story = remembered or self._new_story(draft)
+        known.add(draft, story)
+        if remembered is None and row is None:
+            return self._first_row(outcome, draft, story)
+        return self._row(outcome, row, story)
+
+    def _new_story(self, draft: Draft) -> int:
+        visible = draft.starts <= self._now < draft.ends
+        return self._add_story(draft.id, own=draft.own, final=visible)
+
+    def _add_story(self, id: str, *, own: bool, final: bool) -> int:  # noqa: A002 - the field's own name
+        story, self._next_story = self._next_story, self._next_story + 1
+        self._settling.writes.stories.append((story, id, int(own), int(final)))
+        return story
+
+    # -- stories of seeds that share keys
+
+    def _regroup(self) -> None:
+        """Settle which story each seed tells that shares a key with another one, or did until now."""
+        self._settling.writes.flush()
+        deferred, self._deferred = self._deferred, {}
+        left, self._left = self._left, set()
+        shared = self._index.stories.with_others(sorted(left))
+        if not deferred and not shared:
+            return
+        regrouping = Regrouping(self._index, self._now)
+        speakers: dict[int, list[int]] = {}
+        for group in regrouping.groups({path: self._candidate(*one) for path, one in deferred.items()}, shared):
+            story = self._story_of(group, regrouping)
+            for key in group.keys:
+                speakers.setdefault(key, []).append(story)
+            for path in group.paths:
+                self._move(path, story, regrouping.candidates[path].story, deferred.get(path))
+        several = {key: stories for key, stories in speakers.items() if len(stories) > 1}
+        self._index.stories.put_keys(((key, min(stories)) for key, stories in speakers.items()), replace=True)
+        self._index.stories.put_shared(speakers, ((key, one) for key, stories in several.items() for one in stories))
+
+    def _candidate(self, outcome: Outcome, row: FileRow | None) -> Candidate:
+        draft = outcome.draft
+        assert draft is not None
+        if row is None:
+            return Candidate(telling(outcome.path, draft), None, visible=False)
+        return Candidate(telling(outcome.path, draft), row.story, is_visible(row, self._now))
+
+    def _story_of(self, group: Group, regrouping: Regrouping) -> int:
+        """Return the story of a group, its id in line with what the seeds choose now."""
+        if group.story is None:
+            return self._add_story(group.own_id, own=bool(group.own_id), final=False)
+        stored = regrouping.stories[group.story]
+        if group.own_id and (stored.id, stored.own) != (group.own_id, 1):
+            self._settling.withdrawals.see_id(group.story, stored.id)
+            self._settling.writes.stories.append((group.story, group.own_id, 1, stored.id_is_final))
+        elif stored.own and not group.own_id:
+            self._settling.writes.stories.append((group.story, stored.id, 0, stored.id_is_final))
+        return group.story
+
+    def _move(self, path: str, story: int, before: int | None, deferred: Deferred | None) -> None:
+        """Let the seed at `path` tell `story`."""
+        if deferred is not None:
+            row = deferred.row
+            self._store([self._row(deferred.outcome, row, story)], [deferred.outcome], {path: row} if row else {})
+        elif before != story:
+            row = self._index.files.by_path([path])[path]
+            new = row._replace(story=story)
+            self._settling.touch(row, new)
+            self._index.files.put([new])
+            self._index.stories.put_keys([(identity.path_number(path), story)], replace=True)
+        else:
+            self._settling.touch_story(story)
 
     def _first_row(self, outcome: Outcome, draft: Draft, story: int | None) -> FileRow:
         """Return the row of an unknown file, and add its entries, since no other file tells its story."""
@@ -189,10 +284,10 @@ class Intake:
         entries = None
         if windows:
             sort, worst, tie = order = -draft.published, -draft.quality, draft.tie
-            entries = pack((*order, windows))
+            entries = pack_stored((*order, windows))
             settling.writes.added += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
-        for name in draft.topics:
-            self._topic_uses[name] += 1
+        if any(starts <= self._now < ends for _, starts, ends in draft.windows):
+            settling.topic_uses.update(draft.topics)
         return FileRow(
             file, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
             int(outcome.stale), story, draft.newest, draft.quality, draft.starts, draft.ends, draft.since, draft.until,
@@ -212,7 +307,8 @@ class Intake:
         )  # fmt: skip
         if draft is not None:
             new = new._replace(newest=draft.newest, starts=draft.starts, ends=draft.ends, quality=draft.quality)
-        self._count_topics(row.verdict if row else None, new.verdict)
+        if row is not None:
+            self._settling.count_topics(row, -1)
         self._settling.touch(row, new)
         return new
 
@@ -234,7 +330,7 @@ class Intake:
         )
         files.delete_seeds([row.file for row in placed if row.content is None])
         files.put_problems(
-            (row.file, pack(problems) if problems else None)
+            (row.file, pack_stored(problems) if problems else None)
             for row in placed
             if not by_path[row.path].same and ((problems := by_path[row.path].problems) or row.path in rows)
         )
@@ -243,79 +339,3 @@ class Intake:
         ]
         self._index.stories.put_keys((number, story) for story, draft in accepted for number in draft.numbers)
         self._index.stories.put_keys(((draft.path, story) for story, draft in accepted), replace=True)
-
-    def _count_topics(self, old: bytes | None, new: bytes | None) -> None:
-        for packed, step in ((old, -1), (new, 1)):
-            if packed is not None:
-                for topic in unpack_verdict(packed).topics:
-                    self._topic_uses[topic] += step
-
-
-class StoryFinder:
-    """Finds the story that an accepted file tells, or makes a new one."""
-
-    def __init__(self, index: Index, settling: Settling, now: int) -> None:
-        self._index = index
-        self._writes = settling.writes
-        self._withdrawals = settling.withdrawals
-        self._now = now
-        self._next_story = index.stories.next_number()
-
-    def own_ids(self, stories: Iterable[int]) -> dict[int, str]:
-        """Return the ids that seeds chose themselves, by story."""
-        return {number: story.id for number, story in self._index.stories.get(list(set(stories))).items() if story.own}
-
-    def find(
-        self, draft: Draft | None, known: dict[int, int], own_ids: dict[int, str]
-    ) -> tuple[int | None, Literal["held back", "known", "by path", "new"]]:
-        """Return the story of a file (None if it is held back), and how it was found.
-
-        `known` maps keys to stories, `own_ids` stories to the ids that seeds chose; both learn what is found.
-        """
-        if draft is None:
-            return None, "held back"
-        own_id = draft.id if draft.own else ""
-        found: Literal["known", "new"] = "known"
-        story = identity.recognise(draft.numbers, known, own_ids, own_id)
-        if story is None:
-            by_path = identity.recognise([draft.path], known, own_ids, own_id)
-            if by_path is not None:
-                return by_path, "by path"
-            story, found = self._new_story(draft), "new"
-        elif own_id and own_ids.get(story) != own_id:
-            self._set_own_id(story, own_id)
-        if own_id:
-            own_ids[story] = own_id
-        known[draft.path] = story
-        for number in draft.numbers:
-            known.setdefault(number, story)
-        return story, found
-
-    def find_by_path(self, path: str, draft: Draft, story: int) -> int:
-        """Return the story of a file whose link is new, after every other file has got its story.
-
-        It is `story`, which the file told before, unless another file tells that one now.
-        """
-        self._writes.flush()
-        known = self._index.stories.by_key(draft.numbers)
-        own_id = draft.id if draft.own else ""
-        by_link = identity.recognise(draft.numbers, known, self.own_ids(known.values()), own_id)
-        if by_link is None and any(one.path != path for one in self._index.files.where("story=?", (story,))):
-            return self._new_story(draft)
-        story = story if by_link is None else by_link
-        if own_id:
-            self._set_own_id(story, own_id)
-        return story
-
-    def _set_own_id(self, story: int, own_id: str) -> None:
-        """Set the id that a seed chose for its story; whether the id is final stays as it was."""
-        self._writes.flush()
-        before = self._index.stories.get([story])[story]
-        self._withdrawals.see_id(story, before.id)
-        self._index.stories.put([(story, own_id, 1, before.id_is_final)])
-
-    def _new_story(self, draft: Draft) -> int:
-        story, self._next_story = self._next_story, self._next_story + 1
-        visible = draft.starts <= self._now < draft.ends
-        self._writes.stories.append((story, draft.id, int(draft.own), int(visible)))
-        return story

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aggregator.index.database import Tables
+from aggregator.index.rows import Columns
 from aggregator.model.items import FOREVER
 
 _HELD_BY_TIME = {
@@ -11,22 +12,29 @@ _HELD_BY_TIME = {
 }
 
 
+_held = Columns("file", str, int)
+_path = Columns("file", str)
+_stale = Columns("file", str, (type(None), bytes))
+
+
 class Overview(Tables):
     """Counts of the files of the index; `Index.overview` is the instance."""
 
     def held(self) -> dict[str, int]:
         """Return how many files each rule holds back."""
-        return dict(self._db.execute("SELECT rule, count(*) FROM file WHERE rule != '' GROUP BY rule ORDER BY rule"))
+        rows = self._db.execute("SELECT rule, count(*) FROM file WHERE rule != '' GROUP BY rule ORDER BY rule")
+        return dict(_held.all(rows))
 
     def held_paths(self, rule: str, now: int, limit: int) -> tuple[str, ...]:
         """Return at most `limit` paths that a rule or time (`embargo`, `expired`) holds back at `now`."""
         where = _HELD_BY_TIME.get(rule, "rule = ?1 ORDER BY path")
         sql = f"SELECT path FROM file WHERE ?1 != '' AND {where} LIMIT ?3"  # noqa: S608 - from above
-        return tuple(path for (path,) in self._db.execute(sql, (rule, now, limit)))
+        return tuple(path for (path,) in _path.all(self._db.execute(sql, (rule, now, limit))))
 
     def stale(self) -> list[tuple[str, bytes | None]]:
         """Return path and packed entries of every file that cannot be read and has a last good version, by path."""
-        return self._db.execute("SELECT path, shown FROM file WHERE stale = 1 ORDER BY path").fetchall()
+        rows = self._db.execute("SELECT path, shown FROM file WHERE stale = 1 ORDER BY path")
+        return list(_stale.all(rows))
 
     def count_items(self, now: int) -> int:
         """Return how many items are visible at `now`."""

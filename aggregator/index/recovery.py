@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from typing import Any
@@ -16,7 +17,6 @@ from aggregator.index.database import (
     DAMAGED,
     LOGS,
     Database,
-    checksum,
     connect,
     connect_read_only,
     create_file,
@@ -27,8 +27,10 @@ from aggregator.index.database import (
     note_of,
     remove,
 )
+from aggregator.index.rows import VALID, is_last_good
 from aggregator.index.schema import REMEMBERED_TABLES
-from aggregator.model.sqlite_errors import is_damage
+from aggregator.model.sqlite_errors import is_damage, with_advice
+from aggregator.model.words import quantity
 
 
 def open_or_rescue(path: str) -> Database:
@@ -46,7 +48,7 @@ def open_or_rescue(path: str) -> Database:
         if not is_damage(error):
             raise
         rescue.save()
-        rebuilt = rescue.finish(str(error))
+        rebuilt = rescue.finish(with_advice(error))
         database = Database(path)
     database.rebuilt = rebuilt or database.rebuilt
     return database
@@ -81,6 +83,7 @@ class Rescue:
         self._path = path
         self._saved = f"{path}.saved"
         self._damaged = f"{path}.damaged"
+        self._dropped: Counter[str] = Counter()
 
     def is_pending(self) -> bool:
         """Return whether everything is saved and the damaged file must only be replaced."""
@@ -109,7 +112,9 @@ class Rescue:
         remove(note_of(self._path))
         os.replace(self._saved, self._path)
         flush_folder(self._path)
-        return f"it was damaged ({reason}); the damaged file is kept as {os.path.basename(self._damaged)}"
+        rows = ", ".join(f"{quantity(count, 'row')} of {table}" for table, count in self._dropped.items() if count)
+        lost = f"{rows} could not be saved; " if rows else ""
+        return f"it was damaged ({reason}); {lost}the damaged file is kept as {os.path.basename(self._damaged)}"
 
     def _salvage(self, db: sqlite3.Connection) -> None:
         """Copy the rows of the remembered tables that are readable and undamaged."""
@@ -117,11 +122,20 @@ class Rescue:
         for table, columns in REMEMBERED_TABLES.items():
             insert = f"INSERT OR IGNORE INTO {table} VALUES({marks(columns.split(','))})"
             for row in _readable(self._path, f"SELECT {columns} FROM {table}"):  # noqa: S608 - names from above
-                if table != "story" or row[4:] == (checksum(row[1]),):
-                    with suppress(sqlite3.IntegrityError):  # a bad row costs only itself
-                        db.execute(insert, row)
-        db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
+                if VALID[table](row):
+                    db.execute(insert, row)
+                else:  # a bad row costs only itself
+                    self._dropped[table] += 1
+        self._salvage_seeds(db)
+        cursor = db.execute("DELETE FROM alias WHERE story NOT IN (SELECT story FROM story)")
+        self._dropped["alias"] += cursor.rowcount
         db.execute("COMMIT")
+
+    def _salvage_seeds(self, db: sqlite3.Connection) -> None:
+        """Copy the stored seeds of files that cannot be read, in place of last good versions that are damaged."""
+        query = "SELECT path, seed, content FROM file JOIN seed USING(file) WHERE stale=1"
+        rows = [row for row in _readable(self._path, query) if is_last_good(row)]
+        db.executemany("INSERT OR IGNORE INTO last_good VALUES(?,?,?)", rows)
 
 
 def _readable(path: str, query: str) -> Iterator[Any]:
@@ -132,7 +146,16 @@ def _readable(path: str, query: str) -> Iterator[Any]:
     """
     try:
         with closing(connect_read_only(path)) as db:
+            db.text_factory = _text
             yield from db.execute(query)
     except DAMAGED as error:
         if not is_damage(error):
             raise
+
+
+def _text(raw: bytes) -> str | None:
+    """Return the text of a damaged file, None if it is not UTF-8: an error would hide all rows that follow."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return None

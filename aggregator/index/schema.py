@@ -7,7 +7,7 @@ Most can be derived from the seeds again. What cannot is kept apart and survives
 
 from __future__ import annotations
 
-VERSION = 3
+VERSION = 4
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -17,8 +17,8 @@ CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS story(
     story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
 );
--- the version that readers still see of a file that can no longer be read.
-CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL) WITHOUT ROWID;
+-- the version that readers still see of a file that can no longer be read; digest: of the seed.
+CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL, digest BLOB) WITHOUT ROWID;
 -- tombstones: what readers saw in a feed under which id and see no more; withdrawn when (at), announced until (ends).
 CREATE TABLE IF NOT EXISTS withdrawn(
     story INTEGER, slug TEXT, at INTEGER NOT NULL, ends INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY(story, slug)
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS withdrawn(
 DROP INDEX IF EXISTS withdrawn_slug;
 CREATE INDEX IF NOT EXISTS withdrawn_latest ON withdrawn(slug, at DESC, id);
 CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
--- how seeds spell topics, and how many use each spelling; unused ones name the feeds that they left empty.
+-- how visible seeds spell topics, and how many use each spelling; unused ones name the feeds that they left empty.
 CREATE TABLE IF NOT EXISTS topic_name(
     slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)
 ) WITHOUT ROWID;
@@ -51,8 +51,12 @@ CREATE TABLE file(
     since INTEGER,          -- nothing about it changes by itself in [since, until)
     until INTEGER,
     verdict BLOB,
-    shown BLOB              -- `entries`: its rows of the table entry, packed; NULL if none
+    shown BLOB,             -- `entries`: its rows of the table entry, packed; NULL if none
+    sum INTEGER NOT NULL    -- checksum of all other columns but those from `dev` to `digest`
 );
+-- a key that several stories say, which only seeds with different ids of their own do.
+CREATE TABLE shared_key(key INTEGER, story INTEGER, PRIMARY KEY(key, story)) WITHOUT ROWID;
+CREATE INDEX shared_key_story ON shared_key(story);
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
 -- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
@@ -66,7 +70,8 @@ CREATE TABLE feed(
     key BLOB,               -- digest of what the published documents show
     stamps BLOB,            -- `file_identity` of its documents on disk
     summary BLOB,
-    shelf BLOB              -- `archive_digest` of what its archive's pages show besides their items
+    shelf BLOB,             -- `archive_digest` of what its archive's pages show besides their items
+    sum INTEGER NOT NULL    -- checksum of feed and slug
 );
 -- a page of a feed's archive: the items of `month` (`archive_layout`) after the page before it, up to the cell `last`.
 CREATE TABLE page(
@@ -75,6 +80,7 @@ CREATE TABLE page(
     dirty INTEGER NOT NULL,
     key BLOB,                   -- digest of what its documents show
     stamps BLOB,                -- `file_identity` of its documents; empty if unknown, NULL if there are none
+    sum INTEGER NOT NULL,       -- checksum of feed, month and last
     PRIMARY KEY(feed, month, last)
 ) WITHOUT ROWID;
 CREATE INDEX page_dirty ON page(month, last, feed) WHERE dirty = 1;
@@ -91,8 +97,8 @@ CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
 REMEMBERED_TABLES = {
     "alias": "key, story",
     "story": "story, id, own, sealed, sum",
-    "last_good": "path, seed",
+    "last_good": "path, seed, digest",
     "withdrawn": "story, slug, at, ends, id",
     "topic_name": "slug, name, 0",
 }
-DERIVED_TABLES = ("meta", "file", "seed", "problem", "entry", "feed", "page")
+DERIVED_TABLES = ("meta", "file", "shared_key", "seed", "problem", "entry", "feed", "page")

@@ -5,6 +5,7 @@ Talks to the index. How the files of a story share the time is decided in `norma
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
 
@@ -18,7 +19,7 @@ from aggregator.model.archive_layout import DAY
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import validity
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack, unpack_verdict
+from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack_stored, unpack_verdict
 
 
 class Writes:
@@ -137,6 +138,8 @@ class Settling:
         """Stories to settle."""
         self._changed: set[int] = set()
         """Files whose content or verdict has changed."""
+        self.topic_uses: Counter[tuple[str, str]] = Counter()
+        """By how many visible files more a topic is spelled so (its slug and a name) than before the turn."""
 
     def feed(self, slug: str) -> int:
         """Return the number of a feed; add it if it is new."""
@@ -151,6 +154,10 @@ class Settling:
         self._touched.update(one.story for one in (row, new) if one is not None and one.story is not None)
         if row is None or row.content != new.content or row.verdict != new.verdict:
             self._changed.add(new.file)
+
+    def touch_story(self, story: int) -> None:
+        """Let a story be settled."""
+        self._touched.add(story)
 
     def touch_due(self) -> None:
         """Mark every story with a file whose window opened or closed as unsettled."""
@@ -168,9 +175,26 @@ class Settling:
         if row.story is not None:
             self._touched.add(row.story)
 
-    def mark_renamed(self, slugs: Iterable[str]) -> None:
-        """Mark the feeds whose topic may have a new name as changed."""
-        self.writes.dirty.update(self._feeds[slug] for slug in slugs if slug in self._feeds)
+    def count_topics(self, row: FileRow, step: int) -> None:
+        """Count how a file spells its topics, if it is visible: before its row changes with -1, afterwards with 1.
+
+        What is embargoed is as private as its topics' names (G12).
+        """
+        if row.verdict is not None and feeds_showing(row.entries, row.since):
+            for topic in unpack_verdict(row.verdict).topics:
+                self.topic_uses[topic] += step
+
+    def forget_topics(self) -> None:
+        """Forget how visible files spell topics, before all of them are counted again."""
+        self.topic_uses.clear()
+        self._index.feeds.clear_topic_uses()
+
+    def store_topics(self) -> bool:
+        """Store how visible files spell topics, and mark the feeds that this may rename; return whether any may be."""
+        changed = {name: uses for name, uses in self.topic_uses.items() if uses}
+        self._index.feeds.count_topic_names((*name, uses) for name, uses in changed.items())
+        self.writes.dirty.update(self._feeds[slug] for slug, _ in changed if slug in self._feeds)
+        return bool(changed)
 
     def settle(self) -> None:
         """Settle the stories that were touched since the last call."""
@@ -219,20 +243,22 @@ class Settling:
         """
         for row in rows:
             self.withdrawals.see(row)
-        verdicts = {row.file: unpack_verdict(row.verdict or b"") for row in rows}
+        verdicts = {row.file: unpack_verdict(row.verdict) for row in rows}
         shares = identity.shares(
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
             for row in rows
         )
         id = stored.id  # noqa: A001 - the column's name
         if not stored.id_is_final and shares:
-            id = self._choose_id(story, id if stored.own else "", shares, verdicts)  # noqa: A001
+            id = self._choose_id(story, shares, verdicts)  # noqa: A001
         kept = False
         for row in rows:
             own_shares = [share for share in shares if share.file == row.file]
             new = self._with_entries(row, verdicts[row.file], own_shares, id)
             if new != row:
                 settled.append(new)
+                self.count_topics(row, -1)
+                self.count_topics(new, 1)
             kept |= bool(feeds_showing(new.entries, new.since)) or self._is_too_old(verdicts[row.file])
         return kept
 
@@ -240,31 +266,17 @@ class Settling:
         """Return whether a seed left its feeds by `max_age`, which withdraws nothing."""
         return self._max_age is not None and verdict.published + self._max_age == verdict.ends <= self._now
 
-    def _choose_id(
-        self, story: int, own_before: str, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]
-    ) -> str:
+    def _choose_id(self, story: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
         """Return the id of a story that no reader has seen; it is final once the story is visible.
 
-        It is the id that a seed of the story chose, else the link of the seed that stands for it. The id that a seed
-        chose before and no longer has is free for another story, unless another one chose that link for its id.
+        It is the id that a seed of the story chose, else the link of the seed that stands for it.
         """
-        seen = [share for share in shares if share.starts <= self._now]
-        current = [share for share in seen if self._now < share.ends]
+        current = [share for share in shares if share.starts <= self._now < share.ends]
         verdict = verdicts[min(current or shares, key=lambda share: share.starts).file]
         own_id = verdict.id or next((one.id for one in verdicts.values() if one.id), "")
-        if own_before and not own_id and self._belongs_to_another(verdict.link, story):
-            own_id = own_before
         chosen = own_id or verdict.link
-        if own_before not in {"", chosen}:
-            links = [one.link for one in verdicts.values()]
-            known = self._index.stories.by_key(identity.numbers_taken_back(own_before, links))
-            self._index.stories.delete_keys([number for number, led_to in known.items() if led_to == story])
         self.writes.stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
         return chosen
-
-    def _belongs_to_another(self, link: str, story: int) -> bool:
-        """Return whether a link is the id that a seed of another story chose."""
-        return not {story}.issuperset(self._index.stories.by_key([identity.id_number(link)]).values())
 
     def _with_entries(
         self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str  # noqa: A002
@@ -276,7 +288,8 @@ class Settling:
             for share in shares
             if max(share.starts, verdict.starts) < min(share.ends, ends)
         )
-        entries = pack((-verdict.published, -(row.quality or 0), identity.key_number(id), windows)) if windows else None
+        order = -verdict.published, -(row.quality or 0), identity.key_number(id)
+        entries = pack_stored((*order, windows)) if windows else None
         if entries != row.entries:
             self.writes.removed += entry_rows(row.entries, row.file) if row.entries else []
             self.writes.added += entry_rows(entries, row.file) if entries else []

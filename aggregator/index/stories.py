@@ -5,11 +5,14 @@ Reads and writes the tables `story` and `alias` of `index.db`.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from aggregator.index.database import Tables, checksum, chunks, marks, require_all
+from aggregator.index.database import Tables, chunks, marks, require_all
+from aggregator.index.rows import Columns, DamagedRowError, text_checksum
+
+_FLAGS = frozenset((0, 1))
+_alias = Columns("alias", int, int)
 
 
 class StoryRow(NamedTuple):
@@ -33,8 +36,8 @@ class Stories(Tables):
         for chunk in chunks(stories):
             sql = f"SELECT story, id, own, sealed, sum FROM story WHERE story IN ({marks(chunk)})"  # noqa: S608
             for story, id, own, final, stored in self._db.execute(sql, chunk):  # noqa: A001
-                if checksum(id) != stored:
-                    raise sqlite3.DatabaseError(f"the id of story {story} is damaged")
+                if id.__class__ is not str or text_checksum(id) != stored or own not in _FLAGS or final not in _FLAGS:
+                    raise DamagedRowError("story")
                 found[story] = StoryRow(id, own, final)
         require_all(stories, found, "story")
         return found
@@ -49,8 +52,39 @@ class Stories(Tables):
         found: dict[int, int] = {}
         for chunk in chunks(keys):
             sql = f"SELECT key, story FROM alias WHERE key IN ({marks(chunk)})"  # noqa: S608
-            found.update(self._db.execute(sql, chunk))
+            found.update(_alias.all(self._db.execute(sql, chunk)))
         return found
+
+    def told(self, stories: Sequence[int]) -> set[int]:
+        """Return those of `stories` that a file tells now."""
+        found: set[int] = set()
+        for chunk in chunks(stories):
+            sql = f"SELECT DISTINCT story FROM file WHERE story IN ({marks(chunk)})"  # noqa: S608
+            found.update(story for (story,) in self._db.execute(sql, chunk))
+        return found
+
+    def with_others(self, stories: Sequence[int]) -> set[int]:
+        """Return those of `stories` that several files tell, or that share a key with another story."""
+        found: set[int] = set()
+        for chunk in chunks(stories):
+            several = f"SELECT story FROM file WHERE story IN ({marks(chunk)}) GROUP BY story HAVING count(*) > 1"  # noqa: S608
+            sharing = f"SELECT DISTINCT story FROM shared_key WHERE story IN ({marks(chunk)})"  # noqa: S608
+            for sql in (several, sharing):
+                found.update(story for (story,) in self._db.execute(sql, chunk))
+        return found
+
+    def sharing(self, keys: Sequence[int]) -> set[int]:
+        """Return the stories that share one of `keys` with another story."""
+        found: set[int] = set()
+        for chunk in chunks(keys):
+            sql = f"SELECT story FROM shared_key WHERE key IN ({marks(chunk)})"  # noqa: S608
+            found.update(story for (story,) in self._db.execute(sql, chunk))
+        return found
+
+    def put_shared(self, keys: Iterable[int], rows: Iterable[tuple[int, int]]) -> None:
+        """Replace what is known of the sharing of `keys`: pairs of a key and each story that has it."""
+        self._db.executemany("DELETE FROM shared_key WHERE key=?", ((key,) for key in keys))
+        self._db.executemany("INSERT INTO shared_key VALUES(?,?)", rows)
 
     def next_number(self) -> int:
         """Return a number that no story has."""
@@ -60,11 +94,11 @@ class Stories(Tables):
     def put(self, rows: Iterable[tuple[int, str, int, int]]) -> None:
         """Store stories: number, id, own, id_is_final."""
         self._db.executemany(
-            "INSERT OR REPLACE INTO story VALUES(?,?,?,?,?)", ((*row, checksum(row[1])) for row in rows)
+            "INSERT OR REPLACE INTO story VALUES(?,?,?,?,?)", ((*row, text_checksum(row[1])) for row in rows)
         )
 
     def put_keys(self, rows: Iterable[tuple[int, int]], *, replace: bool = False) -> None:
-        """Store keys with their stories; a known key keeps its story, unless `replace` is true (for paths)."""
+        """Store keys with their stories; a known key keeps its story, unless `replace` is true."""
         self._db.executemany(f"INSERT OR {'REPLACE' if replace else 'IGNORE'} INTO alias VALUES(?,?)", rows)
 
     def delete_keys(self, keys: Iterable[int]) -> None:

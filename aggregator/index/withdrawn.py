@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 from aggregator.index.database import Tables, marks
+from aggregator.index.rows import Columns, check
 
 
 class Withdrawn(NamedTuple):
@@ -18,18 +19,23 @@ class Withdrawn(NamedTuple):
     at: int
 
 
+_moment = Columns("withdrawn", (type(None), int))
+
+
 class WithdrawnItems(Tables):
     """The tombstones of the index; `Index.withdrawn` is the instance."""
 
     def latest(self, slug: str, most: int) -> tuple[Withdrawn, ...]:
         """Return the latest tombstones of a feed, the newest first, at most `most`."""
-        rows = self._db.execute("SELECT id, at FROM withdrawn WHERE slug=? ORDER BY at DESC, id LIMIT ?", (slug, most))
-        return tuple(Withdrawn._make(row) for row in rows)
+        sql = "SELECT story, slug, at, ends, id FROM withdrawn WHERE slug=? ORDER BY at DESC, id LIMIT ?"
+        rows = (check("withdrawn", row) for row in self._db.execute(sql, (slug, most)))
+        return tuple(Withdrawn(row[4], row[2]) for row in rows)
 
     def next_end(self, after: int) -> int | None:
         """Return the next moment later than `after` at which a tombstone expires, or None."""
-        row: tuple[int | None] = self._db.execute("SELECT min(ends) FROM withdrawn WHERE ends>?", (after,)).fetchone()
-        return row[0]
+        row = self._db.execute("SELECT min(ends) FROM withdrawn WHERE ends>?", (after,)).fetchone()
+        moment: int | None = _moment(row)[0]
+        return moment
 
     def add(self, rows: Iterable[tuple[int, str, int, int, str | None]]) -> None:
         """Add tombstones: story, slug, when it was withdrawn, how long to keep it (seconds), id (None: the story's)."""

@@ -67,10 +67,10 @@ def cache_control(name: str, now: float) -> str:
     """Return the Cache-Control of a document at `now` (seconds since 1970).
 
     HTML pages are revalidated each time, which costs a 304. Archive pages of a month that is over rarely change, so
-    they may be kept for a day.
+    they may be kept for a day; they still change (an edit, the link to the next month), so none is immutable.
     """
     if kind_of(name) == PAGE:
         return "no-cache"
     page = page_of(name)
     month_is_closed = page is not None and page.month < datetime.fromtimestamp(now, UTC).strftime("%Y-%m")
-    return "max-age=86400, immutable" if month_is_closed else "max-age=1800"
+    return "max-age=86400" if month_is_closed else "max-age=1800"

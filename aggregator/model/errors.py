@@ -35,6 +35,14 @@ ADVICE = {
 """What to do about an error of the operating system while writing."""
 
 
+NO_MEMORY = "memory ran out (free some, or raise the limit of this process)"
+
+
+def cause_of(kind: str) -> str:
+    """Return what an unexpected exception means, by the name of its type alone: its message may quote a seed."""
+    return f"because {NO_MEMORY}" if kind == MemoryError.__name__ else f"because of a bug in this program ({kind})"
+
+
 def reason_of(error: OSError, *, reading: bool = False) -> str:
     """Return why the operating system refused, and what to do; `reading` if nothing was to be written."""
     advice = ADVICE.get(error.errno or 0, "")
@@ -69,7 +77,8 @@ class LockedError(AggregatorError):
 
     def __init__(self, path: str, holder: str) -> None:
         self.path, self.holder = path, holder
-        super().__init__(f"{path}: held by {holder} (wait for it to end, or stop it)")
+        advice = "wait for it to end, or stop it; a daemon does the work if `aggregator trigger` asks it"
+        super().__init__(f"{path}: held by {holder} ({advice})")
 
 
 class FolderError(AggregatorError):

@@ -22,7 +22,8 @@ def is_damage(error: BaseException) -> bool:
 def with_advice(error: BaseException) -> str:
     """Return an error's message, and what helps if the database cannot be used but is not damaged."""
     advice = _advice(error)
-    return f"{error} ({advice})" if advice else str(error)
+    message = str(error).partition(" with text ")[0]  # which sqlite3 quotes if it is not UTF-8: it may be private
+    return f"{message} ({advice})" if advice else message
 
 
 def _advice(error: BaseException) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 RULES = {
@@ -37,6 +39,35 @@ def rule_words(rule: str, count: int) -> str:
     for plural, singular in _SINGULAR if count == 1 else ():
         words = words.replace(plural, singular)
     return words
+
+
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+def escape_controls(line: str) -> str:
+    """Return a line with control and direction characters escaped: names of files may contain them."""
+    return _CONTROLS.sub(lambda found: ascii(found[0])[1:-1], line)
+
+
+def has_controls(text: str) -> bool:
+    """Return whether `escape_controls` changes `text`."""
+    return _CONTROLS.search(text) is not None
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean …?)` with the most similar of the known names, or ""."""
+    from difflib import get_close_matches  # noqa: PLC0415 - 3 ms, only after a mistake
+
+    found = get_close_matches(wrong, list(known), n=1)
+    return f" (did you mean `{found[0]}`?)" if found else ""
+
+
+def no_such_feeds(unknown: Iterable[str], known: Iterable[str]) -> str:
+    """Return the message that feeds do not exist, with what was meant or where they are listed."""
+    slugs = list(known)
+    named = [f"{slug}{did_you_mean(slug, slugs)}" for slug in unknown]
+    hint = "" if any("did you mean" in one for one in named) else " (`aggregator status` lists them)"
+    return f"no such feed: {', '.join(named)}{hint}"
 
 
 def quantity(count: int, word: str) -> str:

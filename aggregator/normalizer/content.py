@@ -10,14 +10,14 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import nh3
 from markdown_it import MarkdownIt
 
 from aggregator.model.items import Image, Item, Related, Seed
-from aggregator.normalizer import links, text
+from aggregator.normalizer import growth, links, text
 
 EXCERPT_FROM_BODY = 300
 """How many characters of the body make the summary of a seed without an excerpt."""
@@ -27,9 +27,6 @@ BEGINNING = 20_000
 
 MAX_PASSES = 5
 """How often HTML is sanitised at most until it no longer changes."""
-
-MAX_DEPTH = 500
-"""How deep elements may be nested: a parser's time grows with the square of the depth."""
 
 _TAGS = frozenset([
     "a", "abbr", "b", "bdi", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
@@ -53,17 +50,6 @@ _IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
 _IMAGE_WITHOUT_SOURCE = re.compile(r'<img(?: (?!src=)[a-z]+="[^"<>]*")*>')
 _PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
 _UNFINISHED = re.compile(r"(?:<[^<>]*|&[#a-zA-Z0-9]*)\Z")
-# A tag as an HTML parser reads it (HTML standard §13.2.5.32 to 39), with more attributes than anybody writes.
-_MANY_ATTRIBUTES = re.compile(
-    r"""<[a-zA-Z][^\s/>]*+
-    (?:[\s/]*+ [^\s/>][^\s/>=]*+ (?:\s*+=\s*+ (?:"[^"]*+" | '[^']*+' | [^\s>"'][^\s>]*+)?+)?+){200}""",
-    re.VERBOSE,
-)
-_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9-]*)")
-_SELF_CLOSING = frozenset([
-    "area", "base", "br", "col", "dd", "dt", "embed", "hr", "img", "input", "li", "link", "meta", "option", "p",
-    "source", "tbody", "td", "tfoot", "th", "thead", "tr", "track", "wbr",
-])  # fmt: skip
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z0-9]{2,8}))?(?:[-_]([A-Za-z0-9]{2,8}))?")
 
 
@@ -103,66 +89,92 @@ def sanitised(fragment: str, *, base: str, picture: Image | None = None, written
     """Return an HTML fragment made safe: balanced, with allowed tags only, all URLs http(s) and absolute.
 
     URLs are resolved against `base`. An iframe becomes a linked thumbnail (`picture`, or the video's own) or a link.
-    A fragment that is nested more than `MAX_DEPTH` deep, or has a tag of hundreds of attributes, is shown as plain
-    text: `written`, if the fragment was made from that, else the fragment itself.
+    A fragment that would grow beyond what `growth` allows is shown as plain text: `written`, if the fragment was made
+    from that, else the fragment itself.
     """
-    fragment = text.multiline(fragment)
-    if _is_too_deep(fragment) or _MANY_ATTRIBUTES.search(fragment):
-        return _as_plain_text(written or fragment)
-    if "<iframe" in fragment.lower():
-        # Two passes: the first makes iframes recognisable, the second sanitises the result.
-        framed = _clean(fragment, base, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
-        fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture), framed)
-    cleaned = _sanitised_until_stable(fragment, base)
-    return text.multiline(cleaned).strip()
+    written = written or fragment
+    try:
+        return _sanitised(text.multiline(fragment), base, picture, _Budget(growth.allowed(written)))
+    except _TooMuchError:
+        return _as_plain_text(written)
+
+
+class _TooMuchError(Exception):
+    """A field would become more HTML than it may."""
+
+
+class _Budget:
+    """What a field may become, and what its addresses have become: the attribute filter cannot raise an exception."""
+
+    def __init__(self, allowed: int) -> None:
+        self._allowed = allowed
+        self._addresses = 0
+
+    def begin(self) -> None:
+        self._addresses = 0
+
+    def spend(self, address: str) -> str | None:
+        """Count an address; return None instead of it if there are too many."""
+        self._addresses += len(address)
+        return address if self._addresses <= self._allowed else None
+
+    def check(self, fragment: str) -> None:
+        """Raise `_TooMuchError` if a fragment is too long, or had too many addresses."""
+        if max(len(fragment), self._addresses) > self._allowed:
+            raise _TooMuchError
 
 
 def _as_plain_text(written: str) -> str:
     return f"<pre>{html.escape(text.multiline(written).strip(), quote=False)}</pre>"
 
 
-def _is_too_deep(fragment: str) -> bool:
-    """Return whether elements are nested more than `MAX_DEPTH` deep, without those that close by themselves."""
-    if fragment.count("<") <= MAX_DEPTH:
-        return False
-    depth = 0
-    for closing, name in _TAG.findall(fragment):
-        if name.lower() not in _SELF_CLOSING:
-            depth = max(0, depth + (-1 if closing else 1))
-            if depth > MAX_DEPTH:
-                return True
-    return False
+def _sanitised(fragment: str, base: str, picture: Image | None, budget: _Budget) -> str:
+    if "<iframe" in fragment.lower():
+        # Two passes: the first makes iframes recognisable, the second sanitises the result.
+        framed = _clean(fragment, base, budget, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
+        budget.begin()
+        fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture, budget), framed)
+        budget.check(fragment)
+    cleaned = _sanitised_until_stable(fragment, base, budget)
+    return text.multiline(cleaned).strip()
 
 
-def _sanitised_until_stable(fragment: str, base: str) -> str:
+def _sanitised_until_stable(fragment: str, base: str, budget: _Budget) -> str:
     """Return the fragment sanitised until it no longer changes: what a reader parses must be what was checked.
 
     Most fragments need one pass. Headings in headings and text between the parts of a table move when they are parsed
-    again (HTML standard §13.2.6.4), and a parser drops the line break right after <pre> (§13.1.2.5).
+    again (HTML standard §13.2.6.4), and a parser drops the line break right after <pre> (§13.1.2.5). What still
+    changes after `MAX_PASSES` may be anything to a reader.
     """
     for _ in range(MAX_PASSES):
         before = fragment
-        fragment = _clean(fragment, base, tags=_TAGS, attributes=_ATTRIBUTES)
+        fragment = _clean(fragment, base, budget, tags=_TAGS, attributes=_ATTRIBUTES)
         fragment = _PRE_BREAKS.sub(r"\1", _IMAGE_WITHOUT_SOURCE.sub("", fragment))
+        budget.check(fragment)
         if fragment == before:
-            break
-    return fragment
+            return fragment
+    raise _TooMuchError
 
 
-def _clean(fragment: str, base: str, *, tags: frozenset[str], attributes: dict[str, set[str]]) -> str:
+def _clean(
+    fragment: str, base: str, budget: _Budget, *, tags: frozenset[str], attributes: dict[str, set[str]]
+) -> str:  # fmt: skip
+    if not growth.is_parsed_cheaply(fragment):
+        raise _TooMuchError
+    budget.begin()
     return nh3.clean(
         fragment, tags=set(tags), clean_content_tags=set(_WITHOUT_CONTENT), attributes=attributes,
-        attribute_filter=_attribute_filter(base), link_rel=None, url_schemes={"http", "https"},
+        attribute_filter=_attribute_filter(base, budget), link_rel=None, url_schemes={"http", "https"},
     )  # fmt: skip
 
 
-def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
+def _attribute_filter(base: str, budget: _Budget) -> Callable[[str, str, str], str | None]:
     def keep(tag: str, name: str, value: str) -> str | None:
         if tag == "iframe" and name != "src":
             return None  # `_IFRAME` matches no other
         if name in _ADDRESSES:
             try:
-                return links.canonical(value, base, entities=False)
+                return budget.spend(links.canonical(value, base, entities=False))
             except ValueError:
                 return None
         if name in {"width", "height", "colspan", "rowspan", "start"}:
@@ -173,9 +185,25 @@ def _attribute_filter(base: str) -> Callable[[str, str, str], str | None]:
 
 
 def _body(seed: Seed) -> str:
-    if text.is_overmarked(seed.body):
+    if not seed.body:
+        return ""
+    rendered = None if text.is_overmarked(seed.body) else _rendered(seed.body)
+    if rendered is None:
         return _as_plain_text(seed.body)
-    return sanitised(_markdown().render(seed.body), base=seed.link, written=seed.body) if seed.body else ""
+    return sanitised(rendered, base=seed.link, written=seed.body)
+
+
+def _rendered(body: str) -> str | None:
+    """Return Markdown as HTML, or None if it would become more than it may."""
+    allowed = growth.allowed(body)
+    if growth.completes_tables(body, allowed):
+        return None
+    markdown, env = _markdown(), dict[str, Any]()
+    tokens = markdown.parse(body, env)
+    if growth.length_of_addresses(tokens) > allowed:
+        return None
+    rendered: str = markdown.renderer.render(tokens, markdown.options, env)
+    return rendered
 
 
 def _embed(seed: Seed) -> str:
@@ -211,12 +239,14 @@ def _source(one: Related) -> str:
     return f" ({html.escape(name, quote=False)})" if name else ""
 
 
-def _thumbnail(address: str, picture: Image | None) -> str:
+def _thumbnail(address: str, picture: Image | None, budget: _Budget) -> str:
     if not address:
         return ""
     video = links.youtube_id(address)
     target = f"https://www.youtube.com/watch?v={video}" if video else address
     source = picture.url if picture else f"https://i.ytimg.com/vi/{video}/hqdefault.jpg" if video else ""
+    if budget.spend(target + source) is None:
+        return ""
     words = f"Watch on {urlsplit(target).hostname}"
     inner = f'<img src="{html.escape(source)}" alt="{html.escape(words)}">' if source else html.escape(words)
     return f'<p><a href="{html.escape(target)}">{inner}</a></p>'

@@ -8,7 +8,7 @@ best quality, then the one whose path sorts first. Before its window opens and a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from aggregator.model.items import Seed
@@ -59,11 +59,6 @@ def id_number(own_id: str) -> int:
     return key_number(f"id:{own_id}")
 
 
-def numbers_taken_back(own_id: str, kept: Iterable[str]) -> list[int]:
-    """Return the numbers of the keys that a story loses when it gives up `own_id` but has the links `kept`."""
-    return list(map(key_number, set(_id_keys(own_id)).difference(map(links.alias, kept))))
-
-
 def key_number(key: str) -> int:
     """Return the 64-bit number under which the index remembers `key`."""
     return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "big", signed=True)
@@ -72,19 +67,6 @@ def key_number(key: str) -> int:
 def path_number(path: str) -> int:
     """Return the number under which the index remembers the story of the file `path`."""
     return key_number(f"path:{path}")
-
-
-def recognise(numbers: Sequence[int], known: Mapping[int, int], own_ids: Mapping[int, str], own_id: str) -> int | None:
-    """Return the story that the first known key leads to, or None.
-
-    `known` maps key numbers to stories; `own_ids` maps stories whose id a seed chose to that id. Two seeds that choose
-    different ids are two items, even with the same link.
-    """
-    for number in numbers:
-        story = known.get(number)
-        if story is not None and not (own_id and own_ids.get(story, own_id) != own_id):
-            return story
-    return None
 
 
 def shares(candidates: Iterable[Candidate]) -> list[Share]:

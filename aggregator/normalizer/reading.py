@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
@@ -18,12 +19,15 @@ from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.raw import KEYS
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import Draft, Key, Outcome, pack
+from aggregator.normalizer.stored import Draft, Key, Outcome, pack, pack_stored, seed_digest
 
 _MAX_QUALITY = 2**31
 
 GROUP_SIZE = 32
 """How many files go through the stages of reading together; fewer or more are slower (measured)."""
+
+MOST_UNKNOWN = 100
+"""How many unknown keys of all seeds of a turn are named."""
 
 RACY_SECONDS = 2
 """A file that changed so shortly before it was read may change again without any change of its `stat`."""
@@ -88,8 +92,9 @@ def _read_group(group: Sequence[_Found], task: Task) -> list[Outcome]:
         key = _key_to_store(file.key, task.now) if file else NO_KEY
         # Only the error's type: its words may quote what is private. Without a digest the file is read again when it
         # is touched.
-        message = f"cannot be read because of a bug in this program ({type(error).__name__})"
-        problem = Problem(path=path, message=message, hint="the file may be fine; please report this")
+        kind = type(error).__name__
+        hint = "the file may be fine" if isinstance(error, MemoryError) else "the file may be fine; please report this"
+        problem = Problem(path=path, message=f"cannot be read {cause_of(kind)}", hint=hint)
         return [Outcome(path, key, rule="readable", problems=(problem,))]
 
 
@@ -140,7 +145,7 @@ def apply_rules(  # noqa: PLR0917 - as a row of the index has them
     packed = packed or pack(seed)
     draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
     return Outcome(
-        path, key, digest, False, False, packed, hashlib.blake2b(packed, digest_size=16).digest(), draft, pack(verdict),
+        path, key, digest, False, False, packed, seed_digest(packed), draft, pack_stored(verdict),
         verdict.rule, verdict.detail, warnings, False, unknown,
     )  # fmt: skip
 
@@ -192,12 +197,20 @@ def _key_to_store(key: Key, now: int) -> Key:
 
 
 def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:
-    """Return a warning for each unknown key (key to path of a seed), with a hint if it looks like a typo."""
+    """Return a warning for each unknown key (key to path of a seed), with a hint if it looks like a typo.
+
+    Of more than `MOST_UNKNOWN` the first are named, and the rest is counted: a hint takes a millisecond.
+    """
     from aggregator.config.yaml.decoding import nearest  # noqa: PLC0415 - difflib, only for warnings
+    from aggregator.config.yaml.messages import shortened  # noqa: PLC0415 - likewise
 
     found = []
-    for key, path in sorted(unknown.items()):
+    for key, path in sorted(unknown.items())[:MOST_UNKNOWN]:
         close = nearest(key, KEYS)
         hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
-        found.append(Problem(path=path, message=f"unknown key `{key}`", hint=hint, warning=True))
+        found.append(Problem(path=path, message=f"unknown key `{shortened(key)}`", hint=hint, warning=True))
+    if len(unknown) > MOST_UNKNOWN:
+        message = f"… and {len(unknown) - MOST_UNKNOWN:,} more unknown keys in this and other seeds"
+        hint = "they are kept out of the feeds"
+        found.append(Problem(path=max(unknown.items())[1], message=message, hint=hint, warning=True))
     return found

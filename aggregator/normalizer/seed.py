@@ -20,8 +20,14 @@ from aggregator.normalizer import front_matter, text
 from aggregator.normalizer.cleaning import Remark, clean
 from aggregator.normalizer.raw import KEYS, RawSeed
 
-READING_VERSION = 4
+READING_VERSION = 5
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
+
+MOST_PROBLEMS = 20
+"""How many problems of a seed are named; the rest is counted. A seed of a megabyte could have thousands."""
+
+MOST_UNKNOWN = 20
+"""How many unknown keys of a seed are named; the rest is counted."""
 
 _TOO_MUCH_MARKUP = (
     f"has more than {text.MAX_MARKS:,} line breaks and characters such as * [ <, so it is shown as plain text, not as"
@@ -37,7 +43,10 @@ _FOREIGN_NAMES = {
 
 
 class Reading(NamedTuple):
-    """What was read from a file: a seed or a rejection, warnings, and the unknown keys at the top level."""
+    """What was read from a file: a seed or a rejection, warnings, and the unknown keys at the top level.
+
+    There are at most `MOST_PROBLEMS` problems and `MOST_UNKNOWN` keys, and a problem that counts the others.
+    """
 
     outcome: Seed | Rejection
     warnings: tuple[Problem, ...] = ()
@@ -87,7 +96,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         and not text.is_overmarked(seed.body)
         and not (seed.is_published and _may_be_boolean(values.get("secured")))
     ):
-        return Reading(seed, (), () if KEYS.issuperset(values) else tuple(key for key in values if key not in KEYS))
+        return _accepted(seed, (), () if KEYS.issuperset(values) else [key for key in values if key not in KEYS], path)
     return _read_with_positions(parts, data, path, zone)
 
 
@@ -121,7 +130,26 @@ def _read_with_positions(parts: front_matter.FrontMatter, data: bytes, path: str
         return _rejected(path, _merged(problems, located), data)
     warnings = [problem for problem in located if problem.warning]
     warnings = [*_stripped_warning(parts, path), *warnings, *_markup_warning(seed, parts, path)]
-    return Reading(seed, tuple(warnings), tuple(key.text for key, _ in node.entries if key.text not in KEYS))
+    return _accepted(seed, warnings, [key.text for key, _ in node.entries if key.text not in KEYS], path)
+
+
+def _accepted(seed: Seed, warnings: Sequence[Problem], unknown: Sequence[str], path: str) -> Reading:
+    found = _bounded(warnings, path, "warnings")
+    if len(unknown) > MOST_UNKNOWN:
+        message = f"… and {len(unknown) - MOST_UNKNOWN:,} more unknown keys"
+        found = (*found, Problem(path=path, message=message, hint="they are kept out of the feeds", warning=True))
+    return Reading(seed, found, tuple(unknown[:MOST_UNKNOWN]))
+
+
+def _bounded(problems: Sequence[Problem], path: str, kind: str) -> tuple[Problem, ...]:
+    """Return the first problems, and one that counts the others."""
+    more = len(problems) - MOST_PROBLEMS
+    if more <= 0:
+        return tuple(problems)
+    last = Problem(
+        path=path, message=f"… and {more:,} more {kind}", hint="correct these first", warning=problems[-1].warning
+    )
+    return (*problems[:MOST_PROBLEMS], last)
 
 
 def _no_mapping(node: Node, path: str) -> Problem:
@@ -162,9 +190,9 @@ def _merged(problems: list[Problem], located: list[Problem]) -> list[Problem]:
     return sorted([*problems, *others], key=lambda problem: (problem.line, problem.column))
 
 
-def _rejected(path: str, problems: Iterable[Problem], data: bytes) -> Reading:
+def _rejected(path: str, problems: Sequence[Problem], data: bytes) -> Reading:
     withdrawn = front_matter.says_withdrawn(data[: front_matter.MAX_SEED])
-    return Reading(Rejection(path=path, problems=tuple(problems), withdrawn=withdrawn))
+    return Reading(Rejection(path=path, problems=_bounded(problems, path, "problems"), withdrawn=withdrawn))
 
 
 def _located(remark: Remark, root: Node, path: str, unknown: Iterable[Unknown]) -> Problem:

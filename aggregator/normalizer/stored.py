@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
+from typing import Any
 
 import msgspec
 
@@ -72,13 +74,54 @@ _outcomes = msgspec.msgpack.Decoder(list[Outcome])
 _seed = msgspec.msgpack.Decoder(Seed)
 _verdict = msgspec.msgpack.Decoder(Verdict)
 _problems = msgspec.msgpack.Decoder(tuple[Problem, ...])
-_entries = msgspec.msgpack.Decoder(tuple[int, int, int, tuple[tuple[int, int, int], ...]])
+entries_decoder = msgspec.msgpack.Decoder(tuple[int, int, int, tuple[tuple[int, int, int], ...]])
+
+CHECKSUM = 4
+"""The bytes of the checksum at the end of a packed value."""
 
 unpack_seed = _seed.decode
-unpack_verdict = _verdict.decode
-unpack_problems = _problems.decode
 unpack_outcomes = _outcomes.decode
-unpack_entries = _entries.decode
+
+
+def with_checksum(packed: bytes) -> bytes:
+    """Return a packed value in the form in which the index stores it, which ends with its checksum."""
+    return packed + zlib.crc32(packed).to_bytes(CHECKSUM, "big")
+
+
+def without_checksum(stored: Any) -> bytes:
+    """Return a stored value as it was packed.
+
+    Raises:
+        msgspec.DecodeError: if it is damaged: most flipped bits still decode, to something else.
+    """
+    if type(stored) is bytes:
+        packed = stored[:-CHECKSUM]
+        if zlib.crc32(packed) == int.from_bytes(stored[-CHECKSUM:], "big"):
+            return packed
+    raise msgspec.DecodeError("a stored value is damaged")
+
+
+def pack_stored(value: object) -> bytes:
+    """Return a value in the form in which the index stores it."""
+    return with_checksum(pack(value))
+
+
+def unpack_verdict(stored: bytes | None) -> Verdict:
+    """Return a stored verdict; see `without_checksum`."""
+    return _verdict.decode(without_checksum(stored))
+
+
+def unpack_problems(stored: bytes) -> tuple[Problem, ...]:
+    """Return the stored problems of a file; see `without_checksum`."""
+    return _problems.decode(without_checksum(stored))
+
+
+def unpack_entries(stored: bytes) -> tuple[int, int, int, tuple[tuple[int, int, int], ...]]:
+    """Return the stored entries of a file: sort, worst, tie, and for each feed its number and the window there.
+
+    See `without_checksum`.
+    """
+    return entries_decoder.decode(without_checksum(stored))
 
 
 def is_in_feeds(shown: bytes | None, now: int) -> bool:
@@ -99,13 +142,18 @@ def feeds_showing(shown: bytes | None, moment: int | None) -> dict[int, int]:
     return {feed: ends for feed, starts, ends in unpack_entries(shown)[3] if starts <= moment < ends}
 
 
-def verified(packed: bytes, digest: bytes) -> bytes:
+def seed_digest(packed: bytes) -> bytes:
+    """Return the digest of a packed seed, which the index stores beside it."""
+    return hashlib.blake2b(packed, digest_size=16).digest()
+
+
+def verified(packed: Any, digest: Any) -> bytes:
     """Return a stored seed if its digest is right: a flipped bit must not reach a reader.
 
     Raises:
         msgspec.DecodeError: if it is damaged.
 
     """
-    if hashlib.blake2b(packed, digest_size=16).digest() != digest:
-        raise msgspec.DecodeError("a stored seed is damaged")
-    return packed
+    if type(packed) is bytes and seed_digest(packed) == digest:
+        return packed
+    raise msgspec.DecodeError("a stored seed is damaged")

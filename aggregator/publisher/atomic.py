@@ -17,6 +17,9 @@ import msgspec
 
 TEMP_PREFIX, TEMP_SUFFIX = ".aggregator-", ".tmp"
 
+DEEPEST = 8
+"""How many folders deep temporary files are looked for; a document lies at most three deep."""
+
 _NUMBERS = itertools.count()
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -104,7 +107,7 @@ class OpenFolder:
                 raise
             return None
         try:
-            return os.read(fd, sizes.stop) if stat.S_ISREG(os.fstat(fd).st_mode) else None
+            return os.read(fd, status.st_size + 1) if stat.S_ISREG(os.fstat(fd).st_mode) else None
         except OSError:
             return None
         finally:
@@ -219,16 +222,30 @@ def _make_root(disk: Disk, path: str, *, fsync: bool) -> None:
         os.close(fd)
 
 
-def remove_temp_files(disk: Disk, root: int) -> Iterator[str]:
-    """Remove the temporary files at any depth below the open folder `root`; yield their paths below it."""
-    for path, folders, files, fd in os.fwalk(".", dir_fd=root):
-        # `os.fwalk` lists a link to a folder as a folder. It is not entered, but may be one of our temporary files.
-        for name in filter(is_temp_name, folders + files):
-            with suppress(OSError):  # the next document written there reports what is wrong
-                mode = os.lstat(name, dir_fd=fd).st_mode
+def remove_temp_files(disk: Disk, root: int, below: str = "", depth: int = 0) -> Iterator[str]:
+    """Remove the temporary files below the open folder `root`, at most `DEEPEST` folders deep; yield their paths.
+
+    Ours lie no deeper, and a foreign tree of any depth must stop nothing.
+    """
+    with os.scandir(root) as entries:
+        found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
+    for name, is_folder in found:
+        with suppress(OSError):  # the next document written there reports what is wrong
+            if is_temp_name(name):
+                mode = os.lstat(name, dir_fd=root).st_mode
                 if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
-                    disk.unlink(name, dir_fd=fd)
-                    yield os.path.normpath(f"{path}/{name}")
+                    disk.unlink(name, dir_fd=root)
+                    yield below + name
+            if is_folder and depth < DEEPEST:
+                yield from _remove_temp_files_in(disk, root, name, below, depth)
+
+
+def _remove_temp_files_in(disk: Disk, root: int, name: str, below: str, depth: int) -> Iterator[str]:
+    fd = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=root)
+    try:
+        yield from remove_temp_files(disk, fd, f"{below}{name}/", depth + 1)
+    finally:
+        os.close(fd)
 
 
 def is_temp_name(name: str) -> bool:

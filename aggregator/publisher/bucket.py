@@ -20,9 +20,13 @@ from aggregator.model.slugs import SLUG
 from aggregator.object_store import Entry, Store
 from aggregator.publisher.destination import Destination, Published
 from aggregator.publisher.encodings import BROTLI, CODINGS, GZIP, encoded
+from aggregator.publisher.ownership import NOT_A_FILE, START
 
 THREADS = 16
 """How many documents are written at the same time."""
+
+LARGEST = 64 * 1024 * 1024
+"""How large, in bytes, an object of ours may be; a larger one is somebody else's."""
 
 _CODING_NAMES = {GZIP: "gzip", BROTLI: "br"}
 
@@ -101,9 +105,31 @@ class BucketWriter(Destination):
         entries = [self._entries.get(name + suffix) for suffix in ("", *CODINGS)]
         return " ".join(f"{at.tag}:{at.size}:{at.modified}" for at in entries if at) if all(entries) else None
 
+    def is_whole(self, name: str) -> bool:
+        """Return True without reading: a store keeps checksums of its own, and a listing shows each object's tag."""
+        return name in self._entries
+
     def has(self, name: str) -> bool:
         """Return whether an object has the document's name."""
         return name in self._entries
+
+    def read_start(self, file: str) -> bytes | None:
+        """Return the first bytes of an object, None if there is none.
+
+        Raises:
+            PublishError: if it cannot be read.
+        """
+        if file not in self._entries:
+            return None
+        try:
+            (found,) = self._store.fetch([file], LARGEST)
+        except StoreError as error:
+            raise PublishError(file, str(error)) from error
+        if isinstance(found, OSError):
+            raise PublishError(file, _reason(found)) from found
+        if found is None:
+            return None
+        return NOT_A_FILE if found.data is None else found.data[:START]
 
     def feeds(self) -> list[str]:
         """Return the slugs of the published feeds, sorted."""

@@ -16,6 +16,7 @@ import errno
 import itertools
 import os
 import stat
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from aggregator.model.slugs import SLUG
 from aggregator.publisher.atomic import Disk, OpenFolder, TempFile, is_temp_name, open_folder, remove_temp_files
 from aggregator.publisher.destination import Destination, Published
 from aggregator.publisher.encodings import CODINGS, encoded, encoded_sizes
+from aggregator.publisher.ownership import start_of
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future
@@ -88,16 +90,32 @@ class FolderWriter(Destination):
         return tuple(name for name in names if self._remove(name))
 
     def file_identity(self, name: str) -> str | None:
-        """Return the identity (inode, size, mtime) of a document's three files, or None unless all three exist.
+        """Return the identity (inode, size, mtime, ctime) of a document's three files, or None unless all three exist.
 
-        It changes if anybody deletes, replaces or edits one of them. No file is read.
+        It changes if anybody deletes, replaces or edits one of them; what sets the other dates back changes the ctime.
+        No file is read.
         """
         try:
             found = [os.lstat(f"{self._root}/{name}{suffix}") for suffix in ("", *CODINGS)]
         except OSError:
             return None
         regular = all(stat.S_ISREG(status.st_mode) for status in found)
-        return " ".join(f"{at.st_ino}:{at.st_size}:{at.st_mtime_ns}" for at in found) if regular else None
+        if not regular:
+            return None
+        return " ".join(f"{at.st_ino}:{at.st_size}:{at.st_mtime_ns}:{at.st_ctime_ns}" for at in found)
+
+    def is_whole(self, name: str) -> bool:
+        """Return whether the encodings of a document can be read and hold what the document holds."""
+        *parts, file = _parts(name)
+        try:
+            with self._opened(tuple(parts), create=False) as folder:
+                body = folder.read(file, range(sys.maxsize))
+                return body is not None and all(
+                    coding.holds(folder.read(file + suffix, encoded_sizes(body)) or b"", body)
+                    for suffix, coding in CODINGS.items()
+                )
+        except OSError:
+            return False
 
     def has(self, name: str) -> bool:
         """Return whether a file of any kind has the document's name.
@@ -112,6 +130,17 @@ class FolderWriter(Destination):
         except OSError as error:
             raise _publish_error(name, error) from error
         return True
+
+    def read_start(self, file: str) -> bytes | None:
+        """Return the first bytes of a document or of one of its encodings, None if there is none.
+
+        Raises:
+            PublishError: if it cannot be read.
+        """
+        try:
+            return start_of(os.path.join(self._root, file))
+        except OSError as error:
+            raise PublishError(file, reason_of(error, reading=True)) from error
 
     def feeds(self) -> list[str]:
         """Return the slugs of the feeds that have a folder, sorted.

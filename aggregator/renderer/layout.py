@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, RSS
+from aggregator.model.words import escape_controls
 from aggregator.renderer import dates, wording
 
 FORMATS = tuple((label, file, MEDIA_TYPES[file]) for label, file in (("RSS", RSS), ("Atom", ATOM), ("JSON", JSON)))
@@ -55,6 +56,7 @@ def _environment() -> Environment:
         "author_name": wording.author_name,
         "document_url": wording.document_url,
         "duration": dates.duration,
+        "escape_controls": escape_controls,
         "feed_title": wording.title,
         "from_seconds": dates.from_seconds,
         "headline": wording.headline,

@@ -6,17 +6,20 @@ They are rendered on request and never written to disk. They hold paths, rules a
 from __future__ import annotations
 
 import shlex
+import string
 from collections.abc import Sequence
 
 import msgspec
 
 from aggregator.model.feeds import Site
 from aggregator.model.reports import PastTurn, Problem
+from aggregator.model.words import has_controls
 from aggregator.renderer import bar_chart, layout
 from aggregator.renderer.legal_text import with_legal_text
 
 STYLES = (*layout.STYLES, "status.css")
 TURN_HEIGHT = 40
+_PLAIN = frozenset(string.ascii_letters + string.digits + " ./_-+@%:,=")
 SHORTEST = 0.001
 """The seconds that a turn takes in the chart at least, so that every turn is visible."""
 
@@ -108,8 +111,13 @@ def _explanation(target: str, found: Sequence[tuple[str, Sequence[str]]], site: 
 
 
 def command(path: str) -> str:
-    """Return the command that explains the seed at `path`, quoted for a shell."""
-    return f"aggregator explain {shlex.quote(f'./{path}' if path.startswith('-') else path)}"
+    """Return the command that explains the seed at `path`, quoted for a shell and without control characters."""
+    argument = f"./{path}" if path.startswith("-") else path
+    if not has_controls(argument):
+        return f"aggregator explain {shlex.quote(argument)}"
+    # What bash, zsh and others take for the same bytes; between plain quotes a terminal would act on them.
+    octets = "".join(chr(byte) if chr(byte) in _PLAIN else f"\\x{byte:02x}" for byte in argument.encode())
+    return f"aggregator explain $'{octets}'"
 
 
 def _durations(turns: Sequence[PastTurn]) -> str:

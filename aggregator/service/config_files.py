@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 from aggregator.config.loading import load_config
 from aggregator.config.settings import Config
@@ -20,8 +21,10 @@ _Identities = tuple[tuple[str, tuple[int, ...] | None], ...]
 class ConfigFiles:
     """Compares the config file and its topic files with what was loaded last."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, adjust: Callable[[Config], Config] = lambda config: config) -> None:
+        """Take the config as it was loaded; `adjust` changes each that is loaded, as the command line wants it."""
         self._config = config
+        self._adjust = adjust
         self._loaded = self._seen = _identities(config)
         self._changed_at = 0.0
 
@@ -44,7 +47,7 @@ class ConfigFiles:
             ConfigError: if they are not valid, with every problem in them.
         """
         self._loaded = self._seen = _identities(self._config)  # before reading: a later change is read again
-        config = load_config(self._config.path)
+        config = self._adjust(load_config(self._config.path))
         if config.seeds != self._config.seeds and not seeds_in(config.seeds).is_there():
             raise ConfigError([f"{config.seeds}: the seeds folder does not exist (create it, or correct `seeds`)"])
         if config.topic_settings.folder != self._config.topic_settings.folder:

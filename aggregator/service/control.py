@@ -30,12 +30,17 @@ PAUSE = 0.05
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """A client's request: regenerate now (`feeds`, or all), check `paths`, or return the daemon's status."""
+    """A client's request.
 
-    do: Literal["trigger", "notify", "status"]
+    `trigger` regenerates now (`feeds`, or all), `notify` checks `paths`, `status` returns the daemon's status. `issue`
+    returns a one-time token for the owner's pages, `redeem` returns whether `token` is one.
+    """
+
+    do: Literal["trigger", "notify", "status", "issue", "redeem"]
     feeds: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     accept_deletions: bool = False
+    token: str = ""
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

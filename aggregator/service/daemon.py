@@ -26,21 +26,26 @@ from contextlib import suppress
 import msgspec
 
 from aggregator.config.settings import Config
-from aggregator.model.errors import AggregatorError, ConfigError
+from aggregator.model.errors import NO_MEMORY, AggregatorError, ConfigError
+from aggregator.model.words import no_such_feeds
 from aggregator.publisher.hub.documents import documents_in
 from aggregator.publisher.hub.notifier import WebSub
 from aggregator.service.config_files import ConfigFiles
 from aggregator.service.control import ControlServer, Reply, Request
 from aggregator.service.health import DaemonStatus, Health
+from aggregator.service.heartbeat import Heartbeat
 from aggregator.service.http.listening import CannotListenError
 from aggregator.service.inbox import CHECK_INTERVAL, Inbox, Trigger, Work
 from aggregator.service.logs import LOGGER, log
+from aggregator.service.one_time_tokens import OneTimeTokens
 from aggregator.service.parts import CannotGoOnError, Parts
 from aggregator.service.self_check import SelfCheck
 from aggregator.service.server_process import ServerProcess
+from aggregator.service.stop_signals import STOP_SIGNALS
 from aggregator.service.systemd import SystemdNotifier
 from aggregator.service.turns import MANY_HINTS, STOPPING, TurnInterrupted, TurnRunner
 from aggregator.service.watch_backend import WatchBackend
+from aggregator.service.watchdog import Watchdog
 from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 from aggregator.watcher.schedule import Scheduler
@@ -63,22 +68,32 @@ class Daemon:
         systemd: SystemdNotifier | None = None,
         server: ServerProcess | None = None,
         lock: int | None = None,
+        adopt: bool = False,
+        adjust: Callable[[Config], Config] = lambda config: config,
     ) -> None:
         """Take `config`; `clock` returns seconds since 1970, `server` serves the feeds (None: nobody does).
 
-        `lock` is the open lock on the state folder, if `standby` waited for it.
+        `lock` is the open lock on the state folder, if `standby` waited for it; with `adopt`, the first turn replaces
+        files of somebody else in the feeds folder. `adjust` changes each config that is loaded again.
         """
         self._stood_by = lock is not None
         self._stop_asked: float | None = None
         self._ended = threading.Event()
-        self._files = ConfigFiles(config)
+        self._files = ConfigFiles(config, adjust)
+        self._tokens = OneTimeTokens()
         systemd = systemd or SystemdNotifier("")
-        inbox = Inbox(systemd.watchdog_seconds)
+        inbox, heartbeat = Inbox(systemd.watchdog_seconds), Heartbeat()
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
         self._parts = Parts(
             clock=clock,
             inbox=inbox,
-            site=Site(config, progress=Progress(tick=self._keepalive, may_stop=inbox.is_urgent), lock=lock, note=log),
+            site=Site(
+                config,
+                progress=Progress(tick=self._keepalive, on_wait=self._while_waiting, may_stop=inbox.is_urgent),
+                lock=lock,
+                note=log,
+                adopt=adopt,
+            ),
             watcher=WatchBackend(inbox),
             scheduler=Scheduler(
                 due=lambda: inbox.put("due"),
@@ -90,6 +105,8 @@ class Daemon:
             server=server,
             systemd=systemd,
             health=Health(started=clock(), pid=os.getpid()),
+            heartbeat=heartbeat,
+            watchdog=Watchdog(heartbeat, self._notify_stuck),
         )
         self._self_check = SelfCheck(self._parts)
         self._turns = TurnRunner(self._parts)
@@ -113,6 +130,9 @@ class Daemon:
                 return 1
             except AggregatorError:
                 raise
+            except MemoryError:
+                log("cannot go on", logging.CRITICAL, reason=NO_MEMORY)
+                return 1
             except Exception:
                 LOGGER.critical("ended by a bug in this program", exc_info=True)
                 raise
@@ -127,20 +147,19 @@ class Daemon:
         self._parts.inbox.put("stop")
 
     def handle_signals(self) -> None:
-        """Stop on SIGTERM and SIGINT (at once on the second), reload on SIGHUP, regenerate on SIGUSR1."""
+        """Stop on SIGTERM and SIGINT, reload on SIGHUP, regenerate on SIGUSR1.
+
+        At the second signal to stop, `StopSignals` ends the process.
+        """
         put, regenerate = self._parts.inbox.put, Trigger(Request(do="trigger"), None)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._on_stop_signal())
+        for number in STOP_SIGNALS:
+            signal.signal(number, lambda *_: self.stop())
         signal.signal(signal.SIGHUP, lambda *_: put("reload"))
         signal.signal(signal.SIGUSR1, lambda *_: put("trigger", regenerate))
 
-    def _on_stop_signal(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        self.stop()
-
     def _begin(self) -> None:
         parts, config = self._parts, self._parts.config
+        parts.watchdog.start()
         parts.watcher.start(config)
         parts.control.start()
         self._serve()
@@ -148,7 +167,7 @@ class Daemon:
         self._self_check.begin()
         log("started", pid=os.getpid(), seeds=config.seeds, feeds=config.feeds, watcher=parts.health.backend)
         parts.health.feeds = frozenset(parts.site.index.feeds.by_slug())
-        self._turns.run(Work(everything=True))
+        self._run_turn(Work(everything=True))
         parts.websub.begin(config)
         parts.systemd.notify(READY="1", STATUS=parts.health.summary())
 
@@ -169,7 +188,10 @@ class Daemon:
 
     def _step(self) -> bool:
         """Wait for work and do it; return whether to go on."""
+        heartbeat = self._parts.heartbeat
+        heartbeat.beat("waiting for work")
         work = self._parts.inbox.gather(self._files.patience)
+        heartbeat.beat("checking itself")
         if work.stop:
             self._finish(work)
             return False
@@ -177,14 +199,24 @@ class Daemon:
         self._parts.problem_log.flush(self._parts.site.index, time.monotonic())
         self._turns.add_pending(work)
         work.reload |= self._files.have_changed()
+        heartbeat.beat("reading its config")
         if work.reload and self._reload():
             work.everything = True
         if work:
-            self._turns.run(work)
+            self._run_turn(work)
         return True
 
+    def _run_turn(self, work: Work) -> None:
+        self._parts.heartbeat.beat("taking a turn")
+        self._turns.run(work)
+
     def _keepalive(self) -> None:
-        """Called during a turn: notify the watchdog, and interrupt a turn that delays stopping for too long."""
+        """Called during a turn that makes progress."""
+        self._parts.heartbeat.beat()
+        self._while_waiting()
+
+    def _while_waiting(self) -> None:
+        """Called during a turn: notify systemd, and interrupt a turn that delays stopping for too long."""
         self._self_check.notify_watchdog()
         if self._stop_asked is not None and time.monotonic() - self._stop_asked > LONGEST_STOP:
             raise TurnInterrupted
@@ -193,10 +225,11 @@ class Daemon:
         """Do what is done quickly; the rest is not lost, since the next start scans everything."""
         work.reply(STOPPING)
         if work.hints and len(work.hints) <= MANY_HINTS and not self._parts.site.index.filling:
-            self._turns.run(Work(hints=work.hints))
+            self._run_turn(Work(hints=work.hints))
 
     def _end(self) -> None:
         parts = self._parts
+        parts.heartbeat.beat("stopping")
         parts.systemd.notify(STOPPING="1")
         parts.problem_log.flush(parts.site.index, float("inf"))
         self._ended.set()
@@ -207,6 +240,11 @@ class Daemon:
         parts.watcher.stop()
         if parts.server is not None:
             parts.server.stop()
+        parts.watchdog.stop()
+
+    def _notify_stuck(self, problem: str) -> None:
+        """Show in systemd's status what no main thread can say now; called on the watchdog's thread."""
+        self._parts.systemd.notify(STATUS=problem or self._parts.health.summary())
 
     # -- config
 
@@ -247,13 +285,17 @@ class Daemon:
         """Answer a client of the control socket; runs on the client's thread."""
         if request.do == "status":
             return Reply(value=msgspec.to_builtins(self.status()))
+        if request.do == "issue":
+            return Reply(value=self._tokens.issue())
+        if request.do == "redeem":
+            return Reply(value=self._tokens.redeem(request.token))
         if request.do == "notify":
             for path in request.paths:
                 self._parts.inbox.put("hint", path)
             return Reply(value=len(request.paths))
         unknown = [slug for slug in request.feeds if slug not in self._parts.health.feeds]
         if unknown:
-            return Reply(error=f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
+            return Reply(error=no_such_feeds(unknown, self._parts.health.feeds))
         return self._regenerate(request)
 
     def _regenerate(self, request: Request) -> Reply:
@@ -271,4 +313,9 @@ class Daemon:
         """Return the daemon's status; may be called from any thread."""
         parts = self._parts
         parts.health.websub = parts.websub.status
-        return parts.health.status(parts.clock(), due=self._turns.due, regenerate=parts.scheduler.next_regeneration())
+        return parts.health.status(
+            parts.clock(),
+            due=self._turns.due,
+            regenerate=parts.scheduler.next_regeneration(),
+            heartbeat=parts.heartbeat,
+        )

@@ -9,6 +9,7 @@ import msgspec
 
 from aggregator.model.reports import HubStatus
 from aggregator.model.words import quantity
+from aggregator.service.heartbeat import Heartbeat
 
 DURATIONS = (0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 """Upper bounds, in seconds, of the buckets in which turns are counted."""
@@ -82,9 +83,18 @@ class Health:
         state = "; ".join(self.problems.values()) or "healthy"
         return f"{quantity(len(self.feeds), 'feed')}, {quantity(self.turns, 'turn')}, {state}"
 
-    def status(self, now: float, *, due: int | None, regenerate: float | None) -> DaemonStatus:
-        """Return the status at `now`; `due` and `regenerate` are the next due moment and scheduled regeneration."""
-        problems = dict(self.problems)
+    def status(
+        self, now: float, *, due: int | None, regenerate: float | None, heartbeat: Heartbeat | None = None
+    ) -> DaemonStatus:
+        """Return the status at `now`.
+
+        `due` and `regenerate` are the next due moment and scheduled regeneration. `heartbeat` tells whether the main
+        thread is stuck, in which case nothing else here is up to date.
+        """
+        problems, since = dict(self.problems), dict(self.since)
+        if heartbeat is not None and (stuck := heartbeat.problem()):
+            problems = {"daemon": stuck, **problems}
+            since["daemon"] = now - heartbeat.silence()
         # A hub that fails is only a warning: feeds are complete and served, and a restart would not help.
         trouble = self.websub.trouble(now) if self.websub is not None else ""
         dead = [name for name, alive in self.threads.items() if not alive]
@@ -93,7 +103,7 @@ class Health:
         return DaemonStatus(
             healthy=not problems,
             problems=problems,
-            problem_ages={name: now - self.since.get(name, now) for name in problems},
+            problem_ages={name: now - since.get(name, now) for name in problems},
             uptime=now - self.started,
             backend=self.backend,
             overflows=self.overflows,

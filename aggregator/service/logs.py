@@ -1,4 +1,4 @@
-"""Log lines for people (`key=value`) and for machines (JSON). Writes to a stream.
+"""Log lines as `key=value`, as JSON for machines, and for people at a terminal (`people_log`). Writes to a stream.
 
 They contain paths, rules and counts, never a seed's text.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sqlite3
 import sys
 import threading
@@ -15,31 +16,32 @@ from typing import Any, Literal, TextIO
 
 from aggregator.model.errors import AggregatorError
 from aggregator.model.reports import Problem, Turn
+from aggregator.service import people_log
 
-Format = Literal["text", "json"]
+Format = Literal["text", "json", "people"]
 
 LOGGER = logging.getLogger("aggregator")
 LOGGER.addHandler(logging.NullHandler())
 
 
-def log(event: str, level: int = logging.INFO, **values: Any) -> None:
-    """Log `event` with its values; empty ones are left out."""
-    LOGGER.log(level, event, extra={"values": values})
+def log(event: str, level: int = logging.INFO, *, people: str = "", **values: Any) -> None:
+    """Log `event` with its values; empty ones are left out. At a terminal, people see the line `people` instead."""
+    LOGGER.log(level, event, extra={"values": values, "people": people})
 
 
 def log_problem(problem: Problem) -> None:
     """Log a problem in a seed, with its position."""
     log(
-        "problem", logging.WARNING, path=problem.path, line=problem.line, column=problem.column, what=problem.message,
-        hint=problem.hint,
+        "problem", logging.WARNING, people=people_log.problem_line(str(problem), warning=problem.warning),
+        path=problem.path, line=problem.line, column=problem.column, what=problem.message, hint=problem.hint,
     )  # fmt: skip
 
 
-def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
+def log_turn(turn: Turn, *, was_asked_for: bool, people: str = "") -> None:
     """Log a turn, unless it did nothing and nobody asked for it, and problems other than those in seeds."""
     if turn.read or turn.removed or turn.written or turn.failed or was_asked_for:
         log(
-            "turn", read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
+            "turn", people=people, read=turn.read, added=turn.added, changed=turn.changed, removed=turn.removed,
             rendered=turn.rendered, written=len(turn.written), seconds=turn.seconds, failed=len(turn.failed),
         )  # fmt: skip
     for line in (*turn.failures(), *turn.notes):
@@ -49,7 +51,7 @@ def log_turn(turn: Turn, *, was_asked_for: bool) -> None:
 def start(shape: Format, stream: TextIO | None = None) -> None:
     """Write log lines of `shape` to `stream` (standard error): ours, warnings of libraries, exceptions in threads."""
     handler = logging.StreamHandler(stream or sys.stderr)
-    handler.setFormatter(_Text() if shape == "text" else _Json())
+    handler.setFormatter(_formatter(shape, handler.stream))
     for logger in (LOGGER, logging.getLogger()):
         for old in logger.handlers[:]:
             logger.removeHandler(old)
@@ -59,6 +61,12 @@ def start(shape: Format, stream: TextIO | None = None) -> None:
     logging.captureWarnings(capture=True)
     logging.raiseExceptions = False  # a log that cannot be written must not stop the feeds
     threading.excepthook = _log_thread_exception
+
+
+def _formatter(shape: Format, stream: TextIO) -> logging.Formatter:
+    if shape == "people":
+        return people_log.PeopleFormatter(colour=stream.isatty() and not os.environ.get("NO_COLOR"))
+    return _Text() if shape == "text" else _Json()
 
 
 def _log_thread_exception(end: threading.ExceptHookArgs) -> None:

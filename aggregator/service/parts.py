@@ -11,12 +11,14 @@ from aggregator.model.errors import AggregatorError
 from aggregator.publisher.hub.notifier import WebSub
 from aggregator.service.control import ControlServer
 from aggregator.service.health import Health
+from aggregator.service.heartbeat import Heartbeat
 from aggregator.service.inbox import Inbox
 from aggregator.service.logs import log
 from aggregator.service.problem_log import ProblemLog
 from aggregator.service.server_process import ServerProcess
 from aggregator.service.systemd import SystemdNotifier
 from aggregator.service.watch_backend import WatchBackend
+from aggregator.service.watchdog import Watchdog
 from aggregator.site.site import Site
 from aggregator.watcher.schedule import Scheduler
 
@@ -39,6 +41,8 @@ class Parts:
     server: ServerProcess | None
     systemd: SystemdNotifier
     health: Health
+    heartbeat: Heartbeat
+    watchdog: Watchdog
     problem_log: ProblemLog = field(default_factory=ProblemLog)
 
     @property

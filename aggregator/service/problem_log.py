@@ -5,16 +5,20 @@ Reads the index and writes log lines. Feeds and the status are not delayed.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterable
 
 from aggregator.index.index import Index
 from aggregator.model.reports import Problem
 from aggregator.normalizer.stored import unpack_problems
-from aggregator.service.logs import log_problem
+from aggregator.service.logs import log, log_problem
 
 LASTING = 2.0
 """How long, in seconds, an error must last: `git checkout` writes thousands of files, each of which is empty first."""
+
+AT_ONCE = 100
+"""How many problems are logged at once; the rest is counted, so that no other seed waits for the log."""
 
 
 class ProblemLog:
@@ -25,11 +29,13 @@ class ProblemLog:
 
     def add(self, problems: Iterable[Problem], now: float) -> None:
         """Add what a turn found; warnings are logged at once."""
+        warnings = []
         for problem in problems:
             if problem.warning:
-                log_problem(problem)
+                warnings.append(problem)
             else:
                 self._waiting.setdefault(problem, now + LASTING)
+        _log(warnings)
 
     def flush(self, index: Index, now: float) -> None:
         """Log the errors that have lasted long enough, and drop those that are gone from `index`."""
@@ -37,8 +43,14 @@ class ProblemLog:
         lasting = _still_present(index, due)
         for problem in due:
             del self._waiting[problem]
-            if problem in lasting:
-                log_problem(problem)
+        _log([problem for problem in due if problem in lasting])
+
+
+def _log(problems: list[Problem]) -> None:
+    for problem in problems[:AT_ONCE]:
+        log_problem(problem)
+    if len(problems) > AT_ONCE:
+        log("problems", logging.WARNING, more=len(problems) - AT_ONCE, hint="`aggregator check` lists all of them")
 
 
 def _still_present(index: Index, due: list[Problem]) -> set[Problem]:

@@ -45,6 +45,7 @@ class SelfCheck:
         self._check_watcher()
         was_restarted = self._check_scheduler()
         self._check_control()
+        self._check_watchdog()
         self._check_server()
         self._check_websub()
         self._note_threads()
@@ -99,6 +100,11 @@ class SelfCheck:
             log("thread died", logging.ERROR, thread="control", action="started again")
             self._parts.reopen_control()
 
+    def _check_watchdog(self) -> None:
+        if not self._parts.watchdog.is_alive():
+            log("thread died", logging.ERROR, thread="watchdog", action="started again")
+            self._parts.watchdog.start()
+
     def _check_server(self) -> None:
         if self._parts.server is not None:
             self._parts.report("server", self._parts.server.check(), "not served")
@@ -118,7 +124,11 @@ class SelfCheck:
 
     def _note_threads(self) -> None:
         parts, health = self._parts, self._parts.health
-        own = {"scheduler": parts.scheduler.is_alive(), "control": parts.control.is_alive()}
+        own = {
+            "scheduler": parts.scheduler.is_alive(),
+            "control": parts.control.is_alive(),
+            "watchdog": parts.watchdog.is_alive(),
+        }
         health.threads = {**own, **parts.watcher.threads(), **parts.websub.threads()}
         health.backend, health.overflows = parts.watcher.backend, parts.watcher.overflows
         parts.report("backend", parts.watcher.problem)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -61,6 +62,7 @@ class ServerProcess:
         self._config: Config | None = None
         self._listening: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._session_key = secrets.token_hex(32)  # a new server goes on with the sessions of the old one
         self._last_heartbeat = self._started = 0.0
         self._restart_at: float | None = None
         self._pause = SHORTEST_PAUSE
@@ -134,6 +136,12 @@ class ServerProcess:
             _wait(process, max(0.0, until - time.monotonic()))
         self._ending = []
         self._listen_on(None)
+
+    def kill(self) -> None:
+        """Kill the server and those that are ending, without waiting; may be called from any thread."""
+        for process in (self._process, *(one for one, _ in self._ending)):
+            if process is not None:
+                process.kill()
 
     def notify_changed(self, slugs: Iterable[str]) -> None:
         """Notify the server of changed feeds; one that is busy notices by itself within a second."""
@@ -211,7 +219,7 @@ class ServerProcess:
         assert process.stdin is not None
         assert process.stdout is not None
         with suppress(OSError):
-            os.write(process.stdin.fileno(), msgspec.json.encode(config) + b"\n")
+            os.write(process.stdin.fileno(), msgspec.json.encode(config) + f"\n{self._session_key}\n".encode())
         with suppress(AttributeError, OSError):  # Linux: a turn may change thousands of feeds
             fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         for pipe in (process.stdin, process.stdout):

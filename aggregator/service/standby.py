@@ -14,9 +14,10 @@ from aggregator.config.settings import Config
 from aggregator.model.errors import AggregatorError, ConfigError, LockedError
 from aggregator.service.config_files import ConfigFiles
 from aggregator.service.logs import log
+from aggregator.service.stop_signals import STOP_SIGNALS
 from aggregator.service.systemd import SystemdNotifier
 from aggregator.site.lock import acquire_lock, make_state_folder, release_lock
-from aggregator.watcher.events import remote_filesystem
+from aggregator.watcher.mounts import remote_filesystem
 
 POLL = 0.5
 """How often, in seconds, the lock is tried."""
@@ -44,7 +45,7 @@ class Standby:
 
     def handle_signals(self) -> None:
         """Stop on SIGTERM and SIGINT; ignore SIGHUP and SIGUSR1, which are for the holder."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOP_SIGNALS:
             signal.signal(number, lambda *_: self.stop())
         for number in (signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_IGN)

@@ -9,7 +9,7 @@ import time
 import msgspec
 
 from aggregator.index.database import DAMAGED
-from aggregator.model.errors import AggregatorError, FolderError, PublishError, reason_with_path
+from aggregator.model.errors import NO_MEMORY, AggregatorError, FolderError, PublishError, reason_with_path
 from aggregator.model.reports import Turn
 from aggregator.model.slugs import SLUG
 from aggregator.model.sqlite_errors import is_damage, with_advice
@@ -17,6 +17,7 @@ from aggregator.service.control import Reply
 from aggregator.service.inbox import Work
 from aggregator.service.logs import LOGGER, log, log_turn
 from aggregator.service.parts import CannotGoOnError, Parts
+from aggregator.service.people_log import turn_line
 from aggregator.service.scan_timing import PendingScan, ScanBudget
 from aggregator.site.memory import release_memory
 from aggregator.watcher import folder
@@ -48,6 +49,9 @@ class TurnRunner:
         self._pending_scan = PendingScan()
         self._scan_budget = ScanBudget()
         self._has_garbage = False
+        self._verified = time.monotonic()
+        self._broken: set[str] = set()
+        self._due_path = ""
         self.due: int | None = None
         """The next due moment, in seconds since 1970."""
 
@@ -75,7 +79,7 @@ class TurnRunner:
         except (FolderError, PublishError) as error:  # the latter if published feeds cannot be listed
             self._on_rejected_scan(work, error)
         except DAMAGED as error:
-            work.reply(Reply(error=f"the index failed: {error}"))
+            work.reply(Reply(error=f"the index failed: {with_advice(error)}"))
             self._on_index_failure(error)
         except Exception as error:  # noqa: BLE001 - the boundary: one bad turn must not end the daemon
             self._on_failure(work, error)
@@ -84,7 +88,11 @@ class TurnRunner:
 
     def _take_turn(self, work: Work) -> Turn:
         now = int(self._parts.clock())
+        due = self._parts.site.index.next_due() if work.due else None
+        self._due_path = due[1] if due is not None and due[0] <= now else ""
         hints = {path for path in work.hints if not folder.is_hidden(path)}
+        if work.scan:
+            self._verify_documents()
         self._choose_scan(work, hints, now)
         if work.everything or len(hints) > MANY_HINTS:
             return self._scan_everything(work, now)
@@ -98,6 +106,13 @@ class TurnRunner:
             work.everything = self._needs_full_scan()
         if work.scan and not work.everything:
             hints |= set(folder.changed_folders(self._parts.config.seeds, self._parts.site.folders, now=now))
+
+    def _verify_documents(self) -> None:
+        """Verify some of the published documents; the turn that follows writes damaged ones again."""
+        now = time.monotonic()
+        elapsed, self._verified = now - self._verified, now
+        if damaged := self._parts.site.verification.run(elapsed):
+            log("published documents are damaged", logging.ERROR, documents=damaged, action="written again")
 
     def _needs_full_scan(self) -> bool:
         """Return whether a scheduled scan must walk everything instead of comparing the folders' lists of names."""
@@ -124,12 +139,20 @@ class TurnRunner:
         self._notify_server(turn)
         self._record_success(turn)
         self._parts.websub.submit(None if work.everything else turn.written)
-        log_turn(turn, was_asked_for=bool(work.triggers))
+        log_turn(turn, was_asked_for=bool(work.triggers), people=self._line_for_people(work, turn))
         self._parts.problem_log.add(turn.problems, time.monotonic())
         self._parts.health.feeds = frozenset(self._parts.site.index.feeds.by_slug())
         if work.triggers:
             work.reply(Reply(value=msgspec.to_builtins(self._parts.site.full_report(turn))))
         self._parts.systemd.notify(STATUS=self._parts.health.summary())
+
+    def _line_for_people(self, work: Work, turn: Turn) -> str:
+        hints = () if work.everything else tuple(path for path in work.hints if not folder.is_hidden(path))
+        broken = {problem.path for problem in turn.problems if not problem.warning}
+        mended = {path for path in self._broken if path in hints and path not in broken}
+        self._broken = (self._broken - mended) | broken
+        due = self._due_path if work.due and not hints and not work.everything else ""
+        return turn_line(turn, paths=hints, due=due, mended=mended, stale=bool(broken))
 
     def _plan_next(self, turn: Turn) -> None:
         if turn.doubt:
@@ -170,18 +193,18 @@ class TurnRunner:
 
     def _on_index_failure(self, error: Exception) -> None:
         """Replace a damaged index, but not for ever; other failures, such as a full disk, may pass."""
-        self._parts.report("index", str(error), "index failed")
+        self._parts.report("index", with_advice(error), "index failed")
         if not is_damage(error):
             self._scan_in(RETRY)
             return
         health = self._parts.health
         health.index_failures += 1
         if health.index_failures > MOST_INDEX_FAILURES:
-            raise CannotGoOnError(f"the index fails again and again: {error}") from error
+            raise CannotGoOnError(f"the index fails again and again: {with_advice(error)}") from error
         try:
             self._parts.site.replace_index(error)
         except (OSError, sqlite3.Error) as failed:
-            self._parts.report("index", f"{error}, and a new one cannot be created: {with_advice(failed)}")
+            self._parts.report("index", f"{with_advice(error)}, and a new one cannot be created: {with_advice(failed)}")
             health.index_failures -= 1
             self._scan_in(RETRY)
         else:
@@ -189,11 +212,18 @@ class TurnRunner:
 
     def _on_failure(self, work: Work, error: Exception) -> None:
         LOGGER.exception("turn failed")
-        bug = f"{type(error).__name__} in a turn: a bug in this program (the log says where)"
-        problem = reason_with_path(error) if isinstance(error, OSError) else bug
+        problem = _reason(error)
         self._parts.report("turn", problem)
         self._scan_in(RETRY)
         work.reply(Reply(error=f"the turn failed: {problem}"))
 
     def _scan_in(self, seconds: float) -> None:
         self._pending_scan.schedule(seconds, time.monotonic())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return reason_with_path(error)
+    if isinstance(error, MemoryError):
+        return NO_MEMORY
+    return f"{type(error).__name__} in a turn: a bug in this program (the log says where)"

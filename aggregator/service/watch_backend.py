@@ -8,13 +8,16 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
+from contextlib import suppress
 
 from aggregator.config.settings import Config
 from aggregator.model.store import is_url
 from aggregator.service.inbox import Inbox
 from aggregator.service.logs import log
-from aggregator.watcher.events import SYSCTL, EventWatcher, NotWatchableError, remote_filesystem
+from aggregator.watcher.events import SYSCTL, EventWatcher, NotWatchableError
+from aggregator.watcher.folder import FolderKey, folder_key
+from aggregator.watcher.mounts import Mounts, remote_below, remote_filesystem
 
 DEFAULT_SCAN = 30
 
@@ -32,6 +35,8 @@ class WatchBackend:
         self._unwatched: list[str] = []
         self._unwatched_since = 0.0
         self._was_restarted = False
+        self._mounts: Mounts | None = None
+        self._remote = ""
         self.problem = ""
 
     def start(self, config: Config) -> None:
@@ -42,18 +47,25 @@ class WatchBackend:
         if is_url(config.seeds):
             self.problem = f"{config.seeds}: a store causes no events" if wanted == "native" else ""
             return
-        if wanted == "auto" and (kind := remote_filesystem(config.seeds)):
-            wanted, reason = "polling", f"the seeds lie on {kind}, where changes cause no events"
+        self._mounts = Mounts(config.seeds)  # before the watcher: what is mounted meanwhile is noticed
+        self._remote = _remote_reason(config)
+        if wanted == "auto" and self._remote:
+            wanted, reason = "polling", self._remote
         if wanted != "polling":
             reason = self._start_watcher(config.seeds)
         if self._watcher is None:
             self._poll_instead(reason)
+        elif self._remote:
+            self._report_unwatched(self._remote)
 
     def stop(self) -> None:
         """Stop watching and end the threads; may be called twice."""
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.stop()
+        if self._mounts is not None:
+            self._mounts.close()
+            self._mounts = None
         self._unwatched, self._was_restarted, self.problem = [], False, ""
 
     def _start_watcher(self, seeds: str) -> str:
@@ -104,6 +116,8 @@ class WatchBackend:
 
     def check(self) -> str:
         """Repair what has failed since the last check; return why the seeds are not watched, "" if they are."""
+        if self._mounts is not None and self._mounts.changed():
+            self._on_mounts_changed()
         if self._watcher is None:
             return ""
         try:
@@ -115,7 +129,7 @@ class WatchBackend:
             self._poll_instead(str(error))
             return ""
 
-    def note_folders(self, folders: Iterable[str]) -> None:
+    def note_folders(self, folders: Mapping[str, FolderKey]) -> None:
         """Compare the folders of a scan with those watched: if some stay unwatched, a system limit is reached."""
         if self._watcher is not None:
             if not self._unwatched:
@@ -123,25 +137,47 @@ class WatchBackend:
             self._unwatched = self._watcher.unwatched(folders)
             if not self._unwatched:
                 self._was_restarted = False
-                self.problem = ""
+                self.problem = self._remote
 
     def _check_unwatched(self, watcher: EventWatcher) -> None:
-        """Restart the watcher if folders are still unwatched; if that does not help, the limit is reached."""
+        """Watch again the folders that are still unwatched; if that does not help, the limit is reached."""
         assert self._config is not None
         root = self._config.seeds
-        missing = [one for one in watcher.unwatched(self._unwatched) if os.access(f"{root}/{one}", os.R_OK | os.X_OK)]
-        self._unwatched = []
+        current: dict[str, FolderKey] = {}
+        for one in self._unwatched:
+            with suppress(OSError):  # gone since: an event says so
+                if os.access(f"{root}/{one}", os.R_OK | os.X_OK):
+                    current[one] = folder_key(f"{root}/{one}")
+        missing, self._unwatched = watcher.unwatched(current), []
         if not missing:
             return
         if not self._was_restarted:
             self._was_restarted = True
             # Its doubt leads to a full scan, and that to `note_folders`.
-            watcher.restart(f"{len(missing)} folders were not watched")
+            watcher.watch_again(missing, f"{len(missing)} folders were not watched")
             return
         reason = f"{len(missing)} folders cannot be watched (raise the sysctl {SYSCTL}, then reload)"
         if self._config.watch.backend == "auto":
             self.stop()
             self._poll_instead(reason)
-        elif self.problem != reason:
+        else:
+            self._report_unwatched(reason)
+
+    def _report_unwatched(self, reason: str) -> None:
+        if self.problem != reason:
             log("some folders are not watched", logging.ERROR, reason=reason)
             self.problem = reason
+
+    def _on_mounts_changed(self) -> None:
+        """Have everything scanned: what was mounted is found and watched then (`note_folders`)."""
+        assert self._config is not None
+        if self._remote != _remote_reason(self._config):
+            self.start(self._config)
+        self._on_doubt("a file system was mounted or unmounted in the seeds folder")
+
+
+def _remote_reason(config: Config) -> str:
+    """Return why not all seeds cause events here; whoever asks for `native` knows of the seeds folder itself."""
+    kind = remote_filesystem(config.seeds) if config.watch.backend == "auto" else ""
+    where = f"the seeds lie on {kind}" if kind else remote_below(config.seeds)
+    return f"{where}, where changes cause no events" if where else ""

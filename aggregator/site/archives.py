@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from aggregator.index.archive_pages import PageRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import ARCHIVE, folder_of, position_of
-from aggregator.model.document_names import ATOM, JSON, RSS
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import ArchivePosition
+from aggregator.publisher.ownership import foreign_files
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 from aggregator.site.feeds import archive_digest
+from aggregator.site.foreign_files import ForeignFiles, document_names
 from aggregator.site.progress import Progress, TimeLimit
 from aggregator.site.render_jobs import PageJob
 from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from aggregator.publisher.destination import Destination
-
-ARCHIVE_DOCUMENTS = (RSS, ATOM, JSON)
 
 VISIBLE_TOGETHER = 5_000
 """A batch of pages ends once they show this many items, so that no process holds more, however large a month is."""
@@ -45,11 +44,6 @@ class WrittenPages(NamedTuple):
     written: list[str]
     failed: list[str]
     is_all: bool
-
-
-def document_names(slug: str, folder: str) -> tuple[str, ...]:
-    """Return the names of the documents of the page `folder` of a feed's archive."""
-    return tuple(f"{slug}/{ARCHIVE}/{folder}/{name}" for name in ARCHIVE_DOCUMENTS)
 
 
 class StalePages:
@@ -110,12 +104,12 @@ class Archives:
 
     def write(
         self, pages: StalePages, renderings: Iterator[Rendering[PageRow]], *,
-        watch: Stopwatch, progress: Progress, limit: TimeLimit,
+        watch: Stopwatch, progress: Progress, limit: TimeLimit, foreign: ForeignFiles,
     ) -> WrittenPages:  # fmt: skip
         """Write pages that were rendered; no page is begun after the time limit, except the first one."""
         written: list[str] = []
         failed: list[str] = []
-        limited = _Limited(watch.during("archives", renderings), limit)
+        limited = _Limited(foreign.without_foreign(watch.during("archives", renderings), failed), limit)
         for group, result in write_in_groups(limited, self._writer, watch, progress):
             broken = {_folder(error.name) for error in result.failed}
             for rendering in group:
@@ -150,7 +144,7 @@ class Archives:
         """Add the pages that are on disk to the index, so that none stays behind unnoticed."""
         for folder in self._writer.pages(slug):
             place = position_of(folder)
-            if place is not None:
+            if place is not None and not any(foreign_files(self._writer, document_names(slug, folder))):
                 self._index.feeds.adopt(slug)
                 self._index.archive_pages.adopt(slug, *place)
 

@@ -17,10 +17,17 @@ from aggregator.model.feeds import SITE_FEED, FeedSpec, FeedSummary
 from aggregator.model.reports import PastTurn
 from aggregator.model.slugs import folded
 from aggregator.normalizer import rules
+from aggregator.normalizer.stored import pack_stored, without_checksum
 from aggregator.renderer.topic_tree import ancestor_slugs, feed_order
 from aggregator.site.display_settings import DisplaySettings
 
 KEPT_TURNS = 20
+MOST_CLASHES = 20
+"""How many slugs that stand for several topics are named in a turn's notes."""
+
+MOST_CLASHING = 4
+"""How many of the topics that share a slug are named."""
+
 CLASH_HINT = "rename one, or give it its own `_id` in a topic file"
 
 
@@ -34,8 +41,18 @@ class StoredSummary(msgspec.Struct, frozen=True, array_like=True):
     daily: tuple[int, ...] = ()
 
 
-pack_summary = msgspec.msgpack.Encoder().encode
-unpack_summary = msgspec.msgpack.Decoder(StoredSummary).decode
+pack_summary = pack_stored
+_summary = msgspec.msgpack.Decoder(StoredSummary)
+_turns = msgspec.msgpack.Decoder(tuple[PastTurn, ...])
+
+
+def unpack_summary(stored: bytes | None) -> StoredSummary:
+    """Return a stored summary.
+
+    Raises:
+        msgspec.DecodeError: if it is damaged.
+    """
+    return _summary.decode(without_checksum(stored))
 
 
 class Catalog:
@@ -53,7 +70,7 @@ class Catalog:
         return rules.policy_of(self.config)
 
     def spec(self, slug: str) -> FeedSpec:
-        """Return what the feed `slug` is: as the config has it, else by the name that most seeds use for the topic."""
+        """Return what the feed `slug` is: as the config has it, else by the name that most visible seeds use."""
         site = self.config.site
         if slug == SITE_FEED:
             return FeedSpec(slug=slug, title=site.title, description=site.description)
@@ -83,10 +100,11 @@ class Catalog:
         return tuple(sorted(found, key=lambda one: feed_order(one.spec)))
 
     def clashes(self) -> list[str]:
-        """Return a message for each slug that stands for several topic names now."""
+        """Return a message for each slug that stands for several topic names of visible items or of the config."""
         used = ((slug, name) for slug, name, uses in self.index.feeds.topic_names() if uses > 0)
         found = clashing_names(self.config, self.policy, used)
-        return [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in found]
+        notes = [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in found[:MOST_CLASHES]]
+        return [*notes, f"… and {len(found) - MOST_CLASHES:,} more slugs"] if len(found) > MOST_CLASHES else notes
 
     def names_changed(self) -> None:
         """Forget the topic names that seeds used, after a turn's intake."""
@@ -95,11 +113,11 @@ class Catalog:
     def past_turns(self) -> tuple[PastTurn, ...]:
         """Return the last turns, newest first."""
         stored = self.index.meta("turns")
-        return msgspec.msgpack.decode(stored, type=tuple[PastTurn, ...]) if stored else ()
+        return _turns.decode(without_checksum(stored)) if stored else ()
 
     def remember_turn(self, turn: PastTurn) -> None:
         """Store a turn for `past_turns`."""
-        self.index.set_meta("turns", msgspec.msgpack.encode((turn, *self.past_turns()[: KEPT_TURNS - 1])))
+        self.index.set_meta("turns", pack_stored((turn, *self.past_turns()[: KEPT_TURNS - 1])))
 
     @cached_property
     def _topics(self) -> Mapping[str, Topic]:
@@ -132,4 +150,8 @@ def clashing_names(
 
 def clash_message(slug: str, names: tuple[str, ...]) -> str:
     """Return the message that these topic names share a slug."""
-    return f"topics {' and '.join(map(repr, names))} share the slug {slug!r} and so one feed"
+    some = [
+        *map(repr, names[:MOST_CLASHING]),
+        *([f"{len(names) - MOST_CLASHING:,} more"] if names[MOST_CLASHING:] else []),
+    ]
+    return f"topics {' and '.join(some)} share the slug {slug!r} and so one feed"

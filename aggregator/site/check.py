@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
 from aggregator.config.loading import read_config_file
+from aggregator.config.parsers import is_placeholder
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem
 from aggregator.config.yaml.tree import Node, parse_bytes
 from aggregator.model.reports import Problem
+from aggregator.model.store import is_url
 from aggregator.normalizer import rules
 from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
-from aggregator.normalizer.stored import unpack_outcomes
+from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.turn import batches
 from aggregator.site.workers import Workers, in_order, jobs_for
+from aggregator.watcher.folder import problems_of
 from aggregator.watcher.seeds import seeds_in
+from aggregator.watcher.unread import unread_seeds
 
 
 class Checked(NamedTuple):
@@ -50,10 +55,7 @@ def check(
     walk = seeds.walk()
     policy = rules.policy_of(config)
     paths = [path for path, _ in walk]
-    problems = [
-        Problem(path=path, message=f"this folder cannot be read: {reason}", hint=hint)
-        for path, (reason, hint) in walk.unreadable.items()
-    ]
+    problems = list(problems_of(walk.unreadable))
     unknown: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
     done = 0
@@ -64,7 +66,7 @@ def check(
                 problems += outcome.problems
                 for key in outcome.unknown:
                     unknown.setdefault(key, outcome.path)
-                for topic in outcome.draft.topics if outcome.draft else ():
+                for topic in _visible_topics(outcome, now):
                     names.setdefault(topic, outcome.path)
                 done += 1
             if progress is not None:
@@ -73,7 +75,31 @@ def check(
     for slug, several in clashing_names(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
+    for path, message, hint in () if is_url(config.seeds) else unread_seeds(config.seeds):
+        problems.append(Problem(path=path, message=f"not read: {message}", hint=hint, warning=True))
     return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
+
+
+def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:
+    """Return the topics of a seed that feeds show at `now`: the names of an embargoed one are private (G12)."""
+    draft = outcome.draft
+    is_visible = draft is not None and any(starts <= now < ends for _, starts, ends in draft.windows)
+    return draft.topics if draft is not None and is_visible else ()
+
+
+def placeholder(config: Config) -> Problem | None:
+    """Return a warning if `site.url` is still that of the template, under which nobody can subscribe."""
+    if not is_placeholder(config.site.url):
+        return None
+    position = None
+    with suppress(OSError):  # it came through a pipe, which can be read only once
+        root = parse_bytes(read_config_file(config.path), path=config.path)
+        position = root.at("site", "url") if isinstance(root, Node) else None
+    return Problem(
+        path=config.path, line=position.line if position else 0, column=position.column if position else 0,
+        message=f"site.url: {config.site.url} is a placeholder, which nobody can subscribe to",
+        hint="write the address under which the feeds folder will be served", warning=True,
+    )  # fmt: skip
 
 
 def _missing_files(config: Config) -> Iterator[Problem]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 SHAPE = re.compile(r"local:(?P<workers>[1-9][0-9]{0,2})|(tcp|tls)://([^\s/:\[\]]+|\[[0-9a-fA-F:.]+\]):[0-9]{1,5}")
 
-ALIKE = ("aggregator", "dask", "distributed", "idna", "lxml", "msgspec", "nh3", "pyyaml", "regex", "yaml-rs")
+ALIKE = ("aggregator-feeds", "dask", "distributed", "idna", "lxml", "msgspec", "nh3", "pyyaml", "regex", "yaml-rs")
 """The packages whose versions must be the same everywhere: they decide what is rendered, or how it is sent."""
 
 PATIENCE = 5.0

@@ -27,6 +27,7 @@ from aggregator.normalizer.stored import (
     unpack_outcomes,
     unpack_seed,
     unpack_verdict,
+    verified,
 )
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings
@@ -34,6 +35,7 @@ from aggregator.site.item_cache import SHORTENED
 from aggregator.site.render_jobs import prepare
 from aggregator.watcher.folder import SUFFIXES, printable
 from aggregator.watcher.seeds import seeds_in
+from aggregator.watcher.unread import why_not_read
 
 
 class Explanation(NamedTuple):
@@ -48,6 +50,8 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
     """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names no seed."""
     if "\0" in target:
         return []  # no path, link or id holds one, and the system refuses to look for it
+    if unread := _unread(config, target):
+        return [unread]
     path = _as_path(config, target)
     paths = [printable(path)] if path is not None else _paths_of(config, index, printable(target))
     policy = rules.policy_of(config)
@@ -59,6 +63,20 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
         if not outcome.gone or row is not None:
             found.append(_Case(config, index, outcome, row, now).explanation())
     return found
+
+
+def _unread(config: Config, target: str) -> Explanation | None:
+    """Return why no build reads the file `target`; None if builds read it, or it is no file in the seeds folder."""
+    if is_url(config.seeds):
+        return None
+    for candidate in (os.path.abspath(target), os.path.join(config.seeds, target)):
+        if not os.path.lexists(candidate) or os.path.isdir(candidate):
+            continue
+        for root in (config.seeds, os.path.realpath(config.seeds)):
+            path = os.path.relpath(candidate, root)
+            if not path.startswith("../") and (reason := why_not_read(root, path)):
+                return Explanation(f"{printable(path)}: not read: {reason}")
+    return None
 
 
 def _as_path(config: Config, target: str) -> str | None:
@@ -162,7 +180,7 @@ class _Case:
         assert self._index is not None
         if row.rule or row.verdict is None:
             return f"in no feed: {row.detail} (rule: {row.rule})"
-        self._seed = unpack_seed(self._index.files.seeds([row.file])[row.file])
+        self._seed = unpack_seed(verified(self._index.files.seeds([row.file])[row.file], row.content))
         return self._not_now(row, unpack_verdict(row.verdict))
 
     def _known(self, row: FileRow, verdict: Verdict) -> Explanation:
@@ -193,7 +211,8 @@ class _Case:
         max_bytes = self._config.feed.max_bytes
         if max_bytes is None or self._outcome.seed is None or row.verdict is None:
             return False
-        item = prepare(self._outcome.seed, row.verdict, "", DisplaySettings.of(self._config), self._now)
+        seed, verdict = unpack_seed(self._outcome.seed), unpack_verdict(row.verdict)
+        item = prepare(seed, verdict, "", DisplaySettings.of(self._config), self._now)
         return json_feed.is_long(item, self._config.site, max_bytes)
 
     def _pages(self, row: FileRow, current: Sequence[tuple[str, int]]) -> tuple[str, ...]:

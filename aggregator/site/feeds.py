@@ -182,7 +182,7 @@ class StaleFeeds:
     def _settle(self, row: FeedRow, now: int, *, is_provisional: bool) -> None:
         # The feed shows what it showed, but beyond its limit there may be more items than before, or fewer.
         if row.dirty:
-            stored = unpack_summary(row.summary or b"")
+            stored = unpack_summary(row.summary)
             daily = self._daily(row, stored.newest_published, now)
             summary = pack_summary(msgspec.structs.replace(stored, daily=daily))
             dirty = WAITING * is_provisional

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from aggregator.index.database import chunks
 from aggregator.index.feeds import VisibleItem
 from aggregator.index.index import Index
-from aggregator.model.items import Item
-from aggregator.normalizer.stored import verified
+from aggregator.model.errors import cause_of
+from aggregator.model.items import Item, Seed
+from aggregator.normalizer.stored import unpack_seed, unpack_verdict, verified
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.render_jobs import StoredItem, prepare
 
@@ -22,7 +23,8 @@ SHORTENED = "shown by its summary, since it takes more than a quarter of `feed.m
 class ItemCache:
     """The items of one index as `settings` want them shown.
 
-    `notes` names the seeds whose items are left out because of a bug, and those of which only the summary is shown.
+    `notes` names the seeds whose items are left out because of a bug or for want of memory, and those of which only the
+    summary is shown.
     """
 
     def __init__(self, index: Index, settings: DisplaySettings) -> None:
@@ -42,7 +44,8 @@ class ItemCache:
         for chunk in chunks(missing):
             stored = self._seeds(chunk)
             for one in chunk:
-                self._keep(one, self._item(verified(stored[one.file], one.content), one, now), len(stored[one.file]))
+                seed = unpack_seed(verified(stored[one.file], one.content))
+                self._keep(one, self._item(seed, one, now), len(stored[one.file]))
         found = tuple(self._kept[one][0] for one in visible)
         if len(self._kept) > KEPT_ITEMS or self._bytes > KEPT_BYTES:
             self._drop_older_half()
@@ -67,7 +70,7 @@ class ItemCache:
 
     def note_left_out(self, file: int, kind: str) -> None:
         """Note that the item of a file is left out, since preparing it raised an exception of this type."""
-        self._note(file, f"left out because of a bug in this program ({kind})")
+        self._note(file, f"left out {cause_of(kind)}")
 
     def note_shortened(self, file: int) -> None:
         """Note that only the summary of a file's item is shown."""
@@ -81,9 +84,10 @@ class ItemCache:
     def _seeds(self, visible: Sequence[VisibleItem]) -> dict[int, bytes]:
         return self._index.files.seeds([one.file for one in visible])
 
-    def _item(self, packed: bytes, visible: VisibleItem, now: int) -> Item | None:
+    def _item(self, seed: Seed, visible: VisibleItem, now: int) -> Item | None:
+        verdict = unpack_verdict(visible.verdict)
         try:
-            return prepare(packed, visible.verdict, visible.id, self.settings, now)
+            return prepare(seed, verdict, visible.id, self.settings, now)
         except Exception as error:  # noqa: BLE001 - the boundary: a bug that one item meets must not harm the others
             self.note_left_out(visible.file, type(error).__name__)
             return None

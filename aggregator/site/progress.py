@@ -13,6 +13,7 @@ class Progress:
         self,
         *,
         tick: Callable[[], object] | None = None,
+        on_wait: Callable[[], object] | None = None,
         may_stop: Callable[[float], bool] | None = None,
         on_read: Callable[[int, int], object] | None = None,
     ) -> None:
@@ -20,10 +21,12 @@ class Progress:
 
         Args:
             tick: called about once a second; whatever it raises ends the turn, which is then undone.
+            on_wait: called instead while the turn waits for a disk and makes no progress; may raise likewise.
             may_stop: takes the seconds spent on archive pages; returns whether the rest may wait for later turns.
             on_read: called with the number of files read and their total.
         """
         self._tick = tick
+        self._on_wait = on_wait
         self._may_stop = may_stop
         self._on_read = on_read
 
@@ -36,6 +39,11 @@ class Progress:
         """Report to the caller that the turn is alive."""
         if self._tick is not None:
             self._tick()
+
+    def wait(self) -> None:
+        """Report to the caller that the turn waits and makes no progress."""
+        if self._on_wait is not None:
+            self._on_wait()
 
     def may_stop(self, seconds: float) -> bool:
         """Return whether archive pages may wait for later turns, after `seconds` were spent on them."""

@@ -14,11 +14,13 @@ from aggregator.index.feeds import FeedRow
 from aggregator.index.index import Index
 from aggregator.model.document_names import FEED_DOCUMENTS, RSS, SITE_DOCUMENTS
 from aggregator.model.errors import PublishError
+from aggregator.publisher.ownership import is_ours
 from aggregator.site import render_jobs
 from aggregator.site.archives import Archives, StalePages, WrittenPages
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 from aggregator.site.feeds import StaleFeeds
+from aggregator.site.foreign_files import ForeignFiles
 from aggregator.site.item_cache import ItemCache
 from aggregator.site.progress import Progress, TimeLimit
 from aggregator.site.render_queue import Rendering, RenderQueue
@@ -46,7 +48,7 @@ class Publishing:
 
     def __init__(
         self, catalog: Catalog, items: ItemCache, writer: Destination, *,
-        watch: Stopwatch, progress: Progress,
+        watch: Stopwatch, progress: Progress, adopt: bool,
     ) -> None:  # fmt: skip
         self._catalog = catalog
         self._index = catalog.index
@@ -58,6 +60,7 @@ class Publishing:
         self._feeds = StaleFeeds(catalog, self._queue)
         self._pages = StalePages(catalog, self._queue)
         self._archives = Archives(self._index, writer)
+        self._foreign = ForeignFiles(self._index, writer, location=catalog.config.feeds, adopt=adopt)
         self.rendered: list[str] = []
         self.written: list[str] = []
         self.failed: list[str] = []
@@ -72,6 +75,9 @@ class Publishing:
             self.failed.append(str(error))
             return
         if not trust_disk:
+            if found := self._foreign.before_publishing(now):
+                self.failed += found
+                return
             self._archives.check()
         pages = self._publish_feeds_and_pages(workers, now, self._is_written if trust_disk else self._is_intact)
         # What fails is tried again when there is another reason for a turn; it does not hold up what does not.
@@ -82,6 +88,8 @@ class Publishing:
         if not self.failed:
             self._feeds.all_published()
         self._publish_site(workers)
+        if not trust_disk and not self.failed:
+            self._foreign.nothing_found()
 
     def _publish_feeds_and_pages(
         self, workers: Workers, now: int, is_intact: Callable[[FeedRow], bool]
@@ -103,7 +111,8 @@ class Publishing:
         return workers.executor(self._feeds.count(), many=MANY_FEEDS)
 
     def _write_feeds(self, renderings: Iterator[Rendering[FeedRow]], now: int) -> None:
-        wanted = self._watch.during("feeds", self._with_ticks(renderings))
+        rendered = self._foreign.without_foreign(self._with_ticks(renderings), self.failed)
+        wanted = self._watch.during("feeds", rendered)
         for group, result in write_in_groups(wanted, self._writer, self._watch, self._progress):
             broken = {error.name.partition("/")[0] for error in result.failed}
             for rendering in group:
@@ -124,7 +133,7 @@ class Publishing:
         executor = workers.executor(count, many=MANY_PAGES) if count else None
         renderings: Iterator[Rendering[PageRow]] = self._pages.renderings(now=now, on_disk=on_disk, executor=executor)
         pages = self._archives.write(
-            self._pages, renderings, watch=self._watch, progress=self._progress, limit=limit
+            self._pages, renderings, watch=self._watch, progress=self._progress, limit=limit, foreign=self._foreign
         )  # fmt: skip
         self.written += pages.written
         self.failed += pages.failed
@@ -137,6 +146,9 @@ class Publishing:
         if known != key + identity:
             # If the documents of feeds are trusted, a foreign change is noticed here, or only by the next full scan.
             self.is_foreign = known[len(key) :] not in {b"", identity}
+            if not known and (found := self._foreign.among(SITE_DOCUMENTS)):
+                self.failed += found
+                return
             result = self._writer.publish(site_documents(self._catalog, workers.started))
             self.written += result.written
             self.failed += map(str, result.failed)
@@ -171,6 +183,7 @@ def adopt_published(index: Index, writer: Destination) -> None:
     archives = Archives(index, writer)
     with index.transaction(filled=False):
         for slug in writer.feeds():
-            if writer.has(f"{slug}/{RSS}"):
+            start = writer.read_start(f"{slug}/{RSS}")
+            if start is not None and is_ours(RSS, start):
                 index.feeds.adopt(slug)
             archives.adopt(slug)

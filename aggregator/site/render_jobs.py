@@ -15,8 +15,9 @@ import msgspec
 
 from aggregator.model.archive_layout import folder_of, month_of
 from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, Site, Tombstone
-from aggregator.model.items import Item
+from aggregator.model.items import Item, Seed
 from aggregator.normalizer import rules
+from aggregator.normalizer.rules import Verdict
 from aggregator.normalizer.stored import unpack_seed, unpack_verdict, verified
 from aggregator.publisher.encodings import CODINGS, GZIP, encoded, gunzip
 from aggregator.site.display_settings import DisplaySettings, unpack_settings
@@ -143,7 +144,7 @@ def render(data: bytes) -> bytes:
     """Render a packed `Batch` and return the packed `BatchResult`.
 
     Raises:
-        msgspec.DecodeError: if a stored seed is damaged.
+        msgspec.DecodeError: if a stored seed or verdict is damaged.
     """
     batch = _batch.decode(data)
     settings = unpack_settings(batch.settings)
@@ -153,9 +154,9 @@ def render(data: bytes) -> bytes:
 
 
 def _prepared(stored: StoredItem, settings: DisplaySettings, now: int, left_out: list[tuple[int, str]]) -> Item | None:
-    seed = verified(stored.seed, stored.digest)
+    seed, verdict = unpack_seed(verified(stored.seed, stored.digest)), unpack_verdict(stored.verdict)
     try:
-        return prepare(seed, stored.verdict, stored.id, settings, now)
+        return prepare(seed, verdict, stored.id, settings, now)
     except Exception as error:  # noqa: BLE001 - the boundary: a bug that one item meets must not harm the others
         left_out.append((stored.file, type(error).__name__))
         return None
@@ -181,14 +182,13 @@ def unpack_documents(packed: Iterable[PackedDocument]) -> tuple[Document, ...]:
     )
 
 
-def prepare(packed: bytes, verdict: bytes, id: str, settings: DisplaySettings, now: int) -> Item:  # noqa: A002 - the field's own name
-    """Return the item that a packed seed with a packed verdict becomes; `now` is in seconds since 1970."""
+def prepare(seed: Seed, verdict: Verdict, id: str, settings: DisplaySettings, now: int) -> Item:  # noqa: A002 - the field's own name
+    """Return the item that a seed with a verdict becomes; `now` is in seconds since 1970."""
     from aggregator.normalizer import content  # noqa: PLC0415 - Markdown and the sanitiser: few builds show something new
 
-    unpacked = unpack_verdict(verdict)
-    seed = rules.effective_seed(unpack_seed(packed), unpacked)
+    seed = rules.effective_seed(seed, verdict)
     related = () if settings.related == "ignore" else content.visible_related(seed.related, settings.min_quality)
-    names = [settings.topic_names.get(slug, name) for slug, name in unpacked.topics]
+    names = [settings.topic_names.get(slug, name) for slug, name in verdict.topics]
     return content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
 
 

@@ -10,6 +10,7 @@ import msgspec
 
 from aggregator.index.database import reason_not_rendered
 from aggregator.index.feeds import VisibleItem
+from aggregator.model.errors import cause_of
 from aggregator.model.feeds import Document
 from aggregator.site import render_jobs
 from aggregator.site.item_cache import ItemCache
@@ -107,7 +108,7 @@ class RenderQueue:
                 self.items.note_left_out(file, kind)
             for request, one in zip(sent.popleft(), result.results, strict=True):
                 if isinstance(one, str):
-                    self.faults.append(f"{request.name}: not rendered because of a bug in this program ({one})")
+                    self.faults.append(f"{request.name}: not rendered {cause_of(one)}")
                 else:
                     yield Rendering(request, render_jobs.unpack_documents(one.documents), one.contents)
 

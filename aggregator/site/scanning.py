@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
+import msgspec
+
 from aggregator.index.index import Index
 from aggregator.model.errors import FolderError
+from aggregator.model.reports import Problem
+from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.site.progress import Progress
-from aggregator.watcher.folder import Difference
+from aggregator.watcher.folder import Difference, FolderProblem, problems_of
 from aggregator.watcher.seeds import seeds_in
 
 MASS_DELETION = 20
@@ -19,6 +23,10 @@ AT_ONCE = 2
 
 _GUARDED = 20
 """A folder with fewer seeds may lose them all."""
+
+
+_FOLDERS = "unread folders"
+"""The key under which the index stores the problems of folders that were not read."""
 
 
 class Changes(NamedTuple):
@@ -75,16 +83,31 @@ class Scanner:
         self._known = found.seen
         return found
 
-    def scan_paths(self, paths: Iterable[str], now: int) -> tuple[Changes, str]:
+    def scan_paths(self, paths: Iterable[str], now: int) -> tuple[Changes, str, dict[str, FolderProblem]]:
         """Compare some places with the index; `now` is in seconds since 1970.
 
-        Returns the changes, and why a full scan is needed, "" if it is not. In doubt nothing counts as gone.
+        Returns the changes, why a full scan is needed ("" if it is not), and the folders that were not read. In doubt
+        nothing counts as gone.
         """
-        read, gone, doubt = self.seeds.compare_some(paths, self._index.files.stat_keys)
+        read, gone, doubt, unreadable = self.seeds.compare_some(paths, self._index.files.stat_keys)
         self._gone = [(at, count) for at, count in self._gone if 0 <= now - at < AT_ONCE] + [(now, len(gone))]
+        if unreadable:
+            known_problems = stored_problems(self._index)
+            self.store_problems(tuple(dict.fromkeys((*known_problems, *problems_of(unreadable)))))
         together = sum(count for _, count in self._gone)
         if gone and together >= max(MASS_DELETION, self._known // 20):
             doubt, gone = f"{together} seeds are gone at once", set()
         elif gone and not self.seeds.is_there():
             doubt, gone = f"{self._location}: the seeds folder is missing", set()
-        return Changes(tuple(sorted(read)), tuple(sorted(gone)), is_full_scan=False), doubt
+        return Changes(tuple(sorted(read)), tuple(sorted(gone)), is_full_scan=False), doubt, unreadable
+
+    def store_problems(self, problems: tuple[Problem, ...]) -> None:
+        """Store the folders that could not be read, and why, for the status."""
+        if problems or self._index.meta(_FOLDERS) is not None:  # most sites never have any
+            self._index.set_meta(_FOLDERS, msgspec.msgpack.encode(problems[:LISTED_PROBLEMS]))
+
+
+def stored_problems(index: Index) -> tuple[Problem, ...]:
+    """Return the folders that the last scans could not read, and why."""
+    stored = index.meta(_FOLDERS)
+    return msgspec.msgpack.decode(stored, type=tuple[Problem, ...]) if stored else ()

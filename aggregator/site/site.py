@@ -21,6 +21,7 @@ from aggregator.model.errors import AggregatorError, ConfigError, FolderError, L
 from aggregator.model.reports import Turn
 from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.store import is_url
+from aggregator.model.words import no_such_feeds
 from aggregator.publisher.destination import open_destination
 from aggregator.site.catalog import Catalog
 from aggregator.site.item_cache import ItemCache
@@ -30,7 +31,9 @@ from aggregator.site.publishing import adopt_published, is_last_published
 from aggregator.site.scanning import Changes, Scanner
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.turn import full_report, must_reread, prune, start_over, take_turn
+from aggregator.site.verification import Verification
 from aggregator.site.workers import Workers, jobs_for
+from aggregator.watcher.folder import problems_of
 from aggregator.watcher.path_list import PathList
 from aggregator.watcher.seeds import read_on_worker, seeds_in
 
@@ -53,7 +56,7 @@ def _no_log(event: str, level: int = 0, **values: object) -> None:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns.
 
-    Only inside the `with` statement it has `index`, `writer`, `catalog`, `items` and `scanner`.
+    Only inside the `with` statement it has `index`, `writer`, `catalog`, `items`, `scanner` and `verification`.
     """
 
     index: Index
@@ -61,10 +64,11 @@ class Site:
     catalog: Catalog
     items: ItemCache
     scanner: Scanner
+    verification: Verification
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, progress: Progress | None = None,
-        cluster: Executor | None = None, lock: int | None = None, note: Note | None = None,
+        cluster: Executor | None = None, lock: int | None = None, note: Note | None = None, adopt: bool = False,
     ) -> None:  # fmt: skip
         """Take what the site needs; nothing is opened yet.
 
@@ -75,9 +79,11 @@ class Site:
             cluster: reads and renders instead of processes.
             lock: the open lock on the state folder, if it is held already.
             note: called with what the log should say.
+            adopt: replace somebody else's files where documents are published, until a full turn has published all.
         """
         self.config = config
         self.progress = progress or Progress()
+        self.adopt = adopt
         self.folders: dict[str, FolderKey] = {}
         """The folders that the last full scan walked."""
         self._jobs = jobs
@@ -118,6 +124,7 @@ class Site:
         self.config, self.writer = config, writer
         self.catalog = Catalog(config, self.index)
         self.items = ItemCache(self.index, self.catalog.settings)
+        self.verification = Verification(self.index, writer)
 
     def reconfigure(self, config: Config) -> None:
         """Go on with another config; if it cannot be used the old one stays.
@@ -151,7 +158,7 @@ class Site:
 
     def replace_index(self, error: BaseException) -> None:
         """Set a damaged index aside and begin a new one, which the next turn fills."""
-        self.index.set_aside(f"{type(error).__name__}: {error}")
+        self.index.set_aside(f"{type(error).__name__}: {with_advice(error)}")
         self._use(self.config, self.writer)
 
     def mark_stale(self, feeds: Iterable[str]) -> None:
@@ -162,7 +169,7 @@ class Site:
         """
         wanted, rows = list(feeds), self.index.feeds.by_slug()
         if rows and (unknown := [slug for slug in wanted if slug not in rows]):
-            raise AggregatorError(f"no such feed: {', '.join(unknown)} (`aggregator status` lists them)")
+            raise AggregatorError(no_such_feeds(unknown, rows))
         self.index.feeds.forget_documents(rows[slug].feed for slug in wanted if slug in rows)
 
     def workers(self) -> Workers:
@@ -211,7 +218,7 @@ class Site:
         try:
             self.replace_index(error)
         except (OSError, sqlite3.Error) as failed:
-            why = f"the index is damaged ({error}), and no other can be made: {with_advice(failed)}"
+            why = f"the index is damaged ({with_advice(error)}), and no other can be made: {with_advice(failed)}"
             raise AggregatorError(f"{state}: {why}") from failed
 
     def _with_hub_notified(self, turn: Turn, clock: Callable[[], float]) -> Turn:
@@ -235,9 +242,12 @@ class Site:
         if fresh:
             start_over(self, now)
             adopt_published(self.index, self.writer)
+        problems = problems_of(found.unreadable)
+        self.scanner.store_problems(problems)
         turn = self._take_turn(_changes(found, fresh=fresh), now=now, watch=watch)
         self.folders = found.folders
-        notes = ([f"the index was rebuilt: {rebuilt}"] if rebuilt else []) + _unreadable(found)
+        self.adopt = self.adopt and bool(turn.failed)
+        notes = ([f"the index was rebuilt: {rebuilt}"] if rebuilt else []) + list(map(str, problems))
         return msgspec.structs.replace(turn, seeds=found.seen, notes=(*notes, *turn.notes))
 
     def take_partial_turn(self, paths: Iterable[str], *, now: int) -> Turn:
@@ -247,9 +257,10 @@ class Site:
         why.
         """
         watch = Stopwatch()
-        changes, doubt = self.scanner.scan_paths(paths, now)
+        changes, doubt, unreadable = self.scanner.scan_paths(paths, now)
         turn = self._take_turn(changes, now=now, watch=watch)
-        return msgspec.structs.replace(turn, doubt=doubt or turn.doubt)
+        notes = tuple(map(str, problems_of(unreadable)))
+        return msgspec.structs.replace(turn, doubt=doubt or turn.doubt, notes=(*notes, *turn.notes))
 
     def full_report(self, turn: Turn) -> Turn:
         """Return a turn's report with the state of the whole site after it."""
@@ -295,10 +306,3 @@ def _changes(found: Difference, *, fresh: bool) -> Changes:
     # A fresh build forgets what it does not read; what it cannot read keeps its last good version.
     read = PathList(chain(found.read, found.kept)) if fresh and found.kept else found.read
     return Changes(read, found.gone)
-
-
-def _unreadable(found: Difference) -> list[str]:
-    kept = "this folder cannot be read, its seeds stay as they were"
-    return [
-        f"{path}: {kept}: {reason}" + f" ({hint})" * bool(hint) for path, (reason, hint) in found.unreadable.items()
-    ]

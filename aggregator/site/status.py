@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from itertools import islice
 
 import msgspec
@@ -9,10 +10,12 @@ import msgspec
 from aggregator.config.settings import Config
 from aggregator.index.index import Index
 from aggregator.model.reports import HubStatus, PastTurn, Problem
+from aggregator.model.store import is_url
 from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.normalizer.stored import is_in_feeds, unpack_problems
 from aggregator.publisher.hub.notifier import hub_status
 from aggregator.site.catalog import Catalog
+from aggregator.site.scanning import stored_problems
 
 EXAMPLES = 20
 """How many of the seeds that a rule holds back are named as examples."""
@@ -41,12 +44,15 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
     examples: dict[str, tuple[str, ...]] = {}
     changed: dict[str, int] = {}
     websub: HubStatus | None = None
+    folder_problem: str = ""
+    """What is wrong with the seeds folder, "" if it is there."""
 
 
 def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
     """Return the status of the site of `config` at `now` (seconds since 1970)."""
     catalog = Catalog(config, index)
     problems = [problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)]
+    problems += stored_problems(index)
     problems.sort(key=lambda problem: problem.warning)
     held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()
@@ -67,7 +73,14 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
         examples={rule: _examples(index, rule, now) for rule in held},
         changed=index.files.modification_times([problem.path for problem in problems[:LISTED_PROBLEMS]]),
         websub=hub_status(config),
+        folder_problem=_folder_problem(config),
     )
+
+
+def _folder_problem(config: Config) -> str:
+    if is_url(config.seeds) or os.path.isdir(config.seeds):  # asking a store takes as long as the network likes
+        return ""
+    return f"{config.seeds}: the seeds folder is missing; nothing was withdrawn (bring it back)"
 
 
 def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:

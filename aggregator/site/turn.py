@@ -22,6 +22,7 @@ from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
 from aggregator.site import render_jobs
 from aggregator.site.display_settings import digest
+from aggregator.site.foreign_files import ForeignFiles
 from aggregator.site.publishing import Publishing
 from aggregator.site.scanning import Changes
 from aggregator.site.stopwatch import Stopwatch
@@ -96,7 +97,9 @@ def _read(site: Site, changes: Changes, intake: Intake, workers: Workers, *, now
 
 def publish(site: Site, workers: Workers, *, now: int, watch: Stopwatch, trust_disk: bool) -> Publishing:
     """Publish what must be published, and return what was."""
-    publishing = Publishing(site.catalog, site.items, site.writer, watch=watch, progress=site.progress)
+    publishing = Publishing(
+        site.catalog, site.items, site.writer, watch=watch, progress=site.progress, adopt=site.adopt
+    )  # fmt: skip
     publishing.publish(workers, now, trust_disk=trust_disk)
     return publishing
 
@@ -116,7 +119,7 @@ def _report(
         written=tuple(published.written),
         failed=tuple(published.failed),
         doubt="" if changes.is_full_scan or not published.is_foreign else "somebody else changed published documents",
-        notes=(*site.items.notes, *(site.catalog.clashes() if intake.added or intake.changed else ())),
+        notes=(*site.items.notes, *(site.catalog.clashes() if intake.topics_changed else ())),
         problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
         due=due and due[0],
         unfinished=published.is_unfinished,
@@ -140,6 +143,9 @@ def start_over(site: Site, now: int) -> None:
     """Empty the index of all that can be made again.
 
     What readers see at `now` stays as last good versions, and counts as withdrawn until it is shown again.
+
+    Raises:
+        sqlite3.DatabaseError: if a row is damaged, which must not be copied.
     """
 
     def remember() -> None:
@@ -147,6 +153,8 @@ def start_over(site: Site, now: int) -> None:
         if site.config.feed.tombstones:
             site.index.withdrawn.add_everything(now, site.config.feed.tombstones)
 
+    if not site.index.filling:
+        site.index.check_rows()
     site.index.start_over(remember)
 
 
@@ -154,9 +162,13 @@ def prune(site: Site, turn: Turn) -> Turn:
     """Remove the feeds that hold no item and are not in the config; returns the report with what that changed."""
     wanted = configured_feeds(site)
     removed = []
+    foreign = ForeignFiles(site.index, site.writer, location=site.config.feeds, adopt=site.adopt)
     for row in site.index.feeds.by_slug().values():
+        names = [f"{row.slug}/{name}" for name in FEED_DOCUMENTS]
         if row.slug not in wanted and site.index.feeds.is_empty(row.feed):
-            site.writer.remove(f"{row.slug}/{name}" for name in FEED_DOCUMENTS)
+            if not row.file_identity and foreign.among(names):
+                continue
+            site.writer.remove(names)
             site.index.feeds.delete(row.feed)
             removed.append(row.slug)
     if not removed:

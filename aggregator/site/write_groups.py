@@ -24,7 +24,7 @@ AHEAD = 3
 """How many groups are being written while the next one is rendered."""
 
 TICK = 0.5
-"""How often, in seconds, a turn that waits for a slow disk calls `Progress.tick`."""
+"""How often, in seconds, a turn that waits for a slow disk calls `Progress.wait`."""
 
 
 class Rendered(Protocol):
@@ -70,8 +70,9 @@ def write_in_groups(
                     done, future = waiting.popleft()
                     with watch.of("write"):
                         while not wait([future], TICK).done:
-                            progress.tick()
+                            progress.wait()
                         result = future.result()
+                    progress.tick()
                     yield done, result
         finally:
             ended = True

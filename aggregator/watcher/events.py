@@ -5,7 +5,7 @@ both from other threads. Nothing is decided here: events are hints, the folder i
 
 This does what the `watchdog` library leaves to its users. It filters the kinds of events, as with all of them a large
 tree never comes to rest after an overflow. It turns an overflow, which the library only logs, into a doubt. `check`
-detects and repairs a root that was replaced and threads that died.
+detects and repairs a root that was replaced and threads that died. Which folders are watched is decided in `inotify`.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import re
+import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from watchdog import events
 from watchdog.events import (
@@ -37,7 +36,10 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from aggregator.model.errors import reason_of
-from aggregator.watcher.folder import SUFFIXES, is_hidden
+from aggregator.watcher.folder import SUFFIXES, FolderKey, is_hidden
+
+if TYPE_CHECKING:
+    from aggregator.watcher.inotify import Watches
 
 Hint = Callable[[str], object]
 Doubt = Callable[[str], object]
@@ -47,12 +49,12 @@ PATIENCE = 2.0
 
 SYSCTL = "fs.inotify.max_user_watches"
 
-_MOUNTS = "/proc/self/mountinfo"
-
 # What the library logs goes to `_WarningHandler` only, and nowhere once the watcher has stopped.
 _LOGGER = logging.getLogger("watchdog")
 _LOGGER.propagate = False
 _LOGGER.addHandler(logging.NullHandler())
+
+_IS_LINUX = sys.platform.startswith("linux")
 
 _LIMITS = {errno.ENOSPC: SYSCTL, errno.EMFILE: "fs.inotify.max_user_instances"}
 
@@ -68,13 +70,6 @@ _FILTER: list[type[FileSystemEvent]] = [
     # A file or folder that becomes readable; older versions report that as modified.
     *(getattr(events, name) for name in ("FileAttribEvent", "DirAttribEvent") if hasattr(events, name)),
 ]
-# File systems that other machines write to; their changes cause no events on this machine.
-_REMOTE = frozenset(
-    {
-        "nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.glusterfs",
-        "vboxsf", "virtiofs",
-    }
-)  # fmt: skip
 
 
 class NotWatchableError(Exception):
@@ -152,24 +147,41 @@ class EventWatcher:
             found["inotify"] = reader.is_alive()
         return found
 
-    def unwatched(self, folders: Iterable[str]) -> list[str]:
-        """Return those of `folders` (paths below the root, "" for the root) that are not watched; no event says so."""
+    def unwatched(self, folders: Mapping[str, FolderKey]) -> list[str]:
+        """Return those of `folders` (by their paths below the root, "" for the root) that are not watched.
+
+        Among them are those of which another folder is watched by that path, as after a file system was mounted there.
+        """
+        watches = self._watches()
+        if watches is None:
+            return []
+        identity = watches.watched_identity
+        return [path for path, key in folders.items() if identity(self._path_of(path)) != (key.dev, key.ino)]
+
+    def watch_again(self, folders: Iterable[str], reason: str) -> None:
+        """Watch `folders` and what is below them, and report `reason` as a doubt."""
+        watches = self._watches()
+        if watches is not None:
+            watches.watch([self._path_of(one) for one in folders])
+        self._doubt(reason)
+
+    def _path_of(self, folder: str) -> bytes:
+        return os.fsencode(f"{self._handler.real_root}/{folder}".rstrip("/"))
+
+    def _watches(self) -> Watches | None:
         for emitter in self._observer.emitters if self._observer is not None else ():
-            watched = getattr(getattr(emitter, "_inotify", None), "_active_callbacks_by_path", None)
-            if watched is not None:
-                names = set(watched)  # copied in one step, as another thread changes it
-                return [
-                    one for one in folders if os.fsencode(f"{self._handler.real_root}/{one}".rstrip("/")) not in names
-                ]
-        return []
+            return getattr(emitter, "_inotify", None)
+        return None
 
     def _observe(self) -> None:
         identity = _identity(self._root)
         self._identity = None if isinstance(identity, str) else identity
         self._handler.real_root = os.path.realpath(self._root)
         try:
-            self._observer = Observer()
-            self._observer.schedule(self._handler, self._handler.real_root, recursive=True, event_filter=_FILTER)
+            self._observer = _new_observer()
+            self._observer.schedule(
+                self._handler, self._handler.real_root, recursive=not _IS_LINUX, event_filter=_FILTER
+            )
             self._observer.start()
         except OSError as error:
             self._end()
@@ -185,6 +197,14 @@ class EventWatcher:
         if "overflow" in message:
             self.overflows += 1
         self._doubt(message)
+
+
+def _new_observer() -> Any:
+    if not _IS_LINUX:
+        return Observer()
+    from aggregator.watcher.inotify import observer  # noqa: PLC0415 - exists on Linux only
+
+    return observer()
 
 
 class _Handler(FileSystemEventHandler):
@@ -213,22 +233,6 @@ class _WarningHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._warnings(record.getMessage() if "overflow" in record.getMessage() else "the watcher reported a problem")
-
-
-def remote_filesystem(root: str) -> str:
-    """Return the type of the file system of `root` if other machines may write to it without events here, else ""."""
-    try:
-        lines = Path(_MOUNTS).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    real = os.path.realpath(root)
-    best, kind = -1, ""
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        mounted = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), before.split()[4])  # proc(5)
-        if (real == mounted or real.startswith(mounted.rstrip("/") + "/")) and len(mounted) >= best:
-            best, kind = len(mounted), after.split()[0]
-    return kind if kind in _REMOTE else ""
 
 
 def _identity(root: str) -> tuple[str, int, int] | str:

@@ -1,7 +1,7 @@
 """The seeds folder as it is now, compared with what is known of it. Reads the file system, never any file's content.
 
 The folder is the truth; whatever events say, a walk decides. Symbolic links below the folder are not seeds and are not
-followed.
+followed. What is nested deeper than `DEEPEST`, or has a longer path than the system opens, is reported and not read.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from aggregator.model.errors import ADVICE, FolderError, reason_of
+from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, FileKey
+from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.watcher.path_list import PathList
 
 SUFFIXES = (".md", ".markdown")
@@ -21,11 +24,19 @@ SUFFIXES = (".md", ".markdown")
 RACY_SECONDS = 60
 """A folder that changed this shortly before it was walked may have changed again and have the same key."""
 
+DEEPEST = 64
+"""So many folders within each other are read below the root; everything that is done by path costs as much a folder."""
+
+LONGEST_PATH = 4096 - 1 - 256
+"""The longest path of a folder, in bytes: Linux opens no longer path than that of a file in it (PATH_MAX, NAME_MAX)."""
+
 OFTEN = 500
 """`keepalive` is called after each so many files of a walk."""
 
 _STORABLE = 2**63 - 1
 """The largest integer that SQLite holds; some file systems in user space number inodes beyond it."""
+
+_SHOWN_PARTS = 12
 
 _ENTER = "allow the user that runs this to read and enter it"
 
@@ -40,10 +51,16 @@ class FolderKey(NamedTuple):
 
 
 class FolderProblem(NamedTuple):
-    """Why a folder could not be listed, and what to do about it ("" if unknown)."""
+    """Why a folder was not read, as a sentence, and what to do about it ("" if unknown)."""
 
     reason: str
     hint: str
+
+
+_TOO_DEEP = FolderProblem(f"nested more than {DEEPEST} folders deep, not read", "move it up")
+_TOO_LONG = FolderProblem(
+    f"its path has more than {LONGEST_PATH:,} bytes, not read", "move it up, or shorten the names"
+)
 
 
 Known = Iterable[tuple[str, tuple[int, int, int, int, int]]]
@@ -111,6 +128,9 @@ class Walk:
 
     def _entries(self, folder: str) -> list[tuple[str, FileKey | None]]:
         """List the seeds (with their keys) and folders (with None) in `folder`, in the order of complete paths."""
+        if problem := limit_problem(self._root, folder):
+            self.unreadable[printable(folder.rstrip("/"))] = problem
+            return []
         try:
             self.folders[folder] = folder_key(f"{self._root}/{folder}")
             with os.scandir(f"{self._root}/{folder}") as entries:
@@ -198,6 +218,15 @@ def compare_found(found: dict[str, FileKey], known: dict[str, tuple[int, int, in
     return Difference(read, gone, len(found), len(known), len(found.keys() - known.keys()), {}, {}, PathList())
 
 
+def limit_problem(root: str, folder: str) -> FolderProblem | None:
+    """Return why a folder below `root` (its path, with a `/` at the end; "" for the root) is beyond what is read."""
+    if folder.count("/") > DEEPEST:
+        return _TOO_DEEP
+    if len(root) + len(folder) > LONGEST_PATH // 4 and len(os.fsencode(f"{root}/{folder}")) > LONGEST_PATH + 1:
+        return _TOO_LONG
+    return None
+
+
 def find(root: str, path: str) -> Walk | tuple[tuple[str, FileKey], ...]:
     """Return what is at one path below `root`: a walk if it is a folder, else path and key of the seed, if any.
 
@@ -209,6 +238,8 @@ def find(root: str, path: str) -> Walk | tuple[tuple[str, FileKey], ...]:
     except (FileNotFoundError, NotADirectoryError):
         return ()
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            return ()  # `path_to_scan` shortened the path, so it is a name that no file can have
         raise FolderError(f"{root}/{path}: cannot be examined: {reason_of(error, reading=True)}") from error
     if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
         return Walk(root, f"{path}/")
@@ -268,19 +299,47 @@ def printable(path: str) -> str:
     return path
 
 
-def path_to_scan(hint: str) -> str:
-    """Return the path to scan for the path of a hint: the same, or the folder of a name that is not UTF-8.
+def path_to_scan(root: str, hint: str) -> str:
+    """Return the path to scan for the path of a hint below `root`: the same, or a folder above it.
 
-    Such a file is known by its escaped name, by which it cannot be opened, so its whole folder is scanned.
+    A name that is not UTF-8 is known by its escaped form, by which it cannot be opened, so its whole folder is scanned.
+    Of what lies too deep, the first folder that is not read is scanned, and that reports it.
     """
-    if printable(hint) == hint:
-        return hint
-    return path_to_scan(hint.rpartition("/")[0])
+    path = "/".join(hint.split("/", DEEPEST + 1)[: DEEPEST + 1])
+    while printable(path) != path or limit_problem(root, f"{path.rpartition('/')[0]}/".lstrip("/")):
+        path = path.rpartition("/")[0]
+    return path
+
+
+def is_below(path: str, folders: set[str]) -> bool:
+    """Return whether `path` is below one of `folders` ("" for the root), or is one of them."""
+    if not folders:
+        return False
+    parts = path.split("/")
+    return "" in folders or any("/".join(parts[:count]) in folders for count in range(1, len(parts) + 1))
+
+
+def problems_of(unreadable: dict[str, FolderProblem]) -> tuple[Problem, ...]:
+    """Return a problem for each folder that was not read; of many, the first `LISTED_PROBLEMS` and their number."""
+    listed = [
+        Problem(path=f"{shortened(path)}/", message=reason, hint=hint)
+        for path, (reason, hint) in islice(unreadable.items(), LISTED_PROBLEMS)
+    ]
+    if more := len(unreadable) - len(listed):
+        listed.append(Problem(path="…", message=f"{more:,} more folders are not read"))
+    return tuple(listed)
+
+
+def shortened(path: str) -> str:
+    """Return a path with the middle left out if it has many parts."""
+    parts = path.split("/")
+    return path if len(parts) <= _SHOWN_PARTS else "/".join((*parts[:2], "…", *parts[-2:]))
 
 
 def _folder_problem(error: OSError) -> FolderProblem:
     denied = error.errno in {errno.EACCES, errno.EPERM}
-    return FolderProblem(error.strerror or str(error), _ENTER if denied else ADVICE.get(error.errno or 0, ""))
+    reason = f"this folder cannot be read, its seeds stay as they were: {error.strerror or error}"
+    return FolderProblem(reason, _ENTER if denied else ADVICE.get(error.errno or 0, ""))
 
 
 def folder_error(root: str, error: OSError) -> FolderError:

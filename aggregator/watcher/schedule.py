@@ -89,6 +89,9 @@ class Scheduler:
         """End the thread; may be called twice."""
         scheduler, self._scheduler = self._scheduler, None
         if scheduler is not None:
+            # Waits for a job that runs: after `shutdown` its thread would look for that job among those of a scheduler
+            # that was never started, and end with a JobLookupError.
+            scheduler.remove_all_jobs()
             scheduler.shutdown(wait=False)
 
     def set_due(self, moment: int | None) -> None:

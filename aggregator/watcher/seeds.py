@@ -20,11 +20,15 @@ if TYPE_CHECKING:
 
 
 class ChangedPaths(NamedTuple):
-    """The paths to read and those that are gone, of some that were compared; `doubt` says why not all could be."""
+    """The paths to read and those that are gone, of some that were compared; `doubt` says why not all could be.
+
+    `unreadable` are the folders among them that were not read.
+    """
 
     read: set[str]
     gone: set[str]
     doubt: str = ""
+    unreadable: dict[str, folder.FolderProblem] = {}  # noqa: RUF012 - never changed
 
 
 class Seeds(Protocol):
@@ -85,8 +89,12 @@ class FolderSeeds(NamedTuple):
         """Compare the seeds at or below `paths` with those known there."""
         read: set[str] = set()
         gone: set[str] = set()
+        unreadable: dict[str, folder.FolderProblem] = {}
+        walked: set[str] = set()
         doubt = ""
-        for path in sorted(set(map(folder.path_to_scan, paths))):
+        for path in sorted({folder.path_to_scan(self.root, path) for path in paths}):
+            if folder.is_below(path, walked):  # of a thousand new folders within each other, the first is walked
+                continue
             try:
                 found = self._compare_at(path, list(known(path)))
             except FolderError as error:
@@ -94,7 +102,10 @@ class FolderSeeds(NamedTuple):
                 continue
             read.update(found.read)
             gone.update(found.gone)
-        return ChangedPaths(read, gone, doubt)
+            unreadable |= found.unreadable
+            if found.folders:
+                walked.add(path)
+        return ChangedPaths(read, gone, doubt, unreadable)
 
     def _compare_at(self, path: str, known: Known) -> folder.Difference:
         walk = folder.find(self.root, path) if path else folder.Walk(self.root)

@@ -245,7 +245,7 @@ def test_status_shows_feeds_problems_and_turns(folder: Path) -> None:
     text = run(folder, "status").stdout
     assert "2 seeds, 1 item, 2 feeds" in text
     assert "1 item   all" in text
-    assert "1 seed   is not published yet (embargo)" in text
+    assert "1 seed   is not published yet (rule: embargo)" in text
     assert "next due: 2199-05-01T08:00:00Z" in text
     assert json.loads(run(folder, "status", "--json").stdout)["feeds"] == {"all": 1, "cities": 1}
 
@@ -315,9 +315,13 @@ def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
 
 
 def test_the_command_that_init_prints_can_be_run(tmp_path: Path) -> None:
-    """The printed command builds the site in its folder, even if the folder's name contains spaces."""
+    """The printed command works on the site in its folder, even if the folder's name contains spaces."""
     message = run(tmp_path, "init", "my new site").stdout
-    answer = message.splitlines()[-1].rpartition("then: ")[2].replace("aggregator", f"'{sys.executable}' -m aggregator")
+    answer = (
+        message.splitlines()[-1]
+        .rpartition("then: ")[2]
+        .replace("aggregator run", f"'{sys.executable}' -m aggregator build")
+    )
     subprocess.run(
         answer, shell=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, timeout=60
     )
@@ -330,6 +334,7 @@ def test_schema_is_a_json_schema_that_our_own_samples_satisfy(kind: str, folder:
     jsonschema = pytest.importorskip("jsonschema")
     yaml = pytest.importorskip("yaml")
     schema = json.loads(run(folder, "schema", kind).stdout)
+    assert json.loads(run(folder, "schema", "--config", "nowhere.yaml", kind).stdout) == schema
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
     samples = {
@@ -437,15 +442,15 @@ def test_control_characters_in_file_names_are_escaped(folder: Path) -> None:
     shown = r"red\x1b[31m\nand \u202eback.md:1:1: the closing --- is missing (end the front matter with a line ---)"
     assert run(folder, "check", expect=1).stdout.splitlines()[0] == f"seeds/{shown}"
     assert run(folder, "build").stderr.splitlines() == [f"seeds/{shown}"]
-    assert run(folder, "status").stdout.splitlines()[-1] == shown
+    assert shown in run(folder, "status").stdout.splitlines()
     assert run(folder, "explain", f"seeds/{name}").stdout.startswith(shown.partition(":")[0] + ": in no feed")
 
 
-def test_every_command_is_in_the_readme_and_has_help(folder: Path) -> None:
-    """The README names every command, and every command has a help text."""
-    readme = (ROOT / "README.md").read_text()
+def test_every_command_is_in_the_reference_and_has_help(folder: Path) -> None:
+    """The reference has a section for every command, and every command has a help text."""
+    reference = (ROOT / "docs/reference/commands.md").read_text()
     for name, command in commands.cli.commands.items():
-        assert f"aggregator {name}" in readme
+        assert f"## aggregator {name}\n" in reference
         assert command.help
         assert run(folder, name, "--help").stdout.startswith("Usage:")
     assert "..." not in run(folder, "--help").stdout.partition("Commands:")[2]  # no summary is truncated

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import pytest
-from support.site_folder import NOW
+from rich.console import Console
+from support.site_folder import NOW, SiteFolder
 
 from aggregator.cli import report
 from aggregator.model import words as report_words
-from aggregator.model.reports import Turn
+from aggregator.model.reports import FeedReport, PastTurn, Problem, Turn
+from aggregator.site.status import SiteStatus
 
 
 def test_nouns_agree_with_their_number() -> None:
@@ -26,3 +29,42 @@ def test_the_words_of_each_rule_agree_with_one_seed(rule: str) -> None:
     assert not re.search(r"\b(are|come|have|expire|wait|tell|they|their)\b", words)
     assert words.startswith(("cannot", "is ", "comes ", "has ", "expires ", "waits ", "tells ", "duplicates "))
     assert report_words.rule_words(rule, 2) == report_words.RULES[rule]
+
+
+def test_a_table_shows_titles_as_they_are() -> None:
+    """Brackets are no markup, and control characters are escaped: topics are named by seeds."""
+    feeds = (FeedReport(slug="odd", title="[/] [red]x\x1b\u202e", items=1, changed=False),)
+    console = Console(file=io.StringIO(), width=100)
+    console.print(report.feed_table(feeds))
+    assert "[/] [red]x\\x1b\\u202e" in console.file.getvalue()
+
+
+def test_a_build_lists_what_changed(site: SiteFolder) -> None:
+    """Feeds that did not change are listed only if all are asked for."""
+    site.write("a.md", topics=["Sea"])
+    site.write("b.md", topics=["Sky"])
+    site.build()
+    site.write("a.md", topics=["Sea"], title="Changed")
+    turn = site.build()
+    assert {feed.slug for feed in report.listed_feeds(turn, everything=False)} == {"all", "sea"}
+    assert {feed.slug for feed in report.listed_feeds(turn, everything=True)} == {"all", "sea", "sky"}
+    assert report.listed_feeds(site.build(), everything=False) == []
+
+
+def test_a_status_begins_with_what_is_wrong() -> None:
+    """Problems come before counts, times are relative, and at most ten feeds are listed."""
+    found = SiteStatus(
+        now=NOW, seeds=1, items=1, feeds={f"feed-{number}": 1 for number in range(12)}, held={}, stale=("a.md",),
+        problems=(Problem(path="a.md", line=2, column=1, message="is wrong"),), due=None, due_path="",
+        turns=(PastTurn(now=NOW - 7200, seconds=1, read=1, written=1),), folder_problem="seeds: missing",
+    )  # fmt: skip
+    lines = list(report.status_lines(found))
+    assert lines[:3] == [
+        "seeds: missing",
+        "stale: a.md: its last good version is still published",
+        "a.md:2:1: is wrong",
+    ]
+    assert lines[3] == "1 seed, 1 item, 12 feeds"
+    assert sum("feed-" in line for line in lines) == 10
+    assert "        … and 2 more feeds (`--json` lists them all)" in lines
+    assert "turn 2 hours ago: 1.00 s, 1 read, 1 written" in lines

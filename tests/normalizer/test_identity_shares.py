@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model.items import FOREVER, Seed
-from aggregator.normalizer.identity import Candidate, Share, key_number, keys, recognise, shares
+from aggregator.normalizer.identity import Candidate, Share, key_number, keys, shares
 
 moment = st.integers(0, 12)
 candidates = st.lists(
@@ -69,15 +69,3 @@ def test_key_numbers(key) -> None:
     """The number of a key is the same in every process and fits into 64 bits."""
     assert -(2**63) <= key_number(key) == key_number(key) < 2**63
     assert key_number("example.org/a") == 6512574191639841822
-
-
-def test_recognise() -> None:
-    """The first known key decides, but seeds that choose different ids are different items, even with the same link."""
-    known = {1: 10, 2: 20}
-
-    assert recognise([3, 2, 1], known, {}, "") == 20
-    assert recognise([3], known, {}, "") is None
-    assert recognise([1], known, {10: "tag:a"}, "tag:a") == 10
-    assert recognise([1], known, {10: "tag:a"}, "") == 10
-    assert recognise([1, 2], known, {10: "tag:a"}, "tag:b") == 20
-    assert recognise([1], known, {10: "tag:a"}, "tag:b") is None

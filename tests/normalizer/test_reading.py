@@ -13,7 +13,7 @@ from support.site_folder import NOW, SiteFolder
 from aggregator.model.seed_files import SeedFile
 from aggregator.normalizer import reading, rules
 from aggregator.normalizer.front_matter import MAX_SEED
-from aggregator.normalizer.reading import GROUP_SIZE, Task, read_batch
+from aggregator.normalizer.reading import GROUP_SIZE, Task, read_batch, unknown_key_warnings
 from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.watcher import files
 
@@ -89,6 +89,17 @@ def test_a_bug_that_one_seed_meets_costs_its_neighbours_nothing(
     assert PRIVATE not in str(problem)
 
 
+def test_a_seed_for_which_there_is_too_little_memory_is_no_bug(
+    site: SiteFolder, task: Task, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named with advice, and nobody is asked to report it."""
+    site.write("a.md")
+    monkeypatch.setattr(reading, "_unchanged_or_text", lambda *_: bytearray(2**62))
+    ((problem,),) = (one.problems for one in outcomes(site, task, ("a.md",)))
+    assert "cannot be read because memory ran out (" in str(problem)
+    assert "report" not in str(problem)
+
+
 def test_few_bytes_are_in_memory_at_a_time(site: SiteFolder, task: Task) -> None:
     """Of a batch of seeds of the largest size only a few are in memory at any time."""
     for number in range(9):
@@ -109,3 +120,15 @@ def test_few_bytes_are_in_memory_at_a_time(site: SiteFolder, task: Task) -> None
 
     batch = task._replace(paths=paths, digests=(b"",) * 9)
     assert [one.rule for one in unpack_outcomes(read_batch(reader, batch))] == [""] * 9
+
+
+def test_few_unknown_keys_are_named_for_all_seeds_together() -> None:
+    """The rest is counted, and a key is one short line, whatever it holds."""
+    unknown = {f"k{number:03}": "a.md" for number in range(150)} | {"\n" * 90_000: "b.md"}
+    found = unknown_key_warnings(unknown)
+    assert len(found) == 101
+    assert str(found[-1]) == (
+        "a.md: warning: … and 51 more unknown keys in this and other seeds (they are kept out of the feeds)"
+    )
+    assert all(len(str(one)) < 200 and str(one).isprintable() for one in found)
+    assert len(unknown_key_warnings({"titel": "a.md"})) == 1

@@ -282,3 +282,38 @@ def test_the_given_corpus(corpus) -> None:
         if name.startswith("communities/"):
             assert isinstance(outcome, Rejection)
             assert {one.message.partition(":")[0] for one in outcome.problems} >= {"title", "publishedDateTime"}
+
+
+def keys(count: int) -> str:
+    """Return this many unknown keys."""
+    return "".join(f"k{number}: v\n" for number in range(count))
+
+
+HEAD = "---\ntitle: T\nwebUrl: https://a.example/\npublishedDateTime: 2026-01-01\n"
+
+
+@pytest.mark.parametrize("value", ["v", "!!str v"])  # PyYAML alone reads tags
+def test_a_seed_names_few_of_its_unknown_keys(value: str) -> None:
+    """The rest is counted, by either parser; a seed with a few of them has no such warning."""
+    reading = read(f"{HEAD}k: {value}\n{keys(11_999)}---\n")
+    assert isinstance(reading.outcome, Seed)
+    assert len(reading.unknown) == seed.MOST_UNKNOWN
+    assert list(map(str, reading.warnings)) == [
+        "a.md: warning: … and 11,980 more unknown keys (they are kept out of the feeds)"
+    ]
+    few = read(f"{HEAD}k: {value}\n{keys(19)}---\n")
+    assert (len(few.unknown), few.warnings) == (20, ())
+
+
+def test_a_seed_names_few_of_its_problems() -> None:
+    """Thousands of images with bad links, or values of the wrong type, are counted."""
+    images = "".join(f"    - {{url: 'x:{number}'}}\n" for number in range(90))
+    related = f"  - title: T\n    webUrl: https://a.example/\n    images:\n{images}" * 50
+    warned = read(f"{HEAD}related:\n{related}---\n")
+    assert isinstance(warned.outcome, Seed)
+    assert len(warned.warnings) == seed.MOST_PROBLEMS + 1
+    assert str(warned.warnings[-1]) == "a.md: warning: … and 4,480 more warnings (correct these first)"
+    related = "  - title: []\n" * 500
+    wrong = problems(f"{HEAD}related:\n{related}---\n")
+    assert len(wrong) == seed.MOST_PROBLEMS + 1
+    assert wrong[-1].startswith("a.md: … and ")

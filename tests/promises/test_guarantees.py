@@ -186,7 +186,7 @@ def test_a_folder_that_cannot_be_read_keeps_its_seeds(site: SiteFolder, mode: in
     config = site.config()
     (site.seeds / "sub").chmod(mode)
     notes = as_another_user(site, lambda: aggregator.build(config, now=NOW, fresh=fresh).notes)
-    assert "sub: this folder cannot be read" in notes
+    assert "sub/: this folder cannot be read" in notes
     assert len(site.ids()) == 2
 
 

@@ -203,17 +203,35 @@ def test_an_own_id_stays_with_the_item_that_has_it(site) -> None:
     assert sorted(site.ids()) == [link("a"), "urn:x:1", "urn:x:2"]
 
 
-def test_an_id_key_equal_to_the_link_of_an_item_with_another_id_is_shown_once(site) -> None:
-    """The item that was first cannot get its link as its id any more."""
+def test_a_seed_that_takes_its_id_back_joins_the_one_that_has_its_link_as_id(site) -> None:
+    """They are one item, as in a build from nothing: both say the same link now."""
     site.write("a.md", id="urn:x:own", publishedDateTime=iso(NOW + 100))
     site.build()
     site.write("b.md", id=link("a"), webUrl=link("a"))
     site.build()
     site.write("a.md")
     site.build()
-    assert sorted(site.ids()) == [link("a"), "urn:x:own"]
+    assert site.ids() == [link("a")]
     site.build(fresh=True)
-    assert sorted(site.ids()) == [link("a"), "urn:x:own"]
+    assert site.ids() == [link("a")]
+
+
+def test_a_corrected_link_hides_no_item(site) -> None:
+    """A seed had another's link by mistake; once corrected, both are shown, in this build and in a fresh one."""
+    site.write("tram.md", webUrl=link("ferry"))
+    site.build()
+    site.write("tram.md", webUrl=link("tram"))
+    site.build()
+    assert site.ids() == [link("ferry")]
+    site.write("ferry.md", webUrl=link("ferry"))
+    site.build()
+    assert sorted(site.ids()) == [link("ferry"), link("tram")]
+    site.build(fresh=True)
+    assert sorted(site.ids()) == [link("ferry"), link("tram")]
+    assert {item["title"]: item["id"] for item in site.feed()} == {
+        "Item ferry": link("ferry"),
+        "Item tram": link("tram"),
+    }
 
 
 def test_two_own_ids_with_one_link_are_two_items(site) -> None:

@@ -170,7 +170,7 @@ def test_a_deleted_feeds_folder_is_made_again(writer, feeds):
 
 
 def test_leftover_temporary_files_are_removed_and_other_files_stay(writer, feeds, tmp_path):
-    """Only files and links with our temporary names are removed, at any depth but not through linked folders."""
+    """Only files and links with our temporary names are removed, as deep as documents lie, but not through linked folders."""
     outside = tmp_path / "outside"
     for folder in (feeds / "all/deep", outside, feeds / ".aggregator-folder.tmp"):
         folder.mkdir(parents=True)

@@ -1,5 +1,7 @@
 """The owner's pages: they show everything that is known, escaped, without the help of a script."""
 
+import subprocess
+
 import msgspec
 import pytest
 from lxml import html
@@ -208,3 +210,37 @@ def test_policy(body, site):
 def test_the_same_view_gives_the_same_bytes(site):
     """Neither a clock nor the order of a set changes the page."""
     assert status_page.render(VIEW, site) == status_page.render(VIEW, site)
+
+
+ODD = "a\x1b]0;x\x07\rb\u202ec'!.md"
+
+
+def test_controls_and_directions_in_names_are_escaped(site):
+    """A name with ESC, CR or RLO shows them as escapes wherever it is text; its link still names the file."""
+    view = msgspec.structs.replace(
+        VIEW,
+        held=(Held(rule="quality", words="are low", count=1, paths=(ODD,)),),
+        problems=(SeedProblem(problem=Problem(path=ODD, message=f"odd {ODD}", hint=f"not {ODD}")),),
+        due_path=ODD,
+        troubles=(Trouble(concern="writing", message=f"{ODD}: no space", seconds=1),),
+        facts=(("Serving", ODD),),
+    )
+    pages = [
+        status_page.render(view, site).decode(),
+        status_page.render_explanation("x\u202e", [(f"{ODD} is held back", (f"as {ODD} says",))], site).decode(),
+    ]
+    for page in pages:
+        shown = html.fromstring(page).text_content()
+        assert not {"\x1b", "\x07", "\r", "\u202e"} & set(shown)
+        assert "a\\x1b]0;x\\x07\\rb\\u202ec'!.md" in shown
+    assert not {"\x1b", "\x07", "\r"} & set("".join(pages))
+    assert "explain?q=a%1B%5D0%3Bx%07%0Db%E2%80%AEc%27%21.md" in pages[0]
+
+
+def test_a_copied_command_names_the_same_file(tmp_path):
+    """Bash passes the very name, though the command has no control character."""
+    for name in (ODD, "plain.md", "it's a.md", "-rf\x1b.md", "back\\slash\n.md"):
+        command = status_page.command(name)
+        assert command.isprintable()
+        words = ["bash", "-c", f'aggregator() {{ printf %s "$2"; }}; {command}']
+        assert subprocess.run(words, capture_output=True, check=True).stdout.decode().removeprefix("./") == name

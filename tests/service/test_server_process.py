@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from support.http_client import TIMEOUT, EventStream, connect, fetch, host_and_port, is_silent
 from support.running_daemon import ROOT, TOLERANCE, DaemonProcess, children_of, free_port, time_limit, wait_until
+from support.site_folder import SiteFolder
 
 from aggregator.service.server_process import ADDRESS_RETRY, ServerProcess
 
@@ -110,6 +111,44 @@ def hammered(address: str) -> Iterator[list[str]]:
         done.set()
         for client in clients:
             client.join(TIMEOUT)
+
+
+# -- a server that is stopped
+
+
+def test_a_stopped_server_does_not_keep_the_port_of_a_daemon_that_was_killed(serving: DaemonProcess) -> None:
+    """The system continues it when the daemon dies, so that it ends; the next daemon serves at the same address."""
+    address, pid = serving.address, server_of(serving)
+    wait_until(lambda: is_served(address), TIMEOUT)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        serving.process.kill()
+        serving.process.wait(5)
+        wait_until(lambda: has_ended(pid), TIMEOUT, what="it is stopped and keeps the port")
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    serving.start(serve=True)
+    wait_until(lambda: is_served(address), TIMEOUT)
+
+
+def test_a_stopped_server_is_replaced_at_the_same_address(site: SiteFolder) -> None:
+    """The daemon kills it and starts another, which listens on the same socket."""
+    site.write("a.md")
+    site.build()
+    site.settings["server"] = {"port": free_port()}
+    server = ServerProcess(silence=3.0)
+    server.serve(site.config())
+    try:
+        wait_until(lambda: is_served(server.address), TIMEOUT)
+        first = server.pid
+        assert first is not None
+        os.kill(first, signal.SIGSTOP)
+        wait_until(lambda: server.check() == "" and server.pid not in {None, first}, TIMEOUT + 10)
+        wait_until(lambda: is_served(server.address), TIMEOUT)
+        assert has_ended(first)
+    finally:
+        server.stop()
 
 
 # -- normal operation

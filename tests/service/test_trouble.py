@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from support.mounted import mounted
 from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 from support.site_folder import iso
 
@@ -55,21 +56,6 @@ def test_a_full_disk_is_reported_and_survived(running: DaemonProcess) -> None:
         running.stop()
 
 
-class mounted:  # noqa: N801 - reads as a word in `with`
-    """A small file system in memory, mounted for a while."""
-
-    def __init__(self, folder: Path, size: str) -> None:
-        self._folder, self._size = folder, size
-
-    def __enter__(self) -> None:
-        words = ["mount", "-t", "tmpfs", "-o", f"size={self._size}", "tmpfs", str(self._folder)]
-        if os.geteuid() != 0 or subprocess.run(words, capture_output=True, check=False).returncode != 0:
-            pytest.skip("file systems cannot be mounted here")
-
-    def __exit__(self, *_: object) -> None:
-        subprocess.run(["umount", "-l", str(self._folder)], check=False)
-
-
 def test_a_bug_in_one_items_content_harms_no_other(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """The item is left out, its path is logged without its text, and all other items are published."""
     real = content.item
@@ -107,6 +93,24 @@ def test_a_seed_that_was_being_written_is_no_problem_in_the_log(inside: DaemonTh
     wait_until(lambda: inside.count_indexed("late.md"))
     inside.stop()
     assert [line["path"] for line in inside.lines("problem")] == ["empty.md", "late.md"]
+
+
+def test_seeds_with_thousands_of_problems_do_not_flood_the_log(inside: DaemonThread) -> None:
+    """Some are named, the rest is counted, and the log tells what lists them all."""
+    site = inside.site
+    head = "---\ntitle: T\npublishedDateTime: 2026-01-01\nwebUrl: https://a.example/"
+    for seed in range(10):
+        keys = "".join(f"k{seed}x{number}: v\n" for number in range(1_000))
+        site.write_text(f"keys{seed}.md", f"{head}{seed}\n{keys}---\n")
+    for seed in range(150):
+        site.write_text(f"empty{seed}.md", "")
+    site.write("good.md", title="Good")
+    inside.start()
+    inside.wait_for_titles("Good", *["T"] * 10)
+    inside.stop()
+    # The unknown keys and how many more there are, then the empty files, which must last before they are logged.
+    assert len(inside.lines("problem")) == 200
+    assert [line["more"] for line in inside.lines("problems")] == [11, 50]
 
 
 def test_a_bug_in_the_reading_of_one_seed_harms_no_other(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ import pytest
 from support.running_daemon import DaemonProcess, DaemonThread, wait_until
 from support.site_folder import NOW, iso
 
-from aggregator.service import watch_backend
+from aggregator.service import watch_backend, watchdog
 from aggregator.service.control import Request, ask
 from aggregator.watcher import events
 
@@ -36,6 +36,7 @@ def threads_of(inside: DaemonThread) -> dict[str, threading.Thread]:
     return {
         "observer": observer, "emitter 0": next(iter(observer.emitters)), "inotify": observer._inotify_fd,
         "scheduler": inside.daemon._parts.scheduler._scheduler._thread, "control": inside.daemon._parts.control._thread,
+        "watchdog": inside.daemon._parts.watchdog._thread,
     }  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def limit(name: str, value: int) -> Iterator[None]:
         path.write_text(before)
 
 
-@pytest.mark.parametrize("name", ["observer", "emitter 0", "inotify", "scheduler", "control"])
+@pytest.mark.parametrize("name", ["observer", "emitter 0", "inotify", "scheduler", "control", "watchdog"])
 def test_a_thread_that_dies_is_noticed_and_started_again(
     inside: DaemonThread, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -70,7 +71,7 @@ def test_a_thread_that_dies_is_noticed_and_started_again(
     if name == "control":
         with contextlib.suppress(Exception):
             ask(inside.state, Request(do="status"), timeout=0.2)
-    wait_until(lambda: not thread.is_alive(), 3)
+    wait_until(lambda: not thread.is_alive(), 3 + watchdog.PERIOD)
     wait_until(lambda: any("died" in str(line) and name in str(line) for line in inside.lines()))
     wait_until(lambda: all(inside.status()["threads"].values()))
     assert threads_of(inside)[name] is not thread

@@ -9,6 +9,7 @@ import shutil
 import pytest
 from support.site_folder import NOW, SiteFolder, iso
 
+from aggregator.site.check import check
 from aggregator.site.explain import explain
 from aggregator.site.site import Site
 
@@ -230,17 +231,20 @@ def test_a_feed_that_loses_its_last_item_stays_until_it_is_pruned(site: SiteFold
     assert site.slugs() == {"all"}
 
 
-def test_a_feed_is_called_what_most_seeds_call_its_topic(site: SiteFolder) -> None:
-    """Duplicates count too, although they are not shown."""
+def test_a_feed_is_called_what_most_visible_seeds_call_its_topic(site: SiteFolder) -> None:
+    """Duplicates, which are not visible, do not count until they stand for the item."""
     site.write("a.md", topics=["open source"], quality=90)
     site.build()
     for name in ("b", "c"):
         site.write(f"{name}.md", webUrl="https://news.example.org/a", topics=["Open Source"], quality=60)
     site.build()
-    titles = [json.loads((site.feeds / "open-source/feed.json").read_bytes())["title"]]
-    site.build(feeds="other", state="state2")
-    titles.append(json.loads((site.root / "other/open-source/feed.json").read_bytes())["title"])
-    assert titles == ["Open Source", "Open Source"]
+    titles = [title_of(site, "open-source")]
+    (site.seeds / "a.md").unlink()
+    site.build()
+    titles.append(title_of(site, "open-source"))
+    site.build(feeds="feeds", state="state2")
+    titles.append(title_of(site, "open-source"))
+    assert titles == ["open source", "Open Source", "Open Source"]
 
 
 def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
@@ -262,6 +266,16 @@ def test_two_topic_names_with_one_slug_are_named_both(site: SiteFolder) -> None:
     notes = site.build().notes
     assert len(notes) == 1
     assert "'C#' and 'C++'" in notes[0]
+
+
+def test_notes_on_topics_with_one_slug_are_few(site: SiteFolder) -> None:
+    """A few seeds with hundreds of spellings do not fill the log."""
+    for seed in range(6):
+        site.write(f"{seed}.md", topics=[f"T{topic}{'+' * seed}" for topic in range(60)])
+    notes = site.build().notes
+    assert len(notes) == 21
+    assert notes[0].startswith("topics 'T0' and 'T0+' and 'T0++' and 'T0+++' and 2 more share the slug 't0'")
+    assert notes[-1] == "… and 40 more slugs"
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "/abs", "%2e%2e", "\0", "-rf", "x" * 300, "日本語", "all", "."])
@@ -407,3 +421,52 @@ def test_a_file_that_can_never_be_read_is_no_change_in_every_turn(site: SiteFold
     assert site.build().added == 2
     turn = site.build()
     assert (turn.added, turn.changed, turn.removed, turn.written) == (0, 0, 0, ())
+
+
+def test_only_visible_seeds_name_a_topic(site: SiteFolder) -> None:
+    """An embargoed or unpublished seed renames no feed and stands in no note, until its time; then it does, once due."""
+    site.write("a.md", topics=["C-Sea"])
+    for number in range(3):
+        site.write(f"later{number}.md", topics=["C Sea"], publishedDateTime=iso(NOW + 60))
+        site.write(f"draft{number}.md", topics=["C.Sea"], published=False)
+    site.write("over.md", topics=["C/Sea"], expires=iso(NOW - 60))
+    assert site.build().notes == ()
+    assert title_of(site, "c-sea") == "C-Sea"
+    assert b"C Sea" not in b"".join(site.documents().values())
+
+    turn = site.build(now=NOW + 60)
+    assert title_of(site, "c-sea") == "C Sea"
+    assert len(turn.notes) == 1
+    assert "'C Sea' and 'C-Sea'" in turn.notes[0]
+
+
+def test_a_topic_is_named_by_what_is_visible_after_an_expiry_and_new_rules(site: SiteFolder) -> None:
+    """What expires or fails new rules names a topic no longer, as in a build from nothing."""
+    site.write("a.md", topics=["C-Sea"], quality=90)
+    for number in range(2):
+        site.write(f"b{number}.md", topics=["C Sea"], quality=60, expires=iso(NOW + 60))
+    site.build()
+    assert title_of(site, "c-sea") == "C Sea"
+    site.build(now=NOW + 60)
+    assert title_of(site, "c-sea") == "C-Sea"
+    site.build(now=NOW)
+    assert title_of(site, "c-sea") == "C Sea"
+    (site.seeds / "b1.md").unlink()
+    site.settings["rules"] = {"min_quality": 70}
+    assert site.build(now=NOW).notes == ()
+    assert title_of(site, "c-sea") == "C-Sea"
+    site.settings["rules"] = {"min_quality": 50}
+    assert len(site.build(now=NOW).notes) == 1
+
+
+def test_check_names_no_topic_of_an_embargoed_seed(site: SiteFolder) -> None:
+    """Its log may be public."""
+    site.write("a.md", topics=["C-Sea"])
+    site.write("b.md", topics=["C Sea"], publishedDateTime=iso(NOW + 60))
+    assert check(site.config(), now=NOW).problems == ()
+    assert len(check(site.config(), now=NOW + 60).problems) == 1
+
+
+def title_of(site: SiteFolder, slug: str) -> str:
+    """Return the title of a feed."""
+    return str(json.loads((site.feeds / slug / "feed.json").read_bytes())["title"])

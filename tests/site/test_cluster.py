@@ -184,11 +184,11 @@ def test_a_worker_that_joins_late_is_looked_at_too(dask: DaskCluster) -> None:
 
 def test_machines_must_be_alike_in_what_decides() -> None:
     """Any patch release of the same Python is accepted; a missing package is named with the command to install it."""
-    ours = {"python": "3.11.9.final.0", "aggregator": "1.2", "msgspec": "0.20.0"}
+    ours = {"python": "3.11.9.final.0", "aggregator-feeds": "1.2", "msgspec": "0.20.0"}
     assert _difference(ours, {**ours, "python": "3.11.2.final.0", "numpy": "1"}) == ""
     assert "python 3.12, this machine 3.11" in _difference(ours, {**ours, "python": "3.12.1.final.0"})
-    assert "aggregator is not installed there (pip install 'aggregator==1.2')" in _difference(
-        ours, {**ours, "aggregator": None}
+    assert "aggregator-feeds is not installed there (pip install 'aggregator-feeds==1.2')" in _difference(
+        ours, {**ours, "aggregator-feeds": None}
     )
 
 

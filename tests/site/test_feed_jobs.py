@@ -11,6 +11,8 @@ from support.site_folder import NOW, SiteFolder, iso
 from support.stored_item import SETTINGS, SPEC, stored_item
 
 from aggregator.model.feeds import Document
+from aggregator.normalizer.rules import Verdict
+from aggregator.normalizer.stored import pack_stored
 from aggregator.site import render_jobs
 from aggregator.site.feeds import StaleFeeds
 from aggregator.site.render_jobs import Batch, BatchResult, FeedJob, Result, StoredItem, unpack_documents
@@ -89,9 +91,10 @@ def render(items: list[StoredItem], *numbers: tuple[int, ...]) -> BatchResult:
 
 def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
     """Its file and the type of the exception are reported, without its message; the feed is published without it."""
-    broken = msgspec.structs.replace(stored_item(site, "b"), verdict=b"\xc1 private")
+    verdict = pack_stored(Verdict(stand_in=9, link="https://private.example.org/"))
+    broken = msgspec.structs.replace(stored_item(site, "b"), verdict=verdict)
     found = render([broken, stored_item(site)], (0, 1))
-    assert found.left_out == [(7, "DecodeError")]
+    assert found.left_out == [(7, "IndexError")]
     result = found.results[0]
     assert isinstance(result, Result)
     made = unpack_documents(result.documents)
@@ -112,5 +115,6 @@ def test_a_feed_that_meets_a_bug_does_not_harm_the_others(site: SiteFolder) -> N
 def test_a_stored_seed_that_is_damaged_is_not_shown(site: SiteFolder) -> None:
     """A flipped bit means a damaged index, which is made again; it never reaches a feed."""
     one = stored_item(site)
-    with pytest.raises(msgspec.DecodeError, match="damaged"):
-        render([msgspec.structs.replace(one, seed=one.seed[:-1] + b"\0")], (0,))
+    for damaged in ({"seed": one.seed[:-1] + b"\0"}, {"verdict": one.verdict[:-1] + b"\0"}):
+        with pytest.raises(msgspec.DecodeError, match="damaged"):
+            render([msgspec.structs.replace(one, **damaged)], (0,))

@@ -12,6 +12,8 @@ from support.site_folder import NOW, SiteFolder, iso
 from support.stored_item import PUBLISHER, SETTINGS, SPEC, stored_item
 
 from aggregator.model.feeds import ArchivePosition, Document
+from aggregator.normalizer.rules import Verdict
+from aggregator.normalizer.stored import pack_stored
 from aggregator.site import render_jobs
 from aggregator.site.archives import StalePages
 from aggregator.site.render_jobs import Batch, BatchResult, PageJob, StoredItem
@@ -83,9 +85,10 @@ def test_a_process_that_dies_costs_no_page(site: SiteFolder) -> None:
 
 def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
     """Its file and the type of the exception are reported, without its message; the page is published without it."""
-    broken = msgspec.structs.replace(stored_item(site, "b"), verdict=b"\xc1 private")
+    verdict = pack_stored(Verdict(stand_in=9, link="https://private.example.org/"))
+    broken = msgspec.structs.replace(stored_item(site, "b"), verdict=verdict)
     found = render([broken, stored_item(site)])
-    assert found.left_out == [(7, "DecodeError")]
+    assert found.left_out == [(7, "IndexError")]
     page = found.results[0]
     assert not isinstance(page, str)
     rss, atom, feed = render_jobs.unpack_documents(page.documents)

@@ -170,11 +170,11 @@ class DaemonProcess(RunningDaemon):
                 words, cwd=self.site.root, stderr=log, env={**os.environ, "PYTHONPATH": paths, **environment}
             )
 
-    def command(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *words: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of the program on the same site."""
         return subprocess.run(
             [sys.executable, "-m", "aggregator", words[0], "--config", "config/feeds.yaml", *words[1:]], cwd=self.site.root,
-            env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=60, check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}, capture_output=True, text=True, timeout=60, check=False,
         )  # fmt: skip
 
     @property

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from support.running_daemon import time_limit
+from support.deep_folders import remove_deep
+from support.running_daemon import time_limit, wait_until
 
-from aggregator.watcher import events
-from aggregator.watcher.events import EventWatcher, NotWatchableError, remote_filesystem
+from aggregator.watcher import folder
+from aggregator.watcher.events import EventWatcher, NotWatchableError
+from aggregator.watcher.folder import FolderKey, folder_key
 
 
 class Noted:
@@ -138,15 +141,87 @@ def test_a_link_that_points_elsewhere_is_another_root(tmp_path: Path, root: Path
         noted.watcher.stop()
 
 
+def keys(root: Path, *folders: str) -> dict[str, FolderKey]:
+    return {one: folder_key(f"{root}/{one}") for one in folders}
+
+
 def test_unwatched_folders_are_returned(root: Path, noted: Noted) -> None:
-    """Only of those given."""
+    """Only of those given; a folder that is not the one watched at its path is one of them."""
     (root / "deep/er").mkdir(parents=True)
     noted.wait("deep")
-    until = time.monotonic() + time_limit(5)
-    while noted.watcher.unwatched(["", "deep/", "deep/er/"]):
-        assert time.monotonic() < until
-        time.sleep(0.01)
-    assert noted.watcher.unwatched(["deep/", "unknown/"]) == ["unknown/"]
+    found = keys(root, "", "deep/", "deep/er/")
+    wait_until(lambda: not noted.watcher.unwatched(found))
+    other = found["deep/er/"]
+    assert noted.watcher.unwatched({"deep/": found["deep/"], "unknown/": other}) == ["unknown/"]
+    assert noted.watcher.unwatched({"deep/": other}) == ["deep/"]
+
+
+def test_a_tree_of_any_depth_is_watched_as_deep_as_seeds_are_read(make_deep: Callable[..., None], root: Path) -> None:
+    """Two thousand folders within each other neither end a thread nor take a watch each; what is near is reported."""
+    make_deep(root, 2_000)
+    noted = Noted(root)
+    noted.watcher.start()
+    try:
+        near = "/".join(["d"] * folder.DEEPEST)
+        (root / near / "a.md").write_text("x")
+        noted.wait(f"{near}/a.md")
+        assert noted.watcher.unwatched(keys(root, f"{near}/")) == []
+        assert noted.watcher.unwatched(keys(root, f"{near}/d/")) == [f"{near}/d/"]
+        assert all(noted.watcher.threads().values())
+    finally:
+        noted.watcher.stop()
+
+
+def test_a_deep_tree_that_comes_or_goes_while_it_is_watched_harms_nothing(
+    make_deep: Callable[..., None], root: Path, tmp_path: Path, noted: Noted
+) -> None:
+    """Made in place, moved in, moved within and removed; what follows is reported, and no thread died."""
+    make_deep(root, 1_000)
+    make_deep(tmp_path / "outside", 1_000)
+    (tmp_path / "outside").rename(root / "moved")
+    (root / "moved").rename(root / "again")
+    (root / "b.md").write_text("x")
+    noted.wait("d", "moved", "again", "b.md")
+    remove_deep(root)
+    (root / "c.md").write_text("x")
+    noted.wait("c.md")
+    assert (noted.watcher.check(), noted.doubts) == ("", [])
+    assert all(noted.watcher.threads().values())
+
+
+def test_what_moves_up_from_below_the_depth_that_is_watched_is_watched(root: Path, noted: Noted) -> None:
+    """So is a folder that was hidden."""
+    near = "/".join(["d"] * folder.DEEPEST)
+    (root / near / "far/farther").mkdir(parents=True)
+    (root / ".hidden/deep").mkdir(parents=True)
+    (root / near / "far").rename(root / "far")
+    (root / ".hidden").rename(root / "seen")
+    noted.wait("far", "seen")
+    (root / "far/farther/a.md").write_text("x")
+    (root / "seen/deep/b.md").write_text("x")
+    noted.wait("far/farther/a.md", "seen/deep/b.md")
+
+
+def test_two_folders_that_change_places_are_watched_by_their_new_paths(root: Path, noted: Noted) -> None:
+    """Whatever is written in them afterwards is reported by the path at which it lies."""
+    for name in ("a", "b"):
+        (root / name / "in").mkdir(parents=True)
+    noted.wait("a", "b")
+    exchange(root / "a", root / "b")
+    (root / "c.md").write_text("x")
+    noted.wait("c.md")
+    wait_until(lambda: not noted.watcher.unwatched(keys(root, "a/", "b/", "a/in/", "b/in/")))
+    noted.hints.clear()
+    (root / "a/x.md").write_text("x")
+    (root / "b/in/y.md").write_text("x")
+    noted.wait("a/x.md", "b/in/y.md")
+    assert not {"b/x.md", "a/in/y.md"} & set(noted.hints)
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Let two folders change places in one step (renameat2(2), RENAME_EXCHANGE)."""
+    at_cwd, swap = -100, 2
+    assert ctypes.CDLL(None).renameat2(at_cwd, os.fsencode(one), at_cwd, os.fsencode(other), swap) == 0
 
 
 @pytest.mark.parametrize(
@@ -162,36 +237,3 @@ def test_what_the_library_only_logs_is_a_doubt(noted: Noted, said: str, overflow
     noted.watcher.stop()
     logging.getLogger("watchdog.observers.inotify_c").warning(said)
     assert len(noted.doubts) == 1
-
-
-def test_a_local_folder_is_not_remote(root: Path) -> None:
-    """Nor is a missing one."""
-    assert remote_filesystem(str(root)) == ""
-    assert remote_filesystem(str(root / "nowhere")) == ""
-
-
-@pytest.mark.parametrize(
-    ("mounted", "kind", "wanted"),
-    [
-        ("/mnt/news", "nfs4", "nfs4"), ("/mnt/news/seeds", "cifs", "cifs"), ("/mnt/other", "nfs4", ""), ("/mnt/new", "nfs4", ""),
-        ("/mnt/news", "ext4", ""), ("/mnt", "virtiofs", "virtiofs"), ("/mnt/news/seeds/below", "nfs", ""),
-    ],
-)  # fmt: skip
-def test_the_innermost_mount_decides(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mounted: str, kind: str, wanted: str
-) -> None:
-    """proc(5): of several mounts at one path the last is on top."""
-    table = tmp_path / "mountinfo"
-    table.write_text(
-        f"1 0 8:1 / / rw - ext4 /dev/vda rw\n2 1 0:40 / {mounted} rw,relatime shared:1 - {kind} server:/x rw\n"
-    )
-    monkeypatch.setattr(events, "_MOUNTS", str(table))
-    assert remote_filesystem("/mnt/news/seeds") == wanted
-
-
-def test_a_mount_point_may_have_a_space_and_an_accent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """proc(5) writes a space as backslash 040."""
-    table = tmp_path / "mountinfo"
-    table.write_text("1 0 8:1 / / rw - ext4 x rw\n2 1 0:40 / /mnt/my\\040café rw - nfs x rw\n", encoding="utf-8")
-    monkeypatch.setattr(events, "_MOUNTS", str(table))
-    assert remote_filesystem("/mnt/my café/seeds") == "nfs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from aggregator.model.seed_files import FileKey, SeedFile
 from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 from aggregator.watcher import files, folder
+from aggregator.watcher.seeds import seeds_in
 
 NAMES = [
     "a.md",
@@ -236,3 +238,74 @@ def test_numbers_that_sqlite_cannot_hold_are_masked() -> None:
     keys = [folder.file_key(one, 1) for one in found]
     assert all(0 <= number < 2**63 for key in keys for number in key)
     assert keys[0] != keys[1]
+
+
+def test_what_is_nested_too_deep_is_named_and_not_read(make_deep: Callable[..., None], root: Path) -> None:
+    """The first folder beyond the depth is named; seeds up to it and beside it are found, however deep it goes on."""
+    make_deep(root, 3_000)
+    near = "/".join(["d"] * folder.DEEPEST)
+    put(root, f"{near}/a.md")
+    put(root, f"{near}/d/hidden-below.md")
+    put(root, "z.md")
+    walk = folder.Walk(str(root))
+    assert [path for path, _ in walk] == [f"{near}/a.md", "z.md"]
+    assert list(walk.unreadable) == [f"{near}/d"]
+    (problem,) = folder.problems_of(walk.unreadable)
+    assert str(problem) == "d/d/…/d/d/: nested more than 64 folders deep, not read (move it up)"
+
+
+def test_hints_below_a_folder_that_is_walked_cost_nothing(
+    make_deep: Callable[..., None], root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of hints within each other, deeper than is read, lead to one walk that lists each folder once."""
+    make_deep(root, 1_000)
+    put(root, "d/d/a.md")
+    listed: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
+    hints = ["/".join(["d"] * count) for count in range(1, 1_000)] + ["d/d/a.md", "d/" * 900 + "b.md"]
+    found = seeds_in(str(root)).compare_some(hints, lambda _: ())
+    monkeypatch.undo()
+    assert (found.read, found.gone, found.doubt) == ({"d/d/a.md"}, set(), "")
+    assert len(listed) == folder.DEEPEST
+    assert list(found.unreadable) == ["/".join(["d"] * (folder.DEEPEST + 1))]
+
+
+def test_a_hint_beyond_the_depth_reports_the_folder_that_is_not_read(
+    make_deep: Callable[..., None], root: Path
+) -> None:
+    """Nothing there counts as new or gone, and nothing is in doubt; a hint of a name that no file can have neither."""
+    make_deep(root, 200)
+    too_deep = "/".join(["d"] * 150)
+    found = seeds_in(str(root)).compare_some([f"{too_deep}/a.md", "x" * 300, "x" * 300 + "/y.md"], lambda _: ())
+    assert (found.read, found.gone, found.doubt) == (set(), set(), "")
+    assert list(found.unreadable) == ["/".join(["d"] * (folder.DEEPEST + 1))]
+
+
+@pytest.mark.parametrize("hinted", [False, True])
+def test_a_path_longer_than_the_system_opens_is_named(
+    make_deep: Callable[..., None], root: Path, *, hinted: bool
+) -> None:
+    """Names of 255 bytes are read as long as every file in their folder can be; the first folder beyond is named."""
+    make_deep(root, 30, "n" * 255)
+    put(root, "n" * 252 + ".md")
+    fits = next(count for count in range(30, 0, -1) if len(f"{root}/{'/'.join(['n' * 255] * count)}") < 4096 - 256)
+    last = "/".join(["n" * 255] * fits)
+    put(root, f"{last}/{'m' * 252}.md")
+    hints = [f"{last}/{'n' * 255}/{'n' * 255}/x.md", last, "n" * 252 + ".md"] if hinted else [""]
+    found = seeds_in(str(root)).compare_some(hints, lambda _: ())
+    assert found.read == {"n" * 252 + ".md", f"{last}/{'m' * 252}.md"}
+    (problem,) = folder.problems_of(found.unreadable)
+    assert problem.path == folder.shortened(f"{last}/{'n' * 255}") + "/"
+    assert "its path has more than 3,839 bytes, not read" in problem.message
+    assert found.doubt == ""
+
+
+def test_links_in_a_circle_are_not_followed(root: Path) -> None:
+    """A link to the folder itself, to the one above and to itself."""
+    put(root, "a/a.md")
+    for name, target in (("a/self", "."), ("a/up", ".."), ("a/loop", "loop"), ("a/loop.md", "loop.md")):
+        (root / name).symlink_to(target)
+    walk = folder.Walk(str(root))
+    assert [path for path, _ in walk] == ["a/a.md", "a/loop.md"]
+    assert walk.unreadable == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.schedulers.base import STATE_STOPPED
 from apscheduler.triggers.interval import IntervalTrigger
-from support.running_daemon import time_limit
+from support.running_daemon import time_limit, wait_until
 
 from aggregator.config.cron import cron_line
 from aggregator.config.settings import Schedule
@@ -231,6 +233,32 @@ def test_jobs_are_scheduled_again_after_the_clock_was_set(scheduler: Kept) -> No
     scheduler.restart()
     scheduler.wait("scan", seconds=3)
     scheduler.wait("regenerate", seconds=3)
+
+
+def test_a_restart_while_a_job_runs_ends_its_thread_without_an_error() -> None:
+    """The clock is set at the very moment that something is due: the old thread finishes the job, then ends."""
+    runs, goes_on, errors = threading.Event(), threading.Event(), []
+    scheduler = Scheduler(due=lambda: (runs.set(), goes_on.wait(10)), scan=int, regenerate=int)
+    scheduler.start(Schedule(), scan=1_000, zone="UTC")
+    old, hook = scheduler._scheduler, threading.excepthook
+    threading.excepthook = lambda end: errors.append(end.exc_type)
+    try:
+        scheduler.set_due(int(time.time()) - 1)
+        assert runs.wait(5)
+        scheduler._due = None  # what was due is due no more
+        restart = threading.Thread(target=scheduler.restart)
+        restart.start()
+        wait_until(lambda: old.state == STATE_STOPPED or scheduler._scheduler is None)
+        restart.join(0.2)
+        goes_on.set()
+        restart.join(5)
+        old._thread.join(5) if old._thread is not None else None
+        assert scheduler.is_alive()
+        assert errors == []
+    finally:
+        goes_on.set()
+        threading.excepthook = hook
+        scheduler.stop()
 
 
 def test_stopping_twice_is_no_error(scheduler: Kept) -> None:

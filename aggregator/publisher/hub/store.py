@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from aggregator.model.sqlite_errors import is_damage
 from aggregator.publisher.hub.policy import Hub, Topic
 
 STORE = "websub.db"
@@ -24,8 +25,6 @@ VERSION = 1
 # One row for each document, and one for the hub itself under a name that no document has.
 _TABLE = "CREATE TABLE IF NOT EXISTS ping(name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID"
 _HUB = ""
-
-_DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR", "SQLITE_MISMATCH")
 
 _topic = msgspec.json.Decoder(Topic)
 _hub = msgspec.json.Decoder(Hub)
@@ -85,7 +84,7 @@ class PingStore:
             return _read(self._db)
         except (sqlite3.Error, msgspec.DecodeError, UnicodeDecodeError) as error:
             self._drop(error)
-            if isinstance(error, sqlite3.Error) and not _is_damage(error):
+            if not is_damage(error):
                 raise
             return {}, Hub()
 
@@ -108,7 +107,7 @@ class PingStore:
     def _drop(self, error: Exception) -> None:
         """Close the file after an error, which rolls back the transaction; remove it if it is damaged."""
         self.close()
-        if not isinstance(error, sqlite3.Error) or _is_damage(error):
+        if is_damage(error):
             for suffix in ("", "-wal", "-shm"):
                 with suppress(OSError):
                     os.unlink(self._path + suffix)
@@ -134,16 +133,12 @@ def _read(db: sqlite3.Connection) -> tuple[dict[str, Topic], Hub]:
     topics: dict[str, Topic] = {}
     hub = Hub()
     for name, value in db.execute("SELECT name, value FROM ping"):
-        if not isinstance(value, bytes):  # truncated pages read as NULL
+        if type(name) is not str or type(value) is not bytes:  # truncated pages read as NULL
             raise sqlite3.DatabaseError("a row is not one of ours")
         if name == _HUB:
             hub = _hub.decode(value)
         else:
             topics[name] = _topic.decode(value)
+            if topics[name].name != name:
+                raise sqlite3.DatabaseError("a row is not one of ours")
     return topics, hub
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    """Return whether an error means a damaged or foreign file, and not a full disk, a lock or the like."""
-    name = getattr(error, "sqlite_errorname", None)
-    return isinstance(error, sqlite3.DatabaseError) and (name is None or name.startswith(_DAMAGE))

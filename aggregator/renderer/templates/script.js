@@ -7,7 +7,9 @@
   const { root, feed } = document.documentElement.dataset;
   const announcement = document.getElementById("said");
   const find = document.getElementById("find");
-  const address = document.querySelector("link[rel=canonical]")?.href ?? location.href;
+  // On this machine, the address that answers now is copied: the public one may not exist yet.
+  const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
+  const address = (!isLocal && document.querySelector("link[rel=canonical]")?.href) || location.href;
   // The HTML of each part before this script changed it.
   const sources = new WeakMap();
 

@@ -1,17 +1,30 @@
-"""Who is the owner of the site: who connects from this machine directly, or sends the token. Reads the token's file."""
+"""Who is the owner of the site: who sends the token or the cookie of a session. Reads the token's file.
+
+A session begins with a one-time token from the control socket (`aggregator status --open`). Being on this machine is
+not enough: other users are too, and whoever comes through a proxy seems to be.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import hmac
+import re
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aggregator.config.token import read_token
 
 _FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+;=%-]+)(:[0-9]{0,5})?")
+_LONGEST_HOST = 262
 _LOCAL_NAMES = {"localhost", "127.0.0.1", "[::1]"}
+
+
+def is_host(text: str) -> bool:
+    """Return whether `text` is the value of a Host header: a name or an address, and perhaps a port (RFC 9110 §7.2)."""
+    return len(text) <= _LONGEST_HOST and _HOST.fullmatch(text) is not None
 
 
 def is_local(client: str, get: Callable[[str], str | None]) -> bool:
@@ -42,6 +55,8 @@ def is_foreign(site: str, get: Callable[[str], str | None]) -> bool:
 
 def has_token(path: str, authorization: str) -> bool:
     """Return whether an Authorization header has the token in the file `path`; compared in constant time."""
+    if not authorization:
+        return False
     token = read_token(path)
     return bool(token) and hmac.compare_digest(_token_of(authorization), token)
 
@@ -57,3 +72,38 @@ def _token_of(authorization: str) -> bytes:
         except (binascii.Error, ValueError):
             return b""
     return b""
+
+
+SESSION_SECONDS = 12 * 3_600
+"""How long a session lasts at most; it also ends with the browser, and with the daemon."""
+
+
+class Sessions:
+    """Sessions of browsers: nothing is stored, the cookie proves itself with `key`; without a key there are none."""
+
+    def __init__(self, key: bytes, port: int) -> None:
+        """Take the key, and the port that is part of the cookie's name, as cookies are shared between ports."""
+        self._key, self._name = key, f"aggregator-{port}"
+
+    def begin(self, now: float) -> str:
+        """Return the Set-Cookie header of a session that begins at `now` (seconds since 1970).
+
+        Without `Path` it is sent to the pages beside the one that sets it, also if a proxy adds a prefix (RFC 6265
+        §5.1.4).
+        """
+        until = str(int(now) + SESSION_SECONDS)
+        return f"{self._name}={until}.{self._proof(until)}; HttpOnly; SameSite=Strict"
+
+    def is_open(self, cookies: str, now: float) -> bool:
+        """Return whether a Cookie header has a session that is open at `now`; compared in constant time."""
+        if not self._key:
+            return False
+        for cookie in cookies.replace(",", ";").split(";"):
+            name, _, value = cookie.strip().partition("=")
+            until, _, proof = value.partition(".")
+            if name == self._name and hmac.compare_digest(proof.encode(), self._proof(until).encode()):
+                return now < int(until)
+        return False
+
+    def _proof(self, until: str) -> str:
+        return hmac.digest(self._key, until.encode(), hashlib.sha256).hex()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from aggregator.model import document_names
 from aggregator.model.archive_layout import ARCHIVE, page_of, replacement_of
+from aggregator.model.words import utc_time
 from aggregator.service.http.responses import CachedDocument, cached_document
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class DocumentCache:
     def replacement(self, name: str) -> str:
         """Return the document that has the items of the removed archive document `name` now, "" if none has."""
         page = page_of(name)
-        if page is None:
-            return ""
+        if page is None or page.month > utc_time(int(self._clock()))[:7]:
+            return ""  # no page of a month to come can have been removed
         found = replacement_of(page, _folders(f"{self._folder}/{page.slug}/{ARCHIVE}"))
         other = f"{page.slug}/{ARCHIVE}/{found}/{document_names.kind_of(name)}"
         return other if found and self.get(other) else ""

@@ -1,7 +1,8 @@
 """The routes besides the documents: health, metrics, a trigger, notifications of a store, and the owner's pages.
 
 Asks the daemon through its control socket and reads the index, both on threads, so that no other request waits. You are
-the owner if you connect from this machine directly, or send the token.
+the owner if you send the token, or if your browser has a session; with `trust_local`, also if you connect from this
+machine directly.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -21,22 +22,38 @@ from aggregator.model.errors import AggregatorError
 from aggregator.model.store import is_url
 from aggregator.service.control import Request, ask
 from aggregator.service.health import DaemonStatus
-from aggregator.service.http.access import has_token, is_foreign, is_local
+from aggregator.service.http.access import Sessions, has_token, is_foreign, is_local
 from aggregator.service.http.coalescing import BatchedCalls, SharedCall
 from aggregator.service.http.responses import Response, html_response, text_response
 from aggregator.service.http.server import App, Call, Route
 from aggregator.site.status import SiteStatus, site_status
 from aggregator.watcher import notifications
 
+T = TypeVar("T")
+
 STATUS_SECONDS = 2.0
 """How long, in seconds, the daemon may take to report its status."""
 
+DISK_SECONDS = 10.0
+"""How long, in seconds, a request waits for a thread that reads the index or the state folder: a disk may hang."""
+
+_OPENED = b"""\
+<!DOCTYPE html><html lang="en"><meta charset="utf-8"><meta name="robots" content="noindex">
+<meta http-equiv="refresh" content="0; url=status"><title>Status</title><p><a href="status">Status</a>
+"""
+# A page instead of a redirect: browsers send a SameSite=Strict cookie only if a page of the same site leads there.
+
 
 class Endpoints:
-    """The routes of a site; `clock` returns seconds since 1970. If `attached`, this server belongs to a daemon."""
+    """The routes of a site; `clock` returns seconds since 1970.
 
-    def __init__(self, config: Config, app: App, *, clock: Callable[[], float], attached: bool) -> None:
-        self._config, self._app, self._clock, self._attached = config, app, clock, attached
+    `session_key` is the daemon's secret for sessions, b"" if this server belongs to no daemon.
+    """
+
+    def __init__(self, config: Config, app: App, *, clock: Callable[[], float], session_key: bytes = b"") -> None:
+        self._config, self._app, self._clock, self._attached = config, app, clock, bool(session_key)
+        self._redeeming = asyncio.Lock()
+        self._sessions = Sessions(session_key, config.server.port)
         self._status = SharedCall(lambda: asyncio.to_thread(self._ask_status))
         self._standing = SharedCall(lambda: asyncio.to_thread(self._read_standing))
         self._trigger = BatchedCalls(lambda feeds: asyncio.to_thread(self._ask_trigger, feeds))
@@ -50,6 +67,8 @@ class Endpoints:
             "/-/status": Route(get, self.status),
             "/-/explain": Route(get, self.explain),
         }
+        if self._attached:
+            found["/-/open"] = Route(("GET",), self.open)
         if self._config.server.token:
             found["/-/trigger"] = Route(("POST",), self.trigger)
             if is_url(self._config.seeds):
@@ -65,21 +84,21 @@ class Endpoints:
 
     async def _problems(self) -> dict[str, str]:
         try:
-            daemon = await self._status()
+            daemon = await _in_time(self._status(), STATUS_SECONDS + 1)
         except AggregatorError as error:
             return {"daemon": str(error)}
         if daemon is None:
             return {"daemon": "it does not run"} if self._attached else {}
         return daemon.problems
 
-    async def metrics(self, _: Call) -> Response:
+    async def metrics(self, call: Call) -> Response | None:
         """Return metrics for Prometheus."""
+        return await self._for_owner(call, self._measured)
+
+    async def _measured(self, _: Call) -> Response:
         from aggregator.service.http import metrics  # noqa: PLC0415 - 30 ms and 4 MB, for those who use it
 
-        try:
-            daemon = await self._status()
-        except AggregatorError:
-            daemon = None
+        daemon = await self._daemon_or_none()
         measured = metrics.Measured(
             now=self._clock(), requests=dict(self._app.counts), listeners=self._app.events.listeners,
             cached=self._app.cached, standing=await self._standing_or_none(), daemon=daemon,
@@ -89,7 +108,13 @@ class Endpoints:
 
     async def _standing_or_none(self) -> SiteStatus | None:
         try:
-            return await self._standing()
+            return await _in_time(self._standing(), DISK_SECONDS)
+        except AggregatorError:
+            return None
+
+    async def _daemon_or_none(self) -> DaemonStatus | None:
+        try:
+            return await _in_time(self._status(), STATUS_SECONDS + 1)
         except AggregatorError:
             return None
 
@@ -134,6 +159,22 @@ class Endpoints:
         """Return the page that explains why an item is in its feeds, or why not."""
         return await self._for_owner(call, self._explanation)
 
+    async def open(self, call: Call) -> Response:
+        """Begin a session for whoever has a one-time token, which then is used up, and lead to the status page."""
+        token = parse_qs(call.query).get("token", [""])[0]
+        try:
+            is_valid = await _in_time(self._redeem(token), STATUS_SECONDS + 1)
+        except AggregatorError:
+            is_valid = False
+        if not is_valid:
+            return text_response(403, "the link was used already, or is too old (try `aggregator status --open`)\n")
+        cookie = self._sessions.begin(self._clock())
+        return html_response(200, _OPENED, set_cookie=cookie)
+
+    async def _redeem(self, token: str) -> bool:
+        async with self._redeeming:  # one at a time: a flood must not take all threads
+            return await asyncio.to_thread(self._ask_redeem, token)
+
     async def _for_owner(self, call: Call, show: Callable[[Call], Awaitable[Response]]) -> Response | None:
         if self._is_owner(call):
             return await show(call)
@@ -142,10 +183,7 @@ class Endpoints:
         return None
 
     async def _status_page(self, _: Call) -> Response:
-        try:
-            daemon = await self._status()
-        except AggregatorError:
-            daemon = None
+        daemon = await self._daemon_or_none()
         found = await self._standing_or_none()
         if found is None:
             return text_response(503, "nothing was built yet, or the index is damaged (run `aggregator build`)\n")
@@ -160,7 +198,13 @@ class Endpoints:
 
     def _is_owner(self, call: Call) -> bool:
         # No browser speaks HTTP/1.0, but nginx does to its upstream, and by default it names no client.
-        return (call.version == "1.1" and is_local(call.client, call.get)) or self._has_token(call)
+        if self._config.server.trust_local and call.version == "1.1" and is_local(call.client, call.get):
+            return True
+        return self._has_token(call) or self._has_session(call)
+
+    def _has_session(self, call: Call) -> bool:
+        cookies = call.get("cookie") or ""
+        return self._sessions.is_open(cookies, self._clock()) and not is_foreign(self._config.site.url, call.get)
 
     def _has_token(self, call: Call) -> bool:
         return has_token(self._config.server.token, call.get("authorization") or "")
@@ -182,6 +226,9 @@ class Endpoints:
 
     def _ask_notify(self, paths: tuple[str, ...]) -> Any:
         return ask(self._config.state, Request(do="notify", paths=paths), timeout=STATUS_SECONDS) if paths else 0
+
+    def _ask_redeem(self, token: str) -> bool:
+        return ask(self._config.state, Request(do="redeem", token=token), timeout=STATUS_SECONDS) is True
 
     def _read_standing(self) -> SiteStatus | None:
         with self._index() as index:
@@ -206,6 +253,19 @@ class Endpoints:
                 yield index
         except DAMAGED as error:
             raise AggregatorError("the index cannot be read now (run `aggregator build` if no daemon runs)") from error
+
+
+async def _in_time(wanted: Awaitable[T], seconds: float) -> T:
+    """Return what `wanted` returns.
+
+    Raises:
+        AggregatorError: if it takes longer than so many seconds.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await wanted
+    except TimeoutError as error:
+        raise AggregatorError("it does not answer, or a disk hangs") from error
 
 
 def _render_status(found: SiteStatus, daemon: DaemonStatus | None, config: Config) -> bytes:

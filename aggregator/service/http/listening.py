@@ -83,5 +83,12 @@ def address_of(listening: socket.socket) -> str:
     return f"http://{_host_and_port(*listening.getsockname()[:2])}/"
 
 
+def local_address(address: str) -> str:
+    """Return the URL at which a browser on this machine reaches `address`, which may stand for all interfaces."""
+    for anywhere, here in (("//0.0.0.0:", "//127.0.0.1:"), ("//[::]:", "//[::1]:")):
+        address = address.replace(anywhere, here, 1)
+    return address
+
+
 def _host_and_port(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

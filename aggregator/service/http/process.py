@@ -1,9 +1,9 @@
 """The process that serves: takes a config and a listening socket, and serves HTTP until it is stopped.
 
 `serve` is `aggregator serve`: while clients listen for events, it scans the feeds folder for changes once a second.
-`main` is the daemon's server, a process of its own so that neither slows the other. It reads its config and then the
-slugs of changed feeds as lines of JSON from its standard input, writes a line a second to its standard output as a sign
-of life, and ends when its input ends, even if the daemon was killed.
+`main` is the daemon's server, a process of its own so that neither slows the other. It reads its config, the key of its
+sessions and then the slugs of changed feeds as lines from its standard input, writes a line a second to its standard
+output as a sign of life, and ends when its input ends, even if the daemon was killed.
 """
 
 from __future__ import annotations
@@ -40,8 +40,9 @@ OTHER_FILES = 64
 
 
 class _Process:
-    def __init__(self, config: Config, listening: socket.socket, *, attached: bool) -> None:
-        self.config = config
+    def __init__(self, config: Config, listening: socket.socket, *, session_key: bytes = b"") -> None:
+        """Serve `config`; `session_key` is the daemon's, b"" if there is no daemon."""
+        self.config, attached = config, bool(session_key)
         # Without a daemon to report changes, files are compared for each request: 10 microseconds.
         # Feeds in a store are served by the store; here there are none.
         cache = DocumentCache(
@@ -52,7 +53,7 @@ class _Process:
         )
         self.app = App(cache)
         self.app.log_requests = config.server.log_requests
-        self.app.routes = Endpoints(config, self.app, clock=clock, attached=attached).routes()
+        self.app.routes = Endpoints(config, self.app, clock=clock, session_key=session_key).routes()
         allowed = _raise_file_limit(config.server.connections + OTHER_FILES) - OTHER_FILES
         self._server = HttpServer(
             self.app, listening, connections=min(config.server.connections, max(1, allowed)),
@@ -81,7 +82,7 @@ def serve(config: Config, listening: socket.socket) -> None:
     """Serve the feeds folder until SIGTERM or SIGINT."""
 
     async def main_task() -> None:
-        process = _Process(config, listening, attached=False)
+        process = _Process(config, listening)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, process.stop)
         await process.run(_watch)
@@ -121,16 +122,26 @@ def main() -> None:
     """Run the daemon's server; the arguments are the listening socket's descriptor and the log format."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)  # a terminal sends them to all its processes; the daemon handles them
+    _wake_at_end_of_daemon()
     start_log(cast("Format", sys.argv[2]))
     listening = socket.socket(fileno=int(sys.argv[1]))
-    # Unbuffered: what follows the first line must stay in the pipe, for `_read_changes`.
-    config = msgspec.json.decode(open(0, "rb", buffering=0, closefd=False).readline(), type=Config)  # noqa: SIM115
-    _run(_attached(config, listening))
+    # Unbuffered: what follows these lines must stay in the pipe, for `_read_changes`.
+    lines = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115
+    config, session_key = msgspec.json.decode(lines.readline(), type=Config), lines.readline().strip()
+    _run(_attached(config, listening, session_key))
     os._exit(0)  # also ends what still waits for a client
 
 
-async def _attached(config: Config, listening: socket.socket) -> None:
-    process = _Process(config, listening, attached=True)
+def _wake_at_end_of_daemon() -> None:
+    """Let the system continue this process if it was stopped when the daemon dies: it would keep the port for ever."""
+    import ctypes  # noqa: PLC0415 - only here
+
+    with suppress(OSError, AttributeError):  # prctl(2), of Linux; PR_SET_PDEATHSIG is 1
+        ctypes.CDLL(None).prctl(1, signal.SIGCONT, 0, 0, 0)
+
+
+async def _attached(config: Config, listening: socket.socket, session_key: bytes) -> None:
+    process = _Process(config, listening, session_key=session_key)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, process.stop)
     await process.run(_read_changes, _heartbeat)
 

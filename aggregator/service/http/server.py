@@ -22,6 +22,8 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from aggregator.model import document_names
+from aggregator.model.errors import NO_MEMORY
+from aggregator.service.http.access import is_host
 from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.events import EVENTS, MAX_LISTENERS, ChangeEvents, ProtocolClosed
 from aggregator.service.http.listening import BACKLOG
@@ -109,7 +111,9 @@ class App:
         path = scope.path
         name = _document_name(path)
         document = self._cache.get(name) if name else None
-        if document is not None:
+        if not _has_valid_host(scope):
+            kind, response = "none", text_response(400, "the request must have one valid Host header\n")
+        elif document is not None:
             kind, response = document.kind, respond(document, scope.method, _getter(scope.headers))
         elif (
             path == EVENTS
@@ -145,6 +149,9 @@ class App:
         call = Call(version, scope.method, scope.query_string, scope.client, get, lambda: _body(protocol))
         try:
             return path, await route.answer(call) or not_found(path, get)
+        except MemoryError:
+            LOGGER.warning("request failed: %s", NO_MEMORY)
+            return path, text_response(503, "out of memory; try again later\n", retry_after="30")
         except Exception:
             LOGGER.exception("request failed")
             return path, text_response(500, "a bug in this program; see its log\n")
@@ -165,6 +172,12 @@ class App:
                 302, "moved\n", location="../" + replacement.split("/", 2)[2], **(OPEN_TO_ALL if is_json else {})
             )
         return not_found(path, get)
+
+
+def _has_valid_host(scope: Any) -> bool:
+    """Return whether a request has exactly one Host, and a valid one; HTTP/1.0 needs none (RFC 9112 §3.2)."""
+    hosts = scope.headers.get_all("host")
+    return is_host(hosts[0]) if len(hosts) == 1 else not hosts and scope.http_version == "1"
 
 
 _MAX_NAME = 128

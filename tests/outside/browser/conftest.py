@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from support.running_daemon import ROOT, free_port, wait_until
 
+from aggregator.service.control import Request, ask
+
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -42,6 +44,15 @@ class Sample:
         config = folder / "config/aggregator.yaml"
         text = re.sub(r"port: \d+", f"port: {self.port}", config.read_text())
         config.write_text(re.sub(r"(?m)^  url: .*$", f'  url: "{self.address}"', text))
+
+    def trust_local(self) -> None:
+        """Show the owner's pages without a token, also after the daemon was started again."""
+        config = self.folder / "config/aggregator.yaml"
+        config.write_text(re.sub(r"(?m)^server:$", "server:\n  trust_local: true", config.read_text()))
+
+    def link(self) -> str:
+        """Return the path of a link that opens the owner's pages once."""
+        return f"-/open?token={ask(str(self.folder / '.aggregator'), Request(do='issue'))}"
 
     def start(self) -> None:
         words = [sys.executable, "-m", "aggregator", "run", "--log-format", "json"]

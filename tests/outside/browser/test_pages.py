@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import urllib.error
+import urllib.request
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime
 from pathlib import Path
@@ -334,8 +336,14 @@ def test_pages_work_without_javascript(visit):
 
 
 def test_the_owner_sees_the_status_page(visit, sample):
-    """The status page shows that the daemon is healthy and what is held back, and links to an explanation."""
-    page = visit().open("-/status")
+    """The one-time link opens the status page: the daemon is healthy, what is held back, a link to an explanation."""
+    link = sample.link()
+    page = visit().open(link)
+    page.wait_for_url("**/-/status")
+    assert page.context.cookies()[0]["httpOnly"]
+    assert page.context.cookies()[0]["sameSite"] == "Strict"
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(sample.address + link, timeout=5)
 
     assert "All is well" in page.locator("body").inner_text()
     page.locator("#held-quality summary").click()
@@ -347,6 +355,7 @@ def test_the_owner_sees_the_status_page(visit, sample):
 def test_an_open_status_page_shows_new_problems(chromium, tmp_path):
     """A problem changes no feed: the page polls, and shows if the daemon does not answer."""
     troubled = Sample(tmp_path)
+    troubled.trust_local()
     troubled.start()
     visitor = Visit(chromium, troubled)
     visitor.page.clock.install()

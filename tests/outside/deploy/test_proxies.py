@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.http_client import send_bytes, statuses
 from support.needed_tools import require_program
-from support.running_daemon import free_port
+from support.running_daemon import DaemonProcess, free_port
 from support.site_folder import SiteFolder
 from support.web_servers import caddy, fetch, nginx, nginx_site
 
@@ -139,7 +140,7 @@ PRIVATE = [
     "/healthz", "/metrics", "/metrics?x=1", "//metrics", "/%6detrics", "/all/../healthz", "/all/%2e%2e/metrics",
     "/./healthz", "/-/events/../../metrics", "/-/status", "/-/explain?q=x", "/-/trigger", "/-/notify", "/-/",
     "//-/status", "/%2d/status", "/-%2fstatus", "/all/../-/status", "/all/%2e%2e/-/status", "/-/events/../status",
-    "/-/events/x", "/./-/trigger",
+    "/-/events/x", "/./-/trigger", "/-/open", "/-/open?token=x",
 ]  # fmt: skip
 
 
@@ -156,7 +157,7 @@ def test_every_address_of_the_daemon_is_tested(front: int, tmp_path: Path) -> No
     (site.root / "token").write_text("a token of at least sixteen characters")
     config = site.config(server={"token": "../token"})
     app = App(DocumentCache(config.feeds, config.site, clock=time.time))
-    routes = Endpoints(config, app, clock=time.time, attached=False).routes()
+    routes = Endpoints(config, app, clock=time.time, session_key=b"key").routes()
     assert {path.partition("?")[0] for path in PRIVATE} > set(routes) > {"/healthz", "/metrics", "/-/trigger"}
     assert {path: fetch(front, path).status for path in routes} == dict.fromkeys(routes, 404)
 
@@ -168,6 +169,33 @@ def test_events_arrive_as_they_happen(front: int, behind: Behind) -> None:
         assert b"second" not in until(connection, b"data: first\n\n")
         behind.go_on.set()
         until(connection, b"data: second\n\n")
+
+
+BARE = {
+    "keeps connections": "proxy_http_version 1.1; proxy_set_header Connection '';",
+    "passes the name on": "proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host $http_host;",
+    "says localhost": "proxy_http_version 1.1; proxy_set_header Connection ''; proxy_set_header Host localhost;",
+    "nothing said": "",
+}
+
+
+@pytest.mark.parametrize("words", BARE.values(), ids=BARE)
+def test_behind_a_proxy_that_names_no_client_nobody_is_the_owner(
+    running: DaemonProcess, tmp_path: Path, words: str
+) -> None:
+    """An nginx file that was not copied from ours gives nothing away, whatever Host a stranger sends."""
+    require_program("nginx")
+    running.site.write("a.md")
+    running.start(serve=True)
+    port = free_port()
+    behind = running.address.rstrip("/")
+    text = f"server {{ listen 127.0.0.1:{port}; location / {{ {words} proxy_pass {behind}; }} }}"
+    with nginx(tmp_path / "server", port, text):
+        assert fetch(port, "/all/rss.xml").status == 200
+        for path in ("/-/status", "/-/explain?q=a.md", "/metrics"):
+            for host in ("feeds.example.org", "localhost", "127.0.0.1"):
+                asked = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+                assert statuses(send_bytes(f"http://127.0.0.1:{port}/", asked)) == [404], (path, host)
 
 
 def until(connection: socket.socket, wanted: bytes) -> bytes:

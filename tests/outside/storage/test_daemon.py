@@ -127,7 +127,7 @@ def test_documents_are_served_by_the_bucket(daemon: Daemon) -> None:
     assert line["documents"] == f"served by s3://{daemon.buckets.feeds}, not here"
     assert fetch(daemon.url, "/all/rss.xml").status == 404
     assert fetch(daemon.url, "/healthz").status == 200
-    assert b"aggregator_info" in fetch(daemon.url, "/metrics").body
+    assert b"aggregator_info" in fetch(daemon.url, "/metrics", authorization=f"Bearer {TOKEN}").body
     asked = {
         name: fetch(daemon.url, f"/-/trigger?feed={name}", "POST", authorization=f"Bearer {TOKEN}")
         for name in ("ai", "no")

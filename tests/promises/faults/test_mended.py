@@ -287,3 +287,32 @@ def test_documents_that_fail_alike_are_counted_not_listed() -> None:
         "not written: … and 397 more: No space left on device (free some space)",
         "not written: all/rss.xml: Permission denied",
     ]
+
+
+def test_what_a_rewrite_of_the_index_leaves_is_removed(site: SiteFolder) -> None:
+    """`index.db.again` is removed if it cannot be written, and at the next start if the process was killed."""
+    site.write("a.md")
+    state = site.root / "state"
+    with Site(site.config()) as living:
+        living.build(now=NOW)
+        (state / "index.db").unlink()
+        with FailingOperations(site.root, 1, random.Random(1), only="fsync") as faults, pytest.raises(OSError):
+            living.restore_removed_index()
+        assert faults.failed
+        assert list(state.glob("*.again*")) == []
+        assert living.restore_removed_index()
+    for name in ("index.db.again", "index.db.again-journal"):
+        (state / name).write_bytes(b"x" * 100)
+    site.build()
+    assert list(state.glob("*.again*")) == []
+
+
+def test_memory_that_ran_out_is_not_called_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    """It comes with advice, wherever bugs are named."""
+    with pytest.raises(MemoryError) as caught:
+        bytearray(2**62)
+    advice = "memory ran out (free some, or raise the limit of this process)"
+    assert reason_not_rendered(caught.value) == f"not rendered because {advice}"
+    with pytest.raises(SystemExit):
+        commands._fail(caught.value, 1)
+    assert capsys.readouterr().err == f"aggregator: {advice}\n"

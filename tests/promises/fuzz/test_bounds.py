@@ -20,7 +20,7 @@ from aggregator.normalizer import text
 from aggregator.normalizer.front_matter import MAX_FRONT_MATTER, MAX_SEED
 
 MOST_SECONDS = 12
-"""Processor seconds for a whole build; the README has the figures of an idle machine."""
+"""Processor seconds for a whole build; tests/README.md has the figures of an idle machine."""
 
 MOST_MEMORY = 350
 """MB of memory at its peak."""

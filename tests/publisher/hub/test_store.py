@@ -48,7 +48,9 @@ def test_a_row_of_the_version_before_is_read(tmp_path: Path) -> None:
     assert read_stored(str(tmp_path)) == ({ONE.name: ONE}, Hub())
 
 
-@pytest.mark.parametrize("damage", ["junk", "cut", "other version", "foreign rows", "not text"])
+@pytest.mark.parametrize(
+    "damage", ["junk", "cut", "other version", "foreign rows", "not text", "name", "other name", "text"]
+)
 def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str) -> None:
     """Its content is lost, and what is put afterwards is kept."""
     store = opened(tmp_path)
@@ -63,6 +65,9 @@ def test_a_damaged_file_is_replaced(tmp_path: Path, damage: str) -> None:
         statements = {
             "other version": "PRAGMA user_version=99",
             "foreign rows": "INSERT INTO ping VALUES('x', 'not one of ours')",
+            "name": "UPDATE ping SET name=CAST(name AS BLOB)",
+            "other name": "UPDATE ping SET name=name || 'x' WHERE name!=''",
+            "text": "UPDATE ping SET value=CAST(value AS TEXT)",
             "not text": "INSERT INTO ping VALUES(CAST(x'ff' AS TEXT), '{}')",
         }
         with closing(sqlite3.connect(path, isolation_level=None)) as db:

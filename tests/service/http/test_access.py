@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -36,11 +37,14 @@ from support.site_folder import SiteFolder, iso
 
 from aggregator.config.token import read_token, token_problem
 from aggregator.model.feeds import Site
+from aggregator.service import one_time_tokens
+from aggregator.service.control import Request, ask
 from aggregator.service.http import events as http_events
 from aggregator.service.http import server as http_server
-from aggregator.service.http.access import has_token, is_local
+from aggregator.service.http.access import SESSION_SECONDS, Sessions, has_token, is_local
 from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.server import App
+from aggregator.service.one_time_tokens import OneTimeTokens
 
 TOKEN = "0123456789abcdef-for-tests"
 BEARER = {"authorization": f"Bearer {TOKEN}"}
@@ -64,7 +68,7 @@ def daemon(running: DaemonProcess) -> DaemonProcess:
 
 def metrics(address: str) -> dict[str, float]:
     """Return all samples by name and labels; the text must be in Prometheus' format."""
-    reply = fetch(address, "/metrics")
+    reply = fetch(address, "/metrics", **BEARER)
     assert reply.status == 200
     assert reply.headers["content-type"].startswith("text/plain; version=0.0.4")
     return {
@@ -91,7 +95,7 @@ def test_only_the_owner_sees_the_message_of_a_problem(daemon: DaemonProcess) -> 
     daemon.site.root.joinpath("config/feeds.yaml").write_text("site: {url: nonsense-canary}")
     daemon.signal(signal.SIGHUP)
     wait_until(lambda: fetch(daemon.address, "/healthz").status == 503, TIMEOUT)
-    owner, away = fetch(daemon.address, "/healthz"), fetch(daemon.address, "/healthz", **AWAY)
+    owner, away = fetch(daemon.address, "/healthz", **BEARER), fetch(daemon.address, "/healthz", **AWAY)
     assert (away.status, set(away.json["problems"])) == (503, {"config"})
     assert str(daemon.site.root) in owner.json["problems"]["config"]
     assert str(daemon.site.root).encode() not in away.body
@@ -119,7 +123,7 @@ def test_a_daemon_that_does_not_answer_is_named(daemon: DaemonProcess) -> None:
 
 def test_serving_alone_is_healthy(site: SiteFolder) -> None:
     """`aggregator serve` needs no daemon, and an empty feeds folder is no problem."""
-    server = ServeProcess(site)
+    server = ServeProcess(site, trust_local=True)
     try:
         assert fetch(server.address, "/healthz").json == {"healthy": True, "problems": {}}
         assert metrics(server.address)["aggregator_up"] == 0
@@ -194,7 +198,7 @@ def test_a_damaged_index_hides_no_health(site: SiteFolder) -> None:
     """Metrics that need no index are still served, and no request logs an exception."""
     site.write("a.md")
     site.build()
-    server = ServeProcess(site)
+    server = ServeProcess(site, trust_local=True)
     try:
         (site.root / "state/index.db").write_bytes(b"nonsense" * 1_000)
         assert metrics(server.address)["aggregator_up"] == 0
@@ -251,7 +255,7 @@ def test_a_page_of_another_site_triggers_nothing(daemon: DaemonProcess, headers:
     assert daemon.status()["turns"] == turns
     ours = daemon.address.rstrip("/")
     for same in (
-        {"origin": ours}, {"origin": ours, "host": "inside.example"}, {"origin": "https://DaemonThread.example", "host": "inside.example"},
+        {"origin": ours}, {"origin": ours, "host": "inside.example"}, {"origin": "https://inside.example", "host": "inside.example"},
         {"origin": "https://feeds.example.org", "sec_fetch_site": "same-origin"},
     ):  # fmt: skip
         assert trigger(daemon, **{**BASIC, **same}).status == 200
@@ -372,7 +376,7 @@ def test_which_requests_are_local(client: str, host: str | None, local: bool) ->
     assert is_local(client, {"host": host}.get) is local
 
 
-PAGES = ("/-/status", "/-/explain?q=a.md")
+PAGES = ("/-/status", "/-/explain?q=a.md", "/metrics")
 
 
 THROUGH = [
@@ -394,11 +398,146 @@ def test_the_owners_pages_are_for_the_owner(daemon: DaemonProcess) -> None:
             assert b"a.md" not in reply.body
             assert fetch(daemon.address, path, **{**headers, **BEARER}).status not in {401, 404}
         assert fetch(daemon.address, path, **AWAY, **BASIC).status not in {401, 404}
-        assert fetch(daemon.address, path).status not in {401, 404}
+        assert fetch(daemon.address, path, **BEARER).status not in {401, 404}
+
+
+@pytest.mark.parametrize("host", ["{own}", "localhost", "127.0.0.1", "[::1]"])
+def test_being_local_is_not_enough(daemon: DaemonProcess, host: str) -> None:
+    """What nginx sends with `proxy_http_version 1.1` alone, HAProxy without `forwardfor`, or any user of this machine."""
+    name = host.format(own="{}:{}".format(*host_and_port(daemon.address)))
+    for path in PAGES:
+        asked = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
+        assert statuses(send_bytes(daemon.address, asked)) == [401]
+
+
+def test_local_clients_can_be_trusted(running: DaemonProcess) -> None:
+    """With `trust_local: true` who connects from this machine directly is the owner, and nobody else."""
+    running.site.write("a.md")
+    running.site.settings["server"] = {"port": free_port(), "trust_local": True}
+    running.start(serve=True)
+    for path in PAGES:
+        assert fetch(running.address, path).status == 200
+        for headers in THROUGH:
+            assert fetch(running.address, path, **headers).status == 404
+
+
+# -- the one-time link
+
+
+def issued(daemon: DaemonProcess) -> str:
+    """Return the path of a new link to the owner's pages."""
+    return f"/-/open?token={ask(daemon.state, Request(do='issue'))}"
+
+
+def test_a_link_opens_the_owners_pages_once(daemon: DaemonProcess) -> None:
+    """It sets a cookie for this browser that scripts and other sites cannot use; a second visitor gets nothing."""
+    link = issued(daemon)
+    reply = fetch(daemon.address, link, sec_fetch_site="cross-site")  # clicked in a terminal that is a page itself
+    assert (reply.status, reply.headers["cache-control"]) == (200, "no-store")
+    assert reply.headers["referrer-policy"] == "no-referrer"
+    cookie, *flags = reply.headers["set-cookie"].split("; ")
+    assert flags == ["HttpOnly", "SameSite=Strict"]
+    for path in ("/-/status", "/-/explain?q=a.md"):
+        assert fetch(daemon.address, path, cookie=f"other=1; {cookie}").status == 200
+        assert fetch(daemon.address, path, cookie=cookie, sec_fetch_site="cross-site").status == 401
+        for wrong in (cookie[:-1], f"{cookie}0", cookie.replace("=1", "=9"), cookie.partition(".")[0], "", "a=b"):
+            assert fetch(daemon.address, path, cookie=wrong).status == 401
+    again = fetch(daemon.address, link)
+    assert (again.status, "set-cookie" in again.headers) == (403, False)
+    assert trigger(daemon, authorization="", cookie=cookie).status == 401
+    log = daemon.log_file.read_text()
+    assert link.partition("=")[2] not in log
+    assert cookie.partition("=")[2] not in log
+
+
+def test_a_session_survives_a_reload_and_no_restart(daemon: DaemonProcess) -> None:
+    """A new server process of the same daemon knows it; the next daemon does not."""
+    cookie = fetch(daemon.address, issued(daemon)).headers["set-cookie"].partition(";")[0]
+    (before,) = daemon.children()
+    daemon.site.settings["server"]["timeout"] = "9s"
+    daemon.site.config()
+    daemon.signal(signal.SIGHUP)
+    wait_until(lambda: daemon.children() and before not in daemon.children(), TIMEOUT)
+    assert fetch(daemon.address, "/-/status", cookie=cookie).status == 200
+    assert daemon.stop() == 0
+    daemon.start(serve=True)
+    assert fetch(daemon.address, "/-/status", cookie=cookie).status == 401
+
+
+@pytest.mark.parametrize("token", ["", "x", "x" * 43, "\u00e4" * 43, "%00", "x" * 20_000])
+def test_an_invalid_link_opens_nothing(daemon: DaemonProcess, token: str) -> None:
+    """Whether or not a valid one waits."""
+    issued(daemon)
+    reply = fetch(daemon.address, f"/-/open?token={quote(token, safe='%')}")
+    assert (reply.status, "set-cookie" in reply.headers) == (403, False)
+    assert fetch(daemon.address, issued(daemon), "HEAD").status == 405
+
+
+def test_a_token_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is valid for a minute, and only the newest are."""
+    tokens = OneTimeTokens()
+    assert not tokens.redeem(tokens.issue()[:-1])
+    old = tokens.issue()
+    monkeypatch.setattr(one_time_tokens, "LIFETIME", -1.0)
+    assert not tokens.redeem(tokens.issue())
+    monkeypatch.undo()
+    for _ in range(one_time_tokens.MOST):
+        assert tokens.redeem(tokens.issue())
+    assert tokens.redeem(old)
+    first, *_, last = [tokens.issue() for _ in range(one_time_tokens.MOST + 1)]
+    assert [tokens.redeem(one) for one in (first, last, last)] == [False, True, False]
+
+
+def test_a_session_ends() -> None:
+    """After twelve hours, at the latest; without a key there is none."""
+    sessions = Sessions(b"key", 8080)
+    cookie = sessions.begin(1_000.0).partition(";")[0]
+    assert sessions.is_open(cookie, 1_000.0 + SESSION_SECONDS - 1)
+    assert not sessions.is_open(cookie, 1_000.0 + SESSION_SECONDS)
+    assert not Sessions(b"another", 8080).is_open(cookie, 1_000.0)
+    assert not Sessions(b"", 8080).is_open(Sessions(b"", 8080).begin(1_000.0).partition(";")[0], 1_000.0)
+
+
+def test_the_command_opens_the_page_or_prints_the_link(daemon: DaemonProcess, tmp_path: Path) -> None:
+    """`status --open` starts the browser with a link; if there is none, it prints the link."""
+    browser, opened = tmp_path / "browser", tmp_path / "opened"
+    browser.write_text(f'#!/bin/sh\necho "$1" > {opened}\n')
+    browser.chmod(0o755)
+    printed = daemon.command("status", "--open", environment={"BROWSER": str(browser)})
+    assert (printed.returncode, printed.stdout) == (0, "")
+    link = opened.read_text().strip()
+    assert link.startswith(f"{daemon.address}-/open?token=")
+    assert fetch(daemon.address, link.removeprefix(daemon.address.rstrip("/"))).status == 200
+    printed = daemon.command("status", "--open", environment={"BROWSER": "", "PATH": "", "DISPLAY": ""})
+    link = printed.stdout.splitlines()[-1]
+    assert fetch(daemon.address, link.removeprefix(daemon.address.rstrip("/"))).status == 200
+    daemon.stop()
+    refused = daemon.command("status", "--open")
+    assert (refused.returncode, "no daemon runs" in refused.stderr) == (1, True)
+
+
+HOSTS = {
+    b"Host: localhost": True, b"Host: feeds.example.org:8080": True, b"Host: [::1]:80": True, b"host: a_b.example": True,
+    b"": False, b"Host:": False, b"Host: a\r\nHost: a": False, b"Host: localhost\r\nHost: evil.example": False,
+    b"Host: 127.0.0.1:@evil": False, b"Host: a@b": False, b"Host: a b": False, b"Host: a/b": False, b"Host: a, b": False,
+    b"Host: a:b": False, b"Host: a:80:80": False, b"Host: [::1": False, b"Host: a?b": False, b"Host: \xff": False,
+    b"Host: " + b"a" * 300: False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "valid"), HOSTS.items())
+def test_a_request_has_one_valid_host(daemon: DaemonProcess, line: bytes, valid: bool) -> None:
+    """Anything else is 400 (RFC 9112 §3.2), for documents too; HTTP/1.0 may go without."""
+    for path in (b"/all/rss.xml", b"/healthz", b"/-/events", b"/none"):
+        asked = b"GET " + path + b" HTTP/1.1\r\n" + line + (b"\r\n" if line else b"") + b"Connection: close\r\n\r\n"
+        if valid and path == b"/-/events":
+            continue
+        assert (statuses(send_bytes(daemon.address, asked)) == [400]) == (not valid)
+    assert statuses(send_bytes(daemon.address, b"GET /all/rss.xml HTTP/1.0\r\n\r\n")) == [200]
 
 
 def test_without_a_token_the_pages_are_not_there_for_others(running: DaemonProcess) -> None:
-    """404 from elsewhere; served on this machine."""
+    """404, also on this machine."""
     running.start(serve=True)
     for path in PAGES:
         assert fetch(running.address, path, **AWAY).status == 404
@@ -406,7 +545,7 @@ def test_without_a_token_the_pages_are_not_there_for_others(running: DaemonProce
         assert (away.status, away.body) == (404, none.body)
         assert fetch(running.address, path, **AWAY, **BEARER).status == 404
         assert fetch(running.address, path, host="feeds.example.org").status == 404
-        assert fetch(running.address, path).status != 404
+        assert fetch(running.address, path).status == 404
 
 
 def test_a_proxy_that_names_nobody_is_not_the_owner(daemon: DaemonProcess) -> None:
@@ -423,7 +562,7 @@ def test_other_machines_are_not_the_owner(site: SiteFolder) -> None:
     """A peer that is not on the loopback address needs the token."""
     site.write("a.md")
     site.build()
-    server = ServeProcess(site, host="127.0.0.2")
+    server = ServeProcess(site, host="127.0.0.2", trust_local=True)
     try:
         with socket.socket() as connection:
             connection.bind(("127.0.0.3", 0))
@@ -588,7 +727,7 @@ def test_private_texts_never_appear(daemon: DaemonProcess) -> None:
         reply = fetch(daemon.address, path, **AWAY) if path != "/-/events?" else Reply(0, {}, b"")
         assert not CANARY.search(reply.body + repr(reply.headers).encode()), path
     assert not CANARY.search(heard)
-    assert not CANARY.search(fetch(daemon.address, "/metrics").body)
+    assert not CANARY.search(fetch(daemon.address, "/metrics", **BEARER).body)
     for path in ("/canary-topic/rss.xml", "/canary-topic/", "/canary-topic"):
         assert fetch(daemon.address, path).status == 404
     assert trigger(daemon, "?feed=canary-topic").status == 404
@@ -604,5 +743,6 @@ def test_what_a_client_sends_is_not_logged(daemon: DaemonProcess) -> None:
     fetch(daemon.address, "/canary?canary=1", authorization="Bearer canary", cookie="canary")
     fetch(daemon.address, "/-/trigger?feed=canary", "POST", authorization="Bearer canary")
     trigger(daemon, "?feed=canary")
+    fetch(daemon.address, "/-/open?token=canary")
     send_bytes(daemon.address, b"canary\r\n\r\n")
     assert not CANARY.search(daemon.log_file.read_bytes())

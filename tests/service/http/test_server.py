@@ -259,7 +259,7 @@ def test_too_many_headers_are_rejected(server: ServeProcess, lines: bytes) -> No
 
 @pytest.mark.parametrize("piece", [1_000, 100_000], ids=["bit by bit", "at once"])
 def test_headers_of_32_kib_are_read_and_of_more_than_48_rejected(server: ServeProcess, piece: int) -> None:
-    """As the README says, however they arrive; sizes in between depend on that."""
+    """As docs/reference/limits.md says, however they arrive; sizes in between depend on that."""
     assert statuses(sent_in_pieces(server.address, 32_768, piece)) == [200]
     assert statuses(sent_in_pieces(server.address, 49_153, piece)) in ([431], [])
     if piece < 32_768:

@@ -1,0 +1,99 @@
+"""The check of every row of `index.db`: types, checksums, and whether the tables agree with each other. Pure.
+
+It is made when nothing else can tell whether the file is as it was written: after a crash, and before a fresh build
+copies rows. It takes about a second for 100,000 files.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+
+from aggregator.index.rows import VALID, DamagedRowError, Row, check, check_feed, check_file, check_meta, check_page
+from aggregator.index.schema import DERIVED_TABLES, REMEMBERED_TABLES
+from aggregator.normalizer.stored import entry_rows, unpack_problems, without_checksum
+
+FILE_COLUMNS = (
+    "file, path, dev, ino, size, mtime, ctime, digest, content, rule, detail, stale, story, newest, quality, starts,"
+    " ends, since, until, verdict, shown, sum"
+)
+
+_ORPHANS = {
+    "entry": "feed NOT IN (SELECT feed FROM feed)",
+    "page": "feed NOT IN (SELECT feed FROM feed)",
+    "alias": "story NOT IN (SELECT story FROM story)",
+    "file": "story NOT IN (SELECT story FROM story) OR content IS NOT NULL AND file NOT IN (SELECT file FROM seed)",
+    "seed": "file NOT IN (SELECT file FROM file)",
+    "problem": "file NOT IN (SELECT file FROM file)",
+}
+"""By table, the condition for a row that names one that does not exist."""
+
+
+def check_rows(db: sqlite3.Connection) -> None:
+    """Check every row of an index.
+
+    Raises:
+        DamagedRowError: if one is damaged; other errors of SQLite and msgspec likewise.
+    """
+    for table in (*DERIVED_TABLES, *REMEMBERED_TABLES):
+        if table != "meta":
+            _require_none(db, table, _has_wrong_type(db, table))
+    for table, condition in _ORPHANS.items():
+        _require_none(db, table, condition)
+    _check_files(db)
+    for check_one, query in _CHECKS.items():
+        for row in db.execute(query):
+            check_one(row)
+    for table in VALID.keys() - {"alias"}:  # of which the types and orphans say all
+        for row in _all_columns(db, table):
+            check(table, row)
+
+
+def _require_none(db: sqlite3.Connection, table: str, condition: str) -> None:
+    if db.execute(f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1").fetchone() is not None:  # noqa: S608 - ours
+        raise DamagedRowError(table)
+
+
+def _has_wrong_type(db: sqlite3.Connection, table: str) -> str:
+    """Return the SQL condition for a row with a value whose type is not that of its column."""
+    conditions = []
+    for _, name, declared, is_required, _, position_in_key in db.execute(f"PRAGMA table_info({table})"):
+        null = "" if is_required or position_in_key else ", 'null'"
+        conditions.append(f"typeof({name}) NOT IN ('{declared.lower()}'{null})")
+    return " OR ".join(conditions)
+
+
+def _all_columns(db: sqlite3.Connection, table: str) -> Iterator[Row]:
+    columns = REMEMBERED_TABLES[table].replace("0", "uses")  # counted again only if the index is made again
+    yield from db.execute(f"SELECT {columns} FROM {table}")  # noqa: S608 - ours
+
+
+def _check_files(db: sqlite3.Connection) -> None:
+    """Check the files, and whether the entries are those of the files: none changed, missing or left over."""
+    expected = 0
+    for row in db.execute(f"SELECT {FILE_COLUMNS} FROM file"):  # noqa: S608 - ours
+        file, shown = row[0], check_file(row)[20]
+        if shown is not None:
+            expected += sum(map(hash, entry_rows(shown, file)))
+    if expected != sum(map(hash, db.execute("SELECT feed, sort, worst, tie, file, starts, ends FROM entry"))):
+        raise DamagedRowError("entry")
+
+
+def _check_feed(row: Row) -> None:
+    if summary := check_feed(row)[5]:
+        without_checksum(summary)
+
+
+def _check_page(row: Row) -> None:
+    wanted, dirty, key, stamps = check_page(row)[4:]
+    if {wanted, dirty} - {0, 1} or (key is not None and stamps is None):
+        raise DamagedRowError("page")
+
+
+_CHECKS: dict[Callable[[Row], object], str] = {
+    lambda row: check_meta(*row): "SELECT key, value FROM meta",
+    lambda row: unpack_problems(row[0]): "SELECT problems FROM problem",
+    _check_feed: "SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed",
+    _check_page: "SELECT feed, month, last, sum, wanted, dirty, key, stamps FROM page",
+}
+"""The checks of single rows, each with the query that yields them."""

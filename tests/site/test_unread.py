@@ -1,0 +1,70 @@
+"""Files that no build reads: `explain` says why, and `check` names those that look like seeds."""
+
+from __future__ import annotations
+
+import pytest
+from support.site_folder import NOW, SiteFolder
+
+from aggregator.site.check import check
+from aggregator.site.explain import explain
+
+SEED = "---\ntitle: A\n---\nText\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("README.MD", "README.MD: not read: seeds end in .md or .markdown (rename it to README.md)"),
+        ("notes.txt", "notes.txt: not read: seeds end in .md or .markdown (rename it to notes.md)"),
+        ("sub/a", "sub/a: not read: seeds end in .md or .markdown (rename it to a.md)"),
+        (".draft.md", ".draft.md: not read: names that begin with a dot are skipped (rename .draft.md)"),
+        (".git/a.md", ".git/a.md: not read: names that begin with a dot are skipped (rename .git)"),
+    ],
+)
+def test_explain_says_why_a_file_is_not_read(site: SiteFolder, path: str, answer: str) -> None:
+    """Before and after a build, by a path relative to the seeds folder and by a complete one."""
+    site.write_text(path, SEED)
+    for target in (path, str(site.seeds / path)):
+        assert [one.headline for one in explain(site.config(), None, target, now=NOW)] == [answer]
+    assert site.build().read == 0
+
+
+def test_explain_and_check_name_a_linked_folder(site: SiteFolder) -> None:
+    """A seed behind a linked folder is not read, and the link is named; one without seeds behind it is nobody's concern."""
+    (site.root / "elsewhere/deep").mkdir(parents=True)
+    (site.root / "elsewhere/deep/a.md").write_text(SEED)
+    (site.root / "empty").mkdir()
+    (site.seeds / "linked").symlink_to(site.root / "elsewhere")
+    (site.seeds / "bare").symlink_to(site.root / "empty")
+    (found,) = explain(site.config(), None, str(site.seeds / "linked/deep/a.md"), now=NOW)
+    reason = "not read: linked is a link, and links are not followed (move the folder itself here)"
+    assert found.headline == f"linked/deep/a.md: {reason}"
+    assert list(map(str, check(site.config(), now=NOW).problems)) == [f"linked: warning: {reason}"]
+    assert site.build().read == 0
+
+
+def test_check_names_files_with_front_matter_alone(site: SiteFolder) -> None:
+    """Pictures, notes, data and what is hidden pass."""
+    site.write("a.md")
+    site.write("b.markdown")
+    for path in ("c.MD", "d.mdx", "sub/e.txt"):
+        site.write_text(path, SEED)
+    for path, text in (
+        ("f.txt", "notes\n---\n---\n"),
+        ("g.yaml", "---\ntitle: A\n"),
+        (".h.txt", SEED),
+        (".git/i.txt", SEED),
+    ):
+        site.write_text(path, text)
+    found = check(site.config(), now=NOW)
+    assert [(one.path, one.warning) for one in found.problems] == [("c.MD", True), ("d.mdx", True), ("sub/e.txt", True)]
+    assert found.seeds == 2
+
+
+def test_a_seed_is_explained_as_before(site: SiteFolder) -> None:
+    """Also if the seeds folder itself is a link."""
+    site.write("a.md")
+    site.seeds.rename(site.root / "real")
+    site.seeds.symlink_to(site.root / "real")
+    for target in ("a.md", str(site.seeds / "a.md"), str(site.root / "real/a.md")):
+        assert "from the next build on" in explain(site.config(), None, target, now=NOW)[0].headline
