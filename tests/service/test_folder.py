@@ -103,7 +103,7 @@ def test_a_root_that_is_moved_away_and_back_loses_nothing(running: DaemonProcess
     filled(site, number)
     running.start()
     site.seeds.rename(site.root / "away")
-    wait_until(lambda: is_unhealthy(running, "not there"))
+    wait_until(lambda: is_unhealthy(running, "the seeds folder is missing"))
     with pytest.raises(AggregatorError, match="cannot be read"):
         running.trigger()
     assert len(site.titles()) == number
@@ -121,7 +121,7 @@ def test_a_root_that_is_removed_and_created_again_is_followed(running: DaemonPro
     filled(site, number)
     running.start()
     shutil.rmtree(site.seeds)
-    wait_until(lambda: is_unhealthy(running, "not there"))
+    wait_until(lambda: is_unhealthy(running, "the seeds folder is missing"))
     time.sleep(0.5)  # so that turns for the deleted files can happen
     assert len(site.titles()) == number
     site.seeds.mkdir()

@@ -195,13 +195,13 @@ def test_an_index_that_cannot_be_replaced_yet_is_retried(
     site = inside.site
     site.write("a.md", title="A")
     inside.start()
-    mend, tries = Site.mend, []
+    replace_index, tries = Site.replace_index, []
 
     def failing(self: Site, cause: BaseException) -> None:
         tries.append(1)
         if len(tries) < 5:
             raise error
-        mend(self, cause)
+        replace_index(self, cause)
 
     monkeypatch.setattr(Site, "replace_index", failing)
     monkeypatch.setattr("aggregator.service.turns.RETRY", 0.1)

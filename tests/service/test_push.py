@@ -274,7 +274,7 @@ def test_a_hub_that_stays_away_becomes_a_warning(inside: DaemonThread, pushing: 
     assert inside.status()["warnings"] == {}
     inside.step = 700
     wait_until(
-        lambda: "not reached: no connection: Connection refused" in inside.status()["warnings"].get("websub", "")
+        lambda: "cannot be reached: no connection: Connection refused" in inside.status()["warnings"].get("websub", "")
     )
     assert inside.status()["healthy"]
 

@@ -170,17 +170,17 @@ def test_a_failed_turn_is_retried(inside: DaemonThread, monkeypatch: pytest.Monk
     monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     site = inside.site
     inside.start()
-    real = inside.daemon._parts.site._turn
+    real = inside.daemon._parts.site._take_turn
 
     def fails(*_: object, **__: object) -> None:
         raise RuntimeError(CANARY)
 
-    monkeypatch.setattr(inside.daemon._parts.site, "_turn", fails)
+    monkeypatch.setattr(inside.daemon._parts.site, "_take_turn", fails)
     site.write("a.md", title="A")
     wait_until(lambda: "RuntimeError" in inside.status()["problems"].get("turn", ""))
     with pytest.raises(Exception, match="the turn failed: RuntimeError"):
         inside.trigger()
-    monkeypatch.setattr(inside.daemon._parts.site, "_turn", real)
+    monkeypatch.setattr(inside.daemon._parts.site, "_take_turn", real)
     inside.wait_for_titles("A")
     wait_until(lambda: inside.status()["healthy"])
     assert CANARY not in inside.log_file.read_text()
@@ -192,16 +192,16 @@ def test_a_turn_that_the_disk_refuses_is_not_called_a_bug(
     """The message has the path, the system's error and advice; the turn is retried."""
     monkeypatch.setattr("aggregator.service.turns.RETRY", 0.3)
     inside.start()
-    real = inside.daemon._parts.site._turn
+    real = inside.daemon._parts.site._take_turn
 
     def fails(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/state/index.db.new")
 
-    monkeypatch.setattr(inside.daemon._parts.site, "_turn", fails)
+    monkeypatch.setattr(inside.daemon._parts.site, "_take_turn", fails)
     inside.site.write("a.md", title="A")
     message = "/state/index.db.new: No space left on device (free some space)"
     wait_until(lambda: inside.status()["problems"].get("turn") == message)
-    monkeypatch.setattr(inside.daemon._parts.site, "_turn", real)
+    monkeypatch.setattr(inside.daemon._parts.site, "_take_turn", real)
     inside.wait_for_titles("A")
     wait_until(lambda: inside.status()["healthy"])
 

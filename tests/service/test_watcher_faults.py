@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import logging
 import os
 import threading
@@ -42,17 +43,19 @@ def threads_of(inside: DaemonThread) -> dict[str, threading.Thread]:
 
 @contextlib.contextmanager
 def limit(name: str, value: int) -> Iterator[None]:
-    """Set an inotify limit of the system for a while."""
+    """Set an inotify limit of the whole machine for a while, locked against other test runs, which would restore ours."""
     path = INOTIFY / name
-    before = path.read_text()
-    try:
-        path.write_text(str(value))
-    except OSError:
-        pytest.skip(f"{path} cannot be changed here")
-    try:
-        yield
-    finally:
-        path.write_text(before)
+    with path.open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        before = path.read_text()
+        try:
+            path.write_text(str(value))
+        except OSError:
+            pytest.skip(f"{path} cannot be changed here")
+        try:
+            yield
+        finally:
+            path.write_text(before)
 
 
 @pytest.mark.parametrize("name", ["observer", "emitter 0", "inotify", "scheduler", "control", "watchdog"])
@@ -82,6 +85,7 @@ def test_a_thread_that_dies_is_noticed_and_started_again(
     assert inside.status()["healthy"]
 
 
+@pytest.mark.slow  # for the limit is the whole machine's
 def test_events_that_the_system_drops_are_compensated(running: DaemonProcess) -> None:
     """With a queue of eight events and hundreds of files, the overflow is counted and every seed is published."""
     site = running.site

@@ -6,7 +6,7 @@ import pytest
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.renderer import atom, json_feed, rss
-from aggregator.renderer import item_cache as fragments
+from aggregator.renderer import item_cache as rendered_items
 from aggregator.site import item_cache
 from aggregator.site.site import Site
 
@@ -20,16 +20,16 @@ def test_long_items_are_kept_by_their_bytes(site: SiteFolder, monkeypatch: pytes
     site.build()
     wanted = site.documents()
     monkeypatch.setattr(item_cache, "KEPT_BYTES", 6 * len(LONG))
-    monkeypatch.setattr(fragments, "KEPT_BYTES", 6 * len(LONG))
-    kinds = {module: fragments.Kept() for module in (rss._fragments, atom._fragments, json_feed)}
-    for module, empty in kinds.items():
-        monkeypatch.setattr(module, "_kept", empty)
+    monkeypatch.setattr(rendered_items, "MAX_BYTES", 6 * len(LONG))
+    caches = {owner: rendered_items.ItemCache() for owner in (rss._writer, atom._writer, json_feed)}
+    for owner, empty in caches.items():
+        monkeypatch.setattr(owner, "_cache", empty)
     with Site(site.config(feeds="others", state="other"), jobs=1) as opened:
         opened.build(now=NOW)
         kept = opened.items
         assert 0 < sum(size for _, size in kept._kept.values()) == kept._bytes <= item_cache.KEPT_BYTES
-    for one in kinds.values():
-        assert 0 < sum(map(len, one._kept.values())) == one._bytes <= item_cache.KEPT_BYTES
+    for cache in caches.values():
+        assert 0 < sum(map(len, cache._items.values())) == cache._bytes <= rendered_items.MAX_BYTES
     assert site.documents("others") == wanted
 
 

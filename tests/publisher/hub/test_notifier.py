@@ -70,7 +70,7 @@ class Publishing:
 
     def settles(self) -> None:
         """Wait until each ping that is due was tried."""
-        assert self.websub.settle(20)
+        assert self.websub.settle(time_limit(20))
 
     def waiting(self) -> int:
         status = self.websub.status

@@ -75,7 +75,7 @@ def test_what_the_daemon_reports(site: SiteFolder) -> None:
     """Problems with their age, threads, overflows and the last scan; nothing without a daemon."""
     site.build()
     health = Health(started=NOW - 100.0, backend="native", overflows=3, scanned=NOW - 5.0, threads={"watcher": True})
-    health.set("folder", "is not there", now=NOW - 30.0)
+    health.set_problem("folder", "is not there", now=NOW - 30.0)
     view = view_of(site, health)
     assert view.troubles == (Trouble(concern="folder", message="is not there", seconds=30),)
     assert (view.uptime, view.backend, view.overflows) == (100, "native", 3)
