@@ -244,7 +244,10 @@ def check(
     config_path: str, *, jobs: int | None, strict: bool, as_json: bool, shape: Literal["text", "github"],
     files: tuple[str, ...],
 ) -> None:  # fmt: skip
-    """Validate the config and all seeds, or only the named ones, without changing anything."""
+    """Validate the config and seeds; change nothing.
+
+    With FILE, only the problems of these seeds are reported.
+    """
     from aggregator.site.check import check as check_site  # noqa: PLC0415 - only this command needs it
 
     try:

@@ -47,8 +47,11 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 def is_ours(name: str, start: bytes) -> bool:
     """Return whether the file at a document's name is ours, by its first `START` bytes.
 
-    A file without any text counts as ours: nothing is lost with it, and a crash of the machine can leave one.
+    A file without any text counts as ours: nothing is lost with it, and a crash of the machine can leave one. So does
+    a list without feeds.
     """
+    if kind_of(name) in {OPML, DISCOVERY} and b"<opml" in start and b"<outline" not in start:
+        return True
     head = _ITEMS.split(start, maxsplit=1)[0]
     return not start.strip(b"\0 \t\r\n") or _MARKS[kind_of(name)].search(head) is not None
 

@@ -75,7 +75,10 @@ def check(
     for slug, several in clashing_names(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
+    named = {problem.path for problem in problems}
     for path, message, hint in () if is_url(config.seeds) else unread_seeds(config.seeds):
+        if path in named:
+            continue
         problems.append(Problem(path=path, message=f"not read: {message}", hint=hint, warning=True))
     return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
-from aggregator.watcher.folder import SUFFIXES, printable
+from aggregator.model.errors import reason_of
+from aggregator.watcher.folder import DEEPEST, SUFFIXES, printable
 
 MOST_BEHIND_A_LINK = 1_000
 """How many entries behind a link are examined; it may lead to a whole disk."""
@@ -34,7 +35,8 @@ def why_not_read(root: str, path: str) -> str:
 
 def unread_seeds(root: str) -> Iterator[tuple[str, str, str]]:
     """Yield the files with front matter that no build reads: path, what is wrong, and what to do instead."""
-    for path, folders, files in os.walk(root):
+    failed: list[OSError] = []
+    for path, folders, files in _walk(root, failed.append):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         below = os.path.relpath(path, root)
         start = "" if below == "." else f"{below}/"
@@ -44,6 +46,8 @@ def unread_seeds(root: str) -> Iterator[tuple[str, str, str]]:
         for name in sorted(files):
             if not name.startswith(".") and not name.endswith(SUFFIXES) and has_front_matter(os.path.join(path, name)):
                 yield _split(printable(start + name), _wrong_suffix(name))
+    for error in failed:
+        yield f"{printable(os.path.relpath(error.filename, root))}/", reason_of(error, reading=True), ""
 
 
 def has_front_matter(path: str) -> bool:
@@ -59,7 +63,7 @@ def has_front_matter(path: str) -> bool:
 
 def _leads_to_seeds(link: str) -> bool:
     count = 0
-    for path, folders, files in os.walk(link):
+    for path, folders, files in _walk(link, lambda _: None):
         folders.sort()
         for name in files:
             count += 1
@@ -68,6 +72,24 @@ def _leads_to_seeds(link: str) -> bool:
         if count > MOST_BEHIND_A_LINK:
             return False
     return False
+
+
+def _walk(root: str, on_error: Callable[[OSError], object]) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk as `os.walk` does, at most `DEEPEST` folders deep: that calls itself for each level before Python 3.12."""
+    waiting = [(root, 0)]
+    while waiting:
+        path, depth = waiting.pop()
+        try:
+            with os.scandir(path) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
+        except OSError as error:
+            on_error(OSError(error.errno, error.strerror, path))
+            continue
+        folders = [entry.name for entry in entries if entry.is_dir()]
+        yield path, folders, [entry.name for entry in entries if not entry.is_dir()]
+        if depth < DEEPEST:
+            below = [os.path.join(path, name) for name in reversed(folders)]
+            waiting += [(one, depth + 1) for one in below if not os.path.islink(one)]
 
 
 def _wrong_suffix(name: str) -> str:
