@@ -22,7 +22,10 @@ _ORPHANS = {
     "entry": "feed NOT IN (SELECT feed FROM feed)",
     "page": "feed NOT IN (SELECT feed FROM feed)",
     "alias": "story NOT IN (SELECT story FROM story)",
-    "file": "story NOT IN (SELECT story FROM story) OR content IS NOT NULL AND file NOT IN (SELECT file FROM seed)",
+    "file": (
+        "story IS NOT NULL AND story NOT IN (SELECT story FROM story)"
+        " OR content IS NOT NULL AND file NOT IN (SELECT file FROM seed)"
+    ),
     "seed": "file NOT IN (SELECT file FROM file)",
     "problem": "file NOT IN (SELECT file FROM file)",
 }

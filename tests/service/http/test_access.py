@@ -544,7 +544,8 @@ def test_without_a_token_the_pages_are_not_there_for_others(running: DaemonProce
     running.start(serve=True)
     for path in PAGES:
         assert fetch(running.address, path, **AWAY).status == 404
-        away, none = (fetch(running.address, one, accept="text/html", **AWAY) for one in (path, "/-/nothing"))
+        nothing = f"{path.rpartition('/')[0]}/nothing"
+        away, none = (fetch(running.address, one, accept="text/html", **AWAY) for one in (path, nothing))
         assert (away.status, away.body) == (404, none.body)
         assert fetch(running.address, path, **AWAY, **BEARER).status == 404
         assert fetch(running.address, path, host="feeds.example.org").status == 404
