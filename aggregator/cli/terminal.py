@@ -6,6 +6,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -40,8 +42,8 @@ def find_config() -> str:
 def local_address(config: Config) -> str:
     """Return the address at which a browser on this machine finds the site."""
     host = config.server.host
-    if host in ("", "0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-        host = "127.0.0.1"
+    with suppress(ValueError):  # it is a name
+        host = "127.0.0.1" if ip_address(host).is_unspecified else host
     return f"http://{f'[{host}]' if ':' in host else host}:{config.server.port}/"
 
 

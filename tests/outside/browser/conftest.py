@@ -87,6 +87,7 @@ def _missing(what: str) -> None:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
     made = Sample(tmp_path_factory.mktemp("sample"))
+    made.trust_local()
     made.start()
     yield made
     made.stop()

@@ -67,6 +67,7 @@ def hostile_seed(number: int, link: str) -> dict[str, Any]:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Serve a site with hostile text in every text field."""
     made = Sample(tmp_path_factory.mktemp("hostile"))
+    made.trust_local()
     for path in (*made.folder.glob("seeds/**/*.md"), *made.folder.glob("config/topics/*")):
         path.unlink()
     for number, link in enumerate(LINKS):
