@@ -67,7 +67,6 @@ def hostile_seed(number: int, link: str) -> dict[str, Any]:
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Serve a site with hostile text in every text field."""
     made = Sample(tmp_path_factory.mktemp("hostile"))
-    made.trust_local()
     for path in (*made.folder.glob("seeds/**/*.md"), *made.folder.glob("config/topics/*")):
         path.unlink()
     for number, link in enumerate(LINKS):
@@ -78,7 +77,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Any:
     query = {"slug": "query", "title": ALL, "description": ALL, "where": {"title": "INJ"}}
     config = {
         "site": {"title": ALL, "description": ALL, "author": ALL, "url": made.address},
-        "seeds": "../seeds", "feeds": "../feeds", "state": "../state", "server": {"port": made.port},
+        "seeds": "../seeds", "feeds": "../feeds", "state": "../state", "server": {"port": made.port, "trust_local": True},
         "rules": {"min_quality": 50}, "feeds_by_query": [query],
     }  # fmt: skip
     (made.folder / "config/aggregator.yaml").write_text(json.dumps(config))
