@@ -76,7 +76,7 @@ def test_a_thread_that_dies_is_noticed_and_started_again(
             ask(inside.state, Request(do="status"), timeout=0.2)
     wait_until(lambda: not thread.is_alive(), 3 + watchdog.PERIOD)
     wait_until(lambda: any("died" in str(line) and name in str(line) for line in inside.lines()))
-    wait_until(lambda: all(inside.status()["threads"].values()))
+    wait_until(lambda: (status := inside.status()) is not None and all(status["threads"].values()))
     assert threads_of(inside)[name] is not thread
     inside.wait_for_titles("A", "B")
     inside.site.write("c.md", title="C")
