@@ -7,6 +7,7 @@ Times that are stored and compared are whole seconds since 1970 in UTC (`int`). 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -52,7 +53,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     The index stores seeds, so they contain nothing private (`secured` is dropped before) and nothing that depends on
     the rules. `published`, `updated` and `expires` are seconds since 1970, UTC. `is_published` is the editorial flag
-    `published` of the file.
+    `published` of the file. Relative addresses in `body`, whose language is `markup`, resolve against `base`, or against
+    `link` if that is "".
     """
 
     title: str
@@ -79,6 +81,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     author: str = ""
     images: tuple[Image, ...] = ()
     related: tuple[Related, ...] = ()
+    base: str = ""
+    markup: Literal["markdown", "html"] = "markdown"
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):

@@ -190,7 +190,7 @@ def _body(seed: Seed) -> str:
     rendered = None if text.is_overmarked(seed.body) else _rendered(seed.body)
     if rendered is None:
         return _as_plain_text(seed.body)
-    return sanitised(rendered, base=seed.link, written=seed.body)
+    return sanitised(rendered, base=seed.base or seed.link, written=seed.body)
 
 
 def _rendered(body: str) -> str | None:

@@ -1,0 +1,57 @@
+"""Roots: the folders of seeds of a site, and how the files in each are read. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+NATIVE = "native"
+"""The dialect of our own seeds."""
+
+
+class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder of seeds, or the URL of a store, and how its files are read.
+
+    `name` begins the paths of its seeds (`blog/2024/a.md`) if a site has several roots; the only root of a site has the
+    name "", and paths as they are below its folder. `dialect` names the generator that its files were written for.
+    `base` is the absolute URL against which relative links and pictures resolve ("" for a native root: the item's own
+    link), and to which `link` is joined: the pattern of the address of a seed that names none, such as
+    `/{year}/{month}/{slug}/`. `include` and `ignore` are globs of paths below the folder, beside those of the dialect
+    (a non-empty `include` replaces the dialect's). `keys` are further names of a key, tried first:
+    `{"publishedDateTime": ("added",)}`.
+    """
+
+    folder: str
+    name: str = ""
+    dialect: str = NATIVE
+    base: str = ""
+    link: str = ""
+    include: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    keys: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def prefix(self) -> str:
+        """What the paths of its seeds begin with: its name and a `/`, or "" for the only root."""
+        return f"{self.name}/" if self.name else ""
+
+    @property
+    def is_plain_native(self) -> bool:
+        """Whether its files are seeds of our own dialect, without anything that changes how they are read."""
+        return self.dialect == NATIVE and not (self.base or self.link or self.keys)
+
+
+def root_of(roots: Sequence[SeedRoot], path: str) -> SeedRoot:
+    """Return the root of the seed `path`; `roots` has at least one.
+
+    Raises:
+        LookupError: if no root has that name.
+    """
+    if len(roots) == 1:
+        return roots[0]
+    name = path.partition("/")[0]
+    for root in roots:
+        if root.name == name:
+            return root
+    raise LookupError(name)
