@@ -124,7 +124,7 @@ def _from_form(body: bytes) -> MicropubRequest:
 
 
 class _Json(msgspec.Struct, frozen=True):
-    type: list[str] = ["h-entry"]
+    type: tuple[str, ...] = ("h-entry",)
     properties: dict[str, list[Any]] = {}
     action: str = ""
     url: str = ""
