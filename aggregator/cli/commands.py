@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import click
@@ -429,13 +430,27 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 
 @cli.command()
 @config_option
-@click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
-def schema(config_path: str, kind: Literal["seed", "config", "topic"]) -> None:
-    """Print the JSON Schema of seeds, the config or topics."""
-    del config_path  # the same for every config; accepted since every other command takes it
+@click.argument("kind", type=click.Choice(["seed", "config", "topic", "decap"]))
+def schema(config_path: str, kind: Literal["seed", "config", "topic", "decap"]) -> None:
+    """Print the JSON Schema of seeds, the config or topics, or a config of Decap CMS for this site's seeds."""
+    if kind == "decap":
+        _print_decap_config(load_config(config_path))
+        return
     from aggregator.cli.json_schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
 
     click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
+
+
+def _print_decap_config(config: Config) -> None:
+    import yaml  # noqa: PLC0415 - only this command writes YAML
+
+    from aggregator.cli.decap import decap_config  # noqa: PLC0415
+
+    if is_url(config.seeds):
+        raise AggregatorError(f"{config.seeds}: Decap CMS edits a git repository, not an object store")
+    top = next((one for one in Path(config.seeds).parents if (one / ".git").exists()), Path(config.path).parents[1])
+    made = decap_config(config.site.title, os.path.relpath(config.seeds, top), config.site.url)
+    click.echo(yaml.safe_dump(made, sort_keys=False, allow_unicode=True), nl=False)
 
 
 def main() -> None:
