@@ -16,7 +16,7 @@ from aggregator.model.seed_roots import NATIVE, SeedRoot
 class DialectFiles(NamedTuple):
     """The globs of the files that are seeds, and of those (and of folders) that are not although they match these.
 
-    With `bundles`, a folder that holds a file `index.md` (or `index.de.md` …) is one seed: that file.
+    With `bundles`, a folder that holds a file `index.md` (or `index.html` …) is one seed: that file.
     """
 
     include: tuple[str, ...]
