@@ -28,8 +28,8 @@ class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     name "", if the config gives it none, and then paths as they are below its folder. `dialect` names the generator
     that its files were written for. `base` is the absolute URL against which relative links and pictures resolve (""
     for a native root: the item's own link), and to which `link` is joined: the pattern of the address of a seed that
-    names none, such as `/{year}/{month}/{slug}/`. `include` and `ignore` are globs of paths below the folder, beside those of
-    the dialect (a non-empty `include` replaces the dialect's). `keys` are further names of a key, tried first:
+    names none, such as `/{year}/{month}/{slug}/`. `include` and `ignore` are globs of paths below the folder, beside
+    those of the dialect (a non-empty `include` replaces the dialect's). `keys` are further names of a key, tried first:
     `{"publishedDateTime": ("added",)}`.
     """
 

@@ -30,7 +30,11 @@ class NotFollowedError(Exception):
 
     def reason(self, path: str) -> str:
         """Return why the seed `path` is not read, as the rest of a sentence about it."""
-        return f"is a link that {self}" if path == self.link else f"lies behind {self.link}, a link that {self}"
+        return (
+            f"is a symbolic link that {self}"
+            if path == self.link
+            else f"lies behind {self.link}, a symbolic link that {self}"
+        )
 
 
 class ReadAnywayError(NotFollowedError):

@@ -35,7 +35,7 @@ def why_not_read(root: str, path: str, selection: Selection | None = None) -> st
     try:
         locate(root, path, selection)
     except NotFollowedError as error:
-        return f"{printable(error.link)} is a link that {error} ({error.hint})"
+        return f"{printable(error.link)} is a symbolic link that {error} ({error.hint})"
     except OSError:
         return ""  # reading it says why
     return _not_selected(root, path, selection)
@@ -104,7 +104,7 @@ def _link_problem(root: str, path: str, selection: Selection | None) -> str:
         return ""
     except NotFollowedError as error:
         if _leads_to_seeds(os.path.join(root, path)):
-            return f"{printable(error.link)} is a link that {error} ({error.hint})"
+            return f"{printable(error.link)} is a symbolic link that {error} ({error.hint})"
     except OSError:
         return ""
     return ""
