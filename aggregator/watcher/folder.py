@@ -177,12 +177,13 @@ class Walk:
 
     def _seeds(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> list[_Found]:
         """List what is in `folder` if our own suffixes decide what is a seed."""
-        found = []
+        found, links = [], []
         for entry in entries:
-            one = self._link(folder, entry.name) if entry.is_symlink() else _entry(folder, entry, self._device)
-            if one is not None:
+            if entry.is_symlink():
+                links.append(entry.name)
+            elif (one := _entry(folder, entry, self._device)) is not None:
                 found.append(one)
-        return found
+        return [*found, *self._behind(folder, links)]
 
     def _selected(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> list[_Found]:
         """List what is in `folder` by the selection; of a bundle, only its file."""
@@ -194,11 +195,17 @@ class Walk:
         for entry in visible:
             path = folder + entry.name
             if entry.is_symlink():
-                found.append(self._link(folder, entry.name))
-            elif entry.is_dir(follow_symlinks=False):
+                continue
+            if entry.is_dir(follow_symlinks=False):
                 found.append((f"{path}/", None) if self._selection.enters(path) else None)
             elif self._selection.takes(path):
                 found.append(_seed(path, entry, self._device))
+        links = [entry.name for entry in visible if entry.is_symlink()]
+        return [one for one in (*found, *self._behind(folder, links)) if one is not None]
+
+    def _behind(self, folder: str, links: list[str]) -> list[_Found]:
+        """List what links in `folder` lead to, each place once, for the first of them by name."""
+        found = (self._link(folder, name) for name in sorted(links))
         return [one for one in found if one is not None]
 
     def _real(self, folder: str) -> str:
@@ -221,10 +228,14 @@ class Walk:
         target = ""
         try:
             target, is_folder = follow(self._root, link, path, base=base, context=context, selection=self._selection)
+            if target in self._entered:
+                return None
             if is_folder and not (is_seed and self._selection is None):
                 return self._enter(path, target)
-            found = os.stat(f"{self._root}/{target}", follow_symlinks=False) if is_seed else None
-            return (printable(path), file_key(found, self._device)) if found else None
+            if not is_seed:
+                return None
+            self._entered.add(target)
+            return printable(path), file_key(os.lstat(f"{self._root}/{target}"), self._device)
         except ReadAnywayError:
             return None
         except (NotFollowedError, OSError):
@@ -233,8 +244,8 @@ class Walk:
             self.links[self._prefix + path] = tuple(self._prefix + one for one in route(self._root, link, target))
 
     def _enter(self, path: str, target: str) -> _Found | None:
-        """Return the folder to which a link leads, if no other link led there before."""
-        if target in self._entered or (self._selection is not None and not self._selection.enters(path)):
+        """Return the folder to which a link leads."""
+        if self._selection is not None and not self._selection.enters(path):
             return None
         self._entered.add(target)
         self._linked[f"{path}/"] = target
