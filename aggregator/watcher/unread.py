@@ -43,7 +43,10 @@ def why_not_read(root: str, path: str, selection: Selection | None = None) -> st
 
 def _not_selected(root: str, path: str, selection: Selection | None) -> str:
     if selection is None:
-        return "" if path.endswith(SUFFIXES) else _wrong_suffix(path.rpartition("/")[2])
+        *folders, name = path.split("/")
+        if like_seeds := [one for one in folders if one.endswith(SUFFIXES)]:
+            return f"the folder {printable(like_seeds[0])} has the name of a seed (rename it)"
+        return "" if path.endswith(SUFFIXES) else _wrong_suffix(name)
     if why := selection.why_not(printable(path)):
         return why
     if bundle := bundle_of(root, path, selection):
