@@ -96,7 +96,10 @@ class TurnRunner:
         self._choose_scan(work, hints, now)
         if work.everything or len(hints) > MANY_HINTS:
             return self._scan_everything(work, now)
-        return self._parts.site.take_partial_turn(hints, now=now)
+        turn = self._parts.site.take_partial_turn(hints, now=now)
+        if self._parts.site.scanner.links:
+            self._parts.watcher.note_links(self._parts.site.scanner.links)
+        return turn
 
     def _choose_scan(self, work: Work, hints: set[str], now: int) -> None:
         """Decide whether to scan everything; if a scheduled scan need not, add the changed folders to `hints`."""

@@ -156,10 +156,7 @@ class WatchBackend:
         """
         if not self._watchers:
             return
-        for prefix, watcher in self._watchers.items():
-            start = len(prefix)
-            own = {link: places for link, places in links.items() if link.startswith(prefix)}
-            watcher.note_links({link[start:]: [place[start:] for place in places] for link, places in own.items()})
+        self.note_links(links)
         behind = tuple(f"{link}/" for link in links)
         if not self._unwatched:
             self._unwatched_since = time.monotonic()
@@ -168,6 +165,13 @@ class WatchBackend:
         if not self._unwatched:
             self._was_restarted = False
             self.problem = self._remote
+
+    def note_links(self, links: Mapping[str, tuple[str, ...]]) -> None:
+        """Note the links that were met, each with the paths that decide where it leads."""
+        for prefix, watcher in self._watchers.items():
+            start = len(prefix)
+            own = {link: places for link, places in links.items() if link.startswith(prefix)}
+            watcher.note_links({link[start:]: [place[start:] for place in places] for link, places in own.items()})
 
     def _not_watched(self, folders: Mapping[str, FolderKey]) -> list[str]:
         found = []

@@ -49,6 +49,9 @@ Doubt = Callable[[str], object]
 MANY_LINKS = 100
 """If more links lead to one place, a change there is a hint to scan the whole folder."""
 
+MOST_SEEN = 10_000
+"""So many new links are remembered until a scan has met them; each is a few bytes."""
+
 PATIENCE = 2.0
 """How long, in seconds, an observer may take to stop."""
 
@@ -228,6 +231,7 @@ class _Handler(FileSystemEventHandler):
         self._hint = hint
         self._selection = selection
         self._links: frozenset[str] = frozenset()
+        self._seen: set[str] = set()  # before any scan met them
         self._behind: dict[str, tuple[str, ...]] = {}
 
     def note_links(self, links: Mapping[str, Iterable[str]]) -> None:
@@ -238,6 +242,7 @@ class _Handler(FileSystemEventHandler):
         # Of many links to one place, as in a large ConfigMap, the whole folder is scanned.
         self._behind = {place: tuple(some) if len(some) <= MANY_LINKS else ("",) for place, some in behind.items()}
         self._links = frozenset(links)
+        self._seen.difference_update(self._links)
 
     def dispatch(self, event: FileSystemEvent) -> None:
         for raw in (event.src_path, event.dest_path):
@@ -254,8 +259,15 @@ class _Handler(FileSystemEventHandler):
         if is_hidden(below):
             return False
         is_seed = below.endswith(SUFFIXES) if self._selection is None else self._selection.selects(below)
-        # Where a link led, there may be a folder; a new one is seen while it is there, an old one is known.
-        return is_folder or is_seed or below in self._links or os.path.islink(path)
+        return is_folder or is_seed or self._is_link(below, path)
+
+    def _is_link(self, below: str, path: str) -> bool:
+        """Return whether there is a link, or was one: what lay behind it is gone then."""
+        if os.path.islink(path):
+            if len(self._seen) < MOST_SEEN:
+                self._seen.add(below)
+            return True
+        return below in self._links or below in self._seen
 
 
 class _WarningHandler(logging.Handler):

@@ -129,6 +129,17 @@ def route(root: str, link: str, target: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def route_of(root: str, path: str, selection: Selection | None) -> tuple[str, ...] | None:
+    """Return the route of `path`, if that is a link, else None."""
+    if not os.path.islink(f"{root}/{path}"):
+        return None
+    try:
+        target = locate(root, path, selection).real
+    except (NotFollowedError, OSError):
+        target = ""
+    return route(root, path, target)
+
+
 def first_hidden(path: str) -> str:
     """Return a path up to its first part that begins with a dot; the whole path if it has none."""
     parts = path.split("/")

@@ -17,6 +17,7 @@ from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.store import is_url
 from aggregator.watcher import files, folder
 from aggregator.watcher.folder import FolderKey, Known
+from aggregator.watcher.links import route_of
 from aggregator.watcher.selection import Selection, selection_of
 
 if TYPE_CHECKING:
@@ -109,6 +110,8 @@ class FolderSeeds(NamedTuple):
             found.gone.update(one.gone)
             found.unreadable.update(one.unreadable)
             found.links.update(one.links)
+            if (places := route_of(self.root, path, self.selection)) is not None:
+                found.links[self.prefix + path] = tuple(self.prefix + place for place in places)
             if one.folders:
                 walked.add(path)
         return found._replace(doubt=doubt)
