@@ -3,12 +3,12 @@
 Every dialect asks here (G15: nothing that people meant to hold back goes out). There are three answers for a key:
 
 - It is understood and holds the item back: `draft: true`, `Published: false`, `status: draft`, `unlisted: yes`.
-- It may hold the item back, but whether it does is not understood: `darft: true`, `status: brewing`, `embargo: …`. That is
-  a doubt, an error of the file, and the item is withdrawn until a person has answered it.
-- It says nothing about that, or that the item may go out: `draft: false`, `draft:` without a value, `status: published`.
+- It may hold the item back, but whether it does is not understood: `darft: true`, `status: brewing`, `embargo: …`. That
+  is a doubt, an error of the file, and the item is withdrawn until a person has answered it.
+- It lets the item go out, or speaks of something else: `draft: false`, `draft:` without a value, `status: published`.
 
-Keys are compared by their words alone: case, hyphens, underscores and a leading `is` or `post` do not matter. The values
-of files are never part of a message, because what is held back is private.
+Keys are compared by their words alone: case, hyphens, underscores and a leading `is` or `post` do not matter. The
+values of files are never part of a message, because what is held back is private.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import datetime as dt
 import re
 import unicodedata
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 
@@ -38,29 +39,35 @@ class State(NamedTuple):
     """What the keys of a file say about publishing it.
 
     `held_by` are the keys, as they are written, that lead to the first value that holds the item back; () if none does.
+    `understood` are the keys at the top that were read for this, so that nobody is told that they are unknown.
     """
 
     held_by: tuple[str, ...] = ()
     doubts: tuple[Doubt, ...] = ()
+    understood: tuple[str, ...] = ()
 
 
 def state_of(values: Mapping[str, Any], *, handled: Collection[str] = ()) -> State:
     """Return what the metadata of a file says about publishing it.
 
     Args:
-        values: the keys of the file as written, with their values: None, booleans, numbers, text, dates, lists, mappings.
+        values: the keys of the file as written, with their values: None, booleans, numbers, text, dates, lists and
+            mappings.
         handled: keys, in any spelling, about which the caller decides itself: they are not looked at.
     """
     skipped = {_word(key) for key in handled}
     held_by: tuple[str, ...] = ()
     doubts: list[Doubt] = []
+    understood: list[str] = []
     for keys, word, value in _entries(values, skipped):
         answer = _answer(keys, word, value)
         if answer is True:
             held_by = held_by or keys
         elif answer is not False:
             doubts.append(answer)
-    return State(held_by, tuple(doubts))
+        if len(keys) == 1 and (answer is not False or _known(keys[0], word) in _FLAGS):
+            understood.append(keys[0])
+    return State(held_by, tuple(doubts), tuple(understood))
 
 
 def text_holds_back(text: str) -> bool:
@@ -82,7 +89,7 @@ def boolean_of(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | float):
-        return {0: False, 1: True}.get(value)
+        return bool(value) if value in (0, 1) else None
     if isinstance(value, str):
         word = _word(value)
         return True if word in _YES else False if word in _NO or not word else None
@@ -92,88 +99,102 @@ def boolean_of(value: Any) -> bool | None:
 _LINE = re.compile(
     r"^[ \t\ufeff{]*[\"']?(?P<key>[^\W\d][\w .-]{0,40}?)[\"']?[ \t]*[:=](?P<value>[ \t]*[^\n]{0,80})$", re.MULTILINE
 )
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 _YES = frozenset({"true", "yes", "on", "y", "t", "1", "ja", "oui", "si"})
 _NO = frozenset({"false", "no", "off", "n", "f", "0", "none", "null", "nil", "never", "nein", "non"})
 
 # Words of keys. A yes to these holds the item back.
-_HOLDING = frozenset(
-    {
-        "draft", "drafts", "hidden", "hide", "unlisted", "private", "unpublished", "notpublished", "nopublish", "noindexed",
-        "donotpublish", "dontpublish", "wip", "workinprogress", "removed", "deleted", "embargo", "embargoed", "nofeed", "norss",
-        "excludefromfeed", "excludefromfeeds", "excludefromrss", "excludefromcollections", "hidefromfeed", "hidefromrss",
-        "hiddenfromfeed", "hiddenfromrss", "eleventyexcludefromcollections",
-    }
-)  # fmt: skip
+_HOLDING = _words(
+    """
+    draft drafts hidden hide unlisted private unpublished notpublished nopublish donotpublish dontpublish wip
+    workinprogress removed deleted embargo embargoed nofeed norss excludefromfeed excludefromfeeds excludefromrss
+    excludefromcollections hidefromfeed hidefromrss hiddenfromfeed hiddenfromrss eleventyexcludefromcollections
+    """
+)
 # A no to these holds it back.
-_SHOWING = frozenset(
-    {"published", "publish", "public", "listed", "visible", "dgpublish", "feed", "rss", "infeed", "inrss", "showinfeed"}
+_SHOWING = _words(
+    """
+    published publish public listed visible dgpublish feed rss infeed inrss showinfeed
+    """
 )
 # With any other value than yes or no, these tell something else: `feed: https://…`, `public: "Everyone"`.
 _OFTEN_OTHER = frozenset({"feed", "rss", "public", "visible", "hide", "wip", "infeed", "inrss"})
 # A yes, or a no, to these may hold it back.
-_MAYBE_HOLDING = frozenset(
-    {
-        "skip", "ignore", "ignored", "exclude", "excluded", "disabled", "internal", "confidential", "secret", "trash", "trashed",
-        "withdrawn", "retracted", "unreleased", "notready", "unfinished", "pending", "unapproved", "delete", "remove", "expired",
-        "offline", "unpublish", "protected", "scheduled", "membersonly",
-        "entwurf", "brouillon", "borrador", "bozza", "rascunho", "szkic", "koncept", "utkast", "kladde", "taslak",
-        "черновик", "草稿", "下書き",
-    }
-)  # fmt: skip
-_MAYBE_SHOWING = frozenset({"enabled", "approved", "ready", "released", "release", "show", "online", "render", "permalink"})
-# Words with which the words of a longer key begin: `draft_post`, `publishToWeb`.
-_HOLDING_PARTS = ("draft", "unlisted", "unpublish", "private", "embargo")
-_SHOWING_PARTS = ("publish", "listed")
+_MAYBE_HOLDING = _words(
+    """
+    skip ignore ignored exclude excluded disabled internal confidential secret trash trashed withdrawn retracted
+    unreleased notready unfinished pending unapproved delete remove expired offline unpublish protected scheduled
+    membersonly entwurf brouillon borrador bozza rascunho szkic koncept utkast kladde taslak черновик 草稿 下書き
+    """
+)
+_MAYBE_SHOWING = frozenset(
+    {"enabled", "approved", "ready", "released", "release", "show", "online", "render", "permalink"}
+)
+# Words of a longer key that speak of publishing, whatever stands beside them (`draft_post`), and those that do so only
+# beside words such as these (`publishToWeb`, but not `private_company`).
+_HOLDING_PARTS = ("draft", "unlist", "unpublish", "embargo")
+_PRIVATE, _PUBLISH = ("private", "hidden"), ("publish", "public", "listed")
+_BESIDE = _words(
+    """
+    to web site website blog do be is ready for now online allow should can not only feed feeds rss in on the post
+    page article item entry note this keep
+    """
+)
 # Keys of one word of many. Any other word is a doubt in the first, and none in the second, which mean many things.
-_STATUS = frozenset(
-    {"status", "poststatus", "publishstatus", "publicationstatus", "publishingstatus", "visibility", "draftstatus"}
+_STATUS = _words(
+    """
+    status poststatus publishstatus publicationstatus publishingstatus visibility draftstatus
+    """
 )
 _LIKE_STATUS = frozenset({"state", "stage", "workflow", "access", "audience", "privacy", "workflowstate"})
-_HELD = frozenset(
-    {
-        "draft", "drafts", "draft1", "private", "hidden", "unlisted", "pending", "pendingreview", "review", "inreview", "wip",
-        "workinprogress", "inprogress", "unpublished", "notpublished", "scheduled", "future", "embargo", "embargoed", "trash",
-        "trashed", "deleted", "removed", "internal", "secret", "confidential", "idea", "todo", "planned", "protected",
-        "password", "members", "autodraft", "onhold", "hold", "withdrawn", "retracted", "rejected", "expired", "inactive",
-        "unapproved", "entwurf", "brouillon", "borrador", "offline", "backlog", "notready",
-    }
-)  # fmt: skip
-_SHOWN = frozenset(
-    {
-        "published", "publish", "public", "live", "final", "finished", "done", "visible", "released", "release", "active",
-        "complete", "completed", "listed", "everyone", "all", "anyone", "approved", "ready", "online", "open", "world", "ok",
-        "enabled", "shown", "default", "stable", "updated", "corrected", "evergreen",
-    }
-)  # fmt: skip
-_STARTS = frozenset(
-    {
-        "embargo", "embargoed", "embargodate", "embargountil", "embargoeduntil", "embargoends", "holduntil", "hideuntil",
-        "publishat", "publishon", "publishafter", "publishdate", "publishfrom", "releasedate", "releaseat", "releaseon", "golive",
-        "golivedate", "visiblefrom", "showfrom", "scheduled", "scheduledfor", "scheduledat", "availablefrom", "availableat",
-        "validfrom", "notbefore", "publish", "published", "publisheddate", "publishedat", "publishedon", "datepublished", "draft",
-    }
-)  # fmt: skip
-_ENDS = frozenset(
-    {
-        "expirydate", "expiry", "expire", "expires", "expiration", "expirationdate", "expiresat", "expireson", "expiredate",
-        "expiresdate", "unpublishdate", "unpublishon", "unpublishat", "unpublishafter", "validuntil", "visibleuntil", "showuntil",
-        "hideafter", "notafter", "removeon", "deleteon",
-    }
-)  # fmt: skip
+_HELD = _words(
+    """
+    draft drafts private hidden unlisted pending pendingreview review inreview wip workinprogress
+    inprogress unpublished notpublished scheduled future embargo embargoed trash trashed deleted removed internal
+    secret confidential idea todo planned protected password members autodraft onhold hold withdrawn retracted
+    rejected expired inactive unapproved entwurf brouillon borrador offline backlog notready
+    """
+)
+_SHOWN = _words(
+    """
+    published publish public live final finished done visible released release active complete completed listed
+    everyone all anyone approved ready online open world ok enabled shown default stable updated corrected
+    evergreen
+    """
+)
+_STARTS = _words(
+    """
+    embargo embargoed embargodate embargountil embargoeduntil embargoends holduntil hideuntil publishat publishon
+    publishafter publishdate publishfrom releasedate releaseat releaseon golive golivedate visiblefrom showfrom
+    scheduled scheduledfor scheduledat availablefrom availableat validfrom notbefore publish published
+    publisheddate publishedat publishedon datepublished
+    """
+)
+_ENDS = _words(
+    """
+    expirydate expiry expire expires expiration expirationdate expiresat expireson expiredate expiresdate
+    unpublishdate unpublishon unpublishat unpublishafter validuntil visibleuntil showuntil hideafter notafter
+    removeon deleteon
+    """
+)
 # Mappings in which generators keep keys of their authors, and those in which Hugo says what it builds.
-_CONTAINERS = frozenset({"params", "extra", "meta", "metadata", "data", "frontmatter", "publishing", "page", "attributes"})
+_CONTAINERS = frozenset(
+    {"params", "extra", "meta", "metadata", "data", "frontmatter", "publishing", "page", "attributes"}
+)
 _BUILD = frozenset({"build"})
-# What is often mistyped, and what looks like it and is another word.
-_MISTYPED = {word: 2 if len(word) > 7 else 1 for word in _HOLDING | _SHOWING | _STATUS if len(word) > 4} | {
-    "expires": 1, "embargo": 1,
-}  # fmt: skip
-_OTHER_WORDS = frozenset(
-    {
-        "craft", "crafts", "graft", "drift", "raft", "states", "stats", "statue", "statute", "listen", "lister", "hided", "expired",
-        "removed", "deleted", "removes", "privates", "republic", "publics", "pubic", "hidden", "publisher", "publishers",
-        "invisible", "divisible", "risible", "establish", "polished", "punished", "relisted", "enlisted", "subtitle",
-    }
-)  # fmt: skip
+# What is often mistyped, and how many letters may be wrong; and what looks like it and is another word.
+_MISTYPED = {word: 2 if len(word) > 7 else 1 for word in (*_HOLDING, *_SHOWING, *_STATUS, "expires") if len(word) > 4}
+_OTHER_WORDS = _words(
+    """
+    craft crafts graft drift raft states stats statue statute listen privates republic publics publisher invisible
+    divisible risible establish polished punished relisted enlisted
+    """
+)
 _LEADING = frozenset({"is", "post", "page", "article", "item", "entry", "the", "status"})
 _TOKENS = re.compile(r"[^\W\d_]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|\d+")
 
@@ -199,8 +220,10 @@ def _entries(values: Mapping[str, Any], skipped: Collection[str]) -> Iterator[tu
             yield (name,), word, value
         elif word in _CONTAINERS or word in _BUILD:
             inner = ((str(key), one) for key, one in value.items() if not isinstance(one, Mapping))
-            yield from (((name, key), f"build{_word(key)}" if word in _BUILD else _word(key), one) for key, one in inner)
-        elif _known(name, word) in _HOLDING | _SHOWING | _STATUS:
+            yield from (
+                ((name, key), f"build{_word(key)}" if word in _BUILD else _word(key), one) for key, one in inner
+            )
+        elif _known(name, word) in _FLAGS:
             yield (name,), word, value
 
 
@@ -216,6 +239,7 @@ def _known(key: str, word: str) -> str:
     return word.removeprefix("is") if word.removeprefix("is") in _ALL else word
 
 
+_FLAGS = _HOLDING | _SHOWING | _STATUS
 _ALL = _HOLDING | _SHOWING | _MAYBE_HOLDING | _MAYBE_SHOWING | _STATUS | _LIKE_STATUS | _STARTS | _ENDS
 
 
@@ -232,22 +256,24 @@ def _answer(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     if word in _HOLDING or word in _SHOWING:
         return _flag(keys, word, value)
     if word == "password":
-        return _doubt(keys) if value not in (None, "", False) else False
+        return _doubt(keys) if not _is_nothing(value) and value is not False else False
     return _vague(keys, word, value)
 
 
 def _flag(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
-    says = _says(value)
+    if _is_nothing(value):
+        return False
+    state = _word(value) if isinstance(value, str) else ""
+    if state in _HELD or state in _SHOWN:  # `publish: draft`
+        return state in _HELD
+    says = boolean_of(value)
     if says is not None:
         return says is (word in _HOLDING)
-    if value in (None, "") or (isinstance(value, str) and not value.strip()):
-        return False
     return False if word in _OFTEN_OTHER else _doubt(keys)
 
 
-def _says(value: Any) -> bool | None:
-    """Return what a value answers to a key of yes and no; a state in its place (`publish: draft`) counts by itself."""
-    return None if value in (None, "", [], (), {}) else boolean_of(value)
+def _is_nothing(value: Any) -> bool:
+    return value is None or value in ("", [], (), {}) or (isinstance(value, str) and not value.strip())
 
 
 def _status(keys: tuple[str, ...], value: Any, *, strict: bool) -> bool | Doubt:
@@ -256,7 +282,9 @@ def _status(keys: tuple[str, ...], value: Any, *, strict: bool) -> bool | Doubt:
         return True
     if value in (None, "", True, [], ()) or (words and all(word in _SHOWN or not word for word in words)) or not strict:
         return False
-    return _doubt(keys, "remove it, or write `published: false` to hold the item back; `status: published` is understood")
+    return _doubt(
+        keys, "remove it, or write `published: false` to hold the item back; `status: published` is understood"
+    )
 
 
 def _dated(keys: tuple[str, ...], date: str, *, starts: bool) -> Doubt:
@@ -270,21 +298,32 @@ def _dated(keys: tuple[str, ...], date: str, *, starts: bool) -> Doubt:
 
 def _vague(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     """Return a doubt about a key that only may be meant to hold the item back, or is a misspelt one that does."""
-    says = _says(value)
-    if says is None and not (word in _MISSPELLABLE_DATES and _date(value)):
+    if _is_nothing(value):
         return False
-    tokens = _tokens(keys[-1])
-    holds = word in _MAYBE_HOLDING or any(token.startswith(_HOLDING_PARTS) for token in tokens)
-    shows = word in _MAYBE_SHOWING or any(token.startswith(_SHOWING_PARTS) for token in tokens)
-    if (holds and says) or (shows and not holds and says is False):
+    says = boolean_of(value)
+    suspect = True if word in _MAYBE_HOLDING else False if word in _MAYBE_SHOWING else _part_of(keys[-1])
+    if says is not None and says is suspect:
         return _doubt(keys)
     meant = _misspelt(word)
-    if meant and (says is (meant in _HOLDING) or meant in _STATUS):
-        return _doubt(keys, f"did you mean `{meant}`? To hold the item back, write `published: false`")
-    return False
+    if meant in _STATUS:
+        is_wrong = _word(str(value)) in _HELD or says is False
+    elif meant in _ENDS or (meant in _STARTS and says is None):
+        is_wrong = bool(_date(value))
+    else:
+        is_wrong = meant != "" and says is (meant in _HOLDING)
+    hint = f"did you mean `{meant}`? To hold the item back, write `published: false`"
+    return _doubt(keys, hint) if is_wrong else False
 
 
-_MISSPELLABLE_DATES: frozenset[str] = frozenset()
+def _part_of(key: str) -> bool | None:
+    """Return which answer to a key of several words may hold the item back, or None if none does."""
+    tokens = _tokens(key)
+    if any(token.startswith(_HOLDING_PARTS) for token in tokens):
+        return True
+    rest = [token for token in tokens if token not in _BESIDE]
+    if len(tokens) == 1 or len(rest) != 1:
+        return None
+    return True if rest[0] in _PRIVATE else False if rest[0].startswith(_PUBLISH) else None
 
 
 def _doubt(keys: tuple[str, ...], hint: str = "") -> Doubt:
@@ -304,9 +343,12 @@ def _date(value: Any) -> str:
     return value.strip() if isinstance(value, str) and _DATED.match(value.strip()) else ""
 
 
-_DATED = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}\.? [A-Za-z]{3,9}\.?,? \d{4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}")
+_DATED = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}\.? [A-Za-z]{3,9}\.?,? \d{4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}", re.ASCII
+)
 
 
+@lru_cache(maxsize=1024)
 def _misspelt(word: str) -> str:
     """Return the word of ours that `word` was probably meant to be, or ""."""
     if len(word) > 16 or word in _OTHER_WORDS:
