@@ -282,9 +282,7 @@ def _status(keys: tuple[str, ...], value: Any, *, strict: bool) -> bool | Doubt:
         return True
     if value in (None, "", True, [], ()) or (words and all(word in _SHOWN or not word for word in words)) or not strict:
         return False
-    return _doubt(
-        keys, "remove it, or write `published: false` to hold the item back; `status: published` is understood"
-    )
+    return _doubt(keys, "write `published: false` to hold the item back, else remove this or write `published` here")
 
 
 def _dated(keys: tuple[str, ...], date: str, *, starts: bool) -> Doubt:
