@@ -302,13 +302,16 @@ def _vague(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     suspect = True if word in _MAYBE_HOLDING else False if word in _MAYBE_SHOWING else _part_of(keys[-1])
     if says is not None and says is suspect:
         return _doubt(keys)
+    is_held = isinstance(value, str) and _word(value) in _HELD
+    if says is None and not is_held and not _date(value):
+        return False
     meant = _misspelt(word)
     if meant in _STATUS:
-        is_wrong = _word(str(value)) in _HELD or says is False
+        is_wrong = is_held or says is False
     elif meant in _ENDS or (meant in _STARTS and says is None):
-        is_wrong = bool(_date(value))
+        is_wrong = is_held or bool(_date(value))
     else:
-        is_wrong = meant != "" and says is (meant in _HOLDING)
+        is_wrong = meant != "" and (is_held or says is (meant in _HOLDING))
     hint = f"did you mean `{meant}`? To hold the item back, write `published: false`"
     return _doubt(keys, hint) if is_wrong else False
 
@@ -349,9 +352,14 @@ _DATED = re.compile(
 @lru_cache(maxsize=1024)
 def _misspelt(word: str) -> str:
     """Return the word of ours that `word` was probably meant to be, or ""."""
-    if len(word) > 16 or word in _OTHER_WORDS:
+    if len(word) > 16 or not word.isalpha() or word in _OTHER_WORDS:
         return ""
-    near = (known for known, most in _MISTYPED.items() if abs(len(known) - len(word)) <= most)
+    letters = set(word)
+    near = (
+        known
+        for known, most in _MISTYPED.items()
+        if abs(len(known) - len(word)) <= most and len(letters.symmetric_difference(known)) <= 2 * most
+    )
     return next((known for known in near if _distance(word, known) <= _MISTYPED[known]), "")
 
 
