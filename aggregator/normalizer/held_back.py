@@ -55,6 +55,9 @@ def state_of(values: Mapping[str, Any], *, handled: Collection[str] = ()) -> Sta
             mappings.
         handled: keys, in any spelling, about which the caller decides itself: they are not looked at.
     """
+    values = {key: value for key, value in values.items() if may_concern(str(key))}
+    if not values:
+        return State()
     skipped = {_word(key) for key in handled}
     held_by: tuple[str, ...] = ()
     doubts: list[Doubt] = []
@@ -68,6 +71,17 @@ def state_of(values: Mapping[str, Any], *, handled: Collection[str] = ()) -> Sta
         if len(keys) == 1 and (answer is not False or _known(keys[0], word) in _FLAGS):
             understood.append(keys[0])
     return State(held_by, tuple(doubts), tuple(understood))
+
+
+@lru_cache(maxsize=4096)
+def may_concern(key: str) -> bool:
+    """Return whether some value of `key` may hold an item back. Files repeat their keys, and nearly none is one."""
+    word = _word(key)
+    known = _known(key, word)
+    return (
+        known in _ALL or word in _CONTAINERS or word in _BUILD or word == "password" or _part_of(key) is not None
+        or _misspelt(known) != ""
+    )  # fmt: skip
 
 
 def text_holds_back(text: str) -> bool:

@@ -108,10 +108,12 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
     ):
         if KEYS.issuperset(values):
             return _accepted(seed, (), (), path)
-        state = held_back.state_of({key: value for key, value in values.items() if key not in KEYS})
+        unknown = [key for key in values if key not in KEYS]
+        if not any(map(held_back.may_concern, unknown)):
+            return _accepted(seed, (), unknown, path)
+        state = held_back.state_of({key: values[key] for key in unknown})
         if not state.held_by and not state.doubts:
-            known = KEYS.union(state.understood)
-            return _accepted(seed, (), [key for key in values if key not in known], path)
+            return _accepted(seed, (), [key for key in unknown if key not in state.understood], path)
     return _read_with_positions(parts, data, path, zone)
 
 

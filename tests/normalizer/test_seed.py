@@ -224,7 +224,7 @@ def test_an_id_is_never_cut(good) -> None:
     reading = read(good.replace("---\n", f"---\nid: urn:{'a' * 4093}\n", 1))
 
     assert list(map(str, reading.warnings)) == [
-        "a.md:2:5: warning: id: has 4,097 characters, at most 4,096 are allowed, so it is left out (write a shorter one, or leave it out)"  # noqa: E501
+        "a.md:2:5: warning: id: has 4,097 characters, at most 4,096 are allowed, so it is left out (write a shorter one, or leave it out)"
     ]
     assert isinstance(reading.outcome, Seed)
     assert reading.outcome.id == ""
