@@ -74,7 +74,7 @@ def check(
     problems += unknown_key_warnings(unknown)
     for slug, several in clashing_names(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
-        problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
+        problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
     named = {problem.path for problem in problems}
     for path, message, hint in () if is_url(config.seeds) else unread_seeds(config.seeds):
         if path in named:

@@ -54,14 +54,14 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
         return [unread]
     path = _as_path(config, target)
     paths = [printable(path)] if path is not None else _paths_of(config, index, printable(target))
-    policy = rules.policy_of(config)
+    policy = rules.policy_of(config, index.feeds.topic_names() if index is not None else ())
     found = []
     for one in paths:
         task = Task((one,), (b"",), policy, config.timezone, now)
         (outcome,) = unpack_outcomes(read_batch(seeds_in(config.seeds).reader, task))
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
-            found.append(_Case(config, index, outcome, row, now).explanation())
+            found.append(_Case(config, index, outcome, row, now, policy.queries).explanation())
     return found
 
 
@@ -126,8 +126,12 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
 class _Case:
     """A seed to explain: its content now, and what the index has of it."""
 
-    def __init__(self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int) -> None:
+    def __init__(  # noqa: PLR0917 - as `explain` has them
+        self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int,
+        queries: Sequence[Query],
+    ) -> None:  # fmt: skip
         self._config, self._index, self._outcome, self._row, self._now = config, index, outcome, row, now
+        self._by_query = queries
         self._seed = unpack_seed(outcome.seed) if outcome.seed else None
 
     def explanation(self) -> Explanation:
@@ -277,9 +281,7 @@ class _Case:
         assert self._seed is not None
         acting: Seed = rules.effective_seed(self._seed, verdict)
         windows = dict(verdict.feeds)
-        reasons = (
-            (query, rules.unmet_condition(acting, query.where, windows)) for query in self._config.feeds_by_query
-        )
+        reasons = ((query, rules.unmet_condition(acting, query.where, windows)) for query in self._by_query)
         found = [
             f"not in {query.slug}: {reason}" if reason else self._by_age(query, verdict, windows[query.slug])
             for query, reason in reasons
