@@ -66,14 +66,24 @@ def slugs_of(name: str) -> tuple[str, ...]:
     """Return the slugs that a topic `name` may have, best first: its own, one with its signs in words, one with a hash.
 
     They depend on the name alone. The last one is no other name's, whatever the script: it ends with eight hex digits
-    of a hash of the folded name. Spellings that are the same name (`folded`) have the same ones but for their script.
+    of a hash of the name's key (`topic_key`).
     """
     spelled = composed(name)
     for sign, words in _SIGNS:
         spelled = sign.sub(words, spelled)
     plain = slug_of(name)
-    digest = hashlib.blake2b(folded(name).encode("utf-8", "replace"), digest_size=4).hexdigest()
+    digest = hashlib.blake2b(topic_key(name).encode("utf-8", "replace"), digest_size=4).hexdigest()
     return tuple(dict.fromkeys((plain, slug_of(spelled), f"{plain[: LONGEST - 9].rstrip('-')}-{digest}")))
+
+
+@lru_cache(maxsize=4096)
+def topic_key(name: str) -> str:
+    """Return what names of one topic have in common: `folded`, or the slug if that tells the whole name.
+
+    So "Wind power" and "wind-power" are one topic, and "C" and "C++" are two.
+    """
+    slug = slug_of(name)
+    return slug if is_plain(name, slug) else folded(name)
 
 
 def is_plain(name: str, slug: str) -> bool:

@@ -1,6 +1,7 @@
 """Slugs of topic names that never merge: which of several names has a slug, and what the others get instead. Pure.
 
-A name has its own slug (`slugs.slug_of`) as long as no other name has it. Of several names with one slug:
+A name has its own slug (`slugs.slug_of`) as long as no other name has it; spellings with one `topic_key` are one name.
+Of several names with one slug:
 
 1. A topic of the config has it; the file's `_id` is final.
 2. Else the one name that had it before has it: no feed of a site moves because another topic came.
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from aggregator.model.slugs import folded, is_plain, slugs_of
+from aggregator.model.slugs import folded, is_plain, slugs_of, topic_key
 
 Row = tuple[str, str, int]
 """A slug, a name that seeds spell so, and how many visible seeds do."""
@@ -69,10 +70,10 @@ def separations(
         topics: the names of the config's topics by their slugs.
         final: as in `remembered_slugs`.
     """
-    sharing: dict[str, dict[str, str]] = {}
+    sharing: dict[str, dict[str, dict[str, str]]] = {}
     for slug, name, uses in now:
         if uses > 0 and name and folded(name) not in configured:
-            sharing.setdefault(slug, {}).setdefault(folded(name), name)
+            sharing.setdefault(slug, {}).setdefault(topic_key(name), {}).setdefault(folded(name), name)
     several = {slug: names for slug, names in sharing.items() if len(names) + (slug in topics) > 1}
     if not several:
         return []
@@ -80,16 +81,19 @@ def separations(
     found = []
     for slug, names in sorted(several.items()):
         owner = "" if slug in topics else _owner(slug, names, [row for row in held if row[0] == slug])
-        for key, name in sorted(names.items()):
-            later = _next(name, slug, final) if key != owner else ""
-            if later:
-                found.append(Separation(name, slug, later, names.get(owner) or topics[slug]))
+        owner_name = min(names[owner].values()) if owner else topics[slug]
+        others = [name for key, spellings in sorted(names.items()) if key != owner for name in spellings.values()]
+        moved = ((name, _next(name, slug, final)) for name in others)
+        found += [Separation(name, slug, later, owner_name) for name, later in moved if later]
     return found
 
 
 def _owner(slug: str, names: Collection[str], held: Iterable[Row]) -> str:
-    """Return the folded name that has `slug`."""
-    seen = {folded(name): uses for _, name, uses in sorted(held, key=lambda row: row[2]) if folded(name) in names}
+    """Return the key of the name that has `slug`."""
+    seen: dict[str, int] = {}
+    for _, name, uses in held:
+        if (key := topic_key(name)) in names:
+            seen[key] = max(uses, seen.get(key, 0))
     used = [name for name, uses in seen.items() if uses > 0]
     for candidates in (used, list(seen)):
         if len(candidates) == 1:

@@ -15,7 +15,7 @@ from aggregator.config.settings import Config, Topic
 from aggregator.index.index import Index
 from aggregator.model.feeds import SITE_FEED, FeedSpec, FeedSummary
 from aggregator.model.reports import PastTurn
-from aggregator.model.slugs import folded
+from aggregator.model.slugs import folded, topic_key
 from aggregator.normalizer import rules
 from aggregator.normalizer.stored import pack_stored, without_checksum
 from aggregator.normalizer.topic_slugs import Row, Separation, separations
@@ -157,10 +157,10 @@ def clashing_names(
         policy: the rules of `config`.
         used: pairs of a slug and a topic name, as seeds use them.
     """
-    names = {topic.slug: {folded(topic.name): topic.name} for topic in config.topics}
+    names = {topic.slug: {topic_key(topic.name): topic.name} for topic in config.topics}
     for slug, name in used:
         if name and policy.slugs.get(folded(name)) != slug:
-            names.setdefault(slug, {}).setdefault(folded(name), name)
+            names.setdefault(slug, {}).setdefault(topic_key(name), name)
     return [(slug, tuple(sorted(several.values()))) for slug, several in sorted(names.items()) if len(several) > 1]
 
 
