@@ -19,7 +19,7 @@ from aggregator.model.items import Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.normalizer import front_matter, held_back, text
 from aggregator.normalizer.cleaning import Remark, clean
-from aggregator.normalizer.lenient import REQUIRED, cut_texts, loosened, may_be_cut
+from aggregator.normalizer.lenient import REQUIRED, STATE_KEYS, cut_texts, loosened, may_be_cut
 from aggregator.normalizer.raw import KEYS, RawSeed
 
 READING_VERSION = 7
@@ -157,7 +157,8 @@ def _read_with_positions(parts: front_matter.FrontMatter, data: bytes, path: str
         found = [_whole_title(problem, cut) for problem in _merged(errors, located)]
         if raw.web_url is None and raw.original_url is None:
             found[0] = _or_ignore(found[0])
-        return _rejected(path, found, data, withdrawn=bool(state.held_by or doubts))
+        unclear = any(problem.message.partition(":")[0] in STATE_KEYS for problem in errors)
+        return _rejected(path, found, data, withdrawn=bool(state.held_by or doubts or unclear))
     warnings += [problem for problem in (*problems, *located) if problem.warning]
     warnings.sort(key=lambda problem: (problem.line, problem.column))
     warnings = [*_stripped_warning(parts, path), *warnings, *_markup_warning(seed, parts, path)]
