@@ -19,7 +19,7 @@ TEMPLATE_LINK = "https://example.org/"
 """The link of a draft that `aggregator new` wrote without one."""
 
 MAX_NAMES = 100
-"""How many topics, tags or images a seed may have."""
+"""How many topics, tags or images of a seed are used."""
 
 MAX_RELATED = 50
 """How many related items of a seed are read."""

@@ -175,8 +175,8 @@ def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
 
 def _failed(seed: Seed, rules: Rules) -> tuple[str, str] | None:
     if not seed.is_published or seed.removed or seed.deleted:
-        detail = "deleted: true" if seed.deleted else "removed: true" if seed.removed else "published: false"
-        return "state", detail
+        held = f"`{seed.held_by}` holds it back" if seed.held_by else "published: false"
+        return "state", "deleted: true" if seed.deleted else "removed: true" if seed.removed else held
     if seed.quality is None:
         if rules.require_quality:
             return "quality", "no quality, and require_quality is on"

@@ -14,6 +14,7 @@ import msgspec
 
 from aggregator.config.yaml import scalars
 from aggregator.config.yaml.decoding import Unknown, decode_open
+from aggregator.config.yaml.messages import shortened
 from aggregator.config.yaml.tree import Node, parse
 from aggregator.model.items import Rejection, Seed
 from aggregator.model.reports import Problem
@@ -145,9 +146,12 @@ def _read_with_positions(parts: front_matter.FrontMatter, data: bytes, path: str
     needed = REQUIRED if loose.below("webUrl") else REQUIRED | {"originalUrl"}
     raw, problems, unknown = decode_open(loose, RawSeed, path=path, quote=False, needed=needed)
     assert raw is not None  # no key is required
+    own = raw.published
     if state.held_by:
         raw.published = False
     seed, remarks = clean(raw, parts.body, path, zone)
+    if seed is not None and state.held_by and own is not False:
+        seed = msgspec.structs.replace(seed, held_by=".".join(map(shortened, state.held_by)))
     if seed is not None and seed.is_published:
         remarks += _misleading_secured(node)
     located = [_located(remark, node, path, unknown) for remark in remarks]
