@@ -97,6 +97,8 @@ def _value(key: str, node: Node, warn: _Warn) -> Node:
     if key in STATE_KEYS:
         return _flag(key, node)
     reader = _READERS.get(key)
+    if node.kind == "scalar" and not node.text.strip() and (reader or key == "expires"):
+        return _scalar(node, "", "null")
     return reader(key, node, warn) if reader else node
 
 

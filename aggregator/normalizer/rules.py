@@ -24,7 +24,7 @@ from functools import lru_cache, partial
 
 import msgspec
 
-from aggregator.config.settings import Config, Match, Query, Rules, Topic, Where
+from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Topic, Where
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
 from aggregator.model.slugs import composed, folded, names_of, slug_of, with_topic_suffix
@@ -106,12 +106,16 @@ def final_slug(config: Config, slug: str) -> str:
 
 def _with_slugs(query: Query, slugs: Mapping[str, str], config: Config) -> Query:
     """Return a query with the slugs that its topics have now."""
-    moved = {before: final_slug(config, slugs[name]) for before, name in query.where.topic_names if name in slugs}
-    if not moved:
-        return query
     where = query.where
-    fields = {field: getattr(where, field) for field in ("any_topics", "all_topics", "not_topics")}
-    renamed = {field: tuple(moved.get(slug, slug) for slug in written) for field, written in fields.items()}
+    if not any(name in slugs for _, _, name in where.topic_names):
+        return query
+    renamed = {}
+    for field in TOPIC_FIELDS:
+        now: dict[str, list[str]] = {}
+        for _, before, name in (one for one in where.topic_names if one[0] == field):
+            now.setdefault(before, []).append(final_slug(config, slugs[name]) if name in slugs else before)
+        found = (slug for before in getattr(where, field) for slug in now.get(before, [before]))
+        renamed[field] = tuple(dict.fromkeys(found))
     return msgspec.structs.replace(query, where=msgspec.structs.replace(where, **renamed))
 
 

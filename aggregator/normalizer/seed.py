@@ -46,7 +46,7 @@ _FOREIGN_NAMES = {
     ),
 }
 _NO_NEWS = re.compile(
-    r"(?:^|/)(?:(?:readme|license|licence|contributing|changelog|code_of_conduct|security|_?index|claude|agents)\.[a-z]+$"
+    r"(?:^|/)(?:(?:readme|license|licence|contributing|changelog|code_of_conduct|security|_index|claude|agents)\.[a-z]+$"
     r"|(?:node_modules|vendor|_drafts|templates|archetypes)/)",
     re.IGNORECASE,
 )

@@ -121,12 +121,17 @@ def test_a_topic_file_has_the_last_word(site: SiteFolder) -> None:
 
 def test_a_query_finds_the_topic_that_it_names(site: SiteFolder) -> None:
     """A query for C++ shows nothing of C, whichever of them has the slug `c`."""
-    site.settings["feeds_by_query"] = [{"slug": "both", "where": {"any_topics": ["C++"]}}]
+    site.settings["feeds_by_query"] = [
+        {"slug": "one", "where": {"any_topics": ["C++"]}},
+        {"slug": "two", "where": {"any_topics": ["c++", "C"]}},
+        {"slug": "not", "where": {"any_topics": ["C", "C#", "Net"], "not_topics": ["C++", ".NET"]}},
+    ]
     write(site, NAMES)
 
     site.build()
 
-    assert topics(site)["both"] == "C++"
+    found = topics(site)
+    assert (found["one"], found["two"], found["not"]) == ("C++", "C | C++", "C | C# | Net")
 
 
 def test_names_that_nobody_sees_yet_take_no_slug(site: SiteFolder) -> None:
