@@ -20,14 +20,23 @@ from urllib.parse import urlsplit
 from msgspec.structs import fields, replace
 
 from aggregator.config import parsers
-from aggregator.config.settings import Config, Query, RootSettings, SiteSettings, Topic, TopicSettings, Where
+from aggregator.config.settings import (
+    TOPIC_FIELDS,
+    Config,
+    Query,
+    RootSettings,
+    SiteSettings,
+    Topic,
+    TopicSettings,
+    Where,
+)
 from aggregator.config.topics import read_topics, topic_slug
 from aggregator.config.yaml.decoding import decode
 from aggregator.config.yaml.tree import MOST_BYTES, NOTHING, Node, parse_bytes
 from aggregator.model.errors import ConfigError, reason_of
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import Problem
-from aggregator.model.slugs import LONGEST, names_of, slug_of, with_topic_suffix
+from aggregator.model.slugs import LONGEST, folded, names_of, slug_of, with_topic_suffix
 from aggregator.model.store import is_url
 
 
@@ -358,8 +367,12 @@ def _where(where: Where, names: dict[str, str], feeds: Collection[str]) -> Where
         slug = topic_slug(name, names)
         return with_topic_suffix(slug) if slug in feeds else slug
 
+    written = [(field, name) for field in TOPIC_FIELDS for name in getattr(where, field)]
     return replace(
         where,
+        topic_names=tuple(
+            (field, slug_for(name), folded(name)) for field, name in written if folded(name) not in names
+        ),
         any_topics=tuple(map(slug_for, where.any_topics)),
         all_topics=tuple(map(slug_for, where.all_topics)),
         not_topics=tuple(map(slug_for, where.not_topics)),

@@ -75,6 +75,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     block: Match = Match()
 
 
+TOPIC_FIELDS = ("any_topics", "all_topics", "not_topics")
+"""The fields of `Where` that name topics."""
+
+
 class Where(msgspec.Struct, frozen=True, kw_only=True):
     """`feeds_by_query[].where`: every condition given must hold.
 
@@ -91,6 +95,8 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     min_heat: int | None = None
     max_age: Age = None
     title: Pattern = ""
+    topic_names: Annotated[tuple[tuple[str, str, str], ...], Computed()] = ()
+    """A field above, a slug in it, and the name, folded, that it was made from: the name may have another slug now."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,7 @@ from aggregator.model.reports import Problem
 from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.store import is_url
 from aggregator.normalizer import rules
+from aggregator.normalizer.duplicates import Duplicates
 from aggregator.normalizer.reading import read_batch, unknown_key_warnings
 from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
@@ -59,6 +60,7 @@ def check(
     paths, problems = _listed(seeds)
     unknown: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
+    duplicates = Duplicates(now)
     done = 0
     make = task_maker(config, policy, now=now)
     tasks = (make(batch, (b"",) * len(batch)) for batch in batches(paths))
@@ -68,15 +70,18 @@ def check(
                 problems += outcome.problems
                 for key in outcome.unknown:
                     unknown.setdefault(key, outcome.path)
+                if outcome.draft is not None:
+                    duplicates.add(outcome.path, outcome.draft)
                 for topic in _visible_topics(outcome, now):
                     names.setdefault(topic, outcome.path)
                 done += 1
             if progress is not None:
                 progress(done, len(paths))
     problems += unknown_key_warnings(unknown)
+    problems += duplicates.warnings()
     for slug, several in clashing_names(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
-        problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
+        problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
     named = {problem.path for problem in problems}
     problems += [one for root in config.seeds for one in _unread(root) if one.path not in named]
     return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))

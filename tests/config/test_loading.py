@@ -114,6 +114,7 @@ def test_every_key():
                 description="What most people read",
                 where=Where(
                     any_topics=("ai", "cloud"),
+                    topic_names=(("any_topics", "cloud", "cloud"), ("not_topics", "internal", "internal")),
                     all_topics=("ai",),
                     not_topics=("internal",),
                     providers=("good.example",),
