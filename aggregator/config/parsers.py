@@ -205,6 +205,18 @@ def base_url(text: str) -> str:
     return site_url(text) if text.strip() else ""
 
 
+def inner_path(written: str) -> str:
+    """Return the path of a folder below another one.
+
+    Raises:
+        ValueError: if it leads out of that, or a part of it is hidden.
+    """
+    path = written.strip("/")
+    if not path or any(part.startswith(".") or not part for part in path.split("/")):
+        raise ValueError("is not a path below the folder (write one such as `posted`)")
+    return path
+
+
 def link_pattern(text: str) -> str:
     """Return the pattern of a link: a path, or a URL, with names in braces such as `{slug}`; "" means none."""
     pattern = text.strip()

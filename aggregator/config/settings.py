@@ -54,6 +54,7 @@ class RootSettings(SeedRoot, frozen=True, kw_only=True):
     include: tuple[Glob, ...] = ()
     ignore: tuple[Glob, ...] = ()
     keys: Annotated[dict[str, tuple[Name, ...]], Check(parsers.seed_keys)] = {}  # noqa: RUF012 - copied by msgspec
+    inbox: Annotated[str, Check(parsers.inner_path)] = ""
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):

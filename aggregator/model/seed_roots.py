@@ -30,7 +30,7 @@ class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     for a native root: the item's own link), and to which `link` is joined: the pattern of the address of a seed that
     names none, such as `/{year}/{month}/{slug}/`. `include` and `ignore` are globs of paths below the folder, beside
     those of the dialect (a non-empty `include` replaces the dialect's). `keys` are further names of a key, tried first:
-    `{"publishedDateTime": ("added",)}`.
+    `{"publishedDateTime": ("added",)}`. `inbox` is the path, below the folder, at which posted items are written.
     """
 
     folder: str
@@ -41,6 +41,7 @@ class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     include: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     keys: dict[str, tuple[str, ...]] = {}
+    inbox: str = ""
 
     @property
     def prefix(self) -> str:
@@ -51,6 +52,12 @@ class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     def is_plain_native(self) -> bool:
         """Whether its files are seeds of our own dialect, without anything that changes how they are read."""
         return self.dialect == NATIVE and not (self.base or self.link or self.keys)
+
+
+def native_root(roots: Sequence[SeedRoot]) -> SeedRoot | None:
+    """Return the root into which new seeds are written: the first native one that has an inbox, else the first."""
+    native = [root for root in roots if root.dialect == NATIVE]
+    return next((root for root in native if root.inbox), native[0] if native else None)
 
 
 def location_of(roots: Sequence[SeedRoot], path: str) -> str:

@@ -7,6 +7,7 @@ owner's token may too.
 from __future__ import annotations
 
 import asyncio
+import os
 import uuid
 from collections.abc import Callable
 from hmac import compare_digest
@@ -17,6 +18,8 @@ from aggregator.config.settings import Config
 from aggregator.config.token import read_write_tokens
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import AggregatorError
+from aggregator.model.seed_roots import native_root
+from aggregator.model.store import is_url
 from aggregator.normalizer import micropub, posted
 from aggregator.normalizer.micropub import MicropubRequest
 from aggregator.service.http.access import has_token, is_foreign, token_of
@@ -228,5 +231,10 @@ def _micropub_error(status: int, error: str, description: str) -> Response:
 
 
 def routes(config: Config, *, clock: Callable[[], float]) -> dict[str, Route]:
-    """Return the routes that take items for a site."""
-    return Posting(config, Inbox(config.seeds, config.state), clock=clock).routes()
+    """Return the routes that take items for a site; {} if it has no folder of seeds in which they could be written."""
+    root = native_root(config.seeds)
+    if root is None or is_url(root.folder):
+        return {}
+    folder, prefix = os.path.join(root.folder, root.inbox).rstrip("/"), root.prefix
+    inbox = Inbox(folder, config.state, prefix=f"{prefix}{root.inbox}/" if root.inbox else prefix)
+    return Posting(config, inbox, clock=clock, makes_links=bool(root.link)).routes()
