@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aggregator.model.items import Image, Item, Provider, Related, Seed
-from aggregator.normalizer import content, text
+from aggregator.normalizer import content, summaries, text
 
 BASE = "https://example.org/news/story"
 ADDRESSES = [
@@ -188,7 +188,7 @@ def test_the_excerpt_is_the_summary_and_the_body_the_content() -> None:
     assert (both.summary, both.content) == ("Fish & chips", "<p>The <em>body</em>.</p>")
     assert (only_excerpt.summary, only_excerpt.content) == ("Fish & chips", "<p>Fish &amp; chips</p>")
     assert only_body.summary.startswith("The body. The body.")
-    assert len(only_body.summary) <= content.EXCERPT_FROM_BODY
+    assert len(only_body.summary) <= summaries.EXCERPT_FROM_BODY
     assert item_of(excerpt="Fish", body="The body.", mode="summary").content == ""
 
 
@@ -299,4 +299,4 @@ def test_a_body_with_too_many_marks_is_shown_as_plain_text() -> None:
 def test_the_summary_of_a_long_body_is_that_of_all_of_it(body: str) -> None:
     """The summary is the same whether or not the body's beginning has enough text for it."""
     item = item_of(body=f"{body * 1_500}end")
-    assert item.summary == text.cut(text.plain(item.content), content.EXCERPT_FROM_BODY)
+    assert item.summary == text.cut(text.of_html(item.content), summaries.EXCERPT_FROM_BODY)

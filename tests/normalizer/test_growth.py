@@ -91,7 +91,7 @@ def test_nothing_is_parsed_that_would_take_much_memory() -> None:
 import resource
 from aggregator.model.items import Seed
 from aggregator.normalizer import content
-content._rendered("*x*")
+content.sanitised("*x*", base="https://x.example/")
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 10**6,) * 2)
 seed = Seed(title="T", link={LINK!r}, published=0, embed={body[:29_000]!r})
