@@ -29,9 +29,7 @@ NASTY = st.lists(
         st.text(st.characters(), max_size=8),
     )
 ).map("".join)  # fmt: skip
-FORBIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufeff\ufffd\ufffe\uffff\ud800-\udfff]"
-)
+FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\ufeff\ufffd\ufffe\uffff\ud800-\udfff]")
 
 
 @given(NASTY)
@@ -76,7 +74,10 @@ def test_plain_text_is_stable(written) -> None:
         ("<?php and <!DOCTYPE html>", "<?php and <!DOCTYPE html>"),
         ("<![CDATA[Fish & chips]]>", "Fish & chips"),
         ("שלום\u200f 1\u200e 2\u061c \u2067abc\u2069", "שלום\u200f 1\u200e 2\u061c \u2067abc\u2069"),
-        ("open \u2067isolates \u2066a\u2069 and closed\u2069\u2069", "open \u2067isolates \u2066a\u2069 and closed\u2069"),
+        (
+            "open \u2067isolates \u2066a\u2069 and closed\u2069\u2069",
+            "open \u2067isolates \u2066a\u2069 and closed\u2069",
+        ),
         ("\u2068never closed", "never closed"),
         ("\u202eevil\u202c", "evil"),
         ("a\x00b\ud800c", "abc"),
@@ -130,7 +131,19 @@ def test_blank(written) -> None:
 
 @pytest.mark.parametrize(
     "unit",
-    ["<!--", "<script>", "<script>x=1", "<b>", "</b>", "<a href='", "<b a=", "<p a a", "\u2067", "<i></b>", "<![CDATA["],
+    [
+        "<!--",
+        "<script>",
+        "<script>x=1",
+        "<b>",
+        "</b>",
+        "<a href='",
+        "<b a=",
+        "<p a a",
+        "\u2067",
+        "<i></b>",
+        "<![CDATA[",
+    ],
 )
 def test_hostile_markup_takes_time_in_proportion(unit: str) -> None:
     """Four times the text takes about four times as long, never sixteen."""
