@@ -23,7 +23,7 @@ BEGINNING = 20_000
 _UNFINISHED = re.compile(r"(?:<[^<>]*|&[#a-zA-Z0-9]*)\Z")
 _NO_PARAGRAPHS = re.compile(r"<(h[1-6]|pre|table|figcaption)(?: [^<>]*)?>.*?(?:</\1>|\Z)", re.DOTALL)
 _NOTE = re.compile(r'<sup><a href="[^"]*#fn-[^<>]*>[^<>]*</a></sup>')
-_MEDIA = re.compile(r"<a [^<>]*>(?:Watch|Listen) on [^<>]*</a>")
+_MEDIA = re.compile(r"\s*<a [^<>]*>(?:Watch|Listen|See it) on [^<>]*</a>(?:\s*<a [^<>]*>[^<>]*</a>)*\s*")
 _NOTES = re.compile(r'<hr>\s*<ol>\s*<li id="fn-')
 _BLOCK = re.compile(
     r"</?(?:blockquote|caption|dd|details|div|dl|dt|figure|hr|li|ol|p|summary|t(?:able|body|d|foot|h|head|r)|ul)(?: [^<>]*)?>"
@@ -72,8 +72,7 @@ def _paragraphs(body: str) -> Iterator[str]:
     """Yield the text of each paragraph, without headings, tables, code, footnotes and the links of `media`."""
     if notes := _NOTES.search(body):
         body = body[: notes.start()]
-    body = _MEDIA.sub("", _NOTE.sub("", _NO_PARAGRAPHS.sub("<hr>", body)))
-    for block in _BLOCK.split(body):
-        paragraph = text.of_html(block)
+    for block in _BLOCK.split(_NOTE.sub("", _NO_PARAGRAPHS.sub("<hr>", body))):
+        paragraph = "" if _MEDIA.fullmatch(block) else text.of_html(block)
         if not text.is_blank(paragraph):
             yield paragraph
