@@ -55,11 +55,11 @@ def case_of(path: Path) -> Case:
 CASES = [case_of(path) for path in sorted(FOLDER.glob("*.md"))]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_case(case: Case) -> None:
+@pytest.mark.parametrize("written", CASES, ids=lambda one: one.name)
+def test_body(written: Case) -> None:
     """What becomes of a body is exactly what the file beside it holds; `regenerate_bodies.py` writes that."""
-    assert case.result == (FOLDER / f"{case.name}.html").read_text()
-    assert case.head["shows"]
+    assert written.result == (FOLDER / f"{written.name}.html").read_text()
+    assert written.head["shows"]
 
 
 def test_no_case_is_left_out() -> None:
