@@ -182,7 +182,7 @@ def _target(address: str, *, is_mail: bool) -> str:
     host = _HOST.match(address) if len(address) <= LONGEST_URL else None
     if host is None or "_" in host[1].rsplit(".", 2)[-2]:
         return ""
-    return address if address[:4].lower() == "http" else f"http://{address}"
+    return address if address[:4].lower() == "http" else f"https://{address}"
 
 
 def _end(address: str) -> int:

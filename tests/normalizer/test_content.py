@@ -313,7 +313,7 @@ def test_footnotes_are_listed_at_the_end() -> None:
         ("See https://example.net/page for more.", ["https://example.net/page"]),
         (
             "(https://example.net/a_(b)), *www.example.net/c*. “HTTPS://Example.net/d”!",
-            ["https://example.net/a_(b)", "http://www.example.net/c", "https://example.net/d"],
+            ["https://example.net/a_(b)", "https://www.example.net/c", "https://example.net/d"],
         ),
         ("见https://example.net/页。再", ["https://example.net/%E9%A1%B5"]),
         ("https://example.net/?a=1&amp;b=2&c; x", ["https://example.net/?a=1&amp;b=2&amp;c"]),

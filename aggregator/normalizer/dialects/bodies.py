@@ -13,6 +13,8 @@ from typing import Literal, NamedTuple
 from aggregator.normalizer.dialects.markup import blocks, components, inline, tags
 from aggregator.normalizer.dialects.markup.draft import END_OF_HELD, END_OF_QUOTE, HELD, QUOTE, Draft, Note
 
+__all__ = ["CONSTRUCTS", "NOTHING", "Note", "Translated", "translate"]
+
 CONSTRUCTS = frozenset([
     "shortcodes",  # Hugo {{< f >}} and {{% f %}}, Zola {{ f() }} and {% f() %}
     "liquid",  # Jekyll, Eleventy (Nunjucks): {% tag %} and {{ value }}
