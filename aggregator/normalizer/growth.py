@@ -102,7 +102,7 @@ def completes_tables(body: str, most: int) -> bool:
 
 
 def length_of_addresses(tokens: list[Token]) -> int:
-    """Return how many characters the addresses and titles of links and images, and footnotes take in rendered Markdown."""
+    """Return how many characters the addresses and titles of links, images and footnotes take in rendered Markdown."""
     total = 0
     for token in tokens:
         total += FOOTNOTE if token.type in _FOOTNOTES else 0

@@ -26,7 +26,8 @@ _NOTE = re.compile(r'<sup><a href="[^"]*#fn-[^<>]*>[^<>]*</a></sup>')
 _MEDIA = re.compile(r"\s*<a [^<>]*>(?:Watch|Listen|See it) on [^<>]*</a>(?:\s*<a [^<>]*>[^<>]*</a>)*\s*")
 _NOTES = re.compile(r'<hr>\s*<ol>\s*<li id="fn-')
 _BLOCK = re.compile(
-    r"</?(?:blockquote|caption|dd|details|div|dl|dt|figure|hr|li|ol|p|summary|t(?:able|body|d|foot|h|head|r)|ul)(?: [^<>]*)?>"
+    r"</?(?:blockquote|caption|dd|details|div|dl|dt|figure|hr|li|ol|p|summary|t(?:able|body|d|foot|h|head|r)|ul)"
+    r"(?: [^<>]*)?>"
 )
 _WORDS = re.compile(r"[^<>]+(?=<|\Z)")
 

@@ -18,7 +18,7 @@ BASE = "https://example.org/news/story"
 ADDRESSES = [
     "https://example.org/a?b=1&amp;c=2", "http://other.example/ü b", "/c", "d.jpg", "#e", "//cdn.example/f", "javascript:alert(1)",
     " JavaScript:alert(1)", "java&#10;script:alert(1)", "&#106;avascript:alert(1)", "&amp;#106;avascript:alert(1)", "data:text/html,x",
-    "vbscript:x", "mailto:a@b.example", "TEL:+1 2", "mailto:\"><b>@x", "a.jpg 1x, b.jpg 2x", "a.jpg 480w,b.jpg 9000w,,", "https://ada:word@example.org/", "", "https://", "?x=&amp;amp;copy;", "\\\\evil.example",
+    "vbscript:x", "mailto:a@b.example", "TEL:+1 2", 'mailto:"><b>@x', "a.jpg 1x, b.jpg 2x", "a.jpg 480w,b.jpg 9000w,,", "https://ada:word@example.org/", "", "https://", "?x=&amp;amp;copy;", "\\\\evil.example",
     "https://www.youtube.com/embed/abcdefghijk", "https://player.vimeo.com/video/1", "http://[", "a b", "%zz", "x:y",
 ]  # fmt: skip
 ATTRIBUTES = [
@@ -192,8 +192,10 @@ def test_another_frame_becomes_a_link() -> None:
     [
         (
             '<video src="a.mp4" poster="/p.jpg" controls>Your browser cannot. <a href="a.mp4">Download</a></video>',
-            '<a href="https://example.org/news/a.mp4"><img src="https://example.org/p.jpg" alt="Watch on example.org"></a>'
-            ' <a href="https://example.org/news/a.mp4">Download</a>',
+            (
+                '<a href="https://example.org/news/a.mp4"><img src="https://example.org/p.jpg" alt="Watch on example.org"></a>'
+                ' <a href="https://example.org/news/a.mp4">Download</a>'
+            ),
         ),
         (
             '<p><audio><source src="//cdn.example/a.ogg"><source src="a.mp3">no</audio></p>',

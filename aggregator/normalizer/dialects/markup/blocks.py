@@ -1,7 +1,7 @@
 """Remarks in blocks of their own, made quotes with their title. Pure.
 
-Python-Markdown and MkDocs `!!! note "Title"`, `??? note`, `=== "Tab"` with an indented body; Docusaurus `:::note Title` to
-`:::`; GitHub's and Obsidian's `> [!note] Title`; and what `tags` and `components` have marked.
+Python-Markdown and MkDocs `!!! note "Title"`, `??? note`, `=== "Tab"` with an indented body; Docusaurus `:::note Title`
+to `:::`; GitHub's and Obsidian's `> [!note] Title`; and what `tags` and `components` have marked.
 """
 
 from __future__ import annotations

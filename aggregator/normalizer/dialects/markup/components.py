@@ -1,7 +1,7 @@
 """MDX: Markdown with imports, exports, components and expressions of JavaScript. Pure.
 
-https://mdxjs.com/docs/what-is-mdx/. Nothing is run: a component that stands for a link, a picture or a remark becomes one,
-another leaves what it holds, and an expression that is no plain text goes.
+https://mdxjs.com/docs/what-is-mdx/. Nothing is run: a component that stands for a link, a picture or a remark becomes
+one, another leaves what it holds, and an expression that is no plain text goes.
 """
 
 from __future__ import annotations

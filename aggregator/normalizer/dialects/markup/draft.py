@@ -123,9 +123,8 @@ class Draft:
     @property
     def notes(self) -> tuple[Note, ...]:
         """The notes in the order of the body."""
-        found = [
-            Note(self.body.count("\n", 0, at) + 1, message, hint) for at, message, hint in sorted(self._notes.values())[:MOST_NOTES]
-        ]  # fmt: skip
+        first = sorted(self._notes.values())[:MOST_NOTES]
+        found = [Note(self.body.count("\n", 0, at) + 1, message, hint) for at, message, hint in first]
         more = len(self._notes) - MOST_NOTES
         return (*found, Note(found[-1].line, f"… and {more:,} more")) if more > 0 else tuple(found)
 
@@ -198,9 +197,7 @@ def _ticked(body: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         start = blank.end() - 1 if blank else end
 
 
-def _elements(  # noqa: PLR0917 - where it may begin, and where it may end
-    body: str, start: int, end: int, last: int, missing: set[str]
-) -> Iterator[tuple[int, int]]:
+def _elements(body: str, start: int, end: int, last: int, missing: set[str]) -> Iterator[tuple[int, int]]:
     """Yield elements of code that begin between `start` and `end`, and end before `last`."""
     while found := _ELEMENT.search(body, start, end):
         name = (found[1] or "").lower()

@@ -112,8 +112,7 @@ def _words(found: re.Match[str]) -> str:
     page, _, place = found[1].partition("#")
     page = page.strip().removesuffix(".md")
     place = "" if place.startswith("^") else place.replace("#", " > ").strip()
-    words = " > ".join(part for part in (page, place) if part)
-    return words
+    return " > ".join(part for part in (page, place) if part)
 
 
 def _file_link(found: re.Match[str], draft: Draft) -> str:

@@ -1,6 +1,7 @@
 """Shortcodes, tags and components that stand for a link, a picture, code or a quote, by their names. Pure.
 
-The same few are known to all programs, under the same names; what differs is how they are written (`tags`, `components`).
+The same few are known to all programs, under the same names; what differs is how they are written: see `tags` and
+`components`.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from urllib.parse import quote, urlsplit
 from aggregator.normalizer.dialects.markup.draft import Draft
 
 QUOTES = frozenset([
-    "admonition", "alert", "aside", "attention", "blockquote", "callout", "caution", "danger", "error", "hint", "important",
-    "info", "message", "note", "notice", "quote", "success", "tip", "warning",
+    "admonition", "alert", "aside", "attention", "blockquote", "callout", "caution", "danger", "error", "hint",
+    "important", "info", "message", "note", "notice", "quote", "success", "tip", "warning",
 ])  # fmt: skip
 """What holds a remark: it becomes a quote with its title."""
 
@@ -25,8 +26,8 @@ SILENT = frozenset(
 """What goes without a note: nobody misses it."""
 
 HOLDERS = frozenset([
-    "box", "center", "column", "columns", "katex", "latex", "left", "markdown", "math", "mermaid", "p", "raw", "rawhtml",
-    "right", "section", "steps", "tabs", "tabpane", "tab", "tabitem", "fragment", "unsafe", "html",
+    "box", "center", "column", "columns", "katex", "latex", "left", "markdown", "math", "mermaid", "p", "raw",
+    "rawhtml", "right", "section", "steps", "tabs", "tabpane", "tab", "tabitem", "fragment", "unsafe", "html",
 ])  # fmt: skip
 """What only lays out what it holds, which stays, without a note."""
 
@@ -34,18 +35,21 @@ CODE = frozenset(["highlight", "code", "codeblock", "prettyprint"])
 """What holds code."""
 
 _ADDRESSES = {
-    "asciinema": "https://asciinema.org/a/{}", "bilibili": "https://www.bilibili.com/video/{}", "codepen": "https://codepen.io/{user}/pen/{}",
-    "codesandbox": "https://codesandbox.io/s/{}", "dailymotion": "https://www.dailymotion.com/video/{}", "gist": "https://gist.github.com/{user}/{}",
-    "instagram": "https://www.instagram.com/p/{}/", "jsfiddle": "https://jsfiddle.net/{}/", "speakerdeck": "https://speakerdeck.com/player/{}",
-    "spotify": "https://open.spotify.com/{}", "stackblitz": "https://stackblitz.com/edit/{}", "vimeo": "https://vimeo.com/{}",
+    "asciinema": "https://asciinema.org/a/{}", "bilibili": "https://www.bilibili.com/video/{}",
+    "codepen": "https://codepen.io/{user}/pen/{}", "codesandbox": "https://codesandbox.io/s/{}",
+    "dailymotion": "https://www.dailymotion.com/video/{}", "gist": "https://gist.github.com/{user}/{}",
+    "instagram": "https://www.instagram.com/p/{}/", "jsfiddle": "https://jsfiddle.net/{}/",
+    "speakerdeck": "https://speakerdeck.com/player/{}", "spotify": "https://open.spotify.com/{}",
+    "stackblitz": "https://stackblitz.com/edit/{}", "vimeo": "https://vimeo.com/{}",
     "x": "https://x.com/{user}/status/{}",
 }  # fmt: skip
 _OTHER_NAMES = {
-    "image": "figure", "img": "figure", "picture": "figure", "tweet": "x", "twitter": "x", "twitter_simple": "x", "x_simple": "x",
-    "vimeo_simple": "vimeo", "instagram_simple": "instagram", "youtube-lite": "youtube", "lite-youtube": "youtube",
-    "youtubelite": "youtube", "liteyoutubeembed": "youtube", "yt": "youtube", "youtubeid": "youtube", "youtube_video": "youtube",
-    "githubgist": "gist", "iframe": "embed", "a": "link", "button": "link", "linkbutton": "link", "themedimage": "figure",
-    "astro-image": "figure", "imgproc": "figure", "resize_image": "figure", "video_player": "video", "xpost": "x",
+    "image": "figure", "img": "figure", "picture": "figure", "tweet": "x", "twitter": "x", "twitter_simple": "x",
+    "x_simple": "x", "vimeo_simple": "vimeo", "instagram_simple": "instagram", "youtube-lite": "youtube",
+    "lite-youtube": "youtube", "youtubelite": "youtube", "liteyoutubeembed": "youtube", "yt": "youtube",
+    "youtubeid": "youtube", "youtube_video": "youtube", "githubgist": "gist", "iframe": "embed", "a": "link",
+    "button": "link", "linkbutton": "link", "themedimage": "figure", "astro-image": "figure", "imgproc": "figure",
+    "resize_image": "figure", "video_player": "video", "xpost": "x",
 }  # fmt: skip
 _PLACES_OF_CODE = frozenset(["asciinema", "codepen", "codesandbox", "gist", "jsfiddle", "stackblitz"])
 _ID = re.compile(r"[\w./@-]{1,200}", re.ASCII)
@@ -75,7 +79,10 @@ def name_of(written: str) -> str:
 
 
 def link_of(name: str, arguments: Arguments, draft: Draft, *, is_alone: bool) -> str | None:
-    """Return the HTML of what stands for a link or a picture, or None if nothing of that name does, or it says too little."""
+    """Return the HTML of what stands for a link or a picture.
+
+    It is None if nothing of that name does, or if the arguments say too little.
+    """
     if name == "youtube":
         return _youtube(arguments)
     if name in _ADDRESSES:
