@@ -18,9 +18,6 @@ import nh3
 from aggregator.model.items import Image, Item, Related, Seed
 from aggregator.normalizer import growth, links, markdown, media, summaries, text
 
-EXCERPT_END = "<!--more-->"
-"""What stands in a body where its excerpt ends, if the seed has none of its own."""
-
 MAX_PASSES = 5
 """How often HTML is sanitised at most until it no longer changes."""
 
@@ -225,7 +222,7 @@ def _body(seed: Seed) -> _Body:
     html = _sanitised_body(seed, found)
     if summaries.is_hollow(html):
         return _NO_BODY
-    excerpt, end, _ = found.partition(EXCERPT_END)
+    excerpt, end, _ = found.partition(summaries.EXCERPT_END)
     return _Body(html, summaries.marked(_sanitised_body(seed, excerpt)) if end else "")
 
 

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 
 from aggregator.normalizer import text
 
+EXCERPT_END = "<!--more-->"
+"""What stands in a body where its excerpt ends, if the seed has none of its own."""
+
 EXCERPT_FROM_BODY = 300
 """How many characters of the body make the summary of a seed without an excerpt."""
 

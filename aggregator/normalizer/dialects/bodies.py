@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 
 from aggregator.normalizer.dialects.markup import blocks, components, inline, tags
 from aggregator.normalizer.dialects.markup.draft import END_OF_HELD, END_OF_QUOTE, HELD, QUOTE, Draft, Note
+from aggregator.normalizer.summaries import EXCERPT_END
 
 __all__ = ["CONSTRUCTS", "NOTHING", "Note", "Translated", "translate"]
 
@@ -76,7 +77,7 @@ def translate(
     A body without any such construct is returned as the same object. It never raises, and takes time in proportion to
     the body's length.
     """
-    if separator in {"", inline.EXCERPT_END} and not _may_hold(body, constructs):
+    if separator in {"", EXCERPT_END} and not _may_hold(body, constructs):
         return Translated(body)
     if any(mark in body for mark in _PRIVATE):
         body = body.translate(dict.fromkeys(map(ord, _PRIVATE)))

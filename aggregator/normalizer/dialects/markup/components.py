@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from aggregator.normalizer import summaries
 from aggregator.normalizer.dialects.markup import known
 from aggregator.normalizer.dialects.markup.draft import END_OF_HELD, END_OF_QUOTE, HELD, QUOTE, Draft
 from aggregator.normalizer.dialects.markup.known import Arguments
@@ -31,8 +32,9 @@ _NEXT = re.compile(r"\s*(?:(/?>)|([\w:.-]+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|(
 _TEXT = re.compile(r"\s*(?:\"([^\"\\]*)\"|'([^'\\]*)'|`([^`$\\]*)`|([0-9]{1,6}))\s*")
 _FILE_CALL = re.compile(r"\s*(?:require|useBaseUrl|withBase)\(\s*['\"]([^'\"]+)['\"]\s*\)(?:\.default)?\s*")
 _WORD = re.compile(r"\s*(\w+)(?:\.src)?\s*")
-_COMMENT = re.compile(r"\s*/\*(.*)\*/\s*", re.DOTALL)
-_END = re.compile(r"\s*(?:truncate|more)\s*", re.IGNORECASE)
+_COMMENT = re.compile(r"\{\s*/\*")
+_END_OF_COMMENT = re.compile(r"\*/\s*\}")
+_END_OF_EXCERPT = re.compile(r"\{\s*/\*\s*(?:truncate|more)\s*\*/\s*\}", re.IGNORECASE)
 _TITLES = ("label", "title", "summary")
 
 
@@ -54,6 +56,7 @@ def translate(draft: Draft) -> None:
     files: dict[str, str] = {}
     draft.sub(_IMPORT, lambda found: _imported(found, files))
     _remove_exports(draft)
+    _remove_comments(draft)
     _Components(draft, files).translate()
 
 
@@ -85,6 +88,19 @@ def _remove_exports(draft: Draft) -> None:
         draft.replace(export.start(), done)
 
 
+def _remove_comments(draft: Draft) -> None:
+    at = 0
+    while begin := _COMMENT.search(draft.body, at):
+        at = begin.end()
+        if not draft.is_code(begin.start()):
+            end = _END_OF_COMMENT.search(draft.body, at)
+            if end is None:
+                return
+            at = end.end()
+            is_end_of_excerpt = _END_OF_EXCERPT.fullmatch(draft.body, begin.start(), at)
+            draft.replace(begin.start(), at, summaries.EXCERPT_END if is_end_of_excerpt else "")
+
+
 class _Components:
     """The tags and expressions of a body, and what becomes of each."""
 
@@ -92,8 +108,8 @@ class _Components:
         self._draft = draft
         self._files = files
         self._code = draft.replaced()
-        """The imports and exports."""
-        self._braces = _matching_braces(draft)
+        """The imports, exports and comments."""
+        self._braces = _matching_braces(draft, self._code)
         self._pairs: dict[int, _Element] = {}
 
     def translate(self) -> None:
@@ -170,10 +186,6 @@ class _Components:
         draft, inside = self._draft, self._draft.body[start + 1 : min(end, start + 5_000) - 1]
         if inside.startswith("#") and not re.search(r"\s", inside):
             draft.replace(start, end)  # the id of a heading
-        elif comment := _COMMENT.fullmatch(inside):
-            draft.replace(start, end, "<!--more-->" if _END.fullmatch(comment[1]) else "")
-        elif inside.lstrip().startswith("/*"):
-            draft.replace(start, end)
         else:
             text = self._value(inside)
             if text is None and inside.strip():
@@ -237,11 +249,15 @@ class _Components:
                 self._draft.replace(one.start, one.end)
 
 
-def _matching_braces(draft: Draft) -> dict[int, int]:
-    """Return where each brace outside code is closed: the position after it."""
+def _matching_braces(draft: Draft, hidden: list[tuple[int, int]]) -> dict[int, int]:
+    """Return where each brace outside code is closed: the position after it. Braces in `hidden` parts do not count."""
     opened, pairs = list[int](), dict[int, int]()
+    parts, last = iter(hidden), (len(draft.body), len(draft.body))
+    start, end = next(parts, last)
     for brace in re.finditer(r"(?<!\\)[{}]", draft.body):
-        if draft.is_code(brace.start()):
+        while end <= brace.start() < len(draft.body) and (start, end) != last:
+            start, end = next(parts, last)
+        if start <= brace.start() or draft.is_code(brace.start()):
             continue
         if brace[0] == "{":
             opened.append(brace.start())

@@ -10,9 +10,7 @@ import html
 import re
 
 from aggregator.normalizer.dialects.markup.draft import Draft
-
-EXCERPT_END = "<!--more-->"
-"""What `content` takes for the end of the excerpt."""
+from aggregator.normalizer.summaries import EXCERPT_END
 
 _END_OF_EXCERPT = re.compile(r"<!--[ \t]*(?:more|truncate|excerpt|end-?excerpt|read-?more)[ \t]*-->", re.IGNORECASE)
 _PICTURE = re.compile(r"\.(?:avif|bmp|gif|jpe?g|png|svg|webp)\Z", re.IGNORECASE)
@@ -32,7 +30,7 @@ _SNIPPET = re.compile(
 )
 _ATTRIBUTES = re.compile(
     r"^[ \t]*(?:[-*+]|[0-9]+\.)[ \t]+[^\n]*\n[ \t]*\{:[ \t]*toc\b[^{}\n]*\}[ \t]*$"  # kramdown's table of contents
-    r"|^[ \t]*\{:{1,2}[^{}\n]*\}[ \t]*(?:\n|\Z)|\{:{1,2}[^{}\n]*\}|\{:/[^{}\n]*\}"
+    r"|^[ \t]*\{[ ]*(?::{1,2}|[.#])[^{}\n]*\}[ \t]*(?:\n|\Z)|\{:{1,2}[^{}\n]*\}|\{:/[^{}\n]*\}"
     r"|(?<=[)\]*_])\{[^{}\n|%]{1,300}\}|(?<=\S)[ \t]\{[ ]*[.#][\w.# =\"'-]{1,300}\}[ \t]*$|^\[\[?_?TOC_?\]?\][ \t]*$",
     re.MULTILINE | re.IGNORECASE,
 )

@@ -32,7 +32,9 @@ _VALUE = re.compile(rf"\s*(?:({_QUOTED})|([A-Za-z_][\w.]*))\s*", re.DOTALL)
 _ESCAPE = re.compile(r"/\*(.*)\*/", re.DOTALL)
 _TICKS = re.compile(r"`+")
 _UNSEEN = frozenset({"comment", "#", "capture", "macro"})
-_SILENT = frozenset({"assign", "set", "else", "elsif", "elseif"})
+_SILENT = frozenset({"assign", "set", "else", "elsif", "elseif", "elif"})
+_CONDITIONS = frozenset({"if", "unless", "ifchanged"})
+_OTHERWISE = frozenset({"else", "elsif", "elseif", "elif"})
 _ADDRESS_TAGS = frozenset({"post_url", "link", "ref", "relref"})
 
 
@@ -57,6 +59,8 @@ class _Tags:
         self._is_liquid = "liquid" in constructs
         self._has_shortcodes = "shortcodes" in constructs
         self._tags = list(self._found())
+        self._branches: dict[int, int] = {}
+        """The first `else` of a condition, and the tag that ends the condition."""
         self._closed_by = self._pairs()
         self._closings = set(self._closed_by.values())
 
@@ -132,9 +136,11 @@ class _Tags:
         order: list[int] = []
         pairs: dict[int, int] = {}
         raw_until = ""
+        conditions: list[int | None] = []
         for index, tag in enumerate(self._tags):
             if raw_until and tag.closes != raw_until:
                 continue
+            self._note_branch(index, tag, conditions)
             raw_until = tag.name if self._is_liquid and tag.name in {"raw", "verbatim", "comment"} else ""
             if tag.closes == "*":
                 while order and order[-1] in pairs:
@@ -150,9 +156,26 @@ class _Tags:
                     order.append(index)
         return pairs
 
+    def _note_branch(self, index: int, tag: Tag, conditions: list[int | None]) -> None:
+        """Read what may begin or end a condition or one of its branches, of which the first is kept."""
+        if not self._is_liquid:
+            return
+        if tag.name in _CONDITIONS:
+            conditions.append(None)
+        elif tag.closes in _CONDITIONS and conditions:
+            branch = conditions.pop()
+            if branch is not None:
+                self._branches[branch] = index
+        elif tag.name in _OTHERWISE and conditions and conditions[-1] is None:
+            conditions[-1] = index
+
     def _translate_one(self, index: int, tag: Tag, closing: Tag | None) -> int:
         """Translate a tag and the one that closes it; return up to where no other tag counts."""
         draft, name = self._draft, known.name_of(tag.name)
+        if index in self._branches:
+            end = self._tags[self._branches[index]].start
+            draft.replace(tag.start, end)
+            return end
         if tag.name == "/*":
             draft.replace(tag.start, tag.end, tag.inside)
         elif tag.name in {"raw", "verbatim"} and self._is_liquid:
