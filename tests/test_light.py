@@ -120,7 +120,7 @@ def test_without_the_extra_a_url_is_refused(site: SiteFolder) -> None:
     )  # fmt: skip
     assert done.returncode == 2
     path = site.root / "config/aggregator.yaml"
-    extra = "needs the extra `cluster`: run pip install '.[cluster]' in the clone"
+    extra = "needs the extra `bucket`: run pip install '.[bucket]' in the clone"
     assert done.stderr.splitlines() == [
         f"{path}:2:11: seeds: 's3://bucket/seeds' {extra}",
         f"{path}:3:11: feeds: 'gs://bucket/feeds' {extra}",

@@ -41,6 +41,7 @@ config_option = click.option(
     default=terminal.find_config,
     show_default=f"$AGGREGATOR_CONFIG, else {terminal.CONFIG} here or in a folder above",
     help="The config file.",
+    shell_complete=terminal.complete_files,
 )
 open_option = click.option("--open", "open_it", is_flag=True, help="Open the site in the browser.")
 host_option = click.option("--host", metavar="HOST", default="", help="Listen on HOST instead of `server.host`.")
@@ -197,7 +198,7 @@ def serve(config_path: str, *, open_it: bool, host: str, port: int | None) -> No
 
 @cli.command()
 @config_option
-@click.argument("feeds", nargs=-1, metavar="[FEED]...")
+@click.argument("feeds", nargs=-1, metavar="[FEED]...", shell_complete=terminal.complete_feeds)
 @click.option("--accept-deletions", is_flag=True, help="Withdraw items even if most of the seeds are gone at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool, as_json: bool) -> None:
@@ -239,7 +240,7 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
     "--format", "shape", type=click.Choice(["text", "github"]), default="text", show_default=True,
     help="Print problems as text, or as annotations of GitHub Actions.",
 )  # fmt: skip
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=terminal.complete_files)
 def check(
     config_path: str, *, jobs: int | None, strict: bool, as_json: bool, shape: Literal["text", "github"],
     files: tuple[str, ...],
@@ -284,7 +285,7 @@ def check(
 
 @cli.command()
 @config_option
-@click.argument("target", metavar="PATH|URL|ID")
+@click.argument("target", metavar="PATH|URL|ID", shell_complete=terminal.complete_files)
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(config_path: str, target: str, *, as_json: bool) -> None:
     """Explain why an item is in which feeds, or in none."""
@@ -394,7 +395,7 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", shell_complete=terminal.complete_folders)
 @click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
 @click.option("--title", metavar="TITLE", default="", help="The title of the site.")
 def init(folder: str, *, url: str, title: str) -> None:
@@ -532,10 +533,8 @@ def _print_turn(turn: Turn, folder: str, *, fresh: bool, everything: bool) -> No
     feeds = report.listed_feeds(turn, everything=everything)
     did_something = bool(feeds or turn.read or turn.removed or turn.written)
     if sys.stdout.isatty():
-        if feeds:
-            from rich.console import Console  # noqa: PLC0415 - 60 ms, only for terminals
-
-            Console().print(report.feed_table(feeds))
+        for line in report.feed_table(feeds, colour=not os.environ.get("NO_COLOR")) if feeds else ():
+            click.echo(line)
     else:
         for line in report.feed_lines(feeds):
             _print(line)
