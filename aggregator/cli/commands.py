@@ -434,7 +434,7 @@ def main() -> None:
         os.environ["PYTHONUTF8"] = "1"  # for child processes
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
     try:
-        cli(standalone_mode=True)
+        cli(prog_name="aggregator", standalone_mode=True)  # the same for `python -m aggregator`
     except ConfigError as error:
         _fail(error, 2)
     except ClusterError as error:

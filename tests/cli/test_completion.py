@@ -63,3 +63,15 @@ def test_files_are_completed_by_the_shell(words: tuple[str, ...], kind: str, sit
 def test_a_script_is_valid_in_its_shell(shell: str, name: str) -> None:
     """The shell parses the script, if it is installed."""
     subprocess.run([require_program(shell), "-n", str(TERMINAL / name)], check=True)
+
+
+@pytest.mark.parametrize("words", [["aggregator"], [sys.executable, "-m", "aggregator"]])
+def test_the_program_prints_the_same_script(words: list[str]) -> None:
+    """Whoever has no `share/` gets the script from the program, however it is started."""
+    environment = {
+        **os.environ,
+        "_AGGREGATOR_COMPLETE": "bash_source",
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    printed = subprocess.run(words, env=environment, capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == (TERMINAL / "aggregator.bash").read_text().strip()
