@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -163,6 +164,17 @@ def test_the_readme_fits_on_two_screens() -> None:
     assert len(text.splitlines()) <= 150
     start = next(block for block in BLOCKS[README] if "aggregator run" in block.text)
     assert start.line + len(start.text.splitlines()) <= 60
+
+
+def test_every_dependency_has_its_reason() -> None:
+    """The tables of docs/contributing.md name each package of a base install and of the extras, and no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    section = (DOCS / "contributing.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
+    columns = [row[1] if row[0].startswith("`") else row[0] for row in rows if not row[0].startswith("---")]
+    told = sorted(name.lower() for names in columns for name in names.split(", ") if name)
+    assert told == sorted(re.match(r"[\w-]+", one)[0].lower() for one in wanted)
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if path != README], ids=name_of)
