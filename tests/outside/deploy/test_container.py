@@ -160,7 +160,8 @@ def test_the_daemon_runs_as_in_the_container(image: Image) -> None:
         assert re.search(rf"^Uid:(\s+{USER}){{4}}$", told, re.MULTILINE)
         assert set(re.findall(r"^Cap(?:Eff|Prm|Inh|Bnd):\s+(\w+)$", told, re.MULTILINE)) == {"0" * 16}
         mounts = [line.split() for line in Path(f"/proc/{daemon.pid}/mountinfo").read_text().splitlines()]
-        assert {words[4] for words in mounts if "rw" in words[5].split(",")} == {"/tmp", str(image.site)}
+        writable = {words[4] for words in mounts if "rw" in words[5].split(",")}
+        assert writable - {"/dev/shm", "/dev/pts"} == {"/tmp", str(image.site)}  # a container has these two as well
         seed = image.site / "seeds/2026-05-01-tram.md"
         seed.write_text("---\ntitle: A tram\nwebUrl: https://news.example.org/tram\ntopics: [Cities]\n---\n")
         wait_until(lambda: "A tram" in (image.site / "feeds/cities/rss.xml").read_text())
