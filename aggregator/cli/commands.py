@@ -330,16 +330,17 @@ def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
         if index is None:
             raise AggregatorError("nothing has been built yet (run `aggregator build`)")
         found = site_status(config, index, now=clock())
+    folder = _seeds_folder(config)
     try:
         daemon = ask(config.state, Request(do="status"), timeout=5)
     except AggregatorError:
-        for line in () if as_json else report.status_lines(found):  # what is known without the daemon
+        for line in () if as_json else report.status_lines(found, folder):  # what is known without the daemon
             _print(line)
         raise
     if as_json:
         click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "daemon": daemon}))
         return
-    for line in (*report.daemon_lines(daemon, clock()), *report.status_lines(found)):
+    for line in (*report.daemon_lines(daemon, clock()), *report.status_lines(found, folder)):
         _print(line)
 
 

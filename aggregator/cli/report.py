@@ -77,10 +77,11 @@ def feed_table(feeds: Iterable[FeedReport], *, colour: bool) -> Iterator[str]:
     listed = list(feeds)
     width = max((len(feed.slug) for feed in listed), default=4)
     bold, green, plain = ("\x1b[1m", "\x1b[32m", "\x1b[0m") if colour else ("", "", "")
-    yield f"{bold}{'feed':<{width}} {'items':>7}  {'':7}  title{plain}"
+    gap = " " * 9 if any(feed.changed for feed in listed) else ""
+    yield f"{bold}{'feed':<{width}} {'items':>7}{gap}  title{plain}"
     for feed in listed:
-        changed = f"{green}changed{plain}" if feed.changed else " " * 7
-        yield f"{feed.slug:<{width}} {feed.items:>7,}  {changed}  {escape_controls(feed.title)}"
+        changed = f"  {green}changed{plain}" if feed.changed else gap
+        yield f"{feed.slug:<{width}} {feed.items:>7,}{changed}  {escape_controls(feed.title)}"
 
 
 def problem_lines(turn: Turn, folder: str = "") -> Iterator[str]:
@@ -148,17 +149,21 @@ def daemon_lines(reply: Any, now: float) -> Iterator[str]:
         yield "  threads: " + ", ".join(f"{name} {'alive' if one else 'DEAD'}" for name, one in status.threads.items())
 
 
-def trouble_lines(found: SiteStatus) -> Iterator[str]:
+def trouble_lines(found: SiteStatus, folder: str = "") -> Iterator[str]:
     """Yield what needs attention in a site: a missing folder, last good versions, seeds with problems."""
     if found.folder_problem:
         yield found.folder_problem
-    yield from stale_lines(found.stale)
-    yield from map(str, found.problems[:LISTED_PROBLEMS])
+    yield from stale_lines(found.stale, folder)
+    for problem in found.problems[:LISTED_PROBLEMS]:
+        yield in_folder(str(problem), folder)
 
 
-def status_lines(found: SiteStatus) -> Iterator[str]:
-    """Yield the status of a site: what needs attention, counts, feeds, rules, the next change, turns, hub."""
-    yield from trouble_lines(found)
+def status_lines(found: SiteStatus, folder: str = "") -> Iterator[str]:
+    """Yield the status of a site: what needs attention, counts, feeds, rules, the next change, turns, hub.
+
+    The paths of seeds begin with `folder`.
+    """
+    yield from trouble_lines(found, folder)
     yield f"{quantity(found.seeds, 'seed')}, {quantity(found.items, 'item')}, {quantity(len(found.feeds), 'feed')}"
     for slug, items in islice(found.feeds.items(), LISTED_FEEDS):
         yield f"{items:>7,} {'item ' if items == 1 else 'items'}  {slug}"

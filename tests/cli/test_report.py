@@ -33,8 +33,8 @@ def test_a_table_shows_titles_as_they_are() -> None:
     """Brackets are no markup, and control characters are escaped: topics are named by seeds."""
     feeds = (FeedReport(slug="odd", title="[/] [red]x\x1b\u202e", items=1, changed=False),)
     assert list(report.feed_table(feeds, colour=False)) == [
-        "feed   items           title",
-        "odd       1           [/] [red]x\\x1b\\u202e",
+        "feed   items  title",
+        "odd       1  [/] [red]x\\x1b\\u202e",
     ]
 
 
@@ -66,6 +66,10 @@ def test_a_status_begins_with_what_is_wrong() -> None:
         problems=(Problem(path="a.md", line=2, column=1, message="is wrong"),), due=None, due_path="",
         turns=(PastTurn(now=NOW - 7200, seconds=1, read=1, written=1),), folder_problem="seeds: missing",
     )  # fmt: skip
+    assert list(report.status_lines(found, "seeds"))[1:3] == [
+        "stale: seeds/a.md: its last good version is still published",
+        "seeds/a.md:2:1: is wrong",
+    ]
     lines = list(report.status_lines(found))
     assert lines[:3] == [
         "seeds: missing",
