@@ -151,7 +151,8 @@ def test_the_daemon_runs_as_in_the_container(image: Image) -> None:
     """From an empty volume: a site is made, served, changed and stopped, by a user without rights, on read-only disks."""
     assert (image.site.stat().st_uid, image.site.stat().st_gid) == (USER, USER)
     made = image.start("init", ".", "--url", "https://feeds.example.org/")
-    assert made.wait(60) == 0, made.communicate()[0]
+    printed, _ = made.communicate(timeout=60)
+    assert made.returncode == 0, printed
     assert not image.is_healthy()
     daemon = image.start()
     try:
