@@ -1,4 +1,4 @@
-"""Write docs/reference/ from the code: `uv run python docs/generate.py`. A test fails if it differs from the files.
+"""Write docs/reference/ and docs/terminal/ from the code: `uv run python docs/generate.py`. A test fails if they differ.
 
 Descriptions come from where they are kept true: comments of the sample config, docstrings, help texts, JSON Schema.
 """
@@ -19,6 +19,7 @@ import msgspec
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs/reference"
+TERMINAL = ROOT / "docs/terminal"
 NOTE = "<!-- Made from the code by `uv run python docs/generate.py`; change the code, not this file. -->"
 
 TYPES = {
@@ -352,7 +353,8 @@ def commands_page() -> str:
             lines += ["| option | default | does |", "|---|---|---|", *(option_row(one, inner) for one in options), ""]
     return page(
         "Commands",
-        "Every command has `--help`; `aggregator --version` prints the version. Exit codes are [listed apart](exit-codes.md).",
+        "Every command has `--help`; `aggregator -V` prints the version. The same is the manual, `man aggregator`, and a shell",
+        "[completes](../guides/completion.md) it. Exit codes are [listed apart](exit-codes.md).",
         "",
         *lines,
     )
@@ -497,18 +499,14 @@ def named(name: str) -> Any:
 
 def exit_codes_page() -> str:
     """Return the page of the exit codes, from the docstring of the commands and that of the exceptions."""
-    from aggregator.cli import commands
     from aggregator.model import errors
 
-    found = re.search(r"Exit codes: (.*?)\.\n", commands.__doc__ or "", re.DOTALL)
-    assert found is not None
-    parts = [part.strip().split(" ", 1) for part in " ".join(found[1].split()).split(", ")]
     tree = (errors.__doc__ or "").partition("\n\n")[2].partition("\n\n")[0]
     return page(
         "Exit codes",
         "| code | meaning |",
         "|---|---|",
-        *(f"| {code} | {meaning} |" for code, meaning in parts),
+        *(f"| {code} | {meaning} |" for code, meaning in exit_codes()),
         "",
         "`check` exits with 1 if the config or a seed has an error (with `--strict`, or a warning), `build --strict` if a seed has",
         "an error, `build` and `trigger` if a document cannot be written or the seeds folder cannot be trusted.",
@@ -608,17 +606,115 @@ def signature(function: Any) -> str:
     return f"{tree.name}(\n" + "".join(f"    {one},\n" for one in parameters) + f"){returned}"
 
 
+# What a terminal looks for beside a program: its manual, and how its commands are completed
+
+
+def terminal_files() -> dict[str, str]:
+    """Return the text of each file that the wheel puts into `share/`, by file name."""
+    return {"aggregator.1": man_page(), **completions()}
+
+
+def completions() -> dict[str, str]:
+    """Return click's completion scripts, by file name; each asks the program itself what fits."""
+    from click.shell_completion import BashComplete, FishComplete, ShellComplete, ZshComplete
+
+    from aggregator.cli.commands import cli
+
+    kinds = {"aggregator.bash": BashComplete, "_aggregator": ZshComplete, "aggregator.fish": FishComplete}
+    made = {name: kind(cli, {}, "aggregator", "_AGGREGATOR_COMPLETE") for name, kind in kinds.items()}
+    # Bash's own method starts bash to ask for its version.
+    return {name: ShellComplete.source(one).strip() + "\n" for name, one in made.items()}
+
+
+def man_page() -> str:
+    """Return the manual, aggregator(1), for man and mandoc."""
+    from aggregator.cli.commands import cli
+
+    context = click.Context(cli, info_name="aggregator")
+    does = inspect.cleandoc(cli.help or "").rstrip(".")
+    lines = [
+        '.TH AGGREGATOR 1 "" "" "User Commands"',
+        ".SH NAME",
+        f"aggregator \\- {roff(does[:1].lower() + does[1:])}",
+        ".SH SYNOPSIS",
+        ".B aggregator",
+        "[\\fB\\-h\\fR | \\fB\\-V\\fR]",
+        ".I COMMAND",
+        "[\\fIOPTION\\fR]... [\\fIARGUMENT\\fR]...",
+        ".SH DESCRIPTION",
+        "Without a command it lists the commands. Each has \\fB\\-\\-help\\fR.",
+        ".SH COMMANDS",
+    ]
+    for name, command in sorted(cli.commands.items()):
+        lines += man_of_command(command, click.Context(command, info_name=name, parent=context))
+    lines += [".SH EXIT STATUS"]
+    for code, meaning in exit_codes():
+        lines += [".TP", f".B {code}", roff(meaning)]
+    lines += [".SH ENVIRONMENT"]
+    for variable, meaning in ENVIRONMENT.items():
+        lines += [".TP", f".B {variable}", roff(meaning)]
+    return "\n".join([*lines, ".SH FILES", ".TP", ".I config/aggregator.yaml", roff(FILES_NOTE)]) + "\n"
+
+
+ENVIRONMENT = {
+    "AGGREGATOR_CONFIG": "The config file, for commands without --config.",
+    "NO_COLOR": "If it is set to anything, nothing is printed in colour.",
+    "VISUAL, EDITOR": "What opens a new seed with new --edit.",
+}
+FILES_NOTE = "The config, in the current folder or one above it. `aggregator schema config` prints its JSON Schema."
+
+
+def man_of_command(command: click.Command, context: click.Context) -> Iterator[str]:
+    """Yield the lines of a command in the manual."""
+    usage = re.sub(r"\s+", " ", command.get_usage(context).removeprefix("Usage: "))
+    yield f".SS {roff(usage)}"
+    paragraphs = inspect.cleandoc(command.help or "").split("\n\n")
+    for number, paragraph in enumerate(paragraphs):
+        yield from [".PP"] if number else []
+        yield roff(" ".join(paragraph.split()))
+    for option in command.params:
+        if isinstance(option, click.Option):
+            names = ", ".join(f"\\fB{roff(one)}\\fR" for one in (*option.opts, *option.secondary_opts))
+            value = "" if option.is_flag else f" \\fI{roff(option.make_metavar(context))}\\fR"
+            yield from (".TP", names + value, roff(option.help or ""))
+
+
+def roff(text: str) -> str:
+    """Return text for the manual: what roff would take for a command, or for a typographic dash, is escaped."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("`", "")
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
+
+
+def exit_codes() -> list[tuple[str, str]]:
+    """Return each exit code and its meaning, from the docstring of the commands."""
+    from aggregator.cli import commands
+
+    found = re.search(r"Exit codes: (.*?)\.\n", commands.__doc__ or "", re.DOTALL)
+    assert found is not None
+    parts = [part.strip().partition(" ") for part in " ".join(found[1].split()).split(", ")]
+    return [(code, meaning) for code, _, meaning in parts]
+
+
+def files() -> dict[Path, str]:
+    """Return the text of every generated file."""
+    return {
+        **{REFERENCE / name: text for name, text in pages().items()},
+        **{TERMINAL / name: text for name, text in terminal_files().items()},
+    }
+
+
 def main() -> None:
-    """Write the pages, or with `--check` exit with 1 and name those that differ."""
-    differing = [name for name, text in pages().items() if read(REFERENCE / name) != text]
-    if "--check" in sys.argv:
-        for name in differing:
-            print(f"docs/reference/{name} differs from the code: run `uv run python docs/generate.py`")
-        sys.exit(1 if differing else 0)
-    for name in differing:
-        REFERENCE.mkdir(exist_ok=True)
-        (REFERENCE / name).write_text(pages()[name])
-        print(f"docs/reference/{name}")
+    """Write the files, or with `--check` exit with 1 and name those that differ."""
+    differing = {path: text for path, text in files().items() if read(path) != text}
+    for path, text in differing.items():
+        name = path.relative_to(ROOT)
+        if "--check" in sys.argv:
+            print(f"{name} differs from the code: run `uv run python docs/generate.py`")
+        else:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+            print(name)
+    sys.exit(1 if differing and "--check" in sys.argv else 0)
 
 
 def read(path: Path) -> str:

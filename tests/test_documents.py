@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -165,6 +166,17 @@ def test_the_readme_fits_on_two_screens() -> None:
     assert start.line + len(start.text.splitlines()) <= 60
 
 
+def test_every_dependency_has_its_reason() -> None:
+    """The tables of docs/contributing.md name each package of a base install and of the extras, and no other."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    section = (DOCS / "contributing.md").read_text().partition("## Dependencies")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in section.splitlines() if line.startswith("|")]
+    columns = [row[1] if row[0].startswith("`") else row[0] for row in rows if not row[0].startswith("---")]
+    told = sorted(name.lower() for names in columns for name in names.split(", ") if name)
+    assert told == sorted(re.match(r"[\w-]+", one)[0].lower() for one in wanted)
+
+
 @pytest.mark.parametrize("path", [path for path in PAGES if path != README], ids=name_of)
 def test_a_page_is_short(path: Path) -> None:
     """A page has one title, and at most 200 lines."""
@@ -174,23 +186,23 @@ def test_a_page_is_short(path: Path) -> None:
 
 
 def test_the_reference_is_what_the_code_says() -> None:
-    """Each page of docs/reference is as `docs/generate.py` writes it; a changed option makes them differ."""
-    module = _generator()
-    pages = module.pages()
-    assert {path.name for path in REFERENCE.glob("*.md")} == pages.keys()
-    assert [name for name, text in pages.items() if (REFERENCE / name).read_text() != text] == []
+    """Each page of docs/reference, the manual and the completions are as `docs/generate.py` writes them."""
+    written = _generator().files()
+    assert {path for folder in ("reference", "terminal") for path in (DOCS / folder).iterdir()} == written.keys()
+    assert [name_of(path) for path, text in written.items() if path.read_text() != text] == []
 
 
 def test_a_changed_option_makes_the_reference_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     """An option without its line in the reference is found, and so are a config key and a limit."""
     module = _generator()
-    before = module.pages()
+    before = module.files()
     option = click.Option(["--colour"], is_flag=True, help="Paint the feeds.")
     monkeypatch.setattr(cli.commands["build"], "params", [*cli.commands["build"].params, option])
     monkeypatch.setattr("aggregator.normalizer.front_matter.MAX_SEED", 2**21)
-    after = module.pages()
-    assert {name for name in before if before[name] != after[name]} == {"commands.md", "limits.md"}
-    assert "| `--colour` |" in after["commands.md"]
+    after = module.files()
+    assert {path.name for path in before if before[path] != after[path]} == {"commands.md", "limits.md", "aggregator.1"}
+    assert "| `--colour` |" in after[REFERENCE / "commands.md"]
+    assert "\\-\\-colour" in after[DOCS / "terminal/aggregator.1"]
 
 
 def test_a_key_without_a_description_is_refused(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ config_option = click.option(
     default=terminal.find_config,
     show_default=f"$AGGREGATOR_CONFIG, else {terminal.CONFIG} here or in a folder above",
     help="The config file.",
+    shell_complete=terminal.complete_files,
 )
 open_option = click.option("--open", "open_it", is_flag=True, help="Open the site in the browser.")
 host_option = click.option("--host", metavar="HOST", default="", help="Listen on HOST instead of `server.host`.")
@@ -199,7 +200,7 @@ def serve(config_path: str, *, open_it: bool, host: str, port: int | None) -> No
 
 @cli.command()
 @config_option
-@click.argument("feeds", nargs=-1, metavar="[FEED]...")
+@click.argument("feeds", nargs=-1, metavar="[FEED]...", shell_complete=terminal.complete_feeds)
 @click.option("--accept-deletions", is_flag=True, help="Withdraw items even if most of the seeds are gone at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool, as_json: bool) -> None:
@@ -241,7 +242,7 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
     "--format", "shape", type=click.Choice(["text", "github"]), default="text", show_default=True,
     help="Print problems as text, or as annotations of GitHub Actions.",
 )  # fmt: skip
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=terminal.complete_files)
 def check(
     config_path: str, *, jobs: int | None, strict: bool, as_json: bool, shape: Literal["text", "github"],
     files: tuple[str, ...],
@@ -286,7 +287,7 @@ def check(
 
 @cli.command()
 @config_option
-@click.argument("target", metavar="PATH|URL|ID")
+@click.argument("target", metavar="PATH|URL|ID", shell_complete=terminal.complete_files)
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(config_path: str, target: str, *, as_json: bool) -> None:
     """Explain why an item is in which feeds, or in none."""
@@ -331,16 +332,17 @@ def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
         if index is None:
             raise AggregatorError("nothing has been built yet (run `aggregator build`)")
         found = site_status(config, index, now=clock())
+    folder = _seeds_folder(config)
     try:
         daemon = ask(config.state, Request(do="status"), timeout=5)
     except AggregatorError:
-        for line in () if as_json else report.status_lines(found):  # what is known without the daemon
+        for line in () if as_json else report.status_lines(found, folder):  # what is known without the daemon
             _print(line)
         raise
     if as_json:
         click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "daemon": daemon}))
         return
-    for line in (*report.daemon_lines(daemon, clock()), *report.status_lines(found)):
+    for line in (*report.daemon_lines(daemon, clock()), *report.status_lines(found, folder)):
         _print(line)
 
 
@@ -409,7 +411,7 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR")
+@click.argument("folder", metavar="DIR", shell_complete=terminal.complete_folders)
 @click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
 @click.option("--title", metavar="TITLE", default="", help="The title of the site.")
 @click.option(
@@ -476,7 +478,7 @@ def main() -> None:
         os.environ["PYTHONUTF8"] = "1"  # for child processes
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606
     try:
-        cli(standalone_mode=True)
+        cli(prog_name="aggregator", standalone_mode=True)  # the same for `python -m aggregator`
     except ConfigError as error:
         _fail(error, 2)
     except ClusterError as error:
@@ -579,10 +581,8 @@ def _print_turn(turn: Turn, folders: report.Folders, *, fresh: bool, everything:
     feeds = report.listed_feeds(turn, everything=everything)
     did_something = bool(feeds or turn.read or turn.removed or turn.written)
     if sys.stdout.isatty():
-        if feeds:
-            from rich.console import Console  # noqa: PLC0415 - 60 ms, only for terminals
-
-            Console().print(report.feed_table(feeds))
+        for line in report.feed_table(feeds, colour=not os.environ.get("NO_COLOR")) if feeds else ():
+            click.echo(line)
     else:
         for line in report.feed_lines(feeds):
             _print(line)

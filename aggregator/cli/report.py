@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -13,9 +13,6 @@ from aggregator.model.reports import FeedReport, HubStatus, Problem, Turn
 from aggregator.model.words import LISTED_PROBLEMS, RULES, escape_controls, in_words, quantity, rule_words, utc_time
 from aggregator.service.health import DaemonStatus
 from aggregator.site.status import SiteStatus
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 LISTED_FEEDS = 10
 """The most feeds that `status` lists."""
@@ -75,22 +72,16 @@ def feed_lines(feeds: Iterable[FeedReport]) -> Iterator[str]:
         yield f"{'*' if feed.changed else ' '} {feed.items:>6,}  {feed.slug:<30}  {feed.title}"
 
 
-def feed_table(feeds: Iterable[FeedReport]) -> Table:
-    """Return the same as a table for a terminal."""
-    from rich.markup import escape  # noqa: PLC0415 - 60 ms, only for terminals
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table("feed", "title", box=None, header_style="bold", pad_edge=False)
-    table.add_column("items", justify="right")
-    table.add_column("")
-    for feed in feeds:
-        table.add_row(
-            feed.slug,
-            escape(escape_controls(feed.title)),
-            f"{feed.items:,}",
-            "[green]changed[/]" if feed.changed else "",
-        )
-    return table
+def feed_table(feeds: Iterable[FeedReport], *, colour: bool) -> Iterator[str]:
+    """Yield the same as a table for a terminal; titles come last, since their width is not known."""
+    listed = list(feeds)
+    width = max((len(feed.slug) for feed in listed), default=4)
+    bold, green, plain = ("\x1b[1m", "\x1b[32m", "\x1b[0m") if colour else ("", "", "")
+    gap = " " * 9 if any(feed.changed for feed in listed) else ""
+    yield f"{bold}{'feed':<{width}} {'items':>7}{gap}  title{plain}"
+    for feed in listed:
+        changed = f"  {green}changed{plain}" if feed.changed else gap
+        yield f"{feed.slug:<{width}} {feed.items:>7,}{changed}  {escape_controls(feed.title)}"
 
 
 Folders = Mapping[str, str]
@@ -168,17 +159,21 @@ def daemon_lines(reply: Any, now: float) -> Iterator[str]:
         yield "  threads: " + ", ".join(f"{name} {'alive' if one else 'DEAD'}" for name, one in status.threads.items())
 
 
-def trouble_lines(found: SiteStatus) -> Iterator[str]:
+def trouble_lines(found: SiteStatus, folder: str = "") -> Iterator[str]:
     """Yield what needs attention in a site: a missing folder, last good versions, seeds with problems."""
     if found.folder_problem:
         yield found.folder_problem
-    yield from stale_lines(found.stale)
-    yield from map(str, found.problems[:LISTED_PROBLEMS])
+    yield from stale_lines(found.stale, folder)
+    for problem in found.problems[:LISTED_PROBLEMS]:
+        yield in_folder(str(problem), folder)
 
 
-def status_lines(found: SiteStatus) -> Iterator[str]:
-    """Yield the status of a site: what needs attention, counts, feeds, rules, the next change, turns, hub."""
-    yield from trouble_lines(found)
+def status_lines(found: SiteStatus, folder: str = "") -> Iterator[str]:
+    """Yield the status of a site: what needs attention, counts, feeds, rules, the next change, turns, hub.
+
+    The paths of seeds begin with `folder`.
+    """
+    yield from trouble_lines(found, folder)
     yield f"{quantity(found.seeds, 'seed')}, {quantity(found.items, 'item')}, {quantity(len(found.feeds), 'feed')}"
     for slug, items in islice(found.feeds.items(), LISTED_FEEDS):
         yield f"{items:>7,} {'item ' if items == 1 else 'items'}  {slug}"

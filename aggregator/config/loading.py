@@ -100,7 +100,7 @@ def _store_problem(url: str) -> str:
     """Return why the object store at `url` cannot be used with what is installed, or ""."""
     from importlib.util import find_spec  # noqa: PLC0415 - only a site with a store needs it
 
-    extra = "needs the extra `cluster`: run pip install '.[cluster]' in the clone"
+    extra = "needs the extra `bucket`: run pip install '.[bucket]' in the clone"
     if find_spec("fsspec") is None:
         return extra
     from fsspec.registry import known_implementations, registry  # noqa: PLC0415 - an extra, and slow to import

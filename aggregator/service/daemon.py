@@ -165,8 +165,10 @@ class Daemon:
         self._serve()
         parts.schedule()
         self._self_check.begin()
+        people = f"· started: process {os.getpid()}, watcher {parts.health.backend}"  # the banner names the folders
         log(
             "started",
+            people=people,
             pid=os.getpid(),
             seeds=", ".join(root.folder for root in config.seeds),
             feeds=config.feeds,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
 
 import pytest
-from rich.console import Console
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.cli import report
@@ -34,9 +32,19 @@ def test_the_words_of_each_rule_agree_with_one_seed(rule: str) -> None:
 def test_a_table_shows_titles_as_they_are() -> None:
     """Brackets are no markup, and control characters are escaped: topics are named by seeds."""
     feeds = (FeedReport(slug="odd", title="[/] [red]x\x1b\u202e", items=1, changed=False),)
-    console = Console(file=io.StringIO(), width=100)
-    console.print(report.feed_table(feeds))
-    assert "[/] [red]x\\x1b\\u202e" in console.file.getvalue()
+    assert list(report.feed_table(feeds, colour=False)) == [
+        "feed   items  title",
+        "odd       1  [/] [red]x\\x1b\\u202e",
+    ]
+
+
+def test_a_table_is_in_colour_or_in_none() -> None:
+    """What changed is green, and without the colours the lines are the same."""
+    feeds = (FeedReport(slug="a-long-name", title="A", items=12_345, changed=True),)
+    plain, painted = (list(report.feed_table(feeds, colour=colour)) for colour in (False, True))
+    assert plain == ["feed          items           title", "a-long-name  12,345  changed  A"]
+    assert "\x1b[32mchanged\x1b[0m" in painted[1]
+    assert [re.sub(r"\x1b\[\d+m", "", line) for line in painted] == plain
 
 
 def test_a_build_lists_what_changed(site: SiteFolder) -> None:
@@ -58,6 +66,10 @@ def test_a_status_begins_with_what_is_wrong() -> None:
         problems=(Problem(path="a.md", line=2, column=1, message="is wrong"),), due=None, due_path="",
         turns=(PastTurn(now=NOW - 7200, seconds=1, read=1, written=1),), folder_problem="seeds: missing",
     )  # fmt: skip
+    assert list(report.status_lines(found, "seeds"))[1:3] == [
+        "stale: seeds/a.md: its last good version is still published",
+        "seeds/a.md:2:1: is wrong",
+    ]
     lines = list(report.status_lines(found))
     assert lines[:3] == [
         "seeds: missing",

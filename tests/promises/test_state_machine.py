@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -16,7 +17,7 @@ from support.site_folder import NOW, SiteFolder, iso, without_tombstones
 
 from aggregator.model import archive_layout
 
-EXAMPLES = int(os.environ.get("AGGREGATOR_ROUNDS", "6"))
+EXAMPLES = int(os.environ.get("AGGREGATOR_ROUNDS", "3"))
 PATHS = [f"{folder}{number}.md" for folder in ("", "sub/") for number in range(5)]
 RULES = [
     {"rules": {"min_quality": 50}},
@@ -203,6 +204,13 @@ History.TestCase.settings = settings(
     max_examples=EXAMPLES, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
 test_any_history_ends_in_the_feeds_of_a_fresh_build = History.TestCase
+
+
+@pytest.mark.slow
+class TestFurtherHistories(History.TestCase):
+    """Six times as many."""
+
+    settings = settings(History.TestCase.settings, max_examples=6 * EXAMPLES)
 
 
 def test_a_withdrawal_names_the_id_that_readers_saw() -> None:

@@ -129,7 +129,7 @@ def test_every_way_to_save_a_file_is_seen(running: DaemonProcess) -> None:
     running.wait_for_fresh_build()
 
 
-@pytest.mark.parametrize("by_rename", [False, True], ids=["plain", "renamed"])
+@pytest.mark.parametrize("by_rename", [pytest.param(False, marks=pytest.mark.slow), True], ids=["plain", "renamed"])
 def test_hundreds_of_files_at_once_are_all_published(running: DaemonProcess, *, by_rename: bool) -> None:
     """500 files are written as fast as possible: none is lost, and no worker process remains."""
     drop(running, 500, by_rename=by_rename)

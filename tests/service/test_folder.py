@@ -114,7 +114,7 @@ def test_a_root_that_is_moved_away_and_back_loses_nothing(running: DaemonProcess
     running.wait_for_fresh_build()
 
 
-@pytest.mark.parametrize("number", [3, COUNT])
+@pytest.mark.parametrize("number", [pytest.param(3, marks=pytest.mark.slow), COUNT])
 def test_a_root_that_is_removed_and_created_again_is_followed(running: DaemonProcess, number: int) -> None:
     """`rm -rf` of the root withdraws nothing; seeds in the new root are published."""
     site = running.site

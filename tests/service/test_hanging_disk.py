@@ -40,7 +40,14 @@ def edit(running: DaemonProcess, feeds: int) -> None:
         running.site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
 
 
-@pytest.mark.parametrize(("operation", "feeds"), [("replace", 1), ("fsync", 1), ("fsync", 40)])
+@pytest.mark.parametrize(
+    ("operation", "feeds"),
+    [
+        pytest.param("replace", 1, marks=pytest.mark.slow),
+        pytest.param("fsync", 1, marks=pytest.mark.slow),
+        ("fsync", 40),
+    ],
+)
 def test_a_main_thread_that_hangs_is_reported(running: DaemonProcess, start: Start, operation: str, feeds: int) -> None:
     """In the status, /healthz and the log, whether it hangs itself or waits for threads that do; and so is its return."""
     disk, address = start(operation), running.address
@@ -63,7 +70,7 @@ def test_a_main_thread_that_hangs_is_reported(running: DaemonProcess, start: Sta
     assert running.stop() == 0
 
 
-@pytest.mark.parametrize("operation", ["replace", "fsync"])
+@pytest.mark.parametrize("operation", [pytest.param("replace", marks=pytest.mark.slow), "fsync"])
 def test_a_second_signal_ends_a_daemon_that_hangs(running: DaemonProcess, start: Start, operation: str) -> None:
     """At once and with its server; the next start publishes what was not."""
     disk, address = start(operation), running.address

@@ -72,7 +72,7 @@ def answers(daemon: DaemonProcess) -> bool:
         return False
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_it_takes_over_in_the_middle_of_edits(running: DaemonProcess, second: Second, how: signal.Signals) -> None:
     """If the holder is killed or stopped, the standby watches and serves within 10 s, and publishes every edit."""
     site = running.site

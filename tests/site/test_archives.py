@@ -387,7 +387,7 @@ def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> 
     assert site.build().written == ()
 
 
-@pytest.mark.parametrize("limit", [50, 3])
+@pytest.mark.parametrize("limit", [pytest.param(50, marks=pytest.mark.slow), 3])
 def test_what_changes_while_an_archive_is_written_is_shown_before_it_is_done(site: SiteFolder, limit: int) -> None:
     """The next turn shows an item of a month without a page, an edit and a deletion, and links to no missing page.
 

@@ -7,7 +7,7 @@ anything. An HTML comment on the line before the block says what is special:
     <!-- add to: PATH -->        the block is added to this file
     <!-- background: TEXT -->    started and left running; it is ready when its output has TEXT, and stopped at the end
     <!-- exit: N -->             it exits with N
-    <!-- needs: MODULE -->       run only if this Python module is installed
+    <!-- needs: NAME -->         run only if this Python module or program is installed
     <!-- not run: REASON -->     checked, but not run; the reason names the test that does the same
 
 `<!-- setup` on a line of its own begins commands that only the test runs; `-->` ends them. `<!-- stop -->` stops what
@@ -20,6 +20,7 @@ import importlib.util
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -200,4 +201,8 @@ class Reader:
 
 def is_left_out(block: Block) -> bool:
     """Return whether the commands of a block are not run here."""
-    return block.mark == "not run" or (block.mark == "needs" and importlib.util.find_spec(block.value) is None)
+    return block.mark == "not run" or (block.mark == "needs" and not _is_installed(block.value))
+
+
+def _is_installed(name: str) -> bool:
+    return importlib.util.find_spec(name) is not None or shutil.which(name) is not None

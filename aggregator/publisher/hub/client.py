@@ -1,7 +1,7 @@
 """Sends pings to a hub: a topic's address in, the hub's answer out. Touches the network, and only the hub.
 
 The form is that of PubSubHubbub 0.4 §7.1 (`hub.mode=publish`, `hub.url`). WebSub does not define one, and some hubs
-read `hub.topic` instead, so both are sent. Loaded late: `asyncio` and `httpx` cost 0.2 s and 20 MB, and only a site
+read `hub.topic` instead, so both are sent. Loaded late: `asyncio` and `httpx2` cost 0.2 s and 20 MB, and only a site
 with a hub needs them.
 """
 
@@ -15,7 +15,7 @@ import threading
 from http import HTTPStatus
 from typing import Any, Self
 
-import httpx
+import httpx2
 
 from aggregator.model.version import VERSION
 from aggregator.publisher.hub.policy import CONCURRENCY, Answer
@@ -33,14 +33,14 @@ class HubClient:
 
     def __init__(self, url: str, *, site: str) -> None:
         """`site` is the publisher's address, sent in the User-Agent so that a hub's operator knows who calls."""
-        self._url = httpx.URL(url)
+        self._url = httpx2.URL(url)
         # Nothing comes from the environment: no proxy, no password from ~/.netrc.
-        self._client = httpx.AsyncClient(
+        self._client = httpx2.AsyncClient(
             timeout=PATIENCE,
             trust_env=False,
             verify=_ssl_context(),
             headers={"User-Agent": f"aggregator/{VERSION} (+{site})", "Accept-Encoding": "identity"},
-            limits=httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY),
+            limits=httpx2.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY),
         )
 
     async def __aenter__(self) -> Self:
@@ -56,9 +56,9 @@ class HubClient:
         try:
             async with asyncio.timeout(PATIENCE):
                 return await self._post(form)
-        except (TimeoutError, httpx.TimeoutException):
+        except (TimeoutError, httpx2.TimeoutException):
             return Answer(reason=f"no answer within {PATIENCE:.0f} s")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
             return Answer(reason=_reason(error))
 
     async def _post(self, form: dict[str, str]) -> Answer:
@@ -101,13 +101,13 @@ class Loop(asyncio.SelectorEventLoop):
 
 
 def _ssl_context() -> ssl.SSLContext:
-    """Return a context that trusts the authorities of browsers and of this machine."""
-    context = httpx.create_ssl_context(trust_env=False)
+    """Return a context that trusts the authorities that this machine trusts."""
+    context = httpx2.create_ssl_context(trust_env=False)
     context.load_default_certs()
     return context
 
 
-def _is_same_hub(hub: httpx.URL, target: httpx.URL) -> bool:
+def _is_same_hub(hub: httpx2.URL, target: httpx2.URL) -> bool:
     """Return whether a redirect leads to the configured host, and not from https to http."""
     if target.userinfo or target.host != hub.host:
         return False
@@ -115,14 +115,14 @@ def _is_same_hub(hub: httpx.URL, target: httpx.URL) -> bool:
     return here == there or (here == ("http", None) and there == ("https", None))
 
 
-def _length(response: httpx.Response) -> int:
+def _length(response: httpx2.Response) -> int:
     length = response.headers.get("content-length", "")
     if response.status_code == HTTPStatus.NO_CONTENT:
         return 0
     return int(length) if length.isdigit() and len(length) < 10 else MAX_BODY + 1
 
 
-def _answer(response: httpx.Response) -> Answer:
+def _answer(response: httpx2.Response) -> Answer:
     """Return the answer without the hub's own text, which could be anything."""
     status = response.status_code
     if response.is_success:

@@ -19,7 +19,6 @@ from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
-import uvloop
 
 from aggregator.config.settings import Config
 from aggregator.model.slugs import SLUG
@@ -92,11 +91,19 @@ def serve(config: Config, listening: socket.socket) -> None:
 
 def _run(main_task: Coroutine[Any, Any, None]) -> None:
     """Run the loop; if a request still waits for a thread that asks the daemon, end this process at once."""
-    # A fifth more requests a second than with the standard library's loop.
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=_new_event_loop) as runner:
         runner.run(main_task)
         if any(not task.cancelling() for task in asyncio.all_tasks(runner.get_loop())):
             os._exit(0)  # closing the loop, or returning, would wait for its threads, and so for a turn
+
+
+def _new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return uvloop's event loop if it is installed (the extra `fast`): it answers a fifth more requests a second."""
+    try:
+        import uvloop  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError:
+        return asyncio.new_event_loop()
+    return uvloop.new_event_loop()
 
 
 async def _watch(process: _Process) -> None:

@@ -130,7 +130,7 @@ def test_a_disk_that_is_full_during_a_rescue_loses_no_id(moved: SiteFolder) -> N
     shutil.copytree(moved.root / "state", backup)
     size = (backup / "index.db").stat().st_size
     ends = []
-    for limit in (4_096, *range(8_192, size + 40_000, 4_000)):
+    for limit in (4_096, *range(8_192, size + 40_000, 12_000), size + 40_000):
 
         def with_limit(limit: int = limit) -> None:
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

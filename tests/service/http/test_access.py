@@ -11,6 +11,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -52,10 +53,8 @@ BASIC = {"authorization": "Basic " + base64.b64encode(f"anybody:{TOKEN}".encode(
 AWAY = {"x_forwarded_for": "203.0.113.9"}
 
 
-@pytest.fixture
-def daemon(running: DaemonProcess) -> DaemonProcess:
-    """Start a daemon with two items in a feed of their own, one seed that is held back, one broken, and a token."""
-    site = running.site
+def prepare(site: SiteFolder) -> None:
+    """Write two items in a feed of their own, one seed that is held back, one broken, and a token."""
     site.write("a.md", topics=["Trams"], publishedDateTime=iso(int(time.time()) - 3_600))
     site.write("b.md", topics=["Trams"], publishedDateTime=iso(int(time.time()) - 7_200))
     site.write("poor.md", quality=1)
@@ -63,7 +62,26 @@ def daemon(running: DaemonProcess) -> DaemonProcess:
     (site.root / "token").write_text(TOKEN + "\n")
     site.settings["server"] = {"port": free_port(), "token": "../token"}
     site.settings["site"] = {"title": "Test", "url": f"http://127.0.0.1:{site.settings['server']['port']}/"}
+
+
+@pytest.fixture
+def daemon(running: DaemonProcess) -> DaemonProcess:
+    """Start a daemon that the test may change."""
+    prepare(running.site)
     return running.start(serve=True)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """Yield a daemon that the tests only ask, also for triggers; it takes no turn by itself."""
+    made = DaemonProcess(SiteFolder(tmp_path_factory.mktemp("shared")))
+    prepare(made.site)
+    made.site.settings["schedule"] = {"scan": "1h"}
+    try:
+        yield made.start(serve=True)
+    finally:
+        made.process.kill()
+        made.process.wait(60)
 
 
 def metrics(address: str) -> dict[str, float]:
@@ -81,13 +99,13 @@ def metrics(address: str) -> dict[str, float]:
 # -- health
 
 
-def test_health_is_reported(daemon: DaemonProcess) -> None:
+def test_health_is_reported(shared: DaemonProcess) -> None:
     """200 for anybody while there is no problem; a broken seed is no problem of the service."""
     for headers in ({}, AWAY, {"host": "feeds.example.org"}):
-        reply = fetch(daemon.address, "/healthz", **headers)
+        reply = fetch(shared.address, "/healthz", **headers)
         assert (reply.status, reply.json) == (200, {"healthy": True, "problems": {}})
         assert reply.headers["cache-control"] == "no-store"
-    assert fetch(daemon.address, "/healthz", "POST").status == 405
+    assert fetch(shared.address, "/healthz", "POST").status == 405
 
 
 def test_only_the_owner_sees_the_message_of_a_problem(daemon: DaemonProcess) -> None:
@@ -164,14 +182,14 @@ def test_metrics_cover_the_service(daemon: DaemonProcess) -> None:
     assert found["aggregator_http_cached_bytes"] > 0
 
 
-def test_turns_are_counted_by_how_long_they_took(daemon: DaemonProcess) -> None:
+def test_turns_are_counted_by_how_long_they_took(shared: DaemonProcess) -> None:
     """Each turn falls into the buckets at and above its duration, and the counts never fall."""
-    before = metrics(daemon.address)
+    before = metrics(shared.address)
     for _ in range(3):
-        daemon.trigger()
+        shared.trigger()
     turns = "aggregator_turn_seconds_count"
-    wait_until(lambda: metrics(daemon.address)[turns] >= before[turns] + 3)
-    after = metrics(daemon.address)
+    wait_until(lambda: metrics(shared.address)[turns] >= before[turns] + 3)
+    after = metrics(shared.address)
     buckets = [value for name, value in after.items() if name.startswith("aggregator_turn_seconds_bucket")]
     assert buckets == sorted(buckets)
     assert len(buckets) == 11
@@ -221,26 +239,26 @@ def trigger(daemon: DaemonProcess, query: str = "", **headers: str) -> Reply:
     return fetch(daemon.address, f"/-/trigger{query}", "POST", **{**BEARER, **headers})
 
 
-def test_a_trigger_regenerates_and_reports(daemon: DaemonProcess) -> None:
+def test_a_trigger_regenerates_and_reports(shared: DaemonProcess) -> None:
     """With the token from any address; Bearer and Basic both work."""
     for headers in (BEARER, BASIC, {**AWAY, **BEARER}):
-        (daemon.site.feeds / "trams/rss.xml").unlink()
-        reply = fetch(daemon.address, "/-/trigger", "POST", **headers)
+        (shared.site.feeds / "trams/rss.xml").unlink()
+        reply = fetch(shared.address, "/-/trigger", "POST", **headers)
         assert reply.status == 200
         assert "trams/rss.xml" in reply.json["written"]
         assert {row["slug"] for row in reply.json["feeds"]} == {"all", "trams"}
         assert reply.headers["cache-control"] == "no-store"
-        assert (daemon.site.feeds / "trams/rss.xml").exists()
+        assert (shared.site.feeds / "trams/rss.xml").exists()
 
 
-def test_a_trigger_names_feeds(daemon: DaemonProcess) -> None:
+def test_a_trigger_names_feeds(shared: DaemonProcess) -> None:
     """`feed=` may be repeated; an unknown feed is named and nothing is regenerated."""
-    (daemon.site.feeds / "trams/rss.xml").unlink()
-    assert "trams/rss.xml" in trigger(daemon, "?feed=trams&feed=all").json["written"]
-    turns = daemon.status()["turns"]
+    (shared.site.feeds / "trams/rss.xml").unlink()
+    assert "trams/rss.xml" in trigger(shared, "?feed=trams&feed=all").json["written"]
+    turns = shared.status()["turns"]
     for slug in ("none", "..", "%2e%2e%2f", "trams%00", "-rf", "a" * 5_000):
-        assert trigger(daemon, f"?feed=trams&feed={slug}").status == 404
-    assert daemon.status()["turns"] == turns
+        assert trigger(shared, f"?feed=trams&feed={slug}").status == 404
+    assert shared.status()["turns"] == turns
 
 
 @pytest.mark.parametrize(
@@ -251,19 +269,19 @@ def test_a_trigger_names_feeds(daemon: DaemonProcess) -> None:
         {"origin": "http://127.0.0.1:1"},
     ],
 )  # fmt: skip
-def test_a_page_of_another_site_triggers_nothing(daemon: DaemonProcess, headers: dict[str, str]) -> None:
+def test_a_page_of_another_site_triggers_nothing(shared: DaemonProcess, headers: dict[str, str]) -> None:
     """Not even with credentials; a page of this site and other programs may."""
-    turns = daemon.status()["turns"]
+    turns = shared.status()["turns"]
     for credentials in (BASIC, BEARER):
-        assert trigger(daemon, **{**credentials, **headers}).status == 403
-    assert daemon.status()["turns"] == turns
-    ours = daemon.address.rstrip("/")
+        assert trigger(shared, **{**credentials, **headers}).status == 403
+    assert shared.status()["turns"] == turns
+    ours = shared.address.rstrip("/")
     for same in (
         {"origin": ours}, {"origin": ours, "host": "inside.example"}, {"origin": "https://inside.example", "host": "inside.example"},
         {"origin": "https://feeds.example.org", "sec_fetch_site": "same-origin"},
     ):  # fmt: skip
-        assert trigger(daemon, **{**BASIC, **same}).status == 200
-    assert trigger(daemon, sec_fetch_site="none").status == 200
+        assert trigger(shared, **{**BASIC, **same}).status == 200
+    assert trigger(shared, sec_fetch_site="none").status == 200
 
 
 WRONG = [
@@ -272,25 +290,25 @@ WRONG = [
 ]  # fmt: skip
 
 
-def test_a_wrong_token_is_rejected(daemon: DaemonProcess) -> None:
+def test_a_wrong_token_is_rejected(shared: DaemonProcess) -> None:
     """401 with WWW-Authenticate, also from this machine; nothing is regenerated."""
-    turns = daemon.status()["turns"]
+    turns = shared.status()["turns"]
     for authorization in WRONG:
-        reply = trigger(daemon, authorization=authorization)
+        reply = trigger(shared, authorization=authorization)
         assert (reply.status, reply.headers["www-authenticate"]) == (401, 'Bearer realm="aggregator"'), authorization
         assert TOKEN.encode() not in reply.body
-    assert daemon.status()["turns"] == turns
+    assert shared.status()["turns"] == turns
 
 
-def test_a_trigger_is_a_post_without_a_body(daemon: DaemonProcess) -> None:
+def test_a_trigger_is_a_post_without_a_body(shared: DaemonProcess) -> None:
     """GET is answered 405, so that no link or image can trigger; a body that is too large is rejected."""
-    assert fetch(daemon.address, "/-/trigger", **BEARER).status == 405
-    assert fetch(daemon.address, "/-/trigger", "POST", body=b"x" * 1_000, **BEARER).status == 200
-    assert fetch(daemon.address, "/-/trigger", "POST", body=b"x" * 100_000, **BEARER).status == 413
+    assert fetch(shared.address, "/-/trigger", **BEARER).status == 405
+    assert fetch(shared.address, "/-/trigger", "POST", body=b"x" * 1_000, **BEARER).status == 200
+    assert fetch(shared.address, "/-/trigger", "POST", body=b"x" * 100_000, **BEARER).status == 413
     data = b"POST /-/trigger HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n"
     data += f"Authorization: Bearer {TOKEN}\r\n\r\n".encode() + b"8000\r\n" + b"x" * 0x8000 + b"\r\n"
     assert statuses(
-        send_bytes(daemon.address, data + b"8000\r\n" + b"x" * 0x8000 + b"\r\n" + b"8000\r\n" + b"x" * 0x8000)
+        send_bytes(shared.address, data + b"8000\r\n" + b"x" * 0x8000 + b"\r\n" + b"8000\r\n" + b"x" * 0x8000)
     ) in ([413], [])
 
 
@@ -306,13 +324,13 @@ def test_a_body_that_never_arrives_blocks_nobody(daemon: DaemonProcess) -> None:
         assert slow.recv(12) == b"HTTP/1.1 413"
 
 
-def test_many_triggers_share_few_turns(daemon: DaemonProcess) -> None:
+def test_many_triggers_share_few_turns(shared: DaemonProcess) -> None:
     """300 triggers at once are all answered with a report, by a few turns."""
-    before = daemon.status()["turns"]
+    before = shared.status()["turns"]
     with ThreadPoolExecutor(100) as pool:
-        replies = list(pool.map(lambda _: trigger(daemon), range(300)))
+        replies = list(pool.map(lambda _: trigger(shared), range(300)))
     assert {reply.status for reply in replies} == {200}
-    assert daemon.status()["turns"] - before <= 30
+    assert shared.status()["turns"] - before <= 30
 
 
 def test_without_a_token_there_is_no_trigger(running: DaemonProcess) -> None:
@@ -390,28 +408,28 @@ THROUGH = [
 ]  # fmt: skip
 
 
-def test_the_owners_pages_are_for_the_owner(daemon: DaemonProcess) -> None:
+def test_the_owners_pages_are_for_the_owner(shared: DaemonProcess) -> None:
     """Through a proxy or by a foreign name: 401 without the token, 200 with it."""
     for path in PAGES:
         for headers in THROUGH:
-            reply = fetch(daemon.address, path, **headers)
+            reply = fetch(shared.address, path, **headers)
             assert (reply.status, reply.headers["www-authenticate"]) == (
                 401,
                 'Basic realm="aggregator", charset="UTF-8"',
             ), headers
             assert b"a.md" not in reply.body
-            assert fetch(daemon.address, path, **{**headers, **BEARER}).status not in {401, 404}
-        assert fetch(daemon.address, path, **AWAY, **BASIC).status not in {401, 404}
-        assert fetch(daemon.address, path, **BEARER).status not in {401, 404}
+            assert fetch(shared.address, path, **{**headers, **BEARER}).status not in {401, 404}
+        assert fetch(shared.address, path, **AWAY, **BASIC).status not in {401, 404}
+        assert fetch(shared.address, path, **BEARER).status not in {401, 404}
 
 
 @pytest.mark.parametrize("host", ["{own}", "localhost", "127.0.0.1", "[::1]"])
-def test_being_local_is_not_enough(daemon: DaemonProcess, host: str) -> None:
+def test_being_local_is_not_enough(shared: DaemonProcess, host: str) -> None:
     """What nginx sends with `proxy_http_version 1.1` alone, HAProxy without `forwardfor`, or any user of this machine."""
-    name = host.format(own="{}:{}".format(*host_and_port(daemon.address)))
+    name = host.format(own="{}:{}".format(*host_and_port(shared.address)))
     for path in PAGES:
         asked = f"GET {path} HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode()
-        assert statuses(send_bytes(daemon.address, asked)) == [401]
+        assert statuses(send_bytes(shared.address, asked)) == [401]
 
 
 def test_local_clients_can_be_trusted(running: DaemonProcess) -> None:
@@ -433,23 +451,23 @@ def issued(daemon: DaemonProcess) -> str:
     return f"/-/open?token={ask(daemon.state, Request(do='issue'))}"
 
 
-def test_a_link_opens_the_owners_pages_once(daemon: DaemonProcess) -> None:
+def test_a_link_opens_the_owners_pages_once(shared: DaemonProcess) -> None:
     """It sets a cookie for this browser that scripts and other sites cannot use; a second visitor gets nothing."""
-    link = issued(daemon)
-    reply = fetch(daemon.address, link, sec_fetch_site="cross-site")  # clicked in a terminal that is a page itself
+    link = issued(shared)
+    reply = fetch(shared.address, link, sec_fetch_site="cross-site")  # clicked in a terminal that is a page itself
     assert (reply.status, reply.headers["cache-control"]) == (200, "no-store")
     assert reply.headers["referrer-policy"] == "no-referrer"
     cookie, *flags = reply.headers["set-cookie"].split("; ")
     assert flags == ["HttpOnly", "SameSite=Strict"]
     for path in ("/-/status", "/-/explain?q=a.md"):
-        assert fetch(daemon.address, path, cookie=f"other=1; {cookie}").status == 200
-        assert fetch(daemon.address, path, cookie=cookie, sec_fetch_site="cross-site").status == 401
+        assert fetch(shared.address, path, cookie=f"other=1; {cookie}").status == 200
+        assert fetch(shared.address, path, cookie=cookie, sec_fetch_site="cross-site").status == 401
         for wrong in (cookie[:-1], f"{cookie}0", cookie.replace("=1", "=9"), cookie.partition(".")[0], "", "a=b"):
-            assert fetch(daemon.address, path, cookie=wrong).status == 401
-    again = fetch(daemon.address, link)
+            assert fetch(shared.address, path, cookie=wrong).status == 401
+    again = fetch(shared.address, link)
     assert (again.status, "set-cookie" in again.headers) == (403, False)
-    assert trigger(daemon, authorization="", cookie=cookie).status == 401
-    log = daemon.log_file.read_text()
+    assert trigger(shared, authorization="", cookie=cookie).status == 401
+    log = shared.log_file.read_text()
     assert link.partition("=")[2] not in log
     assert cookie.partition("=")[2] not in log
 
@@ -469,12 +487,12 @@ def test_a_session_survives_a_reload_and_no_restart(daemon: DaemonProcess) -> No
 
 
 @pytest.mark.parametrize("token", ["", "x", "x" * 43, "\u00e4" * 43, "%00", "x" * 20_000])
-def test_an_invalid_link_opens_nothing(daemon: DaemonProcess, token: str) -> None:
+def test_an_invalid_link_opens_nothing(shared: DaemonProcess, token: str) -> None:
     """Whether or not a valid one waits."""
-    issued(daemon)
-    reply = fetch(daemon.address, f"/-/open?token={quote(token, safe='%')}")
+    issued(shared)
+    reply = fetch(shared.address, f"/-/open?token={quote(token, safe='%')}")
     assert (reply.status, "set-cookie" in reply.headers) == (403, False)
-    assert fetch(daemon.address, issued(daemon), "HEAD").status == 405
+    assert fetch(shared.address, issued(shared), "HEAD").status == 405
 
 
 def test_a_token_expires(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -530,14 +548,14 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("line", "valid"), HOSTS.items())
-def test_a_request_has_one_valid_host(daemon: DaemonProcess, line: bytes, valid: bool) -> None:
+def test_a_request_has_one_valid_host(shared: DaemonProcess, line: bytes, valid: bool) -> None:
     """Anything else is 400 (RFC 9112 §3.2), for documents too; HTTP/1.0 may go without."""
     for path in (b"/all/rss.xml", b"/healthz", b"/-/events", b"/none"):
         asked = b"GET " + path + b" HTTP/1.1\r\n" + line + (b"\r\n" if line else b"") + b"Connection: close\r\n\r\n"
         if valid and path == b"/-/events":
             continue
-        assert (statuses(send_bytes(daemon.address, asked)) == [400]) == (not valid)
-    assert statuses(send_bytes(daemon.address, b"GET /all/rss.xml HTTP/1.0\r\n\r\n")) == [200]
+        assert (statuses(send_bytes(shared.address, asked)) == [400]) == (not valid)
+    assert statuses(send_bytes(shared.address, b"GET /all/rss.xml HTTP/1.0\r\n\r\n")) == [200]
 
 
 def test_without_a_token_the_pages_are_not_there_for_others(running: DaemonProcess) -> None:
@@ -553,12 +571,12 @@ def test_without_a_token_the_pages_are_not_there_for_others(running: DaemonProce
         assert fetch(running.address, path).status == 404
 
 
-def test_a_proxy_that_names_nobody_is_not_the_owner(daemon: DaemonProcess) -> None:
+def test_a_proxy_that_names_nobody_is_not_the_owner(shared: DaemonProcess) -> None:
     """What nginx sends with a bare `proxy_pass`: HTTP/1.0, our own address as Host, and no client address."""
-    host = "{}:{}".format(*host_and_port(daemon.address))
+    host = "{}:{}".format(*host_and_port(shared.address))
     for path in PAGES:
         answer = send_bytes(
-            daemon.address, f"GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+            shared.address, f"GET {path} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
         )
         assert statuses(answer) == [401]
 
@@ -608,10 +626,10 @@ def test_a_listener_that_disconnects_is_removed(daemon: DaemonProcess) -> None:
     wait_until(lambda: metrics(address)["aggregator_http_listeners"] == 0, TIMEOUT)
 
 
-def test_events_are_read_with_get(daemon: DaemonProcess) -> None:
+def test_events_are_read_with_get(shared: DaemonProcess) -> None:
     """Other methods are answered 405."""
-    assert fetch(daemon.address, "/-/events", "POST").status == 405
-    assert fetch(daemon.address, "/-/events", "HEAD").status == 405
+    assert fetch(shared.address, "/-/events", "POST").status == 405
+    assert fetch(shared.address, "/-/events", "HEAD").status == 405
 
 
 @pytest.fixture
@@ -743,11 +761,11 @@ def test_private_texts_never_appear(daemon: DaemonProcess) -> None:
     assert TOKEN.encode() not in daemon.log_file.read_bytes()
 
 
-def test_what_a_client_sends_is_not_logged(daemon: DaemonProcess) -> None:
+def test_what_a_client_sends_is_not_logged(shared: DaemonProcess) -> None:
     """Tokens, paths and queries of requests stay out of the log, whether right or wrong."""
-    fetch(daemon.address, "/canary?canary=1", authorization="Bearer canary", cookie="canary")
-    fetch(daemon.address, "/-/trigger?feed=canary", "POST", authorization="Bearer canary")
-    trigger(daemon, "?feed=canary")
-    fetch(daemon.address, "/-/open?token=canary")
-    send_bytes(daemon.address, b"canary\r\n\r\n")
-    assert not CANARY.search(daemon.log_file.read_bytes())
+    fetch(shared.address, "/canary?canary=1", authorization="Bearer canary", cookie="canary")
+    fetch(shared.address, "/-/trigger?feed=canary", "POST", authorization="Bearer canary")
+    trigger(shared, "?feed=canary")
+    fetch(shared.address, "/-/open?token=canary")
+    send_bytes(shared.address, b"canary\r\n\r\n")
+    assert not CANARY.search(shared.log_file.read_bytes())
