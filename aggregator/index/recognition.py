@@ -160,8 +160,8 @@ class Regrouping:
                 continue  # another story has that id
             if own_ids[number] and own_ids[number] == id:
                 rank = 0
-            elif key in keys and not own_ids[number]:
-                rank = 1
+            elif key in keys and not own_ids[number] and final:
+                rank = 1  # an id that no reader has seen must not replace one that readers know
             elif any(not own_ids[other] or own_ids[other] == id for other in speakers.get(key, set()) - {number}):
                 continue  # what a seed says now beats what was remembered
             elif story in before:
