@@ -18,16 +18,17 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from aggregator import __version__, load_config
-from aggregator import build as build_site
 from aggregator.cli import report, terminal
+from aggregator.config.loading import load_config
 from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
 from aggregator.model.reports import Problem, Turn
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
+from aggregator.model.version import VERSION
 from aggregator.model.words import escape_controls, quantity
+from aggregator.site.build import build as build_site
 from aggregator.site.clock import clock
 from aggregator.site.memory import collecting_rarely
 
@@ -65,7 +66,7 @@ def _cluster_address(_context: object, _option: object, value: str) -> str:
 
 
 @click.group(cls=terminal.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, "-V", "--version", prog_name="aggregator")
+@click.version_option(VERSION, "-V", "--version", prog_name="aggregator")
 def cli() -> None:
     """Turn a folder of news items into RSS, Atom and JSON feeds."""
 

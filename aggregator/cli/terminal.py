@@ -12,9 +12,9 @@ from typing import Any
 
 import click
 
-from aggregator import __version__
 from aggregator.config.settings import Config
 from aggregator.model.store import is_url
+from aggregator.model.version import VERSION
 from aggregator.model.words import did_you_mean
 
 BROWSER_PATIENCE = 20.0
@@ -53,7 +53,7 @@ def banner(config: Config, *, serves: bool) -> Iterator[str]:
     def shown(folder: str) -> str:
         return folder if is_url(folder) else os.path.relpath(folder)
 
-    yield f"aggregator {__version__}: {config.site.title}"
+    yield f"aggregator {VERSION}: {config.site.title}"
     if serves:
         yield f"  site    {local_address(config)}"
         yield f"  status  {local_address(config)}-/status"
