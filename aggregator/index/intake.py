@@ -31,7 +31,7 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
-from aggregator.normalizer.stored import Draft, Outcome, pack_stored, seed_digest, unpack_seed, verified
+from aggregator.normalizer.stored import Draft, Outcome, SeedPosition, pack_stored, seed_digest, unpack_seed, verified
 
 
 class Deferred(NamedTuple):
@@ -59,7 +59,7 @@ class Intake:
         self.added = self.changed = self.removed = 0
         self.problems: list[Problem] = []
         """The problems of the files of this turn."""
-        self.unknown: dict[str, str] = {}
+        self.unknown: dict[str, SeedPosition] = {}
         """Unknown keys, each with the path of one seed that has it."""
         self.topics_changed = False
         """Whether topics are spelled by other visible items than before, after `finish`."""
@@ -98,8 +98,8 @@ class Intake:
         self._index.files.put_stats((*outcome.key, outcome.digest, rows[outcome.path].file) for outcome in same)
         for outcome in batch:
             self.problems += outcome.problems
-            for key in outcome.unknown:
-                self.unknown.setdefault(key, outcome.path)
+            for key, position in outcome.unknown_keys():
+                self.unknown.setdefault(key, position)
         self._put(self._with_last_good([one for one in batch if not one.same and not one.gone], rows), rows)
 
     def reapply_rules(self) -> None:

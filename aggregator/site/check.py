@@ -20,7 +20,7 @@ from aggregator.model.reports import Problem
 from aggregator.model.store import is_url
 from aggregator.normalizer import rules
 from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
-from aggregator.normalizer.stored import Outcome, unpack_outcomes
+from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.turn import batches
 from aggregator.site.workers import Workers, in_order, jobs_for
@@ -56,7 +56,7 @@ def check(
     policy = rules.policy_of(config)
     paths = [path for path, _ in walk]
     problems = list(problems_of(walk.unreadable))
-    unknown: dict[str, str] = {}
+    unknown: dict[str, SeedPosition] = {}
     names: dict[tuple[str, str], str] = {}
     done = 0
     tasks = (Task(batch, (b"",) * len(batch), policy, config.timezone, now) for batch in batches(paths))
@@ -64,8 +64,8 @@ def check(
         for packed in in_order(workers.executor(len(paths)), partial(read_batch, seeds.reader), tasks):
             for outcome in unpack_outcomes(packed):
                 problems += outcome.problems
-                for key in outcome.unknown:
-                    unknown.setdefault(key, outcome.path)
+                for key, position in outcome.unknown_keys():
+                    unknown.setdefault(key, position)
                 for topic in _visible_topics(outcome, now):
                     names.setdefault(topic, outcome.path)
                 done += 1
