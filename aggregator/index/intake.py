@@ -233,14 +233,20 @@ class Intake:
             return
         regrouping = Regrouping(self._index, self._now)
         speakers: dict[int, list[int]] = {}
+        kept_ids: list[tuple[int, int]] = []
         for group in regrouping.groups({path: self._candidate(*one) for path, one in deferred.items()}, shared):
             story = self._story_of(group, regrouping)
             for key in group.keys:
                 speakers.setdefault(key, []).append(story)
+            if (old_key := regrouping.key_of_id(group)) is not None:
+                kept_ids.append((old_key, story))
             for path in group.paths:
                 self._move(path, story, regrouping.candidates[path].story, deferred.get(path))
-        several = {key: stories for key, stories in speakers.items() if len(stories) > 1}
         self._index.stories.put_keys(((key, min(stories)) for key, stories in speakers.items()), replace=True)
+        for key, story in kept_ids:
+            if key in speakers:  # whoever says that key next must be compared with the story that has it as its id
+                speakers[key].append(story)
+        several = {key: stories for key, stories in speakers.items() if len(stories) > 1}
         self._index.stories.put_shared(speakers, ((key, one) for key, stories in several.items() for one in stories))
 
     def _candidate(self, outcome: Outcome, row: FileRow | None) -> Candidate:
