@@ -46,10 +46,10 @@ config_option = click.option(
 open_option = click.option("--open", "open_it", is_flag=True, help="Open the site in the browser.")
 host_option = click.option("--host", metavar="HOST", default="", help="Listen on HOST instead of `server.host`.")
 port_option = click.option(
-    "--port", metavar="PORT", type=click.IntRange(0, 65535), help="Listen on PORT instead of `server.port`."
+    "--port", metavar="PORT", type=terminal.WholeNumber(0, 65535), help="Listen on PORT instead of `server.port`."
 )
 jobs_option = click.option(
-    "--jobs", metavar="N", type=click.IntRange(1, 256),
+    "--jobs", metavar="N", type=terminal.WholeNumber(1, 256),
     help="Parse seeds and render in N processes (default: as many as speed it up).",
 )  # fmt: skip
 
@@ -218,6 +218,8 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
         turn = msgspec.convert(reply, Turn)
     else:
         with Site(config, note=log) as site:
+            if not site.knows_feeds:  # nothing was built yet, so only a build tells which feeds there are
+                site.build(now=clock(), accept_deletions=accept_deletions)
             site.mark_stale(feeds)
             turn = site.build(now=clock(), accept_deletions=accept_deletions)
     if as_json:
@@ -330,16 +332,17 @@ def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
         if index is None:
             raise AggregatorError("nothing has been built yet (run `aggregator build`)")
         found = site_status(config, index, now=clock())
+    folder = _seeds_folder(config)
     try:
         daemon = ask(config.state, Request(do="status"), timeout=5)
     except AggregatorError:
-        for line in () if as_json else report.status_lines(found):  # what is known without the daemon
+        for line in () if as_json else report.status_lines(found, folder):  # what is known without the daemon
             _print(line)
         raise
     if as_json:
         click.echo(msgspec.json.encode({**msgspec.to_builtins(found), "daemon": daemon}))
         return
-    for line in (*report.daemon_lines(daemon, clock()), *report.status_lines(found)):
+    for line in (*report.daemon_lines(daemon, clock()), *report.status_lines(found, folder)):
         _print(line)
 
 
@@ -412,7 +415,8 @@ def init(folder: str, *, url: str, title: str) -> None:
         click.echo(str(path))
     if not url:
         click.echo(f"Before you publish, set site.url in {created[0]}.")
-    click.echo(f"Write items into {folder}/seeds, then: cd {shlex.quote(folder)} && aggregator run")
+    go_there = "" if os.path.samefile(folder, ".") else f"cd {shlex.quote(folder)} && "
+    click.echo(f"Write items into {os.path.normpath(os.path.join(folder, 'seeds'))}, then: {go_there}aggregator run")
 
 
 @cli.command()
@@ -493,9 +497,11 @@ def _paths_below(config: Config, files: tuple[str, ...]) -> set[str]:
     for file in files:
         if is_url(config.seeds):
             raise click.UsageError("FILE cannot be used with seeds in an object store (check them all)")
+        if not os.path.isfile(file):
+            raise click.UsageError(f"{file}: there is no such file")
         path = os.path.relpath(os.path.realpath(file), os.path.realpath(config.seeds))
-        if path.startswith("../") or not os.path.isfile(file):
-            raise click.UsageError(f"{file}: is not a file in the seeds folder {_seeds_folder(config)}")
+        if path.startswith("../"):
+            raise click.UsageError(f"{file}: lies outside the seeds folder, {_seeds_folder(config)}")
         found.add(path)
     return found
 

@@ -84,6 +84,18 @@ def _open_when_served(config: Config) -> None:
             return
 
 
+class WholeNumber(click.IntRange):
+    """A whole number in a range; what is none is refused in words for people."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        low, high = int(self.min or 0), int(self.max or 0)
+        number = int(value) if str(value).removeprefix("-").isdecimal() else None
+        if number is None or not low <= number <= high:
+            self.fail(f"{value!r} is not a whole number from {low} to {high}", param, ctx)
+        return number
+
+
 class Group(click.Group):
     """A group of commands that suggests the command that was meant."""
 

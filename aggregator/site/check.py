@@ -22,6 +22,7 @@ from aggregator.normalizer import rules
 from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
 from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
+from aggregator.site.scanning import missing_seeds
 from aggregator.site.turn import batches
 from aggregator.site.workers import Workers, in_order, jobs_for
 from aggregator.watcher.folder import problems_of
@@ -49,8 +50,11 @@ def check(
         progress: called with the number of seeds read and their total.
 
     Raises:
-        FolderError: if the seeds folder cannot be read.
+        FolderError: if the seeds folder cannot be read, or is missing after a build.
+        ConfigError: if it is missing and nothing was built yet.
     """
+    if not is_url(config.seeds) and not os.path.isdir(config.seeds):
+        raise missing_seeds(config)
     seeds = seeds_in(config.seeds)
     walk = seeds.walk()
     policy = rules.policy_of(config)

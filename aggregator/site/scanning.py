@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import msgspec
 
+from aggregator.config.settings import Config
 from aggregator.index.index import Index
-from aggregator.model.errors import FolderError
+from aggregator.model.errors import AggregatorError, ConfigError, FolderError
 from aggregator.model.reports import Problem
+from aggregator.model.store import is_url
 from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.site.progress import Progress
 from aggregator.watcher.folder import Difference, FolderProblem, problems_of
@@ -105,6 +108,16 @@ class Scanner:
         """Store the folders that could not be read, and why, for the status."""
         if problems or self._index.meta(_FOLDERS) is not None:  # most sites never have any
             self._index.set_meta(_FOLDERS, msgspec.msgpack.encode(problems[:LISTED_PROBLEMS]))
+
+
+def missing_seeds(config: Config) -> AggregatorError:
+    """Return the error that the seeds folder, or the bucket, is missing."""
+    # A folder that was never there is a mistake in the config; one that was there is missing for now.
+    what = "bucket" if is_url(config.seeds) else "seeds folder"
+    message = f"{config.seeds}: the {what} is missing"
+    if os.path.exists(os.path.join(config.state, "index.db")):
+        return FolderError(f"{message}; nothing was withdrawn (bring it back)")
+    return ConfigError([f"{message} (make it, or correct `seeds` in {config.path})"])
 
 
 def stored_problems(index: Index) -> tuple[Problem, ...]:

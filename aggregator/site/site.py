@@ -17,10 +17,9 @@ import msgspec
 from aggregator.config.settings import Config
 from aggregator.index.database import DAMAGED
 from aggregator.index.index import Index
-from aggregator.model.errors import AggregatorError, ConfigError, FolderError, LockedError, reason_of
+from aggregator.model.errors import AggregatorError, LockedError, reason_of
 from aggregator.model.reports import Turn
 from aggregator.model.sqlite_errors import is_damage, with_advice
-from aggregator.model.store import is_url
 from aggregator.model.words import no_such_feeds
 from aggregator.publisher.destination import open_destination
 from aggregator.site.catalog import Catalog
@@ -28,7 +27,7 @@ from aggregator.site.item_cache import ItemCache
 from aggregator.site.lock import acquire_lock, is_held, make_state_folder, release_lock
 from aggregator.site.progress import Progress
 from aggregator.site.publishing import adopt_published, is_last_published
-from aggregator.site.scanning import Changes, Scanner
+from aggregator.site.scanning import Changes, Scanner, missing_seeds
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.turn import full_report, must_reread, prune, start_over, take_turn
 from aggregator.site.verification import Verification
@@ -161,6 +160,11 @@ class Site:
         self.index.set_aside(f"{type(error).__name__}: {with_advice(error)}")
         self._use(self.config, self.writer)
 
+    @property
+    def knows_feeds(self) -> bool:
+        """Whether any feed was ever built."""
+        return bool(self.index.feeds.by_slug())
+
     def mark_stale(self, feeds: Iterable[str]) -> None:
         """Mark feeds stale: the next turn renders them, whether anything changed or not.
 
@@ -279,7 +283,7 @@ class Site:
 def _opened(config: Config, lock: int | None, held: ExitStack) -> tuple[Index, int]:
     """Lock the state folder, if it is not locked already, and open the index; `held` closes both."""
     if not seeds_in(config.seeds).is_there():
-        raise _no_seeds(config)
+        raise missing_seeds(config)
     make_state_folder(config.state)
     try:
         lock = acquire_lock(config.state) if lock is None else lock
@@ -291,15 +295,6 @@ def _opened(config: Config, lock: int | None, held: ExitStack) -> tuple[Index, i
         raise AggregatorError(f"{error.filename or config.state}: {reason_of(error)}") from error
     held.callback(index.close)
     return index, lock
-
-
-def _no_seeds(config: Config) -> AggregatorError:
-    # A folder that was never there is a mistake in the config; one that was there is missing for now.
-    what = "bucket" if is_url(config.seeds) else "seeds folder"
-    message = f"{config.seeds}: the {what} is missing"
-    if os.path.exists(os.path.join(config.state, "index.db")):
-        return FolderError(f"{message}; nothing was withdrawn (bring it back)")
-    return ConfigError([f"{message} (make it, or correct `seeds` in {config.path})"])
 
 
 def _changes(found: Difference, *, fresh: bool) -> Changes:

@@ -28,8 +28,8 @@ def test_check_takes_files(folder: Path) -> None:
     assert "seeds/bad.md:2:" in answer
     assert "2 seeds: 1 error," in answer
     assert "worse" not in answer
-    assert "is not a file in the seeds folder" in run(folder, "check", "config/aggregator.yaml", expect=2).stderr
-    assert "is not a file in the seeds folder" in run(folder, "check", "seeds/none.md", expect=2).stderr
+    assert "lies outside the seeds folder" in run(folder, "check", "config/aggregator.yaml", expect=2).stderr
+    assert "there is no such file" in run(folder, "check", "seeds/none.md", expect=2).stderr
 
 
 def test_problems_can_be_annotations(folder: Path) -> None:
