@@ -61,7 +61,7 @@ class Person:
         self._ports = {"{taken}": str(self._taken.getsockname()[1]), "{port}": str(free_port())}
         self._daemons: list[subprocess.Popen[bytes]] = []
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        self._environment = {**kept, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+        self._environment = {**kept, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
 
     def transcript(self, case: str) -> Iterator[str]:
         """Yield the lines of a case, with what the commands print now."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cli.test_commands import ROOT, run
+from support.command_line import ROOT, run
 from support.running_daemon import free_port
 
 from aggregator.model.reports import Problem, Turn
