@@ -463,7 +463,14 @@ def measured() -> Any:
 
 SITE = "aggregator.site.status.SiteStatus"
 DAEMON = "aggregator.service.health.DaemonStatus"
-FILLED = {"problem_ages": {"disk": 1.0}, "held": {"quality": 1}, "feeds": {"all": 1}, "newest": 0, "due": 0}
+FILLED = {
+    "problem_ages": {"disk": 1.0},
+    "held": {"quality": 1},
+    "feeds": {"all": 1},
+    "newest": 0,
+    "due": 0,
+    "scanned": 1.0,
+}
 
 
 def sample_of(name: str) -> Any:

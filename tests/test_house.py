@@ -99,6 +99,12 @@ def test_a_room_imports_only_rooms_below_it(path: Path) -> None:
     assert {other for other in known if RANKS.get(other, 99) >= RANKS[room]} == set()
 
 
+@pytest.mark.parametrize("path", [path for path in FILES if name_of(path) not in AT_THE_ROOT], ids=name_of)
+def test_no_room_imports_the_package_root(path: Path) -> None:
+    """The public names of `aggregator` are for other programs; a room imports from rooms."""
+    assert {name.split(".")[1] for name in imports(path) if name.startswith("aggregator.")} <= RANKS.keys()
+
+
 def test_no_module_lies_loose() -> None:
     """Every module is in a room, except for a few at the root."""
     assert {path.name for path in PACKAGE.glob("*.py")} == AT_THE_ROOT

@@ -19,9 +19,8 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from aggregator import __version__, load_config
-from aggregator import build as build_site
 from aggregator.cli import report, terminal
+from aggregator.config.loading import load_config
 from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
@@ -29,7 +28,9 @@ from aggregator.model.reports import Problem, Turn
 from aggregator.model.seed_roots import native_root
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
+from aggregator.model.version import VERSION
 from aggregator.model.words import escape_controls, quantity
+from aggregator.site.build import build as build_site
 from aggregator.site.clock import clock
 from aggregator.site.memory import collecting_rarely
 
@@ -48,10 +49,10 @@ config_option = click.option(
 open_option = click.option("--open", "open_it", is_flag=True, help="Open the site in the browser.")
 host_option = click.option("--host", metavar="HOST", default="", help="Listen on HOST instead of `server.host`.")
 port_option = click.option(
-    "--port", metavar="PORT", type=click.IntRange(0, 65535), help="Listen on PORT instead of `server.port`."
+    "--port", metavar="PORT", type=terminal.WholeNumber(0, 65535), help="Listen on PORT instead of `server.port`."
 )
 jobs_option = click.option(
-    "--jobs", metavar="N", type=click.IntRange(1, 256),
+    "--jobs", metavar="N", type=terminal.WholeNumber(1, 256),
     help="Parse seeds and render in N processes (default: as many as speed it up).",
 )  # fmt: skip
 
@@ -68,7 +69,7 @@ def _cluster_address(_context: object, _option: object, value: str) -> str:
 
 
 @click.group(cls=terminal.Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, "-V", "--version", prog_name="aggregator")
+@click.version_option(VERSION, "-V", "--version", prog_name="aggregator")
 def cli() -> None:
     """Turn a folder of news items into RSS, Atom and JSON feeds."""
 
@@ -220,6 +221,8 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
         turn = msgspec.convert(reply, Turn)
     else:
         with Site(config, note=log) as site:
+            if not site.knows_feeds:  # nothing was built yet, so only a build tells which feeds there are
+                site.build(now=clock(), accept_deletions=accept_deletions)
             site.mark_stale(feeds)
             turn = site.build(now=clock(), accept_deletions=accept_deletions)
     if as_json:
@@ -332,7 +335,7 @@ def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
         if index is None:
             raise AggregatorError("nothing has been built yet (run `aggregator build`)")
         found = site_status(config, index, now=clock())
-    folder = _seeds_folder(config)
+    folder = _seeds_folders(config)
     try:
         daemon = ask(config.state, Request(do="status"), timeout=5)
     except AggregatorError:
@@ -441,7 +444,8 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
         click.echo(str(path))
     if not url:
         click.echo(f"Before you publish, set site.url in {created[0]}.")
-    click.echo(f"Write items into {folder}/seeds, then: cd {shlex.quote(folder)} && aggregator run")
+    go_there = "" if os.path.samefile(folder, ".") else f"cd {shlex.quote(folder)} && "
+    click.echo(f"Write items into {os.path.normpath(os.path.join(folder, 'seeds'))}, then: {go_there}aggregator run")
 
 
 @cli.command()
@@ -540,12 +544,14 @@ def _paths_below(config: Config, files: tuple[str, ...]) -> set[str]:
 
 
 def _path_in(folders: report.Folders, file: str) -> str:
+    if not os.path.isfile(file):
+        raise click.UsageError(f"{file}: there is no such file")
     for prefix, folder in folders.items():
         for path in (os.path.relpath(file, folder), os.path.relpath(os.path.realpath(file), os.path.realpath(folder))):
-            if not path.startswith("../") and os.path.isfile(file):
+            if not path.startswith("../"):
                 return prefix + path
     where = ", ".join(os.path.relpath(folder) for folder in folders.values())
-    raise click.UsageError(f"{file}: is not a file in the seeds folder {where}")
+    raise click.UsageError(f"{file}: lies outside the seeds folder, {where}")
 
 
 def _with_hint(error: ValueError) -> str:

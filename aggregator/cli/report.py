@@ -149,8 +149,8 @@ def daemon_lines(reply: Any, now: float) -> Iterator[str]:
     for concern, problem in status.problems.items():
         yield f"  {concern}: {problem} (for {in_words(int(status.problem_ages[concern]))})"
     yield from (f"  warning: {warning}" for warning in status.warnings.values())
-    if status.scanned:
-        yield f"  last full scan: {in_words(max(0, int(now - status.scanned)))} ago"
+    scanned = f"{in_words(max(0, int(now - status.scanned)))} ago" if status.scanned else "not yet done"
+    yield f"  last full scan: {scanned}"
     if status.regenerate is not None:
         yield f"  next regeneration: {utc_time(int(status.regenerate))}"
     if status.serving:
@@ -159,21 +159,23 @@ def daemon_lines(reply: Any, now: float) -> Iterator[str]:
         yield "  threads: " + ", ".join(f"{name} {'alive' if one else 'DEAD'}" for name, one in status.threads.items())
 
 
-def trouble_lines(found: SiteStatus, folder: str = "") -> Iterator[str]:
-    """Yield what needs attention in a site: a missing folder, last good versions, seeds with problems."""
+def trouble_lines(found: SiteStatus, folders: Folders = NO_FOLDERS) -> Iterator[str]:
+    """Yield what needs attention in a site: a missing folder, last good versions, seeds with problems.
+
+    Paths of seeds begin with their folder in `folders`.
+    """
     if found.folder_problem:
         yield found.folder_problem
-    yield from stale_lines(found.stale, folder)
-    for problem in found.problems[:LISTED_PROBLEMS]:
-        yield in_folder(str(problem), folder)
+    yield from stale_lines(found.stale, folders)
+    yield from (in_folder(str(problem), folders) for problem in found.problems[:LISTED_PROBLEMS])
 
 
-def status_lines(found: SiteStatus, folder: str = "") -> Iterator[str]:
+def status_lines(found: SiteStatus, folders: Folders = NO_FOLDERS) -> Iterator[str]:
     """Yield the status of a site: what needs attention, counts, feeds, rules, the next change, turns, hub.
 
-    The paths of seeds begin with `folder`.
+    Paths of seeds with problems begin with their folder in `folders`.
     """
-    yield from trouble_lines(found, folder)
+    yield from trouble_lines(found, folders)
     yield f"{quantity(found.seeds, 'seed')}, {quantity(found.items, 'item')}, {quantity(len(found.feeds), 'feed')}"
     for slug, items in islice(found.feeds.items(), LISTED_FEEDS):
         yield f"{items:>7,} {'item ' if items == 1 else 'items'}  {slug}"

@@ -60,9 +60,12 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
     Raises:
         ValueError: if the title or link is not valid; the message says what to write instead.
         FileExistsError: if a seed of that name already exists.
-        AggregatorError: if the object store cannot be written.
+        AggregatorError: if the seeds folder is missing, or the object store cannot be written.
 
     """
+    if not is_url(seeds) and not os.path.isdir(seeds):
+        # Made anew, it would look as if every other seed had been deleted.
+        raise AggregatorError(f"{seeds}: the seeds folder is missing; nothing was written (make it, or bring it back)")
     name = f"{utc_time(now)[:10]}-{slug_of(title)}.md"
     draft = "" if link else "published: false  # a draft: remove this line once webUrl is right\n"
     # JSON strings and lists are valid YAML, whatever the title contains.

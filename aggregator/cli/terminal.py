@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aggregator import __version__
 from aggregator.config.settings import Config
 from aggregator.model.errors import AggregatorError
 from aggregator.model.store import is_url
+from aggregator.model.version import VERSION
 from aggregator.model.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def banner(config: Config, *, serves: bool) -> Iterator[str]:
     def shown(folder: str) -> str:
         return folder if is_url(folder) else os.path.relpath(folder)
 
-    yield f"aggregator {__version__}: {config.site.title}"
+    yield f"aggregator {VERSION}: {config.site.title}"
     if serves:
         yield f"  site    {local_address(config)}"
         yield f"  status  {local_address(config)}-/status"
@@ -112,6 +112,18 @@ def complete_feeds(context: click.Context, _parameter: click.Parameter, incomple
             found = sorted(one.name for one in entries if os.path.isfile(os.path.join(one.path, "rss.xml")))
         return [name for name in found if name.startswith(incomplete)]
     return []
+
+
+class WholeNumber(click.IntRange):
+    """A whole number in a range; what is none is refused in words for people."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        low, high = int(self.min or 0), int(self.max or 0)
+        number = int(value) if str(value).removeprefix("-").isdecimal() else None
+        if number is None or not low <= number <= high:
+            self.fail(f"{value!r} is not a whole number from {low} to {high}", param, ctx)
+        return number
 
 
 class Group(click.Group):

@@ -51,8 +51,7 @@ def load_config(path: str | os.PathLike[str]) -> Config:
     try:
         text = read_config_file(absolute, piped=True)
     except OSError as error:
-        hint = "create it, or name another with --config; `aggregator init` makes a new site"
-        raise ConfigError([Problem(path=str(path), message=f"cannot be read: {error.strerror}", hint=hint)]) from error
+        raise ConfigError([_no_config(str(path), error)]) from error
     paths = _topic_files(topics_folder(text, path=absolute))
     topic_files = [(path, _topic_file(path)) for path in paths]
     return load(text, path=absolute, topic_files=topic_files, store_problem=_store_problem, real_path=os.path.realpath)
@@ -90,6 +89,18 @@ def _topic_file(path: str) -> bytes:
         return read_config_file(path)
     except OSError as error:
         raise ConfigError([_unreadable(path, error)]) from error
+
+
+def _no_config(path: str, error: OSError) -> Problem:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        hint = "make a site with `aggregator init DIR`, or name its config with --config or AGGREGATOR_CONFIG"
+        return Problem(path=path, message="there is no such config file", hint=hint)
+    if isinstance(error, IsADirectoryError):
+        return Problem(path=path, message="is a folder, not a config file", hint="name the file with --config")
+    if error.errno == errno.EINVAL:
+        message = f"cannot be read: {error.strerror}"
+        return Problem(path=path, message=message, hint="name a file, or a pipe, with --config")
+    return _unreadable(path, error)
 
 
 def _unreadable(path: str, error: OSError) -> Problem:

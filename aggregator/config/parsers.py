@@ -73,9 +73,10 @@ def duration(text: str) -> int:
         )
     number, unit = int(found[1]), found[2].lower()
     if unit not in _UNITS:
-        amount = abs(number)
+        amount, what = abs(number), "an unknown" if unit else "no"
         raise ValueError(
-            f"`{shortened(text)}` has no unit of time", f"write `{amount}s`, `{amount}m`, `{amount}h` or `{amount}d`"
+            f"`{shortened(text)}` has {what} unit of time",
+            f"write `{amount}s`, `{amount}m`, `{amount}h` or `{amount}d`",
         )
     seconds = number * _UNITS[unit]
     if seconds <= 0:

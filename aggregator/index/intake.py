@@ -31,7 +31,7 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
-from aggregator.normalizer.stored import Draft, Outcome, pack_stored, seed_digest, unpack_seed, verified
+from aggregator.normalizer.stored import Draft, Outcome, SeedPosition, pack_stored, seed_digest, unpack_seed, verified
 
 
 class Deferred(NamedTuple):
@@ -59,7 +59,7 @@ class Intake:
         self.added = self.changed = self.removed = 0
         self.problems: list[Problem] = []
         """The problems of the files of this turn."""
-        self.unknown: dict[str, str] = {}
+        self.unknown: dict[str, SeedPosition] = {}
         """Unknown keys, each with the path of one seed that has it."""
         self.topics_changed = False
         """Whether topics are spelled by other visible items than before, after `finish`."""
@@ -100,8 +100,8 @@ class Intake:
         self._index.files.put_stats((*outcome.key, outcome.digest, rows[outcome.path].file) for outcome in same)
         for outcome in batch:
             self.problems += outcome.problems
-            for key in outcome.unknown:
-                self.unknown.setdefault(key, outcome.path)
+            for key, position in outcome.unknown_keys():
+                self.unknown.setdefault(key, position)
         self._put(self._with_last_good([one for one in batch if not one.same and not one.gone], rows), rows)
 
     def reapply_rules(self) -> None:
@@ -235,14 +235,20 @@ class Intake:
             return
         regrouping = Regrouping(self._index, self._now)
         speakers: dict[int, list[int]] = {}
+        kept_ids: list[tuple[int, int]] = []
         for group in regrouping.groups({path: self._candidate(*one) for path, one in deferred.items()}, shared):
             story = self._story_of(group, regrouping)
             for key in group.keys:
                 speakers.setdefault(key, []).append(story)
+            if (old_key := regrouping.key_of_id(group)) is not None:
+                kept_ids.append((old_key, story))
             for path in group.paths:
                 self._move(path, story, regrouping.candidates[path].story, deferred.get(path))
-        several = {key: stories for key, stories in speakers.items() if len(stories) > 1}
         self._index.stories.put_keys(((key, min(stories)) for key, stories in speakers.items()), replace=True)
+        for key, story in kept_ids:
+            if key in speakers:  # whoever says that key next must be compared with the story that has it as its id
+                speakers[key].append(story)
+        several = {key: stories for key, stories in speakers.items() if len(stories) > 1}
         self._index.stories.put_shared(speakers, ((key, one) for key, stories in several.items() for one in stories))
 
     def _candidate(self, outcome: Outcome, row: FileRow | None) -> Candidate:

@@ -92,12 +92,20 @@ class Regrouping:
         self.stories: dict[int, StoryRow] = {}
         self._paths: dict[str, int] = {}
         self._aliases: dict[int, int] = {}
+        self._by_id: dict[int, set[int]] = defaultdict(set)
 
     def groups(self, seeds: Mapping[str, Candidate], told: Iterable[int]) -> list[Group]:
         """Return the groups of `seeds`, by path, and of all seeds that tell the stories `told`."""
         self.candidates = dict(seeds)
         self._gather({*told, *(one.story for one in seeds.values() if one.story is not None)})
         return list(self._assigned(group(one.telling for one in self.candidates.values())))
+
+    def key_of_id(self, group: Group) -> int | None:
+        """Return the key that the id of a group's story is, if no seed of the group says it any more, else None."""
+        if group.story is None or group.own_id:
+            return None
+        key = id_number(self.stories[group.story].id)
+        return None if key in group.keys else key
 
     # -- what they share keys with
 
@@ -136,6 +144,8 @@ class Regrouping:
             for one in seeds:
                 for key in one.keys:
                     speakers[key].add(number)
+        for story, stored in self.stories.items():
+            self._by_id[id_number(stored.id)].add(story)
         own_ids = [next((one.own_id for one in seeds if one.own_id), "") for seeds in found]
         claims = [
             claim for number, seeds in enumerate(found) for claim in self._claims(number, seeds, own_ids, speakers)
@@ -153,15 +163,16 @@ class Regrouping:
         before = {self.candidates[one.file].story for one in seeds}
         remembered = {self._aliases[key] for key in keys if key in self._aliases}
         by_path = {self._paths[one.file] for one in seeds if one.file in self._paths}
-        for story in {*(one for one in before if one is not None), *remembered, *by_path}:
+        by_id = {story for key in keys for story in self._by_id.get(key, ())}
+        for story in {*(one for one in before if one is not None), *remembered, *by_path, *by_id}:
             id, _, final = self.stories[story]  # noqa: A001
             key = id_number(id)
             if self._aliases.get(key, story) != story and self.stories.get(self._aliases[key], ("",))[0] == id:
                 continue  # another story has that id
             if own_ids[number] and own_ids[number] == id:
                 rank = 0
-            elif key in keys and not own_ids[number]:
-                rank = 1
+            elif key in keys and not own_ids[number] and final:
+                rank = 1  # an id that no reader has seen must not replace one that readers know
             elif any(not own_ids[other] or own_ids[other] == id for other in speakers.get(key, set()) - {number}):
                 continue  # what a seed says now beats what was remembered
             elif story in before:

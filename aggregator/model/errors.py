@@ -77,7 +77,7 @@ class LockedError(AggregatorError):
 
     def __init__(self, path: str, holder: str) -> None:
         self.path, self.holder = path, holder
-        advice = "wait for it to end, or stop it; a daemon does the work if `aggregator trigger` asks it"
+        advice = "if that is a daemon, `aggregator trigger` has it do the work; else wait for it to end, or stop it"
         super().__init__(f"{path}: held by {holder} ({advice})")
 
 

@@ -10,6 +10,8 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
@@ -18,10 +20,11 @@ from aggregator.model.seed_roots import SeedRoot, root_of
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
+from aggregator.normalizer.key_positions import key_positions
 from aggregator.normalizer.lenient import STATE_KEYS
 from aggregator.normalizer.raw import KEYS
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import Draft, Key, Outcome, pack, pack_stored, seed_digest
+from aggregator.normalizer.stored import Draft, Key, Outcome, SeedPosition, pack, pack_stored, seed_digest
 
 _MAX_QUALITY = 2**31
 
@@ -195,9 +198,12 @@ def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
     if isinstance(reading.outcome, Rejection):
         rejection = reading.outcome
         return Outcome(path, key, digest, rule="valid", problems=rejection.problems, withdrawn=rejection.withdrawn)
-    return apply_rules(
+    outcome = apply_rules(
         path, key, digest, reading.outcome, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown
     )
+    if not reading.unknown:
+        return outcome
+    return msgspec.structs.replace(outcome, unknown_at=key_positions(text.data, reading.unknown))
 
 
 def apply_rules(  # noqa: PLR0917 - as a row of the index has them
@@ -268,8 +274,8 @@ def _key_to_store(key: Key, now: int) -> Key:
     return _never_known(key) if racy else (dev, ino, size, mtime, ctime)
 
 
-def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:
-    """Return a warning for each unknown key (key to path of a seed), with a hint if it looks like a typo.
+def unknown_key_warnings(unknown: dict[str, SeedPosition]) -> list[Problem]:
+    """Return a warning for each unknown key (key to its position), with a hint if it looks like a typo.
 
     Of more than `MOST_UNKNOWN` the first are named, and the rest is counted: a hint takes a millisecond.
     """
@@ -277,12 +283,13 @@ def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:
     from aggregator.config.yaml.messages import shortened  # noqa: PLC0415 - likewise
 
     found = []
-    for key, path in sorted(unknown.items())[:MOST_UNKNOWN]:
+    for key, (path, line, column) in sorted(unknown.items())[:MOST_UNKNOWN]:
         close = _FOREIGN_NAMES.get(key.replace("_", "").replace("-", "").casefold()) or nearest(key, KEYS - STATE_KEYS)
         hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
-        found.append(Problem(path=path, message=f"unknown key `{shortened(key)}`", hint=hint, warning=True))
+        message = f"unknown key `{shortened(key)}`"
+        found.append(Problem(path=path, line=line, column=column, message=message, hint=hint, warning=True))
     if len(unknown) > MOST_UNKNOWN:
         message = f"… and {len(unknown) - MOST_UNKNOWN:,} more unknown keys in this and other seeds"
         hint = "they are kept out of the feeds"
-        found.append(Problem(path=max(unknown.items())[1], message=message, hint=hint, warning=True))
+        found.append(Problem(path=max(unknown.items())[1].path, message=message, hint=hint, warning=True))
     return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -44,12 +45,21 @@ class Draft(msgspec.Struct, frozen=True, array_like=True):
     topics: tuple[tuple[str, str], ...]
 
 
+class SeedPosition(NamedTuple):
+    """A position in a seed, for messages; line and column count from 1, 0 means the whole file."""
+
+    path: str
+    line: int = 0
+    column: int = 0
+
+
 class Outcome(msgspec.Struct, frozen=True, array_like=True):
     """What became of one file, small enough to be passed between processes.
 
     `same` is true if its bytes are already known; then only `key` matters, and the verdict if the rules have changed.
     `seed` and `verdict` are in their stored form, or None for a broken file, whose `rule` is `readable` or `valid`.
-    `content` is the digest of `seed`. `draft` is None if a rule holds the file back.
+    `content` is the digest of `seed`. `draft` is None if a rule holds the file back. `unknown` are its unknown keys,
+    and `unknown_at` the line and column of each.
     """
 
     path: str
@@ -67,6 +77,12 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     withdrawn: bool = False
     unknown: tuple[str, ...] = ()
     stale: bool = False
+    unknown_at: tuple[tuple[int, int], ...] = ()
+
+    def unknown_keys(self) -> Iterator[tuple[str, SeedPosition]]:
+        """Yield each unknown key with its position."""
+        for key, (line, column) in zip(self.unknown, self.unknown_at, strict=True):
+            yield key, SeedPosition(self.path, line, column)
 
 
 pack = msgspec.msgpack.Encoder().encode

@@ -5,7 +5,8 @@ joins: a story is a connected component of what the seeds say now. Two seeds tha
 story, even if they share a link; a seed without an id that could belong to several of those goes to the first id.
 
 What was remembered decides only which id a story has. A story is recognised, in this order, by an id that a seed chose,
-by the link that is its id, by the seeds that told it before, by any remembered link, and by a path.
+by the link that is its id if readers have seen it, by the seeds that told it before, by any remembered link, and by a
+path.
 """
 
 from __future__ import annotations

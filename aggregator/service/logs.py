@@ -24,20 +24,24 @@ LOGGER = logging.getLogger("aggregator")
 LOGGER.addHandler(logging.NullHandler())
 
 
-def log(event: str, level: int = logging.INFO, *, people: str = "", **values: Any) -> None:
-    """Log `event` with its values; empty ones are left out. At a terminal, people see the line `people` instead."""
+def log(event: str, level: int = logging.INFO, *, people: str | None = "", **values: Any) -> None:
+    """Log `event` with its values; empty ones are left out.
+
+    At a terminal, people see the line `people` instead, if there is one, and nothing if it is None.
+    """
     LOGGER.log(level, event, extra={"values": values, "people": people})
 
 
-def log_problem(problem: Problem) -> None:
-    """Log a problem in a seed, with its position."""
+def log_problem(problem: Problem, *, last_good: bool = False) -> None:
+    """Log a problem in a seed, with its position; `last_good` if the last good version of the seed stays."""
     log(
-        "problem", logging.WARNING, people=people_log.problem_line(str(problem), warning=problem.warning),
+        "problem", logging.WARNING, people=people_log.problem_line(problem, last_good=last_good),
         path=problem.path, line=problem.line, column=problem.column, what=problem.message, hint=problem.hint,
+        last_good=last_good or None,
     )  # fmt: skip
 
 
-def log_turn(turn: Turn, *, was_asked_for: bool, people: str = "") -> None:
+def log_turn(turn: Turn, *, was_asked_for: bool, people: str | None = "") -> None:
     """Log a turn, unless it did nothing and nobody asked for it, and problems other than those in seeds."""
     if turn.read or turn.removed or turn.written or turn.failed or was_asked_for:
         log(
@@ -52,6 +56,8 @@ def start(shape: Format, stream: TextIO | None = None) -> None:
     """Write log lines of `shape` to `stream` (standard error): ours, warnings of libraries, exceptions in threads."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_formatter(shape, handler.stream))
+    if shape == "people":
+        handler.addFilter(lambda record: getattr(record, "people", "") is not None)
     for logger in (LOGGER, logging.getLogger()):
         for old in logger.handlers[:]:
             logger.removeHandler(old)

@@ -51,8 +51,12 @@ class Parts:
         return self.site.config
 
     def report(self, concern: str, problem: str, event: str = "") -> None:
-        """Set the problem of `concern`, "" for none; log a new problem as `event`, if one is given."""
-        if self.health.set_problem(concern, problem, now=self.clock()) and problem and event:
+        """Set the problem of `concern`, "" for none; log a new one as `event`, if one is given, and its end."""
+        if not self.health.set_problem(concern, problem, now=self.clock()):
+            return
+        if not problem:
+            log("recovered", people=f"✓ {concern}: the problem is gone", concern=concern)
+        elif event:
             log(event, logging.ERROR, reason=problem)
 
     def schedule(self) -> None:

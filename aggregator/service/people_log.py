@@ -2,7 +2,7 @@
 
 15:22:41 ✓ news/bench.md changed → all, open-maps (85 ms)
 15:22:58 ⏰ lift.md is due → solar (12 ms)
-15:23:10 ✗ news/x.md:3:14 mapping values are not allowed here (quote the value)
+15:23:10 ✗ news/x.md:3:14: this quote is never closed (end the text with `"`); the old version stays
 15:23:31 ✓ news/x.md mended → all (40 ms)
 """
 
@@ -14,7 +14,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from aggregator.model.feeds import SITE_FEED
-from aggregator.model.reports import Turn
+from aggregator.model.reports import Problem, Turn
 from aggregator.model.slugs import SLUG
 from aggregator.model.words import quantity
 
@@ -27,30 +27,30 @@ _TEXTS = ("what", "reason", "problem", "error", "path", "address", "action")
 
 
 def turn_line(
-    turn: Turn, *, paths: Collection[str] = (), due: str = "", mended: Collection[str] = (), stale: bool = False
-) -> str:
-    """Return the line of a turn.
+    turn: Turn,
+    *,
+    paths: Collection[str] = (),
+    due: str = "",
+    mended: Collection[str] = (),
+    broken: Collection[str] = (),
+) -> str | None:
+    """Return the line of a turn, or None if there is nothing to tell: the problem of a broken seed has its own line.
 
     Args:
         turn: its report.
         paths: the seeds that events pointed to, if the turn was over them alone.
         due: the seed whose moment came, if that was the reason.
         mended: those of `paths` that had errors before it.
-        stale: whether an error was found, so that old versions stay.
+        broken: those that have errors now.
     """
+    if paths and set(paths) <= set(broken) and not turn.written and not turn.failed:
+        return None
     slugs = dict.fromkeys(name.partition("/")[0] for name in turn.written if name.count("/") == 1)
     feeds = sorted(filter(SLUG.fullmatch, slugs), key=lambda slug: (slug != SITE_FEED, slug))
     took = f"{turn.seconds * 1000:.0f} ms" if turn.seconds < 1 else f"{turn.seconds:.1f} s"
-    if stale and len(paths) == 1 and not feeds and not turn.failed:
-        return f"✗ {_few(list(paths), 1)} has an error; readers see what they saw before ({took})"
     target = f" → {_few(feeds, NAMED_FEEDS)}" if feeds else "; no feed changes"
-    return f"{_symbol(turn, due, stale)} {_what(turn, paths, due, mended)}{target} ({took})"
-
-
-def _symbol(turn: Turn, due: str, stale: bool) -> str:
-    if turn.failed or stale:
-        return "✗"
-    return "⏰" if due else "✓"
+    symbol = "✗" if turn.failed else "⏰" if due else "✓"
+    return f"{symbol} {_what(turn, paths, due, mended)}{target} ({took})"
 
 
 def _what(turn: Turn, paths: Collection[str], due: str, mended: Collection[str]) -> str:
@@ -104,6 +104,7 @@ def _line(record: logging.LogRecord) -> str:
     return f"{symbol} {record.getMessage()}" + (f": {', '.join((*texts, *rest))}" if texts or rest else "")
 
 
-def problem_line(text: str, *, warning: bool) -> str:
-    """Return the line of a problem in a seed; `text` begins with its position."""
-    return f"{'!' if warning else '✗'} {text}"
+def problem_line(problem: Problem, *, last_good: bool) -> str:
+    """Return the line of a problem in a seed; `last_good` if the last good version of the seed stays."""
+    stays = "; the old version stays" if last_good else ""
+    return f"{'!' if problem.warning else '✗'} {problem}{stays}"

@@ -43,14 +43,23 @@ class ProblemLog:
         lasting = _still_present(index, due)
         for problem in due:
             del self._waiting[problem]
-        _log([problem for problem in due if problem in lasting])
+        if lasting:
+            _log([problem for problem in due if problem in lasting], _last_good(index))
 
 
-def _log(problems: list[Problem]) -> None:
+def _log(problems: list[Problem], last_good: frozenset[str] = frozenset()) -> None:
     for problem in problems[:AT_ONCE]:
-        log_problem(problem)
+        log_problem(problem, last_good=problem.path in last_good and not problem.warning)
     if len(problems) > AT_ONCE:
         log("problems", logging.WARNING, more=len(problems) - AT_ONCE, hint="`aggregator check` lists all of them")
+
+
+def _last_good(index: Index) -> frozenset[str]:
+    """Return the seeds that cannot be read and of which feeds show, or will show, the last good version."""
+    try:
+        return frozenset(path for path, entries in index.overview.stale() if entries)
+    except sqlite3.Error:
+        return frozenset()
 
 
 def _still_present(index: Index, due: list[Problem]) -> set[Problem]:

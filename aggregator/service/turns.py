@@ -150,13 +150,13 @@ class TurnRunner:
             work.reply(Reply(value=msgspec.to_builtins(self._parts.site.full_report(turn))))
         self._parts.systemd.notify(STATUS=self._parts.health.summary())
 
-    def _line_for_people(self, work: Work, turn: Turn) -> str:
+    def _line_for_people(self, work: Work, turn: Turn) -> str | None:
         hints = () if work.everything else tuple(path for path in work.hints if not folder.is_hidden(path))
         broken = {problem.path for problem in turn.problems if not problem.warning}
         mended = {path for path in self._broken if path in hints and path not in broken}
         self._broken = (self._broken - mended) | broken
         due = self._due_path if work.due and not hints and not work.everything else ""
-        return turn_line(turn, paths=hints, due=due, mended=mended, stale=bool(broken))
+        return turn_line(turn, paths=hints, due=due, mended=mended, broken=broken)
 
     def _plan_next(self, turn: Turn) -> None:
         if turn.doubt:

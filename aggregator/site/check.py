@@ -23,8 +23,9 @@ from aggregator.model.store import is_url
 from aggregator.normalizer import rules
 from aggregator.normalizer.duplicates import Duplicates
 from aggregator.normalizer.reading import read_batch, unknown_key_warnings
-from aggregator.normalizer.stored import Outcome, unpack_outcomes
+from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
+from aggregator.site.scanning import missing_seeds
 from aggregator.site.turn import batches, task_maker
 from aggregator.site.workers import Workers, in_order, jobs_for
 from aggregator.watcher.folder import problems_of
@@ -53,12 +54,15 @@ def check(
         progress: called with the number of seeds read and their total.
 
     Raises:
-        FolderError: if the seeds folder cannot be read.
+        FolderError: if the seeds folder cannot be read, or is missing after a build.
+        ConfigError: if it is missing and nothing was built yet.
     """
     seeds = seeds_in(config.seeds)
+    if error := missing_seeds(config, seeds.missing()):
+        raise error
     policy = rules.policy_of(config)
     paths, problems = _listed(seeds)
-    unknown: dict[str, str] = {}
+    unknown: dict[str, SeedPosition] = {}
     names: dict[tuple[str, str], str] = {}
     duplicates = Duplicates(now)
     done = 0
@@ -68,8 +72,8 @@ def check(
         for packed in in_order(workers.executor(len(paths)), partial(read_batch, seeds.reader), tasks):
             for outcome in unpack_outcomes(packed):
                 problems += outcome.problems
-                for key in outcome.unknown:
-                    unknown.setdefault(key, outcome.path)
+                for key, position in outcome.unknown_keys():
+                    unknown.setdefault(key, position)
                 if outcome.draft is not None:
                     duplicates.add(outcome.path, outcome.draft)
                 for topic in _visible_topics(outcome, now):

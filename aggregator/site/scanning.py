@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Container, Iterable, Sequence
 from functools import partial
 from itertools import chain
@@ -9,10 +10,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from aggregator.config.settings import Config
 from aggregator.index.index import Index
-from aggregator.model.errors import FolderError
+from aggregator.model.errors import AggregatorError, ConfigError, FolderError
 from aggregator.model.reports import Problem
 from aggregator.model.seed_roots import SeedRoot
+from aggregator.model.store import is_url
 from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.site.progress import Progress
 from aggregator.watcher.folder import Difference, FolderProblem, problems_of
@@ -169,6 +172,17 @@ class Scanner:
         """Store the folders that could not be read, and why, for the status."""
         if problems or self._index.meta(_FOLDERS) is not None:  # most sites never have any
             self._index.set_meta(_FOLDERS, msgspec.msgpack.encode(problems[:LISTED_PROBLEMS]))
+
+
+def missing_seeds(config: Config, missing: Sequence[SeedRoot]) -> AggregatorError | None:
+    """Return the error that there are no seeds, or None: of several roots that were there, some may be missing now."""
+    words = [f"{root.folder}: the {'bucket' if is_url(root.folder) else 'seeds folder'} is missing" for root in missing]
+    # A folder that was never there is a mistake in the config; one that was there is missing for now.
+    if words and not os.path.exists(os.path.join(config.state, "index.db")):
+        return ConfigError([f"{one} (make it, or correct `seeds` in {config.path})" for one in words])
+    if len(missing) == len(config.seeds):
+        return FolderError(f"{'; '.join(words)}; nothing was withdrawn (bring it back)")
+    return None
 
 
 def stored_problems(index: Index) -> tuple[Problem, ...]:

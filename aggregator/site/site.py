@@ -6,7 +6,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -17,11 +17,9 @@ import msgspec
 from aggregator.config.settings import Config
 from aggregator.index.database import DAMAGED
 from aggregator.index.index import Index
-from aggregator.model.errors import AggregatorError, ConfigError, FolderError, LockedError, reason_of
+from aggregator.model.errors import AggregatorError, LockedError, reason_of
 from aggregator.model.reports import Turn
-from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.sqlite_errors import is_damage, with_advice
-from aggregator.model.store import is_url
 from aggregator.model.words import no_such_feeds
 from aggregator.publisher.destination import open_destination
 from aggregator.site.catalog import Catalog
@@ -29,7 +27,7 @@ from aggregator.site.item_cache import ItemCache
 from aggregator.site.lock import acquire_lock, is_held, make_state_folder, release_lock
 from aggregator.site.progress import Progress
 from aggregator.site.publishing import adopt_published, is_last_published
-from aggregator.site.scanning import Changes, Scanner
+from aggregator.site.scanning import Changes, Scanner, missing_seeds
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.turn import full_report, prune, roots_to_reread, start_over, take_turn
 from aggregator.site.verification import Verification
@@ -162,6 +160,11 @@ class Site:
         self.index.set_aside(f"{type(error).__name__}: {with_advice(error)}")
         self._use(self.config, self.writer)
 
+    @property
+    def knows_feeds(self) -> bool:
+        """Whether any feed was ever built."""
+        return bool(self.index.feeds.by_slug())
+
     def mark_stale(self, feeds: Iterable[str]) -> None:
         """Mark feeds stale: the next turn renders them, whether anything changed or not.
 
@@ -279,8 +282,8 @@ class Site:
 
 def _opened(config: Config, lock: int | None, held: ExitStack) -> tuple[Index, int]:
     """Lock the state folder, if it is not locked already, and open the index; `held` closes both."""
-    if missing := seeds_in(config.seeds).missing():
-        _check_missing(config, missing)
+    if missing := missing_seeds(config, seeds_in(config.seeds).missing()):
+        raise missing
     make_state_folder(config.state)
     try:
         lock = acquire_lock(config.state) if lock is None else lock
@@ -292,16 +295,6 @@ def _opened(config: Config, lock: int | None, held: ExitStack) -> tuple[Index, i
         raise AggregatorError(f"{error.filename or config.state}: {reason_of(error)}") from error
     held.callback(index.close)
     return index, lock
-
-
-def _check_missing(config: Config, missing: Sequence[SeedRoot]) -> None:
-    """Raise an error if there is nothing to work with; of several roots that were there, some may be missing now."""
-    words = [f"{root.folder}: the {'bucket' if is_url(root.folder) else 'seeds folder'} is missing" for root in missing]
-    # A folder that was never there is a mistake in the config; one that was there is missing for now.
-    if not os.path.exists(os.path.join(config.state, "index.db")):
-        raise ConfigError([f"{one} (make it, or correct `seeds` in {config.path})" for one in words])
-    if len(missing) == len(config.seeds):
-        raise FolderError(f"{'; '.join(words)}; nothing was withdrawn (bring it back)")
 
 
 def _changes(found: Difference, *, fresh: bool) -> Changes:

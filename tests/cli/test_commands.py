@@ -13,43 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from support.forked_command import run_forked
+from support.command_line import CONFIG, GOOD, ROOT, run
 from support.running_daemon import wait_until
 
 from aggregator.cli import commands
 from aggregator.service.control import Request, ask
-
-ROOT = Path(__file__).parents[2]
-CONFIG = 'site: {title: Test, url: "https://feeds.example.org/"}\nrules: {min_quality: 70}\n'
-GOOD = """---
-title: A tram to the harbour
-publishedDateTime: 2026-05-01T08:00:00Z
-webUrl: https://news.example.org/tram
-quality: 80
-topics: [Cities]
----
-"""
-
-
-def run(folder: Path, *words: str, expect: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in `folder` and assert its exit code; with an environment of its own it is started anew."""
-    result = run_forked(folder, words) if not environment else subprocess.run(
-        [sys.executable, "-m", "aggregator", *words], cwd=folder, capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, timeout=60, stdin=subprocess.DEVNULL,
-    )  # fmt: skip
-    assert result.returncode == expect, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    return result
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a site with one valid seed."""
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config/aggregator.yaml").write_text(CONFIG)
-    (tmp_path / "seeds").mkdir()
-    (tmp_path / "seeds/tram.md").write_text(GOOD)
-    return tmp_path
 
 
 def test_build_says_what_it_did_and_writes_the_feeds(folder: Path) -> None:

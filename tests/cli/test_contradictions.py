@@ -6,23 +6,13 @@ import fcntl
 from pathlib import Path
 
 import pytest
-from cli.test_commands import CONFIG, GOOD, run
 from service.http.test_document_cache import cache_of, put
+from support.command_line import run
 
 from aggregator.cli import report
 from aggregator.model import document_names
 from aggregator.model.reports import Turn
 from aggregator.publisher.files import FolderWriter
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a site with one valid seed."""
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config/aggregator.yaml").write_text(CONFIG)
-    (tmp_path / "seeds").mkdir()
-    (tmp_path / "seeds/tram.md").write_text(GOOD)
-    return tmp_path
 
 
 def test_what_could_not_be_written_is_not_nothing_to_write(folder: Path) -> None:

@@ -6,35 +6,32 @@ import json
 from pathlib import Path
 
 import pytest
-from cli.test_commands import CONFIG, GOOD, run
+from support.command_line import run
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Return a site with a valid seed and two bad ones."""
-    (tmp_path / "config").mkdir()
-    (tmp_path / "config/aggregator.yaml").write_text(CONFIG)
-    (tmp_path / "seeds").mkdir()
-    (tmp_path / "seeds/tram.md").write_text(GOOD)
+def with_bad_seeds(folder: Path) -> Path:
+    """Add two bad seeds to the site."""
     for name in ("bad.md", "worse, 100%.md"):
-        (tmp_path / "seeds" / name).write_text("---\ntitle: Foo: bar\n---\n")
-    return tmp_path
+        (folder / "seeds" / name).write_text("---\ntitle: Foo: bar\n---\n")
+    return folder
 
 
-def test_check_takes_files(folder: Path) -> None:
+def test_check_takes_files(with_bad_seeds: Path) -> None:
     """Only their problems count; a file elsewhere is wrong usage."""
+    folder = with_bad_seeds
     assert "1 seed: 0 errors" in run(folder, "check", "seeds/tram.md").stdout
     answer = run(folder, "check", "seeds/tram.md", "seeds/bad.md", expect=1).stdout
     assert "seeds/bad.md:2:" in answer
     assert "2 seeds: 1 error," in answer
     assert "worse" not in answer
-    assert "is not a file in the seeds folder" in run(folder, "check", "config/aggregator.yaml", expect=2).stderr
-    assert "is not a file in the seeds folder" in run(folder, "check", "seeds/none.md", expect=2).stderr
+    assert "lies outside the seeds folder" in run(folder, "check", "config/aggregator.yaml", expect=2).stderr
+    assert "there is no such file" in run(folder, "check", "seeds/none.md", expect=2).stderr
 
 
-def test_problems_can_be_annotations(folder: Path) -> None:
+def test_problems_can_be_annotations(with_bad_seeds: Path) -> None:
     """`--format github` prints workflow commands, escaped as the runner wants them."""
-    lines = run(folder, "check", "--format", "github", expect=1).stdout.splitlines()
+    lines = run(with_bad_seeds, "check", "--format", "github", expect=1).stdout.splitlines()
     assert lines[0].startswith("::error file=seeds/bad.md,line=2,col=")
     assert lines[1].startswith("::error file=seeds/worse%2C 100%25.md,line=2,col=")
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cli.test_commands import run
+from support.command_line import run
 from support.running_daemon import DaemonProcess
 
 WARNING = "warning: site.url: https://feeds.example.org/ is a placeholder"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.cli import report
 from aggregator.model import words as report_words
 from aggregator.model.reports import FeedReport, PastTurn, Problem, Turn
+from aggregator.service.health import Health
+from aggregator.service.http import metrics
 from aggregator.site.status import SiteStatus
 
 
@@ -57,6 +60,19 @@ def test_a_build_lists_what_changed(site: SiteFolder) -> None:
     assert {feed.slug for feed in report.listed_feeds(turn, everything=False)} == {"all", "sea"}
     assert {feed.slug for feed in report.listed_feeds(turn, everything=True)} == {"all", "sea", "sky"}
     assert report.listed_feeds(site.build(), everything=False) == []
+
+
+def test_before_the_first_turn_no_scan_was_in_1970() -> None:
+    """The status says that none was done yet, and there is no such metric, which would raise an alarm."""
+    health, now = Health(started=NOW - 2.0, backend="native"), float(NOW)
+    status = health.status(now, due=None, regenerate=None)
+    lines = list(report.daemon_lines(msgspec.to_builtins(status), now))
+    assert lines[1] == "  last full scan: not yet done"
+    measured = metrics.Measured(now=now, requests={}, listeners=0, cached=0, standing=None, daemon=status)
+    assert b"aggregator_last_scan" not in metrics.render(measured)
+    health.scanned = NOW - 1.0
+    later = msgspec.structs.replace(measured, daemon=health.status(now, due=None, regenerate=None))
+    assert b"aggregator_last_scan" in metrics.render(later)
 
 
 def test_a_status_begins_with_what_is_wrong() -> None:

@@ -13,8 +13,10 @@ from support.site_folder import NOW, SiteFolder
 from aggregator.model.seed_files import SeedFile
 from aggregator.normalizer import reading, rules
 from aggregator.normalizer.front_matter import MAX_SEED
+from aggregator.normalizer.key_positions import key_positions
 from aggregator.normalizer.reading import GROUP_SIZE, Task, read_batch, unknown_key_warnings
-from aggregator.normalizer.stored import Outcome, unpack_outcomes
+from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
+from aggregator.site.check import check
 from aggregator.watcher import files
 
 CASES = sorted((Path(__file__).parents[1] / "cases").rglob("*.md"))
@@ -124,11 +126,57 @@ def test_few_bytes_are_in_memory_at_a_time(site: SiteFolder, task: Task) -> None
 
 def test_few_unknown_keys_are_named_for_all_seeds_together() -> None:
     """The rest is counted, and a key is one short line, whatever it holds."""
-    unknown = {f"k{number:03}": "a.md" for number in range(150)} | {"\n" * 90_000: "b.md"}
+    position = SeedPosition("a.md", 3, 1)
+    unknown = {f"k{number:03}": position for number in range(150)} | {"\n" * 90_000: SeedPosition("b.md")}
     found = unknown_key_warnings(unknown)
     assert len(found) == 101
     assert str(found[-1]) == (
         "a.md: warning: … and 51 more unknown keys in this and other seeds (they are kept out of the feeds)"
     )
     assert all(len(str(one)) < 200 and str(one).isprintable() for one in found)
-    assert len(unknown_key_warnings({"titel": "a.md"})) == 1
+    assert len(unknown_key_warnings({"titel": position})) == 1
+
+
+TITEL = """---
+about:
+  titel: nested
+"titel": x
+titel : y
+text: |
+  mood: glad
+mood : glad
+---
+titel: body
+absent: body
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "position"),
+    [
+        (TITEL, "mood", (8, 1)), (TITEL, "titel", (5, 1)), (TITEL, "absent", (0, 0)), (TITEL, "about", (2, 1)),
+        (TITEL.replace("\n", "\r\n"), "mood", (8, 1)), ("---\n{titel: x}\n---\ntitel: y\n", "titel", (0, 0)),
+        ("---\ntitelblatt: a\n'titel': y\n---\n", "titel", (3, 1)), ("+++\ndraft= true\n+++\n", "draft", (2, 1)),
+        ("\ufeff---\ntitel: x\n---\n", "titel", (2, 1)), ("---\nüber: x\n---\n", "über", (2, 1)),
+        ("---\n# titel: no\ntitel: x\n---\n", "titel", (3, 1)),
+    ],
+)  # fmt: skip
+def test_the_position_of_a_key_is_found(text: str, key: str, position: tuple[int, int]) -> None:
+    """It is a line of the front matter that begins with the key, however it is quoted; never one of the body."""
+    assert key_positions(text.encode(), [key]) == (position,)
+
+
+def test_an_unknown_key_is_named_with_its_line(site: SiteFolder) -> None:
+    """`build` and `check` say where it is, whichever parser read the seed."""
+    site.write_text(
+        "a.md", "---\ntitle: A\nwebUrl: https://x.example/a\npublishedDateTime: 2026-01-01\ntitel: x\n---\n"
+    )
+    site.write_text(
+        "b.md", "---\ntitle: !!str B\nwebUrl: https://x.example/b\nmoode: x\npublishedDateTime: 2026-01-01\n---\n"
+    )
+    found = [str(problem) for problem in check(site.config(), now=NOW).problems]
+    assert found == [
+        "a.md:5:1: warning: unknown key `titel` (did you mean `title`?)",
+        "b.md:4:1: warning: unknown key `moode` (it is kept out of the feeds)",
+    ]
+    assert sorted(map(str, site.build().problems)) == found

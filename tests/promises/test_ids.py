@@ -32,6 +32,34 @@ def test_a_changed_link_keeps_the_id_and_shows_the_new_link(site) -> None:
     assert site.ids() == [link("a")]
 
 
+def test_a_link_that_nobody_saw_takes_no_id_from_an_item(site) -> None:
+    """If an item gets the link of a seed that was only ever embargoed, it keeps the id that readers know."""
+    site.write("plan.md", webUrl=link("harbour"), publishedDateTime=iso(NOW + 500))
+    site.build()
+    site.write("plan.md", webUrl=link("harbour"), published=False)
+    site.write("a.md")
+    site.build()
+    site.write("a.md", webUrl=link("harbour"))
+    site.build()
+    assert [(item["id"], item["url"]) for item in site.feed()] == [(link("a"), link("harbour"))]
+
+
+def test_two_items_never_have_one_id(site) -> None:
+    """Also if the link that is an item's id was said by an item with an id of its own, and then by a third seed."""
+    site.write("a.md", webUrl=link("one"))
+    site.write("b.md", webUrl=link("one"), id=link("zero"))
+    site.build()
+    assert site.ids() == [link("zero")]
+    site.write("b.md", webUrl=link("zero"), id="urn:x:1")
+    site.build()
+    assert sorted(site.ids()) == [link("zero"), "urn:x:1"]
+    site.write("b.md", webUrl=link("two"))
+    site.write("c.md", webUrl=link("zero"))
+    site.build()
+    assert sorted(site.ids()) == [link("one"), link("zero"), "urn:x:1"]
+    assert {item["url"]: item["id"] for item in site.feed()}[link("zero")] == link("zero")
+
+
 def test_the_old_and_the_new_link_both_identify_the_item(site) -> None:
     """If first the link changes and then the file is renamed, it is the same item."""
     site.write("a.md")

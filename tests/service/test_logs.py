@@ -56,6 +56,17 @@ def test_a_line_for_people_is_key_and_value(start: Start) -> None:
     )
 
 
+def test_people_are_spared_what_has_another_line(start: Start) -> None:
+    """A record without words for people is in the logs of machines alone."""
+    stream = start("people")
+    log("turn", people=None, read=1)
+    log("recovered", people="✓ watcher: the problem is gone", concern="watcher")
+    assert [line.partition(" ")[2] for line in stream.getvalue().splitlines()] == ["✓ watcher: the problem is gone"]
+    stream = start("json")
+    log("turn", people=None, read=1)
+    assert json.loads(stream.getvalue())["event"] == "turn"
+
+
 @pytest.mark.parametrize("shape", ["json", "text"])
 @pytest.mark.parametrize("nasty", ["a\nb", "a\r\nb", "a\u2028b", "a\x85b", "\x1b[31mred", "caf\udce9.md", "\x00"])
 def test_nothing_breaks_a_line(start: Start, shape: logs.Format, nasty: str) -> None:

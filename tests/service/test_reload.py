@@ -58,7 +58,7 @@ def test_an_invalid_config_is_rejected_and_a_corrected_one_reloaded(living: Daem
 def test_a_deleted_config_changes_nothing_until_it_is_back(living: DaemonProcess) -> None:
     """The file is deleted and restored; the daemon is unhealthy meanwhile."""
     kept = config_of(living.site).rename(living.site.root / "kept")
-    wait_until(lambda: "cannot be read" in living.status()["problems"].get("config", ""))
+    wait_until(lambda: "no such config file" in living.status()["problems"].get("config", ""))
     living.site.write("more.md", title="more")
     living.wait_for_titles("good", "better", "more")
     kept.rename(config_of(living.site))

@@ -8,27 +8,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from support.seed_files import only, put
 
-from aggregator.model.seed_files import SeedFile
 from aggregator.watcher import files, folder
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Make an empty folder."""
-    (tmp_path / "seeds").mkdir()
-    return tmp_path / "seeds"
-
-
-def put(root: Path, path: str, text: str = "x") -> Path:
-    target = root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
-    return target
-
-
-def only(root: Path, path: str, limit: int = 100) -> SeedFile | None:
-    return next(files.read(str(root), [path], limit))
 
 
 def test_reading_returns_bytes_and_the_key_of_a_walk(root: Path) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.seed_files import only, put
 from support.site_folder import NOW, SiteFolder
 
 from aggregator.model.errors import FolderError
-from aggregator.model.seed_files import FileKey, SeedFile
+from aggregator.model.seed_files import FileKey
 from aggregator.site.progress import Progress
 from aggregator.site.site import Site
-from aggregator.watcher import files, folder
+from aggregator.watcher import folder
 from aggregator.watcher.seeds import FolderSeeds
 
 NAMES = [
@@ -33,26 +34,8 @@ NAMES = [
 ]
 
 
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Make an empty folder."""
-    (tmp_path / "seeds").mkdir()
-    return tmp_path / "seeds"
-
-
-def put(root: Path, path: str, text: str = "x") -> Path:
-    target = root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text)
-    return target
-
-
 def paths(root: Path) -> list[str]:
     return [path for path, _ in folder.Walk(str(root))]
-
-
-def only(root: Path, path: str, limit: int = 100) -> SeedFile | None:
-    return next(files.read(str(root), [path], limit))
 
 
 def test_a_walk_gives_seeds_in_the_order_of_their_stored_paths(root: Path) -> None:

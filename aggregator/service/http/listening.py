@@ -64,7 +64,7 @@ def _listen(host: str, port: int, stall: float) -> socket.socket:
 
 
 _ADVICE = {
-    errno.EADDRINUSE: "stop what listens there, or set another `server.port`",
+    errno.EADDRINUSE: "stop what listens there, or take another port: `server.port`, or --port",
     errno.EACCES: "set another `server.port`: this user may not use it",
     errno.EMFILE: ADVICE[errno.EMFILE],
 }
@@ -74,7 +74,7 @@ def _listen_error(host: str, port: int, error: OSError | UnicodeError) -> Cannot
     number = getattr(error, "errno", None) or 0
     reason = getattr(error, "strerror", None) or error
     advice = _ADVICE.get(number, "correct `server.host`")
-    message = f"{_host_and_port(host, port)}: cannot be served at: {reason} ({advice})"
+    message = f"{_host_and_port(host, port)}: cannot be served: {reason} ({advice})"
     return CannotListenError(message, taken=number == errno.EADDRINUSE)
 
 

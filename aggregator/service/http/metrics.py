@@ -82,9 +82,10 @@ def _daemon(daemon: DaemonStatus) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "aggregator_watcher_overflows", "How often events were lost and the whole folder was scanned.", daemon.overflows
     )
-    yield GaugeMetricFamily(
-        "aggregator_last_scan_timestamp_seconds", "When the whole folder was last scanned.", daemon.scanned
-    )
+    if daemon.scanned:  # not before the first turn: the alarm would see 1970
+        yield GaugeMetricFamily(
+            "aggregator_last_scan_timestamp_seconds", "When the whole folder was last scanned.", daemon.scanned
+        )
     if daemon.due is not None:
         yield GaugeMetricFamily(
             "aggregator_next_due_timestamp_seconds", "When a feed next changes by itself.", daemon.due

@@ -28,6 +28,7 @@ from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.events import EVENTS, MAX_LISTENERS, ChangeEvents, ProtocolClosed
 from aggregator.service.http.listening import BACKLOG
 from aggregator.service.http.responses import (
+    METHODS,
     OPEN_TO_ALL,
     GetHeader,
     Response,
@@ -145,6 +146,8 @@ class App:
             busy = text_response(503, "too many listeners; try again later\n", retry_after="30")
             return "events", busy if scope.method == "GET" else method_not_allowed("GET")
         route = self.routes.get(path)
+        if not path.startswith("/"):
+            return "none", _response_without_path(scope.method)
         if route is None:
             return "none", self._redirect_or_404(path, scope.method, get)
         if scope.method not in route.methods:
@@ -178,6 +181,13 @@ class App:
                 302, "moved\n", location="../" + replacement.split("/", 2)[2], **(OPEN_TO_ALL if is_json else {})
             )
         return not_found(path, get)
+
+
+def _response_without_path(method: str) -> Response:
+    """Answer a request for the server itself, `OPTIONS *` (RFC 9110 §9.3.7), or as a tunnel; others need a path."""
+    if method == "OPTIONS":
+        return options_response("")
+    return method_not_allowed(METHODS) if method == "CONNECT" else text_response(400, "the request must name a path\n")
 
 
 def _has_valid_host(scope: Any) -> bool:

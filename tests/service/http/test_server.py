@@ -217,6 +217,37 @@ def test_pipelined_requests_are_answered_in_order(server: ServeProcess, feed: by
     assert answer.count(feed) == 5
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"OPTIONS * HTTP/1.1", 204), (b"OPTIONS * HTTP/1.0", 204), (b"GET * HTTP/1.1", 400), (b"CONNECT a:80 HTTP/1.1", 405),
+        (b"OPTIONS http://x.example HTTP/1.1", 204), (b"GET http://x.example/all/rss.xml HTTP/1.1", 200),
+    ],
+)  # fmt: skip
+def test_a_request_for_the_server_itself_is_answered(server: ServeProcess, line: bytes, status: int) -> None:
+    """`OPTIONS *` lists the methods (RFC 9110 §9.3.7); a proxy's form is read, and nothing is tunnelled."""
+    answer = send_bytes(server.address, line + b"\r\nConnection: close\r\n" + HOST)
+    assert statuses(answer) == [status]
+    assert (b"allow: GET, HEAD, OPTIONS" in answer) == (status in {204, 405})
+
+
+@pytest.mark.parametrize("month", ["2030-01", "2026-13", "2020-01", "0000-00"])
+def test_a_month_without_a_page_is_not_found(server: ServeProcess, month: str) -> None:
+    """A month to come, one before the first, and none at all: 404, whatever the form of the request."""
+    for path in (f"{month}/rss.xml", f"{month}-05/feed.json", f"{month}/", month):
+        asked = f"GET /all/archive/{path} HTTP/1.1\r\nConnection: close\r\n".encode()
+        assert statuses(send_bytes(server.address, asked + HOST)) == [404]
+
+
+def test_no_document_is_immutable(server: ServeProcess) -> None:
+    """An edit may rewrite any page of an archive, and the newest one gets a link to the next month."""
+    for path in sorted(server.site.feeds.rglob("*.xml")):
+        name = path.relative_to(server.site.feeds)
+        answer = send_bytes(server.address, f"HEAD /{name} HTTP/1.1\r\nConnection: close\r\n".encode() + HOST)
+        assert statuses(answer) == [200]
+        assert b"immutable" not in answer
+
+
 @pytest.mark.parametrize("host", [b"", b"Host: localhost\r\n"])
 def test_http_1_0_is_served_and_closed(server: ServeProcess, feed: bytes, host: bytes) -> None:
     """Old clients send no Host and wait for the end of the connection."""
