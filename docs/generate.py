@@ -39,7 +39,7 @@ LIMITS = (
         ("normalizer.front_matter.MAX_SEED", "bytes", "A seed may have at most {}."),
         ("normalizer.front_matter.MAX_FRONT_MATTER", "bytes", "Its front matter may have at most {}."),
         ("config.yaml.messages.TOO_DEEP", "", "YAML may be nested at most {} levels deep. Aliases, merge keys and tags of YAML are refused."),
-        ("normalizer.cleaning.MAX_NAMES", "", "A seed may have at most {} topics, tags or images."),
+        ("normalizer.cleaning.MAX_NAMES", "", "Of the topics, tags or images of a seed the first {} are used."),
         ("normalizer.cleaning.MAX_RELATED", "", "At most {} related items of a seed are read."),
         ("normalizer.text.TITLE_LENGTH", "", "A title is cut at {} characters."),
         ("normalizer.text.SUMMARY_LENGTH", "", "A summary is cut at {} characters."),

@@ -25,7 +25,7 @@ from aggregator.config.yaml.tree import MOST_BYTES, NOTHING, Node, parse_bytes
 from aggregator.model.errors import ConfigError, reason_of
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import Problem
-from aggregator.model.slugs import names_of, with_topic_suffix
+from aggregator.model.slugs import folded, names_of, with_topic_suffix
 from aggregator.model.store import is_url
 
 
@@ -287,8 +287,10 @@ def _where(where: Where, names: dict[str, str], feeds: Collection[str]) -> Where
         slug = topic_slug(name, names)
         return with_topic_suffix(slug) if slug in feeds else slug
 
+    written = (*where.any_topics, *where.all_topics, *where.not_topics)
     return replace(
         where,
+        topic_names=tuple((slug_for(name), folded(name)) for name in written if folded(name) not in names),
         any_topics=tuple(map(slug_for, where.any_topics)),
         all_topics=tuple(map(slug_for, where.all_topics)),
         not_topics=tuple(map(slug_for, where.not_topics)),

@@ -74,6 +74,8 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     min_heat: int | None = None
     max_age: Age = None
     title: Pattern = ""
+    topic_names: Annotated[tuple[tuple[str, str], ...], Computed()] = ()
+    """Pairs of a slug above and the name, folded, from which it was made: seeds may give that name another slug."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from aggregator.config.yaml.decoding import decode, nearest
 from aggregator.config.yaml.tree import Node, parse_bytes
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import Problem
-from aggregator.model.slugs import folded, names_of, slug_of
+from aggregator.model.slugs import folded, is_plain, names_of, slug_of, slugs_of
 
 
 def read_topics(files: Sequence[tuple[str, bytes]]) -> tuple[tuple[Topic, ...], list[Problem]]:
@@ -28,6 +28,7 @@ def read_topics(files: Sequence[tuple[str, bytes]]) -> tuple[tuple[Topic, ...], 
         problems += found
         if file:
             read.append(file)
+    read = _with_different_slugs(read)
     problems += _duplicate_topics(read)
     names = names_of((file.topic.slug, file.topic.name, file.topic.shortname) for file in read)
     problems += _ambiguous_names(read, names)
@@ -72,6 +73,27 @@ def _read(path: str, data: bytes) -> tuple[_TopicFile | None, list[Problem]]:
         reason = f'"{topic.name}" would have the slug `{SITE_FEED}`, which is reserved by the site itself'
         problems.append(file.problem("name", reason, "give it an `_id`"))
     return file, problems
+
+
+def _with_different_slugs(files: list[_TopicFile]) -> list[_TopicFile]:
+    """Return the topics with slugs made from their names, signs in words where another topic has the slug without."""
+    taken = {file.topic.slug for file in files if _has_own_slug(file)}
+    slugs: dict[str, str] = {}
+    for file in sorted(files, key=lambda file: (not is_plain(file.topic.name, file.topic.slug), file.path)):
+        if not _has_own_slug(file):
+            # The last slug of a name is a hash, which nobody should have to read: then it needs an `_id`.
+            free = [slug for slug in slugs_of(file.topic.name)[:-1] if slug not in taken]
+            slugs[file.path] = free[0] if free else file.topic.slug
+            taken.add(slugs[file.path])
+    return [
+        file._replace(topic=msgspec.structs.replace(file.topic, slug=slugs.get(file.path, file.topic.slug)))
+        for file in files
+    ]
+
+
+def _has_own_slug(file: _TopicFile) -> bool:
+    own = file.node.at("_id")
+    return own is not None and own.tag != "null"
 
 
 def _duplicate_topics(files: list[_TopicFile]) -> Iterator[Problem]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from aggregator.index.database import Tables
 from aggregator.index.rows import Columns, check, check_feed, check_visible, checksum
 from aggregator.model.feeds import DAYS_COUNTED, MANY_A_DAY
+from aggregator.model.slugs import folded
 
 CHANGED, WAITING = 1, 2
 """Why a feed is compared again (`FeedRow.dirty`): what it shows may have changed; pages of its archive are to come."""
@@ -199,6 +200,14 @@ class Feeds(Tables):
     def clear_topic_uses(self) -> None:
         """Set the number of visible seeds that use each spelling of a topic to 0."""
         self._db.execute("UPDATE topic_name SET uses=0 WHERE uses!=0")
+
+    def move_topic_name(self, slug: str, name: str, other: str) -> None:
+        """Remember that the topic `name` has the slug `other` and not `slug`, in all its spellings."""
+        rows = self._db.execute("SELECT name FROM topic_name WHERE slug=?", (slug,)).fetchall()
+        for (one,) in rows:
+            if folded(one) == folded(name):
+                self._db.execute("DELETE FROM topic_name WHERE slug=? AND name=?", (slug, one))
+                self._db.execute("INSERT OR IGNORE INTO topic_name VALUES(?,?,0)", (other, one))
 
     def topic_names(self) -> list[tuple[str, str, int]]:
         """Return slug, name and number of uses of every spelling of a topic, by slug, the most used first."""

@@ -63,6 +63,8 @@ class Intake:
         """Unknown keys, each with the path of one seed that has it."""
         self.topics_changed = False
         """Whether topics are spelled by other visible items than before, after `finish`."""
+        self.notes: list[str] = []
+        """What a person should know of the turn's topics."""
         self._deferred: dict[str, Deferred] = {}
         """Seeds that share keys with others, or did: their stories are settled together when every file is known."""
         self._left: set[int] = set()

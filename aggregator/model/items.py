@@ -69,8 +69,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     The index stores seeds, so they contain nothing private (`secured` is dropped before) and nothing that depends on
     the rules. `published`, `updated` and `expires` are seconds since 1970, UTC. `is_published` is the editorial flag
-    `published` of the file. `markup` is the language of `body`; relative addresses in it resolve against `base`, or
-    against `link` if that is "".
+    `published` of the file; it is false too if another key, `held_by`, holds the item back. `markup` is the language of
+    `body`; relative addresses in it resolve against `base`, or against `link` if that is "".
     """
 
     title: str
@@ -99,6 +99,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     related: tuple[Related, ...] = ()
     base: str = ""
     markup: Literal["markdown", "html"] = "markdown"
+    held_by: str = ""
     media: tuple[Media, ...] = ()
 
 

@@ -54,6 +54,43 @@ def slug_of(name: str) -> str:
     return f"{slug[: LONGEST - 9].strip('-')}-{digest}".strip("-")
 
 
+# What signs mean that a slug cannot hold. Only where two names would share a slug are they spelled out.
+_SIGNS = (
+    (re.compile(r"^\s*\."), " dot"), (re.compile(r"#(?=\s|$)"), "sharp "), (re.compile(r"\+"), " plus "),
+    (re.compile("&"), " and "), (re.compile("@"), " at "), (re.compile("%"), " percent "), (re.compile("€"), " euro "),
+    (re.compile(r"\$"), " dollar "), (re.compile("!"), " not "), (re.compile(r"\*"), " star "),
+)  # fmt: skip
+
+
+def slugs_of(name: str) -> tuple[str, ...]:
+    """Return the slugs that a topic `name` may have, best first: its own, one with its signs in words, one with a hash.
+
+    They depend on the name alone. The last one is no other name's, whatever the script: it ends with eight hex digits
+    of a hash of the name's key (`topic_key`).
+    """
+    spelled = composed(name)
+    for sign, words in _SIGNS:
+        spelled = sign.sub(words, spelled)
+    plain = slug_of(name)
+    digest = hashlib.blake2b(topic_key(name).encode("utf-8", "replace"), digest_size=4).hexdigest()
+    return tuple(dict.fromkeys((plain, slug_of(spelled), f"{plain[: LONGEST - 9].rstrip('-')}-{digest}")))
+
+
+@lru_cache(maxsize=4096)
+def topic_key(name: str) -> str:
+    """Return what names of one topic have in common: `folded`, or the slug if that tells the whole name.
+
+    So "Wind power" and "wind-power" are one topic, and "C" and "C++" are two.
+    """
+    slug = slug_of(name)
+    return slug if is_plain(name, slug) else folded(name)
+
+
+def is_plain(name: str, slug: str) -> bool:
+    """Return whether `slug` tells all of `name`: its letters and digits, with blanks as hyphens."""
+    return folded(name).replace(" ", "-") == slug
+
+
 def with_topic_suffix(slug: str) -> str:
     """Return the slug of a topic whose own slug is that of the site's feed or of a feed by query."""
     return f"{slug[: LONGEST - 6]}-topic"

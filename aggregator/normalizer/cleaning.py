@@ -8,38 +8,27 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from aggregator.model.items import Image, Provider, Related, Seed
 from aggregator.model.slugs import composed
 from aggregator.normalizer import links, text
+from aggregator.normalizer.media import media
 from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
+from aggregator.normalizer.remarks import Field, Remark
 
 TEMPLATE_LINK = "https://example.org/"
 """The link of a draft that `aggregator new` wrote without one."""
 
 MAX_NAMES = 100
-"""How many topics, tags or images a seed may have."""
+"""How many topics, tags or images of a seed are used."""
 
 MAX_RELATED = 50
 """How many related items of a seed are read."""
 
 _SHORT = 64
-_FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$", re.ASCII)
+_FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d?-\d\d?)-[^/]*$", re.ASCII)
 # RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
-
-Field = tuple[str | int, ...]
-"""The keys and indexes that lead to a value in the front matter: `("related", 0, "title")`."""
-
-
-class Remark(NamedTuple):
-    """What is wrong with a field; without `warning` it is an error and there is no seed."""
-
-    field: Field
-    message: str
-    hint: str = ""
-    warning: bool = False
 
 
 def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, list[Remark]]:
@@ -55,7 +44,7 @@ def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, l
         field = "webUrl" if raw.web_url else "originalUrl"
         remarks.append(Remark((field,), "is still that of the template", "write the item's own link", warning=True))
     published = _published(raw, path, zone, remarks)
-    updated = _moment(raw.updated_date_time, "updatedDateTime", zone, remarks)
+    updated = _moment(raw.updated_date_time, "updatedDateTime", zone, remarks, needed=False)
     expires = _moment(raw.expires, "expires", zone, remarks)
     topics = _names(raw.topics, "topics", remarks)
     tags = _names(raw.tags, "tags", remarks)
@@ -70,8 +59,9 @@ def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, l
         category=_one_line(raw.category), type=_one_line(raw.type), locale=_one_line(raw.locale),
         provider=_provider(raw.provider, link, ("provider",), remarks), author=_one_line(raw.author),
         images=_images(raw.images, link, ("images",), remarks), related=_related(raw, zone, remarks),
+        media=media(raw, link, remarks) if raw.media or raw.enclosure else (),
     )  # fmt: skip
-    return (None if _has_errors(remarks) else seed), remarks
+    return seed, remarks
 
 
 def _has_errors(remarks: list[Remark]) -> bool:
@@ -120,13 +110,14 @@ def _published(raw: RawSeed, path: str, zone: str, remarks: list[Remark]) -> int
     return None
 
 
-def _moment(written: str | None, field: str, zone: str, remarks: list[Remark]) -> int | None:
+def _moment(written: str | None, field: str, zone: str, remarks: list[Remark], *, needed: bool = True) -> int | None:
     if written is None:
         return None
     try:
         return text.moment(written, zone)
     except (ValueError, OverflowError) as reason:
-        remarks.append(Remark((field,), str(reason), "write 2026-11-23T10:00:00Z, or 2026-11-23"))
+        message = str(reason) if needed else f"{reason}, so it is left out"
+        remarks.append(Remark((field,), message, "write 2026-11-23T10:00:00Z, or 2026-11-23", warning=not needed))
         return None
 
 
@@ -134,9 +125,9 @@ def _names(written: tuple[str, ...] | None, field: str, remarks: list[Remark]) -
     if not written:
         return ()
     if len(written) > MAX_NAMES:
-        hint = "keep those that readers would look for"
-        remarks.append(Remark((field,), f"has {len(written):,} names, at most {MAX_NAMES} are allowed", hint))
-        return ()
+        message = f"has {len(written):,} names, and only the first {MAX_NAMES} are used"
+        remarks.append(Remark((field,), message, "keep those that readers would look for", warning=True))
+        written = written[:MAX_NAMES]
     names = [_name_cached(name) if len(name) <= _SHORT else composed(_one_line(name)) for name in written]
     return tuple(dict.fromkeys([name for name in names if not text.is_blank(name)]))
 
@@ -161,9 +152,10 @@ def _id(written: str | None, remarks: list[Remark]) -> str:
         return ""
     if len(own) > links.LONGEST_URL:
         # Never cut: two ids could become one.
-        message = f"has {len(own):,} characters, at most {links.LONGEST_URL:,} are allowed"
-        remarks.append(Remark(("id",), message, "write a shorter one, or leave it out"))
-    elif not _ABSOLUTE_URI.fullmatch(own):
+        message = f"has {len(own):,} characters, at most {links.LONGEST_URL:,} are allowed, so it is left out"
+        remarks.append(Remark(("id",), message, "write a shorter one, or leave it out", warning=True))
+        return ""
+    if not _ABSOLUTE_URI.fullmatch(own):
         hint = "write one such as tag:example.org,2026:1234, and never change it once it is published"
         remarks.append(Remark(("id",), "is not an absolute URI, which Atom requires", hint, warning=True))
     return own

@@ -12,6 +12,7 @@ import re
 from typing import Any, NamedTuple
 
 from aggregator.config.yaml.tree import double_quoted
+from aggregator.normalizer.held_back import text_holds_back
 
 try:
     import yaml_rs
@@ -32,6 +33,7 @@ _USUAL = bytes(byte for byte in range(256) if byte in {9, 10, 13} or (byte >= 32
 _UNUSUAL = re.compile("[\x80-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 _RARE = (b"\xc2", b"\xef", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 _OPENING = re.compile(r"---[ \t]*\n")
+_ANY_OPENING = re.compile(r"\s*(---|\+\+\+)")
 _CLOSING = re.compile(r"\n(?:---|\.\.\.)[ \t]*(?=\n|$)")
 # What YAML 1.1 and 1.2, or the two parsers, read differently, and what only the guard can refuse. For nearly all seeds
 # only the first two patterns are tried, which match only after line breaks and only after spaces; the others need a
@@ -57,11 +59,6 @@ _FLOW = re.compile(r"[:\-,?\[{\n] *[\[{]")
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = frozenset({b"\xff\xfe", b"\xfe\xff"})
-_WITHDRAWN = re.compile(
-    r"^[ \t\ufeff]*(?:[\"']?published[\"']?[ \t]*:[ \t]*[\"']?(?:false|no|off|n)\b"
-    r"|[\"']?(?:removed|deleted)[\"']?[ \t]*:[ \t]*[\"']?(?:true|yes|on|y)\b)",
-    re.MULTILINE | re.IGNORECASE,
-)
 
 
 class Fault(NamedTuple):
@@ -122,7 +119,7 @@ def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
     if opening is None:
         if re.match(r"-{3}[ \t]*$", text):
             return Fault("the closing --- is missing", "end the front matter with a line ---", 1, 1)
-        return Fault("has no front matter", "start the file with a line ---, then `title: …`, then a line ---", 1, 1)
+        return _without_front_matter(text)
     # From the line break before it, so that front matter may be empty.
     closing = _CLOSING.search(text, opening.end() - 1)
     if closing is None:
@@ -136,6 +133,25 @@ def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
     if "\\" in front and "\\u" in front and _PAIR.search(front):
         front = _with_pairs_joined(front)
     return FrontMatter(front, text[closing.end() + 1 :], stripped)
+
+
+def _without_front_matter(text: str) -> Fault:
+    """Return what is wrong with a file that begins with no line ---: in whose form its metadata is, if in any."""
+    forms = (
+        (r"\+\+\+[ \t]*\n", "its front matter is TOML, between lines of +++", "`dialect: hugo`, or `zola`,"),
+        (r"\{[ \t]*[\n\"]", "its front matter is JSON", "`dialect: hugo`"),
+        (
+            r"(?:title|date|slug|tags|category|author|status)[ \t]*:[ \t]*\S",
+            "its front matter is not between lines of ---", "`dialect: pelican`",
+        ),
+        (r"---[a-z]+[ \t]*\n", "its front matter is a program's code, which is not run", ""),
+    )  # fmt: skip
+    head = text[:400].lstrip()
+    for pattern, message, dialect in forms:
+        if re.match(pattern, head, re.IGNORECASE) and not (head[0].isalpha() and _CLOSING.search(text)):
+            other = f", or set {dialect} for this folder in the config's `seeds`" if dialect else ""
+            return Fault(message, f"write YAML between two lines of ---{other}", 1, 1)
+    return Fault("has no front matter", "start the file with a line ---, then `title: …`, then a line ---", 1, 1)
 
 
 def _with_pairs_joined(front: str) -> str:
@@ -190,6 +206,11 @@ def _is_doubtful(text: str) -> bool:
 
 
 def says_withdrawn(data: bytes) -> bool:
-    """Return whether a file that cannot be read holds a line that takes its item out of the feeds."""
-    text = _LINE_BREAKS.sub("\n", data.replace(b"\0", b"").decode("utf-8", "replace"))
-    return _WITHDRAWN.search(text) is not None
+    """Return whether a file that cannot be read holds a line that takes its item out of the feeds, or may do so (G15).
+
+    Of a file with front matter between its marks only that counts; of any other, such as one that is cut off, all.
+    """
+    text = _LINE_BREAKS.sub("\n", data.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff"))
+    if (opening := _ANY_OPENING.match(text)) and (closing := text.find(f"\n{opening[1]}", opening.end())) >= 0:
+        text = text[:closing]
+    return text_holds_back(text)

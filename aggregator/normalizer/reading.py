@@ -17,6 +17,7 @@ from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
+from aggregator.normalizer.lenient import STATE_KEYS
 from aggregator.normalizer.raw import KEYS
 from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import Draft, Key, Outcome, pack, pack_stored, seed_digest
@@ -28,6 +29,18 @@ GROUP_SIZE = 32
 
 MOST_UNKNOWN = 100
 """How many unknown keys of all seeds of a turn are named."""
+
+# What other programs call a key of ours. None is a switch: what may hold an item back is an error of its own.
+_FOREIGN_NAMES = {
+    "date": "publishedDateTime", "pubdate": "publishedDateTime", "publishdate": "publishedDateTime",
+    "created": "publishedDateTime", "posted": "publishedDateTime", "lastmod": "updatedDateTime",
+    "updated": "updatedDateTime", "modified": "updatedDateTime",
+    "link": "webUrl", "url": "webUrl", "permalink": "webUrl",
+    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "authors": "author", "categories": "topics",
+    "keywords": "tags", "lang": "locale", "language": "locale",
+    "image": "images", "cover": "images", "banner": "images",
+    "thumbnail": "images", "hero": "images", "guid": "id", "source": "provider",
+}  # fmt: skip
 
 RACY_SECONDS = 2
 """A file that changed so shortly before it was read may change again without any change of its `stat`."""
@@ -206,7 +219,7 @@ def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:
 
     found = []
     for key, path in sorted(unknown.items())[:MOST_UNKNOWN]:
-        close = nearest(key, KEYS)
+        close = _FOREIGN_NAMES.get(key.replace("_", "").replace("-", "").casefold()) or nearest(key, KEYS - STATE_KEYS)
         hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
         found.append(Problem(path=path, message=f"unknown key `{shortened(key)}`", hint=hint, warning=True))
     if len(unknown) > MOST_UNKNOWN:

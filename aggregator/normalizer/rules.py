@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import msgspec
 
@@ -29,6 +29,7 @@ from aggregator.model.feeds import SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
 from aggregator.model.slugs import composed, folded, names_of, slug_of, with_topic_suffix
 from aggregator.normalizer import links, text
+from aggregator.normalizer.topic_slugs import Row, remembered_slugs
 from aggregator.renderer.topic_tree import ancestor_slugs
 
 PATTERN_SECONDS = 0.05
@@ -79,16 +80,39 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     keywords: tuple[tuple[str, str], ...]
 
 
-def policy_of(config: Config) -> Policy:
-    """Return the policy of `config`."""
+def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
+    """Return the policy of `config`; `names` are the topic names that seeds have used, with the slugs that they had."""
+    slugs = remembered_slugs(names, partial(final_slug, config)) | configured_slugs(config)
     return Policy(
         rules=config.rules,
-        queries=config.feeds_by_query,
+        queries=tuple(_with_slugs(query, slugs, config) for query in config.feeds_by_query),
         promote=config.related == "promote",
-        slugs=names_of((topic.slug, topic.name, topic.shortname) for topic in config.topics),
+        slugs=slugs,
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
     )
+
+
+def configured_slugs(config: Config) -> dict[str, str]:
+    """Return the slugs of the config's topics by their names, shortnames and slugs, folded."""
+    return names_of((topic.slug, topic.name, topic.shortname) for topic in config.topics)
+
+
+def final_slug(config: Config, slug: str) -> str:
+    """Return the slug of a topic's feed: `slug`, or another one if the site or a query has that."""
+    taken = slug == SITE_FEED or any(slug == query.slug for query in config.feeds_by_query)
+    return with_topic_suffix(slug) if taken else slug
+
+
+def _with_slugs(query: Query, slugs: Mapping[str, str], config: Config) -> Query:
+    """Return a query with the slugs that its topics have now."""
+    moved = {before: final_slug(config, slugs[name]) for before, name in query.where.topic_names if name in slugs}
+    if not moved:
+        return query
+    where = query.where
+    fields = {field: getattr(where, field) for field in ("any_topics", "all_topics", "not_topics")}
+    renamed = {field: tuple(moved.get(slug, slug) for slug in written) for field, written in fields.items()}
+    return msgspec.structs.replace(query, where=msgspec.structs.replace(where, **renamed))
 
 
 def decide(seed: Seed, policy: Policy) -> Verdict:
@@ -151,8 +175,8 @@ def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
 
 def _failed(seed: Seed, rules: Rules) -> tuple[str, str] | None:
     if not seed.is_published or seed.removed or seed.deleted:
-        detail = "deleted: true" if seed.deleted else "removed: true" if seed.removed else "published: false"
-        return "state", detail
+        held = f"`{seed.held_by}` holds it back" if seed.held_by else "published: false"
+        return "state", "deleted: true" if seed.deleted else "removed: true" if seed.removed else held
     if seed.quality is None:
         if rules.require_quality:
             return "quality", "no quality, and require_quality is on"

@@ -6,6 +6,7 @@ the parser that knows positions, whose result is final.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,14 +14,17 @@ import msgspec
 
 from aggregator.config.yaml import scalars
 from aggregator.config.yaml.decoding import Unknown, decode_open
+from aggregator.config.yaml.messages import shortened
 from aggregator.config.yaml.tree import Node, parse
 from aggregator.model.items import Rejection, Seed
 from aggregator.model.reports import Problem
-from aggregator.normalizer import front_matter, text
-from aggregator.normalizer.cleaning import Remark, clean
+from aggregator.normalizer import front_matter, held_back, text
+from aggregator.normalizer.cleaning import clean
+from aggregator.normalizer.lenient import REQUIRED, STATE_KEYS, cut_texts, loosened, may_be_cut
 from aggregator.normalizer.raw import KEYS, RawSeed
+from aggregator.normalizer.remarks import Remark
 
-READING_VERSION = 6
+READING_VERSION = 7
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
 
 MOST_PROBLEMS = 20
@@ -37,9 +41,16 @@ _TOO_MUCH_MARKUP = (
 _ALTERNATIVES = {"webUrl": "originalUrl"}
 _FOREIGN_NAMES = {
     "title": frozenset({"headline", "name"}),
-    "webUrl": frozenset({"address", "href", "link", "permalink", "uri", "url"}),
-    "publishedDateTime": frozenset({"created", "date", "datetime", "pubDate", "publishDate", "time"}),
+    "webUrl": frozenset({"address", "href", "link", "permalink", "slug", "uri", "url"}),
+    "publishedDateTime": frozenset(
+        {"created", "date", "datetime", "posted", "pubdate", "published", "publisheddate", "publishdate", "time"}
+    ),
 }
+_NO_NEWS = re.compile(
+    r"(?:^|/)(?:(?:readme|license|licence|contributing|changelog|code_of_conduct|security|_?index|claude|agents)\.[a-z]+$"
+    r"|(?:node_modules|vendor|_drafts|templates|archetypes)/)",
+    re.IGNORECASE,
+)
 
 
 class Reading(NamedTuple):
@@ -85,7 +96,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
     parts, values, raw = parsed
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
-        return _rejected(path, (problem,), data)
+        return _rejected(path, (_or_ignore(problem),), data)
     if raw is None:
         return _read_with_positions(parts, data, path, zone)
     seed, remarks = clean(raw, parts.body, path, zone)
@@ -94,9 +105,17 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         and parts.stripped is None
         and seed is not None
         and not text.is_overmarked(seed.body)
+        and not may_be_cut(parts.text)
         and not (seed.is_published and _may_be_boolean(values.get("secured")))
     ):
-        return _accepted(seed, (), () if KEYS.issuperset(values) else [key for key in values if key not in KEYS], path)
+        if KEYS.issuperset(values):
+            return _accepted(seed, (), (), path)
+        unknown = [key for key in values if key not in KEYS]
+        if not any(map(held_back.may_concern, unknown)):
+            return _accepted(seed, (), unknown, path)
+        state = held_back.state_of({key: values[key] for key in unknown})
+        if not state.held_by and not state.doubts:
+            return _accepted(seed, (), [key for key in unknown if key not in state.understood], path)
     return _read_with_positions(parts, data, path, zone)
 
 
@@ -120,17 +139,83 @@ def _read_with_positions(parts: front_matter.FrontMatter, data: bytes, path: str
         return _rejected(path, node, data)
     if node.kind != "mapping":
         return _rejected(path, (_no_mapping(node, path),), data)
-    raw, problems, unknown = decode_open(node, RawSeed, path=path, quote=False)
+    others = {key.text: scalars.plain(value) for key, value in node.entries if key.text not in KEYS}
+    state = held_back.state_of(others)
+    loose, warnings = loosened(node, path)
+    cut = cut_texts(node, parts.text, path, first_line=2)
+    warnings += cut
+    needed = REQUIRED if loose.below("webUrl") else REQUIRED | {"originalUrl"}
+    raw, problems, unknown = decode_open(loose, RawSeed, path=path, quote=False, needed=needed)
     assert raw is not None  # no key is required
+    own = raw.published
+    if state.held_by:
+        raw.published = False
     seed, remarks = clean(raw, parts.body, path, zone)
+    if seed is not None and state.held_by and own is not False:
+        seed = msgspec.structs.replace(seed, held_by=".".join(map(shortened, state.held_by)))
     if seed is not None and seed.is_published:
         remarks += _misleading_secured(node)
     located = [_located(remark, node, path, unknown) for remark in remarks]
-    if seed is None or problems:
-        return _rejected(path, _merged(problems, located), data)
-    warnings = [problem for problem in located if problem.warning]
+    doubts = [_doubted(doubt, node, path) for doubt in state.doubts if not _is_answered(doubt, seed, zone)]
+    errors = [_dated_switch(problem, node) for problem in problems if not problem.warning] + doubts
+    if seed is None or errors:
+        found = [_whole_title(problem, cut) for problem in _merged(errors, located)]
+        if raw.web_url is None and raw.original_url is None:
+            found[0] = _or_ignore(found[0])
+        unclear = any(problem.message.partition(":")[0] in STATE_KEYS for problem in errors)
+        return _rejected(path, found, data, withdrawn=bool(state.held_by or doubts or unclear))
+    warnings += [problem for problem in (*problems, *located) if problem.warning]
+    warnings.sort(key=lambda problem: (problem.line, problem.column))
     warnings = [*_stripped_warning(parts, path), *warnings, *_markup_warning(seed, parts, path)]
-    return _accepted(seed, warnings, [key.text for key, _ in node.entries if key.text not in KEYS], path)
+    known = KEYS.union(state.understood)
+    return _accepted(seed, warnings, [key.text for key, _ in node.entries if key.text not in known], path)
+
+
+def _or_ignore(problem: Problem) -> Problem:
+    """Return a problem of a file that is hardly meant as news with the hint how to leave it out."""
+    found = _NO_NEWS.search(problem.path)
+    if found is None:
+        return problem
+    pattern = f"**/{found[0].strip('/')}{'/**' if found[0].endswith('/') else ''}"
+    hint = f'if it is no news, write `ignore: ["{pattern}"]` for this folder in the config\'s `seeds`'
+    return msgspec.structs.replace(problem, hint=f"{hint}; else {problem.hint}")
+
+
+def _whole_title(problem: Problem, cut: Sequence[Problem]) -> Problem:
+    """Return an error about a title, if nothing was left of it, with the reason."""
+    reason = next((one for one in cut if one.message.startswith("title: ")), None)
+    if reason is None or problem.message != "title: is missing":
+        return problem
+    return msgspec.structs.replace(reason, warning=False)
+
+
+def _dated_switch(problem: Problem, node: Node) -> Problem:
+    """Return an error about `published`, if its value is a date, with the hint which key is meant."""
+    published = node.below("published")
+    if published is None or published.tag != "timestamp" or (problem.line, problem.column) != (
+        published.line, published.column,
+    ):  # fmt: skip
+        return problem
+    return msgspec.structs.replace(problem, hint="write the date as `publishedDateTime`")
+
+
+def _doubted(doubt: held_back.Doubt, node: Node, path: str) -> Problem:
+    """Return the error that a key may hold the item back, at its value."""
+    value = node.at(*doubt.keys) or node
+    return Problem(path=path, line=value.line, column=value.column, message=doubt.message, hint=doubt.hint)
+
+
+def _is_answered(doubt: held_back.Doubt, seed: Seed | None, zone: str) -> bool:
+    """Return whether a seed's own dates hold it back until, or withdraw it at, the date of a key in doubt."""
+    if seed is None or not doubt.kind:
+        return False
+    try:
+        moment = text.moment(doubt.date, zone)
+    except (ValueError, OverflowError):
+        return False
+    if doubt.kind == "starts":
+        return moment <= seed.published
+    return seed.expires is not None and seed.expires <= moment
 
 
 def _accepted(seed: Seed, warnings: Sequence[Problem], unknown: Sequence[str], path: str) -> Reading:
@@ -190,8 +275,8 @@ def _merged(problems: list[Problem], located: list[Problem]) -> list[Problem]:
     return sorted([*problems, *others], key=lambda problem: (problem.line, problem.column))
 
 
-def _rejected(path: str, problems: Sequence[Problem], data: bytes) -> Reading:
-    withdrawn = front_matter.says_withdrawn(data[: front_matter.MAX_SEED])
+def _rejected(path: str, problems: Sequence[Problem], data: bytes, *, withdrawn: bool = False) -> Reading:
+    withdrawn = withdrawn or front_matter.says_withdrawn(data[: front_matter.MAX_SEED])
     return Reading(Rejection(path=path, problems=_bounded(problems, path, "problems"), withdrawn=withdrawn))
 
 
@@ -215,7 +300,9 @@ def _misspelt(field: str, unknown: Iterable[Unknown]) -> str:
     """Return the hint that an unknown key was meant to be the missing `field`, or ""."""
     wanted = {field, _ALTERNATIVES.get(field, field)}
     for one in unknown:
-        if one.nearest in wanted or one.name in _FOREIGN_NAMES.get(field, ()):
-            right = one.nearest if one.nearest in wanted else field
-            return f"line {one.line} says `{one.name}`: write `{right}`"
+        if one.name.casefold() in _FOREIGN_NAMES.get(field, ()):
+            other = "or set `dialect` for this folder in the config's `seeds` if it is that of another program"
+            return f"line {one.line} says `{one.name}`: write `{field}`, {other}"
+        if one.nearest in wanted:
+            return f"line {one.line} says `{one.name}`: write `{one.nearest}`"
     return ""

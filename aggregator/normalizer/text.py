@@ -46,10 +46,30 @@ _INVISIBLE = re.compile(
     r"\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
 _YAML_MOMENT = re.compile(
-    r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d))?(?:\.\d*)?[ \t]*([Zz]|[-+]\d\d?(?::?\d\d)?)?",
+    r"(\d{4})-(\d\d?)-(\d\d?)(?:[Tt]|[ \t]+)(\d\d?):(\d\d)(?::(\d\d))?(?:\.\d*)?[ \t]*"
+    r"([Zz]|UTC|GMT|[-+]\d\d?(?::?\d\d)?)?",
     re.ASCII,
 )
 _DAY = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)(?!\d)", re.ASCII)
+# Days as people write them, at the start of a text: `2024/5/1`, `1 May 2024`, `Wed, May 1st, 2024`, `01/02/2024`.
+_SLASHED = re.compile(r"(\d{4})([/.])(\d\d?)\2(\d\d?)(?!\d)", re.ASCII)
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?[ \t]+)?"
+_DAY_FIRST = re.compile(
+    rf"{_WEEKDAY}(\d\d?)(?:st|nd|rd|th)?\.?[ \t-]+([a-z]{{3,9}})\.?,?[ \t-]+(\d{{4}})(?!\d)", re.ASCII | re.IGNORECASE
+)
+_MONTH_FIRST = re.compile(
+    rf"{_WEEKDAY}([a-z]{{3,9}})\.?[ \t]+(\d\d?)(?:st|nd|rd|th)?,?[ \t]+(\d{{4}})(?!\d)", re.ASCII | re.IGNORECASE
+)
+_YEAR_LAST = re.compile(r"(\d\d?)([/.-])(\d\d?)\2(\d{4})(?!\d)", re.ASCII)
+_CLOCK = re.compile(
+    r"[ \t]*(?:,|at\b|[Tt](?=\d)|-)?[ \t]*(\d\d?):(\d\d)(:\d\d)?(?:\.\d+)?[ \t]*"
+    r"([ap]\.?m\.?)?[ \t]*(\S*)",
+    re.ASCII | re.IGNORECASE,
+)
+_MONTHS = (
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "december",
+)  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Dates outside these years are placeholders (such as "no date" in .NET and Java), and no format can write them.
 _FIRST_SECOND = int(datetime(1000, 1, 1, tzinfo=UTC).timestamp())
@@ -150,13 +170,68 @@ def _parsed(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        match = _YAML_MOMENT.fullmatch(text)
+        match = _YAML_MOMENT.fullmatch(text) or _YAML_MOMENT.fullmatch(_in_digits(text))
     try:
         if match is not None:
             return _from_parts(*match.groups())
     except ValueError:
         pass
     raise ValueError(_why_no_date(text))
+
+
+def _in_digits(text: str) -> str:
+    """Return a date that people write in other ways as `2024-5-1 0:00`, its time and offset too; else as it is.
+
+    Raises:
+        ValueError: if two readings are possible.
+    """
+    day, rest = _day_in_digits(text)
+    if not day or not rest.strip():
+        return f"{day} 0:00" if day else text
+    clock = _CLOCK.fullmatch(rest)
+    if clock is None:
+        return text
+    hour, minute, second, half, offset = clock.groups()
+    if half:
+        if not 1 <= int(hour) <= 12:
+            return text
+        hour = str(int(hour) % 12 + (12 if half[0] in "pP" else 0))
+    return f"{day} {hour}:{minute}{second or ''} {offset}"
+
+
+def _day_in_digits(text: str) -> tuple[str, str]:
+    """Return the day at the start of `text` as `2024-5-1`, or "", and what follows it."""
+    if found := _DAY.match(text):
+        return found[0], text[found.end() :]
+    if found := _SLASHED.match(text):
+        return f"{found[1]}-{found[3]}-{found[4]}", text[found.end() :]
+    if (found := _DAY_FIRST.match(text)) and (month := _month(found[2])):
+        return f"{found[3]}-{month}-{found[1]}", text[found.end() :]
+    if (found := _MONTH_FIRST.match(text)) and (month := _month(found[1])):
+        return f"{found[3]}-{month}-{found[2]}", text[found.end() :]
+    if found := _YEAR_LAST.match(text):
+        return _year_last(int(found[1]), int(found[3]), found[4]), text[found.end() :]
+    return "", text
+
+
+def _year_last(one: int, other: int, year: str) -> str:
+    """Return the day of `13/2/2024`, which has one reading, as `2024-2-13`.
+
+    Raises:
+        ValueError: of `1/2/2024`, which has two.
+    """
+    if one <= 12 and other <= 12 and one != other and one and other:
+        days = f"{one} {_MONTHS[other - 1].title()} or {other} {_MONTHS[one - 1].title()} {year}"
+        raise ValueError(f"is ambiguous: it may mean {days}")
+    day, month = (one, other) if one > 12 else (other, one)
+    return f"{year}-{month}-{day}"
+
+
+def _month(word: str) -> int:
+    """Return the number of a month, of which at least three letters are written, or 0."""
+    name = word.lower()
+    name = "sep" if name == "sept" else name
+    return next((number for number, month in enumerate(_MONTHS, 1) if name in (month, month[:3])), 0)
 
 
 def _from_parts(  # noqa: PLR0917 - the groups of one pattern
@@ -168,7 +243,7 @@ def _from_parts(  # noqa: PLR0917 - the groups of one pattern
     time_part = time(int(hour), int(minute), 59 if second == "60" else int(second or 0))
     if not offset:
         return datetime.combine(day_part, time_part)
-    if offset in "Zz":
+    if offset in {"Z", "z", "UTC", "GMT"}:
         offset = "Z"
     else:
         digits = offset[1:].replace(":", "")
@@ -179,11 +254,11 @@ def _from_parts(  # noqa: PLR0917 - the groups of one pattern
 
 def _why_no_date(text: str) -> str:
     """Return what is wrong, without the author's words: they may be private."""
-    day = _DAY.match(text)
-    if day is None:
+    day, _ = _day_in_digits(text)
+    if not day:
         return "is not a date"
     try:
-        date(int(day[1]), int(day[2]), int(day[3]))
+        date(*map(int, day.split("-")))
     except ValueError:
         return "is not a date: the calendar has no such day"
     return "is not a date: the day is valid, but what follows it is not a time"

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from aggregator.model.document_names import PAGE, content_type
 from aggregator.model.feeds import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Site
 from aggregator.model.items import Item
-from aggregator.model.slugs import slug_of
+from aggregator.model.slugs import folded, is_plain, slug_of
 from aggregator.renderer import bar_chart, dates, layout, wording
 from aggregator.renderer.item_cache import MAX_ITEMS
 from aggregator.renderer.legal_text import with_legal_text
@@ -138,9 +138,15 @@ def _linked_tags(item: Item, here: str, slugs: Mapping[str, str]) -> tuple[tuple
 def _slugs_of_tags(feed: Feed, specs: Mapping[str, FeedSpec]) -> dict[str, str]:
     """Return each tag's feed: the one with that title, else the one with that slug."""
     titles = {spec.title: slug for slug, spec in specs.items()}
+    folded_titles = {folded(spec.title): slug for slug, spec in specs.items()}
     tags = {tag for item in feed.items for tag in item.tags}
-    found = {tag: titles.get(tag) or slug_of(tag) for tag in tags}
-    return {tag: slug for tag, slug in found.items() if slug in specs}
+    found = {tag: titles.get(tag) or folded_titles.get(folded(tag)) or slug_of(tag) for tag in tags}
+    # A slug that tells only a part of the tag may be another topic's: `c` is not that of "C++".
+    return {
+        tag: slug
+        for tag, slug in found.items()
+        if slug in specs and (folded(specs[slug].title) == folded(tag) or is_plain(tag, slug))
+    }
 
 
 def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:

@@ -5,9 +5,9 @@ Reads the index, and notes turns there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 import msgspec
 
@@ -15,20 +15,21 @@ from aggregator.config.settings import Config, Topic
 from aggregator.index.index import Index
 from aggregator.model.feeds import SITE_FEED, FeedSpec, FeedSummary
 from aggregator.model.reports import PastTurn
-from aggregator.model.slugs import folded
+from aggregator.model.slugs import folded, topic_key
 from aggregator.normalizer import rules
 from aggregator.normalizer.stored import pack_stored, without_checksum
+from aggregator.normalizer.topic_slugs import Row, Separation, separations
 from aggregator.renderer.topic_tree import ancestor_slugs, feed_order
 from aggregator.site.display_settings import DisplaySettings
 
 KEPT_TURNS = 20
-MOST_CLASHES = 20
-"""How many slugs that stand for several topics are named in a turn's notes."""
+MOST_SEPARATED = 20
+"""How many topics that get another slug are named in a turn's notes."""
 
 MOST_CLASHING = 4
 """How many of the topics that share a slug are named."""
 
-CLASH_HINT = "rename one, or give it its own `_id` in a topic file"
+CLASH_HINT = "give each its own `_id` in a topic file to choose their slugs"
 
 
 class StoredSummary(msgspec.Struct, frozen=True, array_like=True):
@@ -66,8 +67,28 @@ class Catalog:
 
     @cached_property
     def policy(self) -> rules.Policy:
-        """The rules of the config, as the normalizer applies them."""
-        return rules.policy_of(self.config)
+        """The rules of the config, as the normalizer applies them, with the slugs that topics have had."""
+        return rules.policy_of(self.config, self.names)
+
+    @cached_property
+    def names(self) -> list[Row]:
+        """The topic names of seeds: slug, name and how many visible seeds use it, as the last turn left them."""
+        return self.index.feeds.topic_names()
+
+    def separate_topics(self, before: Iterable[Row]) -> list[Separation]:
+        """Let no two topic names in use have one slug: give all but one another slug, and return these.
+
+        Call it in a turn's transaction, once the names of its seeds are stored; `before` are those of before the turn.
+        """
+        topics = {topic.slug: topic.name for topic in self.config.topics}
+        final = partial(rules.final_slug, self.config)
+        configured = rules.configured_slugs(self.config)
+        found = separations(self.index.feeds.topic_names(), before, configured, topics, final)
+        for one in found:
+            self.index.feeds.move_topic_name(one.before, one.name, final(one.slug))
+        if found:
+            self.names_changed()
+        return found
 
     def spec(self, slug: str) -> FeedSpec:
         """Return what the feed `slug` is: as the config has it, else by the name that most visible seeds use."""
@@ -99,16 +120,11 @@ class Catalog:
                 found.append(FeedSummary(spec=self.spec(row.slug), **stored))
         return tuple(sorted(found, key=lambda one: feed_order(one.spec)))
 
-    def clashes(self) -> list[str]:
-        """Return a message for each slug that stands for several topic names of visible items or of the config."""
-        used = ((slug, name) for slug, name, uses in self.index.feeds.topic_names() if uses > 0)
-        found = clashing_names(self.config, self.policy, used)
-        notes = [f"{clash_message(slug, names)} ({CLASH_HINT})" for slug, names in found[:MOST_CLASHES]]
-        return [*notes, f"… and {len(found) - MOST_CLASHES:,} more slugs"] if len(found) > MOST_CLASHES else notes
-
     def names_changed(self) -> None:
         """Forget the topic names that seeds used, after a turn's intake."""
         self._used_names = None
+        for cached in ("names", "policy"):
+            self.__dict__.pop(cached, None)
 
     def past_turns(self) -> tuple[PastTurn, ...]:
         """Return the last turns, newest first."""
@@ -126,7 +142,7 @@ class Catalog:
     def _names_in_use(self) -> Mapping[str, str]:
         if self._used_names is None:
             self._used_names = {}
-            for slug, name, _ in self.index.feeds.topic_names():
+            for slug, name, _ in self.names:
                 self._used_names.setdefault(slug, name)
         return self._used_names
 
@@ -141,10 +157,10 @@ def clashing_names(
         policy: the rules of `config`.
         used: pairs of a slug and a topic name, as seeds use them.
     """
-    names = {topic.slug: {folded(topic.name): topic.name} for topic in config.topics}
+    names = {topic.slug: {topic_key(topic.name): topic.name} for topic in config.topics}
     for slug, name in used:
         if name and policy.slugs.get(folded(name)) != slug:
-            names.setdefault(slug, {}).setdefault(folded(name), name)
+            names.setdefault(slug, {}).setdefault(topic_key(name), name)
     return [(slug, tuple(sorted(several.values()))) for slug, several in sorted(names.items()) if len(several) > 1]
 
 
@@ -154,4 +170,14 @@ def clash_message(slug: str, names: tuple[str, ...]) -> str:
         *map(repr, names[:MOST_CLASHING]),
         *([f"{len(names) - MOST_CLASHING:,} more"] if names[MOST_CLASHING:] else []),
     ]
-    return f"topics {' and '.join(some)} share the slug {slug!r} and so one feed"
+    return f"topics {' and '.join(some)} would have the slug {slug!r}, so all but one get another"
+
+
+def separation_notes(separated: Sequence[Separation]) -> list[str]:
+    """Return what to say of topics that got another slug: of each, or of the first and the number of the others."""
+    notes = [
+        f"topic {one.name!r} gets the slug {one.slug!r}, since {one.owner!r} has {one.before!r} ({CLASH_HINT})"
+        for one in separated[:MOST_SEPARATED]
+    ]
+    more = len(separated) - MOST_SEPARATED
+    return [*notes, f"… and {more:,} more topics get another slug"] if more > 0 else notes

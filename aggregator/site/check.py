@@ -19,8 +19,9 @@ from aggregator.config.yaml.tree import Node, parse_bytes
 from aggregator.model.reports import Problem
 from aggregator.model.store import is_url
 from aggregator.normalizer import rules
+from aggregator.normalizer.duplicates import duplicate_warnings
 from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
-from aggregator.normalizer.stored import Outcome, unpack_outcomes
+from aggregator.normalizer.stored import Draft, Outcome, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.turn import batches
 from aggregator.site.workers import Workers, in_order, jobs_for
@@ -58,6 +59,7 @@ def check(
     problems = list(problems_of(walk.unreadable))
     unknown: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
+    drafts: list[tuple[str, Draft]] = []
     done = 0
     tasks = (Task(batch, (b"",) * len(batch), policy, config.timezone, now) for batch in batches(paths))
     with Workers(jobs_for(config.seeds, jobs)) as workers:
@@ -66,15 +68,18 @@ def check(
                 problems += outcome.problems
                 for key in outcome.unknown:
                     unknown.setdefault(key, outcome.path)
+                if outcome.draft is not None:
+                    drafts.append((outcome.path, outcome.draft))
                 for topic in _visible_topics(outcome, now):
                     names.setdefault(topic, outcome.path)
                 done += 1
             if progress is not None:
                 progress(done, len(paths))
     problems += unknown_key_warnings(unknown)
+    problems += duplicate_warnings(drafts, now)
     for slug, several in clashing_names(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
-        problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT))
+        problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
     named = {problem.path for problem in problems}
     for path, message, hint in () if is_url(config.seeds) else unread_seeds(config.seeds):
         if path in named:

@@ -18,6 +18,7 @@ from aggregator.model.items import FOREVER, Seed
 from aggregator.model.store import is_url
 from aggregator.model.words import in_words, quantity, utc_time
 from aggregator.normalizer import identity, links, rules
+from aggregator.normalizer.duplicates import BOTH_HINT
 from aggregator.normalizer.reading import Task, read_batch
 from aggregator.normalizer.rules import Verdict
 from aggregator.normalizer.stored import (
@@ -54,14 +55,14 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
         return [unread]
     path = _as_path(config, target)
     paths = [printable(path)] if path is not None else _paths_of(config, index, printable(target))
-    policy = rules.policy_of(config)
+    policy = rules.policy_of(config, index.feeds.topic_names() if index is not None else ())
     found = []
     for one in paths:
         task = Task((one,), (b"",), policy, config.timezone, now)
         (outcome,) = unpack_outcomes(read_batch(seeds_in(config.seeds).reader, task))
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
-            found.append(_Case(config, index, outcome, row, now).explanation())
+            found.append(_Case(config, index, outcome, row, now, policy.queries).explanation())
     return found
 
 
@@ -126,8 +127,12 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
 class _Case:
     """A seed to explain: its content now, and what the index has of it."""
 
-    def __init__(self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int) -> None:
+    def __init__(  # noqa: PLR0917 - as `explain` has them
+        self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int,
+        queries: Sequence[Query],
+    ) -> None:  # fmt: skip
         self._config, self._index, self._outcome, self._row, self._now = config, index, outcome, row, now
+        self._by_query = queries
         self._seed = unpack_seed(outcome.seed) if outcome.seed else None
 
     def explanation(self) -> Explanation:
@@ -188,7 +193,8 @@ class _Case:
         assert self._index is not None
         current = self._current()
         if not current:
-            return Explanation(f"{row.path}: {self._not_now(row, verdict)}", self._facts(verdict), is_private=True)
+            facts = (*self._facts(verdict), *self._duplicates())
+            return Explanation(f"{row.path}: {self._not_now(row, verdict)}", facts, is_private=True)
         beyond = self._beyond_limit(row, [feed for _, feed in current])
         visible_in = [slug for slug, _ in current if slug not in beyond]
         pages = self._pages(row, current)
@@ -202,7 +208,9 @@ class _Case:
         ]
         tail = f"; {limits[0]}" if limits and not visible_in else ""
         short = (SHORTENED,) if visible_in and self._is_long(row) else ()
-        return Explanation(f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *pages, *limits, *short))
+        return Explanation(
+            f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *self._duplicates(), *pages, *limits, *short)
+        )
 
     def _is_long(self, row: FileRow) -> bool:
         """Return whether feeds show only its summary, since it would leave too little room for others."""
@@ -235,6 +243,19 @@ class _Case:
             return f"in no feed any more: {self._ended(verdict)}"
         other = self._stands_for_it(row)
         return f"in no feed: {other} is shown instead (rule: duplicate)"
+
+    def _duplicates(self) -> tuple[str, ...]:
+        """Return a line that names the other seeds of the item, if it is shown now or could be."""
+        assert self._index is not None
+        row = self._row
+        if row is None or row.story is None:
+            return ()
+        rows = self._index.files.where("story=? AND path!=? ORDER BY path", (row.story, row.path))
+        others = [one for one in rows if one.starts is not None and one.starts <= self._now < (one.ends or 0)]
+        if not others:
+            return ()
+        named = ", ".join(one.path for one in others[:3]) + (" …" if len(others) > 3 else "")
+        return (f"the same item as {named}: one link, or a copy of it ({BOTH_HINT})",)
 
     def _ended(self, verdict: Verdict) -> str:
         why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
@@ -277,9 +298,7 @@ class _Case:
         assert self._seed is not None
         acting: Seed = rules.effective_seed(self._seed, verdict)
         windows = dict(verdict.feeds)
-        reasons = (
-            (query, rules.unmet_condition(acting, query.where, windows)) for query in self._config.feeds_by_query
-        )
+        reasons = ((query, rules.unmet_condition(acting, query.where, windows)) for query in self._by_query)
         found = [
             f"not in {query.slug}: {reason}" if reason else self._by_age(query, verdict, windows[query.slug])
             for query, reason in reasons

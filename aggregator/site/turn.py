@@ -6,7 +6,7 @@ a feed looks like in the renderer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -20,7 +20,9 @@ from aggregator.model.reports import FeedReport, PastTurn, Turn
 from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
 from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
+from aggregator.normalizer.topic_slugs import Row, Separation
 from aggregator.site import render_jobs
+from aggregator.site.catalog import separation_notes
 from aggregator.site.display_settings import digest
 from aggregator.site.foreign_files import ForeignFiles
 from aggregator.site.publishing import Publishing
@@ -57,11 +59,9 @@ def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Tu
 
 def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, watch: Stopwatch) -> Intake:
     """Bring the index up to date with what changed, in one transaction; `workers` read and parse."""
-    config, policy = site.config, site.catalog.policy
+    policy, names = site.catalog.policy, site.catalog.names
     with site.index.transaction():
-        intake = Intake(
-            site.index, policy=policy, now=now, settings=config.feed, keepalive=site.progress.tick
-        )  # fmt: skip
+        intake = _intake(site, now)
         intake.remove(changes.gone)
         if site.index.meta("policy") not in {None, digest(policy)}:
             intake.reapply_rules()
@@ -69,13 +69,36 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
         _read(site, changes, intake, workers, now=now, watch=watch)
         workers.prepare(render_jobs.load)
         intake.finish()
+        if intake.topics_changed or changes.is_full_scan:
+            site.catalog.names_changed()
+        if intake.topics_changed:
+            _separate_topics(site, intake, names, now=now)
+            policy = site.catalog.policy
         for slug in configured_feeds(site):
             site.index.feeds.add(slug, announced=True)
         site.index.set_meta("policy", digest(policy))
         if changes.is_full_scan:
             site.index.set_meta("reading", _reading(site))
-        site.catalog.names_changed()
     return intake
+
+
+def _intake(site: Site, now: int) -> Intake:
+    return Intake(
+        site.index, policy=site.catalog.policy, now=now, settings=site.config.feed, keepalive=site.progress.tick
+    )  # fmt: skip
+
+
+def _separate_topics(site: Site, intake: Intake, before: Sequence[Row], *, now: int) -> None:
+    """Give topic names that share a slug different ones, and decide again upon every seed with these."""
+    separated: list[Separation] = []
+    # A name's second slug may be another name's, its last one is not.
+    while found := site.catalog.separate_topics(before):
+        separated += found
+        again = _intake(site, now)
+        again.reapply_rules()
+        again.finish()
+        site.catalog.names_changed()
+    intake.notes += separation_notes(separated)
 
 
 def _read(site: Site, changes: Changes, intake: Intake, workers: Workers, *, now: int, watch: Stopwatch) -> None:
@@ -119,7 +142,7 @@ def _report(
         written=tuple(published.written),
         failed=tuple(published.failed),
         doubt="" if changes.is_full_scan or not published.is_foreign else "somebody else changed published documents",
-        notes=(*site.items.notes, *(site.catalog.clashes() if intake.topics_changed else ())),
+        notes=(*site.items.notes, *intake.notes),
         problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
         due=due and due[0],
         unfinished=published.is_unfinished,
@@ -197,7 +220,7 @@ def full_report(site: Site, turn: Turn) -> Turn:
         held={**index.overview.held(), **index.overview.waiting(turn.now)},
         stale=tuple(path for path, shown in index.overview.stale() if is_in_feeds(shown, turn.now)),
         problems=tuple(problems),
-        notes=tuple(dict.fromkeys((*turn.notes, *catalog.clashes()))),
+        notes=tuple(dict.fromkeys(turn.notes)),
     )
 
 

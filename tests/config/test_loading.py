@@ -113,6 +113,7 @@ def test_every_key():
                 description="What most people read",
                 where=Where(
                     any_topics=("ai", "cloud"),
+                    topic_names=(("cloud", "cloud"), ("internal", "internal")),
                     all_topics=("ai",),
                     not_topics=("internal",),
                     providers=("good.example",),

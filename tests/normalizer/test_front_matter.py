@@ -79,9 +79,10 @@ def test_withdrawn(line, breaks) -> None:
         "published: true",
         "unpublished: false",
         "# published: false",
-        "published: falsehood",
-        "removed: trueish",
         "deleted: false",
+        "draft: false",
+        "status: published",
+        "publishDate: 2030-01-01",
         "It was published: false",
     ],
 )

@@ -163,7 +163,12 @@ def test_moment(written, meant) -> None:
     [
         ("tomorrow", "is not a date"),
         ("", "is not a date"),
-        ("23/11/2026", "is not a date"),
+        ("23/23/2026", "is not a date: the calendar has no such day"),
+        ("11/10/2026", "is ambiguous: it may mean 11 October or 10 November 2026"),
+        ("10.11.2026 8:00", "is ambiguous: it may mean 10 November or 11 October 2026"),
+        ("31 June 2026", "is not a date: the calendar has no such day"),
+        ("May 1, 2026 13:00 pm", "is not a date: the day is valid, but what follows it is not a time"),
+        ("Mayday 1 2026", "is not a date"),
         ("2026-13-40", "is not a date: the calendar has no such day"),
         ("2026-2-30 10:00", "is not a date: the calendar has no such day"),
         ("0000-01-01", "is not a date: the calendar has no such day"),

@@ -148,6 +148,12 @@ def stories_of(files: Mapping[str, str], now: int) -> dict[str, Story]:
     }  # fmt: skip
 
 
+def chosen_ids(files: Mapping[str, str], now: int) -> set[str]:
+    """Return the ids that visible seeds choose: each is an item of its own, whatever links they share."""
+    drafts = [one.draft for one in outcomes(files, now) if one.draft is not None]
+    return {draft.id for draft in drafts if draft.own and draft.starts <= now < draft.ends}
+
+
 def must_change(old: str, new: str, story: Story, stories: Mapping[str, Story], seen: set[str]) -> bool:
     """Return whether an item must give up its id though the same seeds tell its story.
 
@@ -177,6 +183,7 @@ def play(number: int, mode: str, folder: Path) -> None:
 
             assert sorted(one.path for one in mine) == sorted(one.path for one in theirs), where
             assert len({one.id for one in mine}) == len(mine), where
+            assert chosen_ids(files, now) <= {one.id for one in mine}, where
             for one in mine:
                 old, story = before.get(one.path, one.id), now_told[one.path]
                 same = stories.get(one.path, story)[:2] == story[:2]
@@ -192,6 +199,19 @@ def test_any_history_shows_the_items_of_a_build_from_nothing(mode: str, tmp_path
     """A few histories in each mode; `test_many_histories` plays thousands."""
     for number in range(25):
         play(number, mode, tmp_path)
+
+
+def test_seeds_with_ids_of_their_own_share_a_link(tmp_path: Path) -> None:
+    """Two comments on one address are two items if each has an id, whichever comes first, in one turn or in two."""
+    keys = 'title: T\nwebUrl: "https://x.example/0"\npublishedDateTime: 2026-05-01\n'
+    both = {path: f"---\n{keys}id: urn:x:{path}\n---\n" for path in ("a.md", "b.md")}
+    for turns in ([both], [{"a.md": both["a.md"]}, both], [{"b.md": both["b.md"]}, both]):
+        memory = Memory(tmp_path / "main.db")
+        try:
+            shown = [memory.turn(files, NOW) for files in turns][-1]
+        finally:
+            memory.index.close()
+        assert {(one.id, one.path) for one in shown} == {("urn:x:a.md", "a.md"), ("urn:x:b.md", "b.md")}
 
 
 @pytest.mark.slow

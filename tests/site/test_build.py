@@ -258,14 +258,14 @@ def test_an_empty_feed_keeps_its_name(site: SiteFolder) -> None:
 
 
 def test_two_topic_names_with_one_slug_are_named_both(site: SiteFolder) -> None:
-    """They share the feed, and the report says so; names that differ only in case are the same."""
+    """One of them gets another slug, and the report says so; names that differ only in case are the same."""
     site.write("a.md", topics=["C++"])
     site.write("b.md", topics=["C#"])
     site.write("c.md", topics=["Sea"])
     site.write("d.md", topics=["sea"])
     notes = site.build().notes
     assert len(notes) == 1
-    assert "'C#' and 'C++'" in notes[0]
+    assert notes[0].startswith("topic 'C++' gets the slug 'c-plus-plus', since 'C#' has 'c' ")
 
 
 def test_notes_on_topics_with_one_slug_are_few(site: SiteFolder) -> None:
@@ -274,8 +274,8 @@ def test_notes_on_topics_with_one_slug_are_few(site: SiteFolder) -> None:
         site.write(f"{seed}.md", topics=[f"T{topic}{'+' * seed}" for topic in range(60)])
     notes = site.build().notes
     assert len(notes) == 21
-    assert notes[0].startswith("topics 'T0' and 'T0+' and 'T0++' and 'T0+++' and 2 more share the slug 't0'")
-    assert notes[-1] == "… and 40 more slugs"
+    assert notes[0].startswith("topic 'T0+' gets the slug 't0-plus', since 'T0' has 't0' ")
+    assert notes[-1] == "… and 280 more topics get another slug"
 
 
 @pytest.mark.parametrize("name", ["../../etc/x", "/abs", "%2e%2e", "\0", "-rf", "x" * 300, "日本語", "all", "."])
@@ -424,7 +424,7 @@ def test_a_file_that_can_never_be_read_is_no_change_in_every_turn(site: SiteFold
 
 
 def test_only_visible_seeds_name_a_topic(site: SiteFolder) -> None:
-    """An embargoed or unpublished seed renames no feed and stands in no note, until its time; then it does, once due."""
+    """An embargoed or unpublished seed renames no feed until its time; then it does, once due."""
     site.write("a.md", topics=["C-Sea"])
     for number in range(3):
         site.write(f"later{number}.md", topics=["C Sea"], publishedDateTime=iso(NOW + 60))
@@ -436,8 +436,7 @@ def test_only_visible_seeds_name_a_topic(site: SiteFolder) -> None:
 
     turn = site.build(now=NOW + 60)
     assert title_of(site, "c-sea") == "C Sea"
-    assert len(turn.notes) == 1
-    assert "'C Sea' and 'C-Sea'" in turn.notes[0]
+    assert turn.notes == ()
 
 
 def test_a_topic_is_named_by_what_is_visible_after_an_expiry_and_new_rules(site: SiteFolder) -> None:
@@ -456,13 +455,14 @@ def test_a_topic_is_named_by_what_is_visible_after_an_expiry_and_new_rules(site:
     assert site.build(now=NOW).notes == ()
     assert title_of(site, "c-sea") == "C-Sea"
     site.settings["rules"] = {"min_quality": 50}
-    assert len(site.build(now=NOW).notes) == 1
+    site.build(now=NOW)
+    assert title_of(site, "c-sea") == "C Sea"
 
 
 def test_check_names_no_topic_of_an_embargoed_seed(site: SiteFolder) -> None:
     """Its log may be public."""
     site.write("a.md", topics=["C-Sea"])
-    site.write("b.md", topics=["C Sea"], publishedDateTime=iso(NOW + 60))
+    site.write("b.md", topics=["C/Sea"], publishedDateTime=iso(NOW + 60))
     assert check(site.config(), now=NOW).problems == ()
     assert len(check(site.config(), now=NOW + 60).problems) == 1
 

@@ -177,3 +177,28 @@ def test_nothing_is_known_of_a_name_that_holds_nul(site: SiteFolder) -> None:
     config = site.config()
     with opened_read_only(config.state) as index:
         assert [explain(config, index, target, now=NOW) for target in ("a\0b/c", "\0", "a.md\0")] == [[], [], []]
+
+
+def test_a_draft_in_another_spelling_names_its_key(site: SiteFolder) -> None:
+    """`explain` says which key holds an item back."""
+    site.write("a.md", is_draft=True)
+    site.write("b.md", params={"draft": True})
+    site.write("c.md", published=False, draft=True)
+    site.build()
+
+    assert asked(site, "a.md").headline == "a.md: in no feed: `is_draft` holds it back (rule: state)"
+    assert asked(site, "b.md").headline == "b.md: in no feed: `params.draft` holds it back (rule: state)"
+    assert asked(site, "c.md").headline == "c.md: in no feed: published: false (rule: state)"
+
+
+def test_two_seeds_of_one_link_name_each_other(site: SiteFolder) -> None:
+    """Both explanations say which file is the other one, and what to write if they are two items."""
+    site.write("a.md", webUrl="https://x.example/")
+    site.write("b.md", webUrl="https://x.example/", publishedDateTime=iso(NOW - DAY // 2))
+    site.write("later.md", webUrl="https://x.example/", publishedDateTime=iso(NOW + DAY))
+    site.build()
+
+    shown, hidden = asked(site, "b.md"), asked(site, "a.md")
+    assert hidden.headline == "a.md: in no feed: b.md is shown instead (rule: duplicate)"
+    assert any(line.startswith("the same item as b.md: ") and "`id: tag:" in line for line in hidden.details)
+    assert any(line.startswith("the same item as a.md: ") for line in shown.details)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import functools
 import types
 import typing
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -84,10 +84,18 @@ def decode(
 
 
 def decode_open(
-    node: Node, kind: Any, *, path: str, quote: bool = True
+    node: Node, kind: Any, *, path: str, quote: bool = True, needed: Collection[str] | None = None
 ) -> tuple[Any, list[Problem], tuple[Unknown, ...]]:
-    """Return what `decode` returns, but the unknown keys apart from the problems."""
-    log = _Log(path, quote=quote)
+    """Return what `decode` returns, but the unknown keys apart from the problems.
+
+    Args:
+        node: what is decoded.
+        kind: its type.
+        path: the file that problems name.
+        quote: whether messages may quote the text.
+        needed: if given, what is wrong below any other key at the top is left out, with a warning.
+    """
+    log = _Log(path, quote=quote, needed=needed)
     value = _reader(kind)(log, node, "")
     return None if value is _INVALID else value, log.problems, tuple(log.unknown)
 
@@ -120,17 +128,23 @@ def _unknown_key(key: Unknown, path: str) -> Problem:
 class _Log:
     """The problems and unknown keys found so far."""
 
-    def __init__(self, path: str, *, quote: bool) -> None:
-        self.path, self.quote = path, quote
+    def __init__(self, path: str, *, quote: bool, needed: Collection[str] | None = None) -> None:
+        self.path, self.quote, self.needed = path, quote, needed
         self.problems: list[Problem] = []
         self.unknown: list[Unknown] = []
 
     def add(self, node: Node, key_path: str, message: str, hint: str = "") -> Any:
-        if len(self.problems) == MOST_PROBLEMS:
-            message, hint, key_path = "more problems follow", "fix these first", ""
-        if len(self.problems) <= MOST_PROBLEMS:
-            text = f"{key_path}: {message}" if key_path else message
-            problem = Problem(path=self.path, line=node.line, column=node.column, message=text, hint=hint)
+        may_lack = self.needed is not None and _top(key_path) not in self.needed
+        text = f"{key_path}: {message}" if key_path else message
+        text = f"{text}, so it is left out" if may_lack else text
+        # Of the keys that are needed there are few, and no number of others may hide one.
+        is_needed = self.needed is not None and not may_lack
+        if len(self.problems) == MOST_PROBLEMS and not is_needed:
+            text, hint = "more problems follow", "fix these first"
+        if len(self.problems) <= MOST_PROBLEMS or is_needed:
+            problem = Problem(
+                path=self.path, line=node.line, column=node.column, message=text, hint=hint, warning=may_lack
+            )
             self.problems.append(problem)
         return _INVALID
 
@@ -145,6 +159,11 @@ class _Log:
         if len(self.unknown) <= MOST_PROBLEMS:
             meant = nearest(key.text, choices)
             self.unknown.append(Unknown(_join(key_path, shortened(key.text)), key.line, key.column, meant))
+
+
+def _top(key_path: str) -> str:
+    """Return the key at the top that leads to a value."""
+    return key_path.partition(".")[0].partition("[")[0]
 
 
 def _join(key_path: str, key: str) -> str:

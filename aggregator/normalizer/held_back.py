@@ -1,0 +1,391 @@
+"""What keys of a file hold its item back: drafts, hidden, unlisted and private ones, in every spelling. Pure.
+
+Every dialect asks here (G15: nothing that people meant to hold back goes out). There are three answers for a key:
+
+- It is understood and holds the item back: `draft: true`, `Published: false`, `status: draft`, `unlisted: yes`.
+- It may hold the item back, but whether it does is not understood: `darft: true`, `status: brewing`, `embargo: …`. That
+  is a doubt, an error of the file, and the item is withdrawn until a person has answered it.
+- It lets the item go out, or speaks of something else: `draft: false`, `draft:` without a value, `status: published`.
+
+Keys are compared by their words alone: case, hyphens, underscores and a leading `is` or `post` do not matter. The
+values of files are never part of a message, because what is held back is private.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import unicodedata
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
+
+
+class Doubt(NamedTuple):
+    """A key that may hold the item back.
+
+    `keys` lead to it, as they are written. `kind` is "starts" or "ends" if its value is a date at which the item is to
+    appear or vanish; `date` is that date as text. A caller that knows as much from a key of its own drops the doubt.
+    """
+
+    keys: tuple[str, ...]
+    message: str
+    hint: str
+    kind: Literal["", "starts", "ends"] = ""
+    date: str = ""
+
+
+class State(NamedTuple):
+    """What the keys of a file say about publishing it.
+
+    `held_by` are the keys, as they are written, that lead to the first value that holds the item back; () if none does.
+    `understood` are the keys at the top that were read for this, so that nobody is told that they are unknown.
+    """
+
+    held_by: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
+    understood: tuple[str, ...] = ()
+
+
+def state_of(values: Mapping[str, Any], *, handled: Collection[str] = ()) -> State:
+    """Return what the metadata of a file says about publishing it.
+
+    Args:
+        values: the keys of the file as written, with their values: None, booleans, numbers, text, dates, lists and
+            mappings.
+        handled: keys, in any spelling, about which the caller decides itself: they are not looked at.
+    """
+    values = {key: value for key, value in values.items() if may_concern(str(key))}
+    if not values:
+        return State()
+    skipped = {_word(key) for key in handled}
+    held_by: tuple[str, ...] = ()
+    doubts: list[Doubt] = []
+    understood: list[str] = []
+    for keys, word, value in _entries(values, skipped):
+        answer = _answer(keys, word, value)
+        if answer is True:
+            held_by = held_by or keys
+        elif answer is not False:
+            doubts.append(answer)
+        if len(keys) == 1 and (answer is not False or _known(keys[0], word) in _FLAGS):
+            understood.append(keys[0])
+    return State(held_by, tuple(doubts), tuple(understood))
+
+
+@lru_cache(maxsize=4096)
+def may_concern(key: str) -> bool:
+    """Return whether some value of `key` may hold an item back. Files repeat their keys, and nearly none is one."""
+    word = _word(key)
+    known = _known(key, word)
+    return (
+        known in _ALL or word in _CONTAINERS or word in _BUILD or word == "password" or _part_of(key) is not None
+        or _misspelt(known) != ""
+    )  # fmt: skip
+
+
+def text_holds_back(text: str) -> bool:
+    """Return whether a line of `text`, metadata that cannot be parsed, holds its item back or may do so.
+
+    Lines are `key: value`, `key = value` or `"key": value`. Dates are not taken for doubts: what they mean depends on
+    keys that cannot be read.
+    """
+    for line in _LINE.finditer(text):
+        value = line["value"].strip(" \t\"',")
+        state = state_of({line["key"].strip(): value})
+        if state.held_by or any(not doubt.kind for doubt in state.doubts):
+            return True
+    return False
+
+
+def boolean_of(value: Any) -> bool | None:
+    """Return the boolean that a value spells, as a boolean, a number or text, or None. Nothing at all is no."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float):
+        return bool(value) if value in (0, 1) else None
+    if isinstance(value, str):
+        word = _word(value)
+        return True if word in _YES else False if word in _NO or not word else None
+    return False if value is None or value in ([], (), {}) else None
+
+
+_LINE = re.compile(
+    r"^[ \t\ufeff{]*[\"']?(?P<key>[^\W\d][\w .-]{0,40}?)[\"']?[ \t]*[:=](?P<value>[ \t]*[^\n]{0,80})$", re.MULTILINE
+)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_YES = frozenset({"true", "yes", "on", "y", "t", "1", "ja", "oui", "si"})
+_NO = frozenset({"false", "no", "off", "n", "f", "0", "none", "null", "nil", "never", "nein", "non"})
+
+# Words of keys. A yes to these holds the item back.
+_HOLDING = _words(
+    """
+    draft drafts hidden hide unlisted private unpublished notpublished nopublish donotpublish dontpublish wip
+    workinprogress removed deleted embargo embargoed nofeed norss excludefromfeed excludefromfeeds excludefromrss
+    excludefromcollections hidefromfeed hidefromrss hiddenfromfeed hiddenfromrss eleventyexcludefromcollections
+    """
+)
+# A no to these holds it back.
+_SHOWING = _words(
+    """
+    published publish public listed visible dgpublish feed rss infeed inrss showinfeed
+    """
+)
+# With any other value than yes or no, these tell something else: `feed: https://…`, `public: "Everyone"`.
+_OFTEN_OTHER = frozenset({"feed", "rss", "public", "visible", "hide", "wip", "infeed", "inrss"})
+# A yes, or a no, to these may hold it back.
+_MAYBE_HOLDING = _words(
+    """
+    skip ignore ignored exclude excluded disabled internal confidential secret trash trashed withdrawn retracted
+    unreleased notready unfinished pending unapproved delete remove expired offline unpublish protected scheduled
+    membersonly entwurf brouillon borrador bozza rascunho szkic koncept utkast kladde taslak черновик 草稿 下書き
+    """
+)
+_MAYBE_SHOWING = frozenset(
+    {"enabled", "approved", "ready", "released", "release", "show", "online", "render", "permalink"}
+)
+# Words of a longer key that speak of publishing, whatever stands beside them (`draft_post`), and those that do so only
+# beside words such as these (`publishToWeb`, but not `private_company`).
+_HOLDING_PARTS = ("draft", "unlist", "unpublish", "embargo")
+_PRIVATE, _PUBLISH = ("private", "hidden"), ("publish", "public", "listed")
+_BESIDE = _words(
+    """
+    to web site website blog do be is ready for now online allow should can not only feed feeds rss in on the post
+    page article item entry note this keep
+    """
+)
+# Keys of one word of many. Any other word is a doubt in the first, and none in the second, which mean many things.
+_STATUS = _words(
+    """
+    status poststatus publishstatus publicationstatus publishingstatus visibility draftstatus
+    """
+)
+_LIKE_STATUS = frozenset({"state", "stage", "workflow", "access", "audience", "privacy", "workflowstate"})
+_HELD = _words(
+    """
+    draft drafts private hidden unlisted pending pendingreview review inreview wip workinprogress
+    inprogress unpublished notpublished scheduled future embargo embargoed trash trashed deleted removed internal
+    secret confidential idea todo planned protected password members autodraft onhold hold withdrawn retracted
+    rejected expired inactive unapproved entwurf brouillon borrador offline backlog notready
+    """
+)
+_SHOWN = _words(
+    """
+    published publish public live final finished done visible released release active complete completed listed
+    everyone all anyone approved ready online open world ok enabled shown default stable updated corrected
+    evergreen
+    """
+)
+_STARTS = _words(
+    """
+    embargo embargoed embargodate embargountil embargoeduntil embargoends holduntil hideuntil publishat publishon
+    publishafter publishdate publishfrom releasedate releaseat releaseon golive golivedate visiblefrom showfrom
+    scheduled scheduledfor scheduledat availablefrom availableat validfrom notbefore publish published
+    publisheddate publishedat publishedon datepublished
+    """
+)
+_ENDS = _words(
+    """
+    expirydate expiry expire expires expiration expirationdate expiresat expireson expiredate expiresdate
+    unpublishdate unpublishon unpublishat unpublishafter validuntil visibleuntil showuntil hideafter notafter
+    removeon deleteon
+    """
+)
+# Mappings in which generators keep keys of their authors, and those in which Hugo says what it builds.
+_CONTAINERS = frozenset(
+    {"params", "extra", "meta", "metadata", "data", "frontmatter", "publishing", "page", "attributes"}
+)
+_BUILD = frozenset({"build"})
+# What is often mistyped, and how many letters may be wrong; and what looks like it and is another word.
+_MISTYPED = {word: 2 if len(word) > 7 else 1 for word in (*_HOLDING, *_SHOWING, *_STATUS, "expires") if len(word) > 4}
+_OTHER_WORDS = _words(
+    """
+    craft crafts graft drift raft states stats statue statute listen privates republic publics publisher invisible
+    divisible risible establish polished punished relisted enlisted
+    """
+)
+_LEADING = frozenset({"is", "post", "page", "article", "item", "entry", "the", "status"})
+_TOKENS = re.compile(r"[^\W\d_]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|\d+")
+
+
+def _word(key: str) -> str:
+    """Return a key as it is compared: its letters and digits, in lower case."""
+    folded = key.lower() if key.isascii() else unicodedata.normalize("NFKC", key).casefold()
+    return "".join(filter(str.isalnum, folded))
+
+
+def _tokens(key: str) -> list[str]:
+    return [token.casefold() for token in _TOKENS.findall(key)]
+
+
+def _entries(values: Mapping[str, Any], skipped: Collection[str]) -> Iterator[tuple[tuple[str, ...], str, Any]]:
+    """Yield the keys at the top and in containers: what leads to each, the word that it is, and its value."""
+    for key, value in values.items():
+        name = str(key)
+        word = _word(name)
+        if word in skipped:
+            continue
+        if not isinstance(value, Mapping):
+            yield (name,), word, value
+        elif word in _CONTAINERS or word in _BUILD:
+            inner = ((str(key), one) for key, one in value.items() if not isinstance(one, Mapping))
+            yield from (
+                ((name, key), f"build{_word(key)}" if word in _BUILD else _word(key), one) for key, one in inner
+            )
+        elif _known(name, word) in _FLAGS:
+            yield (name,), word, value
+
+
+def _known(key: str, word: str) -> str:
+    """Return the word that a key stands for: without a leading `is` or `post`, where that is a word of ours."""
+    if word in _ALL:
+        return word
+    tokens = _tokens(key)
+    while len(tokens) > 1 and tokens[0] in _LEADING:
+        tokens = tokens[1:]
+        if "".join(tokens) in _ALL:
+            return "".join(tokens)
+    return word.removeprefix("is") if word.removeprefix("is") in _ALL else word
+
+
+_FLAGS = _HOLDING | _SHOWING | _STATUS
+_ALL = _HOLDING | _SHOWING | _MAYBE_HOLDING | _MAYBE_SHOWING | _STATUS | _LIKE_STATUS | _STARTS | _ENDS
+
+
+def _answer(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
+    """Return True if a key holds the item back, False if it does not, or the doubt."""
+    key = keys[-1]
+    word = _known(key, word)
+    if word in {"buildlist", "buildrender"}:
+        return boolean_of(value) is False
+    if word in _STATUS or word in _LIKE_STATUS:
+        return _status(keys, value, strict=word in _STATUS)
+    if (word in _STARTS or word in _ENDS) and (date := _date(value)):
+        return _dated(keys, date, starts=word in _STARTS)
+    if word in _HOLDING or word in _SHOWING:
+        return _flag(keys, word, value)
+    if word == "password":
+        return _doubt(keys) if not _is_nothing(value) and value is not False else False
+    return _vague(keys, word, value)
+
+
+def _flag(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
+    if _is_nothing(value):
+        return False
+    state = _word(value) if isinstance(value, str) else ""
+    if state in _HELD or state in _SHOWN:  # `publish: draft`
+        return state in _HELD
+    says = boolean_of(value)
+    if says is not None:
+        return says is (word in _HOLDING)
+    return False if word in _OFTEN_OTHER else _doubt(keys)
+
+
+def _is_nothing(value: Any) -> bool:
+    return value is None or value in ("", [], (), {}) or (isinstance(value, str) and not value.strip())
+
+
+def _status(keys: tuple[str, ...], value: Any, *, strict: bool) -> bool | Doubt:
+    words = [_word(one) for one in (value if isinstance(value, list | tuple) else [value]) if isinstance(one, str)]
+    if any(word in _HELD for word in words):
+        return True
+    if value in (None, "", True, [], ()) or (words and all(word in _SHOWN or not word for word in words)) or not strict:
+        return False
+    return _doubt(keys, "write `published: false` to hold the item back, else remove this or write `published` here")
+
+
+def _dated(keys: tuple[str, ...], date: str, *, starts: bool) -> Doubt:
+    name = ".".join(map(_short, keys))
+    if starts:
+        hint = "write the moment as `publishedDateTime`: until then it is held back"
+        return Doubt(keys, f"{name}: may say when the item is to appear, and is not understood", hint, "starts", date)
+    hint = "write the moment as `expires`"
+    return Doubt(keys, f"{name}: may say when the item is to vanish, and is not understood", hint, "ends", date)
+
+
+def _vague(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
+    """Return a doubt about a key that only may be meant to hold the item back, or is a misspelt one that does."""
+    if _is_nothing(value):
+        return False
+    says = boolean_of(value)
+    suspect = True if word in _MAYBE_HOLDING else False if word in _MAYBE_SHOWING else _part_of(keys[-1])
+    if says is not None and says is suspect:
+        return _doubt(keys)
+    is_held = isinstance(value, str) and _word(value) in _HELD
+    if says is None and not is_held and not _date(value):
+        return False
+    meant = _misspelt(word)
+    if meant in _STATUS:
+        is_wrong = is_held or says is False
+    elif meant in _ENDS or (meant in _STARTS and says is None):
+        is_wrong = is_held or bool(_date(value))
+    else:
+        is_wrong = meant != "" and (is_held or says is (meant in _HOLDING))
+    hint = f"did you mean `{meant}`? To hold the item back, write `published: false`"
+    return _doubt(keys, hint) if is_wrong else False
+
+
+def _part_of(key: str) -> bool | None:
+    """Return which answer to a key of several words may hold the item back, or None if none does."""
+    tokens = _tokens(key)
+    if any(token.startswith(_HOLDING_PARTS) for token in tokens):
+        return True
+    rest = [token for token in tokens if token not in _BESIDE]
+    if len(tokens) == 1 or len(rest) != 1:
+        return None
+    return True if rest[0] in _PRIVATE else False if rest[0].startswith(_PUBLISH) else None
+
+
+def _doubt(keys: tuple[str, ...], hint: str = "") -> Doubt:
+    name = ".".join(map(_short, keys))
+    message = f"{name}: may be meant to hold the item back, and is not understood"
+    return Doubt(keys, message, hint or "write `published: false` to hold it back, else remove this")
+
+
+def _short(key: str) -> str:
+    return key if len(key) <= 40 and key.isprintable() else "…"
+
+
+def _date(value: Any) -> str:
+    """Return the date that a value may be, as text, or ""."""
+    if isinstance(value, dt.date):  # a datetime is one too
+        return value.isoformat()
+    return value.strip() if isinstance(value, str) and _DATED.match(value.strip()) else ""
+
+
+_DATED = re.compile(
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}\.? [A-Za-z]{3,9}\.?,? \d{4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}", re.ASCII
+)
+
+
+@lru_cache(maxsize=1024)
+def _misspelt(word: str) -> str:
+    """Return the word of ours that `word` was probably meant to be, or ""."""
+    if len(word) > 16 or not word.isalpha() or word in _OTHER_WORDS:
+        return ""
+    letters = set(word)
+    near = (
+        known
+        for known, most in _MISTYPED.items()
+        if abs(len(known) - len(word)) <= most and len(letters.symmetric_difference(known)) <= 2 * most
+    )
+    return next((known for known in near if _distance(word, known) <= _MISTYPED[known]), "")
+
+
+def _distance(one: str, other: str) -> int:
+    """Return how many letters must be added, dropped, changed or swapped with their neighbour (Damerau, restricted)."""
+    rows = [list(range(len(other) + 1))]
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, wanted in enumerate(other, 1):
+            best = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (letter != wanted))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == wanted:
+                best = min(best, rows[-2][j - 2] + 1)
+            row.append(best)
+        rows.append(row)
+    return rows[-1][-1]
