@@ -41,6 +41,8 @@ _SEED_KEYS = {
     "author": "Who wrote it; if missing, the provider is named.",
     "images": "Pictures; the first is the item's image.",
     "featuredContent": "HTML to embed; it is sanitised, and an iframe becomes a linked thumbnail.",
+    "media": "Files, such as the episode of a podcast; the first is the item's enclosure in RSS.",
+    "enclosure": "One more file, as other programs call it.",
     "related": "The same story elsewhere.",
     "id": "The item's id in the feeds, if it should not be its link.",
 }

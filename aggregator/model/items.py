@@ -26,6 +26,22 @@ class Image(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     title: str = ""
 
 
+class Media(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A file that belongs to an item, such as an episode: an absolute http(s) URL and its media type, never "".
+
+    `size` is in bytes and `seconds` is the duration, each 0 if unknown; `title` is plain text. `transcript` and
+    `chapters` are the URLs of these, or "".
+    """
+
+    url: str
+    type: str
+    size: int = 0
+    seconds: int = 0
+    title: str = ""
+    transcript: str = ""
+    chapters: str = ""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """The source of an item: its plain-text name, its host name and the URL of its logo, each "" if unknown."""
 
@@ -84,6 +100,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     base: str = ""
     markup: Literal["markdown", "html"] = "markdown"
     held_by: str = ""
+    media: tuple[Media, ...] = ()
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +134,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     topics: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     image: Image | None = None
+    media: tuple[Media, ...] = ()
     provider: Provider | None = None
     quality: int | None = None
     heat: int | None = None

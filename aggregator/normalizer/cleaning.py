@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 
 from aggregator.model.items import Image, Provider, Related, Seed
 from aggregator.model.slugs import composed
 from aggregator.normalizer import links, text
+from aggregator.normalizer.enclosures import enclosures
 from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
+from aggregator.normalizer.remarks import Field, Remark
 
 TEMPLATE_LINK = "https://example.org/"
 """The link of a draft that `aggregator new` wrote without one."""
@@ -28,18 +29,6 @@ _SHORT = 64
 _FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d?-\d\d?)-[^/]*$", re.ASCII)
 # RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
-
-Field = tuple[str | int, ...]
-"""The keys and indexes that lead to a value in the front matter: `("related", 0, "title")`."""
-
-
-class Remark(NamedTuple):
-    """What is wrong with a field; without `warning` it is an error and there is no seed."""
-
-    field: Field
-    message: str
-    hint: str = ""
-    warning: bool = False
 
 
 def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, list[Remark]]:
@@ -70,6 +59,7 @@ def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, l
         category=_one_line(raw.category), type=_one_line(raw.type), locale=_one_line(raw.locale),
         provider=_provider(raw.provider, link, ("provider",), remarks), author=text.title(raw.author or ""),
         images=_images(raw.images, link, ("images",), remarks), related=_related(raw, zone, remarks),
+        media=enclosures(raw, link, remarks) if raw.media or raw.enclosure else (),
     )  # fmt: skip
     return seed, remarks
 

@@ -67,7 +67,7 @@ def item(
         content=_content(seed, body.html, summary, related) if content == "full" else "",
         author=seed.author or (seed.provider.name or seed.provider.domain if seed.provider else ""),
         topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))),
-        image=seed.images[0] if seed.images else None,
+        image=seed.images[0] if seed.images else None, media=seed.media,
         provider=seed.provider, quality=seed.quality, heat=seed.heat, type=seed.type, language=_language(seed.locale),
         related=tuple(related),
     )  # fmt: skip

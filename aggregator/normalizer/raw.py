@@ -19,6 +19,19 @@ class RawImage(msgspec.Struct, rename="camel"):
     title: str | None = None
 
 
+class RawMedia(msgspec.Struct, rename="camel"):
+    """A file of an item as written; its URLs may be relative. `length` is another word for `bytes`."""
+
+    url: str | None = None
+    type: str | None = None
+    bytes: Whole | None = None
+    length: Whole | None = None
+    seconds: Whole | None = None
+    title: str | None = None
+    transcript: str | None = None
+    chapters: str | None = None
+
+
 class RawProvider(msgspec.Struct, rename="camel"):
     """The source as written."""
 
@@ -58,6 +71,8 @@ class RawSeed(RawRelated, rename="camel"):
     locale: str | None = None
     author: str | None = None
     featured_content: str | None = None
+    media: tuple[RawMedia, ...] | None = None
+    enclosure: RawMedia | None = None
     related: tuple[RawRelated, ...] | None = None
     id: str | None = None
 

@@ -19,9 +19,10 @@ from aggregator.config.yaml.tree import Node, parse
 from aggregator.model.items import Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.normalizer import front_matter, held_back, text
-from aggregator.normalizer.cleaning import Remark, clean
+from aggregator.normalizer.cleaning import clean
 from aggregator.normalizer.lenient import REQUIRED, STATE_KEYS, cut_texts, loosened, may_be_cut
 from aggregator.normalizer.raw import KEYS, RawSeed
+from aggregator.normalizer.remarks import Remark
 
 READING_VERSION = 7
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from feedgen.feed import FeedGenerator
 from lxml.etree import SubElement
 
 from aggregator.model.document_names import ATOM, MEDIA_TYPES, PAGE, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Item
+from aggregator.model.items import Image, Item, Media
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
+from aggregator.renderer.media import add_picture
 
 _TOMBSTONES_NS = "http://purl.org/atompub/tombstones/1.0"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
@@ -29,12 +31,16 @@ _Key = tuple[Item, datetime, str]
 def render(feed: Feed, site: Site) -> Document:
     """Return `feed` as `<slug>/atom.xml`, or a page of its archive as `<slug>/archive/<folder>/atom.xml`."""
     # Some readers take two entries with the same `updated` for one (RFC 4287 §4.2.15 leaves their order open).
-    updated = dates.make_unique([item.updated for item in feed.items])
+    updated = dates.unique_moments([(item.updated, item.id) for item in feed.items])
     keys = [
         (item, moment, wording.language_if_different(item, site))
         for item, moment in zip(feed.items, updated, strict=True)
     ]
-    body = insert_items(with_legal_text(_head, feed, site), _writer.write(keys), b"</feed>")
+    entries = _writer.write(keys)
+    # The newest change, within its second moved by any change: also by that of an older entry.
+    changed = dates.with_fraction(feed.updated, b"".join(entries)) if entries else feed.updated
+    head = with_legal_text(_head, msgspec.structs.replace(feed, updated=changed), site)
+    body = insert_items(head, entries, b"</feed>")
     name = wording.document_name(feed.spec, ATOM, feed.archive_position.folder)
     return Document(name=name, media_type=content_type(ATOM), body=body)
 
@@ -97,8 +103,9 @@ def _add_entry(entry: Any, item: Item, updated: datetime, language: str) -> None
         entry.author(name=credit)
     if item.summary:
         entry.summary(item.summary)
-    if item.content:
-        entry.content(item.content, type="html")
+    if item.content or not item.summary:
+        entry.content(wording.content(item), type="html")
+    entry.extra.image, entry.extra.media = item.image, item.media
     entry.extra.categories = item.tags
     entry.extra.updated = dates.rfc3339(updated)
     entry.extra.published = dates.rfc3339(item.published)
@@ -120,7 +127,8 @@ class _FeedExtension:
     def extend_ns(self) -> dict[str, str]:
         """Return the namespace prefixes that are used; Atom is the default namespace."""
         history = {"fh": wording.HISTORY_NS} if self.archived else {}
-        return {**history, "at": _TOMBSTONES_NS} if self.withdrawn else history
+        tombstones = {"at": _TOMBSTONES_NS} if self.withdrawn else {}
+        return {"media": wording.MEDIA_NS, **history, **tombstones}
 
     def extend_atom(self, feed: Any) -> Any:
         """Set the date, and add fh:archive and the tombstones."""
@@ -134,12 +142,17 @@ class _FeedExtension:
 
 
 class _EntryExtension:
-    """What an entry has beside feedgen's own elements: categories, dates, and its language if not the feed's."""
+    """What an entry has beside feedgen's own elements.
+
+    Categories, dates, its picture and files, and its language if it is not the feed's.
+    """
 
     categories: tuple[str, ...] = ()
     updated = ""
     published = ""
     language = ""
+    image: Image | None = None
+    media: tuple[Media, ...] = ()
 
     def extend_atom(self, entry: Any) -> Any:
         """Add categories, dates and the language, and the links' `rel`, which feedgen loses."""
@@ -150,6 +163,17 @@ class _EntryExtension:
         SubElement(entry, "published").text = self.published
         for link in entry.iterfind("link"):
             link.set("rel", "alternate")
+        for media in self.media:
+            _add_enclosure(entry, media)
+        if self.image:
+            add_picture(entry, self.image)
         if self.language:
             entry.set(_XML_LANG, self.language)
         return entry
+
+
+def _add_enclosure(entry: Any, media: Media) -> None:
+    """Add a link to a file of the item (RFC 4287 §4.2.7)."""
+    optional = {"length": str(media.size) if media.size else "", "title": media.title}
+    given = {name: value for name, value in optional.items() if value}
+    SubElement(entry, "link", {"href": media.url, "rel": "enclosure", "type": media.type, **given})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -13,12 +14,10 @@ MONTHS = (
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The `updated` of a feed that has never held an item."""
 
-_STEP = timedelta(milliseconds=1)
-
 
 def rfc3339(moment: datetime) -> str:
-    """Return `moment` for Atom, JSON Feed and HTML: `2026-10-03T08:30:00Z`, with milliseconds if it has any."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    """Return `moment` for Atom, JSON Feed and HTML: `2026-10-03T08:30:00Z`, with microseconds if it has any."""
+    text = moment.astimezone(UTC).isoformat()
     return text.removesuffix("+00:00") + "Z"
 
 
@@ -60,19 +59,24 @@ def duration(seconds: float) -> str:
     return f"{max(0, int(seconds))} s"
 
 
-def make_unique(moments: Sequence[datetime]) -> list[datetime]:
-    """Return `moments`, none twice: 1 ms is added per duplicate.
+def unique_moments(changes: Sequence[tuple[datetime, str]]) -> list[datetime]:
+    """Return a moment for each change (when, and the id of its item), none twice, within the same second.
 
-    Duplicates are counted from the last one up, so a moment put in front changes no other.
+    The fraction of the second is made of the id, so that no other item moves it. If two still are the same, which
+    happens once in a million, the later one of the list keeps its own.
     """
     used: set[datetime] = set()
-    next_free: dict[datetime, datetime] = {}
     unique = []
-    for moment in reversed(moments):
-        candidate = next_free.get(moment, moment)
+    for moment, own_id in reversed(changes):
+        candidate = with_fraction(moment, own_id.encode())
         while candidate in used:
-            candidate += _STEP
+            candidate = with_fraction(moment, str(candidate.microsecond).encode())
         used.add(candidate)
-        next_free[moment] = candidate + _STEP
         unique.append(candidate)
     return unique[::-1]
+
+
+def with_fraction(moment: datetime, of: bytes) -> datetime:
+    """Return `moment` with a fraction of its second that is made of some bytes, in microseconds, never 0."""
+    number = int.from_bytes(hashlib.blake2b(of, digest_size=8).digest(), "big")
+    return moment.replace(microsecond=1 + number % 999_999)

@@ -7,13 +7,12 @@ the extension object `_aggregator`; its `about` points to the index page, which 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from html import escape
 
 import msgspec
 
 from aggregator.model.document_names import JSON, PAGE, content_type
 from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, Site
-from aggregator.model.items import Item, Provider, Related
+from aggregator.model.items import Item, Media, Provider, Related
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import ItemCache
 from aggregator.renderer.legal_text import with_legal_text
@@ -62,6 +61,14 @@ class _About(_Json, frozen=True, kw_only=True):
     about: str
 
 
+class _Attachment(_Json, frozen=True, kw_only=True):
+    url: str
+    mime_type: str
+    title: str | None = None
+    size_in_bytes: int | None = None
+    duration_in_seconds: int | None = None
+
+
 class _Item(_Json, frozen=True, kw_only=True):
     id: str
     url: str
@@ -74,6 +81,7 @@ class _Item(_Json, frozen=True, kw_only=True):
     authors: tuple[_Author, ...] | None = None
     tags: tuple[str, ...] | None = None
     language: str | None = None
+    attachments: tuple[_Attachment, ...] | None = None
     extension: _ItemExtension | None = msgspec.field(default=None, name="_aggregator")
 
 
@@ -163,8 +171,7 @@ def _encoded(item: Item, language: str) -> bytes:
             id=item.id,
             url=item.link,
             title=wording.headline(item),
-            # The format requires content; an item without any shows its summary.
-            content_html=item.content or f"<p>{escape(item.summary or wording.headline(item), quote=False)}</p>",
+            content_html=wording.content(item),  # the format requires it
             summary=item.summary or None,
             image=item.image.url if item.image else None,
             date_published=dates.rfc3339(item.published),
@@ -172,9 +179,17 @@ def _encoded(item: Item, language: str) -> bytes:
             authors=_authors(wording.author_name(item)),
             tags=item.tags or None,
             language=language or None,
+            attachments=tuple(map(_attachment, item.media)) or None,
             extension=_extension(item),
         )
     )
+
+
+def _attachment(media: Media) -> _Attachment:
+    return _Attachment(
+        url=media.url, mime_type=media.type, title=media.title or None, size_in_bytes=media.size or None,
+        duration_in_seconds=media.seconds or None,
+    )  # fmt: skip
 
 
 def _authors(name: str) -> tuple[_Author, ...] | None:

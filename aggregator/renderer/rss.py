@@ -16,10 +16,11 @@ from lxml.etree import SubElement
 
 from aggregator.model.document_names import MEDIA_TYPES, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Image, Item
+from aggregator.model.items import Image, Item, Media
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
+from aggregator.renderer.media import ITUNES_NS, PODCAST_NS, add_enclosures, add_picture
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"
@@ -27,7 +28,6 @@ SPECIFICATION = "https://www.rssboard.org/rss-specification"
 _ATOM_NS = "http://www.w3.org/2005/Atom"
 _CONTENT_NS = "http://purl.org/rss/1.0/modules/content/"
 _DC_NS = "http://purl.org/dc/elements/1.1/"
-_MEDIA_NS = "http://search.yahoo.com/mrss/"
 
 _PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator)>[^<&]*&[^<]*")
 # The start of a tag or declaration in HTML (§13.2.5.6); any other `<` is text.
@@ -49,6 +49,7 @@ def _channel(feed: Feed, site: Site) -> bytes:
 def _items(items: Sequence[Item]) -> bytes:
     """Return a document of `items`, from which they are cut out: every feed shows them in the same bytes."""
     generator = _generator(DUMMY_FEED, DUMMY_SITE)
+    generator.extra.has_media = any(item.media for item in items)
     for item in items:
         _add_item(generator.add_entry(order="append"), item)
     return _serialised(generator)
@@ -72,6 +73,7 @@ def _generator(feed: Feed, site: Site) -> Any:
     if icon := wording.icon_url(spec, site):
         channel.logo(icon)
     channel.extra.archived = bool(folder)
+    channel.extra.has_media = any(item.media for item in feed.items)
     # A hub announces the current document only: nobody subscribes to a page of the archive.
     hub = [("hub", site.hub)] if site.hub and not folder else []
     channel.extra.links = (*hub, *wording.archive_links(feed, site, RSS))
@@ -85,13 +87,13 @@ def _add_item(entry: Any, item: Item) -> None:
     entry.guid(item.id, permalink=item.id == item.link)
     if item.summary:
         entry.description(_as_html(item.summary), isSummary=True)
-    if item.content:
-        entry.content(item.content, type="html")
-    entry.extra.has_content_only = bool(item.content and not item.summary)
+    if item.content or not item.summary:
+        entry.content(wording.content(item), type="html")
+    entry.extra.has_content_only = not item.summary
     entry.extra.categories = item.tags
     entry.extra.creator = wording.author_name(item)
     entry.extra.published = dates.rfc822(item.published)
-    entry.extra.image = item.image
+    entry.extra.image, entry.extra.media = item.image, item.media
 
 
 def _as_html(text: str) -> str:
@@ -104,16 +106,19 @@ class _ChannelExtension:
     """What the channel has beside feedgen's own elements.
 
     `links` are pairs of a relation and a URL, `archived` is true for a page of an archive (RFC 5005 §4), `last_build`
-    is the text of lastBuildDate ("" = none).
+    is the text of lastBuildDate ("" = none). `has_media` is true if an item has a file.
     """
 
     links: tuple[tuple[str, str], ...] = ()
+    has_media = False
     archived = False
     last_build = ""
 
     def extend_ns(self) -> dict[str, str]:
         """Return the namespace prefixes that the channel and its items use."""
-        return {"dc": _DC_NS, "media": _MEDIA_NS, **({"fh": wording.HISTORY_NS} if self.archived else {})}
+        episodes = {"itunes": ITUNES_NS, "podcast": PODCAST_NS} if self.has_media else {}
+        history = {"fh": wording.HISTORY_NS} if self.archived else {}
+        return {"dc": _DC_NS, "media": wording.MEDIA_NS, **episodes, **history}
 
     def extend_rss(self, rss: Any) -> Any:
         """Add the links and fh:archive, and set lastBuildDate, for which feedgen takes the clock's time."""
@@ -143,6 +148,7 @@ class _ItemExtension:
     creator = ""
     published = ""
     image: Image | None = None
+    media: tuple[Media, ...] = ()
 
     def extend_rss(self, item: Any) -> Any:
         """Add categories, pubDate, dc:creator and media elements; move content out of the description."""
@@ -156,16 +162,10 @@ class _ItemExtension:
         if self.creator:
             SubElement(item, f"{{{_DC_NS}}}creator").text = self.creator
         if self.image:
-            _add_image(item, self.image)
+            add_picture(item, self.image)
+        if self.media:
+            add_enclosures(item, self.media)
         return item
-
-
-def _add_image(item: Any, image: Image) -> None:
-    size = {name: str(pixels) for name, pixels in (("width", image.width), ("height", image.height)) if pixels > 0}
-    content = SubElement(item, f"{{{_MEDIA_NS}}}content", {"url": image.url, "medium": "image", **size})
-    if image.title:
-        SubElement(content, f"{{{_MEDIA_NS}}}title", {"type": "plain"}).text = image.title
-    SubElement(item, f"{{{_MEDIA_NS}}}thumbnail", {"url": image.url, **size})
 
 
 def _serialised(generator: Any) -> bytes:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import html
+
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.feeds import SITE_FEED, Feed, FeedSpec, Site
 from aggregator.model.items import Item
 
 GENERATOR = "aggregator"
 """The program's name in every document, without its version: an upgrade would change, and so resend, every feed."""
+
+MEDIA_NS = "http://search.yahoo.com/mrss/"
+"""The namespace of Media RSS (rssboard.org/media-rss), which RSS and Atom feeds use for pictures."""
 
 HISTORY_NS = "http://purl.org/syndication/history/1.0"
 """The namespace of `archive`, which marks a page of an archive (RFC 5005 §4)."""
@@ -44,6 +49,11 @@ def headline(item: Item) -> str:
 def author_name(item: Item) -> str:
     """Return whom readers see as the author: the item's own, else its source, else ""."""
     return item.author or (item.provider.name if item.provider else "")
+
+
+def content(item: Item) -> str:
+    """Return the item's content as HTML, never "": without any it is the summary, and without that the title."""
+    return item.content or f"<p>{html.escape(item.summary or headline(item), quote=False)}</p>"
 
 
 def icon_url(spec: FeedSpec, site: Site) -> str:

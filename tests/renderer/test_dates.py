@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from itertools import count
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.renderer.dates import EPOCH, in_words, make_unique, rfc822, rfc3339
+from aggregator.renderer.dates import EPOCH, in_words, rfc822, rfc3339, unique_moments
 
 moments = st.integers(-2_000_000_000, 250_000_000_000).map(lambda seconds: EPOCH + timedelta(seconds=seconds))
 
@@ -25,7 +26,7 @@ def test_formats():
     moment = datetime(2026, 10, 3, 8, 5, 9, tzinfo=UTC)
 
     assert rfc3339(moment) == "2026-10-03T08:05:09Z"
-    assert rfc3339(moment + timedelta(milliseconds=7)) == "2026-10-03T08:05:09.007Z"
+    assert rfc3339(moment + timedelta(microseconds=7)) == "2026-10-03T08:05:09.000007Z"
     assert rfc822(moment) == "Sat, 03 Oct 2026 08:05:09 +0000"
     assert in_words(moment) == "3 October 2026, 08:05 UTC"
 
@@ -36,14 +37,28 @@ def test_years_have_four_digits():
     assert rfc3339(datetime(9999, 12, 31, tzinfo=UTC)) == "9999-12-31T00:00:00Z"
 
 
-few = st.lists(st.integers(0, 3).map(lambda n: datetime(2026, 1, 1, tzinfo=UTC) + n * timedelta(milliseconds=1)))
+ids = st.text(min_size=1, max_size=9)
+changes = st.lists(st.tuples(moments, ids), max_size=20, unique_by=lambda change: change[1])
 
 
-@given(few, few)
-def test_unique_moments(newer, older):
-    """No moment is twice in the result or becomes earlier, and a moment put in front changes no other."""
-    both = make_unique([*newer, *older])
+@given(changes, st.randoms())
+def test_a_moment_belongs_to_its_item(several, dice):
+    """No moment is twice, each stays in its second, and neither order nor neighbours move it."""
+    found = dict(zip((own for _, own in several), unique_moments(several), strict=True))
+    assert len(set(found.values())) == len(several)
+    assert all(found[own].replace(microsecond=0) == moment for moment, own in several)
+    some = dice.sample(several, dice.randint(0, len(several)))
+    assert [found[own] for _, own in some] == unique_moments(some)
 
-    assert len(set(both)) == len(both)
-    assert all(moment <= unique for moment, unique in zip([*newer, *older], both, strict=True))
-    assert make_unique(older) == both[len(newer) :]
+
+def test_two_equal_fractions_are_told_apart():
+    """Once in a million two items of one second get one fraction: one keeps it, the other gets another."""
+    moment = datetime(2026, 10, 3, tzinfo=UTC)
+    by_fraction = {}
+    for number in count():
+        fraction = unique_moments([(moment, str(number))])[0]
+        if (other := by_fraction.setdefault(fraction, number)) != number:
+            break
+    pair = unique_moments([(moment, str(other)), (moment, str(number))])
+    assert pair[0] != pair[1]
+    assert pair[1] == fraction
