@@ -253,12 +253,14 @@ class _Tags:
         code = re.sub(r"\{%-?\s*(?:end)?raw\s*-?%\}", "", code) if self._is_liquid else code
         language = tag.arguments.get("lang", "language") or (tag.arguments.words[0] if tag.arguments.words else "")
         code = code.strip("\n")
-        if self._draft.is_html or not self._draft.is_alone(tag.start, tag.end):
+        is_alone = self._draft.is_alone(tag.start, tag.end)
+        if self._draft.is_html or ("\n" not in code and not is_alone):
             escaped = f"<code>{html.escape(code, quote=False)}</code>"
-            return f"<pre>{escaped}</pre>" if "\n" in code or self._draft.is_html else escaped
+            return f"<pre>{escaped}</pre>" if self._draft.is_html else escaped
         fence = "`" * max(3, 1 + max((len(ticks) for ticks in _TICKS.findall(code)), default=0))
         language = language if re.fullmatch(r"[\w+#.-]{1,30}", language) else ""
-        return f"{fence}{language}\n{code}\n{fence}"
+        fenced = f"{fence}{language}\n{code}\n{fence}"
+        return fenced if is_alone else f"\n\n{fenced}\n\n"
 
     def _address(self, tag: Tag, closing: Tag | None) -> None:
         reference = tag.arguments.first("path")
