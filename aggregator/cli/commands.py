@@ -154,7 +154,7 @@ def run(
     if log_as == "people":
         for line in terminal.banner(config, serves=serve):
             _print(line, err=True)
-    _log_placeholder(config)
+    _log_placeholder(config, people=log_as == "people")
     if open_it and serve:
         terminal.open_browser(config)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
@@ -567,15 +567,21 @@ def _warn_of_placeholder(config: Config) -> None:
     if is_placeholder(config.site.url):
         from aggregator.site.check import placeholder  # noqa: PLC0415 - few sites have one for long
 
-        _print(str(placeholder(config)), err=True)
+        if problem := placeholder(config):
+            _print(str(_from_here(problem)), err=True)
 
 
-def _log_placeholder(config: Config) -> None:
+def _log_placeholder(config: Config, *, people: bool) -> None:
     from aggregator.service.logs import log_problem  # noqa: PLC0415 - only `run` needs these
     from aggregator.site.check import placeholder  # noqa: PLC0415
 
     if problem := placeholder(config):
-        log_problem(problem)
+        log_problem(_from_here(problem) if people else problem)
+
+
+def _from_here(problem: Problem) -> Problem:
+    """Return a problem of the config with its path as people type it, relative to the current folder."""
+    return msgspec.structs.replace(problem, path=os.path.relpath(problem.path))
 
 
 def _seeds_folders(config: Config) -> report.Folders:

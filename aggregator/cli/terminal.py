@@ -60,7 +60,8 @@ def banner(config: Config, *, serves: bool) -> Iterator[str]:
     yield f"aggregator {VERSION}: {config.site.title}"
     if serves:
         yield f"  site    {local_address(config)}"
-        yield f"  status  {local_address(config)}-/status"
+        opens = config.server.trust_local or config.server.token  # else only a one-time link opens the page
+        yield f"  status  {f'{local_address(config)}-/status' if opens else 'aggregator status --open'}"
     yield f"  seeds   {', '.join(shown(root.folder) for root in config.seeds)}"
     yield f"  feeds   {shown(config.feeds)}"
     yield "Ctrl-C stops."

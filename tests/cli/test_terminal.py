@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 from support.command_line import ROOT, run
 from support.running_daemon import free_port
+from support.site_folder import SiteFolder
 
+from aggregator.cli.terminal import banner
 from aggregator.model.reports import Problem, Turn
 from aggregator.service.people_log import PeopleFormatter, turn_line
 
@@ -73,7 +75,7 @@ def test_run_begins_with_addresses_and_tells_events(terminal: Callable[..., Term
     one = terminal("run", "--port", str(port), NO_COLOR="1")
     one.wait_for("Ctrl-C stops")
     assert f"site    http://127.0.0.1:{port}/\n" in one.text
-    assert f"status  http://127.0.0.1:{port}/-/status\n" in one.text
+    assert "status  aggregator status --open\n" in one.text
     one.wait_for("1 seed, 1 added → all, getting-started")
     seed = tmp_path / "site/seeds/tram.md"
     good = (
@@ -161,3 +163,18 @@ def test_what_is_misspelt_is_suggested(tmp_path: Path, words: list[str], answer:
 def test_the_version_has_a_short_option(tmp_path: Path) -> None:
     """`-V` is `--version`."""
     assert run(tmp_path, "-V").stdout == run(tmp_path, "--version").stdout
+
+
+@pytest.mark.parametrize(
+    ("server", "line"),
+    [
+        ({}, "  status  aggregator status --open"),
+        ({"trust_local": True}, "  status  http://127.0.0.1:8080/-/status"),
+        ({"token": "../token"}, "  status  http://127.0.0.1:8080/-/status"),
+    ],
+)
+def test_the_banner_names_the_status_page_as_it_can_be_opened(site: SiteFolder, server: dict, line: str) -> None:
+    """Its address answers 404 to whoever has neither a token nor the right of this machine: then a command opens it."""
+    site.settings["server"] = server
+    (site.root / "token").write_text("0123456789abcdef\n")
+    assert line in list(banner(site.config(), serves=True))

@@ -83,7 +83,9 @@ def test_pip_installs_the_base_that_all_of_the_first_minute_needs(wheel: Path, t
     names = {line.partition("==")[0].lower() for line in do(bin_folder / "pip", "freeze", cwd=tmp_path).split()}
     assert not names & {"uvloop", "rich", "fsspec", "distributed", "pytest"}
     assert_has_site([bin_folder / "aggregator"], tmp_path)
-    manual = do("man", "--where", "aggregator", cwd=tmp_path, PATH=f"{bin_folder}:{os.environ['PATH']}")
+    manual = do(
+        require_program("man"), "--where", "aggregator", cwd=tmp_path, PATH=f"{bin_folder}:{os.environ['PATH']}"
+    )
     assert manual.strip() == str(tmp_path / "env/share/man/man1/aggregator.1")
 
 
