@@ -177,9 +177,14 @@ class Inbox:
             raise AggregatorError(f"{self._prefix}{name}: cannot be read: {reason_of(error)}") from error
 
     def _write(self, name: str, data: bytes) -> None:
-        """Replace a file atomically and flush it: what is answered is on the disk."""
+        """Replace a file atomically and flush it: what is answered is on the disk.
+
+        A folder that is missing is not made: with one seed in it, all others would look deleted (G5).
+        """
+        if not os.path.isdir(self._folder):
+            raise AggregatorError(f"{self._folder}: the seeds folder is missing; nothing was written (bring it back)")
         try:
-            with open_folder(Disk(), self._folder, create=True, fsync=True) as folder:
+            with open_folder(Disk(), self._folder, create=False, fsync=True) as folder:
                 temp = folder.create(name)
                 try:
                     folder.fill(temp, data)

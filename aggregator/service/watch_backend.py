@@ -215,7 +215,7 @@ class WatchBackend:
             self.problem = reason
 
     def _on_mounts_changed(self) -> None:
-        """Have everything scanned: what was mounted is found and watched then (`note_folders`)."""
+        """Let everything be scanned: what was mounted is found and watched then (`note_folders`)."""
         assert self._config is not None
         if self._remote != _remote_reason(self._config):
             self.start(self._config)

@@ -91,6 +91,17 @@ def test_a_bad_item_is_answered_with_every_problem(server: ServeProcess, token: 
     assert post(server, b"{", token).status == 422
 
 
+def test_a_missing_seeds_folder_is_not_made_anew(server: ServeProcess, token: str) -> None:
+    """503: with one seed in a new folder, all other seeds would look deleted."""
+    seeds = server.site.seeds
+    away = seeds.rename(seeds.with_name("away"))
+    answer = post(server, item("lost"), token)
+    assert not seeds.exists()
+    away.rename(seeds)
+    assert (answer.status, "the seeds folder is missing" in answer.json["error"]) == (503, True)
+    assert post(server, item("lost"), token).status == 201
+
+
 def test_only_who_has_a_token_may_post(server: ServeProcess, token: str) -> None:
     """No token, a wrong one, one that is too short and a page of another site are refused, and nothing is written."""
     before = sorted(server.site.seeds.iterdir())
