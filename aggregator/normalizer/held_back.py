@@ -106,7 +106,7 @@ def boolean_of(value: Any) -> bool | None:
         return bool(value) if value in (0, 1) else None
     if isinstance(value, str):
         word = _word(value)
-        return True if word in _YES else False if word in _NO or not word else None
+        return True if word in _YES else False if word in _NO or not value.strip() else None
     return False if value is None or value in ([], (), {}) else None
 
 
