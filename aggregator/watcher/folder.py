@@ -179,7 +179,7 @@ class Walk:
         """List what is in `folder` if our own suffixes decide what is a seed."""
         found, links = [], []
         for entry in entries:
-            if entry.is_symlink():
+            if _is_link(entry):
                 links.append(entry.name)
             elif (one := _entry(folder, entry, self._device)) is not None:
                 found.append(one)
@@ -192,15 +192,15 @@ class Walk:
         if folder and (bundle := self._selection.bundle_file({entry.name for entry in visible})):
             visible = [entry for entry in visible if entry.name == bundle]
         found: list[_Found | None] = []
+        links: list[str] = []
         for entry in visible:
             path = folder + entry.name
-            if entry.is_symlink():
-                continue
-            if entry.is_dir(follow_symlinks=False):
+            if _is_link(entry):
+                links.append(entry.name)
+            elif _is_folder(entry):
                 found.append((f"{path}/", None) if self._selection.enters(path) else None)
             elif self._selection.takes(path):
                 found.append(_seed(path, entry, self._device))
-        links = [entry.name for entry in visible if entry.is_symlink()]
         return [one for one in (*found, *self._behind(folder, links)) if one is not None]
 
     def _behind(self, folder: str, links: list[str]) -> list[_Found]:
@@ -250,6 +250,24 @@ class Walk:
         self._entered.add(target)
         self._linked[f"{path}/"] = target
         return f"{path}/", None
+
+
+def _is_link(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_symlink()
+    except PermissionError:
+        raise  # as in `_seed`
+    except OSError:
+        return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except PermissionError:
+        raise  # as in `_seed`
+    except OSError:
+        return False
 
 
 def _entry(folder: str, entry: os.DirEntry[str], root_device: int) -> _Found | None:

@@ -181,6 +181,8 @@ def test_one_damaged_file_costs_its_neighbours_nothing(site: SiteFolder, monkeyp
         def stat(self, **_: object) -> None:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
+        is_symlink = is_dir = stat
+
     @contextmanager
     def with_damage(path: str) -> Iterator[list[Any]]:
         with listed(path) as entries:
