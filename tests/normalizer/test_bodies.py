@@ -7,7 +7,7 @@ from time import process_time
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model.items import Seed
@@ -147,7 +147,6 @@ PIECES = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=3 * settings.default.max_examples)
 @given(PIECES, st.sets(st.sampled_from(sorted(CONSTRUCTS))), st.sampled_from(["markdown", "html"]))
 def test_any_body_is_translated(body, constructs, markup) -> None:
     """It never raises, never grows without bound, and what comes out can be shown."""
