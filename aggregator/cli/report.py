@@ -150,18 +150,20 @@ def daemon_lines(reply: Any, now: float) -> Iterator[str]:
 
 
 def trouble_lines(found: SiteStatus, folder: str = "") -> Iterator[str]:
-    """Yield what needs attention in a site: a missing folder, last good versions, seeds with problems."""
+    """Yield what needs attention in a site: a missing folder, last good versions, seeds with problems.
+
+    Paths of seeds begin with `folder`.
+    """
     if found.folder_problem:
         yield found.folder_problem
     yield from stale_lines(found.stale, folder)
-    for problem in found.problems[:LISTED_PROBLEMS]:
-        yield in_folder(str(problem), folder)
+    yield from (in_folder(str(problem), folder) for problem in found.problems[:LISTED_PROBLEMS])
 
 
 def status_lines(found: SiteStatus, folder: str = "") -> Iterator[str]:
     """Yield the status of a site: what needs attention, counts, feeds, rules, the next change, turns, hub.
 
-    The paths of seeds begin with `folder`.
+    Paths of seeds with problems begin with `folder`.
     """
     yield from trouble_lines(found, folder)
     yield f"{quantity(found.seeds, 'seed')}, {quantity(found.items, 'item')}, {quantity(len(found.feeds), 'feed')}"

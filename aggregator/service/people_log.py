@@ -41,8 +41,6 @@ def turn_line(
     slugs = dict.fromkeys(name.partition("/")[0] for name in turn.written if name.count("/") == 1)
     feeds = sorted(filter(SLUG.fullmatch, slugs), key=lambda slug: (slug != SITE_FEED, slug))
     took = f"{turn.seconds * 1000:.0f} ms" if turn.seconds < 1 else f"{turn.seconds:.1f} s"
-    if stale and len(paths) == 1 and not feeds and not turn.failed:
-        return f"✗ {_few(list(paths), 1)} has an error; readers see what they saw before ({took})"
     target = f" → {_few(feeds, NAMED_FEEDS)}" if feeds else "; no feed changes"
     return f"{_symbol(turn, due, stale)} {_what(turn, paths, due, mended)}{target} ({took})"
 

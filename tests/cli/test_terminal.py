@@ -117,8 +117,6 @@ def test_due_and_failed_turns_have_their_signs() -> None:
     turn = Turn(now=0, seconds=0.0124, written=("solar/rss.xml", "solar/archive/2026-01/rss.xml", "index.html"))
     assert turn_line(turn, due="lift.md") == "⏰ lift.md is due → solar (12 ms)"
     assert turn_line(Turn(now=0, failed=("x",), changed=1), paths=["a.md"]) == "✗ a.md changed; no feed changes (0 ms)"
-    broken = turn_line(Turn(now=0, changed=1), paths=["a.md"], stale=True)
-    assert broken == "✗ a.md has an error; readers see what they saw before (0 ms)"
     many = [f"{number}.md" for number in range(5)]
     assert "0.md, 1.md and 3 more removed" in turn_line(Turn(now=0, removed=5), paths=many)
 
