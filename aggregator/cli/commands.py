@@ -19,7 +19,7 @@ from typing import Any, Literal
 import click
 import msgspec
 
-from aggregator.cli import report, terminal
+from aggregator.cli import completion, report, terminal
 from aggregator.config.loading import load_config
 from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
@@ -44,7 +44,7 @@ config_option = click.option(
     default=terminal.find_config,
     show_default=f"$AGGREGATOR_CONFIG, else {terminal.CONFIG} here or in a folder above",
     help="The config file.",
-    shell_complete=terminal.complete_files,
+    shell_complete=completion.files,
 )
 open_option = click.option("--open", "open_it", is_flag=True, help="Open the site in the browser.")
 host_option = click.option("--host", metavar="HOST", default="", help="Listen on HOST instead of `server.host`.")
@@ -201,7 +201,7 @@ def serve(config_path: str, *, open_it: bool, host: str, port: int | None) -> No
 
 @cli.command()
 @config_option
-@click.argument("feeds", nargs=-1, metavar="[FEED]...", shell_complete=terminal.complete_feeds)
+@click.argument("feeds", nargs=-1, metavar="[FEED]...", shell_complete=completion.feeds)
 @click.option("--accept-deletions", is_flag=True, help="Withdraw items even if most of the seeds are gone at once.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool, as_json: bool) -> None:
@@ -245,7 +245,7 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
     "--format", "shape", type=click.Choice(["text", "github"]), default="text", show_default=True,
     help="Print problems as text, or as annotations of GitHub Actions.",
 )  # fmt: skip
-@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=terminal.complete_files)
+@click.argument("files", nargs=-1, metavar="[FILE]...", shell_complete=completion.files)
 def check(
     config_path: str, *, jobs: int | None, strict: bool, as_json: bool, shape: Literal["text", "github"],
     files: tuple[str, ...],
@@ -290,7 +290,7 @@ def check(
 
 @cli.command()
 @config_option
-@click.argument("target", metavar="PATH|URL|ID", shell_complete=terminal.complete_files)
+@click.argument("target", metavar="PATH|URL|ID", shell_complete=completion.files)
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(config_path: str, target: str, *, as_json: bool) -> None:
     """Explain why an item is in which feeds, or in none."""
@@ -414,7 +414,7 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
 
 
 @cli.command()
-@click.argument("folder", metavar="DIR", shell_complete=terminal.complete_folders)
+@click.argument("folder", metavar="DIR", shell_complete=completion.folders)
 @click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
 @click.option("--title", metavar="TITLE", default="", help="The title of the site.")
 @click.option(

@@ -8,18 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from aggregator.config.settings import Config
-from aggregator.model.errors import AggregatorError
 from aggregator.model.store import is_url
 from aggregator.model.version import VERSION
 from aggregator.model.words import did_you_mean
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 BROWSER_PATIENCE = 20.0
 """How long, in seconds, the browser waits for the server to listen."""
@@ -87,32 +83,6 @@ def _open_when_served(config: Config) -> None:
         else:
             webbrowser.open(address)
             return
-
-
-def complete_files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Let the shell complete names of files."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415 - only a shell that completes needs it
-
-    return [CompletionItem(incomplete, type="file")]
-
-
-def complete_folders(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """Let the shell complete names of folders."""
-    from click.shell_completion import CompletionItem  # noqa: PLC0415 - as above
-
-    return [CompletionItem(incomplete, type="dir")]
-
-
-def complete_feeds(context: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
-    """Return the slugs of published feeds that begin with `incomplete`; none if the config cannot be read."""
-    from aggregator.config.loading import load_config  # noqa: PLC0415 - as above
-
-    with suppress(AggregatorError, OSError):
-        config = load_config(context.params.get("config_path") or find_config())
-        with os.scandir(config.feeds) as entries:
-            found = sorted(one.name for one in entries if os.path.isfile(os.path.join(one.path, "rss.xml")))
-        return [name for name in found if name.startswith(incomplete)]
-    return []
 
 
 class WholeNumber(click.IntRange):
