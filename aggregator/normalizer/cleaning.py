@@ -25,7 +25,7 @@ MAX_RELATED = 50
 """How many related items of a seed are read."""
 
 _SHORT = 64
-_FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)-[^/]*$", re.ASCII)
+_FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d?-\d\d?)-[^/]*$", re.ASCII)
 # RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
@@ -42,11 +42,12 @@ class Remark(NamedTuple):
     warning: bool = False
 
 
-def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, list[Remark]]:
+def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> tuple[Seed | None, list[Remark]]:
     """Return the seed that `raw` and `body` describe, or None, and what is wrong with them.
 
     There is no seed if a remark is an error. `path` may begin with the date that the front matter lacks; dates without
-    an offset are those of `zone` (an IANA name).
+    an offset are those of `zone` (an IANA name). Addresses of pictures resolve against `base`, or against the seed's
+    link if that is "".
     """
     remarks: list[Remark] = []
     title = _title(raw, remarks)
@@ -69,7 +70,7 @@ def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, l
         quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
         category=_one_line(raw.category), type=_one_line(raw.type), locale=_one_line(raw.locale),
         provider=_provider(raw.provider, link, ("provider",), remarks), author=_one_line(raw.author),
-        images=_images(raw.images, link, ("images",), remarks), related=_related(raw, zone, remarks),
+        images=_images(raw.images, base or link, ("images",), remarks), related=_related(raw, zone, remarks),
     )  # fmt: skip
     return (None if _has_errors(remarks) else seed), remarks
 

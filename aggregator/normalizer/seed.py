@@ -6,7 +6,8 @@ the parser that knows positions, whose result is final.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,7 +17,7 @@ from aggregator.config.yaml.decoding import Unknown, decode_open
 from aggregator.config.yaml.tree import Node, parse
 from aggregator.model.items import Rejection, Seed
 from aggregator.model.reports import Problem
-from aggregator.normalizer import front_matter, text
+from aggregator.normalizer import front_matter, held_back, lenient, text
 from aggregator.normalizer.cleaning import Remark, clean
 from aggregator.normalizer.raw import KEYS, RawSeed
 
@@ -75,6 +76,17 @@ def read_together(files: Sequence[tuple[str, bytes]], *, zone: str) -> list[Read
     return [_read(one, data, path, zone) for one, (path, data) in zip(parsed, files, strict=True)]
 
 
+def read_adapted(data: bytes, *, path: str, zone: str, base: str, adapt: Callable[[Node], Node]) -> Reading:
+    """Return the reading of a seed whose front matter is first changed by `adapt`.
+
+    Relative addresses resolve against `base`, or against the seed's link if that is "".
+    """
+    parts = front_matter.split(data)
+    if isinstance(parts, front_matter.Fault):
+        return _read(_Parsed(parts, {}, None), data, path, zone)
+    return _read_with_positions(parts, data, path, zone, adapt, base)
+
+
 def _parse(data: bytes) -> _Parsed:
     parts = front_matter.split(data)
     values = front_matter.fast_values(parts.text) if isinstance(parts, front_matter.FrontMatter) else None
@@ -85,7 +97,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
     parts, values, raw = parsed
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
-        return _rejected(path, (problem,), data)
+        return rejected(path, (problem,), data)
     if raw is None:
         return _read_with_positions(parts, data, path, zone)
     seed, remarks = clean(raw, parts.body, path, zone)
@@ -96,7 +108,10 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         and not text.is_overmarked(seed.body)
         and not (seed.is_published and _may_be_boolean(values.get("secured")))
     ):
-        return _accepted(seed, (), () if KEYS.issuperset(values) else [key for key in values if key not in KEYS], path)
+        if KEYS.issuperset(values):
+            return Reading(seed)
+        if not (seed.is_published and any(held_back.doubts(values, KEYS, _day(seed)))):
+            return accepted(seed, (), [key for key in values if key not in KEYS], path)
     return _read_with_positions(parts, data, path, zone)
 
 
@@ -114,26 +129,49 @@ def _strict(values: dict[str, Any]) -> RawSeed | None:
         return None
 
 
-def _read_with_positions(parts: front_matter.FrontMatter, data: bytes, path: str, zone: str) -> Reading:
+def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters come first
+    parts: front_matter.FrontMatter, data: bytes, path: str, zone: str,
+    adapt: Callable[[Node], Node] | None = None, base: str = "",
+) -> Reading:  # fmt: skip
     node = parse(parts.text, path=path, first_line=2, quote=False)
     if not isinstance(node, Node):
-        return _rejected(path, node, data)
+        return rejected(path, node, data)
     if node.kind != "mapping":
-        return _rejected(path, (_no_mapping(node, path),), data)
+        return rejected(path, (_no_mapping(node, path),), data)
+    node, remarks = lenient.as_meant(adapt(node) if adapt else node)
     raw, problems, unknown = decode_open(node, RawSeed, path=path, quote=False)
     assert raw is not None  # no key is required
-    seed, remarks = clean(raw, parts.body, path, zone)
+    seed, more = clean(raw, parts.body, path, zone, base=base)
+    remarks += more
     if seed is not None and seed.is_published:
         remarks += _misleading_secured(node)
+    says_held = [] if seed is None or not seed.is_published else list(_doubts(node, seed))
+    remarks += says_held
     located = [_located(remark, node, path, unknown) for remark in remarks]
-    if seed is None or problems:
-        return _rejected(path, _merged(problems, located), data)
+    if seed is None or problems or says_held:
+        return rejected(path, _merged(problems, located), data, withdrawn=bool(says_held))
+    if base and base != seed.link:
+        seed = msgspec.structs.replace(seed, base=base)
     warnings = [problem for problem in located if problem.warning]
-    warnings = [*_stripped_warning(parts, path), *warnings, *_markup_warning(seed, parts, path)]
-    return _accepted(seed, warnings, [key.text for key, _ in node.entries if key.text not in KEYS], path)
+    body_line = parts.text.count("\n") + 3
+    warnings = [*stripped_warning(parts.stripped, path), *warnings, *markup_warning(seed, body_line, path)]
+    return accepted(seed, warnings, [key.text for key, _ in node.entries if key.text not in KEYS], path)
 
 
-def _accepted(seed: Seed, warnings: Sequence[Problem], unknown: Sequence[str], path: str) -> Reading:
+def _doubts(node: Node, seed: Seed) -> Iterator[Remark]:
+    """Yield an error for each unknown key that may mean that the seed is not to be published."""
+    values = {key.text: scalars.plain(value) for key, value in node.entries if key.text not in KEYS}
+    hint = "write `published: false` to hold it back, or remove this key"
+    for doubt in held_back.doubts(values, KEYS, _day(seed)):
+        yield Remark(doubt.key, doubt.message, hint)
+
+
+def _day(seed: Seed) -> str:
+    return datetime.fromtimestamp(seed.published, UTC).date().isoformat()
+
+
+def accepted(seed: Seed, warnings: Sequence[Problem], unknown: Sequence[str], path: str) -> Reading:
+    """Return the reading of a seed, with at most `MOST_PROBLEMS` warnings and `MOST_UNKNOWN` unknown keys."""
     found = _bounded(warnings, path, "warnings")
     if len(unknown) > MOST_UNKNOWN:
         message = f"… and {len(unknown) - MOST_UNKNOWN:,} more unknown keys"
@@ -168,18 +206,19 @@ def _misleading_secured(node: Node) -> list[Remark]:
     return [Remark(("secured",), "does not hold the item back: it is published", hint, warning=True)]
 
 
-def _stripped_warning(parts: front_matter.FrontMatter, path: str) -> list[Problem]:
-    if parts.stripped is None:
+def stripped_warning(stripped: tuple[int, int] | None, path: str) -> list[Problem]:
+    """Return the warning for the control character that was removed at a line and column, if any was."""
+    if stripped is None:
         return []
-    line, column = parts.stripped
+    line, column = stripped
     return [Problem(path=path, line=line, column=column, message="control characters removed", warning=True)]
 
 
-def _markup_warning(seed: Seed, parts: front_matter.FrontMatter, path: str) -> list[Problem]:
+def markup_warning(seed: Seed, line: int, path: str) -> list[Problem]:
+    """Return the warning for a body, which begins in `line`, that has too many marks to be rendered."""
     if not text.is_overmarked(seed.body):
         return []
     hint = "split it into several seeds, or link to it"
-    line = parts.text.count("\n") + 3
     return [Problem(path=path, line=line, column=1, message=f"body: {_TOO_MUCH_MARKUP}", hint=hint, warning=True)]
 
 
@@ -190,8 +229,9 @@ def _merged(problems: list[Problem], located: list[Problem]) -> list[Problem]:
     return sorted([*problems, *others], key=lambda problem: (problem.line, problem.column))
 
 
-def _rejected(path: str, problems: Sequence[Problem], data: bytes) -> Reading:
-    withdrawn = front_matter.says_withdrawn(data[: front_matter.MAX_SEED])
+def rejected(path: str, problems: Sequence[Problem], data: bytes, *, withdrawn: bool = False) -> Reading:
+    """Return the reading of a file that is no seed; it is withdrawn if a line of its text says so, too."""
+    withdrawn = withdrawn or front_matter.says_withdrawn(data[: front_matter.MAX_SEED])
     return Reading(Rejection(path=path, problems=_bounded(problems, path, "problems"), withdrawn=withdrawn))
 
 

@@ -151,9 +151,12 @@ def _parsed(text: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError:
         match = _YAML_MOMENT.fullmatch(text)
+        day = _DAY.fullmatch(text)
     try:
         if match is not None:
             return _from_parts(*match.groups())
+        if day is not None:
+            return datetime(int(day[1]), int(day[2]), int(day[3]))  # noqa: DTZ001 - the zone is that of the site
     except ValueError:
         pass
     raise ValueError(_why_no_date(text))

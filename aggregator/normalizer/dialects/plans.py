@@ -1,0 +1,87 @@
+"""A dialect's table and a root's settings, joined to what reading one file needs. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from aggregator.model.seed_roots import SeedRoot
+from aggregator.normalizer import held_back
+from aggregator.normalizer.dialects.table import KEYS_OF_A_ROOT, Dialect, dialect_of
+
+KeyPath = tuple[str, ...]
+
+_FIELDS = (
+    "title", "published", "addressed", "updated", "expires", "excerpt", "topics", "tags", "authors", "images", "locale",
+    "type", "id", "slug", "address", "elsewhere", "aliases", "body",
+)  # fmt: skip
+
+
+class Plan(NamedTuple):
+    """How the files of a root are read: `fields` has the keys of each field of the table, with dots as steps.
+
+    `known` are the keys that cannot be an unknown spelling of a draft. Keys that look like the date of a publication
+    are not among them: if several have a date, the latest decides.
+    """
+
+    dialect: Dialect
+    base: str
+    link: str
+    fields: dict[str, tuple[KeyPath, ...]]
+    held_if_true: tuple[KeyPath, ...]
+    shown_if_false: tuple[KeyPath, ...]
+    states: tuple[tuple[KeyPath, tuple[str, ...]], ...]
+    known: frozenset[str]
+
+
+_plans: dict[object, Plan] = {}
+
+
+def plan_of(root: SeedRoot, site: str) -> Plan:
+    """Return the plan of a root of the site with the URL `site`."""
+    key = (root.dialect, root.base, root.link, site, tuple(root.keys.items()))
+    plan = _plans.get(key)
+    if plan is None:
+        if len(_plans) > 256:  # roots are few; a test may make many
+            _plans.clear()
+        plan = _plans[key] = _made(root, site)
+    return plan
+
+
+def _made(root: SeedRoot, site: str) -> Plan:
+    dialect = dialect_of(root.dialect)
+    own: dict[str, tuple[str, ...]] = {}
+    for key, names in root.keys.items():
+        own[KEYS_OF_A_ROOT.get(key, key)] = tuple(names)
+    fields = {name: _paths((*own.get(name, ()), *getattr(dialect, name)), dialect) for name in _FIELDS}
+    switches = [
+        _paths((*own.get(name, ()), *getattr(dialect, name)), dialect) for name in ("held_if_true", "shown_if_false")
+    ]
+    states = tuple((_path(key, dialect), words) for key, words in dialect.states.items())
+    known = {".".join(path) for paths in (*fields.values(), *switches) for path in paths}
+    known |= {".".join(path) for path, _ in states}
+    starts = {".".join(path) for path in fields["published"] if held_back.kind_of(path[-1]) == "start"}
+    return Plan(
+        dialect, root.base or site, root.link, fields, switches[0], switches[1], states,
+        frozenset(known - starts | set(own.get("ignored", ()))),
+    )  # fmt: skip
+
+
+def _paths(keys: tuple[str, ...], dialect: Dialect) -> tuple[KeyPath, ...]:
+    return tuple(dict.fromkeys(_path(key, dialect) for key in keys))
+
+
+def _path(key: str, dialect: Dialect) -> KeyPath:
+    return tuple((key.lower() if dialect.any_case else key).split("."))
+
+
+def as_json(name: str) -> dict[str, object]:
+    """Return the table of a dialect as JSON has it.
+
+    Raises:
+        LookupError: if there is no such dialect.
+    """
+    made: dict[str, object] = msgspec.to_builtins(dialect_of(name))
+    made["constructs"] = sorted(dialect_of(name).constructs)
+    return made
