@@ -79,7 +79,7 @@ def read_together(files: Sequence[tuple[str, bytes]], *, zone: str) -> list[Read
 def read_adapted(data: bytes, *, path: str, zone: str, base: str, adapt: Callable[[Node], Node]) -> Reading:
     """Return the reading of a seed whose front matter is first changed by `adapt`.
 
-    Relative addresses resolve against `base`, or against the seed's link if that is "".
+    Relative addresses resolve against the seed's link if that lies under `base`, or against `base`, if it is not "".
     """
     parts = front_matter.split(data)
     if isinstance(parts, front_matter.Fault):
@@ -141,7 +141,7 @@ def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters 
     node, remarks = lenient.as_meant(adapt(node) if adapt else node)
     raw, problems, unknown = decode_open(node, RawSeed, path=path, quote=False)
     assert raw is not None  # no key is required
-    seed, more = clean(raw, parts.body, path, zone, base=base)
+    seed, more = clean(raw, parts.body, path, zone, base="" if (raw.web_url or "").startswith(base) else base)
     remarks += more
     if seed is not None and seed.is_published:
         remarks += _misleading_secured(node)
@@ -150,7 +150,7 @@ def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters 
     located = [_located(remark, node, path, unknown) for remark in remarks]
     if seed is None or problems or says_held:
         return rejected(path, _merged(problems, located), data, withdrawn=bool(says_held))
-    if base and base != seed.link:
+    if base and not seed.link.startswith(base):
         seed = msgspec.structs.replace(seed, base=base)
     warnings = [problem for problem in located if problem.warning]
     body_line = parts.text.count("\n") + 3

@@ -30,7 +30,7 @@ _EXPRESSIONS = {
     "category": "category", "categories": "categories",
 }  # fmt: skip
 _SLUGGING = re.compile(r"(?:\s*\|\s*(?:slug|slugify|url_encode|downcase|lower)(?::?\s*['\"]\w+['\"])?)*")
-_DATE_FILTER = re.compile(r"page\.date\s*\|\s*date\s*[:(]\s*['\"](%[YmdF/-]+)['\"]\s*\)?")
+_DATE_FILTER = re.compile(r"page\.date\s*\|\s*date\s*[:(]\s*['\"]([%YmdF/-]+)['\"]\s*\)?")
 _DATE_PARTS = {"%Y": "{year}", "%m": "{month}", "%d": "{day}", "%F": "{year}-{month}-{day}"}
 
 
@@ -80,8 +80,16 @@ def placeholders(pattern: str) -> frozenset[str]:
 
 def filled(pattern: str, parts: Callable[[str], str]) -> str:
     """Return a pattern with its placeholders replaced, without the slashes that empty ones leave."""
-    made = _PLACEHOLDER.sub(lambda found: parts(found[1]), pattern)
-    return re.sub(r"/{2,}", "/", made)
+    texts, names = _cut(pattern)
+    made = texts[0] + "".join([parts(name) + after for name, after in zip(names, texts[1:], strict=True)])
+    return re.sub(r"/{2,}", "/", made) if "//" in made else made
+
+
+@lru_cache(maxsize=1024)
+def _cut(pattern: str) -> tuple[list[str], list[str]]:
+    """Return the texts around the placeholders of a pattern, and their names."""
+    cut = _PLACEHOLDER.split(pattern)
+    return cut[::2], cut[1::2]
 
 
 def joined(base: str, address: str) -> str:

@@ -27,9 +27,9 @@ def read(data: bytes, *, path: str, root: SeedRoot, zone: str, site: str) -> Rea
         {key: tuple(others) for key, others in root.keys.items() if key not in {"ignored", "slug"}},
         frozenset((*root.keys.get("ignored", ()), *_slug_keys(root))),
     )
-    base = root.base if root.base or not root.link else site
+    base = root.base or site
     return seed.read_adapted(
-        data, path=path, zone=zone, base=root.base,
+        data, path=path, zone=zone, base=base if root.base or root.link else "",
         adapt=lambda node: _adapted(node, names, root, path[len(root.prefix) :], base),
     )  # fmt: skip
 

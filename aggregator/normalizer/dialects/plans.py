@@ -22,17 +22,20 @@ class Plan(NamedTuple):
     """How the files of a root are read: `fields` has the keys of each field of the table, with dots as steps.
 
     `known` are the keys that cannot be an unknown spelling of a draft. Keys that look like the date of a publication
-    are not among them: if several have a date, the latest decides.
+    are not among them: if several have a date, the latest decides. `origin` is the scheme and host of `base`. `by_key` has the fields that a key at the top may
+    fill.
     """
 
     dialect: Dialect
     base: str
+    origin: str
     link: str
     fields: dict[str, tuple[KeyPath, ...]]
     held_if_true: tuple[KeyPath, ...]
     shown_if_false: tuple[KeyPath, ...]
     states: tuple[tuple[KeyPath, tuple[str, ...]], ...]
     known: frozenset[str]
+    by_key: dict[str, tuple[str, ...]]
 
 
 _plans: dict[object, Plan] = {}
@@ -62,9 +65,17 @@ def _made(root: SeedRoot, site: str) -> Plan:
     known = {".".join(path) for paths in (*fields.values(), *switches) for path in paths}
     known |= {".".join(path) for path, _ in states}
     starts = {".".join(path) for path in fields["published"] if held_back.kind_of(path[-1]) == "start"}
+    by_key: dict[str, list[str]] = {}
+    every = {
+        **fields, "held_if_true": switches[0], "shown_if_false": switches[1], "states": [path for path, _ in states],
+    }  # fmt: skip
+    for name, paths in every.items():
+        for path in paths:
+            by_key.setdefault(path[0], []).append(name)
+    base = root.base or site
     return Plan(
-        dialect, root.base or site, root.link, fields, switches[0], switches[1], states,
-        frozenset(known - starts | set(own.get("ignored", ()))),
+        dialect, base, "/".join(base.split("/")[:3]), root.link, fields, switches[0], switches[1], states,
+        frozenset(known - starts | set(own.get("ignored", ()))), {key: tuple(names) for key, names in by_key.items()},
     )  # fmt: skip
 
 

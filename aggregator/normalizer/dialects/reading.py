@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from importlib import import_module
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -19,15 +18,16 @@ from aggregator.model.reports import Problem
 from aggregator.model.seed_roots import NATIVE, SeedRoot
 from aggregator.normalizer import front_matter, held_back, links, text
 from aggregator.normalizer.cleaning import MAX_NAMES, Remark, clean
-from aggregator.normalizer.dialects import addresses, dates, forms, values
+from aggregator.normalizer.dialects import addresses, bodies, dates, forms, values
 from aggregator.normalizer.dialects.forms import Parts
 from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of
-from aggregator.normalizer.raw import RawSeed
+from aggregator.normalizer.raw import RawImage, RawSeed
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
 
 FirstCommit = Callable[[str], int | None]
 """Returns when a file below the root was committed first, in seconds since 1970; None if that is unknown."""
 
+_STATE_FIELDS = frozenset({"held_if_true", "shown_if_false", "states"})
 _NOTHING: tuple[Any, ...] = ("", [], {})
 _DRAFT_DATE = "1970-01-01"
 """The date of a draft without one; it is never shown."""
@@ -66,13 +66,6 @@ class _Context(NamedTuple):
     zone: str
     site: str
     first_commit: FirstCommit | None
-
-
-class _Origin(NamedTuple):
-    """Where a value came from: the keys that lead to it, or words such as "the file's name"."""
-
-    key: KeyPath = ()
-    words: str = ""
 
 
 def read(
@@ -137,10 +130,13 @@ class _Item:
         self._zone = plan.dialect.days_in or context.zone
         self._first_commit, self._exact = context.first_commit, exact
         self._stem = addresses.stem_of(below)
-        self._origins: dict[str, _Origin] = {}
-        self._remarks: list[tuple[_Origin, Remark]] = []
+        # Where a value came from: the keys that lead to it, or words such as "the file name".
+        self._origins: dict[str, KeyPath | str] = {}
+        self._remarks: list[tuple[KeyPath, Remark]] = []
         self._is_html = below.endswith((".html", ".htm"))
         self._body = parts.body
+        by_key = plan.by_key
+        self._present = {field for key in self._values if key in by_key for field in by_key[key]}
         self._is_held = self._says_held = False
         self._raw = RawSeed()
         self._page = ""
@@ -175,7 +171,7 @@ class _Item:
     def origins(self) -> tuple[tuple[str, str], ...]:
         """Return pairs of a seed's key and where its value came from."""
         return tuple(
-            (_SEED_FIELD.get(field, field), ".".join(origin.key) or origin.words)
+            (_SEED_FIELD.get(field, field), origin if isinstance(origin, str) else ".".join(origin))
             for field, origin in self._origins.items()
         )
 
@@ -203,7 +199,7 @@ class _Item:
             seed, remarks = clean(raw, self._translated(), self._below, self._zone, base=self._page)
         for remark in remarks:
             field = _FIELD_OF.get(str(remark.field[0]), "")
-            self._remarks.append((self._origins.get(field, _Origin()), remark))
+            self._remarks.append((self._key_of(field), remark))
         if seed is None:
             return None
         further = self._further(seed)
@@ -212,8 +208,8 @@ class _Item:
     def _further(self, seed: Seed) -> dict[str, Any]:
         """Return what our own seeds cannot say: the base of a page elsewhere, former addresses, the markup."""
         found: dict[str, Any] = {}
-        if self._page and self._page != seed.link:
-            found["base"] = self._page
+        if self._page and self._page != seed.link and (page := links.canonical(self._page)) != seed.link:
+            found["base"] = page
         if aliases := self._aliases(seed):
             found["aliases"] = aliases
         if self._is_html:
@@ -234,9 +230,13 @@ class _Item:
     def _has_errors(self) -> bool:
         return any(not remark.warning for _, remark in self._remarks)
 
-    def _located(self, origin: _Origin, remark: Remark) -> Problem:
-        line, column = forms.position(self._parts, origin.key)
-        name = ".".join(origin.key) or str(remark.field[0])
+    def _key_of(self, field: str) -> KeyPath:
+        origin = self._origins.get(field, ())
+        return () if isinstance(origin, str) else origin
+
+    def _located(self, key: KeyPath, remark: Remark) -> Problem:
+        line, column = forms.position(self._parts, key)
+        name = ".".join(key) or str(remark.field[0])
         for step in remark.field[1:]:
             name += f"[{step}]" if isinstance(step, int) else ""
         if remark.field[0] == "body":
@@ -247,25 +247,30 @@ class _Item:
         )  # fmt: skip
 
     def _warn(self, field: str, message: str, hint: str = "") -> None:
-        origin = self._origins.get(field, _Origin())
-        self._remarks.append((origin, Remark((_SEED_FIELD.get(field, field),), message, hint, warning=True)))
+        self._remarks.append(
+            (self._key_of(field), Remark((_SEED_FIELD.get(field, field),), message, hint, warning=True))
+        )
 
-    def _refuse(self, origin: _Origin, field: str, message: str, hint: str) -> None:
-        self._remarks.append((origin, Remark((field,), message, hint)))
+    def _refuse(self, key: KeyPath, field: str, message: str, hint: str) -> None:
+        self._remarks.append((key, Remark((field,), message, hint)))
 
     # Finding values
 
     def _find(self, field: str) -> Any:
         """Return the value of the first key of a field that holds something, None if none does."""
+        if field not in self._present:
+            return None
         for path in self._plan.fields[field]:
             value = self._at(path)
             if value is not None and value not in _NOTHING:
-                self._origins[field] = _Origin(path)
+                self._origins[field] = path
                 return value
         return None
 
     def _at(self, path: KeyPath) -> Any:
         value = self._values.get(path[0])
+        if value is None or len(path) == 1:
+            return value
         for step in path[1:]:
             if not isinstance(value, dict):
                 return None
@@ -299,8 +304,8 @@ class _Item:
 
     def _separators(self, field: str) -> str:
         """Return what parts the names in a text: only a key in the plural holds several."""
-        origin = self._origins[field]
-        return self._dialect.separators if origin.key and origin.key[-1].endswith("s") else ""
+        key = self._key_of(field)
+        return self._dialect.separators if key and key[-1].endswith("s") else ""
 
     # State
 
@@ -309,6 +314,8 @@ class _Item:
         held = bool(self._dialect.held_folders) and not set(self._dialect.held_folders).isdisjoint(
             self._below.split("/")[:-1]
         )
+        if self._present.isdisjoint(_STATE_FIELDS):
+            return held
         for path in self._plan.held_if_true:
             value = self._at(path)
             if value is not None and not held_back.is_blank(value):
@@ -346,14 +353,14 @@ class _Item:
     def _not_understood(self, path: KeyPath, hint: str) -> None:
         self._says_held = True
         message = "may hold this back, but its value is not understood, so it is not published"
-        self._refuse(_Origin(path), "published", message, hint)
+        self._refuse(path, "published", message, hint)
 
     def _doubt(self) -> None:
         """Refuse the file if an unknown key may mean that it is not to be published."""
         if self._is_held:
             return
         published = str(self._raw.published_date_time or "")
-        for path in self._plan.shown_if_false:
+        for path in self._plan.shown_if_false if "shown_if_false" in self._present else ():
             value = self._at(path)
             if isinstance(value, str) and (day := dates.readable(value))[:4].isdigit() and day[:10] > published[:10]:
                 self._not_understood(path, "write `true` or `false`, or the date of the post")
@@ -364,7 +371,7 @@ class _Item:
                 f"write `{own}: true` to hold it back; if `{'.'.join(doubt.key)}` means something else, name it in the"
                 " config: `keys: {ignored: [" + ".".join(doubt.key) + "]}`"
             )
-            self._refuse(_Origin(doubt.key), "published", doubt.message, hint)
+            self._refuse(doubt.key, "published", doubt.message, hint)
 
     # Title and body
 
@@ -372,7 +379,7 @@ class _Item:
         if self._parts.form == "file":
             value = self._find("body")
             self._body = value if isinstance(value, str) else ""
-            self._is_html = self._origins.get("body", _Origin(("",))).key[-1].endswith("html")
+            self._is_html = ".".join(self._key_of("body")).endswith("html")
         elif self._is_html and (found := _HTML_BODY.search(self._body)):
             self._body = found[1]
 
@@ -381,11 +388,11 @@ class _Item:
         if title and not text.is_blank(title):
             return title
         for source in self._dialect.title_from:
-            title = self._heading() if source == "heading" else self._name()
+            title = self._heading() if source == "heading" else self._name(source)
             if title and not text.is_blank(title):
-                self._origins["title"] = _Origin(words=f"the {'first heading' if source == 'heading' else 'file name'}")
+                self._origins["title"] = f"the {'first heading' if source == 'heading' else 'file name'}"
                 return title
-        self._origins["title"] = _Origin(words="the path")
+        self._origins["title"] = "the path"
         return self._stem or self._below
 
     def _heading(self) -> str:
@@ -404,20 +411,19 @@ class _Item:
         words = _ATTRIBUTES.sub("", found[1] or found[2])
         return _MARKDOWN_MARKS.sub(r"\2", _MARKDOWN_LINK.sub(r"\1", words))
 
-    def _name(self) -> str:
-        """Return the file's name as a title: as it is where names are titles, else as words."""
+    def _name(self, source: str) -> str:
+        """Return the file's name as a title: as it is, as words, or as words with capitals."""
+        if source == "file":
+            return self._stem.rpartition("/")[2]
         name = dates.in_path(self._stem).rest
-        if self._dialect.title_from[0] == "file" and " " in name:
-            return name
+        if source == "capitals":
+            return " ".join(word.capitalize() for word in name.split("-"))
         words = name.replace("_", " ") if " " in name else re.sub(r"[-_]+", " ", name)
         return words[:1].upper() + words[1:]
 
     def _translated(self) -> str:
         """Return the body as plain Markdown, or HTML; a note for what of it is lost."""
         if not self._body or not self._dialect.constructs:
-            return self._body
-        bodies = _bodies()
-        if bodies is None:
             return self._body
         made = bodies.translate(
             self._body, constructs=self._dialect.constructs, markup="html" if self._is_html else "markdown",
@@ -428,8 +434,8 @@ class _Item:
         before = self._parts.body_line + self._parts.body.count("\n") - self._body.count("\n")
         for note in made.notes:
             at = before + note.line - 1
-            self._remarks.append((_Origin(), Remark(("body", at), note.message, note.hint, warning=True)))
-        return str(made.text)
+            self._remarks.append(((), Remark(("body", at), note.message, note.hint, warning=True)))
+        return made.text
 
     # Dates
 
@@ -448,28 +454,30 @@ class _Item:
 
     def _published(self) -> str:
         """Return the date as `text.moment` reads it; refuse a file that has none, unless it is held back anyway."""
-        for path in self._plan.fields["published"]:
+        for path in self._plan.fields["published"] if "published" in self._present else ():
             value = self._at(path)
             if value is None or held_back.is_blank(value) or held_back.boolean(value) is not None:
                 continue
             if isinstance(value, dict):
                 continue  # `date: {created: …}` has a key of its own
             self._check_exact(value)
-            self._origins["published"] = _Origin(path)
+            self._origins["published"] = path
             return self._written_date(path, value)
-        day = dates.in_path(self._stem).day
-        if day:
-            self._origins["published"] = _Origin(words="the path")
-            if self._is_held or _is_moment(day, self._zone):
-                return day if _is_moment(day, self._zone) else _DRAFT_DATE
+        address = self._find("address")
+        for words, where in (("the path", self._stem), ("the address", address)):
+            day = dates.in_path(where.strip("/")).day if isinstance(where, str) else ""
+            if day and _is_moment(day, self._zone):
+                self._origins["published"] = words
+                return day
         committed = self._first_commit(self._below) if self._first_commit is not None and not self._is_held else None
         if committed is not None:
-            self._origins["published"] = _Origin(words="the first commit")
+            self._origins["published"] = "the first commit"
             return dates.of_seconds(committed)
         if not self._is_held:
-            keys = " or ".join(f"`{'.'.join(path)}: 2026-11-23`" for path in self._plan.fields["published"][:1])
-            hint = f"write {keys or '`date: 2026-11-23`'}, or begin the file's name with 2026-11-23-"
-            self._refuse(_Origin(), "date", "is missing", hint)
+            keys = [".".join(path) for path in self._plan.fields["published"]]
+            key = "date" if "date" in keys or not keys else keys[0]
+            hint = f"write `{key}: 2026-11-23`, or begin the file's name with 2026-11-23-"
+            self._refuse((), "date", "is missing", hint)
         return _DRAFT_DATE
 
     def _written_date(self, path: KeyPath, value: Any) -> str:
@@ -479,7 +487,7 @@ class _Item:
             self._warn("published", found.note)
         if not made or (self._is_held and not _is_moment(made, self._zone)):
             if not self._is_held:
-                self._refuse(_Origin(path), "date", "is not a date", _DATE_HINT)
+                self._refuse(path, "date", "is not a date", _DATE_HINT)
             return _DRAFT_DATE
         return made
 
@@ -507,7 +515,7 @@ class _Item:
         self._origins.pop("elsewhere", None)
         if not own:
             self._page = addresses.joined(self._plan.base, self._by_pattern(topics))
-            self._origins["address"] = _Origin(words=f"the pattern {self._pattern()}")
+            self._origins["address"] = f"the pattern {self._pattern()}"
             return self._page
         if addresses.is_absolute(own) and _host(own) != _host(self._plan.base):
             self._page = addresses.joined(self._plan.base, self._by_pattern(topics))
@@ -528,6 +536,8 @@ class _Item:
         made = pattern if addresses.is_absolute(pattern) else addresses.filled(pattern, self._part(topics))
         if self._dialect.strips_index:
             made = re.sub(r"(?:^|(?<=/))index\.html$", "", made)
+        if self._dialect.ends_with_slash and "." not in made.rpartition("/")[2] and not made.endswith("/"):
+            made += "/"
         made = addresses.joined(self._plan.base, made)
         if not _is_link(made):
             self._warn("address", "is no address, so the pattern of the folder counts")
@@ -538,11 +548,10 @@ class _Item:
         if self._plan.link:
             return self._plan.link
         for condition, pattern in self._dialect.link_if:
-            origin = self._origins.get("published", _Origin())
             if (
                 (condition == "slug" and self._slug_key())
                 or (condition == "path" and dates.in_path(self._stem).day)
-                or (condition == "date" and origin.key)
+                or (condition == "date" and self._key_of("published"))
             ):
                 return pattern
         return self._dialect.link
@@ -562,12 +571,22 @@ class _Item:
                 return "/".join(dict.fromkeys(one.lower() for one in topics or ()))
             plain = {
                 "title": self._raw.title or "", "category": topics[0] if topics else "",
-                "path": self._stem, "dir": self._stem.rpartition("/")[0], "file": self._stem.rpartition("/")[2],
+                "path": self._path_part(), "dir": self._stem.rpartition("/")[0], "file": self._stem.rpartition("/")[2],
             }.get(name, "")  # fmt: skip
             style = self._dialect.slugs if name in {"path", "dir", "file"} or self._dialect.slugs != "kept" else "plain"
             return addresses.slugged(plain, style)
 
         return part
+
+    def _path_part(self) -> str:
+        """Return the text of `{path}`; its parts are slugged later."""
+        folder, slash, _ = self._stem.rpartition("/")
+        if self._dialect.path_is == "undated":
+            return f"{folder}{slash}{self._slug()}"
+        slug = self._slug_key().strip("/") if self._dialect.path_is != "file" else ""
+        if not slug:
+            return self._stem
+        return slug if self._dialect.path_is == "slug" else f"{folder}{slash}{slug}"
 
     def _slug_key(self) -> str:
         return self._text("slug") if self._plan.fields["slug"] else ""
@@ -591,7 +610,8 @@ class _Item:
             return ()
         found = []
         for name in values.names(value, "").value[:MAX_NAMES]:
-            address = addresses.joined(self._plan.base, name) if name.startswith("/") else name
+            at_base = name.startswith("/") or self._dialect.aliases_from == "base"
+            address = addresses.joined(self._plan.base, name) if at_base else name
             try:
                 found.append(links.alias(links.canonical(address, self._page or self._plan.base)))
             except ValueError:
@@ -625,7 +645,7 @@ class _Item:
             return tuple(dict.fromkeys((*above, *(named or ())))) or None
         if not folders or re.fullmatch(r"[\d_.-]+", folders[0] if source == "folder" else folders[-1]):
             return None  # a year is no topic
-        self._origins["topics"] = _Origin(words="the folder")
+        self._origins["topics"] = "the folder"
         return (folders[0] if source == "folder" else folders[-1],)
 
     def _author(self) -> str | None:
@@ -639,11 +659,13 @@ class _Item:
         return found.value or None
 
     def _pictures(self) -> tuple[Any, ...] | None:
-        for path in self._plan.fields["images"]:
+        for path in self._plan.fields["images"] if "images" in self._present else ():
             value = self._at(path)
             if value is None or held_back.is_blank(value) or isinstance(value, bool):
                 continue
-            self._origins["images"] = _Origin(path)
+            self._origins["images"] = path
+            if type(value) is str and value.startswith("/") and not value.startswith("//"):
+                return (RawImage(url=self._plan.origin + value),)  # as `links.canonical` resolves it, but faster
             found = values.pictures(value, self._dialect.imported_images)
             if found.value:
                 if found.note:
@@ -653,14 +675,6 @@ class _Item:
                 self._warn("images", found.note)
                 return None
         self._origins.pop("images", None)
-        return None
-
-
-def _bodies() -> Any:
-    """Return the module that translates bodies, None as long as there is none."""
-    try:
-        return import_module("aggregator.normalizer.dialects.bodies")
-    except ImportError:
         return None
 
 

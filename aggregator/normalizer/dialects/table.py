@@ -22,7 +22,8 @@ Keys = tuple[str, ...]
 class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect: which keys mean what, the first that holds something counts; what holds back; where its pages are.
 
-    `forms` are how metadata is written, and `any_case` is true if the case of keys does not matter. `topics_from` names
+    `forms` are how metadata is written, and `any_case` is true if the case of keys does not matter. A file without a
+    title has its first "heading", or its name as it is ("file"), as "words", or with "capitals". `topics_from` names
     what gives topics if no key does: the first "folder" below the root, the "parent" folder, or the folders
     "above_posts" (a folder `_posts`), which then count beside the keys. `not_topics` are names that only the program
     itself uses. `separators` are the characters that part names written as one text, by keys in the plural ("" = such a
@@ -35,7 +36,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     hold back. `held_folders` are folders of drafts.
 
     `link` is the pattern of an address, `link_if` are patterns for seeds that have a "slug", a date in their "path", or
-    a "date" in their metadata; the first one that applies. With `strips_index` the `index.html` at the end of an
+    a "date" in their metadata; the first one that applies. `{path}` is that of the "file", with the slug that a key
+    gives instead of its last part ("file_or_slug") or of all of it ("slug"), or "undated": without a date at the start
+    of its last part. `aliases_from` is what relative aliases are relative to. With `ends_with_slash` an address that a
+    key gives ends with one, with `strips_index` the `index.html` at the end of an
     address goes. `slug_from` is what makes the slug if no key does, `slugs` how names become parts of an address:
     lower-case "unicode", "plain" (without dots), transliterated "ascii" (other signs become hyphens) or "ascii_words"
     (they go); "cased" keeps upper case too, "kept" only replaces spaces. `days_in` and `times_in` are the time zones of
@@ -48,7 +52,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     any_case: bool = False
 
     title: Keys = ("title",)
-    title_from: tuple[Literal["heading", "file"], ...] = ("heading", "file")
+    title_from: tuple[Literal["heading", "file", "words", "capitals"], ...] = ("heading", "words")
     published: Keys = ("date", "published", "publishDate", "pubDate", "created", "added")
     addressed: Keys = ()
     own_offset: bool = False
@@ -71,6 +75,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     strips_index: bool = False
     elsewhere: Keys = ()
     aliases: Keys = ("aliases",)
+    aliases_from: Literal["base", "page"] = "base"
     body: Keys = ()
 
     held_if_true: Keys = ("draft", "hidden", "unlisted")
@@ -80,6 +85,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 
     link: str = "/{path}/"
     link_if: tuple[tuple[Literal["slug", "path", "date"], str], ...] = ()
+    path_is: Literal["file", "file_or_slug", "slug", "undated"] = "file"
+    ends_with_slash: bool = False
     slug_from: Literal["file", "title"] = "file"
     slugs: Literal["unicode", "plain", "ascii", "ascii_words", "cased", "kept"] = "unicode"
     days_in: str = ""

@@ -43,6 +43,7 @@ DIALECT = Dialect(
         "_build.list": ("never", "false"),
     },
     link="/{path}/",
-    link_if=(("slug", "/{dir}/{slug}/"),),
+    path_is="file_or_slug",
+    aliases_from="page",
     constructs=frozenset({"shortcodes", "attributes"}),
 )

@@ -8,6 +8,7 @@ DIALECT = Dialect(
     name="jekyll",
     program="Jekyll",
     forms=("yaml", "none"),
+    title_from=("capitals",),
     published=("date",),
     updated=("last_modified_at", "updated", "modified"),
     excerpt=("description", "excerpt", "summary", "subtitle"),
