@@ -72,7 +72,7 @@ def boolean(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, int | str):
-        word = str(value).strip().casefold()
+        word = str(value).strip().strip("'\"").casefold()
         return True if word in _YES else False if word in _NO else None
     return None
 

@@ -21,7 +21,7 @@ from aggregator.normalizer import front_matter, held_back, lenient, text
 from aggregator.normalizer.cleaning import Remark, clean
 from aggregator.normalizer.raw import KEYS, RawSeed
 
-READING_VERSION = 6
+READING_VERSION = 7
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
 
 MOST_PROBLEMS = 20

@@ -132,7 +132,7 @@ def _ascii(text: str) -> str:
 
 
 _SLUGS: Mapping[str, Callable[[str], str]] = {
-    "unicode": lambda text: _hyphens(_SIGNS.sub("", text.lower())),
+    "unicode": lambda text: re.sub(r"\s", "-", _SIGNS.sub("", text.lower()).strip()),  # Hugo keeps `--`
     "plain": lambda text: _hyphens(_SIGNS_AND_DOTS.sub("", text.lower())),
     "ascii": lambda text: re.sub(r"[^a-z0-9]+", "-", _ascii(text)).strip("-"),
     "ascii_words": lambda text: re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", _ascii(text)).strip()),

@@ -180,7 +180,8 @@ def values(parts: Parts, forms: Sequence[Form], path: str) -> dict[str, Any] | t
         return {}
     if parts.form == "yaml":
         found = _yaml(parts, path)
-        if isinstance(found, tuple) and "lines" in forms and (lines := _lines(parts.text, None)):
+        # Python-Markdown, which reads these lines, allows dashes around them.
+        if isinstance(found, tuple) and forms[0] == "lines" and (lines := _lines(parts.text, None)):
             found = _values_of_lines(lines._replace(line=parts.line), path)
         return found
     if parts.form == "lines":

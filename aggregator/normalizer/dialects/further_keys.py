@@ -81,6 +81,6 @@ def _part(found: Mapping[str, Any], entries: Mapping[str, Any], root: SeedRoot, 
             "category": topics[0].text if topics else text_of(("category",), entries),
             "categories": "/".join(one.text for one in topics),
         }.get(name, "")  # fmt: skip
-        return addresses.slugged(words, "unicode")
+        return addresses.slugged(words, "plain")
 
     return part

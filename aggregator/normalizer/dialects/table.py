@@ -26,8 +26,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     title has its first "heading", or its name as it is ("file"), as "words", or with "capitals". `topics_from` names
     what gives topics if no key does: the first "folder" below the root, the "parent" folder, or the folders
     "above_posts" (a folder `_posts`), which then count beside the keys. `not_topics` are names that only the program
-    itself uses. `separators` are the characters that part names written as one text, by keys in the plural ("" = such a
-    text is one name, " " = white space). `addressed` is the date in the address, if it is another one than `published`;
+    itself uses. `separators` are the characters of which the first one that a text holds parts the names in it, by keys in
+    the plural ("" = such a text is one name, " " = white space). `addressed` is the date in the address, if it is another one than `published`;
     with `own_offset` its day is that at the offset with which it is written. Pictures that begin with one of
     `imported_images` lie in the sources, so that their addresses are known only to the program. `elsewhere` are keys
     for what a post links to, `body` those for the body of a file that is nothing but metadata.

@@ -43,14 +43,15 @@ def one_text(value: Any) -> Read:
 
 
 def names(value: Any, separators: str) -> Read:
-    """Return `value` as names; one text is one name, or several between `separators`."""
+    """Return `value` as names; one text is one name, or several between the first of `separators` that it holds."""
     if isinstance(value, list):
         if all(type(one) is str and one[:1] not in {"", "#", " "} for one in value):
             return Read(tuple(value))
         found = [_name(one) for one in value]
         return Read(tuple(name for name in found if name), NO_NAME if None in found else "")
     if isinstance(value, str) and separators:
-        parts = value.split() if separators == " " else re.split(f"[{re.escape(separators)}\n]", value)
+        mark = next((one for one in separators if one in value), "\n")
+        parts = value.split() if separators == " " else re.split(f"[{mark}\n]", value)
         return Read(tuple(name for part in parts if (name := part.strip().lstrip("#"))))
     name = _name(value)
     return Read((name,) if name else (), NO_NAME if name is None else "")

@@ -7,7 +7,7 @@ from aggregator.normalizer.dialects.table import Dialect
 DIALECT = Dialect(
     name="pelican",
     program="Pelican",
-    forms=("yaml", "lines", "none"),
+    forms=("lines", "yaml", "none"),
     any_case=True,
     title_from=("words",),
     published=("date",),
@@ -16,7 +16,7 @@ DIALECT = Dialect(
     topics=("category", "categories"),
     topics_from="parent",
     tags=("tags", "keywords"),
-    separators=",;",
+    separators=";,",
     authors=("author", "authors"),
     images=("image", "cover", "banner", "thumbnail", "hero", "og_image", "featured_image"),
     locale=("lang",),
