@@ -397,16 +397,29 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
 @click.argument("folder", metavar="DIR")
 @click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
 @click.option("--title", metavar="TITLE", default="", help="The title of the site.")
-def init(folder: str, *, url: str, title: str) -> None:
+@click.option(
+    "--from", "existing", metavar="PATH", default="",
+    help="Read the posts of an existing site or folder, such as one of Hugo, where they are; nothing there is changed.",
+)  # fmt: skip
+def init(folder: str, *, url: str, title: str, existing: str) -> None:
     """Create a new site in DIR."""
-    from aggregator.cli.scaffold import new_site  # noqa: PLC0415 - only this command needs it
+    from aggregator.cli.existing_folder import first_build, recognise  # noqa: PLC0415 - only this command needs these
+    from aggregator.cli.scaffold import new_site, new_site_over  # noqa: PLC0415
 
+    found = recognise(existing) if existing else None
     try:
-        created = new_site(folder, now=clock(), url=url, title=title)
+        if found is None:
+            created = new_site(folder, now=clock(), url=url, title=title)
+        else:
+            created = new_site_over(found, folder, url=url, title=title)
     except ValueError as error:
         raise click.UsageError(_with_hint(error)) from error
     except FileExistsError as error:
         raise AggregatorError(f"{error}: already exists; nothing was created (choose an empty folder)") from error
+    if found is not None:
+        for line in first_build(found, str(created[0]), folder, is_guess=not url):
+            _print(line)
+        return
     for path in created:
         click.echo(str(path))
     if not url:

@@ -1,1 +1,1 @@
-"""Files that were written for another program, read as seeds: what each dialect holds, and how. Pure."""
+"""How files that were written for other programs are read."""
