@@ -429,13 +429,20 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 
 @cli.command()
 @config_option
-@click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
-def schema(config_path: str, kind: Literal["seed", "config", "topic"]) -> None:
-    """Print the JSON Schema of seeds, the config or topics."""
+@click.argument("kind", type=click.Choice(["seed", "config", "topic", "dialect"]))
+@click.argument("name", required=False, default="")
+def schema(config_path: str, kind: Literal["seed", "config", "topic", "dialect"], name: str) -> None:
+    """Print the JSON Schema of seeds, the config or topics, or the table of the dialect NAME (or of all)."""
     del config_path  # the same for every config; accepted since every other command takes it
-    from aggregator.cli.json_schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
+    from aggregator.cli.json_schema import dialects, schema as schema_of  # noqa: PLC0415 - only this command needs it
 
-    click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
+    if name and kind != "dialect":
+        raise click.UsageError(f"`schema {kind}` takes no NAME (remove `{name}`)")
+    try:
+        made = dialects(name) if kind == "dialect" else schema_of(kind)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+    click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2))
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def in_every_form(name: str, key: str, value: str) -> list[str]:
     """Return files of a dialect that hold one key, in each form that it may have."""
     forms = ("yaml",) if name == "native" else dialect_of(name).forms
     native = f"webUrl: {BASE}a\n" if name == "native" else ""
-    plain = value.split(" #")[0]
+    plain = value.partition(" #")[0]
     is_plain = plain in {"true", "false", "1", "0"}
     nested = ":\n  ".join(key.split("."))
     found = [f"---\ntitle: A title\ndate: 2024-05-01\n{native}{nested}: {value}\n---\n{CANARY}\n"]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", "category", "categories")
+PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", "category")
 """What a pattern may hold in braces."""
 
 _PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
@@ -16,18 +16,18 @@ _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
 # Jekyll's and Hugo's placeholders, and Eleventy's few expressions that need no program to be run.
 _COLON = re.compile(r":([a-z_]+)")
 _COLONS = {
-    "year": "year", "month": "month", "day": "day", "title": "slug", "slug": "slug", "categories": "categories",
-    "slugified_categories": "categories", "category": "category", "filename": "file", "contentbasename": "file",
+    "year": "year", "month": "month", "day": "day", "title": "slug", "slug": "slug", "categories": "category",
+    "slugified_categories": "category", "category": "category", "filename": "file", "contentbasename": "file",
     "slugorfilename": "slug", "slugorcontentbasename": "slug", "section": "dir", "sections": "dir", "path": "path",
 }  # fmt: skip
 _STYLES = {
-    "pretty": "/{categories}/{year}/{month}/{day}/{slug}/", "date": "/{categories}/{year}/{month}/{day}/{slug}.html",
-    "none": "/{categories}/{slug}.html",
+    "pretty": "/{category}/{year}/{month}/{day}/{slug}/", "date": "/{category}/{year}/{month}/{day}/{slug}.html",
+    "none": "/{category}/{slug}.html",
 }  # fmt: skip
 _EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
 _EXPRESSIONS = {
     "slug": "slug", "page.fileSlug": "slug", "page.filePathStem": "path", "title": "title", "tags": "category",
-    "category": "category", "categories": "categories",
+    "category": "category", "categories": "category",
 }  # fmt: skip
 _SLUGGING = re.compile(r"(?:\s*\|\s*(?:slug|slugify|url_encode|downcase|lower)(?::?\s*['\"]\w+['\"])?)*")
 _DATE_FILTER = re.compile(r"page\.date\s*\|\s*date\s*[:(]\s*['\"]([%YmdF/-]+)['\"]\s*\)?")
@@ -82,7 +82,7 @@ def filled(pattern: str, parts: Callable[[str], str]) -> str:
     """Return a pattern with its placeholders replaced, without the slashes that empty ones leave."""
     texts, names = _cut(pattern)
     made = texts[0] + "".join([parts(name) + after for name, after in zip(names, texts[1:], strict=True)])
-    return re.sub(r"/{2,}", "/", made) if "//" in made else made
+    return re.sub(r"(?<!:)/{2,}", "/", made) if "//" in made else made
 
 
 @lru_cache(maxsize=1024)

@@ -79,7 +79,6 @@ def _part(found: Mapping[str, Any], entries: Mapping[str, Any], root: SeedRoot, 
         words = {
             "slug": text_of(_slug_keys(root), found) or in_path.rest, "title": text_of(("title",), entries),
             "category": topics[0].text if topics else text_of(("category",), entries),
-            "categories": "/".join(one.text for one in topics),
         }.get(name, "")  # fmt: skip
         return addresses.slugged(words, "plain")
 

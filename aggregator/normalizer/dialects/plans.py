@@ -14,7 +14,7 @@ KeyPath = tuple[str, ...]
 
 _FIELDS = (
     "title", "published", "addressed", "updated", "expires", "excerpt", "topics", "tags", "authors", "images", "locale",
-    "type", "id", "slug", "address", "elsewhere", "aliases", "body",
+    "type", "category", "quality", "heat", "id", "slug", "address", "elsewhere", "aliases", "body",
 )  # fmt: skip
 
 
@@ -56,7 +56,8 @@ def _made(root: SeedRoot, site: str) -> Plan:
     dialect = dialect_of(root.dialect)
     own: dict[str, tuple[str, ...]] = {}
     for key, names in root.keys.items():
-        own[KEYS_OF_A_ROOT.get(key, key)] = tuple(names)
+        field = KEYS_OF_A_ROOT.get(key, key)
+        own[field] = (*own.get(field, ()), *names)
     fields = {name: _paths((*own.get(name, ()), *getattr(dialect, name)), dialect) for name in _FIELDS}
     switches = [
         _paths((*own.get(name, ()), *getattr(dialect, name)), dialect) for name in ("held_if_true", "shown_if_false")

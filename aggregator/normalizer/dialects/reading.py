@@ -42,6 +42,7 @@ _HTML_BODY = re.compile(r"<body\b[^<>]*>(.*)</body\s*>", re.DOTALL | re.IGNORECA
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _MARKDOWN_MARKS = re.compile(r"(?<!\w)(\*\*|__|\*|_|`+)(\S(?:.*?\S)?)\1(?!\w)")
 _ATTRIBUTES = re.compile(r"[ \t]*\{[:#.][^{}]*\}[ \t]*$")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _DATE_HINT = "write 2026-11-23T10:00:00Z, or 2026-11-23"
 _OPTIONAL = {
     "updatedDateTime": "updated_date_time", "id": "id", "topics": "topics", "tags": "tags", "excerpt": "excerpt",
@@ -166,6 +167,8 @@ class _Item:
         raw.images = self._pictures()
         raw.locale = self._text("locale") or None
         raw.type = self._text("type") or None
+        raw.category = self._text("category") or None
+        raw.quality, raw.heat = self._number("quality"), self._number("heat")
         raw.id = self._text("id") or None
 
     def origins(self) -> tuple[tuple[str, str], ...]:
@@ -291,6 +294,16 @@ class _Item:
         if found.note:
             self._warn(field, found.note)
         return str(found.value)
+
+    def _number(self, field: str) -> int | None:
+        value = self._find(field)
+        if value is None:
+            return None
+        word = str(values.one_text(value).value)
+        if not _WHOLE.fullmatch(word):
+            self._warn(field, "is no whole number, so it is left out")
+            return None
+        return int(word)
 
     def _check_exact(self, value: Any) -> None:
         """Raise `_InexactError` if the fast parser may have lost how a text is spelled: `1.10`, `0x10`, `yes`."""
@@ -546,6 +559,10 @@ class _Item:
 
     def _pattern(self) -> str:
         if self._plan.link:
+            # Where a slug stands for the address within the pages of posts, it follows what all of these begin with.
+            if any(condition == "slug" for condition, _ in self._dialect.link_if) and self._slug_key():
+                end = "/" if self._plan.link.endswith("/") else ""
+                return f"{self._plan.link.partition('{')[0]}{{slug}}{end}"
             return self._plan.link
         for condition, pattern in self._dialect.link_if:
             if (
@@ -567,7 +584,7 @@ class _Item:
                 return self._day()[("year", "month", "day").index(name)]
             if name == "slug":
                 return self._slug()
-            if name == "categories":
+            if name == "category" and self._dialect.category_is == "all":
                 return "/".join(dict.fromkeys(one.lower() for one in topics or ()))
             plain = {
                 "title": self._raw.title or "", "category": topics[0] if topics else "",

@@ -26,11 +26,11 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     title has its first "heading", or its name as it is ("file"), as "words", or with "capitals". `topics_from` names
     what gives topics if no key does: the first "folder" below the root, the "parent" folder, or the folders
     "above_posts" (a folder `_posts`), which then count beside the keys. `not_topics` are names that only the program
-    itself uses. `separators` are the characters of which the first one that a text holds parts the names in it, by keys in
-    the plural ("" = such a text is one name, " " = white space). `addressed` is the date in the address, if it is another one than `published`;
-    with `own_offset` its day is that at the offset with which it is written. Pictures that begin with one of
-    `imported_images` lie in the sources, so that their addresses are known only to the program. `elsewhere` are keys
-    for what a post links to, `body` those for the body of a file that is nothing but metadata.
+    itself uses. `separators` are the characters of which the first one that a text holds parts the names in it, by keys
+    in the plural ("" = such a text is one name, " " = white space). `addressed` is the date in the address, if it is
+    another one than `published`; with `own_offset` its day is that at the offset with which it is written. Pictures that
+    begin with one of `imported_images` lie in the sources, so that their addresses are known only to the program.
+    `elsewhere` are keys for what a post links to, `body` those for the body of a file that is nothing but metadata.
 
     `held_if_true` and `shown_if_false` (which holds back if it is false) are switches, `states` the words of a key that
     hold back. `held_folders` are folders of drafts.
@@ -38,12 +38,13 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     `link` is the pattern of an address, `link_if` are patterns for seeds that have a "slug", a date in their "path", or
     a "date" in their metadata; the first one that applies. `{path}` is that of the "file", with the slug that a key
     gives instead of its last part ("file_or_slug") or of all of it ("slug"), or "undated": without a date at the start
-    of its last part. `aliases_from` is what relative aliases are relative to. With `ends_with_slash` an address that a
-    key gives ends with one, with `strips_index` the `index.html` at the end of an
-    address goes. `slug_from` is what makes the slug if no key does, `slugs` how names become parts of an address:
-    lower-case "unicode", "plain" (without dots), transliterated "ascii" (other signs become hyphens) or "ascii_words"
-    (they go); "cased" keeps upper case too, "kept" only replaces spaces. `days_in` and `times_in` are the time zones of
-    dates and of times without an offset; "" is the site's. `constructs` are what its bodies hold beside Markdown.
+    of its last part. `{category}` is the "first" topic, or "all" of them with slashes between. `aliases_from` is what
+    relative aliases are relative to. With `ends_with_slash` an address that a key gives ends with one, with
+    `strips_index` the `index.html` at its end goes. `slug_from` is what makes the slug if no key does, `slugs` how names
+    become parts of an address: lower-case "unicode", "plain" (without dots), transliterated "ascii" (other signs become
+    hyphens) or "ascii_words" (they go); "cased" keeps upper case too, "kept" only replaces spaces. `days_in` and
+    `times_in` are the time zones of dates and of times without an offset; "" is the site's. `constructs` are what its
+    bodies hold beside Markdown.
     """
 
     name: str
@@ -69,6 +70,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     imported_images: tuple[str, ...] = ()
     locale: Keys = ("lang", "language", "locale")
     type: Keys = ()
+    category: Keys = ()
+    quality: Keys = ()
+    heat: Keys = ()
     id: Keys = ()
     slug: Keys = ("slug",)
     address: Keys = ("url", "permalink")
@@ -86,6 +90,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     link: str = "/{path}/"
     link_if: tuple[tuple[Literal["slug", "path", "date"], str], ...] = ()
     path_is: Literal["file", "file_or_slug", "slug", "undated"] = "file"
+    category_is: Literal["first", "all"] = "first"
     ends_with_slash: bool = False
     slug_from: Literal["file", "title"] = "file"
     slugs: Literal["unicode", "plain", "ascii", "ascii_words", "cased", "kept"] = "unicode"
@@ -97,8 +102,10 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
 KEYS_OF_A_ROOT = {
     "title": "title", "publishedDateTime": "published", "updatedDateTime": "updated", "expires": "expires",
     "excerpt": "excerpt", "topics": "topics", "tags": "tags", "author": "authors", "images": "images",
-    "locale": "locale", "type": "type", "id": "id", "webUrl": "address", "originalUrl": "elsewhere", "slug": "slug",
-    "aliases": "aliases", "body": "body", "draft": "held_if_true", "published": "shown_if_false", "ignored": "ignored",
+    "locale": "locale", "type": "type", "category": "category", "quality": "quality", "heat": "heat", "id": "id",
+    "webUrl": "address", "originalUrl": "elsewhere", "slug": "slug", "aliases": "aliases", "ampWebUrl": "aliases",
+    "body": "body", "draft": "held_if_true", "removed": "held_if_true", "deleted": "held_if_true",
+    "published": "shown_if_false", "ignored": "ignored",
 }  # fmt: skip
 """What `keys` of a root may name, and the field of the table that gets its names first.
 

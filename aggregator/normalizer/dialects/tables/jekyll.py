@@ -15,6 +15,7 @@ DIALECT = Dialect(
     separators=" ",
     topics=("categories", "category"),
     topics_from="above_posts",
+    category_is="all",
     images=(
         "image",
         "images",
@@ -35,7 +36,7 @@ DIALECT = Dialect(
     elsewhere=("external_url", "external-url", "link"),
     aliases=("redirect_from",),
     held_folders=("_drafts",),
-    link="/{categories}/{year}/{month}/{day}/{slug}.html",
+    link="/{category}/{year}/{month}/{day}/{slug}.html",
     slugs="cased",
     times_in="UTC",
     constructs=frozenset({"liquid", "attributes"}),
