@@ -209,7 +209,10 @@ def test_a_pattern_may_begin_with_a_host() -> None:
     """The pages may lie on another host than the base, and slashes that empty parts leave go."""
     text = "---\ntitle: A\ndate: 2024-05-01\n---\n"
 
-    assert seed_of(text, link="https://other.example.org/{category}/{slug}/").link == "https://other.example.org/a/"
+    assert (
+        seed_of(text, path="a.md", link="https://other.example.org/{category}/{slug}/").link
+        == "https://other.example.org/a/"
+    )
 
 
 def test_a_slug_of_docusaurus_follows_the_address_of_the_blog() -> None:

@@ -222,6 +222,11 @@ class _Item:
     def _left_out(self, remarks: Sequence[Remark]) -> bool:
         """Leave out the optional values that are errors; return whether nothing else is wrong."""
         wrong = [one for one in remarks if not one.warning]
+        day = dates.in_path(self._stem).day
+        if day and str(self._raw.published_date_time).startswith(day) and wrong[0].field == ("publishedDateTime",):
+            # What is wrong is the time of the day, and the path has the same day.
+            self._raw.published_date_time = day
+            self._warn("published", f"{wrong.pop(0).message}, so the day in the path counts", _DATE_HINT)
         if not all(one.field[0] in _OPTIONAL for one in wrong):
             return False
         for one in wrong:
@@ -549,7 +554,7 @@ class _Item:
         made = pattern if addresses.is_absolute(pattern) else addresses.filled(pattern, self._part(topics))
         if self._dialect.strips_index:
             made = re.sub(r"(?:^|(?<=/))index\.html$", "", made)
-        if self._dialect.ends_with_slash and "." not in made.rpartition("/")[2] and not made.endswith("/"):
+        if self._dialect.ends_with_slash and not made.endswith("/"):
             made += "/"
         made = addresses.joined(self._plan.base, made)
         if not _is_link(made):

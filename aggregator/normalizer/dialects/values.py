@@ -45,7 +45,7 @@ def one_text(value: Any) -> Read:
 def names(value: Any, separators: str) -> Read:
     """Return `value` as names; one text is one name, or several between the first of `separators` that it holds."""
     if isinstance(value, list):
-        if all(type(one) is str and one[:1] not in {"", "#", " "} for one in value):
+        if all(type(one) is str and one[:1] not in {"", "#", " ", "["} for one in value):
             return Read(tuple(value))
         found = [_name(one) for one in value]
         return Read(tuple(name for name in found if name), NO_NAME if None in found else "")
@@ -64,6 +64,8 @@ def _name(value: Any) -> str | None:
     if isinstance(value, list):
         return None
     text = "" if value is None else str(one_text(value).value)
+    if text.startswith("[[") and text.endswith("]]"):
+        return text[2:-2].rpartition("|")[2]  # a link to the page of that name
     return text.lstrip("#") if text[:1] == "#" and len(text) > 1 else text
 
 
