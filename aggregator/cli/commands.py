@@ -434,12 +434,12 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 def schema(config_path: str, kind: Literal["seed", "config", "topic", "dialect"], name: str) -> None:
     """Print the JSON Schema of seeds, the config or topics, or the table of the dialect NAME (or of all)."""
     del config_path  # the same for every config; accepted since every other command takes it
-    from aggregator.cli.json_schema import dialects, schema as schema_of  # noqa: PLC0415 - only this command needs it
+    from aggregator.cli import json_schema  # noqa: PLC0415 - only this command needs it
 
     if name and kind != "dialect":
         raise click.UsageError(f"`schema {kind}` takes no NAME (remove `{name}`)")
     try:
-        made = dialects(name) if kind == "dialect" else schema_of(kind)
+        made = json_schema.dialects(name) if kind == "dialect" else json_schema.schema(kind)
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from error
     click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2))

@@ -108,6 +108,11 @@ def doubts(values: Mapping[str, Any], known: Collection[str], published: str = "
                     yield _doubt((key, inner))
 
 
+def may_hold(key: str) -> bool:
+    """Return whether a key could hold a seed back, or a key in it could."""
+    return kind_of(key) != "" or key in _NESTING
+
+
 def _doubt(key: tuple[str, ...]) -> Doubt:
     return Doubt(key, "may mean that this is not to be published, and is not a key that is understood")
 

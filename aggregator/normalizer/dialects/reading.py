@@ -20,14 +20,14 @@ from aggregator.normalizer import front_matter, held_back, links, text
 from aggregator.normalizer.cleaning import MAX_NAMES, Remark, clean
 from aggregator.normalizer.dialects import addresses, bodies, dates, forms, values
 from aggregator.normalizer.dialects.forms import Parts
-from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of
+from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_of
 from aggregator.normalizer.raw import RawImage, RawSeed
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
 
 FirstCommit = Callable[[str], int | None]
 """Returns when a file below the root was committed first, in seconds since 1970; None if that is unknown."""
 
-_STATE_FIELDS = frozenset({"held_if_true", "shown_if_false", "states"})
+_RARE = frozenset({"locale", "type", "category", "id", "quality", "heat"})
 _NOTHING: tuple[Any, ...] = ("", [], {})
 _DRAFT_DATE = "1970-01-01"
 """The date of a draft without one; it is never shown."""
@@ -127,7 +127,9 @@ class _Item:
     def __init__(self, plan: Plan, parts: Parts, found: dict[str, Any], context: _Context, *, exact: bool) -> None:
         self._plan, self._dialect, self._parts, self._path = plan, plan.dialect, parts, context.path
         self._below = below = context.path[len(context.root.prefix) :]
-        self._values = {key.lower(): value for key, value in found.items()} if plan.dialect.any_case else found
+        self._values = found
+        if plan.dialect.any_case and not "".join(found).islower():
+            self._values = {key.lower(): value for key, value in found.items()}
         self._zone = plan.dialect.days_in or context.zone
         self._first_commit, self._exact = context.first_commit, exact
         self._stem = addresses.stem_of(below)
@@ -136,8 +138,7 @@ class _Item:
         self._remarks: list[tuple[KeyPath, Remark]] = []
         self._is_html = below.endswith((".html", ".htm"))
         self._body = parts.body
-        by_key = plan.by_key
-        self._present = {field for key in self._values if key in by_key for field in by_key[key]}
+        self._present, self._doubtful = shape_of(plan, tuple(self._values))
         self._is_held = self._says_held = False
         self._raw = RawSeed()
         self._page = ""
@@ -165,11 +166,10 @@ class _Item:
         raw.excerpt = self._text("excerpt") or None
         raw.author = self._author()
         raw.images = self._pictures()
-        raw.locale = self._text("locale") or None
-        raw.type = self._text("type") or None
-        raw.category = self._text("category") or None
-        raw.quality, raw.heat = self._number("quality"), self._number("heat")
-        raw.id = self._text("id") or None
+        if not _RARE.isdisjoint(self._present):
+            raw.locale, raw.type = self._text("locale") or None, self._text("type") or None
+            raw.category, raw.id = self._text("category") or None, self._text("id") or None
+            raw.quality, raw.heat = self._number("quality"), self._number("heat")
 
     def origins(self) -> tuple[tuple[str, str], ...]:
         """Return pairs of a seed's key and where its value came from."""
@@ -266,9 +266,7 @@ class _Item:
 
     def _find(self, field: str) -> Any:
         """Return the value of the first key of a field that holds something, None if none does."""
-        if field not in self._present:
-            return None
-        for path in self._plan.fields[field]:
+        for path in self._present.get(field, ()):
             value = self._at(path)
             if value is not None and value not in _NOTHING:
                 self._origins[field] = path
@@ -289,8 +287,7 @@ class _Item:
         return value
 
     def _text(self, field: str) -> str:
-        value = self._find(field)
-        if value is None:
+        if field not in self._present or (value := self._find(field)) is None:
             return ""
         if type(value) is str:
             return value.strip()
@@ -316,7 +313,8 @@ class _Item:
             return
         if isinstance(value, list):
             for one in value:
-                self._check_exact(one)
+                if type(one) is not str:
+                    self._check_exact(one)
         elif value is not None and not isinstance(value, dict):
             raise _InexactError
 
@@ -332,17 +330,15 @@ class _Item:
         held = bool(self._dialect.held_folders) and not set(self._dialect.held_folders).isdisjoint(
             self._below.split("/")[:-1]
         )
-        if self._present.isdisjoint(_STATE_FIELDS):
-            return held
-        for path in self._plan.held_if_true:
+        for path in self._present.get("held_if_true", ()):
             value = self._at(path)
             if value is not None and not held_back.is_blank(value):
                 held |= self._is_on(path, value)
-        for path in self._plan.shown_if_false:
+        for path in self._present.get("shown_if_false", ()):
             value = self._at(path)
             if value is not None and not held_back.is_blank(value):
                 held |= self._is_off(path, value)
-        for path, words in self._plan.states:
+        for path, words in self._plan.states if "states" in self._present else ():
             value = self._at(path)
             if value is not None:
                 held |= self._is_in_state(path, value, words)
@@ -375,14 +371,15 @@ class _Item:
 
     def _doubt(self) -> None:
         """Refuse the file if an unknown key may mean that it is not to be published."""
-        if self._is_held:
+        if self._is_held or not (self._doubtful or "shown_if_false" in self._present):
             return
         published = str(self._raw.published_date_time or "")
-        for path in self._plan.shown_if_false if "shown_if_false" in self._present else ():
+        for path in self._present.get("shown_if_false", ()):
             value = self._at(path)
             if isinstance(value, str) and (day := dates.readable(value))[:4].isdigit() and day[:10] > published[:10]:
                 self._not_understood(path, "write `true` or `false`, or the date of the post")
-        for doubt in held_back.doubts(self._values, self._plan.known, published):
+        values_in_doubt = {key: self._values[key] for key in self._doubtful}
+        for doubt in held_back.doubts(values_in_doubt, self._plan.known, published):
             self._says_held = True
             own = ".".join(self._plan.held_if_true[0]) if self._plan.held_if_true else "draft"
             hint = (
@@ -472,7 +469,7 @@ class _Item:
 
     def _published(self) -> str:
         """Return the date as `text.moment` reads it; refuse a file that has none, unless it is held back anyway."""
-        for path in self._plan.fields["published"] if "published" in self._present else ():
+        for path in self._present.get("published", ()):
             value = self._at(path)
             if value is None or held_back.is_blank(value) or held_back.boolean(value) is not None:
                 continue
@@ -681,7 +678,7 @@ class _Item:
         return found.value or None
 
     def _pictures(self) -> tuple[Any, ...] | None:
-        for path in self._plan.fields["images"] if "images" in self._present else ():
+        for path in self._present.get("images", ()):
             value = self._at(path)
             if value is None or held_back.is_blank(value) or isinstance(value, bool):
                 continue

@@ -28,8 +28,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     "above_posts" (a folder `_posts`), which then count beside the keys. `not_topics` are names that only the program
     itself uses. `separators` are the characters of which the first one that a text holds parts the names in it, by keys
     in the plural ("" = such a text is one name, " " = white space). `addressed` is the date in the address, if it is
-    another one than `published`; with `own_offset` its day is that at the offset with which it is written. Pictures that
-    begin with one of `imported_images` lie in the sources, so that their addresses are known only to the program.
+    another one than `published`; with `own_offset` its day is that at the offset with which it is written. Pictures
+    that begin with one of `imported_images` lie in the sources, so that their addresses are known only to the program.
     `elsewhere` are keys for what a post links to, `body` those for the body of a file that is nothing but metadata.
 
     `held_if_true` and `shown_if_false` (which holds back if it is false) are switches, `states` the words of a key that
@@ -40,9 +40,9 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     gives instead of its last part ("file_or_slug") or of all of it ("slug"), or "undated": without a date at the start
     of its last part. `{category}` is the "first" topic, or "all" of them with slashes between. `aliases_from` is what
     relative aliases are relative to. With `ends_with_slash` an address that a key gives ends with one, with
-    `strips_index` the `index.html` at its end goes. `slug_from` is what makes the slug if no key does, `slugs` how names
-    become parts of an address: lower-case "unicode", "plain" (without dots), transliterated "ascii" (other signs become
-    hyphens) or "ascii_words" (they go); "cased" keeps upper case too, "kept" only replaces spaces. `days_in` and
+    `strips_index` the `index.html` at its end goes. `slug_from` is what makes the slug if no key does, `slugs` how
+    names become parts of an address: lower-case "unicode", "plain" (without dots), transliterated "ascii" (other signs
+    become hyphens) or "ascii_words" (they go); "cased" keeps upper case too, "kept" only replaces spaces. `days_in` and
     `times_in` are the time zones of dates and of times without an offset; "" is the site's. `constructs` are what its
     bodies hold beside Markdown.
     """

@@ -45,7 +45,10 @@ def one_text(value: Any) -> Read:
 def names(value: Any, separators: str) -> Read:
     """Return `value` as names; one text is one name, or several between the first of `separators` that it holds."""
     if isinstance(value, list):
-        if all(type(one) is str and one[:1] not in {"", "#", " ", "["} for one in value):
+        for one in value:
+            if type(one) is not str or not one or one[0] in "#[ ":
+                break
+        else:  # most lists
             return Read(tuple(value))
         found = [_name(one) for one in value]
         return Read(tuple(name for name in found if name), NO_NAME if None in found else "")
