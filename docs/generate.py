@@ -28,7 +28,8 @@ TYPES = {
     "timezone": "name of a time zone", "host": "host name or IP address", "port": "number, 0 to 65535",
     "connections": "number, 1 to 1000000", "duration": "time", "duration_limit": "time, or `null`",
     "item_limit": "number, or `null`", "size_limit": "size, or `null`", "cron_or_interval": "cron line or time",
-    "ignored": "anything; it has no effect",
+    "ignored": "anything; it has no effect", "glob": "glob", "root_name": "slug", "base_url": "URL",
+    "link_pattern": "path or URL with placeholders",
 }  # fmt: skip
 """What a value is called, by the function of `config.parsers` that reads it."""
 
@@ -55,6 +56,8 @@ LIMITS = (
         ("config.yaml.tree.MOST_BYTES", "bytes", "A config or topic file may have at most {}."),
         ("config.yaml.decoding.MOST_PROBLEMS", "", "At most {} problems of a file are reported at once."),
         ("config.parsers.LONGEST_PATTERN", "", "A pattern may have at most {} characters."),
+        ("model.globs.LONGEST_GLOB", "", "A glob may have at most {} characters."),
+        ("model.globs.MOST_DOUBLE_STARS", "", "A glob may have at most {} `**`."),
         ("config.parsers.LONGEST_DURATION", "s", "A length of time may be at most {}."),
         ("config.token.SHORTEST_TOKEN", "", "A token must have at least {} characters."),
         ("model.slugs.LONGEST", "", "A slug has at most {} characters."),
@@ -126,6 +129,10 @@ def config_page() -> str:
         "- sizes: `250kB` (a kB is 1,000 bytes), `1MB`, `64KiB`",
         "- paths: relative to the folder of the config file",
         "- patterns: regular expressions, in `'single quotes'`, so that a `\\` stays a `\\`",
+        "- globs: paths below a folder, as in a `.gitignore` file: `*.mdx`, `/index.md`, `drafts/**`",
+        "",
+        "`seeds` may be the path of a folder alone (`seeds: ../seeds`), one mapping with these keys, or a list of both",
+        "([several folders](../guides/several-folders.md)).",
         "",
         *table(keys, told),
         "",
@@ -168,8 +175,9 @@ def written_keys(kind: type[msgspec.Struct], before: str = "") -> Iterator[Key]:
         path, hint = f"{before}{field.encode_name}", hints[field.name]
         inner = hint
         suffix = "."
-        if typing.get_origin(hint) is tuple:
-            inner, suffix = typing.get_args(hint)[0], "[]."
+        plain = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
+        if typing.get_origin(plain) is tuple:
+            inner, suffix = typing.get_args(plain)[0], "[]."
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             yield from written_keys(inner, f"{path}{suffix}")
         else:
@@ -189,6 +197,8 @@ def type_words(hint: Any) -> str:
         return ", ".join(f"`{one}`" for one in arguments)
     if origin is tuple:
         return f"list: {type_words(arguments[0])}"
+    if origin is dict:
+        return f"mapping to {type_words(arguments[1])}"
     several = [one for one in arguments if one is not type(None)]
     return type_words(several[0]) if several else SCALARS[hint]
 
@@ -198,7 +208,7 @@ def default_words(field: Any, hint: Any) -> str:
     if field.required:
         return "**required**"
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    if value is None or value in ("", ()):
+    if value is None or value in ("", (), {}):
         return ""
     remarks = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
     names = {getattr(getattr(remark, "read", None), "__name__", "") for remark in remarks}
@@ -230,7 +240,7 @@ def comments(path: Path, known: set[str]) -> dict[str, str]:
                 told.setdefault(key, text)
             above = []
         elif line.lstrip().startswith("#"):
-            above.append(re.sub(r"^([a-z]+) {2,}(.*)", r"`\1`: \2;", line.lstrip().lstrip("#").strip()))
+            above.append(re.sub(r"^([a-z]+) {2,}(.*)", r"`\1`: \2;", line.lstrip(" #").strip()))
         else:
             above = []
     return told
@@ -467,11 +477,12 @@ def http_page() -> str:
 
 def routes() -> dict[str, Any]:
     """Return the routes of a site whose seeds lie in a store, with a token: all that there are."""
-    from aggregator.config.settings import Config, Server, SiteSettings
+    from aggregator.config.settings import Config, RootSettings, Server, SiteSettings
     from aggregator.service.http.endpoints import Endpoints
 
     site = SiteSettings(url="https://feeds.example.org/")
-    config = Config(site=site, seeds="s3://bucket/seeds", server=Server(token="token"))  # noqa: S106 - a file's name
+    seeds = (RootSettings(folder="s3://bucket/seeds"),)
+    config = Config(site=site, seeds=seeds, server=Server(token="token"))  # noqa: S106 - a file's name
     return dict(Endpoints(config, typing.cast("Any", None), clock=float, session_key=b"key").routes())
 
 

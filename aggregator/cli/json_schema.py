@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from aggregator.config.settings import Config, Topic
-from aggregator.config.yaml.decoding import Check, Parse, nearest, written_fields
+from aggregator.config.yaml.decoding import Brief, Check, Parse, nearest, written_fields
 from aggregator.normalizer.dialects import plans, table
 from aggregator.normalizer.raw import RawSeed
 
@@ -109,6 +109,8 @@ def _type(kind: Any) -> dict[str, Any]:
         return {"enum": list(arguments)}
     if origin is tuple:
         return {"type": "array", "items": _type(arguments[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _type(arguments[1])}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _struct(kind)
     return {"type": _SCALARS[kind]} if kind in _SCALARS else {}
@@ -117,6 +119,9 @@ def _type(kind: Any) -> dict[str, Any]:
 def _annotated(kind: Any, remarks: tuple[Any, ...]) -> dict[str, Any]:
     made = _type(kind)
     for remark in remarks:
+        if isinstance(remark, Brief):
+            entry = {"anyOf": [{"type": "string"}, made["items"]]}
+            made = {"anyOf": [*entry["anyOf"], {"type": "array", "items": entry, "minItems": 1}]}
         if isinstance(remark, Parse):
             made = {"type": ["string", "integer", "null"]}
         if isinstance(remark, Parse | Check) and remark.what:

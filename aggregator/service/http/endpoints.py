@@ -75,7 +75,7 @@ class Endpoints:
             found |= posting.routes(self._config, clock=self._clock)
         if self._config.server.token:
             found["/-/trigger"] = Route(("POST",), self.trigger)
-            if is_url(self._config.seeds):
+            if any(is_url(root.folder) for root in self._config.seeds):
                 found["/-/notify"] = Route(("POST",), self.notify)
         return found
 
@@ -147,7 +147,8 @@ class Endpoints:
         if body is None:
             return text_response(413, "the notification is too long or came too slowly\n")
         try:
-            paths = notifications.paths_in(body, self._config.seeds)
+            stores = [root for root in self._config.seeds if is_url(root.folder)]
+            paths = tuple(root.prefix + path for root in stores for path in notifications.paths_in(body, root.folder))
             count = await asyncio.to_thread(self._ask_notify, paths)
         except ValueError as error:
             return json_response(400, {"error": str(error)})
