@@ -30,7 +30,9 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^?#]*$")
 # The same as in seeds (`normalizer.text`): control characters, and those that reorder or hide their neighbours.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
+# Marks that text in Arabic or Hebrew needs; names are compared, so they have none.
+_DIRECTIONAL = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _PLACEHOLDER = re.compile(r"(?:^|\.)example\.(?:org|com|net)\.?$")
@@ -46,16 +48,19 @@ def name(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return `text` on one line, stripped. Readers see it, so it must not hold misleading characters."""
-    line = " ".join(text.split())
-    found = _UNSAFE.search(line)
-    if found is not None:
-        raise ValueError(f"contains the control character U+{ord(found[0]):04X}", "remove it")
-    return line
+    return _without(_UNSAFE, " ".join(text.split()))
 
 
 def one_line_name(text: str) -> str:
     """Return a name on one line; it must not be empty."""
-    return one_line(name(text))
+    return _without(_DIRECTIONAL, one_line(name(text)))
+
+
+def _without(controls: re.Pattern[str], line: str) -> str:
+    found = controls.search(line)
+    if found is not None:
+        raise ValueError(f"contains the control character U+{ord(found[0]):04X}", "remove it")
+    return line
 
 
 def duration(text: str) -> int:

@@ -10,6 +10,12 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from aggregator.normalizer.dialects.markup import blocks, components, inline, tags
+from aggregator.normalizer.dialects.markup.draft import END_OF_HELD, END_OF_QUOTE, HELD, QUOTE, Draft, Note
+from aggregator.normalizer.summaries import EXCERPT_END
+
+__all__ = ["CONSTRUCTS", "NOTHING", "Note", "Translated", "translate"]
+
 CONSTRUCTS = frozenset([
     "shortcodes",  # Hugo {{< f >}} and {{% f %}}, Zola {{ f() }} and {% f() %}
     "liquid",  # Jekyll, Eleventy (Nunjucks): {% tag %} and {{ value }}
@@ -20,17 +26,26 @@ CONSTRUCTS = frozenset([
     "snippets",  # MkDocs --8<--
     "attributes",  # {: .class }, {#id}, {:toc}, [TOC]
 ])  # fmt: skip
-"""What `translate` knows. `<!--more-->` and its like are known in every body."""
+"""What `translate` knows. `<!-- more -->` and its like are known in every body."""
+
+GROWTH = 4
+"""How many characters a written one may become, beside `ROOM`."""
+
+ROOM = 4_096
+"""How many characters a body may become longer beside that."""
+
+_PRIVATE = (QUOTE, END_OF_QUOTE, HELD, END_OF_HELD)
+_SIGNS = {
+    "shortcodes": tags.SIGNS, "liquid": tags.SIGNS, "mdx": components.SIGNS,
+    "wikilinks": ("[[", "==", "%%", "^", "[!"), "admonitions": blocks.SIGNS,
+    "filenames": ("{", "|", ".md", "@/"), "snippets": ("8<",), "attributes": ("{", "[TOC", "[toc", "[[", "[_"),
+}  # fmt: skip
+_FINDERS: dict[str, Callable[[Draft], None]] = {
+    "mdx": components.translate, "wikilinks": inline.translate_wiki, "filenames": inline.translate_files,
+    "snippets": inline.remove_snippets, "attributes": inline.remove_attributes,
+}  # fmt: skip
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
-
-
-class Note(NamedTuple):
-    """What of a body feeds cannot show: the line in the body (from 1), what is wrong, and what to write instead."""
-
-    line: int
-    message: str
-    hint: str = ""
 
 
 class Translated(NamedTuple):
@@ -62,4 +77,33 @@ def translate(
     A body without any such construct is returned as the same object. It never raises, and takes time in proportion to
     the body's length.
     """
-    return Translated(body)
+    if separator in {"", EXCERPT_END} and not _may_hold(body, constructs):
+        return Translated(body)
+    if any(mark in body for mark in _PRIVATE):
+        body = body.translate(dict.fromkeys(map(ord, _PRIVATE)))
+    draft = Draft(body, values, page, is_html=markup == "html")
+    for name, find in _FINDERS.items():
+        if name in constructs:
+            find(draft)
+    if constructs & {"shortcodes", "liquid"}:
+        tags.translate(draft, constructs)
+    inline.mark_excerpt(draft, separator)
+    text = draft.edited()
+    if markup == "markdown":
+        text = _with_blocks(text, constructs)
+    if len(text) > GROWTH * len(body) + ROOM:
+        message = "body: would become many times as long, so it is shown as it is written"
+        return Translated(body, (Note(1, message, "write fewer short tags"),))
+    return Translated(text, draft.notes)
+
+
+def _may_hold(body: str, constructs: frozenset[str]) -> bool:
+    return "<!--" in body or any(sign in body for name in constructs for sign in _SIGNS.get(name, ()))
+
+
+def _with_blocks(text: str, constructs: frozenset[str]) -> str:
+    admonitions = bool(constructs & {"admonitions", "wikilinks"}) and any(sign in text for sign in blocks.SIGNS)
+    if not admonitions and not any(mark in text for mark in blocks.MARKS):
+        return text
+    translated = blocks.translate(text, admonitions=admonitions)
+    return text if translated == text else translated
