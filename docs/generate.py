@@ -28,7 +28,8 @@ TYPES = {
     "timezone": "name of a time zone", "host": "host name or IP address", "port": "number, 0 to 65535",
     "connections": "number, 1 to 1000000", "duration": "time", "duration_limit": "time, or `null`",
     "item_limit": "number, or `null`", "size_limit": "size, or `null`", "cron_or_interval": "cron line or time",
-    "ignored": "anything; it has no effect",
+    "ignored": "anything; it has no effect", "glob": "glob", "root_name": "slug", "base_url": "URL",
+    "link_pattern": "path or URL with placeholders",
 }  # fmt: skip
 """What a value is called, by the function of `config.parsers` that reads it."""
 
@@ -43,7 +44,8 @@ LIMITS = (
         ("normalizer.cleaning.MAX_RELATED", "", "At most {} related items of a seed are read."),
         ("normalizer.text.TITLE_LENGTH", "", "A title is cut at {} characters."),
         ("normalizer.text.SUMMARY_LENGTH", "", "A summary is cut at {} characters."),
-        ("normalizer.content.EXCERPT_FROM_BODY", "", "If a seed has no excerpt, the first {} characters of its body are its summary."),
+        ("normalizer.summaries.EXCERPT_FROM_BODY", "", "If a seed has no excerpt, the first paragraphs of its body are its summary, at most {} characters."),
+        ("normalizer.markdown.MOST_BARE_ADDRESSES", "", "At most {} addresses that stand bare in a body become links."),
         ("normalizer.text.MAX_MARKS", "", "A body with more than {} line breaks and signs of Markdown or HTML is shown as typed."),
         ("normalizer.growth.MAX_DEPTH", "", "So is one with more than {} elements nested in each other."),
         ("normalizer.growth.MAX_ELEMENTS", "", "So is one to which a browser would add more than {} elements."),
@@ -55,6 +57,8 @@ LIMITS = (
         ("config.yaml.tree.MOST_BYTES", "bytes", "A config or topic file may have at most {}."),
         ("config.yaml.decoding.MOST_PROBLEMS", "", "At most {} problems of a file are reported at once."),
         ("config.parsers.LONGEST_PATTERN", "", "A pattern may have at most {} characters."),
+        ("model.globs.LONGEST_GLOB", "", "A glob may have at most {} characters."),
+        ("model.globs.MOST_DOUBLE_STARS", "", "A glob may have at most {} `**`."),
         ("config.parsers.LONGEST_DURATION", "s", "A length of time may be at most {}."),
         ("config.token.SHORTEST_TOKEN", "", "A token must have at least {} characters."),
         ("model.slugs.LONGEST", "", "A slug has at most {} characters."),
@@ -93,7 +97,7 @@ def pages() -> dict[str, str]:
     made = {
         "config.md": config_page(), "seed.md": seed_page(), "commands.md": commands_page(), "http.md": http_page(),
         "metrics.md": metrics_page(), "exit-codes.md": exit_codes_page(), "limits.md": limits_page(),
-        "python.md": python_page(),
+        "python.md": python_page(), "dialects.md": dialects_page(),
     }  # fmt: skip
     return {name: text.rstrip() + "\n" for name, text in made.items()}
 
@@ -126,6 +130,10 @@ def config_page() -> str:
         "- sizes: `250kB` (a kB is 1,000 bytes), `1MB`, `64KiB`",
         "- paths: relative to the folder of the config file",
         "- patterns: regular expressions, in `'single quotes'`, so that a `\\` stays a `\\`",
+        "- globs: paths below a folder, as in a `.gitignore` file: `*.mdx`, `/index.md`, `drafts/**`",
+        "",
+        "`seeds` may be the path of a folder alone (`seeds: ../seeds`), one mapping with these keys, or a list of both",
+        "([several folders](../guides/several-folders.md)).",
         "",
         *table(keys, told),
         "",
@@ -168,8 +176,9 @@ def written_keys(kind: type[msgspec.Struct], before: str = "") -> Iterator[Key]:
         path, hint = f"{before}{field.encode_name}", hints[field.name]
         inner = hint
         suffix = "."
-        if typing.get_origin(hint) is tuple:
-            inner, suffix = typing.get_args(hint)[0], "[]."
+        plain = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
+        if typing.get_origin(plain) is tuple:
+            inner, suffix = typing.get_args(plain)[0], "[]."
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             yield from written_keys(inner, f"{path}{suffix}")
         else:
@@ -189,6 +198,8 @@ def type_words(hint: Any) -> str:
         return ", ".join(f"`{one}`" for one in arguments)
     if origin is tuple:
         return f"list: {type_words(arguments[0])}"
+    if origin is dict:
+        return f"mapping to {type_words(arguments[1])}"
     several = [one for one in arguments if one is not type(None)]
     return type_words(several[0]) if several else SCALARS[hint]
 
@@ -198,7 +209,7 @@ def default_words(field: Any, hint: Any) -> str:
     if field.required:
         return "**required**"
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
-    if value is None or value in ("", ()):
+    if value is None or value in ("", (), {}):
         return ""
     remarks = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
     names = {getattr(getattr(remark, "read", None), "__name__", "") for remark in remarks}
@@ -230,7 +241,7 @@ def comments(path: Path, known: set[str]) -> dict[str, str]:
                 told.setdefault(key, text)
             above = []
         elif line.lstrip().startswith("#"):
-            above.append(re.sub(r"^([a-z]+) {2,}(.*)", r"`\1`: \2;", line.lstrip().lstrip("#").strip()))
+            above.append(re.sub(r"^([a-z]+) {2,}(.*)", r"`\1`: \2;", line.lstrip(" #").strip()))
         else:
             above = []
     return told
@@ -306,6 +317,72 @@ def seed_page() -> str:
         "|---|---|---|",
         *rows,
     )
+
+
+# Dialects
+
+
+FIELDS_OF_A_DIALECT = (
+    ("Title", "title"), ("Date", "published"), ("Updated", "updated"), ("Expires", "expires"), ("Topics", "topics"),
+    ("Tags", "tags"), ("Excerpt", "excerpt"), ("Author", "authors"), ("Picture", "images"), ("Language", "locale"),
+    ("Address", "address"), ("Links to", "elsewhere"), ("Slug", "slug"), ("Former addresses", "aliases"),
+)  # fmt: skip
+
+FORMS_OF_METADATA = {
+    "yaml": "YAML between `---`", "toml": "TOML between `+++`", "json": "a JSON object at the head",
+    "lines": "`Key: value` lines", "fence": "TOML in a first code fence", "file": "a `.json` file", "none": "none",
+}  # fmt: skip
+
+SOURCES_OF_TITLES = {
+    "heading": "the first heading", "file": "the file's name", "words": "the file's name, as words",
+    "capitals": "The File's Name, As Words",
+}  # fmt: skip
+
+SOURCES_OF_TOPICS = {
+    "": "", "folder": ", else the first folder", "parent": ", else the folder", "above_posts": ", and the folders above `_posts`",
+}  # fmt: skip
+
+
+def dialects_page() -> str:
+    """Return the page of the tables of all dialects but our own."""
+    from aggregator.normalizer.dialects.table import dialect_of, names
+
+    return page(
+        "Dialects",
+        "What the `dialect` of a folder of seeds means: which keys are read, the first that holds something; what holds a post",
+        "back; and the address of a post that names none. How to use one: [Your folder, as it is](../guides/your-hugo-folder.md).",
+        "`aggregator schema dialect NAME` prints a table as JSON.",
+        "",
+        "In each of them a date may also come from the path (`2024-05-01-name.md`, `2024/05/01/name.md`), and last from the",
+        "file's first commit in git. A key that looks like a draft's in another spelling (`Draft`, `is_draft`, `darft`, `wip`,",
+        "`status: draft`, `private: true` …) is an error: the post is not published until that is settled.",
+        *(line for name in names() if name != "native" for line in dialect_lines(dialect_of(name))),
+    )
+
+
+def dialect_lines(dialect: Any) -> Iterator[str]:
+    """Yield the section of a dialect."""
+    yield from ("", f"## {dialect.name}", "", f"For {dialect.program}. Metadata: " + ", ".join(
+        FORMS_OF_METADATA[form] for form in dialect.forms
+    ) + (". The case of keys does not matter." if dialect.any_case else "."), "")  # fmt: skip
+    yield from ("| value | keys |", "|---|---|")
+    for words, field in FIELDS_OF_A_DIALECT:
+        keys = ", ".join(f"`{key}`" for key in getattr(dialect, field))
+        if field == "title":
+            keys += "".join(f", else {SOURCES_OF_TITLES[source]}" for source in dialect.title_from)
+        if field == "topics":
+            keys += SOURCES_OF_TOPICS[dialect.topics_from]
+        if keys:
+            yield f"| {words} | {keys} |"
+    held = [f"`{key}: true`" for key in dialect.held_if_true] + [f"`{key}: false`" for key in dialect.shown_if_false]
+    held += [f"`{key}: {word}`" for key, words in dialect.states.items() for word in words]
+    held += [f"the folder `{folder}`" for folder in dialect.held_folders]
+    yield f"| Held back by | {', '.join(held)} |"
+    links = [f"`{pattern}` {CONDITIONS[condition]}" for condition, pattern in dialect.link_if]
+    yield f"| Address otherwise | {', '.join([*links, f'`{dialect.link}`'])} |"
+
+
+CONDITIONS = {"slug": "with a slug", "path": "with a date in the path", "date": "with a date"}
 
 
 def schema_words(part: dict[str, Any]) -> str:
@@ -401,11 +478,12 @@ def http_page() -> str:
 
 def routes() -> dict[str, Any]:
     """Return the routes of a site whose seeds lie in a store, with a token: all that there are."""
-    from aggregator.config.settings import Config, Server, SiteSettings
+    from aggregator.config.settings import Config, RootSettings, Server, SiteSettings
     from aggregator.service.http.endpoints import Endpoints
 
     site = SiteSettings(url="https://feeds.example.org/")
-    config = Config(site=site, seeds="s3://bucket/seeds", server=Server(token="token"))  # noqa: S106 - a file's name
+    seeds = (RootSettings(folder="s3://bucket/seeds"),)
+    config = Config(site=site, seeds=seeds, server=Server(token="token"))  # noqa: S106 - a file's name
     return dict(Endpoints(config, typing.cast("Any", None), clock=float, session_key=b"key").routes())
 
 

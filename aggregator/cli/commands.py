@@ -25,6 +25,7 @@ from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
 from aggregator.model.reports import Problem, Turn
+from aggregator.model.seed_roots import NATIVE
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
 from aggregator.model.words import escape_controls, quantity
@@ -103,12 +104,12 @@ def build(
     if as_json:
         click.echo(msgspec.json.encode(turn))
     else:
-        _print_turn(turn, _seeds_folder(config), fresh=fresh, everything=everything)
+        _print_turn(turn, _seeds_folders(config), fresh=fresh, everything=everything)
         if turn.written and sys.stdout.isatty():
             _print("Next: `aggregator run` serves these feeds and keeps them up to date.")
         for line in report.stage_lines(turn) if profile else ():
             _print(line)
-    if turn.failed or (strict and any(not problem.warning for problem in turn.problems)):
+    if turn.failed or turn.doubted or (strict and any(not problem.warning for problem in turn.problems)):
         sys.exit(1)
 
 
@@ -224,9 +225,9 @@ def trigger(config_path: str, feeds: tuple[str, ...], *, accept_deletions: bool,
     else:
         for name in turn.written:
             _print(name)
-        for line in (report.summary(turn), *report.problem_lines(turn, _seeds_folder(config))):
+        for line in (report.summary(turn), *report.problem_lines(turn, _seeds_folders(config))):
             _print(line)
-    if turn.failed:
+    if turn.failed or turn.doubted:
         sys.exit(1)
 
 
@@ -272,9 +273,9 @@ def check(
     if as_json:
         click.echo(msgspec.json.encode(problems))
     else:
-        folder = _seeds_folder(config)
+        folders = _seeds_folders(config)
         as_line = report.github_line if shape == "github" else _problem_line
-        for line in (*(as_line(one, "") for one in found.config), *(as_line(one, folder) for one in found.problems)):
+        for line in (*(as_line(one, {}) for one in found.config), *(as_line(one, folders) for one in found.problems)):
             _print(line)
         seen = quantity(len(files) or found.seeds, "seed")
         click.echo(f"{seen}: {quantity(errors, 'error')}, {quantity(warnings, 'warning')}")
@@ -342,6 +343,20 @@ def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
         _print(line)
 
 
+def _native_root(config: Config) -> str:
+    """Return the folder of the first root of seeds of our own dialect, where new seeds are written.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    for root in config.seeds:
+        if root.dialect == NATIVE:
+            return root.folder
+    dialects = ", ".join(dict.fromkeys(root.dialect for root in config.seeds))
+    reason = f"new seeds are written in the dialect native, and no folder has it (there is: {dialects})"
+    raise ConfigError([f"{config.path}: seeds: {reason}"])
+
+
 def _open_status_page(config: Config) -> None:
     """Open the status page with a link that works once, or print the link if no browser can be started."""
     import webbrowser  # noqa: PLC0415 - only this option needs these
@@ -383,7 +398,7 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
 
     config = load_config(config_path)
     try:
-        path = new_seed(config.seeds, title, now=clock(), link=link, topics=topics)
+        path = new_seed(_native_root(config), title, now=clock(), link=link, topics=topics)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except FileExistsError as error:
@@ -397,16 +412,29 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
 @click.argument("folder", metavar="DIR")
 @click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
 @click.option("--title", metavar="TITLE", default="", help="The title of the site.")
-def init(folder: str, *, url: str, title: str) -> None:
+@click.option(
+    "--from", "existing", metavar="PATH", default="",
+    help="Read the posts of an existing site or folder, such as one of Hugo, where they are; nothing there is changed.",
+)  # fmt: skip
+def init(folder: str, *, url: str, title: str, existing: str) -> None:
     """Create a new site in DIR."""
-    from aggregator.cli.scaffold import new_site  # noqa: PLC0415 - only this command needs it
+    from aggregator.cli.existing_folder import first_build, recognise  # noqa: PLC0415 - only this command needs these
+    from aggregator.cli.scaffold import new_site, new_site_over  # noqa: PLC0415
 
+    found = recognise(existing) if existing else None
     try:
-        created = new_site(folder, now=clock(), url=url, title=title)
+        if found is None:
+            created = new_site(folder, now=clock(), url=url, title=title)
+        else:
+            created = new_site_over(found, folder, url=url, title=title)
     except ValueError as error:
         raise click.UsageError(_with_hint(error)) from error
     except FileExistsError as error:
         raise AggregatorError(f"{error}: already exists; nothing was created (choose an empty folder)") from error
+    if found is not None:
+        for line in first_build(found, str(created[0]), folder, is_guess=not url):
+            _print(line)
+        return
     for path in created:
         click.echo(str(path))
     if not url:
@@ -416,13 +444,20 @@ def init(folder: str, *, url: str, title: str) -> None:
 
 @cli.command()
 @config_option
-@click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
-def schema(config_path: str, kind: Literal["seed", "config", "topic"]) -> None:
-    """Print the JSON Schema of seeds, the config or topics."""
+@click.argument("kind", type=click.Choice(["seed", "config", "topic", "dialect"]))
+@click.argument("name", required=False, default="")
+def schema(config_path: str, kind: Literal["seed", "config", "topic", "dialect"], name: str) -> None:
+    """Print the JSON Schema of seeds, the config or topics, or the table of the dialect NAME (or of all)."""
     del config_path  # the same for every config; accepted since every other command takes it
-    from aggregator.cli.json_schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
+    from aggregator.cli import json_schema  # noqa: PLC0415 - only this command needs it
 
-    click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
+    if name and kind != "dialect":
+        raise click.UsageError(f"`schema {kind}` takes no NAME (remove `{name}`)")
+    try:
+        made = json_schema.dialects(name) if kind == "dialect" else json_schema.schema(kind)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+    click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2))
 
 
 def main() -> None:
@@ -478,8 +513,8 @@ def _log_format() -> Literal["people", "json"]:
     return "people" if sys.stderr.isatty() else "json"
 
 
-def _problem_line(problem: Problem, folder: str) -> str:
-    return report.in_folder(str(problem), folder)
+def _problem_line(problem: Problem, folders: report.Folders) -> str:
+    return report.in_folder(str(problem), folders)
 
 
 def _paths_below(config: Config, files: tuple[str, ...]) -> set[str]:
@@ -488,15 +523,19 @@ def _paths_below(config: Config, files: tuple[str, ...]) -> set[str]:
     Raises:
         click.UsageError: if one is not there, or is not in the seeds folder.
     """
-    found = set()
-    for file in files:
-        if is_url(config.seeds):
-            raise click.UsageError("FILE cannot be used with seeds in an object store (check them all)")
-        path = os.path.relpath(os.path.realpath(file), os.path.realpath(config.seeds))
-        if path.startswith("../") or not os.path.isfile(file):
-            raise click.UsageError(f"{file}: is not a file in the seeds folder {_seeds_folder(config)}")
-        found.add(path)
-    return found
+    folders = {root.prefix: root.folder for root in config.seeds if not is_url(root.folder)}
+    if files and not folders:
+        raise click.UsageError("FILE cannot be used with seeds in an object store (check them all)")
+    return {_path_in(folders, file) for file in files}
+
+
+def _path_in(folders: report.Folders, file: str) -> str:
+    for prefix, folder in folders.items():
+        for path in (os.path.relpath(file, folder), os.path.relpath(os.path.realpath(file), os.path.realpath(folder))):
+            if not path.startswith("../") and os.path.isfile(file):
+                return prefix + path
+    where = ", ".join(os.path.relpath(folder) for folder in folders.values())
+    raise click.UsageError(f"{file}: is not a file in the seeds folder {where}")
 
 
 def _with_hint(error: ValueError) -> str:
@@ -523,12 +562,12 @@ def _log_placeholder(config: Config) -> None:
         log_problem(problem)
 
 
-def _seeds_folder(config: Config) -> str:
-    """Return the seeds folder relative to the current one, so that editors can open the paths in messages."""
-    return config.seeds if is_url(config.seeds) else os.path.relpath(config.seeds)
+def _seeds_folders(config: Config) -> report.Folders:
+    """Return the seeds folders relative to the current one, so that editors can open the paths in messages."""
+    return {root.prefix: root.folder if is_url(root.folder) else os.path.relpath(root.folder) for root in config.seeds}
 
 
-def _print_turn(turn: Turn, folder: str, *, fresh: bool, everything: bool) -> None:
+def _print_turn(turn: Turn, folders: report.Folders, *, fresh: bool, everything: bool) -> None:
     feeds = report.listed_feeds(turn, everything=everything)
     did_something = bool(feeds or turn.read or turn.removed or turn.written)
     if sys.stdout.isatty():
@@ -544,7 +583,7 @@ def _print_turn(turn: Turn, folder: str, *, fresh: bool, everything: bool) -> No
         click.echo("held back:")
     for line in (*held, report.summary(turn, fresh=fresh)):
         _print(line)
-    for line in report.problem_lines(turn, folder):
+    for line in report.problem_lines(turn, folders):
         _print(line, err=True)
 
 

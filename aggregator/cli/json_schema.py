@@ -1,4 +1,4 @@
-"""JSON Schema of seeds, config and topics, for editors; derived from the types that decode them. Pure."""
+"""JSON Schema of seeds, config and topics, for editors, from the types that decode them; tables of dialects. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from aggregator.config.settings import Config, Topic
-from aggregator.config.yaml.decoding import Check, Parse, written_fields
+from aggregator.config.yaml.decoding import Brief, Check, Parse, nearest, written_fields
+from aggregator.normalizer.dialects import plans, table
 from aggregator.normalizer.raw import RawSeed
 
 KINDS: dict[str, type[msgspec.Struct]] = {"seed": RawSeed, "config": Config, "topic": Topic}
@@ -60,6 +61,20 @@ def schema(kind: Literal["seed", "config", "topic"]) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"aggregator {kind}", **made}
 
 
+def dialects(name: str = "") -> dict[str, Any]:
+    """Return the table of a dialect, or those of all by name.
+
+    Raises:
+        LookupError: if there is no such dialect; the message says what to write instead.
+    """
+    known = table.names()
+    if name and name not in known:
+        meant = nearest(name, known)
+        hint = f"did you mean `{meant}`?" if meant else f"known: {', '.join(known)}"
+        raise LookupError(f"there is no dialect `{name}` ({hint})")
+    return plans.as_json(name) if name else {one: plans.as_json(one) for one in known}
+
+
 def _struct(kind: type[msgspec.Struct]) -> dict[str, Any]:
     hints = typing.get_type_hints(kind, include_extras=True)
     fields = written_fields(kind)
@@ -94,6 +109,8 @@ def _type(kind: Any) -> dict[str, Any]:
         return {"enum": list(arguments)}
     if origin is tuple:
         return {"type": "array", "items": _type(arguments[0])}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _type(arguments[1])}
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return _struct(kind)
     return {"type": _SCALARS[kind]} if kind in _SCALARS else {}
@@ -102,6 +119,9 @@ def _type(kind: Any) -> dict[str, Any]:
 def _annotated(kind: Any, remarks: tuple[Any, ...]) -> dict[str, Any]:
     made = _type(kind)
     for remark in remarks:
+        if isinstance(remark, Brief):
+            entry = {"anyOf": [{"type": "string"}, made["items"]]}
+            made = {"anyOf": [*entry["anyOf"], {"type": "array", "items": entry, "minItems": 1}]}
         if isinstance(remark, Parse):
             made = {"type": ["string", "integer", "null"]}
         if isinstance(remark, Parse | Check) and remark.what:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -93,42 +93,52 @@ def feed_table(feeds: Iterable[FeedReport]) -> Table:
     return table
 
 
-def problem_lines(turn: Turn, folder: str = "") -> Iterator[str]:
-    """Yield everything that needs attention, the most severe first; paths of seeds begin with `folder`."""
+Folders = Mapping[str, str]
+"""The folders of seeds, by what the paths of their seeds begin with."""
+
+NO_FOLDERS: Folders = {}
+
+
+def problem_lines(turn: Turn, folders: Folders = NO_FOLDERS) -> Iterator[str]:
+    """Yield everything that needs attention, the most severe first; paths of seeds begin with their folders."""
     yield from (f"not written: {failure}" for failure in turn.failures())
+    yield from (f"not believed: {doubt}" for doubt in turn.doubted)
     yield from (f"note: {note}" for note in turn.notes)
-    yield from stale_lines(turn.stale, folder)
-    yield from _seed_problem_lines(turn.problems, folder)
+    yield from stale_lines(turn.stale, folders)
+    yield from _seed_problem_lines(turn.problems, folders)
 
 
-def stale_lines(stale: tuple[str, ...], folder: str = "") -> Iterator[str]:
+def stale_lines(stale: tuple[str, ...], folders: Folders = NO_FOLDERS) -> Iterator[str]:
     """Yield the broken files whose last good version is still published, at most `LISTED_PROBLEMS` of them."""
     for path in stale[:LISTED_PROBLEMS]:
-        yield f"stale: {in_folder(path, folder)}: its last good version is still published"
+        yield f"stale: {in_folder(path, folders)}: its last good version is still published"
     if len(stale) > LISTED_PROBLEMS:
         yield f"… and {len(stale) - LISTED_PROBLEMS:,} more whose last good version is still published"
 
 
-def _seed_problem_lines(problems: tuple[Problem, ...], folder: str) -> Iterator[str]:
+def _seed_problem_lines(problems: tuple[Problem, ...], folders: Folders) -> Iterator[str]:
     ordered = sorted(problems, key=lambda problem: problem.warning)
-    yield from (in_folder(str(problem), folder) for problem in ordered[:LISTED_PROBLEMS])
+    yield from (in_folder(str(problem), folders) for problem in ordered[:LISTED_PROBLEMS])
     if len(ordered) > LISTED_PROBLEMS:
         yield f"… and {len(ordered) - LISTED_PROBLEMS:,} more (`aggregator check` lists them all)"
 
 
-def in_folder(line: str, folder: str) -> str:
-    """Return a line that begins with a seed's path with `folder` before it, so that an editor can open the path."""
-    return f"{folder}/{line}" if folder else line
+def in_folder(line: str, folders: Folders) -> str:
+    """Return a line that begins with a seed's path with its folder in it, so that an editor can open the path."""
+    for prefix, folder in folders.items():
+        if line.startswith(prefix):
+            return f"{folder}/{line[len(prefix) :]}"
+    return line
 
 
-def github_line(problem: Problem, folder: str) -> str:
+def github_line(problem: Problem, folders: Folders) -> str:
     """Return a problem as an annotation of GitHub Actions (workflow commands, `::error file=…::message`)."""
 
     def escaped(text: str, characters: str) -> str:
         return "".join(f"%{ord(one):02X}" if one in characters else one for one in text)
 
     in_value, in_text = "%\r\n:,", "%\r\n"
-    path = os.path.relpath(in_folder(problem.path, folder))
+    path = os.path.relpath(in_folder(problem.path, folders))
     where = {"file": path, "line": problem.line, "col": problem.column}
     values = ",".join(f"{key}={escaped(str(value), in_value)}" for key, value in where.items() if value)
     text = problem.message + (f" ({problem.hint})" if problem.hint else "")

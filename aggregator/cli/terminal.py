@@ -57,7 +57,7 @@ def banner(config: Config, *, serves: bool) -> Iterator[str]:
     if serves:
         yield f"  site    {local_address(config)}"
         yield f"  status  {local_address(config)}-/status"
-    yield f"  seeds   {shown(config.seeds)}"
+    yield f"  seeds   {', '.join(shown(root.folder) for root in config.seeds)}"
     yield f"  feeds   {shown(config.feeds)}"
     yield "Ctrl-C stops."
 

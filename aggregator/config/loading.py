@@ -12,20 +12,31 @@ import os
 import posixpath
 import stat
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from contextlib import suppress
+from itertools import count
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from msgspec.structs import fields, replace
 
 from aggregator.config import parsers
-from aggregator.config.settings import TOPIC_FIELDS, Config, Query, SiteSettings, Topic, TopicSettings, Where
+from aggregator.config.settings import (
+    TOPIC_FIELDS,
+    Config,
+    Query,
+    RootSettings,
+    SiteSettings,
+    Topic,
+    TopicSettings,
+    Where,
+)
 from aggregator.config.topics import read_topics, topic_slug
 from aggregator.config.yaml.decoding import decode
 from aggregator.config.yaml.tree import MOST_BYTES, NOTHING, Node, parse_bytes
 from aggregator.model.errors import ConfigError, reason_of
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import Problem
-from aggregator.model.slugs import folded, names_of, with_topic_suffix
+from aggregator.model.slugs import LONGEST, folded, names_of, slug_of, with_topic_suffix
 from aggregator.model.store import is_url
 
 
@@ -132,6 +143,7 @@ def load(
     config, problems = decode(node, Config, path=path)
     problems += _overlapping_folders(node, path, real_path)
     problems += _unusable_stores(node, path, store_problem)
+    problems += _used_names(node, path)
     problems += _used_slugs(node, path, topics)
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if problems or topic_problems:
@@ -153,7 +165,7 @@ _DEFAULTS: dict[tuple[str, ...], Any] = {
     **{(field.name,): field.default for field in fields(Config)},
     ("topics", "folder"): TopicSettings().folder,
 }
-_MAY_BE_URLS = (("seeds",), ("feeds",))
+_DEFAULT_SEEDS: str = _DEFAULTS["seeds",][0].folder
 
 
 def _folder_in(text: bytes, path: str, *keys: str) -> str:
@@ -168,7 +180,7 @@ def _location(root: Node, *keys: str) -> str | None:
     if node.tag == "null":
         return str(_DEFAULTS[keys])
     try:
-        return parsers.location(node.text) if keys in _MAY_BE_URLS else parsers.folder(node.text)
+        return parsers.location(node.text) if keys == ("feeds",) else parsers.folder(node.text)
     except ValueError:
         return None
 
@@ -181,32 +193,82 @@ def _absolute(folder: str, path: str) -> str:
     return "/" + joined.lstrip("/") if joined.startswith("/") else joined
 
 
+class _Folder(NamedTuple):
+    """A folder or URL of the config: its key, where it lies, and the node that says so, None if it is the default."""
+
+    key: str
+    location: str
+    node: Node | None
+
+
 def _overlapping_folders(root: Node, path: str, real_path: Callable[[str], str]) -> Iterator[Problem]:
-    folders = {}
-    for key in ("seeds", "feeds", "state"):
-        if written := _location(root, key):
-            folder = _absolute(written, path)
-            folders[key] = folder if is_url(folder) else real_path(folder)
-    for inner, outer in (("seeds", "feeds"), ("state", "seeds"), ("state", "feeds")):
-        if inner in folders and outer in folders:
-            yield from _overlap(root, path, (inner, folders[inner]), (outer, folders[outer]))
-    if "feeds" in folders:
-        yield from _config_in_feeds(root, path, folders["feeds"], real_path)
+    def found(key: str, written: str, node: Node | None) -> _Folder:
+        location = _absolute(written, path)
+        return _Folder(key, location if is_url(location) else real_path(location), node)
+
+    roots = [found(*one) for one in _seeds_written(root)]
+    feeds, state = (
+        [found(key, written, root.at(key))] if (written := _location(root, key)) else [] for key in ("feeds", "state")
+    )
+    for number, one in enumerate(roots):
+        for other in (*feeds, *state):
+            # The state is the one that is in the wrong place: everything else lies where people put it.
+            yield from _overlap(root, path, *((other, one) if other in state else (one, other)))
+        for before in roots[:number]:
+            yield from _overlap(root, path, one, before)
+    for one in state:
+        for other in feeds:
+            yield from _overlap(root, path, one, other)
+    for one in feeds:
+        yield from _config_in_feeds(root, path, one.location, real_path)
 
 
-def _overlap(root: Node, path: str, one: tuple[str, str], other: tuple[str, str]) -> Iterator[Problem]:
-    if one[1] == other[1]:
-        relation = f"is the same folder as `{other[0]}`"
-    elif _is_inside(one[1], other[1]):
-        relation = f"lies inside `{other[0]}` ({other[1]})"
-    elif _is_inside(other[1], one[1]):
-        one, other, relation = other, one, f"lies inside `{one[0]}` ({one[1]})"
+def _seeds_written(root: Node) -> Iterator[tuple[str, str, Node | None]]:
+    """Yield key, text and node of each folder of seeds, without those that are invalid."""
+    node = root.at("seeds")
+    if node is None or node.tag == "null":
+        yield "seeds", _DEFAULT_SEEDS, None
+        return
+    for index, entry in enumerate(node.items if node.kind == "list" else (node,)):
+        key = f"seeds[{index}]" if node.kind == "list" else "seeds"
+        folder = entry if entry.kind == "scalar" else entry.at("folder")
+        if folder is None or folder.kind != "scalar" or folder.tag == "null":
+            continue
+        with suppress(ValueError):
+            yield key if folder is entry else f"{key}.folder", parsers.location(folder.text), folder
+
+
+def _overlap(root: Node, path: str, one: _Folder, other: _Folder) -> Iterator[Problem]:
+    if one.location == other.location:
+        relation = f"is the same folder as `{other.key}`"
+    elif _is_inside(one.location, other.location):
+        relation = f"lies inside `{other.key}` ({other.location})"
+    elif _is_inside(other.location, one.location):
+        one, other, relation = other, one, f"lies inside `{one.key}` ({one.location})"
     else:
         return
     # If one of the two is a default, point at the one that is written.
-    node = root.at(one[0]) or root.at(other[0]) or root
-    message = f"{one[0]}: {one[1]} {relation}"
-    yield Problem(path=path, line=node.line, column=node.column, message=message, hint="use folders side by side")
+    node = one.node or other.node or root
+    message = f"{one.key}: {one.location} {relation}"
+    hint = "use folders side by side"
+    if one.key.startswith("seeds") and other.key.startswith("seeds"):
+        hint = "name each file in one of them only: remove one, or use folders side by side"
+    yield Problem(path=path, line=node.line, column=node.column, message=message, hint=hint)
+
+
+def _used_names(root: Node, path: str) -> Iterator[Problem]:
+    """Yield a problem for each folder of seeds with the name of one above it."""
+    used: dict[str, int] = {}
+    node = root.at("seeds")
+    for index, entry in enumerate(node.items if node else ()):
+        name = entry.at("name")
+        if name is None or name.kind != "scalar" or not name.text or name.tag == "null":
+            continue
+        if name.text in used:
+            message = f"seeds[{index}].name: `{name.text}` is already used in line {used[name.text]}"
+            hint = "write another name"
+            yield Problem(path=path, line=name.line, column=name.column, message=message, hint=hint)
+        used.setdefault(name.text, name.line)
 
 
 def _config_in_feeds(root: Node, path: str, feeds: str, real_path: Callable[[str], str]) -> Iterator[Problem]:
@@ -219,12 +281,11 @@ def _config_in_feeds(root: Node, path: str, feeds: str, real_path: Callable[[str
 
 
 def _unusable_stores(root: Node, path: str, store_problem: Callable[[str], str]) -> Iterator[Problem]:
-    for (key,) in _MAY_BE_URLS:
-        written = _location(root, key) or ""
+    for key, written, node in (*_seeds_written(root), ("feeds", _location(root, "feeds") or "", root.at("feeds"))):
         if is_url(written) and (reason := store_problem(written)):
-            node = root.at(key) or root
+            place = node or root
             message = f"{key}: '{written}' {reason}"
-            yield Problem(path=path, line=node.line, column=node.column, message=message)
+            yield Problem(path=path, line=place.line, column=place.column, message=message)
 
 
 def _is_inside(inner: str, outer: str) -> bool:
@@ -252,19 +313,42 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
 def _resolved(config: Config, path: str, topics: tuple[Topic, ...]) -> Config:
     names = names_of((topic.slug, topic.name, topic.shortname) for topic in topics)
     feeds = {SITE_FEED, *(query.slug for query in config.feeds_by_query)}
-    token = config.server.token
+    token, write_tokens = config.server.token, config.server.write_tokens
     return replace(
         config,
         path=path,
         site=_site(config.site, config.websub.hub),
-        seeds=_absolute(config.seeds, path),
+        seeds=_named([replace(one, folder=_absolute(one.folder, path)) for one in config.seeds]),
         feeds=_absolute(config.feeds, path),
         state=_absolute(config.state, path),
         feeds_by_query=tuple(_query(query, names, feeds) for query in config.feeds_by_query),
         topics=topics,
         topic_settings=replace(config.topic_settings, folder=_absolute(config.topic_settings.folder, path)),
-        server=replace(config.server, token=_absolute(token, path) if token else ""),
+        server=replace(
+            config.server,
+            token=_absolute(token, path) if token else "",
+            write_tokens=_absolute(write_tokens, path) if write_tokens else "",
+        ),
     )
+
+
+def _named(roots: Sequence[RootSettings]) -> tuple[RootSettings, ...]:
+    """Return the folders of seeds with a name for each, if there are several: by default that of the folder."""
+    if len(roots) == 1:
+        return tuple(roots)
+    taken = {root.name for root in roots}
+    named = []
+    for root in roots:
+        name = root.name or next(one for one in _names_for(root.folder) if one not in taken)
+        taken.add(name)
+        named.append(replace(root, name=name))
+    return tuple(named)
+
+
+def _names_for(folder: str) -> Iterator[str]:
+    name = slug_of(folder.rstrip("/").rpartition("/")[2] or "seeds")
+    yield name
+    yield from (f"{name[: LONGEST - 5]}-{number}" for number in count(2))
 
 
 def _site(site: SiteSettings, hub: str) -> SiteSettings:

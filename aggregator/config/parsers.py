@@ -12,6 +12,8 @@ from aggregator.config.cron import cron_line
 from aggregator.config.yaml.decoding import nearest
 from aggregator.config.yaml.messages import shortened
 from aggregator.model.feeds import SITE_FEED
+from aggregator.model.globs import glob_problem
+from aggregator.model.seed_roots import PLACEHOLDERS, SEED_KEYS
 from aggregator.model.slugs import SLUG, composed, slug_of
 from aggregator.model.store import is_url
 from aggregator.model.urls import canonical
@@ -28,7 +30,9 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^?#]*$")
 # The same as in seeds (`normalizer.text`): control characters, and those that reorder or hide their neighbours.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\ufeff\ufffd-\uffff\ufdd0-\ufdef]")
+# Marks that text in Arabic or Hebrew needs; names are compared, so they have none.
+_DIRECTIONAL = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _IN_URL = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
 _PLACEHOLDER = re.compile(r"(?:^|\.)example\.(?:org|com|net)\.?$")
@@ -44,16 +48,19 @@ def name(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Return `text` on one line, stripped. Readers see it, so it must not hold misleading characters."""
-    line = " ".join(text.split())
-    found = _UNSAFE.search(line)
-    if found is not None:
-        raise ValueError(f"contains the control character U+{ord(found[0]):04X}", "remove it")
-    return line
+    return _without(_UNSAFE, " ".join(text.split()))
 
 
 def one_line_name(text: str) -> str:
     """Return a name on one line; it must not be empty."""
-    return one_line(name(text))
+    return _without(_DIRECTIONAL, one_line(name(text)))
+
+
+def _without(controls: re.Pattern[str], line: str) -> str:
+    found = controls.search(line)
+    if found is not None:
+        raise ValueError(f"contains the control character U+{ord(found[0]):04X}", "remove it")
+    return line
 
 
 def duration(text: str) -> int:
@@ -196,6 +203,60 @@ def site_url(text: str) -> str:
         raise ValueError("cannot have a `?` or `#` part", f"write `{urlunsplit((*parts[:3], '', ''))}`")
     path = parts.path if parts.path.endswith("/") else parts.path + "/"
     return urlunsplit(parts._replace(path=path))
+
+
+def base_url(text: str) -> str:
+    """Return an absolute http(s) URL that ends with a slash; "" means none."""
+    return site_url(text) if text.strip() else ""
+
+
+def link_pattern(text: str) -> str:
+    """Return the pattern of a link: a path, or a URL, with names in braces such as `{slug}`; "" means none."""
+    pattern = text.strip()
+    for name in re.findall(r"{([^{}]*)}", pattern):
+        if name not in PLACEHOLDERS:
+            meant = nearest(name, PLACEHOLDERS)
+            known = ", ".join(f"`{{{one}}}`" for one in PLACEHOLDERS)
+            raise ValueError(
+                f"unknown placeholder `{{{shortened(name)}}}`",
+                f"did you mean `{{{meant}}}`?" if meant else f"known: {known}",
+            )
+    rest = re.sub(r"{[^{}]*}", "", pattern)
+    if "{" in rest or "}" in rest:
+        raise ValueError("a `{` or `}` has no partner", "write placeholders such as `{slug}`")
+    if found := re.search(r":([a-z_]+)", rest.partition("://")[2] or rest):
+        raise ValueError(f"`{found[0]}` is no placeholder here", "write `{slug}`, `{year}` … in braces")
+    if "://" in rest:
+        _split(re.sub(r"{[^{}]*}", "x", pattern))
+    elif pattern and not _IN_URL.fullmatch(rest or "/"):
+        raise ValueError("a URL may contain only ASCII letters, digits and signs", "write others as `%20`, `%C3%A9` …")
+    return pattern
+
+
+def glob(text: str) -> str:
+    """Return a glob of paths below a folder of seeds (`model.globs`)."""
+    stripped = text.strip()
+    if problem := glob_problem(stripped):
+        raise ValueError(f"`{shortened(text)}`: {problem[0]}", problem[1])
+    return stripped
+
+
+def root_name(text: str) -> str:
+    """Return the name of a folder of seeds, which begins the paths of its seeds: a slug; "" means none."""
+    if text and not SLUG.fullmatch(text):
+        hint = f"write lower-case letters, digits and hyphens, such as `{slug_of(text)}`"
+        raise ValueError(f'"{shortened(text)}" is not a valid name', hint)
+    return text
+
+
+def seed_keys(keys: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Return further names of the keys of a seed, by the key."""
+    for key in keys:
+        if key not in SEED_KEYS:
+            meant = nearest(key, SEED_KEYS)
+            hint = f"did you mean `{meant}`?" if meant else "`aggregator schema seed` lists the keys"
+            raise ValueError(f"`{shortened(key)}` is not a key of a seed", hint)
+    return keys
 
 
 def is_placeholder(url: str) -> bool:

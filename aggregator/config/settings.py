@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from aggregator.config import parsers
-from aggregator.config.yaml.decoding import Check, Computed, Parse
+from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
 from aggregator.model.feeds import Site
+from aggregator.model.seed_roots import SeedRoot
 
 OneLine = Annotated[str, Check(parsers.one_line)]
 Name = Annotated[str, Check(parsers.name)]
@@ -22,6 +23,7 @@ TitlePattern = Annotated[str, Check(parsers.title_pattern)]
 Folder = Annotated[str, Check(parsers.folder)]
 Location = Annotated[str, Check(parsers.location, what="a folder, or a URL such as `s3://bucket/seeds`")]
 HttpUrl = Annotated[str, Check(parsers.http_url)]
+Glob = Annotated[str, Check(parsers.glob)]
 Slug = Annotated[str, Check(parsers.slug, what="its slug, such as `top-stories`")]
 Age = Annotated[int | None, Parse(parsers.duration, what="a length of time such as `365d`")]
 Interval = Annotated[int, Parse(parsers.duration, what="an interval such as `30s`")]
@@ -37,6 +39,21 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     author: OneLine = ""
     icon: HttpUrl = ""
     hub: Annotated[str, Computed()] = ""
+
+
+class RootSettings(SeedRoot, frozen=True, kw_only=True):
+    """`seeds[]`: a folder of seeds, or the URL of a store, and how its files are read; as text, its `folder` alone."""
+
+    folder: Location
+    name: Annotated[str, Check(parsers.root_name)] = ""
+    dialect: Literal[
+        "native", "hugo", "zola", "jekyll", "eleventy", "astro", "pelican", "docusaurus", "mkdocs", "obsidian", "plain"
+    ] = "native"
+    base: Annotated[str, Check(parsers.base_url)] = ""
+    link: Annotated[str, Check(parsers.link_pattern)] = ""
+    include: tuple[Glob, ...] = ()
+    ignore: tuple[Glob, ...] = ()
+    keys: Annotated[dict[str, tuple[Name, ...]], Check(parsers.seed_keys)] = {}  # noqa: RUF012 - copied by msgspec
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +182,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """`server`: where the daemon serves, if it does, and to how many clients at once.
 
-    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none. `trust_local`
+    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none. `write_tokens` is
+    that of a file with the tokens of programs that may post items and do nothing else, a line each. `trust_local`
     makes everybody the owner who connects from this machine: all its users, and everybody on the network if a proxy
     runs here that names no client. `timeout` is how long a client may take to send its request, in seconds.
     """
@@ -174,6 +192,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Check(parsers.host)] = "127.0.0.1"
     port: Annotated[int, Check(parsers.port)] = 8080
     token: Annotated[str, Check(parsers.file)] = ""
+    write_tokens: Annotated[str, Check(parsers.file)] = ""
     trust_local: Annotated[
         bool,
         Check(
@@ -194,15 +213,17 @@ class Websub(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings": "topics", "topics": "topic_files"}):
-    """The whole config. Once loaded, `path`, `seeds`, `feeds` and `state` are absolute paths.
+    """The whole config. Once loaded, `path`, `feeds`, `state` and the folders of `seeds` are absolute paths.
 
-    `seeds` and `feeds` may be URLs of object stores instead (`is_url`). The key `topics` is `topic_settings` here;
-    `topics` are the topics themselves, from files of their own.
+    `feeds` and the folders of `seeds` may be URLs of object stores instead (`is_url`). The key `topics` is
+    `topic_settings` here; `topics` are the topics themselves, from files of their own.
     """
 
     path: Annotated[str, Computed()] = ""
     site: SiteSettings
-    seeds: Location = "../seeds"
+    seeds: Annotated[
+        tuple[RootSettings, ...], Brief("folder", what="a folder, a mapping with a `folder`, or a list of them")
+    ] = (RootSettings(folder="../seeds"),)
     feeds: Location = "../feeds"
     state: Folder = "../.aggregator"
     timezone: Annotated[str, Check(parsers.timezone)] = "UTC"

@@ -52,15 +52,26 @@ class Files(Tables):
     def stat_keys(self, below: str = "") -> Iterator[tuple[str, tuple[int, int, int, int, int]]]:
         """Yield the path and stat key of the known files in the order of their paths, or only of those `below` a path.
 
-        The rows are fetched one at a time, so a million files take no memory. Do not write meanwhile.
+        If that ends with a `/`, it is a folder, else also the file itself is meant. The rows are fetched one at a time,
+        so a million files take no memory. Do not write meanwhile.
         """
         sql = "SELECT path, dev, ino, size, mtime, ctime FROM file"
-        bounds = (f"{below.rstrip('/')}/", f"{below.rstrip('/')}0", below) if below else ()
+        folder = below.rstrip("/")
+        bounds: tuple[str, ...] = (f"{folder}/", f"{folder}0", below) if below else ()
         where = " WHERE (path >= ? AND path < ?) OR path = ?" if below else ""
+        if below.endswith("/"):
+            bounds, where = bounds[:2], " WHERE path >= ? AND path < ?"
         for row in self._db.execute(f"{sql}{where} ORDER BY path", bounds):
             if row[0].__class__ is not str:
                 raise DamagedRowError("file")
             yield row[0], row[1:]
+
+    def outside(self, prefixes: Iterable[str]) -> Iterator[str]:
+        """Yield the paths of the known files that begin with none of `prefixes`, each of which ends with a `/`."""
+        bounds = [bound for prefix in prefixes for bound in (prefix, f"{prefix[:-1]}0")]
+        condition = " AND ".join(["NOT (path >= ? AND path < ?)"] * (len(bounds) // 2))
+        for row in self._db.execute(f"SELECT path FROM file WHERE {condition} ORDER BY path", bounds):  # noqa: S608
+            yield from row
 
     def digests(self, paths: Sequence[str]) -> dict[str, bytes]:
         """Return the digests of the known files among `paths`, without those that cannot be read."""

@@ -59,7 +59,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     the rule that holds them back. `stale` are seeds whose last good version is still published. `failed` are documents
     that could not be written; the next turn tries them again. `due` is when a feed changes by itself next. `unfinished`
     means that archive pages are left for the next turn. `notes` are remarks about the whole site (a rebuilt index, two
-    topics with one slug). `stages` maps what was done to its seconds.
+    topics with one slug). `stages` maps what was done to its seconds. `doubted` says of which of several roots what was
+    found was not believed, and why: nothing of them was withdrawn.
     """
 
     now: int
@@ -80,6 +81,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     doubt: str = ""
+    doubted: tuple[str, ...] = ()
     due: int | None = None
     unfinished: bool = False
     stages: dict[str, float] = {}

@@ -10,15 +10,26 @@ NATIVE = "native"
 """The dialect of our own seeds."""
 
 
+PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", "category")
+"""What may stand in `{ }` in the pattern of a link."""
+
+SEED_KEYS = (
+    "title", "excerpt", "publishedDateTime", "updatedDateTime", "webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl",
+    "published", "removed", "deleted", "expires", "quality", "heat", "topics", "tags", "category", "type", "locale",
+    "provider", "author", "images", "featuredContent", "related", "id",
+)  # fmt: skip
+"""The keys of a seed for which a root may have further names; all but the private one."""
+
+
 class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     """A folder of seeds, or the URL of a store, and how its files are read.
 
     `name` begins the paths of its seeds (`blog/2024/a.md`) if a site has several roots; the only root of a site has the
-    name "", and paths as they are below its folder. `dialect` names the generator that its files were written for.
-    `base` is the absolute URL against which relative links and pictures resolve ("" for a native root: the item's own
-    link), and to which `link` is joined: the pattern of the address of a seed that names none, such as
-    `/{year}/{month}/{slug}/`. `include` and `ignore` are globs of paths below the folder, beside those of the dialect
-    (a non-empty `include` replaces the dialect's). `keys` are further names of a key, tried first:
+    name "", if the config gives it none, and then paths as they are below its folder. `dialect` names the generator
+    that its files were written for. `base` is the absolute URL against which relative links and pictures resolve (""
+    for a native root: the item's own link), and to which `link` is joined: the pattern of the address of a seed that
+    names none, such as `/{year}/{month}/{slug}/`. `include` and `ignore` are globs of paths below the folder, beside
+    those of the dialect (a non-empty `include` replaces the dialect's). `keys` are further names of a key, tried first:
     `{"publishedDateTime": ("added",)}`.
     """
 
@@ -40,6 +51,16 @@ class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     def is_plain_native(self) -> bool:
         """Whether its files are seeds of our own dialect, without anything that changes how they are read."""
         return self.dialect == NATIVE and not (self.base or self.link or self.keys)
+
+
+def location_of(roots: Sequence[SeedRoot], path: str) -> str:
+    """Return where the seed `path` lies: a path of the file system, or a URL.
+
+    Raises:
+        LookupError: if no root has that name.
+    """
+    root = root_of(roots, path)
+    return f"{root.folder}/{path[len(root.prefix) :]}"
 
 
 def root_of(roots: Sequence[SeedRoot], path: str) -> SeedRoot:

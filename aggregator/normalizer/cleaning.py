@@ -42,11 +42,12 @@ class Remark(NamedTuple):
     warning: bool = False
 
 
-def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, list[Remark]]:
+def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> tuple[Seed | None, list[Remark]]:
     """Return the seed that `raw` and `body` describe, or None, and what is wrong with them.
 
     There is no seed if a remark is an error. `path` may begin with the date that the front matter lacks; dates without
-    an offset are those of `zone` (an IANA name).
+    an offset are those of `zone` (an IANA name). Addresses of pictures resolve against `base`, or against the seed's
+    link if that is "".
     """
     remarks: list[Remark] = []
     title = _title(raw, remarks)
@@ -68,8 +69,8 @@ def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, l
         is_published=raw.published is not False, removed=raw.removed is True, deleted=raw.deleted is True,
         quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
         category=_one_line(raw.category), type=_one_line(raw.type), locale=_one_line(raw.locale),
-        provider=_provider(raw.provider, link, ("provider",), remarks), author=_one_line(raw.author),
-        images=_images(raw.images, link, ("images",), remarks), related=_related(raw, zone, remarks),
+        provider=_provider(raw.provider, link, ("provider",), remarks), author=text.title(raw.author or ""),
+        images=_images(raw.images, base or link, ("images",), remarks), related=_related(raw, zone, remarks),
     )  # fmt: skip
     return seed, remarks
 
@@ -157,7 +158,7 @@ def _aliases(raw: RawRelated, link: str) -> tuple[str, ...]:
 
 
 def _id(written: str | None, remarks: list[Remark]) -> str:
-    own = text.plain(written or "")
+    own = text.name(written or "")
     if text.is_blank(own):
         return ""
     if len(own) > links.LONGEST_URL:
@@ -174,16 +175,16 @@ def _id(written: str | None, remarks: list[Remark]) -> str:
 def _one_line(written: str | None) -> str:
     if not written:
         return ""
-    return _plain_cached(written) if len(written) <= _SHORT else text.cut(text.plain(written), text.TITLE_LENGTH)
+    return _one_line_cached(written) if len(written) <= _SHORT else text.cut(text.name(written), text.TITLE_LENGTH)
 
 
 # Names of topics, providers and types are few, and seeds repeat them.
-_plain_cached = lru_cache(maxsize=4096)(text.plain)
+_one_line_cached = lru_cache(maxsize=4096)(text.name)
 
 
 @lru_cache(maxsize=4096)
 def _name_cached(written: str) -> str:
-    return composed(text.plain(written))
+    return composed(text.name(written))
 
 
 def _excerpt(written: str | None, remarks: list[Remark]) -> str:
@@ -219,7 +220,8 @@ def _images(raws: tuple[RawImage, ...] | None, link: str, field: Field, remarks:
                 Remark((*field, index, "url"), f"{reason}, so it is left out", "write https://…", warning=True)
             )
             continue
-        found.append(Image(url=url, width=_pixels(raw.width), height=_pixels(raw.height), title=_one_line(raw.title)))
+        title = text.title(raw.title or "")
+        found.append(Image(url=url, width=_pixels(raw.width), height=_pixels(raw.height), title=title))
     return tuple(found)
 
 

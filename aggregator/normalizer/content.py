@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Literal, NamedTuple
 
 import nh3
-from markdown_it import MarkdownIt
 
 from aggregator.model.items import Image, Item, Related, Seed
-from aggregator.normalizer import growth, links, text
-
-EXCERPT_FROM_BODY = 300
-"""How many characters of the body make the summary of a seed without an excerpt."""
-
-BEGINNING = 20_000
-"""How many characters of the body's HTML are tried first for that summary."""
+from aggregator.normalizer import growth, links, markdown, media, summaries, text
 
 MAX_PASSES = 5
 """How often HTML is sanitised at most until it no longer changes."""
@@ -41,15 +34,16 @@ _WITHOUT_CONTENT = frozenset([
     "frameset",
 ])  # fmt: skip
 _ATTRIBUTES = {
-    "*": {"lang", "dir"}, "a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"},
+    "*": {"lang", "dir"}, "a": {"href", "title", "id"}, "li": {"id"}, "img": {"src", "alt", "title", "width", "height"},
     "td": {"colspan", "rowspan"}, "th": {"colspan", "rowspan", "scope"}, "ol": {"start", "reversed"},
     "time": {"datetime"}, "abbr": {"title"}, "blockquote": {"cite"}, "q": {"cite"}, "del": {"cite"}, "ins": {"cite"},
 }  # fmt: skip
-_ADDRESSES = frozenset({"href", "src", "cite"})
-_IFRAME = re.compile(r'<iframe(?: src="([^"<>]*)")?>.*?</iframe>', re.DOTALL)
+_MEDIA_ATTRIBUTES = {**_ATTRIBUTES, **media.ATTRIBUTES, "img": _ATTRIBUTES["img"] | media.IMAGE_ATTRIBUTES}
+_ADDRESSES = frozenset({"href", "src", "cite", "poster"})
+_NUMBERS = frozenset({"width", "height", "colspan", "rowspan", "start"})
+_SCHEMES = {"http", "https", "mailto", "tel"}
 _IMAGE_WITHOUT_SOURCE = re.compile(r'<img(?: (?!src=)[a-z]+="[^"<>]*")*>')
 _PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
-_UNFINISHED = re.compile(r"(?:<[^<>]*|&[#a-zA-Z0-9]*)\Z")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z0-9]{2,8}))?(?:[-_]([A-Za-z0-9]{2,8}))?")
 
 
@@ -62,16 +56,15 @@ def item(
     `id` is the one that the index remembers, `topics` are the names to show, `related` the items to list. An
     `updatedDateTime` after `now` (seconds since 1970) is ignored.
     """
-    body_html = _body(seed) if content == "full" or not seed.excerpt else ""
+    body = _body(seed) if content == "full" or not seed.excerpt else _NO_BODY
     summary = text.cut(text.plain(seed.excerpt), text.SUMMARY_LENGTH)
     if text.is_blank(summary):
-        summary = text.cut(_beginning(body_html), EXCERPT_FROM_BODY)
-        summary = "" if text.is_blank(summary) else summary
+        summary = body.excerpt or summaries.summary(body.html)
     changed = seed.updated if seed.updated is not None and seed.updated <= now else seed.published
     return Item(
         id=id, link=seed.link, title=seed.title, published=_datetime(seed.published),
         updated=_datetime(max(seed.published, changed)), summary=summary,
-        content=_content(seed, body_html, summary, related) if content == "full" else "",
+        content=_content(seed, body.html, summary, related) if content == "full" else "",
         author=seed.author or (seed.provider.name or seed.provider.domain if seed.provider else ""),
         topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))),
         image=seed.images[0] if seed.images else None,
@@ -85,16 +78,19 @@ def visible_related(related: Sequence[Related], min_quality: int | None) -> tupl
     return tuple(one for one in related if min_quality is None or one.quality is None or one.quality >= min_quality)
 
 
-def sanitised(fragment: str, *, base: str, picture: Image | None = None, written: str = "") -> str:
-    """Return an HTML fragment made safe: balanced, with allowed tags only, all URLs http(s) and absolute.
+def sanitised(
+    fragment: str, *, base: str, page: str = "", picture: Image | None = None, written: str = ""
+) -> str:  # fmt: skip
+    """Return an HTML fragment made safe: balanced, with allowed tags only, and absolute addresses.
 
-    URLs are resolved against `base`. An iframe becomes a linked thumbnail (`picture`, or the video's own) or a link.
-    A fragment that would grow beyond what `growth` allows is shown as plain text: `written`, if the fragment was made
-    from that, else the fragment itself.
+    URLs are http(s), and resolved against `base`; those that begin with `#` are places on `page` (`base` if it is "").
+    Links may also be `mailto:` and `tel:`. An iframe becomes a linked thumbnail (`picture`, or the video's own) or a
+    link, and so do films and sounds. A fragment that would grow beyond what `growth` allows is shown as plain text:
+    `written`, if the fragment was made from that, else the fragment itself.
     """
     written = written or fragment
     try:
-        return _sanitised(text.multiline(fragment), base, picture, _Budget(growth.allowed(written)))
+        return _sanitised(text.multiline(fragment), picture, _Field(growth.allowed(written), base, page or base))
     except _TooMuchError:
         return _as_plain_text(written)
 
@@ -103,15 +99,26 @@ class _TooMuchError(Exception):
     """A field would become more HTML than it may."""
 
 
-class _Budget:
+class _Field:
     """What a field may become, and what its addresses have become: the attribute filter cannot raise an exception."""
 
-    def __init__(self, allowed: int) -> None:
+    def __init__(self, allowed: int, base: str, page: str) -> None:
         self._allowed = allowed
+        self._base = base
+        self._page = page
         self._addresses = 0
 
     def begin(self) -> None:
         self._addresses = 0
+
+    def address(self, written: str) -> str | None:
+        """Return the canonical form of an address and count it; None if it is not valid, or there are too many."""
+        try:
+            return self.spend(
+                links.canonical(written, self._page if written.startswith("#") else self._base, entities=False)
+            )
+        except ValueError:
+            return None
 
     def spend(self, address: str) -> str | None:
         """Count an address; return None instead of it if there are too many."""
@@ -124,22 +131,26 @@ class _Budget:
             raise _TooMuchError
 
 
+_FIELD: ContextVar[_Field] = ContextVar("field")
+"""The field that is being sanitised, for the attribute filter: the sanitiser is shared by threads."""
+
+
 def _as_plain_text(written: str) -> str:
     return f"<pre>{html.escape(text.multiline(written).strip(), quote=False)}</pre>"
 
 
-def _sanitised(fragment: str, base: str, picture: Image | None, budget: _Budget) -> str:
-    if "<iframe" in fragment.lower():
-        # Two passes: the first makes iframes recognisable, the second sanitises the result.
-        framed = _clean(fragment, base, budget, tags=_TAGS | {"iframe"}, attributes={**_ATTRIBUTES, "iframe": {"src"}})
-        budget.begin()
-        fragment = _IFRAME.sub(lambda frame: _thumbnail(html.unescape(frame[1] or ""), picture, budget), framed)
-        budget.check(fragment)
-    cleaned = _sanitised_until_stable(fragment, base, budget)
+def _sanitised(fragment: str, picture: Image | None, field: _Field) -> str:
+    if media.may_be_in(fragment):
+        # Two passes: the first makes media recognisable, the second sanitises the result.
+        recognisable = _clean(fragment, field, with_media=True)
+        field.begin()
+        fragment = media.as_links(recognisable, picture, field.spend)
+        field.check(fragment)
+    cleaned = _sanitised_until_stable(fragment, field)
     return text.multiline(cleaned).strip()
 
 
-def _sanitised_until_stable(fragment: str, base: str, budget: _Budget) -> str:
+def _sanitised_until_stable(fragment: str, field: _Field) -> str:
     """Return the fragment sanitised until it no longer changes: what a reader parses must be what was checked.
 
     Most fragments need one pass. Headings in headings and text between the parts of a table move when they are parsed
@@ -148,62 +159,82 @@ def _sanitised_until_stable(fragment: str, base: str, budget: _Budget) -> str:
     """
     for _ in range(MAX_PASSES):
         before = fragment
-        fragment = _clean(fragment, base, budget, tags=_TAGS, attributes=_ATTRIBUTES)
+        fragment = _clean(fragment, field)
         fragment = _PRE_BREAKS.sub(r"\1", _IMAGE_WITHOUT_SOURCE.sub("", fragment))
-        budget.check(fragment)
+        field.check(fragment)
         if fragment == before:
             return fragment
     raise _TooMuchError
 
 
-def _clean(
-    fragment: str, base: str, budget: _Budget, *, tags: frozenset[str], attributes: dict[str, set[str]]
-) -> str:  # fmt: skip
+def _clean(fragment: str, field: _Field, *, with_media: bool = False) -> str:
     if not growth.is_parsed_cheaply(fragment):
         raise _TooMuchError
-    budget.begin()
-    return nh3.clean(
-        fragment, tags=set(tags), clean_content_tags=set(_WITHOUT_CONTENT), attributes=attributes,
-        attribute_filter=_attribute_filter(base, budget), link_rel=None, url_schemes={"http", "https"},
+    field.begin()
+    token = _FIELD.set(field)
+    try:
+        return _cleaner(with_media=with_media).clean(fragment)
+    finally:
+        _FIELD.reset(token)
+
+
+@cache
+def _cleaner(*, with_media: bool) -> nh3.Cleaner:
+    """Return a sanitiser: to make one takes twenty times as long as to use it."""
+    tags = _TAGS | media.ATTRIBUTES.keys() if with_media else _TAGS
+    return nh3.Cleaner(
+        tags=set(tags), clean_content_tags=set(_WITHOUT_CONTENT - tags), link_rel=None, url_schemes=_SCHEMES,
+        attributes=_MEDIA_ATTRIBUTES if with_media else _ATTRIBUTES, attribute_filter=_kept,
     )  # fmt: skip
 
 
-def _attribute_filter(base: str, budget: _Budget) -> Callable[[str, str, str], str | None]:
-    def keep(tag: str, name: str, value: str) -> str | None:
-        if tag == "iframe" and name != "src":
-            return None  # `_IFRAME` matches no other
-        if name in _ADDRESSES:
-            try:
-                return budget.spend(links.canonical(value, base, entities=False))
-            except ValueError:
-                return None
-        if name in {"width", "height", "colspan", "rowspan", "start"}:
-            return value if value.isascii() and value.isdigit() and len(value) < 6 else None
-        return value
+def _kept(tag: str, name: str, value: str) -> str | None:
+    """Return an attribute's value as it stays, or None if it goes."""
+    if tag in media.ATTRIBUTES and name not in media.ATTRIBUTES[tag]:
+        return None  # `media` recognises no other
+    if name in _ADDRESSES:
+        field = _FIELD.get()
+        contact = "" if name != "href" or value.startswith("http") else links.contact(value)
+        return field.spend(contact) if contact else field.address(value)
+    if name in _NUMBERS:
+        return value if value.isascii() and value.isdigit() and len(value) < 6 else None
+    if name == "id":
+        return value if markdown.FOOTNOTE_ID.fullmatch(value) else None
+    return value
 
-    return keep
+
+class _Body(NamedTuple):
+    """A body as sanitised HTML, and the excerpt that it marks itself; "" each if there is none that can be seen."""
+
+    html: str
+    excerpt: str
 
 
-def _body(seed: Seed) -> str:
+_NO_BODY = _Body("", "")
+
+
+def _body(seed: Seed) -> _Body:
     if not seed.body:
-        return ""
-    rendered = None if text.is_overmarked(seed.body) else _rendered(seed.body)
-    if rendered is None:
-        return _as_plain_text(seed.body)
-    return sanitised(rendered, base=seed.base or seed.link, written=seed.body)
+        return _NO_BODY
+    found = _rendered(seed)
+    if found is None:
+        return _Body(_as_plain_text(seed.body), "")
+    html = _sanitised_body(seed, found)
+    if summaries.is_hollow(html):
+        return _NO_BODY
+    excerpt, end, _ = found.partition(summaries.EXCERPT_END)
+    return _Body(html, summaries.marked(_sanitised_body(seed, excerpt)) if end else "")
 
 
-def _rendered(body: str) -> str | None:
-    """Return Markdown as HTML, or None if it would become more than it may."""
-    allowed = growth.allowed(body)
-    if growth.completes_tables(body, allowed):
+def _rendered(seed: Seed) -> str | None:
+    """Return a body as HTML that is not sanitised, or None if it would become more than it may."""
+    if text.is_overmarked(seed.body):
         return None
-    markdown, env = _markdown(), dict[str, Any]()
-    tokens = markdown.parse(body, env)
-    if growth.length_of_addresses(tokens) > allowed:
-        return None
-    rendered: str = markdown.renderer.render(tokens, markdown.options, env)
-    return rendered
+    return seed.body if seed.markup == "html" else markdown.rendered(seed.body, page=seed.link)
+
+
+def _sanitised_body(seed: Seed, fragment: str) -> str:
+    return sanitised(fragment, base=seed.base or seed.link, page=seed.link, written=seed.body)
 
 
 def _embed(seed: Seed) -> str:
@@ -211,12 +242,6 @@ def _embed(seed: Seed) -> str:
         return _as_plain_text(seed.embed)
     picture = seed.images[0] if seed.images else None
     return sanitised(seed.embed, base=seed.link, picture=picture) if seed.embed else ""
-
-
-def _beginning(body_html: str) -> str:
-    """Return the body's text, or enough of it for a summary: a long body is not read to its end."""
-    beginning = text.plain(_UNFINISHED.sub("", body_html[:BEGINNING]))
-    return beginning if len(beginning) > EXCERPT_FROM_BODY else text.plain(body_html)
 
 
 def _content(seed: Seed, body_html: str, summary: str, related: Sequence[Related]) -> str:
@@ -239,19 +264,6 @@ def _source(one: Related) -> str:
     return f" ({html.escape(name, quote=False)})" if name else ""
 
 
-def _thumbnail(address: str, picture: Image | None, budget: _Budget) -> str:
-    if not address:
-        return ""
-    video = links.youtube_id(address)
-    target = f"https://www.youtube.com/watch?v={video}" if video else address
-    source = picture.url if picture else f"https://i.ytimg.com/vi/{video}/hqdefault.jpg" if video else ""
-    if budget.spend(target + source) is None:
-        return ""
-    words = f"Watch on {urlsplit(target).hostname}"
-    inner = f'<img src="{html.escape(source)}" alt="{html.escape(words)}">' if source else html.escape(words)
-    return f'<p><a href="{html.escape(target)}">{inner}</a></p>'
-
-
 def _language(locale: str) -> str:
     """Return the BCP 47 tag of a locale as people write it (`pt_BR`, `de`), or ""."""
     match = _LANGUAGE.fullmatch(locale)
@@ -263,8 +275,3 @@ def _language(locale: str) -> str:
 
 def _datetime(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
-
-
-@cache
-def _markdown() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])

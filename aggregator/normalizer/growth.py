@@ -34,7 +34,11 @@ MAX_UNSURE = 5_000
 FEW_TAGS = 100
 """Up to so many tags cannot be nested too deep."""
 
+FOOTNOTE = 100
+"""How many characters of HTML a reference to a footnote takes beside its address, and the footnote itself at most."""
+
 _CELL = len("<td></td>\n")
+_FOOTNOTES = frozenset(["footnote_ref", "footnote_open"])
 _FORMATTING = frozenset(
     ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
 )
@@ -98,9 +102,10 @@ def completes_tables(body: str, most: int) -> bool:
 
 
 def length_of_addresses(tokens: list[Token]) -> int:
-    """Return how many characters the addresses and titles of links and images take in rendered Markdown."""
+    """Return how many characters the addresses and titles of links, images and footnotes take in rendered Markdown."""
     total = 0
     for token in tokens:
+        total += FOOTNOTE if token.type in _FOOTNOTES else 0
         total += sum(len(str(token.attrs[name])) for name in ("href", "src", "title") if name in token.attrs)
         total += length_of_addresses(token.children) if token.children else 0
     return total

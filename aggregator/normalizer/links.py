@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from aggregator.model import urls
 from aggregator.normalizer.text import decode_entities
@@ -12,6 +12,9 @@ LONGEST_URL = urls.LONGEST_URL
 _CANONICAL = urls.CANONICAL
 
 _TRACKING = re.compile(r"(?:^|&)(?:utm_[a-z_]+|fbclid|gclid|msclkid|mc_cid|mc_eid)=[^&]*")
+
+_CONTACT = re.compile(r"(mailto|tel):([^\s\x00-\x1f\x7f\ud800-\udfff]+)", re.IGNORECASE)
+_IN_CONTACT = "!$%&'()*+,;=:@/?-._~"
 
 # The embedded player of a list or of a channel's live stream has one of these two words in place of a video's id.
 _VIDEO = re.compile(r"(?!(?:videoseries|live_stream)$)[A-Za-z0-9_-]{6,20}")
@@ -30,6 +33,12 @@ def canonical(address: str, base: str = "", *, entities: bool = True) -> str:
     if len(address) <= LONGEST_URL and _CANONICAL.fullmatch(address):
         return address
     return urls.canonical(decode_entities(address) if entities else address, base)
+
+
+def contact(address: str) -> str:
+    """Return the ASCII form of a `mailto:` or `tel:` address (RFC 6068, RFC 3966), or "" if it is none."""
+    found = _CONTACT.fullmatch(address.strip()) if len(address) <= LONGEST_URL else None
+    return f"{found[1].lower()}:{quote(found[2], safe=_IN_CONTACT)}" if found else ""
 
 
 def alias(url: str) -> str:

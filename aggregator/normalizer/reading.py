@@ -7,13 +7,14 @@ enough to be passed between processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
+from aggregator.model.seed_roots import SeedRoot, root_of
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -59,14 +60,34 @@ class _Text(NamedTuple):
     data: bytes
 
 
+FirstCommit = Callable[[str], int | None]
+"""Returns when a file, by its path, was first committed in seconds since 1970, None if that is not known."""
+
+
+class RootReading(NamedTuple):
+    """How the files of each root are read, if not all are plain seeds of our own dialect.
+
+    `site` is the site's URL, the base of relative links if a root has none. `first_commit` can be sent to another
+    process.
+    """
+
+    roots: tuple[SeedRoot, ...]
+    site: str
+    first_commit: FirstCommit | None = None
+
+
 class Task(NamedTuple):
-    """A batch of files to read: their paths, the digests they had (b"" = new), and what decides upon them."""
+    """A batch of files to read: their paths, the digests they had (b"" = new), and what decides upon them.
+
+    `manner` says how those are read that are no plain seeds; None if all are.
+    """
 
     paths: tuple[str, ...]
     digests: tuple[bytes, ...]
     policy: Policy
     zone: str
     now: int
+    manner: RootReading | None = None
 
     @property
     def name(self) -> str:
@@ -115,8 +136,46 @@ def _read_in_stages(group: Sequence[_Found], task: Task) -> list[Outcome]:
     """Do each step for all files before the next step: the processor is fastest at what it did last."""
     checked = [_unchanged_or_text(file, path, digest, task.now) for path, digest, file in group]
     texts = [(one.path, one.data) for one in checked if isinstance(one, _Text)]
+    if task.manner is not None:
+        return [one if isinstance(one, Outcome) else _by_root(one, task, task.manner) for one in checked]
     readings = iter(seeds.read_together(texts, zone=task.zone))
     return [one if isinstance(one, Outcome) else _outcome(one, next(readings), task) for one in checked]
+
+
+def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
+    """Return the outcome of a file as its root says it is read."""
+    root = root_of(manner.roots, text.path)
+    if root.is_plain_native:
+        (reading,) = seeds.read_together([(text.path, text.data)], zone=task.zone)
+        return _outcome(text, reading, task)
+    from aggregator.normalizer.dialects.reading import read  # type: ignore[import-not-found] # noqa: PLC0415 - few need it
+
+    first_commit = manner.first_commit and _Asked(manner.first_commit)
+    reading = read(
+        text.data, path=text.path, root=root, zone=task.zone, site=manner.site, first_commit=first_commit
+    )  # fmt: skip
+    if first_commit is not None and first_commit.is_unknown:
+        # It may be committed later without any change of the file: read it again at each scan until then.
+        text = text._replace(key=_never_known(text.key), digest=b"")
+    return _outcome(text, reading, task)
+
+
+class _Asked:
+    """Asks for the first commit of a file, and notes if there was none."""
+
+    def __init__(self, first_commit: FirstCommit) -> None:
+        self._first_commit = first_commit
+        self.is_unknown = False
+
+    def __call__(self, path: str) -> int | None:
+        found = self._first_commit(path)
+        self.is_unknown |= found is None
+        return found
+
+
+def _never_known(key: Key) -> Key:
+    dev, ino, size, _, ctime = key
+    return (dev, ino, size, -1, ctime)
 
 
 def _unchanged_or_text(file: SeedFile | None, path: str, known_digest: bytes, now: int) -> Outcome | _Text:
@@ -206,7 +265,7 @@ def _key_to_store(key: Key, now: int) -> Key:
     """Return the stat key to remember: one that matches no file if the file changed too recently to be sure."""
     dev, ino, size, mtime, ctime = key
     racy = max(mtime, ctime) > (now - RACY_SECONDS) * 1_000_000_000
-    return (dev, ino, size, -1 if racy else mtime, ctime)
+    return _never_known(key) if racy else (dev, ino, size, mtime, ctime)
 
 
 def unknown_key_warnings(unknown: dict[str, str]) -> list[Problem]:

@@ -1,13 +1,14 @@
 """Clean the text and dates that people wrote. Pure.
 
-Clean text is plain (no tags, entities decoded once), on one line, and without any character that XML forbids or that
-reorders or hides its neighbours. So no writer fails on it and no reader is misled.
+Clean text is plain (no formatting tags of HTML, entities decoded once), on one line, and without any character that XML
+forbids or that reorders or hides its neighbours. So no writer fails on it and no reader is misled.
 """
 
 from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -20,17 +21,20 @@ MAX_MARKS = 30_000
 # The marks of lists have a meaning only before a blank, and many URLs are full of them.
 _MARKS = (*"\n!&*<>[\\]_`|~", "- ", "-\t", "+ ", "+\t", ". ", ".\t", ") ", ")\t")
 
-# C0 and C1 controls, bidirectional controls, the byte order mark, the replacement character, surrogates and
-# noncharacters. Tabs and line breaks are not among them: `multiline` keeps these, `plain` makes them spaces.
+# C0 and C1 controls, bidirectional embeddings and overrides, the byte order mark, the replacement character, surrogates
+# and noncharacters. Tabs and line breaks are not among them: `multiline` keeps these, `plain` makes them spaces.
+# Neither are directional marks and isolates, which text in Arabic or Hebrew needs beside Latin words and numbers.
 _ASTRAL_NONCHARACTERS = "".join(chr(plane * 0x10000 + low) for plane in range(1, 17) for low in (0xFFFE, 0xFFFF))
 _UNSAFE = (
-    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e"
     "\ufeff\ufffd\ufffe\uffff\ufdd0-\ufdef\ud800-\udfff" + _ASTRAL_NONCHARACTERS
 )
 _CONTROL = re.compile(f"[{_UNSAFE}]")
 # What an author would call a control character; the rest of `_UNSAFE` is removed without a warning.
 _WARNED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
-_SUSPECT = re.compile(f"[<&\t\n\r\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000{_UNSAFE}]|  |^ | $")
+_SUSPECT = re.compile(f"[<&\t\n\r\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u2066-\u2069\u3000{_UNSAFE}]|  |^ | $")
+_DIRECTIONAL = re.compile("[\u061c\u200e\u200f\u2066-\u2069]")
+_ISOLATE = re.compile("[\u2066-\u2069]")
 _TAG = re.compile(r"<!--.*?(?:-->|$)|</?[a-zA-Z][^<>]*>|<![a-zA-Z\[][^<>]*>|<\?[^<>]*>", re.DOTALL)
 # Tags within words or beside them; every other tag separates words.
 _INLINE_TAG = re.compile(
@@ -38,11 +42,22 @@ _INLINE_TAG = re.compile(
     r"(?:[\s/][^<>]*)?>",
     re.IGNORECASE,
 )
+# A tag whose name and form leave no doubt that it is HTML: `a<b but c>d` holds none.
+_VALUE = r"""(?:"[^"<>]*+"|'[^'<>]*+'|[^\s"'<>=`]++)"""
+_FORMATTING_TAG = re.compile(
+    r"<(?P<closing>/?)(?P<name>a|abbr|b|bdi|bdo|big|blockquote|br|center|cite|code|del|dfn|div|em|figcaption|figure|font"
+    r"|h[1-6]|hr|i|img|ins|kbd|li|mark|ol|p|pre|q|s|samp|script|small|span|strike|strong|style|sub|sup|tt|time|u|ul|var"
+    rf"|wbr)(?P<attributes>(?:\s++[a-z][a-z0-9:_-]*+(?:\s*+=\s*+{_VALUE})?+)*+)\s*+/?>",
+    re.IGNORECASE,
+)
+_EMPTY_TAGS = frozenset({"br", "hr", "wbr"})
+_SCRIPTS = frozenset({"script", "style"})
+_CODE = re.compile(r"[{};=]|\w\(")
 _HIDDEN_BLOCK = re.compile(r"<(script|style)\b[^<>]*>.*?(?:</\1\s*>|$)", re.DOTALL | re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 # White space, the blank Braille pattern, and the characters that Unicode calls default-ignorable.
 _INVISIBLE = re.compile(
-    r"[\s\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2064\u2800\u3164\ufe00-\ufe0f"
+    r"[\s\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2060-\u2064\u2066-\u2069\u2800\u3164\ufe00-\ufe0f"
     r"\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
 _YAML_MOMENT = re.compile(
@@ -92,13 +107,95 @@ def has_controls(text: str) -> bool:
 
 
 def plain(text: str) -> str:
-    """Return `text`, which may hold tags and entities, as clean text on one line."""
+    """Return `text`, as people write titles and excerpts, as clean text on one line.
+
+    Entities are decoded once and formatting tags of HTML removed (`<b>bold</b>`, `<br>`, `<p>…</p>`); anything else in
+    angle brackets are words (`Vec<T>`, `a<b`, "the <video> element").
+    """
     if _is_plain(text) or ("<" not in text and "&" not in text and not _SUSPECT.search(text)):
         return text
-    if "<" in text:
-        text = _TAG.sub(" ", _INLINE_TAG.sub("", _HIDDEN_BLOCK.sub(" ", text)))
+    return _on_one_line(_without_formatting(text) if "<" in text else text)
+
+
+def name(text: str) -> str:
+    """Return `text` as `plain` does, and without directional marks and isolates: names are compared."""
+    text = plain(text)
+    return text if text.isascii() else " ".join(_DIRECTIONAL.sub("", text).split())
+
+
+def of_html(fragment: str) -> str:
+    """Return the text of an HTML fragment as clean text on one line: without any tag."""
+    if "<" in fragment:
+        fragment = _TAG.sub(" ", _INLINE_TAG.sub("", _HIDDEN_BLOCK.sub(" ", fragment)))
+    return _on_one_line(fragment)
+
+
+def _on_one_line(text: str) -> str:
     text = decode_entities(text)
-    return " ".join((text if _is_safe(text) else _CONTROL.sub("", text)).split())
+    return " ".join((text if _is_safe(text) else _without_stray_isolates(_CONTROL.sub("", text))).split())
+
+
+def _without_formatting(text: str) -> str:
+    """Return `text` without comments and formatting tags: those that are closed, or have attributes, or are empty."""
+    if "<![CDATA[" in text:
+        text = text.replace("<![CDATA[", "").replace("]]>", "")
+    text = _without_comments(text)
+    parts, done = [], 0
+    for start, end, blank in sorted(_formatting(text)):
+        if start >= done:
+            parts += [text[done:start], blank]
+            done = end
+    return "".join([*parts, text[done:]])
+
+
+def _formatting(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where formatting tags begin and end, and what takes their place: a blank if they separate words."""
+    unclosed: dict[str, list[re.Match[str]]] = {}
+    for tag in _FORMATTING_TAG.finditer(text):
+        name = tag["name"].lower()
+        blank = "" if _INLINE_TAG.fullmatch(tag[0]) else " "
+        if tag["closing"]:
+            opened = unclosed.get(name)
+            if opened and name in _SCRIPTS:
+                yield from _script(text, opened[-1], tag)
+                opened.clear()
+            elif opened:
+                yield (*opened.pop().span(), blank)
+                yield (*tag.span(), blank)
+        elif name in _EMPTY_TAGS or (name not in _SCRIPTS and "=" in tag["attributes"]):
+            yield (*tag.span(), blank)
+            # The end tag goes as well.
+            unclosed.setdefault(name, []).append(tag)
+        elif not tag["attributes"] or name in _SCRIPTS:
+            unclosed.setdefault(name, []).append(tag)
+
+
+def _script(text: str, opening: re.Match[str], closing: re.Match[str]) -> Iterator[tuple[int, int, str]]:
+    """Yield a script or a style sheet that was pasted with the text; words between the two names stay."""
+    if _CODE.search(text, opening.end(), closing.start()):
+        yield opening.start(), closing.end(), " "
+
+
+def _without_comments(text: str) -> str:
+    parts, done = [], 0
+    while (start := text.find("<!--", done)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        parts += [text[done:start], " "]
+        done = end + 3
+    return "".join([*parts, text[done:]])
+
+
+def _without_stray_isolates(text: str) -> str:
+    """Return `text` without isolates that are opened or closed only: they would reorder what follows the text."""
+    stray, opened = set[int](), list[int]()
+    for mark in _ISOLATE.finditer(text):
+        if mark[0] != "\u2069":
+            opened.append(mark.start())
+        elif opened:
+            opened.pop()
+        else:
+            stray.add(mark.start())
+    stray.update(opened)
+    return "".join([char for at, char in enumerate(text) if at not in stray]) if stray else text
 
 
 def _is_plain(text: str) -> bool:
@@ -130,15 +227,26 @@ def is_blank(text: str) -> bool:
 
 
 def cut(text: str, length: int) -> str:
-    """Return `text` in at most `length` characters, cut at a word and marked with an ellipsis."""
+    """Return `text` in at most `length` characters, cut at a word and marked with an ellipsis.
+
+    Without a word's end it is cut between grapheme clusters, which readers see as one character each (UAX 29).
+    """
     if len(text) <= length:
         return text
-    head = text[: length - 1]
-    word_end = head.rfind(" ")
-    if word_end > length // 2:
-        head = head[:word_end]
-    # No joiner or variation selector is left at the end: it belongs to a neighbour that may be cut off.
-    return head.rstrip(" ,;:-–—\u200d\ufe0f") + "…"
+    word_end = text.rfind(" ", 0, length - 1)
+    head = text[:word_end] if word_end > length // 2 else _clusters(text, length - 1)
+    return _without_stray_isolates(head).rstrip(" ,;:-–—") + "…"
+
+
+def _clusters(text: str, length: int) -> str:
+    """Return as many grapheme clusters of `text` as have at most `length` characters; if none, so many characters."""
+    if text[max(0, length - 1) : length + 1].isascii():
+        return text[:length]
+    import regex  # noqa: PLC0415 - only for the few texts that are cut within a word
+
+    starts = [cluster.start() for cluster in regex.finditer(r"\X", text[: length + 1])]
+    end = next((start for start in reversed(starts) if start <= length), 0)
+    return text[:end] if end else text[:length].rstrip("\u200d\ufe0f")
 
 
 def title(text: str) -> str:

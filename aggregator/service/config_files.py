@@ -48,8 +48,11 @@ class ConfigFiles:
         """
         self._loaded = self._seen = _identities(self._config)  # before reading: a later change is read again
         config = self._adjust(load_config(self._config.path))
-        if config.seeds != self._config.seeds and not seeds_in(config.seeds).is_there():
-            raise ConfigError([f"{config.seeds}: the seeds folder does not exist (create it, or correct `seeds`)"])
+        known = {root.folder for root in self._config.seeds}
+        new = [root for root in config.seeds if root.folder not in known]
+        if missing := seeds_in(new).missing():
+            what = "the seeds folder does not exist (create it, or correct `seeds`)"
+            raise ConfigError([f"{root.folder}: {what}" for root in missing])
         if config.topic_settings.folder != self._config.topic_settings.folder:
             self._loaded = self._seen = (self._loaded[0], *_identities(config)[1:])
         self._config = config

@@ -165,7 +165,13 @@ class Daemon:
         self._serve()
         parts.schedule()
         self._self_check.begin()
-        log("started", pid=os.getpid(), seeds=config.seeds, feeds=config.feeds, watcher=parts.health.backend)
+        log(
+            "started",
+            pid=os.getpid(),
+            seeds=", ".join(root.folder for root in config.seeds),
+            feeds=config.feeds,
+            watcher=parts.health.backend,
+        )
         parts.health.feeds = frozenset(parts.site.index.feeds.by_slug())
         self._run_turn(Work(everything=True))
         parts.websub.begin(config)

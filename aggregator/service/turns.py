@@ -96,7 +96,10 @@ class TurnRunner:
         self._choose_scan(work, hints, now)
         if work.everything or len(hints) > MANY_HINTS:
             return self._scan_everything(work, now)
-        return self._parts.site.take_partial_turn(hints, now=now)
+        turn = self._parts.site.take_partial_turn(hints, now=now)
+        if self._parts.site.scanner.links:
+            self._parts.watcher.note_links(self._parts.site.scanner.links)
+        return turn
 
     def _choose_scan(self, work: Work, hints: set[str], now: int) -> None:
         """Decide whether to scan everything; if a scheduled scan need not, add the changed folders to `hints`."""
@@ -105,7 +108,8 @@ class TurnRunner:
         if work.scan and not work.everything:
             work.everything = self._needs_full_scan()
         if work.scan and not work.everything:
-            hints |= set(folder.changed_folders(self._parts.config.seeds, self._parts.site.folders, now=now))
+            site = self._parts.site
+            hints |= set(site.scanner.seeds.changed_folders(site.folders, now=now))
 
     def _verify_documents(self) -> None:
         """Verify some of the published documents; the turn that follows writes damaged ones again."""
@@ -127,8 +131,8 @@ class TurnRunner:
         turn = self._parts.site.take_full_turn(now=now, accept_deletions=accept)
         self._scan_budget.note_scan(turn, began, time.monotonic())
         self._parts.health.scanned = self._parts.clock()
-        self._parts.report("folder", "")
-        self._parts.watcher.note_folders(self._parts.site.folders)
+        self._parts.report("folder", "; ".join(turn.doubted), "not believed")
+        self._parts.watcher.note_folders(self._parts.site.folders, self._parts.site.scanner.links)
         return turn
 
     # -- after it

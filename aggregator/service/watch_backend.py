@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from aggregator.config.settings import Config
+from aggregator.model.seed_roots import SeedRoot, location_of
 from aggregator.model.store import is_url
 from aggregator.service.inbox import Inbox
 from aggregator.service.logs import log
 from aggregator.watcher.events import SYSCTL, EventWatcher, NotWatchableError
 from aggregator.watcher.folder import FolderKey, folder_key
 from aggregator.watcher.mounts import Mounts, remote_below, remote_filesystem
+from aggregator.watcher.selection import selection_of
 
 DEFAULT_SCAN = 30
 
@@ -26,16 +28,16 @@ PATIENCE = 1.0
 
 
 class WatchBackend:
-    """Watches the seeds folder from `start` to `stop`; `problem` says why not in the way the config asks for."""
+    """Watches the seeds folders from `start` to `stop`; `problem` says why not in the way the config asks for."""
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
-        self._watcher: EventWatcher | None = None
+        self._watchers: dict[str, EventWatcher] = {}
         self._config: Config | None = None
         self._unwatched: list[str] = []
         self._unwatched_since = 0.0
         self._was_restarted = False
-        self._mounts: Mounts | None = None
+        self._mounts: list[Mounts] = []
         self._remote = ""
         self.problem = ""
 
@@ -44,38 +46,50 @@ class WatchBackend:
         self.stop()
         self._config = config
         wanted, reason = config.watch.backend, ""
-        if is_url(config.seeds):
-            self.problem = f"{config.seeds}: a store causes no events" if wanted == "native" else ""
+        if stores := [root.folder for root in config.seeds if is_url(root.folder)]:
+            self.problem = f"{', '.join(stores)}: a store causes no events" if wanted == "native" else ""
+        folders = _folders(config)
+        if not folders:
             return
-        self._mounts = Mounts(config.seeds)  # before the watcher: what is mounted meanwhile is noticed
+        self._mounts = [Mounts(root.folder) for root in folders]  # first: what is mounted meanwhile is noticed
         self._remote = _remote_reason(config)
         if wanted == "auto" and self._remote:
             wanted, reason = "polling", self._remote
         if wanted != "polling":
-            reason = self._start_watcher(config.seeds)
-        if self._watcher is None:
+            reason = "; ".join(filter(None, map(self._start_watcher, folders)))
+            if reason:
+                self._stop_watchers()
+        if not self._watchers:
             self._poll_instead(reason)
         elif self._remote:
             self._report_unwatched(self._remote)
 
     def stop(self) -> None:
         """Stop watching and end the threads; may be called twice."""
-        watcher, self._watcher = self._watcher, None
-        if watcher is not None:
-            watcher.stop()
-        if self._mounts is not None:
-            self._mounts.close()
-            self._mounts = None
+        self._stop_watchers()
+        for mounts in self._mounts:
+            mounts.close()
+        self._mounts = []
         self._unwatched, self._was_restarted, self.problem = [], False, ""
 
-    def _start_watcher(self, seeds: str) -> str:
-        watcher = EventWatcher(seeds, hint=lambda path: self._inbox.put("hint", path), doubt=self._on_doubt)
+    def _stop_watchers(self) -> None:
+        watchers, self._watchers = self._watchers, {}
+        for watcher in watchers.values():
+            watcher.stop()
+
+    def _start_watcher(self, root: SeedRoot) -> str:
+        """Watch a root and return "", or why that cannot be."""
+
+        def hint(path: str) -> None:
+            self._inbox.put("hint", root.prefix + path)
+
+        watcher = EventWatcher(root.folder, hint=hint, doubt=self._on_doubt, selection=selection_of(root))
         try:
             watcher.start()
         except NotWatchableError as error:
             watcher.stop()
             return str(error)
-        self._watcher = watcher
+        self._watchers[root.prefix] = watcher
         return ""
 
     def _on_doubt(self, reason: str) -> None:
@@ -92,19 +106,23 @@ class WatchBackend:
 
     @property
     def backend(self) -> str:
-        """`native` or `polling`, or `listing` if the seeds lie in a store."""
-        if self._config is not None and is_url(self._config.seeds):
+        """`native` or `polling`, or `listing` if seeds lie in a store."""
+        if self._config is not None and any(is_url(root.folder) for root in self._config.seeds):
             return "listing"
-        return "polling" if self._watcher is None else "native"
+        return "native" if self._watchers else "polling"
 
     @property
     def overflows(self) -> int:
         """How many times the system dropped events."""
-        return self._watcher.overflows if self._watcher is not None else 0
+        return max((watcher.overflows for watcher in self._watchers.values()), default=0)
 
     def threads(self) -> dict[str, bool]:
         """Return for each thread whether it is alive."""
-        return self._watcher.threads() if self._watcher is not None else {}
+        return {
+            f"{prefix}{name}": alive
+            for prefix, watcher in self._watchers.items()
+            for name, alive in watcher.threads().items()
+        }
 
     def scan_period(self) -> int:
         """Return how often the seeds must be scanned, in seconds."""
@@ -116,45 +134,68 @@ class WatchBackend:
 
     def check(self) -> str:
         """Repair what has failed since the last check; return why the seeds are not watched, "" if they are."""
-        if self._mounts is not None and self._mounts.changed():
+        if any([mounts.changed() for mounts in self._mounts]):  # noqa: C419 - each of them notes what it has seen
             self._on_mounts_changed()
-        if self._watcher is None:
-            return ""
         try:
             if self._unwatched and time.monotonic() >= self._unwatched_since + PATIENCE:
-                self._check_unwatched(self._watcher)
-            return self._watcher.check() if self._watcher is not None else ""
+                self._check_unwatched()
+            return "; ".join(filter(None, map(self._check_root, list(self._watchers))))
         except NotWatchableError as error:
             self.stop()
             self._poll_instead(str(error))
             return ""
 
-    def note_folders(self, folders: Mapping[str, FolderKey]) -> None:
-        """Compare the folders of a scan with those watched: if some stay unwatched, a system limit is reached."""
-        if self._watcher is not None:
-            if not self._unwatched:
-                self._unwatched_since = time.monotonic()
-            self._unwatched = self._watcher.unwatched(folders)
-            if not self._unwatched:
-                self._was_restarted = False
-                self.problem = self._remote
+    def _check_root(self, prefix: str) -> str:
+        problem = self._watchers[prefix].check()
+        return f"{prefix} {problem}" if problem and prefix else problem
 
-    def _check_unwatched(self, watcher: EventWatcher) -> None:
+    def note_folders(self, folders: Mapping[str, FolderKey], links: Mapping[str, tuple[str, ...]]) -> None:
+        """Compare the folders of a scan with those watched: if some stay unwatched, a system limit is reached.
+
+        `links` are the links that it met. What is behind them is not watched: that they lead elsewhere is noticed.
+        """
+        if not self._watchers:
+            return
+        self.note_links(links)
+        behind = tuple(f"{link}/" for link in links)
+        if not self._unwatched:
+            self._unwatched_since = time.monotonic()
+        watched = {path: key for path, key in folders.items() if not path.startswith(behind)} if behind else folders
+        self._unwatched = self._not_watched(watched)
+        if not self._unwatched:
+            self._was_restarted = False
+            self.problem = self._remote
+
+    def note_links(self, links: Mapping[str, tuple[str, ...]]) -> None:
+        """Note the links that were met, each with the paths that decide where it leads."""
+        for prefix, watcher in self._watchers.items():
+            start = len(prefix)
+            own = {link: places for link, places in links.items() if link.startswith(prefix)}
+            watcher.note_links({link[start:]: [place[start:] for place in places] for link, places in own.items()})
+
+    def _not_watched(self, folders: Mapping[str, FolderKey]) -> list[str]:
+        found = []
+        for prefix, watcher in self._watchers.items():
+            own = {path[len(prefix) :]: key for path, key in folders.items() if path.startswith(prefix)}
+            found += [prefix + path for path in watcher.unwatched(own)]
+        return found
+
+    def _check_unwatched(self) -> None:
         """Watch again the folders that are still unwatched; if that does not help, the limit is reached."""
         assert self._config is not None
-        root = self._config.seeds
         current: dict[str, FolderKey] = {}
         for one in self._unwatched:
+            place = location_of(self._config.seeds, one)
             with suppress(OSError):  # gone since: an event says so
-                if os.access(f"{root}/{one}", os.R_OK | os.X_OK):
-                    current[one] = folder_key(f"{root}/{one}")
-        missing, self._unwatched = watcher.unwatched(current), []
+                if os.access(place, os.R_OK | os.X_OK):
+                    current[one] = folder_key(place)
+        missing, self._unwatched = self._not_watched(current), []
         if not missing:
             return
         if not self._was_restarted:
             self._was_restarted = True
             # Its doubt leads to a full scan, and that to `note_folders`.
-            watcher.watch_again(missing, f"{len(missing)} folders were not watched")
+            self._watch_again(missing)
             return
         reason = f"{len(missing)} folders cannot be watched (raise the sysctl {SYSCTL}, then reload)"
         if self._config.watch.backend == "auto":
@@ -162,6 +203,11 @@ class WatchBackend:
             self._poll_instead(reason)
         else:
             self._report_unwatched(reason)
+
+    def _watch_again(self, folders: list[str]) -> None:
+        for prefix, watcher in self._watchers.items():
+            if own := [path[len(prefix) :] for path in folders if path.startswith(prefix)]:
+                watcher.watch_again(own, f"{len(own)} folders were not watched")
 
     def _report_unwatched(self, reason: str) -> None:
         if self.problem != reason:
@@ -176,8 +222,14 @@ class WatchBackend:
         self._on_doubt("a file system was mounted or unmounted in the seeds folder")
 
 
+def _folders(config: Config) -> list[SeedRoot]:
+    return [root for root in config.seeds if not is_url(root.folder)]
+
+
 def _remote_reason(config: Config) -> str:
-    """Return why not all seeds cause events here; whoever asks for `native` knows of the seeds folder itself."""
-    kind = remote_filesystem(config.seeds) if config.watch.backend == "auto" else ""
-    where = f"the seeds lie on {kind}" if kind else remote_below(config.seeds)
-    return f"{where}, where changes cause no events" if where else ""
+    """Return why not all seeds cause events here; whoever asks for `native` knows of the seeds folders themselves."""
+    for root in _folders(config):
+        kind = remote_filesystem(root.folder) if config.watch.backend == "auto" else ""
+        if where := f"the seeds lie on {kind}" if kind else remote_below(root.folder):
+            return f"{where}, where changes cause no events"
+    return ""

@@ -14,19 +14,22 @@ from typing import NamedTuple
 from aggregator.config.loading import read_config_file
 from aggregator.config.parsers import is_placeholder
 from aggregator.config.settings import Config
-from aggregator.config.token import token_problem
+from aggregator.config.token import token_problem, write_tokens_problem
 from aggregator.config.yaml.tree import Node, parse_bytes
+from aggregator.model.errors import FolderError
 from aggregator.model.reports import Problem
+from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.store import is_url
 from aggregator.normalizer import rules
 from aggregator.normalizer.duplicates import Duplicates
-from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
+from aggregator.normalizer.reading import read_batch, unknown_key_warnings
 from aggregator.normalizer.stored import Outcome, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
-from aggregator.site.turn import batches
+from aggregator.site.turn import batches, task_maker
 from aggregator.site.workers import Workers, in_order, jobs_for
 from aggregator.watcher.folder import problems_of
-from aggregator.watcher.seeds import seeds_in
+from aggregator.watcher.seeds import SiteSeeds, seeds_in
+from aggregator.watcher.selection import selection_of
 from aggregator.watcher.unread import unread_seeds
 
 
@@ -53,15 +56,14 @@ def check(
         FolderError: if the seeds folder cannot be read.
     """
     seeds = seeds_in(config.seeds)
-    walk = seeds.walk()
     policy = rules.policy_of(config)
-    paths = [path for path, _ in walk]
-    problems = list(problems_of(walk.unreadable))
+    paths, problems = _listed(seeds)
     unknown: dict[str, str] = {}
     names: dict[tuple[str, str], str] = {}
     duplicates = Duplicates(now)
     done = 0
-    tasks = (Task(batch, (b"",) * len(batch), policy, config.timezone, now) for batch in batches(paths))
+    make = task_maker(config, policy, now=now)
+    tasks = (make(batch, (b"",) * len(batch)) for batch in batches(paths))
     with Workers(jobs_for(config.seeds, jobs)) as workers:
         for packed in in_order(workers.executor(len(paths)), partial(read_batch, seeds.reader), tasks):
             for outcome in unpack_outcomes(packed):
@@ -81,11 +83,37 @@ def check(
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
     named = {problem.path for problem in problems}
-    for path, message, hint in () if is_url(config.seeds) else unread_seeds(config.seeds):
-        if path in named:
-            continue
-        problems.append(Problem(path=path, message=f"not read: {message}", hint=hint, warning=True))
+    problems += [one for root in config.seeds for one in _unread(root) if one.path not in named]
     return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
+
+
+def _listed(seeds: SiteSeeds) -> tuple[list[str], list[Problem]]:
+    """Return the paths of all seeds, and what of their folders cannot be read.
+
+    Raises:
+        FolderError: if no root can be read.
+    """
+    paths: list[str] = []
+    problems: list[Problem] = []
+    failed: list[str] = []
+    for root in seeds.roots:
+        walk = seeds.parts[root.prefix].walk()
+        try:
+            paths += [path for path, _ in walk]
+        except FolderError as error:
+            failed.append(str(error))
+            problems.append(Problem(path=root.prefix, message=str(error)))
+        problems += problems_of(walk.unreadable)
+    if len(failed) == len(seeds.roots):
+        raise FolderError("; ".join(failed))
+    return paths, problems
+
+
+def _unread(root: SeedRoot) -> Iterator[Problem]:
+    if is_url(root.folder) or not os.path.isdir(root.folder):
+        return
+    for path, message, hint in unread_seeds(root.folder, selection_of(root)):
+        yield Problem(path=root.prefix + path, message=f"not read: {message}", hint=hint, warning=True)
 
 
 def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:
@@ -125,6 +153,7 @@ def _missing_files(config: Config) -> Iterator[Problem]:
             "" if os.path.isdir(folder) else f"the folder {folder} is missing (make it, or correct this)",
         ),
         (("server", "token"), token_problem(config.server.token)),
+        (("server", "write_tokens"), write_tokens_problem(config.server.write_tokens)),
     )
     for steps, message in found:
         node = root.at(*steps)

@@ -6,7 +6,7 @@ Reads the seed and the index.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -15,11 +15,12 @@ from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import cell_of, month_of
 from aggregator.model.items import FOREVER, Seed
+from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.store import is_url
 from aggregator.model.words import in_words, quantity, utc_time
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.duplicates import BOTH_HINT
-from aggregator.normalizer.reading import Task, read_batch
+from aggregator.normalizer.reading import read_batch
 from aggregator.normalizer.rules import Verdict
 from aggregator.normalizer.stored import (
     Outcome,
@@ -34,8 +35,10 @@ from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.item_cache import SHORTENED
 from aggregator.site.render_jobs import prepare
-from aggregator.watcher.folder import SUFFIXES, printable
+from aggregator.site.turn import task_maker
+from aggregator.watcher.folder import printable
 from aggregator.watcher.seeds import seeds_in
+from aggregator.watcher.selection import SUFFIXES, selection_of
 from aggregator.watcher.unread import why_not_read
 
 
@@ -56,10 +59,10 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
     path = _as_path(config, target)
     paths = [printable(path)] if path is not None else _paths_of(config, index, printable(target))
     policy = rules.policy_of(config, index.feeds.topic_names() if index is not None else ())
+    make, reader = task_maker(config, policy, now=now), seeds_in(config.seeds).reader
     found = []
     for one in paths:
-        task = Task((one,), (b"",), policy, config.timezone, now)
-        (outcome,) = unpack_outcomes(read_batch(seeds_in(config.seeds).reader, task))
+        (outcome,) = unpack_outcomes(read_batch(reader, make((one,), (b"",))))
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
             found.append(_Case(config, index, outcome, row, now, policy.queries).explanation())
@@ -67,39 +70,56 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
 
 
 def _unread(config: Config, target: str) -> Explanation | None:
-    """Return why no build reads the file `target`; None if builds read it, or it is no file in the seeds folder."""
-    if is_url(config.seeds):
-        return None
-    for candidate in (os.path.abspath(target), os.path.join(config.seeds, target)):
-        if not os.path.lexists(candidate) or os.path.isdir(candidate):
-            continue
-        for root in (config.seeds, os.path.realpath(config.seeds)):
-            path = os.path.relpath(candidate, root)
-            if not path.startswith("../") and (reason := why_not_read(root, path)):
-                return Explanation(f"{printable(path)}: not read: {reason}")
+    """Return why no build reads the file `target`; None if builds read it, or it is no file in a seeds folder."""
+    for root, candidate in _candidates(config, target):
+        selection = selection_of(root)
+        for folder in (root.folder, os.path.realpath(root.folder)):
+            path = os.path.relpath(candidate, folder)
+            if not path.startswith("../") and (reason := why_not_read(folder, path, selection)):
+                return Explanation(f"{printable(root.prefix + path)}: not read: {reason}")
     return None
 
 
+def _candidates(config: Config, target: str) -> Iterator[tuple[SeedRoot, str]]:
+    """Yield the files that `target` may mean, with the root in which each would lie.
+
+    It is relative to here or to the folder of a root, or it is a seed's path, which begins with the name of a root.
+    """
+    for root in config.seeds:
+        if is_url(root.folder):
+            continue
+        candidates = [os.path.abspath(target), os.path.join(root.folder, target)]
+        if root.prefix and target.startswith(root.prefix):
+            candidates.append(os.path.join(root.folder, target.removeprefix(root.prefix)))
+        for candidate in candidates:
+            if os.path.lexists(candidate) and not os.path.isdir(candidate):
+                yield root, candidate
+
+
 def _as_path(config: Config, target: str) -> str | None:
-    """Return the path in the seeds folder if `target` is the path of a file, relative to here or to that folder.
+    """Return the path of a seed if `target` is that of a file (`_candidates`), None otherwise.
 
     In a store, only names that end like a seed's are paths, with or without the store's URL before them.
     """
-    if is_url(config.seeds):
-        path = target.removeprefix(f"{config.seeds}/")
-        return path if path.endswith(SUFFIXES) and not is_url(path) else None
-    for candidate in (os.path.abspath(target), os.path.join(config.seeds, target)):
-        if os.path.lexists(candidate) and not os.path.isdir(candidate) and (path := _below(config.seeds, candidate)):
-            return path
+    for root, candidate in _candidates(config, target):
+        if path := _below(root.folder, candidate):
+            return root.prefix + path
+    for root in config.seeds:
+        if is_url(root.folder):
+            path = target.removeprefix(f"{root.folder}/").removeprefix(root.prefix)
+            if path.endswith(SUFFIXES) and not is_url(path):
+                return root.prefix + path
     return None
 
 
 def _below(seeds: str, candidate: str) -> str:
     """Return the path of a file relative to the seeds folder, "" if it is not in there."""
-    folder = os.path.relpath(os.path.realpath(os.path.dirname(candidate)), os.path.realpath(seeds))
-    if folder == ".." or folder.startswith("../"):
-        return ""
-    return os.path.normpath(os.path.join(folder, os.path.basename(candidate)))
+    here = os.path.dirname(candidate)
+    for folder, start in ((here, seeds), (os.path.realpath(here), os.path.realpath(seeds))):
+        path = os.path.relpath(folder, start)
+        if path != ".." and not path.startswith("../"):
+            return os.path.normpath(os.path.join(path, os.path.basename(candidate)))
+    return ""
 
 
 def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
@@ -117,8 +137,9 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
     paths = [row.path for row in index.files.where("story=? ORDER BY path", (story,))] if story is not None else []
     if paths:
         return paths
-    unseen = "" if is_url(config.seeds) or is_url(target) else _below(config.seeds, os.path.abspath(target))
-    in_index = index.files.by_path([target, unseen])
+    here = [] if is_url(target) else [root for root in config.seeds if not is_url(root.folder)]
+    unseen = [root.prefix + path for root in here if (path := _below(root.folder, os.path.abspath(target)))]
+    in_index = index.files.by_path([target, *unseen])
     return list(in_index) or [
         path for path, packed in index.files.all_seeds() if set(keys) & set(identity.keys(unpack_seed(packed)))
     ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Container, Iterable, Sequence
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -10,9 +12,11 @@ import msgspec
 from aggregator.index.index import Index
 from aggregator.model.errors import FolderError
 from aggregator.model.reports import Problem
+from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.site.progress import Progress
 from aggregator.watcher.folder import Difference, FolderProblem, problems_of
+from aggregator.watcher.path_list import PathList
 from aggregator.watcher.seeds import seeds_in
 
 MASS_DELETION = 20
@@ -48,40 +52,98 @@ def vanished(known: int, seen: int) -> bool:
     return known >= _GUARDED and seen * 2 < known
 
 
+def merged(differences: Sequence[Difference]) -> Difference:
+    """Return the differences of several roots as one."""
+    return Difference(
+        PathList(chain.from_iterable(one.read for one in differences)),
+        PathList(chain.from_iterable(one.gone for one in differences)),
+        sum(one.seen for one in differences),
+        sum(one.known for one in differences),
+        sum(one.added for one in differences),
+        {path: key for one in differences for path, key in one.folders.items()},
+        {path: problem for one in differences for path, problem in one.unreadable.items()},
+        PathList(chain.from_iterable(one.kept for one in differences)),
+        {path: places for one in differences for path, places in one.links.items()},
+    )
+
+
 class Scanner:
     """Compares the seeds with the index."""
 
-    def __init__(self, location: str, index: Index, progress: Progress) -> None:
-        """Scan the seeds at `location`, a folder or the URL of a store."""
+    def __init__(self, roots: Sequence[SeedRoot], index: Index, progress: Progress) -> None:
+        """Scan the seeds of `roots`."""
         self._index = index
         self._progress = progress
         self._known = 0
         self._gone: list[tuple[int, int]] = []
-        self.use(location)
+        self.use(roots)
 
-    def use(self, location: str) -> None:
-        """Scan the seeds at another location from now on."""
-        self._location = location
-        self.seeds = seeds_in(location)
+    def use(self, roots: Sequence[SeedRoot]) -> None:
+        """Scan the seeds of other roots from now on."""
+        self.seeds = seeds_in(roots)
+        self.links: dict[str, tuple[str, ...]] = {}
+        """The links met, each with the paths that decide where it leads."""
+        self.unread: set[str] = set()
+        """The prefixes of the roots of which the last full scan did not believe what it found."""
+        self.doubted: tuple[str, ...] = ()
+        """Why the last full scan did not believe what it found of some of several roots."""
 
-    def scan_everything(self, *, reread: bool, accept_deletions: bool) -> Difference:
-        """Compare all seeds with the index.
+    def scan_everything(self, *, reread: Container[str], accept_deletions: bool) -> Difference:
+        """Compare all seeds with the index. One of several roots that is not believed harms no other.
 
         Args:
-            reread: list all seeds as changed.
+            reread: the prefixes of the roots whose seeds are all listed as changed.
             accept_deletions: believe it if most seeds are gone.
 
         Raises:
-            FolderError: if the seeds cannot be listed, or most of them are gone.
+            FolderError: if the seeds of no root can be listed, or most of the only root are gone.
         """
-        found = self.seeds.compare_all(self._index.files.stat_keys, every=reread, keepalive=self._progress.tick)
+        found: list[Difference] = []
+        doubted: list[str] = []
+        self.unread = set()
+        for root in self.seeds.roots:
+            try:
+                found.append(self._scan(root, every=root.prefix in reread, accept_deletions=accept_deletions))
+            except FolderError as error:
+                doubted.append(str(error))
+                self.unread.add(root.prefix)
+                if len(doubted) == len(self.seeds.roots):
+                    raise FolderError("; ".join(doubted)) from error
+                found.append(self._not_believed(root, error))
+        self.doubted = tuple(doubted)
+        difference = found[0] if "" in self.seeds.parts else merged([*self._left_behind(found), *found])
+        self.links = difference.links
+        self._known = difference.seen
+        return difference
+
+    def _scan(self, root: SeedRoot, *, every: bool, accept_deletions: bool) -> Difference:
+        known = partial(self._index.files.stat_keys, root.prefix)
+        found = self.seeds.parts[root.prefix].compare_all(known, every=every, keepalive=self._progress.tick)
         if vanished(found.known, found.known - len(found.gone) + found.added) and not accept_deletions:
             raise FolderError(
-                f"{self._location}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
+                f"{root.folder}: {len(found.gone)} of {found.known} known seeds are gone at once; nothing was"
                 " withdrawn (bring them back, or run `aggregator trigger --accept-deletions`)"
             )
-        self._known = found.seen
         return found
+
+    def _not_believed(self, root: SeedRoot, error: FolderError) -> Difference:
+        """Return that nothing of a root changed, and why that is not known."""
+        kept = PathList(path for path, _ in self._index.files.stat_keys(root.prefix))
+        problem = {root.name: FolderProblem(str(error), "")}
+        nothing = PathList()
+        return Difference(nothing, nothing, len(kept), len(kept), 0, {}, problem, kept)
+
+    def _left_behind(self, found: Sequence[Difference]) -> list[Difference]:
+        """Return the seeds of roots that are no longer in the config: gone, unless one was not believed.
+
+        Its seeds may be the same ones, which keep their ids if both happens at once.
+        """
+        outside = PathList(self._index.files.outside(root.prefix for root in self.seeds.roots))
+        if not outside:
+            return []
+        nothing, count = PathList(), len(outside)
+        gone, kept = (nothing, outside) if any(one.unreadable for one in found) else (outside, nothing)
+        return [Difference(nothing, gone, len(kept), count, 0, {}, {}, kept)]
 
     def scan_paths(self, paths: Iterable[str], now: int) -> tuple[Changes, str, dict[str, FolderProblem]]:
         """Compare some places with the index; `now` is in seconds since 1970.
@@ -89,7 +151,8 @@ class Scanner:
         Returns the changes, why a full scan is needed ("" if it is not), and the folders that were not read. In doubt
         nothing counts as gone.
         """
-        read, gone, doubt, unreadable = self.seeds.compare_some(paths, self._index.files.stat_keys)
+        read, gone, doubt, unreadable, links = self.seeds.compare_some(paths, self._index.files.stat_keys)
+        self.links |= links
         self._gone = [(at, count) for at, count in self._gone if 0 <= now - at < AT_ONCE] + [(now, len(gone))]
         if unreadable:
             known_problems = stored_problems(self._index)
@@ -97,8 +160,9 @@ class Scanner:
         together = sum(count for _, count in self._gone)
         if gone and together >= max(MASS_DELETION, self._known // 20):
             doubt, gone = f"{together} seeds are gone at once", set()
-        elif gone and not self.seeds.is_there():
-            doubt, gone = f"{self._location}: the seeds folder is missing", set()
+        elif gone and (missing := self.seeds.missing()):
+            doubt = "; ".join(f"{root.folder}: the seeds folder is missing" for root in missing)
+            gone = {path for path in gone if not path.startswith(tuple(root.prefix for root in missing))}
         return Changes(tuple(sorted(read)), tuple(sorted(gone)), is_full_scan=False), doubt, unreadable
 
     def store_problems(self, problems: tuple[Problem, ...]) -> None:

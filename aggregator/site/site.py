@@ -6,7 +6,7 @@ import os
 import random
 import sqlite3
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from itertools import chain
@@ -19,6 +19,7 @@ from aggregator.index.database import DAMAGED
 from aggregator.index.index import Index
 from aggregator.model.errors import AggregatorError, ConfigError, FolderError, LockedError, reason_of
 from aggregator.model.reports import Turn
+from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.store import is_url
 from aggregator.model.words import no_such_feeds
@@ -30,7 +31,7 @@ from aggregator.site.progress import Progress
 from aggregator.site.publishing import adopt_published, is_last_published
 from aggregator.site.scanning import Changes, Scanner
 from aggregator.site.stopwatch import Stopwatch
-from aggregator.site.turn import full_report, must_reread, prune, start_over, take_turn
+from aggregator.site.turn import full_report, prune, roots_to_reread, start_over, take_turn
 from aggregator.site.verification import Verification
 from aggregator.site.workers import Workers, jobs_for
 from aggregator.watcher.folder import problems_of
@@ -237,7 +238,7 @@ class Site:
         rebuilt = self.index.pop_rebuild_reason()
         self._adopt_what_is_unknown()
         with watch.of("scan"):
-            reread = fresh or must_reread(self)
+            reread = self.scanner.seeds.parts.keys() if fresh else roots_to_reread(self)
             found = self.scanner.scan_everything(reread=reread, accept_deletions=accept_deletions)
         if fresh:
             start_over(self, now)
@@ -278,8 +279,8 @@ class Site:
 
 def _opened(config: Config, lock: int | None, held: ExitStack) -> tuple[Index, int]:
     """Lock the state folder, if it is not locked already, and open the index; `held` closes both."""
-    if not seeds_in(config.seeds).is_there():
-        raise _no_seeds(config)
+    if missing := seeds_in(config.seeds).missing():
+        _check_missing(config, missing)
     make_state_folder(config.state)
     try:
         lock = acquire_lock(config.state) if lock is None else lock
@@ -293,13 +294,14 @@ def _opened(config: Config, lock: int | None, held: ExitStack) -> tuple[Index, i
     return index, lock
 
 
-def _no_seeds(config: Config) -> AggregatorError:
+def _check_missing(config: Config, missing: Sequence[SeedRoot]) -> None:
+    """Raise an error if there is nothing to work with; of several roots that were there, some may be missing now."""
+    words = [f"{root.folder}: the {'bucket' if is_url(root.folder) else 'seeds folder'} is missing" for root in missing]
     # A folder that was never there is a mistake in the config; one that was there is missing for now.
-    what = "bucket" if is_url(config.seeds) else "seeds folder"
-    message = f"{config.seeds}: the {what} is missing"
-    if os.path.exists(os.path.join(config.state, "index.db")):
-        return FolderError(f"{message}; nothing was withdrawn (bring it back)")
-    return ConfigError([f"{message} (make it, or correct `seeds` in {config.path})"])
+    if not os.path.exists(os.path.join(config.state, "index.db")):
+        raise ConfigError([f"{one} (make it, or correct `seeds` in {config.path})" for one in words])
+    if len(missing) == len(config.seeds):
+        raise FolderError(f"{'; '.join(words)}; nothing was withdrawn (bring it back)")
 
 
 def _changes(found: Difference, *, fresh: bool) -> Changes:

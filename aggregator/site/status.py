@@ -78,9 +78,11 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
 
 
 def _folder_problem(config: Config) -> str:
-    if is_url(config.seeds) or os.path.isdir(config.seeds):  # asking a store takes as long as the network likes
-        return ""
-    return f"{config.seeds}: the seeds folder is missing; nothing was withdrawn (bring it back)"
+    folders = [root.folder for root in config.seeds]
+    # Asking a store takes as long as the network likes.
+    missing = [folder for folder in folders if not is_url(folder) and not os.path.isdir(folder)]
+    words = (f"{folder}: the seeds folder is missing; nothing was withdrawn (bring it back)" for folder in missing)
+    return "; ".join(words)
 
 
 def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:

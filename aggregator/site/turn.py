@@ -6,18 +6,22 @@ a feed looks like in the renderer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from aggregator.config.settings import Config
 from aggregator.index.intake import Intake
 from aggregator.model.document_names import FEED_DOCUMENTS
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import FeedReport, PastTurn, Turn
-from aggregator.normalizer.reading import Task, read_batch, unknown_key_warnings
+from aggregator.model.seed_roots import SeedRoot
+from aggregator.normalizer.reading import RootReading, Task, read_batch, unknown_key_warnings
+from aggregator.normalizer.rules import Policy
 from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
 from aggregator.normalizer.topic_slugs import Row, Separation
@@ -29,6 +33,7 @@ from aggregator.site.publishing import Publishing
 from aggregator.site.scanning import Changes
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.workers import Workers, in_order
+from aggregator.watcher.commits import first_commits
 
 if TYPE_CHECKING:
     from aggregator.site.site import Site
@@ -78,7 +83,7 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
             site.index.feeds.add(slug, announced=True)
         site.index.set_meta("policy", digest(policy))
         if changes.is_full_scan:
-            site.index.set_meta("reading", _reading(site))
+            _remember_reading(site)
     return intake
 
 
@@ -102,12 +107,14 @@ def _separate_topics(site: Site, intake: Intake, before: Sequence[Row], *, now: 
 
 
 def _read(site: Site, changes: Changes, intake: Intake, workers: Workers, *, now: int, watch: Stopwatch) -> None:
-    must_read_all = must_reread(site)
-    tasks = (
-        Task(paths, tuple(known.get(path, b"") for path in paths), site.catalog.policy, site.config.timezone, now)
-        for paths in batches(changes.read)
-        for known in ({} if must_read_all else site.index.files.digests(paths),)
-    )
+    make = task_maker(site.config, site.catalog.policy, now=now)
+    again = tuple(roots_to_reread(site))
+
+    def digests(paths: tuple[str, ...]) -> tuple[bytes, ...]:
+        known = site.index.files.digests(paths) if again != ("",) else {}
+        return tuple(b"" if again and path.startswith(again) else known.get(path, b"") for path in paths)
+
+    tasks = (make(paths, digests(paths)) for paths in batches(changes.read))
     read = in_order(workers.executor(len(changes.read)), partial(read_batch, site.reader()), tasks)
     done = 0
     for packed in watch.during("read", read):
@@ -141,6 +148,7 @@ def _report(
         rendered=len(published.rendered),
         written=tuple(published.written),
         failed=tuple(published.failed),
+        doubted=site.scanner.doubted if changes.is_full_scan else (),
         doubt="" if changes.is_full_scan or not published.is_foreign else "somebody else changed published documents",
         notes=(*site.items.notes, *intake.notes),
         problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
@@ -150,16 +158,53 @@ def _report(
     )
 
 
+def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[str, ...], tuple[bytes, ...]], Task]:
+    """Return the function that makes the task of reading seeds of `config` from their paths and known digests."""
+    make = partial(Task, policy=policy, zone=config.timezone, now=now)
+    if all(root.is_plain_native for root in config.seeds):
+        return make
+    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=now)))
+
+
 # -- before and after
 
 
-def must_reread(site: Site) -> bool:
-    """Return whether every file must be read again: after another version, or if dates without an offset moved."""
-    return site.index.meta("reading") not in {None, _reading(site)}
+def roots_to_reread(site: Site) -> frozenset[str]:
+    """Return the prefixes of the roots whose files must all be read again.
+
+    That is after another version, if dates without an offset moved, and if the config now says otherwise how to read
+    them.
+    """
+    stored = _stored_reading(site)
+    roots = site.scanner.seeds.roots
+    return frozenset(root.prefix for root in roots if stored and stored.get(root.name) != _reading(site, root))
 
 
-def _reading(site: Site) -> str:
-    return f"{site.catalog.settings.version} {READING_VERSION} {site.config.timezone}"
+def _stored_reading(site: Site) -> dict[str, str]:
+    """Return how the known files of each root were read, by its name."""
+    stored: str | None = site.index.meta("reading")
+    if stored is None or stored.startswith("{"):
+        return msgspec.json.decode(stored or "{}", type=dict[str, str])
+    return {"": stored}
+
+
+def _remember_reading(site: Site) -> None:
+    """Store how the files were read that a full scan found; of a root that it could not read, how they were before."""
+    before = _stored_reading(site)
+    now = {root.name: _reading(site, root) for root in site.scanner.seeds.roots}
+    for root in site.scanner.seeds.roots:
+        if root.prefix in site.scanner.unread and root.name in before:
+            now[root.name] = before[root.name]
+    site.index.set_meta("reading", now[""] if now.keys() == {""} else msgspec.json.encode(now).decode())
+
+
+def _reading(site: Site, root: SeedRoot) -> str:
+    reading = f"{site.catalog.settings.version} {READING_VERSION} {site.config.timezone}"
+    if root.is_plain_native:
+        return reading
+    manner = (root.dialect, root.base or site.config.site.url, root.link, root.keys)
+    encoded = msgspec.json.encode(manner, order="deterministic")
+    return f"{reading} {hashlib.blake2b(encoded, digest_size=8).hexdigest()}"
 
 
 def start_over(site: Site, now: int) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
+from aggregator.model.seed_roots import SeedRoot
 from aggregator.site.memory import collect_rarely
 
 if TYPE_CHECKING:
@@ -203,6 +204,6 @@ def _end_servers() -> None:
             stop()
 
 
-def jobs_for(location: str, jobs: int | None) -> int | None:
-    """Return how many processes may read the seeds at `location`: only this one sees a store in its memory."""
-    return 1 if location.startswith("memory://") else jobs
+def jobs_for(roots: Iterable[SeedRoot], jobs: int | None) -> int | None:
+    """Return how many processes may read the seeds of `roots`: only this one sees a store in its memory."""
+    return 1 if any(root.folder.startswith("memory://") for root in roots) else jobs

@@ -14,7 +14,6 @@ from aggregator.model.errors import FolderError, StoreError
 from aggregator.model.seed_files import NO_KEY, FileKey, SeedFile
 from aggregator.object_store import Entry, Fetched, Store
 from aggregator.watcher.folder import (
-    SUFFIXES,
     Difference,
     FolderKey,
     FolderProblem,
@@ -23,6 +22,7 @@ from aggregator.watcher.folder import (
     compare_found,
     is_hidden,
 )
+from aggregator.watcher.selection import SUFFIXES, Selection
 
 
 class UnsortedError(Exception):
@@ -33,12 +33,16 @@ class Walk:
     """A walk over the seeds of a store, in the order of their paths, as `folder.Walk` is for a folder.
 
     With `sort`, the whole listing is read and sorted; a store that lists in that order, as S3 does, needs no `sort`.
+    `prefix` and `selection` are as in `folder.Walk`.
     """
 
-    def __init__(self, store: Store, *, sort: bool = False) -> None:
-        self._store, self._sort = store, sort
+    def __init__(
+        self, store: Store, *, sort: bool = False, prefix: str = "", selection: Selection | None = None
+    ) -> None:
+        self._store, self._sort, self._prefix, self._selection = store, sort, prefix, selection
         self.folders: dict[str, FolderKey] = {}
         self.unreadable: dict[str, FolderProblem] = {}
+        self.links: dict[str, tuple[str, ...]] = {}
 
     def __iter__(self) -> Iterator[tuple[str, FileKey]]:
         """Yield path and key of each seed.
@@ -54,13 +58,13 @@ class Walk:
                 if path < last:
                     raise UnsortedError
                 last = path
-                yield path, key
+                yield self._prefix + path, key
         except (OSError, StoreError) as error:
             raise store_error(self._store, error) from error
 
     def _seeds(self) -> Iterator[tuple[str, FileKey]]:
         for entry in self._store.entries():
-            if is_seed(entry.name):
+            if is_seed(entry.name, self._selection):
                 yield entry.name, object_key(entry)
 
 
@@ -77,46 +81,53 @@ def is_there(store: Store) -> bool:
 
 
 def compare_all(
-    store: Store, known: Callable[[], Known], *, every: bool = False, keepalive: Callable[[], object] | None = None
-) -> Difference:
+    store: Store, known: Callable[[], Known], *, every: bool = False, keepalive: Callable[[], object] | None = None,
+    prefix: str = "", selection: Selection | None = None,
+) -> Difference:  # fmt: skip
     """Compare the seeds of a store with those known, as `folder.compare` does.
 
     Raises:
         FolderError: if the store cannot be listed.
     """
+    walk = Walk(store, prefix=prefix, selection=selection)
     try:
-        return compare(Walk(store), known(), every=every, keepalive=keepalive)
+        return compare(walk, known(), every=every, keepalive=keepalive)
     except UnsortedError:
-        return compare(Walk(store, sort=True), known(), every=every, keepalive=keepalive)
+        walk = Walk(store, sort=True, prefix=prefix, selection=selection)
+        return compare(walk, known(), every=every, keepalive=keepalive)
 
 
-def compare_some(store: Store, paths: Iterable[str], known: Callable[[str], Known]) -> Difference:
-    """Compare the objects at `paths` with what is known of each.
+def compare_some(
+    store: Store, paths: Iterable[str], known: Callable[[str], Known], *,
+    prefix: str = "", selection: Selection | None = None,
+) -> Difference:  # fmt: skip
+    """Compare the objects at `paths` with what is known of each; the paths begin with `prefix`.
 
     Raises:
         FolderError: if the store does not answer, or the bucket itself is gone.
     """
-    names = [path for path in paths if is_seed(path)]
+    names = [name for path in paths if is_seed(name := path[len(prefix) :], selection)]
     try:
         entries = list(store.stat(names))
         if None in entries and not store.is_there():
             raise FileNotFoundError("it is not there")
     except (OSError, StoreError) as error:
         raise store_error(store, error) from error
-    found = {entry.name: object_key(entry) for entry in entries if entry is not None}
+    found = {prefix + entry.name: object_key(entry) for entry in entries if entry is not None}
     # Of the path alone: in a store, a seed's path may begin with that of another.
-    before = {path: key for name in names for path, key in known(name) if path == name}
+    before = {path: key for name in names for path, key in known(prefix + name) if path == prefix + name}
     return compare_found(found, before)
 
 
-def read(store: Store, paths: Sequence[str], limit: int) -> Iterator[SeedFile | None]:
-    """Read objects, each at most `limit` bytes; yield None for one that no longer exists.
+def read(store: Store, paths: Sequence[str], limit: int, *, prefix: str = "") -> Iterator[SeedFile | None]:
+    """Read objects, each at most `limit` bytes; yield None for one that no longer exists. Paths begin with `prefix`.
 
     Raises:
         FolderError: if the store does not answer.
     """
     try:
-        for path, found in zip(paths, store.fetch(paths, limit), strict=True):
+        names = [path[len(prefix) :] for path in paths]
+        for path, found in zip(paths, store.fetch(names, limit), strict=True):
             yield None if found is None else _file(path, found, limit)
     except StoreError as error:
         raise store_error(store, error) from error
@@ -132,8 +143,10 @@ def _file(path: str, found: Fetched | OSError, limit: int) -> SeedFile:
     return SeedFile(path, object_key(found.entry), found.data)
 
 
-def is_seed(path: str) -> bool:
+def is_seed(path: str, selection: Selection | None = None) -> bool:
     """Return whether an object's name is that of a seed: as for a file, and with no empty part."""
+    if selection is not None:
+        return selection.selects(path) and "" not in path.split("/")
     return path.endswith(SUFFIXES) and not is_hidden(path) and "" not in path.split("/")
 
 

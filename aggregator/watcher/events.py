@@ -36,13 +36,21 @@ from watchdog.events import (
 from watchdog.observers import Observer
 
 from aggregator.model.errors import reason_of
-from aggregator.watcher.folder import SUFFIXES, FolderKey, is_hidden
+from aggregator.watcher.folder import FolderKey, is_hidden
+from aggregator.watcher.links import first_hidden
+from aggregator.watcher.selection import SUFFIXES, Selection
 
 if TYPE_CHECKING:
     from aggregator.watcher.inotify import Watches
 
 Hint = Callable[[str], object]
 Doubt = Callable[[str], object]
+
+MANY_LINKS = 100
+"""If more links lead to one place, a change there is a hint to scan the whole folder."""
+
+MOST_SEEN = 10_000
+"""So many new links are remembered until a scan has met them; each is a few bytes."""
 
 PATIENCE = 2.0
 """How long, in seconds, an observer may take to stop."""
@@ -77,11 +85,15 @@ class NotWatchableError(Exception):
 
 
 class EventWatcher:
-    """Watches `root` by the system's events until it is stopped; calls `hint` and `doubt` from its threads."""
+    """Watches `root` by the system's events until it is stopped; calls `hint` and `doubt` from its threads.
 
-    def __init__(self, root: str, *, hint: Hint, doubt: Doubt) -> None:
+    `selection` says what is a seed there; None if our own suffixes decide that.
+    """
+
+    def __init__(self, root: str, *, hint: Hint, doubt: Doubt, selection: Selection | None = None) -> None:
         self._root = root
-        self._handler = _Handler(root, hint)
+        self._selection = selection
+        self._handler = _Handler(root, hint, selection)
         self._doubt = doubt
         self._warnings = _WarningHandler(self._on_warning)
         self._observer: Any = None
@@ -158,6 +170,10 @@ class EventWatcher:
         identity = watches.watched_identity
         return [path for path, key in folders.items() if identity(self._path_of(path)) != (key.dev, key.ino)]
 
+    def note_links(self, links: Mapping[str, Iterable[str]]) -> None:
+        """Note the links below the root, each with the paths that decide where it leads (`links.route`)."""
+        self._handler.note_links(links)
+
     def watch_again(self, folders: Iterable[str], reason: str) -> None:
         """Watch `folders` and what is below them, and report `reason` as a doubt."""
         watches = self._watches()
@@ -178,7 +194,7 @@ class EventWatcher:
         self._identity = None if isinstance(identity, str) else identity
         self._handler.real_root = os.path.realpath(self._root)
         try:
-            self._observer = _new_observer()
+            self._observer = _new_observer(self._selection)
             self._observer.schedule(
                 self._handler, self._handler.real_root, recursive=not _IS_LINUX, event_filter=_FILTER
             )
@@ -199,20 +215,34 @@ class EventWatcher:
         self._doubt(message)
 
 
-def _new_observer() -> Any:
+def _new_observer(selection: Selection | None) -> Any:
     if not _IS_LINUX:
         return Observer()
     from aggregator.watcher.inotify import observer  # noqa: PLC0415 - exists on Linux only
 
-    return observer()
+    return observer(selection)
 
 
 class _Handler(FileSystemEventHandler):
     """Turns events into hints. An exception here would end the observer's thread, so nothing here raises one."""
 
-    def __init__(self, root: str, hint: Hint) -> None:
+    def __init__(self, root: str, hint: Hint, selection: Selection | None = None) -> None:
         self.real_root = os.path.realpath(root)
         self._hint = hint
+        self._selection = selection
+        self._links: frozenset[str] = frozenset()
+        self._seen: set[str] = set()  # before any scan met them
+        self._behind: dict[str, tuple[str, ...]] = {}
+
+    def note_links(self, links: Mapping[str, Iterable[str]]) -> None:
+        behind: dict[str, list[str]] = {}
+        for link, places in links.items():
+            for place in places:
+                behind.setdefault(place, []).append(link)
+        # Of many links to one place, as in a large ConfigMap, the whole folder is scanned.
+        self._behind = {place: tuple(some) if len(some) <= MANY_LINKS else ("",) for place, some in behind.items()}
+        self._links = frozenset(links)
+        self._seen.difference_update(self._links)
 
     def dispatch(self, event: FileSystemEvent) -> None:
         for raw in (event.src_path, event.dest_path):
@@ -220,8 +250,24 @@ class _Handler(FileSystemEventHandler):
             below = path[len(self.real_root) + 1 :]
             if path == self.real_root or not path.startswith(f"{self.real_root}/"):
                 continue
-            if not is_hidden(below) and (event.is_directory or below.endswith(SUFFIXES)):
+            if self._is_hint(below, path, is_folder=event.is_directory):
                 self._hint(below)
+            for link in self._behind.get(first_hidden(below), ()) if self._behind else ():
+                self._hint(link)
+
+    def _is_hint(self, below: str, path: str, *, is_folder: bool) -> bool:
+        if is_hidden(below):
+            return False
+        is_seed = below.endswith(SUFFIXES) if self._selection is None else self._selection.selects(below)
+        return is_folder or is_seed or self._is_link(below, path)
+
+    def _is_link(self, below: str, path: str) -> bool:
+        """Return whether there is a link, or was one: what lay behind it is gone then."""
+        if os.path.islink(path):
+            if len(self._seen) < MOST_SEEN:
+                self._seen.add(below)
+            return True
+        return below in self._links or below in self._seen
 
 
 class _WarningHandler(logging.Handler):

@@ -1,7 +1,7 @@
 """Seed files read safely: never waiting for a pipe, never following a link out of the seeds folder. Only reads.
 
 Every part of a path is opened without following a link, so that a file swapped for a link between walk and reading
-leads nowhere either.
+leads nowhere either. Where a link leads that is followed (`links`) is found first, and then opened in the same way.
 """
 
 from __future__ import annotations
@@ -14,14 +14,27 @@ from collections.abc import Iterable, Iterator
 from aggregator.model.errors import ADVICE
 from aggregator.model.seed_files import NO_KEY, SeedFile
 from aggregator.watcher.folder import file_key, folder_error
+from aggregator.watcher.links import NotFollowedError, locate
+from aggregator.watcher.selection import Selection
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 # O_NONBLOCK: to open a FIFO must not block before `fstat` shows that it is one.
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
-def read(root: str, paths: Iterable[str], limit: int) -> Iterator[SeedFile | None]:
+ATTEMPTS = 3
+"""How often a link is followed whose target is replaced meanwhile."""
+
+_LINK = frozenset({errno.ELOOP, errno.ENOTDIR})
+"""The errors if there is a link where a file or folder should be."""
+
+
+def read(
+    root: str, paths: Iterable[str], limit: int, *, prefix: str = "", selection: Selection | None = None
+) -> Iterator[SeedFile | None]:
     """Read files below `root`, each at most `limit` bytes; yield None for one that no longer exists.
+
+    The paths begin with `prefix`; `selection` says what is a seed there (None: our own suffixes).
 
     Raises:
         FolderError: if `root` cannot be opened.
@@ -29,28 +42,46 @@ def read(root: str, paths: Iterable[str], limit: int) -> Iterator[SeedFile | Non
     folder = _OpenFolder(root)
     try:
         for path in paths:
-            yield _read(folder, path, limit)
+            yield _read(folder, path, limit, path[len(prefix) :], selection)
     finally:
         folder.close()
 
 
-def _read(folder: _OpenFolder, path: str, limit: int) -> SeedFile | None:
+def _read(folder: _OpenFolder, path: str, limit: int, below: str, selection: Selection | None) -> SeedFile | None:
     try:
-        fd = folder.open(path)
+        fd = folder.open(below)
     except FileNotFoundError:
         if "\\x" in path:
             return SeedFile(path, NO_KEY, None, "its name is not UTF-8", "rename the file")
         return None
     except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENOTDIR}:  # a link where a file or folder should be
-            return SeedFile(path, NO_KEY, None, "is a symbolic link, which is not followed", "put the file itself here")
-        return _unreadable(path, error)
+        if error.errno not in _LINK:
+            return _unreadable(path, error)
+        opened = _followed(folder, path, below, selection)
+        if not isinstance(opened, int):
+            return opened
+        fd = opened
     try:
         return _contents(fd, path, limit, folder.device)
     except OSError as error:
         return _unreadable(path, error)
     finally:
         os.close(fd)
+
+
+def _followed(folder: _OpenFolder, path: str, below: str, selection: Selection | None) -> int | SeedFile | None:
+    """Return the open file to which a path with a link leads, else what reading it comes to."""
+    for _ in range(ATTEMPTS):
+        try:
+            return folder.open(locate(folder.root, below, selection).real)
+        except NotFollowedError as reason:
+            return SeedFile(path, NO_KEY, None, reason.reason(below), reason.hint)
+        except OSError as error:
+            if not isinstance(error, FileNotFoundError) and error.errno not in _LINK:
+                return _unreadable(path, error)
+    if not os.path.lexists(f"{folder.root}/{below}"):
+        return None
+    return SeedFile(path, NO_KEY, None, "lies behind a link that is being changed", "it is read again at the next scan")
 
 
 def _unreadable(path: str, error: OSError) -> SeedFile:
@@ -65,6 +96,7 @@ class _OpenFolder:
     """The folder of the files being read, kept open from one file to the next; no part of its path is a link."""
 
     def __init__(self, root: str) -> None:
+        self.root = root
         try:
             self._root = self._fd = os.open(root, _OPEN_FOLDER)
             try:

@@ -1,7 +1,8 @@
 """The seeds folder as it is now, compared with what is known of it. Reads the file system, never any file's content.
 
-The folder is the truth; whatever events say, a walk decides. Symbolic links below the folder are not seeds and are not
-followed. What is nested deeper than `DEEPEST`, or has a longer path than the system opens, is reported and not read.
+The folder is the truth; whatever events say, a walk decides. `selection` says which files are seeds, `links` which
+symbolic links are followed. What is nested deeper than `DEEPEST`, or has a longer path than the system opens, is
+reported and not read.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from aggregator.model.errors import ADVICE, FolderError, reason_of
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, FileKey
 from aggregator.model.words import LISTED_PROBLEMS
+from aggregator.watcher.links import NotFollowedError, ReadAnywayError, follow, locate, route
 from aggregator.watcher.path_list import PathList
-
-SUFFIXES = (".md", ".markdown")
+from aggregator.watcher.selection import BUNDLE_FILES, SUFFIXES, Selection
 
 RACY_SECONDS = 60
 """A folder that changed this shortly before it was walked may have changed again and have the same key."""
@@ -71,7 +72,8 @@ class Difference(NamedTuple):
     """How the seeds found differ from those known: the paths to `read`, new or changed, and those `gone`, in order.
 
     `seen` and `known` count the files on either side, `added` those found and not known. `folders` are the folders
-    walked, `unreadable` those that could not be listed; what is known below the latter is `kept`, not `gone`.
+    walked, `unreadable` those that could not be listed; what is known below the latter is `kept`, not `gone`. `links`
+    are the links met, each with the paths that decide where it leads (`links.route`).
     """
 
     read: PathList
@@ -82,6 +84,7 @@ class Difference(NamedTuple):
     folders: dict[str, FolderKey]
     unreadable: dict[str, FolderProblem]
     kept: PathList
+    links: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 - never changed
 
 
 class SeedWalk(Protocol):
@@ -89,24 +92,42 @@ class SeedWalk(Protocol):
 
     folders: dict[str, FolderKey]
     unreadable: dict[str, FolderProblem]
+    links: dict[str, tuple[str, ...]]
 
     def __iter__(self) -> Iterator[tuple[str, FileKey]]:
         """Yield path and key of each seed."""
 
 
+_Found = tuple[str, FileKey | None]
+"""A seed with its key, or a folder (its path ends with `/`) with None."""
+
+
 class Walk:
     """A walk over the seeds below the folder `root`, in the order of their paths, so that no list of them is kept.
 
-    Iterate over it once. Afterwards `folders` holds the keys of the folders walked by their paths, and `unreadable`
-    those that could not be listed. `below` starts the walk in a folder below `root`: its path, with a `/` at the end.
+    Iterate over it once. Afterwards `folders` holds the keys of the folders walked by their paths, `unreadable` those
+    that could not be listed, and `links` the links met. All paths begin with `prefix`.
     """
 
-    def __init__(self, root: str, below: str = "") -> None:
+    def __init__(self, root: str, below: str = "", *, prefix: str = "", selection: Selection | None = None) -> None:
+        """Take where to walk; nothing is read yet.
+
+        Args:
+            root: the folder of the seeds.
+            below: a folder below it where the walk starts: its path, with a `/` at the end.
+            prefix: what the paths of these seeds begin with.
+            selection: what is a seed; None if our own suffixes decide that.
+        """
         self._root = root
         self._below = below
+        self._prefix = prefix
+        self._selection = selection
         self._device = 0
+        self._linked: dict[str, str] = {}
+        self._entered: set[str] = set()
         self.folders: dict[str, FolderKey] = {}
         self.unreadable: dict[str, FolderProblem] = {}
+        self.links: dict[str, tuple[str, ...]] = {}
 
     def __iter__(self) -> Iterator[tuple[str, FileKey]]:
         """Yield path and key of each seed.
@@ -115,50 +136,140 @@ class Walk:
             FolderError: if the first folder cannot be listed.
         """
         self._device = device_of(self._root)
+        self._linked = dict(self._links_above())
+        prefix = self._prefix
         open_folders = [iter(self._entries(self._below))]
         while open_folders:
             for path, key in open_folders[-1]:
                 if key is not None:
-                    yield path, key
+                    yield prefix + path, key
                 else:
                     open_folders.append(iter(self._entries(path)))
                     break
             else:
                 open_folders.pop()
 
-    def _entries(self, folder: str) -> list[tuple[str, FileKey | None]]:
+    def _links_above(self) -> Iterable[tuple[str, str]]:
+        try:
+            return locate(self._root, self._below.rstrip("/"), self._selection).links if self._below else ()
+        except (NotFollowedError, OSError):
+            return ()  # listing it reports why
+
+    def _entries(self, folder: str) -> list[_Found]:
         """List the seeds (with their keys) and folders (with None) in `folder`, in the order of complete paths."""
+        shown = printable(f"{self._prefix}{folder}".rstrip("/"))
         if problem := limit_problem(self._root, folder):
-            self.unreadable[printable(folder.rstrip("/"))] = problem
+            self.unreadable[shown] = problem
             return []
         try:
-            self.folders[folder] = folder_key(f"{self._root}/{folder}")
-            with os.scandir(f"{self._root}/{folder}") as entries:
-                found = [one for entry in entries if (one := _entry(folder, entry, self._device)) is not None]
+            place = f"{self._root}/{self._real(folder) if self._linked else folder}"
+            self.folders[self._prefix + folder] = folder_key(place)
+            with os.scandir(place) as entries:
+                found = self._selected(folder, entries) if self._selection else self._seeds(folder, entries)
         except OSError as error:
             if folder == self._below:
                 raise folder_error(self._root, error) from error
-            self.unreadable[printable(folder.rstrip("/"))] = _folder_problem(error)
+            self.unreadable[shown] = _folder_problem(error)
             return []
         # In the order of the stored paths, which differ from these if a folder's name is not UTF-8.
         found.sort(key=lambda one: one[0] if one[1] is not None else printable(one[0]))
         return found
 
+    def _seeds(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> list[_Found]:
+        """List what is in `folder` if our own suffixes decide what is a seed."""
+        found, links = [], []
+        for entry in entries:
+            if entry.is_symlink():
+                links.append(entry.name)
+            elif (one := _entry(folder, entry, self._device)) is not None:
+                found.append(one)
+        return [*found, *self._behind(folder, links)]
 
-def _entry(folder: str, entry: os.DirEntry[str], root_device: int) -> tuple[str, FileKey | None] | None:
+    def _selected(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> list[_Found]:
+        """List what is in `folder` by the selection; of a bundle, only its file."""
+        assert self._selection is not None
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+        if folder and (bundle := self._selection.bundle_file({entry.name for entry in visible})):
+            visible = [entry for entry in visible if entry.name == bundle]
+        found: list[_Found | None] = []
+        for entry in visible:
+            path = folder + entry.name
+            if entry.is_symlink():
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                found.append((f"{path}/", None) if self._selection.enters(path) else None)
+            elif self._selection.takes(path):
+                found.append(_seed(path, entry, self._device))
+        links = [entry.name for entry in visible if entry.is_symlink()]
+        return [one for one in (*found, *self._behind(folder, links)) if one is not None]
+
+    def _behind(self, folder: str, links: list[str]) -> list[_Found]:
+        """List what links in `folder` lead to, each place once, for the first of them by name."""
+        found = (self._link(folder, name) for name in sorted(links))
+        return [one for one in found if one is not None]
+
+    def _real(self, folder: str) -> str:
+        """Return where a folder lies, with a `/` at the end, if it was reached by a link."""
+        base, real = self._context(folder)
+        return f"{real}/{folder[len(base) :]}" if base else folder
+
+    def _context(self, folder: str) -> tuple[str, str]:
+        """Return the innermost link by which a folder was reached, with a `/` at its end, and where that leads."""
+        base = max((one for one in self._linked if folder.startswith(one)), key=len, default="")
+        return base, self._linked.get(base, "")
+
+    def _link(self, folder: str, name: str) -> _Found | None:
+        """Return the seed or folder to which a link leads; reading reports why a seed is not followed."""
+        if name.startswith("."):
+            return None
+        path, (base, context) = folder + name, self._context(folder)
+        link = self._real(folder) + name
+        is_seed = name.endswith(SUFFIXES) if self._selection is None else self._selection.takes(path)
+        target = ""
+        try:
+            target, is_folder = follow(self._root, link, path, base=base, context=context, selection=self._selection)
+            if target in self._entered:
+                return None
+            if is_folder and not (is_seed and self._selection is None):
+                return self._enter(path, target)
+            if not is_seed:
+                return None
+            self._entered.add(target)
+            return printable(path), file_key(os.lstat(f"{self._root}/{target}"), self._device)
+        except ReadAnywayError:
+            return None
+        except (NotFollowedError, OSError):
+            return (printable(path), NO_KEY) if is_seed else None
+        finally:
+            self.links[self._prefix + path] = tuple(self._prefix + one for one in route(self._root, link, target))
+
+    def _enter(self, path: str, target: str) -> _Found | None:
+        """Return the folder to which a link leads."""
+        if self._selection is not None and not self._selection.enters(path):
+            return None
+        self._entered.add(target)
+        self._linked[f"{path}/"] = target
+        return f"{path}/", None
+
+
+def _entry(folder: str, entry: os.DirEntry[str], root_device: int) -> _Found | None:
     name = entry.name
     if name.startswith("."):
         return None
     if name.endswith(SUFFIXES):
-        try:
-            return printable(folder + name), file_key(entry.stat(follow_symlinks=False), root_device)
-        except FileNotFoundError:
-            return None  # deleted since the folder was listed: the same as if the listing had come later
-        except PermissionError:
-            raise  # the folder may be listed but not entered, so no seed in it can be examined
-        except OSError:
-            return printable(folder + name), NO_KEY  # a damaged file affects no other; reading it reports why
+        return _seed(folder + name, entry, root_device)
     return (f"{folder}{name}/", None) if entry.is_dir(follow_symlinks=False) else None
+
+
+def _seed(path: str, entry: os.DirEntry[str], root_device: int) -> _Found | None:
+    try:
+        return printable(path), file_key(entry.stat(follow_symlinks=False), root_device)
+    except FileNotFoundError:
+        return None  # deleted since the folder was listed: the same as if the listing had come later
+    except PermissionError:
+        raise  # the folder may be listed but not entered, so no seed in it can be examined
+    except OSError:
+        return printable(path), NO_KEY  # a damaged file affects no other; reading it reports why
 
 
 def compare(
@@ -208,7 +319,7 @@ def compare(
     if kept:
         gone = PathList(path for path in gone if not path.startswith(below))
     unreadable = dict(sorted(walk.unreadable.items()))
-    return Difference(read, gone, seen, known_count, added, walk.folders, unreadable, kept)
+    return Difference(read, gone, seen, known_count, added, walk.folders, unreadable, kept, walk.links)
 
 
 def compare_found(found: dict[str, FileKey], known: dict[str, tuple[int, int, int, int, int]]) -> Difference:
@@ -227,24 +338,53 @@ def limit_problem(root: str, folder: str) -> FolderProblem | None:
     return None
 
 
-def find(root: str, path: str) -> Walk | tuple[tuple[str, FileKey], ...]:
+def find(
+    root: str, path: str, *, prefix: str = "", selection: Selection | None = None
+) -> Walk | tuple[tuple[str, FileKey], ...]:
     """Return what is at one path below `root`: a walk if it is a folder, else path and key of the seed, if any.
+
+    The key is `NO_KEY` if a link on the way is not followed: reading reports why. The paths found begin with `prefix`.
 
     Raises:
         FolderError: if the file system cannot tell, which does not mean that it is gone.
     """
-    try:
-        found = os.lstat(f"{root}/{path}")
-    except (FileNotFoundError, NotADirectoryError):
+    if not _is_entered(root, path.rpartition("/")[0], path, selection):
         return ()
+    is_seed = path.endswith(SUFFIXES) if selection is None else selection.takes(path)
+    try:
+        found = os.lstat(f"{root}/{locate(root, path, selection).real}")
+    except (FileNotFoundError, NotADirectoryError, ReadAnywayError):
+        return ()
+    except NotFollowedError:
+        return ((prefix + path, NO_KEY),) if is_seed else ()
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             return ()  # `path_to_scan` shortened the path, so it is a name that no file can have
         raise FolderError(f"{root}/{path}: cannot be examined: {reason_of(error, reading=True)}") from error
-    if stat.S_ISDIR(found.st_mode) and not path.endswith(SUFFIXES):
-        return Walk(root, f"{path}/")
-    in_folders = not any(part.endswith(SUFFIXES) for part in path.split("/")[:-1])  # as a walk would enter them
-    return ((path, file_key(found, device_of(root))),) if in_folders and path.endswith(SUFFIXES) else ()
+    if stat.S_ISDIR(found.st_mode) and not (is_seed and selection is None):
+        enters = selection is None or selection.enters(path)
+        return Walk(root, f"{path}/", prefix=prefix, selection=selection) if enters else ()
+    return ((prefix + path, file_key(found, device_of(root))),) if is_seed else ()
+
+
+def _is_entered(root: str, folder: str, path: str, selection: Selection | None) -> bool:
+    """Return whether a walk enters the folders above `path`, so that it comes to it."""
+    if not folder:
+        return True
+    if selection is None:
+        return not any(part.endswith(SUFFIXES) for part in folder.split("/"))
+    return selection.selects(folder, is_folder=True) and not bundle_of(root, path, selection)
+
+
+def bundle_of(root: str, path: str, selection: Selection) -> str:
+    """Return the seed of the bundle in which the file `path` lies, "" if it is in none, or that seed itself."""
+    folder = path.rpartition("/")[0]
+    while folder and selection.has_bundles:
+        bundle = next((name for name in BUNDLE_FILES if os.path.exists(f"{root}/{folder}/{name}")), "")
+        if bundle and f"{folder}/{bundle}" != path:
+            return f"{folder}/{bundle}"
+        folder = folder.rpartition("/")[0]
+    return ""
 
 
 def is_there(root: str) -> bool:

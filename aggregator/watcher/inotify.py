@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from watchdog.observers.inotify import InotifyEmitter, InotifyObserver, InotifyWatchGroup
 
 from aggregator.watcher.folder import is_hidden, limit_problem
+from aggregator.watcher.selection import Selection
 
 
 class Watches(InotifyWatchGroup):
-    """The watches of a tree, as deep as seeds are read, without hidden folders.
+    """The watches of a tree, as deep as seeds are read, without folders that are hidden or not in `selection`.
 
     An event of a folder leads to a walk of it, so none are made up for what was in it already. `identities` holds the
     device and inode of each folder by its watch: a file system that is mounted over a folder leaves the watch below it.
     """
+
+    def __init__(self, *arguments: Any, selection: Selection | None = None, **options: Any) -> None:
+        self.selection = selection
+        super().__init__(*arguments, **options)
 
     def __post_init__(self) -> None:
         self.identities: dict[int, tuple[int, int]] = {}
@@ -46,6 +52,8 @@ class Watches(InotifyWatchGroup):
             folder = waiting.pop()
             below = os.fsdecode(folder)[len(root) + 1 :]
             if is_hidden(below) or limit_problem(root, f"{below}/" if below else ""):
+                continue
+            if below and self.selection is not None and not self.selection.selects(below, is_folder=True):
                 continue
             self._add_callback(folder)  # before it is listed, so that no folder is missed
             with suppress(OSError), os.scandir(folder) as entries:
@@ -77,14 +85,24 @@ class Watches(InotifyWatchGroup):
 class Emitter(InotifyEmitter):
     """Reports the events of `Watches`; its `watch` is not recursive, so that no events are made up."""
 
+    def __init__(self, *arguments: Any, selection: Selection | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._selection = selection
+
     def on_thread_start(self) -> None:
         """Begin to watch."""
         mask = self.get_event_mask_from_filter()
-        self._inotify = Watches(self._inotify_fd, os.fsencode(self.watch.path), is_recursive=True, event_mask=mask)
+        self._inotify = Watches(
+            self._inotify_fd,
+            os.fsencode(self.watch.path),
+            is_recursive=True,
+            event_mask=mask,
+            selection=self._selection,
+        )
 
 
-def observer() -> InotifyObserver:
-    """Return an observer whose emitters are `Emitter`s."""
+def observer(selection: Selection | None = None) -> InotifyObserver:
+    """Return an observer whose emitters are `Emitter`s; they watch the folders that `selection` enters."""
     made = InotifyObserver()
-    made._emitter_class = Emitter  # noqa: SLF001 - it has no public way to be given
+    made._emitter_class = partial(Emitter, selection=selection)  # type: ignore[assignment]  # noqa: SLF001 - it has no public way to be given
     return made

@@ -8,46 +8,109 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 
 from aggregator.model.errors import reason_of
-from aggregator.watcher.folder import DEEPEST, SUFFIXES, printable
+from aggregator.watcher.folder import DEEPEST, bundle_of, printable
+from aggregator.watcher.links import NotFollowedError, ReadAnywayError, locate
+from aggregator.watcher.selection import SUFFIXES, Selection
 
 MOST_BEHIND_A_LINK = 1_000
 """How many entries behind a link are examined; it may lead to a whole disk."""
 
 _START = 65_536
-_FRONT_MATTER = re.compile(rb"(?:\xef\xbb\xbf)?---[ \t]*\r?\n(?:.*\n)*?---[ \t]*(?:\r?\n|$)")
+_FRONT_MATTER = re.compile(rb"(?:\xef\xbb\xbf)?(---|\+\+\+)[ \t]*\r?\n(?:.*\n)*?\1[ \t]*(?:\r?\n|$)")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def why_not_read(root: str, path: str) -> str:
-    """Return why no build reads the file `path` (relative to the seeds folder `root`), or "" if builds read it."""
-    parts = path.split("/")
-    for depth, part in enumerate(parts, 1):
+def why_not_read(root: str, path: str, selection: Selection | None = None) -> str:
+    """Return why no build reads the file `path` (relative to the seeds folder `root`), or "" if builds read it.
+
+    `selection` says what is a seed there; None if our own suffixes decide that.
+    """
+    for part in path.split("/"):
         if part.startswith("."):
             return f"names that begin with a dot are skipped (rename {printable(part)})"
-        if depth < len(parts) and os.path.islink(os.path.join(root, *parts[:depth])):
-            return _linked(printable("/".join(parts[:depth])))
-    return "" if path.endswith(SUFFIXES) else _wrong_suffix(parts[-1])
+    try:
+        locate(root, path, selection)
+    except NotFollowedError as error:
+        return f"{printable(error.link)} is a symbolic link that {error} ({error.hint})"
+    except OSError:
+        return ""  # reading it says why
+    return _not_selected(root, path, selection)
 
 
-def unread_seeds(root: str) -> Iterator[tuple[str, str, str]]:
-    """Yield the files with front matter that no build reads: path, what is wrong, and what to do instead."""
+def _not_selected(root: str, path: str, selection: Selection | None) -> str:
+    if selection is None:
+        *folders, name = path.split("/")
+        if like_seeds := [one for one in folders if one.endswith(SUFFIXES)]:
+            return f"the folder {printable(like_seeds[0])} has the name of a seed (rename it)"
+        return "" if path.endswith(SUFFIXES) else _wrong_suffix(name)
+    if why := selection.why_not(printable(path)):
+        return why
+    if bundle := bundle_of(root, path, selection):
+        return f"it lies in a bundle, of which {printable(bundle)} is the seed (move it elsewhere)"
+    return ""
+
+
+def unread_seeds(root: str, selection: Selection | None = None) -> Iterator[tuple[str, str, str]]:
+    """Yield the files with front matter that no build reads: path, what is wrong, and what to do instead.
+
+    What the config ignores is meant so; of what the dialect ignores, one file is named for each of its globs. Links
+    that are not followed are named if they lead to seeds.
+    """
     failed: list[OSError] = []
-    for path, folders, files in _walk(root, failed.append):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    ignored: dict[str, list[str]] = {}
+    for path, folders, files in _walk(root, failed.append, selection):
         below = os.path.relpath(path, root)
         start = "" if below == "." else f"{below}/"
-        for name in folders:
-            if os.path.islink(os.path.join(path, name)) and _leads_to_seeds(os.path.join(path, name)):
-                yield _split(printable(start + name), _linked(printable(start + name)))
-        for name in sorted(files):
-            if not name.startswith(".") and not name.endswith(SUFFIXES) and has_front_matter(os.path.join(path, name)):
-                yield _split(printable(start + name), _wrong_suffix(name))
+        for seed in (start + name for name in sorted(folders)):
+            if reason := _link_problem(root, seed, selection):
+                yield _split(printable(seed), reason)
+        for seed, reason in _unread_files(root, start, files, selection):
+            if glob := selection.ignoring_glob(seed) if selection else "":
+                ignored.setdefault(glob, []).append(printable(seed))
+            else:
+                yield _split(printable(seed), reason)
+    if selection is not None:
+        for glob in sorted(ignored.keys() - set(selection.own_ignore)):
+            yield _named_once(ignored[glob], glob, selection.dialect)
     for error in failed:
         yield f"{printable(os.path.relpath(error.filename, root))}/", reason_of(error, reading=True), ""
+
+
+def _unread_files(
+    root: str, start: str, names: Iterable[str], selection: Selection | None
+) -> Iterator[tuple[str, str]]:
+    """Yield path and reason of the files with front matter in a folder that are not read; reading reports on links."""
+    for name in sorted(names):
+        file = os.path.join(root, start + name)
+        if name.startswith(".") or os.path.islink(file):
+            continue
+        if (reason := _not_selected(root, start + name, selection)) and has_front_matter(file):
+            yield start + name, reason
+
+
+def _named_once(paths: list[str], glob: str, dialect: str) -> tuple[str, str, str]:
+    more = f", like {len(paths) - 1:,} more" if len(paths) > 1 else ""
+    return paths[0], f"the dialect {dialect} ignores `{glob}`{more}", "move it if it is a post"
+
+
+def _link_problem(root: str, path: str, selection: Selection | None) -> str:
+    """Return why a link to a folder is not followed, if there are seeds behind it, else ""."""
+    if not os.path.islink(os.path.join(root, path)):
+        return ""
+    try:
+        locate(root, path, selection)
+    except ReadAnywayError:
+        return ""
+    except NotFollowedError as error:
+        if _leads_to_seeds(os.path.join(root, path)):
+            return f"{printable(error.link)} is a symbolic link that {error} ({error.hint})"
+    except OSError:
+        return ""
+    return ""
 
 
 def has_front_matter(path: str) -> bool:
@@ -74,8 +137,13 @@ def _leads_to_seeds(link: str) -> bool:
     return False
 
 
-def _walk(root: str, on_error: Callable[[OSError], object]) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Walk as `os.walk` does, at most `DEEPEST` folders deep: that calls itself for each level before Python 3.12."""
+def _walk(
+    root: str, on_error: Callable[[OSError], object], selection: Selection | None = None
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk as `os.walk` does, at most `DEEPEST` folders deep: that calls itself for each level before Python 3.12.
+
+    Hidden and ignored folders are not entered, and links are not followed.
+    """
     waiting = [(root, 0)]
     while waiting:
         path, depth = waiting.pop()
@@ -85,7 +153,10 @@ def _walk(root: str, on_error: Callable[[OSError], object]) -> Iterator[tuple[st
         except OSError as error:
             on_error(OSError(error.errno, error.strerror, path))
             continue
-        folders = [entry.name for entry in entries if entry.is_dir()]
+        folders = [entry.name for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        if selection is not None:
+            start = len(root.rstrip("/")) + 1
+            folders = [name for name in folders if selection.enters(os.path.join(path, name)[start:])]
         yield path, folders, [entry.name for entry in entries if not entry.is_dir()]
         if depth < DEEPEST:
             below = [os.path.join(path, name) for name in reversed(folders)]
@@ -94,10 +165,6 @@ def _walk(root: str, on_error: Callable[[OSError], object]) -> Iterator[tuple[st
 
 def _wrong_suffix(name: str) -> str:
     return f"seeds end in .md or .markdown (rename it to {printable(os.path.splitext(name)[0] or name)}.md)"
-
-
-def _linked(folder: str) -> str:
-    return f"{folder} is a link, and links are not followed (move the folder itself here)"
 
 
 def _split(path: str, reason: str) -> tuple[str, str, str]:

@@ -12,18 +12,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from aggregator.model.items import Image, Item, Provider, Related, Seed
-from aggregator.normalizer import content, text
+from aggregator.normalizer import content, summaries, text
 
 BASE = "https://example.org/news/story"
 ADDRESSES = [
     "https://example.org/a?b=1&amp;c=2", "http://other.example/ü b", "/c", "d.jpg", "#e", "//cdn.example/f", "javascript:alert(1)",
     " JavaScript:alert(1)", "java&#10;script:alert(1)", "&#106;avascript:alert(1)", "&amp;#106;avascript:alert(1)", "data:text/html,x",
-    "vbscript:x", "mailto:a@b.example", "https://ada:word@example.org/", "", "https://", "?x=&amp;amp;copy;", "\\\\evil.example",
+    "vbscript:x", "mailto:a@b.example", "TEL:+1 2", 'mailto:"><b>@x', "a.jpg 1x, b.jpg 2x", "a.jpg 480w,b.jpg 9000w,,", "https://ada:word@example.org/", "", "https://", "?x=&amp;amp;copy;", "\\\\evil.example",
     "https://www.youtube.com/embed/abcdefghijk", "https://player.vimeo.com/video/1", "http://[", "a b", "%zz", "x:y",
 ]  # fmt: skip
 ATTRIBUTES = [
     "href", "src", "cite", "srcset", "style", "onclick", "ONERROR", "class", "id", "title", "alt", "width", "height", "lang", "dir",
-    "datetime", "start", "colspan", "formaction", "xlink:href", "srcdoc", "name", "target", "data-x", "poster", "background",
+    "datetime", "start", "colspan", "formaction", "xlink:href", "srcdoc", "name", "target", "data-x", "poster", "background", "data-src", "data-srcset",
+    "data-original", "loading",
 ]  # fmt: skip
 TAGS = [
     "p", "a", "img", "b", "i", "ul", "li", "table", "tr", "td", "th", "blockquote", "q", "del", "script", "style", "svg", "math", "iframe",
@@ -80,8 +81,13 @@ def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:
     assert not seen.open
     assert set(seen.tags) <= content._TAGS
     assert {name for name, _ in seen.attributes} <= set().union(*content._ATTRIBUTES.values())
-    addresses = [value for name, value in seen.attributes if name in {"href", "src", "cite"}]
-    assert all(re.fullmatch(r"https?://[!-~]+", address) for address in addresses)
+    assert all(
+        re.fullmatch(r"(?:mailto|tel):[!-~]+|https?://[!-~]+", value)
+        for name, value in seen.attributes
+        if name == "href"
+    )
+    assert all(re.fullmatch(r"https?://[!-~]+", value) for name, value in seen.attributes if name in {"src", "cite"})
+    assert not any(name == "id" for name, _ in seen.attributes)
 
 
 @settings(max_examples=3 * settings.default.max_examples)
@@ -131,7 +137,14 @@ def test_markdown(body) -> None:
         ("<!-- a -->b", "b"),
         ("a &lt;script&gt; b", "a &lt;script&gt; b"),
         ('<form action="/"><input name=a><p>b</p></form>', "<p>b</p>"),
-        ("a\x00\u202eb", "ab"),
+        ("a\x00\u202eb\u200e", "ab\u200e"),
+        ('<a href="MAILTO:a@b.example?subject=&quot;x y">a</a>', "<a>a</a>"),
+        ('<a href=" mailto:ü@b.example?subject=x%20y">a</a>', '<a href="mailto:%C3%BC@b.example?subject=x%20y">a</a>'),
+        ('<a href="tel:+43123456">a</a><img src="tel:1">', '<a href="tel:+43123456">a</a>'),
+        (
+            '<li id="fn-0123abcd-1">a</li><p id="fn-0123abcd-2">b</p><a id="location">c</a>',
+            '<li id="fn-0123abcd-1">a</li><p>b</p><a>c</a>',
+        ),
     ],
 )
 def test_sanitised(fragment, clean) -> None:
@@ -174,6 +187,56 @@ def test_another_frame_becomes_a_link() -> None:
     assert sanitised('a<IFRAME srcdoc="<script>alert(1)</script>">b</IFRAME>c') == "ac"
 
 
+@pytest.mark.parametrize(
+    ("fragment", "clean"),
+    [
+        (
+            '<video src="a.mp4" poster="/p.jpg" controls>Your browser cannot. <a href="a.mp4">Download</a></video>',
+            (
+                '<a href="https://example.org/news/a.mp4"><img src="https://example.org/p.jpg" alt="Watch on example.org"></a>'
+                ' <a href="https://example.org/news/a.mp4">Download</a>'
+            ),
+        ),
+        (
+            '<p><audio><source src="//cdn.example/a.ogg"><source src="a.mp3">no</audio></p>',
+            '<p><a href="https://cdn.example/a.ogg">Listen on cdn.example</a></p>',
+        ),
+        ('<video poster="/p.jpg"></video>', '<img src="https://example.org/p.jpg">'),
+        ("a<video></video>b<audio src='javascript:x'>c</audio>d", "abd"),
+        ("<VIDEO class=x lang=en SRC=a.mp4>", '<a href="https://example.org/news/a.mp4">Watch on example.org</a>'),
+    ],
+)
+def test_films_and_sounds_become_links(fragment, clean) -> None:
+    """They are linked with their poster, and the links inside, which are for browsers that cannot play them, stay."""
+    assert sanitised(fragment) == clean
+
+
+@pytest.mark.parametrize(
+    ("fragment", "clean"),
+    [
+        (
+            '<img src="data:image/gif;base64,x" data-src="/a.jpg" loading="lazy" alt="b">',
+            '<img src="https://example.org/a.jpg" alt="b">',
+        ),
+        ('<img src="/blank.gif" data-src="/a.jpg?b=1&amp;c=2">', '<img src="https://example.org/a.jpg?b=1&amp;c=2">'),
+        ('<img src="/a.jpg" srcset="/b.jpg 2x" loading="lazy">', '<img src="https://example.org/a.jpg">'),
+        ('<img srcset="/a.jpg 480w,/b.jpg 1200w, /c.jpg 4000w">', '<img src="https://example.org/b.jpg">'),
+        ('<img srcset="/a,b.jpg, /c.jpg 2x,">', '<img src="https://example.org/c.jpg">'),
+        ('<img data-srcset="/a.jpg">', '<img src="https://example.org/a.jpg">'),
+        ('<img srcset=",">a', "a"),
+        (
+            '<picture><source srcset="/a.avif 1x"><img alt="b"></picture>',
+            '<img src="https://example.org/a.avif" alt="b">',
+        ),
+        ('<picture><source srcset="/a.avif"></picture>', '<img src="https://example.org/a.avif">'),
+        ('<picture><source srcset="/a.avif"><img src="/b.jpg"></picture>', '<img src="https://example.org/b.jpg">'),
+    ],
+)
+def test_late_pictures_have_an_address(fragment, clean) -> None:
+    """Pictures that scripts load late, and those that are offered in several sizes, have a real `src`."""
+    assert sanitised(fragment) == clean
+
+
 def item_of(now: int = 2_000, mode: Any = "full", related: tuple[Related, ...] = (), **fields: Any) -> Item:
     seed = Seed(**{"title": "A", "link": BASE, "published": 1_000, **fields})
     return content.item(seed, id=BASE, topics=("Oceans",), related=related, now=now, content=mode)
@@ -188,8 +251,89 @@ def test_the_excerpt_is_the_summary_and_the_body_the_content() -> None:
     assert (both.summary, both.content) == ("Fish & chips", "<p>The <em>body</em>.</p>")
     assert (only_excerpt.summary, only_excerpt.content) == ("Fish & chips", "<p>Fish &amp; chips</p>")
     assert only_body.summary.startswith("The body. The body.")
-    assert len(only_body.summary) <= content.EXCERPT_FROM_BODY
+    assert len(only_body.summary) <= summaries.EXCERPT_FROM_BODY
     assert item_of(excerpt="Fish", body="The body.", mode="summary").content == ""
+
+
+def test_the_first_paragraphs_are_the_summary() -> None:
+    """They are whole, without headings, code, tables, footnotes and captions; one that is too long is cut at a word."""
+    words = " ".join(f"word{number}" for number in range(60))
+    for body, summary in {
+        "# Title\n\nOne *two*.\n\n## More\n\n- three\n- four\n\n```\ncode\n```\n\nFive.": "One two. three four Five.",
+        f"{'One. ' * 30}\n\n{words}": ("One. " * 30).strip(),
+        f"One.\n\n{words}": text.cut(f"One. {words}", 300),
+        f"{words}\n\nOne.": text.cut(words, 300),
+        "A claim[^1].\n\n[^1]: A note.": "A claim.",
+        "|a|b|\n|-|-|\n|1|2|": "a b 1 2",
+        "# Only a title": "Only a title",
+        "One.\n\nTwo.\n\n<!--more-->\n\nThree.": "One. Two.",
+        "`<!--more-->` is code.\n\nOne.": "<!--more--> is code. One.",
+        f"{words}\n\n<!--more-->\n\nThree.": words,
+        "![](a.png)\n\n<!--more-->\n\nOne.": "One.",
+    }.items():
+        assert item_of(body=body).summary == summary, body
+
+
+@pytest.mark.parametrize(
+    "hollow", ["&nbsp;", "<div></div>", "<script>x()</script>", "<!-- x -->\n\n&#8203;", "<p></p>\n<hr>"]
+)
+def test_a_body_without_anything_to_see_is_none(hollow: str) -> None:
+    """Then the excerpt is the content, and never an empty paragraph."""
+    assert item_of(body=hollow, excerpt="Fish").content == "<p>Fish</p>"
+    assert item_of(body=hollow).content == ""
+    assert item_of(body=f"{hollow}\n\n![](a.png)", excerpt="Fish").content.count("<img") == 1
+
+
+def test_a_body_of_html_is_no_markdown() -> None:
+    """It is sanitised like an embed; its addresses resolve against its base, and places in it are on its own page."""
+    item = item_of(
+        body='<p>*a* <a href="b">b</a> <a href="#c">c</a></p>\n\n    d<script>e</script>',
+        markup="html",
+        base="https://site.example/x/",
+    )
+    assert item.content == f'<p>*a* <a href="https://site.example/x/b">b</a> <a href="{BASE}#c">c</a></p>\n\n    d'
+    assert item_of(body="<p>*</p>\n" * text.MAX_MARKS, markup="html").content.startswith("<pre>&lt;p&gt;*")
+
+
+def test_footnotes_are_listed_at_the_end() -> None:
+    """They are numbered as they are referred to, and lead there and back; no two items have the same ids."""
+    body = "One[^b] two[^a] three[^b].\n\n[^a]: *First*.\n[^b]: Second.\n\n    More.\n\n[^c]: Unused.\n"
+    item = item_of(body=body)
+
+    assert item.content == (
+        f'<p>One<sup><a href="{BASE}#fn-b304a8e3-1" id="fnref-b304a8e3-1">1</a></sup> two<sup><a href="{BASE}#fn-b304a8e3-2"'
+        f' id="fnref-b304a8e3-2">2</a></sup> three<sup><a href="{BASE}#fn-b304a8e3-1">1</a></sup>.</p>\n<hr>\n<ol>\n'
+        f'<li id="fn-b304a8e3-1"><p>Second.</p>\n<p>More. <a href="{BASE}#fnref-b304a8e3-1">↩︎</a></p>\n</li>\n'
+        f'<li id="fn-b304a8e3-2"><p><em>First</em>. <a href="{BASE}#fnref-b304a8e3-2">↩︎</a></p>\n</li>\n</ol>'
+    )
+    assert "b304a8e3" not in item_of(body=body, link=f"{BASE}2").content
+
+
+@pytest.mark.parametrize(
+    ("body", "linked"),
+    [
+        ("See https://example.net/page for more.", ["https://example.net/page"]),
+        (
+            "(https://example.net/a_(b)), *www.example.net/c*. “HTTPS://Example.net/d”!",
+            ["https://example.net/a_(b)", "https://www.example.net/c", "https://example.net/d"],
+        ),
+        ("见https://example.net/页。再", ["https://example.net/%E9%A1%B5"]),
+        ("https://example.net/?a=1&amp;b=2&c; x", ["https://example.net/?a=1&amp;b=2&amp;c"]),
+        ("ada@example.net, and +x.y_z@a-b.example.", ["mailto:ada@example.net", "mailto:+x.y_z@a-b.example"]),
+        (
+            "[a https://b.example](https://c.example) <a href='/d'>https://e.example</a>",
+            ["https://c.example/", "https://example.org/d"],
+        ),
+        (
+            "`https://a.example` http\\://b.example http://localhost/ http://a_b.c_d/ https://u:p@h.example a@b @c xhttp://d.example",
+            [],
+        ),
+        ("    https://code.example\n\n<div>https://html.example</div>", []),
+    ],
+)
+def test_bare_addresses_become_links(body: str, linked: list[str]) -> None:
+    """As on GitHub: without the punctuation after them, and not in code, in HTML or in other links."""
+    assert re.findall(r'href="([^"]*)"', item_of(body=body).content) == linked
 
 
 @pytest.mark.parametrize("unseen", ["&#8203;", "&nbsp;&zwnj;", "&shy; \n\n![](x.png)"])
@@ -299,4 +443,4 @@ def test_a_body_with_too_many_marks_is_shown_as_plain_text() -> None:
 def test_the_summary_of_a_long_body_is_that_of_all_of_it(body: str) -> None:
     """The summary is the same whether or not the body's beginning has enough text for it."""
     item = item_of(body=f"{body * 1_500}end")
-    assert item.summary == text.cut(text.plain(item.content), content.EXCERPT_FROM_BODY)
+    assert item.summary == text.cut(text.of_html(item.content), summaries.EXCERPT_FROM_BODY)

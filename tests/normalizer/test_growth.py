@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from aggregator.model.items import Image, Seed
-from aggregator.normalizer import content, growth
+from aggregator.normalizer import content, growth, markdown
 
 LINK = "https://news.example.org/x"
 LONG_LINK = f"https://news.example.org/{'x' * 1_900}/y"
@@ -31,6 +32,10 @@ AMPLIFIERS = {
     "pictures by reference": f"[a]: /u '{'t' * 9_000}'\n\n" + "![a] " * 3_000,
     "a table whose rows are completed": f"{'a|' * 500}\n{'-|' * 500}\n" + "|\n" * 1_000,
     "a quoted table whose rows are completed": f"> {'a|' * 500}\n> {'-|' * 500}\n" + "> -|\n" * 1_000,
+    "a footnote that is referred to all the time": f"[^1]: {'n' * 1_000}\n\n" + "x[^1] " * 10_000,
+    "footnotes by the thousand": "".join(f"[^{number}] " for number in range(3_000))
+    + "".join(f"\n[^{number}]: x" for number in range(3_000)),
+    "references to footnotes and a long base": "[^1]: n\n\n" + "xxxxxxxxxxxx[^1] " * 2_000,
     "hidden depth": "".join(f"<i lang=l{number}></x>" for number in range(3_000)),
     "depth that end tags of others hide": "<div><object></div></object>" * 3_000,
 }  # fmt: skip
@@ -78,6 +83,44 @@ def test_careless_html_is_still_rendered(written: str) -> None:
     assert not content.sanitised(written, base=LINK).startswith("<pre>")
 
 
+def test_addresses_by_the_thousand_become_links_up_to_a_bound() -> None:
+    """They are bare addresses of a few characters; the others stay text, and it takes little time."""
+    began = time.process_time()
+    found = item_content(Seed(title="T", link=LINK, published=0, body="a@b.cc, www.a.bc " * 20_000))
+    assert found.count("<a href=") == markdown.MOST_BARE_ADDRESSES
+    assert found.count("www.a.bc") > 20_000
+    assert len(found) <= growth.allowed("x" * 17 * 20_000)
+    assert time.process_time() - began < 12
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "[^",
+        "[^1",
+        "[^1]:",
+        "[^1]: ",
+        "> [^1]: x\n",
+        "x[^1] ",
+        "https://",
+        "www.",
+        "a@",
+        "a@b.",
+        "https://a.b*c* ",
+        "(((https://a.b)))",
+        "<a>",
+    ],
+)
+def test_hostile_footnotes_and_addresses_take_time_in_proportion(unit: str) -> None:
+    """Four times the text takes about four times as long, never sixteen."""
+    seconds = []
+    for count in (1_500, 6_000):
+        began = time.process_time()
+        item_content(Seed(title="T", link=LINK, published=0, body=f"[^1]: x\n\n{unit * count}"))
+        seconds.append(time.process_time() - began)
+    assert seconds[1] < 8 * seconds[0] + 0.3
+
+
 def test_wide_tables_with_every_cell_are_still_rendered() -> None:
     """Also if they are aligned, which takes more in the HTML before it is sanitised."""
     body = f"{'a|' * 20}\n{'-:|' * 20}\n" + f"{'1|' * 20}\n" * 300
@@ -91,7 +134,7 @@ def test_nothing_is_parsed_that_would_take_much_memory() -> None:
 import resource
 from aggregator.model.items import Seed
 from aggregator.normalizer import content
-content._rendered("*x*")
+content.sanitised("*x*", base="https://x.example/")
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 10**6,) * 2)
 seed = Seed(title="T", link={LINK!r}, published=0, embed={body[:29_000]!r})

@@ -40,7 +40,7 @@ def policy(
     """Return a policy of rules and the other parts of a config that decide."""
     return policy_of(
         Config(
-            path="", site=Site(title="Test", url="https://feeds.example.org/"), seeds="", feeds="", state="", rules=Rules(**fields),
+            path="", site=Site(title="Test", url="https://feeds.example.org/"), seeds=(), feeds="", state="", rules=Rules(**fields),
             topics=topics, feeds_by_query=queries, related=related, topic_settings=TopicSettings(from_keywords=from_keywords),
         )
     )  # fmt: skip

@@ -37,7 +37,10 @@ def test_explain_and_check_name_a_linked_folder(site: SiteFolder) -> None:
     (site.seeds / "linked").symlink_to(site.root / "elsewhere")
     (site.seeds / "bare").symlink_to(site.root / "empty")
     (found,) = explain(site.config(), None, str(site.seeds / "linked/deep/a.md"), now=NOW)
-    reason = "not read: linked is a link, and links are not followed (move the folder itself here)"
+    reason = (
+        "not read: linked is a symbolic link that leads out of the seeds folder, and is not followed"
+        " (move the file or folder itself here)"
+    )
     assert found.headline == f"linked/deep/a.md: {reason}"
     assert list(map(str, check(site.config(), now=NOW).problems)) == [f"linked: warning: {reason}"]
     assert site.build().read == 0

@@ -60,7 +60,8 @@ def test_links_are_not_followed_wherever_they_are_on_the_way(root: Path, tmp_pat
     for path in ("a.md", "sub/secret.md"):
         file = only(root, path)
         assert file is not None
-        assert (file.data, file.reason) == (None, "is a symbolic link, which is not followed")
+        assert file.data is None
+        assert file.reason.endswith("a symbolic link that leads out of the seeds folder, and is not followed")
 
 
 def test_pipes_sockets_and_folders_are_rejected_without_blocking(root: Path) -> None:

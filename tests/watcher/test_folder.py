@@ -17,7 +17,7 @@ from aggregator.model.seed_files import FileKey, SeedFile
 from aggregator.site.progress import Progress
 from aggregator.site.site import Site
 from aggregator.watcher import files, folder
-from aggregator.watcher.seeds import seeds_in
+from aggregator.watcher.seeds import FolderSeeds
 
 NAMES = [
     "a.md",
@@ -264,7 +264,7 @@ def test_hints_below_a_folder_that_is_walked_cost_nothing(
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or scandir(path))
     hints = ["/".join(["d"] * count) for count in range(1, 1_000)] + ["d/d/a.md", "d/" * 900 + "b.md"]
-    found = seeds_in(str(root)).compare_some(hints, lambda _: ())
+    found = FolderSeeds(str(root)).compare_some(hints, lambda _: ())
     monkeypatch.undo()
     assert (found.read, found.gone, found.doubt) == ({"d/d/a.md"}, set(), "")
     assert len(listed) == folder.DEEPEST
@@ -277,7 +277,7 @@ def test_a_hint_beyond_the_depth_reports_the_folder_that_is_not_read(
     """Nothing there counts as new or gone, and nothing is in doubt; a hint of a name that no file can have neither."""
     make_deep(root, 200)
     too_deep = "/".join(["d"] * 150)
-    found = seeds_in(str(root)).compare_some([f"{too_deep}/a.md", "x" * 300, "x" * 300 + "/y.md"], lambda _: ())
+    found = FolderSeeds(str(root)).compare_some([f"{too_deep}/a.md", "x" * 300, "x" * 300 + "/y.md"], lambda _: ())
     assert (found.read, found.gone, found.doubt) == (set(), set(), "")
     assert list(found.unreadable) == ["/".join(["d"] * (folder.DEEPEST + 1))]
 
@@ -293,7 +293,7 @@ def test_a_path_longer_than_the_system_opens_is_named(
     last = "/".join(["n" * 255] * fits)
     put(root, f"{last}/{'m' * 252}.md")
     hints = [f"{last}/{'n' * 255}/{'n' * 255}/x.md", last, "n" * 252 + ".md"] if hinted else [""]
-    found = seeds_in(str(root)).compare_some(hints, lambda _: ())
+    found = FolderSeeds(str(root)).compare_some(hints, lambda _: ())
     assert found.read == {"n" * 252 + ".md", f"{last}/{'m' * 252}.md"}
     (problem,) = folder.problems_of(found.unreadable)
     assert problem.path == folder.shortened(f"{last}/{'n' * 255}") + "/"

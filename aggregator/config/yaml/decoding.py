@@ -59,6 +59,16 @@ class Computed(msgspec.Struct, frozen=True):
     """In `Annotated[T, Computed()]`: the field is not a key of the file; the program sets it after decoding."""
 
 
+class Brief(msgspec.Struct, frozen=True):
+    """In `Annotated[tuple[T, ...], Brief(key)]`, T a Struct: one entry may stand without a list around it.
+
+    Each entry is a mapping, or text: the value of its `key`. `what` completes "expected …".
+    """
+
+    key: str
+    what: str
+
+
 class Unknown(NamedTuple):
     """A key that the type does not have: its dotted name, its position, and the most similar known key, or ""."""
 
@@ -195,6 +205,8 @@ def _annotated(kind: Any, extras: tuple[Any, ...]) -> _Reader:
     parse = next((extra for extra in extras if isinstance(extra, Parse)), None)
     read = _parsed(parse) if parse else _reader(kind)
     for extra in extras:
+        if isinstance(extra, Brief):
+            read = _brief(typing.get_args(kind)[0], extra)
         if isinstance(extra, Check):
             read = _checked(read, extra)
     return read
@@ -221,6 +233,30 @@ def _checked(inner: _Reader, check: Check) -> _Reader:
             return check.test(value)
         except ValueError as error:
             return log.add_error(node, key_path, error)
+
+    return read
+
+
+def _brief(kind: Any, brief: Brief) -> _Reader:
+    inner = _reader(kind)
+
+    def one(log: _Log, node: Node, key_path: str) -> Any:
+        if node.kind == "scalar" and node.tag != "null":
+            field = _fields(kind)[brief.key]
+            value = field.read(log, node, key_path)
+            return value if value is _INVALID else kind(**{field.name: value})
+        if node.kind != "mapping":
+            return log.add_expected(node, key_path, brief.what)
+        return inner(log, node, key_path)
+
+    def read(log: _Log, node: Node, key_path: str) -> Any:
+        if node.kind != "list":
+            value = one(log, node, key_path)
+            return value if value is _INVALID else (value,)
+        if not node.items:
+            return log.add(node, key_path, "is empty", "remove it, or name a folder")
+        values = [one(log, item, f"{key_path}[{index}]") for index, item in enumerate(node.items)]
+        return _INVALID if any(value is _INVALID for value in values) else tuple(values)
 
     return read
 

@@ -1,0 +1,126 @@
+"""Globs of paths, as `.gitignore` files have them, and what they match. Pure.
+
+A glob without a `/` (one at its end does not count) matches a name in any folder, any other a path from the root on;
+`*`, `?` and `[…]` match within a name, `**` any number of folders, `{a,b}` one or the other. A glob that ends with `/`
+or `/**` matches folders only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+LONGEST_GLOB = 200
+MOST_DOUBLE_STARS = 3
+"""More `**` in one glob may take long to match."""
+
+_TOKEN = re.compile(
+    r"\*\*/|\*+|\?|\[(?P<not>[!^]?)(?P<set>[^\]/]+)\]|\{(?P<choices>[^{}/*?[\]]*,[^{}/*?[\]]*)\}|(?P<text>.)", re.DOTALL
+)
+_STAR = "[^/]*"
+_STARS = (_STAR, "(?>[^/]*")
+
+
+def glob_problem(glob: str) -> tuple[str, str] | None:
+    """Return what is wrong with a glob and what to write instead, None if it is valid."""
+    if not glob.strip().strip("/*"):
+        return "matches everything", "write what is meant, such as `drafts/**` or `*.md`"
+    if len(glob) > LONGEST_GLOB or glob.count("**") > MOST_DOUBLE_STARS:
+        return f"has more than {LONGEST_GLOB} characters or {MOST_DOUBLE_STARS} `**`", "write several shorter ones"
+    if glob.startswith("!"):
+        return "`!` has no effect", "write what is to be read in `include`, and the rest in `ignore`"
+    if "\\" in glob:
+        return "a `\\` has no effect", "folders are separated by `/`, and a sign is meant literally in `[ ]`"
+    if any(part in {".", ".."} for part in glob.split("/")):
+        return "paths are relative to the folder, without `.` and `..`", "such as `drafts/**`"
+    try:
+        re.compile(_regex(glob))
+    except (re.error, ValueError):
+        return "a `[ ]` or `{ }` in it is not right", "such as `[0-9]*.md` or `*.{md,mdx}`"
+    return None
+
+
+class Globs:
+    """Some globs, each valid (`glob_problem`)."""
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        self.globs = tuple(globs)
+        names = [one for one in self.globs if not _is_anchored(one)]
+        paths = [one for one in self.globs if _is_anchored(one)]
+        self._names, self._paths = _together(names), _together(paths)
+        self._file_names, self._file_paths = _together(_of_files(names)), _together(_of_files(paths))
+
+    def __bool__(self) -> bool:
+        return bool(self.globs)
+
+    def match_file(self, path: str) -> bool:
+        """Return whether one of them matches the path of a file."""
+        return _matches(self._file_names, self._file_paths, path)
+
+    def match_folder(self, path: str) -> bool:
+        """Return whether one of them matches the path of a folder."""
+        return _matches(self._names, self._paths, path)
+
+    def first(self, path: str, *, is_folder: bool) -> str:
+        """Return the first of them that matches a path, "" if none does."""
+        found = (
+            one for one in self.globs if (is_folder or not _is_of_folders(one)) and Globs((one,)).match_folder(path)
+        )
+        return next(found, "")
+
+
+def _matches(names: re.Pattern[str] | None, paths: re.Pattern[str] | None, path: str) -> bool:
+    if names is not None and names.fullmatch(path, path.rfind("/") + 1):
+        return True
+    return paths is not None and paths.fullmatch(path) is not None
+
+
+def _together(globs: Iterable[str]) -> re.Pattern[str] | None:
+    parts = [_regex(glob) for glob in globs]
+    return re.compile("|".join(parts), re.DOTALL) if parts else None
+
+
+def _of_files(globs: Iterable[str]) -> list[str]:
+    return [glob for glob in globs if not _is_of_folders(glob)]
+
+
+def _is_of_folders(glob: str) -> bool:
+    return glob.endswith(("/", "/**"))
+
+
+def _is_anchored(glob: str) -> bool:
+    if glob.endswith("/**"):
+        return True
+    return "/" in glob.removesuffix("/")
+
+
+def _regex(glob: str) -> str:
+    text = glob.removesuffix("/**").removesuffix("/").removeprefix("/")
+    tokens = list(_TOKEN.finditer(text))
+    if sum(len(token[0]) for token in tokens) != len(text):
+        raise ValueError(glob)
+    regex = ""
+    waiting = ""  # what follows a `*`, as long as it is the same in every match
+    for token in reversed(tokens):
+        part = _part(token)
+        if part == _STAR:
+            # Before another `*` the first match is as good as any: without a way back, no name takes long.
+            regex, waiting = (f"(?>[^/]*?{waiting})" if regex.startswith(_STARS) else _STAR + waiting) + regex, ""
+        elif token["choices"] or token[0] in {"/", "**/"}:
+            regex, waiting = part + waiting + regex, ""
+        else:
+            waiting = part + waiting
+    return waiting + regex
+
+
+def _part(token: re.Match[str]) -> str:
+    if token["set"]:
+        inner = re.sub(r"[&~|[]", lambda sign: f"\\{sign[0]}", token["set"])
+        return f"(?!/)[{'^' if token['not'] else ''}{inner}]"
+    if token["choices"]:
+        return f"(?:{'|'.join(map(re.escape, token['choices'].split(',')))})"
+    if (text := token["text"]) is not None:
+        if text in "[]{}":
+            raise ValueError(text)
+        return re.escape(text)
+    return {"**/": "(?:[^/]+/)*", "?": "[^/]"}.get(token[0], _STAR)

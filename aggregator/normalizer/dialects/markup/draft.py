@@ -1,0 +1,211 @@
+"""A body while its constructs are found: what replaces what, what is code, and what is lost. Pure."""
+
+from __future__ import annotations
+
+import html
+import re
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+MOST_NOTES = 20
+"""How many notes a body has at most; the last one counts the others."""
+
+QUOTE, END_OF_QUOTE, HELD, END_OF_HELD = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
+"""Lines that begin so mark where a quote (with its title) or what a component holds begins and ends, for `blocks`.
+
+They are noncharacters, which no text may hold.
+"""
+
+_FENCE = re.compile(
+    r"^[ \t>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*[ \t>]*(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)", re.MULTILINE
+)
+_BLANK_LINE = re.compile(r"\n[ \t]*\n")
+_TICKS = re.compile(r"(?<!\\)`+")
+_ELEMENT = re.compile(r"<(pre|code|script|style)\b|\$\$", re.IGNORECASE)
+_FILE_ENDING = re.compile(r"(?:(?:\A|(?<=/))_?index)?\.(?:mdx?|markdown)\Z")
+_PLAIN_NAME = re.compile(r"[\w./-]{1,40}")
+
+
+class Note(NamedTuple):
+    """What of a body feeds cannot show: the line in the body (from 1), what is wrong, and what to write instead."""
+
+    line: int
+    message: str
+    hint: str = ""
+
+
+class Edit(NamedTuple):
+    """What stands in a body from `start` to `end`, and what shall stand there."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Draft:
+    """A body, the edits that were found for it, and the notes.
+
+    `values` and `page` are those of `bodies.translate`; `is_html` is whether the body is HTML, not Markdown.
+    """
+
+    def __init__(
+        self, body: str, values: Mapping[str, str], page: Callable[[str], str] | None, *, is_html: bool = False
+    ) -> None:  # fmt: skip
+        self.body = body
+        self.values = values
+        self.is_html = is_html
+        self._page = page
+        self._edits: list[Edit] = []
+        self._notes: dict[str, tuple[int, str, str]] = {}
+        self._code = list(code_spans(body))
+        self._starts = [start for start, _ in self._code]
+
+    def is_code(self, at: int) -> bool:
+        """Return whether the character at a position is in code, which is never touched."""
+        index = bisect_right(self._starts, at) - 1
+        return index >= 0 and at < self._code[index][1]
+
+    def replace(self, start: int, end: int, text: str = "") -> None:
+        """Replace a part of the body; of edits that overlap, the one that begins first counts."""
+        self._edits.append(Edit(start, end, text))
+
+    def replace_block(self, start: int, end: int, text: str) -> None:
+        """Replace a part of the body; if it has its line for itself, so has what replaces it, and its paragraph."""
+        self.replace(start, end, f"\n{self.indent(start)}{text}\n" if text and self.is_alone(start, end) else text)
+
+    def sub(self, pattern: re.Pattern[str], replacement: Callable[[re.Match[str]], str | None]) -> None:
+        """Replace each match outside code; None leaves it as it is."""
+        for found in pattern.finditer(self.body):
+            if not self.is_code(found.start()):
+                text = replacement(found)
+                if text is not None:
+                    self.replace(found.start(), found.end(), text)
+
+    def is_alone(self, start: int, end: int) -> bool:
+        """Return whether nothing else stands on the lines of a part of the body."""
+        line_end = self.body.find("\n", end, end + 200)
+        before, after = self._before(start), self.body[end : line_end if line_end >= 0 else end + 200]
+        return not before.strip() and not after.strip()
+
+    def indent(self, start: int) -> str:
+        """Return the white space before a position on its line, or "" if other characters stand there."""
+        before = self._before(start)
+        return before if before.isspace() else ""
+
+    def _before(self, start: int) -> str:
+        first = max(0, start - 200)
+        return self.body[max(first, self.body.rfind("\n", first, start) + 1) : start]
+
+    def page(self, reference: str) -> str:
+        """Return the address of the page that a reference to a file leads to."""
+        reference, sign, place = reference.partition("#")
+        known = self._page(reference) if self._page is not None and reference else ""
+        address = known or _FILE_ENDING.sub("/", reference).removeprefix("@")
+        return html.escape(address.replace(" ", "%20")) + sign + html.escape(place)
+
+    def file(self, path: str) -> str:
+        """Return the address of a file that is no page."""
+        known = self._page(path) if self._page is not None else ""
+        return html.escape((known or path).replace(" ", "%20"))
+
+    def note(self, name: str, at: int, message: str, hint: str = "write a link or a picture instead") -> None:
+        """Note once for each name what is lost; `{}` in the message stands for the name."""
+        # What is no plain name may be private text.
+        name = name if _PLAIN_NAME.fullmatch(name) else "…"
+        if name not in self._notes:
+            self._notes[name] = (at, message.replace("{}", name), hint)
+
+    def replaced(self) -> list[tuple[int, int]]:
+        """Return where the parts begin and end that are replaced so far."""
+        return sorted((edit.start, edit.end) for edit in self._edits)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """The notes in the order of the body."""
+        first = sorted(self._notes.values())[:MOST_NOTES]
+        found = [Note(self.body.count("\n", 0, at) + 1, message, hint) for at, message, hint in first]
+        more = len(self._notes) - MOST_NOTES
+        return (*found, Note(found[-1].line, f"… and {more:,} more")) if more > 0 else tuple(found)
+
+    def edited(self) -> str:
+        """Return the body with its edits; the same object if there are none."""
+        parts, done = list[str](), 0
+        for edit in sorted(self._edits, key=lambda edit: (edit.start, -edit.end)):
+            if edit.start >= done:
+                parts += [self.body[done : edit.start], edit.text]
+                done = edit.end
+        return "".join([*parts, self.body[done:]]) if parts else self.body
+
+
+def code_spans(body: str) -> Iterator[tuple[int, int]]:
+    """Yield where code begins and ends, in order: fences, code in a line, `<pre>`, `<code>`, and formulas in `$$`."""
+    done = 0
+    for start, end in _fences(body):
+        yield from _inline(body, done, start)
+        yield start, end
+        done = end
+    yield from _inline(body, done, len(body))
+
+
+def _fences(body: str) -> Iterator[tuple[int, int]]:
+    """Yield fenced code (CommonMark §4.5), from the start of its line; one that is not closed goes on to the end."""
+    opened: re.Match[str] | None = None
+    for line in _FENCE.finditer(body):
+        fence = line["fence"]
+        if opened is None:
+            if fence[0] == "~" or "`" not in line["info"]:
+                opened = line
+        elif fence.startswith(opened["fence"]) and not line["info"].strip():
+            yield opened.start(), line.end()
+            opened = None
+    if opened is not None:
+        yield opened.start(), len(body)
+
+
+def _inline(body: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    done, missing = start, set[str]()
+    for ticked in (*_ticked(body, start, end), (end, end)):
+        if ticked[0] >= done:
+            # An element such as <pre> may begin before the ticks and end after them.
+            for element in _elements(body, done, ticked[0], end, missing):
+                yield element
+                done = element[1]
+        if done <= ticked[0] < ticked[1]:
+            yield ticked
+            done = ticked[1]
+
+
+def _ticked(body: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield code between backticks (CommonMark §6.1): as many after it as before it, in the same paragraph."""
+    while start < end:
+        blank = _BLANK_LINE.search(body, start, end)
+        paragraph_end = blank.start() if blank else end
+        runs = list(_TICKS.finditer(body, start, paragraph_end))
+        following: dict[int, int] = {}
+        closes = [0] * len(runs)
+        for index in range(len(runs) - 1, -1, -1):
+            length = len(runs[index][0])
+            closes[index] = following.get(length, 0)
+            following[length] = index
+        index = 0
+        while index < len(runs):
+            if closes[index]:
+                yield runs[index].start(), runs[closes[index]].end()
+                index = closes[index]
+            index += 1
+        start = blank.end() - 1 if blank else end
+
+
+def _elements(body: str, start: int, end: int, last: int, missing: set[str]) -> Iterator[tuple[int, int]]:
+    """Yield elements of code that begin between `start` and `end`, and end before `last`."""
+    while found := _ELEMENT.search(body, start, end):
+        name = (found[1] or "").lower()
+        closing = f"</{name}" if name else "$$"
+        start = found.end()
+        at = -1 if closing in missing else body.find(closing, start, last)
+        if at < 0:
+            missing.add(closing)
+        else:
+            start = at + len(closing)
+            yield found.start(), start
