@@ -20,6 +20,8 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from aggregator.normalizer import text
+
 
 class Doubt(NamedTuple):
     """A key that may hold the item back.
@@ -102,17 +104,23 @@ def doubts(values: Mapping[str, Any], known: Collection[str], published: str = "
             continue
         state = state_of({key: value})
         found = [*state.doubts, *([_doubt(state.held_by)] if state.held_by else [])]
-        yield from (one for one in found if ".".join(one.keys) not in known and not _is_earlier(one, published))
+        for one in found:
+            if ".".join(one.keys) not in known and not _is_earlier(one, published):
+                yield one._replace(
+                    message="may mean that this is not to be published, and is not a key that is understood"
+                )
 
 
 def _is_earlier(doubt: Doubt, published: str) -> bool:
     """Return whether a doubt is only about a date that is not later than `published`, or about the end of an item."""
-    day = _YEAR_FIRST.match(doubt.date)
-    if doubt.kind == "ends":
-        return True
-    if doubt.kind != "starts" or day is None or not published:
-        return False
-    return f"{day[1]}-{int(day[2]):02}-{int(day[3]):02}" <= published[:10]
+    if doubt.kind != "starts":
+        return doubt.kind == "ends"
+    try:
+        day = dt.datetime.fromtimestamp(text.moment(doubt.date, "UTC"), dt.UTC).date().isoformat()
+    except (ValueError, OverflowError):
+        # The dialect says so itself of a date that it reads.
+        return "embargo" not in _word(doubt.keys[-1])
+    return bool(published) and day <= published[:10]
 
 
 @lru_cache(maxsize=4096)
@@ -133,13 +141,13 @@ def may_hold(key: str) -> bool:
     )  # fmt: skip
 
 
-def text_holds_back(text: str) -> bool:
-    """Return whether a line of `text`, metadata that cannot be parsed, holds its item back or may do so.
+def text_holds_back(lines: str) -> bool:
+    """Return whether one of `lines`, metadata that cannot be parsed, holds its item back or may do so.
 
     Lines are `key: value`, `key = value` or `"key": value`. Dates are not taken for doubts: what they mean depends on
     keys that cannot be read.
     """
-    for line in _LINE.finditer(text):
+    for line in _LINE.finditer(lines):
         value = line["value"].strip(" \t\"',")
         state = state_of({line["key"].strip(): value})
         if state.held_by or any(not doubt.kind for doubt in state.doubts):
@@ -155,7 +163,7 @@ def boolean_of(value: Any) -> bool | None:
         return bool(value) if value in (0, 1) else None
     if isinstance(value, str):
         word = _word(value)
-        return True if word in _YES else False if word in _NO or not word else None
+        return True if word in _YES else False if word in _NO or not value.strip() else None
     return False if value is None or value in ([], (), {}) else None
 
 
@@ -164,8 +172,8 @@ _LINE = re.compile(
 )
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+def _words(several: str) -> frozenset[str]:
+    return frozenset(several.split())
 
 
 _YES = frozenset({"true", "yes", "on", "y", "t", "1", "ja", "oui", "si"})
@@ -265,9 +273,6 @@ _OTHER_WORDS = _words(
 )
 _LEADING = frozenset({"is", "post", "page", "article", "item", "entry", "the", "status"})
 _TOKENS = re.compile(r"[^\W\d_]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|\d+")
-
-
-_YEAR_FIRST = re.compile(r"(\d{4})[-/.](\d\d?)[-/.](\d\d?)", re.ASCII)
 
 
 @lru_cache(maxsize=4096)

@@ -170,14 +170,17 @@ def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters 
     if seed is not None and seed.is_published:
         remarks += _misleading_secured(node)
     located = [_located(remark, node, path, unknown) for remark in remarks]
-    doubts = [_doubted(doubt, node, path) for doubt in state.doubts if not _is_answered(doubt, seed, zone)]
+    open_doubts = [doubt for doubt in state.doubts if not _is_answered(doubt, seed, zone)]
+    # What may be the missing date is named with that.
+    dated = _FOREIGN_NAMES["publishedDateTime"] if raw.published_date_time is None and seed is None else frozenset()
+    doubts = [_doubted(one, node, path) for one in open_doubts if one.keys[-1].casefold() not in dated]
     errors = [_dated_switch(problem, node) for problem in problems if not problem.warning] + doubts
     if seed is None or errors:
         found = [_whole_title(problem, cut) for problem in _merged(errors, located)]
         if raw.web_url is None and raw.original_url is None:
             found[0] = _or_ignore(found[0])
         unclear = any(problem.message.partition(":")[0] in STATE_KEYS for problem in errors)
-        return rejected(path, found, data, withdrawn=bool(state.held_by or doubts or unclear))
+        return rejected(path, found, data, withdrawn=bool(state.held_by or open_doubts or unclear))
     if base and not seed.link.startswith(base):
         seed = msgspec.structs.replace(seed, base=base)
     warnings += [problem for problem in (*problems, *located) if problem.warning]
