@@ -25,7 +25,7 @@ from aggregator.normalizer.raw import RawImage, RawSeed
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
 
 FirstCommit = Callable[[str], int | None]
-"""Returns when a file below the root was committed first, in seconds since 1970; None if that is unknown."""
+"""Returns when a file, by the path given to `read`, was committed first: seconds since 1970, None if unknown."""
 
 _RARE = frozenset({"locale", "type", "category", "id", "quality", "heat"})
 _NOTHING: tuple[Any, ...] = ("", [], {})
@@ -484,7 +484,7 @@ class _Item:
             if day and _is_moment(day, self._zone):
                 self._origins["published"] = words
                 return day
-        committed = self._first_commit(self._below) if self._first_commit is not None and not self._is_held else None
+        committed = self._first_commit(self._path) if self._first_commit is not None and not self._is_held else None
         if committed is not None:
             self._origins["published"] = "the first commit"
             return dates.of_seconds(committed)
