@@ -300,11 +300,12 @@ def explain(config_path: str, target: str, *, as_json: bool) -> None:
         hint = "" if is_built else "; nothing has been built yet (run `aggregator build`)"
         raise AggregatorError(f"{printable(target)}: no seed has this path, link or id{hint}")
     if as_json:
-        click.echo(msgspec.json.encode([{"headline": one.headline, "details": one.details} for one in found]))
+        made = [{"headline": one.headline, "details": one.details, "origins": dict(one.origins)} for one in found]
+        click.echo(msgspec.json.encode(made))
         return
     for one in found:
         _print(one.headline)
-        for line in one.details:
+        for line in (*one.details, *one.origin_lines()):
             _print(f"  {line}")
 
 

@@ -155,7 +155,7 @@ def test_a_date_comes_from_the_path(path) -> None:
 
 
 def test_the_first_commit_is_asked_last() -> None:
-    """Git is asked only for a file that nothing else dates, by its path below the root."""
+    """Git is asked only for a file that nothing else dates, by its whole path."""
     root = SeedRoot(folder="x", name="blog", dialect="hugo", base=BASE)
     asked: list[str] = []
 
@@ -167,7 +167,7 @@ def test_the_first_commit_is_asked_last() -> None:
         text = f"---\ntitle: A\n{date}---\n"
         outcome = reading.read(text.encode(), path=path, root=root, zone="UTC", site=BASE, first_commit=commit).outcome
 
-    assert asked == ["c/d.md"]
+    assert asked == ["blog/c/d.md"]
     assert isinstance(outcome, Seed)
     assert moment(outcome.published) == "2024-05-01T10:00:00Z"
     assert outcome.link == "https://blog.example.org/c/d/"

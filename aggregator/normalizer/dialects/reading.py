@@ -25,7 +25,7 @@ from aggregator.normalizer.raw import RawImage, RawSeed
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
 
 FirstCommit = Callable[[str], int | None]
-"""Returns when a file below the root was committed first, in seconds since 1970; None if that is unknown."""
+"""Returns when a file, by the path given to `read`, was committed first: seconds since 1970, None if unknown."""
 
 _RARE = frozenset({"locale", "type", "category", "id", "quality", "heat"})
 _NOTHING: tuple[Any, ...] = ("", [], {})
@@ -140,6 +140,7 @@ class _Item:
         self._body = parts.body
         self._present, self._doubtful = shape_of(plan, tuple(self._values))
         self._is_held = self._says_held = False
+        self._undated: Remark | None = None
         self._raw = RawSeed()
         self._page = ""
 
@@ -182,10 +183,10 @@ class _Item:
         """Return the seed, or the rejection, with the positions of what is wrong."""
         seed = self._seed()
         if seed is None:
-            problems = [self._located(*one) for one in self._remarks]
-            return rejected(
-                self._path, sorted(one for one in problems if not one.warning), data, withdrawn=self._says_held
-            )
+            problems = sorted(self._located(*one) for one in self._remarks if not one[1].warning)
+            if self._undated is not None and not problems:
+                problems = [self._located((), self._undated)]
+            return rejected(self._path, problems, data, withdrawn=self._says_held)
         if not self._remarks and self._parts.stripped is None and not text.is_overmarked(seed.body):
             return Reading(seed)
         warnings = [self._located(*one) for one in self._remarks]
@@ -195,7 +196,7 @@ class _Item:
 
     def _seed(self) -> Seed | None:
         raw = self._raw
-        if self._has_errors():
+        if self._undated is not None or self._has_errors():
             return None
         seed, remarks = clean(raw, self._translated(), self._below, self._zone, base=self._page)
         if seed is None and self._left_out(remarks):
@@ -484,7 +485,7 @@ class _Item:
             if day and _is_moment(day, self._zone):
                 self._origins["published"] = words
                 return day
-        committed = self._first_commit(self._below) if self._first_commit is not None and not self._is_held else None
+        committed = self._first_commit(self._path) if self._first_commit is not None and not self._is_held else None
         if committed is not None:
             self._origins["published"] = "the first commit"
             return dates.of_seconds(committed)
@@ -492,7 +493,9 @@ class _Item:
             keys = [".".join(path) for path in self._plan.fields["published"]]
             key = "date" if "date" in keys or not keys else keys[0]
             hint = f"write `{key}: 2026-11-23`, or begin the file's name with 2026-11-23-"
-            self._refuse((), "date", "is missing", hint)
+            # A warning: about, search and error pages have no date, and are no reason for `check` to fail.
+            message = "is missing, so this is taken for a page, not for a post"
+            self._undated = Remark(("date",), message, hint, warning=True)
         return _DRAFT_DATE
 
     def _written_date(self, path: KeyPath, value: Any) -> str:
