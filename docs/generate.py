@@ -98,7 +98,7 @@ def pages() -> dict[str, str]:
     made = {
         "config.md": config_page(), "seed.md": seed_page(), "commands.md": commands_page(), "http.md": http_page(),
         "metrics.md": metrics_page(), "exit-codes.md": exit_codes_page(), "limits.md": limits_page(),
-        "python.md": python_page(),
+        "python.md": python_page(), "dialects.md": dialects_page(),
     }  # fmt: skip
     return {name: text.rstrip() + "\n" for name, text in made.items()}
 
@@ -318,6 +318,72 @@ def seed_page() -> str:
         "|---|---|---|",
         *rows,
     )
+
+
+# Dialects
+
+
+FIELDS_OF_A_DIALECT = (
+    ("Title", "title"), ("Date", "published"), ("Updated", "updated"), ("Expires", "expires"), ("Topics", "topics"),
+    ("Tags", "tags"), ("Excerpt", "excerpt"), ("Author", "authors"), ("Picture", "images"), ("Language", "locale"),
+    ("Address", "address"), ("Links to", "elsewhere"), ("Slug", "slug"), ("Former addresses", "aliases"),
+)  # fmt: skip
+
+FORMS_OF_METADATA = {
+    "yaml": "YAML between `---`", "toml": "TOML between `+++`", "json": "a JSON object at the head",
+    "lines": "`Key: value` lines", "fence": "TOML in a first code fence", "file": "a `.json` file", "none": "none",
+}  # fmt: skip
+
+SOURCES_OF_TITLES = {
+    "heading": "the first heading", "file": "the file's name", "words": "the file's name, as words",
+    "capitals": "The File's Name, As Words",
+}  # fmt: skip
+
+SOURCES_OF_TOPICS = {
+    "": "", "folder": ", else the first folder", "parent": ", else the folder", "above_posts": ", and the folders above `_posts`",
+}  # fmt: skip
+
+
+def dialects_page() -> str:
+    """Return the page of the tables of all dialects but our own."""
+    from aggregator.normalizer.dialects.table import dialect_of, names
+
+    return page(
+        "Dialects",
+        "What the `dialect` of a folder of seeds means: which keys are read, the first that holds something; what holds a post",
+        "back; and the address of a post that names none. How to use one: [Your folder, as it is](../guides/your-hugo-folder.md).",
+        "`aggregator schema dialect NAME` prints a table as JSON.",
+        "",
+        "In each of them a date may also come from the path (`2024-05-01-name.md`, `2024/05/01/name.md`), and last from the",
+        "file's first commit in git. A key that looks like a draft's in another spelling (`Draft`, `is_draft`, `darft`, `wip`,",
+        "`status: draft`, `private: true` …) is an error: the post is not published until that is settled.",
+        *(line for name in names() if name != "native" for line in dialect_lines(dialect_of(name))),
+    )
+
+
+def dialect_lines(dialect: Any) -> Iterator[str]:
+    """Yield the section of a dialect."""
+    yield from ("", f"## {dialect.name}", "", f"For {dialect.program}. Metadata: " + ", ".join(
+        FORMS_OF_METADATA[form] for form in dialect.forms
+    ) + (". The case of keys does not matter." if dialect.any_case else "."), "")  # fmt: skip
+    yield from ("| value | keys |", "|---|---|")
+    for words, field in FIELDS_OF_A_DIALECT:
+        keys = ", ".join(f"`{key}`" for key in getattr(dialect, field))
+        if field == "title":
+            keys += "".join(f", else {SOURCES_OF_TITLES[source]}" for source in dialect.title_from)
+        if field == "topics":
+            keys += SOURCES_OF_TOPICS[dialect.topics_from]
+        if keys:
+            yield f"| {words} | {keys} |"
+    held = [f"`{key}: true`" for key in dialect.held_if_true] + [f"`{key}: false`" for key in dialect.shown_if_false]
+    held += [f"`{key}: {word}`" for key, words in dialect.states.items() for word in words]
+    held += [f"the folder `{folder}`" for folder in dialect.held_folders]
+    yield f"| Held back by | {', '.join(held)} |"
+    links = [f"`{pattern}` {CONDITIONS[condition]}" for condition, pattern in dialect.link_if]
+    yield f"| Address otherwise | {', '.join([*links, f'`{dialect.link}`'])} |"
+
+
+CONDITIONS = {"slug": "with a slug", "path": "with a date in the path", "date": "with a date"}
 
 
 def schema_words(part: dict[str, Any]) -> str:

@@ -305,11 +305,12 @@ def explain(config_path: str, target: str, *, as_json: bool) -> None:
         hint = "" if is_built else "; nothing has been built yet (run `aggregator build`)"
         raise AggregatorError(f"{printable(target)}: no seed has this path, link or id{hint}")
     if as_json:
-        click.echo(msgspec.json.encode([{"headline": one.headline, "details": one.details} for one in found]))
+        made = [{"headline": one.headline, "details": one.details, "origins": dict(one.origins)} for one in found]
+        click.echo(msgspec.json.encode(made))
         return
     for one in found:
         _print(one.headline)
-        for line in one.details:
+        for line in (*one.details, *one.origin_lines()):
             _print(f"  {line}")
 
 
@@ -450,15 +451,22 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 
 @cli.command()
 @config_option
-@click.argument("kind", type=click.Choice(["seed", "config", "topic", "decap"]))
-def schema(config_path: str, kind: Literal["seed", "config", "topic", "decap"]) -> None:
-    """Print the JSON Schema of seeds, the config or topics, or a config of Decap CMS for this site's seeds."""
+@click.argument("kind", type=click.Choice(["seed", "config", "topic", "dialect", "decap"]))
+@click.argument("name", required=False, default="")
+def schema(config_path: str, kind: Literal["seed", "config", "topic", "dialect", "decap"], name: str) -> None:
+    """Print the JSON Schema of seeds, the config or topics, the table of the dialect NAME, or a config of Decap CMS."""
+    from aggregator.cli import json_schema  # noqa: PLC0415 - only this command needs it
+
+    if name and kind != "dialect":
+        raise click.UsageError(f"`schema {kind}` takes no NAME (remove `{name}`)")
     if kind == "decap":
         _print_decap_config(load_config(config_path))
         return
-    from aggregator.cli.json_schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
-
-    click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
+    try:
+        made = json_schema.dialects(name) if kind == "dialect" else json_schema.schema(kind)
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+    click.echo(msgspec.json.format(msgspec.json.encode(made), indent=2))
 
 
 def _print_decap_config(config: Config) -> None:

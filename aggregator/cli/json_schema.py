@@ -1,4 +1,4 @@
-"""JSON Schema of seeds, config and topics, for editors; derived from the types that decode them. Pure."""
+"""JSON Schema of seeds, config and topics, for editors, from the types that decode them; tables of dialects. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from aggregator.config.settings import Config, Topic
-from aggregator.config.yaml.decoding import Brief, Check, Parse, written_fields
+from aggregator.config.yaml.decoding import Brief, Check, Parse, nearest, written_fields
+from aggregator.normalizer.dialects import plans, table
 from aggregator.normalizer.raw import RawSeed
 
 KINDS: dict[str, type[msgspec.Struct]] = {"seed": RawSeed, "config": Config, "topic": Topic}
@@ -60,6 +61,20 @@ def schema(kind: Literal["seed", "config", "topic"]) -> dict[str, Any]:
     if kind == "config":
         _close(made)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"aggregator {kind}", **made}
+
+
+def dialects(name: str = "") -> dict[str, Any]:
+    """Return the table of a dialect, or those of all by name.
+
+    Raises:
+        LookupError: if there is no such dialect; the message says what to write instead.
+    """
+    known = table.names()
+    if name and name not in known:
+        meant = nearest(name, known)
+        hint = f"did you mean `{meant}`?" if meant else f"known: {', '.join(known)}"
+        raise LookupError(f"there is no dialect `{name}` ({hint})")
+    return plans.as_json(name) if name else {one: plans.as_json(one) for one in known}
 
 
 def _struct(kind: type[msgspec.Struct]) -> dict[str, Any]:

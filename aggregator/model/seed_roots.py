@@ -16,9 +16,13 @@ PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", 
 SEED_KEYS = (
     "title", "excerpt", "publishedDateTime", "updatedDateTime", "webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl",
     "published", "removed", "deleted", "expires", "quality", "heat", "topics", "tags", "category", "type", "locale",
-    "provider", "author", "images", "featuredContent", "related", "id",
+    "provider", "author", "images", "featuredContent", "related", "id", "draft", "slug", "aliases", "body", "ignored",
 )  # fmt: skip
-"""The keys of a seed for which a root may have further names; all but the private one."""
+"""The keys of a seed for which a root may have further names, all but the private one; and those of other programs.
+
+Of these, `draft` holds a seed back, `slug` is a part of its address, `aliases` are its former addresses, `body` is that
+of a file that is nothing but metadata, and `ignored` are keys that mean nothing.
+"""
 
 
 class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):

@@ -31,11 +31,12 @@ _FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d?-\d\d?)-[^/]*$", re.ASCII)
 _ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 
-def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, list[Remark]]:
+def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> tuple[Seed | None, list[Remark]]:
     """Return the seed that `raw` and `body` describe, or None, and what is wrong with them.
 
     There is no seed if a remark is an error. `path` may begin with the date that the front matter lacks; dates without
-    an offset are those of `zone` (an IANA name).
+    an offset are those of `zone` (an IANA name). Addresses of pictures resolve against `base`, or against the seed's
+    link if that is "".
     """
     remarks: list[Remark] = []
     title = _title(raw, remarks)
@@ -58,8 +59,8 @@ def clean(raw: RawSeed, body: str, path: str, zone: str) -> tuple[Seed | None, l
         quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
         category=_one_line(raw.category), type=_one_line(raw.type), locale=_one_line(raw.locale),
         provider=_provider(raw.provider, link, ("provider",), remarks), author=text.title(raw.author or ""),
-        images=_images(raw.images, link, ("images",), remarks), related=_related(raw, zone, remarks),
-        media=enclosures(raw, link, remarks) if raw.media or raw.enclosure else (),
+        images=_images(raw.images, base or link, ("images",), remarks), related=_related(raw, zone, remarks),
+        media=enclosures(raw, base or link, remarks) if raw.media or raw.enclosure else (),
     )  # fmt: skip
     return seed, remarks
 

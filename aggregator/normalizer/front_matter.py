@@ -58,6 +58,7 @@ _FLOW = re.compile(r"[:\-,?\[{\n] *[\[{]")
 # JSON, and programs that write YAML as JSON, write a character beyond U+FFFF as two escapes, which PyYAML refuses.
 _PAIR = re.compile(r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 _MARK = b"\xef\xbb\xbf"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF16_MARKS = frozenset({b"\xff\xfe", b"\xfe\xff"})
 
 
@@ -83,6 +84,16 @@ class FrontMatter(NamedTuple):
 
 def split(data: bytes) -> FrontMatter | Fault:
     """Return a seed file's bytes split at the `---` lines around its front matter, or what is wrong with them."""
+    decoded = decode(data)
+    return decoded if isinstance(decoded, Fault) else _cut(*decoded)
+
+
+def decode(data: bytes) -> tuple[str, tuple[int, int] | None] | Fault:
+    """Return a file's bytes as text, or what is wrong with them.
+
+    Every line break is a LF, and what YAML forbids is removed: beside the text is the line and column of the first such
+    character, or None.
+    """
     if len(data) > MAX_SEED:
         return Fault(
             f"has {len(data):,} bytes, at most {MAX_SEED:,} are read", "keep large content elsewhere and link to it"
@@ -99,8 +110,8 @@ def split(data: bytes) -> FrontMatter | Fault:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     rare = not text.isascii() and any(map(data.__contains__, _RARE)) and _UNUSUAL.search(text)
     if rare or data.translate(None, _USUAL):
-        return _cut(*_without_forbidden(text))
-    return _cut(text, None)
+        return _without_forbidden(text)
+    return text, None
 
 
 def _without_forbidden(text: str) -> tuple[str, tuple[int, int] | None]:
@@ -125,14 +136,28 @@ def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
     if closing is None:
         return Fault("the closing --- is missing", "end the front matter with a line ---", 1, 1)
     front = text[opening.end() : closing.start() + 1]
+    if is_too_long(front):
+        return too_long()
+    return FrontMatter(with_pairs_joined(front), text[closing.end() + 1 :], stripped)
+
+
+def is_too_long(front: str) -> bool:
+    """Return whether front matter has more than `MAX_FRONT_MATTER` bytes."""
     # A character has at most four bytes, so only long text is encoded.
-    if len(front) * 4 > MAX_FRONT_MATTER and len(front.encode()) > MAX_FRONT_MATTER:
-        return Fault(
-            f"the front matter has more than {MAX_FRONT_MATTER:,} bytes", "move long text below the closing ---", 1, 1
-        )
+    return len(front) * 4 > MAX_FRONT_MATTER and len(front.encode()) > MAX_FRONT_MATTER
+
+
+def too_long(line: int = 1) -> Fault:
+    """Return what is wrong with front matter that is too long."""
+    message = f"the front matter has more than {MAX_FRONT_MATTER:,} bytes"
+    return Fault(message, "move long text below the closing ---", line, 1)
+
+
+def with_pairs_joined(front: str) -> str:
+    """Return YAML with the two escapes of a character beyond U+FFFF joined, which PyYAML refuses."""
     if "\\" in front and "\\u" in front and _PAIR.search(front):
-        front = _with_pairs_joined(front)
-    return FrontMatter(front, text[closing.end() + 1 :], stripped)
+        return _with_pairs_joined(front)
+    return front
 
 
 def _without_front_matter(text: str) -> Fault:
@@ -203,6 +228,11 @@ def _is_doubtful(text: str) -> bool:
         or ("\\" in text and "\\" in _SIMPLE_ESCAPE.sub("", text))
         or (("[" in text or "{" in text) and _FLOW.search(_SIMPLE_FLOW.sub("", lines)) is not None)
     )
+
+
+def without_surrogates(text: str) -> str:
+    """Return `text` without halves of characters, which JSON may hold as escapes, and no file may."""
+    return text if text.isprintable() else _SURROGATE.sub("", text)
 
 
 def says_withdrawn(data: bytes) -> bool:

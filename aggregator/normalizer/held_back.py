@@ -20,6 +20,8 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
+from aggregator.normalizer import text
+
 
 class Doubt(NamedTuple):
     """A key that may hold the item back.
@@ -33,6 +35,11 @@ class Doubt(NamedTuple):
     hint: str
     kind: Literal["", "starts", "ends"] = ""
     date: str = ""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The keys that lead to it."""
+        return self.keys
 
 
 class State(NamedTuple):
@@ -55,7 +62,7 @@ def state_of(values: Mapping[str, Any], *, handled: Collection[str] = ()) -> Sta
             mappings.
         handled: keys, in any spelling, about which the caller decides itself: they are not looked at.
     """
-    values = {key: value for key, value in values.items() if may_concern(str(key))}
+    values = {key: value for key, value in values.items() if may_hold(str(key))}
     if not values:
         return State()
     skipped = {_word(key) for key in handled}
@@ -73,8 +80,58 @@ def state_of(values: Mapping[str, Any], *, handled: Collection[str] = ()) -> Sta
     return State(held_by, tuple(doubts), tuple(understood))
 
 
+def boolean(value: Any) -> bool | None:
+    """Return the boolean that a value spells, or None, also of nothing."""
+    return None if is_blank(value) else boolean_of(value)
+
+
+def is_held_state(value: Any) -> bool:
+    """Return whether a value is a word, or a list with a word, for a state in which nothing is published."""
+    if isinstance(value, list | tuple):
+        return any(map(is_held_state, value))
+    return isinstance(value, str) and len(value) < 64 and _word(value) in _HELD | _HELD_ALONE
+
+
+def doubts(values: Mapping[str, Any], known: Collection[str], published: str = "") -> Iterator[Doubt]:
+    """Yield the keys beside the `known` ones that hold an item back or may do so: for a dialect, which has its own.
+
+    `known` are keys as they are written, also dotted ones (`params.draft`). `published` is the date of the item as
+    `YYYY-MM-DD`: a date at which it is to appear is in doubt only if it is later. When it is to vanish is left to the
+    dialect.
+    """
+    for key, value in values.items():
+        if key in known:
+            continue
+        state = state_of({key: value})
+        found = [*state.doubts, *([_doubt(state.held_by)] if state.held_by else [])]
+        for one in found:
+            if ".".join(one.keys) not in known and not _is_earlier(one, published):
+                yield one._replace(
+                    message="may mean that this is not to be published, and is not a key that is understood"
+                )
+
+
+def _is_earlier(doubt: Doubt, published: str) -> bool:
+    """Return whether a doubt is only about a date that is not later than `published`, or about the end of an item."""
+    if doubt.kind != "starts":
+        return doubt.kind == "ends"
+    try:
+        day = dt.datetime.fromtimestamp(text.moment(doubt.date, "UTC"), dt.UTC).date().isoformat()
+    except (ValueError, OverflowError):
+        # The dialect says so itself of a date that it reads.
+        return "embargo" not in _word(doubt.keys[-1])
+    return bool(published) and day <= published[:10]
+
+
 @lru_cache(maxsize=4096)
-def may_concern(key: str) -> bool:
+def kind_of(key: str) -> str:
+    """Return how a key may hold an item back: "start" if it says when it is to appear, "key" otherwise, "" if not."""
+    word = _known(key, _word(key))
+    return "start" if word in _STARTS - _FLAGS else "key" if may_hold(key) and word not in _CONTAINERS else ""
+
+
+@lru_cache(maxsize=4096)
+def may_hold(key: str) -> bool:
     """Return whether some value of `key` may hold an item back. Files repeat their keys, and nearly none is one."""
     word = _word(key)
     known = _known(key, word)
@@ -84,13 +141,13 @@ def may_concern(key: str) -> bool:
     )  # fmt: skip
 
 
-def text_holds_back(text: str) -> bool:
-    """Return whether a line of `text`, metadata that cannot be parsed, holds its item back or may do so.
+def text_holds_back(lines: str) -> bool:
+    """Return whether one of `lines`, metadata that cannot be parsed, holds its item back or may do so.
 
     Lines are `key: value`, `key = value` or `"key": value`. Dates are not taken for doubts: what they mean depends on
     keys that cannot be read.
     """
-    for line in _LINE.finditer(text):
+    for line in _LINE.finditer(lines):
         value = line["value"].strip(" \t\"',")
         state = state_of({line["key"].strip(): value})
         if state.held_by or any(not doubt.kind for doubt in state.doubts):
@@ -115,8 +172,8 @@ _LINE = re.compile(
 )
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
+def _words(several: str) -> frozenset[str]:
+    return frozenset(several.split())
 
 
 _YES = frozenset({"true", "yes", "on", "y", "t", "1", "ja", "oui", "si"})
@@ -147,7 +204,7 @@ _MAYBE_HOLDING = _words(
     """
 )
 _MAYBE_SHOWING = frozenset(
-    {"enabled", "approved", "ready", "released", "release", "show", "online", "render", "permalink"}
+    {"enabled", "approved", "ready", "released", "release", "show", "online", "live", "render", "permalink"}
 )
 # Words of a longer key that speak of publishing, whatever stands beside them (`draft_post`), and those that do so only
 # beside words such as these (`publishToWeb`, but not `private_company`).
@@ -174,6 +231,10 @@ _HELD = _words(
     rejected expired inactive unapproved entwurf brouillon borrador offline backlog notready
     """
 )
+# These only where a word of a state is wanted: elsewhere they answer a question.
+_HELD_ALONE = _words(
+    "no false never none later nobody me onlyme owner restricted queued incomplete unfinished skip privat"
+)
 _SHOWN = _words(
     """
     published publish public live final finished done visible released release active complete completed listed
@@ -186,7 +247,8 @@ _STARTS = _words(
     embargo embargoed embargodate embargountil embargoeduntil embargoends holduntil hideuntil publishat publishon
     publishafter publishdate publishfrom releasedate releaseat releaseon golive golivedate visiblefrom showfrom
     scheduled scheduledfor scheduledat availablefrom availableat validfrom notbefore publish published
-    publisheddate publishedat publishedon datepublished
+    publisheddate publishedat publishedon datepublished pubdate publicationdate publishtime schedule scheduledate
+    goliveat livedate
     """
 )
 _ENDS = _words(
@@ -213,6 +275,7 @@ _LEADING = frozenset({"is", "post", "page", "article", "item", "entry", "the", "
 _TOKENS = re.compile(r"[^\W\d_]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])|\d+")
 
 
+@lru_cache(maxsize=4096)
 def _word(key: str) -> str:
     """Return a key as it is compared: its letters and digits, in lower case."""
     folded = key.lower() if key.isascii() else unicodedata.normalize("NFKC", key).casefold()
@@ -270,12 +333,12 @@ def _answer(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     if word in _HOLDING or word in _SHOWING:
         return _flag(keys, word, value)
     if word == "password":
-        return _doubt(keys) if not _is_nothing(value) and value is not False else False
+        return _doubt(keys) if not is_blank(value) and value is not False else False
     return _vague(keys, word, value)
 
 
 def _flag(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
-    if _is_nothing(value):
+    if is_blank(value):
         return False
     state = _word(value) if isinstance(value, str) else ""
     if state in _HELD or state in _SHOWN:  # `publish: draft`
@@ -286,7 +349,8 @@ def _flag(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     return False if word in _OFTEN_OTHER else _doubt(keys)
 
 
-def _is_nothing(value: Any) -> bool:
+def is_blank(value: Any) -> bool:
+    """Return whether a value holds nothing: null, blank text, an empty list or mapping."""
     return value is None or value in ("", [], (), {}) or (isinstance(value, str) and not value.strip())
 
 
@@ -310,7 +374,7 @@ def _dated(keys: tuple[str, ...], date: str, *, starts: bool) -> Doubt:
 
 def _vague(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     """Return a doubt about a key that only may be meant to hold the item back, or is a misspelt one that does."""
-    if _is_nothing(value):
+    if is_blank(value):
         return False
     says = boolean_of(value)
     suspect = True if word in _MAYBE_HOLDING else False if word in _MAYBE_SHOWING else _part_of(keys[-1])

@@ -151,7 +151,7 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
     if root.is_plain_native:
         (reading,) = seeds.read_together([(text.path, text.data)], zone=task.zone)
         return _outcome(text, reading, task)
-    from aggregator.normalizer.dialects.reading import read  # type: ignore[import-not-found] # noqa: PLC0415 - few need it
+    from aggregator.normalizer.dialects.reading import read  # noqa: PLC0415 - few need it
 
     first_commit = manner.first_commit and _Asked(manner.first_commit)
     reading = read(

@@ -7,7 +7,7 @@ the parser that knows positions, whose result is final.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -86,6 +86,17 @@ def read_together(files: Sequence[tuple[str, bytes]], *, zone: str) -> list[Read
     return [_read(one, data, path, zone) for one, (path, data) in zip(parsed, files, strict=True)]
 
 
+def read_adapted(data: bytes, *, path: str, zone: str, base: str, adapt: Callable[[Node], Node]) -> Reading:
+    """Return the reading of a seed whose front matter is first changed by `adapt`.
+
+    Relative addresses resolve against the seed's link if that lies under `base`, or against `base`, if it is not "".
+    """
+    parts = front_matter.split(data)
+    if isinstance(parts, front_matter.Fault):
+        return _read(_Parsed(parts, {}, None), data, path, zone)
+    return _read_with_positions(parts, data, path, zone, adapt, base)
+
+
 def _parse(data: bytes) -> _Parsed:
     parts = front_matter.split(data)
     values = front_matter.fast_values(parts.text) if isinstance(parts, front_matter.FrontMatter) else None
@@ -96,7 +107,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
     parts, values, raw = parsed
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
-        return _rejected(path, (_or_ignore(problem),), data)
+        return rejected(path, (_or_ignore(problem),), data)
     if raw is None:
         return _read_with_positions(parts, data, path, zone)
     seed, remarks = clean(raw, parts.body, path, zone)
@@ -109,13 +120,13 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         and not (seed.is_published and _may_be_boolean(values.get("secured")))
     ):
         if KEYS.issuperset(values):
-            return _accepted(seed, (), (), path)
+            return accepted(seed, (), (), path)
         unknown = [key for key in values if key not in KEYS]
-        if not any(map(held_back.may_concern, unknown)):
-            return _accepted(seed, (), unknown, path)
+        if not any(map(held_back.may_hold, unknown)):
+            return accepted(seed, (), unknown, path)
         state = held_back.state_of({key: values[key] for key in unknown})
         if not state.held_by and not state.doubts:
-            return _accepted(seed, (), [key for key in unknown if key not in state.understood], path)
+            return accepted(seed, (), [key for key in unknown if key not in state.understood], path)
     return _read_with_positions(parts, data, path, zone)
 
 
@@ -133,12 +144,16 @@ def _strict(values: dict[str, Any]) -> RawSeed | None:
         return None
 
 
-def _read_with_positions(parts: front_matter.FrontMatter, data: bytes, path: str, zone: str) -> Reading:
+def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters come first
+    parts: front_matter.FrontMatter, data: bytes, path: str, zone: str,
+    adapt: Callable[[Node], Node] | None = None, base: str = "",
+) -> Reading:  # fmt: skip
     node = parse(parts.text, path=path, first_line=2, quote=False)
     if not isinstance(node, Node):
-        return _rejected(path, node, data)
+        return rejected(path, node, data)
     if node.kind != "mapping":
-        return _rejected(path, (_no_mapping(node, path),), data)
+        return rejected(path, (_no_mapping(node, path),), data)
+    node = adapt(node) if adapt else node
     others = {key.text: scalars.plain(value) for key, value in node.entries if key.text not in KEYS}
     state = held_back.state_of(others)
     loose, warnings = loosened(node, path)
@@ -150,25 +165,31 @@ def _read_with_positions(parts: front_matter.FrontMatter, data: bytes, path: str
     own = raw.published
     if state.held_by:
         raw.published = False
-    seed, remarks = clean(raw, parts.body, path, zone)
+    seed, remarks = clean(raw, parts.body, path, zone, base="" if (raw.web_url or "").startswith(base) else base)
     if seed is not None and state.held_by and own is not False:
         seed = msgspec.structs.replace(seed, held_by=".".join(map(shortened, state.held_by)))
     if seed is not None and seed.is_published:
         remarks += _misleading_secured(node)
     located = [_located(remark, node, path, unknown) for remark in remarks]
-    doubts = [_doubted(doubt, node, path) for doubt in state.doubts if not _is_answered(doubt, seed, zone)]
+    open_doubts = [doubt for doubt in state.doubts if not _is_answered(doubt, seed, zone)]
+    # What may be the missing date is named with that.
+    dated = _FOREIGN_NAMES["publishedDateTime"] if raw.published_date_time is None and seed is None else frozenset()
+    doubts = [_doubted(one, node, path) for one in open_doubts if one.keys[-1].casefold() not in dated]
     errors = [_dated_switch(problem, node) for problem in problems if not problem.warning] + doubts
     if seed is None or errors:
         found = [_whole_title(problem, cut) for problem in _merged(errors, located)]
         if raw.web_url is None and raw.original_url is None:
             found[0] = _or_ignore(found[0])
         unclear = any(problem.message.partition(":")[0] in STATE_KEYS for problem in errors)
-        return _rejected(path, found, data, withdrawn=bool(state.held_by or doubts or unclear))
+        return rejected(path, found, data, withdrawn=bool(state.held_by or open_doubts or unclear))
+    if base and not seed.link.startswith(base):
+        seed = msgspec.structs.replace(seed, base=base)
     warnings += [problem for problem in (*problems, *located) if problem.warning]
     warnings.sort(key=lambda problem: (problem.line, problem.column))
-    warnings = [*_stripped_warning(parts, path), *warnings, *_markup_warning(seed, parts, path)]
+    body_line = parts.text.count("\n") + 3
+    warnings = [*stripped_warning(parts.stripped, path), *warnings, *markup_warning(seed, body_line, path)]
     known = KEYS.union(state.understood)
-    return _accepted(seed, warnings, [key.text for key, _ in node.entries if key.text not in known], path)
+    return accepted(seed, warnings, [key.text for key, _ in node.entries if key.text not in known], path)
 
 
 def _or_ignore(problem: Problem) -> Problem:
@@ -218,7 +239,8 @@ def _is_answered(doubt: held_back.Doubt, seed: Seed | None, zone: str) -> bool:
     return seed.expires is not None and seed.expires <= moment
 
 
-def _accepted(seed: Seed, warnings: Sequence[Problem], unknown: Sequence[str], path: str) -> Reading:
+def accepted(seed: Seed, warnings: Sequence[Problem], unknown: Sequence[str], path: str) -> Reading:
+    """Return the reading of a seed, with at most `MOST_PROBLEMS` warnings and `MOST_UNKNOWN` unknown keys."""
     found = _bounded(warnings, path, "warnings")
     if len(unknown) > MOST_UNKNOWN:
         message = f"… and {len(unknown) - MOST_UNKNOWN:,} more unknown keys"
@@ -253,18 +275,19 @@ def _misleading_secured(node: Node) -> list[Remark]:
     return [Remark(("secured",), "does not hold the item back: it is published", hint, warning=True)]
 
 
-def _stripped_warning(parts: front_matter.FrontMatter, path: str) -> list[Problem]:
-    if parts.stripped is None:
+def stripped_warning(stripped: tuple[int, int] | None, path: str) -> list[Problem]:
+    """Return the warning for the control character that was removed at a line and column, if any was."""
+    if stripped is None:
         return []
-    line, column = parts.stripped
+    line, column = stripped
     return [Problem(path=path, line=line, column=column, message="control characters removed", warning=True)]
 
 
-def _markup_warning(seed: Seed, parts: front_matter.FrontMatter, path: str) -> list[Problem]:
+def markup_warning(seed: Seed, line: int, path: str) -> list[Problem]:
+    """Return the warning for a body, which begins in `line`, that has too many marks to be rendered."""
     if not text.is_overmarked(seed.body):
         return []
     hint = "split it into several seeds, or link to it"
-    line = parts.text.count("\n") + 3
     return [Problem(path=path, line=line, column=1, message=f"body: {_TOO_MUCH_MARKUP}", hint=hint, warning=True)]
 
 
@@ -275,7 +298,8 @@ def _merged(problems: list[Problem], located: list[Problem]) -> list[Problem]:
     return sorted([*problems, *others], key=lambda problem: (problem.line, problem.column))
 
 
-def _rejected(path: str, problems: Sequence[Problem], data: bytes, *, withdrawn: bool = False) -> Reading:
+def rejected(path: str, problems: Sequence[Problem], data: bytes, *, withdrawn: bool = False) -> Reading:
+    """Return the reading of a file that is no seed; it is withdrawn if a line of its text says so, too."""
     withdrawn = withdrawn or front_matter.says_withdrawn(data[: front_matter.MAX_SEED])
     return Reading(Rejection(path=path, problems=_bounded(problems, path, "problems"), withdrawn=withdrawn))
 

@@ -15,12 +15,14 @@ from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import cell_of, month_of
 from aggregator.model.items import FOREVER, Seed
-from aggregator.model.seed_roots import SeedRoot
+from aggregator.model.seed_files import ReadSeeds
+from aggregator.model.seed_roots import SeedRoot, root_of
 from aggregator.model.store import is_url
 from aggregator.model.words import in_words, quantity, utc_time
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.duplicates import BOTH_HINT
-from aggregator.normalizer.reading import read_batch
+from aggregator.normalizer.front_matter import MAX_SEED
+from aggregator.normalizer.reading import Task, read_batch
 from aggregator.normalizer.rules import Verdict
 from aggregator.normalizer.stored import (
     Outcome,
@@ -43,11 +45,21 @@ from aggregator.watcher.unread import why_not_read
 
 
 class Explanation(NamedTuple):
-    """A line that answers the question, and details; if it `is_private`, these may name what is not published yet."""
+    """A line that answers the question, and details; if it `is_private`, these may name what is not published yet.
+
+    `origins` are pairs of a seed's key and the key in the file, or words such as "the path", from which its value came,
+    if the file was written for another program.
+    """
 
     headline: str
     details: tuple[str, ...] = ()
     is_private: bool = False
+    origins: tuple[tuple[str, str], ...] = ()
+
+    def origin_lines(self) -> Iterator[str]:
+        """Yield a line for people about each origin."""
+        for key, origin in self.origins:
+            yield f"{key}: from {origin}" if " " in origin else f"{key}: from `{origin}`"
 
 
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
@@ -62,11 +74,29 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
     make, reader = task_maker(config, policy, now=now), seeds_in(config.seeds).reader
     found = []
     for one in paths:
-        (outcome,) = unpack_outcomes(read_batch(reader, make((one,), (b"",))))
+        task = make((one,), (b"",))
+        (outcome,) = unpack_outcomes(read_batch(reader, task))
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
-            found.append(_Case(config, index, outcome, row, now, policy.queries).explanation())
+            explanation = _Case(config, index, outcome, row, now, policy.queries).explanation()
+            found.append(explanation._replace(origins=_origins(reader, task)))
     return found
+
+
+def _origins(reader: ReadSeeds, task: Task) -> tuple[tuple[str, str], ...]:
+    """Return from which keys the values of the file of `task` came; nothing for a seed of our own."""
+    (path,), manner = task.paths, task.manner
+    if manner is None or root_of(manner.roots, path).is_plain_native:
+        return ()
+    from aggregator.normalizer.dialects.reading import origins  # noqa: PLC0415 - few need it
+
+    (file,) = reader((path,), MAX_SEED)
+    if file is None or file.data is None:
+        return ()
+    return origins(
+        file.data, path=path, root=root_of(manner.roots, path), zone=task.zone, site=manner.site,
+        first_commit=manner.first_commit,
+    )  # fmt: skip
 
 
 def _unread(config: Config, target: str) -> Explanation | None:

@@ -471,3 +471,15 @@ def test_ctrl_c_while_a_lock_is_held_is_no_traceback(
     monkeypatch.setattr(commands, "cli", broken)
     with pytest.raises(RuntimeError, match="lock"):
         commands.main()
+
+
+def test_tables_of_dialects_are_printed(folder) -> None:
+    """`schema dialect` prints a dialect's table, or all of them, and names those that there are."""
+    one = json.loads(run(folder, "schema", "dialect", "hugo").stdout)
+    every = json.loads(run(folder, "schema", "dialect").stdout)
+    unknown = run(folder, "schema", "dialect", "hugoo", expect=2)
+
+    assert one == every["hugo"]
+    assert one["published"][0] == "publishdate"
+    assert "did you mean `hugo`?" in unknown.stderr
+    assert "takes no NAME" in run(folder, "schema", "seed", "hugo", expect=2).stderr

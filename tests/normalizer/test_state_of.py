@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.site_folder import SiteFolder
 
-from aggregator.normalizer.held_back import boolean_of, may_concern, state_of, text_holds_back
+from aggregator.normalizer.held_back import boolean_of, may_hold, state_of, text_holds_back
 
 HELD: list[dict[str, Any]] = [
     {"draft": True}, {"Draft": "yes"}, {"DRAFT": "TRUE"}, {"is_draft": True}, {"isDraft": 1}, {"draft": "wip"},
@@ -82,8 +82,8 @@ def test_a_key_that_the_caller_reads_is_not_looked_at(values: dict[str, Any]) ->
 
 @pytest.mark.parametrize("values", [*HELD, *DOUBTS], ids=str)
 def test_a_key_that_matters_is_never_passed_over(values: dict[str, Any]) -> None:
-    """`may_concern`, which reads the key alone, is true for every key of which a value matters."""
-    assert all(map(may_concern, values))
+    """`may_hold`, which reads the key alone, is true for every key of which a value matters."""
+    assert all(map(may_hold, values))
 
 
 @pytest.mark.parametrize(

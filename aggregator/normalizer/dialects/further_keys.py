@@ -1,0 +1,85 @@
+"""Our own seeds in a folder with further keys, a base or a pattern of addresses: read as ever, but for these. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+
+from aggregator.config.yaml.tree import Node
+from aggregator.model.seed_roots import SeedRoot
+from aggregator.normalizer import seed
+from aggregator.normalizer.dialects import addresses, dates
+from aggregator.normalizer.seed import Reading
+
+
+class _Names(NamedTuple):
+    """What the keys of a root's files mean: other names of a key, and names that mean nothing to us."""
+
+    others: Mapping[str, tuple[str, ...]]
+    unread: frozenset[str]
+
+
+def read(data: bytes, *, path: str, root: SeedRoot, zone: str, site: str) -> Reading:
+    """Return the reading of the seed `path` (with the root's prefix); see `reading.read`."""
+    names = _Names(
+        {key: tuple(others) for key, others in root.keys.items() if key not in {"ignored", "slug"}},
+        frozenset((*root.keys.get("ignored", ()), *_slug_keys(root))),
+    )
+    base = root.base or site
+    return seed.read_adapted(
+        data, path=path, zone=zone, base=base if root.base or root.link else "",
+        adapt=lambda node: _adapted(node, names, root, path[len(root.prefix) :], base),
+    )  # fmt: skip
+
+
+def _slug_keys(root: SeedRoot) -> tuple[str, ...]:
+    return (*root.keys.get("slug", ()), "slug")
+
+
+def _adapted(node: Node, names: _Names, root: SeedRoot, below: str, base: str) -> Node:
+    """Return the front matter with our own keys, and with the address of a seed that names none."""
+    found = {key.text: (key, value) for key, value in node.entries}
+    entries = {text: entry for text, entry in found.items() if text not in names.unread and not _is_other(text, names)}
+    for key, others in names.others.items():
+        first = next((found[one] for one in others if one in found and not _is_empty(found[one][1])), None)
+        if first is not None:
+            entries[key] = (msgspec.structs.replace(first[0], text=key), first[1])
+    if root.link and not ({"webUrl", "originalUrl"} & entries.keys()):
+        address = addresses.joined(base, addresses.filled(root.link, _part(found, entries, root, below)))
+        name = Node(kind="scalar", line=node.line, column=node.column, text="webUrl", tag="str")
+        entries["webUrl"] = (name, msgspec.structs.replace(name, text=address, quoted=True))
+    return msgspec.structs.replace(node, entries=tuple(entries.values()))
+
+
+def _is_other(text: str, names: _Names) -> bool:
+    return any(text in others for others in names.others.values())
+
+
+def _is_empty(node: Node) -> bool:
+    return node.tag == "null" or (node.kind == "scalar" and not node.text.strip())
+
+
+def _part(found: Mapping[str, Any], entries: Mapping[str, Any], root: SeedRoot, below: str) -> Callable[[str], str]:
+    """Return the function that returns the text of a placeholder."""
+    stem = addresses.stem_of(below)
+    in_path = dates.in_path(stem)
+
+    def text_of(keys: tuple[str, ...], table: Mapping[str, Any]) -> str:
+        return next((str(table[key][1].text) for key in keys if key in table and table[key][1].text), "")
+
+    def part(name: str) -> str:
+        if name in {"year", "month", "day"}:
+            day = dates.readable(text_of(("publishedDateTime",), entries)) or in_path.day
+            return (*day[:10].split("-"), "", "", "")[("year", "month", "day").index(name)]
+        if name in {"path", "dir", "file"}:
+            return {"path": stem, "dir": stem.rpartition("/")[0], "file": stem.rpartition("/")[2]}[name]
+        topics = entries["topics"][1].items if "topics" in entries else ()
+        words = {
+            "slug": text_of(_slug_keys(root), found) or in_path.rest, "title": text_of(("title",), entries),
+            "category": topics[0].text if topics else text_of(("category",), entries),
+        }.get(name, "")  # fmt: skip
+        return addresses.slugged(words, "plain")
+
+    return part

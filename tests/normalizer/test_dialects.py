@@ -1,0 +1,317 @@
+"""The dialects of other programs: a sample folder of each, made after the program's documentation, with what is right.
+
+A sample is a folder `cases/dialects/NAME/` with `root.json` (the settings of its root beside `base`, its time zone, and
+the first commits that git would know) and `expected.json` (by path: the item, or what is wrong with the file).
+`python tests/normalizer/test_dialects.py NAME …` writes `expected.json` anew, to be read with care.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aggregator.model.items import Rejection, Seed
+from aggregator.model.seed_roots import SeedRoot
+from aggregator.normalizer.dialects import reading
+from aggregator.normalizer.dialects.table import names
+from aggregator.normalizer.seed import Reading
+
+SAMPLES = Path(__file__).parents[1] / "cases" / "dialects"
+BASE = "https://blog.example.org/"
+
+
+def root_of(name: str) -> tuple[SeedRoot, dict[str, Any]]:
+    settings = json.loads((SAMPLES / name / "root.json").read_text())
+    keys = {key: tuple(several) for key, several in settings.get("keys", {}).items()}
+    return SeedRoot(folder=name, dialect=name, base=BASE, link=settings.get("link", ""), keys=keys), settings
+
+
+def files_of(name: str) -> list[str]:
+    folder = SAMPLES / name
+    found = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    return sorted(path for path in found if path not in {"root.json", "expected.json"})
+
+
+def read_sample(name: str, path: str) -> Reading:
+    root, settings = root_of(name)
+    commits = settings.get("first_commit", {})
+    return reading.read(
+        (SAMPLES / name / path).read_bytes(), path=path, root=root, zone=settings.get("zone", "UTC"), site=BASE,
+        first_commit=commits.get,
+    )  # fmt: skip
+
+
+def as_expected(one: Reading) -> dict[str, Any]:
+    """Return a reading as `expected.json` has it, without what is empty."""
+    if isinstance(one.outcome, Rejection):
+        return {"problems": [str(problem) for problem in one.outcome.problems]}
+    seed = one.outcome
+    if not seed.is_published:
+        return {"held": True}
+    found = {
+        "title": seed.title, "published": moment(seed.published), "link": seed.link,
+        "updated": moment(seed.updated), "expires": moment(seed.expires), "topics": seed.topics, "tags": seed.tags,
+        "excerpt": seed.excerpt, "author": seed.author, "images": [image.url for image in seed.images],
+        "aliases": seed.aliases, "base": seed.base, "markup": "" if seed.markup == "markdown" else seed.markup,
+        "body": seed.body, "warnings": [str(problem) for problem in one.warnings],
+    }  # fmt: skip
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items() if value}
+
+
+def moment(seconds: int | None) -> str:
+    return "" if seconds is None else datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize(("name", "path"), [(name, path) for name in names() for path in files_of(name)])
+def test_a_sample_is_read_as_its_program_reads_it(name, path) -> None:
+    """Title, date, address, topics, tags, excerpt, picture, author and state are those that the program shows."""
+    expected = json.loads((SAMPLES / name / "expected.json").read_text())
+
+    assert as_expected(read_sample(name, path)) == expected[path]
+
+
+@pytest.mark.parametrize("name", names())
+def test_each_dialect_has_a_sample(name) -> None:
+    """Adding a dialect is adding its table and a folder of cases; every expected file is there."""
+    expected = json.loads((SAMPLES / name / "expected.json").read_text())
+
+    assert sorted(expected) == files_of(name)
+    assert any("title" in one for one in expected.values())
+    assert any("held" in one for one in expected.values()) or name == "native"
+    assert any("problems" in one for one in expected.values())
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_draft_of_a_sample_is_published(name) -> None:
+    """What holds the word `secret` is held back, refused, or embargoed until the year 2099."""
+    for path in files_of(name):
+        if "secret" not in (SAMPLES / name / path).read_text():
+            continue
+        outcome = read_sample(name, path).outcome
+
+        assert isinstance(outcome, Rejection) or not outcome.is_published or outcome.published > 4_000_000_000
+        assert not isinstance(outcome, Rejection) or all("secret" not in str(one) for one in outcome.problems)
+
+
+def seed_of(text: str, *, dialect: str = "hugo", path: str = "posts/a.md", zone: str = "UTC", **settings: Any) -> Seed:
+    root = SeedRoot(folder="x", dialect=dialect, base=BASE, **settings)
+    outcome = reading.read(text.encode(), path=path, root=root, zone=zone, site=BASE).outcome
+    assert isinstance(outcome, Seed), outcome.problems
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("2024-05-01", "2024-05-01T00:00:00Z"), ("2024-5-1", "2024-05-01T00:00:00Z"),
+        ("2024/05/01", "2024-05-01T00:00:00Z"), ("2024.5.1", "2024-05-01T00:00:00Z"),
+        ("May 1 2024", "2024-05-01T00:00:00Z"), ("May 1, 2024", "2024-05-01T00:00:00Z"),
+        ("1 May 2024", "2024-05-01T00:00:00Z"), ("1st May 2024", "2024-05-01T00:00:00Z"),
+        ("Jul 08 2022", "2022-07-08T00:00:00Z"), ("Sept. 3, 2023", "2023-09-03T00:00:00Z"),
+        ("May 1 2024 10:20", "2024-05-01T10:20:00Z"), ("1 May 2024 10:00 PM", "2024-05-01T22:00:00Z"),
+        ("2024-05-01 12:00 AM", "2024-05-01T00:00:00Z"), ("2024-5-1 9:05", "2024-05-01T09:05:00Z"),
+        ("2024-05-01 10:00:00 +0200", "2024-05-01T08:00:00Z"), ("2024-05-01 10:00:00 UTC", "2024-05-01T10:00:00Z"),
+        ("2024-05-01T10:00:00.000Z", "2024-05-01T10:00:00Z"), ("2024-05-01 10:00 EST", "2024-05-01T15:00:00Z"),
+        ("Wed, 01 May 2024 10:00:00 GMT", "2024-05-01T10:00:00Z"),
+        ("Wed May 01 2024 10:00:00 GMT+0200 (CEST)", "2024-05-01T08:00:00Z"),
+        ("1714557600", "2024-05-01T10:00:00Z"), ("1714557600000", "2024-05-01T10:00:00Z"),
+    ],
+)  # fmt: skip
+def test_a_date_is_read_in_any_notation_that_has_one_meaning(written, expected) -> None:
+    """Words, one digit, twelve hours, the names of zones in mails, and seconds since 1970 are read."""
+    assert moment(seed_of(f"---\ntitle: A\ndate: '{written}'\n---\n").published) == expected
+
+
+@pytest.mark.parametrize(
+    "written", ["05/04/2024", "tomorrow", "2024-13-01", "May 2024", "2024-05-01 25:00", "[]x", "{}"]
+)
+def test_another_date_is_refused(written) -> None:
+    """What has two meanings, or none, is an error at its place, with what to write."""
+    root = SeedRoot(folder="x", dialect="hugo", base=BASE)
+    text = f"---\ntitle: A\ndate: '{written}'\n---\n"
+    outcome = reading.read(text.encode(), path="b/a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(outcome, Rejection)
+    assert [(one.line, one.column) for one in outcome.problems] == [(3, 7)]
+    assert "date: " in outcome.problems[0].message
+    assert outcome.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["2024-05-01-a.md", "2024-5-1-a.md", "2024-05-01@a.md", "2024-05-01_a.md", "2024-05-01.md", "2024/05/01/a.md",
+     "2024/05/01-a.md", "x/2024-05-01-a/index.md", "2024/05/01/index.md"],
+)  # fmt: skip
+def test_a_date_comes_from_the_path(path) -> None:
+    """A date before the name, or in the folders, is that of a post without one."""
+    assert moment(seed_of("---\ntitle: A\n---\n", path=path).published) == "2024-05-01T00:00:00Z"
+
+
+def test_the_first_commit_is_asked_last() -> None:
+    """Git is asked only for a file that nothing else dates, by its whole path."""
+    root = SeedRoot(folder="x", name="blog", dialect="hugo", base=BASE)
+    asked: list[str] = []
+
+    def commit(path: str) -> int:
+        asked.append(path)
+        return 1_714_557_600
+
+    for path, date in (("blog/a.md", "date: 2024-05-02\n"), ("blog/2024-05-03-a.md", ""), ("blog/c/d.md", "")):
+        text = f"---\ntitle: A\n{date}---\n"
+        outcome = reading.read(text.encode(), path=path, root=root, zone="UTC", site=BASE, first_commit=commit).outcome
+
+    assert asked == ["blog/c/d.md"]
+    assert isinstance(outcome, Seed)
+    assert moment(outcome.published) == "2024-05-01T10:00:00Z"
+    assert outcome.link == "https://blog.example.org/c/d/"
+
+
+def test_no_optional_value_refuses_a_post() -> None:
+    """What a key cannot hold is left out, with a warning at its place."""
+    root = SeedRoot(folder="x", dialect="hugo", base=BASE)
+    text = (
+        "---\ntitle: [A, B]\ndate: 2024-05-01\nlastmod: never\ndescription: {a: b}\ntags: [{x: y}, z]\n"
+        f"categories: [{', '.join(f'c{number}' for number in range(200))}]\nimage: 'javascript:x'\nauthor: [[a]]\n"
+        "lang: [de, en]\nurl: '{{ x }}'\n---\n"
+    )
+    one = reading.read(text.encode(), path="a.md", root=root, zone="UTC", site=BASE)
+
+    assert isinstance(one.outcome, Seed)
+    assert (one.outcome.title, one.outcome.tags, len(one.outcome.topics)) == ("A", ("z",), 100)
+    assert (one.outcome.excerpt, one.outcome.author, one.outcome.images) == ("", "", ())
+    assert {problem.line for problem in one.warnings} == {2, 4, 5, 6, 7, 8, 9, 10, 11}
+    assert all(problem.warning and problem.column > 1 for problem in one.warnings)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("/{year}/{month}/{slug}/", "2024/05/a-post/"), ("/{day}.{month}.{year}/{file}", "01.05.2024/2024-05-01-a-post"),
+        ("{dir}/{title}.html", "blog/some-title.html"), ("/{category}/{path}", "open-source/blog/2024-05-01-a-post"),
+        ("{slug}", "a-post"),
+    ],
+)  # fmt: skip
+def test_a_root_has_a_pattern_of_addresses(pattern, expected) -> None:
+    """The pattern of the config comes before that of the dialect, and is joined to the base."""
+    text = "---\ntitle: Some *title*!\ndate: 2024-05-01\ncategories: [Open Source, News]\n---\n"
+
+    assert seed_of(text, path="blog/2024-05-01-a-post.md", link=pattern).link == BASE + expected
+
+
+def test_a_pattern_may_begin_with_a_host() -> None:
+    """The pages may lie on another host than the base, and slashes that empty parts leave go."""
+    text = "---\ntitle: A\ndate: 2024-05-01\n---\n"
+
+    assert (
+        seed_of(text, path="a.md", link="https://other.example.org/{category}/{slug}/").link
+        == "https://other.example.org/a/"
+    )
+
+
+def test_a_slug_of_docusaurus_follows_the_address_of_the_blog() -> None:
+    """Where a slug is an address within the blog, it follows what the pattern begins with."""
+    text = "---\ntitle: A\nslug: /own\n---\n"
+    found = seed_of(text, dialect="docusaurus", path="2024-05-01-a.md", link="/news/{year}/{month}/{day}/{slug}")
+
+    assert found.link == "https://blog.example.org/news/own"
+
+
+def test_a_root_has_further_keys() -> None:
+    """Further names of a key are tried before those of the dialect, and a dot leads into a mapping."""
+    text = "---\ntitle: A\nheadline: B\nmeta: {when: 2024-05-01}\nsection: Energy\ncategories: [x]\n---\n"
+    keys = {"title": ("headline",), "publishedDateTime": ("meta.when",), "topics": ("section",)}
+    found = seed_of(text, keys=keys)
+
+    assert (found.title, moment(found.published), found.topics) == ("B", "2024-05-01T00:00:00Z", ("Energy",))
+
+
+def test_a_base_with_a_path_is_kept() -> None:
+    """Addresses are joined to a base below the root of its host; pictures resolve as a browser resolves them."""
+    root = SeedRoot(folder="x", dialect="jekyll", base="https://ada.example.org/blog/")
+    text = b"---\ntitle: A\npermalink: /about/\nimage: pic.png\n---\n"
+    outcome = reading.read(text, path="2024-05-01-a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(outcome, Seed)
+    assert outcome.link == "https://ada.example.org/blog/about/"
+    assert outcome.images[0].url == "https://ada.example.org/blog/about/pic.png"
+
+
+def test_where_a_value_comes_from() -> None:
+    """`explain` can say which key each value came from, or what stood in for one."""
+    root = SeedRoot(folder="x", dialect="mkdocs", base=BASE)
+    text = b"---\ndate: {created: 2024-05-01}\ntags: [a]\n---\n# Title\n"
+    found = reading.origins(text, path="posts/a.md", root=root, zone="UTC", site=BASE)
+
+    assert dict(found) == {
+        "title": "the first heading", "publishedDateTime": "date.created", "tags": "tags",
+        "webUrl": "the pattern /blog/{year}/{month}/{day}/{slug}/",
+    }  # fmt: skip
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["---\n", "+++\n", "---json\n", "```toml\n", "```\n", "\n", "{", "}", '"', "title", "Title", "date", "draft", "tags", "url",
+         "permalink", "cover", "image", "slug", "categories", "published", "expirydate", "status", ": ", " = ", "- ", "  ", "[", "]", ", ",
+         "2024-05-01", "May 1 2024", "true", "no", "{{ title | slugify }}", ":year/:title", "https://other.example/", "/a/", "//", "# Heading\n",
+         "Title\n===\n", "<h1>x</h1>", "\\ud800", "\0", "\u2028", "ü", "99999999999999999999", "1e999", "null", "'", "word"]
+    ),
+    max_size=30,
+).map("".join)  # fmt: skip
+
+
+@given(
+    st.sampled_from(names()), st.binary(max_size=200) | PIECES.map(str.encode),
+    st.sampled_from(["a.md", "2024-05-01-a.md", "2024/13/45/a.md", "posts/a/index.md", "a.html", "a.json", "_drafts/x", ".md"]),
+)  # fmt: skip
+def test_no_bytes_make_it_fail(name, data, path) -> None:
+    """Any bytes are read to a seed, or to a rejection whose problems have a message and a hint."""
+    root = SeedRoot(folder="x", dialect=name, base=BASE, link="/{year}/{slug}/" if name == "native" else "")
+    outcome = reading.read(data, path=path, root=root, zone="Europe/Vienna", site=BASE).outcome
+
+    assert isinstance(outcome, Seed) or all(one.message and one.hint for one in outcome.problems)
+    reading.origins(data, path=path, root=root, zone="Europe/Vienna", site=BASE)
+
+
+@given(st.sampled_from([name for name in names() if name != "native"]), PIECES)
+def test_no_metadata_makes_it_fail(name, text) -> None:
+    """Nor does anything between the lines that begin and end metadata."""
+    root = SeedRoot(folder="x", dialect=name, base=BASE)
+    for data in (
+        f"---\ntitle: T\ndate: 2024-05-01\n{text}\n---\n",
+        f"+++\ntitle = 'T'\n{text}\n+++\n",
+        f'{{"title": "T", {text}}}',
+    ):
+        outcome = reading.read(data.encode("utf-8", "replace"), path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+        assert isinstance(outcome, Seed) or outcome.problems
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    ["---\na: &a [x]\nb: *a\n---\n", f"+++\na = {'[' * 5000}{']' * 5000}\n+++\n", f"+++\na = {'9' * 9000}\n+++\n",
+     '{"a": ' + "[" * 90_000 + "]" * 90_000 + "}\n", f"---\na: {'x' * 300_000}\n---\n", "a: b\n" * 60_000,
+     f"+++\n{'a.' * 400}b = 1\n+++\n", '{"a": "\\ud800", "title": "\\ud83d"}\n'],
+    ids=["alias", "toml-depth", "toml-number", "json-depth", "length", "lines", "toml-dotted", "surrogates"],
+)  # fmt: skip
+def test_a_bomb_is_refused_or_harmless(bomb) -> None:
+    """Depth, size and aliases are limited in every form, as in our own seeds."""
+    for name in ("hugo", "plain", "pelican"):
+        root = SeedRoot(folder="x", dialect=name, base=BASE)
+        outcome = reading.read(bomb.encode(), path="2024-05-01-a.md", root=root, zone="UTC", site=BASE).outcome
+
+        assert isinstance(outcome, Seed) or outcome.problems
+        json.dumps(as_expected(reading.Reading(outcome))).encode()
+
+
+if __name__ == "__main__":
+    for sample in sys.argv[1:] or names():
+        made = {path: as_expected(read_sample(sample, path)) for path in files_of(sample)}
+        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+        (SAMPLES / sample / "expected.json").write_text(text)
