@@ -95,6 +95,37 @@ def test_what_a_reference_leads_to_is_asked_for() -> None:
     assert set(asked) == {"a.md", "b.md", "a.png"}
 
 
+@pytest.mark.parametrize(
+    ("construct", "body", "text"),
+    [
+        ("shortcodes", '{{< ref "other.md" >}}', "https://blog.example.org/s/posts/other/"),
+        ("shortcodes", '{{< relref "../b/index.md#x" >}}', "https://blog.example.org/s/b/#x"),
+        ("shortcodes", '{{< ref "docs/other" >}}', "https://blog.example.org/s/docs/other"),
+        ("shortcodes", '{{< ref "#here" >}}', "#here"),
+        (
+            "filenames",
+            "[a](../b/c.md) [d](@/e/_index.md)",
+            "[a](https://blog.example.org/s/b/c/) [d](https://blog.example.org/s/e/)",
+        ),
+        (
+            "filenames",
+            "[a]({filename}b.md) [c]({static}d.png)",
+            "[a](https://blog.example.org/s/posts/b/) [c](/posts/d.png)",
+        ),
+        ("liquid", "{% post_url 2024-5-01-a-b %}", "https://blog.example.org/s/2024/5/01/a-b.html"),
+        (
+            "liquid",
+            "{% link _posts/2024-05-01-a.md %} {% link b.md %}",
+            "https://blog.example.org/s/2024/05/01/a.html https://blog.example.org/s/b/",
+        ),
+    ],
+)
+def test_references_resolve_against_the_path_of_the_file(construct: str, body: str, text: str) -> None:
+    """They are addresses below that of the site; what begins at the root of the folder begins there."""
+    values = {"site.url": "https://blog.example.org/s/"}
+    assert translate(body, constructs=frozenset({construct}), path="posts/here.md", values=values).text == text
+
+
 def test_a_page_of_many_names_has_few_notes() -> None:
     """Each name is noted once, and of many the first; a name that is no plain name is not quoted: it may be private."""
     body = "\n".join(f"{{{{< n{number} >}}}} {{{{< n{number} >}}}}" for number in range(50))

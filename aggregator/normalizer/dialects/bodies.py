@@ -65,13 +65,15 @@ def translate(
     markup: Literal["markdown", "html"] = "markdown",
     values: Mapping[str, str] = NOTHING,
     page: Callable[[str], str] | None = None,
+    path: str = "",
     separator: str = "",
 ) -> Translated:
     """Return `body` with its `constructs` (some of `CONSTRUCTS`) made plain Markdown, or plain HTML.
 
-    `values` are what Liquid's `{{ … }}` stands for: `{"site.url": "https://blog.example.org", "page.title": …}`. `page`
-    returns the address of the page that a file was made to, for a reference as written there (`../other.md`,
-    `posts/other`, `2024-05-01-other`), or "" if it knows none; without it, it is the reference without its ending.
+    `values` are what Liquid's `{{ … }}` stands for: `{"site.url": "https://blog.example.org", "page.title": …}`. `path`
+    is the file's own path below the root of the folder, against which references to other files resolve. `page` returns
+    the address of the page that a file was made to, by its path below that root (`posts/other.md`, `2024-05-01-other`;
+    as written, if `path` is ""), or "" if it knows none; then it is the path without its ending, below `site.url`.
     `separator` is what ends the excerpt besides `<!--more-->` (Jekyll's `excerpt_separator`).
 
     A body without any such construct is returned as the same object. It never raises, and takes time in proportion to
@@ -81,7 +83,7 @@ def translate(
         return Translated(body)
     if any(mark in body for mark in _PRIVATE):
         body = body.translate(dict.fromkeys(map(ord, _PRIVATE)))
-    draft = Draft(body, values, page, is_html=markup == "html")
+    draft = Draft(body, values=values, page=page, path=path, is_html=markup == "html")
     for name, find in _FINDERS.items():
         if name in constructs:
             find(draft)
@@ -92,7 +94,7 @@ def translate(
     if markup == "markdown":
         text = _with_blocks(text, constructs)
     if len(text) > GROWTH * len(body) + ROOM:
-        message = "body: would become many times as long, so it is shown as it is written"
+        message = "would become many times as long, so it is shown as it is written"
         return Translated(body, (Note(1, message, "write fewer short tags"),))
     return Translated(text, draft.notes)
 

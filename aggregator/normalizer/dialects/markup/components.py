@@ -189,7 +189,7 @@ class _Components:
         else:
             text = self._value(inside)
             if text is None and inside.strip():
-                draft.note("{", start, "body: an expression in braces is left out", "write what it stands for")
+                draft.note("{", start, "an expression in braces is left out", "write what it stands for")
             draft.replace(start, end, html.escape(text or "", quote=False))
 
     def _translate_one(self, element: _Element, closing: _Element | None) -> int:
@@ -229,7 +229,7 @@ class _Components:
             self._remove(element, closing)
         if name not in known.SILENT | known.QUOTES | {"link"} and (closing is None or name not in known.HOLDERS):
             rest = "it is left out" if closing is None else "what it holds is kept without it"
-            draft.note(element.name, element.start, f"body: the component `{{}}` is not known, so {rest}")
+            draft.note(element.name, element.start, f"the component `{{}}` is not known, so {rest}")
         return element.end
 
     def _block(self, element: _Element, closing: _Element, name: str, arguments: Arguments) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import posixpath
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,7 @@ _BLANK_LINE = re.compile(r"\n[ \t]*\n")
 _TICKS = re.compile(r"(?<!\\)`+")
 _ELEMENT = re.compile(r"<(pre|code|script|style)\b|\$\$", re.IGNORECASE)
 _FILE_ENDING = re.compile(r"(?:(?:\A|(?<=/))_?index)?\.(?:mdx?|markdown)\Z")
+_POST = re.compile(r"\A(?:/_posts)?/(?:[^/]+/)*?(\d{4})-(\d\d?)-(\d\d?)-([^/]+?)(?:\.\w+)?\Z")
 _PLAIN_NAME = re.compile(r"[\w./-]{1,40}")
 
 
@@ -46,16 +48,23 @@ class Edit(NamedTuple):
 class Draft:
     """A body, the edits that were found for it, and the notes.
 
-    `values` and `page` are those of `bodies.translate`; `is_html` is whether the body is HTML, not Markdown.
+    `values`, `page` and `path` are those of `bodies.translate`; `is_html` is whether the body is HTML, not Markdown.
     """
 
     def __init__(
-        self, body: str, values: Mapping[str, str], page: Callable[[str], str] | None, *, is_html: bool = False
-    ) -> None:  # fmt: skip
+        self,
+        body: str,
+        *,
+        values: Mapping[str, str],
+        page: Callable[[str], str] | None,
+        path: str,
+        is_html: bool,
+    ) -> None:
         self.body = body
         self.values = values
         self.is_html = is_html
         self._page = page
+        self._path = path
         self._edits: list[Edit] = []
         self._notes: dict[str, tuple[int, str, str]] = {}
         self._code = list(code_spans(body))
@@ -97,12 +106,33 @@ class Draft:
         first = max(0, start - 200)
         return self.body[max(first, self.body.rfind("\n", first, start) + 1) : start]
 
-    def page(self, reference: str) -> str:
-        """Return the address of the page that a reference to a file leads to."""
+    def page(self, reference: str, *, is_from_root: bool = False, is_post: bool = False) -> str:
+        """Return the address of the page that a reference to a file leads to.
+
+        `is_from_root` is whether it begins at the root of the folder, `is_post` whether without any other knowledge its
+        page is where Jekyll puts a post by default.
+        """
         reference, sign, place = reference.partition("#")
-        known = self._page(reference) if self._page is not None and reference else ""
-        address = known or _FILE_ENDING.sub("/", reference).removeprefix("@")
+        path = self.resolved(reference, is_from_root=is_from_root) if reference else ""
+        address = self._page(path.lstrip("/")) if self._page is not None and path else ""
+        if not address:
+            address = (is_post and _POST.sub(r"/\1/\2/\3/\4.html", path)) or path
+            stem = _FILE_ENDING.sub("", address)
+            address = address if stem == address else f"{stem.removesuffix('/')}/" if stem else "./"
+            root = self.values.get("site.url", "").rstrip("/")
+            address = f"{root}{address}" if address.startswith("/") else address
         return html.escape(address.replace(" ", "%20")) + sign + html.escape(place)
+
+    def resolved(self, reference: str, *, is_from_root: bool = False) -> str:
+        """Return a reference as a path that begins with `/`, the root of the folder, or as it is if that is unknown."""
+        if reference.startswith("/"):
+            return reference
+        if is_from_root and not reference.startswith("."):
+            return f"/{reference}"
+        if not self._path:
+            return reference
+        end = "/" if reference.endswith("/") else ""
+        return posixpath.normpath(f"/{posixpath.dirname(self._path)}/{reference}").replace("//", "/") + end
 
     def file(self, path: str) -> str:
         """Return the address of a file that is no page."""

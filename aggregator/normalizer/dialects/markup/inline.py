@@ -56,17 +56,14 @@ def translate_wiki(draft: Draft) -> None:
 def translate_files(draft: Draft) -> None:
     """Find links to files of the folder: Pelican's `{filename}`, Zola's `@/`, and those to `.md` files."""
     draft.sub(_FILE_LINK, lambda found: _file_link(found, draft))
-    draft.sub(
-        _PAGE_LINK,
-        lambda found: (found[1] or found[5] or "") + draft.page((found[3] or "") + (found[4] or "") or found[6]),
-    )
+    draft.sub(_PAGE_LINK, lambda found: _page_link(found, draft))
 
 
 def remove_snippets(draft: Draft) -> None:
     """Remove what MkDocs would fill in from other files."""
     for found in _SNIPPET.finditer(draft.body):
         if not draft.is_code(found.start()):
-            draft.note("--8<--", found.start(), "body: a snippet of another file is left out", "write its text here")
+            draft.note("--8<--", found.start(), "a snippet of another file is left out", "write its text here")
             draft.replace(found.start(), found.end())
 
 
@@ -91,7 +88,7 @@ def _remove_comments(draft: Draft) -> None:
 def _embed(found: re.Match[str], draft: Draft) -> str:
     path, _, _ = found[1].strip().partition("#")
     if not _PICTURE.search(path):
-        draft.note("![[", found.start(), "body: an embedded note is left out", "link to it, or write its text here")
+        draft.note("![[", found.start(), "an embedded note is left out", "link to it, or write its text here")
         return ""
     words = (found[2] or "").strip()
     alt = (
@@ -113,10 +110,16 @@ def _words(found: re.Match[str]) -> str:
     return " > ".join(part for part in (page, place) if part)
 
 
+def _page_link(found: re.Match[str], draft: Draft) -> str:
+    is_from_root = found[2] is not None or found[6] is not None
+    reference = (found[3] or "") + (found[4] or "") or found[6]
+    return (found[1] or found[5] or "") + draft.page(reference, is_from_root=is_from_root)
+
+
 def _file_link(found: re.Match[str], draft: Draft) -> str:
     kind, path = found[1], found[2]
     if kind == "filename":
         return draft.page(path)
     if kind in {"static", "attach"}:
-        return draft.file(path)
+        return draft.file(draft.resolved(path) if kind == "static" else path)
     return "/" if kind == "index" else f"/{kind}/{html.escape(path)}.html"

@@ -20,9 +20,10 @@ QUOTES = frozenset([
 ])  # fmt: skip
 """What holds a remark: it becomes a quote with its title."""
 
-SILENT = frozenset(
-    ["clear", "clearfix", "more", "page-break", "toc", "tocinline", "tableofcontents", "table-of-contents"]
-)
+SILENT = frozenset([
+    "analytics", "clear", "clearfix", "comments", "disqus", "more", "page-break", "setup", "table-of-contents",
+    "tableofcontents", "toc", "tocinline",
+])  # fmt: skip
 """What goes without a note: nobody misses it."""
 
 HOLDERS = frozenset([
@@ -46,10 +47,10 @@ _ADDRESSES = {
 _OTHER_NAMES = {
     "image": "figure", "img": "figure", "picture": "figure", "tweet": "x", "twitter": "x", "twitter_simple": "x",
     "x_simple": "x", "vimeo_simple": "vimeo", "instagram_simple": "instagram", "youtube-lite": "youtube",
-    "lite-youtube": "youtube", "youtubelite": "youtube", "liteyoutubeembed": "youtube", "yt": "youtube",
-    "youtubeid": "youtube", "youtube_video": "youtube", "githubgist": "gist", "iframe": "embed", "a": "link",
-    "button": "link", "linkbutton": "link", "themedimage": "figure", "astro-image": "figure", "imgproc": "figure",
-    "resize_image": "figure", "video_player": "video", "xpost": "x",
+    "lite-youtube": "youtube", "youtubelite": "youtube", "youtubeembed": "youtube", "liteyoutubeembed": "youtube",
+    "yt": "youtube", "youtubeid": "youtube", "youtube_video": "youtube", "githubgist": "gist", "iframe": "embed",
+    "a": "link", "button": "link", "linkbutton": "link", "themedimage": "figure", "astro-image": "figure",
+    "imgproc": "figure", "resize_image": "figure", "video_player": "video", "xpost": "x",
 }  # fmt: skip
 _PLACES_OF_CODE = frozenset(["asciinema", "codepen", "codesandbox", "gist", "jsfiddle", "stackblitz"])
 _ID = re.compile(r"[\w./@-]{1,200}", re.ASCII)

@@ -230,7 +230,7 @@ class _Tags:
         if not is_silent and (closing is None or name not in known.HOLDERS):
             shown = "tag" if self._is_liquid else "shortcode"
             rest = "it is left out" if closing is None or is_loop else "what it holds is kept without it"
-            self._draft.note(written, tag.start, f"body: the {shown} `{{}}` is not known, so {rest}")
+            self._draft.note(written, tag.start, f"the {shown} `{{}}` is not known, so {rest}")
         return closing.end if is_loop and closing is not None else tag.end
 
     def _remove(self, tag: Tag, closing: Tag | None) -> None:
@@ -253,19 +253,22 @@ class _Tags:
         code = re.sub(r"\{%-?\s*(?:end)?raw\s*-?%\}", "", code) if self._is_liquid else code
         language = tag.arguments.get("lang", "language") or (tag.arguments.words[0] if tag.arguments.words else "")
         code = code.strip("\n")
-        if self._draft.is_html or not self._draft.is_alone(tag.start, tag.end):
+        is_alone = self._draft.is_alone(tag.start, tag.end)
+        if self._draft.is_html or ("\n" not in code and not is_alone):
             escaped = f"<code>{html.escape(code, quote=False)}</code>"
-            return f"<pre>{escaped}</pre>" if "\n" in code or self._draft.is_html else escaped
+            return f"<pre>{escaped}</pre>" if self._draft.is_html else escaped
         fence = "`" * max(3, 1 + max((len(ticks) for ticks in _TICKS.findall(code)), default=0))
         language = language if re.fullmatch(r"[\w+#.-]{1,30}", language) else ""
-        return f"{fence}{language}\n{code}\n{fence}"
+        fenced = f"{fence}{language}\n{code}\n{fence}"
+        return fenced if is_alone else f"\n\n{fenced}\n\n"
 
     def _address(self, tag: Tag, closing: Tag | None) -> None:
         reference = tag.arguments.first("path")
         if tag.name == "link" and self._is_liquid and not re.search(r"\.(?:md|markdown|html)(?:#|$)", reference):
             address = self._draft.file(reference)
         else:
-            address = self._draft.page(reference)
+            is_from_root = self._is_liquid or "/" in reference
+            address = self._draft.page(reference, is_from_root=is_from_root, is_post=self._is_liquid)
         self._draft.replace(tag.start, tag.end, address)
         if closing is not None:
             self._draft.replace(closing.start, closing.end)
@@ -281,7 +284,7 @@ class _Tags:
             draft.note(
                 name[2] if name and name[2] else "…",
                 tag.start,
-                "body: the value `{}` is not known here, so it is left out",
+                "the value `{}` is not known here, so it is left out",
                 "write what it stands for",
             )
         draft.replace(tag.start, tag.end, html.escape(value or ""))
