@@ -151,7 +151,8 @@ class TurnRunner:
         self._parts.systemd.notify(STATUS=self._parts.health.summary())
 
     def _line_for_people(self, work: Work, turn: Turn) -> str:
-        hints = () if work.everything else tuple(path for path in work.hints if not folder.is_hidden(path))
+        # An empty hint concerns a whole root, and has no name.
+        hints = () if work.everything else tuple(path for path in work.hints if path and not folder.is_hidden(path))
         broken = {problem.path for problem in turn.problems if not problem.warning}
         mended = {path for path in self._broken if path in hints and path not in broken}
         self._broken = (self._broken - mended) | broken

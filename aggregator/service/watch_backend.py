@@ -87,8 +87,10 @@ class WatchBackend:
         try:
             watcher.start()
         except NotWatchableError as error:
-            watcher.stop()
-            return str(error)
+            if not root.prefix or os.path.isdir(root.folder):
+                watcher.stop()
+                return str(error)
+            # One of several that is missing for now: `check` says so, and watches it once it is there.
         self._watchers[root.prefix] = watcher
         return ""
 

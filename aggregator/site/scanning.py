@@ -160,7 +160,7 @@ class Scanner:
         together = sum(count for _, count in self._gone)
         if gone and together >= max(MASS_DELETION, self._known // 20):
             doubt, gone = f"{together} seeds are gone at once", set()
-        elif gone and (missing := self.seeds.missing()):
+        elif gone and (missing := self.seeds.missing(gone)):
             doubt = "; ".join(f"{root.folder}: the seeds folder is missing" for root in missing)
             gone = {path for path in gone if not path.startswith(tuple(root.prefix for root in missing))}
         return Changes(tuple(sorted(read)), tuple(sorted(gone)), is_full_scan=False), doubt, unreadable

@@ -31,7 +31,6 @@ from aggregator.site.publishing import Publishing
 from aggregator.site.scanning import Changes
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.workers import Workers, in_order
-from aggregator.watcher.commits import first_commits
 
 if TYPE_CHECKING:
     from aggregator.site.site import Site
@@ -140,6 +139,8 @@ def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[s
     make = partial(Task, policy=policy, zone=config.timezone, now=now)
     if all(root.is_plain_native for root in config.seeds):
         return make
+    from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
+
     return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=now)))
 
 

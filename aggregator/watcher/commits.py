@@ -8,7 +8,6 @@ boundary, and for what was never committed, the answer is None.
 from __future__ import annotations
 
 import os
-import secrets
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -100,7 +99,7 @@ def _head(folder: str) -> tuple[str, frozenset[str]]:
 
 def _log(folder: str, boundary: frozenset[str]) -> dict[str, int]:
     """Return the time of the first commit of each path, by one `git log`, the newest commit first."""
-    sign = f"\2{secrets.token_hex(8)} "  # no file has such a name
+    sign = f"\2{os.urandom(8).hex()} "  # no file has such a name
     said = _git(
         folder, "log", "-z", "--no-renames", "--diff-filter=A", "--name-only", "--relative", "--no-ext-diff",
         "--no-textconv", "--no-show-signature", f"--format={sign}%H %at", "--", ".",

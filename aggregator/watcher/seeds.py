@@ -190,13 +190,17 @@ class SiteSeeds:
         readers = {prefix: part.reader for prefix, part in self.parts.items()}
         return readers[""] if "" in readers else partial(_read_several, readers)
 
-    def missing(self) -> list[SeedRoot]:
-        """Return the roots that do not exist.
+    def missing(self, paths: Iterable[str] | None = None) -> list[SeedRoot]:
+        """Return the roots that do not exist, or of those in which `paths` lie, if they are given.
 
         Raises:
             FolderError: if the file system or a store cannot tell.
         """
-        return [root for root in self.roots if not self.parts[root.prefix].is_there()]
+        asked = self.roots
+        if paths is not None and "" not in self.parts:
+            prefixes = set(map(prefix_of, paths))
+            asked = tuple(root for root in self.roots if root.prefix in prefixes)
+        return [root for root in asked if not self.parts[root.prefix].is_there()]
 
     def compare_some(self, paths: Iterable[str], known: Callable[[str], Known]) -> ChangedPaths:
         """Compare the seeds at or below `paths` with those known there."""

@@ -65,6 +65,25 @@ def test_a_root_that_vanishes_is_reported_and_the_others_go_on(both: DaemonProce
     both.wait_for_titles("A", "B", "C", "D", "E")
 
 
+def test_a_root_that_is_missing_at_the_start_harms_no_other(both: DaemonProcess) -> None:
+    """The others are watched by events meanwhile, and it is followed once it is there."""
+    site = both.site
+    both.stop()
+    (site.root / "blog").rename(site.root / "away")
+    both.process = both.spawn()
+    wait_until(both.is_ready, 20)
+    wait_until(lambda: "blog" in both.status()["problems"].get("folder", ""))
+    site.write("c.md", title="C")
+    both.wait_for_titles("A", "B", "C")
+    assert both.status()["backend"] == "native"
+    site.write("../away/d.md", title="D")
+    (site.root / "away").rename(site.root / "blog")
+    both.wait_for_titles("A", "B", "C", "D")
+    site.write("../blog/e.md", title="E")
+    both.wait_for_titles("A", "B", "C", "D", "E")
+    wait_until(lambda: both.status()["healthy"])
+
+
 def test_a_reload_may_add_a_root_and_change_what_is_ignored(both: DaemonProcess) -> None:
     """New roots are read and watched, and one that does not exist is rejected."""
     site = both.site

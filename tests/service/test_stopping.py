@@ -70,7 +70,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: DaemonThread, monkeypatch:
         answers.append(str(caught.value))
 
     client = threading.Thread(target=ask)
-    inside.daemon._parts.watcher._watcher._handler._hint = lambda _: None  # only the trigger leads to a turn
+    inside.daemon._parts.watcher._watchers[""]._handler._hint = lambda _: None  # only the trigger leads to a turn
     site.write("b.md", title="B")
     client.start()
     assert started.wait(60)
@@ -107,7 +107,7 @@ def test_a_last_edit_is_published_before_it_ends(inside: DaemonThread, monkeypat
     monkeypatch.setattr("aggregator.service.inbox.LONGEST_SETTLE", 30.0)
     inside.site.write("a.md", title="A")
     inside.start()
-    received, handler = threading.Event(), inside.daemon._parts.watcher._watcher._handler
+    received, handler = threading.Event(), inside.daemon._parts.watcher._watchers[""]._handler
     hint = handler._hint
 
     def note(path: str) -> None:

@@ -31,8 +31,7 @@ def kill(thread: threading.Thread) -> None:
 
 def threads_of(inside: DaemonThread) -> dict[str, threading.Thread]:
     """Return the threads of a daemon by their names in the status."""
-    watcher = inside.daemon._parts.watcher._watcher
-    assert watcher is not None
+    watcher = inside.daemon._parts.watcher._watchers[""]
     observer = watcher._observer
     return {
         "observer": observer, "emitter 0": next(iter(observer.emitters)), "inotify": observer._inotify_fd,
@@ -106,7 +105,7 @@ def test_an_overflow_leads_to_a_full_scan(inside: DaemonThread) -> None:
     site = inside.site
     path = site.write("deep/a.md", title="A")
     inside.start()
-    inside.daemon._parts.watcher._watcher._handler._hint = lambda _: None  # events are lost
+    inside.daemon._parts.watcher._watchers[""]._handler._hint = lambda _: None  # events are lost
     text = path.read_text()
     time.sleep(0.2)
     path.write_text(text.replace("Item a", "B").replace('"A"', '"B"'))
