@@ -243,6 +243,19 @@ def test_a_base_with_a_path_is_kept() -> None:
     assert outcome.images[0].url == "https://ada.example.org/blog/about/pic.png"
 
 
+@pytest.mark.parametrize(
+    ("dialect", "path", "body", "expected"),
+    [
+        ("mkdocs", "posts/a.md", "[b](../other/b.md)", "https://blog.example.org/other/b/"),
+        ("docusaurus", "2024-05-01-a.md", "[b](./2024-05-02-b.md)", "https://blog.example.org/blog/2024/05/02/b/"),
+        ("hugo", "posts/a.md", '[b]({{< relref "b.md" >}})', "https://blog.example.org/posts/b/"),
+    ],
+)
+def test_a_reference_to_a_file_becomes_the_address_of_its_page(dialect, path, body, expected) -> None:
+    """Links to files lead to the pages that the program makes of them, if their paths tell these."""
+    assert expected in seed_of(f"---\ntitle: A\ndate: 2024-05-01\n---\n{body}\n", dialect=dialect, path=path).body
+
+
 def test_where_a_value_comes_from() -> None:
     """`explain` can say which key each value came from, or what stood in for one."""
     root = SeedRoot(folder="x", dialect="mkdocs", base=BASE)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -43,6 +44,7 @@ _HTML_BODY = re.compile(r"<body\b[^<>]*>(.*)</body\s*>", re.DOTALL | re.IGNORECA
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _MARKDOWN_MARKS = re.compile(r"(?<!\w)(\*\*|__|\*|_|`+)(\S(?:.*?\S)?)\1(?!\w)")
 _ATTRIBUTES = re.compile(r"[ \t]*\{[:#.][^{}]*\}[ \t]*$")
+_ENDING = re.compile(r"\.(?:mdx?|markdown|mdown|mkdn?|html?)$")
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _DATE_HINT = "write 2026-11-23T10:00:00Z, or 2026-11-23"
 _OPTIONAL = {
@@ -442,11 +444,12 @@ class _Item:
         """Return the body as plain Markdown, or HTML; a note for what of it is lost."""
         if not self._body or not self._dialect.constructs:
             return self._body
+        values_of_liquid = {
+            "page.title": self._raw.title or "", "page.url": self._raw.web_url or "", "site.url": self._plan.base,
+        }  # fmt: skip
         made = bodies.translate(
             self._body, constructs=self._dialect.constructs, markup="html" if self._is_html else "markdown",
-            values={
-                "page.title": self._raw.title or "", "page.url": self._raw.web_url or "", "site.url": self._plan.base,
-            },
+            values=values_of_liquid, path=self._below, page=partial(_address_of_file, self._plan),
         )  # fmt: skip
         before = self._parts.body_line + self._parts.body.count("\n") - self._body.count("\n")
         for note in made.notes:
@@ -699,6 +702,28 @@ class _Item:
                 return None
         self._origins.pop("images", None)
         return None
+
+
+def _address_of_file(plan: Plan, path: str) -> str:
+    """Return the address of the page of another file, "" if its path alone does not tell it."""
+    dialect = plan.dialect
+    stem = addresses.stem_of(path) if _ENDING.search(path) else path
+    in_path = dates.in_path(stem)
+    by_date = (pattern for condition, pattern in dialect.link_if if condition == "path" and in_path.day)
+    pattern = plan.link or next(by_date, dialect.link)
+    folder, slash, file = stem.rpartition("/")
+    known = {"path": stem, "dir": folder, "file": file}
+    if dialect.path_is == "undated":
+        known["path"] = f"{folder}{slash}{in_path.rest}"
+    if dialect.slug_from == "file":
+        known["slug"] = in_path.rest
+    if in_path.day:
+        known |= zip(("year", "month", "day"), in_path.day.split("-"), strict=True)
+    if not addresses.placeholders(pattern) <= known.keys():
+        return ""
+    return addresses.joined(
+        plan.base, addresses.filled(pattern, lambda name: addresses.slugged(known[name], dialect.slugs))
+    )
 
 
 def _is_moment(written: str, zone: str) -> bool:
