@@ -437,7 +437,10 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 @config_option
 @click.argument("kind", type=click.Choice(["seed", "config", "topic", "decap"]))
 def schema(config_path: str, kind: Literal["seed", "config", "topic", "decap"]) -> None:
-    """Print the JSON Schema of seeds, the config or topics, or a config of Decap CMS for this site's seeds."""
+    """Print the JSON Schema of seeds, the config or topics.
+
+    `decap` prints a config of Decap CMS for this site's seeds instead of a schema.
+    """
     if kind == "decap":
         _print_decap_config(load_config(config_path))
         return
