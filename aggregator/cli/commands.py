@@ -454,7 +454,10 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 @click.argument("kind", type=click.Choice(["seed", "config", "topic", "dialect", "decap"]))
 @click.argument("name", required=False, default="")
 def schema(config_path: str, kind: Literal["seed", "config", "topic", "dialect", "decap"], name: str) -> None:
-    """Print the JSON Schema of seeds, the config or topics, the table of the dialect NAME, or a config of Decap CMS."""
+    """Print the JSON Schema of seeds, the config or topics.
+
+    `dialect` prints the table of the dialect NAME, or of all; `decap` a config of Decap CMS for this site's seeds.
+    """
     from aggregator.cli import json_schema  # noqa: PLC0415 - only this command needs it
 
     if name and kind != "dialect":

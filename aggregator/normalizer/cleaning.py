@@ -178,7 +178,7 @@ def _name_cached(written: str) -> str:
 
 
 def _excerpt(written: str | None, remarks: list[Remark]) -> str:
-    if not written:
+    if not written or written.isspace():
         return ""
     if text.has_controls(written):
         remarks.append(Remark(("excerpt",), "control characters removed", warning=True))

@@ -15,10 +15,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from shutil import which
+from tempfile import TemporaryDirectory
 
 import pytest
 from support.running_daemon import free_port, wait_until
@@ -137,13 +137,14 @@ def as_told(case: str, folder: Path) -> str:
 def test_a_mistake_is_answered_with_what_to_do(path: Path, tmp_path: Path) -> None:
     """The output and the exit code of each command are those of the case, to the letter."""
     case = path.read_text()
-    if NOBODY in case:
-        if not can_be_nobody():
-            pytest.skip("no other user can run this program here")
-        for folder in (tmp_path, *tmp_path.parents):
-            with suppress(PermissionError):
-                if "pytest-" in str(folder):
-                    folder.chmod(0o755)
-    told = as_told(case, tmp_path)
+    if NOBODY not in case:
+        told = as_told(case, tmp_path)
+    elif can_be_nobody():
+        # Whenever another pytest begins, it closes the folders above `tmp_path` to everybody else.
+        with TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            told = as_told(case, Path(folder))
+    else:
+        pytest.skip("no other user can run this program here")
     assert "Traceback" not in told
     assert told == case

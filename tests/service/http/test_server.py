@@ -549,4 +549,4 @@ def test_a_port_in_use_is_named(site: SiteFolder) -> None:
         result = DaemonProcess(site).command("serve")
     assert result.returncode == 2
     assert f"127.0.0.1:{site.settings['server']['port']}: " in result.stderr
-    assert "set another" in result.stderr
+    assert "take another port" in result.stderr
