@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal
 
 import click
@@ -412,16 +413,29 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
 @click.argument("folder", metavar="DIR")
 @click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
 @click.option("--title", metavar="TITLE", default="", help="The title of the site.")
-def init(folder: str, *, url: str, title: str) -> None:
+@click.option(
+    "--from", "existing", metavar="PATH", default="",
+    help="Read the posts of an existing site or folder, such as one of Hugo, where they are; nothing there is changed.",
+)  # fmt: skip
+def init(folder: str, *, url: str, title: str, existing: str) -> None:
     """Create a new site in DIR."""
-    from aggregator.cli.scaffold import new_site  # noqa: PLC0415 - only this command needs it
+    from aggregator.cli.existing_folder import first_build, recognise  # noqa: PLC0415 - only this command needs these
+    from aggregator.cli.scaffold import new_site, new_site_over  # noqa: PLC0415
 
+    found = recognise(existing) if existing else None
     try:
-        created = new_site(folder, now=clock(), url=url, title=title)
+        if found is None:
+            created = new_site(folder, now=clock(), url=url, title=title)
+        else:
+            created = new_site_over(found, folder, url=url, title=title)
     except ValueError as error:
         raise click.UsageError(_with_hint(error)) from error
     except FileExistsError as error:
         raise AggregatorError(f"{error}: already exists; nothing was created (choose an empty folder)") from error
+    if found is not None:
+        for line in first_build(found, str(created[0]), folder, is_guess=not url):
+            _print(line)
+        return
     for path in created:
         click.echo(str(path))
     if not url:
@@ -431,13 +445,27 @@ def init(folder: str, *, url: str, title: str) -> None:
 
 @cli.command()
 @config_option
-@click.argument("kind", type=click.Choice(["seed", "config", "topic"]))
-def schema(config_path: str, kind: Literal["seed", "config", "topic"]) -> None:
-    """Print the JSON Schema of seeds, the config or topics."""
-    del config_path  # the same for every config; accepted since every other command takes it
+@click.argument("kind", type=click.Choice(["seed", "config", "topic", "decap"]))
+def schema(config_path: str, kind: Literal["seed", "config", "topic", "decap"]) -> None:
+    """Print the JSON Schema of seeds, the config or topics, or a config of Decap CMS for this site's seeds."""
+    if kind == "decap":
+        _print_decap_config(load_config(config_path))
+        return
     from aggregator.cli.json_schema import schema as schema_of  # noqa: PLC0415 - only this command needs it
 
     click.echo(msgspec.json.format(msgspec.json.encode(schema_of(kind)), indent=2))
+
+
+def _print_decap_config(config: Config) -> None:
+    import yaml  # noqa: PLC0415 - only this command writes YAML
+
+    from aggregator.cli.decap import decap_config  # noqa: PLC0415
+
+    if is_url(config.seeds):
+        raise AggregatorError(f"{config.seeds}: Decap CMS edits a git repository, not an object store")
+    top = next((one for one in Path(config.seeds).parents if (one / ".git").exists()), Path(config.path).parents[1])
+    made = decap_config(config.site.title, os.path.relpath(config.seeds, top), config.site.url)
+    click.echo(yaml.safe_dump(made, sort_keys=False, allow_unicode=True), nl=False)
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from aggregator.cli.existing_folder import Recognised, config_text
 from aggregator.config import parsers
 from aggregator.model.errors import AggregatorError
 from aggregator.model.items import Rejection
@@ -106,6 +107,24 @@ def new_site(folder: str, *, now: int, url: str = "", title: str = "") -> list[P
     for path in files:
         if path.exists():
             raise FileExistsError(str(path))
+    for path, text in files.items():
+        _write(path, text)
+    return list(files)
+
+
+def new_site_over(found: Recognised, folder: str, *, url: str = "", title: str = "") -> list[Path]:
+    """Create a site in `folder` over a folder of posts that exists, and return the new files.
+
+    Raises:
+        ValueError: if the address or the title is not valid; the message says what to write instead.
+        FileExistsError: if one of the files already exists; then nothing is created.
+    """
+    root = Path(folder)
+    files = {root / "config/aggregator.yaml": config_text(found, folder, url=url, title=title)}
+    if not (root / ".gitignore").exists():
+        files[root / ".gitignore"] = IGNORED
+    if (existing := root / "config/aggregator.yaml").exists():
+        raise FileExistsError(str(existing))
     for path, text in files.items():
         _write(path, text)
     return list(files)

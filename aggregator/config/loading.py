@@ -304,7 +304,7 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
 def _resolved(config: Config, path: str, topics: tuple[Topic, ...]) -> Config:
     names = names_of((topic.slug, topic.name, topic.shortname) for topic in topics)
     feeds = {SITE_FEED, *(query.slug for query in config.feeds_by_query)}
-    token = config.server.token
+    token, write_tokens = config.server.token, config.server.write_tokens
     return replace(
         config,
         path=path,
@@ -315,7 +315,11 @@ def _resolved(config: Config, path: str, topics: tuple[Topic, ...]) -> Config:
         feeds_by_query=tuple(_query(query, names, feeds) for query in config.feeds_by_query),
         topics=topics,
         topic_settings=replace(config.topic_settings, folder=_absolute(config.topic_settings.folder, path)),
-        server=replace(config.server, token=_absolute(token, path) if token else ""),
+        server=replace(
+            config.server,
+            token=_absolute(token, path) if token else "",
+            write_tokens=_absolute(write_tokens, path) if write_tokens else "",
+        ),
     )
 
 

@@ -176,7 +176,8 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 class Server(msgspec.Struct, frozen=True, kw_only=True):
     """`server`: where the daemon serves, if it does, and to how many clients at once.
 
-    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none. `trust_local`
+    `token` is the path of a file that holds the bearer token for the owner's addresses, "" for none. `write_tokens` is
+    that of a file with the tokens of programs that may post items and do nothing else, a line each. `trust_local`
     makes everybody the owner who connects from this machine: all its users, and everybody on the network if a proxy
     runs here that names no client. `timeout` is how long a client may take to send its request, in seconds.
     """
@@ -185,6 +186,7 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Check(parsers.host)] = "127.0.0.1"
     port: Annotated[int, Check(parsers.port)] = 8080
     token: Annotated[str, Check(parsers.file)] = ""
+    write_tokens: Annotated[str, Check(parsers.file)] = ""
     trust_local: Annotated[
         bool,
         Check(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from aggregator.config.loading import read_config_file
 from aggregator.config.parsers import is_placeholder
 from aggregator.config.settings import Config
-from aggregator.config.token import token_problem
+from aggregator.config.token import token_problem, write_tokens_problem
 from aggregator.config.yaml.tree import Node, parse_bytes
 from aggregator.model.errors import FolderError
 from aggregator.model.reports import Problem
@@ -148,6 +148,7 @@ def _missing_files(config: Config) -> Iterator[Problem]:
             "" if os.path.isdir(folder) else f"the folder {folder} is missing (make it, or correct this)",
         ),
         (("server", "token"), token_problem(config.server.token)),
+        (("server", "write_tokens"), write_tokens_problem(config.server.write_tokens)),
     )
     for steps, message in found:
         node = root.at(*steps)

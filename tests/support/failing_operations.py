@@ -38,7 +38,7 @@ _CONNECT = sqlite3.connect
 class FailingOperations:
     """A context in which the n-th operation (from 1; 0: none) below `root` fails; if `lasting`, all later ones of its kind too.
 
-    `only` counts the operations of that name alone. `dice` choose among the errors that the operation can give. `met` names the one that failed, "" while none has;
+    `only` counts the operations of that name alone. `dice` choose among the errors that the operation can give. `failed` names the one that failed, "" while none has;
     `count` is how many operations there were.
     """
 

@@ -157,16 +157,21 @@ class ServeProcess:
         site.settings["server"] = {"port": self.port, **server}
         site.config()
         self.address = f"http://{server.get('host', '127.0.0.1')}:{self.port}/"
-        words = (
+        self._words = (
             ["-c", _SERVE, "config/feeds.yaml", str(stuck)]
             if stuck
             else ["-m", "aggregator", "serve", "--config", "config/feeds.yaml"]
         )
         self.log = site.root / "serve.log"
+        self.start()
+
+    def start(self) -> None:
+        """Start the process, also again after it was killed, and wait until it answers."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, *words], cwd=site.root, stderr=log, env={**os.environ, "PYTHONPATH": str(ROOT)}
-            )
+                [sys.executable, *self._words], cwd=self.site.root, stderr=log,
+                env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
         wait_until(self._answers, TIMEOUT, what="it does not serve")
 
     def _answers(self) -> bool:

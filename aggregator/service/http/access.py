@@ -58,10 +58,10 @@ def has_token(path: str, authorization: str) -> bool:
     if not authorization:
         return False
     token = read_token(path)
-    return bool(token) and hmac.compare_digest(_token_of(authorization), token)
+    return bool(token) and hmac.compare_digest(token_of(authorization), token)
 
 
-def _token_of(authorization: str) -> bytes:
+def token_of(authorization: str) -> bytes:
     """Return the token of an Authorization header: RFC 6750 Bearer, or RFC 7617 Basic with it as the password."""
     scheme, _, rest = authorization.partition(" ")
     if scheme.lower() == "bearer":

@@ -24,7 +24,7 @@ from aggregator.service.control import Request, ask
 from aggregator.service.health import DaemonStatus
 from aggregator.service.http.access import Sessions, has_token, is_foreign, is_local
 from aggregator.service.http.coalescing import BatchedCalls, SharedCall
-from aggregator.service.http.responses import Response, html_response, text_response
+from aggregator.service.http.responses import Response, html_response, json_response, text_response
 from aggregator.service.http.server import App, Call, Route
 from aggregator.site.status import SiteStatus, site_status
 from aggregator.watcher import notifications
@@ -69,6 +69,10 @@ class Endpoints:
         }
         if self._attached:
             found["/-/open"] = Route(("GET",), self.open)
+        if self._config.server.write_tokens:
+            from aggregator.service.http import posting  # noqa: PLC0415 - few sites take items by HTTP
+
+            found |= posting.routes(self._config, clock=self._clock)
         if self._config.server.token:
             found["/-/trigger"] = Route(("POST",), self.trigger)
             if any(is_url(root.folder) for root in self._config.seeds):
@@ -80,7 +84,7 @@ class Endpoints:
         problems = await self._problems()
         if not self._is_owner(call):
             problems = dict.fromkeys(problems, "see the log or `aggregator status`")
-        return _json(503 if problems else 200, {"healthy": not problems, "problems": problems})
+        return json_response(503 if problems else 200, {"healthy": not problems, "problems": problems})
 
     async def _problems(self) -> dict[str, str]:
         try:
@@ -128,12 +132,12 @@ class Endpoints:
         # If the feeds lie in a store, only the daemon knows them, and checks the names itself.
         unknown = [slug for slug in feeds if not (self._app.has_feed(slug) or is_url(self._config.feeds))]
         if unknown:
-            return _json(404, {"error": f"no such feed: {', '.join(unknown)}"})
+            return json_response(404, {"error": f"no such feed: {', '.join(unknown)}"})
         try:
             turn = await self._trigger(feeds)
         except AggregatorError as error:
-            return _json(503, {"error": str(error)})
-        return _json(503, {"error": "no daemon runs"}) if turn is None else _json(200, turn)
+            return json_response(503, {"error": str(error)})
+        return json_response(503, {"error": "no daemon runs"}) if turn is None else json_response(200, turn)
 
     async def notify(self, call: Call) -> Response:
         """Take a store's notification of changed objects as hints which paths to scan."""
@@ -147,10 +151,14 @@ class Endpoints:
             paths = tuple(root.prefix + path for root in stores for path in notifications.paths_in(body, root.folder))
             count = await asyncio.to_thread(self._ask_notify, paths)
         except ValueError as error:
-            return _json(400, {"error": str(error)})
+            return json_response(400, {"error": str(error)})
         except AggregatorError as error:
-            return _json(503, {"error": str(error)})
-        return _json(503, {"error": "no daemon runs"}) if count is None else _json(202, {"looked_at": count})
+            return json_response(503, {"error": str(error)})
+        return (
+            json_response(503, {"error": "no daemon runs"})
+            if count is None
+            else json_response(202, {"looked_at": count})
+        )
 
     async def status(self, call: Call) -> Response | None:
         """Return the status page: site and daemon."""
@@ -274,12 +282,3 @@ def _render_status(found: SiteStatus, daemon: DaemonStatus | None, config: Confi
     from aggregator.service.http.status_view import status_view  # noqa: PLC0415
 
     return status_page.render(status_view(found, daemon), config.site)
-
-
-def _json(status: int, value: Any) -> Response:
-    body = msgspec.json.encode(value) + b"\n"
-    headers = [
-        ("content-type", "application/json"), ("cache-control", "no-store"), ("x-content-type-options", "nosniff"),
-        ("content-length", str(len(body))),
-    ]  # fmt: skip
-    return Response(status, headers, body)

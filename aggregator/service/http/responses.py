@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -168,6 +168,16 @@ def method_not_allowed(methods: str) -> Response:
 def text_response(status: int, text: str, **headers: str) -> Response:
     """Return a response in plain text that is not to be cached."""
     return _uncached(status, "text/plain", text.encode(), headers)
+
+
+def json_response(status: int, value: Any, **headers: str) -> Response:
+    """Return a JSON answer of a route; `headers` are further ones, with `_` for `-`."""
+    body = msgspec.json.encode(value) + b"\n"
+    own = [
+        ("content-type", "application/json"), ("cache-control", "no-store"), ("x-content-type-options", "nosniff"),
+        ("content-length", str(len(body))),
+    ]  # fmt: skip
+    return Response(status, [*own, *((name.replace("_", "-"), value) for name, value in headers.items())], body)
 
 
 def html_response(status: int, body: bytes, **headers: str) -> Response:

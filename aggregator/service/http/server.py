@@ -70,10 +70,14 @@ class Call(NamedTuple):
 
 
 class Route(NamedTuple):
-    """A path served besides the documents: its methods, and what answers it. The answer None stands for a 404."""
+    """A path served besides the documents: its methods, and what answers it. The answer None stands for a 404.
+
+    `body_bytes` is how long the body of a request may be.
+    """
 
     methods: tuple[str, ...]
     answer: Callable[[Call], Awaitable[Response | None]]
+    body_bytes: int = MAX_BODY_BYTES
 
 
 class App:
@@ -146,7 +150,9 @@ class App:
         if scope.method not in route.methods:
             return path, method_not_allowed(", ".join(route.methods))
         version = scope.http_version
-        call = Call(version, scope.method, scope.query_string, scope.client, get, lambda: _body(protocol))
+        call = Call(
+            version, scope.method, scope.query_string, scope.client, get, lambda: _body(protocol, route.body_bytes)
+        )
         try:
             return path, await route.answer(call) or not_found(path, get)
         except MemoryError:
@@ -194,13 +200,13 @@ def _getter(headers: Any) -> GetHeader:
     return lambda name: ", ".join(found) if (found := headers.get_all(name)) else None
 
 
-async def _body(protocol: Any) -> bytes | None:
+async def _body(protocol: Any, most: int) -> bytes | None:
     data = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for piece in protocol:
                 data += piece
-                if len(data) > MAX_BODY_BYTES:
+                if len(data) > most:
                     return None
     except (TimeoutError, ProtocolClosed):
         return None

@@ -142,7 +142,7 @@ def test_serve_is_refused(daemon: Daemon) -> None:
     refused = daemon.command("serve")
     assert refused.returncode == 2
     assert refused.stderr.endswith(
-        f"feeds: s3://{daemon.buckets.feeds} is served by its store, or by what stands before it\n"
+        f"feeds: s3://{daemon.buckets.feeds} is in an object store; let the store or a web server serve it\n"
     )
 
 

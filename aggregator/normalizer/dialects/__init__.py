@@ -1,0 +1,1 @@
+"""How files that were written for other programs are read."""

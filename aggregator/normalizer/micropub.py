@@ -1,0 +1,179 @@
+"""Micropub requests (W3C Recommendation, 23 May 2017) become items as JSON Feed has them, or changes of one. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+from urllib.parse import parse_qsl
+
+import msgspec
+
+Action = Literal["create", "update", "delete", "undelete"]
+
+_MEMBERS = {
+    "name": "title", "summary": "summary", "published": "date_published", "updated": "date_modified", "url": "url",
+    "uid": "id", "photo": "image", "category": "tags", "author": "authors",
+}  # fmt: skip
+"""Properties of h-entry (microformats.org/wiki/h-entry), and the members of an item that say the same."""
+
+_LINKS = ("bookmark-of", "in-reply-to", "like-of", "repost-of")
+
+
+class MicropubRequest(NamedTuple):
+    """What a request asks for.
+
+    `properties` are those of a new entry. `url` names an existing one, for the other actions; `replace`, `add` and
+    `delete` change its properties (§3.4): `delete` lists values, or None for a whole property.
+    """
+
+    action: Action
+    properties: dict[str, list[Any]] = {}  # noqa: RUF012 - never changed
+    url: str = ""
+    replace: dict[str, list[Any]] = {}  # noqa: RUF012
+    add: dict[str, list[Any]] = {}  # noqa: RUF012
+    delete: dict[str, list[Any] | None] = {}  # noqa: RUF012
+    token: str = ""
+
+
+def read_request(body: bytes, content_type: str) -> MicropubRequest:
+    """Return what a request's body asks for: a form (§3.3.1) or JSON (§3.3.2).
+
+    Raises:
+        ValueError: if it cannot be understood; the message says why.
+    """
+    if content_type.partition(";")[0].strip().lower() == "application/json":
+        return _from_json(body)
+    if content_type.partition(";")[0].strip().lower() == "application/x-www-form-urlencoded":
+        return _from_form(body)
+    raise ValueError("send a form (application/x-www-form-urlencoded) or application/json")
+
+
+def item_of(properties: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """Return the item that the properties of an entry describe.
+
+    Raises:
+        ValueError: if a property is not known, or has a value of the wrong form.
+    """
+    item: dict[str, Any] = {}
+    for name, values in properties.items():
+        if name.startswith("mp-") or not values:
+            continue  # commands to the server (§3.3.3); those that are not known are ignored
+        if name == "content":
+            item |= _content(values[0])
+        elif name in _LINKS:
+            item["external_url"] = _text(values[0], name)
+        elif name in {"post-status", "visibility"}:
+            if _text(values[0], name) not in {"published", "public"}:
+                item["_aggregator"] = {"published": False}
+        elif name in _MEMBERS:
+            item[_MEMBERS[name]] = _member(name, values)
+        else:
+            raise ValueError(f"the property {name} is not taken (leave it out)")
+    return item
+
+
+def changed(properties: Mapping[str, list[Any]], request: MicropubRequest) -> dict[str, list[Any]]:
+    """Return properties as an update changes them (§3.4)."""
+    found = {name: list(values) for name, values in properties.items()}
+    found |= {name: list(values) for name, values in request.replace.items()}
+    for name, values in request.add.items():
+        found[name] = [*found.get(name, []), *values]
+    for name, gone in request.delete.items():
+        left = [] if gone is None else [value for value in found.get(name, []) if value not in gone]
+        found.pop(name, None)
+        if left:
+            found[name] = left
+    return found
+
+
+def properties_of(item: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """Return the properties of an item, for `q=source` (§3.7.2) and as what an update begins with."""
+    found: dict[str, list[Any]] = {}
+    for name, member in _MEMBERS.items():
+        if member in item:
+            value = item[member]
+            found[name] = list(value) if name == "category" else [_author(value[0])] if name == "author" else [value]
+    if "content_html" in item:
+        found["content"] = [{"html": item["content_html"]}]
+    elif "content_text" in item:
+        found["content"] = [item["content_text"]]
+    if item.get("_aggregator", {}).get("published") is False:
+        found["post-status"] = ["draft"]
+    return found
+
+
+def _author(author: Mapping[str, Any]) -> Any:
+    return author.get("name") or author.get("url")
+
+
+def _from_form(body: bytes) -> MicropubRequest:
+    try:
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=1_000)
+    except (UnicodeDecodeError, ValueError) as error:
+        raise ValueError(f"the form cannot be read: {error}") from error
+    properties: dict[str, list[Any]] = {}
+    for name, value in pairs:
+        properties.setdefault(name.removesuffix("[]"), []).append(value)
+    token = properties.pop("access_token", [""])[0]
+    action = properties.pop("action", [""])[0]
+    kind = properties.pop("h", ["entry"])[0]
+    if action:
+        return MicropubRequest(_action(action, {"delete", "undelete"}), url=properties.get("url", [""])[0], token=token)
+    _check_type(f"h-{kind}")
+    return MicropubRequest("create", properties, token=token)
+
+
+class _Json(msgspec.Struct, frozen=True):
+    type: tuple[str, ...] = ("h-entry",)
+    properties: dict[str, list[Any]] = {}
+    action: str = ""
+    url: str = ""
+    replace: dict[str, list[Any]] = {}
+    add: dict[str, list[Any]] = {}
+    delete: list[str] | dict[str, list[Any]] = []
+
+
+def _from_json(body: bytes) -> MicropubRequest:
+    try:
+        found = msgspec.json.decode(body, type=_Json)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"the JSON cannot be read: {error}") from error
+    if not found.action:
+        _check_type(found.type[0] if found.type else "")
+        return MicropubRequest("create", found.properties)
+    delete = found.delete if isinstance(found.delete, dict) else dict.fromkeys(found.delete)
+    action = _action(found.action, {"update", "delete", "undelete"})
+    return MicropubRequest(action, {}, found.url, found.replace, found.add, {**delete})
+
+
+def _action(written: str, allowed: set[str]) -> Action:
+    if written not in allowed:
+        raise ValueError(f"the action {written} is not known (use {', '.join(sorted(allowed))})")
+    return written  # type: ignore[return-value]
+
+
+def _check_type(written: str) -> None:
+    if written != "h-entry":
+        raise ValueError(f"the type {written} is not taken (only h-entry is)")
+
+
+def _content(value: Any) -> dict[str, Any]:
+    if isinstance(value, dict) and set(value) <= {"html", "value"}:
+        return {"content_html": value["html"]} if "html" in value else {"content_text": value.get("value", "")}
+    return {"content_text": _text(value, "content")}
+
+
+def _member(name: str, values: list[Any]) -> Any:
+    if name == "category":
+        return [_text(value, name) for value in values]
+    if name == "author":
+        return [{"name": _text(value, name)} for value in values]
+    if name == "photo" and isinstance(values[0], dict):
+        return _text(values[0].get("value"), name)
+    return _text(values[0], name)
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"the property {name} is not text")  # noqa: TRY004 - a client's mistake, not ours
+    return value

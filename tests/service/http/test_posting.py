@@ -1,0 +1,264 @@
+"""Programs post items over HTTP: each request is answered, nothing is lost, nothing comes twice, no id is taken."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+from support.http_client import Reply, ServeProcess, fetch
+from support.running_daemon import wait_until
+from support.site_folder import SiteFolder
+
+from aggregator.service.http.posting import LARGEST_BODY, PER_MINUTE
+from aggregator.site.clock import clock
+
+TOKENS = [f"token-number-{number:04}" for number in range(60)]
+
+
+def start(root: Path) -> ServeProcess:
+    root.mkdir(exist_ok=True)
+    site = SiteFolder(root)
+    site.settings["rules"] = {}
+    site.write(
+        "editor.md", link="https://example.org/editor", webUrl="https://example.org/editor", id="tag:example.org,2026:e"
+    )
+    (root / "tokens").write_text("# programs\n" + "".join(f"program {n}: {token}\n" for n, token in enumerate(TOKENS)))
+    server = ServeProcess(site, write_tokens="../tokens")
+    site.build()
+    return server
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
+    made = start(tmp_path_factory.mktemp("posting"))
+    yield made
+    assert made.stop() == 0
+
+
+@pytest.fixture
+def token() -> str:
+    """A token of this test alone, as each has its own share of requests."""
+    return TOKENS.pop()
+
+
+def post(server: ServeProcess, value: Any, token: str, **headers: str) -> Reply:
+    body = value if isinstance(value, bytes) else json.dumps(value).encode()
+    sent = {"content_type": "application/json", "authorization": f"Bearer {token}", **headers}
+    return fetch(server.address, "/-/items", "POST", body=body, **sent)
+
+
+def item(number: int | str, **members: Any) -> dict[str, Any]:
+    return {"url": f"https://example.org/posted/{number}", "title": f"Posted {number}", "tags": ["bots"], **members}
+
+
+def visible(server: ServeProcess) -> dict[str, str]:
+    """Build, and return the title of each item by its link."""
+    server.site.build(now=clock())
+    feed = json.loads((server.site.feeds / "all/feed.json").read_bytes())
+    return {one["url"]: one["title"] for one in feed["items"]}
+
+
+def test_a_posted_item_is_in_the_feeds_after_the_next_turn(server: ServeProcess, token: str) -> None:
+    """201 with path, id and what will become of it; the same again is 200 and changes no byte; a change is 200 too."""
+    answer = post(server, item("a"), token)
+    assert (answer.status, answer.json["id"], answer.json["done"]) == (201, "https://example.org/posted/a", "created")
+    assert answer.json["explain"][0] == f"{answer.json['path']}: in all from the next build on"
+    path = server.site.seeds / answer.json["path"]
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    again = post(server, item("a", date_published=answer.json["explain"][2].removeprefix("published: ")), token)
+    assert (again.status, again.json["done"]) == (200, "unchanged")
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+    assert visible(server)["https://example.org/posted/a"] == "Posted a"
+    changed = post(server, item("a", title="Corrected"), token)
+    assert (changed.status, changed.json["done"], changed.json["path"]) == (200, "changed", answer.json["path"])
+    assert visible(server)["https://example.org/posted/a"] == "Corrected"
+
+
+def test_a_bad_item_is_answered_with_every_problem(server: ServeProcess, token: str) -> None:
+    """422 with JSON paths; nothing of the request is written."""
+    before = sorted(server.site.seeds.iterdir())
+    answer = post(server, [item("b"), {"url": "ftp://x", "titel": "B", "summary": "s"}], token)
+    assert answer.status == 422
+    assert [one["path"] for one in answer.json["problems"]] == ["$[1].titel"]
+    assert sorted(server.site.seeds.iterdir()) == before
+    assert post(server, b"{", token).status == 422
+
+
+def test_only_who_has_a_token_may_post(server: ServeProcess, token: str) -> None:
+    """No token, a wrong one, one that is too short and a page of another site are refused, and nothing is written."""
+    before = sorted(server.site.seeds.iterdir())
+    for wrong in ("", "wrong", f"{token}x", token[:-1], "# programs"):
+        assert post(server, item("c"), wrong).status == 401
+    assert post(server, item("c"), token, origin="https://evil.example.org").status == 403
+    assert post(server, item("c"), token, content_type="text/plain").status == 415
+    assert fetch(server.address, "/-/items", "GET").status == 405
+    assert fetch(server.address, "/-/status", authorization=f"Bearer {token}").status == 404, "write-only"
+    assert sorted(server.site.seeds.iterdir()) == before
+
+
+def test_a_token_is_good_for_sixty_requests_a_minute(server: ServeProcess, token: str) -> None:
+    """The next one is answered 429 and says how long to wait; other tokens are not affected."""
+    answers = [post(server, b"{", token) for _ in range(PER_MINUTE + 1)]
+    assert [one.status for one in answers] == [422] * PER_MINUTE + [429]
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 61
+    assert post(server, b"{", TOKENS[0]).status == 422
+
+
+def test_a_body_may_have_a_mebibyte(server: ServeProcess, token: str) -> None:
+    """A larger one is answered 413."""
+    fits = item("big", summary="s", content_text="x" * (LARGEST_BODY - 2_000))
+    assert post(server, fits, token).status == 201
+    assert post(server, b" " * (LARGEST_BODY + 1), token).status == 413
+
+
+def test_what_an_editor_wrote_is_not_taken(server: ServeProcess, token: str) -> None:
+    """Neither the id nor the link of a seed that was not posted; a posted seed that was edited since stays (G16)."""
+    visible(server)
+    assert post(server, item("d", id="tag:example.org,2026:e"), token).status == 409
+    assert post(server, item("d", url="https://example.org/editor?utm_source=x"), token).status == 409
+    path = server.site.seeds / post(server, item("edited"), token).json["path"]
+    path.write_text(path.read_text().replace("Posted edited", "By hand"))
+    answer = post(server, item("edited", title="Again"), token)
+    assert answer.status == 409
+    assert "was edited by hand since it was posted" in answer.json["error"]
+    assert "By hand" in path.read_text()
+    assert "editor.md" in [one.name for one in server.site.seeds.iterdir()]
+
+
+def test_an_item_is_withdrawn_and_comes_back(server: ServeProcess, token: str) -> None:
+    """DELETE by id; again is 200; an unknown id is 404; posted anew it appears under its old id."""
+    post(server, item("gone"), token)
+    link = "https://example.org/posted/gone"
+    assert link in visible(server)
+
+    def delete(target: str) -> Reply:
+        return fetch(server.address, f"/-/items?id={quote(target)}", "DELETE", authorization=f"Bearer {token}")
+
+    assert (delete(link).status, delete(link).json["done"]) == (200, "unchanged")
+    assert link not in visible(server)
+    assert delete("https://example.org/posted/never").status == 404
+    assert fetch(server.address, "/-/items", "DELETE", authorization=f"Bearer {token}").status == 400
+    assert post(server, item("gone"), token).json["done"] == "changed"
+    assert link in visible(server)
+
+
+HOSTILE = {
+    "script": item("h1", content_html="<script>alert(1)</script><p onclick=x()>fine</p>"),
+    "front matter": item("h2", content_text="---\nsecured: x\n---\n", summary="s"),
+    "yaml in the title": item("h3", title='x"\nsecured: true\n---\n'),
+    "path as title": item("h4", title="../../etc/passwd"),
+    "path as id": item("h5", id="../../../etc/cron.d/x"),
+    "controls": item("h6", title="a\u0000b\u001b[31m\u202e"),
+    "long id": item("h7", id="x" * 1_900),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_item_is_harmless(server: ServeProcess, hostile: dict[str, Any]) -> None:
+    """Its file lies in the seeds folder and holds no key that was not posted; what goes out is sanitised."""
+    answer = post(server, hostile, TOKENS[1])
+    assert answer.status == 201, answer.body
+    (path,) = [one for one in server.site.seeds.rglob("*") if one.name == answer.json["path"]]
+    assert path.parent == server.site.seeds
+    assert not [line for line in path.read_text().partition("\n---\n")[0].splitlines() if line.startswith("secured")]
+    visible(server)
+    assert b"<script>alert" not in (server.site.feeds / "all/rss.xml").read_bytes()
+
+
+def test_a_thousand_items_at_once_survive_kills(tmp_path: Path) -> None:
+    """Ten programs post 100 items each while the server is killed; all repeat what was not answered: each item once."""
+    server = start(tmp_path / "site")
+    wanted = [[item(f"{program}-{number}") for number in range(100)] for program in range(10)]
+    is_up = threading.Event()
+    is_up.set()
+
+    def run_program(number: int) -> None:
+        for first in range(0, 100, 20):
+            while True:
+                is_up.wait(20)
+                try:
+                    if post(server, wanted[number][first : first + 20], TOKENS[10 + number]).status in {200, 201}:
+                        break
+                except (OSError, HTTPException):
+                    continue
+
+    def posted() -> int:
+        return sum(path.name.startswith("2") for path in server.site.seeds.iterdir())
+
+    with ThreadPoolExecutor(10) as programs:
+        running = [programs.submit(run_program, number) for number in range(10)]
+        for least in (100, 400, 700):
+            wait_until(lambda least=least: posted() >= least, 60, what="nothing is posted")  # type: ignore[misc]
+            is_up.clear()
+            server.process.kill()
+            server.process.wait()
+            server.start()
+            is_up.set()
+        for one in running:
+            one.result(60)
+    assert posted() == 1_000
+    server.site.settings["feed"] = {"limit": None, "max_bytes": None}
+    links = [one["url"] for program in wanted for one in program]
+    assert sorted(set(visible(server)) - {"https://example.org/editor"}) == sorted(links)
+    assert server.stop() == 0
+
+
+def micropub(server: ServeProcess, token: str, **properties: str) -> Reply:
+    return fetch(
+        server.address, "/-/micropub", "POST", body=urlencode(properties).encode(),
+        content_type="application/x-www-form-urlencoded", authorization=f"Bearer {token}",
+    )  # fmt: skip
+
+
+def test_micropub_creates_updates_and_deletes(server: ServeProcess, token: str) -> None:
+    """The whole life of an entry, as the W3C Recommendation describes it."""
+    link = "https://example.org/posted/micropub"
+    created = micropub(server, token, h="entry", name="By Micropub", content="Words", url=link)
+    assert (created.status, created.headers["location"]) == (201, link)
+    source = fetch(server.address, f"/-/micropub?q=source&url={quote(link)}", authorization=f"Bearer {token}").json
+    assert source["properties"]["name"] == ["By Micropub"]
+    change = {"action": "update", "url": link, "replace": {"name": ["Renamed"]}, "add": {"category": ["new"]}}
+    updated = fetch(
+        server.address, "/-/micropub", "POST", body=json.dumps(change).encode(), content_type="application/json",
+        authorization=f"Bearer {token}",
+    )  # fmt: skip
+    assert updated.status == 200
+    assert visible(server)[link] == "Renamed"
+    assert micropub(server, token, action="delete", url=link).status == 204
+    assert link not in visible(server)
+    assert micropub(server, token, action="undelete", url=link).status == 204
+    assert link in visible(server)
+    assert micropub(server, token, action="delete", url="https://example.org/other").status == 404
+
+
+def test_micropub_takes_the_token_in_the_form_and_names_errors(server: ServeProcess, token: str) -> None:
+    """§3.2 and §3.8: `access_token`, and errors as JSON."""
+    body = urlencode(
+        {"h": "entry", "content": "Words", "url": "https://example.org/m2", "access_token": token}
+    ).encode()
+    form = "application/x-www-form-urlencoded"
+    assert fetch(server.address, "/-/micropub", "POST", body=body, content_type=form).status == 201
+    assert fetch(server.address, "/-/micropub", "POST", body=b"h=entry&content=x", content_type=form).status == 401
+    refused = micropub(server, token, h="entry", content="Words")
+    assert (refused.status, refused.json["error"]) == (400, "invalid_request")
+    assert refused.json["error_description"].startswith("url: is missing")
+    config = fetch(server.address, "/-/micropub?q=config", authorization=f"Bearer {token}").json
+    assert config == {"syndicate-to": [], "q": ["config", "source", "syndicate-to"]}
+
+
+def test_without_tokens_there_is_no_door(tmp_path: Path) -> None:
+    """A site that names no file of tokens answers 404."""
+    site = SiteFolder(tmp_path)
+    site.write("a.md")
+    site.build()
+    server = ServeProcess(site)
+    assert fetch(server.address, "/-/items", "POST", body=b"{}").status == 404
+    assert fetch(server.address, "/-/micropub", "POST", body=b"").status == 404
+    assert server.stop() == 0
