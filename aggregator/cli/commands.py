@@ -26,7 +26,7 @@ from aggregator.config.settings import Config
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
 from aggregator.model.reports import Problem, Turn
-from aggregator.model.seed_roots import NATIVE
+from aggregator.model.seed_roots import inbox_of
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
 from aggregator.model.words import escape_controls, quantity
@@ -350,9 +350,8 @@ def _native_root(config: Config) -> str:
     Raises:
         ConfigError: if there is none.
     """
-    for root in config.seeds:
-        if root.dialect == NATIVE:
-            return root.folder
+    if root := inbox_of(config.seeds):
+        return root.folder
     dialects = ", ".join(dict.fromkeys(root.dialect for root in config.seeds))
     reason = f"new seeds are written in the dialect native, and no folder has it (there is: {dialects})"
     raise ConfigError([f"{config.path}: seeds: {reason}"])
@@ -461,10 +460,11 @@ def _print_decap_config(config: Config) -> None:
 
     from aggregator.cli.decap import decap_config  # noqa: PLC0415
 
-    if is_url(config.seeds):
-        raise AggregatorError(f"{config.seeds}: Decap CMS edits a git repository, not an object store")
-    top = next((one for one in Path(config.seeds).parents if (one / ".git").exists()), Path(config.path).parents[1])
-    made = decap_config(config.site.title, os.path.relpath(config.seeds, top), config.site.url)
+    seeds = _native_root(config)
+    if is_url(seeds):
+        raise AggregatorError(f"{seeds}: Decap CMS edits a git repository, not an object store")
+    top = next((one for one in Path(seeds).parents if (one / ".git").exists()), Path(config.path).parents[1])
+    made = decap_config(config.site.title, os.path.relpath(seeds, top), config.site.url)
     click.echo(yaml.safe_dump(made, sort_keys=False, allow_unicode=True), nl=False)
 
 

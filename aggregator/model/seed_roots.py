@@ -53,6 +53,11 @@ class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
         return self.dialect == NATIVE and not (self.base or self.link or self.keys)
 
 
+def inbox_of(roots: Sequence[SeedRoot]) -> SeedRoot | None:
+    """Return the root in which new seeds are written: the first of our own dialect, None if there is none."""
+    return next((root for root in roots if root.dialect == NATIVE), None)
+
+
 def location_of(roots: Sequence[SeedRoot], path: str) -> str:
     """Return where the seed `path` lies: a path of the file system, or a URL.
 

@@ -17,6 +17,8 @@ from aggregator.config.settings import Config
 from aggregator.config.token import read_write_tokens
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import AggregatorError
+from aggregator.model.seed_roots import inbox_of
+from aggregator.model.store import is_url
 from aggregator.normalizer import micropub, posted
 from aggregator.normalizer.micropub import MicropubRequest
 from aggregator.service.http.access import has_token, is_foreign, token_of
@@ -228,5 +230,9 @@ def _micropub_error(status: int, error: str, description: str) -> Response:
 
 
 def routes(config: Config, *, clock: Callable[[], float]) -> dict[str, Route]:
-    """Return the routes that take items for a site."""
-    return Posting(config, Inbox(config.seeds, config.state), clock=clock).routes()
+    """Return the routes that take items for a site; none if no folder of this machine has seeds of our own dialect."""
+    root = inbox_of([root for root in config.seeds if not is_url(root.folder)])
+    if root is None:
+        return {}
+    inbox = Inbox(root.folder, config.state, prefix=root.prefix)
+    return Posting(config, inbox, clock=clock, makes_links=bool(root.link)).routes()
