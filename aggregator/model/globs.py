@@ -17,6 +17,7 @@ MOST_DOUBLE_STARS = 3
 _TOKEN = re.compile(
     r"\*\*/|\*+|\?|\[(?P<not>[!^]?)(?P<set>[^\]/]+)\]|\{(?P<choices>[^{}/*?[\]]*,[^{}/*?[\]]*)\}|(?P<text>.)", re.DOTALL
 )
+_SPECIAL = re.compile(r"[*?\[\]{}]")
 _STAR = "[^/]*"
 _STARS = (_STAR, "(?>[^/]*")
 
@@ -45,21 +46,18 @@ class Globs:
 
     def __init__(self, globs: Iterable[str]) -> None:
         self.globs = tuple(globs)
-        names = [one for one in self.globs if not _is_anchored(one)]
-        paths = [one for one in self.globs if _is_anchored(one)]
-        self._names, self._paths = _together(names), _together(paths)
-        self._file_names, self._file_paths = _together(_of_files(names)), _together(_of_files(paths))
+        self._of_files, self._of_folders = _Some(_of_files(self.globs)), _Some(self.globs)
 
     def __bool__(self) -> bool:
         return bool(self.globs)
 
     def match_file(self, path: str) -> bool:
         """Return whether one of them matches the path of a file."""
-        return _matches(self._file_names, self._file_paths, path)
+        return self._of_files.match(path)
 
     def match_folder(self, path: str) -> bool:
         """Return whether one of them matches the path of a folder."""
-        return _matches(self._names, self._paths, path)
+        return self._of_folders.match(path)
 
     def first(self, path: str, *, is_folder: bool) -> str:
         """Return the first of them that matches a path, "" if none does."""
@@ -69,10 +67,23 @@ class Globs:
         return next(found, "")
 
 
-def _matches(names: re.Pattern[str] | None, paths: re.Pattern[str] | None, path: str) -> bool:
-    if names is not None and names.fullmatch(path, path.rfind("/") + 1):
-        return True
-    return paths is not None and paths.fullmatch(path) is not None
+class _Some:
+    """Globs that are matched together: those of whole names and of suffixes without a regular expression."""
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        names = [one.removesuffix("/") for one in globs if not _is_anchored(one)]
+        self._exact = frozenset(one for one in names if not _SPECIAL.search(one))
+        self._suffixes = tuple(one[1:] for one in names if one.startswith("*") and not _SPECIAL.search(one[1:]))
+        others = [one for one in names if one not in self._exact and one[1:] not in self._suffixes]
+        self._names, self._paths = _together(others), _together(one for one in globs if _is_anchored(one))
+
+    def match(self, path: str) -> bool:
+        name = path[path.rfind("/") + 1 :]
+        if name in self._exact or name.endswith(self._suffixes):
+            return True
+        if self._names is not None and self._names.fullmatch(name):
+            return True
+        return self._paths is not None and self._paths.fullmatch(path) is not None
 
 
 def _together(globs: Iterable[str]) -> re.Pattern[str] | None:

@@ -71,3 +71,10 @@ def test_a_seed_is_explained_as_before(site: SiteFolder) -> None:
     site.seeds.symlink_to(site.root / "real")
     for target in ("a.md", str(site.seeds / "a.md"), str(site.root / "real/a.md")):
         assert "from the next build on" in explain(site.config(), None, target, now=NOW)[0].headline
+
+
+def test_a_file_with_toml_is_named_too(site: SiteFolder) -> None:
+    """Other programs write their metadata between `+++`."""
+    site.write_text("a.mdown", '+++\ntitle = "A"\n+++\nText\n')
+    site.write_text("b.mdown", '+++\ntitle = "A"\n---\nText\n')
+    assert [one.path for one in check(site.config(), now=NOW).problems] == ["a.mdown"]

@@ -231,9 +231,9 @@ def _micropub_error(status: int, error: str, description: str) -> Response:
 
 
 def routes(config: Config, *, clock: Callable[[], float]) -> dict[str, Route]:
-    """Return the routes that take items for a site; {} if it has no folder of seeds in which they could be written."""
-    root = native_root(config.seeds)
-    if root is None or is_url(root.folder):
+    """Return the routes that take items for a site; none without a folder of this machine for our own seeds."""
+    root = native_root([root for root in config.seeds if not is_url(root.folder)])
+    if root is None:
         return {}
     folder, prefix = os.path.join(root.folder, root.inbox).rstrip("/"), root.prefix
     inbox = Inbox(folder, config.state, prefix=f"{prefix}{root.inbox}/" if root.inbox else prefix)

@@ -273,3 +273,20 @@ def test_without_tokens_there_is_no_door(tmp_path: Path) -> None:
     assert fetch(server.address, "/-/items", "POST", body=b"{}").status == 404
     assert fetch(server.address, "/-/micropub", "POST", body=b"").status == 404
     assert server.stop() == 0
+
+
+def test_posted_items_are_written_into_the_first_folder_of_our_own_dialect(tmp_path: Path, token: str) -> None:
+    """Of several; the answer names the seed as `explain` does, and it is found again by its id."""
+    (tmp_path / "blog").mkdir()
+    site = SiteFolder(tmp_path)
+    site.settings |= {"rules": {}, "seeds": [{"folder": "../blog", "dialect": "hugo"}, "../seeds"]}
+    (tmp_path / "tokens").write_text(f"program: {token}\n")
+    server = ServeProcess(site, write_tokens="../tokens")
+    try:
+        answer = post(server, item("x"), token)
+        assert (answer.status, answer.json["path"].partition("/")[0]) == (201, "seeds")
+        assert [path.name for path in site.seeds.iterdir()] == [answer.json["path"].partition("/")[2]]
+        assert visible(server) == {"https://example.org/posted/x": "Posted x"}
+        assert post(server, item("x", title="Again"), token).json["done"] == "changed"
+    finally:
+        server.stop()
