@@ -82,7 +82,7 @@ def test_a_status_begins_with_what_is_wrong() -> None:
         problems=(Problem(path="a.md", line=2, column=1, message="is wrong"),), due=None, due_path="",
         turns=(PastTurn(now=NOW - 7200, seconds=1, read=1, written=1),), folder_problem="seeds: missing",
     )  # fmt: skip
-    assert list(report.status_lines(found, "seeds"))[1:3] == [
+    assert list(report.status_lines(found, {"": "seeds"}))[1:3] == [
         "stale: seeds/a.md: its last good version is still published",
         "seeds/a.md:2:1: is wrong",
     ]
