@@ -202,7 +202,7 @@ def test_a_port_that_is_taken_at_the_start(running: DaemonProcess) -> None:
         assert running.process.wait(TIMEOUT) == 2
     words = running.log_file.read_text()
     assert f"127.0.0.1:{running.site.settings['server']['port']}: " in words
-    assert "stop what listens there, or set another `server.port`" in words
+    assert "stop what listens there, or take another port: `server.port`, or --port" in words
     assert running.site.slugs() == set()
 
 

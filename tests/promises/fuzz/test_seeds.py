@@ -16,7 +16,7 @@ from support.site_folder import NOW, SiteFolder
 from aggregator.model.feeds import Feed, FeedSpec, FeedSummary, Site
 from aggregator.model.items import Item, Rejection, Seed
 from aggregator.normalizer import content, seed
-from aggregator.renderer import atom, json_feed, opml, page, rss
+from aggregator.renderer import atom, json_feed, opml, page, rss, wording
 
 SAMPLES = [path.read_bytes() for path in sorted([*ROOT.glob("seeds/**/*.md"), *ROOT.glob("tests/cases/seeds/*.md")])]
 SITE = Site(title="Site", url="https://feeds.example.org/")
@@ -86,7 +86,9 @@ def check_item(found: Seed) -> None:
 def check_feeds(feed: Feed, item: Item) -> None:
     (by_rss,) = etree.fromstring(rss.render(feed, SITE).body).iter("item")
     assert (by_rss.findtext("title"), by_rss.findtext("link")) == (item.title, item.link)
-    assert (by_rss.findtext("{http://purl.org/rss/1.0/modules/content/}encoded") or "") == item.content
+    assert (by_rss.findtext("{http://purl.org/rss/1.0/modules/content/}encoded") or "") == (
+        item.content or ("" if item.summary else wording.content(item))
+    )
     entry = etree.fromstring(atom.render(feed, SITE).body).find("{*}entry")
     assert (entry.findtext("{*}title"), entry.findtext("{*}id")) == (item.title, item.id)
     (by_json,) = json.loads(json_feed.render(feed, SITE).body)["items"]
