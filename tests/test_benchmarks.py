@@ -145,6 +145,7 @@ def test_generated_seeds_depend_on_their_number_only(tmp_path: Path) -> None:
     assert few.items() <= many.items()
 
 
+@pytest.mark.slow
 def test_the_house_report_finds_no_circle_and_no_upward_arrow() -> None:
     """The report of the import graph runs on this package, whose rooms import only rooms of a lower rank."""
     report = run_script("house_report.py")

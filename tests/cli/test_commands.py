@@ -27,6 +27,7 @@ def test_build_says_what_it_did_and_writes_the_feeds(folder: Path) -> None:
     assert json.loads((folder / "feeds/cities/feed.json").read_text())["items"][0]["title"] == "A tram to the harbour"
 
 
+@pytest.mark.slow
 def test_names_are_utf_8_in_any_locale(folder: Path) -> None:
     """Seeds have the names that they have on disk, even if the locale has another encoding, or none."""
     (folder / "seeds/Über 日本.md").write_text(GOOD.replace("/tram", "/japan").replace("Cities", "Städte 日本"))
@@ -330,6 +331,7 @@ def test_a_locked_state_folder_ends_with_3_and_names_the_process(folder: Path) -
         assert "process 4242" in run(folder, "build", expect=3).stderr
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_a_table_and_a_progress_bar(folder: Path) -> None:
     """On a terminal a build of many seeds shows a progress bar, and the feeds as a table."""
     import pty
@@ -358,6 +360,7 @@ def test_a_terminal_gets_a_table_and_a_progress_bar(folder: Path) -> None:
     assert b"601 seeds" in shown
 
 
+@pytest.mark.slow
 def test_a_closed_standard_output_is_no_traceback(folder: Path) -> None:
     """`aggregator build | head -0` ends quietly, and the feeds are written."""
     reader, writer = os.pipe()
@@ -371,7 +374,9 @@ def test_a_closed_standard_output_is_no_traceback(folder: Path) -> None:
     assert (folder / "feeds/all/rss.xml").exists()
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [pytest.param(one, marks=pytest.mark.slow) for one in ("<&-", ">&-", "2>&-")] + ["<&- >&- 2>&-"]
+)
 def test_closed_standard_streams_lead_nowhere(folder: Path, closed: str) -> None:
     """A build and a daemon whose caller closed their streams work as ever, and open no feed in their place."""
     with started(folder, "build", closed) as build:

@@ -33,6 +33,7 @@ def completed(site: SiteFolder, *words: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.slow
 def test_commands_options_and_choices_are_completed(site: SiteFolder) -> None:
     """Commands by their beginning, the options of a command, and the values of an option."""
     assert completed(site, "st") == ["status"]
@@ -40,6 +41,7 @@ def test_commands_options_and_choices_are_completed(site: SiteFolder) -> None:
     assert completed(site, "check", "--format", "") == ["text", "github"]
 
 
+@pytest.mark.slow
 def test_feeds_are_completed_by_their_slugs(site: SiteFolder) -> None:
     """`trigger` offers the feeds that are published; without a config it offers nothing, and no traceback."""
     site.write("a.md", topics=["Sea", "Sky"])

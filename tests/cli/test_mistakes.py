@@ -25,6 +25,8 @@ from support.running_daemon import free_port, wait_until
 
 ROOT = Path(__file__).parents[2]
 CASES = sorted((ROOT / "tests/cases/mistakes").glob("*.txt"))
+QUICK = {"misspelt_command", "no_config", "placeholder"}
+"""The cases of the default run."""
 PROGRAM = [sys.executable, "-c", "import sys; sys.argv[0] = 'aggregator'; from aggregator.cli import main; main()"]
 NOBODY = "sudo -u nobody "
 SECONDS = 60
@@ -133,7 +135,9 @@ def as_told(case: str, folder: Path) -> str:
         person.leave()
 
 
-@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=() if path.stem in QUICK else pytest.mark.slow, id=path.stem) for path in CASES]
+)
 def test_a_mistake_is_answered_with_what_to_do(path: Path, tmp_path: Path) -> None:
     """The output and the exit code of each command are those of the case, to the letter."""
     case = path.read_text()

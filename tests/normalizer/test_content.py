@@ -90,6 +90,7 @@ def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:
     assert not any(name == "id" for name, _ in seen.attributes)
 
 
+@pytest.mark.slow
 @settings(max_examples=3 * settings.default.max_examples)
 @given(fragments)
 @example("<h1><b><h1></b><caption><col></table><ul><img>")

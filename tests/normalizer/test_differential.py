@@ -73,6 +73,7 @@ document = st.lists(entry, min_size=1, max_size=4, unique_by=lambda line: line.s
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=5 * settings.default.max_examples)
 @given(document)
 def test_on_written_documents(text) -> None:
@@ -80,6 +81,7 @@ def test_on_written_documents(text) -> None:
     assert_agree(text.encode())
 
 
+@pytest.mark.slow
 @settings(max_examples=3 * settings.default.max_examples)
 @given(st.data())
 def test_on_damaged_samples(samples, data) -> None:

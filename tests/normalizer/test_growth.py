@@ -41,6 +41,7 @@ AMPLIFIERS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", AMPLIFIERS)
 def test_a_body_that_would_grow_is_shown_as_typed(name: str) -> None:
     """It is so before a parser makes anything of it, and with its own words."""
@@ -93,6 +94,7 @@ def test_addresses_by_the_thousand_become_links_up_to_a_bound() -> None:
     assert time.process_time() - began < 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "unit",
     [

@@ -137,6 +137,7 @@ def test_an_item_is_read_back_from_its_seed(title: str, content: str, tags: list
         assert posted.item_of(posted.with_mark(found.seeds[0].text)) == item
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda of: st.lists(of) | st.dictionaries(
     st.sampled_from([*posted._TYPES, "secured", "items"]), of)))  # fmt: skip
 def test_no_json_makes_it_fail(value: Any) -> None:

@@ -46,6 +46,7 @@ def copy_cases(site: SiteFolder) -> list[str]:
     return paths
 
 
+@pytest.mark.slow
 def test_neighbours_change_no_outcome(site: SiteFolder, task: Task) -> None:
     """Each good or broken seed, read by either parser, has the same outcome in a batch as alone."""
     paths = copy_cases(site)

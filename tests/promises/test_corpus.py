@@ -38,6 +38,7 @@ def test_the_real_seeds_become_the_feeds_they_should(corpus: SiteFolder) -> None
     assert (len(untitled), len(undated - untitled)) == (5, 7)
 
 
+@pytest.mark.slow
 def test_the_formats_agree_as_readers_read_them(corpus: SiteFolder) -> None:
     """RSS, Atom and JSON of each feed contain the same ids, titles, links and dates in the same order."""
     for feed in corpus.build().feeds:

@@ -201,6 +201,7 @@ def sample(site: SiteFolder) -> None:
         )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_zone_locale_and_hash_seed_do_not_matter(site: SiteFolder) -> None:
     """A process with another TZ, LANG and PYTHONHASHSEED writes the same bytes."""
     sample(site)

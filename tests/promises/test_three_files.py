@@ -194,6 +194,7 @@ def play(number: int, mode: str, folder: Path) -> None:
         main.index.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_any_history_shows_the_items_of_a_build_from_nothing(mode: str, tmp_path: Path) -> None:
     """A few histories in each mode; `test_many_histories` plays thousands."""

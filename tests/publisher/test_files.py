@@ -160,6 +160,7 @@ def test_a_wrong_encoding_is_repaired_alone(writer, feeds, tmp_path, suffix, dam
     assert (tmp_path / "secret").read_bytes() == right
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gz", ".br"])
 def test_a_compression_bomb_is_not_decompressed(writer, feeds, suffix):
     """A planted encoding that decompresses to 50 MB takes little memory and is replaced."""
@@ -178,6 +179,7 @@ def test_a_compression_bomb_is_not_decompressed(writer, feeds, suffix):
     assert peak < 5_000_000
 
 
+@pytest.mark.slow
 def test_a_reader_sees_only_complete_files(writer, feeds):
     """During 300 rewrites, a reading thread sees only complete old or complete new files."""
     bodies = {bytes([65 + version]) * 30_000 for version in range(20)}

@@ -83,6 +83,7 @@ def catching(failed: list[PublishError]) -> Iterator[None]:
         failed.append(error)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lasting", [False, True], ids=["once", "from then on"])
 def test_the_nth_failing_operation_leaves_complete_files(tmp_path, lasting):
     """Whichever operation fails, every file is completely old or new, and the next run repairs the rest."""

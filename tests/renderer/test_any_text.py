@@ -152,6 +152,7 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
+@pytest.mark.slow
 @nasty
 @given(clean)
 def test_pages_hold_text_as_text(text):

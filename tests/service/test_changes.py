@@ -40,6 +40,7 @@ def test_an_edit_an_addition_a_deletion_and_a_renaming_are_published(running: Da
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_folders_that_are_added_renamed_and_removed_are_followed(running: DaemonProcess) -> None:
     """A folder is moved in, renamed, moved below another and moved out; later changes in it are noticed, too."""
     site = running.site
@@ -63,6 +64,7 @@ def test_folders_that_are_added_renamed_and_removed_are_followed(running: Daemon
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_seeds_in_new_deep_folders_are_found(running: DaemonProcess) -> None:
     """After `mkdir -p a/b/c` with a file at once, none is lost between the event and the watch."""
     new_folders(running, ROUNDS)

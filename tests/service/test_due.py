@@ -63,6 +63,7 @@ def test_a_due_moment_set_at_run_time_is_kept(running: DaemonProcess, late: floa
     assert 0 <= lateness(running, "near", moment, present=True) <= time_limit(late)
 
 
+@pytest.mark.slow
 def test_moments_missed_while_suspended_are_caught_up(running: DaemonProcess) -> None:
     """After SIGSTOP across both moments, feeds are right soon after SIGCONT."""
     site, moment = running.site, after_a_start(running)
@@ -78,6 +79,7 @@ def test_moments_missed_while_suspended_are_caught_up(running: DaemonProcess) ->
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_moments_missed_while_it_does_not_run_are_caught_up(running: DaemonProcess) -> None:
     """The daemon stops before both moments and starts after them."""
     site, moment = running.site, after_a_start(running)
@@ -92,6 +94,7 @@ def test_moments_missed_while_it_does_not_run_are_caught_up(running: DaemonProce
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 @LATE
 def test_a_due_moment_is_kept_while_the_folder_is_missing(running: DaemonProcess, late: float) -> None:
     """Known items follow the clock while scans of the folder are rejected."""

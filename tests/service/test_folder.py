@@ -29,6 +29,7 @@ def is_unhealthy(running: DaemonProcess, reason: str) -> bool:
     return not status["healthy"] and reason in str(status["problems"])
 
 
+@pytest.mark.slow
 def test_a_root_emptied_file_by_file_withdraws_nothing_until_accepted(running: DaemonProcess) -> None:
     """After 60 files were deleted one by one, the feeds stay, the status says why, and a trigger can accept it."""
     filled(running.site)
@@ -48,6 +49,7 @@ def test_a_root_emptied_file_by_file_withdraws_nothing_until_accepted(running: D
     wait_until(lambda: running.status()["healthy"])
 
 
+@pytest.mark.slow
 def test_a_root_that_is_emptied_slowly_loses_only_a_few_items(running: DaemonProcess) -> None:
     """Files are deleted slowly, each in a turn of its own: the feeds lose a few and keep the rest."""
     filled(running.site)
@@ -59,6 +61,7 @@ def test_a_root_that_is_emptied_slowly_loses_only_a_few_items(running: DaemonPro
     assert len(running.site.titles()) > COUNT - MASS_DELETION
 
 
+@pytest.mark.slow
 def test_a_change_that_comes_with_a_rejected_scan_is_published(inside: DaemonThread) -> None:
     """While full scans are rejected because most seeds are missing, single edits and deletions are published at once."""
     site = inside.site
@@ -165,6 +168,7 @@ def test_a_root_that_is_a_link_can_be_pointed_elsewhere(running: DaemonProcess) 
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_a_folder_that_holds_all_seeds_may_be_renamed(running: DaemonProcess) -> None:
     """Moved seeds are not lost, so the guard does not reject the scan."""
     site = running.site

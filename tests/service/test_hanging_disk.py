@@ -40,6 +40,7 @@ def edit(running: DaemonProcess, feeds: int) -> None:
         running.site.write(f"{number}.md", title=f"T{number}", topics=[f"Topic {number}"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("operation", "feeds"),
     [
@@ -70,6 +71,7 @@ def test_a_main_thread_that_hangs_is_reported(running: DaemonProcess, start: Sta
     assert running.stop() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("operation", [pytest.param("replace", marks=pytest.mark.slow), "fsync"])
 def test_a_second_signal_ends_a_daemon_that_hangs(running: DaemonProcess, start: Start, operation: str) -> None:
     """At once and with its server; the next start publishes what was not."""
@@ -91,6 +93,7 @@ def test_a_second_signal_ends_a_daemon_that_hangs(running: DaemonProcess, start:
     assert not address or running.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_long_turn_that_makes_progress_stays_healthy(running: DaemonProcess, tmp_path: Path) -> None:
     """A turn that takes longer than the limit, but reads and writes all the time, is no problem."""
     disk = HangingDisk(tmp_path, "fsync", longest=1.0)

@@ -20,6 +20,7 @@ def waited(inbox: Inbox) -> float:
     return time.monotonic() - began
 
 
+@pytest.mark.slow
 def test_an_idle_inbox_wakes_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a while without messages it waits longer; scheduled scans do not count as messages, events do."""
     monkeypatch.setattr(inbox_module, "IDLE_AFTER", 0.2)
@@ -33,6 +34,7 @@ def test_an_idle_inbox_wakes_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
     assert waited(inbox) < inbox_module.IDLE_INTERVAL
 
 
+@pytest.mark.slow
 def test_a_watchdog_is_notified_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a watchdog of 4 seconds there are four checks in that time."""
     monkeypatch.setattr(inbox_module, "IDLE_AFTER", 0.0)
@@ -73,6 +75,7 @@ def long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inbox_module, name, seconds)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("long_pauses")
 def test_a_burst_is_one_turn() -> None:
     """Thousands of files a second are collected until they pause."""

@@ -20,6 +20,7 @@ def write_in_place(path: Path, before: str, after: str) -> None:
         file.truncate()
 
 
+@pytest.mark.slow
 def test_a_file_system_mounted_over_a_folder_is_watched(running: DaemonProcess) -> None:
     """So is what lies deeper in it, and what it covered once it is unmounted; no scan is due meanwhile."""
     site = running.site

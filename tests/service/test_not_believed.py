@@ -161,6 +161,7 @@ def test_a_folder_that_is_back_is_accepted_at_the_next_scan(
     wait_until(lambda: inside.status()["healthy"])
 
 
+@pytest.mark.slow
 def test_published_feeds_that_somebody_removed_are_noticed_between_walks(
     inside: DaemonThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,6 +177,7 @@ def test_published_feeds_that_somebody_removed_are_noticed_between_walks(
         time.sleep(0.5)  # until that turn has ended
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_not_called_a_bug(running: DaemonProcess) -> None:
     """The exit code is 2 and the message says what to do."""
     with socket.create_server(("127.0.0.1", 0)) as other:
@@ -220,6 +222,7 @@ def test_an_index_that_cannot_be_replaced_yet_is_retried(
     inside.wait_for_title("B")
 
 
+@pytest.mark.slow
 def test_a_long_turn_ends_when_the_daemon_has_to_stop(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """While many feeds are rendered again, it stops within a moment; the next start goes on."""
     site = inside.site

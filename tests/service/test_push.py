@@ -112,6 +112,7 @@ def test_each_document_names_the_hub_and_the_address_of_its_ping(
     assert len(topics) == 6
 
 
+@pytest.mark.slow
 def test_no_ping_is_sent_if_nothing_changed(running: DaemonProcess, pushing: SiteFolder, hub: Hub) -> None:
     """Saving again, regenerating, restarting and rebuilding send no ping; a change of one feed pings for that one only."""
     pushing.write("b.md", title="B", topics=["Land"])
@@ -148,6 +149,7 @@ def overload(hub: Hub) -> Callable[[], Hub]:
     return end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kill", "fail"), [
     (True, overload), pytest.param(False, refuse, marks=pytest.mark.slow), pytest.param(False, overload, marks=pytest.mark.slow),
     pytest.param(True, refuse, marks=pytest.mark.slow),
@@ -180,6 +182,7 @@ def test_changes_while_the_hub_was_down_are_pinged_once(
             running.stop()
 
 
+@pytest.mark.slow
 def test_a_hub_that_hangs_gets_its_pings_again_and_delays_nothing(
     inside: DaemonThread, pushing: SiteFolder, hub: Hub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +249,7 @@ def test_no_kill_loses_a_change(running: DaemonProcess, pushing: SiteFolder, hub
     wait_until(lambda: seen == published)
 
 
+@pytest.mark.slow
 def test_a_changed_config_changes_the_hub(running: DaemonProcess, pushing: SiteFolder, hub: Hub) -> None:
     """A new hub gets pings for all feeds, since each now names it; without a hub the thread ends."""
     running.start()

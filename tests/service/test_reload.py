@@ -36,6 +36,7 @@ def living(running: DaemonProcess) -> DaemonProcess:
     return running.start()
 
 
+@pytest.mark.slow
 def test_an_invalid_config_is_rejected_and_a_corrected_one_reloaded(living: DaemonProcess) -> None:
     """The old config stays, log and status name the error and its position, and changes are still published."""
     site = living.site
@@ -84,6 +85,7 @@ def test_rules_queries_topics_and_time_zone_are_applied_without_a_restart(living
     living.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_a_time_zone_that_changes_while_the_folder_is_away_holds_for_every_seed(living: DaemonProcess) -> None:
     """Seeds that could not be read again at once are read when the folder is back."""
     site = living.site

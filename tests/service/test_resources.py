@@ -31,6 +31,7 @@ def edit(running: DaemonProcess, first: int, count: int) -> None:
     time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_edits_leave_no_file_thread_process_or_memory_behind(running: DaemonProcess) -> None:
     """200 edits after a first hundred leave the numbers of file descriptors and threads, children and memory unchanged."""
     running.start()
@@ -45,6 +46,7 @@ def test_edits_leave_no_file_thread_process_or_memory_behind(running: DaemonProc
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_reloads_and_roots_that_come_and_go_leave_nothing_behind(running: DaemonProcess) -> None:
     """Replaced watchers, schedulers and sockets are closed."""
     site = running.site

@@ -169,6 +169,7 @@ def test_a_daemon_that_is_not_to_serve_starts_no_server(running: DaemonProcess) 
     assert (running.address, running.children()) == ("", [])
 
 
+@pytest.mark.slow
 def test_it_stops_in_time_whoever_is_connected(serving: DaemonProcess) -> None:
     """G14: open event streams, partial requests, unread answers and idle connections do not delay it."""
     address, pid = serving.address, server_of(serving)
@@ -191,6 +192,7 @@ def test_it_stops_in_time_whoever_is_connected(serving: DaemonProcess) -> None:
 # -- ports
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_at_the_start(running: DaemonProcess) -> None:
     """The daemon exits with code 2 and says what to do, before it touches any feed."""
     running.site.write("a.md")
@@ -206,6 +208,7 @@ def test_a_port_that_is_taken_at_the_start(running: DaemonProcess) -> None:
     assert running.site.slugs() == set()
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_at_a_reload(serving: DaemonProcess) -> None:
     """It is reported, the old address is served, even if its server dies; the new one is used once it is free."""
     old = serving.address
@@ -248,6 +251,7 @@ def test_a_host_that_is_not_ours(serving: DaemonProcess) -> None:
     assert is_served(old)
 
 
+@pytest.mark.slow
 def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: DaemonProcess) -> None:
     """Retries neither restart the healthy server nor close its connections."""
     pid, listener = server_of(serving), EventStream(serving.address)
@@ -260,6 +264,7 @@ def test_a_host_that_is_not_ours_costs_nobody_an_answer(serving: DaemonProcess) 
     listener.close()
 
 
+@pytest.mark.slow
 def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(serving: DaemonProcess) -> None:
     """Our server would have to end for each try, so it is not tried every two seconds."""
     old, port = serving.address, host_and_port(serving.address)[1]
@@ -280,6 +285,7 @@ def test_an_overlapping_address_that_another_has_too_is_tried_at_a_reload_alone(
 # -- reloads
 
 
+@pytest.mark.slow
 def test_a_reload_refuses_nobody(serving: DaemonProcess) -> None:
     """If the address stays, every new connection is answered across several reloads."""
     with hammered(serving.address) as faults:
@@ -332,6 +338,7 @@ def test_serving_can_be_switched_off_and_on(serving: DaemonProcess) -> None:
 # -- deaths
 
 
+@pytest.mark.slow
 def test_a_killed_server_is_restarted(serving: DaemonProcess) -> None:
     """Connections meanwhile are served; the problem is reported until the new server runs."""
     address, pid = serving.address, server_of(serving)
@@ -344,6 +351,7 @@ def test_a_killed_server_is_restarted(serving: DaemonProcess) -> None:
     assert fetch(address, "/healthz").status == 200
 
 
+@pytest.mark.slow
 def test_a_dead_server_is_in_the_status(serving: DaemonProcess) -> None:
     """G11: the status reports it from the next self-check until it is restarted."""
     os.kill(server_of(serving), signal.SIGKILL)
@@ -351,6 +359,7 @@ def test_a_dead_server_is_in_the_status(serving: DaemonProcess) -> None:
     wait_until(lambda: "server" not in serving.status()["problems"], TIMEOUT)
 
 
+@pytest.mark.slow
 def test_turns_go_on_without_a_server(serving: DaemonProcess) -> None:
     """Feeds are written without a server, and the new one serves them."""
     os.kill(server_of(serving), signal.SIGKILL)
@@ -377,6 +386,7 @@ def held(site) -> Iterator[Callable[..., ServerProcess]]:
         one.stop()
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_replaced(held: Callable[..., ServerProcess]) -> None:
     """A server that was suspended sends no heartbeat: it is killed, and another one uses the same socket."""
     server = held(silence=3)
@@ -404,6 +414,7 @@ def test_many_changed_feeds_arrive_complete(held: Callable[..., ServerProcess]) 
     assert received == slugs
 
 
+@pytest.mark.slow
 def test_the_server_ends_with_a_daemon_that_is_killed(serving: DaemonProcess) -> None:
     """No server remains, and the port is free for the next start."""
     address, pid = serving.address, server_of(serving)
@@ -415,6 +426,7 @@ def test_the_server_ends_with_a_daemon_that_is_killed(serving: DaemonProcess) ->
     assert is_served(address)
 
 
+@pytest.mark.slow
 def test_a_start_right_after_a_kill_waits_for_the_port(serving: DaemonProcess) -> None:
     """A client stuck in a download keeps the killed daemon's server, and so the port, for a second or two."""
     request = b"GET /all/rss.xml HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -432,6 +444,7 @@ def test_a_start_right_after_a_kill_waits_for_the_port(serving: DaemonProcess) -
     assert serving.status()["problems"] == {}
 
 
+@pytest.mark.slow
 def test_modules_in_the_folder_of_the_site_are_not_run(running: DaemonProcess) -> None:
     """A site may contain files of any name; the server imports what the daemon imported."""
     running.site.write("a.md")

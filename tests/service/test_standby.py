@@ -72,6 +72,7 @@ def answers(daemon: DaemonProcess) -> bool:
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_it_takes_over_in_the_middle_of_edits(running: DaemonProcess, second: Second, how: signal.Signals) -> None:
     """If the holder is killed or stopped, the standby watches and serves within 10 s, and publishes every edit."""
@@ -104,6 +105,7 @@ def test_it_takes_over_in_the_middle_of_edits(running: DaemonProcess, second: Se
     wait_until(lambda: second.status()["healthy"], 10)
 
 
+@pytest.mark.slow
 def test_nothing_is_written_twice_and_a_last_edit_once(running: DaemonProcess, second: Second) -> None:
     """Feeds that were right are not written again; an edit that the dead holder never saw is published."""
     site = running.site
@@ -129,6 +131,7 @@ def test_nothing_is_written_twice_and_a_last_edit_once(running: DaemonProcess, s
     assert site.file_identities() == after
 
 
+@pytest.mark.slow
 def test_a_waiting_daemon_can_be_stopped(running: DaemonProcess, second: Second) -> None:
     """It stops at once with exit code 0; signals for the holder do not end it, and the holder goes on."""
     running.site.write("a.md", title="A")
@@ -147,6 +150,7 @@ def test_a_waiting_daemon_can_be_stopped(running: DaemonProcess, second: Second)
     running.wait_for_titles("A", "B")
 
 
+@pytest.mark.slow
 def test_one_of_two_waiting_daemons_takes_over(running: DaemonProcess, second: Second, third: Second) -> None:
     """The other one goes on waiting, and takes over when the new holder ends."""
     running.site.write("a.md", title="A")
@@ -166,6 +170,7 @@ def test_one_of_two_waiting_daemons_takes_over(running: DaemonProcess, second: S
     other.wait_for_titles("A", "B")
 
 
+@pytest.mark.slow
 def test_requests_go_to_the_holder(running: DaemonProcess, second: Second) -> None:
     """Trigger and status are answered by the daemon that holds the state folder."""
     running.site.write("a.md", title="A")
@@ -192,6 +197,7 @@ def test_leftovers_of_a_dead_daemon_do_not_matter(second: Second) -> None:
     second.wait_for_titles("A")
 
 
+@pytest.mark.slow
 def test_it_follows_the_config_as_its_holder_does(running: DaemonProcess, second: Second) -> None:
     """Changed rules apply after the takeover; it follows the holder to another state folder."""
     site = running.site

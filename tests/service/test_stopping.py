@@ -33,6 +33,7 @@ def test_sigterm_in_a_burst_stops_within_five_seconds(running: DaemonProcess) ->
     running.wait_for_fresh_build(10)
 
 
+@pytest.mark.slow
 def test_sigterm_in_the_first_turn_stops_too(running: DaemonProcess) -> None:
     """An unfinished first turn is undone; the next start takes it."""
     for number in range(1_800):
@@ -82,6 +83,7 @@ def test_a_turn_that_takes_too_long_is_undone(inside: DaemonThread, monkeypatch:
     assert site.titles() == ["A"]
 
 
+@pytest.mark.slow
 def test_a_slow_disk_does_not_delay_stopping(inside: DaemonThread, monkeypatch: pytest.MonkeyPatch) -> None:
     """A turn that writes dozens of feeds ends between two of them; the next build writes the rest."""
     monkeypatch.setattr("aggregator.service.daemon.LONGEST_STOP", 0.2)
@@ -122,6 +124,7 @@ def test_a_last_edit_is_published_before_it_ends(inside: DaemonThread, monkeypat
     assert inside.site.titles() == ["B"]
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(running: DaemonProcess) -> None:
     """It ends whatever it is doing; the next start needs no repair."""
     for number in range(1_800):
@@ -163,6 +166,7 @@ def test_sigkill_needs_no_repair_afterwards(running: DaemonProcess) -> None:
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_workers_do_not_outlive_a_killed_daemon(running: DaemonProcess) -> None:
     """They end after `kill -9` while several processes parse."""
     for number in range(6_000):
@@ -175,6 +179,7 @@ def test_workers_do_not_outlive_a_killed_daemon(running: DaemonProcess) -> None:
     wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
 
 
+@pytest.mark.slow
 def test_a_second_daemon_on_one_state_folder_exits(running: DaemonProcess) -> None:
     """The second exits with code 3 and names the first, which goes on together with its socket."""
     running.site.write("a.md", title="A")

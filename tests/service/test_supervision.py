@@ -46,6 +46,7 @@ def systemd(tmp_path) -> Iterator[Systemd]:
     made.close()
 
 
+@pytest.mark.slow
 def test_systemd_is_notified_from_start_to_stop(running: DaemonProcess, systemd: Systemd) -> None:
     """It sends READY=1 once the feeds exist, STATUS= for each turn, WATCHDOG=1 at least twice per interval, STOPPING=1."""
     running.site.write("a.md", title="A")

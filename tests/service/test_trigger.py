@@ -14,6 +14,7 @@ from support.running_daemon import DaemonProcess, DaemonThread, time_limit, wait
 from aggregator import AggregatorError
 
 
+@pytest.mark.slow
 def test_a_trigger_regenerates_now_and_reports(running: DaemonProcess) -> None:
     """It repairs and lists a published file that somebody else damaged."""
     site = running.site
@@ -28,6 +29,7 @@ def test_a_trigger_regenerates_now_and_reports(running: DaemonProcess) -> None:
     assert (said["items"], said["written"]) == (1, [])
 
 
+@pytest.mark.slow
 def test_named_feeds_are_rendered_again(running: DaemonProcess) -> None:
     """Only those; an unknown feed is an error, with a daemon and without one."""
     site = running.site
@@ -110,6 +112,7 @@ def test_the_status_is_available_during_a_turn(inside: DaemonThread, monkeypatch
     inside.wait_for_titles("A")
 
 
+@pytest.mark.slow
 def test_the_status_command_shows_the_daemon(running: DaemonProcess) -> None:
     """It shows backend, threads and problems with their age, or that no daemon runs."""
     site = running.site

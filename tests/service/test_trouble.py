@@ -265,6 +265,7 @@ def test_an_index_that_somebody_removes_is_written_again(running: DaemonProcess)
     assert "https://news.example.org/a" in site.ids()
 
 
+@pytest.mark.slow
 def test_a_daemon_whose_lock_is_removed_ends(running: DaemonProcess) -> None:
     """Another daemon may start there; systemd may start this one again."""
     running.site.write("a.md", title="A")

@@ -114,6 +114,7 @@ def test_an_overflow_leads_to_a_full_scan(inside: DaemonThread) -> None:
     assert inside.status()["overflows"] == 1
 
 
+@pytest.mark.slow
 def test_polling_finds_every_change(running: DaemonProcess) -> None:
     """It finds an edit that keeps the size, an addition, a deletion and a moved folder."""
     site = running.site
@@ -172,6 +173,7 @@ def test_the_limit_of_instances_is_reported_and_polling_takes_over(running: Daem
     wait_until(lambda: running.status()["backend"] == "native")
 
 
+@pytest.mark.slow
 def test_many_new_folders_do_not_look_like_a_limit(running: DaemonProcess) -> None:
     """Folders created faster than they are watched do not lead to polling."""
     site = running.site

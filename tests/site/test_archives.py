@@ -79,6 +79,7 @@ def _is_page(name: str, slug: str, kind: str) -> bool:
     return name.startswith(f"{slug}/archive/") and name.endswith(kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "kind"), ROUNDS + FURTHER_ROUNDS)
 def test_a_reader_misses_nothing_while_the_site_changes(site: SiteFolder, kind: str, number: int) -> None:
     """Between any two requests of the reader, items are edited, added (so that pages are cut) and deleted."""
@@ -120,6 +121,7 @@ class ServedWalk(ArchiveReader):
         return name, reply.body
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "kind", ["atom.xml", *(pytest.param(kind, marks=AT_LENGTH) for kind in ("rss.xml", "feed.json"))]
 )
@@ -217,6 +219,7 @@ def test_a_second_build_writes_no_page(site: SiteFolder) -> None:
 # -- the chain of pages
 
 
+@pytest.mark.slow
 def test_a_month_that_loses_its_last_item_leaves_no_hole(site: SiteFolder) -> None:
     """Its page is removed, its neighbours link past it, and everything equals a fresh build."""
     fill(site, 130, days=1)
@@ -355,6 +358,7 @@ def test_an_index_of_an_older_shape_is_made_anew_and_ids_stay(site: SiteFolder) 
     assert pages(site) == ["2026-05"]
 
 
+@pytest.mark.slow
 def test_a_site_that_may_not_take_long_writes_its_archive_turn_by_turn(site: SiteFolder) -> None:
     """The first turn writes the current documents, each turn some pages; the result equals one build."""
     fill(site, 300, days=1)
@@ -372,6 +376,7 @@ def test_a_site_that_may_not_take_long_writes_its_archive_turn_by_turn(site: Sit
     assert site.documents() == site.documents("other")
 
 
+@pytest.mark.slow
 def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> None:
     """While the first archive is written in several turns, no document links to a page that does not exist yet."""
     fill(site, 200, days=1)
@@ -387,6 +392,7 @@ def test_a_feed_on_disk_leads_only_to_pages_that_are_there(site: SiteFolder) -> 
     assert site.build().written == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [pytest.param(50, marks=pytest.mark.slow), 3])
 def test_what_changes_while_an_archive_is_written_is_shown_before_it_is_done(site: SiteFolder, limit: int) -> None:
     """The next turn shows an item of a month without a page, an edit and a deletion, and links to no missing page.
@@ -705,6 +711,7 @@ def test_what_goes_in_the_turn_of_a_fresh_build_or_of_new_rules_has_a_tombstone(
     assert tombstones(site) == {A: iso(NOW + 1), A[:-1] + "b": iso(NOW + 2)}
 
 
+@pytest.mark.slow
 def test_a_fresh_build_that_fails_takes_nothing_back(site: SiteFolder) -> None:
     """Whichever step fails: an item in an archive has no tombstone, also if its feed changes later."""
     site.settings["feed"] = {"limit": 1}

@@ -268,6 +268,7 @@ def test_two_topic_names_with_one_slug_are_named_both(site: SiteFolder) -> None:
     assert notes[0].startswith("topic 'C++' gets the slug 'c-plus-plus', since 'C#' has 'c' ")
 
 
+@pytest.mark.slow
 def test_notes_on_topics_with_one_slug_are_few(site: SiteFolder) -> None:
     """A few seeds with hundreds of spellings do not fill the log."""
     for seed in range(6):
@@ -365,6 +366,7 @@ def test_a_long_item_does_not_push_the_others_out(site: SiteFolder, jobs: int) -
     assert site.build().notes == ()
 
 
+@pytest.mark.slow
 def test_a_large_build_in_processes_gives_the_same_bytes(site: SiteFolder) -> None:
     """It makes no difference whether two processes parse or this one."""
     many(site, 600)

@@ -48,6 +48,7 @@ def test_a_deep_tree_that_is_gone_is_no_longer_named(make_deep: Callable[..., No
     index.close()
 
 
+@pytest.mark.slow
 def test_a_daemon_survives_deep_trees_and_edits_stay_fast(
     make_deep: Callable[..., None], running: DaemonProcess
 ) -> None:

@@ -36,6 +36,7 @@ def fill(site: SiteFolder, topics: int = MANY_FEEDS + 3) -> None:
     site.settings["feed"] = {"limit": 9, "tombstones": "30d", "max_bytes": "3kB"}
 
 
+@pytest.mark.slow
 def test_feeds_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
     """A site built in one process and in two, and again after items were deleted and changed: all files are equal."""
     fill(site)

@@ -60,6 +60,7 @@ def test_pages_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
     assert site.documents() == site.documents("other")
 
 
+@pytest.mark.slow
 def test_an_edit_renders_the_same_page_in_a_process(site: SiteFolder) -> None:
     """A page that is on disk already is written again with the same bytes, and then nothing is left to do."""
     fill(site, 40)

@@ -66,6 +66,7 @@ def test_spellings_of_one_name_are_one_topic(site: SiteFolder) -> None:
     assert list(topics(site)) == ["cafe-noir", "wind-power"]
 
 
+@pytest.mark.slow
 def test_any_order_of_files_gives_the_same_slugs(site: SiteFolder) -> None:
     """Built at once, the slugs depend on the names alone."""
     found = set()

@@ -117,6 +117,7 @@ def test_the_pages_of_the_site_are_the_same_from_a_process(site: SiteFolder) -> 
     assert "Topic 7" in here[0].body.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "seconds", [0.05, *(pytest.param(one, marks=pytest.mark.slow) for one in (0.0, 0.1, 0.2, 0.4))]
 )

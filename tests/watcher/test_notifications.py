@@ -57,6 +57,7 @@ def test_another_form_is_rejected_with_a_message(body: bytes) -> None:
         paths_in(body, "s3://news/in")
 
 
+@pytest.mark.slow
 @given(
     st.recursive(
         st.none() | st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)

@@ -30,6 +30,7 @@ def publish(sample, name, title, topic="Oceans"):
     wait_until(lambda: page.exists() and title in page.read_text(), what=f"{title} is not published")
 
 
+@pytest.mark.slow
 @looks
 def test_a_visitor_finds_feeds_by_search(visit, width, scheme):
     """`/` focuses the search field, typing leaves the matching cards, Escape shows all cards again."""
@@ -62,6 +63,7 @@ def test_a_visitor_copies_an_address(visit, width, scheme):
     assert page.evaluate("navigator.clipboard.readText()") == f"{visitor.sample.address}solar/rss.xml"
 
 
+@pytest.mark.slow
 def test_every_link_of_the_index_works(visit):
     """RSS, Atom, JSON, OPML and pages exist, have the right type and can be parsed."""
     page = visit().open()
@@ -124,6 +126,7 @@ IN_FRONT = "delete document.hidden; document.dispatchEvent(new Event('visibility
 """Hide or show a tab: every tab of this browser believes to be visible."""
 
 
+@pytest.mark.slow
 def test_many_tabs_can_be_open(visit, sample):
     """A browser opens six connections to a server: hidden tabs use none, and catch up when they are shown."""
     visitor = visit()
@@ -174,6 +177,7 @@ def test_a_pressed_button_is_not_replaced(visit, sample):
     card.get_by_text("Zebra pressed").wait_for(timeout=10_000)
 
 
+@pytest.mark.slow
 def test_unchanged_parts_of_a_page_are_not_replaced(visit, sample):
     """Changes do not disturb what somebody reads, selects or types, on a feed's page and the status page."""
     publish(sample, "alone", "Zebra alone")
@@ -195,6 +199,7 @@ def test_unchanged_parts_of_a_page_are_not_replaced(visit, sample):
     assert status.evaluate("[document.activeElement.id, document.activeElement.value]") == ["q", "half a wo"]
 
 
+@pytest.mark.slow
 def test_an_empty_feeds_page_shows_its_first_item(chromium, tmp_path):
     """A feed that gets its first item while its page is open, and loses it again, is shown correctly."""
     quiet = Sample(tmp_path)
@@ -217,6 +222,7 @@ def test_an_empty_feeds_page_shows_its_first_item(chromium, tmp_path):
     quiet.stop()
 
 
+@pytest.mark.slow
 @looks
 @pytest.mark.parametrize("path", ["", "all/", "oceans/", "-/status", "-/explain?q=nothing"])
 def test_pages_are_accessible(visit, width, scheme, path):
@@ -250,6 +256,7 @@ def wordy(tmp_path_factory):
     made.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["", "long/", "hebrew/", "-/status"])
 def test_long_words_and_large_letters_fit_a_phone(chromium, wordy, path):
     """At 320 px no page scrolls sideways, nor with letters of twice the size (WCAG 2.2, 1.4.4 and 1.4.10)."""
@@ -298,6 +305,7 @@ def test_right_to_left_text_does_not_reorder_its_surroundings(chromium, wordy):
     assert abs(source["x"] + source["width"] - article["x"] - article["width"]) < 2
 
 
+@pytest.mark.slow
 def test_everything_can_be_reached_by_keyboard(visit):
     """Tab visits every link and button in order, each with an outline."""
     page = visit().open()
@@ -353,6 +361,7 @@ def test_the_owner_sees_the_status_page(visit, sample):
     assert "(rule: quality)" in page.locator("body").inner_text()
 
 
+@pytest.mark.slow
 def test_an_open_status_page_shows_new_problems(chromium, tmp_path):
     """A problem changes no feed: the page polls, and shows if the daemon does not answer."""
     troubled = Sample(tmp_path)
@@ -380,6 +389,7 @@ def test_an_open_status_page_shows_new_problems(chromium, tmp_path):
     troubled.stop()
 
 
+@pytest.mark.slow
 def test_the_picture_in_the_readme(chromium, tmp_path):
     """The README's picture equals a new screenshot; AGGREGATOR_PICTURES=1 replaces it."""
     untouched = Sample(tmp_path)

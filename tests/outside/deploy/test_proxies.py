@@ -179,6 +179,7 @@ BARE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", BARE.values(), ids=BARE)
 def test_behind_a_proxy_that_names_no_client_nobody_is_the_owner(
     running: DaemonProcess, tmp_path: Path, words: str

@@ -40,6 +40,7 @@ def test_the_unit_says_how_to_create_its_user_and_folders() -> None:
     assert any(line.startswith("#   useradd --system ") and line.endswith(" aggregator") for line in lines)
 
 
+@pytest.mark.slow
 def test_the_daemon_needs_no_executable_memory(running: DaemonProcess) -> None:
     """The unit forbids it; the daemon publishes, serves and stops."""
     running.site.write("a.md", title="Forbidden")

@@ -41,6 +41,7 @@ def built(site: SiteFolder, *, files: int) -> list[int]:
     return list(map(int, result.stdout.split()))
 
 
+@pytest.mark.slow
 def test_bombs_stay_within_little_memory(site: SiteFolder) -> None:
     """A file of 100 MB, lines of 10 MB and 1 MB, nesting and aliases take under 400 MB; other seeds are published."""
     site.write("good.md")

@@ -76,6 +76,7 @@ def test_a_commit_that_fails_leaves_no_transaction_open(site: SiteFolder) -> Non
     index.close()
 
 
+@pytest.mark.slow
 def test_a_first_filling_whose_index_cannot_be_put_in_its_place_is_no_damage(
     make_site: Callable[[str], SiteFolder],
 ) -> None:

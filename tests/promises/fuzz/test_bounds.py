@@ -106,6 +106,7 @@ WORST = "headings"
 """The case that once took longest; the default run has only this one."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name if name == WORST else slow(name) for name in (*BODIES, *WHOLE)])
 def test_a_megabyte_of_one_thing_is_bounded(site: SiteFolder, name: str) -> None:
     """The bounds hold for the whole text and for its longest prefix that is rendered as Markdown."""

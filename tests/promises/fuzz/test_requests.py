@@ -135,6 +135,7 @@ def victim(site: SiteFolder) -> Iterator[Victim]:
     made.end()
 
 
+@pytest.mark.slow
 def test_some_requests_do_no_harm(victim: Victim) -> None:
     """A few hundred random requests do no harm."""
     run_examples(victim.check, sent, count=200)

@@ -129,6 +129,7 @@ class Builds:
 several = st.dictionaries(file_names, any_seed, max_size=8)
 
 
+@pytest.mark.slow
 def test_some_seeds_are_read_or_rejected() -> None:
     """A few hundred random seeds are read or rejected."""
     run_examples(check_reading, any_seed, count=300)

@@ -234,6 +234,7 @@ def test_a_refusal_is_named_and_does_not_delay_others(hub: Hub, publishing: Publ
     assert publishing.websub.status.trouble(time.time()) == ""
 
 
+@pytest.mark.slow
 def test_an_error_of_one_document_does_not_delay_others(hub: Hub, publishing: Publishing) -> None:
     """After 500 for one of them, twice, it is tried again."""
     failures = iter(range(2))

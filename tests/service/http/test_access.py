@@ -124,6 +124,7 @@ def test_only_the_owner_sees_the_message_of_a_problem(daemon: DaemonProcess) -> 
     wait_until(lambda: fetch(daemon.address, "/healthz").status == 200, TIMEOUT)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_a_daemon_that_does_not_answer_is_named(daemon: DaemonProcess) -> None:
     """A daemon stopped by a signal is reported as a problem, and its feeds are still served."""
@@ -339,6 +340,7 @@ def test_without_a_token_there_is_no_trigger(running: DaemonProcess) -> None:
     assert trigger(running).status == 404
 
 
+@pytest.mark.slow
 def test_a_token_file_without_a_token_is_named(daemon: DaemonProcess) -> None:
     """If it is missing or too short, nobody is authorised and the message says what to write."""
     path = daemon.site.root / "token"
@@ -472,6 +474,7 @@ def test_a_link_opens_the_owners_pages_once(shared: DaemonProcess) -> None:
     assert cookie.partition("=")[2] not in log
 
 
+@pytest.mark.slow
 def test_a_session_survives_a_reload_and_no_restart(daemon: DaemonProcess) -> None:
     """A new server process of the same daemon knows it; the next daemon does not."""
     cookie = fetch(daemon.address, issued(daemon)).headers["set-cookie"].partition(";")[0]
@@ -520,6 +523,7 @@ def test_a_session_ends() -> None:
     assert not Sessions(b"", 8080).is_open(Sessions(b"", 8080).begin(1_000.0).partition(";")[0], 1_000.0)
 
 
+@pytest.mark.slow
 def test_the_command_opens_the_page_or_prints_the_link(daemon: DaemonProcess, tmp_path: Path) -> None:
     """`status --open` starts the browser with a link; if there is none, it prints the link."""
     browser, opened = tmp_path / "browser", tmp_path / "opened"
@@ -691,6 +695,7 @@ def test_a_burst_of_changes_is_one_event(app: App) -> None:
         listener.close()
 
 
+@pytest.mark.slow
 def test_serving_alone_sends_events_too(site: SiteFolder) -> None:
     """`aggregator serve` notices what a build in another process changed."""
     site.write("a.md", topics=["Trams"])

@@ -183,6 +183,7 @@ def test_a_hostile_item_is_harmless(server: ServeProcess, hostile: dict[str, Any
     assert b"<script>alert" not in (server.site.feeds / "all/rss.xml").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_thousand_items_at_once_survive_kills(tmp_path: Path) -> None:
     """Ten programs post 100 items each while the server is killed; all repeat what was not answered: each item once."""
     server = start(tmp_path / "site")

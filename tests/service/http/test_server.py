@@ -356,6 +356,7 @@ def test_the_lines_of_a_header_are_one_list(server: ServeProcess) -> None:
     assert b"content-encoding: gzip" in answered("Accept-Encoding: br;q=0.5", "Accept-Encoding: gzip")
 
 
+@pytest.mark.slow
 def test_unknown_paths_take_no_memory(server: ServeProcess) -> None:
     """A flood of long, different paths and headers leaves nothing in memory."""
     connection = http.client.HTTPConnection(*host_and_port(server.address), timeout=TIMEOUT)
