@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from aggregator.cli.report import Folders, in_folder
 from aggregator.config import parsers
 from aggregator.config.loading import load_config
 from aggregator.model.errors import AggregatorError
@@ -188,9 +189,10 @@ def first_build(found: Recognised, config_path: str, folder: str, *, is_guess: b
     from aggregator.site.site import Site  # noqa: PLC0415 - recognising alone does not need it
 
     yield from recognised_lines(found)
-    with Site(load_config(config_path)) as site:
+    config = load_config(config_path)
+    with Site(config) as site:
         turn = site.build(now=clock())
-    yield from outcome_lines(turn)
+    yield from outcome_lines(turn, {root.prefix: os.path.relpath(root.folder) for root in config.seeds})
     yield from next_lines(found, config_path, folder, is_guess=is_guess)
 
 
@@ -204,18 +206,22 @@ def recognised_lines(found: Recognised) -> Iterator[str]:
         yield f"  {folder}" + (f"  →  {posts.link}" if posts.link else "")
 
 
-def outcome_lines(turn: Turn) -> Iterator[str]:
-    """Yield how many posts a first build published, held back and could not read, and the first that need a hand."""
+def outcome_lines(turn: Turn, folders: Folders) -> Iterator[str]:
+    """Yield how many posts a first build published, held back and could not read, and the first that need a hand.
+
+    Their paths begin with their folder in `folders`.
+    """
     broken = turn.held.get("valid", 0) + turn.held.get("readable", 0)
     later, drafts = turn.held.get("embargo", 0), turn.held.get("state", 0)
     others = sum(turn.held.values()) - broken - later - drafts
     counts = (
         quantity(turn.items, "post"), quantity(drafts, "draft"), *((f"{later:,} for later",) * bool(later)),
-        *((f"{others:,} held back by other rules",) * bool(others)), f"{broken:,} that need a hand",
+        *((f"{others:,} held back by other rules",) * bool(others)),
+        f"{broken:,} that need{'s' * (broken == 1)} a hand",
     )  # fmt: skip
     yield ", ".join(counts) + (":" if broken else ".")
     errors = [problem for problem in turn.problems if not problem.warning]
-    yield from (f"  {problem}" for problem in errors[:MOST_NAMED])
+    yield from (f"  {in_folder(str(problem), folders)}" for problem in errors[:MOST_NAMED])
     if broken > MOST_NAMED:
         yield "  … (`aggregator check` names them all)"
 

@@ -1,0 +1,132 @@
+"""`init --from`: a site over a folder that exists is recognised, built once, and not changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from aggregator.cli.commands import cli
+
+CASES = Path(__file__).parents[1] / "cases/dialects"
+
+SITES = {
+    "hugo": ("hugo.toml", "baseURL = 'https://own.example.org'\ntitle = 'Own'\n", "content"),
+    "zola": ("config.toml", 'base_url = "https://own.example.org"\ntitle = "Own"\n', "content"),
+    "jekyll": ("_config.yml", "title: Own\nurl: https://own.example.org\n", ""),
+    "eleventy": ("eleventy.config.js", "export default function () {}\n", "blog"),
+    "astro": ("astro.config.mjs", "export default { site: 'https://own.example.org' };\n", "src/content/blog"),
+    "pelican": ("pelicanconf.py", "SITENAME = 'Own'\nSITEURL = 'https://own.example.org'\nPATH = 'content'\n", "content"),
+    "docusaurus": ("docusaurus.config.js", "module.exports = {title: 'Own', url: 'https://own.example.org', baseUrl: '/'};\n", "blog"),
+    "mkdocs": ("mkdocs.yml", "site_name: Own\nsite_url: https://own.example.org/\n", "docs"),
+    "obsidian": (".obsidian/app.json", "{}", ""),
+}  # fmt: skip
+"""Of each generator: its config file, what it holds, and where its posts lie."""
+
+
+def make(dialect: str, folder: Path) -> Path:
+    config, text, posts = SITES[dialect]
+    shutil.copytree(CASES / dialect, folder / posts, ignore=shutil.ignore_patterns("root.json", "expected.json"))
+    (folder / config).parent.mkdir(exist_ok=True)
+    (folder / config).write_text(text)
+    return folder
+
+
+def digests(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        str(path.relative_to(folder)): (hashlib.sha256(path.read_bytes()).hexdigest(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, list[str]]:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["init", "site", "--from", *words])
+    assert "Traceback" not in result.output
+    return result.exit_code, result.output.splitlines()
+
+
+@pytest.mark.parametrize("dialect", SITES)
+def test_the_folder_of_a_generator_is_recognised_and_built(
+    dialect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says what it recognised and by what, counts posts and drafts, publishes, and changes nothing there."""
+    folder = make(dialect, tmp_path / "own")
+    before = digests(folder)
+    code, lines = init(tmp_path, monkeypatch, "own")
+    assert code == 0, lines
+    assert SITES[dialect][0].partition("/")[0] in lines[0]
+    counts = next(line for line in lines if " post" in line and "need" in line)
+    feed = json.loads((tmp_path / "site/feeds/all/feed.json").read_bytes())
+    assert counts.startswith(f"{len(feed['items'])} post")
+    assert feed["items"]
+    assert f"dialect: {dialect}" in (tmp_path / "site/config/aggregator.yaml").read_text()
+    assert lines[-1] == "Then: cd site && aggregator run --open"
+    assert digests(folder) == before
+
+
+def test_no_code_of_the_folder_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config that is a program is only read."""
+    folder = make("pelican", tmp_path / "own")
+    config = folder / "pelicanconf.py"
+    config.write_text(f"import os\nopen({str(tmp_path / 'ran')!r}, 'w').close()\n{config.read_text()}")
+    assert init(tmp_path, monkeypatch, "own")[0] == 0
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_folder_of_posts_alone_finds_the_config_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--from blog/content/posts` knows the site above; what it had to guess is said."""
+    folder = make("hugo", tmp_path / "own")
+    (folder / ".git").mkdir()
+    code, lines = init(tmp_path, monkeypatch, "own/content/posts")
+    assert code == 0
+    assert lines[0].startswith("A Hugo site, recognised by hugo.toml")
+    assert any("only content/posts is read" in line for line in lines)
+    assert 'folder: "../../own/content/posts"' in (tmp_path / "site/config/aggregator.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("missing",), "missing: is not a folder (name the folder of your site or of its posts)"),
+        (("empty",), "empty: holds no Markdown or HTML files (name the folder of your posts)"),
+    ],
+)
+def test_a_folder_without_posts_is_refused(
+    words: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message says which folder to name, and nothing is written."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["init", "site", "--from", *words])
+    assert result.exit_code == 1
+    assert str(result.exception) == message
+    assert not (tmp_path / "site").exists()
+
+
+def test_an_existing_config_is_not_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is created beside a config that is there."""
+    make("hugo", tmp_path / "own")
+    (tmp_path / "site/config").mkdir(parents=True)
+    (tmp_path / "site/config/aggregator.yaml").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(cli, ["init", "site", "--from", "own"])
+    assert result.exit_code == 1
+    assert (tmp_path / "site/config/aggregator.yaml").read_text() == "mine"
+    assert not (tmp_path / "site/.gitignore").exists()
+
+
+def test_an_address_and_a_title_may_be_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then nothing is guessed about them."""
+    make("hugo", tmp_path / "own")
+    code, lines = init(tmp_path, monkeypatch, "own", "--url", "https://feeds.example.com/", "--title", "Mine")
+    assert code == 0
+    assert not [line for line in lines if "guess" in line]
+    text = (tmp_path / "site/config/aggregator.yaml").read_text()
+    assert 'title: "Mine"' in text
+    assert 'url: "https://feeds.example.com/"\n' in text
