@@ -38,6 +38,16 @@ class Author(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     avatar: Text = ""
 
 
+class Attachment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A file of an item as JSON Feed has it."""
+
+    url: Text
+    mime_type: Text
+    title: Text = ""
+    size_in_bytes: int = 0
+    duration_in_seconds: int = 0
+
+
 class Extension(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`_aggregator` of a posted item: what a seed can say and JSON Feed cannot. The names are a seed's keys."""
 
@@ -54,16 +64,23 @@ _TYPES: dict[str, Any] = {
     "id": Text | int, "url": Text, "external_url": Text, "title": Text, "content_html": Text, "content_text": Text,
     "summary": Text, "image": Text, "banner_image": Text, "date_published": Text, "date_modified": Text,
     "author": Author, "authors": tuple[Author, ...], "tags": tuple[Text, ...], "language": Text,
-    "_aggregator": Extension,
+    "attachments": tuple[Attachment, ...], "_aggregator": Extension,
 }  # fmt: skip
 
 _WRITTEN_AS = {
     "title": "title", "webUrl": "url", "publishedDateTime": "date_published", "updatedDateTime": "date_modified",
     "excerpt": "summary", "images": "image", "tags": "tags", "locale": "language", "author": "authors", "id": "id",
-    "featuredContent": "content_html", "topics": "_aggregator.topics", "expires": "_aggregator.expires",
+    "featuredContent": "content_html", "media": "attachments", "topics": "_aggregator.topics",
+    "expires": "_aggregator.expires",
     "quality": "_aggregator.quality", "heat": "_aggregator.heat",
 }  # fmt: skip
 """The keys of a seed, and the members of a posted item that they are made of."""
+
+
+_MEDIA_KEYS = {
+    "url": "url", "type": "mime_type", "title": "title", "bytes": "size_in_bytes", "seconds": "duration_in_seconds",
+}  # fmt: skip
+"""The keys of a file of a seed, and the members of an attachment that they are made of."""
 
 
 class ItemProblem(msgspec.Struct, frozen=True):
@@ -217,6 +234,8 @@ def item_of(data: bytes) -> dict[str, Any]:
     item = {name: front[key] for key, name in _WRITTEN_AS.items() if key in front and "." not in name}
     if "image" in item:
         item["image"] = item["image"][0]["url"]
+    if "attachments" in item:
+        item["attachments"] = [{_MEDIA_KEYS[key]: value for key, value in one.items()} for one in item["attachments"]]
     if "authors" in item:
         item["authors"] = [{"name": item["authors"]}]
     if extension := {key: front[key] for key in Extension.__struct_fields__ if key in front}:
@@ -256,6 +275,7 @@ def _front_matter(values: dict[str, Any], address: str, now: int) -> dict[str, A
         "updatedDateTime": values.get("date_modified"),
         "excerpt": values.get("summary") or (text.cut(words, 300) if content else ""),
         "featuredContent": content,
+        "media": [_written(one, _MEDIA_KEYS) for one in values.get("attachments", ())],
         "images": [{"url": image}] if (image := values.get("image") or values.get("banner_image")) else None,
         "author": ", ".join(author.name or author.url for author in authors if author.name or author.url),
         "tags": list(values.get("tags", ())),
@@ -265,6 +285,10 @@ def _front_matter(values: dict[str, Any], address: str, now: int) -> dict[str, A
     }  # fmt: skip
     kept = {key: value for key, value in found.items() if value is not None and value not in ("", [])}
     return kept if extension.published else {**kept, "published": False}
+
+
+def _written(attachment: Attachment, keys: Mapping[str, str]) -> dict[str, Any]:
+    return {key: value for key, name in keys.items() if (value := getattr(attachment, name))}
 
 
 def _seed_text(front: Mapping[str, Any], body: str) -> str:

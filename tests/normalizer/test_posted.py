@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.site_folder import NOW
 
-from aggregator.model.items import Seed
+from aggregator.model.items import Media, Seed
 from aggregator.normalizer import posted
 from aggregator.normalizer.posted import ItemProblem, PostedSeed, read_items
 from aggregator.normalizer.seed import read
@@ -20,6 +20,7 @@ FULL: dict[str, Any] = {
     "content_html": "<p>Words</p>", "summary": "In short", "image": "https://example.org/7.png",
     "date_published": "2026-05-01T08:00:00Z", "date_modified": "2026-05-02T08:00:00Z",
     "authors": [{"name": "Ann"}], "tags": ["one", "two"], "language": "de",
+    "attachments": [{"url": "https://example.org/7.mp3", "mime_type": "audio/mpeg", "size_in_bytes": 9, "title": "Seven"}],
     "_aggregator": {"topics": ["Trams"], "quality": 90, "type": "news"},
 }  # fmt: skip
 
@@ -44,6 +45,8 @@ def test_every_member_reaches_the_seed() -> None:
     seed = seed_from(one)
     assert (seed.title, seed.excerpt, seed.embed) == (FULL["title"], "In short", "<p>Words</p>")
     assert (seed.images[0].url, seed.author, seed.tags, seed.locale) == (FULL["image"], "Ann", ("one", "two"), "de")
+    assert seed.media == (Media(url="https://example.org/7.mp3", type="audio/mpeg", size=9, title="Seven"),)
+    assert posted.item_of(posted.with_mark(one.text)) == FULL
     assert (seed.topics, seed.quality, seed.type, seed.id) == (("Trams",), 90, "news", FULL["id"])
 
 

@@ -124,6 +124,10 @@ def _hugo_posts(content: str, permalinks: Any, paths: Paths) -> tuple[tuple[Post
             patterns.get(section, ""), r":(\w+)", _HUGO_TOKENS | {"section": section, "sections": section}, doubts
         )
         posts.append(Posts(f"{content}/{section}", link or f"/{section}/{{path}}/"))
+    if any(isinstance(one, str) and ":slug" in one.split("/") for one in patterns.values()):
+        doubts.append(
+            "Hugo makes `:slug` of the title of a post that names no slug: if yours do not, write {title} in `link`"
+        )
     return tuple(posts), tuple(doubts)
 
 
