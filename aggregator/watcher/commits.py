@@ -8,6 +8,7 @@ boundary, and for what was never committed, the answer is None.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -123,11 +124,13 @@ def _number(text: str) -> int | None:
 
 
 def _git(folder: str, *words: str) -> bytes:
-    """Return what git prints, b"" if it fails."""
+    """Return what git prints, b"" if it fails or is not installed."""
+    if (program := shutil.which("git")) is None:
+        return b""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(  # noqa: S603 - no shell, and nothing of what is given comes from the repository
-            ["git", *_SAFE, *words],  # noqa: S607 - as found by the user's PATH
+            [program, *_SAFE, *words],
             cwd=folder, env=environment | _ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True,
             timeout=PATIENCE, check=False,
         )  # fmt: skip
