@@ -176,6 +176,7 @@ UNITS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("unit", UNITS)
 def test_hostile_bodies_take_time_in_proportion(unit: str) -> None:
     """Four times the text takes about four times as long, never sixteen."""

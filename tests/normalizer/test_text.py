@@ -244,6 +244,7 @@ def test_no_moment(written, reason, zone) -> None:
         text.moment(written, zone)
 
 
+@pytest.mark.slow
 @given(st.text(max_size=30) | st.from_regex(r"\d{1,4}-\d\d?-\d\d?[T ]?[\d:.Z+ -]{0,14}", fullmatch=True))
 def test_any_text_is_a_moment_or_a_value_error(written) -> None:
     """No text raises anything but a ValueError with a reason of ours."""

@@ -131,6 +131,7 @@ def test_only_what_changed_is_replaced(writer, feeds):
     assert gzip.decompress((feeds / "all/rss.xml.gz").read_bytes()) == b"new"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".gz", ".br"])
 @pytest.mark.parametrize("damage", ["missing", "cut", "longer", "old", "huge", "link", "by another tool"])
 def test_a_wrong_encoding_is_repaired_alone(writer, feeds, tmp_path, suffix, damage):

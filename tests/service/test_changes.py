@@ -164,6 +164,7 @@ def drop(running: DaemonProcess, number: int, *, by_rename: bool) -> None:
     wait_until(lambda: running.children() == [], 5, what=f"processes stayed behind: {running.children()}")
 
 
+@pytest.mark.slow
 def test_a_checkout_of_another_branch_and_back_is_followed(running: DaemonProcess, tmp_path: Path) -> None:
     """Git replaces, adds and removes files and folders at once."""
     site = running.site

@@ -67,6 +67,7 @@ def test_reloads_and_roots_that_come_and_go_leave_nothing_behind(running: Daemon
     wait_until(lambda: running.footprint() == before)
 
 
+@pytest.mark.slow
 def test_workers_leave_when_their_work_is_done(running: DaemonProcess) -> None:
     """Five seconds after a burst that needed several processes there is one."""
     site = running.site

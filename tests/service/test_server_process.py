@@ -297,6 +297,7 @@ def test_a_reload_refuses_nobody(serving: DaemonProcess) -> None:
     assert serving.status()["problems"] == {}
 
 
+@pytest.mark.slow
 def test_a_token_can_be_set_changed_and_removed(serving: DaemonProcess) -> None:
     """The trigger works with the current token only, and is missing without one."""
     secret = serving.site.root / "token"

@@ -152,6 +152,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_sigkill_needs_no_repair_afterwards(running: DaemonProcess) -> None:
     """The socket it left disturbs neither a new daemon nor a command."""
     running.site.write("a.md", title="A")

@@ -62,6 +62,7 @@ def pages(site: SiteFolder, slug: str = "all") -> list[str]:
 # -- reading the whole history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_reader_gets_back_to_the_first_item(site: SiteFolder, kind: str) -> None:
     """The archive pages of each feed hold every item once, and every page is reached."""
@@ -174,6 +175,7 @@ def _next_url(site: SiteFolder, name: str = "all/feed.json") -> str | None:
 # -- what a change costs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [3, 250])
 def test_an_edit_rewrites_one_page_of_each_feed_that_holds_the_item(site: SiteFolder, number: int) -> None:
     """Current documents are rewritten only if they show the item; every other file keeps its inode and mtime."""

@@ -51,6 +51,7 @@ def test_feeds_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
     assert site.build(jobs=2).written == ()
 
 
+@pytest.mark.slow
 def test_many_feeds_are_rendered_in_processes(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only for many feeds; the few feeds of an edit are rendered in this process."""
     this_process = os.getpid()

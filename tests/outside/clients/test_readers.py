@@ -119,6 +119,7 @@ def published(site: SiteFolder, slug: str = "all") -> list[Shown]:
     return [Shown(one["id"], one["title"], one["url"], seconds(one["date_published"])) for one in site.feed(slug)]
 
 
+@pytest.mark.slow
 def test_every_reader_shows_the_same_items(subscriber: Subscriber, items: SiteFolder) -> None:
     """All readers and formats have the same ids, titles, links and dates in the same order."""
     assert len(published(items)) == len(TITLES) + 1
@@ -131,6 +132,7 @@ def test_every_reader_shows_the_sample_site(subscriber: Subscriber, sample: Site
     assert subscriber.looks() == published(sample)
 
 
+@pytest.mark.slow
 def test_an_update_without_changes_changes_nothing(
     subscriber: Subscriber, items: SiteFolder, serving: LoggedServer
 ) -> None:
@@ -141,6 +143,7 @@ def test_an_update_without_changes_changes_nothing(
     assert subscriber.looks() == published(items)
 
 
+@pytest.mark.slow
 def test_an_edited_item_is_updated(subscriber: Subscriber, items: SiteFolder) -> None:
     """It appears once, with its new title, in its old position."""
     before = subscriber.settles()
@@ -167,6 +170,7 @@ def test_a_renamed_seed_or_a_changed_link_is_no_new_item(subscriber: Subscriber,
     assert "https://news.example.org/moved/here" in {one.link for one in after}
 
 
+@pytest.mark.slow
 def test_a_deleted_item_leaves(subscriber: Subscriber, items: SiteFolder) -> None:
     """A new subscriber does not see it, and the old one gets no other item for it."""
     before = subscriber.settles()

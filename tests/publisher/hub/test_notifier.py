@@ -167,6 +167,7 @@ def test_an_interrupted_ping_is_sent_again(hub: Hub, publishing: Publishing) -> 
     assert hub.ping_counts() == {"news/all/rss.xml": 2}
 
 
+@pytest.mark.slow
 def test_a_missing_hub_is_notified_later_and_once(tmp_path: Path) -> None:
     """Connection refused, through several changes and a restart; it is tried with one document at a time."""
     with Hub() as hub:
