@@ -47,14 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add `--passed-in`."""
-    parser.addoption("--passed-in", help="do not run again the tests that passed in the run that wrote this JUnit file")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what passed in the run of `--passed-in`."""
-    if not (file := config.getoption("passed_in")):
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what passed in the run that wrote the JUnit file named by `AGGREGATOR_PASSED_IN`."""
+    if not (file := os.environ.get("AGGREGATOR_PASSED_IN")):
         return
     cases = ET.parse(file).getroot().iter("testcase")
     passed = {(case.get("classname"), case.get("name")) for case in cases if len(case) == 0}
