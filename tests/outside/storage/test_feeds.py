@@ -119,7 +119,7 @@ def test_private_text_is_in_no_object(buckets: BucketSite) -> None:
     buckets.write("a.md", title="public", secured={"note": CANARY})
     buckets.write("b.md", title=CANARY, published=False)
     buckets.write("c.md", title=CANARY, publishedDateTime=iso(NOW + 3_600))
-    buckets.write("d.md", body=CANARY, title="broken: yes", secured=CANARY, quality=[CANARY])
+    buckets.write("d.md", body=CANARY, title="broken", secured=CANARY, publishedDateTime=CANARY)
     turn = buckets.build()
     assert buckets.titles() == ["public"]
     found = buckets.documents()
