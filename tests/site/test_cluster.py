@@ -31,7 +31,7 @@ HOUR = 3_600
 @pytest.fixture(scope="module")
 def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
     """Return a cluster of two workers."""
-    needed_tools.package("distributed")
+    needed_tools.require_package("distributed")
     made = DaskCluster(tmp_path_factory.mktemp("dask"))
     try:
         made.add_workers(2)
@@ -44,7 +44,7 @@ def dask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[DaskCluster]:
     """Return a scheduler without workers, for one test."""
-    needed_tools.package("distributed")
+    needed_tools.require_package("distributed")
     made = DaskCluster(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")
     yield made
     made.stop()
@@ -140,7 +140,7 @@ def test_a_worker_that_sees_other_seeds_is_not_believed(
 
 def test_seeds_in_a_store_are_read_by_the_workers(site: SiteFolder, dask: DaskCluster) -> None:
     """They get its URL and fetch what they read; seeds in the memory of this process do not count as gone."""
-    fsspec = needed_tools.package("fsspec")
+    fsspec = needed_tools.require_package("fsspec")
     write(site, 600)
     site.build(feeds="alone", state="state-alone")
     site.settings["seeds"] = site.seeds.as_uri()
@@ -169,7 +169,7 @@ def test_who_cannot_help_is_named_before_any_work(
     result = command(site, "build", "--cluster", own.address)
     assert result.returncode == 2
     assert "cannot be used: it has msgspec 0.0.1, this machine " in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert result.stderr.count("aggregator: ") == 1
     assert site.documents() == {}
 
 
@@ -194,12 +194,15 @@ def test_machines_must_be_alike_in_what_decides() -> None:
 
 def test_a_scheduler_that_is_not_there_is_an_error_within_seconds(site: SiteFolder) -> None:
     """The command exits with 2, says what to do, and changes no feed."""
-    needed_tools.package("distributed")
+    needed_tools.require_package("distributed")
     site.write("a.md")
     address = f"tcp://127.0.0.1:{free_port()}"
     result = command(site, "build", "--cluster", address)
     assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == f"aggregator: {address}: no scheduler answers there (start it: dask scheduler)\n"
+    assert (
+        result.stderr.splitlines(keepends=True)[-1]
+        == f"aggregator: {address}: no scheduler answers there (start it: dask scheduler)\n"
+    )
     assert site.documents() == {}
 
 
@@ -219,8 +222,8 @@ def test_what_is_no_scheduler_is_an_error_within_seconds(site: SiteFolder, own: 
     ):
         result = command(site, "build", "--cluster", address)
         assert result.returncode == 2
-        assert result.stderr.startswith(f"aggregator: {address}: {said}")
-        assert result.stderr.count("\n") == 1
+        assert result.stderr.splitlines()[-1].startswith(f"aggregator: {address}: {said}")
+        assert result.stderr.count("aggregator: ") == 1
 
 
 def test_what_names_no_cluster_is_a_usage_error(site: SiteFolder) -> None:
@@ -253,7 +256,7 @@ def test_without_the_extra_it_is_asked_for_by_name(site: SiteFolder) -> None:
 
 def test_nothing_of_dask_is_loaded_by_who_does_not_ask(site: SiteFolder) -> None:
     """Even if it is installed: neither by a build nor by importing the package."""
-    needed_tools.package("distributed")
+    needed_tools.require_package("distributed")
     site.write("a.md")
     site.config()
     script = (
@@ -268,7 +271,7 @@ def test_nothing_of_dask_is_loaded_by_who_does_not_ask(site: SiteFolder) -> None
 
 def test_processes_of_this_machine_are_a_cluster_too(site: SiteFolder) -> None:
     """`local:2` starts two processes, which end with the command; the bytes are the same."""
-    needed_tools.package("distributed")
+    needed_tools.require_package("distributed")
     site.settings["feed"] = {"archives": False}
     write(site, 600)
     result = command(site, "build", "--cluster", "local:2", "--json")
