@@ -267,6 +267,10 @@ def key_on(line: str, stack: list[tuple[int, str]], known: set[str]) -> tuple[st
     return None
 
 
+TOLD_TOGETHER = {"rules.allow", "rules.block", "websub"}
+"""Keys whose comment describes the keys in them, too."""
+
+
 def table(keys: list[Key], told: dict[str, str]) -> Iterator[str]:
     """Yield the rows of a table of keys; every key must have a description."""
     told = {key.path: meaning for key in keys if (meaning := inherited(key.path, told))}
@@ -289,10 +293,9 @@ def meaning_of(comment: str, key: Key) -> str:
 
 
 def inherited(path: str, told: dict[str, str]) -> str:
-    """Return the comment of a key, or that of the nearest key above it, or ""."""
-    while path and path not in told:
-        path = path.rpartition(".")[0].removesuffix("[]")
-    return told.get(path, "")
+    """Return the comment of a key, or that of the key above it if that speaks for all in it, or ""."""
+    above = path.rpartition(".")[0]
+    return told.get(path) or (told.get(above, "") if above in TOLD_TOGETHER else "")
 
 
 # Seeds

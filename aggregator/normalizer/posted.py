@@ -25,6 +25,7 @@ MOST_ITEMS = 1_000
 _TITLE_FROM_TEXT = 80
 _MARK = re.compile(rb"---\n# posted ([0-9a-f]{32})\n")
 _REMOVED = b"removed: true\n"
+_DATE = re.compile(r"^publishedDateTime: .*$", re.MULTILINE)
 _NAME_LENGTH = 60
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -93,7 +94,8 @@ class ItemProblem(msgspec.Struct, frozen=True):
 class PostedSeed(msgspec.Struct, frozen=True, kw_only=True):
     """A posted item as a seed: its own id or its link, and the text of its file without the mark.
 
-    `slug` and `date` (YYYY-MM-DD) name the file. `link` is "" if the pattern of its root makes it.
+    `slug` and `date` (YYYY-MM-DD) name the file. `link` is "" if the pattern of its root makes it. `is_dated` is false
+    if the item has no date and got the present one.
     """
 
     id: str
@@ -101,6 +103,7 @@ class PostedSeed(msgspec.Struct, frozen=True, kw_only=True):
     slug: str
     date: str
     text: str
+    is_dated: bool = True
     warnings: tuple[str, ...] = ()
 
 
@@ -180,7 +183,7 @@ def seed_of(
     )
     return PostedSeed(
         id=own or link, link=link, slug=slug_of(seed.title)[:_NAME_LENGTH].strip("-"),
-        date=utc_time(seed.published)[:10], text=written, warnings=warnings,
+        date=utc_time(seed.published)[:10], text=written, is_dated="date_published" in values, warnings=warnings,
     )  # fmt: skip
 
 
@@ -193,6 +196,12 @@ def with_mark(written: str) -> bytes:
     """Return the bytes of a seed file that says in a comment what was posted, so that a later edit by hand shows."""
     rest = written.removeprefix("---\n").encode()
     return b"---\n# posted " + _digest(rest) + b"\n" + rest
+
+
+def with_date_of(written: str, before: bytes) -> str:
+    """Return the text of an item without a date that is posted again, with the date that its file has."""
+    date = _DATE.search(before.decode())
+    return _DATE.sub(lambda _: date[0], written, count=1) if date else written
 
 
 def is_as_posted(data: bytes) -> bool:

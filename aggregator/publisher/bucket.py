@@ -109,10 +109,6 @@ class BucketWriter(Destination):
         """Return True without reading: a store keeps checksums of its own, and a listing shows each object's tag."""
         return name in self._entries
 
-    def has(self, name: str) -> bool:
-        """Return whether an object has the document's name."""
-        return name in self._entries
-
     def read_start(self, file: str) -> bytes | None:
         """Return the first bytes of an object, None if there is none.
 

@@ -56,13 +56,6 @@ class Destination(Protocol):
     def is_whole(self, name: str) -> bool:
         """Return whether a document still holds what was written, as far as reading it and its encodings can tell."""
 
-    def has(self, name: str) -> bool:
-        """Return whether a document's name is in use.
-
-        Raises:
-            PublishError: if the destination cannot tell.
-        """
-
     def read_start(self, file: str) -> bytes | None:
         """Return the first bytes (`ownership.START`) of a document or of one of its encodings, None if there is none.
 

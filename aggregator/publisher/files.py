@@ -117,20 +117,6 @@ class FolderWriter(Destination):
         except OSError:
             return False
 
-    def has(self, name: str) -> bool:
-        """Return whether a file of any kind has the document's name.
-
-        Raises:
-            PublishError: if the file system cannot tell.
-        """
-        try:
-            os.lstat(os.path.join(self._root, name))
-        except (FileNotFoundError, NotADirectoryError):
-            return False
-        except OSError as error:
-            raise _publish_error(name, error) from error
-        return True
-
     def read_start(self, file: str) -> bytes | None:
         """Return the first bytes of a document or of one of its encodings, None if there is none.
 

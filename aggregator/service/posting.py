@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 from aggregator.index.database import DAMAGED
 from aggregator.index.index import Index, opened_read_only
 from aggregator.model.errors import AggregatorError, reason_of
+from aggregator.model.seed_roots import SeedRoot
 from aggregator.normalizer import identity, links, posted
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.posted import PostedSeed
@@ -39,15 +40,15 @@ class ConflictError(AggregatorError):
     """An item that must not be changed from here: it is somebody else's, or was edited by hand."""
 
 
-class Inbox:
-    """The folder in which posted items become seeds; safe to be used by several threads.
+class PostedSeeds:
+    """The seeds that were posted, as files of one folder; safe to be used by several threads."""
 
-    `prefix` is what the paths of its seeds begin with: the name of its root and a `/`, or "".
-    """
-
-    def __init__(self, folder: str, state: str, *, prefix: str = "") -> None:
-        self._folder, self._state, self._prefix = folder, state, prefix
-        self._lock = threading.Lock()
+    def __init__(self, root: SeedRoot, state: str) -> None:
+        """Keep them in the inbox of a root, a folder of this machine; `state` is the site's state folder."""
+        self._root, self._parts = root.folder, tuple(root.inbox.split("/")) if root.inbox else ()
+        self._folder = os.path.join(self._root, *self._parts)
+        self._prefix = "".join((root.prefix, *(f"{part}/" for part in self._parts)))
+        self._state, self._lock = state, threading.Lock()
 
     def put(self, seeds: Sequence[PostedSeed]) -> list[Stored]:
         """Write seeds that are new or changed, all of them or none; return what was done, in their order.
@@ -98,8 +99,10 @@ class Inbox:
             return Stored(self._prefix + name, target, done if after != before else "unchanged")
 
     def _put(self, seed: PostedSeed, name: str) -> Stored:
-        data = posted.with_mark(seed.text)
         before = self._read(name)
+        data = posted.with_mark(
+            posted.with_date_of(seed.text, before) if before and not seed.is_dated else seed.text
+        )  # fmt: skip
         if before != data:
             self._write(name, data)
         done: Done = "created" if before is None else "unchanged" if before == data else "changed"
@@ -169,7 +172,7 @@ class Inbox:
         if "/" in name:
             return None
         try:
-            with open_folder(Disk(), self._folder, create=False, fsync=False) as folder:
+            with open_folder(Disk(), self._root, self._parts, create=False, fsync=False) as folder:
                 return folder.read(name, range(MAX_SEED + 1))
         except FileNotFoundError:
             return None
@@ -179,12 +182,12 @@ class Inbox:
     def _write(self, name: str, data: bytes) -> None:
         """Replace a file atomically and flush it: what is answered is on the disk.
 
-        A folder that is missing is not made: with one seed in it, all others would look deleted (G5).
+        A root that is missing is not made: with one seed in it, all others would look deleted (G5).
         """
-        if not os.path.isdir(self._folder):
-            raise AggregatorError(f"{self._folder}: the seeds folder is missing; nothing was written (bring it back)")
+        if not os.path.isdir(self._root):
+            raise AggregatorError(f"{self._root}: the seeds folder is missing; nothing was written (bring it back)")
         try:
-            with open_folder(Disk(), self._folder, create=False, fsync=True) as folder:
+            with open_folder(Disk(), self._root, self._parts, create=bool(self._parts), fsync=True) as folder:
                 temp = folder.create(name)
                 try:
                     folder.fill(temp, data)

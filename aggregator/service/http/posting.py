@@ -7,7 +7,6 @@ owner's token may too.
 from __future__ import annotations
 
 import asyncio
-import os
 import uuid
 from collections.abc import Callable
 from hmac import compare_digest
@@ -26,7 +25,7 @@ from aggregator.service.http.access import has_token, is_foreign, token_of
 from aggregator.service.http.rate_limit import RateLimit
 from aggregator.service.http.responses import Response, json_response, text_response
 from aggregator.service.http.server import Call, Route
-from aggregator.service.posting import ConflictError, Inbox, Stored
+from aggregator.service.posting import ConflictError, PostedSeeds, Stored
 from aggregator.site.explain import explain
 
 LARGEST_BODY = 1_048_576
@@ -45,9 +44,11 @@ _JSON_TYPES = frozenset({"application/json", "application/feed+json"})
 class Posting:
     """The routes that take items; `clock` returns seconds since 1970."""
 
-    def __init__(self, config: Config, inbox: Inbox, *, clock: Callable[[], float], makes_links: bool = False) -> None:
-        """Take the inbox, and whether its root has a pattern of links for items that name none."""
-        self._config, self._inbox, self._clock, self._makes_links = config, inbox, clock, makes_links
+    def __init__(
+        self, config: Config, seeds: PostedSeeds, *, clock: Callable[[], float], makes_links: bool = False
+    ) -> None:
+        """Take the seeds that were posted, and whether their root has a pattern of links for items that name none."""
+        self._config, self._seeds, self._clock, self._makes_links = config, seeds, clock, makes_links
         self._limit = RateLimit(PER_MINUTE)
 
     def routes(self) -> dict[str, Route]:
@@ -78,7 +79,7 @@ class Posting:
         )  # fmt: skip
         if found.problems:
             return json_response(422, {"problems": found.problems})
-        stored = self._inbox.put(found.seeds)
+        stored = self._seeds.put(found.seeds)
         warnings = [seed.warnings for seed in found.seeds]
         answers = [self._answer(one, said, alone=len(stored)) for one, said in zip(stored, warnings, strict=True)]
         status = 201 if any(one.done == "created" for one in stored) else 200
@@ -104,7 +105,7 @@ class Posting:
         return await self._answered(lambda: self._withdraw_now(target))
 
     def _withdraw_now(self, target: str) -> Response:
-        stored = self._inbox.withdraw(target)
+        stored = self._seeds.withdraw(target)
         if stored is None:
             return json_response(404, {"error": f"no item with the id {target} was posted"})
         return json_response(200, self._answer(stored))
@@ -133,7 +134,7 @@ class Posting:
             return json_response(200, {"syndicate-to": []})
         if kind != "source":
             return _micropub_error(400, "invalid_request", "ask for q=config, q=source or q=syndicate-to")
-        data = self._inbox.read(asked.get("url", [""])[0])
+        data = self._seeds.read(asked.get("url", [""])[0])
         if data is None:
             return _micropub_error(404, "not_found", "no item with that url was posted")
         properties = micropub.properties_of(posted.item_of(data))
@@ -150,7 +151,7 @@ class Posting:
                 return self._update(request)
         except ValueError as error:
             return _micropub_error(400, "invalid_request", str(error))
-        stored = (self._inbox.withdraw if request.action == "delete" else self._inbox.restore)(request.url)
+        stored = (self._seeds.withdraw if request.action == "delete" else self._seeds.restore)(request.url)
         return _not_posted(request.url) if stored is None else Response(204, [("content-length", "0")], b"")
 
     def _create(self, request: MicropubRequest) -> Response:
@@ -160,7 +161,7 @@ class Posting:
         return self._put(item)
 
     def _update(self, request: MicropubRequest) -> Response:
-        data = self._inbox.read(request.url)
+        data = self._seeds.read(request.url)
         if data is None:
             return _not_posted(request.url)
         before = posted.item_of(data)
@@ -179,7 +180,7 @@ class Posting:
         if isinstance(seed, tuple):
             said = "; ".join(f"{one.path.removeprefix('$.')}: {one.message}" for one in seed)
             return _micropub_error(400, "invalid_request", said)
-        (stored,) = self._inbox.put([seed])
+        (stored,) = self._seeds.put([seed])
         location = seed.link or self._link_of(stored.path)
         status = 201 if stored.done == "created" else 200
         return Response(status, [("location", location), ("content-length", "0")], b"")
@@ -235,6 +236,5 @@ def routes(config: Config, *, clock: Callable[[], float]) -> dict[str, Route]:
     root = native_root([root for root in config.seeds if not is_url(root.folder)])
     if root is None:
         return {}
-    folder, prefix = os.path.join(root.folder, root.inbox).rstrip("/"), root.prefix
-    inbox = Inbox(folder, config.state, prefix=f"{prefix}{root.inbox}/" if root.inbox else prefix)
-    return Posting(config, inbox, clock=clock, makes_links=bool(root.link)).routes()
+    seeds = PostedSeeds(root, config.state)
+    return Posting(config, seeds, clock=clock, makes_links=bool(root.link)).routes()

@@ -72,7 +72,8 @@ def test_a_posted_item_is_in_the_feeds_after_the_next_turn(server: ServeProcess,
     assert answer.json["explain"][0] == f"{answer.json['path']}: in all from the next build on"
     path = server.site.seeds / answer.json["path"]
     before = path.read_bytes(), path.stat().st_mtime_ns
-    again = post(server, item("a", date_published=answer.json["explain"][2].removeprefix("published: ")), token)
+    wait_until(lambda: clock() > int(path.stat().st_mtime), 5, what="the clock stands")
+    again = post(server, item("a"), token)
     assert (again.status, again.json["done"]) == (200, "unchanged")
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
     assert visible(server)["https://example.org/posted/a"] == "Posted a"
@@ -263,6 +264,20 @@ def test_micropub_takes_the_token_in_the_form_and_names_errors(server: ServeProc
     assert refused.json["error_description"].startswith("url: is missing")
     config = fetch(server.address, "/-/micropub?q=config", authorization=f"Bearer {token}").json
     assert config == {"syndicate-to": [], "q": ["config", "source", "syndicate-to"]}
+
+
+def test_items_are_written_into_the_inbox_of_a_root(tmp_path: Path) -> None:
+    """The folder is made below the seeds, but a missing folder of seeds is not made anew (G5)."""
+    site = SiteFolder(tmp_path)
+    site.settings |= {"rules": {}, "seeds": {"folder": "../seeds", "inbox": "from/programs"}}
+    (tmp_path / "tokens").write_text(TOKENS[2])
+    server = ServeProcess(site, write_tokens="../tokens")
+    assert post(server, item("inbox"), TOKENS[2]).json["path"].startswith("from/programs/2")
+    assert list(visible(server)) == ["https://example.org/posted/inbox"]
+    site.seeds.rename(tmp_path / "away")
+    assert post(server, item("inbox 2"), TOKENS[2]).status == 503
+    assert not site.seeds.exists()
+    assert server.stop() == 0
 
 
 def test_without_tokens_there_is_no_door(tmp_path: Path) -> None:
