@@ -34,13 +34,11 @@ _NOTHING: tuple[Any, ...] = ("", [], {})
 _DRAFT_DATE = "1970-01-01"
 """The date of a draft without one; it is never shown."""
 
-_HEADING = re.compile(
-    r"(?:\s|<!--(?!-->).*?-->)*(?:#[ \t]+([^\n]+?)[ \t]*#*[ \t]*(?:\n|$)|([^\s#>*+|`~<-][^\n]*)\n=+[ \t]*(?:\n|$))",
-    re.DOTALL,
-)
+_UNDERLINED = re.compile(r"[^\s#>*+|`~<-][^\n]*\n=+[ \t]*(?:\n|$)")
 _HTML_HEADING = re.compile(r"<h1\b[^<>]*>(.*?)</h1\s*>", re.DOTALL | re.IGNORECASE)
 _HTML_TITLE = re.compile(r"<title\b[^<>]*>(.*?)</title\s*>", re.DOTALL | re.IGNORECASE)
-_HTML_BODY = re.compile(r"<body\b[^<>]*>(.*)</body\s*>", re.DOTALL | re.IGNORECASE)
+_HTML_BODY = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
+_HTML_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _MARKDOWN_MARKS = re.compile(r"(?<!\w)(\*\*|__|\*|_|`+)(\S(?:.*?\S)?)\1(?!\w)")
 _ATTRIBUTES = re.compile(r"[ \t]*\{[:#.][^{}]*\}[ \t]*$")
@@ -399,8 +397,8 @@ class _Item:
             value = self._find("body")
             self._body = value if isinstance(value, str) else ""
             self._is_html = ".".join(self._key_of("body")).endswith("html")
-        elif self._is_html and (found := _HTML_BODY.search(self._body)):
-            self._body = found[1]
+        elif self._is_html:
+            self._body = _body_of_page(self._body)
 
     def _title(self) -> str:
         title = self._text("title")
@@ -423,11 +421,9 @@ class _Item:
                 return title[1] if title else ""
             self._body = self._body[: found.start()] + self._body[found.end() :]
             return found[1]
-        found = _HEADING.match(self._body) if len(self._body) < 2_000 else _HEADING.match(self._body[:2_000])
-        if found is None:
-            return ""
-        self._body = self._body[found.end() :]
-        words = _ATTRIBUTES.sub("", found[1] or found[2])
+        words, end = _first_heading(self._body[:2_000])
+        self._body = self._body[end:]
+        words = _ATTRIBUTES.sub("", words)
         return _MARKDOWN_MARKS.sub(r"\2", _MARKDOWN_LINK.sub(r"\1", words))
 
     def _name(self, source: str) -> str:
@@ -744,3 +740,22 @@ def _is_link(address: str) -> bool:
 
 def _host(address: str) -> str:
     return links.host_of(address).lower()
+
+
+def _first_heading(text: str) -> tuple[str, int]:
+    """Return the words of the heading with which Markdown begins, comments aside, and where it ends; or "" and 0."""
+    at = forms.after_comments(text)
+    line, _, _ = text[at:].partition("\n")
+    if underlined := _UNDERLINED.match(text, at):
+        return line.rstrip(), underlined.end()
+    words = line[1:].strip(" \t")
+    if not line.startswith(("# ", "#\t")) or not words:
+        return "", 0
+    return words.rstrip("#").rstrip(" \t") or "#", min(at + len(line) + 1, len(text))
+
+
+def _body_of_page(page: str) -> str:
+    """Return what is between the tags of the body of an HTML page, or all of it if there are none."""
+    start = _HTML_BODY.search(page)
+    *_, end = (None, *_HTML_BODY_END.finditer(page, start.end() if start else 0))
+    return page[start.end() : end.start()] if start and end else page
