@@ -26,6 +26,11 @@ of a file that is nothing but metadata, and `ignored` are keys that mean nothing
 """
 
 
+def shown_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of keys, where a dot leads into a mapping, without those that lead to the private `secured`."""
+    return tuple(name for name in names if "secured" not in name.casefold().split("."))
+
+
 class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     """A folder of seeds, or the URL of a store, and how its files are read.
 

@@ -24,7 +24,7 @@ from aggregator.normalizer.lenient import REQUIRED, STATE_KEYS, cut_texts, loose
 from aggregator.normalizer.raw import KEYS, RawSeed
 from aggregator.normalizer.remarks import Remark
 
-READING_VERSION = 7
+READING_VERSION = 8
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
 
 MOST_PROBLEMS = 20
@@ -122,7 +122,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         if KEYS.issuperset(values):
             return accepted(seed, (), (), path)
         unknown = [key for key in values if key not in KEYS]
-        if not any(map(held_back.may_hold, unknown)):
+        if not any(held_back.may_hold(key) or held_back.holds_mappings(values[key]) for key in unknown):
             return accepted(seed, (), unknown, path)
         state = held_back.state_of({key: values[key] for key in unknown})
         if not state.held_by and not state.doubts:

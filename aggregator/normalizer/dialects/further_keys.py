@@ -7,11 +7,15 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from aggregator.config.yaml import scalars
 from aggregator.config.yaml.tree import Node
-from aggregator.model.seed_roots import SeedRoot
-from aggregator.normalizer import seed
+from aggregator.model.seed_roots import SeedRoot, shown_names
+from aggregator.normalizer import held_back, seed
 from aggregator.normalizer.dialects import addresses, dates
 from aggregator.normalizer.seed import Reading
+
+SWITCHES = frozenset({"published", "draft", "removed", "deleted"})
+"""The keys of which any that holds back counts, whatever the others say."""
 
 
 class _Names(NamedTuple):
@@ -24,7 +28,7 @@ class _Names(NamedTuple):
 def read(data: bytes, *, path: str, root: SeedRoot, zone: str, site: str) -> Reading:
     """Return the reading of the seed `path` (with the root's prefix); see `reading.read`."""
     names = _Names(
-        {key: tuple(others) for key, others in root.keys.items() if key not in {"ignored", "slug"}},
+        {key: shown_names(others) for key, others in root.keys.items() if key not in {"ignored", "slug"}},
         frozenset((*root.keys.get("ignored", ()), *_slug_keys(root))),
     )
     base = root.base or site
@@ -43,7 +47,9 @@ def _adapted(node: Node, names: _Names, root: SeedRoot, below: str, base: str) -
     found = {key.text: (key, value) for key, value in node.entries}
     entries = {text: entry for text, entry in found.items() if text not in names.unread and not _is_other(text, names)}
     for key, others in names.others.items():
-        first = next((found[one] for one in others if one in found and not _is_empty(found[one][1])), None)
+        names_tried = (*others, key) if key in SWITCHES else others
+        several = [found[one] for one in names_tried if one in found and not _is_empty(found[one][1])]
+        first = next((one for one in several if _holds_back(key, one[1])), several[0] if several else None)
         if first is not None:
             entries[key] = (msgspec.structs.replace(first[0], text=key), first[1])
     if root.link and not ({"webUrl", "originalUrl"} & entries.keys()):
@@ -51,6 +57,11 @@ def _adapted(node: Node, names: _Names, root: SeedRoot, below: str, base: str) -
         name = Node(kind="scalar", line=node.line, column=node.column, text="webUrl", tag="str")
         entries["webUrl"] = (name, msgspec.structs.replace(name, text=address, quoted=True))
     return msgspec.structs.replace(node, entries=tuple(entries.values()))
+
+
+def _holds_back(key: str, value: Node) -> bool:
+    """Return whether a value of one of the `SWITCHES` holds the seed back, or may do so."""
+    return key in SWITCHES and held_back.boolean(scalars.plain(value)) is not (key == "published")
 
 
 def _is_other(text: str, names: _Names) -> bool:

@@ -31,6 +31,7 @@ FirstCommit = Callable[[str], int | None]
 
 _RARE = frozenset({"locale", "type", "category", "id", "quality", "heat"})
 _NOTHING: tuple[Any, ...] = ("", [], {})
+_NESTED = (dict, list)
 _DRAFT_DATE = "1970-01-01"
 """The date of a draft without one; it is never shown."""
 
@@ -128,7 +129,7 @@ class _Item:
     def __init__(self, plan: Plan, parts: Parts, found: dict[str, Any], context: _Context, *, exact: bool) -> None:
         self._plan, self._dialect, self._parts, self._path = plan, plan.dialect, parts, context.path
         self._below = below = context.path[len(context.root.prefix) :]
-        self._values = found
+        self._values = self._given = found
         if plan.dialect.any_case and not "".join(found).islower():
             self._values = {key.lower(): value for key, value in found.items()}
         self._zone = plan.dialect.days_in or context.zone
@@ -154,13 +155,15 @@ class _Item:
             _InexactError: if the fast parser's values are not exact enough.
         """
         raw = self._raw
+        if len(self._given) > len(self._values):
+            self._refuse_repeated()
         self._is_held = self._held()
         raw.published = not self._is_held
         self._take_body()
         raw.title = self._title()
         raw.published_date_time = self._published()
         raw.updated_date_time = self._date("updated") or None
-        raw.expires = self._date("expires") or None
+        raw.expires = self._expires() or None
         self._doubt()
         raw.topics = self._topics()
         raw.tags = self._names("tags")
@@ -346,6 +349,14 @@ class _Item:
                 held |= self._is_in_state(path, value, words)
         return held
 
+    def _refuse_repeated(self) -> None:
+        """Refuse keys that differ in case only: which of the two is meant is not known."""
+        seen: set[str] = set()
+        for key in self._given:
+            if key.lower() in seen:
+                self._refuse((key,), key, "is repeated in another case", "keep one of them")
+            seen.add(key.lower())
+
     def _is_on(self, path: KeyPath, value: Any) -> bool:
         truth = held_back.boolean(value)
         if truth is None and not held_back.is_held_state(value):
@@ -362,7 +373,7 @@ class _Item:
 
     def _is_in_state(self, path: KeyPath, value: Any, words: tuple[str, ...]) -> bool:
         word = str(values.one_text(value).value).casefold()
-        if word not in words and held_back.is_held_state(value):
+        if word not in words and (held_back.is_held_state(value) or isinstance(value, dict)):
             self._not_understood(path, f"write one of {', '.join(words)}")
         return word in words
 
@@ -373,22 +384,50 @@ class _Item:
 
     def _doubt(self) -> None:
         """Refuse the file if an unknown key may mean that it is not to be published."""
-        if self._is_held or not (self._doubtful or "shown_if_false" in self._present):
+        if self._is_held:
             return
-        published = str(self._raw.published_date_time or "")
         for path in self._present.get("shown_if_false", ()):
             value = self._at(path)
-            if isinstance(value, str) and (day := dates.readable(value))[:4].isdigit() and day[:10] > published[:10]:
+            if isinstance(value, str) and dates.is_day(value) and not self._is_started(path, value):
                 self._not_understood(path, "write `true` or `false`, or the date of the post")
-        values_in_doubt = {key: self._values[key] for key in self._doubtful}
-        for doubt in held_back.doubts(values_in_doubt, self._plan.known, published):
+        known = self._plan.known
+        in_doubt = {key: self._values[key] for key in self._doubtful}
+        in_doubt |= {key: one for key, one in self._values.items() if type(one) in _NESTED and key not in known}
+        for doubt in held_back.doubts(in_doubt, known) if in_doubt else ():
+            if self._is_answered(doubt):
+                continue
             self._says_held = True
             own = ".".join(self._plan.held_if_true[0]) if self._plan.held_if_true else "draft"
             hint = (
-                f"write `{own}: true` to hold it back; if `{'.'.join(doubt.key)}` means something else, name it in the"
-                " config: `keys: {ignored: [" + ".".join(doubt.key) + "]}`"
+                f"write `{own}: true` to hold it back; if `{'.'.join(doubt.keys)}` means something else, name it in the"
+                " config: `keys: {ignored: [" + ".".join(doubt.keys) + "]}`"
             )
-            self._refuse(doubt.key, "published", doubt.message, hint)
+            self._refuse(doubt.keys, "published", doubt.message, hint)
+
+    def _is_answered(self, doubt: held_back.Doubt) -> bool:
+        """Return whether the dates that are understood make a doubt about when the item is shown groundless."""
+        if doubt.kind == "starts":
+            return self._is_started(doubt.keys, doubt.date)
+        if doubt.kind == "":
+            return False
+        if doubt.keys in self._plan.fields["expires"]:
+            return True  # it has been read
+        ends, own = self._moment(doubt.date), self._moment(self._raw.expires or "")
+        return ends is not None and own is not None and own <= ends
+
+    def _is_started(self, keys: KeyPath, date: str) -> bool:
+        """Return whether the item is not shown before a date that a key says; a later time of its day is taken over."""
+        if keys == self._origins.get("published"):
+            return True
+        starts, own = self._moment(date), self._moment(self._raw.published_date_time or "")
+        if starts is None or own is None:
+            return False
+        zone = ZoneInfo(self._zone)
+        if starts > own and datetime.fromtimestamp(starts, zone).date() == datetime.fromtimestamp(own, zone).date():
+            self._raw.published_date_time = self._readable(date)
+            self._origins["published"] = keys
+            return True
+        return starts <= own
 
     # Title and body
 
@@ -466,7 +505,31 @@ class _Item:
         if not found.value:
             # A mapping, or a list of nothing: an unreadable end must not be taken for none.
             return "" if field != "expires" else str(value)[:1]
-        return dates.readable(found.value, times_in="" if self._dialect.days_in else self._dialect.times_in)
+        return self._readable(found.value)
+
+    def _readable(self, written: str) -> str:
+        return dates.readable(written, times_in="" if self._dialect.days_in else self._dialect.times_in)
+
+    def _moment(self, written: str) -> int | None:
+        try:
+            return text.moment(self._readable(written), self._zone)
+        except (ValueError, OverflowError):
+            return None
+
+    def _expires(self) -> str:
+        """Return when the item is to vanish: the earliest date of its keys, or the one that is not understood."""
+        found: list[tuple[float, str, KeyPath]] = []
+        for path in self._present.get("expires", ()):
+            value = self._at(path)
+            if value is not None and value not in _NOTHING:
+                self._check_exact(value)
+                written = self._readable(values.one_text(value).value)
+                moment = self._moment(written)
+                found.append((-1.0 if moment is None else moment, written, path))
+        if len(found) < 2:
+            return self._date("expires")
+        _, written, self._origins["expires"] = min(found)
+        return written or "?"
 
     def _published(self) -> str:
         """Return the date as `text.moment` reads it; refuse a file that has none, unless it is held back anyway."""
@@ -500,7 +563,7 @@ class _Item:
 
     def _written_date(self, path: KeyPath, value: Any) -> str:
         found = values.one_text(value)
-        made = dates.readable(found.value, times_in="" if self._dialect.days_in else self._dialect.times_in)
+        made = self._readable(found.value)
         if found.note:
             self._warn("published", found.note)
         if not made or (self._is_held and not _is_moment(made, self._zone)):
