@@ -88,6 +88,13 @@ def is_held_state(value: Any) -> bool:
     return isinstance(value, str) and len(value) < 64 and _word(value) in _HELD | _HELD_ALONE
 
 
+def is_shown_state(value: Any) -> bool:
+    """Return whether a value is blank, yes, or a word for a state in which an item is published."""
+    if isinstance(value, str):
+        return not value.strip() or boolean_of(value) is True or _word(value) in _SHOWN
+    return value is True or is_blank(value)
+
+
 def doubts(values: Mapping[str, Any], known: Collection[str]) -> Iterator[Doubt]:
     """Yield the keys beside the `known` ones that hold an item back or may do so: for a dialect, which has its own.
 
@@ -228,7 +235,7 @@ _SHOWN = _words(
     """
     published publish public live final finished done visible released release active complete completed listed
     everyone all anyone approved ready online open world ok enabled shown default stable updated corrected
-    evergreen
+    evergreen always
     """
 )
 _STARTS = _words(
@@ -333,7 +340,7 @@ def _answer(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
         return boolean_of(value) is False or (isinstance(value, str) and _word(value) in _UNLISTED)
     if word in _STATUS or word in _LIKE_STATUS:
         return _status(keys, value, strict=word in _STATUS)
-    if (word in _STARTS or word in _ENDS) and (date := _when(value, starts=word in _STARTS - _FLAGS)):
+    if (word in _STARTS or word in _ENDS) and (date := _when(value, word)):
         return _dated(keys, date, starts=word in _STARTS)
     if word in _HOLDING or word in _SHOWING:
         return _flag(keys, word, value)
@@ -368,10 +375,11 @@ def _status(keys: tuple[str, ...], value: Any, *, strict: bool) -> bool | Doubt:
     return _doubt(keys, "write `published: false` to hold the item back, else remove this or write `published` here")
 
 
-def _when(value: Any, *, starts: bool) -> str:
+def _when(value: Any, key: str) -> str:
     """Return what the value of a key for a date is, as text; "" if it is nothing, a yes or no, or a word of a state.
 
-    Whether it is a date, and which one, is for the caller to find out: "tomorrow" is none, and is no reason to publish.
+    The words for states in which nothing is published answer a key that is a switch as well, such as `published`.
+    Whether it is a date, and which one, is for the caller to find out: "tomorrow" is none, and no reason to publish.
     """
     if isinstance(value, list | tuple):
         value = next((one for one in value if not is_blank(one)), None)
@@ -379,8 +387,8 @@ def _when(value: Any, *, starts: bool) -> str:
         return ""
     written = value.isoformat() if isinstance(value, dt.date) else str(value).strip()
     word = _word(written)
-    is_state = word in _SHOWN or (word in _HELD and not starts) or boolean_of(written) is not None
-    if "://" in written or (is_state and not (starts and word == "never")):
+    is_state = word in _SHOWN or (word in _HELD and key in _FLAGS) or boolean_of(written) is not None
+    if "://" in written or (is_state and not (word == "never" and key in _STARTS - _FLAGS)):
         return ""
     return written if len(written) <= 64 else "…"
 

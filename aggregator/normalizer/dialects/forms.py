@@ -16,7 +16,7 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer import front_matter
 from aggregator.normalizer.dialects.table import Form
 from aggregator.normalizer.front_matter import Fault
-from aggregator.normalizer.held_back import text_holds_back
+from aggregator.normalizer.held_back import state_of, text_holds_back
 
 _YAML = re.compile(r"---[ \t]*(?:#[^\n]*)?\n")
 _YAML_END = re.compile(r"\n(?:---|\.\.\.)[ \t]*(?=\n|$)")
@@ -38,6 +38,13 @@ _KEY = re.compile(r"[ \t]*(?:\{(?![{%:#.])|\?[ \t]|[^\s:#-][^:\n]{0,60}:(?=[ \t\
 _CUT_OFF = re.compile(r"(?:-{1,2}|\+{1,2}|[`~]{0,3}\w[\w-]{0,20}|[`~]{1,3}|\{)\s*")
 _SECURED = re.compile(r"^[ \t\"'{,#+-]*(?:secured|embargo[\w -]{0,20})[\"']?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
 _INVISIBLE = re.compile(r"[\s\u200b\u2060]*")
+_SECOND = re.compile(r"\s*(?:---|\+\+\+)")
+# The head of an HTML page; none of these goes beyond the next tag, so that they take no long time.
+_META = re.compile(r"<meta\b(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"([a-z-]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE)
+_PAGE_TITLE = re.compile(r"<title\b[^<>]*>([^<]*)</title\s*>", re.IGNORECASE)
+_PAGE_BODY = re.compile(r"</head\b|<body\b", re.IGNORECASE)
+_LONGEST_PAGE_HEAD = 65_536
 _BLANK = re.compile(r"\n[ \t]*\n")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
 _HEADS = frozenset("-+{`~")
@@ -85,8 +92,12 @@ def split(data: bytes, forms: Sequence[Form], path: str) -> Parts | Fault:
         head = text[start.end() :]
     file = _Text(head, text.count("\n", 0, len(text) - len(head)), stripped)
     found = _of_head(file, forms)
+    if isinstance(found, Parts) and (again := _SECOND.match(found.body)):
+        found = _second(found, again.end()) or found
     if found is None and "none" not in forms:
         return Fault("has no front matter", "start the file with a line ---, then `title: …`, then a line ---", 1, 1)
+    if found is None and path.endswith((".html", ".htm")):
+        found = _page(file, forms)
     return found or _unrecognised(file) or Parts("none", "", text, 1, 1, stripped)
 
 
@@ -99,6 +110,35 @@ def _of_head(file: _Text, forms: Sequence[Form]) -> Parts | Fault | None:
     if "fence" in forms and (opening := _FENCE.match(head)):
         return _between(file, opening, re.compile(rf"\n{opening[1]}[ \t]*(?=\n|$)"), "fence")
     return _lines(file) if "lines" in forms else None
+
+
+def _page(file: _Text, forms: Sequence[Form]) -> Parts | Fault | None:
+    """Return the parts of an HTML page whose head has `<meta>` with metadata, or refuse those that are not read."""
+    head = file.text[:_LONGEST_PAGE_HEAD]
+    found = _values_of_page(head)
+    if "meta" in forms and found:
+        return Parts("meta", head, file.text, file.skipped + 1, file.skipped + 1, file.stripped)
+    state = state_of(found)
+    if state.held_by or state.doubts or "secured" in found:
+        message = "has a `<meta>` that may hold it back, or is secured, and that this dialect does not have"
+        return Fault(message, "write metadata between two lines of --- above it", file.skipped + 1, 1, withdrawn=True)
+    return None
+
+
+def _values_of_page(head: str) -> dict[str, Any]:
+    """Return what the `<meta>` elements and the title at the head of an HTML page say, as Pelican reads them."""
+    from html import unescape  # noqa: PLC0415 - few sites have pages
+
+    end = _PAGE_BODY.search(head)
+    head = head[: end.start()] if end else head
+    found: dict[str, Any] = {}
+    for tag in _META.finditer(head):
+        said = {name.lower(): unescape(value.strip("\"'")) for name, value in _ATTRIBUTE.findall(tag[0])}
+        if name := said.get("name", "").strip().lower():
+            found.setdefault(name, said.get("content", said.get("contents", "")).strip())
+    if found and (title := _PAGE_TITLE.search(head)):
+        found["title"] = " ".join(unescape(title[1]).split())
+    return found
 
 
 def after_comments(text: str) -> int:
@@ -131,7 +171,8 @@ def _unrecognised(file: _Text) -> Fault | None:
         return Fault(message, hint, line, 1)
     if _may_hold_back(head):
         message = "has a line that may hold it back, or is secured, but no metadata"
-        return Fault(message, "begin the file with a line ---, and end the metadata with another", line, 1)
+        hint = "begin the file with a line ---, and end the metadata with another"
+        return Fault(message, hint, line, 1, withdrawn=True)
     return None
 
 
@@ -139,7 +180,16 @@ def _may_hold_back(head: str) -> bool:
     """Return whether the first paragraph of a text has a line that may hold its item back, or is secured."""
     end = _BLANK.search(head, len(head) - len(head.lstrip("-\n \t")))
     block = head[: end.start()] if end else head
-    return _SECURED.search(block) is not None or text_holds_back(block)
+    return _SECURED.search(block) is not None or text_holds_back(block.replace("#+", ""))
+
+
+def _second(parts: Parts, end: int) -> Fault | None:
+    """Return what is wrong with a body that begins with metadata of its own, in which a program would not look."""
+    head = parts.body[end - 3 : end + _LONGEST_HEAD].replace("\n\n", "\n", 1)
+    if (head[0] == "-" and _is_rule(head)) or not _may_hold_back(head):
+        return None
+    message = "has metadata twice, and the second may hold it back, or is secured"
+    return Fault(message, "write it once", parts.body_line + parts.body.count("\n", 0, end), 1, withdrawn=True)
 
 
 def _is_rule(head: str) -> bool:
@@ -242,8 +292,8 @@ def _lines(file: _Text) -> Parts | Fault | None:
     if body < 0 or (body == at and _CUT_OFF.fullmatch(text, at)):
         return Fault("has nothing below its metadata", "write a blank line below the metadata, then the text", line, 1)
     if body == at and _may_hold_back(text[at : at + _LONGEST_HEAD]):
-        message = "has metadata below a line that is none"
-        return Fault(message, "write `Key: value` lines up to the first blank line", line + text.count("\n", 0, at), 1)
+        message, hint = "has metadata below a line that is none", "write `Key: value` lines up to the first blank line"
+        return Fault(message, hint, line + text.count("\n", 0, at), 1, withdrawn=True)
     first = line + text.count("\n", 0, start)
     return Parts("lines", head, text[body:], first, line + text.count("\n", 0, body), stripped)
 
@@ -269,6 +319,8 @@ def values(parts: Parts, forms: Sequence[Form], path: str) -> dict[str, Any] | t
         return found
     if parts.form == "lines":
         return _values_of_lines(parts, path)
+    if parts.form == "meta":
+        return _values_of_page(parts.text)
     return _toml(parts, path) if parts.form in {"toml", "fence"} else _json(parts, path)
 
 
@@ -404,6 +456,8 @@ def position(parts: Parts, key: Sequence[str]) -> tuple[int, int]:
         rf"^[ \t{{]*[\"']?(?:[\w-]+\.)*{written}[\"']?[ \t]*[:=]", parts.text, re.MULTILINE | re.IGNORECASE
     )
     found_at = found_at or re.search(rf"\"{written}\"\s*:", parts.text)
+    if parts.form == "meta":
+        found_at = re.search(rf"<meta\s+name=[\"']?{written}\b", parts.text, re.IGNORECASE)
     if found_at is None:
         return parts.line, 1
     start = found_at.start() + len(found_at[0]) - len(found_at[0].lstrip(" \t{"))

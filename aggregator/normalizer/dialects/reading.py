@@ -105,7 +105,7 @@ def _opened(data: bytes, context: _Context) -> _Item | Reading:
     parts = forms.split(data, plan.dialect.forms, path)
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
-        return rejected(path, (problem,), data)
+        return rejected(path, (problem,), data, withdrawn=parts.withdrawn)
     fast = forms.fast_values(parts)
     if fast is not None:
         item = _Item(plan, parts, fast, context, exact=False)
@@ -373,7 +373,7 @@ class _Item:
 
     def _is_in_state(self, path: KeyPath, value: Any, words: tuple[str, ...]) -> bool:
         word = str(values.one_text(value).value).casefold()
-        if word not in words and (held_back.is_held_state(value) or isinstance(value, dict)):
+        if word not in words and not held_back.is_shown_state(value):
             self._not_understood(path, f"write one of {', '.join(words)}")
         return word in words
 

@@ -11,9 +11,9 @@ import msgspec
 
 from aggregator.normalizer.dialects import tables
 
-Form = Literal["yaml", "toml", "json", "lines", "fence", "file", "none"]
+Form = Literal["yaml", "toml", "json", "lines", "fence", "meta", "file", "none"]
 """How metadata is written: YAML between `---`, TOML between `+++`, a JSON object at the head, `Key: value` lines, TOML
-in a first code fence, a `.json` file that is one item, or not at all."""
+in a first code fence, `<meta>` in the head of an HTML page, a `.json` file that is one item, or not at all."""
 
 Keys = tuple[str, ...]
 """Names of a key, in the order in which they are tried. A dot leads into a mapping: `taxonomies.tags`."""

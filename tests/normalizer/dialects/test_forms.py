@@ -38,6 +38,7 @@ ODD_HEADS = (
     f"Title: T\nDate: 2024-05-01\nMy Key: y\nStatus: draft\nSecured: {CANARY}\n\nA text.",
     f"Title: T\nStatus : draft\nSecured: {CANARY}\n\nA text.", f"Title: T\nan odd line\nStatus: draft\n\n{CANARY}",
     f"\nTitle: T\nStatus: draft\nSecured: {CANARY}\n\nA text.", f"# Title\nStatus: draft\n\n{CANARY}",
+    f"#+TITLE: T\n#+DRAFT: true\n\n{CANARY}", f"Embargo until: 2099-01-01\n\n{CANARY}",
 )  # fmt: skip
 TEXTS = (
     "A text.\n", "---\n\nA text below a rule.\n", "-----\n# A heading\nA text.\n", "{{< figure src=x >}}\n\nA text.\n",
@@ -88,6 +89,65 @@ def test_a_text_without_metadata_is_a_text(name, text) -> None:
     assert is_shown(read(name, text))
 
 
+def page_of(*metas: str) -> str:
+    """Return an HTML page with these elements in its head."""
+    head = "".join(f"<meta {one}>\n" for one in metas)
+    return f"<!DOCTYPE html>\n<html><head><title>A &amp; B</title>\n{head}</head><body><p>Text.</p></body></html>"
+
+
+@pytest.mark.parametrize("name", WITH_NONE)
+@pytest.mark.parametrize(
+    "meta",
+    ['name="status" content="draft"', "content='draft' name='Status' /", "name=status content=hidden",
+     'name="draft" content="true"', 'name="published" content="no"'],
+)  # fmt: skip
+def test_an_html_page_that_says_draft_is_not_published(name, meta) -> None:
+    """Pelican keeps metadata of a page in `<meta>`: it holds back there, and refuses the file elsewhere."""
+    one = read(name, page_of('name="date" content="2024-05-01"', meta), "2024-05-01-a.html")
+
+    assert not is_shown(one)
+    assert isinstance(one.outcome, Seed) or one.outcome.withdrawn
+
+
+@pytest.mark.parametrize("name", WITH_NONE)
+def test_a_secured_meta_is_not_shown(name) -> None:
+    """Nor is what an HTML page has for other eyes."""
+    assert CANARY not in str(read(name, page_of(f'name="secured" content="{CANARY}"'), "2024-05-01-a.html"))
+
+
+def test_the_metadata_of_a_page_are_read() -> None:
+    """Title, date, summary and tags of an HTML page of Pelican are those of its head; usual elements mean nothing."""
+    metas = ('charset="utf-8"', 'name="date" content="2024-05-01 10:00"', 'name="summary" content="A > B"')
+    found = read(
+        "pelican", page_of(*metas, 'name="tags" content="a, b"', 'name="robots" content="all"'), "a.html"
+    ).outcome
+
+    assert isinstance(found, Seed)
+    assert (found.title, found.published, found.excerpt, found.tags) == ("A & B", 1_714_557_600, "A > B", ("a", "b"))
+    assert found.body == "<p>Text.</p>"
+    assert is_shown(read("hugo", page_of(*metas), "2024-05-01-a.html"))
+
+
+def test_metadata_that_is_wrong_in_a_page_is_named_with_its_line() -> None:
+    """The position is that of the element."""
+    outcome = read(
+        "pelican", page_of('name="date" content="2024-05-01"', 'name="status" content="brewing"'), "a.html"
+    ).outcome
+
+    assert isinstance(outcome, Rejection)
+    assert (outcome.problems[0].line, outcome.problems[0].message[:7]) == (4, "status:")
+
+
+@pytest.mark.parametrize("name", WITH_NONE)
+def test_a_second_head_below_the_first_is_refused(name) -> None:
+    """Metadata that follow metadata, as a tool may leave them, are no text if they hold back."""
+    one = read(name, f"---\ntitle: T\ndate: 2024-05-01\n---\n\n---\n{SECRET}---\nA text.")
+
+    assert isinstance(one.outcome, Rejection)
+    assert one.outcome.withdrawn
+    assert is_shown(read(name, "---\ntitle: T\ndate: 2024-05-01\n---\n\n---\n\nA text.\n\n---\n\nMore."))
+
+
 @pytest.mark.parametrize("name", WITH_NONE)
 def test_a_secured_line_alone_is_not_shown(name) -> None:
     """A line `Secured: …` at the head is metadata, or refuses the file: it is never part of the text."""
@@ -111,9 +171,10 @@ def test_lines_of_metadata_end_before_the_first_other_line() -> None:
         ('---\ntitle: T\ndate: 2024-01-01\npermalink: "{{' + " " * 4_000 + 'x"\n---\n', "a.md", "eleventy"),
         ('---\ntitle: T\ndate: 2024-01-01\npermalink: "' + "{{" * 100_000 + '"\n---\n', "a.md", "eleventy"),
         ("Title: T\n" + "a " * 100_000 + "\n\nx", "a.md", "pelican"), ("<!--" * 60_000, "2024-01-01-a.md", "hugo"),
+        ("<meta '" * 40_000, "2024-01-01-a.html", "pelican"), ("<title>" * 40_000, "2024-01-01-a.html", "pelican"),
         ("---\n" + "# a\n" * 60_000, "2024-01-01-a.md", "hugo"), ("{" + " \n" * 100_000, "2024-01-01-a.md", "hugo"),
     ],
-    ids=["comments", "heading", "body", "blanks", "braces", "lines", "comment", "rule", "brace"],
+    ids=["comments", "heading", "body", "blanks", "braces", "lines", "comment", "meta", "titles", "rule", "brace"],
 )  # fmt: skip
 def test_no_text_takes_long(text, path, name) -> None:
     """The time of reading grows with the text, not with its square or worse (G13)."""

@@ -7,7 +7,7 @@ from aggregator.normalizer.dialects.table import Dialect
 DIALECT = Dialect(
     name="pelican",
     program="Pelican",
-    forms=("lines", "yaml", "none"),
+    forms=("lines", "yaml", "meta", "none"),
     any_case=True,
     title_from=("words",),
     published=("date",),
