@@ -35,14 +35,15 @@ _PROOF = frozenset({"title", "date", "secured"})
 _RULE = re.compile(r"-{3,}[ \t]*(?:\n|$)")
 _NO_OBJECT = re.compile(r"\{(?:[{%:#.]|/\*(?:[^*]|\*(?!/))*\*/\})")
 _KEY = re.compile(r"[ \t]*(?:\{(?![{%:#.])|\?[ \t]|[^\s:#-][^:\n]{0,60}:(?=[ \t\n]|$))")
-_CUT_OFF = re.compile(r"(?:-{1,2}|\+{1,2}|[`~]{0,3}\w[\w-]{0,20}|[`~]{1,3}|\{)\s*")
+# What is left of a first line that was cut off: of a fence, and of a `Key: value` line.
+_CUT_OFF = re.compile(r"(?:-{1,2}|\+{1,2}|[`~]{1,3}\w{0,4}|\{)\s*")
+_KEY_CUT_OFF = re.compile(r"\w[\w-]{0,20}\s*")
 _SECURED = re.compile(r"^[ \t\"'{,#+-]*(?:secured|embargo[\w -]{0,20})[\"']?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
 _INVISIBLE = re.compile(r"[\s\u200b\u2060]*")
 _SECOND = re.compile(r"\s*(?:---|\+\+\+)")
 # The head of an HTML page; none of these goes beyond the next tag, so that they take no long time.
 _META = re.compile(r"<meta\b(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([a-z-]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE)
-_PAGE_TITLE = re.compile(r"<title\b[^<>]*>([^<]*)</title\s*>", re.IGNORECASE)
 _PAGE_BODY = re.compile(r"</head\b|<body\b", re.IGNORECASE)
 _LONGEST_PAGE_HEAD = 65_536
 _BLANK = re.compile(r"\n[ \t]*\n")
@@ -98,7 +99,7 @@ def split(data: bytes, forms: Sequence[Form], path: str) -> Parts | Fault:
         return Fault("has no front matter", "start the file with a line ---, then `title: …`, then a line ---", 1, 1)
     if found is None and path.endswith((".html", ".htm")):
         found = _page(file, forms)
-    return found or _unrecognised(file) or Parts("none", "", text, 1, 1, stripped)
+    return found or _unrecognised(file, forms) or Parts("none", "", text, 1, 1, stripped)
 
 
 def _of_head(file: _Text, forms: Sequence[Form]) -> Parts | Fault | None:
@@ -126,7 +127,7 @@ def _page(file: _Text, forms: Sequence[Form]) -> Parts | Fault | None:
 
 
 def _values_of_page(head: str) -> dict[str, Any]:
-    """Return what the `<meta>` elements and the title at the head of an HTML page say, as Pelican reads them."""
+    """Return what the `<meta>` elements at the head of an HTML page say, as Pelican reads them."""
     from html import unescape  # noqa: PLC0415 - few sites have pages
 
     end = _PAGE_BODY.search(head)
@@ -136,8 +137,6 @@ def _values_of_page(head: str) -> dict[str, Any]:
         said = {name.lower(): unescape(value.strip("\"'")) for name, value in _ATTRIBUTE.findall(tag[0])}
         if name := said.get("name", "").strip().lower():
             found.setdefault(name, said.get("content", said.get("contents", "")).strip())
-    if found and (title := _PAGE_TITLE.search(head)):
-        found["title"] = " ".join(unescape(title[1]).split())
     return found
 
 
@@ -153,7 +152,7 @@ def after_comments(text: str) -> int:
     return at
 
 
-def _unrecognised(file: _Text) -> Fault | None:
+def _unrecognised(file: _Text, forms: Sequence[Form]) -> Fault | None:
     """Return what is wrong with a file in which no metadata was found, if it seems to have some (G12, G15).
 
     Its text would be published with all that its author wrote for other eyes, a draft's too.
@@ -161,7 +160,7 @@ def _unrecognised(file: _Text) -> Fault | None:
     start = after_comments(file.text[:_LONGEST_HEAD])
     head = file.text[start : start + _LONGEST_HEAD]
     line = file.skipped + file.text.count("\n", 0, start) + 1
-    if _CUT_OFF.fullmatch(head):
+    if _is_cut_off(head, forms):
         return Fault("has a single word, as if it were cut off", "write the metadata and the text", line, 1)
     if (head.startswith(("---", "+++")) and not _is_rule(head)) or (
         head.startswith("{") and not _NO_OBJECT.match(head)
@@ -174,6 +173,11 @@ def _unrecognised(file: _Text) -> Fault | None:
         hint = "begin the file with a line ---, and end the metadata with another"
         return Fault(message, hint, line, 1, withdrawn=True)
     return None
+
+
+def _is_cut_off(text: str, forms: Sequence[Form]) -> bool:
+    """Return whether a text is no more than the beginning of metadata in one of these forms, as after a half save."""
+    return bool(_CUT_OFF.fullmatch(text) or ("lines" in forms and _KEY_CUT_OFF.fullmatch(text)))
 
 
 def _may_hold_back(head: str) -> bool:
@@ -289,7 +293,7 @@ def _lines(file: _Text) -> Parts | Fault | None:
         return None
     if front_matter.is_too_long(head):
         return front_matter.too_long(line)
-    if body < 0 or (body == at and _CUT_OFF.fullmatch(text, at)):
+    if body < 0 or (body == at and _is_cut_off(text[at:], ("lines",))):
         return Fault("has nothing below its metadata", "write a blank line below the metadata, then the text", line, 1)
     if body == at and _may_hold_back(text[at : at + _LONGEST_HEAD]):
         message, hint = "has metadata below a line that is none", "write `Key: value` lines up to the first blank line"

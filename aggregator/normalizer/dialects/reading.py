@@ -32,9 +32,11 @@ FirstCommit = Callable[[str], int | None]
 _RARE = frozenset({"locale", "type", "category", "id", "quality", "heat"})
 _NOTHING: tuple[Any, ...] = ("", [], {})
 _NESTED = (dict, list)
+_WORDS_FOR = {"heading": "first heading", "page": "page's title"}
 _DRAFT_DATE = "1970-01-01"
 """The date of a draft without one; it is never shown."""
 
+_CONTENTS, _END_OF_CONTENTS = "<!-- START doctoc", "<!-- END doctoc"
 _UNDERLINED = re.compile(r"[^\s#>*+|`~<-][^\n]*\n=+[ \t]*(?:\n|$)")
 _HTML_HEADING = re.compile(r"<h1\b[^<>]*>(.*?)</h1\s*>", re.DOTALL | re.IGNORECASE)
 _HTML_TITLE = re.compile(r"<title\b[^<>]*>(.*?)</title\s*>", re.DOTALL | re.IGNORECASE)
@@ -446,7 +448,7 @@ class _Item:
         for source in self._dialect.title_from:
             title = self._heading() if source == "heading" else self._name(source)
             if title and not text.is_blank(title):
-                self._origins["title"] = f"the {'first heading' if source == 'heading' else 'file name'}"
+                self._origins["title"] = f"the {_WORDS_FOR.get(source, 'file name')}"
                 return title
         self._origins["title"] = "the path"
         return self._stem or self._below
@@ -456,17 +458,22 @@ class _Item:
         if self._is_html:
             found = _HTML_HEADING.search(self._body[:5_000])
             if found is None:
-                title = _HTML_TITLE.search(self._parts.body[:5_000])
-                return title[1] if title else ""
+                return self._title_of_page()
             self._body = self._body[: found.start()] + self._body[found.end() :]
             return found[1]
-        words, end = _first_heading(self._body[:2_000])
+        words, end = _first_heading(self._body[:16_384])
         self._body = self._body[end:]
         words = _ATTRIBUTES.sub("", words)
         return _MARKDOWN_MARKS.sub(r"\2", _MARKDOWN_LINK.sub(r"\1", words))
 
+    def _title_of_page(self) -> str:
+        found = _HTML_TITLE.search(self._parts.body[:5_000]) if self._is_html else None
+        return found[1] if found else ""
+
     def _name(self, source: str) -> str:
-        """Return the file's name as a title: as it is, as words, or as words with capitals."""
+        """Return the file's name as a title: as it is, as words, or as words with capitals; or the title of a page."""
+        if source == "page":
+            return self._title_of_page()
         if source == "file":
             return self._stem.rpartition("/")[2]
         name = dates.in_path(self._stem).rest
@@ -806,8 +813,13 @@ def _host(address: str) -> str:
 
 
 def _first_heading(text: str) -> tuple[str, int]:
-    """Return the words of the heading with which Markdown begins, comments aside, and where it ends; or "" and 0."""
+    """Return the words of the heading with which Markdown begins, comments aside, and where it ends; or "" and 0.
+
+    So is a table of contents, which a program keeps between `<!-- START doctoc … -->` and `<!-- END doctoc … -->`.
+    """
     at = forms.after_comments(text)
+    if text.startswith(_CONTENTS, len(text) - len(text.lstrip())) and (end := text.find(_END_OF_CONTENTS, at)) >= 0:
+        at = end + forms.after_comments(text[end:])
     line, _, _ = text[at:].partition("\n")
     if underlined := _UNDERLINED.match(text, at):
         return line.rstrip(), underlined.end()

@@ -53,7 +53,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     any_case: bool = False
 
     title: Keys = ("title",)
-    title_from: tuple[Literal["heading", "file", "words", "capitals"], ...] = ("heading", "words")
+    title_from: tuple[Literal["heading", "page", "file", "words", "capitals"], ...] = ("heading", "words")
     published: Keys = ("date", "published", "publishDate", "pubDate", "created", "added")
     addressed: Keys = ()
     own_offset: bool = False

@@ -128,6 +128,24 @@ def test_the_metadata_of_a_page_are_read() -> None:
     assert is_shown(read("hugo", page_of(*metas), "2024-05-01-a.html"))
 
 
+def test_the_heading_of_a_page_is_its_title_before_the_title_for_the_browser() -> None:
+    """A page whose metadata have no title is named by its heading, which leaves the body, or by `<title>`."""
+    page = page_of('name="viewport" content="width=device-width"')
+    with_heading = read("plain", page.replace("<p>", "<h1>C</h1><p>"), "a.html").outcome
+    without = read("plain", page, "a.html").outcome
+
+    assert isinstance(with_heading, Seed)
+    assert (with_heading.title, with_heading.body) == ("C", "<p>Text.</p>")
+    assert isinstance(without, Seed)
+    assert (without.title, without.body) == ("A & B", "<p>Text.</p>")
+
+
+@pytest.mark.parametrize("name", WITH_NONE)
+def test_a_single_word_is_metadata_only_where_lines_are(name) -> None:
+    """A word alone may be the half-written `Title: …` of Pelican; other programs' metadata do not begin with one."""
+    assert is_shown(read(name, "Hello\n")) is ("lines" not in dialect_of(name).forms)
+
+
 def test_metadata_that_is_wrong_in_a_page_is_named_with_its_line() -> None:
     """The position is that of the element."""
     outcome = read(
@@ -190,6 +208,8 @@ def test_no_text_takes_long(text, path, name) -> None:
         ("# A title #\n\nText.", "A title", "Text."), ("<!-- c -->\n\n  # A `title` {#id}\nText.", "A title", "Text."),
         ("A title\n=====\nText.", "A title", "Text."), ("## Other\n\nText.", "a", "## Other\n\nText."),
         ("<!-- c\n# x", "a", "<!-- c\n# x"), ("#Tag\n", "a", "#Tag"), ("# ", "a", "#"), ("# C#\n", "C", ""),
+        ("<!-- START doctoc generated -->\n## Contents\n<!-- END doctoc -->\n\n# A title\nText.", "A title", "Text."),
+        ("<!-- START doctoc generated -->\n## Contents", "a", "<!-- START doctoc generated -->\n## Contents"),
     ],
 )  # fmt: skip
 def test_the_first_heading_is_the_title(body, title, rest) -> None:
