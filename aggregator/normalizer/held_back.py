@@ -56,7 +56,7 @@ def state_of(values: Mapping[str, Any], *, handled: Collection[str] = ()) -> Sta
             mappings.
         handled: keys, in any spelling, about which the caller decides itself: they are not looked at.
     """
-    values = {key: value for key, value in values.items() if may_hold(str(key)) or holds_mappings(value)}
+    values = {key: value for key, value in values.items() if may_hold_within(str(key), value)}
     if not values:
         return State()
     skipped = {_word(key) for key in handled}
@@ -112,9 +112,21 @@ def doubts(values: Mapping[str, Any], known: Collection[str]) -> Iterator[Doubt]
                 )
 
 
-def holds_mappings(value: Any) -> bool:
-    """Return whether a value is a mapping, or a list with one: a switch may be in it, whatever its key is."""
-    return any(isinstance(one, Mapping) for one in (value if isinstance(value, list | tuple) else (value,)))
+def may_hold_within(key: str, value: Any) -> bool:
+    """Return whether `key`, or a key in the mappings and lists that are its value, may hold an item back."""
+    return may_hold(key) or (type(value) not in _SCALARS and _may_hold_below(value, 0))
+
+
+def _may_hold_below(value: Any, depth: int) -> bool:
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, Mapping):
+        return any(
+            may_hold(str(key)) or (type(one) not in _SCALARS and _may_hold_below(one, depth + 1))
+            for key, one in value.items()
+        )
+    several = value if isinstance(value, list | tuple) else ()
+    return any(_may_hold_below(one, depth) for one in several if isinstance(one, Mapping))
 
 
 @lru_cache(maxsize=4096)
@@ -263,6 +275,7 @@ _UNLISTED = frozenset({"local", "link"})
 # Switches that mean the same wherever they are, unlike `hidden`, which may hide a picture; and how deep they may be.
 _ANYWHERE = _words("draft drafts unpublished notpublished nopublish donotpublish dontpublish published publish")
 _DEEPEST = 8
+_SCALARS = frozenset({str, int, float, bool, type(None), dt.date, dt.datetime})
 # What is often mistyped, and how many letters may be wrong; and what looks like it and is another word.
 _MISTYPED = {word: 2 if len(word) > 7 else 1 for word in (*_HOLDING, *_SHOWING, *_STATUS, "expires") if len(word) > 4}
 _OTHER_WORDS = _words(
@@ -449,9 +462,15 @@ def _date(value: Any) -> str:
     """Return the date that a value may be, as text, or ""."""
     if isinstance(value, dt.date):  # a datetime is one too
         return value.isoformat()
-    return value.strip() if isinstance(value, str) and _DATED.match(value.strip()) else ""
+    written = str(value).strip() if isinstance(value, str | int) else ""
+    if not written or len(written) > 64:
+        return ""
+    from aggregator.normalizer.dialects import dates  # noqa: PLC0415 - it is rarely needed
+
+    return written if _DATED.match(written) or dates.is_day(written) else ""
 
 
+# Dates that are too doubtful to be read, such as `05/01/2024`, are dates, too.
 _DATED = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}\.? [A-Za-z]{3,9}\.?,? \d{4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}", re.ASCII
 )

@@ -264,6 +264,43 @@ def test_further_names_never_publish_what_another_holds_back() -> None:
         assert isinstance(found, Rejection) or not found.is_published or found.removed or found.deleted, lines
 
 
+@pytest.mark.parametrize(
+    ("lines", "expires"),
+    [
+        ("expires: 2030-01-01\ngone_on: 2020-01-01", 1_577_836_800), ("expires: 2020-01-01\ngone_on: 2030-01-01", 1_577_836_800),
+        ("gone_on: 2030-01-01\noff_on: 2020-01-01", 1_577_836_800), ("gone_on: 2030-01-01", 1_893_456_000),
+        ("expires: 2030-01-01\ngone_on: soon", None),
+    ],
+)  # fmt: skip
+def test_the_earliest_of_the_further_names_of_an_end_counts(lines, expires) -> None:
+    """A further name of `expires` never makes a seed last longer than the file's own key does."""
+    text = f"---\ntitle: A\nwebUrl: {BASE}a\npublishedDateTime: 2019-05-01\n{lines}\n---\n".encode()
+    root = SeedRoot(folder="x", keys={"expires": ("gone_on", "off_on")})
+    found = reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert (found.expires if isinstance(found, Seed) else None) == expires
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_start_in_the_past_holds_nothing_back_however_it_is_written(name) -> None:
+    """Native seeds and dialects read the dates of keys that are not their own alike."""
+    for value in (
+        "2024-04-01 10:00 CEST",
+        "1 April 2024 10:00 AM EST",
+        "1711965600",
+        "Mon, 1 Apr 2024",
+        "April 1st, 2024",
+    ):
+        assert is_shown(dated(name, f"available_from: {value}")), value
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_date_in_a_misspelt_key_is_in_doubt(name) -> None:
+    """In whatever words it is written."""
+    for value in ("Fri, 13 Feb 2099", "13th February 2099", "13/02/2099", "4070908800"):
+        assert isinstance(dated(name, f"publishd: {value}").outcome, Rejection), value
+
+
 @pytest.mark.parametrize("name", names())
 @pytest.mark.parametrize("key", ["secured", "Secured", "meta.secured", "secured.text"])
 def test_what_is_secured_is_never_another_key(name, key) -> None:
