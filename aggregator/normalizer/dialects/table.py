@@ -23,13 +23,14 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect: which keys mean what, the first that holds something counts; what holds back; where its pages are.
 
     `forms` are how metadata is written, and `any_case` is true if the case of keys does not matter. A file without a
-    title has its first "heading", or its name as it is ("file"), as "words", or with "capitals". `topics_from` names
-    what gives topics if no key does: the first "folder" below the root, the "parent" folder, or the folders
-    "above_posts" (a folder `_posts`), which then count beside the keys. `not_topics` are names that only the program
-    itself uses. `separators` are the characters of which the first one that a text holds parts the names in it, by keys
-    in the plural ("" = such a text is one name, " " = white space). `addressed` is the date in the address, if it is
-    another one than `published`; with `own_offset` its day is that at the offset with which it is written. Pictures
-    that begin with one of `imported_images` lie in the sources, so that their addresses are known only to the program.
+    title has its first "heading", the title of an HTML "page", or its name as it is ("file"), as "words", or with
+    "capitals". `topics_from` names what gives topics if no key does: the first "folder" below the root, the "parent"
+    folder, or the folders "above_posts" (a folder `_posts`), which then count beside the keys. `not_topics` are names
+    that only the program itself uses. `separators` are the characters of which the first one that a text holds parts
+    the names in it, by keys in the plural ("" = such a text is one name, " " = white space). `addressed` is the date in
+    the address, if it is another one than `published`; with `own_offset` its day is that at the offset with which it is
+    written. Pictures that begin with one of `imported_images` lie in the sources, so that their addresses are known
+    only to the program.
     `elsewhere` are keys for what a post links to, `body` those for the body of a file that is nothing but metadata.
 
     `held_if_true` and `shown_if_false` (which holds back if it is false) are switches, `states` the words of a key that
