@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 NATIVE = "native"
 """The dialect of our own seeds."""
 
+FirstCommit = Callable[[str], int | None]
+"""Returns when a file, by its path with the root's prefix, was committed first: seconds since 1970, None if unknown."""
 
 PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", "category")
 """What may stand in `{ }` in the pattern of a link."""

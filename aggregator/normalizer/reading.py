@@ -7,7 +7,7 @@ enough to be passed between processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,7 +16,7 @@ from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
-from aggregator.model.seed_roots import SeedRoot, root_of
+from aggregator.model.seed_roots import FirstCommit, SeedRoot, root_of
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -61,10 +61,6 @@ class _Text(NamedTuple):
     key: Key
     digest: bytes
     data: bytes
-
-
-FirstCommit = Callable[[str], int | None]
-"""Returns when a file, by its path, was first committed in seconds since 1970, None if that is not known."""
 
 
 class RootReading(NamedTuple):

@@ -16,7 +16,7 @@ import msgspec
 
 from aggregator.model.items import Seed
 from aggregator.model.reports import Problem
-from aggregator.model.seed_roots import NATIVE, SeedRoot
+from aggregator.model.seed_roots import NATIVE, FirstCommit, SeedRoot
 from aggregator.normalizer import front_matter, held_back, links, text
 from aggregator.normalizer.cleaning import MAX_NAMES, clean
 from aggregator.normalizer.dialects import addresses, bodies, dates, forms, values
@@ -25,9 +25,6 @@ from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_o
 from aggregator.normalizer.raw import RawImage, RawSeed
 from aggregator.normalizer.remarks import Remark
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
-
-FirstCommit = Callable[[str], int | None]
-"""Returns when a file, by the path given to `read`, was committed first: seconds since 1970, None if unknown."""
 
 _RARE = frozenset({"locale", "type", "category", "id", "quality", "heat"})
 _NOTHING: tuple[Any, ...] = ("", [], {})
