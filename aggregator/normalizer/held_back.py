@@ -89,7 +89,9 @@ def is_held_state(value: Any) -> bool:
 
 
 def is_shown_state(value: Any) -> bool:
-    """Return whether a value is blank, yes, or a word for a state in which an item is published."""
+    """Return whether a value, or each in a list, is blank, yes, or a word for a state in which an item is published."""
+    if isinstance(value, list | tuple):
+        return all(map(is_shown_state, value))
     if isinstance(value, str):
         return not value.strip() or boolean_of(value) is True or _word(value) in _SHOWN
     return value is True or is_blank(value)
@@ -147,20 +149,28 @@ def may_hold(key: str) -> bool:
     )  # fmt: skip
 
 
-def text_holds_back(lines: str) -> bool:
+def text_holds_back(lines: str, *, is_prose: bool = False) -> bool:
     """Return whether one of `lines`, metadata that cannot be parsed, holds its item back or may do so.
 
     Lines are `key: value`, `key = value` or `"key": value`. Dates are not taken for doubts: what they mean depends on
-    keys that cannot be read. What is neither a date nor another answer to a switch is one.
+    keys that cannot be read. What is neither a date nor another answer to a switch is one. If the lines may be prose
+    (`is_prose`), more than three words are no answer: "Private: what the neighbours never told us".
     """
     for line in _LINE.finditer(lines):
         value = line["value"].strip(" \t\"',")
         key = line["key"].strip()
+        if is_prose and _is_sentence(value):
+            continue
         state = state_of({key: value})
         is_switch = _known(key, _word(key)) in _FLAGS
         if state.held_by or any(not doubt.kind or (is_switch and not _date(doubt.date)) for doubt in state.doubts):
             return True
     return False
+
+
+def _is_sentence(value: str) -> bool:
+    words = value.partition(" #")[0].split()
+    return len(words) > 3 and _word(words[0]) not in _YES | _NO | _HELD
 
 
 def boolean_of(value: Any) -> bool | None:

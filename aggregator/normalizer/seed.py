@@ -233,7 +233,7 @@ def _is_answered(doubt: held_back.Doubt, seed: Seed | None, zone: str) -> bool:
     from aggregator.normalizer.dialects import dates  # noqa: PLC0415 - it is rarely needed
 
     try:
-        moment = text.moment(dates.readable(doubt.date), zone)
+        moment = text.moment(dates.readable(dates.day_of_period(doubt.date, is_over=doubt.kind == "starts")), zone)
     except (ValueError, OverflowError):
         return False
     if doubt.kind == "starts":

@@ -234,6 +234,12 @@ def test_what_is_deeper_and_means_something_else_holds_nothing_back(name, lines)
     assert is_shown(dated(name, lines))
 
 
+def test_a_list_of_states_in_which_items_are_shown_is_one() -> None:
+    """As for a single word, in a dialect whose own states have words as well."""
+    assert is_shown(dated("pelican", "status: [published]"))
+    assert not is_shown(dated("pelican", "status: [published, brewing]"))
+
+
 def test_a_headless_page_of_hugo_is_held_back() -> None:
     """It has no page of its own."""
     assert not is_shown(dated("hugo", "headless: true"))

@@ -34,6 +34,9 @@ _PROOF = frozenset({"title", "date", "secured"})
 # rule, shortcodes and Liquid, lists of attributes, comments of MDX.
 _RULE = re.compile(r"-{3,}[ \t]*(?:\n|$)")
 _NO_OBJECT = re.compile(r"\{(?:[{%:#.]|/\*(?:[^*]|\*(?!/))*\*/\})")
+# A brace with a key, or a comment, or nothing below it, unlike "{a} is a set".
+_OBJECT = re.compile(r"\{\s*(?:$|[\"'/#,{}\[]|[\w.-]+\s*(?:[:=]|$))")
+_ASSIGNMENT = re.compile(r"[ \t\"']*[\w.-]+[\"']?[ \t]*=")
 _KEY = re.compile(r"[ \t]*(?:\{(?![{%:#.])|\?[ \t]|[^\s:#-][^:\n]{0,60}:(?=[ \t\n]|$))")
 # What is left of a first line that was cut off: of a fence, and of a `Key: value` line.
 _CUT_OFF = re.compile(r"(?:-{1,2}|\+{1,2}|[`~]{1,3}\w{0,4}|\{)\s*")
@@ -162,8 +165,8 @@ def _unrecognised(file: _Text, forms: Sequence[Form]) -> Fault | None:
     line = file.skipped + file.text.count("\n", 0, start) + 1
     if _is_cut_off(head, forms):
         return Fault("has a single word, as if it were cut off", "write the metadata and the text", line, 1)
-    if (head.startswith(("---", "+++")) and not _is_rule(head)) or (
-        head.startswith("{") and not _NO_OBJECT.match(head)
+    if (head.startswith(("---", "+++")) and not _is_rule(head) and not _is_prose(head)) or (
+        _OBJECT.match(head) and not _NO_OBJECT.match(head)
     ):
         message = "seems to begin with metadata, which is in no known form"
         hint = "write it between two lines of ---, the first of which begins the file, or remove what looks like it"
@@ -184,7 +187,7 @@ def _may_hold_back(head: str) -> bool:
     """Return whether the first paragraph of a text has a line that may hold its item back, or is secured."""
     end = _BLANK.search(head, len(head) - len(head.lstrip("-\n \t")))
     block = head[: end.start()] if end else head
-    return _SECURED.search(block) is not None or text_holds_back(block.replace("#+", ""))
+    return _SECURED.search(block) is not None or text_holds_back(block.replace("#+", ""), is_prose=True)
 
 
 def _second(parts: Parts, end: int) -> Fault | None:
@@ -203,6 +206,13 @@ def _is_rule(head: str) -> bool:
         return False
     rest = [line for line in head[rule.end() :].split("\n") if line.strip() and not line.lstrip().startswith("#")]
     return bool(rest) and _KEY.match(rest[0]) is None and len(" ".join(rest).split()) > 1
+
+
+def _is_prose(head: str) -> bool:
+    """Return whether a text that begins with dashes or pluses is one, such as "--- and then it rained": without keys."""
+    first, *lines = head.partition("\n\n")[0].split("\n")
+    lines.append(first.lstrip("+- \t"))
+    return len(first.split()) > 3 and not any(_KEY.match(line) or _ASSIGNMENT.match(line) for line in lines)
 
 
 def _refused(form: str) -> Fault:
@@ -289,7 +299,7 @@ def _lines(file: _Text) -> Parts | Fault | None:
             keys |= {found[1].lower()} if found is not None else set()
             at = end + 1
     head = text[start:at]
-    if keys.isdisjoint(_PROOF) and not text_holds_back(head[:_LONGEST_HEAD]):
+    if keys.isdisjoint(_PROOF) and not text_holds_back(head[:_LONGEST_HEAD], is_prose=True):
         return None
     if front_matter.is_too_long(head):
         return front_matter.too_long(line)

@@ -411,13 +411,15 @@ class _Item:
             return False
         if doubt.keys in self._plan.fields["expires"]:
             return True  # it has been read
-        ends, own = self._moment(doubt.date), self._moment(self._raw.expires or "")
+        ends = self._moment(dates.day_of_period(doubt.date, is_over=False))
+        own = self._moment(self._raw.expires or "")
         return ends is not None and own is not None and own <= ends
 
     def _is_started(self, keys: KeyPath, date: str) -> bool:
         """Return whether the item is not shown before a date that a key says; a later time of its day is taken over."""
         if keys == self._origins.get("published"):
             return True
+        date = dates.day_of_period(date, is_over=True)
         starts, own = self._moment(date), self._moment(self._raw.published_date_time or "")
         if starts is None or own is None:
             return False

@@ -38,6 +38,8 @@ ODD_HEADS = (
     f"Title: T\nDate: 2024-05-01\nMy Key: y\nStatus: draft\nSecured: {CANARY}\n\nA text.",
     f"Title: T\nStatus : draft\nSecured: {CANARY}\n\nA text.", f"Title: T\nan odd line\nStatus: draft\n\n{CANARY}",
     f"\nTitle: T\nStatus: draft\nSecured: {CANARY}\n\nA text.", f"# Title\nStatus: draft\n\n{CANARY}",
+    f"--- a comment of some words\ntitle: T\n\n{CANARY}", f"+++ a comment of some words\ntitle = 'T'\n\n{CANARY}",
+    f"Draft: yes, and here is why\n\n{CANARY}", f"Status: draft of a long text\n\n{CANARY}", f"{{draft: true}}\n{CANARY}",
     f"#+TITLE: T\n#+DRAFT: true\n\n{CANARY}", f"Embargo until: 2099-01-01\n\n{CANARY}",
 )  # fmt: skip
 TEXTS = (
@@ -45,6 +47,8 @@ TEXTS = (
     "{% include x %}\n\nA text.\n", "{: .lead }\nA text.\n", "# A heading\n\nA text: with a colon.\n", "- one\n- two\n",
     "Remember: buy milk\n\nA text.\n", "---\n\n- a list below a rule: yes\n", "<!-- a comment -->\nA text.\n",
     "---\n\n[A link](https://x.example/) below a rule.\n", "*A text.*\n", "++added++ words.\n", "Word.\n\nA text.\n",
+    "--- and then it rained.\nA text.\n", "----- cut here -----\nA text.\n", "{a} is a set.\n", "{ one } in braces.\n",
+    "Private: what the neighbours never told us\n\nA text.\n", "Hidden: the gem of the Alps\n\nA text.\n",
 )  # fmt: skip
 
 
