@@ -209,7 +209,7 @@ def _is_rule(head: str) -> bool:
 
 
 def _is_prose(head: str) -> bool:
-    """Return whether a text that begins with dashes or pluses is one, such as "--- and then it rained": without keys."""
+    """Return whether dashes or pluses begin a sentence, such as "--- and then it rained", and no keys follow."""
     first, *lines = head.partition("\n\n")[0].split("\n")
     lines.append(first.lstrip("+- \t"))
     return len(first.split()) > 3 and not any(_KEY.match(line) or _ASSIGNMENT.match(line) for line in lines)
