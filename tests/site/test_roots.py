@@ -165,6 +165,28 @@ def test_while_a_root_is_missing_no_seed_of_a_removed_one_is_withdrawn(both: Sit
     assert sorted(both.titles()) == ["Item a", "Item b"]
 
 
+def test_a_folder_that_cannot_be_read_keeps_no_seed_of_a_removed_root(both: SiteFolder) -> None:
+    """It lies in another root, which was believed: what is in it stays, and the removed root goes."""
+    write(both, "/".join("d" * 70) + "/deep.md")
+    both.build()
+    both.settings["seeds"] = [{"folder": "../blog"}, {"folder": "../more"}]
+    (both.root / "more").mkdir()
+    turn = both.build()
+    assert turn.notes
+    assert (turn.removed, both.titles()) == (1, ["Item b"])
+
+
+def test_with_deletions_accepted_a_removed_root_goes_though_another_one_is_missing(both: SiteFolder) -> None:
+    """Somebody says that what is gone is gone; of the missing root itself nothing is known."""
+    both.settings["seeds"] = [*SEEDS, "../more"]
+    (both.root / "more").mkdir()
+    both.build()
+    (both.root / "more").rename(both.root / "away")
+    both.settings["seeds"] = ["../seeds", "../more"]
+    assert both.build().removed == 0
+    assert both.build(accept_deletions=True).removed == 1
+
+
 def test_what_is_included_and_ignored_may_change(both: SiteFolder) -> None:
     """What is ignored from now on is withdrawn, what is included is added; nothing else is read."""
     write(both, "drafts/c.md")
