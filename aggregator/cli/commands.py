@@ -98,7 +98,7 @@ def build(
         raise click.UsageError("--jobs and --cluster cannot be used together (a cluster has its own processes)")
     config = load_config(config_path)
     if not as_json:
-        _warn_of_placeholder(config)
+        _warn_of_placeholders(config)
     with collecting_rarely(), _progress_bar("reading seeds", quiet=as_json) as progress:
         turn = build_site(
             config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, adopt=adopt, jobs=jobs,
@@ -154,7 +154,7 @@ def run(
     if log_as == "people":
         for line in terminal.banner(config, serves=serve):
             _print(line, err=True)
-    _log_placeholder(config, people=log_as == "people")
+    _log_placeholders(config, people=log_as == "people")
     if open_it and serve:
         terminal.open_browser(config)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
@@ -266,8 +266,6 @@ def check(
         for problem in () if as_json else error.problems:
             _print(str(problem))
         sys.exit(1)
-    if not as_json:
-        _warn_of_placeholder(config)
     with _progress_bar("checking seeds", quiet=as_json) as progress:
         found = check_site(config, now=clock(), jobs=jobs, progress=progress)
     named = _paths_below(config, files)
@@ -280,7 +278,10 @@ def check(
     else:
         folders = _seeds_folders(config)
         as_line = report.github_line if shape == "github" else _problem_line
-        for line in (*(as_line(one, {}) for one in found.config), *(as_line(one, folders) for one in found.problems)):
+        for line in (
+            *(as_line(_from_here(one), {}) for one in found.config),
+            *(as_line(one, folders) for one in found.problems),
+        ):
             _print(line)
         seen = quantity(len(files) or found.seeds, "seed")
         click.echo(f"{seen}: {quantity(errors, 'error')}, {quantity(warnings, 'warning')}")
@@ -571,22 +572,22 @@ def _with_hint(error: ValueError) -> str:
     return f"{message} ({hint[0]})" if hint and hint[0] else message
 
 
-def _warn_of_placeholder(config: Config) -> None:
-    """Print one line if `site.url` is still a placeholder; it is not an error, since a site may be tried with it."""
+def _warn_of_placeholders(config: Config) -> None:
+    """Print a line if `site.url` is still a placeholder; it is not an error, since a site may be tried with it."""
     from aggregator.config.parsers import is_placeholder  # noqa: PLC0415 - loaded with the config
 
     if is_placeholder(config.site.url):
-        from aggregator.site.check import placeholder  # noqa: PLC0415 - few sites have one for long
+        from aggregator.site.check import placeholders  # noqa: PLC0415 - few sites have one for long
 
-        if problem := placeholder(config):
+        for problem in placeholders(config):
             _print(str(_from_here(problem)), err=True)
 
 
-def _log_placeholder(config: Config, *, people: bool) -> None:
+def _log_placeholders(config: Config, *, people: bool) -> None:
     from aggregator.service.logs import log_problem  # noqa: PLC0415 - only `run` needs these
-    from aggregator.site.check import placeholder  # noqa: PLC0415
+    from aggregator.site.check import placeholders  # noqa: PLC0415
 
-    if problem := placeholder(config):
+    for problem in placeholders(config):
         log_problem(_from_here(problem) if people else problem)
 
 

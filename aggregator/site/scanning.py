@@ -114,7 +114,11 @@ class Scanner:
                     raise FolderError("; ".join(doubted)) from error
                 found.append(self._not_believed(root, error))
         self.doubted = tuple(doubted)
-        difference = found[0] if "" in self.seeds.parts else merged([*self._left_behind(accept_deletions=accept_deletions), *found])
+        difference = (
+            found[0]
+            if "" in self.seeds.parts
+            else merged([*self._left_behind(accept_deletions=accept_deletions), *found])
+        )
         self.links = difference.links
         self._known = difference.seen
         return difference
