@@ -296,15 +296,12 @@ def check(
 def explain(config_path: str, target: str, *, as_json: bool) -> None:
     """Explain why an item is in which feeds, or in none."""
     from aggregator.site.explain import explain as explain_item  # noqa: PLC0415 - only this command needs it
-    from aggregator.watcher.folder import printable  # noqa: PLC0415
 
     config = load_config(config_path)
     with opened_read_only(config.state) as index:
         found = explain_item(config, index, target, now=clock())
     if not found:
-        is_built = os.path.exists(os.path.join(config.state, "index.db"))
-        hint = "" if is_built else "; nothing has been built yet (run `aggregator build`)"
-        raise AggregatorError(f"{printable(target)}: no seed has this path, link or id{hint}")
+        raise AggregatorError(_why_not_found(config, target))
     if as_json:
         made = [{"headline": one.headline, "details": one.details, "origins": dict(one.origins)} for one in found]
         click.echo(msgspec.json.encode(made))
@@ -313,6 +310,21 @@ def explain(config_path: str, target: str, *, as_json: bool) -> None:
         _print(one.headline)
         for line in (*one.details, *one.origin_lines()):
             _print(f"  {line}")
+
+
+def _why_not_found(config: Config, target: str) -> str:
+    """Return why nothing can be explained that `target` names."""
+    from aggregator.site.explain import like  # noqa: PLC0415 - only this command needs these
+    from aggregator.watcher.folder import printable  # noqa: PLC0415
+
+    name = printable(target)
+    if "\0" not in target and os.path.isfile(target):
+        return f"{name}: it lies in none of the folders of `seeds` ({', '.join(_seeds_folders(config).values())})"
+    reason = f"{name}: no seed has this path, link or id"
+    if meant := like(config, target):
+        return f"{reason} (did you mean `{meant}`?)"
+    is_built = os.path.exists(os.path.join(config.state, "index.db"))
+    return reason if is_built else f"{reason}; nothing has been built yet (run `aggregator build`)"
 
 
 @cli.command()

@@ -170,6 +170,17 @@ def test_explain_takes_a_path_a_link_or_an_id(folder: Path) -> None:
     assert "no seed has this path, link or id" in run(folder, "explain", "https://nowhere.example/", expect=1).stderr
 
 
+def test_explain_says_why_it_finds_nothing(folder: Path) -> None:
+    """A misspelt file is answered with what it may be, and one outside the seeds folder with where seeds lie."""
+    (folder / "notes.md").write_text(GOOD)
+    said = run(folder, "explain", "seeds/trma.md", expect=1).stderr
+    assert said == "aggregator: seeds/trma.md: no seed has this path, link or id (did you mean `seeds/tram.md`?)\n"
+    assert "did you mean `tram.md`?" in run(folder, "explain", "trams.md", expect=1).stderr
+    assert "did you mean" not in run(folder, "explain", "elsewhere/trma.md", expect=1).stderr
+    said = run(folder, "explain", "notes.md", expect=1).stderr
+    assert said == "aggregator: notes.md: it lies in none of the folders of `seeds` (seeds)\n"
+
+
 @pytest.mark.parametrize("built", [False, True])
 def test_explain_takes_names_that_are_not_utf_8(folder: Path, *, built: bool) -> None:
     """An existing file is in no feed because of its name, a missing one is unknown, before and after a build."""

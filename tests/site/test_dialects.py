@@ -116,3 +116,24 @@ def test_explain_names_the_key_of_each_value(site) -> None:
     site.write("own.md")
     (own,) = explain(site.config(), None, str(site.seeds / "own.md"), now=NOW)
     assert own.origins == ()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "text", "answer"),
+    [
+        ("hugo", "a.md", "---\ntitle: A\ndate: 2026-05-01\nDraft: true\n---\n", "`draft` holds it back"),
+        ("hugo", "a.md", "+++\ntitle = 'A'\ndate = 2026-05-01\nbuild.list = 'never'\n+++\n", "`build.list` holds it back"),
+        ("pelican", "a.md", "Title: A\nDate: 2026-05-01\nStatus: draft\n\nText\n", "`status` holds it back"),
+        ("obsidian", "a.md", "---\ndate: 2026-05-01\npublish: false\n---\n", "`publish` holds it back"),
+        ("jekyll", "2026-05-01-a.md", "---\npublished: false\n---\n", "published: false"),
+        ("eleventy", "drafts/a.md", "---\ntitle: A\ndate: 2026-05-01\n---\n", "`drafts/` holds it back"),
+    ],
+)  # fmt: skip
+def test_explain_names_what_holds_a_post_back(site, dialect, path, text, answer) -> None:
+    """The key of the file, or the folder, as for our own seeds."""
+    site.settings = {"seeds": {"folder": "../blog", "dialect": dialect, "base": BASE}}
+    post = site.root / "blog" / path
+    post.parent.mkdir(parents=True)
+    post.write_text(text)
+    (found,) = explain(site.config(), None, path, now=NOW)
+    assert found.headline == f"{path}: in no feed: {answer} (rule: state)"

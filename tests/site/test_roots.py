@@ -240,6 +240,24 @@ def test_check_and_explain_name_files_of_each_root(both: SiteFolder) -> None:
     assert report.in_folder("blog/e.md:2:1: x", folders) == f"{both.root}/blog/e.md:2:1: x"
 
 
+def test_explain_takes_the_name_of_a_root_first_and_names_every_file_that_is_meant(both: SiteFolder) -> None:
+    """The path that messages have is that of one file; one that is below several roots is that of each."""
+    both.settings["seeds"] = [{"folder": "../seeds", "name": "x"}, "../blog"]
+    both.write("blog/b.md")
+    both.write("b.md")
+    write(both, "only.txt")
+    config = both.config()
+
+    def named(target: str) -> list[str]:
+        return [one.headline.partition(":")[0] for one in explain(config, None, target, now=NOW)]
+
+    assert named("blog/b.md") == ["blog/b.md", "x/blog/b.md"]
+    assert named("x/blog/b.md") == ["x/blog/b.md"]
+    assert named("b.md") == ["x/b.md", "blog/b.md"]
+    assert named(str(both.root / "blog/b.md")) == ["blog/b.md"]
+    assert named("only.txt") == ["blog/only.txt"]
+
+
 def test_a_repository_s_own_files_are_ignored(site: SiteFolder) -> None:
     """`check` passes, and no build reads them."""
     for path, text in (

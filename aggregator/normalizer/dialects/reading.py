@@ -221,6 +221,8 @@ class _Item:
             found["aliases"] = aliases
         if self._is_html:
             found["markup"] = "html"
+        if self._is_held and (held_by := self._held_by()):
+            found["held_by"] = held_by
         return found
 
     def _left_out(self, remarks: Sequence[Remark]) -> bool:
@@ -391,6 +393,22 @@ class _Item:
                 " config: `keys: {ignored: [" + ".".join(doubt.key) + "]}`"
             )
             self._refuse(doubt.key, "published", doubt.message, hint)
+
+    def _held_by(self) -> str:
+        """Return the folder or key that holds the file back, "" if it is `published: false`, as in our own seeds."""
+        for folder in self._below.split("/")[:-1]:
+            if folder in self._dialect.held_folders:
+                return f"{folder}/"
+        named: list[tuple[KeyPath, Callable[..., bool]]] = [
+            *((path, self._is_on) for path in self._present.get("held_if_true", ())),
+            *((path, self._is_off) for path in self._present.get("shown_if_false", ())),
+            *((path, partial(self._is_in_state, words=words)) for path, words in self._plan.states),
+        ]
+        for path, holds in named:
+            value = self._at(path)
+            if value is not None and not held_back.is_blank(value) and holds(path, value):
+                return "" if path == ("published",) else ".".join(path)
+        return ""
 
     # Title and body
 
