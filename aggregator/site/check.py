@@ -116,8 +116,8 @@ def _listed(seeds: SiteSeeds) -> tuple[list[str], list[Problem]]:
 def _unread(root: SeedRoot) -> Iterator[Problem]:
     if is_url(root.folder) or not os.path.isdir(root.folder):
         return
-    for path, message, hint in unread_seeds(root.folder, selection_of(root)):
-        yield Problem(path=root.prefix + path, message=f"not read: {message}", hint=hint, warning=True)
+    for path, message, hint in unread_seeds(root.folder, selection_of(root), root.prefix):
+        yield Problem(path=path, message=f"not read: {message}", hint=hint, warning=True)
 
 
 def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:

@@ -125,7 +125,7 @@ def _why_unread(root: SeedRoot, candidate: str) -> Explanation | None:
     selection = selection_of(root)
     for folder in (root.folder, os.path.realpath(root.folder)):
         path = os.path.relpath(candidate, folder)
-        if not path.startswith("../") and (reason := why_not_read(folder, path, selection)):
+        if not path.startswith("../") and (reason := why_not_read(folder, path, selection, root.prefix)):
             return Explanation(f"{printable(root.prefix + path)}: not read: {reason}")
     return None
 

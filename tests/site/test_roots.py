@@ -258,6 +258,31 @@ def test_explain_takes_the_name_of_a_root_first_and_names_every_file_that_is_mea
     assert named("only.txt") == ["blog/only.txt"]
 
 
+def test_messages_name_every_path_with_its_root(both: SiteFolder) -> None:
+    """Also those of links, of ignored folders and of bundles on the way to a file that is not read."""
+    both.settings["seeds"] = ["../seeds", {"folder": "../blog", "dialect": "hugo", "ignore": ["old/"]}]
+    for path in ("old/c.md", "trip/index.md", "trip/d.md", "plain.md"):
+        write(both, path)
+    both.write("x.md/e.md")
+    (both.root / "blog/linked").symlink_to(both.root / "seeds")
+    (both.root / "blog/twice.md").symlink_to("plain.md")
+    config = both.config()
+
+    def why(target: str) -> str:
+        (found,) = explain(config, None, target, now=NOW)
+        return found.headline.partition(": not read: ")[2] or found.headline
+
+    assert why("blog/old/c.md") == "blog/old is ignored (it matches `old/` in `ignore`)"
+    assert why("blog/trip/d.md").startswith("it lies in a bundle, of which blog/trip/index.md is the seed")
+    assert why("blog/linked/a.md").startswith("blog/linked is a symbolic link that leads out of the seeds folder")
+    assert why("blog/twice.md").startswith(
+        "blog/twice.md is a symbolic link that leads to blog/plain.md, which is read"
+    )
+    assert why("seeds/x.md/e.md").startswith("the folder seeds/x.md has the name of a seed")
+    said = [str(one) for one in check(config, now=NOW).problems]
+    assert "blog/linked: warning: not read: blog/linked is a symbolic link" in "".join(said)
+
+
 def test_a_repository_s_own_files_are_ignored(site: SiteFolder) -> None:
     """`check` passes, and no build reads them."""
     for path, text in (
