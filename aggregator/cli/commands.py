@@ -266,10 +266,9 @@ def check(
         for problem in () if as_json else error.problems:
             _print(str(problem))
         sys.exit(1)
-    with _progress_bar("checking seeds", quiet=as_json) as progress:
-        found = check_site(config, now=clock(), jobs=jobs, progress=progress)
     named = _paths_below(config, files)
-    found = found._replace(problems=tuple(one for one in found.problems if not files or one.path in named))
+    with _progress_bar("checking seeds", quiet=as_json) as progress:
+        found = check_site(config, now=clock(), files=named, jobs=jobs, progress=progress)
     problems = (*found.config, *found.problems)
     errors = sum(not problem.warning for problem in problems)
     warnings = len(problems) - errors

@@ -6,7 +6,7 @@ It also checks what the config names on this machine: the folder of topics and t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from aggregator.model.seed_roots import NATIVE, SeedRoot
 from aggregator.model.store import is_url
 from aggregator.normalizer import rules
 from aggregator.normalizer.duplicates import Duplicates
-from aggregator.normalizer.reading import read_batch, unknown_key_warnings
+from aggregator.normalizer.reading import read_batch, unknown_key_warnings, with_pages_counted
 from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.scanning import missing_seeds
@@ -43,13 +43,15 @@ class Checked(NamedTuple):
 
 
 def check(
-    config: Config, *, now: int, jobs: int | None = None, progress: Callable[[int, int], object] | None = None
-) -> Checked:
+    config: Config, *, now: int, files: Collection[str] = (), jobs: int | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Checked:  # fmt: skip
     """Read every seed below `config.seeds` and return all problems, errors and warnings.
 
     Args:
         config: the site's config.
         now: seconds since 1970.
+        files: the paths of the seeds whose problems are returned; empty means all.
         jobs: how many processes parse; None: as many as there are processors, if there are many seeds.
         progress: called with the number of seeds read and their total.
 
@@ -88,6 +90,7 @@ def check(
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
     named = {problem.path for problem in problems}
     problems += [one for root in config.seeds for one in _unread(root) if one.path not in named]
+    problems = with_pages_counted([one for one in problems if not files or one.path in files], config.seeds)
     return Checked(len(paths), tuple(sorted(problems)), (*placeholders(config), *_missing_files(config)))
 
 

@@ -23,7 +23,7 @@ from aggregator.normalizer.dialects import addresses, bodies, dates, forms, valu
 from aggregator.normalizer.dialects.forms import Parts
 from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_of
 from aggregator.normalizer.raw import RawImage, RawSeed
-from aggregator.normalizer.remarks import Remark
+from aggregator.normalizer.remarks import NO_DATE, Remark
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
 
 FirstCommit = Callable[[str], int | None]
@@ -549,8 +549,7 @@ class _Item:
             key = "date" if "date" in keys or not keys else keys[0]
             hint = f"write `{key}: 2026-11-23`, or begin the file's name with 2026-11-23-"
             # A warning: about, search and error pages have no date, and are no reason for `check` to fail.
-            message = "is missing, so this is taken for a page, not for a post"
-            self._undated = Remark(("date",), message, hint, warning=True)
+            self._undated = Remark(("date",), NO_DATE, hint, warning=True)
         return _DRAFT_DATE
 
     def _written_date(self, path: KeyPath, value: Any) -> str:
