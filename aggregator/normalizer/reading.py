@@ -51,6 +51,9 @@ RACY_SECONDS = 2
 """A file that changed so shortly before it was read may change again without any change of its `stat`."""
 
 
+DATED_BY_COMMIT = b"c"
+"""What the digest of a file ends with, after 16 bytes, if its date is that of a commit; that may change."""
+
 _Found = tuple[str, bytes, SeedFile | None]
 """A path, the digest that its file had, and the file."""
 
@@ -158,6 +161,8 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
     reading = read(
         text.data, path=text.path, root=root, zone=task.zone, site=manner.site, first_commit=first_commit
     )  # fmt: skip
+    if first_commit is not None and first_commit.is_known:
+        text = text._replace(digest=text.digest + DATED_BY_COMMIT)
     if first_commit is not None and first_commit.is_unknown:
         # It may be committed later without any change of the file: read it again at each scan until then.
         text = text._replace(key=_never_known(text.key), digest=b"")
@@ -165,14 +170,15 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
 
 
 class _Asked:
-    """Asks for the first commit of a file, and notes if there was none."""
+    """Asks for the first commit of a file, and notes whether there was one or none."""
 
     def __init__(self, first_commit: FirstCommit) -> None:
         self._first_commit = first_commit
-        self.is_unknown = False
+        self.is_known = self.is_unknown = False
 
     def __call__(self, path: str) -> int | None:
         found = self._first_commit(path)
+        self.is_known |= found is not None
         self.is_unknown |= found is None
         return found
 

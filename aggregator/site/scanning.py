@@ -36,6 +36,10 @@ _FOLDERS = "unread folders"
 """The key under which the index stores the problems of folders that were not read."""
 
 
+_HEADS = "heads"
+"""The key under which the index stores the commit at the head of each root in a work tree of git."""
+
+
 class Changes(NamedTuple):
     """What a scan found: paths to read (new or changed), and paths that are gone, both sorted.
 
@@ -79,6 +83,7 @@ class Scanner:
         self._progress = progress
         self._known = 0
         self._gone: list[tuple[int, int]] = []
+        self._heads: dict[str, str] = {}
         self.use(roots)
 
     def use(self, roots: Sequence[SeedRoot]) -> None:
@@ -104,6 +109,7 @@ class Scanner:
         found: list[Difference] = []
         doubted: list[str] = []
         self.unread = set()
+        self._forget_commits()
         for root in self.seeds.roots:
             try:
                 found.append(self._scan(root, every=root.prefix in reread, accept_deletions=accept_deletions))
@@ -132,6 +138,25 @@ class Scanner:
                 " withdrawn (bring them back, or run `aggregator trigger --accept-deletions`)"
             )
         return found
+
+    def _forget_commits(self) -> None:
+        """Have the files read again whose dates are those of commits, if there is another commit at the head."""
+        if all(root.is_plain_native for root in self.seeds.roots):
+            return
+        from aggregator.watcher.commits import heads  # noqa: PLC0415 - only other dialects need it
+
+        stored: str | None = self._index.meta(_HEADS)
+        known = msgspec.json.decode(stored, type=dict[str, str]) if stored else {}
+        found = heads(self.seeds.roots)
+        for root in self.seeds.roots:
+            if found.get(root.name, known.get(root.name)) != known.get(root.name):
+                self._index.files.forget_commits(root.prefix)
+        self._heads = known | found
+
+    def remember_heads(self) -> None:
+        """Store at which commits the last full scan saw the roots, once their files have been read."""
+        if self._heads:
+            self._index.set_meta(_HEADS, msgspec.json.encode(self._heads, order="deterministic").decode())
 
     def _not_believed(self, root: SeedRoot, error: FolderError) -> Difference:
         """Return that nothing of a root changed, and why that is not known."""

@@ -7,6 +7,7 @@ a feed looks like in the renderer.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -90,6 +91,7 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
         site.index.set_meta("policy", digest(policy))
         if changes.is_full_scan:
             _remember_reading(site)
+            site.scanner.remember_heads()
     return intake
 
 
@@ -174,7 +176,8 @@ def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[s
         return make
     from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
 
-    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=now)))
+    turn = int.from_bytes(os.urandom(8))  # not `now`: within a second there may be another commit and another turn
+    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=turn)))
 
 
 # -- before and after
