@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
-from aggregator.config.loading import read_config_file
+from aggregator.config.loading import written_at, written_root
 from aggregator.config.parsers import is_placeholder
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem, write_tokens_problem
-from aggregator.config.yaml.tree import Node, parse_bytes
+from aggregator.config.yaml.tree import Node
 from aggregator.model.errors import FolderError
 from aggregator.model.reports import Problem
 from aggregator.model.seed_roots import NATIVE, SeedRoot
@@ -137,49 +136,29 @@ def placeholders(config: Config) -> Iterator[Problem]:
     """
     if not is_placeholder(config.site.url):
         return
-    root: object = None
-    with suppress(OSError):  # it came through a pipe, which can be read only once
-        root = parse_bytes(read_config_file(config.path), path=config.path)
-    at = partial(_warning_at, config, root)
-    yield at(
-        ("site", "url"), f"site.url: {config.site.url} is a placeholder, which nobody can subscribe to",
+    yield _warning_at(
+        written_at(config.path, "site", "url"), config,
+        f"site.url: {config.site.url} is a placeholder, which nobody can subscribe to",
         "write the address under which the feeds folder will be served",
     )  # fmt: skip
     for index, seeds in enumerate(config.seeds):
         if not seeds.base and (seeds.dialect != NATIVE or seeds.link):
-            yield at(
-                ("seeds",),
-                f"{_name_of_root(root, index)}: `base` is missing, so the links and ids of its posts begin with the"
-                f" placeholder {config.site.url}",
+            key, node = written_root(config.path, index)
+            yield _warning_at(
+                node, config,
+                f"{key}: `base` is missing, so the links and ids of its posts begin with the placeholder"
+                f" {config.site.url}",
                 "write `base: https://…`, the address of the pages of these posts, before the feeds are published",
-                index=index,
             )  # fmt: skip
 
 
-def _name_of_root(root: object, index: int) -> str:
-    node = root.at("seeds") if isinstance(root, Node) else None
-    return f"seeds[{index}]" if node is not None and node.kind == "list" else "seeds"
-
-
-def _warning_at(
-    config: Config, root: object, steps: tuple[str, ...], message: str, hint: str, *, index: int = 0
-) -> Problem:  # fmt: skip
-    """Return a warning at a node of the config; of a list, at its item `index`."""
-    node = root.at(*steps) if isinstance(root, Node) else None
-    if node is not None and node.kind == "list":
-        node = node.items[index]
+def _warning_at(node: Node | None, config: Config, message: str, hint: str) -> Problem:
     line, column = (node.line, node.column) if node is not None else (0, 0)
     return Problem(path=config.path, line=line, column=column, message=message, hint=hint, warning=True)
 
 
 def _missing_files(config: Config) -> Iterator[Problem]:
     """Return a warning for each file or folder that is named in the config and missing, but may be."""
-    try:
-        root = parse_bytes(read_config_file(config.path), path=config.path)
-    except OSError:
-        return  # it came through a pipe, which can be read only once
-    if not isinstance(root, Node):
-        return  # it was valid a moment ago; whoever reads it next reports what is wrong
     folder = config.topic_settings.folder
     found = (
         (
@@ -190,7 +169,7 @@ def _missing_files(config: Config) -> Iterator[Problem]:
         (("server", "write_tokens"), write_tokens_problem(config.server.write_tokens)),
     )
     for steps, message in found:
-        node = root.at(*steps)
+        node = written_at(config.path, *steps) if message else None
         if message and node is not None and node.tag != "null":
             text = f"{'.'.join(steps)}: {message}"
             yield Problem(path=config.path, line=node.line, column=node.column, message=text, warning=True)

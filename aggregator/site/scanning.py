@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from aggregator.config.loading import written_root
 from aggregator.config.settings import Config
 from aggregator.index.index import Index
 from aggregator.model.errors import AggregatorError, ConfigError, FolderError
@@ -205,13 +206,27 @@ class Scanner:
 
 def missing_seeds(config: Config, missing: Sequence[SeedRoot]) -> AggregatorError | None:
     """Return the error that there are no seeds, or None: of several roots that were there, some may be missing now."""
-    words = [f"{root.folder}: the {'bucket' if is_url(root.folder) else 'seeds folder'} is missing" for root in missing]
     # A folder that was never there is a mistake in the config; one that was there is missing for now.
-    if words and not os.path.exists(os.path.join(config.state, "index.db")):
-        return ConfigError([f"{one} (make it, or correct `seeds` in {config.path})" for one in words])
+    if missing and not os.path.exists(os.path.join(config.state, "index.db")):
+        return ConfigError([_never_there(config, root) for root in missing])
     if len(missing) == len(config.seeds):
-        return FolderError(f"{'; '.join(words)}; nothing was withdrawn (bring it back)")
+        return FolderError(f"{'; '.join(map(_missing, missing))}; nothing was withdrawn (bring it back)")
     return None
+
+
+def _never_there(config: Config, root: SeedRoot) -> Problem:
+    key, entry = written_root(config.path, [one.folder for one in config.seeds].index(root.folder))
+    node = entry and (entry.at("folder") or entry)
+    line, column = (node.line, node.column) if node is not None else (0, 0)
+    hint = "make it, or correct this" if not os.path.exists(root.folder) else "name the folder in which the seeds lie"
+    return Problem(path=config.path, line=line, column=column, message=f"{key}: {_missing(root)}", hint=hint)
+
+
+def _missing(root: SeedRoot) -> str:
+    if is_url(root.folder):
+        return f"{root.folder}: the bucket is missing"
+    wrong = "is a file, not a folder" if os.path.exists(root.folder) else "the seeds folder is missing"
+    return f"{root.folder}: {wrong}"
 
 
 def stored_problems(index: Index) -> tuple[Problem, ...]:
