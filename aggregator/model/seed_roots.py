@@ -26,6 +26,24 @@ of a file that is nothing but metadata, and `ignored` are keys that mean nothing
 """
 
 
+# What other programs call a key of ours. None is a switch: what may hold an item back is an error of its own.
+_FOREIGN_NAMES = {
+    "date": "publishedDateTime", "pubdate": "publishedDateTime", "publishdate": "publishedDateTime",
+    "created": "publishedDateTime", "posted": "publishedDateTime", "lastmod": "updatedDateTime",
+    "updated": "updatedDateTime", "modified": "updatedDateTime",
+    "link": "webUrl", "url": "webUrl", "permalink": "webUrl",
+    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "authors": "author", "categories": "topics",
+    "keywords": "tags", "lang": "locale", "language": "locale",
+    "image": "images", "cover": "images", "banner": "images",
+    "thumbnail": "images", "hero": "images", "guid": "id", "source": "provider",
+}  # fmt: skip
+
+
+def key_meant_by(name: str) -> str:
+    """Return the key of a seed that another program calls `name`, "" if none is known."""
+    return _FOREIGN_NAMES.get(name.replace("_", "").replace("-", "").casefold(), "")
+
+
 class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     """A folder of seeds, or the URL of a store, and how its files are read.
 

@@ -16,7 +16,7 @@ from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
-from aggregator.model.seed_roots import SeedRoot, root_of
+from aggregator.model.seed_roots import SeedRoot, key_meant_by, root_of
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -34,18 +34,6 @@ GROUP_SIZE = 32
 
 MOST_UNKNOWN = 100
 """How many unknown keys of all seeds of a turn are named."""
-
-# What other programs call a key of ours. None is a switch: what may hold an item back is an error of its own.
-_FOREIGN_NAMES = {
-    "date": "publishedDateTime", "pubdate": "publishedDateTime", "publishdate": "publishedDateTime",
-    "created": "publishedDateTime", "posted": "publishedDateTime", "lastmod": "updatedDateTime",
-    "updated": "updatedDateTime", "modified": "updatedDateTime",
-    "link": "webUrl", "url": "webUrl", "permalink": "webUrl",
-    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "authors": "author", "categories": "topics",
-    "keywords": "tags", "lang": "locale", "language": "locale",
-    "image": "images", "cover": "images", "banner": "images",
-    "thumbnail": "images", "hero": "images", "guid": "id", "source": "provider",
-}  # fmt: skip
 
 RACY_SECONDS = 2
 """A file that changed so shortly before it was read may change again without any change of its `stat`."""
@@ -312,7 +300,7 @@ def unknown_key_warnings(unknown: dict[str, SeedPosition]) -> list[Problem]:
 
     found = []
     for key, (path, line, column) in sorted(unknown.items())[:MOST_UNKNOWN]:
-        close = _FOREIGN_NAMES.get(key.replace("_", "").replace("-", "").casefold()) or nearest(key, KEYS - STATE_KEYS)
+        close = key_meant_by(key) or nearest(key, KEYS - STATE_KEYS)
         hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
         message = f"unknown key `{shortened(key)}`"
         found.append(Problem(path=path, line=line, column=column, message=message, hint=hint, warning=True))
