@@ -272,6 +272,7 @@ def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
         (("",), "title: is blank (write the item's title)"),
         (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the full address, starting with https://)"),
         (("A tram", "--link", " "), "webUrl: is empty (write the full address, starting with https://)"),
+        (("A tram", "--topic", "Cities", "--topic", " "), "a topic is empty (write its name, or leave it out)"),
         (("Caf\udce9",), "Error: the title, link or topic is not UTF-8 (use a UTF-8 terminal)"),
     ],
 )
