@@ -6,6 +6,7 @@ Reads the seed and the index.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -42,6 +43,9 @@ from aggregator.watcher.folder import printable
 from aggregator.watcher.seeds import seeds_in
 from aggregator.watcher.selection import SUFFIXES, selection_of
 from aggregator.watcher.unread import why_not_read
+
+
+_DAY = re.compile(r"^\d{4}-\d\d-\d\d-")
 
 
 class Explanation(NamedTuple):
@@ -163,7 +167,9 @@ def like(config: Config, target: str) -> str:
         inner = f"{folder}/".removeprefix(root.prefix).rstrip("/") if root.prefix else folder
         for place in (os.path.abspath(folder), os.path.join(root.folder, folder), os.path.join(root.folder, inner)):
             path = _below(root.folder, os.path.join(place, name)) if os.path.isdir(place) else ""
-            if path and (meant := nearest(name, [one for one in os.listdir(place) if not one.startswith(".")])):
+            names = [one for one in os.listdir(place) if not one.startswith(".")] if path else []
+            undated = {_DAY.sub("", one): one for one in sorted(names)}  # what people remember of a name
+            if meant := nearest(name, names) or undated.get(nearest(name, undated)):
                 return printable(os.path.join(folder, meant))
     return ""
 
