@@ -44,8 +44,7 @@ from aggregator.watcher.seeds import seeds_in
 from aggregator.watcher.selection import SUFFIXES, selection_of
 from aggregator.watcher.unread import why_not_read
 
-
-_DAY = re.compile(r"^\d{4}-\d\d-\d\d-")
+_DAY = re.compile(r"^\d{4}-\d\d-\d\d-")  # people remember a name without it
 
 
 class Explanation(NamedTuple):
@@ -168,8 +167,8 @@ def like(config: Config, target: str) -> str:
         for place in (os.path.abspath(folder), os.path.join(root.folder, folder), os.path.join(root.folder, inner)):
             path = _below(root.folder, os.path.join(place, name)) if os.path.isdir(place) else ""
             names = [one for one in os.listdir(place) if not one.startswith(".")] if path else []
-            undated = {_DAY.sub("", one): one for one in sorted(names)}  # what people remember of a name
-            if meant := nearest(name, names) or undated.get(nearest(name, undated)):
+            known = {_DAY.sub("", one): one for one in sorted(names)} | {one: one for one in names}
+            if meant := known.get(nearest(name, known)):
                 return printable(os.path.join(folder, meant))
     return ""
 

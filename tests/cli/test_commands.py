@@ -176,9 +176,9 @@ def test_explain_says_why_it_finds_nothing(folder: Path) -> None:
     said = run(folder, "explain", "seeds/trma.md", expect=1).stderr
     assert said == "aggregator: seeds/trma.md: no seed has this path, link or id (did you mean `seeds/tram.md`?)\n"
     assert "did you mean `tram.md`?" in run(folder, "explain", "trams.md", expect=1).stderr
-    (folder / "seeds/2026-05-01-harbour.md").write_text(GOOD)
-    said = run(folder, "explain", "seeds/habour.md", expect=1).stderr
-    assert "did you mean `seeds/2026-05-01-harbour.md`?" in said
+    (folder / "seeds/2026-05-01-pier.md").write_text(GOOD)
+    said = run(folder, "explain", "seeds/pir.md", expect=1).stderr
+    assert "did you mean `seeds/2026-05-01-pier.md`?" in said
     assert "did you mean" not in run(folder, "explain", "elsewhere/trma.md", expect=1).stderr
     said = run(folder, "explain", "notes.md", expect=1).stderr
     assert said == "aggregator: notes.md: it lies in none of the folders of `seeds` (seeds)\n"
