@@ -431,7 +431,7 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
 @click.option("--url", metavar="URL", default="", help="The public address of the feeds.")
 @click.option("--title", metavar="TITLE", default="", help="The title of the site.")
 @click.option(
-    "--from", "existing", metavar="PATH", default="",
+    "--from", "existing", metavar="PATH", default="", shell_complete=completion.folders,
     help="Read the posts of an existing site or folder, such as one of Hugo, where they are; nothing there is changed.",
 )  # fmt: skip
 def init(folder: str, *, url: str, title: str, existing: str) -> None:

@@ -29,7 +29,6 @@ MOST_NAMED = 10
 """How many posts that need a hand are named."""
 
 _SAMPLE = 4_096
-_LARGEST_CONFIG = 2**20
 _ABOVE = 4
 _NOT_ENTERED = frozenset(
     {"node_modules", "_site", "public", "dist", "build", "vendor", "__pycache__", "venv", "target"}
@@ -56,12 +55,45 @@ def recognise(folder: str) -> Recognised:
         if texts := _config_texts(place):
             found = generators.recognise(texts, list(_files_below(place)))
             if found is not None and (narrowed := _narrowed(found, place, named)):
-                return Recognised(place, narrowed)
+                return Recognised(place, _checked(narrowed, place))
     paths = list(_files_below(named))
     found = generators.recognise({}, paths, samples=_samples(named, paths))
     if found is None:
-        raise AggregatorError(f"{folder}: holds no Markdown or HTML files (name the folder of your posts)")
-    return Recognised(named, found)
+        raise AggregatorError(f"{folder}: holds no Markdown files (name the folder of your posts)")
+    return Recognised(named, _checked(found, named))
+
+
+def _checked(found: Generator, place: str) -> Generator:
+    """Return what was recognised without what our config could not say, each with a doubt.
+
+    Raises:
+        AggregatorError: if no folder of posts is left.
+    """
+    doubts = list(found.doubts)
+    posts = tuple(_with_valid_link(one, doubts) for one in found.posts if _is_inside(one.folder, place, doubts))
+    if not posts:
+        raise AggregatorError(f"{place}: {'; '.join(doubts)} (name the folder of your posts instead)")
+    url = found.url
+    if url and not (_valid(parsers.base_url, url) and _valid(parsers.site_url, guessed_address(found))):
+        doubts.append(f"its address {url} is not one that feeds can use, so `base` is missing")
+        url = ""
+    return found._replace(posts=posts, url=url, doubts=tuple(doubts))
+
+
+def _is_inside(folder: str, place: str, doubts: list[str]) -> bool:
+    """Return whether a folder of posts exists below `place`: nothing else of this machine is read."""
+    path, top = os.path.realpath(os.path.join(place, folder)), os.path.realpath(place)
+    if os.path.isdir(path) and os.path.commonpath([path, top]) == top:
+        return True
+    doubts.append(f"its folder {folder} is {'not below it' if os.path.isdir(path) else 'missing'}, so it is not read")
+    return False
+
+
+def _with_valid_link(posts: Posts, doubts: list[str]) -> Posts:
+    if not posts.link or _valid(parsers.link_pattern, posts.link):
+        return posts
+    doubts.append(f"the address pattern {posts.link} is not one that we know: write `link` by hand")
+    return posts._replace(link="")
 
 
 def config_text(found: Recognised, folder: str, *, url: str, title: str) -> str:
@@ -149,7 +181,7 @@ def _config_texts(folder: str) -> dict[str, str]:
     for name in generators.CONFIGS:
         path = Path(folder, name)
         try:
-            if path.is_file() and path.stat().st_size <= _LARGEST_CONFIG:
+            if path.is_file() and path.stat().st_size <= generators.LARGEST_CONFIG:
                 found[name] = path.read_text("utf-8", "replace")
         except OSError:
             continue
@@ -158,10 +190,10 @@ def _config_texts(folder: str) -> dict[str, str]:
 
 def _files_below(folder: str) -> Iterator[str]:
     count = 0
+    if os.path.isdir(os.path.join(folder, ".obsidian")):
+        yield ".obsidian/"
     for place, folders, files in os.walk(folder):
-        folders[:] = sorted(
-            name for name in folders if name not in _NOT_ENTERED and (name == ".obsidian" or not name.startswith("."))
-        )
+        folders[:] = sorted(name for name in folders if name not in _NOT_ENTERED and not name.startswith("."))
         for name in sorted(files):
             yield os.path.relpath(os.path.join(place, name), folder)
             count += 1
@@ -211,18 +243,20 @@ def outcome_lines(turn: Turn, folders: Folders) -> Iterator[str]:
 
     Their paths begin with their folder in `folders`.
     """
-    broken = turn.held.get("valid", 0) + turn.held.get("readable", 0)
+    errors = [problem for problem in turn.problems if not problem.warning]
+    broken = len({problem.path for problem in errors})
     later, drafts = turn.held.get("embargo", 0), turn.held.get("state", 0)
-    others = sum(turn.held.values()) - broken - later - drafts
+    unread = max(0, turn.held.get("valid", 0) + turn.held.get("readable", 0) - broken)
+    others = sum(turn.held.values()) - later - drafts - broken - unread
     counts = (
         quantity(turn.items, "post"), quantity(drafts, "draft"), *((f"{later:,} for later",) * bool(later)),
-        *((f"{others:,} held back by other rules",) * bool(others)),
+        *((f"{quantity(unread, 'page')} without a date",) * bool(unread)),
+        *((f"{others:,} held back by other rules",) * (others > 0)),
         f"{broken:,} that need{'s' * (broken == 1)} a hand",
     )  # fmt: skip
     yield ", ".join(counts) + (":" if broken else ".")
-    errors = [problem for problem in turn.problems if not problem.warning]
     yield from (f"  {in_folder(str(problem), folders)}" for problem in errors[:MOST_NAMED])
-    if broken > MOST_NAMED:
+    if len(errors) > MOST_NAMED or unread:
         yield "  … (`aggregator check` names them all)"
 
 
@@ -230,8 +264,10 @@ def next_lines(found: Recognised, config: str, folder: str, *, is_guess: bool) -
     """Yield what to correct in the config, and the next command."""
     for doubt in found.generator.doubts:
         yield f"Look at {config}: {doubt}."
-    if is_guess:
+    if is_guess and found.generator.url:
         yield f"Set site.url in {config}: {guessed_address(found.generator)} is a guess."
+    elif is_guess:
+        yield f"Set site.url in {config}: nothing names an address, so it holds a placeholder."
     yield f"Then: cd {shlex.quote(folder)} && aggregator run --open"
 
 

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 
 SHORTEST_TOKEN = 16
+LONGEST_FILE = 65_536
+
+_COMMENT = re.compile(rb"\s*(?:#.*)?")
+_NAMED = re.compile(rb"\s*([^\s#:][^:]*?): +(\S+)\s*")
 
 
 def read_token(path: str) -> bytes:
@@ -20,30 +25,52 @@ def read_token(path: str) -> bytes:
 def read_write_tokens(path: str) -> dict[str, bytes]:
     """Return the write-only tokens in the file `path` by their names, {} if it cannot be read.
 
-    A line is `NAME: TOKEN`, or a token alone, whose name is the number of its line; `#` begins a comment. A token that
-    is shorter than `SHORTEST_TOKEN` does not count.
+    A line is `NAME: TOKEN`; `#` begins a comment. Lines that `write_tokens_problem` names do not count.
     """
-    try:
-        with open(path, "rb", opener=_without_waiting) as file:
-            lines = (file.read(65_536) or b"").splitlines()
-    except OSError:
-        return {}
-    found = {}
-    for number, line in enumerate(lines, 1):
-        name, colon, token = line.strip().rpartition(b":")
-        token = token.strip()
-        if len(token) >= SHORTEST_TOKEN and not line.lstrip().startswith(b"#"):
-            found[name.decode("utf-8", "replace").strip() if colon else f"line {number}"] = token
-    return found
+    return _write_tokens(path)[0]
 
 
 def write_tokens_problem(path: str) -> str:
     """Return what is wrong with the config's file of write-only tokens, or ""; a `path` of "" is no problem."""
-    if not path or read_write_tokens(path):
+    if not path:
         return ""
+    if not os.path.exists(path):
+        return f"{path}: is missing (write a line `name: token` for each program)"
+    tokens, wrong = _write_tokens(path)
+    if wrong:
+        return f"{path}: {'; '.join(wrong[:3])} (write `name: token`, of {SHORTEST_TOKEN} random characters or more)"
     return (
-        f"{path}: holds no token (write a line `name: token` for each program, of {SHORTEST_TOKEN} random characters)"
+        ""
+        if tokens
+        else f"{path}: holds no token (write a line `name: token` for each program, readable for this user)"
     )
+
+
+def _write_tokens(path: str) -> tuple[dict[str, bytes], list[str]]:
+    """Return the tokens by name, and what is wrong with other lines; no message holds a token."""
+    try:
+        with open(path, "rb", opener=_without_waiting) as file:
+            data = file.read(LONGEST_FILE + 1) or b""
+    except OSError:
+        return {}, []
+    if len(data) > LONGEST_FILE:
+        return {}, [f"has more than {LONGEST_FILE:,} bytes"]
+    found: dict[str, bytes] = {}
+    wrong = []
+    for number, line in enumerate(data.splitlines(), 1):
+        if _COMMENT.fullmatch(line):
+            continue
+        pair = _NAMED.fullmatch(line)
+        name, token = (pair[1].decode("utf-8", "replace"), pair[2]) if pair else ("", b"")
+        if not pair:
+            wrong.append(f"line {number} is not `name: token`")
+        elif name in found:
+            wrong.append(f"line {number} repeats a name")
+        elif len(token) >= SHORTEST_TOKEN:
+            found[name] = token
+        else:
+            wrong.append(f"what line {number} names is too short")
+    return found, wrong
 
 
 def _without_waiting(path: str, flags: int) -> int:

@@ -154,6 +154,12 @@ class Files(Tables):
         for path, seed, content in _path_and_seed.all(self._db.execute(sql)):
             yield path, verified(seed, content)
 
+    def held_back_seeds(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the path and stored seed of every file that a rule holds back."""
+        sql = "SELECT path, seed, content FROM file JOIN seed USING(file) WHERE story IS NULL ORDER BY path"
+        for path, seed, content in _path_and_seed.all(self._db.execute(sql)):
+            yield path, verified(seed, content)
+
     def put_seeds(self, rows: Iterable[tuple[int, bytes]]) -> None:
         """Store seeds by file."""
         self._db.executemany("INSERT OR REPLACE INTO seed VALUES(?,?)", rows)

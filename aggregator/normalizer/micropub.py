@@ -16,6 +16,12 @@ _MEMBERS = {
 }  # fmt: skip
 """Properties of h-entry (microformats.org/wiki/h-entry), and the members of an item that say the same."""
 
+_MEMBERS_OF = {"content": ("content_html", "content_text")}
+"""Properties that several members say."""
+
+MOST_VALUES = 1_000
+"""How many values of one property are taken."""
+
 _LINKS = ("bookmark-of", "in-reply-to", "like-of", "repost-of")
 
 
@@ -49,15 +55,16 @@ def read_request(body: bytes, content_type: str) -> MicropubRequest:
 
 
 def item_of(properties: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """Return the item that the properties of an entry describe.
+    """Return the item that the properties of an entry describe; properties that are not known are ignored (§3.3.5).
 
     Raises:
-        ValueError: if a property is not known, or has a value of the wrong form.
+        ValueError: if a value has the wrong form, or a property has too many.
     """
     item: dict[str, Any] = {}
-    for name, values in properties.items():
-        if name.startswith("mp-") or not values:
-            continue  # commands to the server (§3.3.3); those that are not known are ignored
+    for name, written in properties.items():
+        values = [value for value in _counted(name, written) if value != ""]  # what a form leaves empty
+        if not values:
+            continue
         if name == "content":
             item |= _content(values[0])
         elif name in _LINKS:
@@ -67,23 +74,62 @@ def item_of(properties: Mapping[str, list[Any]]) -> dict[str, Any]:
                 item["_aggregator"] = {"published": False}
         elif name in _MEMBERS:
             item[_MEMBERS[name]] = _member(name, values)
-        else:
-            raise ValueError(f"the property {name} is not taken (leave it out)")
     return item
 
 
+def updated(item: Mapping[str, Any], request: MicropubRequest) -> dict[str, Any]:
+    """Return an item as an update changes it (§3.4); what no property of it says stays.
+
+    Raises:
+        ValueError: if its address or id would change, or a value has the wrong form.
+    """
+    before = properties_of(item)
+    after = changed(before, request)
+    if any(before.get(name) != after.get(name) for name in ("url", "uid")):
+        raise ValueError("the url and the uid of an entry cannot be changed")
+    found = dict(item)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            _set(found, name, after.get(name, []))
+    return found
+
+
+def _set(item: dict[str, Any], name: str, values: list[Any]) -> None:
+    """Let a property of an item have these values."""
+    extension = dict(item.pop("_aggregator", {}))
+    if name == "post-status":
+        extension.pop("published", None)
+    for member in _MEMBERS_OF.get(name, (_MEMBERS.get(name, ""),)):
+        item.pop(member, None)
+    made = item_of({name: values})
+    extension |= made.pop("_aggregator", {})
+    item |= made
+    if extension:
+        item["_aggregator"] = extension
+
+
 def changed(properties: Mapping[str, list[Any]], request: MicropubRequest) -> dict[str, list[Any]]:
-    """Return properties as an update changes them (§3.4)."""
+    """Return properties as an update changes them (§3.4).
+
+    Raises:
+        ValueError: if it names too many values.
+    """
     found = {name: list(values) for name, values in properties.items()}
-    found |= {name: list(values) for name, values in request.replace.items()}
+    found |= {name: list(_counted(name, values)) for name, values in request.replace.items()}
     for name, values in request.add.items():
-        found[name] = [*found.get(name, []), *values]
+        found[name] = [*found.get(name, []), *_counted(name, values)]
     for name, gone in request.delete.items():
-        left = [] if gone is None else [value for value in found.get(name, []) if value not in gone]
+        left = [] if gone is None else [one for one in found.get(name, []) if one not in _counted(name, gone)]
         found.pop(name, None)
         if left:
             found[name] = left
     return found
+
+
+def _counted(name: str, values: list[Any]) -> list[Any]:
+    if len(values) > MOST_VALUES:
+        raise ValueError(f"the property {name} has {len(values):,} values, at most {MOST_VALUES:,} are taken")
+    return values
 
 
 def properties_of(item: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -94,7 +94,7 @@ def test_the_folder_of_posts_alone_finds_the_config_above_it(tmp_path: Path, mon
     ("words", "message"),
     [
         (("missing",), "missing: is not a folder (name the folder of your site or of its posts)"),
-        (("empty",), "empty: holds no Markdown or HTML files (name the folder of your posts)"),
+        (("empty",), "empty: holds no Markdown files (name the folder of your posts)"),
     ],
 )
 def test_a_folder_without_posts_is_refused(
@@ -130,3 +130,28 @@ def test_an_address_and_a_title_may_be_given(tmp_path: Path, monkeypatch: pytest
     text = (tmp_path / "site/config/aggregator.yaml").read_text()
     assert 'title: "Mine"' in text
     assert 'url: "https://feeds.example.com/"\n' in text
+
+
+def test_nothing_outside_of_the_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A config that names a folder elsewhere on this machine, also behind a link, gets none of it (G12)."""
+    private = make("hugo", tmp_path / "private")
+    for number, name in enumerate((str(private / "content"), "../private/content", "linked")):
+        own = tmp_path / f"own{number}"
+        (own / "content").mkdir(parents=True)
+        (own / "linked").symlink_to(private / "content")
+        (own / "hugo.toml").write_text(f"baseURL = 'https://own.example.org'\ncontentDir = '{name}'\n")
+        monkeypatch.chdir(tmp_path)
+        result = CliRunner().invoke(cli, ["init", f"site{number}", "--from", own.name])
+        assert result.exit_code == 1
+        assert "not below it" in str(result.exception)
+        assert not (tmp_path / f"site{number}").exists()
+
+
+@pytest.mark.parametrize("address", ["https://a b/", "https://[/", "ftp://own.example.org/"])
+def test_a_config_is_written_that_can_be_read(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An address that our config refuses is left out, with a sentence."""
+    folder = make("hugo", tmp_path / "own")
+    (folder / "hugo.toml").write_text(f"baseURL = '{address}'\ntitle = 'Own'\n")
+    code, lines = init(tmp_path, monkeypatch, "own")
+    assert code == 0, lines
+    assert lines[-1] == "Then: cd site && aggregator run --open"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.normalizer.micropub import MicropubRequest, changed, item_of, properties_of, read_request
+from aggregator.normalizer.micropub import MicropubRequest, changed, item_of, properties_of, read_request, updated
 
 FORM, JSON = "application/x-www-form-urlencoded; charset=utf-8", "application/json"
 
@@ -48,11 +48,10 @@ def test_what_is_not_understood_is_refused(body: bytes, kind: str) -> None:
         read_request(body, kind)
 
 
-def test_an_unknown_property_is_refused_and_a_command_is_not() -> None:
-    """§3.3.3: `mp-` properties are commands, and unknown ones are ignored."""
-    assert item_of({"name": ["N"], "mp-syndicate-to": ["x"]}) == {"title": "N"}
-    with pytest.raises(ValueError, match="the property location is not taken"):
-        item_of({"location": ["geo:1,2"]})
+def test_unknown_properties_and_commands_are_ignored() -> None:
+    """§3.3.3 and §3.3.5: the entry is created without them."""
+    assert item_of({"name": ["N"], "mp-syndicate-to": ["x"], "location": ["geo:1,2"]}) == {"title": "N"}
+    assert item_of({"name": [""], "category": ["", "a"]}) == {"tags": ["a"]}, "forms send what is left empty"
 
 
 def test_an_update_replaces_adds_and_deletes() -> None:
@@ -64,7 +63,37 @@ def test_an_update_replaces_adds_and_deletes() -> None:
     assert changed(before, request) == {"name": ["M"], "category": ["b", "c"]}
 
 
-values: Any = st.text(max_size=20)
+def test_an_update_keeps_what_no_property_says() -> None:
+    """Attachments, language, and HTML beside text stay if a category is added; content is replaced as a whole."""
+    item = {
+        "url": "https://example.org/a", "content_html": "<p>x</p>", "content_text": "x", "language": "de",
+        "attachments": [{"url": "https://example.org/a.mp3", "mime_type": "audio/mpeg"}], "_aggregator": {"quality": 9},
+    }  # fmt: skip
+    assert updated(item, MicropubRequest("update", add={"category": ["new"]})) == {**item, "tags": ["new"]}
+    replaced = updated(item, MicropubRequest("update", replace={"content": ["y"], "post-status": ["draft"]}))
+    assert replaced["content_text"] == "y"
+    assert "content_html" not in replaced
+    assert replaced["_aggregator"] == {"quality": 9, "published": False}
+    published = updated(replaced, MicropubRequest("update", replace={"post-status": ["published"]}))
+    assert published["_aggregator"] == {"quality": 9}
+
+
+def test_the_address_of_an_entry_cannot_be_changed() -> None:
+    """It is what names the entry."""
+    with pytest.raises(ValueError, match="cannot be changed"):
+        updated({"url": "https://example.org/a"}, MicropubRequest("update", replace={"url": ["https://example.org/b"]}))
+
+
+def test_thousands_of_values_are_refused() -> None:
+    """Comparing them with thousands of others would take seconds."""
+    many = [str(number) for number in range(20_000)]
+    with pytest.raises(ValueError, match="20,000 values"):
+        changed({"category": many}, MicropubRequest("update", delete={"category": many}))
+    with pytest.raises(ValueError, match="20,000 values"):
+        item_of({"category": many})
+
+
+values: Any = st.text(min_size=1, max_size=20)
 
 
 @given(st.fixed_dictionaries({}, optional={

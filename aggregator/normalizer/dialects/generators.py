@@ -62,8 +62,13 @@ CONFIGS = (
 )  # fmt: skip
 """The files whose texts `recognise` looks at."""
 
+LARGEST_CONFIG = 65_536
+"""The largest config file that is looked at, in bytes."""
+
+LONGEST_LINE = 4_096
+"""The longest line, in characters, of a config that is read by a parser."""
+
 _BLOG_FOLDERS = ("posts", "blog", "post", "articles", "writing", "notes", "news", "journal", "entries")
-_PROGRAM = {".js", ".mjs", ".cjs", ".ts", ".mts"}
 _CONTENT = (".md", ".mdx", ".markdown", ".html")
 
 
@@ -114,7 +119,7 @@ def _hugo_posts(content: str, permalinks: Any, paths: Paths) -> tuple[tuple[Post
     page = patterns.get("page")
     patterns = page if isinstance(page, dict) else patterns
     patterns = {key: value for key, value in patterns.items() if isinstance(value, str)}
-    sections = [one for one in _folders_in(content, paths) if _holds_content(f"{content}/{one}", paths)]
+    sections = _sections(content, paths)
     doubts: list[str] = []
     if not any(section in patterns for section in sections):
         return (Posts(content),), ()
@@ -129,6 +134,14 @@ def _hugo_posts(content: str, permalinks: Any, paths: Paths) -> tuple[tuple[Post
             "Hugo makes `:slug` of the title of a post that names no slug: if yours do not, write {title} in `link`"
         )
     return tuple(posts), tuple(doubts)
+
+
+def _sections(content: str, paths: Paths) -> list[str]:
+    """Return the folders directly in `content` that hold content."""
+    start = f"{content}/"
+    inner = (path[len(start) :] for path in paths if path.startswith(start) and path.endswith(_CONTENT))
+    names = {path.partition("/")[0] for path in inner if "/" in path}
+    return sorted(name for name in names if not name.startswith((".", "_")))
 
 
 def _zola(name: str, settings: dict[str, Any]) -> Generator:
@@ -158,12 +171,13 @@ def _jekyll(texts: Texts, paths: Paths) -> Generator | None:
     permalink = _text(settings, "permalink") or "date"
     link = _JEKYLL_STYLES.get(permalink) or _pattern(permalink, r":(\w+)", _JEKYLL_TOKENS, doubts)
     url = _url(settings.get("url"))
-    if url:
-        url = urljoin(url, _text(settings, "baseurl").strip("/") + "/") if _text(settings, "baseurl") else url
+    url = _joined(url, _text(settings, "baseurl"))
     source = _text(settings, "source").strip("./")
     folders = sorted({path[: path.index("_posts/") + len("_posts")] for path in paths if "_posts/" in path})
+    # Folders above `_posts` are categories, so of several the folder that holds them all is read.
+    folder = folders[0] if folders == [f"{source}/_posts".lstrip("/")] else source
     return Generator(
-        "jekyll", name or "_posts/", tuple(Posts(folder, link) for folder in folders if folder.startswith(source)), url,
+        "jekyll", name or "_posts/", (Posts(folder, link),), url,
         _text(settings, "title"), _text(settings, "lang", "locale"), _text(settings, "timezone"), tuple(doubts),
     )  # fmt: skip
 
@@ -212,7 +226,7 @@ def _astro(texts: Texts, paths: Paths) -> Generator | None:
             posts.append(Posts(folder, link if folder != "src/pages" else "/{path}/"))
             doubts += [doubt] if doubt and folder != "src/pages" else []
     title = _quoted(more, "SITE_TITLE", "title")
-    address = urljoin(url, f"{base}/") if url and base else url
+    address = _joined(url, base)
     return Generator("astro", name, tuple(posts), address, title, "", "", tuple(doubts)) if posts else None
 
 
@@ -253,7 +267,7 @@ def _docusaurus(texts: Texts, paths: Paths) -> Generator | None:
     posts = [
         Posts(one, "/blog/{year}/{month}/{day}/{slug}" if one == "blog" else "/docs/{path}") for one in folders[:1]
     ]
-    address = urljoin(url, f"{base}/") if url and base else url
+    address = _joined(url, base)
     return Generator("docusaurus", name, tuple(posts), address, _quoted(text, "title")) if posts else None
 
 
@@ -303,8 +317,7 @@ _SIGNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("astro", re.compile(r"\A---\n(?:.*\n)*?pubDate:")),
     ("pelican", re.compile(r"\A(?:Title|Date|Slug|Category): .*\n", re.IGNORECASE)),
     ("obsidian", re.compile(r"\A(?!---\n)(?:.*\n)*?.*\[\[[^\[\]\n]+\]\]")),
-    ("hugo", re.compile(r"\A---\n(?:.*\n)*?(?:date|title|draft):")),
-    ("plain", re.compile(r"\A(?!---\n)")),
+    ("plain", re.compile(r"")),
 )
 
 
@@ -355,9 +368,11 @@ def _holds_content(folder: str, paths: Paths) -> bool:
 
 def _values(name: str, text: str) -> dict[str, Any]:
     """Return the values of a TOML, JSON or YAML config; {} if it cannot be read."""
+    if max(map(len, text.split("\n"))) > LONGEST_LINE:  # tomllib takes seconds for a key of thousands of parts
+        return {}
     try:
         found: Any = _READERS.get(name.rpartition(".")[2], _yaml_values)(text)
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, RecursionError, msgspec.DecodeError):
         found = None
     return found if isinstance(found, dict) else {}
 
@@ -377,6 +392,8 @@ _READERS: dict[str, Callable[[str], Any]] = {"toml": tomllib.loads, "json": msgs
 
 def _assignments(program: str) -> dict[str, Any]:
     """Return the literal values that a Python program assigns to names at its top level."""
+    if max(map(len, program.split("\n"))) > LONGEST_LINE:
+        return {}
     try:
         body = ast.parse(program).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -402,6 +419,14 @@ def _quoted(program: str, *keys: str) -> str:
 
 def _text(values: Any, *keys: str) -> str:
     return next((values[key].strip() for key in keys if isinstance(values.get(key), str)), "")
+
+
+def _joined(url: str, base: str) -> str:
+    """Return the address of a site below `url`, or `url` if `base` is no path."""
+    try:
+        return urljoin(url, f"{base.strip('/')}/") if url and base.strip("/") else url
+    except ValueError:
+        return url
 
 
 def _url(value: Any) -> str:

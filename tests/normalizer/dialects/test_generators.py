@@ -34,5 +34,30 @@ def test_a_folder_without_posts_is_not_recognised() -> None:
 @given(name=st.sampled_from(CONFIGS), text=st.text(max_size=200), other=st.sampled_from(CONFIGS))
 def test_no_config_makes_it_fail(name: str, text: str, other: str) -> None:
     """Whatever a config holds, something or nothing is recognised."""
-    found = recognise({name: text, other: text}, ["content/posts/a.md", "_posts/2024-01-01-a.md", "src/content/b/a.md"])
-    assert found is None or found.posts
+    for paths in (
+        ["content/posts/a.md"],
+        ["_posts/2024-01-01-a.md"],
+        ["src/content/b/a.md"],
+        ["docs/a.md"],
+        ["blog/a.md"],
+    ):
+        found = recognise({name: text, other: text}, paths)
+        assert found is None or found.posts
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "[" * 5_000, '{"a": ' * 5_000, "a" + ".a" * 20_000 + " = 1", "x = f'" + "{a}" * 100_000 + "'"]
+)
+@pytest.mark.parametrize("name", ["hugo.toml", "hugo.json", "hugo.yaml", "pelicanconf.py"])
+def test_a_hostile_config_is_one_that_says_nothing(name: str, text: str) -> None:
+    """Deep nesting, keys of thousands of parts and long lines end no command and take no time."""
+    found = recognise({name: text}, ["content/posts/a.md"])
+    assert found is None or found.url == ""
+
+
+def test_many_bundles_are_recognised_in_one_pass() -> None:
+    """Twenty thousand folders of posts under a permalink take no longer than listing them."""
+    paths = [f"content/post-{number}/index.md" for number in range(20_000)]
+    found = recognise({"hugo.toml": "baseURL='https://b.example.org'\n[permalinks]\n'post-1'='/:year/'\n"}, paths)
+    assert found is not None
+    assert len(found.posts) == 20_000

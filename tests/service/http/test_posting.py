@@ -87,7 +87,7 @@ def test_a_bad_item_is_answered_with_every_problem(server: ServeProcess, token: 
     before = sorted(server.site.seeds.iterdir())
     answer = post(server, [item("b"), {"url": "ftp://x", "titel": "B", "summary": "s"}], token)
     assert answer.status == 422
-    assert [one["path"] for one in answer.json["problems"]] == ["$[1].titel"]
+    assert [one["path"] for one in answer.json["problems"]] == ["$[1].titel", "$[1].url"]
     assert sorted(server.site.seeds.iterdir()) == before
     assert post(server, b"{", token).status == 422
 
@@ -99,7 +99,7 @@ def test_a_missing_seeds_folder_is_not_made_anew(server: ServeProcess, token: st
     answer = post(server, item("lost"), token)
     assert not seeds.exists()
     away.rename(seeds)
-    assert (answer.status, "the seeds folder is missing" in answer.json["error"]) == (503, True)
+    assert (answer.status, "the seeds folder is missing" in answer.json["error_description"]) == (503, True)
     assert post(server, item("lost"), token).status == 201
 
 
@@ -139,7 +139,7 @@ def test_what_an_editor_wrote_is_not_taken(server: ServeProcess, token: str) -> 
     path.write_text(path.read_text().replace("Posted edited", "By hand"))
     answer = post(server, item("edited", title="Again"), token)
     assert answer.status == 409
-    assert "was edited by hand since it was posted" in answer.json["error"]
+    assert "was edited by hand since it was posted" in answer.json["error_description"]
     assert "By hand" in path.read_text()
     assert "editor.md" in [one.name for one in server.site.seeds.iterdir()]
 
@@ -159,6 +159,90 @@ def test_an_item_is_withdrawn_and_comes_back(server: ServeProcess, token: str) -
     assert fetch(server.address, "/-/items", "DELETE", authorization=f"Bearer {token}").status == 400
     assert post(server, item("gone"), token).json["done"] == "changed"
     assert link in visible(server)
+
+
+def test_what_an_editor_holds_back_is_not_taken_either(server: ServeProcess, token: str) -> None:
+    """A draft, an embargoed and an expired item keep their ids and links; the answer names no path (G12)."""
+    held = {
+        "draft": {"published": False},
+        "later": {"publishedDateTime": "2999-01-01"},
+        "over": {"expires": "2020-01-01"},
+    }
+    for name, keys in held.items():
+        server.site.write(
+            f"CANARY-{name}.md", webUrl=f"https://example.org/{name}", id=f"tag:example.org,2026:{name}", **keys
+        )
+    visible(server)
+    for name in held:
+        for taken in (item("x", url=f"https://example.org/{name}"), item("x", id=f"tag:example.org,2026:{name}")):
+            answer = post(server, taken, token)
+            assert answer.status == 409, name
+            assert b"CANARY" not in answer.body
+
+
+def test_the_items_of_another_token_are_not_touched(server: ServeProcess, token: str) -> None:
+    """Another program neither reads, overwrites nor withdraws them; the owner may."""
+    other = TOKENS.pop()
+    link = "https://example.org/posted/mine"
+    draft = item("mine", title="CANARY of the draft", _aggregator={"published": False})
+    assert post(server, draft, token).status == 201
+    visible(server)
+    assert post(server, item("mine"), other).status == 409
+    assert post(server, item("mine", id="tag:example.org,2026:mine"), other).status == 409
+    source = fetch(server.address, f"/-/micropub?q=source&url={quote(link)}", authorization=f"Bearer {other}")
+    assert (source.status, b"CANARY" in source.body) == (404, False)
+    assert fetch(server.address, f"/-/items?id={quote(link)}", "DELETE", authorization=f"Bearer {other}").status == 404
+    assert post(server, item("mine", title="Published"), token).json["done"] == "changed"
+
+
+def test_several_ids_may_have_one_link_and_each_is_withdrawn_by_its_own(server: ServeProcess, token: str) -> None:
+    """As in a link blog; without an id of its own the second one would be the first."""
+    link = "https://example.org/posted/shared"
+    first, second = (item("shared", id=f"tag:example.org,2026:{number}", title=f"N{number}") for number in (1, 2))
+    assert [post(server, one, token).status for one in (first, second)] == [201, 201]
+    visible(server)
+    assert post(server, item("shared"), token).status == 409
+
+    def delete(target: str) -> int:
+        return fetch(server.address, f"/-/items?id={quote(target)}", "DELETE", authorization=f"Bearer {token}").status
+
+    assert delete(link) == 409, "which of them?"
+    assert (delete(first["id"]), delete(second["id"])) == (200, 200)
+    assert link not in visible(server)
+
+
+def test_every_form_of_a_link_is_one_item(server: ServeProcess, token: str) -> None:
+    """Scheme, slash and tracking do not make another one, and it is withdrawn by any of them."""
+    forms = [f"https://example.org/posted/form{end}" for end in ("", "/", "?utm_source=x")]
+    answers = [post(server, item("form", url=form), token) for form in (*forms, "http://example.org/posted/form")]
+    assert [one.status for one in answers] == [201, 200, 200, 200]
+    assert len({one.json["path"] for one in answers}) == 1
+    where = f"/-/items?id={quote('http://example.org/posted/form/')}"
+    assert fetch(server.address, where, "DELETE", authorization=f"Bearer {token}").status == 200
+    assert not [link for link in visible(server) if "posted/form" in link]
+
+
+def test_an_edit_that_moved_the_file_stays(server: ServeProcess, token: str) -> None:
+    """A posted file that somebody renamed and edited is theirs (G16)."""
+    path = server.site.seeds / post(server, item("moved"), token).json["path"]
+    path.with_name("mine.md").write_text(path.read_text().replace("Posted moved", "By hand"))
+    path.unlink()
+    assert visible(server)["https://example.org/posted/moved"] == "By hand"
+    assert post(server, item("moved"), token).status == 409
+    assert visible(server)["https://example.org/posted/moved"] == "By hand"
+
+
+def test_nothing_is_written_into_a_folder_that_is_not_mounted(server: ServeProcess, token: str) -> None:
+    """Known seeds and an empty folder: what is written there would vanish when it comes back."""
+    away = server.site.root / "away"
+    server.site.seeds.rename(away)
+    server.site.seeds.mkdir()
+    try:
+        assert post(server, item("unmounted"), token).status == 503
+        assert list(server.site.seeds.iterdir()) == []
+    finally:
+        server.site.seeds.rmdir()
+        away.rename(server.site.seeds)
 
 
 HOSTILE = {
@@ -251,6 +335,35 @@ def test_micropub_creates_updates_and_deletes(server: ServeProcess, token: str) 
     assert micropub(server, token, action="delete", url="https://example.org/other").status == 404
 
 
+def update(server: ServeProcess, token: str, **change: Any) -> Reply:
+    body = json.dumps({"action": "update", **change}).encode()
+    headers = {"content_type": "application/json", "authorization": f"Bearer {token}"}
+    return fetch(server.address, "/-/micropub", "POST", body=body, **headers)
+
+
+def test_an_update_does_not_publish_what_was_deleted(server: ServeProcess, token: str) -> None:
+    """It changes the entry, which stays deleted until it is undeleted (G15)."""
+    link = "https://example.org/posted/undead"
+    micropub(server, token, h="entry", name="N", content="Words", url=link)
+    assert micropub(server, token, action="delete", url=link).status == 204
+    assert update(server, token, url=link, replace={"name": ["M"]}).status == 200
+    assert link not in visible(server)
+    assert micropub(server, token, action="undelete", url=link).status == 204
+    assert visible(server)[link] == "M"
+    assert update(server, token, url=link, replace={"url": ["https://example.org/other"]}).status == 400
+
+
+def test_updates_at_the_same_time_are_all_done(server: ServeProcess, token: str) -> None:
+    """None overwrites another one, since each is made of what the last one left."""
+    link = "https://example.org/posted/at-once"
+    micropub(server, token, h="entry", name="N", content="Words", url=link)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda n: update(server, token, url=link, add={"category": [f"tag {n}"]}), range(8)))
+    assert {one.status for one in answers} == {200}
+    source = fetch(server.address, f"/-/micropub?q=source&url={quote(link)}", authorization=f"Bearer {token}").json
+    assert sorted(source["properties"]["category"]) == [f"tag {n}" for n in range(8)]
+
+
 def test_micropub_takes_the_token_in_the_form_and_names_errors(server: ServeProcess, token: str) -> None:
     """§3.2 and §3.8: `access_token`, and errors as JSON."""
     body = urlencode(
@@ -264,14 +377,23 @@ def test_micropub_takes_the_token_in_the_form_and_names_errors(server: ServeProc
     assert refused.json["error_description"].startswith("url: is missing")
     config = fetch(server.address, "/-/micropub?q=config", authorization=f"Bearer {token}").json
     assert config == {"syndicate-to": [], "q": ["config", "source", "syndicate-to"]}
+    assert fetch(server.address, "/-/micropub?q=source", authorization=f"Bearer {token}").status == 400
+    wrong = fetch(
+        server.address, "/-/micropub", "POST", body=b"h=entry&content=x", content_type=form, authorization="Bearer x"
+    )
+    assert (wrong.status, wrong.json["error"]) == (401, "unauthorized")
+    long = b"h=entry&content=" + b"%41" * 100_000
+    assert fetch(server.address, "/-/micropub", "POST", body=long, content_type=form).status == 413, "nobody asked yet"
 
 
 def test_items_are_written_into_the_inbox_of_a_root(tmp_path: Path) -> None:
     """The folder is made below the seeds, but a missing folder of seeds is not made anew (G5)."""
     site = SiteFolder(tmp_path)
     site.settings |= {"rules": {}, "seeds": {"folder": "../seeds", "inbox": "from/programs"}}
-    (tmp_path / "tokens").write_text(TOKENS[2])
+    (tmp_path / "tokens").write_text(f"a: {TOKENS[2]}")
     server = ServeProcess(site, write_tokens="../tokens")
+    assert post(server, item("inbox"), TOKENS[2]).status == 503, "nobody knows yet whose items there are"
+    site.build(now=clock())
     assert post(server, item("inbox"), TOKENS[2]).json["path"].startswith("from/programs/2")
     assert list(visible(server)) == ["https://example.org/posted/inbox"]
     site.seeds.rename(tmp_path / "away")
@@ -298,6 +420,7 @@ def test_posted_items_are_written_into_the_first_folder_of_our_own_dialect(tmp_p
     site.settings |= {"rules": {}, "seeds": [{"folder": "../blog", "dialect": "hugo"}, "../seeds"]}
     (tmp_path / "tokens").write_text(f"program: {token}\n")
     server = ServeProcess(site, write_tokens="../tokens")
+    site.build(now=clock())
     try:
         answer = post(server, item("x"), token)
         assert (answer.status, answer.json["path"].partition("/")[0]) == (201, "seeds")
