@@ -344,6 +344,13 @@ def test_a_post_of_jekyll_says_where_its_excerpt_ends() -> None:
     assert found.body.partition("<!--more-->")[0].split() == ["One.", "Two."]
 
 
+@pytest.mark.parametrize("head", ["2026: x", "1.5: x", "~: x", "params:\n  1.5: x", "tags:\n- 1: x"])
+@pytest.mark.parametrize("dialect", ["hugo", "pelican", "obsidian"])
+def test_a_key_may_look_like_a_number(dialect, head) -> None:
+    """It is read as the text that is written."""
+    assert seed_of(f"---\ntitle: A\ndate: 2024-05-01\n{head}\n---\nText\n", dialect=dialect).title == "A"
+
+
 def test_where_a_value_comes_from() -> None:
     """`explain` can say which key each value came from, or what stood in for one."""
     root = SeedRoot(folder="x", dialect="mkdocs", base=BASE)
