@@ -23,6 +23,7 @@ from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.key_positions import key_positions
 from aggregator.normalizer.lenient import STATE_KEYS
 from aggregator.normalizer.raw import KEYS
+from aggregator.normalizer.remarks import NO_DATE
 from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import Draft, Key, Outcome, SeedPosition, pack, pack_stored, seed_digest
 
@@ -272,6 +273,27 @@ def _key_to_store(key: Key, now: int) -> Key:
     dev, ino, size, mtime, ctime = key
     racy = max(mtime, ctime) > (now - RACY_SECONDS) * 1_000_000_000
     return _never_known(key) if racy else (dev, ino, size, mtime, ctime)
+
+
+def is_page(problem: Problem) -> bool:
+    """Return whether a problem is that a file, or several, have no date, and so are pages."""
+    return problem.warning and problem.message.startswith(f"date: {NO_DATE}")
+
+
+def with_pages_counted(problems: Iterable[Problem], roots: Sequence[SeedRoot]) -> list[Problem]:
+    """Return problems with one warning for all pages of a root: it is at the first of them, and says how many more."""
+    problems = list(problems)
+    pages: dict[str, list[Problem]] = {}
+    for problem in filter(is_page, problems):
+        pages.setdefault(problem.path.partition("/")[0] if len(roots) > 1 else "", []).append(problem)
+    if not pages:
+        return problems
+    counted = [one for one in problems if not is_page(one)]
+    for several in pages.values():
+        first, count = min(several), len(several) - 1
+        more = f", like {count:,} more" if count else ""
+        counted.append(msgspec.structs.replace(first, message=f"{first.message}{more}"))
+    return counted
 
 
 def unknown_key_warnings(unknown: dict[str, SeedPosition]) -> list[Problem]:

@@ -114,7 +114,11 @@ class Scanner:
                     raise FolderError("; ".join(doubted)) from error
                 found.append(self._not_believed(root, error))
         self.doubted = tuple(doubted)
-        difference = found[0] if "" in self.seeds.parts else merged([*self._left_behind(found), *found])
+        difference = (
+            found[0]
+            if "" in self.seeds.parts
+            else merged([*self._left_behind(accept_deletions=accept_deletions), *found])
+        )
         self.links = difference.links
         self._known = difference.seen
         return difference
@@ -136,8 +140,8 @@ class Scanner:
         nothing = PathList()
         return Difference(nothing, nothing, len(kept), len(kept), 0, {}, problem, kept)
 
-    def _left_behind(self, found: Sequence[Difference]) -> list[Difference]:
-        """Return the seeds of roots that are no longer in the config: gone, unless one was not believed.
+    def _left_behind(self, *, accept_deletions: bool) -> list[Difference]:
+        """Return the seeds of roots that are no longer in the config: gone, unless one that is was not believed.
 
         Its seeds may be the same ones, which keep their ids if both happens at once.
         """
@@ -145,7 +149,7 @@ class Scanner:
         if not outside:
             return []
         nothing, count = PathList(), len(outside)
-        gone, kept = (nothing, outside) if any(one.unreadable for one in found) else (outside, nothing)
+        gone, kept = (nothing, outside) if self.unread and not accept_deletions else (outside, nothing)
         return [Difference(nothing, gone, len(kept), count, 0, {}, {}, kept)]
 
     def scan_paths(self, paths: Iterable[str], now: int) -> tuple[Changes, str, dict[str, FolderProblem]]:

@@ -12,6 +12,7 @@ from aggregator.index.index import Index
 from aggregator.model.reports import HubStatus, PastTurn, Problem
 from aggregator.model.store import is_url
 from aggregator.model.words import LISTED_PROBLEMS
+from aggregator.normalizer.reading import with_pages_counted
 from aggregator.normalizer.stored import is_in_feeds, unpack_problems
 from aggregator.publisher.hub.notifier import hub_status
 from aggregator.site.catalog import Catalog
@@ -52,7 +53,7 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
     """Return the status of the site of `config` at `now` (seconds since 1970)."""
     catalog = Catalog(config, index)
     problems = [problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)]
-    problems += stored_problems(index)
+    problems = with_pages_counted(problems, config.seeds) + list(stored_problems(index))
     problems.sort(key=lambda problem: problem.warning)
     held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()
