@@ -9,4 +9,11 @@ FEED_DOMAIN = SITEURL
 FEED_ALL_RSS = "feed.xml"
 RSS_FEED_SUMMARY_ONLY = False
 FEED_MAX_ITEMS = 100
-MARKDOWN = {"extension_configs": {"markdown.extensions.extra": {}, "markdown.extensions.admonition": {}, "markdown.extensions.codehilite": {"css_class": "highlight"}}, "output_format": "html5"}
+MARKDOWN = {
+    "extension_configs": {
+        "markdown.extensions.extra": {},
+        "markdown.extensions.admonition": {},
+        "markdown.extensions.codehilite": {"css_class": "highlight"},
+    },
+    "output_format": "html5",
+}
