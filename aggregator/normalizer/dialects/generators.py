@@ -108,8 +108,8 @@ def _hugo_or_zola(texts: Texts, paths: Paths) -> Generator | None:
 _HUGO_CONFIGS = frozenset({"hugo", "config", "zola", "config/_default/hugo", "config/_default/config"})
 _HUGO_TOKENS = {
     "year": "{year}", "month": "{month}", "day": "{day}", "slug": "{slug_or_title}", "title": "{title}",
-    "filename": "{slug}", "contentbasename": "{slug}", "slugorfilename": "{slug}", "slugorcontentbasename": "{slug}", "section": "{dir}",
-    "sections": "{dir}",
+    "filename": "{slug}", "contentbasename": "{slug}", "slugorfilename": "{slug}", "slugorcontentbasename": "{slug}",
+    "section": "{dir}", "sections": "{dir}",
 }  # fmt: skip
 
 
