@@ -10,8 +10,11 @@ NATIVE = "native"
 """The dialect of our own seeds."""
 
 
-PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", "category")
-"""What may stand in `{ }` in the pattern of a link."""
+PLACEHOLDERS = ("year", "month", "day", "slug", "title", "slug_or_title", "path", "dir", "file", "category")
+"""What may stand in `{ }` in the pattern of a link.
+
+A file without a slug has its name, or its title, for one, as the dialect says; `slug_or_title` is always the latter.
+"""
 
 SEED_KEYS = (
     "title", "excerpt", "publishedDateTime", "updatedDateTime", "webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl",

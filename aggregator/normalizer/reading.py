@@ -147,7 +147,8 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
 
     first_commit = manner.first_commit and _Asked(manner.first_commit)
     reading = read(
-        text.data, path=text.path, root=root, zone=task.zone, site=manner.site, first_commit=first_commit
+        text.data, path=text.path, root=root, zone=task.zone, site=manner.site, first_commit=first_commit,
+        roots=manner.roots,
     )  # fmt: skip
     if first_commit is not None and first_commit.is_known:
         text = text._replace(digest=text.digest + DATED_BY_COMMIT)

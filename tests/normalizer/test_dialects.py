@@ -423,3 +423,33 @@ if __name__ == "__main__":
         made = {path: as_expected(read_sample(sample, path)) for path in files_of(sample)}
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         (SAMPLES / sample / "expected.json").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("posts/b.md", "https://blog.example.org/posts/b/"), ("/posts/b.md#c", "https://blog.example.org/posts/b/#c"),
+        ("b.md", "https://blog.example.org/posts/b/"), ("notes/b.md", "https://blog.example.org/n/b/"),
+    ],
+)  # fmt: skip
+def test_a_reference_into_another_section_leads_there(reference, expected) -> None:
+    """References of Hugo begin at the folder of all content, of which a root may be one section."""
+    posts, notes = (
+        SeedRoot(folder=f"/site/content/{name}", name=name, dialect="hugo", base=BASE, link=link)
+        for name, link in (("posts", "/posts/{path}/"), ("notes", "/n/{path}/"))
+    )
+    text = f'---\ntitle: A\ndate: 2024-05-01\n---\n[It]({{{{< ref "{reference}" >}}}}).\n'
+    outcome = reading.read(
+        text.encode(), path="posts/a.md", root=posts, zone="UTC", site=BASE, roots=(posts, notes)
+    ).outcome
+
+    assert isinstance(outcome, Seed)
+    assert outcome.body.strip() == f"[It]({expected})."
+
+
+@pytest.mark.parametrize(("head", "expected"), [("", "the-title"), ("slug: own\n", "own")])
+def test_a_pattern_may_ask_for_the_slug_or_else_the_title(head, expected) -> None:
+    """As Hugo's `:slug` does."""
+    made = seed_of(f"---\ntitle: The title\ndate: 2024-05-01\n{head}---\n", link="/{slug_or_title}/")
+
+    assert made.link == f"{BASE}{expected}/"

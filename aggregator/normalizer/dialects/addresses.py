@@ -8,10 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", "category")
-"""What a pattern may hold in braces."""
-
-_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
 # Jekyll's and Hugo's placeholders, and Eleventy's few expressions that need no program to be run.
 _COLON = re.compile(r":([a-z_]+)")

@@ -73,21 +73,30 @@ class _Context(NamedTuple):
     zone: str
     site: str
     first_commit: FirstCommit | None
+    roots: Sequence[SeedRoot]
 
 
 def read(
-    data: bytes, *, path: str, root: SeedRoot, zone: str, site: str, first_commit: FirstCommit | None = None
+    data: bytes,
+    *,
+    path: str,
+    root: SeedRoot,
+    zone: str,
+    site: str,
+    first_commit: FirstCommit | None = None,
+    roots: Sequence[SeedRoot] = (),
 ) -> Reading:
     """Return the reading of the file `path` (with the root's prefix) in the dialect of `root`.
 
     `site` is the URL of the site, the base of a root that has none of its own. Dates without an offset are those of
     `zone` (an IANA name) unless the dialect says otherwise. `first_commit` is asked only if nothing else gives a date.
+    `roots` are all roots of the site: a reference to a file may lead into another one.
     """
     if root.dialect == NATIVE:
         from aggregator.normalizer.dialects import further_keys  # noqa: PLC0415 - it is rarely needed
 
         return further_keys.read(data, path=path, root=root, zone=zone, site=site)
-    item = _opened(data, _Context(path, root, zone, site, first_commit))
+    item = _opened(data, _Context(path, root, zone, site, first_commit, roots))
     return item.reading(data) if isinstance(item, _Item) else item
 
 
@@ -100,7 +109,7 @@ def origins(
     """
     if root.dialect == NATIVE:
         return ()
-    item = _opened(data, _Context(path, root, zone, site, first_commit))
+    item = _opened(data, _Context(path, root, zone, site, first_commit, ()))
     return item.origins() if isinstance(item, _Item) else ()
 
 
@@ -138,6 +147,7 @@ class _Item:
             self._values = {key.lower(): value for key, value in found.items()}
         self._zone = plan.dialect.days_in or context.zone
         self._first_commit, self._exact = context.first_commit, exact
+        self._root, self._roots, self._site = context.root, context.roots, context.site
         self._folder, self._stem = context.root.folder.rstrip("/"), addresses.stem_of(below)
         # Where a value came from: the keys that lead to it, or words such as "the file name".
         self._origins: dict[str, KeyPath | str] = {}
@@ -506,7 +516,20 @@ class _Item:
             folder, own = path.rpartition("/")[0], self._path_for_links().rpartition("/")[0]
             if "posts" in folder.split("/") or (folder == own and self._key_of("published")):
                 return None
-        return _address_of_page(self._plan, path)
+        plan, path = self._section_of(path)
+        return _address_of_page(plan, path)
+
+    def _section_of(self, path: str) -> tuple[Plan, str]:
+        """Return the plan of the root in which a referenced file lies, and its path below that.
+
+        A reference of Hugo or Zola begins at the folder of all content, and a root may be one section of that.
+        """
+        section, slash, below = path.partition("/")
+        parent = self._folder.rpartition("/")[0]
+        for root in (*self._roots, self._root):
+            if slash and root.dialect == self._root.dialect and root.folder.rstrip("/") == f"{parent}/{section}":
+                return plan_of(root, self._site), below
+        return self._plan, path
 
     # Dates
 
@@ -641,8 +664,9 @@ class _Item:
         def part(name: str) -> str:
             if name in {"year", "month", "day"}:
                 return self._day()[("year", "month", "day").index(name)]
-            if name == "slug":
+            if name == "slug" or (name == "slug_or_title" and self._slug_key()):
                 return self._slug()
+            name = name.removeprefix("slug_or_")
             if name == "category" and self._dialect.category_is == "all":
                 return "/".join(dict.fromkeys(one.lower() for one in topics or ()))
             plain = {
