@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from aggregator.model.urls import LONGEST_URL
 
-_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
 # Jekyll's and Hugo's placeholders, and Eleventy's few expressions that need no program to be run.
 _COLON = re.compile(r":([a-z_]+)")

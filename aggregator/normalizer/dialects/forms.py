@@ -314,7 +314,15 @@ def _lines(file: _Text) -> Parts | Fault | None:
 
 def fast_values(parts: Parts) -> dict[str, Any] | None:
     """Return YAML as the fast parser reads it, or None if `values` must decide."""
-    return front_matter.fast_values(parts.text) if parts.form == "yaml" else None
+    found = front_matter.fast_values(parts.text) if parts.form == "yaml" else None
+    return found if found is None or _has_text_keys(found) else None  # `2026: …` has a number as its key
+
+
+def _has_text_keys(value: Any) -> bool:
+    """Return whether all keys of the mappings in a value are text."""
+    if isinstance(value, dict):
+        return all(type(key) is str for key in value) and all(map(_has_text_keys, value.values()))
+    return not isinstance(value, list) or all(map(_has_text_keys, value))
 
 
 def values(parts: Parts, forms: Sequence[Form], path: str) -> dict[str, Any] | tuple[Problem, ...]:

@@ -23,7 +23,7 @@ from aggregator.normalizer.dialects import addresses, bodies, dates, forms, valu
 from aggregator.normalizer.dialects.forms import Parts
 from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_of
 from aggregator.normalizer.raw import RawImage, RawSeed
-from aggregator.normalizer.remarks import Remark
+from aggregator.normalizer.remarks import NO_DATE, Remark
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
 
 _RARE = frozenset({"locale", "type", "category", "id", "quality", "heat"})
@@ -43,6 +43,9 @@ _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _MARKDOWN_MARKS = re.compile(r"(?<!\w)(\*\*|__|\*|_|`+)(\S(?:.*?\S)?)\1(?!\w)")
 _ATTRIBUTES = re.compile(r"[ \t]*\{[:#.][^{}]*\}[ \t]*$")
 _ENDING = re.compile(r"\.(?:mdx?|markdown|mdown|mkdn?|html?)$")
+_ASSET = re.compile(
+    r"\.(?:avif|bmp|gif|jpe?g|png|svg|webp|mp[34]|m4[av]|webm|og[agv]|flac|wav|pdf|zip|csv|txt)$", re.IGNORECASE
+)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _DATE_HINT = "write 2026-11-23T10:00:00Z, or 2026-11-23"
 _OPTIONAL = {
@@ -68,21 +71,30 @@ class _Context(NamedTuple):
     zone: str
     site: str
     first_commit: FirstCommit | None
+    roots: Sequence[SeedRoot]
 
 
 def read(
-    data: bytes, *, path: str, root: SeedRoot, zone: str, site: str, first_commit: FirstCommit | None = None
+    data: bytes,
+    *,
+    path: str,
+    root: SeedRoot,
+    zone: str,
+    site: str,
+    first_commit: FirstCommit | None = None,
+    roots: Sequence[SeedRoot] = (),
 ) -> Reading:
     """Return the reading of the file `path` (with the root's prefix) in the dialect of `root`.
 
     `site` is the URL of the site, the base of a root that has none of its own. Dates without an offset are those of
     `zone` (an IANA name) unless the dialect says otherwise. `first_commit` is asked only if nothing else gives a date.
+    `roots` are all roots of the site: a reference to a file may lead into another one.
     """
     if root.dialect == NATIVE:
         from aggregator.normalizer.dialects import further_keys  # noqa: PLC0415 - it is rarely needed
 
         return further_keys.read(data, path=path, root=root, zone=zone, site=site)
-    item = _opened(data, _Context(path, root, zone, site, first_commit))
+    item = _opened(data, _Context(path, root, zone, site, first_commit, roots))
     return item.reading(data) if isinstance(item, _Item) else item
 
 
@@ -95,7 +107,7 @@ def origins(
     """
     if root.dialect == NATIVE:
         return ()
-    item = _opened(data, _Context(path, root, zone, site, first_commit))
+    item = _opened(data, _Context(path, root, zone, site, first_commit, ()))
     return item.origins() if isinstance(item, _Item) else ()
 
 
@@ -133,7 +145,8 @@ class _Item:
             self._values = {key.lower(): value for key, value in found.items()}
         self._zone = plan.dialect.days_in or context.zone
         self._first_commit, self._exact = context.first_commit, exact
-        self._stem = addresses.stem_of(below)
+        self._root, self._roots, self._site = context.root, context.roots, context.site
+        self._folder, self._stem = context.root.folder.rstrip("/"), addresses.stem_of(below)
         # Where a value came from: the keys that lead to it, or words such as "the file name".
         self._origins: dict[str, KeyPath | str] = {}
         self._remarks: list[tuple[KeyPath, Remark]] = []
@@ -221,6 +234,8 @@ class _Item:
             found["aliases"] = aliases
         if self._is_html:
             found["markup"] = "html"
+        if self._is_held and (held_by := self._held_by()):
+            found["held_by"] = held_by
         return found
 
     def _left_out(self, remarks: Sequence[Remark]) -> bool:
@@ -430,6 +445,22 @@ class _Item:
             return True
         return starts <= own
 
+    def _held_by(self) -> str:
+        """Return the folder or key that holds the file back, "" if it is `published: false`, as in our own seeds."""
+        for folder in self._below.split("/")[:-1]:
+            if folder in self._dialect.held_folders:
+                return f"{folder}/"
+        named: list[tuple[KeyPath, Callable[..., bool]]] = [
+            *((path, self._is_on) for path in self._present.get("held_if_true", ())),
+            *((path, self._is_off) for path in self._present.get("shown_if_false", ())),
+            *((path, partial(self._is_in_state, words=words)) for path, words in self._plan.states),
+        ]
+        for path, holds in named:
+            value = self._at(path)
+            if value is not None and not held_back.is_blank(value) and holds(path, value):
+                return "" if path == ("published",) else ".".join(path)
+        return ""
+
     # Title and body
 
     def _take_body(self) -> None:
@@ -485,18 +516,61 @@ class _Item:
         """Return the body as plain Markdown, or HTML; a note for what of it is lost."""
         if not self._body or not self._dialect.constructs:
             return self._body
+        below = self._plan.base[len(self._plan.origin) :].rstrip("/")
+        # Jekyll's `page.url` is below `site.baseurl`, also if the title of the post leads elsewhere.
+        page = self._page.removeprefix(self._plan.origin + below)
         values_of_liquid = {
-            "page.title": self._raw.title or "", "page.url": self._raw.web_url or "", "site.url": self._plan.base,
+            "page.title": self._raw.title or "", "page.url": page, "site.url": self._plan.origin, "site.baseurl": below,
         }  # fmt: skip
+        separator = self._values.get("excerpt_separator") if "liquid" in self._dialect.constructs else None
         made = bodies.translate(
             self._body, constructs=self._dialect.constructs, markup="html" if self._is_html else "markdown",
-            values=values_of_liquid, path=self._below, page=partial(_address_of_file, self._plan),
+            values=values_of_liquid, path=self._path_for_links(), page=self._address_of_file,
+            separator=separator if isinstance(separator, str) else "",
         )  # fmt: skip
         before = self._parts.body_line + self._parts.body.count("\n") - self._body.count("\n")
         for note in made.notes:
             at = before + note.line - 1
             self._remarks.append(((), Remark(("body", at), note.message, note.hint, warning=True)))
         return made.text
+
+    def _path_for_links(self) -> str:
+        """Return the path against which links to files resolve.
+
+        The posts of MkDocs lie in a folder `posts` below that of the blog, and link to files anywhere in the docs: if
+        the root is that folder, the path is that from the docs.
+        """
+        if not self._dated_pages() or self._folder.rpartition("/")[2] != "posts":
+            return self._below
+        pattern = self._plan.link or self._dated_pages()
+        return f"{pattern.partition('{')[0].strip('/')}/posts/{self._below}".lstrip("/")
+
+    def _dated_pages(self) -> str:
+        """Return the pattern that only pages with a date have, as the posts of MkDocs, "" if there is none."""
+        return next((pattern for condition, pattern in self._dialect.link_if if condition == "date"), "")
+
+    def _address_of_file(self, path: str) -> str | None:
+        """Return the address of another file, None if it is a page and its path alone does not tell it."""
+        if _ASSET.search(path):
+            return addresses.joined(self._plan.base, addresses.slugged(path, self._dialect.slugs))
+        if self._dated_pages():
+            folder, own = path.rpartition("/")[0], self._path_for_links().rpartition("/")[0]
+            if "posts" in folder.split("/") or (folder == own and self._key_of("published")):
+                return None
+        plan, path = self._section_of(path)
+        return _address_of_page(plan, path)
+
+    def _section_of(self, path: str) -> tuple[Plan, str]:
+        """Return the plan of the root in which a referenced file lies, and its path below that.
+
+        A reference of Hugo or Zola begins at the folder of all content, and a root may be one section of that.
+        """
+        section, slash, below = path.partition("/")
+        parent = self._folder.rpartition("/")[0]
+        for root in (*self._roots, self._root):
+            if slash and root.dialect == self._root.dialect and root.folder.rstrip("/") == f"{parent}/{section}":
+                return plan_of(root, self._site), below
+        return self._plan, path
 
     # Dates
 
@@ -563,8 +637,7 @@ class _Item:
             key = "date" if "date" in keys or not keys else keys[0]
             hint = f"write `{key}: 2026-11-23`, or begin the file's name with 2026-11-23-"
             # A warning: about, search and error pages have no date, and are no reason for `check` to fail.
-            message = "is missing, so this is taken for a page, not for a post"
-            self._undated = Remark(("date",), message, hint, warning=True)
+            self._undated = Remark(("date",), NO_DATE, hint, warning=True)
         return _DRAFT_DATE
 
     def _written_date(self, path: KeyPath, value: Any) -> str:
@@ -656,8 +729,9 @@ class _Item:
         def part(name: str) -> str:
             if name in {"year", "month", "day"}:
                 return self._day()[("year", "month", "day").index(name)]
-            if name == "slug":
+            if name == "slug" or (name == "slug_or_title" and self._slug_key()):
                 return self._slug()
+            name = name.removeprefix("slug_or_")
             if name == "category" and self._dialect.category_is == "all":
                 return "/".join(dict.fromkeys(one.lower() for one in topics or ()))
             plain = {
@@ -769,14 +843,16 @@ class _Item:
         return None
 
 
-def _address_of_file(plan: Plan, path: str) -> str:
-    """Return the address of the page of another file, "" if its path alone does not tell it."""
+def _address_of_page(plan: Plan, path: str) -> str | None:
+    """Return the address of the page of another file, None if its path alone does not tell it."""
     dialect = plan.dialect
     stem = addresses.stem_of(path) if _ENDING.search(path) else path
+    folder, slash, file = stem.rpartition("/")
+    if file in {"index", "_index"} or file.startswith("_index."):  # the page of a folder, which no pattern is for
+        return addresses.joined(plan.base, f"{addresses.slugged(folder, dialect.slugs)}{slash}")
     in_path = dates.in_path(stem)
     by_date = (pattern for condition, pattern in dialect.link_if if condition == "path" and in_path.day)
     pattern = plan.link or next(by_date, dialect.link)
-    folder, slash, file = stem.rpartition("/")
     known = {"path": stem, "dir": folder, "file": file}
     if dialect.path_is == "undated":
         known["path"] = f"{folder}{slash}{in_path.rest}"
@@ -784,8 +860,12 @@ def _address_of_file(plan: Plan, path: str) -> str:
         known["slug"] = in_path.rest
     if in_path.day:
         known |= zip(("year", "month", "day"), in_path.day.split("-"), strict=True)
+    if dialect.topics_from == "above_posts":
+        # Categories that only the other file names cannot be known; most posts that are linked so have none.
+        folders = folder.split("/")
+        known["category"] = "/".join(folders[: folders.index("_posts")]).lower() if "_posts" in folders else ""
     if not addresses.placeholders(pattern) <= known.keys():
-        return ""
+        return None
     return addresses.joined(
         plan.base, addresses.filled(pattern, lambda name: addresses.slugged(known[name], dialect.slugs))
     )

@@ -26,5 +26,5 @@ DIALECT = Dialect(
     link="/{slug}.html",
     slug_from="title",
     slugs="ascii_words",
-    constructs=frozenset({"filenames", "attributes"}),
+    constructs=frozenset({"filenames", "attributes", "admonitions"}),
 )
