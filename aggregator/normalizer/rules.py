@@ -36,13 +36,8 @@ PATTERN_SECONDS = 0.05
 """How many seconds a title pattern may search in a title."""
 
 _REPLACEABLE = frozenset({"state", "quality", "heat", "provider", "type", "title"})
-# Scripts that put no spaces between words: Thai and Lao, Myanmar, Khmer, Han with Hiragana and Katakana.
-_NO_SPACES = (
-    "\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u30ff"
-    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
-)
-_UNSPACED = re.compile(f"[{_NO_SPACES}]")
-_WORD_BEGINS, _WORD_ENDS = rf"(?<![^\W{_NO_SPACES}])", rf"(?![^\W{_NO_SPACES}])"
+_UNSPACED = re.compile(f"[{text.NO_SPACES}]")
+_WORD_BEGINS, _WORD_ENDS = rf"(?<![^\W{text.NO_SPACES}])", rf"(?![^\W{text.NO_SPACES}])"
 _slug_of = lru_cache(maxsize=4096)(slug_of)
 
 

@@ -15,6 +15,13 @@ from zoneinfo import ZoneInfo
 TITLE_LENGTH = 300
 SUMMARY_LENGTH = 2_000
 
+# Scripts that put no spaces between words: Thai and Lao, Myanmar, Khmer, Han with Hiragana and Katakana.
+NO_SPACES = (
+    "\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u30ff"
+    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
+)
+"""The characters of scripts that put no spaces between words, for a character class of a regular expression."""
+
 MAX_MARKS = 30_000
 """How many characters with a meaning in Markdown or HTML, including line breaks, a text may hold."""
 
