@@ -125,6 +125,16 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 30 * 86_400
 
 
+class StorySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`stories`: what becomes of the same text from several sources.
+
+    `fold` shows one item for all its copies, which are listed with it; `list` shows each, with the others listed. `off`
+    compares nothing.
+    """
+
+    copies: Literal["fold", "list", "off"] = "off"
+
+
 class TopicImage(msgspec.Struct, frozen=True, kw_only=True):
     """`images[]` of a topic."""
 
@@ -234,6 +244,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings"
     topics: Annotated[tuple[Topic, ...], Computed()] = ()
     topic_settings: TopicSettings = TopicSettings()
     related: Literal["list", "promote", "ignore"] = "list"
+    stories: StorySettings = StorySettings()
     schedule: Schedule = Schedule()
     watch: Watch = Watch()
     server: Server = Server()

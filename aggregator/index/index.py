@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 from aggregator.index.archive_pages import ArchivePages
+from aggregator.index.copies import Copies
 from aggregator.index.database import DAMAGED, Database, exists
 from aggregator.index.feeds import Feeds
 from aggregator.index.files import Files
@@ -45,6 +46,7 @@ class Index:
         """Whether this is the index that was closed last, and not a copy or a new one."""
         self.files = Files(database)
         self.stories = Stories(database)
+        self.copies = Copies(database)
         self.feeds = Feeds(database)
         self.archive_pages = ArchivePages(database)
         self.withdrawn = WithdrawnItems(database)

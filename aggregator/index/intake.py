@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -32,6 +32,9 @@ from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
 from aggregator.normalizer.stored import Draft, Outcome, SeedPosition, pack_stored, seed_digest, unpack_seed, verified
+
+if TYPE_CHECKING:
+    from aggregator.index.copy_search import CopySearch
 
 
 class Deferred(NamedTuple):
@@ -73,6 +76,16 @@ class Intake:
         self._held: dict[int, int] = {}
         """The keys of the paths of files that are held back, with the stories that they lead to."""
         self._next_file = index.files.next_number()
+        self._copies = self._search_for_copies()
+        self._joined: set[int] = set()
+        """Stories of copies, or of what were copies."""
+
+    def _search_for_copies(self) -> CopySearch | None:
+        if self._policy.copies == "off":
+            return None
+        from aggregator.index.copy_search import CopySearch  # noqa: PLC0415 - few sites look for copies
+
+        return CopySearch(self._index, self._keepalive)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files that are gone."""
@@ -87,10 +100,15 @@ class Intake:
             self._settling.remove_from_feeds(row)
             self._settling.count_topics(row, -1)
             self._let_go(row)
+        self._remove_texts([row.file for row in rows])
         self._index.files.delete([row.file for row in rows])
         # Of all paths: a fresh build has forgotten the rows, and a path that is gone stands for no story.
         self._index.stories.delete_keys(map(identity.path_number, paths))
         self.removed += len(rows)
+
+    def _remove_texts(self, files: Sequence[int]) -> None:
+        if self._copies is not None and files:
+            self._copies.remove(files)
 
     def add(self, batch: Sequence[Outcome]) -> None:
         """Add a batch of outcomes."""
@@ -118,8 +136,10 @@ class Intake:
             rows = {row.path: row._replace(entries=None) for row in found}  # their entries are deleted
             self._put([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
         # Before any file is added: the deferred ones are still as the files were before.
-        self._regroup()
-        self._settling.settle()
+        self._joined.update(self._index.copies.stories())
+        if self._copies is None and not self._index.copies.is_empty():
+            self._index.copies.clear()
+        self._settle()
         self._index.feeds.mark_dirty(None)
 
     def touch_due(self) -> None:
@@ -129,12 +149,33 @@ class Intake:
     def finish(self) -> None:
         """Settle what had to wait until every file was seen: matches by path, shared stories, names of topics."""
         self._index.create_indexes()
-        self._regroup()
-        self._settling.settle()
+        self._settle()
         self._forget_moved_paths()
         self.topics_changed = self._settling.store_topics()
         self._index.files.delete_unused_last_good()
         self._settling.finish()
+
+    def _settle(self) -> None:
+        """Settle which story each seed tells that could not be settled alone, and who stands for it."""
+        self._regroup()
+        if self._copies is not None or self._joined:
+            self._join_copies()
+        self._settling.settle()
+
+    def _join_copies(self) -> None:
+        """Let the copies tell the story of their originals, and what is no copy any more its own."""
+        changed = self._copies.find() if self._copies is not None else []
+        copied = self._index.copies.originals(changed)
+        rows = {
+            row.file: row
+            for chunk in chunks(sorted({*changed, *copied.values()}))
+            for row in self._index.files.where(f"file IN ({marks(chunk)})", chunk)
+        }
+        for row in rows.values():
+            if row.story is not None:
+                self._settling.touch_story(row.story)
+                self._joined.add(row.story)
+        self._regroup()
 
     def _forget_moved_paths(self) -> None:
         """Forget the stories of files that are held back if another file tells the story: it has moved there."""
@@ -210,12 +251,13 @@ class Intake:
         remembered = next((known.aliases[key] for key in draft.numbers if key in known.aliases), None)
         story = remembered or self._new_story(draft)
         known.add(draft, story)
-        if remembered is None and row is None:
+        if remembered is None and row is None and self._copies is None:
             return self._first_row(outcome, draft, story)
         return self._row(outcome, row, story)
 
     def _new_story(self, draft: Draft) -> int:
-        visible = draft.starts <= self._now < draft.ends
+        # Which story a copy tells is known when every file is.
+        visible = draft.starts <= self._now < draft.ends and self._copies is None
         return self._add_story(draft.id, own=draft.own, final=visible)
 
     def _add_story(self, id: str, *, own: bool, final: bool) -> int:  # noqa: A002 - the field's own name
@@ -230,10 +272,11 @@ class Intake:
         self._settling.writes.flush()
         deferred, self._deferred = self._deferred, {}
         left, self._left = self._left, set()
-        shared = self._index.stories.with_others(sorted(left))
+        joined, self._joined = self._joined, set()
+        shared = self._index.stories.with_others(sorted(left)) | joined
         if not deferred and not shared:
             return
-        regrouping = Regrouping(self._index, self._now)
+        regrouping = Regrouping(self._index, self._now, folds=self._policy.copies == "fold")
         speakers: dict[int, list[int]] = {}
         kept_ids: list[tuple[int, int]] = []
         for group in regrouping.groups({path: self._candidate(*one) for path, one in deferred.items()}, shared):
@@ -256,7 +299,7 @@ class Intake:
         assert draft is not None
         if row is None:
             return Candidate(telling(outcome.path, draft), None, visible=False)
-        return Candidate(telling(outcome.path, draft), row.story, is_visible(row, self._now))
+        return Candidate(telling(outcome.path, draft), row.story, is_visible(row, self._now), row.file)
 
     def _story_of(self, group: Group, regrouping: Regrouping) -> int:
         """Return the story of a group, its id in line with what the seeds choose now."""
@@ -345,5 +388,10 @@ class Intake:
         accepted = [
             (row.story, draft) for row in placed if row.story is not None and (draft := by_path[row.path].draft)
         ]
+        if self._copies is not None:
+            self._copies.put(
+                {row.file: draft.text for row in placed if row.story is not None and (draft := by_path[row.path].draft)}
+            )
+            self._copies.remove([row.file for row in placed if row.story is None])
         self._index.stories.put_keys((number, story) for story, draft in accepted for number in draft.numbers)
         self._index.stories.put_keys(((draft.path, story) for story, draft in accepted), replace=True)

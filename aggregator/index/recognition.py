@@ -46,11 +46,15 @@ class Group(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A seed that is to be grouped: what it says, the story it told before, and whether readers see it now."""
+    """A seed that is to be grouped: what it says, the story it told before, and whether readers see it now.
+
+    `file` is its number, None if the index does not have it yet.
+    """
 
     telling: Telling
     story: int | None
     visible: bool
+    file: int | None = None
 
 
 def must_be_compared(draft: Draft, row: FileRow | None, known: Known) -> bool:
@@ -83,11 +87,16 @@ def id_number(id: str) -> int:  # noqa: A002 - the field's own name
 
 
 class Regrouping:
-    """Groups seeds that share keys with others, or did, together with all that those share keys with."""
+    """Groups seeds that share keys with others, or did, together with all that those share keys with.
 
-    def __init__(self, index: Index, now: int) -> None:
+    If it `folds` copies, these share a key with their original, which nothing else remembers.
+    """
+
+    def __init__(self, index: Index, now: int, *, folds: bool = False) -> None:
         self._index = index
         self._now = now
+        self._folds = folds
+        self._originals: dict[int, int] = {}
         self.candidates: dict[str, Candidate] = {}
         self.stories: dict[int, StoryRow] = {}
         self._paths: dict[str, int] = {}
@@ -98,7 +107,9 @@ class Regrouping:
         """Return the groups of `seeds`, by path, and of all seeds that tell the stories `told`."""
         self.candidates = dict(seeds)
         self._gather({*told, *(one.story for one in seeds.values() if one.story is not None)})
-        return list(self._assigned(group(one.telling for one in self.candidates.values())))
+        tellings = self._with_copies() if self._folds else [one.telling for one in self.candidates.values()]
+        found = [[self.candidates[one.file].telling for one in seeds] for seeds in group(tellings)]
+        return list(self._assigned(found))
 
     def key_of_id(self, group: Group) -> int | None:
         """Return the key that the id of a group's story is, if no seed of the group says it any more, else None."""
@@ -106,6 +117,22 @@ class Regrouping:
             return None
         key = id_number(self.stories[group.story].id)
         return None if key in group.keys else key
+
+    def _with_copies(self) -> list[Telling]:
+        """Return what the candidates say, copies and their originals with a key that they share.
+
+        A copy that chose an id of its own is an item of its own.
+        """
+        originals = set(self._originals.values())
+        found = []
+        for one in self.candidates.values():
+            said, original = one.telling, self._originals.get(one.file or 0)
+            if original is not None and said.own_id:
+                original = None
+            if original is None and one.file in originals:
+                original = one.file
+            found.append(said if original is None else said._replace(keys=(*said.keys, _copy_key(original))))
+        return found
 
     # -- what they share keys with
 
@@ -116,12 +143,27 @@ class Regrouping:
         by_path = self._index.stories.by_key(list(path_numbers))
         self._paths = {path_numbers[number]: story for number, story in by_path.items()}
         wanted |= set(by_path.values())
+        files = [one.file for one in self.candidates.values() if one.file is not None]
+        wanted |= self._stories_of_copies(files)
         while numbers or wanted:
             self._aliases |= (found := self._index.stories.by_key(list(numbers)))
             wanted |= {*found.values(), *self._index.stories.sharing(list(numbers))}
             wanted -= self.stories.keys()
+            read = set(self.candidates)
             numbers = set(self._read(sorted(wanted)))
-            wanted = set()
+            files = [one.file for path, one in self.candidates.items() if path not in read and one.file is not None]
+            wanted = self._stories_of_copies(files)
+
+    def _stories_of_copies(self, files: Sequence[int]) -> set[int]:
+        """Return the stories of the originals of files, and of all their copies."""
+        if not self._folds or not files:
+            return set()
+        found = self._index.copies.originals(files)
+        copied = self._index.copies.copies_of([*files, *found.values()])
+        self._originals |= found | {copy: original for original, copies in copied.items() for copy in copies}
+        every = sorted({*found.values(), *copied, *(copy for copies in copied.values() for copy in copies)})
+        rows = (row for chunk in chunks(every) for row in self._index.files.where(f"file IN ({marks(chunk)})", chunk))
+        return {row.story for row in rows if row.story is not None}
 
     def _read(self, wanted: Sequence[int]) -> Iterator[int]:
         """Read stories and the seeds that tell them; yield the numbers that have to be looked up for them."""
@@ -133,7 +175,7 @@ class Regrouping:
             packed = self._index.files.seeds([row.file for row in rows])
             for row in rows:
                 telling = telling_of(row, packed[row.file])
-                self.candidates[row.path] = Candidate(telling, row.story, is_visible(row, self._now))
+                self.candidates[row.path] = Candidate(telling, row.story, is_visible(row, self._now), row.file)
                 yield from telling.keys
 
     # -- which story each group continues
@@ -180,6 +222,10 @@ class Regrouping:
             else:
                 rank = 3 if story in remembered else 4
             yield Claim(rank, unseen, not final, story, number)
+
+
+def _copy_key(original: int) -> int:
+    return identity.key_number(f"copy of file {original}")
 
 
 def telling(path: str, draft: Draft) -> Telling:

@@ -28,6 +28,12 @@ _ORPHANS = {
     ),
     "seed": "file NOT IN (SELECT file FROM file)",
     "problem": "file NOT IN (SELECT file FROM file)",
+    "text": "file NOT IN (SELECT file FROM file WHERE story IS NOT NULL)",
+    "text_key": "file NOT IN (SELECT file FROM text)",
+    "paragraph": "file NOT IN (SELECT file FROM text)",
+    "common_paragraph": "key NOT IN (SELECT key FROM paragraph)",
+    "alike": "file NOT IN (SELECT file FROM text) OR other NOT IN (SELECT file FROM text)",
+    "copy": "NOT EXISTS (SELECT 1 FROM alike WHERE alike.file = copy.file AND other = original)",
 }
 """By table, the condition for a row that names one that does not exist."""
 
@@ -96,6 +102,7 @@ def _check_page(row: Row) -> None:
 _CHECKS: dict[Callable[[Row], object], str] = {
     lambda row: check_meta(*row): "SELECT key, value FROM meta",
     lambda row: unpack_problems(row[0]): "SELECT problems FROM problem",
+    lambda row: without_checksum(row[0]): "SELECT text FROM text",
     _check_feed: "SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed",
     _check_page: "SELECT feed, month, last, sum, wanted, dirty, key, stamps FROM page",
 }

@@ -7,7 +7,7 @@ Most can be derived from the seeds again. What cannot is kept apart and survives
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -57,6 +57,18 @@ CREATE TABLE file(
 -- a key that several stories say, which only seeds with different ids of their own do.
 CREATE TABLE shared_key(key INTEGER, story INTEGER, PRIMARY KEY(key, story)) WITHOUT ROWID;
 CREATE INDEX shared_key_story ON shared_key(story);
+-- Copies: these tables are empty unless `stories.copies` looks for them.
+-- what is compared of a file, with the keys under which it stands in `text_key` (`copies.StoredText`), packed.
+CREATE TABLE text(file INTEGER PRIMARY KEY, text BLOB NOT NULL);
+CREATE TABLE text_key(key INTEGER, file INTEGER, PRIMARY KEY(key, file)) WITHOUT ROWID;
+-- the paragraphs of every source, with the number of the link of the file; common: those of several items.
+CREATE TABLE paragraph(key INTEGER, file INTEGER, link INTEGER NOT NULL, PRIMARY KEY(key, file)) WITHOUT ROWID;
+CREATE TABLE common_paragraph(key INTEGER PRIMARY KEY);
+-- pairs of files with nearly the same text, each both ways; share: of their runs, in thousandths.
+CREATE TABLE alike(file INTEGER, other INTEGER, share INTEGER NOT NULL, PRIMARY KEY(file, other)) WITHOUT ROWID;
+-- the files that are copies of another one.
+CREATE TABLE copy(file INTEGER PRIMARY KEY, original INTEGER NOT NULL);
+CREATE INDEX copy_original ON copy(original);
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
 -- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
@@ -101,4 +113,7 @@ REMEMBERED_TABLES = {
     "withdrawn": "story, slug, at, ends, id",
     "topic_name": "slug, name, 0",
 }
-DERIVED_TABLES = ("meta", "file", "shared_key", "seed", "problem", "entry", "feed", "page")
+DERIVED_TABLES = (
+    "meta", "file", "shared_key", "text", "text_key", "paragraph", "common_paragraph", "alike", "copy", "seed", "problem",
+    "entry", "feed", "page",
+)  # fmt: skip

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from aggregator.config.settings import FeedSettings
 from aggregator.index.archive_pages import ChangedDays
@@ -20,6 +23,9 @@ from aggregator.normalizer import identity
 from aggregator.normalizer.reading import validity
 from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack_stored, unpack_verdict
+
+if TYPE_CHECKING:
+    from aggregator.index.copy_groups import CopyGroups
 
 
 class Writes:
@@ -129,6 +135,7 @@ class Settling:
         self._index = index
         self._max_age = policy.rules.max_age
         self._archives = settings.archives
+        self._has_copies = policy.copies != "off"
         self._now = now
         self._keepalive = keepalive
         self.writes = Writes(index)
@@ -222,21 +229,31 @@ class Settling:
             self._index.feeds.mark_dirty(None)
         self._index.set_meta("archives", int(wanted))
 
+    def _copy_groups(self, rows: Sequence[FileRow]) -> CopyGroups | None:
+        if not self._has_copies:
+            return None
+        from aggregator.index.copy_groups import CopyGroups  # noqa: PLC0415 - few sites look for copies
+
+        return CopyGroups(self._index, rows, self._now)
+
     def _settle(self, stories: Sequence[int]) -> None:
         self.writes.flush()
         known = self._index.stories.get(stories)
         rows = list(self._index.files.where(f"story IN ({marks(stories)}) ORDER BY story, path", stories))
+        copies = self._copy_groups(rows)
         settled: list[FileRow] = []
         kept: set[int] = set()
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
-            if self._settle_one(story, list(group), known[story], settled):
+            if self._settle_one(story, list(group), known[story], settled, copies):
                 kept.add(story)
         self._index.files.put(settled)
         self.writes.flush()
         self.withdrawals.settle(stories, kept, self._feeds)
 
-    def _settle_one(self, story: int, rows: list[FileRow], stored: StoryRow, settled: list[FileRow]) -> bool:
+    def _settle_one(  # noqa: PLR0917 - a step of `_settle`
+        self, story: int, rows: list[FileRow], stored: StoryRow, settled: list[FileRow], copies: CopyGroups | None
+    ) -> bool:
         """Divide the time among the files of a story; append the rows that change to `settled`.
 
         Return whether it needs no tombstone: it is visible, or left its feeds by age.
@@ -244,17 +261,18 @@ class Settling:
         for row in rows:
             self.withdrawals.see(row)
         verdicts = {row.file: unpack_verdict(row.verdict) for row in rows}
-        shares = identity.shares(
+        candidates = [
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
             for row in rows
-        )
+        ]
+        shares = identity.divided(copies.order(candidates)) if copies else identity.shares(candidates)
         id = stored.id  # noqa: A001 - the column's name
         if not stored.id_is_final and shares:
             id = self._choose_id(story, shares, verdicts)  # noqa: A001
         kept = False
         for row in rows:
             own_shares = [share for share in shares if share.file == row.file]
-            new = self._with_entries(row, verdicts[row.file], own_shares, id)
+            new = self._with_entries(row, verdicts[row.file], own_shares, id, copies)
             if new != row:
                 settled.append(new)
                 self.count_topics(row, -1)
@@ -278,8 +296,8 @@ class Settling:
         self.writes.stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
         return chosen
 
-    def _with_entries(
-        self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str  # noqa: A002
+    def _with_entries(  # noqa: PLR0917 - a step of `_settle`
+        self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str, copies: CopyGroups | None  # noqa: A002
     ) -> FileRow:  # fmt: skip
         """Return the row with the entries that it must have now, and bring the feeds in line."""
         windows = tuple(
@@ -295,5 +313,19 @@ class Settling:
             self.writes.added += entry_rows(entries, row.file) if entries else []
         elif entries and row.file in self._changed:
             self.writes.mark(entry_rows(entries, row.file))
+        if copies is not None and windows:
+            return self._with_copies(row._replace(entries=entries), verdict, windows, copies)
         since, until = validity(windows, verdict.updated, self._now)
         return row._replace(entries=entries, since=since, until=until)
+
+    def _with_copies(
+        self, row: FileRow, verdict: Verdict, windows: Sequence[tuple[int, int, int]], copies: CopyGroups
+    ) -> FileRow:
+        """Return the row of a file that has entries with what is listed with its item now."""
+        listed = copies.listed(row.file, verdict.link)
+        beside = [(0, starts, ends) for starts, ends in copies.windows(row.file)]
+        since, until = validity([*windows, *beside], verdict.updated, self._now)
+        if listed != verdict.copies:
+            row = row._replace(verdict=pack_stored(msgspec.structs.replace(verdict, copies=listed)))
+            self.writes.mark(entry_rows(row.entries or b"", row.file))
+        return row._replace(since=since, until=until)

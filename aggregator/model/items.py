@@ -51,7 +51,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Related(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The same story elsewhere, as listed in a seed. With `related: promote` it can replace the seed."""
+    """The same story elsewhere, as listed in a seed. With `related: promote` it can replace the seed.
+
+    `is_copy` is true if it was found to have nearly the same text.
+    """
 
     title: str
     link: str
@@ -62,6 +65,7 @@ class Related(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     type: str = ""
     provider: Provider | None = None
     images: tuple[Image, ...] = ()
+    is_copy: bool = False
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -261,6 +261,8 @@ def _coverage(related: Sequence[Related]) -> str:
 
 def _source(one: Related) -> str:
     name = one.provider.name or one.provider.domain if one.provider else ""
+    if one.is_copy:
+        return f" ({html.escape(name or links.host_of(one.link), quote=False)}, the same text)"
     return f" ({html.escape(name, quote=False)})" if name else ""
 
 

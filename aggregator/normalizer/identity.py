@@ -71,7 +71,16 @@ def path_number(path: str) -> int:
 
 def shares(candidates: Iterable[Candidate]) -> list[Share]:
     """Divide time among the seeds of one story, so that at most one of them represents it at any moment."""
-    ranked = sorted(candidates, key=lambda one: (-one.newest, -one.quality, one.path))
+    return divided(sorted(candidates, key=order))
+
+
+def order(candidate: Candidate) -> tuple[int, int, str]:
+    """Return what ranks the seeds of one story; the smallest represents it."""
+    return -candidate.newest, -candidate.quality, candidate.path
+
+
+def divided(ranked: Sequence[Candidate]) -> list[Share]:
+    """Divide time among seeds, of which the first ones have the choice."""
     if len(ranked) == 1:
         return [Share(ranked[0].file, ranked[0].starts, ranked[0].ends)]
     given: list[Share] = []

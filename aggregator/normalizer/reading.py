@@ -214,6 +214,8 @@ def apply_rules(  # noqa: PLR0917 - as a row of the index has them
     verdict = rules.decide(seed, policy)
     packed = packed or pack(seed)
     draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
+    if draft is not None and policy.copies != "off":
+        draft = msgspec.structs.replace(draft, text=_text(rules.effective_seed(seed, verdict)))
     return Outcome(
         path, key, digest, False, False, packed, seed_digest(packed), draft, pack_stored(verdict),
         verdict.rule, verdict.detail, warnings, False, unknown,
@@ -230,6 +232,12 @@ def _draft(path: str, acting: Seed, verdict: Verdict, now: int) -> Draft:
         published, max(published, verdict.updated or published), _bounded(verdict.quality), starts, verdict.ends,
         identity.key_number(id), windows, since, until, verdict.topics,
     )  # fmt: skip
+
+
+def _text(acting: Seed) -> bytes:
+    from aggregator.normalizer.comparison import copies  # noqa: PLC0415 - few sites look for copies
+
+    return pack_stored(copies.text_of(acting))
 
 
 def validity(

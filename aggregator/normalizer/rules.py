@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
+from typing import Literal
 
 import msgspec
 
@@ -47,7 +48,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `rule` is the one that holds it back ("" = none), `detail` says why. Otherwise the seed may be shown in
     [starts, ends). `feeds` are pairs of a slug and the end of the window in that feed; `topics` are pairs of a slug and
     the name that the seed used. `stand_in` is the index of the related item that replaces the seed (-1 = none). The
-    other fields are those of the seed that is shown (`effective_seed`).
+    other fields are those of the seed that is shown (`effective_seed`). `copies` are those that are listed with it now,
+    which the index finds.
     """
 
     rule: str = ""
@@ -62,10 +64,14 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     quality: int | None = None
     link: str = ""
     id: str = ""
+    copies: tuple[Related, ...] = ()
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker."""
+class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker.
+
+    `copies` is what becomes of copies; its default leaves the digest of a policy as it was.
+    """
 
     rules: Rules
     queries: tuple[Query, ...]
@@ -73,6 +79,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slugs: Mapping[str, str]
     ancestors: Mapping[str, tuple[str, ...]]
     keywords: tuple[tuple[str, str], ...]
+    copies: Literal["fold", "list", "off"] = "off"
 
 
 def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
@@ -85,6 +92,7 @@ def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
         slugs=slugs,
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
+        copies=config.stories.copies,
     )
 
 

@@ -48,6 +48,7 @@ class _Related(_Json, frozen=True, kw_only=True):
     title: str
     url: str
     provider: _Provider | None = None
+    copy: bool | None = None
 
 
 class _ItemExtension(_Json, frozen=True, kw_only=True):
@@ -207,7 +208,8 @@ def _extension(item: Item) -> _ItemExtension | None:
 
 
 def _related(related: Related) -> _Related:
-    return _Related(title=related.title or related.link, url=related.link, provider=_provider(related.provider))
+    title, provider = related.title or related.link, _provider(related.provider)
+    return _Related(title=title, url=related.link, provider=provider, copy=related.is_copy or None)
 
 
 def _provider(provider: Provider | None) -> _Provider | None:

@@ -188,6 +188,9 @@ def prepare(seed: Seed, verdict: Verdict, id: str, settings: DisplaySettings, no
 
     seed = rules.effective_seed(seed, verdict)
     related = () if settings.related == "ignore" else content.visible_related(seed.related, settings.min_quality)
+    if verdict.copies:
+        listed = {one.link for one in related}
+        related = (*related, *(one for one in verdict.copies if one.link not in listed))
     names = [settings.topic_names.get(slug, name) for slug, name in verdict.topics]
     return content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
 
