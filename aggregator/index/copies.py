@@ -81,7 +81,9 @@ class Copies(Tables):
     def put_common(self, keys: Iterable[int], *, is_common: bool) -> None:
         """Note that paragraphs are, or are no longer, those of several items."""
         verb = "INSERT OR IGNORE INTO common_paragraph VALUES(?)"
-        self._db.executemany(verb if is_common else "DELETE FROM common_paragraph WHERE key=?", ((key,) for key in keys))
+        self._db.executemany(
+            verb if is_common else "DELETE FROM common_paragraph WHERE key=?", ((key,) for key in keys)
+        )
 
     def with_paragraphs(self, keys: Collection[int]) -> Iterator[int]:
         """Yield the files that have one of these paragraphs."""

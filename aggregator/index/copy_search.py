@@ -163,8 +163,11 @@ class CopySearch:
 
     # -- which stands for which
 
-    def _join(self, touched: Collection[int]) -> list[int]:
-        """Let everything that is like what was touched, directly or by way of others, join its original."""
+    def _join(self, touched: Collection[int]) -> set[int]:
+        """Let everything that is like what was touched, directly or by way of others, join its original.
+
+        Return these files, and those that were alike.
+        """
         alike: dict[int, dict[int, int]] = {}
         copied = self._copies.originals(sorted(touched))
         following = {*touched, *copied.values()}
@@ -178,7 +181,7 @@ class CopySearch:
         joined = [file for file in concerned if alike[file]]
         after = representatives(ranks_of(self._index, joined), alike) | {file: file for file in lonely}
         self._copies.put_originals(concerned, [(one, other) for one, other in after.items() if one != other])
-        return [file for file in concerned if alike[file] or file in before]
+        return {*joined, *before, *before.values()}
 
 
 def ranks_of(index: Index, files: Sequence[int]) -> dict[int, Rank]:
@@ -192,6 +195,7 @@ def sources_and_ranks(index: Index, files: Sequence[int]) -> dict[int, tuple[int
     for chunk in chunks(files):
         rows: dict[int, FileRow] = {row.file: row for row in index.files.where(f"file IN ({marks(chunk)})", chunk)}
         for file, packed in index.copies.texts(chunk).items():
-            text, row = _stored.decode(without_checksum(packed)).text, rows[file]
-            found[file] = text.source, Rank(-(row.quality or 0), -text.words, text.at, text.link, row.path)
+            stored, row = _stored.decode(without_checksum(packed)), rows[file]
+            text, words = stored.text, copies.count_words(stored.text, stored.common)
+            found[file] = text.source, Rank(-(row.quality or 0), -words, text.at, text.link, row.path)
     return found

@@ -44,6 +44,9 @@ from aggregator.watcher.seeds import seeds_in
 from aggregator.watcher.selection import SUFFIXES, selection_of
 from aggregator.watcher.unread import why_not_read
 
+MOST_COPIES = 5
+"""How many copies of an item are named."""
+
 _DAY = re.compile(r"^\d{4}-\d\d-\d\d-")  # people remember a name without it
 
 
@@ -275,7 +278,7 @@ class _Case:
         assert self._index is not None
         current = self._current()
         if not current:
-            facts = (*self._facts(verdict), *self._duplicates())
+            facts = (*self._facts(verdict), *self._duplicates(), *self._copies(verdict))
             return Explanation(f"{row.path}: {self._not_now(row, verdict)}", facts, is_private=True)
         beyond = self._beyond_limit(row, [feed for _, feed in current])
         visible_in = [slug for slug, _ in current if slug not in beyond]
@@ -291,7 +294,8 @@ class _Case:
         tail = f"; {limits[0]}" if limits and not visible_in else ""
         short = (SHORTENED,) if visible_in and self._is_long(row) else ()
         return Explanation(
-            f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *self._duplicates(), *pages, *limits, *short)
+            f"{row.path}: {count}{stale}{tail}",
+            (*self._facts(verdict), *self._duplicates(), *self._copies(verdict), *pages, *limits, *short),
         )
 
     def _is_long(self, row: FileRow) -> bool:
@@ -324,7 +328,9 @@ class _Case:
         if verdict.ends <= self._now:
             return f"in no feed any more: {self._ended(verdict)}"
         other = self._stands_for_it(row)
-        return f"in no feed: {other} is shown instead (rule: duplicate)"
+        assert self._index is not None
+        rule = "copy" if self._index.copies.originals([row.file]) else "duplicate"
+        return f"in no feed: {other} is shown instead (rule: {rule})"
 
     def _duplicates(self) -> tuple[str, ...]:
         """Return a line that names the other seeds of the item, if it is shown now or could be."""
@@ -333,11 +339,40 @@ class _Case:
         if row is None or row.story is None:
             return ()
         rows = self._index.files.where("story=? AND path!=? ORDER BY path", (row.story, row.path))
-        others = [one for one in rows if one.starts is not None and one.starts <= self._now < (one.ends or 0)]
+        copies = {one.file for one, _ in self._copies_now()}
+        others = [one for one in rows if one.file not in copies and self._is_open(one)]
         if not others:
             return ()
         named = ", ".join(one.path for one in others[:3]) + (" …" if len(others) > 3 else "")
         return (f"the same item as {named}: one link, or a copy of it ({BOTH_HINT})",)
+
+    def _is_open(self, row: FileRow) -> bool:
+        return row.starts is not None and row.starts <= self._now < (row.ends or 0)
+
+    def _copies_now(self) -> list[tuple[FileRow, int]]:
+        """Return what the seed is a copy of, else its copies, if they may be visible now, each with the share of runs."""
+        index, row = self._index, self._row
+        if index is None or row is None or index.copies.is_empty():
+            return []
+        original = index.copies.originals([row.file]).get(row.file)
+        files = index.copies.copies_of([row.file])[row.file] if original is None else [original]
+        shares = index.copies.alike([row.file])[row.file]
+        found = [(one, shares[file]) for file in files for one in index.files.where("file=?", (file,))]
+        return [(one, share) for one, share in found if self._is_open(one)]
+
+    def _copies(self, verdict: Verdict) -> tuple[str, ...]:
+        """Return a line for each of a few copies, with the evidence."""
+        assert self._index is not None
+        assert self._row is not None
+        is_copy = bool(self._index.copies.originals([self._row.file]))
+        found = self._copies_now()
+        lines = [
+            f"{'copy of ' if is_copy else 'its copy '}{one.path}: {share // 10} % of 3-word runs,"
+            f" {_distance(verdict.published - unpack_verdict(one.verdict).published, is_copy=is_copy)}"
+            for one, share in found[:MOST_COPIES]
+        ]
+        more = (f"and {len(found) - MOST_COPIES} more copies",) if len(found) > MOST_COPIES else ()
+        return (*lines, *more)
 
     def _ended(self, verdict: Verdict) -> str:
         why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
@@ -406,6 +441,14 @@ class _Case:
 
 def _newer(count: int) -> str:
     return f"{quantity(count, 'newer item')} {'comes' if count == 1 else 'come'}"
+
+
+def _distance(later: int, *, is_copy: bool) -> str:
+    """Return how much later a seed is than what it is a copy of, or its copy than the seed."""
+    seconds = later if is_copy else -later
+    if seconds == 0:
+        return "at the same time"
+    return f"{in_words(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
 
 
 def _span(seconds: int) -> str:

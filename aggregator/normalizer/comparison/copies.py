@@ -12,7 +12,7 @@ which stay the same for ever, on any machine.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from sys import byteorder
 from zlib import crc32
 
@@ -60,11 +60,6 @@ class Text(msgspec.Struct, frozen=True, array_like=True):
     link: str
     paragraphs: tuple[Paragraph, ...]
 
-    @property
-    def words(self) -> int:
-        """The number of its words, with those that do not count."""
-        return sum(one.words for one in self.paragraphs)
-
 
 pack = msgspec.msgpack.Encoder().encode
 unpack_text = msgspec.msgpack.Decoder(Text).decode
@@ -94,24 +89,19 @@ def _paragraph(words: list[str], source: int) -> Paragraph:
     return Paragraph((source >> 1) << 32 | crc32(b" ".join(encoded)), len(words), runs.tobytes())
 
 
+def count_words(text: Text, common: Collection[int]) -> int:
+    """Return the number of a text's words, without those of the paragraphs `common`."""
+    return sum(one.words for one in text.paragraphs if one.key not in common)
+
+
 def runs_of(text: Text, common: Collection[int]) -> frozenset[int]:
     """Return the runs by which a text is compared, without those of the paragraphs `common`; few words have none."""
-    counted = [one for one in text.paragraphs if one.key not in common]
-    if sum(one.words for one in counted) < LEAST_WORDS:
+    if count_words(text, common) < LEAST_WORDS:
         return frozenset()
-    return unpack_runs(b"".join(one.runs for one in counted))
+    return _unpack_runs(b"".join(one.runs for one in text.paragraphs if one.key not in common))
 
 
-def pack_runs(runs: Iterable[int]) -> bytes:
-    """Return runs as bytes, 4 for each, in their order."""
-    packed = array("I", sorted(runs))
-    if byteorder == "big":
-        packed.byteswap()
-    return packed.tobytes()
-
-
-def unpack_runs(packed: bytes) -> frozenset[int]:
-    """Return the runs of `pack_runs`."""
+def _unpack_runs(packed: bytes) -> frozenset[int]:
     runs = array("I", packed)
     if byteorder == "big":
         runs.byteswap()
