@@ -6,7 +6,7 @@ Talks to the index. It is imported if a site looks for copies.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from aggregator.index.copy_search import sources_and_ranks
 from aggregator.index.database import chunks, marks
@@ -41,12 +41,16 @@ class CopyGroups:
         # A story of copies may have files that are none, with the link of one of them.
         self._ranks = sources_and_ranks(index, sorted({*self._original, *files})) if self._original else {}
 
+    def has(self, file: int) -> bool:
+        """Return whether a file is a copy, or has one."""
+        return file in self._original
+
     def order(self, candidates: Sequence[identity.Candidate]) -> list[identity.Candidate]:
         """Return the candidates of a story in the order in which they may stand for it.
 
         If some are copies, the best source comes first, as its best seed ranks among the copies.
         """
-        if len(candidates) < 2 or not any(one.file in self._original for one in candidates):  # noqa: PLR2004
+        if len(candidates) < 2 or not any(one.file in self._original for one in candidates):
             return sorted(candidates, key=identity.order)
         by_source: dict[int, list[identity.Candidate]] = defaultdict(list)
         for one in sorted(candidates, key=identity.order):
@@ -78,7 +82,7 @@ class CopyGroups:
         return tuple(found)
 
 
-def _rows(index: Index, files: Iterable[int]) -> Mapping[int, FileRow]:
+def _rows(index: Index, files: Iterable[int]) -> dict[int, FileRow]:
     wanted = sorted(files)
     return {
         row.file: row for chunk in chunks(wanted) for row in index.files.where(f"file IN ({marks(chunk)})", chunk)

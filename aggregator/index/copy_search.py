@@ -1,7 +1,8 @@
 """The search for copies: texts that a turn added, changed or removed are compared with those there are.
 
-Talks to the index. What makes two texts copies is decided in `normalizer.comparison`. The result depends on the accepted
-seeds alone: in which order they came, and in how many turns, is irrelevant. It is imported if a site looks for copies.
+Talks to the index. What makes two texts copies is decided in `normalizer.comparison`. The result depends on the
+accepted seeds alone: in which order they came, and in how many turns, is irrelevant. It is imported if a site looks for
+copies.
 """
 
 from __future__ import annotations

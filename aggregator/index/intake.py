@@ -20,6 +20,7 @@ from aggregator.index.recognition import (
     Candidate,
     Group,
     Known,
+    NewNumbers,
     Regrouping,
     is_visible,
     must_be_compared,
@@ -76,6 +77,7 @@ class Intake:
         self._held: dict[int, int] = {}
         """The keys of the paths of files that are held back, with the stories that they lead to."""
         self._next_file = index.files.next_number()
+        self._first_new = NewNumbers(self._next_story, self._next_file)
         self._copies = self._search_for_copies()
         self._joined: set[int] = set()
         """Stories of copies, or of what were copies."""
@@ -251,13 +253,12 @@ class Intake:
         remembered = next((known.aliases[key] for key in draft.numbers if key in known.aliases), None)
         story = remembered or self._new_story(draft)
         known.add(draft, story)
-        if remembered is None and row is None and self._copies is None:
+        if remembered is None and row is None:
             return self._first_row(outcome, draft, story)
         return self._row(outcome, row, story)
 
     def _new_story(self, draft: Draft) -> int:
-        # Which story a copy tells is known when every file is.
-        visible = draft.starts <= self._now < draft.ends and self._copies is None
+        visible = draft.starts <= self._now < draft.ends
         return self._add_story(draft.id, own=draft.own, final=visible)
 
     def _add_story(self, id: str, *, own: bool, final: bool) -> int:  # noqa: A002 - the field's own name
@@ -276,7 +277,8 @@ class Intake:
         shared = self._index.stories.with_others(sorted(left)) | joined
         if not deferred and not shared:
             return
-        regrouping = Regrouping(self._index, self._now, folds=self._policy.copies == "fold")
+        folds = self._policy.copies == "fold"
+        regrouping = Regrouping(self._index, self._now, new=self._first_new if folds else None)
         speakers: dict[int, list[int]] = {}
         kept_ids: list[tuple[int, int]] = []
         for group in regrouping.groups({path: self._candidate(*one) for path, one in deferred.items()}, shared):
@@ -309,7 +311,7 @@ class Intake:
         if group.own_id and (stored.id, stored.own) != (group.own_id, 1):
             self._settling.withdrawals.see_id(group.story, stored.id)
             self._settling.writes.stories.append((group.story, group.own_id, 1, stored.id_is_final))
-        elif stored.own and not group.own_id:
+        elif not group.own_id and (stored.own or (regrouping.folds and group.story >= self._first_new.story)):
             self._settling.writes.stories.append((group.story, stored.id, 0, stored.id_is_final))
         return group.story
 

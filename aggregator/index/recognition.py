@@ -12,6 +12,7 @@ from typing import NamedTuple
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
+from aggregator.index.rows import MOST_ROWS
 from aggregator.index.stories import StoryRow
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.stored import Draft, is_in_feeds, unpack_seed, unpack_verdict, verified
@@ -43,6 +44,13 @@ class Group(NamedTuple):
     own_id: str
     paths: tuple[str, ...]
     keys: frozenset[int]
+
+
+class NewNumbers(NamedTuple):
+    """The first number of a story, and of a file, that a turn gives."""
+
+    story: int
+    file: int
 
 
 class Candidate(NamedTuple):
@@ -89,13 +97,15 @@ def id_number(id: str) -> int:  # noqa: A002 - the field's own name
 class Regrouping:
     """Groups seeds that share keys with others, or did, together with all that those share keys with.
 
-    If it `folds` copies, these share a key with their original, which nothing else remembers.
+    If copies are folded, they share a key with their original, which nothing else remembers; then `new` are the first
+    numbers of this turn, of which readers have seen nothing: what a copy is called is decided when all are known.
     """
 
-    def __init__(self, index: Index, now: int, *, folds: bool = False) -> None:
+    def __init__(self, index: Index, now: int, *, new: NewNumbers | None = None) -> None:
         self._index = index
         self._now = now
-        self._folds = folds
+        self.folds = new is not None
+        self._new = new or NewNumbers(MOST_ROWS, MOST_ROWS)
         self._originals: dict[int, int] = {}
         self.candidates: dict[str, Candidate] = {}
         self.stories: dict[int, StoryRow] = {}
@@ -107,7 +117,7 @@ class Regrouping:
         """Return the groups of `seeds`, by path, and of all seeds that tell the stories `told`."""
         self.candidates = dict(seeds)
         self._gather({*told, *(one.story for one in seeds.values() if one.story is not None)})
-        tellings = self._with_copies() if self._folds else [one.telling for one in self.candidates.values()]
+        tellings = self._with_copies() if self.folds else [one.telling for one in self.candidates.values()]
         found = [[self.candidates[one.file].telling for one in seeds] for seeds in group(tellings)]
         return list(self._assigned(found))
 
@@ -156,7 +166,7 @@ class Regrouping:
 
     def _stories_of_copies(self, files: Sequence[int]) -> set[int]:
         """Return the stories of the originals of files, and of all their copies."""
-        if not self._folds or not files:
+        if not self.folds or not files:
             return set()
         found = self._index.copies.originals(files)
         copied = self._index.copies.copies_of([*files, *found.values()])
@@ -167,7 +177,11 @@ class Regrouping:
 
     def _read(self, wanted: Sequence[int]) -> Iterator[int]:
         """Read stories and the seeds that tell them; yield the numbers that have to be looked up for them."""
-        self.stories |= self._index.stories.get(wanted)
+        read = self._index.stories.get(wanted)
+        self.stories |= {
+            story: row if story < self._new.story or row.own else row._replace(id_is_final=0)
+            for story, row in read.items()
+        }
         yield from (id_number(self.stories[story][0]) for story in wanted)
         for chunk in chunks(wanted):
             told = self._index.files.where(f"story IN ({marks(chunk)})", chunk)
@@ -175,7 +189,8 @@ class Regrouping:
             packed = self._index.files.seeds([row.file for row in rows])
             for row in rows:
                 telling = telling_of(row, packed[row.file])
-                self.candidates[row.path] = Candidate(telling, row.story, is_visible(row, self._now), row.file)
+                visible = row.file < self._new.file and is_visible(row, self._now)
+                self.candidates[row.path] = Candidate(telling, row.story, visible, row.file)
                 yield from telling.keys
 
     # -- which story each group continues

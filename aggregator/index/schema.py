@@ -114,6 +114,6 @@ REMEMBERED_TABLES = {
     "topic_name": "slug, name, 0",
 }
 DERIVED_TABLES = (
-    "meta", "file", "shared_key", "text", "text_key", "paragraph", "common_paragraph", "alike", "copy", "seed", "problem",
-    "entry", "feed", "page",
+    "meta", "file", "shared_key", "text", "text_key", "paragraph", "common_paragraph", "alike", "copy", "seed",
+    "problem", "entry", "feed", "page",
 )  # fmt: skip

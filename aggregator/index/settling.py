@@ -74,6 +74,8 @@ class Withdrawals:
         self._index = index
         self._seconds = seconds
         self._now = now
+        self._first_unseen = index.files.next_number()
+        """Files from this number on are of this turn: nobody has seen them."""
         self._seen: dict[int, dict[int, int]] = {}
         """By story, the feeds in which readers saw it, each with the end of its window."""
         self._seen_as: dict[int, str] = {}
@@ -84,7 +86,9 @@ class Withdrawals:
 
     def see(self, row: FileRow) -> None:
         """Remember in which feeds readers saw a file's story until now; call it before the row changes."""
-        if row.story is not None and not self._all_added and (feeds := feeds_showing(row.entries, row.since)):
+        if row.story is None or self._all_added or row.file >= self._first_unseen:
+            return
+        if feeds := feeds_showing(row.entries, row.since):
             self._seen.setdefault(row.story, {}).update(feeds)
 
     def see_id(self, story: int, id: str) -> None:  # noqa: A002 - the field's own name
@@ -251,7 +255,7 @@ class Settling:
         self.writes.flush()
         self.withdrawals.settle(stories, kept, self._feeds)
 
-    def _settle_one(  # noqa: PLR0917 - a step of `_settle`
+    def _settle_one(
         self, story: int, rows: list[FileRow], stored: StoryRow, settled: list[FileRow], copies: CopyGroups | None
     ) -> bool:
         """Divide the time among the files of a story; append the rows that change to `settled`.
@@ -296,7 +300,7 @@ class Settling:
         self.writes.stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
         return chosen
 
-    def _with_entries(  # noqa: PLR0917 - a step of `_settle`
+    def _with_entries(
         self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str, copies: CopyGroups | None  # noqa: A002
     ) -> FileRow:  # fmt: skip
         """Return the row with the entries that it must have now, and bring the feeds in line."""
@@ -313,7 +317,7 @@ class Settling:
             self.writes.added += entry_rows(entries, row.file) if entries else []
         elif entries and row.file in self._changed:
             self.writes.mark(entry_rows(entries, row.file))
-        if copies is not None and windows:
+        if copies is not None and windows and (verdict.copies or copies.has(row.file)):
             return self._with_copies(row._replace(entries=entries), verdict, windows, copies)
         since, until = validity(windows, verdict.updated, self._now)
         return row._replace(entries=entries, since=since, until=until)

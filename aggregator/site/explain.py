@@ -350,7 +350,7 @@ class _Case:
         return row.starts is not None and row.starts <= self._now < (row.ends or 0)
 
     def _copies_now(self) -> list[tuple[FileRow, int]]:
-        """Return what the seed is a copy of, else its copies, if they may be visible now, each with the share of runs."""
+        """Return what the seed is a copy of, else its copies, whose windows are open, each with the share of runs."""
         index, row = self._index, self._row
         if index is None or row is None or index.copies.is_empty():
             return []

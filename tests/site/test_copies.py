@@ -34,7 +34,7 @@ def write(site: SiteFolder, source: str, *, at: int = -10 * HOUR, body: str = RE
 def shown(site: SiteFolder, feed: str = "all") -> dict[str, list[str]]:
     """Return the sources that a feed shows, each with the copies that are listed with it."""
     items = json.loads((site.feeds / feed / "feed.json").read_text())["items"]
-    listed = {one["url"]: [other for other in one.get("_aggregator", {}).get("related", ())] for one in items}
+    listed = {one["url"]: list(one.get("_aggregator", {}).get("related", ())) for one in items}
     return {source_of(url): [source_of(one["url"]) for one in others] for url, others in listed.items()}
 
 

@@ -35,7 +35,7 @@ _ADDRESS = re.compile(r"\]\((https?://[^\s()]+)|href=[\"'](https?://[^\s\"'<>]+)
 
 
 class Wording(NamedTuple):
-    """What is compared of an item: source, date, words of the title, words of title and excerpt, where its text leads."""
+    """What is compared of an item: source, date, words of the title, of title and excerpt, and where its text leads."""
 
     source: str
     at: int
