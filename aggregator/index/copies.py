@@ -11,10 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
 from aggregator.index.database import Tables, chunks, marks
-from aggregator.index.rows import Columns
+from aggregator.index.rows import Columns, check_alike, check_copy, checksum
 
 _number = Columns("copy", int)
-_pair = Columns("alike", int, int)
 _text = Columns("text", int, bytes)
 
 
@@ -97,8 +96,8 @@ class Copies(Tables):
         """Return what each of `files` is like: other files with the share of runs in thousandths."""
         found: dict[int, dict[int, int]] = defaultdict(dict)
         for chunk in chunks(files):
-            sql = f"SELECT file, other, share FROM alike WHERE file IN ({marks(chunk)})"  # noqa: S608
-            for file, other, share in self._db.execute(sql, chunk):
+            sql = f"SELECT file, other, share, sum FROM alike WHERE file IN ({marks(chunk)})"  # noqa: S608
+            for file, other, share in map(check_alike, self._db.execute(sql, chunk)):
                 found[file][other] = share
         return found
 
@@ -108,29 +107,29 @@ class Copies(Tables):
         self._db.executemany("DELETE FROM alike WHERE file=? AND other=?", others)
         self._db.executemany("DELETE FROM alike WHERE file=?", ((file,) for file in files))
         both = ((one, other, share) for file, like, share in rows for one, other in ((file, like), (like, file)))
-        self._db.executemany("INSERT OR REPLACE INTO alike VALUES(?,?,?)", both)
+        self._db.executemany("INSERT OR REPLACE INTO alike VALUES(?,?,?,?)", ((*row, checksum(*row)) for row in both))
 
     def originals(self, files: Sequence[int]) -> dict[int, int]:
         """Return the originals of those of `files` that are copies."""
         found: dict[int, int] = {}
         for chunk in chunks(files):
-            sql = f"SELECT file, original FROM copy WHERE file IN ({marks(chunk)})"  # noqa: S608
-            found.update(_pair.all(self._db.execute(sql, chunk)))
+            sql = f"SELECT file, original, sum FROM copy WHERE file IN ({marks(chunk)})"  # noqa: S608
+            found.update(map(check_copy, self._db.execute(sql, chunk)))
         return found
 
     def copies_of(self, originals: Sequence[int]) -> dict[int, list[int]]:
         """Return the copies of those of `originals` that have some."""
         found: dict[int, list[int]] = defaultdict(list)
         for chunk in chunks(originals):
-            sql = f"SELECT original, file FROM copy WHERE original IN ({marks(chunk)}) ORDER BY file"  # noqa: S608
-            for original, file in _pair.all(self._db.execute(sql, chunk)):
+            sql = f"SELECT file, original, sum FROM copy WHERE original IN ({marks(chunk)}) ORDER BY file"  # noqa: S608
+            for file, original in map(check_copy, self._db.execute(sql, chunk)):
                 found[original].append(file)
         return found
 
     def put_originals(self, files: Iterable[int], rows: Iterable[tuple[int, int]]) -> None:
         """Replace what `files` are copies of: pairs of a file and its original."""
         self._db.executemany("DELETE FROM copy WHERE file=?", ((file,) for file in files))
-        self._db.executemany("INSERT INTO copy VALUES(?,?)", rows)
+        self._db.executemany("INSERT INTO copy VALUES(?,?,?)", ((*row, checksum(*row)) for row in rows))
 
     def stories(self) -> list[int]:
         """Return the stories that copies and their originals tell."""

@@ -9,7 +9,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator
 
-from aggregator.index.rows import VALID, DamagedRowError, Row, check, check_feed, check_file, check_meta, check_page
+from aggregator.index.rows import (
+    VALID,
+    DamagedRowError,
+    Row,
+    check,
+    check_alike,
+    check_copy,
+    check_feed,
+    check_file,
+    check_meta,
+    check_page,
+)
 from aggregator.index.schema import DERIVED_TABLES, REMEMBERED_TABLES
 from aggregator.normalizer.stored import entry_rows, unpack_problems, without_checksum
 
@@ -103,6 +114,8 @@ _CHECKS: dict[Callable[[Row], object], str] = {
     lambda row: check_meta(*row): "SELECT key, value FROM meta",
     lambda row: unpack_problems(row[0]): "SELECT problems FROM problem",
     lambda row: without_checksum(row[0]): "SELECT text FROM text",
+    check_alike: "SELECT file, other, share, sum FROM alike",
+    check_copy: "SELECT file, original, sum FROM copy",
     _check_feed: "SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed",
     _check_page: "SELECT feed, month, last, sum, wanted, dirty, key, stamps FROM page",
 }

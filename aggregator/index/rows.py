@@ -223,6 +223,20 @@ def check_page(row: Row) -> Row:
     return row
 
 
+def check_alike(row: Row) -> tuple[int, int, int]:
+    """Return file, other file and share of a row of the table `alike`, whose last column is its checksum."""
+    if checksum(*row[:3]) != row[3]:
+        raise DamagedRowError("alike")
+    return row[0], row[1], row[2]
+
+
+def check_copy(row: Row) -> tuple[int, int]:
+    """Return file and original of a row of the table `copy`, whose last column is its checksum."""
+    if checksum(*row[:2]) != row[2]:
+        raise DamagedRowError("copy")
+    return row[0], row[1]
+
+
 def check_slug(slug: Any) -> str:
     """Return the slug of a feed that another row names."""
     if not is_slug(slug):

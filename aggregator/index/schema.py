@@ -64,10 +64,12 @@ CREATE TABLE text_key(key INTEGER, file INTEGER, PRIMARY KEY(key, file)) WITHOUT
 -- the paragraphs of every source, with the number of the link of the file; common: those of several items.
 CREATE TABLE paragraph(key INTEGER, file INTEGER, link INTEGER NOT NULL, PRIMARY KEY(key, file)) WITHOUT ROWID;
 CREATE TABLE common_paragraph(key INTEGER PRIMARY KEY);
--- pairs of files with nearly the same text, each both ways; share: of their runs, in thousandths.
-CREATE TABLE alike(file INTEGER, other INTEGER, share INTEGER NOT NULL, PRIMARY KEY(file, other)) WITHOUT ROWID;
--- the files that are copies of another one.
-CREATE TABLE copy(file INTEGER PRIMARY KEY, original INTEGER NOT NULL);
+-- pairs of files with nearly the same text, each both ways; share: of their runs, in thousandths; sum: checksum.
+CREATE TABLE alike(
+    file INTEGER, other INTEGER, share INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(file, other)
+) WITHOUT ROWID;
+-- the files that are copies of another one; sum: checksum of the two.
+CREATE TABLE copy(file INTEGER PRIMARY KEY, original INTEGER NOT NULL, sum INTEGER NOT NULL);
 CREATE INDEX copy_original ON copy(original);
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);

@@ -80,6 +80,8 @@ class Withdrawals:
         """By story, the feeds in which readers saw it, each with the end of its window."""
         self._seen_as: dict[int, str] = {}
         """The ids under which readers saw stories whose id changed in this turn."""
+        self.shown_ids: set[str] = set()
+        """Ids that readers see from this turn on."""
         self._kept: set[int] = set()
         """Stories without a withdrawal: they are visible, or left their feeds by age."""
         self._all_added = False
@@ -122,6 +124,8 @@ class Withdrawals:
         feeds, withdrawn = self._index.feeds, self._index.withdrawn
         for stories in chunks(sorted(self._kept)):
             feeds.mark_dirty(withdrawn.remove(stories))
+        for ids in chunks(sorted(self.shown_ids)):  # another story may have had one of them
+            feeds.mark_dirty(withdrawn.remove_ids(ids))
         if self._index.meta("tombstones") != self._seconds:
             withdrawn.set_duration(self._seconds)
             self._index.set_meta("tombstones", self._seconds)
@@ -297,6 +301,8 @@ class Settling:
         verdict = verdicts[min(current or shares, key=lambda share: share.starts).file]
         own_id = verdict.id or next((one.id for one in verdicts.values() if one.id), "")
         chosen = own_id or verdict.link
+        if current:
+            self.withdrawals.shown_ids.add(chosen)
         self.writes.stories.append((story, chosen, int(bool(own_id)), int(bool(current))))
         return chosen
 

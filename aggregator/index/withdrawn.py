@@ -5,7 +5,7 @@ Reads and writes the table `withdrawn` of `index.db`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from aggregator.index.database import Tables, marks
@@ -67,6 +67,14 @@ class WithdrawnItems(Tables):
         sql = f"SELECT feed FROM withdrawn JOIN feed USING(slug) {where}"  # noqa: S608 - our own words
         feeds = {feed for (feed,) in self._db.execute(sql, tuple(stories))}
         self._db.execute(f"DELETE FROM withdrawn {where}", tuple(stories))  # noqa: S608 - as above
+        return feeds
+
+    def remove_ids(self, ids: Sequence[str]) -> set[int]:
+        """Remove the tombstones with these ids (at most a chunk), which are visible; return the feeds that had them."""
+        where = f"WHERE id IN ({marks(ids)})"
+        feeds = {feed for (feed,) in self._db.execute(f"SELECT feed FROM withdrawn JOIN feed USING(slug) {where}", ids)}  # noqa: S608
+        if feeds:
+            self._db.execute(f"DELETE FROM withdrawn {where}", ids)  # noqa: S608 - our own words
         return feeds
 
     def remove_expired(self, now: int) -> set[str]:

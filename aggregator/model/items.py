@@ -74,7 +74,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     The index stores seeds, so they contain nothing private (`secured` is dropped before) and nothing that depends on
     the rules. `published`, `updated` and `expires` are seconds since 1970, UTC. `is_published` is the editorial flag
     `published` of the file; it is false too if another key, `held_by`, holds the item back. `markup` is the language of
-    `body`; relative addresses in it resolve against `base`, or against `link` if that is "".
+    `body`; relative addresses in it resolve against `base`, or against `link` if that is "". `not_story` are paths of
+    seeds of which it is no copy, whatever their text.
     """
 
     title: str
@@ -105,6 +106,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     markup: Literal["markdown", "html"] = "markdown"
     held_by: str = ""
     media: tuple[Media, ...] = ()
+    not_story: tuple[str, ...] = ()
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,6 +61,7 @@ def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> t
         provider=_provider(raw.provider, link, ("provider",), remarks), author=text.title(raw.author or ""),
         images=_images(raw.images, base or link, ("images",), remarks), related=_related(raw, zone, remarks),
         media=enclosures(raw, base or link, remarks) if raw.media or raw.enclosure else (),
+        not_story=_names(raw.not_story, "not_story", remarks),
     )  # fmt: skip
     return seed, remarks
 

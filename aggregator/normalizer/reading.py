@@ -215,7 +215,7 @@ def apply_rules(  # noqa: PLR0917 - as a row of the index has them
     packed = packed or pack(seed)
     draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
     if draft is not None and policy.copies != "off":
-        draft = msgspec.structs.replace(draft, text=_text(rules.effective_seed(seed, verdict)))
+        draft = msgspec.structs.replace(draft, text=_text(path, seed, verdict))
     return Outcome(
         path, key, digest, False, False, packed, seed_digest(packed), draft, pack_stored(verdict),
         verdict.rule, verdict.detail, warnings, False, unknown,
@@ -234,10 +234,10 @@ def _draft(path: str, acting: Seed, verdict: Verdict, now: int) -> Draft:
     )  # fmt: skip
 
 
-def _text(acting: Seed) -> bytes:
+def _text(path: str, seed: Seed, verdict: Verdict) -> bytes:
     from aggregator.normalizer.comparison import copies  # noqa: PLC0415 - few sites look for copies
 
-    return pack_stored(copies.text_of(acting))
+    return pack_stored(copies.text_of(rules.effective_seed(seed, verdict), path, seed.not_story))
 
 
 def validity(

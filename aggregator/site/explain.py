@@ -357,7 +357,7 @@ class _Case:
         original = index.copies.originals([row.file]).get(row.file)
         files = index.copies.copies_of([row.file])[row.file] if original is None else [original]
         shares = index.copies.alike([row.file])[row.file]
-        found = [(one, shares[file]) for file in files for one in index.files.where("file=?", (file,))]
+        found = [(one, shares.get(file, 0)) for file in files for one in index.files.where("file=?", (file,))]
         return [(one, share) for one, share in found if self._is_open(one)]
 
     def _copies(self, verdict: Verdict) -> tuple[str, ...]:

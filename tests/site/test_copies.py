@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from itertools import islice
 
+import msgspec
 import pytest
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.index.index import opened_read_only
+from aggregator.normalizer.rules import policy_of
 from aggregator.site.explain import explain
 
 HOUR = 3600
@@ -123,6 +129,8 @@ def test_what_is_no_copy_any_more_has_its_own_id_again(site: SiteFolder) -> None
     site.build(NOW + 20)
     assert ids(site) == {"north": "north", "south": "south"}
     assert tombstones(site) == []
+    with closing(sqlite3.connect(site.root / "state/index.db")) as db:
+        assert db.execute("SELECT count(*) FROM withdrawn").fetchone() == (0,)
 
 
 def test_what_is_not_published_yet_is_not_listed(site: SiteFolder) -> None:
@@ -265,6 +273,8 @@ def split(site: SiteFolder, number: int, *, after: int) -> None:
             site.build(NOW + turn)
             write(site, name, **{**keys, "at": keys["at"] + offset})
     site.build(after + 60)
+    with opened_read_only(site.config().state) as index:
+        index.check_rows()
     site.build(after + 60, feeds="fresh", state="fresh-state")
 
 
@@ -325,3 +335,51 @@ def test_every_format_and_page_marks_copies(site: SiteFolder) -> None:
     for name in ("rss.xml", "atom.xml"):
         assert "the same text" in (site.feeds / "all" / name).read_text()
     assert page.count("(the same text)") == 1
+
+
+def test_a_seed_may_say_that_it_is_no_copy(site: SiteFolder) -> None:
+    """`not_story` parts two items that are alike, also after they were one."""
+    site_of(site)
+    write(site, "north")
+    write(site, "south")
+    site.build()
+    assert shown(site) == {"north": ["south"]}
+
+    write(site, "south", not_story=["north.md"])
+    site.build(NOW + 10)
+    assert (shown(site), ids(site)) == ({"north": [], "south": []}, {"north": "north", "south": "south"})
+
+
+ASK = """
+import sys, aggregator
+turn = aggregator.build(aggregator.load_config(sys.argv[1]), now=int(sys.argv[2]))
+assert turn.read == 3, turn
+found = [name for name in sys.modules if ".comparison" in name or "copy_" in name]
+assert not found, found
+"""
+
+
+def test_who_does_not_ask_for_copies_pays_nothing(site: SiteFolder) -> None:
+    """By default no module is imported, no row is written, and no verdict of before is decided again."""
+    for name in ("north", "south", "west"):
+        write(site, name)
+    site.config()
+    subprocess.run([sys.executable, "-c", ASK, str(site.root / "config/feeds.yaml"), str(NOW)], check=True)
+    with closing(sqlite3.connect(site.root / "state/index.db")) as db:
+        for table in ("text", "text_key", "paragraph", "common_paragraph", "alike", "copy"):
+            assert db.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+    policy = policy_of(site.config())
+    assert "copies" not in msgspec.to_builtins(policy)
+    assert "copies" in msgspec.to_builtins(msgspec.structs.replace(policy, copies="fold"))
+
+
+def test_a_site_of_one_source_keeps_its_bytes(site: SiteFolder) -> None:
+    """Whatever it asks for."""
+    for number in range(5):
+        write(site, f"north{number}", webUrl=f"https://north.example/{number}", at=-number * HOUR)
+    site.build()
+    before = site.documents()
+    for copies in ("list", "fold"):
+        site_of(site, copies=copies)
+        site.build(NOW + 10)
+        assert site.documents() == before

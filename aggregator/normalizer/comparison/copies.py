@@ -53,24 +53,32 @@ class Paragraph(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Text(msgspec.Struct, frozen=True, array_like=True):
-    """What is compared of an item: its source as a number, its date, its link's key, and its paragraphs."""
+    """What is compared of an item: its path, source (as a number) and date, the key of its link, and its paragraphs.
 
+    `apart` are the paths of items of which it is no copy, as a person has said.
+    """
+
+    path: str
     source: int
     at: int
     link: str
     paragraphs: tuple[Paragraph, ...]
+    apart: tuple[str, ...] = ()
 
 
 pack = msgspec.msgpack.Encoder().encode
 unpack_text = msgspec.msgpack.Decoder(Text).decode
 
 
-def text_of(seed: Seed) -> Text:
-    """Return what is compared of an accepted seed, or of the related item that replaces it."""
+def text_of(seed: Seed, path: str, apart: tuple[str, ...] = ()) -> Text:
+    """Return what is compared of an accepted seed, or of the related item that replaces it.
+
+    `path` is that of the seed, `apart` are those of seeds of which it is no copy.
+    """
     source = source_of(seed)
     number = crc32(source.encode())
     found = (_paragraph(one, number) for one in paragraphs(seed.body or seed.excerpt))
-    return Text(number, seed.published, links.alias(seed.link), tuple(found))
+    return Text(path, number, seed.published, links.alias(seed.link), tuple(found), apart)
 
 
 def source_of(seed: Seed) -> str:
@@ -81,7 +89,7 @@ def source_of(seed: Seed) -> str:
 
 
 def _paragraph(words: list[str], source: int) -> Paragraph:
-    encoded = [word.encode("utf-8", "replace") for word in words]
+    encoded = " ".join(words).encode("utf-8", "replace").split(b" ")
     runs = array("I", map(crc32, map(b" ".join, zip(encoded, encoded[1:], encoded[2:], strict=False))))
     if byteorder == "big":
         runs.byteswap()
@@ -120,8 +128,10 @@ def share(runs: frozenset[int], others: frozenset[int]) -> int:
 
 
 def may_be_copies(one: Text, other: Text) -> bool:
-    """Return whether sources and dates let two texts be copies."""
-    return one.source != other.source and abs(one.at - other.at) <= LONGEST_APART
+    """Return whether sources, dates and people let two texts be copies."""
+    if one.source == other.source or abs(one.at - other.at) > LONGEST_APART:
+        return False
+    return other.path not in one.apart and one.path not in other.apart
 
 
 def copied(one: Text, other: Text, common: Collection[int] = ()) -> int:

@@ -45,8 +45,8 @@ def test_the_composition_of_characters_is_no_difference(written) -> None:
     assert words(normalize("NFD", written)) == words(normalize("NFC", written))
 
 
-def text(body: str, host: str = "a.example", hours: float = 0) -> copies.Text:
-    return copies.text_of(seed("Title", body, host=host, hours=hours))
+def text(body: str, host: str = "a.example", hours: float = 0, apart: tuple[str, ...] = ()) -> copies.Text:
+    return copies.text_of(seed("Title", body, host=host, hours=hours), f"{host}.md", apart)
 
 
 def test_what_is_compared_is_the_same_for_ever() -> None:
@@ -76,6 +76,14 @@ def test_only_other_sources_of_those_days_copy() -> None:
     assert copies.copied(text(body), text(body, "b.example", 72)) == 1000
     assert not copies.copied(text(body), text(body, "b.example", 72.001))
     assert not copies.copied(text(body), text(body, "www.a.example"))
+
+
+def test_a_person_may_say_that_two_are_no_copies() -> None:
+    """It is enough that one of the two says so."""
+    body = "\n\n".join(SENTENCES)
+
+    assert not copies.copied(text(body, apart=("b.example.md",)), text(body, "b.example"))
+    assert not copies.copied(text(body), text(body, "b.example", apart=("a.example.md",)))
 
 
 def test_a_text_of_few_words_is_no_copy() -> None:

@@ -28,7 +28,7 @@ def coverage_of(seed) -> coverage.Wording:
 
 def relation_of(pair: Pair, counts: Counter[str], total: int) -> str:
     """Return the relation, as copies are looked for first, by their keys."""
-    one, other = copies.text_of(pair.one), copies.text_of(pair.other)
+    one, other = copies.text_of(pair.one, "a.md"), copies.text_of(pair.other, "b.md")
     keys = [set(copies.keys_of(copies.runs_of(text, ()))) for text in (one, other)]
     if len(keys[0] & keys[1]) >= copies.LEAST_KEYS and copies.copied(one, other):
         return "copy"
