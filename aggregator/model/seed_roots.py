@@ -16,7 +16,7 @@ PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", 
 SEED_KEYS = (
     "title", "excerpt", "publishedDateTime", "updatedDateTime", "webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl",
     "published", "removed", "deleted", "expires", "quality", "heat", "topics", "tags", "category", "type", "locale",
-    "provider", "author", "images", "featuredContent", "media", "enclosure", "related",
+    "provider", "author", "authors", "source", "images", "featuredContent", "media", "enclosure", "related",
     "id", "draft", "slug", "aliases", "body", "ignored",
 )  # fmt: skip
 """The keys of a seed for which a root may have further names, all but the private one; and those of other programs.

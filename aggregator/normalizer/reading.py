@@ -40,10 +40,10 @@ _FOREIGN_NAMES = {
     "created": "publishedDateTime", "posted": "publishedDateTime", "lastmod": "updatedDateTime",
     "updated": "updatedDateTime", "modified": "updatedDateTime",
     "link": "webUrl", "url": "webUrl", "permalink": "webUrl",
-    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "authors": "author", "categories": "topics",
+    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "categories": "topics",
     "keywords": "tags", "lang": "locale", "language": "locale",
     "image": "images", "cover": "images", "banner": "images",
-    "thumbnail": "images", "hero": "images", "guid": "id", "source": "provider",
+    "thumbnail": "images", "hero": "images", "guid": "id",
 }  # fmt: skip
 
 RACY_SECONDS = 2

@@ -15,7 +15,7 @@ from lxml.etree import SubElement
 
 from aggregator.model.document_names import ATOM, MEDIA_TYPES, PAGE, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Image, Item, Media
+from aggregator.model.items import Image, Item, Media, Person, Source
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
@@ -99,17 +99,24 @@ def _add_entry(entry: Any, item: Item, updated: datetime, language: str) -> None
     entry.id(item.id)
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
-    if credit := wording.author_name(item):
-        entry.author(name=credit)
+    for person in wording.people(item):
+        entry.author(_author(person))
     if item.summary:
         entry.summary(item.summary)
     if item.content or not item.summary:
         entry.content(wording.content(item), type="html")
     entry.extra.image, entry.extra.media = item.image, item.media
+    entry.extra.source, entry.extra.link = item.source, item.link
     entry.extra.categories = item.tags
     entry.extra.updated = dates.rfc3339(updated)
     entry.extra.published = dates.rfc3339(item.published)
     entry.extra.language = language
+
+
+def _author(person: Person) -> dict[str, str]:
+    """Return an author as feedgen takes it (RFC 4287 §3.2): the name is required."""
+    given = {"name": wording.person_name(person), "email": person.email, "uri": person.url}
+    return {key: value for key, value in given.items() if value}
 
 
 class _FeedExtension:
@@ -153,6 +160,8 @@ class _EntryExtension:
     language = ""
     image: Image | None = None
     media: tuple[Media, ...] = ()
+    source: Source | None = None
+    link = ""
 
     def extend_atom(self, entry: Any) -> Any:
         """Add categories, dates and the language, and the links' `rel`, which feedgen loses."""
@@ -167,9 +176,29 @@ class _EntryExtension:
             _add_enclosure(entry, media)
         if self.image:
             add_picture(entry, self.image)
+        if self.source:
+            _add_source(entry, self.source, self.link, self.updated)
         if self.language:
             entry.set(_XML_LANG, self.language)
         return entry
+
+
+def _add_source(entry: Any, source: Source, link: str, updated: str) -> None:
+    """Add the feed that the entry was collected from (RFC 4287 §4.2.11), and a link to the original.
+
+    When that feed changed is not known, so its `updated` is that of the entry. Without any address there is no id.
+    """
+    SubElement(entry, "link", {"href": source.original or link, "rel": "via"})
+    id = source.id or source.url or source.link  # noqa: A001 - the element's name
+    if not id:
+        return
+    element = SubElement(entry, "source")
+    for name, value in (("id", id), ("title", wording.source_title(source)), ("updated", updated)):
+        SubElement(element, name).text = value
+    if source.link:
+        SubElement(element, "link", {"href": source.link, "rel": "alternate"})
+    if source.url:
+        SubElement(element, "link", {"href": source.url, "rel": "self"})
 
 
 def _add_enclosure(entry: Any, media: Media) -> None:

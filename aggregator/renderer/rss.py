@@ -16,7 +16,7 @@ from lxml.etree import SubElement
 
 from aggregator.model.document_names import MEDIA_TYPES, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Image, Item, Media
+from aggregator.model.items import Image, Item, Media, Source
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
@@ -29,7 +29,7 @@ _ATOM_NS = "http://www.w3.org/2005/Atom"
 _CONTENT_NS = "http://purl.org/rss/1.0/modules/content/"
 _DC_NS = "http://purl.org/dc/elements/1.1/"
 
-_PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator)>[^<&]*&[^<]*")
+_PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator|source)(?: [^<>]*)?>[^<&]*&[^<]*")
 # The start of a tag or declaration in HTML (§13.2.5.6); any other `<` is text.
 _TAG = re.compile(r"<[A-Za-z/!?]")
 
@@ -91,9 +91,9 @@ def _add_item(entry: Any, item: Item) -> None:
         entry.content(wording.content(item), type="html")
     entry.extra.has_content_only = not item.summary
     entry.extra.categories = item.tags
-    entry.extra.creator = wording.author_name(item)
+    entry.extra.creators = tuple(map(wording.person_name, wording.people(item)))
     entry.extra.published = dates.rfc822(item.published)
-    entry.extra.image, entry.extra.media = item.image, item.media
+    entry.extra.image, entry.extra.media, entry.extra.source = item.image, item.media, item.source
 
 
 def _as_html(text: str) -> str:
@@ -145,13 +145,14 @@ class _ItemExtension:
 
     has_content_only = False
     categories: tuple[str, ...] = ()
-    creator = ""
+    creators: tuple[str, ...] = ()
     published = ""
     image: Image | None = None
     media: tuple[Media, ...] = ()
+    source: Source | None = None
 
     def extend_rss(self, item: Any) -> Any:
-        """Add categories, pubDate, dc:creator and media elements; move content out of the description."""
+        """Add categories, pubDate, dc:creator, source and media elements; move content out of the description."""
         # feedgen checks each category, at five times the cost of writing it.
         for category in self.categories:
             SubElement(item, "category").text = category
@@ -159,8 +160,11 @@ class _ItemExtension:
         SubElement(item, "pubDate").text = self.published
         if self.has_content_only:
             item.find("description").tag = f"{{{_CONTENT_NS}}}encoded"
-        if self.creator:
-            SubElement(item, f"{{{_DC_NS}}}creator").text = self.creator
+        # Never beside `author`, which has to be an e-mail address (RSS 2.0).
+        for creator in self.creators:
+            SubElement(item, f"{{{_DC_NS}}}creator").text = creator
+        if self.source and self.source.url:  # RSS 2.0, "source": the URL is required
+            SubElement(item, "source", {"url": self.source.url}).text = wording.source_title(self.source)
         if self.image:
             add_picture(item, self.image)
         if self.media:

@@ -6,7 +6,7 @@ import html
 
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.feeds import SITE_FEED, Feed, FeedSpec, Site
-from aggregator.model.items import Item
+from aggregator.model.items import Item, Person, Source
 
 GENERATOR = "aggregator"
 """The program's name in every document, without its version: an upgrade would change, and so resend, every feed."""
@@ -49,6 +49,21 @@ def headline(item: Item) -> str:
 def author_name(item: Item) -> str:
     """Return whom readers see as the author: the item's own, else its source, else ""."""
     return item.author or (item.provider.name if item.provider else "")
+
+
+def people(item: Item) -> tuple[Person, ...]:
+    """Return whom readers see as the authors: the item's own, else `author_name` alone."""
+    return item.authors or ((Person(name=name),) if (name := author_name(item)) else ())
+
+
+def person_name(person: Person) -> str:
+    """Return how readers call an author, never ""."""
+    return person.name or person.email or person.url
+
+
+def source_title(source: Source) -> str:
+    """Return how readers call the feed that an item was collected from, never ""."""
+    return source.title or (source.url or source.link or source.id).partition("://")[2].partition("/")[0] or source.id
 
 
 def content(item: Item) -> str:
