@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from aggregator.index.database import Tables
-from aggregator.index.feeds import VISIBLE, VisibleItem, visible_item
+from aggregator.index.feeds import IN_ORDER, VISIBLE, VisibleItem, visible_item
 from aggregator.index.rows import check_page, check_slug, checksum
 from aggregator.model.archive_layout import (
     DAY,
@@ -175,7 +175,7 @@ class ArchivePages(Tables):
         oldest = starts + page.first // SLOTS * HOUR
         rows = self._db.execute(
             f"{VISIBLE} WHERE e.feed=? AND e.sort BETWEEN ? AND ? AND e.starts<=? AND e.ends>?"
-            " AND (-e.sort - ?) / ? * ? + (e.tie & ?) BETWEEN ? AND ? ORDER BY e.sort, e.worst, e.tie",
+            f" AND (-e.sort - ?) / ? * ? + (e.tie & ?) BETWEEN ? AND ? {IN_ORDER}",
             (page.feed, -newest, -oldest, now, now, starts, HOUR, SLOTS, SLOTS - 1, page.first, page.last),
         )
         return [visible_item(row) for row in rows]

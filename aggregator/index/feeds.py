@@ -31,6 +31,12 @@ VISIBLE = (
 )
 """The beginning of a query whose rows `visible_item` takes."""
 
+IN_ORDER = "ORDER BY e.sort, e.worst, f.path DESC"
+"""The end of a query on `VISIBLE` for the order of a feed: newest first, then the best, then by path, the last first.
+
+The primary key of `entry` gives the first two, so only items of one second and quality are sorted.
+"""
+
 _entry = Columns("entry", int, int)
 
 
@@ -167,16 +173,18 @@ class Feeds(Tables):
     def visible(self, feed: int, now: int, limit: int | None) -> list[VisibleItem]:
         """Return what a feed shows at `now`, in the feed's order, at most `limit` items."""
         rows = self._db.execute(
-            f"{VISIBLE} WHERE e.feed=? AND e.starts<=? AND e.ends>? ORDER BY e.sort, e.worst, e.tie LIMIT ?",
+            f"{VISIBLE} WHERE e.feed=? AND e.starts<=? AND e.ends>? {IN_ORDER} LIMIT ?",
             (feed, now, now, -1 if limit is None else limit),
         )
         return [visible_item(row) for row in rows]
 
-    def position(self, feed: int, row: tuple[int, int, int], now: int) -> int:
-        """Return how many items come before an entry (sort, worst, tie) of a feed at `now`."""
+    def position(self, feed: int, row: tuple[int, int, str], now: int) -> int:
+        """Return how many items come before an entry (sort, worst, and the file's path) of a feed at `now`."""
+        sort, worst, path = row
+        visible = "SELECT count(*) FROM entry e JOIN file f USING(file) WHERE feed=? AND e.starts<=? AND e.ends>?"
         count: int = self._db.execute(
-            "SELECT count(*) FROM entry WHERE feed=? AND starts<=? AND ends>? AND (sort, worst, tie) < (?,?,?)",
-            (feed, now, now, *row),
+            f"{visible} AND ((sort, worst) < (?,?) OR (sort, worst) = (?,?) AND path > ?)",
+            (feed, now, now, sort, worst, sort, worst, path),
         ).fetchone()[0]
         return count
 

@@ -59,7 +59,8 @@ CREATE TABLE shared_key(key INTEGER, story INTEGER, PRIMARY KEY(key, story)) WIT
 CREATE INDEX shared_key_story ON shared_key(story);
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
--- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
+-- sort: minus the date, worst: minus the quality, the first parts of the feed's order (the third is the path of the
+-- file); tie: a hash of the id, by which crowded hours of an archive are cut.
 CREATE TABLE entry(
     feed INTEGER, sort INTEGER, worst INTEGER, tie INTEGER, file INTEGER, starts INTEGER, ends INTEGER,
     PRIMARY KEY(feed, sort, worst, tie, file, starts)

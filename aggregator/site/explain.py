@@ -322,12 +322,12 @@ class _Case:
     def _beyond_limit(self, row: FileRow, feeds: Sequence[int]) -> dict[str, tuple[int, int]]:
         """Return the feeds that hold the item but end before it, with its position and their length."""
         assert self._index is not None
-        sort, worst, tie, _ = unpack_entries(row.entries or b"")
+        sort, worst, _, _ = unpack_entries(row.entries or b"")
         counts = {one.spec.slug: one.count for one in Catalog(self._config, self._index).summaries()}
         found = {}
         for slug, feed in self._index.feeds.by_slug().items():
             position = (
-                self._index.feeds.position(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
+                self._index.feeds.position(feed.feed, (sort, worst, row.path), self._now) if feed.feed in feeds else -1
             )
             if position >= counts.get(slug, 0):
                 found[slug] = (position, counts.get(slug, 0))
