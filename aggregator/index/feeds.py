@@ -27,7 +27,8 @@ SELECT (SELECT count(*) FROM (
 
 VISIBLE = (
     "SELECT e.file, f.content, f.verdict, s.id, f.since, e.feed, e.sort, e.worst, e.tie, e.starts, e.ends, f.shown,"
-    " s.sum FROM entry e LEFT JOIN file f ON f.file=e.file LEFT JOIN story s ON s.story=f.story"
+    " s.sum, s.own, p.id, p.sum FROM entry e LEFT JOIN file f ON f.file=e.file LEFT JOIN story s ON s.story=f.story"
+    " LEFT JOIN public_id p ON s.own=1 AND p.own=s.id"
 )
 """The beginning of a query whose rows `visible_item` takes."""
 
@@ -41,7 +42,7 @@ _entry = Columns("entry", int, int)
 
 
 class VisibleItem(NamedTuple):
-    """An item that a feed shows: its file, the digest of its content, its packed verdict, and the story's id.
+    """An item that a feed shows: its file, the digest of its content, its packed verdict, and the item's public id.
 
     `since` tells apart versions that differ by time alone (an `updatedDateTime` that was in the future).
     """

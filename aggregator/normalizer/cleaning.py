@@ -157,9 +157,6 @@ def _id(written: str | None, remarks: list[Remark]) -> str:
         message = f"has {len(own):,} characters, at most {links.LONGEST_URL:,} are allowed, so it is left out"
         remarks.append(Remark(("id",), message, "write a shorter one, or leave it out", warning=True))
         return ""
-    if not origin.ABSOLUTE_URI.fullmatch(own):
-        hint = "write one such as tag:example.org,2026:1234, and never change it once it is published"
-        remarks.append(Remark(("id",), "is not an absolute URI, which Atom requires", hint, warning=True))
     return own
 
 

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 
 from aggregator.model.items import Person, Source
-from aggregator.normalizer import links, text
+from aggregator.normalizer import identity, links, text
 from aggregator.normalizer.raw import RawPerson, RawSeed, RawSource
 from aggregator.normalizer.remarks import Field, Remark
 
 MOST_AUTHORS = 50
 """How many authors of a seed are used."""
-
-ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
-"""The form of an id: RFC 4287 §4.2.6 asks for an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\\^`."""
 
 # A part of RFC 5322's addresses that all programs accept, and that needs no escape in a feed.
 _EMAIL = re.compile(r"[A-Za-z0-9.!#$%'*+/=?^_`{|}~-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)*[A-Za-z0-9-]{1,63}")
@@ -43,7 +40,7 @@ def source(raw: RawSeed, link: str, remarks: list[Remark]) -> Source | None:
     found = Source(
         url=_address(written.url, ("source", "url"), remarks), title=text.title(written.title or ""),
         link=_address(written.link, ("source", "link"), remarks),
-        id=id if ABSOLUTE_URI.fullmatch(id) and len(id) <= links.LONGEST_URL else "",
+        id=id if identity.is_uri(id) and len(id) <= links.LONGEST_URL else "",
         original=_original(raw, written, link),
     )  # fmt: skip
     return found if found.url or found.title or found.link or found.id else None

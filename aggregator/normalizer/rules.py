@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -70,7 +71,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker."""
+    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker.
+
+    `host` is that of the site, for ids that are no URIs.
+    """
 
     rules: Rules
     queries: tuple[Query, ...]
@@ -78,6 +82,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slugs: Mapping[str, str]
     ancestors: Mapping[str, tuple[str, ...]]
     keywords: tuple[tuple[str, str], ...]
+    host: str = ""
 
 
 def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
@@ -90,6 +95,7 @@ def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
         slugs=slugs,
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
+        host=urlsplit(config.site.url).hostname or "",
     )
 
 

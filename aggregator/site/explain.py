@@ -159,7 +159,7 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
     """
     if index is None:
         return []
-    keys = [f"id:{target}"]
+    keys = [f"id:{index.stories.by_public_id(target) or target}"]
     with suppress(ValueError):  # then it is an id
         keys.append(links.alias(links.canonical(target)))
     known = index.stories.by_key([identity.key_number(key) for key in keys])
@@ -336,7 +336,8 @@ class _Case:
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
         facts = [f"link: {verdict.link}", f"published: {utc_time(verdict.published)}"]
         if self._index is not None and self._row is not None and self._row.story is not None:
-            facts.insert(0, f"id: {self._index.stories.get([self._row.story])[self._row.story][0]}")
+            own = self._index.stories.get([self._row.story])[self._row.story].id
+            facts.insert(0, f"id: {self._index.stories.public_id(own)}")
         if verdict.stand_in >= 0 and self._seed is not None:
             other = self._seed.related[verdict.stand_in]
             facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")
