@@ -155,6 +155,7 @@ TOPIC_KEYS = {
     "parent": "The name, shortname or slug of the topic above this one, whose feed holds its items too.",
     "keywords": "With `topics.from_keywords`: seeds without topics that mention one of these get this topic.",
     "hashtags": "Likewise.",
+    "language": "The language of its feed, such as `de`; by default that of most of its items.",
     "images[].url": "A picture of the topic; the first one is used.",
     "services": "For other programs.",
 }

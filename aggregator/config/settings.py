@@ -136,6 +136,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, rename={"slug": "_id"}):
 
     `slug` (the file's `_id`) is made from `name` by default. Files write `parent` as a name, shortname or slug; once
     loaded it is a slug or "". `order` is the file's rank among the topic files, from 0.
+    `language` is that of its feed, "" for that of most of its items.
     """
 
     name: Annotated[str, Check(parsers.one_line_name, what="the topic's name")]
@@ -146,6 +147,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, rename={"slug": "_id"}):
     keywords: tuple[Name, ...] = ()
     hashtags: tuple[Name, ...] = ()
     images: tuple[TopicImage, ...] = ()
+    language: Annotated[str, Check(parsers.language)] = ""
     services: Annotated[Any, Check(parsers.ignored)] = None
     order: Annotated[int, Computed()] = 0
 

@@ -22,7 +22,8 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A feed without its items: its slug `[a-z0-9-]{1,64}`, title, description and position in the topic tree.
 
     `parent` is the parent topic's slug or "". `order` sorts it among its siblings. `topic` is true for the feed of a
-    topic, false for `all` and feeds by query. `image` is a URL or "".
+    topic, false for `all` and feeds by query. `image` is a URL or "". `language` is a tag such as `de`, or "" for
+    that of most of its items.
     """
 
     slug: str
@@ -32,6 +33,7 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     order: int = 0
     topic: bool = False
     image: str = ""
+    language: str = ""
 
 
 class ArchivePosition(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,8 +24,8 @@ from aggregator.renderer.media import add_picture
 _TOMBSTONES_NS = "http://purl.org/atompub/tombstones/1.0"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
-_Key = tuple[Item, datetime, str]
-"""What an entry is written from: the item, its `updated`, and its language ("" = the feed's)."""
+_Key = tuple[Item, datetime, str, str]
+"""What an entry is written from: the item, its `updated`, its language ("" = the feed's), and the site's URL."""
 
 
 def render(feed: Feed, site: Site) -> Document:
@@ -33,7 +33,7 @@ def render(feed: Feed, site: Site) -> Document:
     # Some readers take two entries with the same `updated` for one (RFC 4287 §4.2.15 leaves their order open).
     updated = dates.unique_moments([(item.updated, item.id) for item in feed.items])
     keys = [
-        (item, moment, wording.language_if_different(item, site))
+        (item, moment, wording.language_if_different(item, site), site.url)
         for item, moment in zip(feed.items, updated, strict=True)
     ]
     entries = _writer.write(keys)
@@ -54,8 +54,8 @@ def _head(feed: Feed, site: Site) -> bytes:
 def _entries(keys: Sequence[_Key]) -> bytes:
     """Return a document of entries, from which they are cut out: every feed shows them in the same bytes."""
     generator = _generator(DUMMY_FEED, DUMMY_SITE)
-    for item, updated, language in keys:
-        _add_entry(generator.add_entry(order="append"), item, updated, language)
+    for key in keys:
+        _add_entry(generator.add_entry(order="append"), key)
     document: bytes = generator.atom_str(pretty=True)
     return document
 
@@ -95,7 +95,8 @@ def _add_links(generator: Any, feed: Feed, site: Site, page: str) -> None:
         generator.link(href=address, rel=relation)
 
 
-def _add_entry(entry: Any, item: Item, updated: datetime, language: str) -> None:
+def _add_entry(entry: Any, key: _Key) -> None:
+    item, updated, language, base = key
     entry.id(item.id)
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
@@ -107,7 +108,7 @@ def _add_entry(entry: Any, item: Item, updated: datetime, language: str) -> None
         entry.content(wording.content(item), type="html")
     entry.extra.image, entry.extra.media = item.image, item.media
     entry.extra.source, entry.extra.link = item.source, item.link
-    entry.extra.categories = item.tags
+    entry.extra.categories = wording.categories(item, base)
     entry.extra.updated = dates.rfc3339(updated)
     entry.extra.published = dates.rfc3339(item.published)
     entry.extra.language = language
@@ -154,7 +155,7 @@ class _EntryExtension:
     Categories, dates, its picture and files, and its language if it is not the feed's.
     """
 
-    categories: tuple[str, ...] = ()
+    categories: Sequence[tuple[str, str]] = ()
     updated = ""
     published = ""
     language = ""
@@ -167,8 +168,8 @@ class _EntryExtension:
         """Add categories, dates and the language, and the links' `rel`, which feedgen loses."""
         entry.find("updated").text = self.updated
         # feedgen checks each category, at five times the cost of writing it.
-        for category in self.categories:
-            SubElement(entry, "category", term=category)
+        for category, scheme in self.categories:
+            SubElement(entry, "category", {"term": category, "scheme": scheme})
         SubElement(entry, "published").text = self.published
         for link in entry.iterfind("link"):
             link.set("rel", "alternate")

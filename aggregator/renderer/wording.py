@@ -71,6 +71,12 @@ def content(item: Item) -> str:
     return item.content or f"<p>{html.escape(item.summary or headline(item), quote=False)}</p>"
 
 
+def categories(item: Item, base: str) -> list[tuple[str, str]]:
+    """Return the item's topics and tags, each with its scheme: a URL of the site, whose own URL is `base`."""
+    topics = frozenset(item.topics)
+    return [(name, f"{base}#{'topics' if name in topics else 'tags'}") for name in item.tags]
+
+
 def icon_url(spec: FeedSpec, site: Site) -> str:
     """Return the URL of the feed's picture, or ""."""
     return spec.image or site.icon

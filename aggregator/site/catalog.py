@@ -102,7 +102,7 @@ class Catalog:
         if topic is not None:
             return FeedSpec(
                 slug=slug, title=topic.name, description=topic.description, parent=topic.parent, order=topic.order,
-                topic=True, image=topic.image,
+                topic=True, image=topic.image, language=topic.language,
             )  # fmt: skip
         name = self._names_in_use().get(slug) or slug.replace("-", " ").title()
         return FeedSpec(slug=slug, title=name, topic=True, order=len(self._topics))

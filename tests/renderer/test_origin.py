@@ -7,6 +7,7 @@ from typing import Any
 
 import feedparser
 import msgspec
+import pytest
 from lxml import etree
 
 from aggregator.model.feeds import Feed, Site
@@ -91,3 +92,27 @@ def test_the_source_is_in_json(feed: Feed, site: Site) -> None:
     """`_aggregator.source` has the four keys that a seed has."""
     source = json.loads(json_feed.render(with_origin(feed), site).body)["items"][0]["_aggregator"]["source"]
     assert source == {"url": SOURCE.url, "title": SOURCE.title, "link": SOURCE.link, "id": SOURCE.id}
+
+
+def test_topics_and_tags_are_told_apart(feed: Feed, site: Site) -> None:
+    """RFC 4287 §4.2.2.2 `scheme`, RSS 2.0 `domain`: two URLs of the site; JSON has one list of names."""
+    schemes = [("AI", f"{site.url}#topics"), ("R&D", f"{site.url}#tags"), ("hardware", f"{site.url}#tags")]
+    categories = entry_of(rss, feed, site).findall("category")
+    assert [(one.text, one.get("domain")) for one in categories] == schemes
+    categories = entry_of(atom, feed, site).findall(f"{ATOM}category")
+    assert [(one.get("term"), one.get("scheme")) for one in categories] == schemes
+    assert json.loads(json_feed.render(feed, site).body)["items"][0]["tags"] == ["AI", "R&D", "hardware"]
+
+
+@pytest.mark.parametrize(
+    ("author", "editor"),
+    [
+        ("Example Desk", None), ("Example Desk <desk@example.org>", "desk@example.org (Example Desk)"),
+        ("desk@example.org (Desk & Co)", "desk@example.org (Desk & Co)"), ("desk@example.org", "desk@example.org"),
+        ("", None),
+    ],
+)  # fmt: skip
+def test_who_publishes_a_feed_is_in_rss(feed: Feed, site: Site, author: str, editor: str | None) -> None:
+    """`dc:creator`, and `managingEditor` if there is an e-mail address, which RSS 2.0 requires in it."""
+    channel = etree.fromstring(rss.render(feed, msgspec.structs.replace(site, author=author)).body).find("channel")
+    assert (channel.findtext(f"{DC}creator"), channel.findtext("managingEditor")) == (author or None, editor)
