@@ -123,7 +123,9 @@ def _type(kind: Any) -> dict[str, Any]:
 def _annotated(kind: Any, remarks: tuple[Any, ...]) -> dict[str, Any]:
     made = _type(kind)
     for remark in remarks:
-        if isinstance(remark, Brief):
+        if isinstance(remark, Brief) and "items" not in made:
+            made = {"anyOf": [made["properties"][remark.key], made]}
+        elif isinstance(remark, Brief):
             entry = {"anyOf": [{"type": "string"}, made["items"]]}
             made = {"anyOf": [*entry["anyOf"], {"type": "array", "items": entry, "minItems": 1}]}
         if isinstance(remark, Parse):

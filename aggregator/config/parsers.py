@@ -106,6 +106,13 @@ def item_limit(text: str) -> int | None:
     return _limit(text, r"-?[0-9][0-9_]{0,17}", "a number of items", "50")
 
 
+def count(number: int) -> int:
+    """Return a number that is at least 0."""
+    if number < 0:
+        raise ValueError("cannot be less than 0", "write 0 for none")
+    return number
+
+
 def size_limit(text: str) -> int | None:
     """Return a size in bytes, at least 1, or None for `none`, null and 0."""
     return _limit(text, r".*", "a size", "250kB")

@@ -13,7 +13,7 @@ import msgspec
 
 from aggregator.config import parsers
 from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
-from aggregator.model.feeds import Site
+from aggregator.model.feeds import NAMED_FEEDS, Site
 from aggregator.model.seed_roots import SeedRoot
 
 OneLine = Annotated[str, Check(parsers.one_line)]
@@ -109,11 +109,22 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     where: Where = Where()
 
 
+class NamedFeeds(msgspec.Struct, frozen=True, kw_only=True):
+    """`feed.tags`, `feed.authors`, `feed.sources`: a feed for each such name that many items have.
+
+    There are at most `max` of them, for the names with the most items; `min` is the fewest items (0 = no feeds).
+    """
+
+    min: Annotated[int, Check(parsers.count)] = 0
+    max: Annotated[int, Check(parsers.count)] = 100
+
+
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`feed`: how long a feed may get and what it says.
 
     `limit` is in items, `max_bytes` in bytes of the feed's JSON form (None = no limit). `archives` publishes the whole
-    history by month. `tombstones` is how long feeds announce withdrawals, in seconds (None = never).
+    history by month. `tombstones` is how long feeds announce withdrawals, in seconds (None = never). `tags`, `authors`
+    and `sources` make further feeds, without archives.
     """
 
     limit: Annotated[int | None, Parse(parsers.item_limit, what="a number of items", null=True)] = 50
@@ -123,6 +134,14 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     tombstones: Annotated[
         int | None, Parse(parsers.duration_limit, what="a length of time such as `30d`", null=True)
     ] = 30 * 86_400
+    tags: Annotated[NamedFeeds, Brief("min", what="a number of items, or `min` and `max`")] = NamedFeeds()
+    authors: Annotated[NamedFeeds, Brief("min", what="a number of items, or `min` and `max`")] = NamedFeeds()
+    sources: Annotated[NamedFeeds, Brief("min", what="a number of items, or `min` and `max`")] = NamedFeeds()
+
+    @property
+    def named(self) -> dict[str, NamedFeeds]:
+        """The kinds of named feeds that are wanted, by what their slugs begin with."""
+        return {prefix: one for kind, prefix in NAMED_FEEDS.items() if (one := getattr(self, kind)).min}
 
 
 class TopicImage(msgspec.Struct, frozen=True, kw_only=True):

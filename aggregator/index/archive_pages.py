@@ -270,6 +270,10 @@ class ArchivePages(Tables):
         """Mark every page for removal from disk."""
         self._db.execute("UPDATE page SET wanted=0, dirty=1")
 
+    def mark_unwanted_of(self, feeds: Iterable[int]) -> None:
+        """Mark the pages of these feeds for removal from disk."""
+        self._db.executemany("UPDATE page SET wanted=0, dirty=1 WHERE feed=? AND wanted=1", ((one,) for one in feeds))
+
     def unwanted(self) -> list[tuple[int, int, int, str]]:
         """Return feed, month, last and slug of the pages whose files must be removed."""
         sql = (

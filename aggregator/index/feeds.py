@@ -124,6 +124,26 @@ class Feeds(Tables):
         sql = "SELECT 1 FROM entry WHERE feed=?1 UNION ALL SELECT 1 FROM page WHERE feed=?1 LIMIT 1"
         return self._db.execute(sql, (feed,)).fetchone() is None
 
+    def with_most_items(self, prefix: str, now: int, *, least: int, most: int) -> list[int]:
+        """Return the feeds whose slugs begin with `prefix` (which ends with a hyphen) and that show the most items.
+
+        Each shows at least `least` at `now`, and there are at most `most`.
+        """
+        rows = self._db.execute(
+            "SELECT feed FROM feed JOIN entry USING(feed) WHERE slug>=? AND slug<? AND starts<=? AND ends>?"
+            " GROUP BY feed HAVING count(*)>=? ORDER BY count(*) DESC, slug LIMIT ?",
+            (prefix, f"{prefix[:-1]}.", now, now, least, most),
+        )
+        return [feed for (feed,) in rows]
+
+    def mark_clean(self, feeds: Iterable[int]) -> None:
+        """Mark feeds as compared: what they show is not published."""
+        self._db.executemany("UPDATE feed SET dirty=0 WHERE feed=?", ((feed,) for feed in feeds))
+
+    def unpublish(self, feed: int) -> None:
+        """Note that a feed whose documents were removed is not published any more."""
+        self._db.execute("UPDATE feed SET key=NULL, stamps=NULL, summary=NULL, dirty=0 WHERE feed=?", (feed,))
+
     def mark_dirty(self, feeds: Iterable[int] | None) -> None:
         """Mark feeds (None: all) as changed, so that the next turn compares them."""
         if feeds is None:

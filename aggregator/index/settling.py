@@ -38,6 +38,8 @@ class Writes:
         self.dirty: set[int] = set()
         """Feeds that must be compared again."""
         self.days = ChangedDays()
+        self.without_archive: set[int] = set()
+        """Feeds that have no archive."""
 
     def flush(self) -> None:
         """Write the stories and entries."""
@@ -53,12 +55,15 @@ class Writes:
         """Mark the feeds and days of these entries as changed."""
         for feed, sort, *_ in entries:
             self.dirty.add(feed)
-            self.days.add(feed, -sort // DAY)
+            if feed not in self.without_archive:
+                self.days.add(feed, -sort // DAY)
 
     def mark_every_page(self) -> None:
         """Mark every page of every archive as changed."""
+        self._index.archive_pages.mark_unwanted_of(self.without_archive)
         for feed, moment in self._index.feeds.publication_times():
-            self.days.add(feed, moment // DAY)
+            if feed not in self.without_archive:
+                self.days.add(feed, moment // DAY)
 
 
 class Withdrawals:
@@ -138,6 +143,9 @@ class Settling:
         self.writes = Writes(index)
         self.withdrawals = Withdrawals(index, seconds=settings.tombstones or 0, now=now)
         self._feeds = {slug: row.feed for slug, row in index.feeds.by_slug().items()}
+        self._named = policy.named
+        if policy.named:
+            self.writes.without_archive = {one for slug, one in self._feeds.items() if slug.startswith(policy.named)}
         self._touched: set[int] = set()
         """Stories to settle."""
         self._changed: set[int] = set()
@@ -149,6 +157,8 @@ class Settling:
         """Return the number of a feed; add it if it is new."""
         if slug not in self._feeds:
             self._feeds[slug] = self._index.feeds.add(slug)
+            if self._named and slug.startswith(self._named):
+                self.writes.without_archive.add(self._feeds[slug])
         return self._feeds[slug]
 
     def touch(self, row: FileRow | None, new: FileRow) -> None:

@@ -11,6 +11,9 @@ from aggregator.model.items import Item
 SITE_FEED = "all"
 """The slug of the feed of everything."""
 
+NAMED_FEEDS = {"tags": "tag-", "authors": "author-", "sources": "source-"}
+"""The kinds of feeds that the names in seeds make, as the config calls them, each with what their slugs begin with."""
+
 DAYS_COUNTED = 30
 """How many days a feed's bar chart shows."""
 

@@ -36,6 +36,7 @@ from aggregator.normalizer.stored import (
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.item_cache import SHORTENED
+from aggregator.site.named_feeds import not_published
 from aggregator.site.render_jobs import prepare
 from aggregator.site.turn import task_maker
 from aggregator.watcher.folder import printable
@@ -207,7 +208,9 @@ class _Case:
         if verdict.ends <= self._now:
             over = f"in {', '.join(current)} until the next build" if current else "in no feed"
             return f"{over}: {self._ended(verdict)}"
-        slugs = ", ".join(slug for slug, ends in verdict.feeds if max(self._now, verdict.starts) < ends)
+        named = {slug for slug, _ in verdict.names}  # of which nobody knows yet whether they have enough items
+        feeds = [(slug, ends) for slug, ends in verdict.feeds if slug not in named]
+        slugs = ", ".join(slug for slug, ends in feeds if max(self._now, verdict.starts) < ends)
         if verdict.starts > self._now:
             return f"in {slugs} from {utc_time(verdict.starts)}, once the next build has seen it"
         return f"in {slugs} from the next build on"
@@ -216,9 +219,11 @@ class _Case:
         """Return the feeds that hold the item now, after the last build: pairs of slug and number."""
         if self._index is None or self._row is None or not self._row.entries:
             return []
-        slugs = {feed.feed: feed.slug for feed in self._index.feeds.by_slug().values()}
+        rows = self._index.feeds.by_slug().values()
+        left, _ = not_published(self._index, self._config.feed, rows, self._now, compare_all=False)
+        slugs = {feed.feed: feed.slug for feed in rows if feed.feed not in left}
         windows = unpack_entries(self._row.entries)[3]
-        return [(slugs[feed], feed) for feed, starts, ends in windows if starts <= self._now < ends]
+        return [(slugs[feed], feed) for feed, starts, ends in windows if feed in slugs and starts <= self._now < ends]
 
     def _broken(self) -> Explanation:
         path, outcome, row = self._outcome.path, self._outcome, self._row

@@ -25,7 +25,7 @@ from aggregator.normalizer.rules import Policy
 from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
 from aggregator.normalizer.topic_slugs import Row, Separation
-from aggregator.site import render_jobs
+from aggregator.site import named_feeds, render_jobs
 from aggregator.site.catalog import separation_notes
 from aggregator.site.display_settings import digest
 from aggregator.site.foreign_files import ForeignFiles
@@ -228,10 +228,14 @@ def start_over(site: Site, now: int) -> None:
 
 
 def prune(site: Site, turn: Turn) -> Turn:
-    """Remove the feeds that hold no item and are not in the config; returns the report with what that changed."""
+    """Remove feeds that the config does not name, if they hold no item, or too few for a feed by name.
+
+    Returns the report with what that changed.
+    """
     wanted = configured_feeds(site)
     removed = []
     foreign = ForeignFiles(site.index, site.writer, location=site.config.feeds, adopt=site.adopt)
+    qualified = named_feeds.qualified(site.index, site.config.feed, turn.now)
     for row in site.index.feeds.by_slug().values():
         names = [f"{row.slug}/{name}" for name in FEED_DOCUMENTS]
         if row.slug not in wanted and site.index.feeds.is_empty(row.feed):
@@ -239,6 +243,12 @@ def prune(site: Site, turn: Turn) -> Turn:
                 continue
             site.writer.remove(names)
             site.index.feeds.delete(row.feed)
+            removed.append(row.slug)
+        elif (
+            row.summary is not None and row.feed not in qualified and named_feeds.prefix_of(row.slug, site.config.feed)
+        ):
+            site.writer.remove(names)
+            site.index.feeds.unpublish(row.feed)
             removed.append(row.slug)
     if not removed:
         return turn

@@ -19,6 +19,7 @@ from aggregator.config.settings import (
     Config,
     FeedSettings,
     Match,
+    NamedFeeds,
     Query,
     RootSettings,
     Rules,
@@ -106,7 +107,9 @@ def test_every_key():
             allow=Match(providers=("good.example",), types=("article",), titles=("^Release",)),
             block=Match(providers=("spam.example",), types=("ad",), titles=("(?i)sponsored",)),
         ),
-        feed=FeedSettings(limit=1000, max_bytes=250_000, content="summary"),
+        feed=FeedSettings(
+            limit=1000, max_bytes=250_000, content="summary", tags=NamedFeeds(min=10), authors=NamedFeeds(min=5, max=20)
+        ),
         feeds_by_query=(
             Query(
                 slug="top-stories",
