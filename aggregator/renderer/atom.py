@@ -79,7 +79,7 @@ def _generator(feed: Feed, site: Site) -> Any:
     generator.generator(wording.GENERATOR)
     generator.language(site.language)
     generator.extra.updated = dates.rfc3339(feed.updated)
-    generator.extra.archived = bool(folder)
+    generator.extra.archived, generator.extra.complete = bool(folder), wording.is_complete(feed)
     generator.extra.withdrawn_by = author
     generator.extra.withdrawn = tuple((one.id, dates.rfc3339(one.when)) for one in feed.tombstones)
     return generator
@@ -124,11 +124,13 @@ class _FeedExtension:
     """What the feed has beside feedgen's own elements.
 
     `updated` is text, because feedgen writes UTC as an offset of zero hours. `archived` is true for a page of an
-    archive (RFC 5005 §4). `withdrawn` are pairs of an id and a moment, `withdrawn_by` is who did it (RFC 6721 §3).
+    archive (RFC 5005 §4), `complete` for its only page (§2). `withdrawn` are pairs of an id and a moment,
+    `withdrawn_by` is who did it (RFC 6721 §3).
     """
 
     updated = ""
     archived = False
+    complete = False
     withdrawn: tuple[tuple[str, str], ...] = ()
     withdrawn_by = ""
 
@@ -143,6 +145,8 @@ class _FeedExtension:
         feed.find("updated").text = self.updated
         if self.archived:
             SubElement(feed, f"{{{wording.HISTORY_NS}}}archive")
+        if self.complete:
+            SubElement(feed, f"{{{wording.HISTORY_NS}}}complete")
         for ref, when in self.withdrawn:
             tombstone = SubElement(feed, f"{{{_TOMBSTONES_NS}}}deleted-entry", {"ref": ref, "when": when})
             SubElement(SubElement(tombstone, f"{{{_TOMBSTONES_NS}}}by"), "name").text = self.withdrawn_by

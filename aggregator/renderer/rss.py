@@ -78,7 +78,7 @@ def _generator(feed: Feed, site: Site) -> Any:
     channel.docs(SPECIFICATION)
     if icon := wording.icon_url(spec, site):
         channel.logo(icon)
-    channel.extra.archived = bool(folder)
+    channel.extra.archived, channel.extra.complete = bool(folder), wording.is_complete(feed)
     channel.extra.has_media = any(item.media for item in feed.items)
     # A hub announces the current document only: nobody subscribes to a page of the archive.
     hub = [("hub", site.hub)] if site.hub and not folder else []
@@ -112,14 +112,15 @@ def _as_html(text: str) -> str:
 class _ChannelExtension:
     """What the channel has beside feedgen's own elements.
 
-    `links` are pairs of a relation and a URL, `archived` is true for a page of an archive (RFC 5005 §4), `last_build`
-    is the text of lastBuildDate ("" = none). `has_media` is true if an item has a file, `author` is who publishes the
-    feed.
+    `links` are pairs of a relation and a URL, `archived` is true for a page of an archive (RFC 5005 §4), `complete`
+    for its only page (§2), `last_build` is the text of lastBuildDate ("" = none). `has_media` is true if an item has a
+    file, `author` is who publishes the feed.
     """
 
     links: tuple[tuple[str, str], ...] = ()
     has_media = False
     archived = False
+    complete = False
     last_build = ""
     author = ""
 
@@ -138,6 +139,8 @@ class _ChannelExtension:
             last = last.getnext()
         if self.archived:
             last.addnext(channel.makeelement(f"{{{wording.HISTORY_NS}}}archive"))
+        if self.complete:
+            last.addnext(channel.makeelement(f"{{{wording.HISTORY_NS}}}complete"))
         if self.author:
             _add_editor(channel, self.author)
         date = channel.find("lastBuildDate")

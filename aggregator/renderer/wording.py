@@ -15,7 +15,7 @@ MEDIA_NS = "http://search.yahoo.com/mrss/"
 """The namespace of Media RSS (rssboard.org/media-rss), which RSS and Atom feeds use for pictures."""
 
 HISTORY_NS = "http://purl.org/syndication/history/1.0"
-"""The namespace of `archive`, which marks a page of an archive (RFC 5005 §4)."""
+"""The namespace of `archive`, which marks a page of an archive (RFC 5005 §4), and `complete`, its only page (§2)."""
 
 
 def title(spec: FeedSpec) -> str:
@@ -95,6 +95,12 @@ def document_url(spec: FeedSpec, site: Site, file: str, folder: str = "") -> str
 def document_name(spec: FeedSpec, file: str, folder: str = "") -> str:
     """Return the name of the feed's document `file`: `all/rss.xml`, in an archive `all/archive/2026-10/rss.xml`."""
     return f"{spec.slug}/{ARCHIVE}/{folder}/{file}" if folder else f"{spec.slug}/{file}"
+
+
+def is_complete(feed: Feed) -> bool:
+    """Return whether a document is the only page of its feed's archive, which so has all its items (RFC 5005 §2)."""
+    place = feed.archive_position
+    return bool(place.folder) and not (place.prev or place.next)
 
 
 def archive_links(feed: Feed, site: Site, file: str) -> list[tuple[str, str]]:
