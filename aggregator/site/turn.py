@@ -33,6 +33,7 @@ from aggregator.site.publishing import Publishing
 from aggregator.site.scanning import Changes
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.workers import Workers, in_order
+from aggregator.watcher.media_files import measure_in
 
 if TYPE_CHECKING:
     from aggregator.site.site import Site
@@ -159,7 +160,7 @@ def _report(
 
 def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[str, ...], tuple[bytes, ...]], Task]:
     """Return the function that makes the task of reading seeds of `config` from their paths and known digests."""
-    make = partial(Task, policy=policy, zone=config.timezone, now=now)
+    make = partial(Task, policy=policy, zone=config.timezone, now=now, measure=measure_in(config.seeds))
     if all(root.is_plain_native for root in config.seeds):
         return make
     from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
