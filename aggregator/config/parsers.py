@@ -204,6 +204,22 @@ def image_url(text: str) -> str:
         raise ValueError(str(reason), "write the full URL, with https://") from reason
 
 
+PODCAST_CATEGORIES = (
+    "Arts", "Business", "Comedy", "Education", "Fiction", "Government", "Health & Fitness", "History", "Kids & Family",
+    "Leisure", "Music", "News", "Religion & Spirituality", "Science", "Society & Culture", "Sports", "TV & Film",
+    "Technology", "True Crime",
+)  # fmt: skip
+"""The categories of Apple Podcasts (podcasters.apple.com, "Apple Podcasts categories"), without those below them."""
+
+
+def podcast_category(text: str) -> str:
+    """Return a category as Apple spells it; "" means none."""
+    found = next((one for one in PODCAST_CATEGORIES if one.casefold() == text.strip().casefold()), "")
+    if text.strip() and not found:
+        raise ValueError("is not a category of Apple Podcasts", f"write one of {', '.join(PODCAST_CATEGORIES)}")
+    return found
+
+
 def site_url(text: str) -> str:
     """Return an absolute http(s) URL that ends with a slash, so that document names can be appended."""
     parts = _split(text.strip())

@@ -13,7 +13,7 @@ import msgspec
 
 from aggregator.config import parsers
 from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
-from aggregator.model.feeds import NAMED_FEEDS, Site
+from aggregator.model.feeds import NAMED_FEEDS, Podcast, Site
 from aggregator.model.seed_roots import SeedRoot
 
 OneLine = Annotated[str, Check(parsers.one_line)]
@@ -29,6 +29,13 @@ Age = Annotated[int | None, Parse(parsers.duration, what="a length of time such 
 Interval = Annotated[int, Parse(parsers.duration, what="an interval such as `30s`")]
 
 
+class PodcastSettings(Podcast, frozen=True, kw_only=True):
+    """`site.podcast`: what Apple's directory requires of feeds with episodes."""
+
+    category: Annotated[str, Check(parsers.podcast_category)] = ""
+    explicit: bool | None = None
+
+
 class SiteSettings(Site, frozen=True, kw_only=True):
     """`site`: who publishes. `title` is the host of `url` by default; `hub` comes from `websub.hub`."""
 
@@ -39,6 +46,7 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     author: OneLine = ""
     icon: HttpUrl = ""
     hub: Annotated[str, Computed()] = ""
+    podcast: PodcastSettings = PodcastSettings()
 
 
 class RootSettings(SeedRoot, frozen=True, kw_only=True):

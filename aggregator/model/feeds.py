@@ -88,6 +88,16 @@ class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
     daily: tuple[int, ...] = ()
 
 
+class Podcast(msgspec.Struct, frozen=True, kw_only=True):
+    """What directories of podcasts want to know of feeds with episodes.
+
+    `category` is one of Apple's, "" if unknown; `explicit` is whether there is explicit language, None if unknown.
+    """
+
+    category: str = ""
+    explicit: bool | None = None
+
+
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Who publishes. `url` is absolute and ends with a slash, `language` is a tag such as `en-us`.
 
@@ -101,6 +111,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     author: str = ""
     icon: str = ""
     hub: str = ""
+    podcast: Podcast = Podcast()
 
     def address(self, name: str) -> str:
         """Return the absolute URL of the document `name`, such as `all/rss.xml`."""

@@ -16,11 +16,19 @@ from lxml.etree import SubElement
 
 from aggregator.model.document_names import MEDIA_TYPES, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Image, Item, Media, Source
+from aggregator.model.items import Image, Item, Media, Person, Source
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
-from aggregator.renderer.media import ITUNES_NS, PODCAST_NS, add_enclosures, add_picture
+from aggregator.renderer.media import (
+    ITUNES_NS,
+    PODCAST_NS,
+    add_enclosures,
+    add_people,
+    add_picture,
+    add_show,
+    is_episode,
+)
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"
@@ -84,6 +92,8 @@ def _generator(feed: Feed, site: Site) -> Any:
     hub = [("hub", site.hub)] if site.hub and not folder else []
     channel.extra.links = (*hub, *wording.archive_links(feed, site, RSS))
     channel.extra.author = site.author
+    if any(map(is_episode, feed.items)):
+        channel.extra.show = site, wording.document_url(spec, site, RSS), wording.icon_url(spec, site)
     channel.extra.last_build = dates.rfc822(feed.updated) if feed.items else ""
     return channel
 
@@ -100,6 +110,7 @@ def _add_item(entry: Any, item: Item, base: str) -> None:
     entry.extra.categories = wording.categories(item, base)
     entry.extra.creators = tuple(map(wording.person_name, wording.people(item)))
     entry.extra.published = dates.rfc822(item.published)
+    entry.extra.people = wording.people(item) if is_episode(item) else ()
     entry.extra.image, entry.extra.media, entry.extra.source = item.image, item.media, item.source
 
 
@@ -114,7 +125,8 @@ class _ChannelExtension:
 
     `links` are pairs of a relation and a URL, `archived` is true for a page of an archive (RFC 5005 §4), `complete`
     for its only page (§2), `last_build` is the text of lastBuildDate ("" = none). `has_media` is true if an item has a
-    file, `author` is who publishes the feed.
+    file, `author` is who publishes the feed. `show` is the site, the feed's URL and that of its
+    picture if it has episodes.
     """
 
     links: tuple[tuple[str, str], ...] = ()
@@ -123,6 +135,7 @@ class _ChannelExtension:
     complete = False
     last_build = ""
     author = ""
+    show: tuple[Site, str, str] | None = None
 
     def extend_ns(self) -> dict[str, str]:
         """Return the namespace prefixes that the channel and its items use."""
@@ -143,6 +156,9 @@ class _ChannelExtension:
             last.addnext(channel.makeelement(f"{{{wording.HISTORY_NS}}}complete"))
         if self.author:
             _add_editor(channel, self.author)
+        if self.show:
+            site, address, picture = self.show
+            add_show(channel, site, feed_url=address, picture=picture)
         date = channel.find("lastBuildDate")
         if self.last_build:
             date.text = self.last_build
@@ -173,6 +189,7 @@ class _ItemExtension:
     image: Image | None = None
     media: tuple[Media, ...] = ()
     source: Source | None = None
+    people: Sequence[Person] = ()
 
     def extend_rss(self, item: Any) -> Any:
         """Add categories, pubDate, dc:creator, source and media elements; move content out of the description."""
@@ -192,6 +209,7 @@ class _ItemExtension:
             add_picture(item, self.image)
         if self.media:
             add_enclosures(item, self.media)
+            add_people(item, self.people)
         return item
 
 

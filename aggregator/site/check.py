@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -25,6 +24,7 @@ from aggregator.normalizer.duplicates import Duplicates
 from aggregator.normalizer.reading import read_batch, unknown_key_warnings
 from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
+from aggregator.site.podcasts import Episodes
 from aggregator.site.scanning import missing_seeds
 from aggregator.site.turn import batches, task_maker
 from aggregator.site.workers import Workers, in_order, jobs_for
@@ -65,6 +65,7 @@ def check(
     unknown: dict[str, SeedPosition] = {}
     names: dict[tuple[str, str], str] = {}
     duplicates = Duplicates(now)
+    episodes = Episodes()
     done = 0
     make = task_maker(config, policy, now=now)
     tasks = (make(batch, (b"",) * len(batch)) for batch in batches(paths))
@@ -74,6 +75,7 @@ def check(
                 problems += outcome.problems
                 for key, position in outcome.unknown_keys():
                     unknown.setdefault(key, position)
+                episodes.add(outcome)
                 if outcome.draft is not None:
                     duplicates.add(outcome.path, outcome.draft)
                 for topic in _visible_topics(outcome, now):
@@ -88,7 +90,17 @@ def check(
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
     named = {problem.path for problem in problems}
     problems += [one for root in config.seeds for one in _unread(root) if one.path not in named]
-    return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
+    problems += episodes.problems()
+    of_config = (*_missing_files(config), *episodes.problems_of_config(config, _config_text(config)))
+    return Checked(len(paths), tuple(sorted(problems)), of_config)
+
+
+def _config_text(config: Config) -> Node | None:
+    try:
+        root = parse_bytes(read_config_file(config.path), path=config.path)
+    except OSError:
+        return None  # it came through a pipe, which can be read only once
+    return root if isinstance(root, Node) else None  # it was valid a moment ago; whoever reads it next reports it
 
 
 def _listed(seeds: SiteSeeds) -> tuple[list[str], list[Problem]]:
@@ -131,10 +143,8 @@ def placeholder(config: Config) -> Problem | None:
     """Return a warning if `site.url` is still that of the template, under which nobody can subscribe."""
     if not is_placeholder(config.site.url):
         return None
-    position = None
-    with suppress(OSError):  # it came through a pipe, which can be read only once
-        root = parse_bytes(read_config_file(config.path), path=config.path)
-        position = root.at("site", "url") if isinstance(root, Node) else None
+    root = _config_text(config)
+    position = root.at("site", "url") if root is not None else None
     return Problem(
         path=config.path, line=position.line if position else 0, column=position.column if position else 0,
         message=f"site.url: {config.site.url} is a placeholder, which nobody can subscribe to",
@@ -144,12 +154,9 @@ def placeholder(config: Config) -> Problem | None:
 
 def _missing_files(config: Config) -> Iterator[Problem]:
     """Return a warning for each file or folder that is named in the config and missing, but may be."""
-    try:
-        root = parse_bytes(read_config_file(config.path), path=config.path)
-    except OSError:
-        return  # it came through a pipe, which can be read only once
-    if not isinstance(root, Node):
-        return  # it was valid a moment ago; whoever reads it next reports what is wrong
+    root = _config_text(config)
+    if root is None:
+        return
     folder = config.topic_settings.folder
     found = (
         (
