@@ -38,7 +38,7 @@ class Episodes:
                 self._unmeasured.append(outcome.path)
 
     def problems_of_config(self, config: Config, root: Node | None) -> Iterator[Problem]:
-        """Yield a warning for each tag of a show that is missing; `root` is the text of the config file, if it is known."""
+        """Yield a warning for each tag of a show that is missing; `root` is the text of the config, if known."""
         if not self._count:
             return
         site = (root and root.at("site")) or None
