@@ -24,6 +24,9 @@ _TRANSCRIPT_TYPES = {
     "html": "text/html", "json": "application/json", "srt": "application/x-subrip", "txt": "text/plain",
     "vtt": "text/vtt",
 }  # fmt: skip
+LONGEST_PERSON = 128
+"""The most characters that `podcast:person` may have."""
+
 _GUIDS = UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
 """The namespace of `podcast:guid`: a UUID of version 5 of the feed's URL, without scheme and slash at the end."""
 
@@ -61,7 +64,8 @@ def add_people(item: Any, people: Iterable[Person]) -> None:
     """Add whom an episode is by (podcasting2.org/docs, "person")."""
     for person in people:
         page = {"href": person.url} if person.url else {}
-        SubElement(item, f"{{{PODCAST_NS}}}person", page).text = wording.person_name(person)
+        name = wording.shorten(wording.person_name(person), LONGEST_PERSON)
+        SubElement(item, f"{{{PODCAST_NS}}}person", page).text = name
 
 
 def add_enclosures(item: Any, media: tuple[Media, ...]) -> None:
