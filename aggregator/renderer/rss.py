@@ -37,7 +37,7 @@ _ATOM_NS = "http://www.w3.org/2005/Atom"
 _CONTENT_NS = "http://purl.org/rss/1.0/modules/content/"
 _DC_NS = "http://purl.org/dc/elements/1.1/"
 
-_PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator|source)(?: [^<>]*)?>[^<&]*&[^<]*")
+_PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator|source)(?: [^<>]*+)?+>[^<&]*+&[^<]*+")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 # The start of a tag or declaration in HTML (§13.2.5.6); any other `<` is text.
 _TAG = re.compile(r"<[A-Za-z/!?]")
