@@ -37,11 +37,10 @@ class Episodes:
             if not media[0].size:
                 self._unmeasured.append(outcome.path)
 
-    def problems_of_config(self, config: Config, root: Node | None) -> Iterator[Problem]:
-        """Yield a warning for each tag of a show that is missing; `root` is the text of the config, if known."""
+    def problems_of_config(self, config: Config, site: Node | None) -> Iterator[Problem]:
+        """Yield a warning for each tag of a show that is missing; `site` is that key in the config, if known."""
         if not self._count:
             return
-        site = (root and root.at("site")) or None
         line, column = (site.line, site.column) if site else (0, 0)
         for key, tag, hint in _missing(config):
             message = (
