@@ -64,6 +64,14 @@ class StaleFeeds:
         settings_changed = self._settings_changed()
         return sum(bool(row.dirty) or settings_changed for row in self._index.feeds.by_slug().values())
 
+    def left_unpublished(self, now: int) -> frozenset[int]:
+        """Return the feeds by name that are not published, since they have too few items or others have more."""
+        rows = self._index.feeds.by_slug().values() if self._settings.feed.named else ()
+        left, _ = named_feeds.not_published(
+            self._index, self._settings.feed, rows, now, compare_all=self._settings_changed()
+        )  # fmt: skip
+        return left
+
     def renderings(
         self, *, now: int, is_intact: Callable[[FeedRow], bool], executor: Executor | None = None
     ) -> Iterator[Rendering[FeedRow]]:
@@ -144,10 +152,7 @@ class StaleFeeds:
         is_provisional: bool = False,
     ) -> Iterator[RenderRequest[FeedRow]]:
         settings_changed = self._settings_changed()
-        rows = self._index.feeds.by_slug().values()
-        left, _ = named_feeds.not_published(
-            self._index, self._settings.feed, rows, now, compare_all=settings_changed
-        )  # fmt: skip
+        rows, left = self._index.feeds.by_slug().values(), self.left_unpublished(now)
         self._index.feeds.mark_clean(row.feed for row in rows if row.dirty and row.feed in left)
         for row in rows:
             if row.feed in left:
