@@ -251,7 +251,7 @@ class _Case:
         if self._index is None or self._row is None or not self._row.entries:
             return []
         rows = self._index.feeds.by_slug().values()
-        left, _ = not_published(self._index, self._config.feed, rows, self._now, compare_all=False)
+        left = not_published(self._index, self._config.feed, rows, self._now, compare_all=False)
         slugs = {feed.feed: feed.slug for feed in rows if feed.feed not in left}
         windows = unpack_entries(self._row.entries)[3]
         return [(slugs[feed], feed) for feed, starts, ends in windows if feed in slugs and starts <= self._now < ends]

@@ -67,10 +67,8 @@ class StaleFeeds:
     def left_unpublished(self, now: int) -> frozenset[int]:
         """Return the feeds by name that are not published, since they have too few items or others have more."""
         rows = self._index.feeds.by_slug().values() if self._settings.feed.named else ()
-        left, _ = named_feeds.not_published(
-            self._index, self._settings.feed, rows, now, compare_all=self._settings_changed()
-        )  # fmt: skip
-        return left
+        is_changed = self._settings_changed()
+        return named_feeds.not_published(self._index, self._settings.feed, rows, now, compare_all=is_changed)
 
     def renderings(
         self, *, now: int, is_intact: Callable[[FeedRow], bool], executor: Executor | None = None

@@ -30,18 +30,18 @@ def qualified(index: Index, settings: FeedSettings, now: int) -> frozenset[int]:
 
 def not_published(
     index: Index, settings: FeedSettings, rows: Iterable[FeedRow], now: int, *, compare_all: bool
-) -> tuple[frozenset[int], frozenset[int]]:
-    """Return the unpublished feeds by name that stay so, and those that are to be published now.
+) -> frozenset[int]:
+    """Return the unpublished feeds by name that stay so.
 
     One that was published stays: it has subscribers (`build --prune` removes it). Unless `compare_all`, nothing is
     counted if no feed by name has changed.
     """
     if not settings.named:
-        return frozenset(), frozenset()
+        return frozenset()
     named = [row for row in rows if prefix_of(row.slug, settings)]
     unpublished = {row.feed for row in named if row.summary is None}
     new = unpublished & qualified(index, settings, now) if compare_all or any(row.dirty for row in named) else set()
-    return frozenset(unpublished - new), frozenset(new)
+    return frozenset(unpublished - new)
 
 
 def title_of(slug: str, settings: FeedSettings, visible: Iterable[VisibleItem]) -> str:
