@@ -22,7 +22,8 @@ GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 class Coding(NamedTuple):
     """A content coding: compresses bytes at a level, and tells whether compressed bytes hold exactly those given.
 
-    `encode` is for documents that readers fetch every day, `encode_quickly` for pages of archives: many, rarely fetched.
+    `encode` is for documents that readers fetch every day, `encode_quickly` for pages of archives, which are many and
+    rarely fetched.
     """
 
     encode: Callable[[bytes], bytes]

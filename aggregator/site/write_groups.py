@@ -1,6 +1,8 @@
 """Writes what is rendered, in groups; in a large turn one group is written while the next is rendered.
 
-A daemon writes the first few as each is rendered: somebody may wait for an edit, and few feeds show it. Starts threads. Which files are written, and how, is the writer's business.
+A daemon writes the first few as each is rendered: somebody may wait for an edit, and few feeds show it.
+
+Starts threads. Which files are written, and how, is the writer's business.
 """
 
 from __future__ import annotations

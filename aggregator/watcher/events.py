@@ -88,7 +88,8 @@ class EventWatcher:
     """Watches `root` by the system's events until it is stopped; calls its functions from its threads.
 
     `hint` is called with a path where something may have changed, `complete` instead with that of a file that was
-    closed or moved in, so that nobody is writing it; `doubt` with a reason to scan everything. `selection` says what is a seed there; None if our own suffixes decide that.
+    closed or moved in, so that nobody is writing it; `doubt` with a reason to scan everything. `selection` says what is
+    a seed there; None if our own suffixes decide that.
     """
 
     def __init__(
