@@ -28,7 +28,7 @@ SELECT (SELECT count(*) FROM (
 VISIBLE = (
     "SELECT e.file, f.content, f.verdict, s.id, f.since, e.feed, e.sort, e.worst, e.tie, e.starts, e.ends, f.shown,"
     " s.sum, s.own, p.id, p.sum FROM entry e LEFT JOIN file f ON f.file=e.file LEFT JOIN story s ON s.story=f.story"
-    " LEFT JOIN public_id p ON s.own=1 AND p.own=s.id"
+    " LEFT JOIN public_id p ON (s.own=1 OR s.id NOT GLOB 'http*') AND p.own=s.id"
 )
 """The beginning of a query whose rows `visible_item` takes."""
 

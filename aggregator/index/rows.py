@@ -192,9 +192,9 @@ def check_visible(row: Row) -> Row:
 
 def _public_id(id: str, own: int, public: Any, stored: Any) -> str:  # noqa: A002 - the column's name
     """Return the form of an id in feeds: its own if that is a URI."""
-    if public is None and own == 1 and is_uri(id):
+    if public is None and is_uri(id):
         return id
-    if own != 1 or not is_public_id((id, public, stored)):
+    if own not in {0, 1} or not is_public_id((id, public, stored)):
         raise DamagedRowError("public_id")
     return str(public)
 

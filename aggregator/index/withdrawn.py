@@ -54,7 +54,7 @@ class WithdrawnItems(Tables):
         self._db.execute(
             "INSERT OR IGNORE INTO withdrawn SELECT story, slug, min(?1, file.ends),"
             " (min(?1, file.ends) + ?2 + 59) / 60 * 60, coalesce(p.id, story.id) FROM entry JOIN file USING(file)"
-            " JOIN feed USING(feed) JOIN story USING(story) LEFT JOIN public_id p ON story.own=1 AND p.own=story.id"
+            " JOIN feed USING(feed) JOIN story USING(story) LEFT JOIN public_id p ON p.own=story.id"
             " WHERE entry.starts<=file.since AND entry.ends>file.since",
             (now, seconds),
         )

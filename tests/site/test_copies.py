@@ -383,3 +383,16 @@ def test_a_site_of_one_source_keeps_its_bytes(site: SiteFolder) -> None:
         site_of(site, copies=copies)
         site.build(NOW + 10)
         assert site.documents() == before
+
+
+def test_the_next_steps_in_under_an_id_that_a_seed_chose(site: SiteFolder) -> None:
+    """Whatever the form of that id: readers see the same one as before."""
+    site_of(site)
+    write(site, "north", id="number 7", quality=90)
+    write(site, "south")
+    site.build()
+    (before,) = site.ids()
+
+    (site.seeds / "north.md").unlink()
+    site.build(NOW + 10)
+    assert (shown(site), site.ids()) == ({"south": []}, [before])

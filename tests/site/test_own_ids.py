@@ -108,3 +108,14 @@ def test_an_index_of_before_is_brought_up_to_date(site: SiteFolder) -> None:
     shutil.rmtree(site.feeds)
     site.build()
     assert ids(site) == expected
+
+
+def test_who_takes_its_id_back_keeps_what_readers_saw(site: SiteFolder) -> None:
+    """A seed whose `id` is removed is the same item, under the form of that id in feeds."""
+    site.write("a.md", id="number 7")
+    site.build()
+    before = site.ids()
+
+    site.write("a.md")
+    site.build(NOW + 10)
+    assert site.ids() == before
