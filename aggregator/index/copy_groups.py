@@ -12,7 +12,7 @@ from aggregator.index.copy_search import sources_and_ranks
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
-from aggregator.model.items import Related
+from aggregator.model.items import Copy
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer.comparison.clusters import Rank
 from aggregator.normalizer.stored import unpack_seed, unpack_verdict, verified
@@ -70,11 +70,11 @@ class CopyGroups:
         """Return the windows of the copies of a file: what is listed with it changes when one opens or closes."""
         return [(row.starts or 0, row.ends or 0) for row in self.others(file)]
 
-    def listed(self, file: int, link: str) -> tuple[Related, ...]:
+    def listed(self, file: int, link: str) -> tuple[Copy, ...]:
         """Return what is listed with the item of a file now: its copies whose windows are open, each link once."""
         visible = [row for row in self.others(file) if (row.starts or 0) <= self._now < (row.ends or 0)]
         links = {link}
-        found: list[Related] = []
+        found: list[Copy] = []
         for one in _as_related(self._index, visible[:MOST_LISTED]):
             if one.link not in links:
                 links.add(one.link)
@@ -89,11 +89,9 @@ def _rows(index: Index, files: Iterable[int]) -> dict[int, FileRow]:
     }  # fmt: skip
 
 
-def _as_related(index: Index, rows: Sequence[FileRow]) -> Iterable[Related]:
+def _as_related(index: Index, rows: Sequence[FileRow]) -> Iterable[Copy]:
     stored = index.files.seeds([row.file for row in rows])
     for row in rows:
         seed, verdict = unpack_seed(verified(stored[row.file], row.content or b"")), unpack_verdict(row.verdict)
         acting = rules.effective_seed(seed, verdict)
-        yield Related(
-            title=acting.title, link=acting.link, provider=acting.provider, quality=acting.quality, is_copy=True
-        )
+        yield Copy(title=acting.title, link=acting.link, provider=acting.provider, quality=acting.quality)

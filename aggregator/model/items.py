@@ -7,7 +7,7 @@ Times that are stored and compared are whole seconds since 1970 in UTC (`int`). 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -72,10 +72,10 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Related(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """The same story elsewhere, as listed in a seed. With `related: promote` it can replace the seed.
+    """The same story elsewhere, as listed in a seed. With `related: promote` it can replace the seed."""
 
-    `is_copy` is true if it was found to have nearly the same text.
-    """
+    is_copy: ClassVar[bool] = False
+
 
     title: str
     link: str
@@ -86,7 +86,12 @@ class Related(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     type: str = ""
     provider: Provider | None = None
     images: tuple[Image, ...] = ()
-    is_copy: bool = False
+
+
+class Copy(Related, frozen=True, kw_only=True, array_like=True):
+    """Another item with nearly the same text, as it is listed with the one that stands for it."""
+
+    is_copy: ClassVar[bool] = True
 
 
 class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -28,7 +28,7 @@ import msgspec
 
 from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Topic, Where
 from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED
-from aggregator.model.items import FOREVER, Related, Seed
+from aggregator.model.items import FOREVER, Copy, Related, Seed
 from aggregator.model.slugs import (
     composed,
     folded,
@@ -74,7 +74,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     link: str = ""
     id: str = ""
     names: tuple[tuple[str, str], ...] = ()
-    copies: tuple[Related, ...] = ()
+    copies: tuple[Copy, ...] = ()
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
