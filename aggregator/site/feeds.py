@@ -106,6 +106,7 @@ class StaleFeeds:
                     updated=contents.updated,
                     newest_title=contents.newest_title,
                     newest_published=contents.newest_published,
+                    newest_link=contents.newest_link,
                     daily=self._daily(request.row, contents.newest_published, now),
                 )
             ),

@@ -89,6 +89,7 @@ class Contents(msgspec.Struct, frozen=True, array_like=True):
     newest_title: str = ""
     newest_published: datetime | None = None
     shortened: tuple[str, ...] = ()
+    newest_link: str = ""
 
 
 class PackedDocument(msgspec.Struct, frozen=True, array_like=True):
@@ -240,6 +241,7 @@ def _contents(feed: Feed, items: Iterable[Item]) -> Contents:
         updated=feed.updated,
         newest_title=newest.title if newest else "",
         newest_published=newest.published if newest else None,
+        newest_link=newest.link if newest else "",
         shortened=tuple(one.id for item, one in zip(items, feed.items, strict=False) if one is not item),
     )
 
