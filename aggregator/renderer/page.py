@@ -42,8 +42,7 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 class CardLimits(NamedTuple):
-    """How much a card shows: characters of the description, of the newest title and of its link, and the days' values.
-    """
+    """How much a card shows: characters of the description, of the newest title and of its link, and the days' values."""
 
     description: int
     title: int
@@ -242,7 +241,9 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     )
     if len(summaries) > MANY_FEEDS:
         rows, card = list(_rows(branches)), partial(_card, last_day, CARD_LIMITS[0])
-        return _largest_that_fits(ROW_LIMITS, lambda limits: write(rows=rows, card=card, row=partial(_row, last_day, limits)))
+        return _largest_that_fits(
+            ROW_LIMITS, lambda limits: write(rows=rows, card=card, row=partial(_row, last_day, limits))
+        )
     return _largest_that_fits(CARD_LIMITS, lambda limits: write(rows=(), card=partial(_card, last_day, limits)))
 
 

@@ -37,7 +37,18 @@ def remove_seeds(sample: Sample) -> None:
 def many_feeds(sample: Sample, count: int) -> None:
     """Give a site so many topics, of which each third is below the one before, and some have no items."""
     remove_seeds(sample)
-    places = ("Aldgate", "Bermondsey", "Camberwell", "Deptford", "Ealing", "Finchley", "Greenwich", "Hackney", "Islington", "Kilburn")
+    places = (
+        "Aldgate",
+        "Bermondsey",
+        "Camberwell",
+        "Deptford",
+        "Ealing",
+        "Finchley",
+        "Greenwich",
+        "Hackney",
+        "Islington",
+        "Kilburn",
+    )
     for number in range(count):
         place = f"{places[number % 10]} {number // 10 + 1}"
         parent = f"parent: place-{number - 1}\n" if number % 3 else ""
@@ -71,7 +82,12 @@ PAGES = {
     "404": ("twenty", "nothing-here/"),
     "opened": ("twenty", "oceans/rss.xml"),
 }
-MADE = {"one": one_feed, "twenty": lambda _: None, "many": lambda sample: many_feeds(sample, 300), "empty": remove_seeds}
+MADE = {
+    "one": one_feed,
+    "twenty": lambda _: None,
+    "many": lambda sample: many_feeds(sample, 300),
+    "empty": remove_seeds,
+}
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +120,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", PAGES)
 def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, width: int, scheme: str) -> None:
-    """axe finds nothing on any page, nothing scrolls sideways, the console has no error, and a picture is made."""
+    """Axe finds nothing on any page, nothing scrolls sideways, the console has no error, and a picture is made."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     site, path = PAGES[name]
     visitor = Visit(chromium, sites(site), width=width, scheme=scheme)
@@ -112,7 +128,9 @@ def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, width: int
     page.wait_for_function("[...document.querySelectorAll('time')].every(time => time.title)")
     found = axe.run(page).response["violations"]
     picture = folder / f"{name}-{width}-{scheme}.png"
-    page.screenshot(path=picture, clip={"x": 0, "y": 0, "width": width, "height": 1080 if width > 1000 else 1600}, full_page=True)
+    page.screenshot(
+        path=picture, clip={"x": 0, "y": 0, "width": width, "height": 1080 if width > 1000 else 1600}, full_page=True
+    )
     if (width, scheme) == (1280, "light") and name in SHOWN and folder.parent == PICTURES:
         shutil.copy(picture, PICTURES / SHOWN[name])
     sideways = page.evaluate("document.documentElement.scrollWidth")
