@@ -1,9 +1,9 @@
 """The archive of a feed (RFC 5005 §4): which pages a month is cut into, and the names of their folders. Pure.
 
-The pages of a feed's archive are folders in `<slug>/archive/`, each with `rss.xml`, `atom.xml` and `feed.json` for readers
-and `index.html` for people. A page
-holds the items first published in a span of a month (UTC). Most months are one page, `2026-10`. A span with more than
-`CROWD` items is cut into halves: of days (16, 8, 4, 2, 1), then of hours (12, 6, 3, 1), then of a hash of the id.
+The pages of a feed's archive are folders in `<slug>/archive/`, each with `rss.xml`, `atom.xml` and `feed.json` for
+readers and `index.html` for people. A page holds the items first published in a span of a month (UTC). Most months are
+one page, `2026-10`. A span with more than `CROWD` items is cut into halves: of days (16, 8, 4, 2, 1), then of hours
+(12, 6, 3, 1), then of a hash of the id.
 
 So the page of an item depends on its date, its id and the number of items in its span, never on the items before or
 after it. A new item grows one page or cuts one in two; no other page changes. A page for "each thousand items" would

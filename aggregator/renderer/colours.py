@@ -57,7 +57,8 @@ def icon(title: str, accent: str) -> str:
     letter = next((one for one in title if one.isalnum()), title[:1] or "?").upper()
     ground = readable(accent or DEFAULT, "light")
     return "data:image/svg+xml," + quote(
-        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='7' fill='{ground}'/>"
+        f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
+        f"<rect width='32' height='32' rx='7' fill='{ground}'/>"
         f"<text x='16' y='23' font-family='system-ui,sans-serif' font-size='20' font-weight='700' fill='#fff'"
         f" text-anchor='middle'>{html.escape(letter)}</text></svg>",
         safe=" =:/',",

@@ -42,7 +42,7 @@ _TAG = re.compile(r"<[^<>]*>")
 
 
 class CardLimits(NamedTuple):
-    """How much a card shows: characters of the description, of the newest title and of its link, and the days' values."""
+    """How much a card shows: characters of the description, of the newest title and its link, and values of days."""
 
     description: int
     title: int
@@ -137,7 +137,7 @@ def _month(feed: Feed, site: Site, specs: Sequence[FeedSpec]) -> bytes:
 
 
 def _with_articles(feed: Feed, specs: Mapping[str, FeedSpec], root: str, write: Callable[..., bytes]) -> bytes:
-    """Return the page that `write` makes of the articles of a feed, each in two parts: what all feeds show, and tags."""
+    """Return the page that `write` makes of a feed's articles, each in two parts: what all feeds show, and tags."""
     slugs = _slugs_of_tags(feed, specs)
     tagged = [(item, _linked_tags(item, feed.spec.slug, slugs)) for item in feed.items]
     return _largest_that_fits(
@@ -240,10 +240,8 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
         updated=updated if updated > dates.EPOCH else None,
     )
     if len(summaries) > MANY_FEEDS:
-        rows, card = list(_rows(branches)), partial(_card, last_day, CARD_LIMITS[0])
-        return _largest_that_fits(
-            ROW_LIMITS, lambda limits: write(rows=rows, card=card, row=partial(_row, last_day, limits))
-        )
+        listed = partial(write, rows=list(_rows(branches)), card=partial(_card, last_day, CARD_LIMITS[0]))
+        return _largest_that_fits(ROW_LIMITS, lambda limits: listed(row=partial(_row, last_day, limits)))
     return _largest_that_fits(CARD_LIMITS, lambda limits: write(rows=(), card=partial(_card, last_day, limits)))
 
 

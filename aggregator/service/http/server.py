@@ -164,7 +164,7 @@ class App:
         if not path.startswith("/"):
             return "none", _response_without_path(scope.method)
         if route is None:
-            return "none", self._redirection(path, scope.method, get) or await self._not_found(path, get)
+            return "none", self._redirection(path, scope.method) or await self._not_found(path, get)
         if scope.method not in route.methods:
             return path, method_not_allowed(", ".join(route.methods))
         version = scope.http_version
@@ -215,7 +215,7 @@ class App:
         notices = await self._loaded_notices()
         return missing_page(path, notices.missing(self._cache.site, root_of(path)))
 
-    def _redirection(self, path: str, method: str, get: GetHeader) -> Response | None:
+    def _redirection(self, path: str, method: str) -> Response | None:
         """Redirect from `/slug` to `/slug/`, and from a removed archive page to the one that has its items now.
 
         Locations are relative, as a proxy may have removed a prefix.

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from pathlib import Path
@@ -116,13 +117,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return PICTURES / "review"
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("look", itertools.product(WIDTHS, SCHEMES), ids=lambda look: f"{look[0]}-{look[1]}")
 @pytest.mark.parametrize("name", PAGES)
-def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, width: int, scheme: str) -> None:
+def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, look: tuple[int, str]) -> None:
     """Axe finds nothing on any page, nothing scrolls sideways, the console has no error, and a picture is made."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    site, path = PAGES[name]
+    (width, scheme), (site, path) = look, PAGES[name]
     visitor = Visit(chromium, sites(site), width=width, scheme=scheme)
     page = visitor.open(path)
     page.wait_for_function("[...document.querySelectorAll('time')].every(time => time.title)")
