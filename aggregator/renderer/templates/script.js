@@ -125,7 +125,7 @@
 
   let texts;
   function loadTexts() {
-    texts ??= fetch("feed.json", { signal: AbortSignal.timeout?.(20000) }).then(async (answer) => {
+    texts ??= fetch("feed.json", { cache: "no-cache", signal: AbortSignal.timeout?.(20000) }).then(async (answer) => {
       const { items } = await answer.json();
       return new Map(items.map((item) => [item.url, item.content_html]));
     });
@@ -158,16 +158,20 @@
     const details = document.createElement("details");
     details.append(Object.assign(document.createElement("summary"), { textContent: "Read on" }));
     details.className = "read";
+    details.load = async () => {
+      const text = (await loadTexts()).get(link.getAttribute("href"));
+      if (!text) throw new Error("the feed has changed");
+      if (text === details.text) return;
+      details.text = text;
+      details.querySelector(".text")?.remove();
+      details.append(shown(text));
+    };
     details.addEventListener("toggle", async () => {
-      if (!details.open || details.loading) return;
-      details.loading = true;
       try {
-        const text = (await loadTexts()).get(link.getAttribute("href"));
-        if (!text) throw new Error("the feed has changed");
-        details.append(shown(text));
+        if (details.open) await details.load();
       } catch {
         texts = undefined;
-        location.assign(link.href);
+        if (!details.text) location.assign(link.href);
       }
     });
     more.replaceWith(details);
@@ -302,6 +306,7 @@
     texts = undefined;
     arrange(fresh);
     merge(main, fresh, new Map(leaves(main).map((leaf) => [key(leaf), leaf])));
+    for (const one of all(".read[open]", main)) one.load().catch(() => {});
     showLastChange(page);
     filter();
     if (position >= 0 && document.activeElement !== focused) {

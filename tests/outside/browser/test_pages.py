@@ -101,7 +101,6 @@ def test_a_search_may_come_from_another_page(visit):
     """What is typed on the page of a 404 is searched for on the index."""
     visitor = visit()
     page = visitor.open("nothing/here")
-    visitor.complaints.clear()  # the 404 itself
     assert page.locator("h1").inner_text() == "Page not found"
     page.locator("#q").fill("wind")
     page.keyboard.press("Enter")
@@ -110,6 +109,7 @@ def test_a_search_may_come_from_another_page(visit):
     assert page.locator("#find").input_value() == "wind"
     assert page.locator("#feed-wind-power").is_visible()
     assert not page.locator("#feed-solar").is_visible()
+    visitor.complaints[:] = [one for one in visitor.complaints if "status of 404" not in one]
 
 
 def test_a_person_who_opens_a_feed_gets_words_and_a_button(visit):
@@ -178,7 +178,7 @@ def test_pictures_that_fail_are_hidden(visit, sample):
     visitor.context.route("**/broken.jpg", lambda route: route.fulfill(body=b"no picture", content_type="image/jpeg"))
     page = visitor.open("oceans/")
     page.locator("article", has_text="Zebra broken").locator("img").wait_for(state="hidden", timeout=10_000)
-    left = {round(one.bounding_box()["x"]) for one in page.locator("article h2").all()}
+    left = {round(one.bounding_box()["x"]) for one in page.locator("article:not(:dir(rtl)) h2").all()}
     widths = {round(one.bounding_box()["width"]) for one in page.locator("article > div").all()}
 
     assert (len(left), len(widths)) == (1, 1)
@@ -414,7 +414,7 @@ def test_right_to_left_text_does_not_reorder_its_surroundings(chromium, wordy):
     """A date beside a Hebrew title is left-to-right; a Hebrew name in the path is behind its slash."""
     visitor = Visit(chromium, wordy)
     card = visitor.open().locator("#feed-hebrew")
-    dates = [card.locator("time").evaluate(LEFT_OF), card.locator("small").evaluate(LEFT_OF)]
+    dates = [card.locator("time").evaluate(LEFT_OF), card.locator("small").last.evaluate(LEFT_OF)]
     page = visitor.open("hebrew/")
     dates.append(page.locator("article time").evaluate(LEFT_OF))
     words, whole = page.locator("[aria-current]").evaluate(FROM_LEFT)
@@ -435,10 +435,15 @@ def test_everything_can_be_reached_by_keyboard(visit):
     for _ in range(stops):
         page.keyboard.press("Tab")
         seen.append(
-            page.evaluate("[document.activeElement.outerHTML, getComputedStyle(document.activeElement).outlineStyle]")
+            page.evaluate(
+                "[[...document.querySelectorAll('body *')].indexOf(document.activeElement),"
+                " getComputedStyle(document.activeElement).outlineStyle]"
+            )
         )
-    assert len({html for html, _ in seen}) >= stops - 1
-    assert {outline for html, outline in seen if not html.startswith("<body")} <= {"solid", "auto"}
+    places = [place for place, _ in seen if place >= 0]
+    assert len(set(places)) >= stops - 1
+    assert places == sorted(places)
+    assert {outline for place, outline in seen if place >= 0} <= {"solid", "auto"}
 
 
 def test_pages_opened_from_the_disk_lead_to_each_other(chromium, sample):
