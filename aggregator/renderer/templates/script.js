@@ -147,6 +147,8 @@
       below.append(...heading.childNodes);
       heading.replaceWith(below);
     }
+    // An id of the text could be one of the page's.
+    for (const one of all("[id]", body)) one.removeAttribute("id");
     const div = Object.assign(document.createElement("div"), { className: "text" });
     div.append(...[...body.childNodes].map((one) => document.importNode(one, true)));
     return div;
