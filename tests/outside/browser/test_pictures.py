@@ -133,10 +133,48 @@ def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, look: tupl
     )
     if (width, scheme) == (1280, "light") and name in SHOWN and folder.parent == PICTURES:
         shutil.copy(picture, PICTURES / SHOWN[name])
-    sideways = page.evaluate("document.documentElement.scrollWidth")
+    sideways, height = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    weight = len(page.evaluate("fetch(location.href).then(answer => answer.text())").encode())
     visitor.context.close()
 
     assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
     assert sideways <= width
+    assert height < 15_000
+    assert weight < 100_000
     assert [one for one in visitor.complaints if "404" not in one or name != "404"] == []
     assert picture.stat().st_size > 5_000
+
+
+def names(page: Any) -> list[str]:
+    return page.locator(".list > li:visible > a").all_inner_texts()  # type: ignore[no-any-return]
+
+
+def test_many_feeds_are_sorted_and_found(chromium: Any, sites: Any) -> None:
+    """By name, newest and busiest, and by topic again; a search and an update keep the order; each row copies its address."""
+    site = sites("many")
+    visitor = Visit(chromium, site)
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.open()
+    by_topic = names(page)
+    page.locator("#sort").select_option("name")
+    assert names(page) == sorted(by_topic)
+    page.locator("#sort").select_option("busiest")
+    counts = [int(one) for one in page.locator(".list > li").evaluate_all("rows => rows.map(row => row.dataset.b)")]
+    assert counts == sorted(counts, reverse=True)
+    page.locator("#sort").select_option("newest")
+    dates = page.locator(".list > li").evaluate_all("rows => rows.map(row => row.querySelector('time')?.written ?? '')")
+    assert dates == sorted(dates, reverse=True)
+    page.locator("#find").fill("ealing 3")
+    assert set(names(page)) == {"Ealing 3", "Ealing 30"}
+    page.locator("#find").fill("")
+
+    sample_seed = {"topics": "[place-5]", "quality": 100, "webUrl": "https://town.example.org/now"}
+    site.seed("now.md", title="Just now", publishedDateTime="2026-11-29T23:00:00Z", **sample_seed)
+    page.wait_for_function("document.querySelector('.list > li').id === 'feed-place-5'", timeout=10_000)
+    page.locator("#sort").select_option("")
+    assert names(page) == by_topic
+    page.locator("#feed-place-7").get_by_role("button", name="Copy").click()
+    page.wait_for_function("document.getElementById('said').textContent.includes('Copied')")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{site.address}place-7/rss.xml"
+    visitor.context.close()
+    assert visitor.complaints == []
