@@ -102,6 +102,7 @@ def test_a_search_may_come_from_another_page(visit):
     visitor = visit()
     page = visitor.open("nothing/here")
     assert page.locator("h1").inner_text() == "Page not found"
+    assert page.locator("main a").all_inner_texts() == ["All feeds of Harbour Light"]
     page.locator("#q").fill("wind")
     page.keyboard.press("Enter")
     page.wait_for_url("**/?q=wind")
