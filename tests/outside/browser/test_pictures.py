@@ -159,6 +159,15 @@ def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, look: tupl
     assert picture.stat().st_size > 5_000
 
 
+def test_pictures_are_shown() -> None:
+    """README and docs show the pictures that are kept for them, and no others are kept."""
+    root = PICTURES.parents[1]
+    texts = "".join(path.read_text() for path in (root / "README.md", *root.glob("docs/**/*.md")))
+
+    assert {path.name for path in PICTURES.glob("*.png")} == set(SHOWN.values())
+    assert all(f"tests/pictures/{name}" in texts for name in SHOWN.values())
+
+
 def names(page: Any) -> list[str]:
     return page.locator(".list > li:visible > a").all_inner_texts()  # type: ignore[no-any-return]
 
@@ -184,11 +193,11 @@ def test_many_feeds_are_sorted_and_found(chromium: Any, sites: Any) -> None:
 
     sample_seed = {"topics": "[place-5]", "quality": 100, "webUrl": "https://town.example.org/now"}
     site.seed("now.md", title="Just now", publishedDateTime="2026-11-29T23:00:00Z", **sample_seed)
-    page.wait_for_function("document.querySelector('.list > li').id === 'feed-place-5'", timeout=10_000)
+    page.locator(".list > li:first-child#feed-place-5").wait_for(timeout=10_000)
     page.locator("#sort").select_option("")
     assert names(page) == by_topic
     page.locator("#feed-place-7").get_by_role("button", name="Copy").click()
-    page.wait_for_function("document.getElementById('said').textContent.includes('Copied')")
+    page.locator("#said", has_text="Copied").wait_for(state="attached")
     assert page.evaluate("navigator.clipboard.readText()") == f"{site.address}place-7/rss.xml"
     visitor.context.close()
     assert visitor.complaints == []
