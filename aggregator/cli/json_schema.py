@@ -122,8 +122,9 @@ def _annotated(kind: Any, remarks: tuple[Any, ...]) -> dict[str, Any]:
     made = _type(kind)
     for remark in remarks:
         if isinstance(remark, Brief):
-            entry = {"anyOf": [{"type": "string"}, made["items"]]}
-            made = {"anyOf": [*entry["anyOf"], {"type": "array", "items": entry, "minItems": 1}]}
+            entry = {"anyOf": [{"type": "string"}, made.get("items", made)]}
+            several = [{"type": "array", "items": entry, "minItems": 1}] if "items" in made else []
+            made = {"anyOf": [*entry["anyOf"], *several]}
         if isinstance(remark, Parse):
             made = {"type": ["string", "integer", "null"]}
         if isinstance(remark, Parse | Check) and remark.what:

@@ -174,6 +174,13 @@ def title_pattern(text: str) -> str:
     return pattern(text)
 
 
+def expression(text: str) -> str:
+    """Return an expression that is not empty; `config.expressions` says what else is wrong with it, and where."""
+    if not text.strip():
+        raise ValueError("the expression is empty", "write one such as `topic:Energy`, or remove it")
+    return text
+
+
 def language(text: str) -> str:
     """Return a language tag (RFC 5646) in lower case, such as `en-us`."""
     tag = text.strip().replace("_", "-").lower()

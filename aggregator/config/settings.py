@@ -23,6 +23,7 @@ TitlePattern = Annotated[str, Check(parsers.title_pattern)]
 Folder = Annotated[str, Check(parsers.folder)]
 Location = Annotated[str, Check(parsers.location, what="a folder, or a URL such as `s3://bucket/seeds`")]
 HttpUrl = Annotated[str, Check(parsers.http_url)]
+Expression = Annotated[str, Check(parsers.expression)]
 Glob = Annotated[str, Check(parsers.glob)]
 Slug = Annotated[str, Check(parsers.slug, what="its slug, such as `top-stories`")]
 Age = Annotated[int | None, Parse(parsers.duration, what="a length of time such as `365d`")]
@@ -58,11 +59,15 @@ class RootSettings(SeedRoot, frozen=True, kw_only=True):
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """`rules.allow`, `rules.block`: providers (host names or names), types and title patterns (regular expressions)."""
+    """`rules.allow`, `rules.block`: providers (host names or names), types and title patterns (regular expressions).
+
+    `match` is an expression (`model.expression`); as text, the rule is that alone.
+    """
 
     providers: tuple[Name, ...] = ()
     types: tuple[Name, ...] = ()
     titles: tuple[TitlePattern, ...] = ()
+    match: Expression = ""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,8 +77,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     require_quality: bool = False
     min_heat: int | None = None
     max_age: Age = None
-    allow: Match = Match()
-    block: Match = Match()
+    allow: Annotated[Match, Brief("match", what="an expression, or a mapping")] = Match()
+    block: Annotated[Match, Brief("match", what="an expression, or a mapping")] = Match()
 
 
 TOPIC_FIELDS = ("any_topics", "all_topics", "not_topics")
@@ -83,7 +88,8 @@ TOPIC_FIELDS = ("any_topics", "all_topics", "not_topics")
 class Where(msgspec.Struct, frozen=True, kw_only=True):
     """`feeds_by_query[].where`: every condition given must hold.
 
-    Files write topics by name, shortname or slug; once loaded they are slugs. `max_age` is in seconds.
+    Files write topics by name, shortname or slug; once loaded they are slugs. `max_age` is in seconds. `match` is an
+    expression; as text, `where` is that alone.
     """
 
     any_topics: tuple[Name, ...] = ()
@@ -96,6 +102,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     min_heat: int | None = None
     max_age: Age = None
     title: Pattern = ""
+    match: Expression = ""
     topic_names: Annotated[tuple[tuple[str, str, str], ...], Computed()] = ()
     """A field above, a slug in it, and the name, folded, that it was made from: the name may have another slug now."""
 
@@ -106,7 +113,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     slug: Slug
     title: OneLine = ""
     description: OneLine = ""
-    where: Where = Where()
+    where: Annotated[Where, Brief("match", what="an expression, or a mapping")] = Where()
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,6 +238,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings"
     rules: Rules = Rules()
     feed: FeedSettings = FeedSettings()
     feeds_by_query: tuple[Query, ...] = ()
+    searches: dict[str, Expression] = {}
     topics: Annotated[tuple[Topic, ...], Computed()] = ()
     topic_settings: TopicSettings = TopicSettings()
     related: Literal["list", "promote", "ignore"] = "list"

@@ -23,7 +23,7 @@ from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.duplicates import BOTH_HINT
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.reading import Task, read_batch
-from aggregator.normalizer.rules import Verdict
+from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import (
     Outcome,
     is_in_feeds,
@@ -78,7 +78,7 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
         (outcome,) = unpack_outcomes(read_batch(reader, task))
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
-            explanation = _Case(config, index, outcome, row, now, policy.queries).explanation()
+            explanation = _Case(config, index, outcome, row, now, policy).explanation()
             found.append(explanation._replace(origins=_origins(reader, task)))
     return found
 
@@ -180,10 +180,10 @@ class _Case:
 
     def __init__(  # noqa: PLR0917 - as `explain` has them
         self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int,
-        queries: Sequence[Query],
+        policy: Policy,
     ) -> None:  # fmt: skip
         self._config, self._index, self._outcome, self._row, self._now = config, index, outcome, row, now
-        self._by_query = queries
+        self._policy = policy
         self._seed = unpack_seed(outcome.seed) if outcome.seed else None
 
     def explanation(self) -> Explanation:
@@ -309,7 +309,10 @@ class _Case:
         return (f"the same item as {named}: one link, or a copy of it ({BOTH_HINT})",)
 
     def _ended(self, verdict: Verdict) -> str:
-        why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
+        max_age = self._config.rules.max_age
+        by_age = max_age is not None and verdict.published + max_age == verdict.ends
+        by_seed = self._seed is not None and self._seed.expires == verdict.ends
+        why = "expires" if by_seed else "max_age" if by_age else "an age in `allow` or `block`"
         return f"its time ended at {utc_time(verdict.ends)} (rule: window, {why})"
 
     def _stands_for_it(self, row: FileRow) -> str:
@@ -349,7 +352,8 @@ class _Case:
         assert self._seed is not None
         acting: Seed = rules.effective_seed(self._seed, verdict)
         windows = dict(verdict.feeds)
-        reasons = ((query, rules.unmet_condition(acting, query.where, windows)) for query in self._by_query)
+        path, policy = self._outcome.path, self._policy
+        reasons = ((one, rules.unmet_query(acting, one, windows, policy, path)) for one in policy.queries)
         found = [
             f"not in {query.slug}: {reason}" if reason else self._by_age(query, verdict, windows[query.slug])
             for query, reason in reasons
@@ -358,10 +362,13 @@ class _Case:
 
     def _by_age(self, query: Query, verdict: Verdict, ends: int) -> str:
         """Return when an item that answers a query becomes too old for it, "" if it stays as long as elsewhere."""
-        if ends == verdict.ends or query.where.max_age is None:
+        if ends == verdict.ends:
             return ""
         if ends <= max(self._now, verdict.starts):
-            return f"not in {query.slug}: older than {_span(query.where.max_age)} since {utc_time(ends)}"
+            age = query.where.max_age
+            by_max_age = age is not None and ends == verdict.published + age
+            why = f"older than {_span(age)}" if by_max_age and age is not None else "too old for its `where`"
+            return f"not in {query.slug}: {why} since {utc_time(ends)}"
         return f"leaves {query.slug} at {utc_time(ends)}, in {in_words(ends - self._now)}"
 
     def _pending(self) -> tuple[str, ...]:
