@@ -214,6 +214,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     log_requests: bool = False
 
 
+class Pages(msgspec.Struct, frozen=True, kw_only=True):
+    """`pages`: what the pages offer. With `search` everybody may look for published items (`/-/find`)."""
+
+    search: bool = False
+
+
 class Websub(msgspec.Struct, frozen=True, kw_only=True):
     """`websub`: the URL of the WebSub hub to notify of changes, "" for none. The program reads it as `site.hub`."""
 
@@ -244,5 +250,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings"
     related: Literal["list", "promote", "ignore"] = "list"
     schedule: Schedule = Schedule()
     watch: Watch = Watch()
+    pages: Pages = Pages()
     server: Server = Server()
     websub: Websub = Websub()

@@ -46,7 +46,8 @@ class Subject:
     """What an expression is asked about: a seed, the slugs of its topics and of those above them, and its path.
 
     `updated` is when it was changed last, `now` the moment that ages are counted from (both in seconds since 1970),
-    `states` are the choices of `is` that hold. Without `body`, its text is its excerpt alone.
+    `states` are the choices of `is` that hold. Without `body`, its text is the summary
+    alone that feeds make of its excerpt.
     """
 
     __slots__ = ("_text", "_title", "body", "now", "path", "seed", "states", "topics", "updated")
@@ -84,7 +85,9 @@ class Subject:
     def written_text(self) -> str:
         """Its excerpt and body as people read them, roughly: without tags, marks and addresses."""
         excerpt = text.plain(self.seed.excerpt)
-        return f"{excerpt}\n{visible_text(self.seed.body)}" if self.body and self.seed.body else excerpt
+        if not self.body:
+            return text.cut(excerpt, text.SUMMARY_LENGTH)
+        return f"{excerpt}\n{visible_text(self.seed.body)}" if self.seed.body else excerpt
 
     @property
     def domain(self) -> str:

@@ -1,0 +1,195 @@
+"""Finding items by an expression: in the index, for the owner or for everybody. Reads the index.
+
+Everybody finds only what feeds show now, and by nothing but what feeds show: neither paths, states and categories nor
+the bodies of seeds count, whose comments nobody was meant to read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from aggregator.config.settings import Config
+from aggregator.index.index import Index
+from aggregator.index.search import Row
+from aggregator.model.errors import AggregatorError
+from aggregator.model.expression.errors import ExpressionError
+from aggregator.model.expression.parser import nearest, parse_with_places
+from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Search, leaves
+from aggregator.model.items import Seed
+from aggregator.normalizer import rules
+from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
+from aggregator.normalizer.rule_expressions import vocabulary_of
+from aggregator.normalizer.rules import Verdict
+from aggregator.normalizer.stored import is_in_feeds, unpack_seed, unpack_verdict
+from aggregator.site.catalog import Catalog
+from aggregator.site.display_settings import digest
+
+MOST_SLOW = 20
+"""After so many texts in which a pattern takes too long, a search gives up."""
+
+CHECKED_EACH = 256
+"""After so many items a search asks whether it may go on."""
+
+_PRIVATE_FIELDS = frozenset({"path", "category", "is"})
+_PRIVATE_CHOICES = frozenset({"body", "category", "expires", "related", "updated"})
+_IN = "in:"
+"""Before the slug of a feed: the state of an item that is in it, as everybody's `search:` asks it."""
+
+
+class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that was found. `published` is in seconds since 1970, `state` one of those of `is`; `detail` says why.
+
+    `path`, `state` and `detail` are the owner's.
+    """
+
+    id: str
+    title: str
+    link: str
+    published: int
+    path: str = ""
+    state: str = ""
+    detail: str = ""
+
+
+class Findings(NamedTuple):
+    """How many items were found, the first ones (newest first), and of how many a pattern took too long."""
+
+    total: int
+    items: tuple[FoundItem, ...]
+    slow: int = 0
+
+
+def find(
+    config: Config, index: Index, text: str, *, now: int, limit: int | None, everything: bool = False,
+    for_everybody: bool = False, may_go_on: Callable[[], bool] = lambda: True,
+) -> Findings:  # fmt: skip
+    """Return the items that an expression chooses, newest first.
+
+    Args:
+        config: the config of the site.
+        index: its index.
+        text: the expression.
+        now: seconds since 1970.
+        limit: the most items that are returned, None for all; all are counted.
+        everything: look at every seed that could be read, not only at what feeds show; so does an `is:` in the text.
+        for_everybody: use only what feeds show.
+        may_go_on: is asked now and then.
+
+    Raises:
+        ExpressionError: if the expression cannot be used.
+        AggregatorError: if it takes too long.
+    """
+    searching = _Searching(config, index, text, now=now, for_everybody=for_everybody)
+    everything = everything or searching.asks_for_states
+    chosen = searching.chosen(only_visible=not everything, may_go_on=may_go_on)
+    found = [(-seed.published, row.path, row, seed) for row, seed in chosen]
+    found.sort(key=lambda one: one[:2])
+    shown = found if limit is None else found[:limit]
+    items = tuple(_item(row, seed, now, is_public=for_everybody) for _, _, row, seed in shown)
+    return Findings(len(found), items, searching.slow)
+
+
+class _Searching:
+    """A search of one site at one moment."""
+
+    def __init__(self, config: Config, index: Index, text: str, *, now: int, for_everybody: bool) -> None:
+        self._index, self._now, self._is_public = index, now, for_everybody
+        self._policy = Catalog(config, index).policy
+        vocabulary = vocabulary_of(self._policy)
+        tree, places = parse_with_places(text)
+        names = [query.slug for query in config.feeds_by_query] if for_everybody else list(vocabulary.searches)
+        for leaf, at in zip(leaves(tree), places, strict=True):
+            if mistake := _mistake(leaf, names, for_everybody=for_everybody):
+                raise ExpressionError(text, at, *mistake)
+        if for_everybody:
+            tree = _by_feeds(tree)
+        self._matcher = Matcher(tree, vocabulary)
+        self._vocabulary = vocabulary
+        used = {getattr(leaf, "field", "") for leaf in leaves(self._matcher.tree)}
+        self._needs_topics = "topic" in used
+        self.asks_for_states = "is" in used and not for_everybody
+        self.slow = 0
+
+    def chosen(self, *, only_visible: bool, may_go_on: Callable[[], bool]) -> Iterator[tuple[Row, Seed]]:
+        """Yield the rows that the expression chooses, each with the seed that is shown."""
+        is_current = self._index.meta("policy") == digest(self._policy)
+        rows = self._index.search.rows(
+            self._matcher.tree, now=self._now, only_visible=only_visible,
+            slug_of=self._vocabulary.slug_of if is_current else None,
+        )  # fmt: skip
+        for number, row in enumerate(rows):
+            if number % CHECKED_EACH == 0 and not may_go_on():
+                raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
+            verdict = unpack_verdict(row.verdict) if row.verdict is not None and not row.rule else None
+            seed = unpack_seed(row.seed)
+            acting = seed if verdict is None else rules.effective_seed(seed, verdict)
+            try:
+                if self._matcher.holds(self._subject(row, acting, verdict)):
+                    yield row, acting
+            except SlowPatternError as error:
+                self.slow += 1
+                if self.slow > MOST_SLOW:
+                    raise AggregatorError(f"{error} in many texts (write a simpler pattern)") from error
+
+    def _subject(self, row: Row, seed: Seed, verdict: Verdict | None) -> Subject:
+        topics = frozenset(rules.topics_and_above(seed, self._policy)) if self._needs_topics else frozenset()
+        if not self._is_public:
+            states = states_of(row, self._now) if self.asks_for_states else frozenset()
+            return Subject(seed, topics=topics, path=row.path, now=self._now, states=states)
+        feeds = frozenset(_IN + slug for slug, ends in verdict.feeds if self._now < ends) if verdict else frozenset()
+        updated = seed.published if seed.updated is None or seed.updated > self._now else seed.updated
+        return Subject(
+            seed, topics=topics, now=self._now, states=feeds, updated=max(seed.published, updated), body=False
+        )  # fmt: skip
+
+
+def states_of(row: Row, now: int) -> frozenset[str]:
+    """Return the choices of `is` that hold for a file at `now`."""
+    states = {"stale"} if row.stale else set()
+    if row.story is None or row.starts is None or row.ends is None:
+        return frozenset(states | ({"held"} if row.rule else set()))
+    if row.starts > now:
+        states.add("embargoed")
+    elif row.ends <= now:
+        states.add("expired")
+    else:
+        states.add("published" if is_in_feeds(row.entries, now) else "duplicate")
+    return frozenset(states)
+
+
+def _mistake(leaf: Leaf, searches: list[str], *, for_everybody: bool) -> tuple[str, str] | None:
+    if isinstance(leaf, Search) and leaf.name not in searches:
+        meant = nearest(leaf.name, searches)
+        hint = f"did you mean `search:{meant}`?" if meant else f"known: {', '.join(searches) or 'none'}"
+        return f"there is no search `{leaf.name}`", hint
+    if for_everybody:
+        if isinstance(leaf, Pattern):
+            return "a pattern is only for the owner of the site", "write words or a phrase"
+        field = getattr(leaf, "field", "")
+        if field in _PRIVATE_FIELDS or (isinstance(leaf, Choice) and leaf.value in _PRIVATE_CHOICES):
+            return "only the owner of the site may ask this", "remove it"
+    return None
+
+
+def _by_feeds(node: Node) -> Node:
+    """Return a tree that asks for the feed of a search instead of what it says, which may be private."""
+    if isinstance(node, Search):
+        return Choice("is", _IN + node.name)
+    if isinstance(node, Not):
+        return Not(_by_feeds(node.part))
+    if isinstance(node, And | Or):
+        return type(node)(tuple(map(_by_feeds, node.parts)))
+    return node
+
+
+def _item(row: Row, seed: Seed, now: int, *, is_public: bool) -> FoundItem:
+    public = FoundItem(id=row.id or seed.id or seed.link, title=seed.title, link=seed.link, published=seed.published)
+    if is_public:
+        return public
+    states = states_of(row, now)
+    state = next((one for one in ("published", "embargoed", "expired", "duplicate", "held") if one in states), "")
+    detail = f"{row.detail} (rule: {row.rule})" if row.rule else ""
+    return msgspec.structs.replace(public, path=row.path, state=state, detail=detail)
