@@ -332,7 +332,7 @@ def find(config_path: str, expression: str, *, everything: bool, limit: int, as_
     from aggregator.site.find import find as find_items  # noqa: PLC0415
 
     config = load_config(config_path)
-    with opened_read_only(config.state) as index, _expression_mistakes():
+    with opened_read_only(config.state) as index, _expression_mistakes(), collecting_rarely():
         if index is None:
             raise AggregatorError("nothing has been built yet (run `aggregator build`)")
         found = find_items(config, index, expression, now=clock(), limit=limit, everything=everything)

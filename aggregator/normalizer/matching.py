@@ -29,7 +29,17 @@ _HIDDEN = re.compile(
     re.DOTALL | re.IGNORECASE | re.MULTILINE,
 )
 _TARGET = re.compile(r"\]\([^()\s]*(?:[ \t]+\"[^\"\n]*\")?\)")
-_MARKS = re.compile(r"[*_`~#>|\[\]]+")
+_MARKS = re.compile(r"[*`~#>|\[\]]+|(?<!\w)_+|_+(?!\w)")
+# What may be ASCII letters or digits once it is folded, or may join some, in UTF-8: entities, accented and other forms
+# of letters, invisible signs. Of MessagePack's own bytes few look so.
+_FOLDING = re.compile(
+    rb"&(?!(?:amp|lt|gt|quot|apos|nbsp|hellip|[lr][sd]quo|[nm]dash|#3[489]|#160|#82[123][0-9]);)(?:#|\w+;)"
+    rb"|\xc2[\xaa\xad\xb2-\xbe]|[\xc3-\xcb][\x80-\xbf]|(?<=[a-z0-9])[\xcc-\xe1\xe3-\xf4][\x80-\xbf]"
+    rb"|\xe1[\xb4-\xbf]|\xe2(?:[\x81-\xbf]|\x80[\x80-\x8f])|\xe3[\x88-\x8f]|\xea[\x9c-\xaf]"
+    rb"|\xef[\xac-\xbf]|\xf0(?:[\x90\x91\x9d]|\x9f[\x84-\x87\xaf])"
+)
+_PLAIN_WORD = re.compile(r"[a-z0-9]+")
+_IN_SEED = frozenset({"", "title", "text", "author", "tag", "category", "type", "source", "domain", "link"})
 
 Test = Callable[["Subject"], bool]
 
@@ -84,10 +94,9 @@ class Subject:
     @property
     def written_text(self) -> str:
         """Its excerpt and body as people read them, roughly: without tags, marks and addresses."""
-        excerpt = text.plain(self.seed.excerpt)
         if not self.body:
-            return text.cut(excerpt, text.SUMMARY_LENGTH)
-        return f"{excerpt}\n{visible_text(self.seed.body)}" if self.seed.body else excerpt
+            return text.cut(text.plain(self.seed.excerpt), text.SUMMARY_LENGTH)
+        return visible_text(f"{self.seed.excerpt}\n{self.seed.body}")
 
     @property
     def domain(self) -> str:
@@ -107,7 +116,7 @@ def visible_text(body: str) -> str:
         body = _HIDDEN.sub(" ", body)
     if "](" in body:
         body = _TARGET.sub("]", body)
-    return text.decode_entities(_MARKS.sub("", body))
+    return text.decode_entities(_MARKS.sub(" ", body))
 
 
 class Vocabulary(NamedTuple):
@@ -126,8 +135,13 @@ class Matcher:
         self._slug_of = vocabulary.slug_of
         self._tests: dict[Node, Test] = {}
         self.has_age = any(isinstance(leaf, Range) and leaf.field == "age" for leaf in leaves(self.tree))
+        self._may_hold = _may_hold(self.tree)
         self.holds = self._compiled(self.tree)
         """Returns whether a subject is chosen; raises `SlowPatternError`."""
+
+    def may_hold(self, packed: bytes) -> bool:
+        """Return whether a packed seed may be chosen, by a quick look for the words that it must have."""
+        return self._may_hold is None or self._may_hold(packed.lower())
 
     def until(self, subject: Subject) -> int:
         """Return until when a subject is chosen: `NEVER` if at no time, `FOREVER` if always.
@@ -220,6 +234,30 @@ def with_searches(node: Node, searches: Mapping[str, Node], depth: int = 0) -> N
     if isinstance(node, And | Or):
         return type(node)(tuple(with_searches(part, searches, depth) for part in node.parts))
     return node
+
+
+Glance = Callable[[bytes], bool]
+"""Returns whether a seed may satisfy a condition, by its packed form in lower case."""
+
+
+def _may_hold(node: Node) -> Glance | None:
+    """Return what tells that a tree does not hold without unpacking a seed, None if nothing does."""
+    if isinstance(node, And):
+        some = [glance for part in node.parts if (glance := _may_hold(part)) is not None]
+        return (lambda packed: all(glance(packed) for glance in some)) if some else None
+    if isinstance(node, Or):
+        every = [_may_hold(part) for part in node.parts]
+        if None in every:
+            return None
+        return lambda packed: any(glance(packed) for glance in every if glance is not None)
+    if not isinstance(node, Words) or node.field not in _IN_SEED:
+        return None
+    wanted = fold(node.text)
+    longest = max(_PLAIN_WORD.findall(wanted.removeprefix("www.")), key=len, default="")
+    if not longest:
+        return None
+    needle = longest.encode()
+    return lambda packed: needle in packed or _FOLDING.search(packed) is not None
 
 
 def _first_decides(tests: Iterable[Test], subject: Subject, *, decided: bool) -> bool:

@@ -6,12 +6,14 @@ the bodies of seeds count, whose comments nobody was meant to read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from aggregator.config.settings import Config
+from aggregator.index.database import chunks, marks
+from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.index.search import Row
 from aggregator.model.errors import AggregatorError
@@ -23,7 +25,7 @@ from aggregator.normalizer import rules
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
 from aggregator.normalizer.rule_expressions import vocabulary_of
 from aggregator.normalizer.rules import Verdict
-from aggregator.normalizer.stored import is_in_feeds, unpack_seed, unpack_verdict
+from aggregator.normalizer.stored import is_in_feeds, unpack_seed, unpack_verdict, verified
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 
@@ -35,6 +37,7 @@ CHECKED_EACH = 256
 
 _PRIVATE_FIELDS = frozenset({"path", "category", "is"})
 _PRIVATE_CHOICES = frozenset({"body", "category", "expires", "related", "updated"})
+_STATES = ("published", "embargoed", "expired", "duplicate", "held")
 _IN = "in:"
 """Before the slug of a feed: the state of an item that is in it, as everybody's `search:` asks it."""
 
@@ -85,11 +88,15 @@ def find(
     searching = _Searching(config, index, text, now=now, for_everybody=for_everybody)
     everything = everything or searching.asks_for_states
     chosen = searching.chosen(only_visible=not everything, may_go_on=may_go_on)
-    found = [(-seed.published, row.path, row, seed) for row, seed in chosen]
-    found.sort(key=lambda one: one[:2])
-    shown = found if limit is None else found[:limit]
-    items = tuple(_item(row, seed, now, is_public=for_everybody) for _, _, row, seed in shown)
-    return Findings(len(found), items, searching.slow)
+    found = sorted((-seed.published, row.file) for row, seed in chosen)
+    if limit is not None and limit < len(found):  # with those of the same second, whose order is that of their paths
+        shown = [file for date, file in found if date <= found[limit - 1][0]]
+    else:
+        shown = [file for _, file in found]
+    items = sorted(_items(index, shown, now), key=lambda item: (-item.published, item.path))[:limit]
+    if for_everybody:
+        items = [msgspec.structs.replace(item, path="", state="", detail="") for item in items]
+    return Findings(len(found), tuple(items), searching.slow)
 
 
 class _Searching:
@@ -111,6 +118,8 @@ class _Searching:
         used = {getattr(leaf, "field", "") for leaf in leaves(self._matcher.tree)}
         self._needs_topics = "topic" in used
         self.asks_for_states = "is" in used and not for_everybody
+        # Without these, the seed alone decides.
+        self._is_bare = not (self.asks_for_states or "path" in used or for_everybody or self._policy.promote)
         self.slow = 0
 
     def chosen(self, *, only_visible: bool, may_go_on: Callable[[], bool]) -> Iterator[tuple[Row, Seed]]:
@@ -118,14 +127,14 @@ class _Searching:
         is_current = self._index.meta("policy") == digest(self._policy)
         rows = self._index.search.rows(
             self._matcher.tree, now=self._now, only_visible=only_visible,
-            slug_of=self._vocabulary.slug_of if is_current else None,
+            slug_of=self._vocabulary.slug_of if is_current else None, bare=self._is_bare,
         )  # fmt: skip
         for number, row in enumerate(rows):
             if number % CHECKED_EACH == 0 and not may_go_on():
                 raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
-            verdict = unpack_verdict(row.verdict) if row.verdict is not None and not row.rule else None
-            seed = unpack_seed(row.seed)
-            acting = seed if verdict is None else rules.effective_seed(seed, verdict)
+            if not self._matcher.may_hold(row.seed):
+                continue
+            acting, verdict = _acting(row.seed, None if row.rule else row.verdict)
             try:
                 if self._matcher.holds(self._subject(row, acting, verdict)):
                     yield row, acting
@@ -146,7 +155,14 @@ class _Searching:
         )  # fmt: skip
 
 
-def states_of(row: Row, now: int) -> frozenset[str]:
+def _acting(packed: bytes, packed_verdict: bytes | None) -> tuple[Seed, Verdict | None]:
+    """Return the seed that is shown, and the verdict upon it if it is accepted."""
+    verdict = unpack_verdict(packed_verdict) if packed_verdict is not None else None
+    seed = unpack_seed(packed)
+    return (seed if verdict is None else rules.effective_seed(seed, verdict)), verdict
+
+
+def states_of(row: Row | FileRow, now: int) -> frozenset[str]:
     """Return the choices of `is` that hold for a file at `now`."""
     states = {"stale"} if row.stale else set()
     if row.story is None or row.starts is None or row.ends is None:
@@ -185,11 +201,18 @@ def _by_feeds(node: Node) -> Node:
     return node
 
 
-def _item(row: Row, seed: Seed, now: int, *, is_public: bool) -> FoundItem:
-    public = FoundItem(id=row.id or seed.id or seed.link, title=seed.title, link=seed.link, published=seed.published)
-    if is_public:
-        return public
-    states = states_of(row, now)
-    state = next((one for one in ("published", "embargoed", "expired", "duplicate", "held") if one in states), "")
-    detail = f"{row.detail} (rule: {row.rule})" if row.rule else ""
-    return msgspec.structs.replace(public, path=row.path, state=state, detail=detail)
+def _items(index: Index, files: Sequence[int], now: int) -> Iterator[FoundItem]:
+    """Yield files as they are listed, in no order; here their seeds are checked."""
+    for some in chunks(files):
+        rows = list(index.files.where(f"file IN ({marks(some)})", some))
+        seeds = index.files.seeds(some)
+        stories = index.stories.get([row.story for row in rows if row.story is not None])
+        for row in rows:
+            acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
+            states = states_of(row, now)
+            yield FoundItem(
+                id=stories[row.story].id if row.story is not None else acting.id or acting.link,
+                title=acting.title, link=acting.link, published=acting.published, path=row.path,
+                state=next((one for one in _STATES if one in states), ""),
+                detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",
+            )  # fmt: skip

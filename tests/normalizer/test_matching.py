@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
 import time
+import unicodedata
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from aggregator.config.expressions import where_tree
 from aggregator.config.settings import Config, Match, Query, Rules, SiteSettings, Topic, Where
 from aggregator.model.expression.fields import FIELDS
+from aggregator.model.expression.folding import fold
 from aggregator.model.expression.parser import parse
 from aggregator.model.expression.tree import And, Node, Not, Or, Range, Words
 from aggregator.model.items import FOREVER, Image, Media, Provider, Related, Seed
@@ -22,7 +25,7 @@ from aggregator.normalizer.rules import decide, policy_of, topics_and_above, unm
 
 DAY = 86_400
 PUBLISHED = 20_000 * DAY
-BODY = "Some **har**bour [walls](https://hidden.example/quay) <b class='veiled'>stand</b>.\n<!-- secret -->\n[note]: # (buried)"
+BODY = "Some **harbour** [walls](https://hidden.example/quay) <b class='veiled'>stand</b>.\n<!-- secret -->\n[note]: # (buried)"
 SEED: dict[str, Any] = {
     "title": "Tides run a café's mill", "link": "https://www.news.example.org/tides?a=1", "published": PUBLISHED,
     "updated": PUBLISHED + DAY, "excerpt": "A <b>quiet</b> tariff &amp; more", "body": BODY, "quality": 80, "heat": -5,
@@ -105,8 +108,8 @@ def test_scripts_without_spaces_have_no_whole_words() -> None:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("<!-- never closed", ""), ("a<script>x</script>b", "a b"), ("<" * 9, "<<<<<<<<<"), ("1 < 2 > 0", "1 < 2 0"),
-        ('![alt](https://x.example/a.png "t") c', "!alt c"), ("&lt;b&gt;", "<b>"),
+        ("<!-- never closed", ""), ("a<script>x</script>b", "a b"), ("<" * 9, "<<<<<<<<<"), ("1 < 2 > 0", "1 < 2 0"), ("__a__ b_c", "a b_c"),
+        ('![alt](https://x.example/a.png "t") c', "! alt c"), ("&lt;b&gt;", "<b>"),
     ],
 )  # fmt: skip
 def test_the_text_of_a_body(body: str, words: str) -> None:
@@ -278,3 +281,23 @@ def test_every_choice_of_has_can_be_asked() -> None:
         matcher = Matcher(parse(f"has:{value}"), Vocabulary(str, {}))
         assert matcher.holds(Subject(seed_of(**full))), value
         assert not matcher.holds(Subject(bare)), value
+
+
+def test_a_quick_look_leaves_out_nothing_that_may_be_a_word() -> None:
+    """Every character that folds to ASCII letters or digits, or joins them, is one for which a seed is unpacked."""
+    matcher = Matcher(parse("zzz"), Vocabulary(str, {}))
+    for code in range(0x80, 0x110000):
+        one = chr(code)
+        if unicodedata.category(one) in {"Cn", "Co", "Cs", "Lo"} and unicodedata.normalize("NFKD", one) == one:
+            continue
+        if re.findall("[a-z0-9]+", fold(f"x{one}y")) != ["x", "y"]:
+            assert matcher.may_hold(f"x{one}y".encode()), hex(code)
+
+
+@pytest.mark.parametrize("text", ["h&#97;rbour", "h&aring;rbour", "harbour", "HARBOUR", "hárbour", "har\u00adbour"])
+def test_a_quick_look_unpacks_what_may_hold_a_word(text: str) -> None:
+    """Entities, accents and case hide no word; an article with typographic signs alone is not unpacked in vain."""
+    matcher = Matcher(parse("harbour -x (a OR title:rive)"), Vocabulary(str, {}))
+    assert matcher.may_hold(f"{text} rive".encode())
+    assert not matcher.may_hold("“Rive” – it&#8217;s … &amp; more".encode())
+    assert not matcher.may_hold(b"harbour river")
