@@ -33,10 +33,12 @@ _MARKS = re.compile(r"[*`~#>|\[\]]+|(?<!\w)_+|_+(?!\w)")
 # What may be ASCII letters or digits once it is folded, or may join some, in UTF-8: entities, accented and other forms
 # of letters, invisible signs. Of MessagePack's own bytes few look so.
 _FOLDING = re.compile(
-    rb"&(?!(?:amp|lt|gt|quot|apos|nbsp|hellip|[lr][sd]quo|[nm]dash|#3[489]|#160|#82[123][0-9]);)(?:#|\w+;)"
-    rb"|\xc2[\xaa\xad\xb2-\xbe]|[\xc3-\xcb][\x80-\xbf]|(?<=[a-z0-9])[\xcc-\xe1\xe3-\xf4][\x80-\xbf]"
-    rb"|\xe1[\xb4-\xbf]|\xe2(?:[\x81-\xbf]|\x80[\x80-\x8f])|\xe3[\x88-\x8f]|\xea[\x9c-\xaf]"
-    rb"|\xef[\xac-\xbf]|\xf0(?:[\x90\x91\x9d]|\x9f[\x84-\x87\xaf])"
+    rb"[&\xc2-\xf4](?:"  # one class first, which the search skips to
+    rb"(?<=&)(?!(?:amp|lt|gt|quot|apos|nbsp|hellip|[lr][sd]quo|[nm]dash|#3[489]|#160|#82[123][0-9]);)(?:#|\w+;)"
+    rb"|(?<=\xc2)[\xaa\xad\xb2-\xbe]|(?<=[\xc3-\xcb])[\x80-\xbf]|(?<=[a-z0-9][\xcc-\xe1\xe3-\xf4])[\x80-\xbf]"
+    rb"|(?<=\xe1)[\xb4-\xbf]|(?<=\xe2)(?:[\x81-\xbf]|\x80[\x80-\x8f])|(?<=\xe3)[\x88-\x8f]|(?<=\xea)[\x9c-\xaf]"
+    rb"|(?<=\xef)[\xac-\xbf]|(?<=\xf0)(?:[\x90\x91\x9d]|\x9f[\x84-\x87\xaf])"
+    rb")"
 )
 _PLAIN_WORD = re.compile(r"[a-z0-9]+")
 _IN_SEED = frozenset({"", "title", "text", "author", "tag", "category", "type", "source", "domain", "link"})
