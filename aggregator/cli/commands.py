@@ -343,6 +343,41 @@ def find(config_path: str, expression: str, *, everything: bool, limit: int, as_
         _print(line)
 
 
+@cli.command("try")
+@config_option
+@click.argument("expression", metavar="[EXPR]", required=False, default="")
+@click.option(
+    "--as", "use", metavar="block|allow|FEED", default="block", show_default=True,
+    help="Try EXPR as one more that blocks, or allows, or as the condition of the feed FEED.",
+)  # fmt: skip
+@click.option(
+    "--limit", metavar="N", type=terminal.WholeNumber(1, 10**6), default=5, show_default=True,
+    help="List at most N items that come to a feed, and N that go.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
+def try_rules(config_path: str, expression: str, *, use: str, limit: int, as_json: bool) -> None:
+    """Show what a rule would bring and take away, feed by feed; change nothing.
+
+    With EXPR the site's config is tried with that expression. Without it the config FILE is tried, not the site's;
+    if it is the site's, this shows what its changes since the last build will do.
+    """
+    from aggregator.cli.finding import trial_lines  # noqa: PLC0415 - only this command needs these
+    from aggregator.site.trial import try_config  # noqa: PLC0415
+
+    tried = load_config(config_path)
+    usual = terminal.find_config()
+    config = tried if expression or not os.path.isfile(usual) else load_config(usual)
+    with opened_read_only(config.state) as index, _expression_mistakes(), collecting_rarely():
+        if index is None:
+            raise AggregatorError("nothing has been built yet (run `aggregator build`)")
+        changes = try_config(index, config, tried, expression=expression, use=use, now=clock(), limit=limit)
+    if as_json:
+        click.echo(msgspec.json.encode(changes))
+        return
+    for line in trial_lines(changes):
+        _print(line)
+
+
 @cli.command()
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")

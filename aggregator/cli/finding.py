@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from aggregator.model.words import quantity, utc_time
 from aggregator.site.find import Findings, FoundItem
+from aggregator.site.trial import FeedTrial
 
 LONGEST_TITLE = 70
 """How many characters of a title are printed."""
@@ -19,6 +20,17 @@ def finding_lines(found: Findings) -> Iterator[str]:
     yield f"{quantity(found.total, 'item')}{more}"
     if found.slow:
         yield f"of {quantity(found.slow, 'item')} a pattern took too long to search the text, so it does not count"
+
+
+def trial_lines(changes: Sequence[FeedTrial]) -> Iterator[str]:
+    """Yield the lines that say what would come and go, feed by feed."""
+    for one in changes:
+        yield f"{one.slug}: {one.come:,} come, {one.go:,} go; {one.now:,} now, {one.now + one.come - one.go:,} then"
+        for sign, items, total in (("+", one.coming, one.come), ("-", one.going, one.go)):
+            yield from (f"  {sign} {item_line(item)}" for item in items)
+            if total > len(items):
+                yield f"  {sign} … and {total - len(items):,} more"
+    yield "nothing was changed" if changes else "no feed would change"
 
 
 def item_line(item: FoundItem) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from aggregator.config.expression_keys import Written, written
+from aggregator.config.expression_keys import Role, Written, written
 from aggregator.config.settings import Config, Where
 from aggregator.config.yaml.tree import Node as YamlNode
 from aggregator.model.expression.errors import ExpressionError
@@ -69,11 +69,22 @@ def misused(config: Config, root: YamlNode, text: bytes, path: str) -> Iterator[
     if config.searches:
         yield from _double_names(config, root, path)
     for one in written(root):
-        tree, places = parse_with_places(one.node.text)
-        for leaf, at, holds in _leaves(tree, list(places), holds=one.role != "block"):
-            if mistake := _misuse(leaf, one, searches, holds=holds):
-                yield _problem(one, ExpressionError(one.node.text, at, *mistake), lines, path)
-                break
+        try:
+            check_use(one.node.text, one.role, searches, name=one.name)
+        except ExpressionError as error:
+            yield _problem(one, error, lines, path)
+
+
+def check_use(text: str, role: Role, searches: Mapping[str, Node], *, name: str = "") -> None:
+    """Check that an expression may be used as `role`, with these searches; `name` is its own if it is one of them.
+
+    Raises:
+        ExpressionError: if it cannot be parsed or may not.
+    """
+    tree, places = parse_with_places(text)
+    for leaf, at, holds in _leaves(tree, list(places), holds=role != "block"):
+        if mistake := _misuse(leaf, role, name, searches, holds=holds):
+            raise ExpressionError(text, at, *mistake)
 
 
 def _double_names(config: Config, root: YamlNode, path: str) -> Iterator[Problem]:
@@ -97,15 +108,17 @@ def _leaves(node: Node, places: list[int], *, holds: bool) -> Iterator[tuple[Nod
         yield node, places.pop(0) if places else 0, holds
 
 
-def _misuse(leaf: Node, one: Written, searches: Mapping[str, Node], *, holds: bool) -> tuple[str, str] | None:
+def _misuse(
+    leaf: Node, role: Role, name: str, searches: Mapping[str, Node], *, holds: bool
+) -> tuple[str, str] | None:  # fmt: skip
     """Return reason and hint if a leaf cannot be used in an expression, None if it can."""
     if isinstance(leaf, Search):
-        return _misuse_of_search(leaf.name, one, searches, holds=holds)
+        return _misuse_of_search(leaf.name, role, name, searches, holds=holds)
     if isinstance(leaf, Choice) and leaf.field == "is":
         hint = "ask `published`, `age` or `has` instead; `is` works in `aggregator find`"
         return f"`{text_of(leaf)}` is decided by the rules and cannot be a part of them", hint
-    if one.role != "search" and isinstance(leaf, Range) and leaf.field == "age" and not _only_ends(leaf, holds=holds):
-        hint = "write `age:>=7d`" if one.role == "block" else "write `age:<7d`, or a date with `published:`"
+    if role != "search" and isinstance(leaf, Range) and leaf.field == "age" and not _only_ends(leaf, holds=holds):
+        hint = "write `age:>=7d`" if role == "block" else "write `age:<7d`, or a date with `published:`"
         return f"an age can only end the time of an item here, and `{text_of(leaf)}` would begin it", hint
     return None
 
@@ -115,23 +128,22 @@ def _only_ends(leaf: Range, *, holds: bool) -> bool:
 
 
 def _misuse_of_search(
-    name: str, one: Written, searches: Mapping[str, Node], *, holds: bool, through: tuple[str, ...] = ()
+    name: str, role: Role, own: str, searches: Mapping[str, Node], *, holds: bool, through: tuple[str, ...] = ()
 ) -> tuple[str, str] | None:  # fmt: skip
     if name not in searches:
         meant = nearest(name, searches)
         known = f"known: {', '.join(sorted(searches))}" if searches else "name it under `searches`"
         return f"there is no search `{name}`", f"did you mean `search:{meant}`?" if meant else known
     way = (*through, name)
-    if name in through or name == one.name:
-        start = (one.name, *way) if name == one.name else way
+    if name in through or name == own:
+        start = (own, *way) if name == own else way
         return f"the search leads back to itself: {' → '.join(start)}", "take one of them out of the circle"
     for leaf, _, inner in _leaves(searches[name], [], holds=holds):
         if isinstance(leaf, Search):
-            found = _misuse_of_search(leaf.name, one, searches, holds=inner, through=way)
-        else:
-            found = _misuse(leaf, one, searches, holds=inner)
-        if found:
-            return found if isinstance(leaf, Search) else (f"{found[0]} (in `search:{name}`)", found[1])
+            if found := _misuse_of_search(leaf.name, role, own, searches, holds=inner, through=way):
+                return found
+        elif mistake := _misuse(leaf, role, own, searches, holds=inner):
+            return f"{mistake[0]} (in `search:{name}`)", mistake[1]
     return None
 
 

@@ -6,10 +6,10 @@ Reads the tables `file`, `seed`, `entry` and `feed` of `index.db`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
-from aggregator.index.database import Tables
+from aggregator.index.database import Tables, chunks, marks
 from aggregator.index.rows import Columns
 from aggregator.model.expression.folding import fold
 from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Range, Words
@@ -19,6 +19,7 @@ _BOUND = 2**31
 """The index keeps a quality between minus this and this."""
 
 _int, _blob = (type(None), int), (type(None), bytes)
+_dated = Columns("file", int, str, int)
 _bare = Columns("seed", int, bytes)
 _row = Columns("file", int, bytes, str, str, int, _int, _int, _int, _blob, _blob)
 
@@ -85,6 +86,20 @@ class Search(Tables):
             sql = f"SELECT f.file, s.seed{columns} FROM file f JOIN seed s ON s.file=f.file WHERE {where}"  # noqa: S608
         for row in (_bare if bare else _row).all(self._db.execute(sql, values)):
             yield Row(*row)
+
+    def in_feed(self, slug: str, now: int) -> set[int]:
+        """Return the files that a feed shows at `now`, its limit apart."""
+        sql = "SELECT file FROM entry WHERE feed=(SELECT feed FROM feed WHERE slug=?) AND starts<=? AND ends>?"
+        return {file for (file,) in self._db.execute(sql, (slug, now, now))}
+
+    def newest(self, files: Collection[int], limit: int) -> list[int]:
+        """Return the newest of `files`, at most `limit`; those that are held back have no date and come first."""
+        found: list[tuple[int, str, int]] = []
+        for some in chunks(sorted(files)):
+            sql = f"SELECT ifnull(starts, {2**62}), path, file FROM file WHERE file IN ({marks(some)})"  # noqa: S608
+            found += _dated.all(self._db.execute(sql, some))
+            found = sorted(found, key=lambda row: (-row[0], row[1]))[:limit]
+        return [file for _, _, file in found]
 
 
 def _in_feed(slug: str, now: int) -> tuple[str, tuple[Any, ...]]:

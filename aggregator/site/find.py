@@ -6,7 +6,7 @@ the bodies of seeds count, whose comments nobody was meant to read.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -24,7 +24,7 @@ from aggregator.model.items import Seed
 from aggregator.normalizer import rules
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
 from aggregator.normalizer.rule_expressions import vocabulary_of
-from aggregator.normalizer.rules import Verdict
+from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import is_in_feeds, unpack_seed, unpack_verdict, verified
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
@@ -38,6 +38,7 @@ CHECKED_EACH = 256
 _PRIVATE_FIELDS = frozenset({"path", "category", "is"})
 _PRIVATE_CHOICES = frozenset({"body", "category", "expires", "related", "updated"})
 _STATES = ("published", "embargoed", "expired", "duplicate", "held")
+_NONE: frozenset[str] = frozenset()
 _IN = "in:"
 """Before the slug of a feed: the state of an item that is in it, as everybody's `search:` asks it."""
 
@@ -85,9 +86,9 @@ def find(
         ExpressionError: if the expression cannot be used.
         AggregatorError: if it takes too long.
     """
-    searching = _Searching(config, index, text, now=now, for_everybody=for_everybody)
-    everything = everything or searching.asks_for_states
-    chosen = searching.chosen(only_visible=not everything, may_go_on=may_go_on)
+    choosing = _choosing(config, index, text, now=now, for_everybody=for_everybody)
+    everything = everything or choosing.asks_for_states
+    chosen = choosing.rows(only_visible=not everything, may_go_on=may_go_on)
     found = sorted((-seed.published, row.file) for row, seed in chosen)
     if limit is not None and limit < len(found):  # with those of the same second, whose order is that of their paths
         shown = [file for date, file in found if date <= found[limit - 1][0]]
@@ -96,39 +97,56 @@ def find(
     items = sorted(_items(index, shown, now), key=lambda item: (-item.published, item.path))[:limit]
     if for_everybody:
         items = [msgspec.structs.replace(item, path="", state="", detail="") for item in items]
-    return Findings(len(found), tuple(items), searching.slow)
+    return Findings(len(found), tuple(items), len(choosing.slow))
 
 
-class _Searching:
-    """A search of one site at one moment."""
+def _choosing(config: Config, index: Index, text: str, *, now: int, for_everybody: bool) -> Choosing:
+    """Return what chooses the items of an expression.
 
-    def __init__(self, config: Config, index: Index, text: str, *, now: int, for_everybody: bool) -> None:
-        self._index, self._now, self._is_public = index, now, for_everybody
-        self._policy = Catalog(config, index).policy
-        vocabulary = vocabulary_of(self._policy)
-        tree, places = parse_with_places(text)
-        names = [query.slug for query in config.feeds_by_query] if for_everybody else list(vocabulary.searches)
-        for leaf, at in zip(leaves(tree), places, strict=True):
-            if mistake := _mistake(leaf, names, for_everybody=for_everybody):
-                raise ExpressionError(text, at, *mistake)
-        if for_everybody:
-            tree = _by_feeds(tree)
-        self._matcher = Matcher(tree, vocabulary)
-        self._vocabulary = vocabulary
-        used = {getattr(leaf, "field", "") for leaf in leaves(self._matcher.tree)}
+    Raises:
+        ExpressionError: if the expression cannot be used.
+    """
+    policy = Catalog(config, index).policy
+    vocabulary = vocabulary_of(policy)
+    tree, places = parse_with_places(text)
+    names = [query.slug for query in config.feeds_by_query] if for_everybody else list(vocabulary.searches)
+    for leaf, at in zip(leaves(tree), places, strict=True):
+        if mistake := _mistake(leaf, names, for_everybody=for_everybody):
+            raise ExpressionError(text, at, *mistake)
+    matcher = Matcher(_by_feeds(tree) if for_everybody else tree, vocabulary)
+    return Choosing(index, matcher, policy, vocabulary.slug_of, now, for_everybody=for_everybody)
+
+
+class Choosing:
+    """Chooses files of the index by a matcher."""
+
+    def __init__(
+        self, index: Index, matcher: Matcher, policy: Policy, slug_of: Callable[[str], str], now: int,
+        *, for_everybody: bool = False,
+    ) -> None:  # fmt: skip
+        self._index, self._matcher, self._policy, self._now = index, matcher, policy, now
+        self._is_public = for_everybody
+        # Feeds tell topics only if they were made with these rules.
+        self._slug_of = slug_of if index.meta("policy") == digest(policy) else None
+        used = {getattr(leaf, "field", "") for leaf in leaves(matcher.tree)}
         self._needs_topics = "topic" in used
         self.asks_for_states = "is" in used and not for_everybody
         # Without these, the seed alone decides.
-        self._is_bare = not (self.asks_for_states or "path" in used or for_everybody or self._policy.promote)
-        self.slow = 0
+        self._is_bare = not (self.asks_for_states or "path" in used or for_everybody or policy.promote)
+        self.slow: set[int] = set()
+        """The files in which a pattern took too long."""
 
-    def chosen(self, *, only_visible: bool, may_go_on: Callable[[], bool]) -> Iterator[tuple[Row, Seed]]:
-        """Yield the rows that the expression chooses, each with the seed that is shown."""
-        is_current = self._index.meta("policy") == digest(self._policy)
+    def rows(
+        self, *, only_visible: bool, may_go_on: Callable[[], bool] = lambda: True
+    ) -> Iterator[tuple[Row, Seed]]:  # fmt: skip
+        """Yield the rows that are chosen, each with the seed that is shown.
+
+        Raises:
+            AggregatorError: if it takes too long.
+        """
         rows = self._index.search.rows(
-            self._matcher.tree, now=self._now, only_visible=only_visible,
-            slug_of=self._vocabulary.slug_of if is_current else None, bare=self._is_bare,
-        )  # fmt: skip
+            self._matcher.tree, now=self._now, only_visible=only_visible, slug_of=self._slug_of, bare=self._is_bare
+        )
         for number, row in enumerate(rows):
             if number % CHECKED_EACH == 0 and not may_go_on():
                 raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
@@ -139,16 +157,16 @@ class _Searching:
                 if self._matcher.holds(self._subject(row, acting, verdict)):
                     yield row, acting
             except SlowPatternError as error:
-                self.slow += 1
-                if self.slow > MOST_SLOW:
+                self.slow.add(row.file)
+                if len(self.slow) > MOST_SLOW:
                     raise AggregatorError(f"{error} in many texts (write a simpler pattern)") from error
 
     def _subject(self, row: Row, seed: Seed, verdict: Verdict | None) -> Subject:
-        topics = frozenset(rules.topics_and_above(seed, self._policy)) if self._needs_topics else frozenset()
+        topics = frozenset(rules.topics_and_above(seed, self._policy)) if self._needs_topics else _NONE
         if not self._is_public:
-            states = states_of(row, self._now) if self.asks_for_states else frozenset()
+            states = states_of(row, self._now) if self.asks_for_states else _NONE
             return Subject(seed, topics=topics, path=row.path, now=self._now, states=states)
-        feeds = frozenset(_IN + slug for slug, ends in verdict.feeds if self._now < ends) if verdict else frozenset()
+        feeds = frozenset(_IN + slug for slug, ends in verdict.feeds if self._now < ends) if verdict else _NONE
         updated = seed.published if seed.updated is None or seed.updated > self._now else seed.updated
         return Subject(
             seed, topics=topics, now=self._now, states=feeds, updated=max(seed.published, updated), body=False
@@ -199,6 +217,12 @@ def _by_feeds(node: Node) -> Node:
     if isinstance(node, And | Or):
         return type(node)(tuple(map(_by_feeds, node.parts)))
     return node
+
+
+def newest_items(index: Index, files: Collection[int], *, now: int, limit: int) -> tuple[FoundItem, ...]:
+    """Return the newest of some files as they are listed, at most `limit`."""
+    newest = index.search.newest(files, limit)
+    return tuple(sorted(_items(index, newest, now), key=lambda item: (-item.published, item.path)))
 
 
 def _items(index: Index, files: Sequence[int], now: int) -> Iterator[FoundItem]:
