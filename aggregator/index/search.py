@@ -87,6 +87,15 @@ class Search(Tables):
         for row in (_bare if bare else _row).all(self._db.execute(sql, values)):
             yield Row(*row)
 
+    def visible_files(self, tree: Node, *, now: int, slug_of: Callable[[str], str] | None) -> set[int] | None:
+        """Return the files that a tree chooses of what feeds show at `now`, None if that needs their seeds."""
+        found = condition_of(tree, now=now, slug_of=slug_of)
+        if not found.is_exact:
+            return None
+        visible, values = _in_feed(SITE_FEED, now)
+        sql = f"SELECT f.file FROM file f WHERE {visible} AND {found.sql}"  # noqa: S608 - from below
+        return {file for (file,) in self._db.execute(sql, (*values, *found.values))}
+
     def in_feed(self, slug: str, now: int) -> set[int]:
         """Return the files that a feed shows at `now`, its limit apart."""
         sql = "SELECT file FROM entry WHERE feed=(SELECT feed FROM feed WHERE slug=?) AND starts<=? AND ends>?"

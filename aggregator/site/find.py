@@ -122,12 +122,12 @@ class Choosing:
 
     def __init__(
         self, index: Index, matcher: Matcher, policy: Policy, slug_of: Callable[[str], str], now: int,
-        *, for_everybody: bool = False,
+        *, for_everybody: bool = False, built_with: Policy | None = None,
     ) -> None:  # fmt: skip
         self._index, self._matcher, self._policy, self._now = index, matcher, policy, now
         self._is_public = for_everybody
-        # Feeds tell topics only if they were made with these rules.
-        self._slug_of = slug_of if index.meta("policy") == digest(policy) else None
+        # Feeds tell topics only if they were made with these rules, or others that know the same topics.
+        self._slug_of = slug_of if index.meta("policy") == digest(built_with or policy) else None
         used = {getattr(leaf, "field", "") for leaf in leaves(matcher.tree)}
         self._needs_topics = "topic" in used
         self.asks_for_states = "is" in used and not for_everybody
@@ -160,6 +160,11 @@ class Choosing:
                 self.slow.add(row.file)
                 if len(self.slow) > MOST_SLOW:
                     raise AggregatorError(f"{error} in many texts (write a simpler pattern)") from error
+
+    def visible_files(self) -> set[int]:
+        """Return the files that are chosen of what feeds show; seeds are not unpacked if the index tells alone."""
+        known = self._index.search.visible_files(self._matcher.tree, now=self._now, slug_of=self._slug_of)
+        return {row.file for row, _ in self.rows(only_visible=True)} if known is None else known
 
     def _subject(self, row: Row, seed: Seed, verdict: Verdict | None) -> Subject:
         topics = frozenset(rules.topics_and_above(seed, self._policy)) if self._needs_topics else _NONE

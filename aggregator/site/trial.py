@@ -156,13 +156,19 @@ class _Trying:
         blocked = _differing(old.rules.block.match, new.rules.block.match, without=NOTHING)
         allowed = _differing(old.rules.allow.match, new.rules.allow.match, without=EVERYTHING)
         differing = tuple(tree for tree in (blocked, allowed) if tree is not None)
-        return self._chosen(Or(differing), only_visible=False) if differing else set()
+        if not differing:
+            return set()
+        # What is shown may go, and what expressions held back may come; who stands in for what goes is found by story.
+        held = {row.file for row in self._index.files.where("rule IN ('match', 'window')")}
+        return held | self._chosen(differing[0] if len(differing) == 1 else Or(differing))
 
-    def _chosen(self, tree: Node, *, only_visible: bool) -> set[int]:
-        """Return the files that a tree chooses now, and those in which a pattern takes too long."""
+    def _chosen(self, tree: Node) -> set[int]:
+        """Return the files that a tree chooses of what is shown now, and those in which a pattern takes too long."""
         vocabulary = vocabulary_of(self._new)
-        choosing = Choosing(self._index, Matcher(tree, vocabulary), self._new, vocabulary.slug_of, self._now)
-        return {row.file for row, _ in choosing.rows(only_visible=only_visible)} | choosing.slow
+        choosing = Choosing(
+            self._index, Matcher(tree, vocabulary), self._new, vocabulary.slug_of, self._now, built_with=self._old
+        )
+        return choosing.visible_files() | choosing.slow
 
     def _compare_queries(self, *, except_for: set[int]) -> None:
         """Compare the feeds by query whose conditions differ, among what is shown, leaving out some files."""
@@ -174,7 +180,7 @@ class _Trying:
                 continue
             before, after = self._index.search.in_feed(slug, self._now), set[int]()
             if slug in new:
-                after = self._chosen(where_tree(new[slug]), only_visible=True)
+                after = self._chosen(where_tree(new[slug]))
             self._changes[slug] = _Change(after - before - except_for, before - after - except_for)
 
     def _decide_again(self, rows: Iterable[FileRow]) -> None:
