@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
+import msgspec
+
 from aggregator.index.database import Tables, chunks, marks
 from aggregator.index.rows import Columns
 from aggregator.model.expression.folding import fold
@@ -19,6 +21,7 @@ _BOUND = 2**31
 """The index keeps a quality between minus this and this."""
 
 _int, _blob = (type(None), int), (type(None), bytes)
+_file_and_story = Columns("file", int, int)
 _dated = Columns("file", int, str, int)
 _bare = Columns("seed", int, bytes)
 _row = Columns("file", int, bytes, str, str, int, _int, _int, _int, _blob, _blob)
@@ -100,6 +103,23 @@ class Search(Tables):
         """Return the files that a feed shows at `now`, its limit apart."""
         sql = "SELECT file FROM entry WHERE feed=(SELECT feed FROM feed WHERE slug=?) AND starts<=? AND ends>?"
         return {file for (file,) in self._db.execute(sql, (slug, now, now))}
+
+    def feeds_of(self, files: Collection[int], now: int) -> dict[str, set[int]]:
+        """Return the feeds that show some of `files` at `now`, by slug, each with these."""
+        found: dict[str, set[int]] = {}
+        sql = (
+            "SELECT f.slug, e.file FROM entry e JOIN feed f ON f.feed=e.feed WHERE e.starts<=? AND e.ends>?"
+            " AND e.file IN (SELECT value FROM json_each(?))"
+        )
+        for slug, file in self._db.execute(sql, (now, now, msgspec.json.encode(sorted(files)).decode())):
+            found.setdefault(slug, set()).add(file)
+        return found
+
+    def stories_of(self, files: Collection[int]) -> Iterator[tuple[int, int]]:
+        """Yield each of `files` that tells a story, with this."""
+        for some in chunks(sorted(files)):
+            sql = f"SELECT file, story FROM file WHERE file IN ({marks(some)}) AND story IS NOT NULL"  # noqa: S608
+            yield from _file_and_story.all(self._db.execute(sql, some))
 
     def newest(self, files: Collection[int], limit: int) -> list[int]:
         """Return the newest of `files`, at most `limit`; those that are held back have no date and come first."""

@@ -5,7 +5,7 @@ Reads the index: seeds as the last build has them. Only those are decided upon a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Literal, NamedTuple
 
@@ -13,13 +13,14 @@ import msgspec
 
 from aggregator.config import parsers
 from aggregator.config.expressions import check_use, searches_of, where_tree
-from aggregator.config.settings import Config, Query, Where
+from aggregator.config.settings import Config, Query, Rules, Where
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.errors import AggregatorError
 from aggregator.model.expression.parser import parse
-from aggregator.model.expression.tree import And, Node, Not, Or
+from aggregator.model.expression.printer import between_slashes
+from aggregator.model.expression.tree import Choice, Node, Not, Or, Pattern, Range, Words
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer.matching import Matcher
 from aggregator.normalizer.rule_expressions import vocabulary_of
@@ -29,8 +30,8 @@ from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 from aggregator.site.find import Choosing, FoundItem, newest_items
 
-NOTHING, EVERYTHING = Or(()), And(())
-"""Trees that choose nothing and everything."""
+NOTHING = Or(())
+"""The tree that chooses nothing."""
 
 
 class FeedTrial(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,33 +135,35 @@ class _Trying:
         self._changes: dict[str, _Change] = {}
 
     def changes(self) -> dict[str, _Change]:
-        concerned = self._concerned()
-        if concerned is None:
-            self._decide_again(self._rows("1", ()))
+        old, new = self._old, self._new
+        changed = None if old is None else changed_rules(old, new)
+        if old is None or changed is None:
+            self._note(self._decided(self._rows("1", ())))
             return self._changes
-        self._compare_queries(except_for=concerned)
-        chosen = (row for some in chunks(sorted(concerned)) for row in self._rows(f"file IN ({marks(some)})", some))
-        self._decide_again(chosen)
+        held, fails = changed
+        # What is shown goes if it fails now; what was held back by a rule that changed, or had its time, may come.
+        gone = self._chosen(fails) if fails != NOTHING else set()
+        may_come = [*self._rows(f"rule IN ({marks(held)})", held)]
+        if "window" in held:
+            may_come += self._rows("story IS NOT NULL AND ends <= ?", (self._now,))
+        decided = self._decided(may_come)
+        shared = self._told_by_several(gone, {one.story for one in decided})
+        chosen = (row for some in chunks(sorted(shared)) for row in self._rows(f"file IN ({marks(some)})", some))
+        decided += self._decided(chosen)
+        self._compare_queries(except_for=gone | {one.row.file for one in decided})
+        for slug, files in self._index.search.feeds_of(gone - shared, self._now).items():
+            self._changes.setdefault(slug, _Change(set(), set())).go.update(files)
+        self._note(decided)
         return self._changes
+
+    def _told_by_several(self, files: Collection[int], joined: Collection[int]) -> set[int]:
+        """Return those of `files` whose story others tell too, or will (`joined`): one may be shown instead."""
+        rows = dict(self._index.search.stories_of(files))
+        several = self._index.stories.with_others(sorted(set(rows.values()))) | set(joined)
+        return {file for file, story in rows.items() if story in several}
 
     def _rows(self, condition: str, values: Sequence[object]) -> Iterator[FileRow]:
         return (row for row in self._index.files.where(condition, values) if row.verdict is not None)
-
-    def _concerned(self) -> set[int] | None:
-        """Return the files upon which the rules may decide otherwise; None: all of them."""
-        old, new = self._old, self._new
-        if old is None or new.promote or _without_expressions(old) != _without_expressions(new):
-            return None
-        if old.searches != new.searches and (old.expressions or new.expressions):
-            return None  # a search may be a part of any rule
-        blocked = _differing(old.rules.block.match, new.rules.block.match, without=NOTHING)
-        allowed = _differing(old.rules.allow.match, new.rules.allow.match, without=EVERYTHING)
-        differing = tuple(tree for tree in (blocked, allowed) if tree is not None)
-        if not differing:
-            return set()
-        # What is shown may go, and what expressions held back may come; who stands in for what goes is found by story.
-        held = {row.file for row in self._index.files.where("rule IN ('match', 'window')")}
-        return held | self._chosen(differing[0] if len(differing) == 1 else Or(differing))
 
     def _chosen(self, tree: Node) -> set[int]:
         """Return the files that a tree chooses of what is shown now, and those in which a pattern takes too long."""
@@ -183,26 +186,30 @@ class _Trying:
                 after = self._chosen(where_tree(new[slug]))
             self._changes[slug] = _Change(after - before - except_for, before - after - except_for)
 
-    def _decide_again(self, rows: Iterable[FileRow]) -> None:
-        """Apply the rules to files, and note in which feeds their stories come and go."""
-        decided: dict[int, _Decided] = {}
+    def _decided(self, rows: Iterable[FileRow]) -> list[_Decided]:
+        """Return what the new rules say of files."""
+        decided: list[_Decided] = []
         for some in batches(rows):
             seeds = self._index.files.seeds([row.file for row in some])
-            decided |= {row.file: self._decide(row, seeds[row.file]) for row in some}
-        stories: dict[int, list[_Decided]] = {}
-        for one in decided.values():
+            decided += [self._decide(row, seeds[row.file]) for row in some]
+        return decided
+
+    def _note(self, decided: Iterable[_Decided]) -> None:
+        """Note in which feeds the stories of files come and go."""
+        stories: dict[int, dict[int, _Decided]] = {}
+        for one in decided:
             if one.row.story is not None or not one.verdict.rule:
-                stories.setdefault(one.story, []).append(one)
+                stories.setdefault(one.story, {})[one.row.file] = one
         # Others may tell the story too: a file that was held back joins those that have its links.
-        joined = [story for story, told in stories.items() if any(one.row.story is None for one in told)]
+        joined = (story for story, told in stories.items() if any(one.row.story is None for one in told.values()))
         known = [story for story in stories if story > 0]
-        shared = sorted({*self._index.stories.with_others(known), *(one for one in joined if one > 0)})
-        for others in chunks(shared):
-            for row in self._rows(f"story IN ({marks(others)})", others):
-                if row.file not in decided and row.story is not None:
-                    stories[row.story].append(self._decide(row, self._index.files.seeds([row.file])[row.file]))
+        shared = sorted({*self._index.stories.with_others(known), *(story for story in joined if story > 0)})
+        for some in chunks(shared):
+            others = [row for row in self._rows(f"story IN ({marks(some)})", some) if row.story is not None]
+            for one in self._decided(others):
+                stories[one.story].setdefault(one.row.file, one)
         for told in stories.values():
-            self._compare(told)
+            self._compare(tuple(told.values()))
 
     def _decide(self, row: FileRow, packed: bytes) -> _Decided:
         seed = unpack_seed(packed)
@@ -248,25 +255,65 @@ def _candidate(one: _Decided) -> identity.Candidate:
     return identity.Candidate(one.row.file, one.row.path, newest, verdict.quality or 0, verdict.starts, verdict.ends)
 
 
-def _without_expressions(policy: Policy) -> Policy:
-    """Return a policy without what is compared apart: the expressions of its rules, its searches and queries."""
-    plain = msgspec.structs.replace(
-        policy.rules,
-        block=msgspec.structs.replace(policy.rules.block, match=""),
-        allow=msgspec.structs.replace(policy.rules.allow, match=""),
-    )
-    return msgspec.structs.replace(policy, rules=plain, searches=(), queries=())
+def changed_rules(old: Policy, new: Policy) -> tuple[tuple[str, ...], Node] | None:
+    """Return the rules that differ, and a tree of what is shown by the old ones and fails the new ones.
 
-
-def _differing(before: str, after: str, *, without: Node) -> Node | None:
-    """Return a tree that chooses what one of two expressions chooses and the other does not, None if they are alike.
-
-    `without` is what no expression means.
+    None if that cannot be told: then every seed must be decided upon again.
     """
-    if before == after:
+    if new.promote or _beside_rules(old) != _beside_rules(new):
         return None
-    if not before or not after:
-        tree = parse(before or after)
-        return tree if without == NOTHING else Not(tree)
-    one, other = parse(before), parse(after)
-    return Or((And((one, Not(other))), And((other, Not(one)))))
+    if old.searches != new.searches and (old.expressions or new.expressions):
+        return None  # a search may be a part of any rule
+    held, fails = [], list[Node]()
+    for (rule, before, _), (_, after, tree) in zip(_parts(old.rules), _parts(new.rules), strict=True):
+        if before == after:
+            continue
+        if any(not name.isascii() for name in (*before, *after) if isinstance(name, str)) and rule in _NAMES:
+            return None  # rules compare names with their accents, and expressions without
+        held += [rule, "window"] if rule == "match" else [rule]
+        fails.append(tree)
+    tree = NOTHING if not fails else fails[0] if len(fails) == 1 else Or(tuple(fails))
+    return tuple(dict.fromkeys(held)), tree
+
+
+_NAMES = frozenset({"provider", "type"})
+_Part = tuple[str, tuple[object, ...], Node]
+
+
+def _parts(rules: Rules) -> Iterator[_Part]:
+    """Yield the rules: name, values, and a tree of what fails them."""
+    block, allow = rules.block, rules.allow
+    low = NOTHING if rules.min_quality is None else _below("quality", rules.min_quality)
+    none = (Not(Choice("has", "quality")),) if rules.require_quality else ()
+    yield "quality", (rules.min_quality, rules.require_quality), Or((low, *none))
+    yield "heat", (rules.min_heat,), NOTHING if rules.min_heat is None else _below("heat", rules.min_heat)
+    yield "provider", block.providers, _any("source", block.providers)
+    yield "provider", allow.providers, _unless(allow.providers, _any("source", allow.providers))
+    yield "type", block.types, _any("type", block.types)
+    yield "type", allow.types, _unless(allow.types, _any("type", allow.types))
+    yield "title", block.titles, _any_pattern(block.titles)
+    yield "title", allow.titles, _unless(allow.titles, _any_pattern(allow.titles))
+    yield "match", (block.match,), parse(block.match) if block.match else NOTHING
+    yield "match", (allow.match,), Not(parse(allow.match)) if allow.match else NOTHING
+    yield "window", (rules.max_age,), NOTHING if rules.max_age is None else Range("age", rules.max_age, None)
+
+
+def _below(field: str, least: int) -> Node:
+    return Range(field, None, least - 1)
+
+
+def _any(field: str, names: tuple[str, ...]) -> Node:
+    return Or(tuple(Words(field, name) for name in names))
+
+
+def _any_pattern(patterns: tuple[str, ...]) -> Node:
+    return Or(tuple(Pattern("title", between_slashes(pattern)) for pattern in patterns))
+
+
+def _unless(given: tuple[str, ...], tree: Node) -> Node:
+    return Not(tree) if given else NOTHING
+
+
+def _beside_rules(policy: Policy) -> Policy:
+    """Return a policy without what is compared apart: its rules, searches and queries."""
+    return msgspec.structs.replace(policy, rules=Rules(), searches=(), queries=())
