@@ -45,7 +45,7 @@ class Finding:
         self._waiting = 0
 
     async def answer(self, call: Call) -> Response | None:
-        """Return what `q` in the query chooses, at most `limit` items of it; None for a 404."""
+        """Return what the expression `q` chooses, at most `limit` items of it, as JSON."""
         is_owner = self._is_owner(call)
         if not is_owner and not self._config.pages.search:
             if not self._config.server.token:
