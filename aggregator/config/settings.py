@@ -108,12 +108,29 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """`feeds_by_query[]`: a feed described by a query instead of a topic. `title` is made from the slug by default."""
+    """`feeds_by_query[]`: a feed described by a query instead of a topic. `title` is made from the slug by default.
+
+    `sort` is what comes first: the newest, or what has the best score.
+    """
 
     slug: Slug
     title: OneLine = ""
     description: OneLine = ""
+    sort: Literal["date", "score"] = "date"
     where: Annotated[Where, Brief("match", what="an expression, or a mapping")] = Where()
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """`score`: points that are added to the quality of an item, for feeds with `sort: score`.
+
+    For an item with a source, for each related item, for each day of its age, for words in its title, for an image.
+    """
+
+    source: Annotated[int, Parse(parsers.points, what="points such as `+1`")] = 0
+    coverage: Annotated[int, Parse(parsers.points_each, what="points such as `+10 each`")] = 0
+    fresh: Annotated[int, Parse(parsers.points_a_day, what="points such as `-1/day`")] = 0
+    words: dict[str, Annotated[int, Parse(parsers.points, what="points such as `+5`")]] = {}
+    has_image: Annotated[int, Parse(parsers.points, what="points such as `+3`")] = 0
 
 
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,6 +262,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings"
     feed: FeedSettings = FeedSettings()
     feeds_by_query: tuple[Query, ...] = ()
     searches: dict[str, Expression] = {}
+    score: Score = Score()
     topics: Annotated[tuple[Topic, ...], Computed()] = ()
     topic_settings: TopicSettings = TopicSettings()
     related: Literal["list", "promote", "ignore"] = "list"

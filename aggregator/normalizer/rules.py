@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Topic, Where
+from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Score, Topic, Where
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
 from aggregator.model.scripts import NO_SPACES, UNSPACED
@@ -72,7 +72,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker.
 
-    `searches` are pairs of a name and an expression, for `search:NAME`.
+    `searches` are pairs of a name and an expression, for `search:NAME`. `score` decides nothing, but sorts feeds.
     """
 
     rules: Rules
@@ -82,6 +82,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     ancestors: Mapping[str, tuple[str, ...]]
     keywords: tuple[tuple[str, str], ...]
     searches: tuple[tuple[str, str], ...] = ()
+    score: Score = Score()
 
     @cached_property
     def expressions(self) -> RuleExpressions | None:
@@ -104,6 +105,7 @@ def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
         searches=tuple(config.searches.items()),
+        score=config.score,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from aggregator.config.settings import Config, Query
+from aggregator.config.settings import Config, Query, Score
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import cell_of, month_of
@@ -37,6 +37,7 @@ from aggregator.normalizer.stored import (
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.item_cache import SHORTENED
+from aggregator.site.ranking import MOST_RANKED, is_ranked, ranked
 from aggregator.site.render_jobs import prepare
 from aggregator.site.turn import task_maker
 from aggregator.watcher.folder import printable
@@ -285,7 +286,8 @@ class _Case:
             count = f"only in the archive of {', '.join(slug for slug, _ in current)}"
         stale = " (its last good version)" if row.stale else ""
         limits = [
-            f"not in {slug}: {_newer(position)} before it, and the feed ends after {length}"
+            f"not in {slug}: {_come(position, 'better' if is_ranked(self._policy, slug) else 'newer')} before it,"
+            f" and the feed ends after {length}"
             for slug, (position, length) in beyond.items()
         ]
         tail = f"; {limits[0]}" if limits and not visible_in else ""
@@ -360,12 +362,22 @@ class _Case:
         counts = {one.spec.slug: one.count for one in Catalog(self._config, self._index).summaries()}
         found = {}
         for slug, feed in self._index.feeds.by_slug().items():
-            position = (
-                self._index.feeds.position(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
-            )
+            if feed.feed in feeds and is_ranked(self._policy, slug):
+                position = self._rank(row.file, feed.feed)
+            else:
+                position = (
+                    self._index.feeds.position(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
+                )
             if position >= counts.get(slug, 0):
                 found[slug] = (position, counts.get(slug, 0))
         return found
+
+    def _rank(self, file: int, feed: int) -> int:
+        """Return how many items come before a file in a feed that is sorted by score."""
+        assert self._index is not None
+        newest = self._index.feeds.visible(feed, self._now, MOST_RANKED)
+        order = [one.file for one in ranked(self._index, self._policy, newest)]
+        return order.index(file) if file in order else MOST_RANKED
 
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
         facts = [f"link: {verdict.link}", f"published: {utc_time(verdict.published)}"]
@@ -376,7 +388,17 @@ class _Case:
             facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")
         if self._now < verdict.ends < FOREVER:
             facts.append(f"leaves at {utc_time(verdict.ends)}, in {in_words(verdict.ends - self._now)}")
-        return (*facts, *self._queries(verdict), *self._pending())
+        return (*facts, *self._score(verdict), *self._queries(verdict), *self._pending())
+
+    def _score(self, verdict: Verdict) -> tuple[str, ...]:
+        """Return a line with the terms of the score, if feeds may be sorted by it."""
+        if self._seed is None or self._policy.score == Score():
+            return ()
+        from aggregator.normalizer import scores  # noqa: PLC0415 - few sites have scores
+
+        found = scores.all_terms(rules.effective_seed(self._seed, verdict), self._policy.score, self._now)
+        added = " ".join(f"{points:+} {name}" for name, points in found)
+        return (f"score: {sum(points for _, points in found)} = {added or '0'}",)
 
     def _queries(self, verdict: Verdict) -> list[str]:
         """Return a line for each feed by query that does not hold the item, or loses it before the others do."""
@@ -411,8 +433,8 @@ class _Case:
         return tuple(notes)
 
 
-def _newer(count: int) -> str:
-    return f"{quantity(count, 'newer item')} {'comes' if count == 1 else 'come'}"
+def _come(count: int, what: str) -> str:
+    return f"{quantity(count, f'{what} item')} {'comes' if count == 1 else 'come'}"
 
 
 def _span(seconds: int) -> str:
