@@ -60,10 +60,10 @@ class Computed(msgspec.Struct, frozen=True):
 
 
 class Brief(msgspec.Struct, frozen=True):
-    """In `Annotated[T, Brief(key)]`, T a Struct: it is a mapping, or text: the value of its `key`.
+    """In `Annotated[tuple[T, ...], Brief(key)]`, T a Struct: one entry may stand without a list around it.
 
-    In `Annotated[tuple[T, ...], Brief(key)]` each entry may be so, and one entry may stand without a list around it.
-    `what` completes "expected …".
+    Each entry is a mapping, or a scalar: the value of its `key`. In `Annotated[T, Brief(key)]` there is
+    one entry. `what` completes "expected …".
     """
 
     key: str
@@ -207,8 +207,8 @@ def _annotated(kind: Any, extras: tuple[Any, ...]) -> _Reader:
     read = _parsed(parse) if parse else _reader(kind)
     for extra in extras:
         if isinstance(extra, Brief):
-            several = typing.get_args(kind)
-            read = _brief_list(several[0], extra) if several else _brief(kind, extra)
+            is_list = typing.get_origin(kind) is tuple
+            read = _brief(typing.get_args(kind)[0], extra) if is_list else _brief_one(kind, extra)
         if isinstance(extra, Check):
             read = _checked(read, extra)
     return read
@@ -239,10 +239,10 @@ def _checked(inner: _Reader, check: Check) -> _Reader:
     return read
 
 
-def _brief(kind: Any, brief: Brief) -> _Reader:
+def _brief_one(kind: Any, brief: Brief) -> _Reader:
     inner = _reader(kind)
 
-    def read(log: _Log, node: Node, key_path: str) -> Any:
+    def one(log: _Log, node: Node, key_path: str) -> Any:
         if node.kind == "scalar" and node.tag != "null":
             field = _fields(kind)[brief.key]
             value = field.read(log, node, key_path)
@@ -251,11 +251,11 @@ def _brief(kind: Any, brief: Brief) -> _Reader:
             return log.add_expected(node, key_path, brief.what)
         return inner(log, node, key_path)
 
-    return read
+    return one
 
 
-def _brief_list(kind: Any, brief: Brief) -> _Reader:
-    one = _brief(kind, brief)
+def _brief(kind: Any, brief: Brief) -> _Reader:
+    one = _brief_one(kind, brief)
 
     def read(log: _Log, node: Node, key_path: str) -> Any:
         if node.kind != "list":
