@@ -195,8 +195,8 @@ def written_keys(kind: type[msgspec.Struct], before: str = "") -> Iterator[Key]:
         plain = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
         if typing.get_origin(plain) is tuple:
             inner, suffix = typing.get_args(plain)[0], "[]."
-        elif isinstance(plain, type) and issubclass(plain, msgspec.Struct):
-            inner = plain
+        elif any(getattr(remark, "key", "") == "match" for remark in typing.get_args(hint)[1:]):
+            inner = plain  # an expression, or these keys
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             yield from written_keys(inner, f"{path}{suffix}")
         else:
