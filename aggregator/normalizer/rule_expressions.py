@@ -6,7 +6,7 @@ from aggregator.config.expressions import where_tree
 from aggregator.model.expression.folding import fold
 from aggregator.model.expression.parser import parse
 from aggregator.model.expression.printer import text_of
-from aggregator.model.expression.tree import Node
+from aggregator.model.expression.tree import Node, Range, leaves
 from aggregator.model.items import FOREVER, Seed
 from aggregator.normalizer.matching import NEVER, Matcher, SlowPatternError, Subject, Vocabulary
 from aggregator.normalizer.rules import Policy, slug_for, topics_and_above
@@ -38,6 +38,13 @@ class RuleExpressions:
         self._queries = {
             query.slug: Matcher(parse(query.where.match), vocabulary) for query in policy.queries if query.where.match
         }
+
+    @property
+    def ages(self) -> set[int]:
+        """The ages, in seconds, that end an item's time by `rules.block` or `rules.allow`."""
+        trees = [matcher.tree for matcher in (self._block, self._allow) if matcher is not None]
+        found = [leaf for tree in trees for leaf in leaves(tree) if isinstance(leaf, Range) and leaf.field == "age"]
+        return {(leaf.least or 0) if leaf.most is None else leaf.most + 1 for leaf in found}
 
     def held_back(self, seed: Seed, path: str) -> str:
         """Return why `rules.block` or `rules.allow` holds a seed back at any time, "" if neither does."""

@@ -296,6 +296,12 @@ def _end_of_all(seed: Seed, policy: Policy, path: str) -> int:
     return ends if policy.expressions is None else min(ends, policy.expressions.end(seed, path))
 
 
+def last_ages(policy: Policy) -> frozenset[int]:
+    """Return the ages, in seconds, at which the rules take an item out of all feeds, by `max_age` or an expression."""
+    ages = policy.expressions.ages if policy.expressions is not None else set()
+    return frozenset(ages if policy.rules.max_age is None else {*ages, policy.rules.max_age})
+
+
 def query_end(seed: Seed, query: Query, policy: Policy, path: str) -> int:
     """Return until when the feed of a query may show a seed that meets its conditions (seconds since 1970)."""
     ends = _end(seed, query.where.max_age)
