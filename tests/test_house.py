@@ -35,6 +35,7 @@ PURE_PARTS = {
     "collector/json_feeds.py",
     "collector/mending.py",
     "collector/outline.py",
+    "collector/seeds.py",
     "collector/xml_feeds.py",
     "index/schema.py",
     "publisher/encodings.py",
