@@ -149,7 +149,7 @@ class _Markup:
 
     def __init__(self, name: str, position: int, depth: int, base: str) -> None:
         self.name, self.position, self.depth, self.base = name, position, depth, base
-        self.has_elements = False
+        self.has_elements = self.is_too_long = False
         self._parts: list[str] = []
         self._length = 0
         self._is_wrapped = False
@@ -183,6 +183,7 @@ class _Markup:
         if self._length <= LONGEST_TEXT:
             self._parts.append(piece)
         else:
+            self.is_too_long = True
             self._parts.clear()
 
 
@@ -202,6 +203,7 @@ class _Reader:
         self._person: dict[str, str] | None = None
         self._bases: list[str] = []
         self._markup: _Markup | None = None
+        self._skipped = 0  # how many elements are open in what is too long
         self._children = [0, 0]  # of the feed, of the entry
         self.parser = expat.ParserCreate("utf-8", namespace_separator=" ")
         self.parser.namespace_prefixes = True
@@ -211,6 +213,9 @@ class _Reader:
         self.parser.CharacterDataHandler = self._data_came
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if self._skipped or (self._markup is not None and self._markup.is_too_long):
+            self._skipped += 1
+            return
         namespace, local, written = _split(name)
         self._stack.append((namespace, local, written))
         outer = self._bases[-1] if self._bases else ""
@@ -252,6 +257,8 @@ class _Reader:
     def _note(self, namespace: str, local: str, attributes: dict[str, str], depth: int) -> None:
         name = _usual(namespace, local)
         into = self.outline.feed if self._entry is None else self._entry.extension
+        if self._children[self._entry is not None] > MOST_CHILDREN:
+            return
         is_direct = self._is_in_container(depth) or self._cut is not None
         if name == "media:group":
             self._group += 1
@@ -279,6 +286,9 @@ class _Reader:
             self._markup.text(text)
 
     def _end(self, _: str) -> None:
+        if self._skipped:
+            self._skipped -= 1
+            return
         namespace, local, _ = self._stack.pop()
         self._bases.pop()
         depth = len(self._stack) + 1

@@ -95,7 +95,7 @@ def newest(entries: list[Span]) -> list[Span]:
     """Return the newest `MOST_TAKEN` entries in the document's order; those without a date stand last."""
     if len(entries) <= MOST_TAKEN:
         return entries
-    dates = [moment(outline.raw_date(one.extension)) for one in entries]
+    dates = [moment(outline.raw_date(one.extension), is_quick=True) for one in entries]
     order = sorted(range(len(entries)), key=lambda index: (-(dates[index] or -1), index))
     return [entries[index] for index in sorted(order[:MOST_TAKEN])]
 
