@@ -155,6 +155,7 @@ TOPIC_KEYS = {
     "parent": "The name, shortname or slug of the topic above this one, whose feed holds its items too.",
     "keywords": "With `topics.from_keywords`: seeds without topics that mention one of these get this topic.",
     "hashtags": "Likewise.",
+    "language": "The language of its feed, such as `de`; by default that of most of its items.",
     "images[].url": "A picture of the topic; the first one is used.",
     "services": "For other programs.",
 }
@@ -194,6 +195,9 @@ def type_words(hint: Any) -> str:
             function = getattr(remark, "read", None) or getattr(remark, "test", None)
             if function is not None:
                 return TYPES.get(function.__name__) or type_words(arguments[0])
+        if isinstance(arguments[0], type) and issubclass(arguments[0], msgspec.Struct):
+            inner = ", ".join(f"`{key.path}`" for key in written_keys(arguments[0]))
+            return f"number, or mapping: {inner}"
         return type_words(arguments[0])
     if origin is Literal:
         return ", ".join(f"`{one}`" for one in arguments)
@@ -212,6 +216,8 @@ def default_words(field: Any, hint: Any) -> str:
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     if value is None or value in ("", (), {}):
         return ""
+    if isinstance(value, msgspec.Struct):
+        return f"`{next(iter(msgspec.structs.astuple(value)))}`"
     remarks = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
     names = {getattr(getattr(remark, "read", None), "__name__", "") for remark in remarks}
     if names & {"duration", "duration_limit"}:
@@ -334,12 +340,13 @@ FIELDS_OF_A_DIALECT = (
 
 FORMS_OF_METADATA = {
     "yaml": "YAML between `---`", "toml": "TOML between `+++`", "json": "a JSON object at the head",
-    "lines": "`Key: value` lines", "fence": "TOML in a first code fence", "file": "a `.json` file", "none": "none",
+    "lines": "`Key: value` lines", "fence": "TOML in a first code fence", "meta": "`<meta name=… content=…>` in the head of an HTML page",
+    "file": "a `.json` file", "none": "none",
 }  # fmt: skip
 
 SOURCES_OF_TITLES = {
     "heading": "the first heading", "file": "the file's name", "words": "the file's name, as words",
-    "capitals": "The File's Name, As Words",
+    "capitals": "The File's Name, As Words", "page": "the title of an HTML page",
 }  # fmt: skip
 
 SOURCES_OF_TOPICS = {
@@ -359,7 +366,10 @@ def dialects_page() -> str:
         "",
         "In each of them a date may also come from the path (`2024-05-01-name.md`, `2024/05/01/name.md`), and last from the",
         "file's first commit in git. A key that looks like a draft's in another spelling (`Draft`, `is_draft`, `darft`, `wip`,",
-        "`status: draft`, `private: true` …) is an error: the post is not published until that is settled.",
+        "`status: draft`, `private: true` …) is an error: the post is not published until that is settled. So is a key that",
+        "may say when the post appears or ends, if that is later than its date, or earlier than its end, or cannot be read;",
+        "what looks like metadata in another form; and a text that says `draft: true` or `secured: …` at its head. Of several",
+        "ends the earliest counts. `secured` is never read.",
         *(line for name in names() if name != "native" for line in dialect_lines(dialect_of(name))),
     )
 

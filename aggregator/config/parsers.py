@@ -13,7 +13,7 @@ from aggregator.config.yaml.decoding import nearest
 from aggregator.config.yaml.messages import shortened
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.globs import glob_problem
-from aggregator.model.seed_roots import PLACEHOLDERS, SEED_KEYS
+from aggregator.model.seed_roots import PLACEHOLDERS, SEED_KEYS, key_meant_by, shown_names
 from aggregator.model.slugs import SLUG, composed, slug_of
 from aggregator.model.store import is_url
 from aggregator.model.urls import canonical
@@ -104,6 +104,13 @@ def size(text: str) -> int:
 def item_limit(text: str) -> int | None:
     """Return a number of items, at least 1, or None for `none`, null and 0."""
     return _limit(text, r"-?[0-9][0-9_]{0,17}", "a number of items", "50")
+
+
+def count(number: int) -> int:
+    """Return a number that is at least 0."""
+    if number < 0:
+        raise ValueError("cannot be less than 0", "write 0 for none")
+    return number
 
 
 def size_limit(text: str) -> int | None:
@@ -197,6 +204,22 @@ def image_url(text: str) -> str:
         raise ValueError(str(reason), "write the full URL, with https://") from reason
 
 
+PODCAST_CATEGORIES = (
+    "Arts", "Business", "Comedy", "Education", "Fiction", "Government", "Health & Fitness", "History", "Kids & Family",
+    "Leisure", "Music", "News", "Religion & Spirituality", "Science", "Society & Culture", "Sports", "TV & Film",
+    "Technology", "True Crime",
+)  # fmt: skip
+"""The categories of Apple Podcasts (podcasters.apple.com, "Apple Podcasts categories"), without those below them."""
+
+
+def podcast_category(text: str) -> str:
+    """Return a category as Apple spells it; "" means none."""
+    found = next((one for one in PODCAST_CATEGORIES if one.casefold() == text.strip().casefold()), "")
+    if text.strip() and not found:
+        raise ValueError("is not a category of Apple Podcasts", f"write one of {', '.join(PODCAST_CATEGORIES)}")
+    return found
+
+
 def site_url(text: str) -> str:
     """Return an absolute http(s) URL that ends with a slash, so that document names can be appended."""
     parts = _split(text.strip())
@@ -264,9 +287,11 @@ def root_name(text: str) -> str:
 
 def seed_keys(keys: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Return further names of the keys of a seed, by the key."""
-    for key in keys:
+    for key, names in keys.items():
+        if len(shown_names(names)) < len(names):
+            raise ValueError("`secured` is never shown, so it is no further name of a key", "name another key")
         if key not in SEED_KEYS:
-            meant = nearest(key, SEED_KEYS)
+            meant = key_meant_by(key) or nearest(key, SEED_KEYS)
             hint = f"did you mean `{meant}`?" if meant else "`aggregator schema seed` lists the keys"
             raise ValueError(f"`{shortened(key)}` is not a key of a seed", hint)
     return keys

@@ -7,6 +7,7 @@ a feed looks like in the renderer.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -20,12 +21,19 @@ from aggregator.model.document_names import FEED_DOCUMENTS
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import FeedReport, PastTurn, Turn
 from aggregator.model.seed_roots import SeedRoot
-from aggregator.normalizer.reading import RootReading, Task, read_batch, unknown_key_warnings
+from aggregator.normalizer.reading import (
+    RootReading,
+    Task,
+    is_page,
+    read_batch,
+    unknown_key_warnings,
+    with_pages_counted,
+)
 from aggregator.normalizer.rules import Policy
 from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
 from aggregator.normalizer.topic_slugs import Row, Separation
-from aggregator.site import render_jobs
+from aggregator.site import named_feeds, render_jobs
 from aggregator.site.catalog import separation_notes
 from aggregator.site.display_settings import digest
 from aggregator.site.foreign_files import ForeignFiles
@@ -33,6 +41,7 @@ from aggregator.site.publishing import Publishing
 from aggregator.site.scanning import Changes
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.workers import Workers, in_order
+from aggregator.watcher.media_files import measure_in
 
 if TYPE_CHECKING:
     from aggregator.site.site import Site
@@ -83,6 +92,7 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
         site.index.set_meta("policy", digest(policy))
         if changes.is_full_scan:
             _remember_reading(site)
+            site.scanner.remember_heads()
     return intake
 
 
@@ -150,7 +160,10 @@ def _report(
         doubted=site.scanner.doubted if changes.is_full_scan else (),
         doubt="" if changes.is_full_scan or not published.is_foreign else "somebody else changed published documents",
         notes=(*site.items.notes, *intake.notes),
-        problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
+        problems=(
+            *with_pages_counted(intake.problems, site.config.seeds),
+            *unknown_key_warnings(intake.unknown),
+        ),
         due=due and due[0],
         unfinished=published.is_unfinished,
         stages=watch.seconds,
@@ -159,12 +172,13 @@ def _report(
 
 def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[str, ...], tuple[bytes, ...]], Task]:
     """Return the function that makes the task of reading seeds of `config` from their paths and known digests."""
-    make = partial(Task, policy=policy, zone=config.timezone, now=now)
+    make = partial(Task, policy=policy, zone=config.timezone, now=now, measure=measure_in(config.seeds))
     if all(root.is_plain_native for root in config.seeds):
         return make
     from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
 
-    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=now)))
+    turn = int.from_bytes(os.urandom(8))  # not `now`: within a second there may be another commit and another turn
+    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=turn)))
 
 
 # -- before and after
@@ -228,10 +242,14 @@ def start_over(site: Site, now: int) -> None:
 
 
 def prune(site: Site, turn: Turn) -> Turn:
-    """Remove the feeds that hold no item and are not in the config; returns the report with what that changed."""
+    """Remove feeds that the config does not name, if they hold no item, or too few for a feed by name.
+
+    Returns the report with what that changed.
+    """
     wanted = configured_feeds(site)
     removed = []
     foreign = ForeignFiles(site.index, site.writer, location=site.config.feeds, adopt=site.adopt)
+    qualified = named_feeds.qualified(site.index, site.config.feed, turn.now)
     for row in site.index.feeds.by_slug().values():
         names = [f"{row.slug}/{name}" for name in FEED_DOCUMENTS]
         if row.slug not in wanted and site.index.feeds.is_empty(row.feed):
@@ -239,6 +257,12 @@ def prune(site: Site, turn: Turn) -> Turn:
                 continue
             site.writer.remove(names)
             site.index.feeds.delete(row.feed)
+            removed.append(row.slug)
+        elif (
+            row.summary is not None and row.feed not in qualified and named_feeds.prefix_of(row.slug, site.config.feed)
+        ):
+            site.writer.remove(names)
+            site.index.feeds.unpublish(row.feed)
             removed.append(row.slug)
     if not removed:
         return turn
@@ -253,7 +277,7 @@ def full_report(site: Site, turn: Turn) -> Turn:
     index, catalog = site.index, site.catalog
     # Each problem once: what this turn found is stored by now, unless it concerns no single file.
     problems = dict.fromkeys(problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed))
-    problems.update(dict.fromkeys(turn.problems))
+    problems.update(dict.fromkeys(one for one in turn.problems if not is_page(one)))
     changed = {name.partition("/")[0] for name in turn.written}
     feeds = tuple(
         FeedReport(slug=one.spec.slug, title=one.spec.title, items=one.count, changed=one.spec.slug in changed)
@@ -265,7 +289,7 @@ def full_report(site: Site, turn: Turn) -> Turn:
         feeds=feeds,
         held={**index.overview.held(), **index.overview.waiting(turn.now)},
         stale=tuple(path for path, shown in index.overview.stale() if is_in_feeds(shown, turn.now)),
-        problems=tuple(problems),
+        problems=tuple(with_pages_counted(problems, site.config.seeds)),
         notes=tuple(dict.fromkeys(turn.notes)),
     )
 
