@@ -94,6 +94,7 @@ class RawSeed(RawRelated, rename="camel"):
     enclosure: RawMedia | None = None
     related: tuple[RawRelated, ...] | None = None
     id: str | None = None
+    markup: str | None = None
     not_story: tuple[str, ...] | None = msgspec.field(default=None, name="not_story")
 
 

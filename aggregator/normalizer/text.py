@@ -15,17 +15,11 @@ from zoneinfo import ZoneInfo
 TITLE_LENGTH = 300
 SUMMARY_LENGTH = 2_000
 
-# Scripts that put no spaces between words: Thai and Lao, Myanmar, Khmer, Han with Hiragana and Katakana.
-NO_SPACES = (
-    "\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u30ff"
-    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
-)
-"""The characters of scripts that put no spaces between words, for a character class of a regular expression."""
-
 MAX_MARKS = 30_000
 """How many characters with a meaning in Markdown or HTML, including line breaks, a text may hold."""
 
 # The marks of lists have a meaning only before a blank, and many URLs are full of them.
+_HTML_MARKS = ("<", "&")
 _MARKS = (*"\n!&*<>[\\]_`|~", "- ", "-\t", "+ ", "+\t", ". ", ".\t", ") ", ")\t")
 
 # C0 and C1 controls, bidirectional embeddings and overrides, the byte order mark, the replacement character, surrogates
@@ -221,9 +215,12 @@ def _is_safe(text: str) -> bool:
     return text.isprintable() and "\ufffd" not in text
 
 
-def is_overmarked(text: str) -> bool:
-    """Return whether `text` holds more marks than anybody writes: parsing them as Markdown would take seconds."""
-    return len(text) > MAX_MARKS and sum(map(text.count, _MARKS)) > MAX_MARKS
+def is_overmarked(text: str, *, is_html: bool = False) -> bool:
+    """Return whether `text` holds more marks than anybody writes: parsing them as Markdown would take seconds.
+
+    In HTML only tags and entities are marks.
+    """
+    return len(text) > MAX_MARKS and sum(map(text.count, _HTML_MARKS if is_html else _MARKS)) > MAX_MARKS
 
 
 def is_blank(text: str) -> bool:

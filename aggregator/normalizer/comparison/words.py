@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from unicodedata import normalize
 
+from aggregator.model.scripts import NO_SPACES
 from aggregator.normalizer import text
 
 MAX_LENGTH = 20_000
@@ -24,7 +25,7 @@ _BREAK = re.compile(
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _ENTITY = re.compile(r"&#?[A-Za-z0-9]{1,10};")
 _WORD = re.compile(
-    rf"[{text.NO_SPACES}]|\d+(?:[.,:/\-–]\d+)*|[^\W\d{text.NO_SPACES}][^\W{text.NO_SPACES}]*(?:['\-][^\W\d{text.NO_SPACES}]+)*"
+    rf"[{NO_SPACES}]|\d+(?:[.,:/\-–]\d+)*|[^\W\d{NO_SPACES}][^\W{NO_SPACES}]*(?:['\-][^\W\d{NO_SPACES}]+)*"
 )  # fmt: skip
 _ASCII_WORD = re.compile(r"[a-z][a-z0-9]*(?:['\-][a-z]+)*|\d+(?:[.,:/\-]\d+)*")  # finds the same, in half the time
 
