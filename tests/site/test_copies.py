@@ -396,3 +396,30 @@ def test_the_next_steps_in_under_an_id_that_a_seed_chose(site: SiteFolder) -> No
     (site.seeds / "north.md").unlink()
     site.build(NOW + 10)
     assert (shown(site), site.ids()) == ({"south": []}, [before])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "copy SET original=(SELECT file FROM file WHERE path='other.md')", "copy SET sum=sum+1", "alike SET share=801",
+        "text SET text=substr(text, 2)", "text_key SET file=77 WHERE file=1",
+    ],
+)  # fmt: skip
+def test_a_damaged_row_folds_nothing_else(site: SiteFolder, damage: str) -> None:
+    """It is noticed, and what the tables say is found again from the seeds."""
+    site_of(site)
+    write(site, "north")
+    write(site, "other", body="Something else. " * 30)
+    write(site, "south")
+    site.build()
+    before = site.documents()
+    with closing(sqlite3.connect(site.root / "state/index.db")) as db:
+        db.execute(f"UPDATE {damage}")
+        db.commit()
+
+    turn = site.build(NOW + 10)
+    write(site, "other", body="Something else again. " * 30)
+    site.build(NOW + 20)
+    assert turn.read == 3
+    assert site.documents().keys() == before.keys()
+    assert shown(site) == {"north": ["south"], "other": []}
