@@ -40,6 +40,7 @@ class StoredSummary(msgspec.Struct, frozen=True, array_like=True):
     newest_title: str = ""
     newest_published: datetime | None = None
     daily: tuple[int, ...] = ()
+    newest_link: str = ""
 
 
 pack_summary = pack_stored
