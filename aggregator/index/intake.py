@@ -27,7 +27,7 @@ from aggregator.index.recognition import (
     telling_of,
 )
 from aggregator.index.settling import Settling
-from aggregator.model.reports import Problem
+from aggregator.model.reports import Event, Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
@@ -115,7 +115,10 @@ class Intake:
             self._keepalive()
             stored = self._index.files.seeds(chunk)
             found = self._index.files.where(f"file IN ({marks(chunk)}) ORDER BY path", chunk)
-            rows = {row.path: row._replace(entries=None) for row in found}  # their entries are deleted
+            rows: dict[str, FileRow] = {}
+            for row in found:
+                self._settling.see(row)
+                rows[row.path] = row._replace(entries=None)  # they are deleted
             self._put([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
         # Before any file is added: the deferred ones are still as the files were before.
         self._regroup()
@@ -135,6 +138,10 @@ class Intake:
         self.topics_changed = self._settling.store_topics()
         self._index.files.delete_unused_last_good()
         self._settling.finish()
+
+    def events(self) -> tuple[Event, ...]:
+        """Return what happened to items in the turn, after `finish`."""
+        return self._settling.events()
 
     def _forget_moved_paths(self) -> None:
         """Forget the stories of files that are held back if another file tells the story: it has moved there."""
@@ -178,9 +185,12 @@ class Intake:
         placed: list[FileRow] = []
         for outcome in batch:
             row, draft = rows.get(outcome.path), outcome.draft
-            if not again:
+            if again:
+                self._settling.happenings.held(outcome)
+            else:
                 self.added += row is None
                 self.changed += row is not None and not (row.rule == outcome.rule == "readable")
+                self._settling.happenings.read(outcome, row)
             if draft is None:
                 placed.append(self._row(outcome, row, None))
                 self._let_go(row)
@@ -296,6 +306,8 @@ class Intake:
             settling.writes.added += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
         if any(starts <= self._now < ends for _, starts, ends in draft.windows):
             settling.topic_uses.update(draft.topics)
+            current = [feed for feed, starts, ends in windows if starts <= self._now < ends]
+            settling.happenings.published(outcome.path, current)
         return FileRow(
             file, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
             int(outcome.stale), story, draft.newest, draft.quality, draft.starts, draft.ends, draft.since, draft.until,

@@ -23,6 +23,7 @@ from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.words import no_such_feeds
 from aggregator.publisher.destination import open_destination
 from aggregator.site.catalog import Catalog
+from aggregator.site.history import History
 from aggregator.site.item_cache import ItemCache
 from aggregator.site.lock import acquire_lock, is_held, make_state_folder, release_lock
 from aggregator.site.progress import Progress
@@ -55,12 +56,14 @@ def _no_log(event: str, level: int = 0, **values: object) -> None:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns.
 
-    Only inside the `with` statement it has `index`, `writer`, `catalog`, `items`, `scanner` and `verification`.
+    Only inside the `with` statement it has `index`, `writer`, `catalog`, `history`, `items`, `scanner` and
+    `verification`.
     """
 
     index: Index
     writer: Destination
     catalog: Catalog
+    history: History
     items: ItemCache
     scanner: Scanner
     verification: Verification
@@ -122,6 +125,7 @@ class Site:
     def _use(self, config: Config, writer: Destination) -> None:
         self.config, self.writer = config, writer
         self.catalog = Catalog(config, self.index)
+        self.history = History(config.state)
         self.items = ItemCache(self.index, self.catalog.settings)
         self.verification = Verification(self.index, writer)
 

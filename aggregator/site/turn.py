@@ -63,9 +63,11 @@ def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Tu
             intake = update_index(site, changes, workers, now=now, watch=watch)
         published = publish(site, workers, now=now, watch=watch, trust_disk=not changes.is_full_scan)
     turn = _report(site, changes, intake, published, now=now, watch=watch)
-    if turn.read or turn.removed or turn.written or turn.failed:
-        past = PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(turn.written))
-        site.catalog.remember_turn(past)
+    events = intake.events()
+    if turn.read or turn.removed or turn.written or turn.failed or events:
+        site.history.add(
+            PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(turn.written), events=events)
+        )
     return turn
 
 

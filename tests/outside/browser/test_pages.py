@@ -173,7 +173,9 @@ def test_pictures_that_fail_are_hidden(visit, sample):
         webUrl="https://live.example.org/broken", topics="[Oceans]", quality=100,
         images="[{url: 'https://x.example/broken.jpg', width: 10, height: 10}]",
     )  # fmt: skip
-    wait_until(lambda: "Zebra broken" in (sample.folder / "feeds/oceans/index.html").read_text(), what="it is not there")
+    wait_until(
+        lambda: "Zebra broken" in (sample.folder / "feeds/oceans/index.html").read_text(), what="it is not there"
+    )
     visitor = visit()
     visitor.context.route("**/broken.jpg", lambda route: route.fulfill(body=b"no picture", content_type="image/jpeg"))
     page = visitor.open("oceans/")
