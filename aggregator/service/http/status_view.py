@@ -6,7 +6,7 @@ import msgspec
 
 from aggregator.model.reports import HubStatus
 from aggregator.model.words import LISTED_PROBLEMS, RULES, rule_words, utc_time
-from aggregator.renderer.status_page import Held, SeedProblem, StatusView, Trouble
+from aggregator.renderer.status_page import FeedAge, Held, SeedProblem, StatusView, Trouble
 from aggregator.service.health import DaemonStatus
 from aggregator.site.status import SiteStatus
 
@@ -26,6 +26,15 @@ def status_view(standing: SiteStatus, daemon: DaemonStatus | None) -> StatusView
             for problem in standing.problems[:LISTED_PROBLEMS]
         ),
         more_problems=max(0, len(standing.problems) - LISTED_PROBLEMS),
+        unwell=len({problem.path for problem in standing.problems if not problem.warning} | set(standing.stale)),
+        events=standing.events,
+        appearing=standing.appearing,
+        leaving=standing.leaving,
+        daily=standing.daily,
+        newest_of=tuple(
+            FeedAge(slug=one.slug, title=one.title or one.slug, items=one.items, newest=one.newest)
+            for one in standing.newest_of
+        ),
         due=standing.due,
         due_path=standing.due_path,
         turns=standing.turns,
@@ -58,6 +67,7 @@ def _with_daemon(view: StatusView, daemon: DaemonStatus) -> StatusView:
         view,
         facts=(*((("Serving", daemon.serving),) if daemon.serving else ()), *view.facts),
         troubles=troubles,
+        warnings=tuple(daemon.warnings.items()),
         uptime=int(daemon.uptime),
         backend=daemon.backend,
         overflows=daemon.overflows,
