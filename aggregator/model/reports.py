@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -78,6 +78,25 @@ class PastTurn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     read: Count
     written: Count
     events: tuple[Event, ...] = ()
+
+
+class Check(NamedTuple):
+    """A rule (a key of `words.RULES`) that a seed passed or failed, and the value and the bound in words."""
+
+    rule: str
+    passed: bool
+    words: str
+
+
+class Fact(NamedTuple):
+    """What is known of an item: a name, and values, each with its URL relative to the site or "".
+
+    `line` says the same in a line of text.
+    """
+
+    name: str
+    values: tuple[tuple[str, str], ...]
+    line: str = ""
 
 
 SIMILAR_FAILURES = 3

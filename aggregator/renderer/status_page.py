@@ -5,21 +5,26 @@ They are rendered on request and never written to disk. They hold paths, rules a
 
 from __future__ import annotations
 
+import re
 import shlex
 import string
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
+from markupsafe import Markup
 
 from aggregator.model.feeds import Site
-from aggregator.model.reports import Event, PastTurn, Problem
-from aggregator.model.words import RULES, has_controls, quantity, rule_words
+from aggregator.model.reports import Check, Event, Fact, PastTurn, Problem
+from aggregator.model.words import RULES, escape_controls, has_controls, quantity, rule_words
 from aggregator.renderer import layout, plots
 from aggregator.renderer.legal_text import with_legal_text
 
 STYLES = (*layout.STYLES, "status.css")
+SCRIPTS = (*layout.SCRIPTS, "owner.js")
 LISTED_FEEDS = 12
 """How many feeds are listed before the others are folded."""
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
 _PLAIN = frozenset(string.ascii_letters + string.digits + " ./_-+@%:,=")
 CONCERNS = {"websub": "hub"}
 """What the page calls what warnings concern."""
@@ -125,15 +130,39 @@ def render(view: StatusView, site: Site) -> bytes:
     return with_legal_text(_status, view, site)
 
 
-def render_explanation(target: str, found: Sequence[tuple[str, Sequence[str]]], site: Site) -> bytes:
-    """Return the page that explains `target`, to be served at `/-/explain?q=…`; `found` are headlines with lines."""
-    return with_legal_text(_explanation, target, tuple((headline, tuple(lines)) for headline, lines in found), site)
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page says of a seed: its path, the answer in a sentence, what is known, and which rules it passed.
+
+    `path` is "" if the answer is about no seed.
+    """
+
+    path: str = ""
+    answer: str
+    facts: tuple[Fact, ...] = ()
+    notes: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+
+
+def render_explanation(target: str, found: Sequence[Explained], site: Site) -> bytes:
+    """Return the page that explains `target`, to be served at `/-/explain?q=…`."""
+    return with_legal_text(_explanation, target, tuple(found), site)
+
+
+def with_times(line: str) -> Markup:
+    """Return a line of text as HTML, its moments as elements that say when that is."""
+    escaped = escape_controls(line)
+    parts = _MOMENT.split(escaped)
+    return Markup("").join(
+        layout.render_fragment("moment.html", when=datetime.fromisoformat(part)) if _MOMENT.fullmatch(part) else part
+        for part in parts
+    )
 
 
 def _status(view: StatusView, site: Site) -> bytes:
     return layout.render_page(
         "status.html",
         styles=STYLES,
+        scripts=SCRIPTS,
         forms="'self'",
         site=site,
         root="../",
@@ -151,10 +180,11 @@ def _status(view: StatusView, site: Site) -> bytes:
     )
 
 
-def _explanation(target: str, found: Sequence[tuple[str, Sequence[str]]], site: Site) -> bytes:
+def _explanation(target: str, found: Sequence[Explained], site: Site) -> bytes:
     return layout.render_page(
-        "explain.html", styles=STYLES, forms="'self'", site=site, root="../", target=target, found=found
-    )
+        "explain.html", styles=STYLES, scripts=SCRIPTS, forms="'self'", site=site, root="../", target=target,
+        found=found, with_times=with_times, rule_words=rule_words,
+    )  # fmt: skip
 
 
 def command(path: str) -> str:
