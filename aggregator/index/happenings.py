@@ -34,9 +34,16 @@ class Seen(NamedTuple):
 class Happenings:
     """Collects what happens in one turn: call `see` before rows change, and `settled` when they have."""
 
-    def __init__(self, *, now: int, filling: bool) -> None:
-        """Begin the turn at `now`; if the index is `filling`, what readers saw before is not known from its rows."""
+    def __init__(self, *, now: int, filling: bool, next_file: int, next_story: int) -> None:
+        """Begin the turn at `now`.
+
+        If the index is `filling`, what readers saw before is not known from its rows. `next_file` and `next_story` are
+        the numbers of the first file and the first story that the turn adds.
+        """
         self._now = now
+        self._next_file = next_file
+        self._next_story = next_story
+        self._taken_back: set[str] = set()
         self._filling = filling
         self._seen: dict[int, Seen] = {}
         self._read: set[int] = set()
@@ -54,7 +61,9 @@ class Happenings:
 
     def see(self, row: FileRow, feeds: Iterable[int]) -> None:
         """Note in which feeds readers saw a file's story until now."""
-        if row.story is not None and row.story not in self._seen and (numbers := tuple(feeds)):
+        if row.file >= self._next_file:
+            self._take_back(row.path)  # no reader has seen it: another seed of its story came in the same turn
+        elif row.story is not None and row.story not in self._seen and (numbers := tuple(feeds)):
             self._seen[row.story] = Seen(row.path, row.content, numbers)
 
     def read(self, outcome: Outcome, row: FileRow | None) -> None:
@@ -94,7 +103,7 @@ class Happenings:
             story: its number.
             rows: the files that tell it now.
             shown: the numbers of the feeds in which readers see which of these, by path.
-            known: whether readers saw it before, as far as only its id tells.
+            known: whether readers have seen its id.
         """
         before = self._seen.pop(story, None)
         if not shown:
@@ -107,7 +116,7 @@ class Happenings:
             self._append(pending, feeds)
         elif before is None:
             is_lifted = row.file in self._due and row.file not in self._read
-            if is_lifted or not (known and self._filling):
+            if is_lifted or not (known and self._filling and story < self._next_story):
                 self._add("lifted" if is_lifted else "published", path, feeds)
         elif row.content != before.content:
             self._add("edited", path, feeds)
@@ -120,6 +129,13 @@ class Happenings:
             later = row is not None and row.starts is not None and row.starts > self._now
             self._add("withdrawn", before.path, before.feeds, "embargo" if later else self._rules.get(before.path, ""))
 
+    def _take_back(self, path: str) -> None:
+        if path in self._taken_back:
+            return
+        self._taken_back.add(path)
+        self._counts["published"] -= 1
+        self._found["published"] = [one for one in self._found.get("published", []) if one[0].path != path]
+
     # -- what is told
 
     def events(self, feeds: Mapping[str, int]) -> tuple[Event, ...]:
@@ -131,7 +147,7 @@ class Happenings:
             self._append(event, ())
         self._pending = {}
         slugs = {number: slug for slug, number in feeds.items()} if self._counts else {}
-        return tuple(one for kind in self._counts for one in self._of(kind, slugs))
+        return tuple(one for kind, count in self._counts.items() if count for one in self._of(kind, slugs))
 
     def _of(self, kind: EventKind, slugs: Mapping[int, str]) -> Iterable[Event]:
         for event, numbers in self._found[kind]:

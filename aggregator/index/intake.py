@@ -55,7 +55,11 @@ class Intake:
         self._policy = policy
         self._now = now
         self._keepalive = keepalive
-        self._settling = Settling(index, policy=policy, settings=settings, now=now, keepalive=keepalive)
+        self._next_file, self._next_story = index.files.next_number(), index.stories.next_number()
+        self._settling = Settling(
+            index, policy=policy, settings=settings, now=now, keepalive=keepalive, next_file=self._next_file,
+            next_story=self._next_story,
+        )  # fmt: skip
         self.added = self.changed = self.removed = 0
         self.problems: list[Problem] = []
         """The problems of the files of this turn."""
@@ -69,10 +73,8 @@ class Intake:
         """Seeds that share keys with others, or did: their stories are settled together when every file is known."""
         self._left: set[int] = set()
         """Stories that a seed has left, or for which it has other keys now."""
-        self._next_story = index.stories.next_number()
         self._held: dict[int, int] = {}
         """The keys of the paths of files that are held back, with the stories that they lead to."""
-        self._next_file = index.files.next_number()
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files that are gone."""

@@ -126,8 +126,9 @@ class Settling:
     """Decides who stands for each story that a turn touches, and brings feeds, archives and tombstones in line."""
 
     def __init__(
-        self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object]
-    ) -> None:
+        self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object],
+        next_file: int, next_story: int,
+    ) -> None:  # fmt: skip
         self._index = index
         self._max_age = policy.rules.max_age
         self._archives = settings.archives
@@ -135,7 +136,7 @@ class Settling:
         self._keepalive = keepalive
         self.writes = Writes(index)
         self.withdrawals = Withdrawals(index, seconds=settings.tombstones or 0, now=now)
-        self.happenings = Happenings(now=now, filling=index.filling)
+        self.happenings = Happenings(now=now, filling=index.filling, next_file=next_file, next_story=next_story)
         self._feeds = {slug: row.feed for slug, row in index.feeds.by_slug().items()}
         self._touched: set[int] = set()
         """Stories to settle."""

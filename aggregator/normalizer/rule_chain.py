@@ -62,8 +62,8 @@ def _passed(rule: str, seed: Seed, rules: Rules, starts: int, ends: int) -> str:
         case "title":
             return _matched("", rules.block.titles, rules.allow.titles)
         case "window":
-            until = f" until {utc_time(ends)}" if ends < FOREVER else ""
-            return f"since {utc_time(starts)}{until}"
+            until = f", leaves at {utc_time(ends)}" if ends < FOREVER else ""
+            return f"appeared {utc_time(starts)}{until}"
         case _:
             return "it stands for its story"
 

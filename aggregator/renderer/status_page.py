@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from aggregator.model.feeds import Site
 from aggregator.model.reports import Check, Event, Fact, PastTurn, Problem
@@ -22,6 +22,9 @@ from aggregator.renderer.legal_text import with_legal_text
 
 STYLES = (*layout.STYLES, "status.css")
 SCRIPTS = (*layout.SCRIPTS, "owner.js")
+LISTED_EVENTS = 10
+"""How many events are listed before the earlier ones are folded."""
+
 LISTED_FEEDS = 12
 """How many feeds are listed before the others are folded."""
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
@@ -124,6 +127,20 @@ class StatusView(msgspec.Struct, frozen=True, kw_only=True):
             return f"The {CONCERNS.get(self.warnings[0][0], self.warnings[0][0])} needs attention"
         return "All is well" if self.running else "No daemon is running"
 
+    @property
+    def last_good_sentence(self) -> str:
+        """Return what readers see of the seeds with errors."""
+        stale = len(self.stale)
+        if self.unwell == 1:
+            what = "Its last good version stays in the feeds" if stale else "It is in no feed"
+            return f"{what} until it is mended."
+        if not stale:
+            return "They are in no feed until they are mended."
+        if stale >= self.unwell:
+            return "Their last good versions stay in the feeds until they are mended."
+        what = "version of 1 stays" if stale == 1 else f"versions of {stale} stay"
+        return f"The last good {what} in the feeds, the others are in none until they are mended."
+
 
 def render(view: StatusView, site: Site) -> bytes:
     """Return the status page, to be served at `/-/status`."""
@@ -158,6 +175,16 @@ def with_times(line: str) -> Markup:
     )
 
 
+def with_code(line: str) -> Markup:
+    """Return a message as HTML, what it has in backticks as code."""
+    parts = escape_controls(line).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
+    )
+
+
 def _status(view: StatusView, site: Site) -> bytes:
     return layout.render_page(
         "status.html",
@@ -171,6 +198,8 @@ def _status(view: StatusView, site: Site) -> bytes:
         kinds=KINDS,
         rule_words=rule_words,
         rules=RULES,
+        shown_events=LISTED_EVENTS,
+        with_code=with_code,
         newest=max((feed.newest for feed in view.newest_of if feed.newest is not None), default=None),
         feeds=sorted(view.newest_of, key=lambda feed: (-(feed.newest or -1), feed.slug)),
         listed=LISTED_FEEDS,

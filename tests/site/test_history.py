@@ -162,6 +162,15 @@ def test_two_seeds_of_one_story_are_one_item(site: SiteFolder) -> None:
     assert happened(site) == [("edited", "b.md", ("all",), "")]
 
 
+def test_two_new_seeds_of_one_story_are_one_new_item(site: SiteFolder) -> None:
+    """In whichever order they are read, in a first build and later."""
+    for names in ("ab", "dc"):
+        for age, name in enumerate(names):
+            link, day = f"https://news.example.org/{names}", iso(NOW - 90_000 - age)
+            site.write(f"{name}.md", webUrl=link, publishedDateTime=day)
+        assert happened(site) == [("published", f"{names[0]}.md", ("all",), "")]
+
+
 @pytest.mark.parametrize(
     "damage",
     [

@@ -85,7 +85,11 @@ def look(chromium: Any, happened: Sample, folder: Path) -> Any:  # noqa: F811 - 
             page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
             sideways = page.evaluate("document.documentElement.scrollWidth")
             visitor.context.close()
-            assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == [], (name, width, scheme)
+            assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == [], (
+                name,
+                width,
+                scheme,
+            )
             assert sideways <= width
             assert visitor.complaints == []
 
