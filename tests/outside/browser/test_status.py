@@ -130,7 +130,8 @@ def test_the_owner_finds_a_seed_by_keyboard(chromium: Any, happened: Sample) -> 
     page = visitor.open("-/explain")
     page.locator("#q").focus()
     page.keyboard.type("tidal-arr")
-    page.wait_for_function("document.querySelectorAll('#paths option').length === 1")
+    page.locator("#paths option").first.wait_for(state="attached")
+    assert page.locator("#paths option").count() == 1
     assert page.locator("#paths option").get_attribute("value").endswith("tidal-array-powers-the-island-ferry.md")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
