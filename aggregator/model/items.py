@@ -120,7 +120,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     `link` is a canonical ASCII URL, and so is `id` unless the seed has its own. `title` and `summary` are plain text,
     `content` is an HTML fragment with absolute URLs. `tags` are the names of `topics`, then further tags. `language` is
-    a BCP 47 tag or "".
+    a BCP 47 tag or "". `has_more` says whether `content` tells more than `summary` and `related` do.
     """
 
     id: str
@@ -141,3 +141,4 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
     language: str = ""
     related: tuple[Related, ...] = ()
+    has_more: bool = False

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
@@ -34,11 +32,6 @@ DEEPEST = 3
 
 MAX_MONTH_LISTS = 64
 """How many lists of months are cached; feeds may share one."""
-
-COVERAGE = "<h4>Related coverage</h4>"
-"""Where the list of related items begins in an item's content; pages have one of their own."""
-
-_TAG = re.compile(r"<[^<>]*>")
 
 
 class CardLimits(NamedTuple):
@@ -74,6 +67,9 @@ ITEM_LIMITS = (
     ItemLimits(0, 0, 0),
 )  # fmt: skip
 """From the most to the least; a page uses the first that keep it within `MAX_PAGE_BYTES`."""
+
+MANY_ITEMS, BRIEF = 60, 2
+"""The page of a month with more items begins with these limits: with more it would hardly fit."""
 
 _Limits = TypeVar("_Limits", CardLimits, RowLimits, ItemLimits)
 
@@ -111,7 +107,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         here=wording.subject(feed.spec),
         months=_months(feed.months),
     )
-    return _with_articles(feed, specs, "../", write)
+    return _with_articles(feed, specs, "../", write, ITEM_LIMITS)
 
 
 def _month(feed: Feed, site: Site, specs: Sequence[FeedSpec]) -> bytes:
@@ -133,15 +129,18 @@ def _month(feed: Feed, site: Site, specs: Sequence[FeedSpec]) -> bytes:
         prev=position.prev,
         next=position.next,
     )
-    return _with_articles(feed, by_slug, "../../../", write)
+    levels = ITEM_LIMITS[BRIEF:] if len(feed.items) > MANY_ITEMS else ITEM_LIMITS
+    return _with_articles(feed, by_slug, "../../../", write, levels)
 
 
-def _with_articles(feed: Feed, specs: Mapping[str, FeedSpec], root: str, write: Callable[..., bytes]) -> bytes:
+def _with_articles(
+    feed: Feed, specs: Mapping[str, FeedSpec], root: str, write: Callable[..., bytes], levels: Sequence[ItemLimits]
+) -> bytes:
     """Return the page that `write` makes of a feed's articles, each in two parts: what all feeds show, and tags."""
     slugs = _slugs_of_tags(feed, specs)
     tagged = [(item, _linked_tags(item, feed.spec.slug, slugs)) for item in feed.items]
     return _largest_that_fits(
-        ITEM_LIMITS,
+        levels,
         lambda limits: write(
             articles=[(_article(_limited(item, limits)), _tags(root, tags[: limits.tags])) for item, tags in tagged]
         ),
@@ -165,18 +164,9 @@ def _largest_that_fits(levels: Sequence[_Limits], write: Callable[[_Limits], byt
 
 
 def _limited(item: Item, limits: ItemLimits) -> Item:
-    # Without the content, of which pages only say that there is some: it would be cached with each article.
-    content = "+" if _is_more(item.content, item.summary) else ""
+    # Without the content, which pages do not show: it would be cached with each article.
     summary = wording.shorten(item.summary, limits.summary)
-    return msgspec.structs.replace(item, content=content, summary=summary, related=item.related[: limits.related])
-
-
-def _is_more(content: str, summary: str) -> bool:
-    """Return whether a content (HTML) says more than the summary (plain text) does."""
-    if len(content) > 3 * len(summary) + 300:
-        return True
-    said = content.partition(COVERAGE)[0]
-    return "<img" in said or len("".join(html.unescape(_TAG.sub(" ", said)).split())) > len("".join(summary.split()))
+    return msgspec.structs.replace(item, content="", summary=summary, related=item.related[: limits.related])
 
 
 @lru_cache(maxsize=MAX_MONTH_LISTS)

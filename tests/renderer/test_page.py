@@ -421,23 +421,24 @@ def test_all_months_lead_to_their_pages(feed, site):
     assert hrefs(body, "//nav[@class='months']//a") == ["archive/2026-10/", "archive/2025-12/"]
 
 
-@pytest.mark.parametrize(
-    ("content", "is_offered"),
-    [
-        ("<p>Short.</p>", False),
-        ("<p>Short. And then much more of it.</p>", True),
-        ("", False),
-        ('<p>Short.</p>\n<p><img src="https://paper.example/a.png"></p>', True),
-        ("<p>Short.</p>\n<h4>Related coverage</h4><ul><li><a href='https://a.example/'>One</a></li></ul>", False),
-    ],
-)
-def test_who_has_more_to_say_can_be_read_on(feed, site, content, is_offered):
-    """An item whose text says more than its excerpt offers to read on; the text itself is not in the page."""
-    one = msgspec.structs.replace(feed.items[0], summary="Short.", content=content)
+@pytest.mark.parametrize("has_more", [True, False])
+def test_what_has_more_can_be_read_on(feed, site, has_more):
+    """An item whose text tells more than its excerpt offers to read on; the text itself is not in the page."""
+    one = msgspec.structs.replace(feed.items[0], content="<p>Much more of it.</p>", has_more=has_more)
     body = page.render(msgspec.structs.replace(feed, items=(one,)), site, ()).body
 
-    assert hrefs(body, "//p[@class='more']/a") == ([one.link] if is_offered else [])
-    assert b"much more of it" not in body
+    assert hrefs(body, "//p[@class='more']/a") == ([one.link] if has_more else [])
+    assert b"Much more of it" not in body
+
+
+def test_a_crowded_month_is_small(feed, site):
+    """A page of 100 items keeps to 100 kB."""
+    items = tuple(
+        msgspec.structs.replace(feed.items[0], link=f"https://paper.example/{number}", summary="So it goes. " * 40)
+        for number in range(100)
+    )
+
+    assert len(page.render_month(in_month(msgspec.structs.replace(feed, items=items)), site, ()).body) < 100_000
 
 
 def test_pages_say_what_they_are_to_those_who_share_them(body):

@@ -94,7 +94,7 @@
       link.parentElement.append(copyButton("Copy", link.textContent, new URL(`${link.getAttribute("href")}rss.xml`, address).href));
     }
     for (const code of all("code.copy", within)) code.after(copyButton("Copy", code.textContent, code.textContent));
-    for (const more of all(".more", within)) offerToRead(more);
+    for (const more of all("article .more", within)) offerToRead(more);
     for (const picture of all("img", within)) if (picture.complete && !picture.naturalWidth) hideFailed({ target: picture });
     showTimes(within);
   }
@@ -147,6 +147,8 @@
       below.append(...heading.childNodes);
       heading.replaceWith(below);
     }
+    // An id of the text could be one of the page's.
+    for (const one of all("[id]", body)) one.removeAttribute("id");
     const div = Object.assign(document.createElement("div"), { className: "text" });
     div.append(...[...body.childNodes].map((one) => document.importNode(one, true)));
     return div;

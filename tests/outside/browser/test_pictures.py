@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from .conftest import Sample, Visit
 PICTURES = Path(__file__).parents[2] / "pictures"
 SHOWN = {"index-20": "index.png", "feed": "feed.png"}
 """The pictures that README and docs show (at 1280 px, light), and their names."""
+
+SEA = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 9" width="640" height="360">
+<rect width="16" height="9" fill="hsl({hue} 45% 82%)"/><circle cx="{sun}" cy="3.2" r="1.2" fill="hsl({hue} 80% 94%)"/>
+<path d="M0 6Q4 5 8 6T16 6V9H0Z" fill="hsl({hue} 40% 52%)"/><path d="M0 7Q4 6.2 8 7T16 7V9H0Z" fill="hsl({hue} 45% 38%)"/></svg>"""
+"""Stands for the pictures of items, which lie elsewhere; each has a colour of its own."""
 
 WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
 pytestmark = pytest.mark.slow
@@ -117,6 +123,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return PICTURES / "review"
 
 
+def draw(route: Any) -> None:
+    """Answer the request for a picture with a sea."""
+    number = zlib.crc32(route.request.url.encode())
+    sea = SEA.format(hue=190 + number % 60, sun=3 + number % 10)
+    route.fulfill(body=sea, content_type="image/svg+xml")
+
+
 @pytest.mark.parametrize("look", list(itertools.product(WIDTHS, SCHEMES)), ids=lambda look: f"{look[0]}-{look[1]}")
 @pytest.mark.parametrize("name", PAGES)
 def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, look: tuple[int, str]) -> None:
@@ -124,6 +137,7 @@ def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, look: tupl
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     (width, scheme), (site, path) = look, PAGES[name]
     visitor = Visit(chromium, sites(site), width=width, scheme=scheme)
+    visitor.context.route(lambda url: not url.startswith(visitor.sample.address), draw)
     page = visitor.open(path)
     page.wait_for_function("[...document.querySelectorAll('time')].every(time => time.title)")
     found = axe.run(page).response["violations"]
@@ -133,10 +147,57 @@ def test_pictures(chromium: Any, sites: Any, folder: Path, name: str, look: tupl
     )
     if (width, scheme) == (1280, "light") and name in SHOWN and folder.parent == PICTURES:
         shutil.copy(picture, PICTURES / SHOWN[name])
-    sideways = page.evaluate("document.documentElement.scrollWidth")
+    sideways, height = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.scrollHeight]")
+    weight = len(page.evaluate("fetch(location.href).then(answer => answer.text())").encode())
     visitor.context.close()
 
     assert [(one["id"], [node["target"] for node in one["nodes"]]) for one in found] == []
     assert sideways <= width
+    assert height < 15_000
+    assert weight < 100_000
     assert [one for one in visitor.complaints if "404" not in one or name != "404"] == []
     assert picture.stat().st_size > 5_000
+
+
+def test_pictures_are_shown() -> None:
+    """README and docs show the pictures that are kept for them, and no others are kept."""
+    root = PICTURES.parents[1]
+    texts = "".join(path.read_text() for path in (root / "README.md", *root.glob("docs/**/*.md")))
+
+    assert {path.name for path in PICTURES.glob("*.png")} == set(SHOWN.values())
+    assert all(f"tests/pictures/{name}" in texts for name in SHOWN.values())
+
+
+def names(page: Any) -> list[str]:
+    return page.locator(".list > li:visible > a").all_inner_texts()  # type: ignore[no-any-return]
+
+
+def test_many_feeds_are_sorted_and_found(chromium: Any, sites: Any) -> None:
+    """By name, newest and busiest, and by topic again; a search and an update keep the order; each row copies its address."""
+    site = sites("many")
+    visitor = Visit(chromium, site)
+    visitor.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = visitor.open()
+    by_topic = names(page)
+    page.locator("#sort").select_option("name")
+    assert names(page) == sorted(by_topic)
+    page.locator("#sort").select_option("busiest")
+    counts = [int(one) for one in page.locator(".list > li").evaluate_all("rows => rows.map(row => row.dataset.b)")]
+    assert counts == sorted(counts, reverse=True)
+    page.locator("#sort").select_option("newest")
+    dates = page.locator(".list > li").evaluate_all("rows => rows.map(row => row.querySelector('time')?.written ?? '')")
+    assert dates == sorted(dates, reverse=True)
+    page.locator("#find").fill("ealing 3")
+    assert set(names(page)) == {"Ealing 3", "Ealing 13", "Ealing 23", "Ealing 30"}
+    page.locator("#find").fill("")
+
+    sample_seed = {"topics": "[place-5]", "quality": 100, "webUrl": "https://town.example.org/now"}
+    site.seed("now.md", title="Just now", publishedDateTime="2026-11-29T23:00:00Z", **sample_seed)
+    page.locator(".list > li:first-child#feed-place-5").wait_for(timeout=10_000)
+    page.locator("#sort").select_option("")
+    assert names(page) == by_topic
+    page.locator("#feed-place-7").get_by_role("button", name="Copy").click()
+    page.locator("#said", has_text="Copied").wait_for(state="attached")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{site.address}place-7/rss.xml"
+    visitor.context.close()
+    assert visitor.complaints == []
