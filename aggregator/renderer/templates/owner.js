@@ -1,5 +1,11 @@
-// The owner's pages: paths of seeds complete what is typed.
+// The owner's pages: other pages lead here from now on, and paths of seeds complete what is typed.
 (() => {
+  try {
+    const { root } = document.documentElement.dataset;
+    localStorage.setItem(`owner of ${new URL(root, location.href).pathname}`, "1");
+  } catch {
+    // The browser keeps nothing; the address still works.
+  }
   const field = document.getElementById("q");
   const offered = document.getElementById("paths");
   if (!field || !offered) return;

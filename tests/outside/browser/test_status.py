@@ -124,6 +124,20 @@ def test_pictures_of_explanations(look: Any) -> None:
 
 
 @pytest.mark.slow
+def test_pages_lead_the_owner_to_the_status(chromium: Any, happened: Sample) -> None:
+    """Whoever has seen it once; other visitors see no such link."""
+    visitor = Visit(chromium, happened)
+    page = visitor.open("oceans/")
+    assert page.locator("footer a[href$='-/status']").count() == 0
+    page = visitor.open("-/status")
+    page.goto(happened.address)
+    page.locator("footer a[href$='-/status']").click()
+    page.get_by_text("All is well").wait_for()
+    visitor.context.close()
+    assert visitor.complaints == []
+
+
+@pytest.mark.slow
 def test_the_owner_finds_a_seed_by_keyboard(chromium: Any, happened: Sample) -> None:
     """Paths complete what is typed; Enter explains it; its links lead to a feed and a month."""
     visitor = Visit(chromium, happened)
