@@ -74,6 +74,11 @@ LIMITS = (
         ("site.scanning._GUARDED", "", "If more than half of at least {} seeds are gone at once, nothing is withdrawn."),
         ("site.scanning.AT_ONCE", "s", "Seeds that vanish within {} vanish at once."),
     )),
+    ("The state folder", (
+        ("site.history.MAX_BYTES", "bytes", "The history of what happened takes at most {}."),
+        ("site.history.KEPT_TURNS", "", "When it is full, its last {} turns stay."),
+        ("site.history.KEPT_EVENTS", "", "So do up to {} older ones in which something happened to an item."),
+    )),
     ("HTTP", (
         ("service.http.server.MAX_HEADER_BYTES", "bytes", "The headers of a request may have {}; more than half as many again are refused with 431."),
         ("service.http.server.MAX_BODY_BYTES", "bytes", "Its body may have {}."),

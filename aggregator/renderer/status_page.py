@@ -160,9 +160,12 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[Check, ...] = ()
 
 
-def render_explanation(target: str, found: Sequence[Explained], site: Site) -> bytes:
-    """Return the page that explains `target`, to be served at `/-/explain?q=…`."""
-    return with_legal_text(_explanation, target, tuple(found), site)
+def render_explanation(target: str, found: Sequence[Explained], site: Site, *, similar: Sequence[str] = ()) -> bytes:
+    """Return the page that explains `target`, to be served at `/-/explain?q=…`.
+
+    If nothing was found, `similar` are paths that contain it.
+    """
+    return with_legal_text(_explanation, target, tuple(found), tuple(similar), site)
 
 
 def with_times(line: str) -> Markup:
@@ -209,10 +212,10 @@ def _status(view: StatusView, site: Site) -> bytes:
     )
 
 
-def _explanation(target: str, found: Sequence[Explained], site: Site) -> bytes:
+def _explanation(target: str, found: Sequence[Explained], similar: Sequence[str], site: Site) -> bytes:
     return layout.render_page(
         "explain.html", styles=STYLES, scripts=SCRIPTS, forms="'self'", site=site, root="../", target=target,
-        found=found, with_times=with_times, rule_words=rule_words,
+        found=found, similar=similar, with_times=with_times,
     )  # fmt: skip
 
 

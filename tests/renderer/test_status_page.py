@@ -310,6 +310,14 @@ def test_explanation(site):
     assert tree.xpath("//form/@action") == ["explain"]
 
 
+def test_a_part_of_a_path(site):
+    """If nothing has that name, paths that contain it are offered."""
+    tree = html.fromstring(status_page.render_explanation("a&", (), site, similar=("x/a&b.md",)))
+
+    assert tree.xpath("//main//h2/text()") == ["Which one?"]
+    assert tree.xpath("//main//a/@href") == ["explain?q=x/a%26b.md"]
+
+
 @pytest.mark.parametrize(("target", "words"), [("<b>", "No seed has the path, link or id <b>"), ("", "Enter a seed")])
 def test_nothing_found(target, words, site):
     """If nothing was found, or asked for, the page says what to enter."""

@@ -266,11 +266,13 @@ class Endpoints:
         from aggregator.renderer import status_page  # noqa: PLC0415
         from aggregator.site.explain import explain  # noqa: PLC0415 - rarely used
 
-        found = []
+        found, similar = [], []
         if target:
             with self._index() as index:
                 found = explain(self._config, index, target, now=int(self._clock()))
-        return status_page.render_explanation(target, [_explained(one) for one in found], self._config.site)
+            similar = [] if found else self._paths_like(target)
+        made = [_explained(one) for one in found]
+        return status_page.render_explanation(target, made, self._config.site, similar=similar)
 
     def _paths_like(self, words: str) -> list[str]:
         with self._index() as index:
