@@ -106,7 +106,9 @@ def colour(text: str) -> str:
     """Return a colour such as `#0b57c9` or `#05c` as `#rrggbb`."""
     found = _COLOUR.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f'expected a colour, found text "{shortened(text)}"', 'such as "#0b57c9", in quotes')
+        raise ValueError(
+            f'expected a colour, found text "{shortened(text)}"', 'six hexadecimal digits, such as "0b57c9"'
+        )
     digits = found[1].lower()
     return f"#{digits if len(digits) == 6 else ''.join(2 * digit for digit in digits)}"
 
@@ -114,6 +116,13 @@ def colour(text: str) -> str:
 def item_limit(text: str) -> int | None:
     """Return a number of items, at least 1, or None for `none`, null and 0."""
     return _limit(text, r"-?[0-9][0-9_]{0,17}", "a number of items", "50")
+
+
+def count(number: int) -> int:
+    """Return a number that is at least 0."""
+    if number < 0:
+        raise ValueError("cannot be less than 0", "write 0 for none")
+    return number
 
 
 def size_limit(text: str) -> int | None:
@@ -205,6 +214,22 @@ def image_url(text: str) -> str:
         return canonical(text) if text.strip() else ""
     except ValueError as reason:
         raise ValueError(str(reason), "write the full URL, with https://") from reason
+
+
+PODCAST_CATEGORIES = (
+    "Arts", "Business", "Comedy", "Education", "Fiction", "Government", "Health & Fitness", "History", "Kids & Family",
+    "Leisure", "Music", "News", "Religion & Spirituality", "Science", "Society & Culture", "Sports", "TV & Film",
+    "Technology", "True Crime",
+)  # fmt: skip
+"""The categories of Apple Podcasts (podcasters.apple.com, "Apple Podcasts categories"), without those below them."""
+
+
+def podcast_category(text: str) -> str:
+    """Return a category as Apple spells it; "" means none."""
+    found = next((one for one in PODCAST_CATEGORIES if one.casefold() == text.strip().casefold()), "")
+    if text.strip() and not found:
+        raise ValueError("is not a category of Apple Podcasts", f"write one of {', '.join(PODCAST_CATEGORIES)}")
+    return found
 
 
 def site_url(text: str) -> str:

@@ -310,6 +310,8 @@ class Intake:
             settling.topic_uses.update(draft.topics)
             current = [feed for feed, starts, ends in windows if starts <= self._now < ends]
             settling.happenings.published(outcome.path, current)
+            if draft.own:
+                settling.show_id(draft.id, draft.published)
         return FileRow(
             file, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
             int(outcome.stale), story, draft.newest, draft.quality, draft.starts, draft.ends, draft.since, draft.until,

@@ -71,7 +71,8 @@ def item(
         topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))),
         image=seed.images[0] if seed.images else None, media=seed.media,
         provider=seed.provider, quality=seed.quality, heat=seed.heat, type=seed.type, language=_language(seed.locale),
-        related=tuple(related), has_more=content == "full" and _tells_more(embed, body.html, summary),
+        related=tuple(related), authors=seed.authors, source=seed.source,
+        has_more=content == "full" and _tells_more(embed, body.html, summary),
     )  # fmt: skip
 
 
