@@ -193,6 +193,36 @@ def title_pattern(text: str) -> str:
     return pattern(text)
 
 
+def points(text: str) -> int:
+    """Return points such as `5`, `+5` or `-10`."""
+    return _points(text, "")
+
+
+def points_each(text: str) -> int:
+    """Return points for each of several, such as `+10 each`."""
+    return _points(text, "each")
+
+
+def points_a_day(text: str) -> int:
+    """Return points for each day, such as `-1/day`."""
+    return _points(text, "/day")
+
+
+def _points(text: str, unit: str) -> int:
+    found = re.fullmatch(r"([+-]?[0-9]{1,9})\s*(.*)", text.strip())
+    if found is None or found[2] not in {"", unit}:
+        example = f"+5{' ' if unit == 'each' else ''}{unit}"
+        raise ValueError(f'expected points, found text "{shortened(text)}"', f"such as `{example}`")
+    return int(found[1])
+
+
+def expression(text: str) -> str:
+    """Return an expression that is not empty; `config.expressions` says what else is wrong with it, and where."""
+    if not text.strip():
+        raise ValueError("the expression is empty", "write one such as `topic:Energy`, or remove it")
+    return text
+
+
 def language(text: str) -> str:
     """Return a language tag (RFC 5646) in lower case, such as `en-us`."""
     tag = text.strip().replace("_", "-").lower()

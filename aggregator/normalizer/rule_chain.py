@@ -61,6 +61,9 @@ def _passed(rule: str, seed: Seed, rules: Rules, starts: int, ends: int) -> str:
             return _matched(seed.type or "no type", rules.block.types, rules.allow.types)
         case "title":
             return _matched("", rules.block.titles, rules.allow.titles)
+        case "match":
+            is_set = rules.block.match or rules.allow.match
+            return "it answers the expressions of the config" if is_set else "no expression is set"
         case "window":
             until = f", leaves at {utc_time(ends)}" if ends < FOREVER else ""
             return f"appeared {utc_time(starts)}{until}"

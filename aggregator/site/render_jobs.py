@@ -43,7 +43,7 @@ class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
     """The current documents of a feed, to be rendered.
 
     `linked` are the other feeds that its page may link to, `months` those of its archive (newest first), `beyond` is
-    the month of the first item beyond its limit (None: no such item), `withdrawn` are pairs of an id and when it was
+    the month of the newest item beyond its limit (None: no such item), `withdrawn` are pairs of an id and when it was
     withdrawn (seconds since 1970). `items` are positions in the items of the batch, in the feed's order.
     """
 
@@ -262,7 +262,7 @@ def _newest_change(items: Iterable[Item]) -> datetime:
 
 
 def _contents(feed: Feed, items: Iterable[Item]) -> Contents:
-    newest = feed.items[0] if feed.items else None
+    newest = max(feed.items, key=lambda item: item.published, default=None)
     return Contents(
         count=len(feed.items),
         updated=feed.updated,
@@ -290,7 +290,7 @@ def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettin
 def _within_bounds(
     job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site
 ) -> tuple[tuple[Item, ...], int | None]:
-    """Return the items that fit into `feed.max_bytes`, and the month of the first item that is not shown."""
+    """Return the items that fit into `feed.max_bytes`, and the newest month of those that are not shown."""
     from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
 
     max_bytes = settings.feed.max_bytes
@@ -301,4 +301,5 @@ def _within_bounds(
     fitting = json_feed.items_that_fit(items, job.spec, site, max_bytes, place=position)
     if len(fitting) == len(items):
         return fitting, job.beyond
-    return fitting, month_of(int(items[len(fitting)].published.timestamp()))
+    months = [month_of(int(item.published.timestamp())) for item in items[len(fitting) :]]
+    return fitting, max(months if job.beyond is None else [*months, job.beyond])

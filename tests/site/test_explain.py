@@ -225,6 +225,7 @@ def test_the_rules_of_a_visible_item_say_what_it_has_and_what_is_asked(site: Sit
         ("provider", True, "all are allowed"),
         ("type", True, "story: not among those blocked"),
         ("title", True, "all are allowed"),
+        ("match", True, "no expression is set"),
         ("window", True, f"appeared {iso(NOW - 86_400)}, leaves at {iso(NOW + 60)}"),
         ("duplicate", True, "it stands for its story"),
     ]
