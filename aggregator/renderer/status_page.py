@@ -184,7 +184,7 @@ def with_code(line: str) -> Markup:
     if len(parts) % 2 == 0:
         return escape("`".join(parts))
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
+        Markup("<code>{}</code>").format(part.strip()) if index % 2 else part for index, part in enumerate(parts)
     )
 
 
