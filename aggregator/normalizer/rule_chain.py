@@ -13,6 +13,12 @@ from aggregator.model.reports import Check
 from aggregator.model.words import RULES, utc_time
 from aggregator.normalizer import links
 
+_PLAIN = {
+    "readable": "the file can be read",
+    "valid": "its keys are valid",
+    "state": "published, neither removed nor deleted",
+    "duplicate": "it stands for its story",
+}
 _TIME = ("window", "embargo", "expired")
 
 
@@ -44,12 +50,6 @@ def _chain(failed: str, reason: str, seed: Seed | None, rules: Rules, *, starts:
 
 def _passed(rule: str, seed: Seed, rules: Rules, starts: int, ends: int) -> str:
     match rule:
-        case "readable":
-            return "the file can be read"
-        case "valid":
-            return "its keys are valid"
-        case "state":
-            return "published, neither removed nor deleted"
         case "quality":
             return _score("quality", seed.quality, rules.min_quality)
         case "heat":
@@ -68,7 +68,7 @@ def _passed(rule: str, seed: Seed, rules: Rules, starts: int, ends: int) -> str:
             until = f", leaves at {utc_time(ends)}" if ends < FOREVER else ""
             return f"appeared {utc_time(starts)}{until}"
         case _:
-            return "it stands for its story"
+            return _PLAIN[rule]
 
 
 def _score(name: str, score: int | None, least: int | None) -> str:
