@@ -42,6 +42,7 @@ _SEED_KEYS = {
     "author": "Who wrote it; if missing, the provider is named.",
     "authors": "Who wrote it, each with a name, an e-mail address and a page: for several, and for more than a name.",
     "source": "The feed that it was collected from: its URL, title, page (`link`) and id.",
+    "markup": "What the body is written in: markdown, or html.",
     "images": "Pictures; the first is the item's image.",
     "featuredContent": "HTML to embed; it is sanitised, and an iframe becomes a linked thumbnail.",
     "media": "Files, such as the episode of a podcast; the first is the item's enclosure in RSS.",

@@ -46,6 +46,7 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     language: Annotated[str, Check(parsers.language)] = "en-us"
     author: OneLine = ""
     icon: HttpUrl = ""
+    accent: Annotated[str, Check(parsers.colour)] = ""
     hub: Annotated[str, Computed()] = ""
     podcast: PodcastSettings = PodcastSettings()
 

@@ -22,6 +22,8 @@ from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from aggregator.model.feeds import FeedSpec
+
 FEEDS_TOGETHER = 4
 """How many feeds are sent to a process together: neighbours show many of the same items."""
 
@@ -114,6 +116,7 @@ class StaleFeeds:
                     updated=contents.updated,
                     newest_title=contents.newest_title,
                     newest_published=contents.newest_published,
+                    newest_link=contents.newest_link,
                     daily=self._daily(request.row, contents.newest_published, now),
                     title=request.job.spec.title if self._is_named(request.row.slug) else "",
                 )
@@ -231,8 +234,7 @@ class StaleFeeds:
         if self._is_named(row.slug) and (title := named_feeds.title_of(row.slug, self._settings.feed, view.visible)):
             spec = msgspec.structs.replace(spec, title=title)
         key = digest(self._settings.digest, spec, ancestors, view[1:], [one[1:] for one in view.visible])
-        topics = dict.fromkeys(slug for one in view.visible for slug, _ in unpack_verdict(one.verdict).topics)
-        linked = (*ancestors, *map(self._catalog.spec, topics))
+        linked = linked_feeds(self._catalog, row.slug, view.visible)
         withdrawn = tuple((one.id, one.at) for one in view.withdrawn)
         job = FeedJob(spec=spec, linked=linked, months=view.months, beyond=view.beyond, withdrawn=withdrawn)
         return RenderRequest(row, row.slug, key, job, view.visible, is_provisional)
@@ -240,7 +242,13 @@ class StaleFeeds:
 
 def archive_digest(catalog: Catalog, slug: str) -> bytes:
     """Return the digest of all that the pages of a feed's archive show besides their items."""
-    return digest(catalog.settings.archive_digest, catalog.spec(slug))
+    return digest(catalog.settings.archive_digest, catalog.spec(slug), catalog.ancestors(slug))
+
+
+def linked_feeds(catalog: Catalog, slug: str, visible: Sequence[VisibleItem]) -> tuple[FeedSpec, ...]:
+    """Return the other feeds that a page of the feed `slug` may link to: those above it, and its items' topics."""
+    topics = dict.fromkeys(topic for one in visible for topic, _ in unpack_verdict(one.verdict).topics)
+    return (*catalog.ancestors(slug), *map(catalog.spec, topics))
 
 
 def _in_groups(requests: Iterator[RenderRequest[FeedRow]]) -> Iterator[list[RenderRequest[FeedRow]]]:

@@ -56,10 +56,14 @@ class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
 
 
 class PageJob(msgspec.Struct, frozen=True, array_like=True, tag="page"):
-    """A page of a feed's archive, to be rendered; `items` are positions in the items of the batch."""
+    """A page of a feed's archive, to be rendered.
+
+    `linked` are the other feeds that it may link to, `items` are positions in the items of the batch.
+    """
 
     spec: FeedSpec
     position: ArchivePosition
+    linked: tuple[FeedSpec, ...] = ()
     items: tuple[int, ...] = ()
 
 
@@ -90,6 +94,7 @@ class Contents(msgspec.Struct, frozen=True, array_like=True):
     newest_title: str = ""
     newest_published: datetime | None = None
     shortened: tuple[str, ...] = ()
+    newest_link: str = ""
 
 
 class PackedDocument(msgspec.Struct, frozen=True, array_like=True):
@@ -222,9 +227,11 @@ def _most_common_language(items: Sequence[Item], default: str) -> str:
 
 
 def render_page(job: PageJob, items: tuple[Item, ...], site: Site) -> Rendered:
-    """Render a page of an archive (RFC 5005 §4) in each format."""
+    """Render a page of an archive (RFC 5005 §4) in each format, and as a page for people."""
+    from aggregator.renderer import page  # noqa: PLC0415 - as above
+
     feed = Feed(spec=job.spec, items=items, updated=_newest_change(items), archive_position=job.position)
-    return Rendered(_in_each_format(feed, site))
+    return Rendered((*_in_each_format(feed, site), page.render_month(feed, site, (job.spec, *job.linked))))
 
 
 def render_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site) -> Rendered:
@@ -261,6 +268,7 @@ def _contents(feed: Feed, items: Iterable[Item]) -> Contents:
         updated=feed.updated,
         newest_title=newest.title if newest else "",
         newest_published=newest.published if newest else None,
+        newest_link=newest.link if newest else "",
         shortened=tuple(one.id for item, one in zip(items, feed.items, strict=False) if one is not item),
     )
 
