@@ -30,7 +30,8 @@ TYPES = {
     "connections": "number, 1 to 1000000", "duration": "time", "duration_limit": "time, or `null`",
     "item_limit": "number, or `null`", "size_limit": "size, or `null`", "cron_or_interval": "cron line or time",
     "ignored": "anything; it has no effect", "glob": "glob", "root_name": "slug", "base_url": "URL",
-    "link_pattern": "path or URL with placeholders",
+    "link_pattern": "path or URL with placeholders", "source_url": "URL", "opml_location": "URL or path of a file",
+    "poll_interval": "time", "first_items": "number, 0 to 500",
 }  # fmt: skip
 """What a value is called, by the function of `config.parsers` that reads it."""
 
@@ -57,6 +58,8 @@ LIMITS = (
     ("Config", (
         ("config.yaml.tree.MOST_BYTES", "bytes", "A config or topic file may have at most {}."),
         ("config.yaml.decoding.MOST_PROBLEMS", "", "At most {} problems of a file are reported at once."),
+        ("config.parsers.SHORTEST_POLL", "s", "A source is asked at most every {}."),
+        ("config.parsers.MOST_FIRST_ITEMS", "", "A new source shows at most {} items at once."),
         ("config.parsers.LONGEST_PATTERN", "", "A pattern may have at most {} characters."),
         ("model.globs.LONGEST_GLOB", "", "A glob may have at most {} characters."),
         ("model.globs.MOST_DOUBLE_STARS", "", "A glob may have at most {} `**`."),
@@ -113,17 +116,21 @@ def page(title: str, *lines: str) -> str:
 
 def config_page() -> str:
     """Return the page of the config's keys."""
-    from aggregator.config.settings import Config, Topic
+    from aggregator.cli.json_schema import SOURCE_KEYS
+    from aggregator.config.settings import Config, SourceEntry, Topic
 
     keys = [*written_keys(Config)]
     told = comments(ROOT / "config/aggregator.yaml", {key.path for key in keys})
     topics = [*written_keys(Topic)]
+    sources = [*written_keys(SourceEntry)]
     told_of_topics = TOPIC_KEYS
+    for place in ("sources.", "sources.opml[]."):
+        told = {**{f"{place}{key}": meaning for key, meaning in SOURCE_KEYS.items()}, **told}
     return page(
         "Config",
-        "The config is `config/aggregator.yaml`; `--config FILE` uses another one. Everything has a default but `site.url`. An",
-        "unknown key is an error, and all errors are reported at once. [The sample config](../../config/aggregator.yaml) uses",
-        "each key. `aggregator schema config` prints the JSON Schema for editors.",
+        "The config is `config/aggregator.yaml`; `--config FILE` uses another one. Everything has a default but `site.url`, and",
+        "`sources.folder` if there are sources. An unknown key is an error, and all errors are reported at once. [The sample",
+        "config](../../config/aggregator.yaml) uses each key. `aggregator schema config` prints the JSON Schema for editors.",
         "",
         "How values are written:",
         "",
@@ -144,6 +151,14 @@ def config_page() -> str:
         "order of the file names. Other keys are allowed. `aggregator schema topic` prints the JSON Schema.",
         "",
         *table(topics, told_of_topics),
+        "",
+        "## Lists of sources",
+        "",
+        "Each file in `config/sources/` is a list ([how to use them](../guides/collect-feeds.md)). An entry is the address of a feed,",
+        "or has these keys; what it leaves out is as `sources` in the config says. `aggregator schema sources` prints the JSON",
+        "Schema.",
+        "",
+        *table(sources, SOURCE_KEYS),
     )
 
 
@@ -175,15 +190,20 @@ def written_keys(kind: type[msgspec.Struct], before: str = "") -> Iterator[Key]:
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in written_fields(kind):
         path, hint = f"{before}{field.encode_name}", hints[field.name]
-        inner = hint
+        inner = next((one for one in typing.get_args(hint) if is_mapping(one)), hint)
         suffix = "."
         plain = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
         if typing.get_origin(plain) is tuple:
             inner, suffix = typing.get_args(plain)[0], "[]."
-        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+        if is_mapping(inner):
             yield from written_keys(inner, f"{path}{suffix}")
         else:
             yield Key(path, type_words(hint), default_words(field, hint))
+
+
+def is_mapping(hint: Any) -> bool:
+    """Return whether a type is written as a mapping with keys of its own."""
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
 
 
 def type_words(hint: Any) -> str:

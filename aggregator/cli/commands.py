@@ -451,10 +451,12 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 
 @cli.command()
 @config_option
-@click.argument("kind", type=click.Choice(["seed", "config", "topic", "dialect", "decap"]))
+@click.argument("kind", type=click.Choice(["seed", "config", "topic", "sources", "dialect", "decap"]))
 @click.argument("name", required=False, default="")
-def schema(config_path: str, kind: Literal["seed", "config", "topic", "dialect", "decap"], name: str) -> None:
-    """Print the JSON Schema of seeds, the config or topics.
+def schema(
+    config_path: str, kind: Literal["seed", "config", "topic", "sources", "dialect", "decap"], name: str
+) -> None:
+    """Print the JSON Schema of seeds, the config, topics or lists of sources.
 
     `dialect` prints the table of the dialect NAME, or of all; `decap` a config of Decap CMS for this site's seeds.
     """

@@ -1,4 +1,4 @@
-"""The config: what `config/aggregator.yaml` and `config/topics/*.yaml` may hold, key by key. Pure.
+"""The config: what `aggregator.yaml`, `topics/*.yaml` and `sources/*.yaml` in `config/` may hold, key by key. Pure.
 
 Fields are the keys of the files, unless they are `Computed`; annotations say how a value is read. Everything but
 `site.url` and a topic's `name` has a default. `loading` decodes the files into these classes, then resolves what needs
@@ -15,6 +15,7 @@ from aggregator.config import parsers
 from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
 from aggregator.model.feeds import Site
 from aggregator.model.seed_roots import SeedRoot
+from aggregator.model.sources import Content, Source, SourceList
 
 OneLine = Annotated[str, Check(parsers.one_line)]
 Name = Annotated[str, Check(parsers.name)]
@@ -213,6 +214,69 @@ class Websub(msgspec.Struct, frozen=True, kw_only=True):
     hub: HttpUrl = ""
 
 
+Topics = tuple[Name, ...] | None
+Categories = Literal["topics", "tags", "ignore"] | None
+Every = Annotated[int | None, Parse(parsers.poll_interval, what="an interval such as `2h`")]
+First = Annotated[int | None, Check(parsers.first_items)]
+OnGone = Literal["keep", "withdraw"] | None
+
+
+class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of a list of sources; None is what `sources` says for all."""
+
+    url: Annotated[
+        str, Check(parsers.source_url, what="the address of a feed, such as `https://blog.example.org/feed.xml`")
+    ]
+    name: OneLine = ""
+    topics: Topics = None
+    categories: Categories = None
+    quality: int | None = None
+    every: Every = None
+    first: First = None
+    content: Content | None = None
+    private: bool = False
+    conditional: bool = True
+    on_gone: OnGone = None
+
+
+class OpmlEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """`sources.opml[]`: a living list, and what is said for all that it lists; as text, its `url` alone."""
+
+    url: Annotated[str, Check(parsers.opml_location, what="the URL or the path of an OPML file")]
+    topics: Topics = None
+    categories: Categories = None
+    quality: int | None = None
+    every: Every = None
+    first: First = None
+    content: Content | None = None
+    private: bool = False
+    conditional: bool = True
+    on_gone: OnGone = None
+
+
+class SourcesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`sources`: the upstream feeds whose entries become seeds, and what is said for all of them.
+
+    `folder` is where the seeds are written. Once loaded, it and `list` are absolute paths, `listed` are the sources of
+    the files of the list, with every default filled in, and `lists` those of `opml`, which the collector reads.
+    """
+
+    folder: Annotated[str, Check(parsers.folder, what="`folder: ../collected`, one of the folders of `seeds`")]
+    list: Annotated[str, Check(parsers.file)] = "sources"
+    opml: Annotated[
+        tuple[OpmlEntry, ...], Brief("url", what="the URL or path of an OPML file, a mapping with a `url`, or a list")
+    ] = ()
+    topics: Topics = None
+    categories: Categories = None
+    quality: int | None = None
+    every: Every = None
+    first: First = None
+    content: Content | None = None
+    on_gone: OnGone = None
+    listed: Annotated[tuple[Source, ...], Computed()] = ()
+    lists: Annotated[tuple[SourceList, ...], Computed()] = ()
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings": "topics", "topics": "topic_files"}):
     """The whole config. Once loaded, `path`, `feeds`, `state` and the folders of `seeds` are absolute paths.
 
@@ -234,6 +298,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings"
     topics: Annotated[tuple[Topic, ...], Computed()] = ()
     topic_settings: TopicSettings = TopicSettings()
     related: Literal["list", "promote", "ignore"] = "list"
+    sources: SourcesSettings | None = None
     schedule: Schedule = Schedule()
     watch: Watch = Watch()
     server: Server = Server()
