@@ -53,6 +53,7 @@ _SEED_KEYS = {
 }
 SOURCE_KEYS: dict[str, str] = {
     "url": "The address of a feed, or of a page whose head names one. It identifies the source.",
+    "was": "The address under which it was first listed, if it has moved since: its items have their ids from that.",
     "name": "What the source is called. Default: the feed's own title.",
     "topics": "Topics of each of its items, beside those by keyword.",
     "categories": "What the categories of an entry become. Default: `tags`.",

@@ -222,11 +222,15 @@ OnGone = Literal["keep", "withdraw"] | None
 
 
 class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry of a list of sources; None is what `sources` says for all."""
+    """An entry of a list of sources; None is what `sources` says for all.
+
+    `was` is the address under which the source was first listed, if it has moved: its items have their ids from it.
+    """
 
     url: Annotated[
         str, Check(parsers.source_url, what="the address of a feed, such as `https://blog.example.org/feed.xml`")
     ]
+    was: Annotated[str, Check(parsers.source_url)] = ""
     name: OneLine = ""
     topics: Topics = None
     categories: Categories = None

@@ -7,6 +7,7 @@ mapping, or the address alone; an address that is listed twice is an error that 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from aggregator.config.settings import OpmlEntry, SourceEntry, SourcesSettings
 from aggregator.config.yaml.decoding import MOST_PROBLEMS, decode
@@ -55,7 +56,8 @@ def _read(path: str, data: bytes, settings: SourcesSettings) -> tuple[list[Sourc
         entry, found = decode(_as_mapping(item), SourceEntry, path=path)
         problems += found
         if entry is not None:
-            sources.append(_filled(entry, settings, url=entry.url, position=f"{path}:{item.line}:{item.column}"))
+            position = f"{path}:{item.line}:{item.column}"
+            sources.append(_filled(entry, settings, url=entry.was or entry.url, position=position))
     return sources, problems[:MOST_PROBLEMS]
 
 
@@ -68,26 +70,26 @@ def _as_mapping(item: Node) -> Node:
 
 
 def _filled(entry: SourceEntry | OpmlEntry, settings: SourcesSettings, *, url: str, position: str) -> Source:
-    said = {}
+    said: dict[str, Any] = {}
     for key in _INHERITED:
         own, common = getattr(entry, key), getattr(settings, key)
         if (value := own if own is not None else common) is not None:
             said[key] = value
-    name = entry.name if isinstance(entry, SourceEntry) else ""
-    return Source(
-        url=url, name=name, private=entry.private, conditional=entry.conditional, position=position, **said
-    )  # fmt: skip
+    if isinstance(entry, SourceEntry):
+        said |= {"name": entry.name, "address": entry.url if entry.was not in {"", entry.url} else ""}
+    return Source(url=url, private=entry.private, conditional=entry.conditional, position=position, **said)
 
 
 def _listed_twice(sources: Sequence[Source]) -> Iterator[Problem]:
     first: dict[str, Source] = {}
     for source in sources:
-        before = first.setdefault(source.url, source)
-        if before is not source:
-            path, line, column = source.position.rsplit(":", 2)
-            other, *_ = before.position.rsplit(":", 2)
-            place = f"line {before.position.rsplit(':', 2)[1]}" + ("" if other == path else f" of {other}")
-            yield Problem(
-                path=path, line=int(line), column=int(column), message=f"{source.url} is already listed in {place}",
-                hint="remove one of them",
-            )  # fmt: skip
+        for address in dict.fromkeys((source.url, source.address or source.url)):
+            before = first.setdefault(address, source)
+            if before is not source:
+                yield _twice(address, source, before)
+
+
+def _twice(address: str, source: Source, before: Source) -> Problem:
+    (path, line, column), (other, there, _) = (one.position.rsplit(":", 2) for one in (source, before))
+    message = f"{address} is already listed in line {there}" + ("" if other == path else f" of {other}")
+    return Problem(path=path, line=int(line), column=int(column), message=message, hint="remove one of them")
