@@ -126,6 +126,7 @@ def build(
 @host_option
 @port_option
 @click.option("--serve/--no-serve", default=True, help="Serve the feeds over HTTP.")
+@click.option("--fetch/--no-fetch", default=True, help="Ask the sources, if the config has any.")
 @click.option("--adopt", is_flag=True, help="Replace files of somebody else in the feeds folder.")
 @click.option("--standby", is_flag=True, help="If a daemon already runs, wait until it ends or dies, then take over.")
 def run(
@@ -136,11 +137,13 @@ def run(
     host: str,
     port: int | None,
     serve: bool,
+    fetch: bool,
     adopt: bool,
     standby: bool,
 ) -> None:
-    """Run the daemon: watch seeds, update feeds, serve them."""
+    """Run the daemon: ask sources, watch seeds, update feeds, serve them."""
     from aggregator.service import logs  # noqa: PLC0415 - only this command needs these
+    from aggregator.service.collector_process import CollectorProcess  # noqa: PLC0415
     from aggregator.service.daemon import Daemon  # noqa: PLC0415
     from aggregator.service.server_process import ServerProcess  # noqa: PLC0415
     from aggregator.service.standby import Standby  # noqa: PLC0415
@@ -158,14 +161,18 @@ def run(
     if open_it and serve:
         terminal.open_browser(config)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
-    StopSignals(before_exit=server.kill if server is not None else lambda: None).start()
+    collector = CollectorProcess(log_as) if fetch else None
+    StopSignals(before_exit=lambda: [one.kill() for one in (server, collector) if one is not None]).start()
     waiting, lock = Standby(config, systemd), None
     if standby:
         waiting.handle_signals()
         lock = waiting.wait()
         config = adjust(waiting.config)
     if not waiting.is_stopped:
-        daemon = Daemon(config, clock=time.time, systemd=systemd, server=server, lock=lock, adopt=adopt, adjust=adjust)
+        daemon = Daemon(
+            config, clock=time.time, systemd=systemd, server=server, collector=collector, lock=lock, adopt=adopt,
+            adjust=adjust,
+        )  # fmt: skip
         daemon.handle_signals()
         if waiting.is_stopped:  # a signal came before the daemon handled them
             daemon.stop()
