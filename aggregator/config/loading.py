@@ -30,13 +30,14 @@ from aggregator.config.settings import (
     Topic,
     TopicSettings,
     Where,
+    taken_slugs,
 )
 from aggregator.config.sources import SUFFIXES, defaults_of, read_sources
 from aggregator.config.topics import read_topics, topic_slug
 from aggregator.config.yaml.decoding import decode, nearest
 from aggregator.config.yaml.tree import MOST_BYTES, NOTHING, Node, parse_bytes
+from aggregator.model.document_names import SOURCES
 from aggregator.model.errors import ConfigError, reason_of
-from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import Problem
 from aggregator.model.seed_roots import NATIVE
 from aggregator.model.slugs import LONGEST, folded, names_of, slug_of, with_topic_suffix
@@ -384,6 +385,8 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
     Works on nodes, since queries with other problems are not decoded.
     """
     users = {topic.slug: f'the topic "{topic.name}"' for topic in topics}
+    if root.at("sources") is not None:
+        users[SOURCES] = "the page of the sources"
     queries = root.at("feeds_by_query")
     for index, query in enumerate(queries.items if queries else ()):
         slug = query.at("slug")
@@ -415,11 +418,11 @@ def _sources(config: Config, path: str, root: Node, listed: tuple[Source, ...]) 
 
 def _resolved(config: Config, path: str, topics: tuple[Topic, ...], sources: SourcesSettings | None) -> Config:
     names = names_of((topic.slug, topic.name, topic.shortname) for topic in topics)
-    feeds = {SITE_FEED, *(query.slug for query in config.feeds_by_query)}
+    feeds = taken_slugs(config)
     return replace(
         config,
         path=path,
-        site=_site(config.site, config.websub.hub),
+        site=_site(config),
         seeds=_named([replace(one, folder=_absolute(one.folder, path)) for one in config.seeds]),
         feeds=_absolute(config.feeds, path),
         state=_absolute(config.state, path),
@@ -454,8 +457,10 @@ def _names_for(folder: str) -> Iterator[str]:
     yield from (f"{name[: LONGEST - 5]}-{number}" for number in count(2))
 
 
-def _site(site: SiteSettings, hub: str) -> SiteSettings:
-    return replace(site, title=site.title or urlsplit(site.url).hostname or "", hub=hub)
+def _site(config: Config) -> SiteSettings:
+    site = config.site
+    title = site.title or urlsplit(site.url).hostname or ""
+    return replace(site, title=title, hub=config.websub.hub, collects=config.sources is not None)
 
 
 def _query(query: Query, names: dict[str, str], feeds: Collection[str]) -> Query:

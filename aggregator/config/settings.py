@@ -13,7 +13,8 @@ import msgspec
 
 from aggregator.config import parsers
 from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
-from aggregator.model.feeds import Site
+from aggregator.model.document_names import SOURCES
+from aggregator.model.feeds import SITE_FEED, Site
 from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.sources import Content, Source, SourceList
 
@@ -31,7 +32,10 @@ Interval = Annotated[int, Parse(parsers.duration, what="an interval such as `30s
 
 
 class SiteSettings(Site, frozen=True, kw_only=True):
-    """`site`: who publishes. `title` is the host of `url` by default; `hub` comes from `websub.hub`."""
+    """`site`: who publishes. `title` is the host of `url` by default.
+
+    `hub` comes from `websub.hub`, `collects` from `sources`.
+    """
 
     url: Annotated[str, Check(parsers.site_url, what='the public address, such as `"https://feeds.example.org/"`')]
     title: OneLine = ""
@@ -40,6 +44,7 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     author: OneLine = ""
     icon: HttpUrl = ""
     hub: Annotated[str, Computed()] = ""
+    collects: Annotated[bool, Computed()] = False
 
 
 class RootSettings(SeedRoot, frozen=True, kw_only=True):
@@ -307,3 +312,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings"
     watch: Watch = Watch()
     server: Server = Server()
     websub: Websub = Websub()
+
+
+def taken_slugs(config: Config) -> frozenset[str]:
+    """Return the slugs that no topic's feed can have: those of the site itself and of the feeds by query."""
+    own = {SITE_FEED} if config.sources is None else {SITE_FEED, SOURCES}
+    return frozenset(own | {query.slug for query in config.feeds_by_query})

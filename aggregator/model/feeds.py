@@ -86,7 +86,7 @@ class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Who publishes. `url` is absolute and ends with a slash, `language` is a tag such as `en-us`.
 
-    `icon` and `hub` (the WebSub hub) are URLs or "".
+    `icon` and `hub` (the WebSub hub) are URLs or "". `collects` is true if it has a page of its sources.
     """
 
     title: str
@@ -96,6 +96,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     author: str = ""
     icon: str = ""
     hub: str = ""
+    collects: bool = False
 
     def address(self, name: str) -> str:
         """Return the absolute URL of the document `name`, such as `all/rss.xml`."""

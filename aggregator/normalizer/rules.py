@@ -24,7 +24,7 @@ from functools import lru_cache, partial
 
 import msgspec
 
-from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Topic, Where
+from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Topic, Where, taken_slugs
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
 from aggregator.model.slugs import composed, folded, names_of, slug_of, with_topic_suffix
@@ -70,7 +70,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker."""
+    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker.
+
+    `taken` are the slugs of feeds and folders that are no topic's.
+    """
 
     rules: Rules
     queries: tuple[Query, ...]
@@ -78,6 +81,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slugs: Mapping[str, str]
     ancestors: Mapping[str, tuple[str, ...]]
     keywords: tuple[tuple[str, str], ...]
+    taken: tuple[str, ...] = ()
 
 
 def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
@@ -90,6 +94,7 @@ def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
         slugs=slugs,
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
+        taken=tuple(sorted(taken_slugs(config))),
     )
 
 
@@ -100,8 +105,7 @@ def configured_slugs(config: Config) -> dict[str, str]:
 
 def final_slug(config: Config, slug: str) -> str:
     """Return the slug of a topic's feed: `slug`, or another one if the site or a query has that."""
-    taken = slug == SITE_FEED or any(slug == query.slug for query in config.feeds_by_query)
-    return with_topic_suffix(slug) if taken else slug
+    return with_topic_suffix(slug) if slug in taken_slugs(config) else slug
 
 
 def _with_slugs(query: Query, slugs: Mapping[str, str], config: Config) -> Query:
@@ -162,8 +166,7 @@ def topics_of(seed: Seed, policy: Policy) -> tuple[tuple[str, str], ...]:
 def slug_for(name: str, policy: Policy) -> str:
     """Return the slug of the topic `name`: the config's, else one made from the name; never that of another feed."""
     slug = policy.slugs.get(folded(name)) or _slug_of(name)
-    taken = slug == SITE_FEED or any(slug == query.slug for query in policy.queries)
-    return with_topic_suffix(slug) if taken else slug
+    return with_topic_suffix(slug) if slug in policy.taken else slug
 
 
 def matches_provider(patterns: Iterable[str], seed: Seed) -> str:

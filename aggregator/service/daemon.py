@@ -75,8 +75,9 @@ class Daemon:
     ) -> None:
         """Take `config`; `clock` returns seconds since 1970, `server` serves the feeds (None: nobody does).
 
-        `collector` asks the sources, if the config has any (None: nobody does). `lock` is the open lock on the state folder, if `standby` waited for it; with `adopt`, the first turn replaces
-        files of somebody else in the feeds folder. `adjust` changes each config that is loaded again.
+        `collector` asks the sources, if the config has any (None: nobody does). `lock` is the open lock on the state
+        folder, if `standby` waited for it; with `adopt`, the first turn replaces files of somebody else in the feeds
+        folder. `adjust` changes each config that is loaded again.
         """
         self._stood_by = lock is not None
         self._stop_asked: float | None = None

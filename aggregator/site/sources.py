@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from aggregator.collector import database
 from aggregator.config.settings import Config
 from aggregator.model.sources import Source, SourceStatus
@@ -43,26 +45,44 @@ def sources_of(config: Config) -> tuple[Source, ...]:
 
 
 def statuses_of(config: Config, now: int) -> tuple[SourceStatus, ...]:
-    """Return what is known of each source at `now` (seconds since 1970), in the order of the lists."""
-    return database.statuses(config.state, sources_of(config), now)
+    """Return what is known of each source at `now` (seconds since 1970), in the order of `sources_of`.
+
+    The `url` of each is where its list has it now.
+    """
+    return _statuses(config, sources_of(config), now)
 
 
-def named(sources: Sequence[SourceStatus], names: Iterable[str]) -> tuple[SourceStatus, ...]:
-    """Return the sources that people name by address or by name, in their order.
+def public_statuses(config: Config, now: int) -> tuple[SourceStatus, ...]:
+    """Return the same of the sources that everybody may know of: not of those at private addresses."""
+    return _statuses(config, [source for source in sources_of(config) if not source.private], now)
+
+
+def _statuses(config: Config, sources: Sequence[Source], now: int) -> tuple[SourceStatus, ...]:
+    found = database.statuses(config.state, sources, now)
+    return tuple(
+        replace(status, url=source.address or source.url) for source, status in zip(sources, found, strict=True)
+    )
+
+
+def named(config: Config, names: Iterable[str], now: int) -> tuple[Source, ...]:
+    """Return the sources that people name: by an address or by a name, also the name that a feed gives itself.
 
     Raises:
         LookupError: if there is no such source, or several have that name; the message says which there are.
     """
-    return tuple(_named(sources, name) for name in names)
+    sources = sources_of(config)
+    known = list(zip(sources, _statuses(config, sources, now), strict=True))
+    return tuple(_named(known, name) for name in names)
 
 
-def _named(sources: Sequence[SourceStatus], name: str) -> SourceStatus:
-    found = [one for one in sources if name == one.url] or [
-        one for one in sources if name.casefold() == one.name.casefold()
+def _named(known: Sequence[tuple[Source, SourceStatus]], name: str) -> Source:
+    wanted = name.strip()
+    found = [source for source, _ in known if wanted in {source.url, source.address}] or [
+        source for source, status in known if wanted.casefold() == status.name.casefold()
     ]
     if len(found) > 1:
-        raise LookupError(f"several sources are called {name!r} (write the address of one: {found[0].url} …)")
+        raise LookupError(f"several sources are called {name!r} (write the address of one, such as {found[0].url})")
     if not found:
-        known = [text for one in sources for text in (one.url, one.name) if text]
-        raise LookupError(f"no source has the address or the name {name!r}{did_you_mean(name, known)}")
+        texts = [text for _, status in known for text in (status.url, status.name) if text]
+        raise LookupError(f"no source has the address or the name {name!r}{did_you_mean(name, texts)}")
     return found[0]

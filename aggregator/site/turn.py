@@ -130,7 +130,20 @@ def publish(site: Site, workers: Workers, *, now: int, watch: Stopwatch, trust_d
         site.catalog, site.items, site.writer, watch=watch, progress=site.progress, adopt=site.adopt
     )  # fmt: skip
     publishing.publish(workers, now, trust_disk=trust_disk)
+    if not publishing.failed:
+        _publish_sources(site, publishing, now=now, is_full=not trust_disk)
     return publishing
+
+
+def _publish_sources(site: Site, publishing: Publishing, *, now: int, is_full: bool) -> None:
+    page = site.sources_page
+    if page is not None:
+        publishing.written += page.publish(now, is_full=is_full, adopt=site.adopt)
+        publishing.failed += page.failed
+    elif is_full and site.index.meta("sources"):
+        from aggregator.site.sources_page import remove  # noqa: PLC0415 - only after sources were given up
+
+        remove(site.index, site.writer)
 
 
 def _report(
