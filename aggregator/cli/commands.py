@@ -26,6 +26,7 @@ from aggregator.index.index import opened_read_only
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
 from aggregator.model.reports import Problem, Turn
 from aggregator.model.seed_roots import native_root
+from aggregator.model.sources import Source
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
 from aggregator.model.version import VERSION
@@ -34,6 +35,7 @@ from aggregator.site.build import build as build_site
 from aggregator.site.clock import clock
 from aggregator.site.memory import collecting_rarely
 
+SOON = "the running collector releases it within seconds"
 PROGRESS_FROM = 500
 """The number of files from which a terminal shows a progress bar."""
 
@@ -293,6 +295,122 @@ def check(
         click.echo(f"{seen}: {quantity(errors, 'error')}, {quantity(warnings, 'warning')}")
     if errors or (strict and warnings):
         sys.exit(1)
+
+
+@cli.command()
+@config_option
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def fetch(config_path: str, sources: tuple[str, ...], *, as_json: bool) -> None:
+    """Ask the sources that are due, once, or of these only those named; write what is new as seeds.
+
+    A SOURCE is named by its address or its name. One that is not due is not asked, also if it is named. The exit code
+    is 0 also if some fail.
+    """
+    from aggregator.cli import source_report  # noqa: PLC0415 - only this command needs these
+    from aggregator.collector import polling  # noqa: PLC0415
+    from aggregator.site.sources import settings_of  # noqa: PLC0415
+
+    config = _config_with_sources(config_path)
+    only = [one.url for one in _named_sources(config, sources)]
+    with _collector_errors(config):
+        report_of_polls = polling.poll(settings_of(config), now=clock, only=only)
+    if as_json:
+        click.echo(msgspec.json.encode(source_report.poll_json(report_of_polls)))
+        return
+    for line in source_report.poll_lines(report_of_polls, is_named=bool(sources)):
+        _print(line)
+    if report_of_polls.new and sys.stdout.isatty():
+        _print("Next: `aggregator build` publishes them.")
+
+
+@cli.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the sources as JSON.")
+@click.option("--release", "released", metavar="SOURCE", multiple=True, help="Show what a guard holds back of SOURCE.")
+@click.option("--apply", "apply_moves", is_flag=True, help="Write the addresses that sources moved to into the lists.")
+def sources(config_path: str, released: tuple[str, ...], *, as_json: bool, apply_moves: bool) -> None:
+    """Show each source: its state, its last success, when it is asked next and why then.
+
+    The exit code is 1 if one has been dead for 30 days.
+    """
+    from aggregator.cli import source_report  # noqa: PLC0415 - only this command needs these
+    from aggregator.site.sources import statuses_of  # noqa: PLC0415
+
+    config = _config_with_sources(config_path)
+    if released:
+        _release(config, released)
+    if apply_moves:
+        config = _apply_moves(config)
+    statuses = statuses_of(config, clock())
+    if as_json:
+        click.echo(msgspec.json.encode(source_report.as_json(statuses)))
+    elif not (released or apply_moves):
+        for one in statuses:
+            for line in source_report.source_lines(one):
+                _print(line)
+        _print(source_report.counts_line(statuses))
+    if any(one.state == "dead" for one in statuses):
+        sys.exit(1)
+
+
+def _release(config: Config, names: tuple[str, ...]) -> None:
+    from aggregator.collector import polling  # noqa: PLC0415 - only this option needs it
+    from aggregator.site.sources import settings_of  # noqa: PLC0415
+
+    for source in _named_sources(config, names):
+        with _collector_errors(config):
+            decision = polling.release(settings_of(config), source.url, now=clock)
+        done = f"released, {quantity(decision.new, 'item')} shown" if decision is not None else SOON
+        _print(f"{source.address or source.url}: {done}", err=True)
+
+
+def _apply_moves(config: Config) -> Config:
+    from aggregator.cli.source_lists import apply_addresses  # noqa: PLC0415 - only this option needs these
+    from aggregator.collector.database import adopted  # noqa: PLC0415
+
+    done, left = apply_addresses(config, adopted(config.state))
+    for line in (*done, *left) or ("no source has moved",):
+        _print(line, err=True)
+    return load_config(config.path) if done else config
+
+
+def _config_with_sources(path: str) -> Config:
+    """Load the config.
+
+    Raises:
+        ConfigError: if it has no sources.
+    """
+    config = load_config(path)
+    if config.sources is None:
+        hint = "write `sources: {folder: ../collected}`, with that folder under `seeds` too"
+        raise ConfigError([f"{config.path}: sources: there are none ({hint})"])
+    return config
+
+
+def _named_sources(config: Config, names: tuple[str, ...]) -> tuple[Source, ...]:
+    from aggregator.site.sources import named  # noqa: PLC0415 - only commands for sources need it
+
+    try:
+        return named(config, names, clock()) if names else ()
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+
+
+@contextmanager
+def _collector_errors(config: Config) -> Iterator[None]:
+    """Turn what keeps the collector from working into errors for people."""
+    from aggregator.collector.database import Busy, Unusable  # noqa: PLC0415 - only commands for sources need these
+    from aggregator.site.lock import make_state_folder  # noqa: PLC0415
+
+    make_state_folder(config.state)
+    try:
+        yield
+    except Busy as error:
+        advice = "a daemon asks what is due by itself; else wait for that process to end, or stop it"
+        raise LockedError(config.state, f"process {error.pid}" if error.pid else "another process", advice) from error
+    except Unusable as error:
+        raise AggregatorError(str(error)) from error
 
 
 @cli.command()
