@@ -26,6 +26,14 @@ SHELL = {"config/loading.py", "config/token.py"}
 """Modules with side effects in rooms that are otherwise pure."""
 
 PURE_PARTS = {
+    "collector/addresses.py",
+    "collector/answers.py",
+    "collector/domains.py",
+    "collector/entries.py",
+    "collector/guards.py",
+    "collector/state.py",
+    "collector/subscriptions.py",
+    "collector/timing.py",
     "index/schema.py",
     "publisher/encodings.py",
     "publisher/hub/policy.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Literal
 
@@ -15,6 +16,7 @@ from aggregator.collector.timing import (
     Headers,
     back_off,
     field,
+    is_dead,
     planned,
     rate_limit,
     retry_after,
@@ -43,7 +45,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of asking: the last status (0 if there was none), its header and body, from `url`, after `hops`.
 
-    `problem` says in words why there is no answer. `at` is when it ended, in seconds since 1970.
+    `problem` says in words why there is no answer. `at` is when it ended, `not_before` until when one of the addresses
+    is left alone (0 if none is), in seconds since 1970.
     """
 
     url: str
@@ -53,6 +56,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     hops: tuple[Hop, ...] = ()
     problem: str = ""
+    not_before: int = 0
 
 
 def kind_of(answer: Answer) -> Kind:
@@ -147,6 +151,40 @@ def cooled(cooling: Cooling | None, answer: Answer) -> Cooling | None:
     return None
 
 
+def warmed(cooling: Cooling | None) -> Cooling | None:
+    """Return a domain that answers again, without what it asked for before; None if there is nothing to forget."""
+    return msgspec.structs.replace(cooling, until=0, refusals=0) if cooling is not None and cooling.refusals else None
+
+
+def same_again(state: SourceState, pending: Pending, source: Source) -> SourceState:
+    """Return the state after a document that is, byte for byte, the last one: nothing is parsed."""
+    if pending.permanent:
+        state = confirmed(state, pending.permanent, pending.received_at)
+    return planned(msgspec.structs.replace(state, outcome="unchanged"), source)
+
+
+def news(before: SourceState, after: SourceState) -> Iterator[str]:
+    """Yield what a person should know of a poll, given what was known before it."""
+    if after.outcome == "gone" and before.outcome != "gone":
+        yield "it answered 410 Gone: it is not asked again; what was shown stays unless `on_gone: withdraw`"
+    if after.adopted and after.adopted != before.adopted:
+        yield f"it has moved for good to {after.adopted}, which is asked from now on (`aggregator sources --apply`)"
+    if is_dead(after, after.asked_at) and not is_dead(before, before.asked_at):
+        yield f"no success for 30 days: asked once a week ({after.error})"
+    elif after.failing_since and after.outcome != "gone" and _is_news(before, after):
+        yield f"it fails: {after.error}; {after.why}"
+    if before.failing_since and after.outcome in {"document", "unchanged"}:
+        yield "it answers again"
+
+
+def _is_news(before: SourceState, after: SourceState) -> bool:
+    """Return whether a failure is reported now: at once, but a 404, which may be a moment's, after 7 days."""
+    if after.status != 404:
+        return not before.failing_since or (before.status == 404 and before.error != after.error)
+    late = after.failing_since + SIGHTED_FOR
+    return before.answered_at < late <= after.answered_at
+
+
 def pending_of(answer: Answer) -> Pending:
     """Return what has to be taken in of an answer that holds a document."""
     return Pending(
@@ -199,14 +237,18 @@ def _with_validators(state: SourceState, answer: Answer, kind: Kind) -> SourceSt
         return state
     old = state.validators.get(answer.url, Validators()) if kind == "unchanged" else Validators()
     new = Validators(
-        etag=field(answer.headers, "etag") or old.etag,
-        last_modified=field(answer.headers, "last-modified") or old.last_modified,
+        etag=_first(answer, "etag") or old.etag,
+        last_modified=_first(answer, "last-modified") or old.last_modified,
     )
     others = {url: value for url, value in state.validators.items() if url != answer.url}
     kept = dict(list(others.items())[-(MOST_VALIDATORS - 1) :])
     if new != Validators():
         kept[answer.url] = new
     return msgspec.structs.replace(state, validators=kept)
+
+
+def _first(answer: Answer, name: str) -> str:
+    return next((value for key, value in answer.headers if key == name), "")
 
 
 def _failing(state: SourceState, answer: Answer, kind: Kind) -> SourceState:
@@ -217,6 +259,8 @@ def _failing(state: SourceState, answer: Answer, kind: Kind) -> SourceState:
     elif kind == "gone":
         return msgspec.structs.replace(state, outcome="gone", failing_since=state.failing_since or state.asked_at)
     state = msgspec.structs.replace(state, failing_since=state.failing_since or state.asked_at)
+    if answer.not_before:
+        return msgspec.structs.replace(state, outcome="failed", retry_until=answer.not_before)
     if kind == "busy":
         wait = max(retry_after(answer.headers, answer.at) or 0, rate_limit(answer.headers, answer.at))
         return msgspec.structs.replace(state, outcome="failed", retry_until=answer.at + wait)

@@ -41,7 +41,6 @@ CREATE TABLE IF NOT EXISTS alias(source TEXT NOT NULL, place INTEGER NOT NULL, k
     PRIMARY KEY(source, place)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS pending(source TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cooling(domain TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS identity(url TEXT PRIMARY KEY, first TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS subscription(source TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS page(url TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS listed(location TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
@@ -80,7 +79,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """A collected entry, for `explain`: its source's URL, its title, link and seed's path, and why it is (not) shown."""
+    """A collected entry, for `explain`.
+
+    The URL of its source, its title and link, the path of its seed below the folder, and why it is shown or not.
+    """
 
     source: str
     title: str
@@ -169,11 +171,6 @@ class Database:
         row = self._db.execute("SELECT value FROM pending WHERE source=?", (source,)).fetchone()
         return None if row is None else _pending.decode(row[0])
 
-    def identity(self, url: str) -> str:
-        """Return the URL under which a source was listed first: what its items' ids are made of."""
-        row = self._db.execute("SELECT first FROM identity WHERE url=?", (url,)).fetchone()
-        return url if row is None else str(row[0])
-
     def subscriptions(self) -> dict[str, Subscription]:
         """Return the WebSub subscriptions, by the source's URL."""
         rows = self._db.execute("SELECT source, value FROM subscription")
@@ -235,31 +232,22 @@ class Database:
             if not keeps_pending:
                 db.execute("DELETE FROM pending WHERE source=?", (url,))
 
-    def rename(self, old: str, new: str) -> None:
-        """Let a source be listed at a new address: its entries, its state and their ids stay."""
-        first = self.identity(old)
-        row = self._db.execute("SELECT value FROM source WHERE url=?", (old,)).fetchone()
-        with self._transaction() as db:
-            if row is not None:
-                state = _state.decode(row[0])
-                address = "" if state.address == new else state.address
-                moved = msgspec.structs.replace(state, url=new, address=address, adopted="")
-                db.execute("DELETE FROM source WHERE url=?", (old,))
-                db.execute("INSERT OR REPLACE INTO source VALUES(?,?)", _row_of(moved))
-            db.execute("INSERT OR REPLACE INTO identity VALUES(?,?)", (new, first))
-            for table in ("entry", "alias", "pending", "subscription"):
-                db.execute(f"UPDATE OR REPLACE {table} SET source=? WHERE source=?", (new, old))  # noqa: S608 - our own names
-
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
             self._db.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._roll_back()
+            raise Unusable(f"{self._path}: {with_advice(error)}") from error
         except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
+            self._roll_back()
             raise
+
+    def _roll_back(self) -> None:
+        with suppress(sqlite3.Error):
+            self._db.execute("ROLLBACK")
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None)
@@ -401,7 +389,7 @@ def _status(
             url=source.url, name=source.name, state="new", last_success=None, last_status=None, next=None,
             why="it is new: asked at once", items_per_month=0.0,
         )  # fmt: skip
-    next_at, why = next_of(state, cooling, now)
+    next_at, why = next_of(state, cooling, now, address=source.address)
     return SourceStatus(
         url=source.url, name=source.name or state.title, state=state_word(state, now),
         last_success=utc_time(state.succeeded_at) if state.succeeded_at else None, last_status=state.status or None,
@@ -411,10 +399,13 @@ def _status(
     )  # fmt: skip
 
 
-def next_of(state: SourceState, cooling: Mapping[str, Cooling], now: int) -> tuple[int, str]:
-    """Return when a source is asked next, and why then: its own time, or that of a domain which is left alone."""
+def next_of(state: SourceState, cooling: Mapping[str, Cooling], now: int, *, address: str = "") -> tuple[int, str]:
+    """Return when a source is asked next, and why then: its own time, or that of a domain which is left alone.
+
+    `address` is where the list says that it lies now, "" if that is its URL.
+    """
     due = timing.due_at(state, now)
-    cool = cooling.get(timing.domain_asked(state))
+    cool = cooling.get(timing.domain_asked(state, address))
     if state.outcome != "gone" and cool is not None and due < cool.until <= now + timing.LONGEST_HINT + timing.HOUR:
         return timing.in_grid(cool.until, state.url), cool.why
     return due, state.why or "it is new: asked at once"

@@ -17,6 +17,8 @@ def host_of(url: str) -> str:
         host = (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
         return ""
+    if _is_address(host):
+        return ip_address(host).compressed
     if host.isascii():
         return host
     try:

@@ -95,7 +95,8 @@ def decide(
     entries = tuple(_renamed(entry, aliases.get(entry.key, entry.key)) for entry in _newest(document, now))
     case = _Case(
         state=state, source=source, document=document, entries=_once(entries), known=known, domain=domain_of(url),
-        now=now, is_partial=is_partial or document.is_cut, deleted=frozenset(aliases.get(key, key) for key in document.deleted),
+        now=now, is_partial=is_partial or document.is_cut,
+        deleted=frozenset(aliases.get(key, key) for key in document.deleted),
     )  # fmt: skip
     renamed = _churned(case)
     if renamed:

@@ -43,6 +43,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     why what was sent since is none, `window` the keys of its entries (first keys, after a churn), `domain` the
     registrable domain it came from. `counts` are the numbers of new items of the last polls that brought any.
     `quarantine` is why nothing new is taken over; `new_domain` becomes the domain if a person ends that.
+    `pushed_until` is until when its WebSub hub pushes.
     """
 
     url: str
@@ -82,13 +83,9 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     quarantine: str = ""
     quarantined_at: int = 0
     new_domain: str = ""
+    pushed_until: int = 0
     hubs: tuple[str, ...] = ()
     topic: str = ""
-
-    @property
-    def asks(self) -> str:
-        """The address that is asked."""
-        return self.address or self.url
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -119,7 +119,9 @@ def usual_gap(dates: Iterable[int]) -> int | None:
 
 def interval_of(state: SourceState, source: Source) -> tuple[int, str]:
     """Return the seconds between two polls of a source that answers, and why so many."""
-    if source.every is not None:
+    if state.pushed_until > state.asked_at:
+        seconds, why = DAY, "its hub pushes what is new; once a day all the same"
+    elif source.every is not None:
         seconds, why = source.every, f"`every: {_short(source.every)}`"
     elif state.gap is None:
         seconds, why = DAY, "too few items to know how often it publishes"
@@ -257,6 +259,6 @@ def _short(seconds: int) -> str:
     return f"{seconds}s"
 
 
-def domain_asked(state: SourceState) -> str:
-    """Return the registrable domain of the address that is asked."""
-    return domain_of(state.asks)
+def domain_asked(state: SourceState, address: str = "") -> str:
+    """Return the registrable domain of what is asked; `address` is where the list says that the source lies now."""
+    return domain_of(state.address or address or state.url)
