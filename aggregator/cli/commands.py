@@ -360,8 +360,8 @@ def _release(config: Config, names: tuple[str, ...]) -> None:
 
     for source in _named_sources(config, names):
         with _collector_errors(config):
-            decision = polling.release(settings_of(config), source.url, now=clock)
-        done = f"released, {quantity(decision.new, 'item')} shown" if decision is not None else SOON
+            shown = polling.release(settings_of(config), source.url, now=clock)
+        done = f"released, {quantity(shown, 'item')} shown" if shown is not None else SOON
         _print(f"{source.address or source.url}: {done}", err=True)
 
 
