@@ -483,6 +483,7 @@ def http_page() -> str:
         "|---|---|",
         "| `/` | the index page |",
         "| `/feeds.opml`, `/.well-known/feeds` | all feeds, as OPML |",
+        "| `/sources/`, `/sources.opml` | the sources, if the site has any, and how they are |",
         f"| `/<feed>/` and in it {feeds} | a feed: `all`, a topic's slug, or that of a feed by query |",
         "| `/<feed>/archive/<month>/…` | a page of the feed's history, in the same formats |",
         "",
@@ -491,7 +492,8 @@ def http_page() -> str:
         "",
         "## Other addresses",
         "",
-        "`/-/trigger` exists only with a token (`server.token`), `/-/notify` only if the seeds lie in a store too. The token is sent",
+        "`/-/trigger` exists only with a token (`server.token`), `/-/notify` only if the seeds lie in a store too, `/websub/` only",
+        "with `sources`. The token is sent",
         "as `Authorization: Bearer …`, or as the password of `Basic`. Requests of other sites' pages are refused with 403.",
         "",
         "| address | method | answer |",
@@ -503,12 +505,13 @@ def http_page() -> str:
 
 def routes() -> dict[str, Any]:
     """Return the routes of a site whose seeds lie in a store, with a token: all that there are."""
-    from aggregator.config.settings import Config, RootSettings, Server, SiteSettings
+    from aggregator.config.settings import Config, RootSettings, Server, SiteSettings, SourcesSettings
     from aggregator.service.http.endpoints import Endpoints
 
     site = SiteSettings(url="https://feeds.example.org/")
     seeds = (RootSettings(folder="s3://bucket/seeds"),)
-    config = Config(site=site, seeds=seeds, server=Server(token="token"))  # noqa: S106 - a file's name
+    server, sources = Server(token="token"), SourcesSettings(folder="collected")  # noqa: S106 - a file's name
+    config = Config(site=site, seeds=seeds, server=server, sources=sources)
     return dict(Endpoints(config, typing.cast("Any", None), clock=float, session_key=b"key").routes())
 
 
@@ -528,7 +531,8 @@ def metrics_page() -> str:
         rows.append(f"| `{name}` | {kinds[name]} | {labels} | {help_text} |")
     return page(
         "Metrics",
-        "What `/metrics` answers, in Prometheus' text format. No label holds the text of a seed.",
+        "What `/metrics` answers, in Prometheus' text format. No label holds the text of a seed; dead sources",
+        "are named by their addresses.",
         "",
         "| name | kind | labels | meaning |",
         "|---|---|---|---|",
@@ -555,6 +559,8 @@ DAEMON = "aggregator.service.health.DaemonStatus"
 FILLED = {
     "problem_ages": {"disk": 1.0},
     "held": {"quality": 1},
+    "sources": {"dead": 1},
+    "dead_sources": ("https://blog.example.org/feed.xml",),
     "feeds": {"all": 1},
     "newest": 0,
     "due": 0,
@@ -605,7 +611,8 @@ def exit_codes_page() -> str:
         *(f"| {code} | {meaning} |" for code, meaning in exit_codes()),
         "",
         "`check` exits with 1 if the config or a seed has an error (with `--strict`, or a warning), `build --strict` if a seed has",
-        "an error, `build` and `trigger` if a document cannot be written or the seeds folder cannot be trusted.",
+        "an error, `build` and `trigger` if a document cannot be written or the seeds folder cannot be trusted, `sources` if one",
+        "has been dead for 30 days. `fetch` exits with 0 also if sources fail.",
         "",
         "The errors behind them, as Python sees them; those without a code of their own end with 1:",
         "",

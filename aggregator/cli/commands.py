@@ -335,6 +335,7 @@ def sources(config_path: str, released: tuple[str, ...], *, as_json: bool, apply
     The exit code is 1 if one has been dead for 30 days.
     """
     from aggregator.cli import source_report  # noqa: PLC0415 - only this command needs these
+    from aggregator.model.source_words import counted, details, headline, states_line  # noqa: PLC0415
     from aggregator.site.sources import statuses_of  # noqa: PLC0415
 
     config = _config_with_sources(config_path)
@@ -347,9 +348,9 @@ def sources(config_path: str, released: tuple[str, ...], *, as_json: bool, apply
         click.echo(msgspec.json.encode(source_report.as_json(statuses)))
     elif not (released or apply_moves):
         for one in statuses:
-            for line in source_report.source_lines(one):
+            for line in (headline(one), *(f"{'':13}{line}" for line in details(one))):
                 _print(line)
-        _print(source_report.counts_line(statuses))
+        _print(states_line(counted(statuses)) if statuses else source_report.NONE_LISTED)
     if any(one.state == "dead" for one in statuses):
         sys.exit(1)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from aggregator.model.sources import SourceStatus
@@ -13,53 +12,15 @@ if TYPE_CHECKING:
     from aggregator.collector.polling import Report
 
 KEYS = (
-    "url",
-    "name",
-    "state",
-    "last_success",
-    "last_status",
-    "next",
-    "why",
-    "items_per_month",
-    "redirect",
-    "quarantine",
+    "url", "name", "state", "last_success", "last_status", "next", "why", "items_per_month", "redirect", "quarantine",
     "error",
-)
+)  # fmt: skip
 """The keys of a source in `aggregator sources --json`, in order."""
-
-STATES = ("ok", "new", "failing", "quarantined", "gone", "dead")
-LISTED_SKIPS = 10
 
 
 def as_json(statuses: Iterable[SourceStatus]) -> list[dict[str, Any]]:
     """Return sources as `aggregator sources --json` prints them."""
     return [{key: getattr(one, key) for key in KEYS} for one in statuses]
-
-
-def source_lines(one: SourceStatus) -> Iterator[str]:
-    """Yield the lines about a source."""
-    yield f"{one.state:<11}  {f'{one.name}  ' if one.name else ''}{one.url}"
-    indent = " " * 13
-    last = f"last success {one.last_success}" if one.last_success else "no success yet"
-    status = f", last answer {one.last_status}" if one.last_status else ""
-    yield f"{indent}{last}{status}, {one.items_per_month:g} items a month"
-    if one.next:
-        yield f"{indent}next poll {one.next}: {one.why}"
-    if one.error:
-        yield f"{indent}failed: {one.error}"
-    if one.redirect:
-        yield f"{indent}moves to {one.redirect}"
-    if one.quarantine:
-        yield f"{indent}in quarantine: {one.quarantine} (`aggregator sources --release {one.url}` ends it)"
-    elif one.held:
-        yield f"{indent}{quantity(one.held, 'item')} held back (`aggregator sources --release {one.url}` shows them)"
-
-
-def counts_line(statuses: Sequence[SourceStatus]) -> str:
-    """Return how many sources there are, and how many in each state."""
-    count = Counter[str](one.state for one in statuses)
-    states = ", ".join(f"{count[state]:,} {state}" for state in STATES if count[state])
-    return f"{quantity(len(statuses), 'source')}: {states}" if statuses else NONE_LISTED
 
 
 NONE_LISTED = "no source is listed (list them in config/sources/*.yaml, or `aggregator import opml FILE`)"

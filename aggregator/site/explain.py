@@ -48,13 +48,14 @@ class Explanation(NamedTuple):
     """A line that answers the question, and details; if it `is_private`, these may name what is not published yet.
 
     `origins` are pairs of a seed's key and the key in the file, or words such as "the path", from which its value came,
-    if the file was written for another program.
+    if the file was written for another program. `path` is that of the seed, "" if it is about none.
     """
 
     headline: str
     details: tuple[str, ...] = ()
     is_private: bool = False
     origins: tuple[tuple[str, str], ...] = ()
+    path: str = ""
 
     def origin_lines(self) -> Iterator[str]:
         """Yield a line for people about each origin."""
@@ -63,7 +64,29 @@ class Explanation(NamedTuple):
 
 
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
-    """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names no seed."""
+    """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names none.
+
+    If the site has sources, `target` may also be the link of an entry that is not shown, or the address or the name of
+    a source.
+    """
+    found = _of_seeds(config, index, target, now=now)
+    if config.sources is None or "\0" in target:
+        return found
+    from aggregator.site import explain_sources  # noqa: PLC0415 - most sites collect nothing
+
+    if found:
+        return [_with_source(one, explain_sources.of_seed(config, one.path)) for one in found]
+    answers = explain_sources.of_target(config, target, now)
+    return [
+        Explanation(printable(one.headline), tuple(map(printable, one.details)), is_private=True) for one in answers
+    ]
+
+
+def _with_source(one: Explanation, lines: tuple[str, ...]) -> Explanation:
+    return one._replace(details=(*one.details, *map(printable, lines)))
+
+
+def _of_seeds(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
     if "\0" in target:
         return []  # no path, link or id holds one, and the system refuses to look for it
     if unread := _unread(config, target):
@@ -79,7 +102,7 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
             explanation = _Case(config, index, outcome, row, now, policy.queries).explanation()
-            found.append(explanation._replace(origins=_origins(reader, task)))
+            found.append(explanation._replace(origins=_origins(reader, task), path=one))
     return found
 
 
