@@ -37,7 +37,9 @@ def source(**values) -> Source:
     return Source(url=URL, **values)
 
 
-def asked(status: int = 200, headers=(), *, at: int = NOW, of: Source | None = None, state: SourceState | None = None, **rest):
+def asked(
+    status: int = 200, headers=(), *, at: int = NOW, of: Source | None = None, state: SourceState | None = None, **rest
+):
     """Return the state after one more poll that ends with an answer."""
     state = answers.begun(state or SourceState(url=URL), of or source(), at)
     answer = Answer(url=URL, at=at, status=status, headers=tuple(headers), **rest)
@@ -117,7 +119,12 @@ def test_point_2_skip_hours_and_skip_days_are_kept_to() -> None:
     assert wait(asked(304, state=always, of=source(every=HOUR))) < 2 * HOUR
 
 
-@given(st.integers(0, 40 * DAY), st.integers(0, 40 * DAY), st.integers(1, 40 * DAY), st.sampled_from([200, 304, 404, 500, 429]))
+@given(
+    st.integers(0, 40 * DAY),
+    st.integers(0, 40 * DAY),
+    st.integers(1, 40 * DAY),
+    st.sampled_from([200, 304, 404, 500, 429]),
+)
 def test_point_2_not_one_second_early(max_age: int, ttl: int, every: int, status: int) -> None:
     """Whatever is asked for together, no poll is before any of it, nor within 15 minutes, nor 31 days after all of it."""
     state = msgspec.structs.replace(SourceState(url=URL), interval=ttl)
@@ -169,7 +176,9 @@ def test_point_3_a_restart_causes_no_burst(away: int) -> None:
     dues = []
     for number in range(1000):
         one = Source(url=f"https://blog{number}.example.org/feed", every=HOUR)
-        state = answers.answered(answers.begun(SourceState(url=one.url), one, NOW), one, Answer(url=one.url, at=NOW, status=304))
+        state = answers.answered(
+            answers.begun(SourceState(url=one.url), one, NOW), one, Answer(url=one.url, at=NOW, status=304)
+        )
         dues.append(timing.due_at(state, back))
     assert sum(due <= back for due in dues) < 50
     assert max(dues) <= back + HOUR
@@ -233,7 +242,10 @@ def test_point_4_a_success_forgets_the_failures() -> None:
         ((("retry-after", "7200"),), 7200),
         ((("retry-after", "5"),), HOUR),
         ((("retry-after", formatdate(NOW + 7200, usegmt=True)),), 7200),
-        ((("date", formatdate(NOW - DAY, usegmt=True)), ("retry-after", formatdate(NOW - DAY + 9000, usegmt=True))), 9000),
+        (
+            (("date", formatdate(NOW - DAY, usegmt=True)), ("retry-after", formatdate(NOW - DAY + 9000, usegmt=True))),
+            9000,
+        ),
         ((("retry-after", "99999999999"),), 31 * DAY),
         ((("retry-after", "x"),), HOUR),
     ],
