@@ -26,6 +26,7 @@ _NAMES = (
     ("private", IPv4Network("10.0.0.0/8")),
     ("private", IPv4Network("172.16.0.0/12")),
     ("private", IPv4Network("192.168.0.0/16")),
+    ("reserved", IPv4Network("192.0.0.0/24")),
 )
 
 
@@ -35,9 +36,8 @@ def refusal_of(address: str) -> str:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
         return "unreadable"
-    if isinstance(parsed, IPv6Address) and (inner := _ipv4_in(parsed)) is not None and (kind := _kind(inner)):
-        return kind
-    return _kind(parsed)
+    inner = _ipv4_in(parsed) if isinstance(parsed, IPv6Address) else None
+    return _kind(parsed) or (_kind(inner) if inner is not None else "")
 
 
 def _kind(address: IPv4Address | IPv6Address) -> str:
@@ -46,11 +46,11 @@ def _kind(address: IPv4Address | IPv6Address) -> str:
             return name
     if isinstance(address, IPv6Address) and (address in _SITE_LOCAL or address in _LOCAL_NAT64):
         return "private"
-    return "" if address.is_global or _is_public_translation(address) else "reserved"
+    return "" if address.is_global or _stands_for_ipv4(address) else "reserved"
 
 
-def _is_public_translation(address: IPv4Address | IPv6Address) -> bool:
-    """Return whether an IPv6 address stands for a public IPv4 one; `_ipv4_in` was judged before."""
+def _stands_for_ipv4(address: IPv4Address | IPv6Address) -> bool:
+    """Return whether an IPv6 address stands for an IPv4 one, which is judged apart."""
     return isinstance(address, IPv6Address) and (address in _NAT64 or address.ipv4_mapped is not None)
 
 

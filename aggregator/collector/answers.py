@@ -195,7 +195,7 @@ def pending_of(answer: Answer) -> Pending:
 
 def permanent_target(answer: Answer) -> str:
     """Return the address that permanent redirects alone lead to, "" if the first one is not permanent."""
-    addresses = [hop.url for hop in answer.hops[1:]] + [answer.url]
+    addresses = [*(hop.url for hop in answer.hops), answer.url][1:]
     target = ""
     for hop, address in zip(answer.hops, addresses, strict=True):
         if hop.status not in PERMANENT:

@@ -320,9 +320,9 @@ class _Decoded:
 
     def _unbrotli(self, piece: bytes) -> None:
         assert self._brotli is not None
-        self._keep(self._brotli.process(piece, output_buffer_limit=65_536))
-        while not self._brotli.can_accept_more_data():
-            self._keep(self._brotli.process(b"", output_buffer_limit=65_536))
+        while found := self._brotli.process(piece, output_buffer_limit=65_536):
+            self._keep(found)
+            piece = b""
 
     def _stop(self) -> None:
         raise _TooMuch(f"it is larger than {self._most // (1024 * 1024)} MiB")

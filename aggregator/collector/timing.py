@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
+from math import ceil, isfinite
 from statistics import median
 
 import msgspec
@@ -87,11 +88,13 @@ def rate_limit(headers: Headers, now: int) -> int:
     """Return for how many seconds `x-ratelimit-reset` asks to wait: 0 if requests remain, or if it is missing."""
     try:
         reset = float(field(headers, "x-ratelimit-reset") or 0)
-        if float(field(headers, "x-ratelimit-remaining") or 0) >= 1:
-            return 0
-        return int(max(0, min(LONGEST_HINT, -((now - reset) // 1) if reset > _RATE_EPOCH else -(-reset // 1))))
-    except (ValueError, OverflowError):
+        remaining = float(field(headers, "x-ratelimit-remaining") or 0)
+    except ValueError:
         return 0
+    if remaining >= 1 or not isfinite(reset):
+        return 0
+    seconds = ceil(reset) - (now if reset > _RATE_EPOCH else 0)
+    return max(0, min(LONGEST_HINT, seconds))
 
 
 def with_hints(state: SourceState, headers: Headers, now: int) -> SourceState:
