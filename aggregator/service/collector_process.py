@@ -22,7 +22,7 @@ from aggregator.service.server_process import LONGEST_PAUSE, PIPE_SIZE, SHORTEST
 SILENCE = 30.0
 """How long, in seconds, a collector may send no sign of life before it counts as hung."""
 
-GRACE = 1.0
+GRACE = 2.5
 """How long, in seconds, a collector that was told to end may take before it is killed; nothing is lost by that."""
 
 # It imports what we imported, and nothing from the current folder.
@@ -73,15 +73,19 @@ class CollectorProcess:
             self._start(self._wanted)
         return self._reason if self._wanted is not None else ""
 
-    def stop(self) -> None:
-        """End the collector; may be called twice."""
+    def end(self) -> None:
+        """Tell the collector to end, without waiting; may be called from any thread or signal handler."""
         self._wanted = None
         self._tell_to_end()
+
+    def stop(self) -> None:
+        """End the collector; may be called twice."""
+        self.end()
         process, self._process = self._process, None
         if process is None:
             return
         try:
-            process.wait(GRACE)
+            process.wait(max(0.0, (self._killed_at or 0.0) - time.monotonic()))
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

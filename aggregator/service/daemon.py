@@ -148,6 +148,8 @@ class Daemon:
     def stop(self) -> None:
         """Stop after the current turn; may be called from any thread or signal handler."""
         self._stop_asked = self._stop_asked or time.monotonic()
+        if self._parts.collector is not None:
+            self._parts.collector.end()  # while the turn under way ends
         self._parts.inbox.put("stop")
 
     def handle_signals(self) -> None:
