@@ -32,8 +32,10 @@ def poll_lines(report: Report, *, is_named: bool) -> Iterator[str]:
         yield f"failed: {url}: {reason}"
     for url, reason in report.skipped if is_named else ():
         yield f"not asked: {url}: {reason}"
+    told = {url for url, _ in report.failed}
     for url, sentence in report.notes:
-        yield f"{url}: {sentence}"
+        if url not in told:
+            yield f"{url}: {sentence}"
     skipped = f", {len(report.skipped):,} not due" if report.skipped and not is_named else ""
     yield f"{quantity(len(report.polled), 'source')} asked{skipped}: {quantity(report.new, 'new item')}"
 

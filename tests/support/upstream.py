@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Iterable
+from contextlib import closing
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Self
 
 from support.scripted_server import Reply, ScriptedServer, Seen
-from support.site_folder import NOW, SiteFolder, iso
+from support.site_folder import NOW, SiteFolder
 
 
 class Upstream:
@@ -88,9 +92,17 @@ def write_list(site: SiteFolder, upstreams: Iterable[Upstream], **keys: Any) -> 
 
 
 def _rfc822(seconds: int) -> str:
-    from datetime import UTC, datetime
-    from email.utils import format_datetime
-
     return format_datetime(datetime.fromtimestamp(seconds, UTC))
 
 
+def let_pass(state: str, seconds: int) -> None:
+    """Let time pass for a collector that does not run: move every moment that it has stored back."""
+    moments = ("added_at", "planned_at", "asked_at", "answered_at", "succeeded_at", "failing_since", "next_at",
+               "hint_until", "retry_until", "quarantined_at")  # fmt: skip
+    with closing(sqlite3.connect(f"{state}/sources.db", isolation_level=None)) as db:
+        for url, value in db.execute("SELECT url, value FROM source").fetchall():
+            stored = json.loads(value)
+            stored |= {name: stored[name] - seconds for name in moments if stored.get(name)}
+            if stored.get("redirect"):
+                stored["redirect"]["first_at"] -= seconds
+            db.execute("UPDATE source SET value=? WHERE url=?", (json.dumps(stored).encode(), url))
