@@ -17,8 +17,9 @@ from aggregator.collector.asking import PAGES, Asker, Question
 from aggregator.collector.clocks import Clock
 from aggregator.collector.domains import domain_of
 from aggregator.collector.entries import Document, NoDocument
-from aggregator.collector.intake import Intake
+from aggregator.collector.intake import Intake, recognised
 from aggregator.collector.state import Known, Pending, SourceState
+from aggregator.model.errors import AggregatorError
 from aggregator.model.sources import Source, SourceList
 
 MOST_ATTEMPTS = 3
@@ -74,17 +75,22 @@ class Collector:
         """Return what is known of a source."""
         return self._states.get(url) or SourceState(url=url)
 
-    def next_of(self, url: str, now: int) -> tuple[int | None, str]:
-        """Return when a source is to be asked, None for never, and why then."""
+    def next_of(self, url: str, now: int, *, is_spread: bool = True) -> tuple[int | None, str]:
+        """Return when a source is to be asked, None for never, and why then.
+
+        With `is_spread`, one that is long overdue is asked at its place in the hour.
+        """
         state = self.state(url)
         source = self.sources.get(url)
-        due, why = database.next_of(state, self._cooling, now, address=source.address if source else "")
+        due, why = database.next_of(
+            state, self._cooling, now, address=source.address if source else "", is_spread=is_spread
+        )
         return (None if state.outcome == "gone" else due), why
 
     def may_poll(self, url: str) -> bool:
         """Return whether a source is due now: its turn may have come late, and its domain been left alone since."""
         now = self.clock.now()
-        due, _ = self.next_of(url, now)
+        due, _ = self.next_of(url, now, is_spread=False)
         return due is not None and (due <= now or url in self._pushed)
 
     async def resume(self) -> None:
@@ -228,11 +234,11 @@ class Collector:
 
     async def _take_document(self, source: Source, pending: Pending, document: Document) -> bool:
         url, state = source.url, self.state(source.url)
-        known, recovered = self._database.known(url), list[Known]()
-        if not known and not state.domain:
-            recovered = list(self._intake.recover(source))
-            known = {row.key: row for row in recovered}
         aliases = self._database.aliases(url)
+        try:
+            stored, known = self._known(source, document)
+        except AggregatorError as error:
+            return self._unwritten(state, error)
         decision = guards.decide(
             state=state, source=source, document=document, known=known, aliases=aliases, url=pending.url,
             now=pending.received_at, is_partial=pending.is_partial,
@@ -240,18 +246,23 @@ class Collector:
         pages = await self._pages(source, decision)
         try:
             rows = self._written(source, decision, document, pages)
-        except OSError as error:
-            self._put(msgspec.structs.replace(state, error=f"its seeds cannot be written: {error.strerror or error}"))
-            return False
+        except AggregatorError as error:
+            return self._unwritten(state, error)
         after = decision.state
-        if pending.permanent and not after.quarantine and guards.shares_an_item(document, known, aliases):
+        if (
+            pending.permanent
+            and not after.quarantine
+            and (not known or guards.shares_an_item(document, known, aliases))
+        ):
             after = answers.confirmed(after, pending.permanent, pending.received_at)
         after = timing.planned(msgspec.structs.replace(after, body=digest_of(pending, source), error=""), source)
+        recovered = [row for key, row in known.items() if key not in stored]
         self._database.finish(
             after,
             known=(*recovered, *rows),
             aliases=None if decision.aliases == aliases else decision.aliases,
             pages=pages,
+            forgotten=stored - known.keys(),
         )
         self._states[url] = after
         self._waiting.discard(url)
@@ -259,6 +270,18 @@ class Collector:
         for note in decision.notes:
             self._told(url, note)
         return True
+
+    def _known(self, source: Source, document: Document) -> tuple[set[str], dict[str, Known]]:
+        """Return the keys that are stored of a source's entries, and these: from the seeds if the database has none."""
+        known = self._database.known(source.url)
+        stored = set(known)
+        if not known and not self.state(source.url).domain:
+            known = {row.key: row for row in self._intake.recover(source)}
+        return stored, recognised(known, document, source)
+
+    def _unwritten(self, state: SourceState, error: AggregatorError) -> bool:
+        self._put(msgspec.structs.replace(state, error=str(error)))
+        return False
 
     def _no_document(self, source: Source, pending: Pending, found: NoDocument) -> None:
         """Take over the feed that a page names, or note that the source sent none."""
@@ -277,9 +300,7 @@ class Collector:
         """Write the seeds of a decision, and return the rows with their paths and what a person did to them."""
         rows = {row.key: row for row in decision.known}
         for write in decision.writes:
-            text = pages.get(write.entry.link)
-            path, note = self._intake.write(source, write, document, state=decision.state, page=text)
-            rows[write.known.key] = msgspec.structs.replace(write.known, path=path, note=note)
+            rows[write.known.key] = self._intake.write(source, write, document, page=pages.get(write.entry.link))
         return tuple(rows.values())
 
     async def _pages(self, source: Source, decision: guards.Decision) -> dict[str, str]:

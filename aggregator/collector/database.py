@@ -214,21 +214,27 @@ class Database:
                 db.execute("INSERT OR REPLACE INTO listed VALUES(?,?)", (listed[0], msgspec.json.encode(listed[1])))
 
     def finish(
-        self, state: SourceState, *, known: Iterable[Known] = (), aliases: Mapping[str, str] | None = None,
-        pages: Iterable[str] = (), done: Iterable[Request] = (), keeps_pending: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        state: SourceState,
+        *,
+        known: Iterable[Known] = (),
+        aliases: Mapping[str, str] | None = None,
+        pages: Iterable[str] = (),
+        forgotten: Iterable[str] = (),
+        keeps_pending: bool = False,
+    ) -> None:
         """Store what followed from a source's document, after its seeds were written."""
         url = state.url
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO source VALUES(?,?)", _row_of(state))
             rows = [(url, row.key, row.link, row.date, row.held_by, msgspec.json.encode(row)) for row in known]
             db.executemany("INSERT OR REPLACE INTO entry VALUES(?,?,?,?,?,?)", rows)
+            db.executemany("DELETE FROM entry WHERE source=? AND key=?", [(url, key) for key in forgotten])
             if aliases is not None:
                 db.execute("DELETE FROM alias WHERE source=?", (url,))
                 places = [(url, place, key, first) for place, (key, first) in enumerate(aliases.items())]
                 db.executemany("INSERT INTO alias VALUES(?,?,?,?)", places)
             db.executemany("DELETE FROM page WHERE url=?", [(page,) for page in pages])
-            db.executemany("DELETE FROM request WHERE number=?", [(one.number,) for one in done])
             if not keeps_pending:
                 db.execute("DELETE FROM pending WHERE source=?", (url,))
 
@@ -399,15 +405,18 @@ def _status(
     )  # fmt: skip
 
 
-def next_of(state: SourceState, cooling: Mapping[str, Cooling], now: int, *, address: str = "") -> tuple[int, str]:
+def next_of(
+    state: SourceState, cooling: Mapping[str, Cooling], now: int, *, address: str = "", is_spread: bool = True
+) -> tuple[int, str]:
     """Return when a source is asked next, and why then: its own time, or that of a domain which is left alone.
 
-    `address` is where the list says that it lies now, "" if that is its URL.
+    `address` is where the list says that it lies now, "" if that is its URL. With `is_spread`, one that is long overdue
+    waits for its place in the hour.
     """
-    due = timing.due_at(state, now)
+    due = timing.due_at(state, now) if is_spread else state.next_at
     cool = cooling.get(timing.domain_asked(state, address))
     if state.outcome != "gone" and cool is not None and due < cool.until <= now + timing.LONGEST_HINT + timing.HOUR:
-        return timing.in_grid(cool.until, state.url), cool.why
+        return timing.in_grid(cool.until, state.url) if is_spread else cool.until, cool.why
     return due, state.why or "it is new: asked at once"
 
 

@@ -1,50 +1,96 @@
 """From what was received to seeds: the formats on one side, the folder of collected seeds on the other.
 
-Everything heavy is imported here, when the first document comes.
+The shell around `documents`, `seeds` and `writing`. What reads formats is imported when the first document comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Protocol
+from collections.abc import Iterable
 
-from aggregator.collector.answers import Answer
+import msgspec
+
+from aggregator.collector import seeds, writing
 from aggregator.collector.entries import Document, NoDocument
 from aggregator.collector.guards import Write
-from aggregator.collector.state import Known, Pending, SourceState
-from aggregator.model.sources import Source, SourceList
+from aggregator.collector.state import Known, Pending
+from aggregator.collector.timing import iso_date
+from aggregator.model.sources import Source
 
-Ask = Callable[[str], Awaitable[Answer]]
+UNKNOWN = "?"
+"""Begins the key of an entry recovered from its seed, until the source lists it again; its short id follows."""
+
+_TOLD: dict[writing.Done, str] = {
+    "edited": "Shown as a person changed its seed; what the source says now is not taken over",
+    "deleted": "Not shown: a person deleted its seed",
+}
 
 
-class Intake(Protocol):
-    """What the collector does with documents; `intake_into` returns the one that writes seeds."""
+class Intake:
+    """Reads documents, and writes seeds into a folder."""
+
+    def __init__(self, folder: str) -> None:
+        """Write into `folder`, which is never made: it may be a disk that is not mounted."""
+        self._folder = folder
 
     def parse(self, pending: Pending) -> Document | NoDocument:
         """Return what a received document holds."""
+        from aggregator.collector.documents import parse  # noqa: PLC0415 - feedparser and lxml
 
-    def recover(self, source: Source) -> Iterable[Known]:
-        """Return the entries whose seeds lie in the folder of a source, when the database knows of none."""
+        return parse(pending.body, content_type=pending.content_type, url=pending.url)
 
-    def write(
-        self, source: Source, write: Write, document: Document, *, state: SourceState, page: str | None
-    ) -> tuple[str, str]:
-        """Write a seed, and return its path below the folder and a sentence on what a person did to it, "" if nothing.
+    def recover(self, source: Source) -> list[Known]:
+        """Return the entries whose seeds lie in the folder of a source, if the database knows of none.
 
         Raises:
-            OSError: If it cannot be written; a folder that is missing is not made.
+            AggregatorError: If the folder cannot be read.
         """
+        return [
+            Known(
+                key=UNKNOWN + one.short_id, seen_at=date, date=date, title=one.title, link=one.link, path=one.path,
+                is_withdrawn=one.is_removed, note=f"{_TOLD['edited']}" if one.is_edited else "",
+            )
+            for one in writing.collected(self._folder, source)
+            for date in [iso_date(one.published) or iso_date(one.date) or 0]
+        ]  # fmt: skip
 
-    async def page_of(self, link: str, ask: Ask) -> str:
-        """Return the text of an entry's page as HTML, "" if there is none, or if its robots.txt forbids it."""
+    def write(self, source: Source, write: Write, document: Document, *, page: str | None = None) -> Known:
+        """Write a seed, and return its row with the path, and with what a person did to it.
 
-    def list_of(self, location: str, one: SourceList) -> tuple[Source, ...]:
-        """Return the sources of a living list that is a file; none if it cannot be read."""
+        Raises:
+            AggregatorError: If it cannot be written.
+        """
+        row = write.known
+        if write.is_withdrawn:
+            done = writing.withdraw(self._folder, write.path)
+            return msgspec.structs.replace(row, note=_TOLD.get(done, ""))
+        entry = msgspec.structs.replace(write.entry, content=page) if page else write.entry
+        path = write.path or seeds.path_of(entry, source, first_seen=row.date)
+        data = seeds.seed_of(entry, source, document, first_seen=row.date)
+        done = writing.put(self._folder, path, data, is_new=not write.path)
+        return msgspec.structs.replace(row, path=path, note=_TOLD.get(done, ""))
 
-    def parse_list(self, body: bytes, one: SourceList) -> tuple[Source, ...] | str:
-        """Return the sources of a living list, or why it is none."""
+    def remove_leftovers(self) -> None:
+        """Remove temporary files of a process that was killed.
+
+        Raises:
+            AggregatorError: If the folder cannot be read.
+        """
+        writing.remove_leftovers(self._folder)
 
 
-def intake_into(folder: str) -> Intake:
-    """Return what writes seeds into `folder`."""
-    raise NotImplementedError(folder)
+def recognised(known: dict[str, Known], document: Document, source: Source) -> dict[str, Known]:
+    """Return the rows with those that were recovered from seeds under the keys that a document has for them."""
+    lost = {row.key for row in known.values() if row.key.startswith(UNKNOWN)}
+    if not lost:
+        return known
+    keys = {UNKNOWN + seeds.short_id(source, key): key for key in _keys(document)}
+    return {
+        key: msgspec.structs.replace(row, key=key)
+        for row in known.values()
+        for key in [keys.get(row.key, row.key) if row.key in lost else row.key]
+    }
+
+
+def _keys(document: Document) -> Iterable[str]:
+    yield from (entry.key for entry in document.entries)
+    yield from document.deleted

@@ -18,7 +18,7 @@ from aggregator.collector.asking import Asker
 from aggregator.collector.clocks import Clock
 from aggregator.collector.collector import Collector, Settings
 from aggregator.collector.database import Busy, Database, locked, request
-from aggregator.collector.intake import Intake, intake_into
+from aggregator.collector.intake import Intake
 from aggregator.collector.turns import Turns
 from aggregator.model.words import utc_time
 
@@ -88,7 +88,6 @@ def release(settings: Settings, url: str, *, now: Callable[[], float]) -> int | 
 @contextmanager
 def open_collector(
     settings: Settings, *, clock: Clock, told: Told = lambda _url, _sentence: None, asker: Asker | None = None,
-    intake: Intake | None = None,
 ) -> Iterator[Collector]:  # fmt: skip
     """Hold the lock and the database of a state folder, and yield what collects with them.
 
@@ -98,7 +97,7 @@ def open_collector(
     """
     with locked(settings.state), Database(settings.state) as database:
         yield Collector(
-            settings, database, clock=clock, told=told, intake=intake or intake_into(settings.folder),
+            settings, database, clock=clock, told=told, intake=Intake(settings.folder),
             asker=asker or Asker(site=settings.site, clock=clock, turns=Turns(clock)),
         )  # fmt: skip
 
@@ -111,7 +110,7 @@ async def poll_once(collector: Collector, only: Collection[str], notes: list[tup
     wanted = [source for source in collector.sources.values() if not only or source.url in only]
     skipped = {}
     for source in wanted:
-        due, why = collector.next_of(source.url, now)
+        due, why = collector.next_of(source.url, now, is_spread=False)
         if due is None or due > now:
             skipped[source.url] = f"{why}; next at {utc_time(due)}" if due is not None else why
     lanes = schedule.lanes(source for source in wanted if source.url not in skipped)
@@ -128,7 +127,7 @@ async def poll_once(collector: Collector, only: Collection[str], notes: list[tup
 async def _through(collector: Collector, lane: list[str], skipped: dict[str, str], limit: asyncio.Semaphore) -> None:
     for url in lane:
         # Another source of the domain may have been told meanwhile to leave it alone.
-        due, why = collector.next_of(url, collector.clock.now())
+        due, why = collector.next_of(url, collector.clock.now(), is_spread=False)
         if due is None or due > collector.clock.now():
             skipped[url] = why
             continue

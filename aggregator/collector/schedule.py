@@ -82,6 +82,16 @@ class Schedule:
             elif due is not None:
                 heapq.heappush(self._due, (due, url))
 
+    async def settle(self) -> None:
+        """Wait until no poll is under way, and raise what they raised."""
+        while running := [task for task in self._tasks if not task.done()]:
+            await asyncio.wait(running)
+        self._raise_errors()
+
+    def wakes_at(self, now: int) -> int:
+        """Return when something is due next, at the latest when upkeep is."""
+        return max(now, self._due[0][0]) if self._due else now + UPKEEP
+
     def _begin(self, url: str) -> None:
         """Put a source into the lane of its host, and see that somebody goes through that lane."""
         if url in self._under_way:

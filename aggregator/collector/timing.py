@@ -58,6 +58,15 @@ def http_date(text: str) -> int | None:
         return None
 
 
+def iso_date(text: str) -> int | None:
+    """Return an RFC 3339 date, or a day, as seconds since 1970, None if it is none."""
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return int((date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp())
+
+
 def max_age_of(headers: Headers) -> int | None:
     """Return `Cache-Control: max-age` less `Age` in seconds, at least 0; None if there is none."""
     ages = _MAX_AGE.findall(field(headers, "cache-control"))
