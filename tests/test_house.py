@@ -39,6 +39,7 @@ PURE_PARTS = {
     "collector/json_feeds.py",
     "collector/mending.py",
     "collector/outline.py",
+    "collector/seeds.py",
     "collector/state.py",
     "collector/subscriptions.py",
     "collector/timing.py",

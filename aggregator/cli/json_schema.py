@@ -40,6 +40,7 @@ _SEED_KEYS = {
     "locale": "The item's language, such as de or pt-BR.",
     "provider": "The source: name, domain and logo.",
     "author": "Who wrote it; if missing, the provider is named.",
+    "markup": "What the body is written in: markdown, or html.",
     "images": "Pictures; the first is the item's image.",
     "featuredContent": "HTML to embed; it is sanitised, and an iframe becomes a linked thumbnail.",
     "media": "Files, such as the episode of a podcast; the first is the item's enclosure in RSS.",

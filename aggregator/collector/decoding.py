@@ -31,7 +31,8 @@ _MEANT = {
 # Codes of seven bits, which are valid as UTF-8 too.
 _SEVEN_BITS = ("iso-2022-",)
 _DECLARATION_LENGTH = 1_024
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
+_BREAKS = re.compile("[\x85\u2028\u2029]")
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def text_of(body: bytes, content_type: str) -> str:
@@ -40,10 +41,16 @@ def text_of(body: bytes, content_type: str) -> str:
     A byte order mark decides; else the text is UTF-8 if it is valid as that, whatever is declared, since no text in
     another code looks so by chance; then what `content_type` says counts, then the declaration (RFC 7303 §3).
     """
-    text = _decoded(body, content_type)
+    return without_controls(_decoded(body, content_type))
+
+
+def without_controls(text: str) -> str:
+    """Return text with LF as line breaks, without the characters that XML or YAML forbid."""
+    if text.isprintable():
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return text if text.isascii() and text.isprintable() else _CONTROLS.sub("", text)
+    return _CONTROLS.sub("", _BREAKS.sub("\n", text))
 
 
 def _decoded(body: bytes, content_type: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -12,8 +11,10 @@ import msgspec
 
 from aggregator.collector import html
 from aggregator.collector.dates import moment
+from aggregator.collector.decoding import without_controls
 from aggregator.collector.entries import Entry, Person
 from aggregator.model.items import Media
+from aggregator.model.media_types import type_of
 
 MOST_TAKEN = 500
 """How many entries of a document are taken, the newest."""
@@ -23,6 +24,7 @@ LONGEST_CONTENT = 800_000
 
 _LONGEST_KEY = 2_000
 _LONGEST_TEXT = 20_000
+_LONGEST_TITLE = 2_000
 _MOST_PEOPLE = 20
 _MOST_CATEGORIES = 50
 _MOST_MEDIA = 20
@@ -73,16 +75,20 @@ def _entry(draft: Draft, url: str, authors: tuple[Person, ...]) -> Entry | None:
     if not link and draft.id.lower().startswith(("http://", "https://")):
         link = html.address_of(draft.id, url)
     content = "" if len(draft.content.encode()) > LONGEST_CONTENT else draft.content
-    content = html.absolute(content, draft.base or link or url).strip()
-    summary = html.cut(draft.summary, _LONGEST_TEXT)
-    title = html.cut(draft.title, _LONGEST_TEXT) or html.cut(html.plain(content) or summary, html.TITLE_LENGTH)
+    content = without_controls(html.absolute(content, draft.base or link or url)).strip()
+    summary = html.cut(html.one_line(without_controls(draft.summary)), _LONGEST_TEXT)
+    title = html.cut(html.one_line(without_controls(draft.title)), _LONGEST_TITLE)
+    if html.is_blank(title):
+        title = html.cut(html.plain(content) or summary, html.TITLE_LENGTH)
     media = _media_once(draft.media)
     key = _key(draft, link)
-    if not key or not (title or content or summary or media):
+    if html.is_blank(title) and media:
+        title = media[0].title or media[0].url.rpartition("/")[2] or media[0].url
+    if not key or html.is_blank(title):
         return None
     images = [found for one in draft.images if (found := html.address_of(one, url))]
     entry = Entry(
-        key=key, title=title or media[0].title or media[0].url.rpartition("/")[2] or media[0].url if media else title,
+        key=key, title=title,
         link=link, published=draft.published if draft.published is not None else draft.updated,
         updated=draft.updated, summary=summary, content=content, authors=people(draft.authors, url) or authors,
         categories=_categories(draft.categories), image=images[0] if images else "", media=media,
@@ -117,7 +123,7 @@ def people(found: Iterable[Mapping[str, str]], url: str) -> tuple[Person, ...]:
 
 
 def _person(found: Mapping[str, str], url: str) -> Person | None:
-    name = html.cut(html.loosely_plain(found.get("name", "")), _LONGEST_NAME)
+    name = html.cut(html.loosely_plain(without_controls(found.get("name", ""))), _LONGEST_NAME)
     email = found.get("email", "").strip()
     email = email if _EMAIL.fullmatch(email) else ""
     if not email and _EMAIL.fullmatch(name):
@@ -128,7 +134,7 @@ def _person(found: Mapping[str, str], url: str) -> Person | None:
 
 
 def _categories(found: Iterable[str]) -> tuple[str, ...]:
-    names = (html.cut(html.loosely_plain(one), _LONGEST_NAME) for one in found)
+    names = (html.cut(html.loosely_plain(without_controls(one)), _LONGEST_NAME) for one in found)
     return tuple(dict.fromkeys(name for name in names if name))[:_MOST_CATEGORIES]
 
 
@@ -148,9 +154,8 @@ def media_of(  # noqa: PLR0917 - the attributes of an enclosure, in their order
     if not found:
         return None
     named = str(kind or "").partition(";")[0].strip().lower()
-    guessed = mimetypes.guess_type(found.partition("?")[0].partition("#")[0], strict=False)[0]
     return Media(
-        url=found, type=named if _TYPE.fullmatch(named) else guessed or "application/octet-stream", size=_number(size),
+        url=found, type=named if _TYPE.fullmatch(named) else type_of(found), size=_number(size),
         seconds=_seconds(duration), title=html.cut(html.loosely_plain(str(title or "")), _LONGEST_NAME),
     )  # fmt: skip
 

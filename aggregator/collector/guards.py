@@ -321,7 +321,7 @@ def _is_akin(case: _Case, window: list[Known]) -> bool:
     }
     # A window that turned over during an outage goes on where the old one ended.
     last = max(row.date for row in window)
-    return bool(hosts) and all(_date(entry, case.now) >= last for entry in case.entries)
+    return bool(hosts) and median(_date(entry, case.now) for entry in case.entries) >= last
 
 
 def _words(title: str) -> set[str]:

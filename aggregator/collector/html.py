@@ -49,6 +49,11 @@ _STYLED_PIXELS = re.compile(r"(?:^|[;\s])(width|height)\s*:\s*[01](?:px)?\s*(?:!
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:")
 _CANDIDATE = re.compile(r"[\s,]*([^\s,]\S*)((?:\s+[^\s,]+)?\s*(?:,|$))")
 _LONGEST_SET = 10_000
+# Characters without a glyph that are neither spaces nor controls.
+_INVISIBLE = frozenset(
+    " \u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0\ufffc\ufffd"
+    + "".join(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))))
+)
 _WHITE = re.compile(r"\s+")
 
 
@@ -196,6 +201,11 @@ def paragraphs(text: str) -> str:
     if not text.strip():
         return ""
     return "\n".join(f"<p>{one.strip()}</p>" for one in _BLANK_LINES.split(text.strip()))
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of a text can be seen."""
+    return not any(sign.isprintable() and sign not in _INVISIBLE for sign in text)
 
 
 def cut(text: str, length: int) -> str:

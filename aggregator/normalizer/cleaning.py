@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Literal
 
 from aggregator.model.items import Image, Provider, Related, Seed
 from aggregator.model.slugs import composed
@@ -61,6 +62,7 @@ def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> t
         provider=_provider(raw.provider, link, ("provider",), remarks), author=text.title(raw.author or ""),
         images=_images(raw.images, base or link, ("images",), remarks), related=_related(raw, zone, remarks),
         media=enclosures(raw, base or link, remarks) if raw.media or raw.enclosure else (),
+        markup=_markup(raw.markup, remarks) if raw.markup else "markdown",
     )  # fmt: skip
     return seed, remarks
 
@@ -175,6 +177,13 @@ _one_line_cached = lru_cache(maxsize=4096)(text.name)
 @lru_cache(maxsize=4096)
 def _name_cached(written: str) -> str:
     return composed(text.name(written))
+
+
+def _markup(written: str, remarks: list[Remark]) -> Literal["markdown", "html"]:
+    name = written.strip().lower()
+    if name not in {"html", "markdown"}:
+        remarks.append(Remark(("markup",), "is no language of a body, so it is Markdown", "write html", warning=True))
+    return "html" if name == "html" else "markdown"
 
 
 def _excerpt(written: str | None, remarks: list[Remark]) -> str:

@@ -228,7 +228,7 @@ def _body(seed: Seed) -> _Body:
 
 def _rendered(seed: Seed) -> str | None:
     """Return a body as HTML that is not sanitised, or None if it would become more than it may."""
-    if text.is_overmarked(seed.body):
+    if text.is_overmarked(seed.body, is_html=seed.markup == "html"):
         return None
     return seed.body if seed.markup == "html" else markdown.rendered(seed.body, page=seed.link)
 

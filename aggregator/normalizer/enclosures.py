@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from aggregator.model.items import Media
+from aggregator.model.media_types import type_of
 from aggregator.normalizer import links, text
 from aggregator.normalizer.raw import RawMedia, RawSeed
 from aggregator.normalizer.remarks import Field, Remark
@@ -12,18 +11,6 @@ from aggregator.normalizer.remarks import Field, Remark
 MOST_FILES = 20
 """How many files of a seed are read."""
 
-_TYPES = {
-    "aac": "audio/aac", "flac": "audio/flac", "m4a": "audio/mp4", "m4b": "audio/mp4", "mp3": "audio/mpeg",
-    "oga": "audio/ogg", "ogg": "audio/ogg", "opus": "audio/ogg", "wav": "audio/wav", "weba": "audio/webm",
-    "m4v": "video/mp4", "mov": "video/quicktime", "mp4": "video/mp4", "ogv": "video/ogg", "webm": "video/webm",
-    "epub": "application/epub+zip", "pdf": "application/pdf", "zip": "application/zip",
-    "torrent": "application/x-bittorrent",
-    "gif": "image/gif", "jpeg": "image/jpeg", "jpg": "image/jpeg", "png": "image/png", "webp": "image/webp",
-    "csv": "text/csv", "txt": "text/plain",
-}  # fmt: skip
-"""Media types by the suffix of a path (IANA). A table of ours, as that of the system differs between machines."""
-
-_ANY = "application/octet-stream"
 _LARGEST = 2**53
 _LONGEST = 10**7
 
@@ -55,7 +42,7 @@ def _media(raw: RawMedia, link: str, field: Field, remarks: list[Remark]) -> Med
         if kind:
             hint = "write one such as audio/mpeg"
             remarks.append(Remark((*field, "type"), "is not a media type", hint, warning=True))
-        kind = _TYPES.get(urlsplit(url).path.rpartition(".")[2].lower(), _ANY)
+        kind = type_of(url)
     size = raw.bytes if raw.bytes is not None else raw.length
     return Media(
         url=url, type=kind, size=_within(size, _LARGEST), seconds=_within(raw.seconds, _LONGEST),

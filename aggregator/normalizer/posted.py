@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from aggregator.model.items import Rejection, Seed
+from aggregator.model.seed_text import digest, scalar
 from aggregator.model.slugs import slug_of
 from aggregator.model.words import did_you_mean, utc_time
 from aggregator.normalizer import identity, links, text
@@ -31,7 +32,6 @@ _TITLE_FROM_TEXT = 80
 _SUMMARY_FROM_HTML = 300
 _MARK = re.compile(rb"---\n# posted by ([0-9a-f]{16}), ([0-9a-f]{32})\n")
 _LONGEST_KEY = 40
-_YAML_BREAKS = {ord(one): f"\\u{ord(one):04x}" for one in "\x85\u2028\u2029"}
 _REMOVED = b"removed: true\n"
 _DATE = re.compile(r"^publishedDateTime: .*$", re.MULTILINE)
 _OWN_ID = re.compile(rb"^id: ", re.MULTILINE)
@@ -277,7 +277,7 @@ def mark_of(data: bytes) -> Mark | None:
     rest = data[found.end() :]
     front = rest.partition(b"\n---\n")[0]
     return Mark(
-        found[1].decode(), found[2] == _digest(rest), rest.startswith(_REMOVED), _OWN_ID.search(front) is not None
+        found[1].decode(), found[2] == digest(rest), rest.startswith(_REMOVED), _OWN_ID.search(front) is not None
     )
 
 
@@ -289,7 +289,7 @@ def writer_hash(name: str) -> str:
 def with_mark(written: str, *, by: str) -> bytes:
     """Return the bytes of a seed file that says in a comment who posted it, and what, so that a later edit shows."""
     rest = written.removeprefix("---\n").encode()
-    return b"---\n# posted by " + (by or "0" * 16).encode() + b", " + _digest(rest) + b"\n" + rest
+    return b"---\n# posted by " + (by or "0" * 16).encode() + b", " + digest(rest) + b"\n" + rest
 
 
 def with_date_of(written: str, before: bytes) -> str:
@@ -421,9 +421,7 @@ def _written(attachment: Attachment, keys: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _seed_text(front: Mapping[str, Any], body: str) -> str:
-    # JSON is valid YAML, but for three characters that YAML 1.1 takes for line breaks.
-    pairs = ((key, json.dumps(value, ensure_ascii=False).translate(_YAML_BREAKS)) for key, value in front.items())
-    lines = "".join(f"{key}: {value}\n" for key, value in pairs)
+    lines = "".join(f"{key}: {scalar(value)}\n" for key, value in front.items())
     return f"---\n{lines}---\n" + (f"{body}\n" if body else "")
 
 
@@ -442,7 +440,3 @@ def _twice(seeds: list[PostedSeed]) -> Iterator[ItemProblem]:
         if key in seen:
             yield ItemProblem("$", f"holds two items with the id {seed.id}")
         seen.add(key)
-
-
-def _digest(rest: bytes) -> bytes:
-    return hashlib.blake2b(rest, digest_size=16).hexdigest().encode()

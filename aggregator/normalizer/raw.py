@@ -75,6 +75,7 @@ class RawSeed(RawRelated, rename="camel"):
     enclosure: RawMedia | None = None
     related: tuple[RawRelated, ...] | None = None
     id: str | None = None
+    markup: str | None = None
 
 
 KEYS = frozenset(RawSeed.__struct_encode_fields__) | {"secured"}

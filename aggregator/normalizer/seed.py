@@ -24,7 +24,7 @@ from aggregator.normalizer.lenient import REQUIRED, STATE_KEYS, cut_texts, loose
 from aggregator.normalizer.raw import KEYS, RawSeed
 from aggregator.normalizer.remarks import Remark
 
-READING_VERSION = 7
+READING_VERSION = 9
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
 
 MOST_PROBLEMS = 20
@@ -115,7 +115,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         not remarks
         and parts.stripped is None
         and seed is not None
-        and not text.is_overmarked(seed.body)
+        and not text.is_overmarked(seed.body, is_html=seed.markup == "html")
         and not may_be_cut(parts.text)
         and not (seed.is_published and _may_be_boolean(values.get("secured")))
     ):
@@ -285,7 +285,7 @@ def stripped_warning(stripped: tuple[int, int] | None, path: str) -> list[Proble
 
 def markup_warning(seed: Seed, line: int, path: str) -> list[Problem]:
     """Return the warning for a body, which begins in `line`, that has too many marks to be rendered."""
-    if not text.is_overmarked(seed.body):
+    if not text.is_overmarked(seed.body, is_html=seed.markup == "html"):
         return []
     hint = "split it into several seeds, or link to it"
     return [Problem(path=path, line=line, column=1, message=f"body: {_TOO_MUCH_MARKUP}", hint=hint, warning=True)]

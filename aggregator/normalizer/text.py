@@ -19,6 +19,7 @@ MAX_MARKS = 30_000
 """How many characters with a meaning in Markdown or HTML, including line breaks, a text may hold."""
 
 # The marks of lists have a meaning only before a blank, and many URLs are full of them.
+_HTML_MARKS = ("<", "&")
 _MARKS = (*"\n!&*<>[\\]_`|~", "- ", "-\t", "+ ", "+\t", ". ", ".\t", ") ", ")\t")
 
 # C0 and C1 controls, bidirectional embeddings and overrides, the byte order mark, the replacement character, surrogates
@@ -214,9 +215,12 @@ def _is_safe(text: str) -> bool:
     return text.isprintable() and "\ufffd" not in text
 
 
-def is_overmarked(text: str) -> bool:
-    """Return whether `text` holds more marks than anybody writes: parsing them as Markdown would take seconds."""
-    return len(text) > MAX_MARKS and sum(map(text.count, _MARKS)) > MAX_MARKS
+def is_overmarked(text: str, *, is_html: bool = False) -> bool:
+    """Return whether `text` holds more marks than anybody writes: parsing them as Markdown would take seconds.
+
+    In HTML only tags and entities are marks.
+    """
+    return len(text) > MAX_MARKS and sum(map(text.count, _HTML_MARKS if is_html else _MARKS)) > MAX_MARKS
 
 
 def is_blank(text: str) -> bool:

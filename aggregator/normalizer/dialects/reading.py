@@ -190,7 +190,11 @@ class _Item:
             if self._undated is not None and not problems:
                 problems = [self._located((), self._undated)]
             return rejected(self._path, problems, data, withdrawn=self._says_held)
-        if not self._remarks and self._parts.stripped is None and not text.is_overmarked(seed.body):
+        if (
+            not self._remarks
+            and self._parts.stripped is None
+            and not text.is_overmarked(seed.body, is_html=self._is_html)
+        ):
             return Reading(seed)
         warnings = [self._located(*one) for one in self._remarks]
         stripped = stripped_warning(self._parts.stripped, self._path)
