@@ -98,7 +98,7 @@ def decide(
         now=now, is_partial=is_partial or document.is_cut,
         deleted=frozenset(aliases.get(key, key) for key in document.deleted),
     )  # fmt: skip
-    renamed = _churned(case)
+    renamed = _churned(case) or _churned_again(case, aliases)
     if renamed:
         case = msgspec.structs.replace(
             case, entries=_once(_renamed(entry, renamed.get(entry.key, entry.key)) for entry in case.entries)
@@ -251,6 +251,20 @@ def _churned(case: _Case) -> dict[str, str]:
     return pairs if 2 * matched >= len(window) else {}
 
 
+def _churned_again(case: _Case, aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return new keys of single entries, in a source that is known to change its ids: same link and same title.
+
+    Two servers behind one name may answer in turn, each with ids of its own.
+    """
+    if not aliases:
+        return {}
+    here = {entry.key for entry in case.entries}
+    new = [entry for entry in case.entries if entry.key not in case.known]
+    old = [row for row in case.known.values() if row.key not in here]
+    marks = {(row.link, _plain(row.title)) for row in old if row.link}
+    return dict(_pairs([entry for entry in new if (entry.link, _plain(entry.title)) in marks], old))
+
+
 def _pairs(new: Iterable[Entry], old: Iterable[Known]) -> Iterator[tuple[str, str]]:
     """Yield new and old keys of what has the same link, else the same title; what is ambiguous is left alone."""
     left = {row.key: row for row in old}
@@ -321,7 +335,7 @@ def _is_akin(case: _Case, window: list[Known]) -> bool:
     }
     # A window that turned over during an outage goes on where the old one ended.
     last = max(row.date for row in window)
-    return bool(hosts) and all(_date(entry, case.now) >= last for entry in case.entries)
+    return bool(hosts) and median(_date(entry, case.now) for entry in case.entries) >= last
 
 
 def _words(title: str) -> set[str]:
@@ -367,7 +381,7 @@ def _taken(case: _Case) -> Decision:
     writes = [Write(entry=_dated(entry, row), known=row) for entry, row in zip(shown, rows, strict=False)]
     changed, changes = _updated(case)
     gone = _deleted(case)
-    counts = (*case.state.counts, len(shown))[-REMEMBERED_COUNTS:] if shown and case.state.domain else case.state.counts
+    counts = (*case.state.counts, len(new))[-REMEMBERED_COUNTS:] if new and case.state.domain else case.state.counts
     state = msgspec.structs.replace(_with_document(case), counts=counts, quarantine="", quarantined_at=0, new_domain="")
     refused = _refused(case)
     return Decision(

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import tracemalloc
 import zlib
+from itertools import pairwise
 
 import brotli
 import pytest
@@ -190,7 +191,7 @@ def test_point_5_one_connection_a_host_at_a_time_and_two_seconds_between() -> No
         for host in ("a.example", "b.example"):
             times = [seen.at for seen in server.seen if seen.host == host]
             assert len(times) == 5
-            assert all(later - earlier >= 2 for earlier, later in zip(times, times[1:], strict=False))
+            assert all(later - earlier >= 2 for earlier, later in pairwise(times))
 
 
 def test_point_5_a_redirect_to_the_same_host_waits_too() -> None:
@@ -206,7 +207,7 @@ ENCODINGS = {"gzip": gzip.compress, "br": brotli.compress, "deflate": zlib.compr
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_point_8_compressed_answers_are_read(encoding: str) -> None:
-    """gzip and br, as asked for; what some send unasked as well."""
+    """What was asked for, gzip and br; what some send unasked as well."""
     body = b"<rss>" + bytes(range(256)) * 1000
     with ScriptedServer(lambda _: Reply(200, [("Content-Encoding", encoding)], ENCODINGS[encoding](body))) as server:
         answer = ask(server, server.url("a.example"))

@@ -124,8 +124,7 @@ class Planet:
         """Poll what is due now, as `aggregator fetch` does."""
         notes: list[tuple[str, str]] = []
         with self.collector(limits=limits) as collector:
-            report = asyncio.run(polling.poll_once(collector, only, notes))
-        return report
+            return asyncio.run(polling.poll_once(collector, only, notes))
 
     def next_poll(self, source: Source | None = None) -> polling.Report:
         """Poll a source when it is due next."""
