@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
@@ -34,6 +34,9 @@ from aggregator.model.words import escape_controls, quantity
 from aggregator.site.build import build as build_site
 from aggregator.site.clock import clock
 from aggregator.site.memory import collecting_rarely
+
+if TYPE_CHECKING:
+    from aggregator.collector.lists import Kind
 
 SOON = "the running collector releases it within seconds"
 PROGRESS_FROM = 500
@@ -353,6 +356,27 @@ def sources(config_path: str, released: tuple[str, ...], *, as_json: bool, apply
         _print(states_line(counted(statuses)) if statuses else source_report.NONE_LISTED)
     if any(one.state == "dead" for one in statuses):
         sys.exit(1)
+
+
+@cli.command(name="import")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print what became of the file as JSON.")
+@click.argument("kind", type=click.Choice(["opml", "planet", "venus", "pluto"]))
+@click.argument("file", shell_complete=completion.files)
+def import_sources(config_path: str, kind: Kind, file: str, *, as_json: bool) -> None:
+    """Write the sources of another tool's FILE as a list of sources.
+
+    The list is called as the file is, in the folder of the lists. What could not be taken over is named.
+    """
+    from aggregator.cli.source_lists import import_list  # noqa: PLC0415 - only this command needs it
+
+    found = import_list(_config_with_sources(config_path), kind, file)
+    if as_json:
+        click.echo(msgspec.json.encode(found._asdict()))
+        return
+    for line in found.left:
+        _print(line, err=True)
+    _print(f"{os.path.relpath(found.path)}: {quantity(found.sources, 'source')}")
 
 
 def _release(config: Config, names: tuple[str, ...]) -> None:

@@ -105,7 +105,12 @@ def test_a_misbehaving_source_shows_nothing_wrong_and_loses_nothing(path: Path, 
     start = planet.clock.time
     dates = play(case, planet)
     if "shown" in case:
-        wanted = [title.format(number) for group, _ in groups(case["shown"]) for _, span, title in [numbers(group)] for number in span]
+        wanted = [
+            title.format(number)
+            for group, _ in groups(case["shown"])
+            for _, span, title in [numbers(group)]
+            for number in span
+        ]
         assert planet.shown() == sorted(wanted)
     if "shown_links" in case:
         name, span, _ = numbers(case["shown_links"])
