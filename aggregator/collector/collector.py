@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 
 import msgspec
 
-from aggregator.collector import answers, database, guards, pushes, timing
+from aggregator.collector import answers, database, guards, pushes, robots, timing
 from aggregator.collector.asking import PAGES, Asker, Question
 from aggregator.collector.clocks import Clock
 from aggregator.collector.domains import domain_of
@@ -22,6 +23,7 @@ from aggregator.collector.state import Known, Pending, SourceState
 from aggregator.model.errors import AggregatorError
 from aggregator.model.sources import Source, SourceList
 
+MOST_ROBOTS = 256
 MOST_ATTEMPTS = 3
 """A document that stops the program so often is given up."""
 
@@ -67,7 +69,9 @@ class Collector:
         self._pushes = pushes.Pushes(settings.site, database_, asker)
         self._lists = {one.location: one for one in settings.lists}
         self._listed: dict[str, tuple[Source, ...]] = {}
+        self._list_problems: dict[str, str] = {}
         self._pushed: set[str] = set()
+        self._robots: dict[str, answers.Answer] = {}
         self.sources: dict[str, Source] = {}
         self._collect_sources()
 
@@ -96,6 +100,8 @@ class Collector:
     async def resume(self) -> None:
         """Go on where the last process ended: documents that it received are taken in; a clock set back is noticed."""
         self.set_back(self.clock.now())
+        with suppress(AggregatorError):
+            self._intake.remove_leftovers()
         await self.retry_waiting((), is_start=True)
         for url, source in self.sources.items():
             if source.on_gone == "withdraw" and self.state(url).outcome == "gone":
@@ -153,10 +159,10 @@ class Collector:
         return tuple(url for url in sorted(self._pushed) if pushes.may_follow(self.state(url), now))
 
     async def read_lists(self) -> None:
-        """Read the living lists that are due, and take over what they list."""
+        """Read the living lists that are due, and take over what they list; one that fails leaves its last sources."""
         for location, one in self._lists.items():
             if "://" not in location:
-                self._listed[location] = self._intake.list_of(location, one)
+                self._take_list(one, self._intake.list_of(one))
             elif self._list_is_due(location):
                 await self._read_list(one)
         self._collect_sources()
@@ -319,10 +325,25 @@ class Collector:
         return texts
 
     async def _page(self, source: Source, link: str) -> str:
-        ask = lambda url: self._asker.ask(  # noqa: E731 - a question's form, twice
-            Question(url=url, is_private=source.private, accept=PAGES, stops=self._stops)
-        )
-        return await self._intake.page_of(link, ask)
+        """Return the text of an entry's page as HTML, "" if there is none or robots.txt forbids to ask for it."""
+        if not await self._is_allowed(source, link):
+            return ""
+        answer = await self._asker.ask(Question(url=link, is_private=source.private, accept=PAGES, stops=self._stops))
+        if answer.status != 200 or answer.problem:
+            return ""
+        return await asyncio.to_thread(self._intake.text_of_page, answer)
+
+    async def _is_allowed(self, source: Source, link: str) -> bool:
+        """Return whether robots.txt allows to ask for a page; its rules are kept for a day (RFC 9309 §2.4)."""
+        address = robots.address_of(link)
+        known = self._robots.get(address)
+        if known is None or not 0 <= self.clock.now() - known.at < timing.DAY:
+            question = Question(
+                url=address, is_private=source.private, accept="text/plain, */*;q=0.1", stops=self._stops
+            )
+            known = self._robots[address] = await self._asker.ask(question)
+            self._robots = dict(list(self._robots.items())[-MOST_ROBOTS:])
+        return robots.is_allowed(known.status, known.body, link)
 
     def _withdraw(self, source: Source) -> None:
         decision = guards.withdrawn(state=self.state(source.url), known=self._database.known(source.url))
@@ -349,7 +370,7 @@ class Collector:
         return False
 
     def _list_is_due(self, location: str) -> bool:
-        due, _ = self.next_of(location, self.clock.now())
+        due, _ = self.next_of(location, self.clock.now(), is_spread=False)
         return due is not None and due <= self.clock.now()
 
     async def _read_list(self, one: SourceList) -> None:
@@ -357,16 +378,24 @@ class Collector:
         source = msgspec.structs.replace(one.defaults, url=one.location, every=one.defaults.every or timing.DAY)
         answer = await self._asker.ask(self._question(source))
         state = answers.answered(self.state(source.url), source, answer)
-        listed = None
         if answers.kind_of(answer) == "document":
             found = self._intake.parse_list(answer.body, one)
             if isinstance(found, str):
                 state = timing.planned(answers.unreadable(state, found), source)
-            else:
-                listed, state = (one.location, found), msgspec.structs.replace(state, no_feed="")
-                self._listed[one.location] = found
-        self._database.put(states=[state], listed=listed)
-        self._states[source.url] = state
+            self._take_list(one, found)
+        elif state.error:
+            self._told(one.location, state.error)
+        state = msgspec.structs.replace(state, no_feed="" if state.outcome == "document" else state.no_feed)
+        self._put(state)
+
+    def _take_list(self, one: SourceList, found: tuple[Source, ...] | str) -> None:
+        if isinstance(found, str):
+            if self._list_problems.get(one.location) != found:
+                self._told(one.location, found)
+            self._list_problems[one.location] = found
+        elif found != self._listed.get(one.location):
+            self._database.put(listed=(one.location, found))
+            self._listed[one.location] = found
 
     def _collect_sources(self) -> None:
         """Bring together the sources of the config and of the living lists; the first that names an address wins."""

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 import msgspec
 
 from aggregator.collector import seeds, writing
+from aggregator.collector.answers import Answer
 from aggregator.collector.entries import Document, NoDocument
 from aggregator.collector.guards import Write
 from aggregator.collector.state import Known, Pending
 from aggregator.collector.timing import iso_date
-from aggregator.model.sources import Source
+from aggregator.model.sources import Source, SourceList
 
 UNKNOWN = "?"
 """Begins the key of an entry recovered from its seed, until the source lists it again; its short id follows."""
@@ -68,6 +69,27 @@ class Intake:
         data = seeds.seed_of(entry, source, document, first_seen=row.date)
         done = writing.put(self._folder, path, data, is_new=not write.path)
         return msgspec.structs.replace(row, path=path, note=_TOLD.get(done, ""))
+
+    def list_of(self, one: SourceList) -> tuple[Source, ...] | str:
+        """Return the sources of a living list that is a file, or why it cannot be read."""
+        from aggregator.collector import lists  # noqa: PLC0415 - lxml
+
+        try:
+            with open(one.location, "rb") as file:
+                data = file.read(lists.LARGEST + 1)
+        except OSError as error:
+            return f"{one.location}: {error.strerror}"
+        return self.parse_list(data, one)
+
+    def parse_list(self, data: bytes, one: SourceList) -> tuple[Source, ...] | str:
+        """Return the sources of a living list, or why it is none."""
+        from aggregator.collector import lists  # noqa: PLC0415 - lxml
+
+        return lists.sources_of(data, defaults=one.defaults)
+
+    def text_of_page(self, answer: Answer) -> str:
+        """Return the text of a page as HTML, "" if none is found."""
+        return ""
 
     def remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed.

@@ -11,6 +11,7 @@ import random
 import re
 from collections import Counter
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,7 @@ def test_a_misbehaving_source_shows_nothing_wrong_and_loses_nothing(path: Path, 
         assert sentence in planet.explain(link)
     assert case.get("told", "") in " ".join(note for _, note in planet.told)
     if case.get("dates_stay"):
-        assert all(earlier.items() <= later.items() for earlier, later in zip(dates, dates[1:], strict=False))
+        assert all(earlier.items() <= later.items() for earlier, later in pairwise(dates))
     if "dates_until" in case:
         assert all(datetime.fromisoformat(one).timestamp() <= start for one in dates[-1].values())
 
