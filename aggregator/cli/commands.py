@@ -21,7 +21,7 @@ import msgspec
 
 from aggregator.cli import completion, report, terminal
 from aggregator.config.loading import load_config
-from aggregator.config.settings import Config
+from aggregator.config.settings import Config, roots_for_people
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
 from aggregator.model.reports import Problem, Turn
@@ -506,7 +506,7 @@ def _native_root(config: Config) -> str:
     Raises:
         ConfigError: if there is none.
     """
-    if (root := native_root(config.seeds)) is not None:
+    if (root := native_root(roots_for_people(config))) is not None:
         return root.folder
     dialects = ", ".join(dict.fromkeys(root.dialect for root in config.seeds))
     reason = f"new seeds are written in the dialect native, and no folder has it (there is: {dialects})"

@@ -23,7 +23,10 @@ def as_json(statuses: Iterable[SourceStatus]) -> list[dict[str, Any]]:
     return [{key: getattr(one, key) for key in KEYS} for one in statuses]
 
 
-NONE_LISTED = "no source is listed (list them in config/sources/*.yaml, or `aggregator import opml FILE`)"
+NONE_LISTED = (
+    "no source is listed (list them in config/sources/*.yaml, or `aggregator import opml FILE`; living lists are read "
+    "by `aggregator fetch`)"
+)
 
 
 def poll_lines(report: Report, *, is_named: bool) -> Iterator[str]:

@@ -318,3 +318,9 @@ def taken_slugs(config: Config) -> frozenset[str]:
     """Return the slugs that no topic's feed can have: those of the site itself and of the feeds by query."""
     own = {SITE_FEED} if config.sources is None else {SITE_FEED, SOURCES}
     return frozenset(own | {query.slug for query in config.feeds_by_query})
+
+
+def roots_for_people(config: Config) -> tuple[RootSettings, ...]:
+    """Return the folders that new seeds may be written into: all but that of collected seeds, if there is another."""
+    collected = config.sources.folder if config.sources is not None else ""
+    return tuple(root for root in config.seeds if root.folder != collected) or config.seeds

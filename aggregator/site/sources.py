@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from aggregator.collector import database
 from aggregator.config.settings import Config
-from aggregator.model.sources import Source, SourceList, SourceStatus
+from aggregator.model.sources import Source, SourceStatus
 from aggregator.model.words import did_you_mean
 
 if TYPE_CHECKING:
@@ -38,23 +38,10 @@ def sources_of(config: Config) -> tuple[Source, ...]:
         return ()
     found = {source.url: source for source in settings.listed}
     taken = {source.address or source.url for source in settings.listed}
-    for source in chain.from_iterable(_of_living_list(config, one) for one in settings.lists):
+    for source in chain.from_iterable(database.listed_in(config.state, one.location) for one in settings.lists):
         if source.url not in taken:
             found.setdefault(source.url, source)
     return tuple(found.values())
-
-
-def _of_living_list(config: Config, one: SourceList) -> tuple[Source, ...]:
-    if "://" in one.location:
-        return database.listed_in(config.state, one.location)
-    from aggregator.collector import lists  # noqa: PLC0415 - lxml, only for a list that is a file
-
-    try:
-        with open(one.location, "rb") as file:
-            found = lists.sources_of(file.read(lists.LARGEST + 1), defaults=one.defaults)
-    except OSError:
-        return ()  # the collector says so
-    return () if isinstance(found, str) else found
 
 
 def statuses_of(config: Config, now: int) -> tuple[SourceStatus, ...]:

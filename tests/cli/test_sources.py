@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.command_line import run
+from support.scripted_server import Reply, ScriptedServer
 from support.site_folder import SiteFolder
 from support.upstream import Upstream, collect_from, let_pass, write_list
 
@@ -295,3 +296,38 @@ def test_a_topic_called_sources_gets_another_address(site: SiteFolder, blog: Ups
     config = site.root / "config/aggregator.yaml"
     config.write_text(json.dumps({**json.loads(config.read_text()), "feeds_by_query": [{"slug": "sources"}]}))
     assert "`sources` is already used by the page of the sources" in planet.type("check", expect=1)
+
+
+def test_a_new_seed_is_not_written_among_the_collected(site: SiteFolder, blog: Upstream) -> None:
+    """`new` writes into the first folder that is not the collector's, in whatever order they stand."""
+    planet = Planet(site, blog)
+    site.settings["seeds"] = ["../collected", "../seeds"]
+    planet.write_config()
+    assert planet.type("new", "Mine").startswith(str(site.seeds))
+
+
+def test_living_lists_are_read(site: SiteFolder, blog: Upstream, other: Upstream) -> None:
+    """An OPML document, by its address or as a file, lists sources too; one that lists nothing is not believed."""
+
+    def opml(*feeds: Upstream) -> str:
+        outlines = "".join(f'<outline text="{one.name}" type="rss" xmlUrl="{one.url}"/>' for one in feeds)
+        return f'<opml version="2.0"><head/><body>{outlines}</body></opml>'
+
+    lists = ScriptedServer(lambda _: Reply(200, (), opml(other).encode()), address="127.0.0.4")
+    with lists:
+        (site.root / "config/mine.opml").write_text(opml(blog))
+        living = [{"url": one, "private": True, "topics": ["Energy"]} for one in ("mine.opml", lists.url("127.0.0.4"))]
+        planet = Planet(site, opml=living)
+        assert "living lists are read by `aggregator fetch`" in planet.type("sources")
+        assert sorted(planet.type_json("fetch")["polled"]) == sorted([blog.url, other.url])
+        assert [(one["name"], one["state"]) for one in planet.type_json("sources")] == [
+            ("The Blog", "ok"),
+            ("Blog 3", "ok"),
+        ]
+        planet.type("build")
+        assert sorted(site.titles("energy")) == ["First", "Other", "Second"]
+        assert planet.type("explain", other.url).startswith("ok Blog 3 ")
+        (site.root / "config/mine.opml").write_text(opml())
+        assert len(planet.fetch_later()["polled"]) == 2
+        (site.root / "config/mine.opml").write_text(opml(other))
+        assert planet.fetch_later()["polled"] == [other.url]
