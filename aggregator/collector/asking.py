@@ -26,7 +26,7 @@ from aggregator.collector.answers import MAX_HOPS, PERMANENT, TEMPORARY, Answer,
 from aggregator.collector.clocks import Clock
 from aggregator.collector.domains import host_of
 from aggregator.collector.state import Validators
-from aggregator.collector.timing import Headers, field
+from aggregator.collector.timing import field
 from aggregator.collector.turns import Turns
 from aggregator.model.version import VERSION
 
@@ -87,12 +87,18 @@ class Asker:
         self._resolve = resolve or look_up
         self._tls: ssl.SSLContext | None = None
 
+    def asked(self, url: str, seconds_ago: float) -> None:
+        """Note that a process that is gone asked an address: its host is left alone for a moment."""
+        self._turns.asked(host_of(url), seconds_ago)
+
     async def ask(self, question: Question) -> Answer:
         """Return the answer to a question; what goes wrong is in it."""
         url, hops, left = question.url, list[Hop](), self._limits.total
         while True:
             until, why = question.stops(url)
             if problem := why or _problem_of(url):
+                if not why and not hops:
+                    question.begins()
                 return self._answer(url, hops, problem=problem, not_before=until)
             async with self._turns.of(host_of(url)):
                 if not hops:
@@ -112,10 +118,12 @@ class Asker:
         return Answer(url=url, at=self._clock.now(), hops=tuple(hops), **values)
 
     async def _within(self, url: str, hops: Sequence[Hop], question: Question, left: float) -> Answer:
-        """Return the answer of one address, or what went wrong."""
+        """Return the answer of one address, or what went wrong, with the header if that was received."""
+        heard: dict[str, Any] = {}
         try:
             async with asyncio.timeout(max(0.0, left)):
-                return await self._one(url, hops, question)
+                body = await self._one(url, question, heard)
+                return self._answer(url, hops, body=body, **heard)
         except _TooMuch as error:
             problem = str(error)
         except (TimeoutError, httpcore2.TimeoutException) as error:
@@ -134,22 +142,23 @@ class Asker:
             problem = _reason(error)
         except (zlib.error, brotli.error):
             problem = "its compressed answer is damaged"
-        return self._answer(url, hops, problem=problem)
+        return self._answer(url, hops, problem=problem, **heard)
 
-    async def _one(self, url: str, hops: Sequence[Hop], question: Question) -> Answer:
+    async def _one(self, url: str, question: Question, heard: dict[str, Any]) -> bytes:
+        """Return the body of an answer; its status and header are put into `heard` as soon as they are there."""
         request = self._request(url, question)
         async with self._connection(request, is_private=question.is_private) as connection:
             response = await connection.handle_async_request(request)
-            headers: Headers = tuple(
+            heard["status"] = response.status
+            heard["headers"] = headers = tuple(
                 (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers
             )
-            body = b""
             try:
                 if response.status in {200, 226}:
-                    body = await _body(response.aiter_stream(), field(headers, "content-encoding"), self._limits.most)
+                    return await _body(response.aiter_stream(), field(headers, "content-encoding"), self._limits.most)
             finally:
                 await response.aclose()
-        return self._answer(url, hops, status=response.status, headers=headers, body=body)
+        return b""
 
     def _request(self, url: str, question: Question) -> httpcore2.Request:
         address = httpx2.URL(url)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 
 import msgspec
 
-from aggregator.collector import answers, database, guards, pushes, robots, timing
+from aggregator.collector import answers, database, guards, pushes, robots, timing, turns
 from aggregator.collector.asking import PAGES, Asker, Question
 from aggregator.collector.clocks import Clock
 from aggregator.collector.domains import domain_of
@@ -24,6 +24,7 @@ from aggregator.model.errors import AggregatorError
 from aggregator.model.sources import Source, SourceList
 
 MOST_ROBOTS = 256
+MOST_FAILURES = 3
 MOST_ATTEMPTS = 3
 """A document that stops the program so often is given up."""
 
@@ -71,6 +72,7 @@ class Collector:
         self._listed: dict[str, tuple[Source, ...]] = {}
         self._list_problems: dict[str, str] = {}
         self._pushed: set[str] = set()
+        self._taking: set[str] = set()
         self._robots: dict[str, answers.Answer] = {}
         self.sources: dict[str, Source] = {}
         self._collect_sources()
@@ -95,14 +97,20 @@ class Collector:
         """Return whether a source is due now: its turn may have come late, and its domain been left alone since."""
         now = self.clock.now()
         due, _ = self.next_of(url, now, is_spread=False)
+        if url in self._waiting:
+            return False  # what it sent last could not be written yet
         return due is not None and (due <= now or url in self._pushed)
 
     async def resume(self) -> None:
         """Go on where the last process ended: documents that it received are taken in; a clock set back is noticed."""
         self.set_back(self.clock.now())
+        for state in self._states.values():
+            ago = self.clock.now() - max(state.asked_at, state.answered_at)
+            if ago <= turns.PAUSE:
+                self._asker.asked(state.address or state.url, ago)
         with suppress(AggregatorError):
             self._intake.remove_leftovers()
-        await self.retry_waiting((), is_start=True)
+        await self.retry_waiting(is_start=True)
         for url, source in self.sources.items():
             if source.on_gone == "withdraw" and self.state(url).outcome == "gone":
                 self._withdraw(source)
@@ -137,19 +145,25 @@ class Collector:
         if source is None:
             return 0
         decision = guards.release(state=state, known=self._database.known(url))
-        rows = self._written(source, decision, Document(format="", title=state.title), {})
+        rows = self._written(source, decision, state.head, {})
         self._states[url] = decision.state
         self._database.finish(decision.state, known=rows, keeps_pending=url in self._waiting)
         for note in decision.notes:
             self._told(url, note)
         return decision.new
 
+    def _release(self, url: str) -> None:
+        try:
+            self.release(url)
+        except AggregatorError as error:
+            self._told(url, f"not released: {error}")
+
     def take_requests(self, now: int) -> tuple[str, ...]:
         """Do what other processes asked for, and return the sources that are to be polled because of a push."""
         found = self._database.requests()
         for one in found:
             if one.kind == "release":
-                self.release(one.source)
+                self._release(one.source)
             elif one.kind == "push":
                 self._pushed.update([one.source] if one.source in self.sources else [])
             else:
@@ -167,14 +181,15 @@ class Collector:
                 await self._read_list(one)
         self._collect_sources()
 
-    async def retry_waiting(self, busy: Collection[str], *, is_start: bool = False) -> None:
+    async def retry_waiting(self, *, is_start: bool = False) -> None:
         """Take in the documents that could not be, or that a process left behind."""
-        for url in sorted(self._waiting - set(busy)):
-            if (source := self.sources.get(url)) is None:
+        failures = 0
+        for url in sorted(self._waiting):
+            if (source := self.sources.get(url)) is None or (is_start and not self._counts(url)):
                 continue
-            if is_start and not self._counts(url):
-                continue
-            await self._take_in(source)
+            failures = 0 if await self._take_in(source) else failures + 1
+            if failures == MOST_FAILURES:
+                return  # the disk is full or gone, most likely
 
     async def renew_subscriptions(self) -> None:
         """Subscribe at the hubs that sources name, and renew what ends soon."""
@@ -228,6 +243,15 @@ class Collector:
 
     async def _take_in(self, source: Source) -> bool:
         """Take in a document that was received, and return whether its seeds are on the disk."""
+        if source.url in self._taking:
+            return False
+        self._taking.add(source.url)
+        try:
+            return await self._take_pending(source)
+        finally:
+            self._taking.discard(source.url)
+
+    async def _take_pending(self, source: Source) -> bool:
         pending = self._database.pending(source.url)
         if pending is None:
             self._waiting.discard(source.url)
@@ -301,7 +325,7 @@ class Collector:
         self._waiting.discard(source.url)
 
     def _written(
-        self, source: Source, decision: guards.Decision, document: Document, pages: dict[str, str]
+        self, source: Source, decision: guards.Decision, document: Document | None, pages: dict[str, str]
     ) -> tuple[Known, ...]:
         """Write the seeds of a decision, and return the rows with their paths and what a person did to them."""
         rows = {row.key: row for row in decision.known}
@@ -349,7 +373,7 @@ class Collector:
         decision = guards.withdrawn(state=self.state(source.url), known=self._database.known(source.url))
         if not decision.writes:
             return
-        rows = self._written(source, decision, Document(format="", title=decision.state.title), {})
+        rows = self._written(source, decision, decision.state.head, {})
         self._database.finish(decision.state, known=rows, keeps_pending=True)
         for note in decision.notes:
             self._told(source.url, note)
@@ -428,6 +452,6 @@ class Collector:
 
 def digest_of(pending: Pending, source: Source) -> str:
     """Return the digest of a document and of the settings that its seeds depend on."""
-    settings = msgspec.json.encode(msgspec.structs.replace(source, position="", every=None))
+    settings = guards.settings_digest(source).encode()
     parts: Iterable[bytes] = (pending.content_type.encode("utf-8", "replace"), settings, pending.body)
     return hashlib.sha256(b"\0".join(parts)).hexdigest()

@@ -348,14 +348,20 @@ def listed_in(state: str, location: str) -> tuple[Source, ...]:
 def request(state: str, kind: RequestKind, source: str, value: str = "") -> None:
     """Ask the collector for something: it takes that up within seconds if it runs, else when it starts.
 
+    The same request twice is one.
+
     Raises:
         Unusable: If the file cannot be written.
     """
     path = os.path.join(state, FILE)
     try:
-        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        with closing(sqlite3.connect(f"file:{quote(path)}?mode=rw", uri=True, isolation_level=None)) as db:
             db.execute("PRAGMA busy_timeout=5000")
-            db.execute("INSERT INTO request(kind, source, value) VALUES(?,?,?)", (kind, source, value))
+            db.execute(
+                "INSERT INTO request(kind, source, value) SELECT ?1, ?2, ?3"
+                " WHERE NOT EXISTS (SELECT 1 FROM request WHERE kind=?1 AND source=?2 AND value=?3)",
+                (kind, source, value),
+            )
     except sqlite3.Error as error:
         raise Unusable(f"{path}: {with_advice(error)}") from error
 

@@ -7,6 +7,7 @@ stored, never from when it was noticed: the same documents give the same seeds w
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -74,6 +75,7 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     is_partial: bool
     deleted: frozenset[str]
+    settings: str
 
 
 def decide(
@@ -97,6 +99,7 @@ def decide(
         state=state, source=source, document=document, entries=_once(entries), known=known, domain=domain_of(url),
         now=now, is_partial=is_partial or document.is_cut,
         deleted=frozenset(aliases.get(key, key) for key in document.deleted),
+        settings=settings_digest(source),
     )  # fmt: skip
     renamed = _churned(case) or _churned_again(case, aliases)
     if renamed:
@@ -214,6 +217,16 @@ def _newest(document: Document, now: int) -> tuple[Entry, ...]:
 def _date(entry: Entry, now: int) -> int:
     """Return the date of an entry as it was first seen: never in the future; first seen if it has none."""
     return min(now, entry.published) if entry.published is not None else now
+
+
+def settings_digest(source: Source) -> str:
+    """Return the digest of the settings that a source's seeds depend on."""
+    said = (source.name, source.topics, source.categories, source.quality, source.content, source.private)
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:8]
+
+
+def _digest(entry: Entry, case: _Case) -> str:
+    return f"{entry.digest}:{case.settings}"
 
 
 def _once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -354,9 +367,9 @@ def _quarantined(case: _Case) -> Decision:
     """Return the decision of a source in other hands: what it sends waits, what was shown stays."""
     rows = [_row(entry, case, "hijack") for entry in case.entries if entry.key not in case.known]
     kept = [
-        msgspec.structs.replace(case.known[entry.key], entry=entry, digest=entry.digest)
+        msgspec.structs.replace(case.known[entry.key], entry=entry, digest=_digest(entry, case))
         for entry in case.entries
-        if entry.key in case.known and case.known[entry.key].digest != entry.digest
+        if entry.key in case.known and case.known[entry.key].digest != _digest(entry, case)
     ]
     return Decision(state=_with_document(case, window=case.state.window), known=(*rows, *kept))
 
@@ -416,7 +429,7 @@ def _without_flood(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tup
 
 def _row(entry: Entry, case: _Case, guard: Held) -> Known:
     return Known(
-        key=entry.key, seen_at=case.now, date=_date(entry, case.now), digest=entry.digest, title=entry.title,
+        key=entry.key, seen_at=case.now, date=_date(entry, case.now), digest=_digest(entry, case), title=entry.title,
         link=entry.link, authors=names_of(entry, case.document), held_by=guard,
         entry=entry if guard in {"flood", "hijack"} else None,
     )  # fmt: skip
@@ -427,11 +440,12 @@ def _updated(case: _Case) -> tuple[list[Known], list[Write]]:
     rows, writes = [], []
     for entry in case.entries:
         row = case.known.get(entry.key)
-        if row is None or (row.digest == entry.digest and not row.is_withdrawn) or row.key in case.deleted:
+        if row is None or (row.digest == _digest(entry, case) and not row.is_withdrawn) or row.key in case.deleted:
             continue
         row = msgspec.structs.replace(
-            row, digest=entry.digest, title=entry.title, link=entry.link, authors=names_of(entry, case.document),
-            is_withdrawn=False, entry=entry if row.held_by in {"flood", "hijack"} else None,
+            row, digest=_digest(entry, case), title=entry.title, link=entry.link,
+            authors=names_of(entry, case.document), is_withdrawn=False,
+            entry=entry if row.held_by in {"flood", "hijack"} else None,
         )  # fmt: skip
         rows.append(row)
         if not row.held_by:
@@ -465,11 +479,12 @@ def _refused(case: _Case) -> list[Known]:
 def _with_document(case: _Case, window: tuple[str, ...] | None = None) -> SourceState:
     """Return the state with what the head of the document says, and what it lists."""
     document, state = case.document, case.state
+    head = msgspec.structs.replace(document, entries=(), deleted=())
     if window is None:
         listed = tuple(entry.key for entry in case.entries)
         window = listed if not case.is_partial else tuple(dict.fromkeys((*listed, *state.window)))[:MOST_TAKEN]
     return msgspec.structs.replace(
-        state, title=document.title, interval=document.interval, skip_hours=document.skip_hours,
+        state, title=document.title, head=head, interval=document.interval, skip_hours=document.skip_hours,
         skip_days=document.skip_days, hubs=document.hubs, topic=document.topic, no_feed="",
         domain=case.domain if case.entries else state.domain,
         window=window if case.entries else state.window,

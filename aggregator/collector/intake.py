@@ -5,6 +5,7 @@ The shell around `documents`, `seeds` and `writing`. What reads formats is impor
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 import msgspec
@@ -32,6 +33,7 @@ class Intake:
     def __init__(self, folder: str) -> None:
         """Write into `folder`, which is never made: it may be a disk that is not mounted."""
         self._folder = folder
+        self._lists: dict[str, tuple[tuple[int, int, str], tuple[Source, ...] | str]] = {}
 
     def parse(self, pending: Pending) -> Document | NoDocument:
         """Return what a received document holds."""
@@ -54,7 +56,7 @@ class Intake:
             for date in [iso_date(one.published) or iso_date(one.date) or 0]
         ]  # fmt: skip
 
-    def write(self, source: Source, write: Write, document: Document, *, page: str | None = None) -> Known:
+    def write(self, source: Source, write: Write, document: Document | None, *, page: str | None = None) -> Known:
         """Write a seed, and return its row with the path, and with what a person did to it.
 
         Raises:
@@ -76,10 +78,14 @@ class Intake:
 
         try:
             with open(one.location, "rb") as file:
-                data = file.read(lists.LARGEST + 1)
+                stat = os.fstat(file.fileno())
+                version = (stat.st_mtime_ns, stat.st_size, repr(one.defaults))
+                known = self._lists.get(one.location)
+                if known is None or known[0] != version:
+                    known = self._lists[one.location] = (version, self.parse_list(file.read(lists.LARGEST + 1), one))
         except OSError as error:
             return f"{one.location}: {error.strerror}"
-        return self.parse_list(data, one)
+        return known[1]
 
     def parse_list(self, data: bytes, one: SourceList) -> tuple[Source, ...] | str:
         """Return the sources of a living list, or why it is none."""
@@ -87,7 +93,7 @@ class Intake:
 
         return lists.sources_of(data, defaults=one.defaults)
 
-    def text_of_page(self, answer: Answer) -> str:
+    def text_of_page(self, answer: Answer) -> str:  # noqa: ARG002 - page.py is not there yet
         """Return the text of a page as HTML, "" if none is found."""
         return ""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 
 from aggregator.collector.collector import Collector
 from aggregator.collector.domains import host_of
@@ -43,6 +43,8 @@ class Schedule:
         self._limit = asyncio.Semaphore(AT_ONCE)
         self._upkeep_at = 0
         self._seen = 0
+        self._upkeep: asyncio.Task[None] | None = None
+        self._known = set(collector.sources)
 
     async def run(self, is_stopped: Callable[[], bool]) -> None:
         """Poll until `is_stopped()`."""
@@ -65,9 +67,8 @@ class Schedule:
         self._seen = now
         if now >= self._upkeep_at:
             self._upkeep_at = now + UPKEEP
-            await collector.read_lists()
-            await collector.retry_waiting(self._under_way)
-            await collector.renew_subscriptions()
+            if self._upkeep is None or self._upkeep.done():
+                self._upkeep = self._start(self._keep_up())
             self._due = [(due, url) for url in collector.sources if (due := collector.next_of(url, now)[0]) is not None]
             heapq.heapify(self._due)
         for url in collector.take_requests(now):
@@ -104,9 +105,22 @@ class Schedule:
             lane.append(url)
             return
         self._lanes[host] = [url]
-        task = asyncio.create_task(self._through(host))
+        self._start(self._through(host))
+
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
+
+    async def _keep_up(self) -> None:
+        """Do what is due once a minute, beside the polls."""
+        await self._collector.read_lists()
+        await self._collector.retry_waiting()
+        await self._collector.renew_subscriptions()
+        for url in self._collector.sources.keys() - self._known:
+            self._known.add(url)
+            heapq.heappush(self._due, (0, url))
 
     async def _through(self, host: str) -> None:
         lane = self._lanes[host]

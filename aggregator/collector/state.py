@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from aggregator.collector.entries import Entry
+from aggregator.collector.entries import Document, Entry
 
 Outcome = Literal["", "begun", "document", "unchanged", "failed", "refused", "gone"]
 """How the last poll ended: "" if there was none, `begun` if it did not end (yet)."""
@@ -39,10 +39,10 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     `answered_at` when it ended. `next_at` is when the next is due and `why` the reason, in words. `hint_until` is the
     earliest moment that the last answer allows, `hint` its distance from the answer, `hint_why` its name; `max_age` is
     the answer's `Cache-Control: max-age` less `Age`, None if it has none. `retry_until` is that of `Retry-After`.
-    `gap` is the median time between two items, None if unknown. `body` is the digest of the last document, `no_feed`
-    why what was sent since is none, `window` the keys of its entries (first keys, after a churn), `domain` the
-    registrable domain it came from. `counts` are the numbers of new items of the last polls that brought any.
-    `quarantine` is why nothing new is taken over; `new_domain` becomes the domain if a person ends that.
+    `gap` is the median time between two items, None if unknown. `head` is the last document without its entries, `body`
+    its digest, `no_feed` why what was sent since is none, `window` the keys of its entries (first keys, after a churn),
+    `domain` the registrable domain it came from. `counts` are the numbers of new items of the last polls that brought
+    any. `quarantine` is why nothing new is taken over; `new_domain` becomes the domain if a person ends that.
     `pushed_until` is until when its WebSub hub pushes.
     """
 
@@ -75,6 +75,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     redirect: Sighting | None = None
     adopted: str = ""
     title: str = ""
+    head: Document | None = None
     body: str = ""
     no_feed: str = ""
     window: tuple[str, ...] = ()

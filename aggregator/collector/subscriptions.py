@@ -16,6 +16,9 @@ LEASE = 10 * DAY
 """For how many seconds a subscription is asked for; the hub decides."""
 
 RENEW = DAY
+SHORTEST_LEASE = 3_600
+"""A hub that grants less is asked again after so many seconds all the same."""
+
 POLLED = DAY
 """While pushes come, a source is polled so often all the same."""
 
@@ -126,7 +129,8 @@ def renews_at(subscription: Subscription) -> int:
     """Return when the hub is asked (again): at once, when less than 24 h are left, or after a failure, doubling."""
     if subscription.failures or (subscription.asked_at and not subscription.until):
         return subscription.asked_at + min(7 * DAY, 3_600 << min(max(0, subscription.failures - 1), 10))
-    return max(0, subscription.until - RENEW)
+    lease = subscription.until - subscription.asked_at
+    return max(subscription.asked_at + SHORTEST_LEASE, subscription.until - min(RENEW, lease // 2)) if lease else 0
 
 
 def is_active(subscription: Subscription | None, now: int) -> bool:

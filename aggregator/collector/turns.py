@@ -30,6 +30,10 @@ class Turns:
         self._pause = pause
         self._places: dict[str, _Place] = {}
 
+    def asked(self, host: str, seconds_ago: float) -> None:
+        """Note that a process that is gone asked a host."""
+        self._places.setdefault(host, _Place()).free_at = self._clock.monotonic() + self._pause - max(0.0, seconds_ago)
+
     @asynccontextmanager
     async def of(self, host: str) -> AsyncIterator[None]:
         """Wait until nobody asks the host, and nobody did for as long as the pause; keep others out meanwhile."""

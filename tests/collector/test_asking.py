@@ -281,6 +281,14 @@ def test_point_8_waiting_for_a_turn_does_not_count() -> None:
         assert clock.passed == 10
 
 
+def test_point_2_the_header_of_half_an_answer_counts() -> None:
+    """What the server asks for there is heard, though its document is none."""
+    with ScriptedServer(lambda _: Reply(200, [("Cache-Control", "max-age=36000")], b"x" * 99, cut=9)) as server:
+        answer = ask(server, server.url("a.example"))
+        assert answer.problem
+        assert ("cache-control", "max-age=36000") in answer.headers
+
+
 def test_a_refused_connection_and_an_unknown_name_are_named() -> None:
     """The system's words, for people."""
 

@@ -7,10 +7,13 @@ moved clock), by how many connections at once, is remembered.
 from __future__ import annotations
 
 import asyncio
+import mmap
+import struct
 import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -45,6 +48,32 @@ class MovedClock(Clock):
         await asyncio.sleep(0)
         if until > self.passed:
             self.move(until - self.passed)
+
+
+class SharedClock(MovedClock):
+    """A moved clock in a file, which several processes share."""
+
+    def __init__(self, path: Path, start: float | None = None) -> None:
+        if start is not None:
+            path.write_bytes(struct.pack("dd", start, 0.0))
+        with path.open("r+b") as file:
+            self._both = mmap.mmap(file.fileno(), 16)
+
+    @property
+    def time(self) -> float:
+        return struct.unpack_from("d", self._both, 0)[0]
+
+    @time.setter
+    def time(self, value: float) -> None:
+        struct.pack_into("d", self._both, 0, value)
+
+    @property
+    def passed(self) -> float:
+        return struct.unpack_from("d", self._both, 8)[0]
+
+    @passed.setter
+    def passed(self, value: float) -> None:
+        struct.pack_into("d", self._both, 8, value)
 
 
 @dataclass
@@ -138,16 +167,17 @@ class ScriptedServer:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        host = ""
+        done: list[str] = []
         try:
             one = await self._read(reader)
             host = one.host
             self._open[host] += 1
+            done.append(host)
             self.most_at_once[host] = max(self.most_at_once[host], self._open[host])
             self.seen.append(one)
             reply = self.script(one)
             one.status = reply.status
-            await self._send(writer, reply, host, is_head_only=reply.status in {204, 304})
+            await self._send(writer, reply, done, is_head_only=reply.status in {204, 304})
             one.answered = not reply.cut
             await writer.drain()
         except (OSError, asyncio.IncompleteReadError):
@@ -155,6 +185,8 @@ class ScriptedServer:
         except asyncio.CancelledError:
             pass  # the test is over
         finally:
+            for host in done:
+                self._open[host] -= 1
             writer.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> Seen:
@@ -166,9 +198,9 @@ class ScriptedServer:
         host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
         return Seen(method, host, path, headers, self.clock.now() if self.clock else 0, body)
 
-    async def _send(self, writer: asyncio.StreamWriter, reply: Reply, host: str, *, is_head_only: bool) -> None:
+    async def _send(self, writer: asyncio.StreamWriter, reply: Reply, open_: list[str], *, is_head_only: bool) -> None:
         if reply.raw is not None:
-            self._open[host] -= 1
+            self._open[open_.pop()] -= 1
             writer.write(reply.raw)
             await writer.drain()
             return
@@ -182,6 +214,6 @@ class ScriptedServer:
             await asyncio.to_thread(reply.waits_for.wait, 10)
         if reply.pause:
             await asyncio.sleep(reply.pause)
-        self._open[host] -= 1  # whoever has the last byte may be back before this goes on
+        self._open[open_.pop()] -= 1  # whoever has the last byte may be back before this goes on
         writer.write(body[: len(body) - reply.cut] if reply.cut else body)
         await writer.drain()
