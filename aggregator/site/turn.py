@@ -54,6 +54,9 @@ def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Tu
         with watch.of("intake"):
             intake = update_index(site, changes, workers, now=now, watch=watch)
         published = publish(site, workers, now=now, watch=watch, trust_disk=not changes.is_full_scan)
+    is_edit = not changes.is_full_scan and (changes.read or changes.gone)
+    if not (published.failed or is_edit):  # an edit does not wait for what is known of thousands of sources
+        _publish_sources(site, published, now=now, is_full=changes.is_full_scan)
     turn = _report(site, changes, intake, published, now=now, watch=watch)
     if turn.read or turn.removed or turn.written or turn.failed:
         past = PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(turn.written))
@@ -130,8 +133,6 @@ def publish(site: Site, workers: Workers, *, now: int, watch: Stopwatch, trust_d
         site.catalog, site.items, site.writer, watch=watch, progress=site.progress, adopt=site.adopt
     )  # fmt: skip
     publishing.publish(workers, now, trust_disk=trust_disk)
-    if not publishing.failed:
-        _publish_sources(site, publishing, now=now, is_full=not trust_disk)
     return publishing
 
 

@@ -143,6 +143,23 @@ def test_fetch_beside_a_collector_says_who_asks(running: DaemonProcess, blog: Up
 
 
 @pytest.mark.slow
+def test_the_page_of_the_sources_follows(running: DaemonProcess, blog: Upstream) -> None:
+    """A daemon shows what has become of its sources within two minutes, though no seed has changed."""
+    write_public(running, blog)
+    running.site.settings["schedule"] = {"scan": "5s"}
+    running.start()
+    page = running.site.feeds / "sources/index.html"
+    assert "new, not asked yet" in page.read_text()
+    wait_until(lambda: "fails at the moment" in page.read_text(), 120)
+
+
+def write_public(running: DaemonProcess, blog: Upstream) -> None:
+    """List the blog as a public source, which is refused, since it lies on this machine."""
+    collect_from(running.site, [blog])
+    (running.site.root / "config/sources/blogs.yaml").write_text(f"- {blog.url}\n")
+
+
+@pytest.mark.slow
 def test_sources_that_are_given_up_end_the_collector(running: DaemonProcess, blog: Upstream) -> None:
     """Without `sources` in a reloaded config the process ends, the page goes, and what was collected stays."""
     collect_from(running.site, [blog])
