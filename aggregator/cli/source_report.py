@@ -31,6 +31,9 @@ NONE_LISTED = (
 
 def poll_lines(report: Report, *, is_named: bool) -> Iterator[str]:
     """Yield what one round of polls did; of sources that nobody named, those that were not due are only counted."""
+    if not (report.polled or report.skipped):
+        yield NONE_LISTED
+        return
     for url, reason in report.failed:
         yield f"failed: {url}: {reason}"
     for url, reason in report.skipped if is_named else ():

@@ -32,7 +32,7 @@ def of_seed(config: Config, path: str) -> tuple[str, ...]:
     for root in config.seeds:
         if root.folder == config.sources.folder and path.startswith(root.prefix):
             found = database.findings(config.state, path.removeprefix(root.prefix), names=_names(config))
-            return tuple(f"source {one.source}: {one.sentence}" for one in found)
+            return tuple(line for one in found for line in _of_finding(one))
     return ()
 
 
@@ -43,7 +43,7 @@ def of_target(config: Config, target: str, now: int) -> list[Answer]:
     """
     for link in _spellings(target):
         if found := database.findings(config.state, link, names=_names(config)):
-            return [Answer(f"{one.link or target}: {one.sentence}", (f"source {one.source}",)) for one in found]
+            return [Answer(f"{one.link or target}: {one.sentence}", (f"source: {one.source}",)) for one in found]
     statuses = list(zip(sources_of(config), statuses_of(config, now), strict=True))
     wanted = target.strip()
     exact = [
@@ -57,6 +57,13 @@ def of_target(config: Config, target: str, now: int) -> list[Answer]:
         return []
     lines = [line for one in near for line in (" ".join(headline(one).split()), *details(one))]
     return [Answer(f"{target}: no source has listed it yet", tuple(lines))]
+
+
+def _of_finding(one: database.Finding) -> Iterator[str]:
+    """Yield from where a seed was taken; that it was is said by that, not that its rules let it through."""
+    yield f"source: {one.source}"
+    if not one.sentence.startswith("Shown: taken from"):
+        yield one.sentence
 
 
 def _names(config: Config) -> dict[str, str]:

@@ -179,7 +179,7 @@ def test_explain_answers_why_a_post_is_not_on_the_planet(site: SiteFolder, blog:
     planet = Planet(site, blog)
     planet.type("fetch")
     planet.type("build")
-    assert f"  source {blog.url}: Shown: taken from The Blog." in planet.type("explain", blog.link("First"))
+    assert planet.type("explain", blog.link("First")).splitlines()[-1] == f"  source: {blog.url}"
     assert "The Blog was new" in planet.type("explain", blog.link("Old 0"))
     assert "The Blog was new" in planet.type("explain", blog.link("Old 0") + "/")
     unknown = planet.type("explain", blog.link("Never"))
@@ -231,7 +231,8 @@ def test_without_sources_it_says_what_to_write(site: SiteFolder) -> None:
 def test_an_empty_list_is_no_error(site: SiteFolder) -> None:
     """One may begin with the config: it says where to list sources."""
     planet = Planet(site)
-    assert planet.type("sources").startswith("no source is listed (")
+    for words in ("sources", "fetch"):
+        assert planet.type(words).startswith("no source is listed (")
     assert planet.type_json("fetch") == {"polled": [], "skipped": [], "failed": [], "new": 0}
 
 
@@ -331,3 +332,29 @@ def test_living_lists_are_read(site: SiteFolder, blog: Upstream, other: Upstream
         assert len(planet.fetch_later()["polled"]) == 2
         (site.root / "config/mine.opml").write_text(opml(other))
         assert planet.fetch_later()["polled"] == [other.url]
+
+
+def test_a_seed_that_a_person_edits_is_theirs(site: SiteFolder, blog: Upstream) -> None:
+    """The edit stays when the source changes the entry, and `explain` says so."""
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    first = next(path for path in planet.collected() if "first" in path.name)
+    first.write_text(first.read_text().replace("About First.", "Mine."))
+    blog.entries = [(title, text.replace("About", "New about"), at) for title, text, at in blog.entries]
+    planet.fetch_later()
+    planet.type("build")
+    assert sorted(item["content_html"] for item in site.feed()) == ["<p>Mine.</p>", "<p>New about Second.</p>"]
+    assert "a person changed its seed" in planet.type("explain", blog.link("First"))
+
+
+def test_without_the_folder_nothing_is_lost(site: SiteFolder, blog: Upstream) -> None:
+    """A folder of collected seeds that is not there (a disk that is not mounted) is not made; later it all arrives."""
+    planet = Planet(site, blog)
+    (site.root / "collected").rmdir()
+    planet.type("fetch")
+    assert not (site.root / "collected").exists()
+    assert "the folder of collected seeds is missing" in planet.type("sources")
+    (site.root / "collected").mkdir()
+    planet.type("fetch")
+    assert len(planet.collected()) == 2
+    assert len(blog.server.seen) == 1
