@@ -13,7 +13,7 @@ from aggregator.model.sources import Source
 AT_ONCE = 32
 """So many sources are polled at once, of different hosts."""
 
-TICK = 1.0
+TICK = 0.5
 """Seconds between two looks at what other processes ask for, and at whether to stop."""
 
 GRACE = 2.0
