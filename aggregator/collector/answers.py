@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Literal
@@ -9,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from aggregator.collector.domains import domain_of
+from aggregator.collector.entries import Document
 from aggregator.collector.state import Cooling, Outcome, Pending, Sighting, SourceState, Validators
 from aggregator.collector.timing import (
     LONGEST_REFUSAL,
@@ -30,6 +32,10 @@ TEMPORARY = {302, 303, 307}
 MAX_HOPS = 5
 MOST_VALIDATORS = 8
 """So many addresses of a source keep their validators: its page, its feed, targets of redirects."""
+
+_LONGEST_LINKS = 20_000
+_LINK = re.compile(r"<([^<>\s]{1,2000})>([^<,]{0,500})")
+_RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;"]+))""", re.IGNORECASE)
 
 SIGHTINGS, SIGHTED_FOR = 3, 7 * 86_400
 """A permanent redirect is adopted after so many sightings over so many seconds."""
@@ -189,8 +195,16 @@ def pending_of(answer: Answer) -> Pending:
     """Return what has to be taken in of an answer that holds a document."""
     return Pending(
         url=answer.url, content_type=field(answer.headers, "content-type"), body=answer.body, received_at=answer.at,
-        permanent=permanent_target(answer), is_partial=answer.status == 226,
+        permanent=permanent_target(answer), is_partial=answer.status == 226, hubs=_linked(answer, "hub"),
+        topic=next(iter(_linked(answer, "self")), ""),
     )  # fmt: skip
+
+
+def with_links(document: Document, pending: Pending) -> Document:
+    """Return a document with the hubs and the topic of its header, which win over its own (WebSub §4)."""
+    if not pending.hubs:
+        return document
+    return msgspec.structs.replace(document, hubs=pending.hubs, topic=pending.topic or document.topic)
 
 
 def permanent_target(answer: Answer) -> str:
@@ -245,6 +259,18 @@ def _with_validators(state: SourceState, answer: Answer, kind: Kind) -> SourceSt
     if new != Validators():
         kept[answer.url] = new
     return msgspec.structs.replace(state, validators=kept)
+
+
+def _linked(answer: Answer, relation: str) -> tuple[str, ...]:
+    """Return the http(s) targets of `Link` header fields with a relation (RFC 8288 §3)."""
+    found = _LINK.findall(field(answer.headers, "link")[:_LONGEST_LINKS])
+    targets = [target for target, parameters in found if relation in _relations(parameters)]
+    return tuple(target for target in targets if target.startswith(("http://", "https://")))
+
+
+def _relations(parameters: str) -> list[str]:
+    match = _RELATION.search(parameters)
+    return (match[1] or match[2]).lower().split() if match else []
 
 
 def _first(answer: Answer, name: str) -> str:

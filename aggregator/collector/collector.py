@@ -35,7 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the collector works with.
 
     `sources` and living `lists` are those of the config. `state` is the state folder, `folder` the folder that
-    collected seeds are written into. `site` is the site's URL, for the User-Agent and WebSub callbacks.
+    collected seeds are written into. `site` is the site's URL, for the User-Agent and WebSub callbacks; whether hubs
+    can call it is judged by it, unless `can_be_called` says so.
     """
 
     sources: tuple[Source, ...]
@@ -43,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     folder: str
     site: str
+    can_be_called: bool | None = None
 
 
 class Collector:
@@ -67,11 +69,12 @@ class Collector:
         self._states = database_.states()
         self._cooling = database_.cooling()
         self._waiting = set(database_.waiting())
-        self._pushes = pushes.Pushes(settings.site, database_, asker)
+        self._pushes = pushes.Pushes(settings.site, database_, asker, can_be_called=settings.can_be_called)
         self._lists = {one.location: one for one in settings.lists}
         self._listed: dict[str, tuple[Source, ...]] = {}
         self._list_problems: dict[str, str] = {}
         self._pushed: set[str] = set()
+        self._pushed_at: dict[str, int] = {}
         self._taking: set[str] = set()
         self._robots: dict[str, answers.Answer] = {}
         self.sources: dict[str, Source] = {}
@@ -137,7 +140,8 @@ class Collector:
                 await self._take_in(source)
             self._tell(before, self.state(url))
             if self.state(url).address == address or not self.state(url).is_discovered:
-                return
+                break
+        await self._subscribe(source)
 
     def release(self, url: str) -> int:
         """End what holds a source's entries back, and return how many are shown by that."""
@@ -170,7 +174,11 @@ class Collector:
                 self._confirm(one)
         if found:
             self._database.put(done=found)
-        return tuple(url for url in sorted(self._pushed) if pushes.may_follow(self.state(url), now))
+        due = [
+            url for url in sorted(self._pushed) if pushes.may_follow(self.state(url), self._pushed_at.get(url, 0), now)
+        ]
+        self._pushed_at.update(dict.fromkeys(due, now))
+        return tuple(due)
 
     async def read_lists(self) -> None:
         """Read the living lists that are due, and take over what they list; one that fails leaves its last sources."""
@@ -192,10 +200,14 @@ class Collector:
                 return  # the disk is full or gone, most likely
 
     async def renew_subscriptions(self) -> None:
-        """Subscribe at the hubs that sources name, and renew what ends soon."""
-        for url, source in self.sources.items():
-            if self.state(url).hubs and self._pushes.is_due(self.state(url), self.clock.now()):
-                await self._pushes.subscribe(self.state(url), self.clock.now(), is_private=source.private)
+        """Renew the subscriptions at hubs that end soon."""
+        for source in list(self.sources.values()):
+            await self._subscribe(source)
+
+    async def _subscribe(self, source: Source) -> None:
+        state, now = self.state(source.url), self.clock.now()
+        if state.hubs and self._pushes.is_due(state, now):
+            await self._pushes.subscribe(state, now, is_private=source.private)
 
     def _question(self, source: Source) -> Question:
         return Question(
@@ -263,7 +275,7 @@ class Collector:
         return await self._take_document(source, pending, found)
 
     async def _take_document(self, source: Source, pending: Pending, document: Document) -> bool:
-        url, state = source.url, self.state(source.url)
+        url, state, document = source.url, self.state(source.url), answers.with_links(document, pending)
         aliases = self._database.aliases(url)
         try:
             stored, known = self._known(source, document)

@@ -15,14 +15,13 @@ from aggregator.collector.domains import domain_of, host_of
 from aggregator.collector.state import SourceState
 from aggregator.collector.subscriptions import Subscription, callback_of, form, renews_at
 
-PUSHES_APART = 60
+PUSHES_APART = 10
 """Seconds between two polls of a source that pushes cause."""
 
 
-def may_follow(state: SourceState, now: int) -> bool:
-    """Return whether a push is followed by a poll now: not while the source is to be left alone, nor once a minute."""
-    is_well = state.outcome in {"document", "unchanged"}
-    return is_well and (now - state.asked_at >= PUSHES_APART or state.asked_at > now)
+def may_follow(state: SourceState, last: int, now: int) -> bool:
+    """Return whether a push is followed by a poll now: not while it is left alone, nor soon after the `last`."""
+    return state.outcome in {"document", "unchanged"} and not 0 <= now - last < PUSHES_APART
 
 
 def is_reachable(site: str) -> bool:
@@ -36,11 +35,11 @@ def is_reachable(site: str) -> bool:
 class Pushes:
     """The subscriptions of all sources."""
 
-    def __init__(self, site: str, database: Database, asker: Asker, *, is_reachable_: bool | None = None) -> None:
-        """`site` is the site's URL, below which hubs call us."""
+    def __init__(self, site: str, database: Database, asker: Asker, *, can_be_called: bool | None = None) -> None:
+        """`site` is the site's URL, below which hubs call us; `can_be_called` says if they can, None if unknown."""
         self._site = site
         self._database, self._asker = database, asker
-        self._can = is_reachable(site) if is_reachable_ is None else is_reachable_
+        self._can = is_reachable(site) if can_be_called is None else can_be_called
         self._all = database.subscriptions()
 
     def is_due(self, state: SourceState, now: int) -> bool:

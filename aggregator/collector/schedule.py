@@ -13,13 +13,14 @@ from aggregator.model.sources import Source
 AT_ONCE = 32
 """So many sources are polled at once, of different hosts."""
 
-TICK = 1.0
+TICK = 0.5
 """Seconds between two looks at what other processes ask for, and at whether to stop."""
 
 GRACE = 2.0
 """Seconds that polls under way get to end when the collector stops; the others count as polled."""
 
 UPKEEP = 60
+"""Seconds between two looks at lists, at what could not be written, and at subscriptions."""
 
 
 def lanes(sources: Iterable[Source]) -> dict[str, list[str]]:
@@ -33,8 +34,9 @@ def lanes(sources: Iterable[Source]) -> dict[str, list[str]]:
 class Schedule:
     """Polls a collector's sources when they are due."""
 
-    def __init__(self, collector: Collector) -> None:
-        """Poll the sources of `collector`, by its clock."""
+    def __init__(self, collector: Collector, upkeep: int = UPKEEP) -> None:
+        """Poll the sources of `collector`, by its clock; do everything else every `upkeep` seconds."""
+        self._every = upkeep
         self._collector = collector
         self._due: list[tuple[int, str]] = []
         self._lanes: dict[str, list[str]] = {}
@@ -66,7 +68,7 @@ class Schedule:
             self._upkeep_at = now
         self._seen = now
         if now >= self._upkeep_at:
-            self._upkeep_at = now + UPKEEP
+            self._upkeep_at = now + self._every
             if self._upkeep is None or self._upkeep.done():
                 self._upkeep = self._start(self._keep_up())
             self._due = [(due, url) for url in collector.sources if (due := collector.next_of(url, now)[0]) is not None]
@@ -91,7 +93,7 @@ class Schedule:
 
     def wakes_at(self, now: int) -> int:
         """Return when something is due next, at the latest when upkeep is."""
-        return max(now, self._due[0][0]) if self._due else now + UPKEEP
+        return max(now, self._due[0][0]) if self._due else now + self._every
 
     def _begin(self, url: str) -> None:
         """Put a source into the lane of its host, and see that somebody goes through that lane."""

@@ -125,7 +125,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     It is stored together with its validators: if the process dies before its entries are written, the next one goes on
     with it, as the server will only say that nothing has changed. `attempts` is how often that was begun. `is_partial`
-    is true for a 226 (RFC 3229), which lists only what is new.
+    is true for a 226 (RFC 3229), which lists only what is new. `hubs` and `topic` are those of its `Link` header.
     """
 
     url: str
@@ -134,4 +134,6 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     received_at: int
     permanent: str = ""
     is_partial: bool = False
+    hubs: tuple[str, ...] = ()
+    topic: str = ""
     attempts: int = 0

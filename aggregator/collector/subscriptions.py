@@ -15,6 +15,7 @@ DAY = 86_400
 LEASE = 10 * DAY
 """For how many seconds a subscription is asked for; the hub decides."""
 
+LONGEST_LEASE = 31 * DAY
 RENEW = DAY
 SHORTEST_LEASE = 3_600
 """A hub that grants less is asked again after so many seconds all the same."""
@@ -82,7 +83,7 @@ def verification(subscription: Subscription | None, query: Mapping[str, str], no
     if mode != "subscribe" or not query.get("hub.challenge"):
         return Reply(status=404)
     lease = query.get("hub.lease_seconds", "")
-    seconds = int(lease) if lease.isascii() and lease.isdigit() and len(lease) < 10 else LEASE
+    seconds = min(LONGEST_LEASE, int(lease)) if lease.isascii() and lease.isdigit() and len(lease) < 10 else LEASE
     return Reply(
         status=200, body=query["hub.challenge"], kind="verified", source=subscription.source, value=str(now + seconds)
     )

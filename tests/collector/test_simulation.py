@@ -43,7 +43,7 @@ async def resolve(host, port):
     return ["127.0.0.1"]
 asker = Asker(site=settings.site, clock=clock, turns=Turns(clock), resolve=resolve)
 with polling.open_collector(settings, clock=clock, asker=asker) as collector:
-    asyncio.run(run_until(collector, clock, float(sys.argv[3])))
+    asyncio.run(run_until(collector, clock, float(sys.argv[3]), 6 * 3600))
 """
 
 
@@ -206,6 +206,7 @@ def test_four_days_with_12_sources_and_two_kills(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_60_days_with_500_sources_and_50_kills(tmp_path: Path) -> None:
     """One unconditional request each, none inside a hint or an hour, one connection a host, none to a refused address."""
     world, server, killed, collected = simulate(tmp_path, count=500, days=60, kills=50)

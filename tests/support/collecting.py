@@ -183,9 +183,9 @@ def conditional(seen: Seen, body: bytes, headers: Sequence[tuple[str, str]] = ()
     return Reply(200, [("ETag", etag), ("Content-Type", "application/rss+xml"), *headers], body)
 
 
-async def run_until(collector: Collector, clock: MovedClock, end: float) -> None:
+async def run_until(collector: Collector, clock: MovedClock, end: float, upkeep: int = 60) -> None:
     """Run the loop on a moved clock, from one due moment to the next."""
-    schedule = Schedule(collector)
+    schedule = Schedule(collector, upkeep)
     await collector.resume()
     while clock.time < end:
         await schedule.step()
