@@ -146,7 +146,7 @@ def run(
     adopt: bool,
     standby: bool,
 ) -> None:
-    """Run the daemon: ask sources, watch seeds, update feeds, serve them."""
+    """Run the daemon: collect, watch seeds, update and serve feeds."""
     from aggregator.service import logs  # noqa: PLC0415 - only this command needs these
     from aggregator.service.collector_process import CollectorProcess  # noqa: PLC0415
     from aggregator.service.daemon import Daemon  # noqa: PLC0415
@@ -305,10 +305,10 @@ def check(
 @click.argument("sources", nargs=-1, metavar="[SOURCE]...")
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 def fetch(config_path: str, sources: tuple[str, ...], *, as_json: bool) -> None:
-    """Ask the sources that are due, once, or of these only those named; write what is new as seeds.
+    """Ask the sources that are due, and write what is new as seeds.
 
-    A SOURCE is named by its address or its name. One that is not due is not asked, also if it is named. The exit code
-    is 0 also if some fail.
+    With SOURCE, only those are asked; each is named by its address or its name. One that is not due is not asked, also
+    if it is named. The exit code is 0 also if some fail.
     """
     from aggregator.cli import source_report  # noqa: PLC0415 - only this command needs these
     from aggregator.collector import polling  # noqa: PLC0415
@@ -333,7 +333,7 @@ def fetch(config_path: str, sources: tuple[str, ...], *, as_json: bool) -> None:
 @click.option("--release", "released", metavar="SOURCE", multiple=True, help="Show what a guard holds back of SOURCE.")
 @click.option("--apply", "apply_moves", is_flag=True, help="Write the addresses that sources moved to into the lists.")
 def sources(config_path: str, released: tuple[str, ...], *, as_json: bool, apply_moves: bool) -> None:
-    """Show each source: its state, its last success, when it is asked next and why then.
+    """Show how each source is, and when it is asked next.
 
     The exit code is 1 if one has been dead for 30 days.
     """
@@ -618,7 +618,7 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 def schema(
     config_path: str, kind: Literal["seed", "config", "topic", "sources", "dialect", "decap"], name: str
 ) -> None:
-    """Print the JSON Schema of seeds, the config, topics or lists of sources.
+    """Print the JSON Schema of seeds, config, topics or sources.
 
     `dialect` prints the table of the dialect NAME, or of all; `decap` a config of Decap CMS for this site's seeds.
     """
