@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl
 
 from aggregator.collector import database, subscriptions
 from aggregator.config.settings import Config
+from aggregator.service.http.coalescing import SharedCall
 from aggregator.service.http.responses import Response, text_response
 from aggregator.service.http.server import Call, Route
 
@@ -31,11 +32,13 @@ class Callbacks:
 
     def __init__(self, state: str, clock: Callable[[], float]) -> None:
         self._state, self._clock = state, clock
+        # A flood of guesses is one reading at a time.
+        self._subscriptions = SharedCall(lambda: asyncio.to_thread(database.subscriptions, state))
 
     async def answer(self, call: Call) -> Response | None:
         """Answer a hub: confirm a subscription of the collector, or take its push as a hint to ask the source."""
         token = call.path.removeprefix(PATH)
-        found = await asyncio.to_thread(self._subscription, token)
+        found = subscriptions.of_token(await self._subscriptions(), token) if token else None
         if found is None:
             return text_response(410, "no such subscription\n") if call.method == "POST" else None
         if call.method == "POST":
@@ -49,6 +52,3 @@ class Callbacks:
             kind = cast("database.RequestKind", reply.kind)
             await asyncio.to_thread(database.request, self._state, kind, reply.source, reply.value)
         return text_response(reply.status, reply.body)
-
-    def _subscription(self, token: str) -> subscriptions.Subscription | None:
-        return subscriptions.of_token(database.subscriptions(self._state), token) if token else None
