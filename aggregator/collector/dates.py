@@ -16,8 +16,8 @@ _LAST = 253_402_300_799  # the end of the year 9999
 _LONGEST_OFFSET = 24 * 3600
 
 
-def moment(written: str) -> int | None:
-    """Return a date in seconds since 1970, or None if it cannot be read.
+def moment(written: str, *, is_quick: bool = False) -> int | None:
+    """Return a date in seconds since 1970, or None if it cannot be read; quickly if only usual notations are tried.
 
     Read are RFC 3339 and what W3C-DTF has beside it, RFC 822 with what people make of it, and what feedparser knows
     besides. A date without an offset is one in UTC.
@@ -27,7 +27,7 @@ def moment(written: str) -> int | None:
         return None
     found = _ISO.fullmatch(text)
     seconds = _from_iso(found) if found else _from_mail(text)
-    if seconds is None and not found:
+    if seconds is None and not found and not is_quick:
         seconds = _from_others(text)
     return seconds if seconds is not None and 0 <= seconds <= _LAST else None
 

@@ -20,20 +20,25 @@ PREFIXES = {
 }  # fmt: skip
 """The namespaces of prefixes that feeds use, also without declaring them."""
 
-_PROLOG = re.compile(r"\s*(?:<\?xml\b[^>]*\?>)?", re.IGNORECASE)
+LARGEST = 4 * 1024 * 1024
+"""The largest document that is mended, in bytes: to mend takes ten times as long as to read."""
+
+_MOST_EXPANDED = 1_000_000
 _ROOT = re.compile(r"<(?:rss|feed|[A-Za-z][\w.-]*:(?:RDF|feed)|RDF|channel)\b", re.IGNORECASE)
 _ENTITY = re.compile(r"<!ENTITY\s+([A-Za-z_][\w.-]{0,60})\s+(?:\"([^\"%]{0,1000})\"|'([^'%]{0,1000})')\s*>")
 _MOST_ENTITIES = 300
 _REFERENCE = re.compile(
-    r"&(?:#(?:(\d{1,8})|[xX]([0-9A-Fa-f]{1,7}))|([A-Za-z][A-Za-z0-9_.-]{0,60}));|&|<(?![A-Za-z_/!?])"
+    r"&(?!(?:amp|lt|gt|quot|apos);)(?:#(?:(\d{1,8})|[xX]([0-9A-Fa-f]{1,7}))|([A-Za-z][A-Za-z0-9_.-]{0,60}));"
 )
-_XML_NAMES = frozenset({"amp", "lt", "gt", "quot", "apos"})
+_BARE_AMPERSAND = re.compile(r"&(?!(?:#(?:\d{1,8}|[xX][0-9A-Fa-f]{1,7})|[A-Za-z][A-Za-z0-9_.-]{0,60});)")
+_BARE_SIGN = re.compile(r"<(?![A-Za-z_/!?])")
 _PREFIX = re.compile(r"[<\s/]([A-Za-z_][\w.-]{0,60}):[A-Za-z_]")
 _DECLARED = re.compile(r"\bxmlns:([A-Za-z_][\w.-]*)\s*=")
 _MARKUP = re.compile(
-    r"(?P<other><!--(?:[^-]|-(?!->))*+-->|<!\[CDATA\[(?:[^\]]|\](?!\]>))*+(?:\]\]>)?|<\?[^<>]*+\?>)"
+    r"(?P<other><!--|<!\[CDATA\[|<\?[^<>]*+\?>)"
     r"|<(?P<end>/?)(?P<name>[A-Za-z_][\w.:-]*+)(?:[^<>\"'/]|/(?!>)|\"[^\"<]*+\"|'[^'<]*+')*+(?P<empty>/?)>|<"
 )
+_ENDS = {"<!--": "-->", "<![CDATA[": "]]>"}
 _ROOT_TAG = re.compile(r"<[A-Za-z_][\w.:-]*")
 
 
@@ -60,7 +65,7 @@ def without_prolog(text: str) -> tuple[str, dict[str, str]]:
 
 def mended(text: str, entities: dict[str, str]) -> Iterator[str]:
     """Yield forms of a document that is not well-formed, each mended more than the one before."""
-    text = _outside_cdata(text, lambda part: _REFERENCE.sub(lambda found: _referred(found, entities), part))
+    text = _outside_cdata(text, _References(entities).resolved)
     yield text
     text = with_prefixes(text)
     yield text
@@ -79,21 +84,33 @@ def _outside_cdata(text: str, change: Callable[[str], str]) -> str:
     return "".join([*parts, change(text[position:])])
 
 
-def _referred(found: re.Match[str], entities: dict[str, str]) -> str:
-    """Return a reference as XML knows it; a character that XML forbids goes, and what is no reference is text."""
-    decimal, hexadecimal, name = found.groups()
-    if name in _XML_NAMES:
-        return found[0]
-    if name is not None:
-        value = entities.get(name)
-        if value is None:
-            value = html.entities.html5.get(f"{name};")
-        return html.escape(found[0] if value is None else value, quote=True)
-    if decimal or hexadecimal:
+class _References:
+    """References as XML knows them; what those to the entities of a document become has a bound."""
+
+    def __init__(self, entities: dict[str, str]) -> None:
+        self._entities = entities
+        self._left = _MOST_EXPANDED
+
+    def resolved(self, text: str) -> str:
+        """Return text in which every reference can be resolved, and what is none is text."""
+        text = _BARE_SIGN.sub("&lt;", _BARE_AMPERSAND.sub("&amp;", text))
+        return _REFERENCE.sub(self._one, text)
+
+    def _one(self, found: re.Match[str]) -> str:
+        """Return a reference as XML knows it; one to a character that XML forbids goes, an unknown one is text."""
+        decimal, hexadecimal, name = found.groups()
+        if name is not None:
+            return html.escape(self._value(name, found[0]), quote=True)
         code = int(decimal) if decimal else int(hexadecimal, 16)
         is_allowed = code in {9, 10, 13} or 32 <= code < 0xD800 or 0xDFFF < code < 0xFFFE or 0xFFFF < code < 0x110000
         return found[0] if is_allowed else ""
-    return "&amp;" if found[0] == "&" else "&lt;"
+
+    def _value(self, name: str, written: str) -> str:
+        value = self._entities.get(name)
+        if value is None:
+            return html.entities.html5.get(f"{name};", written)
+        self._left -= len(value)
+        return value if self._left >= 0 else ""
 
 
 def with_prefixes(text: str) -> str:
@@ -115,12 +132,13 @@ def balanced(text: str) -> str:
     """
     parts, position, open_names = list[str](), 0, list[str]()
     counts = Counter[str]()
-    for found in _MARKUP.finditer(text):
+    while (found := _MARKUP.search(text, position)) is not None:
         parts.append(text[position : found.start()])
         position = found.end()
         name = found["name"]
         if name is None:
-            parts.append(found[0] if found["other"] else "&lt;")
+            position = _behind(found, position)
+            parts.append(text[found.start() : position] if found["other"] else "&lt;")
         elif not found["end"]:
             parts.append(found[0])
             if not found["empty"]:
@@ -136,6 +154,15 @@ def balanced(text: str) -> str:
             if not open_names:
                 return "".join(parts)
     return "".join([*parts, text[position:]])
+
+
+def _behind(found: re.Match[str], position: int) -> int:
+    """Return where a comment or a CDATA section ends; of what is neither, `position`."""
+    ending = _ENDS.get(found[0])
+    if ending is None:
+        return position
+    end = found.string.find(ending, position)
+    return len(found.string) if end < 0 else end + len(ending)
 
 
 def recovered(text: str) -> str:

@@ -65,6 +65,8 @@ def _well_formed(text: str) -> tuple[bytes, Outline] | NoDocument:
     text, entities = mending.without_prolog(text)
     data = text.encode()
     first = shape = outline.outline(data)
+    if first.error and len(data) > mending.LARGEST:
+        return NoDocument(reason=f"is not well-formed: {first.error} in line {first.line} (and too long to be mended)")
     forms = mending.mended(text, entities)
     while shape.error:
         form = next(forms, None)
@@ -86,14 +88,14 @@ def _find_the_cut(text: str, shape: Outline) -> None:
     for name in ("item", "entry"):
         if text.rfind(f"<{name}") > text.rfind(f"</{name}") and shape.entries:
             last = shape.entries.pop()
-            shape.cuts.append((last.start, last.end))
+            shape.cuts.append((last.start, last.end, b""))
 
 
 def newest(entries: list[Span]) -> list[Span]:
     """Return the newest `MOST_TAKEN` entries in the document's order; those without a date stand last."""
     if len(entries) <= MOST_TAKEN:
         return entries
-    dates = [moment(outline.raw_date(one.extension)) for one in entries]
+    dates = [moment(outline.raw_date(one.extension), is_quick=True) for one in entries]
     order = sorted(range(len(entries)), key=lambda index: (-(dates[index] or -1), index))
     return [entries[index] for index in sorted(order[:MOST_TAKEN])]
 
@@ -123,8 +125,9 @@ def _document(parsed: Mapping[str, Any], shape: Outline, kept: list[Span], url: 
     image = feed.get("image")
     icon = _text(feed, "icon") or _text(feed, "logo") or (_text(image, "href") if isinstance(image, Mapping) else "")
     icon = icon or _first(outline.attributes_of(shape.feed, "itunes:image"), "href")
+    title = _title(feed, shape.feed, is_atom=is_atom)
     return Document(
-        format=_NAMES.get(version, "RSS"), title=_title(feed, is_atom=is_atom), link=link, id=_text(feed, "id"),
+        format=_NAMES.get(version, "RSS"), title=title, link=link, id=_text(feed, "id"),
         language=language, authors=authors, icon=html.address_of(icon, url) if icon else "",
         hubs=_related(links, "hub", url), topic=next(iter(_related(links, "self", url)), ""),
         interval=_interval(shape.feed), skip_hours=frozenset(shape.skip_hours), skip_days=frozenset(shape.skip_days),
@@ -152,16 +155,18 @@ def _draft(entry: Mapping[str, Any], span: Span, *, is_atom: bool, url: str) -> 
     link = link or (str(alternates[0]["href"]) if alternates else "")
     if link == key and not link.lower().startswith(("http://", "https://")):
         link = ""  # a guid that is no address, though `isPermaLink` says so
-    markup, base, language = _markup(entry, is_atom=is_atom)
-    summary = _summary(entry, is_atom=is_atom, has_content=bool(markup))
+    markup, base, language = _inline(extension, "content", "body", "encoded") or _markup(entry, is_atom=is_atom)
+    described = _inline(extension, "summary", "description")
+    summary = html.plain(described[0]) if described else _summary(entry, is_atom=is_atom)
     if not markup:
-        markup, base, language = _described(entry, is_atom=is_atom)
+        summary = ""
+        markup, base, language = described or _described(entry, is_atom=is_atom)
     texts = extension.texts
     fallback = texts.get("itunes:summary") or texts.get("media:description") or texts.get("itunes:subtitle") or ""
     title = html.loosely_plain(texts.get("itunes:title") or texts.get("media:title") or "")
     tags = [tag.get("label") or tag.get("term") for tag in _dicts(entry, "tags")]
     return Draft(
-        id=key, link=link, title=_title(entry, is_atom=is_atom) or title,
+        id=key, link=link, title=_title(entry, extension, is_atom=is_atom) or title,
         published=_date(entry, "published", "created"), updated=_date(entry, "updated"),
         raw_date=outline.raw_date(extension), summary=summary or html.plain(fallback if not markup else ""),
         content=markup or html.from_loose(fallback), base=urljoin_safely(url, base),
@@ -179,6 +184,12 @@ def urljoin_safely(url: str, base: str) -> str:
         return urljoin(url, base)
     except ValueError:
         return url
+
+
+def _inline(extension: Extension, *names: str) -> tuple[str, str, str] | None:
+    """Return the first of some elements whose HTML is not escaped, the base of its addresses, and no language."""
+    found = next((extension.markup[name] for name in names if name in extension.markup), None)
+    return None if found is None else (*found, "")
 
 
 def _markup(entry: Mapping[str, Any], *, is_atom: bool) -> tuple[str, str, str]:
@@ -205,16 +216,17 @@ def _as_html(detail: Mapping[str, Any], *, is_atom: bool) -> str:
     return value if _is_html(detail) else html.from_text(value)
 
 
-def _summary(entry: Mapping[str, Any], *, is_atom: bool, has_content: bool) -> str:
-    """Return the summary of an entry, "" if it has no other text than that."""
+def _summary(entry: Mapping[str, Any], *, is_atom: bool) -> str:
     detail = entry.get("summary_detail")
-    if not has_content or not isinstance(detail, Mapping):
+    if not isinstance(detail, Mapping):
         return ""
     value = _text(detail, "value")
     return html.plain(value) if _is_html(detail) or not is_atom else html.one_line(value)
 
 
-def _title(holder: Mapping[str, Any], *, is_atom: bool) -> str:
+def _title(holder: Mapping[str, Any], extension: Extension, *, is_atom: bool) -> str:
+    if "title" in extension.markup:
+        return html.plain(extension.markup["title"][0])
     detail = holder.get("title_detail")
     value = _text(holder, "title")
     if not is_atom or not isinstance(detail, Mapping):
