@@ -334,12 +334,13 @@ FIELDS_OF_A_DIALECT = (
 
 FORMS_OF_METADATA = {
     "yaml": "YAML between `---`", "toml": "TOML between `+++`", "json": "a JSON object at the head",
-    "lines": "`Key: value` lines", "fence": "TOML in a first code fence", "file": "a `.json` file", "none": "none",
+    "lines": "`Key: value` lines", "fence": "TOML in a first code fence", "meta": "`<meta name=… content=…>` in the head of an HTML page",
+    "file": "a `.json` file", "none": "none",
 }  # fmt: skip
 
 SOURCES_OF_TITLES = {
     "heading": "the first heading", "file": "the file's name", "words": "the file's name, as words",
-    "capitals": "The File's Name, As Words",
+    "capitals": "The File's Name, As Words", "page": "the title of an HTML page",
 }  # fmt: skip
 
 SOURCES_OF_TOPICS = {
@@ -359,7 +360,10 @@ def dialects_page() -> str:
         "",
         "In each of them a date may also come from the path (`2024-05-01-name.md`, `2024/05/01/name.md`), and last from the",
         "file's first commit in git. A key that looks like a draft's in another spelling (`Draft`, `is_draft`, `darft`, `wip`,",
-        "`status: draft`, `private: true` …) is an error: the post is not published until that is settled.",
+        "`status: draft`, `private: true` …) is an error: the post is not published until that is settled. So is a key that",
+        "may say when the post appears or ends, if that is later than its date, or earlier than its end, or cannot be read;",
+        "what looks like metadata in another form; and a text that says `draft: true` or `secured: …` at its head. Of several",
+        "ends the earliest counts. `secured` is never read.",
         *(line for name in names() if name != "native" for line in dialect_lines(dialect_of(name))),
     )
 

@@ -98,7 +98,7 @@ def build(
         raise click.UsageError("--jobs and --cluster cannot be used together (a cluster has its own processes)")
     config = load_config(config_path)
     if not as_json:
-        _warn_of_placeholder(config)
+        _warn_of_placeholders(config)
     with collecting_rarely(), _progress_bar("reading seeds", quiet=as_json) as progress:
         turn = build_site(
             config, fresh=fresh, prune=prune, accept_deletions=accept_deletions, adopt=adopt, jobs=jobs,
@@ -154,7 +154,7 @@ def run(
     if log_as == "people":
         for line in terminal.banner(config, serves=serve):
             _print(line, err=True)
-    _log_placeholder(config, people=log_as == "people")
+    _log_placeholders(config, people=log_as == "people")
     if open_it and serve:
         terminal.open_browser(config)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
@@ -266,12 +266,9 @@ def check(
         for problem in () if as_json else error.problems:
             _print(str(problem))
         sys.exit(1)
-    if not as_json:
-        _warn_of_placeholder(config)
-    with _progress_bar("checking seeds", quiet=as_json) as progress:
-        found = check_site(config, now=clock(), jobs=jobs, progress=progress)
     named = _paths_below(config, files)
-    found = found._replace(problems=tuple(one for one in found.problems if not files or one.path in named))
+    with _progress_bar("checking seeds", quiet=as_json) as progress:
+        found = check_site(config, now=clock(), files=named, jobs=jobs, progress=progress)
     problems = (*found.config, *found.problems)
     errors = sum(not problem.warning for problem in problems)
     warnings = len(problems) - errors
@@ -280,7 +277,10 @@ def check(
     else:
         folders = _seeds_folders(config)
         as_line = report.github_line if shape == "github" else _problem_line
-        for line in (*(as_line(one, {}) for one in found.config), *(as_line(one, folders) for one in found.problems)):
+        for line in (
+            *(as_line(_from_here(one), {}) for one in found.config),
+            *(as_line(one, folders) for one in found.problems),
+        ):
             _print(line)
         seen = quantity(len(files) or found.seeds, "seed")
         click.echo(f"{seen}: {quantity(errors, 'error')}, {quantity(warnings, 'warning')}")
@@ -295,15 +295,12 @@ def check(
 def explain(config_path: str, target: str, *, as_json: bool) -> None:
     """Explain why an item is in which feeds, or in none."""
     from aggregator.site.explain import explain as explain_item  # noqa: PLC0415 - only this command needs it
-    from aggregator.watcher.folder import printable  # noqa: PLC0415
 
     config = load_config(config_path)
     with opened_read_only(config.state) as index:
         found = explain_item(config, index, target, now=clock())
     if not found:
-        is_built = os.path.exists(os.path.join(config.state, "index.db"))
-        hint = "" if is_built else "; nothing has been built yet (run `aggregator build`)"
-        raise AggregatorError(f"{printable(target)}: no seed has this path, link or id{hint}")
+        raise AggregatorError(_why_not_found(config, target))
     if as_json:
         made = [{"headline": one.headline, "details": one.details, "origins": dict(one.origins)} for one in found]
         click.echo(msgspec.json.encode(made))
@@ -312,6 +309,21 @@ def explain(config_path: str, target: str, *, as_json: bool) -> None:
         _print(one.headline)
         for line in (*one.details, *one.origin_lines()):
             _print(f"  {line}")
+
+
+def _why_not_found(config: Config, target: str) -> str:
+    """Return why nothing can be explained that `target` names."""
+    from aggregator.site.explain import like  # noqa: PLC0415 - only this command needs these
+    from aggregator.watcher.folder import printable  # noqa: PLC0415
+
+    name = printable(target)
+    if "\0" not in target and os.path.isfile(target):
+        return f"{name}: it lies in none of the folders of `seeds` ({', '.join(_seeds_folders(config).values())})"
+    reason = f"{name}: no seed has this path, link or id"
+    if meant := like(config, target):
+        return f"{reason} (did you mean `{meant}`?)"
+    is_built = os.path.exists(os.path.join(config.state, "index.db"))
+    return reason if is_built else f"{reason}; nothing has been built yet (run `aggregator build`)"
 
 
 @cli.command()
@@ -571,22 +583,22 @@ def _with_hint(error: ValueError) -> str:
     return f"{message} ({hint[0]})" if hint and hint[0] else message
 
 
-def _warn_of_placeholder(config: Config) -> None:
-    """Print one line if `site.url` is still a placeholder; it is not an error, since a site may be tried with it."""
+def _warn_of_placeholders(config: Config) -> None:
+    """Print a line if `site.url` is still a placeholder; it is not an error, since a site may be tried with it."""
     from aggregator.config.parsers import is_placeholder  # noqa: PLC0415 - loaded with the config
 
     if is_placeholder(config.site.url):
-        from aggregator.site.check import placeholder  # noqa: PLC0415 - few sites have one for long
+        from aggregator.site.check import placeholders  # noqa: PLC0415 - few sites have one for long
 
-        if problem := placeholder(config):
+        for problem in placeholders(config):
             _print(str(_from_here(problem)), err=True)
 
 
-def _log_placeholder(config: Config, *, people: bool) -> None:
+def _log_placeholders(config: Config, *, people: bool) -> None:
     from aggregator.service.logs import log_problem  # noqa: PLC0415 - only `run` needs these
-    from aggregator.site.check import placeholder  # noqa: PLC0415
+    from aggregator.site.check import placeholders  # noqa: PLC0415
 
-    if problem := placeholder(config):
+    for problem in placeholders(config):
         log_problem(_from_here(problem) if people else problem)
 
 

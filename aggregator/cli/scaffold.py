@@ -58,7 +58,7 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
         topics: the names of its topics.
 
     Raises:
-        ValueError: if the title or link is not valid; the message says what to write instead.
+        ValueError: if the title, link or a topic is not valid; the message says what to write instead.
         FileExistsError: if a seed of that name already exists.
         AggregatorError: if the seeds folder is missing, or the object store cannot be written.
 
@@ -66,6 +66,8 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
     if not is_url(seeds) and not os.path.isdir(seeds):
         # Made anew, it would look as if every other seed had been deleted.
         raise AggregatorError(f"{seeds}: the seeds folder is missing; nothing was written (make it, or bring it back)")
+    if not all(topic.strip() for topic in topics):
+        raise ValueError("a topic is empty (write its name, or leave it out)")
     name = f"{utc_time(now)[:10]}-{slug_of(title)}.md"
     draft = "" if link else "published: false  # a draft: remove this line once webUrl is right\n"
     # JSON strings and lists are valid YAML, whatever the title contains.

@@ -73,6 +73,23 @@ def read_config_file(path: str, *, piped: bool = False) -> bytes:
         return file.read(MOST_BYTES + 1)
 
 
+def written_at(path: str, *keys: str) -> Node | None:
+    """Return the node at `keys` in the config file `path`, None if there is none.
+
+    It is None too if the file cannot be read again, as a pipe, or is no longer valid.
+    """
+    with suppress(OSError):
+        root = parse_bytes(read_config_file(path), path=path)
+        return root.at(*keys) if isinstance(root, Node) else None
+    return None
+
+
+def written_root(path: str, index: int) -> tuple[str, Node | None]:
+    """Return the key of a folder of seeds, by its place in `Config.seeds`, and its node (`written_at`)."""
+    node = written_at(path, "seeds")
+    return (f"seeds[{index}]", node.below(index)) if node is not None and node.kind == "list" else ("seeds", node)
+
+
 def _topic_files(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:

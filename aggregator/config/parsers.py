@@ -13,7 +13,7 @@ from aggregator.config.yaml.decoding import nearest
 from aggregator.config.yaml.messages import shortened
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.globs import glob_problem
-from aggregator.model.seed_roots import PLACEHOLDERS, SEED_KEYS
+from aggregator.model.seed_roots import PLACEHOLDERS, SEED_KEYS, key_meant_by, shown_names
 from aggregator.model.slugs import SLUG, composed, slug_of
 from aggregator.model.store import is_url
 from aggregator.model.urls import canonical
@@ -264,9 +264,11 @@ def root_name(text: str) -> str:
 
 def seed_keys(keys: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Return further names of the keys of a seed, by the key."""
-    for key in keys:
+    for key, names in keys.items():
+        if len(shown_names(names)) < len(names):
+            raise ValueError("`secured` is never shown, so it is no further name of a key", "name another key")
         if key not in SEED_KEYS:
-            meant = nearest(key, SEED_KEYS)
+            meant = key_meant_by(key) or nearest(key, SEED_KEYS)
             hint = f"did you mean `{meant}`?" if meant else "`aggregator schema seed` lists the keys"
             raise ValueError(f"`{shortened(key)}` is not a key of a seed", hint)
     return keys

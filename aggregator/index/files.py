@@ -83,6 +83,12 @@ class Files(Tables):
             found.update(_path_and_digest.all(self._db.execute(sql, chunk)))
         return found
 
+    def forget_commits(self, prefix: str) -> None:
+        """Forget what the files of a root are like whose dates are those of commits, so that they are read again."""
+        sql = "UPDATE file SET mtime=-1, digest=x'' WHERE length(digest)>16"
+        bounds = (prefix, f"{prefix[:-1]}0") if prefix else ()
+        self._db.execute(f"{sql} AND path >= ? AND path < ?" if prefix else sql, bounds)
+
     def count(self) -> int:
         """Return the number of known files."""
         count: int = self._db.execute("SELECT count(*) FROM file").fetchone()[0]

@@ -206,6 +206,7 @@ def check_meta(key: str, value: Any) -> Any:
 META = {
     "archives": int,
     "policy": bytes,
+    "heads": str,
     "reading": str,
     "shows": bytes,
     "site": bytes,

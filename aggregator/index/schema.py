@@ -41,7 +41,7 @@ CREATE TABLE file(
     dev INTEGER, ino INTEGER, size INTEGER,
     mtime INTEGER,          -- nanoseconds; -1: it changed too shortly before it was read, so it is read again
     ctime INTEGER,
-    digest BLOB,            -- of the file's bytes
+    digest BLOB,            -- of the file's bytes; one byte more if its date is that of its first commit
     content BLOB,           -- digest of the stored seed
     rule TEXT NOT NULL,     -- the rule that holds it back, '' if none does
     detail TEXT NOT NULL,

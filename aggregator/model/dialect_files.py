@@ -32,7 +32,7 @@ _REPOSITORY = (
     "README.md", "readme.md", "CHANGELOG.md", "CODE_OF_CONDUCT.md", "CONTRIBUTING.md", "LICENSE.md", "SECURITY.md",
     "node_modules/",
 )  # fmt: skip
-"""What lies in a repository beside its posts. Of these too, `check` names those that hold front matter."""
+"""What lies in a repository beside its posts."""
 
 DIALECTS: dict[str, DialectFiles] = {
     NATIVE: DialectFiles(_MARKDOWN),

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 NATIVE = "native"
 """The dialect of our own seeds."""
 
+FirstCommit = Callable[[str], int | None]
+"""Returns when a file, by its path with the root's prefix, was committed first: seconds since 1970, None if unknown."""
 
-PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", "category")
-"""What may stand in `{ }` in the pattern of a link."""
+PLACEHOLDERS = ("year", "month", "day", "slug", "title", "slug_or_title", "path", "dir", "file", "category")
+"""What may stand in `{ }` in the pattern of a link.
+
+A file without a slug has its name, or its title, for one, as the dialect says; `slug_or_title` is always the latter.
+"""
 
 SEED_KEYS = (
     "title", "excerpt", "publishedDateTime", "updatedDateTime", "webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl",
@@ -24,6 +29,29 @@ SEED_KEYS = (
 Of these, `draft` holds a seed back, `slug` is a part of its address, `aliases` are its former addresses, `body` is that
 of a file that is nothing but metadata, and `ignored` are keys that mean nothing.
 """
+
+
+def shown_names(names: Sequence[str]) -> tuple[str, ...]:
+    """Return names of keys, where a dot leads into a mapping, without those that lead to the private `secured`."""
+    return tuple(name for name in names if "secured" not in name.casefold().split("."))
+
+
+# What other programs call a key of ours. None is a switch: what may hold an item back is an error of its own.
+_FOREIGN_NAMES = {
+    "date": "publishedDateTime", "pubdate": "publishedDateTime", "publishdate": "publishedDateTime",
+    "created": "publishedDateTime", "posted": "publishedDateTime", "lastmod": "updatedDateTime",
+    "updated": "updatedDateTime", "modified": "updatedDateTime",
+    "link": "webUrl", "url": "webUrl", "permalink": "webUrl",
+    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "authors": "author", "categories": "topics",
+    "keywords": "tags", "lang": "locale", "language": "locale",
+    "image": "images", "cover": "images", "banner": "images",
+    "thumbnail": "images", "hero": "images", "guid": "id", "source": "provider",
+}  # fmt: skip
+
+
+def key_meant_by(name: str) -> str:
+    """Return the key of a seed that another program calls `name`, "" if none is known."""
+    return _FOREIGN_NAMES.get(name.replace("_", "").replace("-", "").casefold(), "")
 
 
 class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,12 +63,16 @@ _UTF16_MARKS = frozenset({b"\xff\xfe", b"\xfe\xff"})
 
 
 class Fault(NamedTuple):
-    """What is wrong with a file before its YAML is parsed; line and column count from 1, 0 means the whole file."""
+    """What is wrong with a file before its YAML is parsed; line and column count from 1, 0 means the whole file.
+
+    `withdrawn` is true if it is known to say, or may say, that its item is not published.
+    """
 
     message: str
     hint: str = ""
     line: int = 0
     column: int = 0
+    withdrawn: bool = False
 
 
 class FrontMatter(NamedTuple):

@@ -20,14 +20,13 @@ from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-from aggregator.normalizer import text
-
 
 class Doubt(NamedTuple):
     """A key that may hold the item back.
 
-    `keys` lead to it, as they are written. `kind` is "starts" or "ends" if its value is a date at which the item is to
-    appear or vanish; `date` is that date as text. A caller that knows as much from a key of its own drops the doubt.
+    `keys` lead to it, as they are written. `kind` is "starts" or "ends" if its value says when the item is to appear or
+    vanish; `date` is that value as text, which need not be readable. A caller that knows as much from a key of its own
+    drops the doubt.
     """
 
     keys: tuple[str, ...]
@@ -35,11 +34,6 @@ class Doubt(NamedTuple):
     hint: str
     kind: Literal["", "starts", "ends"] = ""
     date: str = ""
-
-    @property
-    def key(self) -> tuple[str, ...]:
-        """The keys that lead to it."""
-        return self.keys
 
 
 class State(NamedTuple):
@@ -62,16 +56,18 @@ def state_of(values: Mapping[str, Any], *, handled: Collection[str] = ()) -> Sta
             mappings.
         handled: keys, in any spelling, about which the caller decides itself: they are not looked at.
     """
-    values = {key: value for key, value in values.items() if may_hold(str(key))}
+    values = {key: value for key, value in values.items() if may_hold_within(str(key), value)}
     if not values:
         return State()
     skipped = {_word(key) for key in handled}
     held_by: tuple[str, ...] = ()
     doubts: list[Doubt] = []
     understood: list[str] = []
-    for keys, word, value in _entries(values, skipped):
+    for keys, word, value, is_far in _entries(values, skipped):
         answer = _answer(keys, word, value)
-        if answer is True:
+        if answer is True and is_far:
+            doubts.append(_doubt(keys))
+        elif answer is True:
             held_by = held_by or keys
         elif answer is not False:
             doubts.append(answer)
@@ -92,12 +88,19 @@ def is_held_state(value: Any) -> bool:
     return isinstance(value, str) and len(value) < 64 and _word(value) in _HELD | _HELD_ALONE
 
 
-def doubts(values: Mapping[str, Any], known: Collection[str], published: str = "") -> Iterator[Doubt]:
+def is_shown_state(value: Any) -> bool:
+    """Return whether a value, or each in a list, is blank, yes, or a word for a state in which an item is published."""
+    if isinstance(value, list | tuple):
+        return all(map(is_shown_state, value))
+    if isinstance(value, str):
+        return not value.strip() or boolean_of(value) is True or _word(value) in _SHOWN
+    return value is True or is_blank(value)
+
+
+def doubts(values: Mapping[str, Any], known: Collection[str]) -> Iterator[Doubt]:
     """Yield the keys beside the `known` ones that hold an item back or may do so: for a dialect, which has its own.
 
-    `known` are keys as they are written, also dotted ones (`params.draft`). `published` is the date of the item as
-    `YYYY-MM-DD`: a date at which it is to appear is in doubt only if it is later. When it is to vanish is left to the
-    dialect.
+    `known` are keys as they are written, also dotted ones (`params.draft`).
     """
     for key, value in values.items():
         if key in known:
@@ -105,22 +108,27 @@ def doubts(values: Mapping[str, Any], known: Collection[str], published: str = "
         state = state_of({key: value})
         found = [*state.doubts, *([_doubt(state.held_by)] if state.held_by else [])]
         for one in found:
-            if ".".join(one.keys) not in known and not _is_earlier(one, published):
+            if ".".join(one.keys) not in known:
                 yield one._replace(
                     message="may mean that this is not to be published, and is not a key that is understood"
                 )
 
 
-def _is_earlier(doubt: Doubt, published: str) -> bool:
-    """Return whether a doubt is only about a date that is not later than `published`, or about the end of an item."""
-    if doubt.kind != "starts":
-        return doubt.kind == "ends"
-    try:
-        day = dt.datetime.fromtimestamp(text.moment(doubt.date, "UTC"), dt.UTC).date().isoformat()
-    except (ValueError, OverflowError):
-        # The dialect says so itself of a date that it reads.
-        return "embargo" not in _word(doubt.keys[-1])
-    return bool(published) and day <= published[:10]
+def may_hold_within(key: str, value: Any) -> bool:
+    """Return whether `key`, or a key in the mappings and lists that are its value, may hold an item back."""
+    return may_hold(key) or (type(value) not in _SCALARS and _may_hold_below(value, 0))
+
+
+def _may_hold_below(value: Any, depth: int) -> bool:
+    if depth > _DEEPEST:
+        return False
+    if isinstance(value, Mapping):
+        return any(
+            may_hold(str(key)) or (type(one) not in _SCALARS and _may_hold_below(one, depth + 1))
+            for key, one in value.items()
+        )
+    several = value if isinstance(value, list | tuple) else ()
+    return any(_may_hold_below(one, depth) for one in several if isinstance(one, Mapping))
 
 
 @lru_cache(maxsize=4096)
@@ -141,18 +149,28 @@ def may_hold(key: str) -> bool:
     )  # fmt: skip
 
 
-def text_holds_back(lines: str) -> bool:
+def text_holds_back(lines: str, *, is_prose: bool = False) -> bool:
     """Return whether one of `lines`, metadata that cannot be parsed, holds its item back or may do so.
 
     Lines are `key: value`, `key = value` or `"key": value`. Dates are not taken for doubts: what they mean depends on
-    keys that cannot be read.
+    keys that cannot be read. What is neither a date nor another answer to a switch is one. If the lines may be prose
+    (`is_prose`), more than three words are no answer: "Private: what the neighbours never told us".
     """
     for line in _LINE.finditer(lines):
         value = line["value"].strip(" \t\"',")
-        state = state_of({line["key"].strip(): value})
-        if state.held_by or any(not doubt.kind for doubt in state.doubts):
+        key = line["key"].strip()
+        if is_prose and _is_sentence(value):
+            continue
+        state = state_of({key: value})
+        is_switch = _known(key, _word(key)) in _FLAGS
+        if state.held_by or any(not doubt.kind or (is_switch and not _date(doubt.date)) for doubt in state.doubts):
             return True
     return False
+
+
+def _is_sentence(value: str) -> bool:
+    words = value.partition(" #")[0].split()
+    return len(words) > 3 and _word(words[0]) not in _YES | _NO | _HELD
 
 
 def boolean_of(value: Any) -> bool | None:
@@ -239,7 +257,7 @@ _SHOWN = _words(
     """
     published publish public live final finished done visible released release active complete completed listed
     everyone all anyone approved ready online open world ok enabled shown default stable updated corrected
-    evergreen
+    evergreen always
     """
 )
 _STARTS = _words(
@@ -263,6 +281,11 @@ _CONTAINERS = frozenset(
     {"params", "extra", "meta", "metadata", "data", "frontmatter", "publishing", "page", "attributes"}
 )
 _BUILD = frozenset({"build"})
+_UNLISTED = frozenset({"local", "link"})
+# Switches that mean the same wherever they are, unlike `hidden`, which may hide a picture; and how deep they may be.
+_ANYWHERE = _words("draft drafts unpublished notpublished nopublish donotpublish dontpublish published publish")
+_DEEPEST = 8
+_SCALARS = frozenset({str, int, float, bool, type(None), dt.date, dt.datetime})
 # What is often mistyped, and how many letters may be wrong; and what looks like it and is another word.
 _MISTYPED = {word: 2 if len(word) > 7 else 1 for word in (*_HOLDING, *_SHOWING, *_STATUS, "expires") if len(word) > 4}
 _OTHER_WORDS = _words(
@@ -286,22 +309,34 @@ def _tokens(key: str) -> list[str]:
     return [token.casefold() for token in _TOKENS.findall(key)]
 
 
-def _entries(values: Mapping[str, Any], skipped: Collection[str]) -> Iterator[tuple[tuple[str, ...], str, Any]]:
-    """Yield the keys at the top and in containers: what leads to each, the word that it is, and its value."""
+def _entries(
+    values: Mapping[str, Any], skipped: Collection[str], above: tuple[str, ...] = (), *, are_read: bool = True,
+    is_far: bool = False,
+) -> Iterator[tuple[tuple[str, ...], str, Any, bool]]:  # fmt: skip
+    """Yield the keys that may hold back: what leads to each, the word that it is, its value, and whether it is far.
+
+    Those in a container at the top are as good as those at the top. Those deeper down, and in lists, are far: that they
+    are meant for the item is in doubt. In other mappings (`are_read` is false) only clear switches are looked at.
+    """
     for key, value in values.items():
         name = str(key)
-        word = _word(name)
+        keys, word = (*above, name), _word(name)
         if word in skipped:
             continue
-        if not isinstance(value, Mapping):
-            yield (name,), word, value
-        elif word in _CONTAINERS or word in _BUILD:
-            inner = ((str(key), one) for key, one in value.items() if not isinstance(one, Mapping))
-            yield from (
-                ((name, key), f"build{_word(key)}" if word in _BUILD else _word(key), one) for key, one in inner
-            )
-        elif _known(name, word) in _FLAGS:
-            yield (name,), word, value
+        several = value if isinstance(value, list | tuple) else [value]
+        mappings = [one for one in several if isinstance(one, Mapping)]
+        if word in _BUILD and mappings and not above:
+            yield from (((*keys, str(one)), f"build{_word(str(one))}", mappings[0][one], False) for one in mappings[0])
+            continue
+        if are_read and (not mappings or _known(name, word) in _FLAGS):
+            yield keys, word, value, is_far
+        elif not are_read and _known(name, word) in _ANYWHERE and boolean(value) is not None:
+            yield keys, word, value, True
+        if len(keys) <= _DEEPEST:
+            inside = are_read and word in _CONTAINERS
+            far = bool(above) or not inside or not isinstance(value, Mapping)
+            for one in mappings:
+                yield from _entries(one, (), keys, are_read=inside, is_far=far)
 
 
 def _known(key: str, word: str) -> str:
@@ -325,10 +360,10 @@ def _answer(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     key = keys[-1]
     word = _known(key, word)
     if word in {"buildlist", "buildrender"}:
-        return boolean_of(value) is False
+        return boolean_of(value) is False or (isinstance(value, str) and _word(value) in _UNLISTED)
     if word in _STATUS or word in _LIKE_STATUS:
         return _status(keys, value, strict=word in _STATUS)
-    if (word in _STARTS or word in _ENDS) and (date := _date(value)):
+    if (word in _STARTS or word in _ENDS) and (date := _when(value, word)):
         return _dated(keys, date, starts=word in _STARTS)
     if word in _HOLDING or word in _SHOWING:
         return _flag(keys, word, value)
@@ -361,6 +396,24 @@ def _status(keys: tuple[str, ...], value: Any, *, strict: bool) -> bool | Doubt:
     if value in (None, "", True, [], ()) or (words and all(word in _SHOWN or not word for word in words)) or not strict:
         return False
     return _doubt(keys, "write `published: false` to hold the item back, else remove this or write `published` here")
+
+
+def _when(value: Any, key: str) -> str:
+    """Return what the value of a key for a date is, as text; "" if it is nothing, a yes or no, or a word of a state.
+
+    The words for states in which nothing is published answer a key that is a switch as well, such as `published`.
+    Whether it is a date, and which one, is for the caller to find out: "tomorrow" is none, and no reason to publish.
+    """
+    if isinstance(value, list | tuple):
+        value = next((one for one in value if not is_blank(one)), None)
+    if is_blank(value) or isinstance(value, Mapping | bool):
+        return ""
+    written = value.isoformat() if isinstance(value, dt.date) else str(value).strip()
+    word = _word(written)
+    is_state = word in _SHOWN or (word in _HELD and key in _FLAGS) or boolean_of(written) is not None
+    if "://" in written or (is_state and not (word == "never" and key in _STARTS - _FLAGS)):
+        return ""
+    return written if len(written) <= 64 else "…"
 
 
 def _dated(keys: tuple[str, ...], date: str, *, starts: bool) -> Doubt:
@@ -419,9 +472,15 @@ def _date(value: Any) -> str:
     """Return the date that a value may be, as text, or ""."""
     if isinstance(value, dt.date):  # a datetime is one too
         return value.isoformat()
-    return value.strip() if isinstance(value, str) and _DATED.match(value.strip()) else ""
+    written = str(value).strip() if isinstance(value, str | int) else ""
+    if not written or len(written) > 64:
+        return ""
+    from aggregator.normalizer.dialects import dates  # noqa: PLC0415 - it is rarely needed
+
+    return written if _DATED.match(written) or dates.is_day(written) else ""
 
 
+# Dates that are too doubtful to be read, such as `05/01/2024`, are dates, too.
 _DATED = re.compile(
     r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}\.? [A-Za-z]{3,9}\.?,? \d{4}|[A-Za-z]{3,9}\.? \d{1,2},? \d{4}", re.ASCII
 )

@@ -7,7 +7,7 @@ enough to be passed between processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -16,13 +16,14 @@ from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
-from aggregator.model.seed_roots import SeedRoot, root_of
+from aggregator.model.seed_roots import FirstCommit, SeedRoot, key_meant_by, root_of
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.key_positions import key_positions
 from aggregator.normalizer.lenient import STATE_KEYS
 from aggregator.normalizer.raw import KEYS
+from aggregator.normalizer.remarks import NO_DATE
 from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import Draft, Key, Outcome, SeedPosition, pack, pack_stored, seed_digest
 
@@ -34,21 +35,12 @@ GROUP_SIZE = 32
 MOST_UNKNOWN = 100
 """How many unknown keys of all seeds of a turn are named."""
 
-# What other programs call a key of ours. None is a switch: what may hold an item back is an error of its own.
-_FOREIGN_NAMES = {
-    "date": "publishedDateTime", "pubdate": "publishedDateTime", "publishdate": "publishedDateTime",
-    "created": "publishedDateTime", "posted": "publishedDateTime", "lastmod": "updatedDateTime",
-    "updated": "updatedDateTime", "modified": "updatedDateTime",
-    "link": "webUrl", "url": "webUrl", "permalink": "webUrl",
-    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "authors": "author", "categories": "topics",
-    "keywords": "tags", "lang": "locale", "language": "locale",
-    "image": "images", "cover": "images", "banner": "images",
-    "thumbnail": "images", "hero": "images", "guid": "id", "source": "provider",
-}  # fmt: skip
-
 RACY_SECONDS = 2
 """A file that changed so shortly before it was read may change again without any change of its `stat`."""
 
+
+DATED_BY_COMMIT = b"c"
+"""What the digest of a file ends with, after 16 bytes, if its date is that of a commit; that may change."""
 
 _Found = tuple[str, bytes, SeedFile | None]
 """A path, the digest that its file had, and the file."""
@@ -61,10 +53,6 @@ class _Text(NamedTuple):
     key: Key
     digest: bytes
     data: bytes
-
-
-FirstCommit = Callable[[str], int | None]
-"""Returns when a file, by its path, was first committed in seconds since 1970, None if that is not known."""
 
 
 class RootReading(NamedTuple):
@@ -155,8 +143,11 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
 
     first_commit = manner.first_commit and _Asked(manner.first_commit)
     reading = read(
-        text.data, path=text.path, root=root, zone=task.zone, site=manner.site, first_commit=first_commit
+        text.data, path=text.path, root=root, zone=task.zone, site=manner.site, first_commit=first_commit,
+        roots=manner.roots,
     )  # fmt: skip
+    if first_commit is not None and first_commit.is_known:
+        text = text._replace(digest=text.digest + DATED_BY_COMMIT)
     if first_commit is not None and first_commit.is_unknown:
         # It may be committed later without any change of the file: read it again at each scan until then.
         text = text._replace(key=_never_known(text.key), digest=b"")
@@ -164,14 +155,15 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
 
 
 class _Asked:
-    """Asks for the first commit of a file, and notes if there was none."""
+    """Asks for the first commit of a file, and notes whether there was one or none."""
 
     def __init__(self, first_commit: FirstCommit) -> None:
         self._first_commit = first_commit
-        self.is_unknown = False
+        self.is_known = self.is_unknown = False
 
     def __call__(self, path: str) -> int | None:
         found = self._first_commit(path)
+        self.is_known |= found is not None
         self.is_unknown |= found is None
         return found
 
@@ -274,6 +266,27 @@ def _key_to_store(key: Key, now: int) -> Key:
     return _never_known(key) if racy else (dev, ino, size, mtime, ctime)
 
 
+def is_page(problem: Problem) -> bool:
+    """Return whether a problem is that a file, or several, have no date, and so are pages."""
+    return problem.warning and problem.message.startswith(f"date: {NO_DATE}")
+
+
+def with_pages_counted(problems: Iterable[Problem], roots: Sequence[SeedRoot]) -> list[Problem]:
+    """Return problems with one warning for all pages of a root: it is at the first of them, and says how many more."""
+    problems = list(problems)
+    pages: dict[str, list[Problem]] = {}
+    for problem in filter(is_page, problems):
+        pages.setdefault(problem.path.partition("/")[0] if len(roots) > 1 else "", []).append(problem)
+    if not pages:
+        return problems
+    counted = [one for one in problems if not is_page(one)]
+    for several in pages.values():
+        first, count = min(several), len(several) - 1
+        more = f", like {count:,} more" if count else ""
+        counted.append(msgspec.structs.replace(first, message=f"{first.message}{more}"))
+    return counted
+
+
 def unknown_key_warnings(unknown: dict[str, SeedPosition]) -> list[Problem]:
     """Return a warning for each unknown key (key to its position), with a hint if it looks like a typo.
 
@@ -284,7 +297,7 @@ def unknown_key_warnings(unknown: dict[str, SeedPosition]) -> list[Problem]:
 
     found = []
     for key, (path, line, column) in sorted(unknown.items())[:MOST_UNKNOWN]:
-        close = _FOREIGN_NAMES.get(key.replace("_", "").replace("-", "").casefold()) or nearest(key, KEYS - STATE_KEYS)
+        close = key_meant_by(key) or nearest(key, KEYS - STATE_KEYS)
         hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
         message = f"unknown key `{shortened(key)}`"
         found.append(Problem(path=path, line=line, column=column, message=message, hint=hint, warning=True))

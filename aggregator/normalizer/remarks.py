@@ -8,6 +8,10 @@ Field = tuple[str | int, ...]
 """The keys and indexes that lead to a value in the front matter: `("related", 0, "title")`."""
 
 
+NO_DATE = "is missing, so this is taken for a page, not for a post"
+"""What is said of the date of a file of another program that has none."""
+
+
 class Remark(NamedTuple):
     """What is wrong with a field; without `warning` it is an error and there is no seed."""
 

@@ -122,7 +122,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         if KEYS.issuperset(values):
             return accepted(seed, (), (), path)
         unknown = [key for key in values if key not in KEYS]
-        if not any(map(held_back.may_hold, unknown)):
+        if not any(held_back.may_hold_within(key, values[key]) for key in unknown):
             return accepted(seed, (), unknown, path)
         state = held_back.state_of({key: values[key] for key in unknown})
         if not state.held_by and not state.doubts:
@@ -230,8 +230,10 @@ def _is_answered(doubt: held_back.Doubt, seed: Seed | None, zone: str) -> bool:
     """Return whether a seed's own dates hold it back until, or withdraw it at, the date of a key in doubt."""
     if seed is None or not doubt.kind:
         return False
+    from aggregator.normalizer.dialects import dates  # noqa: PLC0415 - it is rarely needed
+
     try:
-        moment = text.moment(doubt.date, zone)
+        moment = text.moment(dates.readable(dates.day_of_period(doubt.date, is_over=doubt.kind == "starts")), zone)
     except (ValueError, OverflowError):
         return False
     if doubt.kind == "starts":

@@ -33,6 +33,7 @@ def turn_line(
     due: str = "",
     mended: Collection[str] = (),
     broken: Collection[str] = (),
+    reason: str = "",
 ) -> str | None:
     """Return the line of a turn, or None if there is nothing to tell: the problem of a broken seed has its own line.
 
@@ -42,13 +43,14 @@ def turn_line(
         due: the seed whose moment came, if that was the reason.
         mended: those of `paths` that had errors before it.
         broken: those that have errors now.
+        reason: why the only seed of `paths` is in no feed, if that is so.
     """
     if paths and set(paths) <= set(broken) and not turn.written and not turn.failed:
         return None
     slugs = dict.fromkeys(name.partition("/")[0] for name in turn.written if name.count("/") == 1)
     feeds = sorted(filter(SLUG.fullmatch, slugs), key=lambda slug: (slug != SITE_FEED, slug))
     took = f"{turn.seconds * 1000:.0f} ms" if turn.seconds < 1 else f"{turn.seconds:.1f} s"
-    target = f" → {_few(feeds, NAMED_FEEDS)}" if feeds else "; no feed changes"
+    target = f" → {_few(feeds, NAMED_FEEDS)}" if feeds else f"; no feed changes{reason and f': it {reason}'}"
     symbol = "✗" if turn.failed else "⏰" if due else "✓"
     return f"{symbol} {_what(turn, paths, due, mended)}{target} ({took})"
 

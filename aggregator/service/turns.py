@@ -20,6 +20,7 @@ from aggregator.service.parts import CannotGoOnError, Parts
 from aggregator.service.people_log import turn_line
 from aggregator.service.scan_timing import PendingScan, ScanBudget
 from aggregator.site.memory import release_memory
+from aggregator.site.status import reason_not_shown
 from aggregator.watcher import folder
 
 QUIET_AFTER_DELETIONS = 1.0
@@ -157,7 +158,14 @@ class TurnRunner:
         mended = {path for path in self._broken if path in hints and path not in broken}
         self._broken = (self._broken - mended) | broken
         due = self._due_path if work.due and not hints and not work.everything else ""
-        return turn_line(turn, paths=hints, due=due, mended=mended, broken=broken)
+        reason = self._not_shown(*hints) if len(hints) == 1 and not turn.written else ""
+        return turn_line(turn, paths=hints, due=due, mended=mended, broken=broken, reason=reason)
+
+    def _not_shown(self, path: str) -> str:
+        try:
+            return reason_not_shown(self._parts.site.index, path, now=int(self._parts.clock()))
+        except DAMAGED:
+            return ""  # the next turn handles it
 
     def _plan_next(self, turn: Turn) -> None:
         if turn.doubt:

@@ -149,7 +149,7 @@ class WatchBackend:
 
     def _check_root(self, prefix: str) -> str:
         problem = self._watchers[prefix].check()
-        return f"{prefix} {problem}" if problem and prefix else problem
+        return f"{prefix}: {problem}" if problem and prefix else problem
 
     def note_folders(self, folders: Mapping[str, FolderKey], links: Mapping[str, tuple[str, ...]]) -> None:
         """Compare the folders of a scan with those watched: if some stay unwatched, a system limit is reached.

@@ -6,23 +6,22 @@ It also checks what the config names on this machine: the folder of topics and t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from aggregator.config.loading import read_config_file
+from aggregator.config.loading import written_at, written_root
 from aggregator.config.parsers import is_placeholder
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem, write_tokens_problem
-from aggregator.config.yaml.tree import Node, parse_bytes
+from aggregator.config.yaml.tree import Node
 from aggregator.model.errors import FolderError
 from aggregator.model.reports import Problem
-from aggregator.model.seed_roots import SeedRoot
+from aggregator.model.seed_roots import NATIVE, SeedRoot
 from aggregator.model.store import is_url
 from aggregator.normalizer import rules
 from aggregator.normalizer.duplicates import Duplicates
-from aggregator.normalizer.reading import read_batch, unknown_key_warnings
+from aggregator.normalizer.reading import read_batch, unknown_key_warnings, with_pages_counted
 from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.scanning import missing_seeds
@@ -43,13 +42,15 @@ class Checked(NamedTuple):
 
 
 def check(
-    config: Config, *, now: int, jobs: int | None = None, progress: Callable[[int, int], object] | None = None
-) -> Checked:
+    config: Config, *, now: int, files: Collection[str] = (), jobs: int | None = None,
+    progress: Callable[[int, int], object] | None = None,
+) -> Checked:  # fmt: skip
     """Read every seed below `config.seeds` and return all problems, errors and warnings.
 
     Args:
         config: the site's config.
         now: seconds since 1970.
+        files: the paths of the seeds whose problems are returned; empty means all.
         jobs: how many processes parse; None: as many as there are processors, if there are many seeds.
         progress: called with the number of seeds read and their total.
 
@@ -88,7 +89,8 @@ def check(
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
     named = {problem.path for problem in problems}
     problems += [one for root in config.seeds for one in _unread(root) if one.path not in named]
-    return Checked(len(paths), tuple(sorted(problems)), tuple(_missing_files(config)))
+    problems = with_pages_counted([one for one in problems if not files or one.path in files], config.seeds)
+    return Checked(len(paths), tuple(sorted(problems)), (*placeholders(config), *_missing_files(config)))
 
 
 def _listed(seeds: SiteSeeds) -> tuple[list[str], list[Problem]]:
@@ -116,8 +118,8 @@ def _listed(seeds: SiteSeeds) -> tuple[list[str], list[Problem]]:
 def _unread(root: SeedRoot) -> Iterator[Problem]:
     if is_url(root.folder) or not os.path.isdir(root.folder):
         return
-    for path, message, hint in unread_seeds(root.folder, selection_of(root)):
-        yield Problem(path=root.prefix + path, message=f"not read: {message}", hint=hint, warning=True)
+    for path, message, hint in unread_seeds(root.folder, selection_of(root), root.prefix):
+        yield Problem(path=path, message=f"not read: {message}", hint=hint, warning=True)
 
 
 def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:
@@ -127,29 +129,36 @@ def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:
     return draft.topics if draft is not None and is_visible else ()
 
 
-def placeholder(config: Config) -> Problem | None:
-    """Return a warning if `site.url` is still that of the template, under which nobody can subscribe."""
+def placeholders(config: Config) -> Iterator[Problem]:
+    """Yield a warning if `site.url` is still that of the template, under which nobody can subscribe.
+
+    If the addresses of posts are made from it too, another one for each root: they become the ids of the items.
+    """
     if not is_placeholder(config.site.url):
-        return None
-    position = None
-    with suppress(OSError):  # it came through a pipe, which can be read only once
-        root = parse_bytes(read_config_file(config.path), path=config.path)
-        position = root.at("site", "url") if isinstance(root, Node) else None
-    return Problem(
-        path=config.path, line=position.line if position else 0, column=position.column if position else 0,
-        message=f"site.url: {config.site.url} is a placeholder, which nobody can subscribe to",
-        hint="write the address under which the feeds folder will be served", warning=True,
+        return
+    yield _warning_at(
+        written_at(config.path, "site", "url"), config,
+        f"site.url: {config.site.url} is a placeholder, which nobody can subscribe to",
+        "write the address under which the feeds folder will be served",
     )  # fmt: skip
+    for index, seeds in enumerate(config.seeds):
+        if not seeds.base and (seeds.dialect != NATIVE or seeds.link):
+            key, node = written_root(config.path, index)
+            yield _warning_at(
+                node, config,
+                f"{key}: `base` is missing, so the links and ids of its posts begin with the placeholder"
+                f" {config.site.url}",
+                "write `base: https://…`, the address of the pages of these posts, before the feeds are published",
+            )  # fmt: skip
+
+
+def _warning_at(node: Node | None, config: Config, message: str, hint: str) -> Problem:
+    line, column = (node.line, node.column) if node is not None else (0, 0)
+    return Problem(path=config.path, line=line, column=column, message=message, hint=hint, warning=True)
 
 
 def _missing_files(config: Config) -> Iterator[Problem]:
     """Return a warning for each file or folder that is named in the config and missing, but may be."""
-    try:
-        root = parse_bytes(read_config_file(config.path), path=config.path)
-    except OSError:
-        return  # it came through a pipe, which can be read only once
-    if not isinstance(root, Node):
-        return  # it was valid a moment ago; whoever reads it next reports what is wrong
     folder = config.topic_settings.folder
     found = (
         (
@@ -160,7 +169,7 @@ def _missing_files(config: Config) -> Iterator[Problem]:
         (("server", "write_tokens"), write_tokens_problem(config.server.write_tokens)),
     )
     for steps, message in found:
-        node = root.at(*steps)
+        node = written_at(config.path, *steps) if message else None
         if message and node is not None and node.tag != "null":
             text = f"{'.'.join(steps)}: {message}"
             yield Problem(path=config.path, line=node.line, column=node.column, message=text, warning=True)

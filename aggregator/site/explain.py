@@ -6,6 +6,7 @@ Reads the seed and the index.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -43,6 +44,8 @@ from aggregator.watcher.seeds import seeds_in
 from aggregator.watcher.selection import SUFFIXES, selection_of
 from aggregator.watcher.unread import why_not_read
 
+_DAY = re.compile(r"^\d{4}-\d\d-\d\d-")  # people remember a name without it
+
 
 class Explanation(NamedTuple):
     """A line that answers the question, and details; if it `is_private`, these may name what is not published yet.
@@ -66,13 +69,14 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
     """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names no seed."""
     if "\0" in target:
         return []  # no path, link or id holds one, and the system refuses to look for it
-    if unread := _unread(config, target):
-        return [unread]
-    path = _as_path(config, target)
-    paths = [printable(path)] if path is not None else _paths_of(config, index, printable(target))
+    named = dict.fromkeys(_named(config, target))
+    unread = [one for one in named if isinstance(one, Explanation)]
+    paths = [printable(one) for one in named if isinstance(one, str)]
+    if not named:
+        paths = _paths_of(config, index, printable(target))
     policy = rules.policy_of(config, index.feeds.topic_names() if index is not None else ())
     make, reader = task_maker(config, policy, now=now), seeds_in(config.seeds).reader
-    found = []
+    found = unread
     for one in paths:
         task = make((one,), (b"",))
         (outcome,) = unpack_outcomes(read_batch(reader, task))
@@ -99,47 +103,74 @@ def _origins(reader: ReadSeeds, task: Task) -> tuple[tuple[str, str], ...]:
     )  # fmt: skip
 
 
-def _unread(config: Config, target: str) -> Explanation | None:
-    """Return why no build reads the file `target`; None if builds read it, or it is no file in a seeds folder."""
+def _named(config: Config, target: str) -> Iterator[Explanation | str]:
+    """Yield the paths of the seeds that `target` names as a file, or why no build reads that file.
+
+    In a store, only names that end like a seed's are paths, with or without the store's URL before them.
+    """
+    is_found = False
     for root, candidate in _candidates(config, target):
-        selection = selection_of(root)
-        for folder in (root.folder, os.path.realpath(root.folder)):
-            path = os.path.relpath(candidate, folder)
-            if not path.startswith("../") and (reason := why_not_read(folder, path, selection)):
-                return Explanation(f"{printable(root.prefix + path)}: not read: {reason}")
+        if reason := _why_unread(root, candidate):
+            is_found = True
+            yield reason
+        elif path := _below(root.folder, candidate):
+            is_found = True
+            yield root.prefix + path
+    for root in () if is_found else _first_named(config, target):
+        if is_url(root.folder):
+            path = target.removeprefix(f"{root.folder}/").removeprefix(root.prefix)
+            if path.endswith(SUFFIXES) and not is_url(path):
+                yield root.prefix + path
+
+
+def _why_unread(root: SeedRoot, candidate: str) -> Explanation | None:
+    """Return why no build reads the file `candidate`; None if builds read it, or it does not lie in the root."""
+    selection = selection_of(root)
+    for folder in (root.folder, os.path.realpath(root.folder)):
+        path = os.path.relpath(candidate, folder)
+        if not path.startswith("../") and (reason := why_not_read(folder, path, selection, root.prefix)):
+            return Explanation(f"{printable(root.prefix + path)}: not read: {reason}")
     return None
 
 
 def _candidates(config: Config, target: str) -> Iterator[tuple[SeedRoot, str]]:
     """Yield the files that `target` may mean, with the root in which each would lie.
 
-    It is relative to here or to the folder of a root, or it is a seed's path, which begins with the name of a root.
+    It is a seed's path, which begins with the name of a root, as messages have it; or it is relative to here, or to the
+    folder of a root.
     """
-    for root in config.seeds:
-        if is_url(root.folder):
-            continue
-        candidates = [os.path.abspath(target), os.path.join(root.folder, target)]
-        if root.prefix and target.startswith(root.prefix):
-            candidates.append(os.path.join(root.folder, target.removeprefix(root.prefix)))
-        for candidate in candidates:
-            if os.path.lexists(candidate) and not os.path.isdir(candidate):
-                yield root, candidate
+    roots = [root for root in config.seeds if not is_url(root.folder)]
+    by_name = [
+        (root, os.path.join(root.folder, target.removeprefix(root.prefix)))
+        for root in roots
+        if root.prefix and target.startswith(root.prefix)
+    ]
+    here = [(root, os.path.abspath(target)) for root in roots]
+    below = [(root, os.path.join(root.folder, target)) for root in roots]
+    for root, candidate in (*by_name, *here, *below):
+        if os.path.lexists(candidate) and not os.path.isdir(candidate):
+            yield root, candidate
 
 
-def _as_path(config: Config, target: str) -> str | None:
-    """Return the path of a seed if `target` is that of a file (`_candidates`), None otherwise.
+def _first_named(config: Config, target: str) -> list[SeedRoot]:
+    """Return the roots, first those with whose name `target` begins."""
+    return sorted(config.seeds, key=lambda root: not (root.prefix and target.startswith(root.prefix)))
 
-    In a store, only names that end like a seed's are paths, with or without the store's URL before them.
-    """
-    for root, candidate in _candidates(config, target):
-        if path := _below(root.folder, candidate):
-            return root.prefix + path
-    for root in config.seeds:
-        if is_url(root.folder):
-            path = target.removeprefix(f"{root.folder}/").removeprefix(root.prefix)
-            if path.endswith(SUFFIXES) and not is_url(path):
-                return root.prefix + path
-    return None
+
+def like(config: Config, target: str) -> str:
+    """Return the path of a file of a root that `target`, which names none, may have meant, or ""."""
+    from aggregator.config.yaml.decoding import nearest  # noqa: PLC0415 - difflib, only if something is wrong
+
+    folder, name = os.path.split(target)
+    for root in () if is_url(target) or "\0" in target else config.seeds:
+        inner = f"{folder}/".removeprefix(root.prefix).rstrip("/") if root.prefix else folder
+        for place in (os.path.abspath(folder), os.path.join(root.folder, folder), os.path.join(root.folder, inner)):
+            path = _below(root.folder, os.path.join(place, name)) if os.path.isdir(place) else ""
+            names = [one for one in os.listdir(place) if not one.startswith(".")] if path else []
+            known = {_DAY.sub("", one): one for one in sorted(names)} | {one: one for one in names}
+            if meant := known.get(nearest(name, known)):
+                return printable(os.path.join(folder, meant))
+    return ""
 
 
 def _below(seeds: str, candidate: str) -> str:

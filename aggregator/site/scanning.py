@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from aggregator.config.loading import written_root
 from aggregator.config.settings import Config
 from aggregator.index.index import Index
 from aggregator.model.errors import AggregatorError, ConfigError, FolderError
@@ -34,6 +35,10 @@ _GUARDED = 20
 
 _FOLDERS = "unread folders"
 """The key under which the index stores the problems of folders that were not read."""
+
+
+_HEADS = "heads"
+"""The key under which the index stores the commit at the head of each root in a work tree of git."""
 
 
 class Changes(NamedTuple):
@@ -79,6 +84,7 @@ class Scanner:
         self._progress = progress
         self._known = 0
         self._gone: list[tuple[int, int]] = []
+        self._heads: dict[str, str] = {}
         self.use(roots)
 
     def use(self, roots: Sequence[SeedRoot]) -> None:
@@ -104,6 +110,7 @@ class Scanner:
         found: list[Difference] = []
         doubted: list[str] = []
         self.unread = set()
+        self._forget_commits()
         for root in self.seeds.roots:
             try:
                 found.append(self._scan(root, every=root.prefix in reread, accept_deletions=accept_deletions))
@@ -114,7 +121,11 @@ class Scanner:
                     raise FolderError("; ".join(doubted)) from error
                 found.append(self._not_believed(root, error))
         self.doubted = tuple(doubted)
-        difference = found[0] if "" in self.seeds.parts else merged([*self._left_behind(found), *found])
+        difference = (
+            found[0]
+            if "" in self.seeds.parts
+            else merged([*self._left_behind(accept_deletions=accept_deletions), *found])
+        )
         self.links = difference.links
         self._known = difference.seen
         return difference
@@ -129,6 +140,25 @@ class Scanner:
             )
         return found
 
+    def _forget_commits(self) -> None:
+        """Have the files read again whose dates are those of commits, if there is another commit at the head."""
+        if all(root.is_plain_native for root in self.seeds.roots):
+            return
+        from aggregator.watcher.commits import heads  # noqa: PLC0415 - only other dialects need it
+
+        stored: str | None = self._index.meta(_HEADS)
+        known = msgspec.json.decode(stored, type=dict[str, str]) if stored else {}
+        found = heads(self.seeds.roots)
+        for root in self.seeds.roots:
+            if found.get(root.name, known.get(root.name)) != known.get(root.name):
+                self._index.files.forget_commits(root.prefix)
+        self._heads = known | found
+
+    def remember_heads(self) -> None:
+        """Store at which commits the last full scan saw the roots, once their files have been read."""
+        if self._heads:
+            self._index.set_meta(_HEADS, msgspec.json.encode(self._heads, order="deterministic").decode())
+
     def _not_believed(self, root: SeedRoot, error: FolderError) -> Difference:
         """Return that nothing of a root changed, and why that is not known."""
         kept = PathList(path for path, _ in self._index.files.stat_keys(root.prefix))
@@ -136,8 +166,8 @@ class Scanner:
         nothing = PathList()
         return Difference(nothing, nothing, len(kept), len(kept), 0, {}, problem, kept)
 
-    def _left_behind(self, found: Sequence[Difference]) -> list[Difference]:
-        """Return the seeds of roots that are no longer in the config: gone, unless one was not believed.
+    def _left_behind(self, *, accept_deletions: bool) -> list[Difference]:
+        """Return the seeds of roots that are no longer in the config: gone, unless one that is was not believed.
 
         Its seeds may be the same ones, which keep their ids if both happens at once.
         """
@@ -145,7 +175,7 @@ class Scanner:
         if not outside:
             return []
         nothing, count = PathList(), len(outside)
-        gone, kept = (nothing, outside) if any(one.unreadable for one in found) else (outside, nothing)
+        gone, kept = (nothing, outside) if self.unread and not accept_deletions else (outside, nothing)
         return [Difference(nothing, gone, len(kept), count, 0, {}, {}, kept)]
 
     def scan_paths(self, paths: Iterable[str], now: int) -> tuple[Changes, str, dict[str, FolderProblem]]:
@@ -176,13 +206,27 @@ class Scanner:
 
 def missing_seeds(config: Config, missing: Sequence[SeedRoot]) -> AggregatorError | None:
     """Return the error that there are no seeds, or None: of several roots that were there, some may be missing now."""
-    words = [f"{root.folder}: the {'bucket' if is_url(root.folder) else 'seeds folder'} is missing" for root in missing]
     # A folder that was never there is a mistake in the config; one that was there is missing for now.
-    if words and not os.path.exists(os.path.join(config.state, "index.db")):
-        return ConfigError([f"{one} (make it, or correct `seeds` in {config.path})" for one in words])
+    if missing and not os.path.exists(os.path.join(config.state, "index.db")):
+        return ConfigError([_never_there(config, root) for root in missing])
     if len(missing) == len(config.seeds):
-        return FolderError(f"{'; '.join(words)}; nothing was withdrawn (bring it back)")
+        return FolderError(f"{'; '.join(map(_missing, missing))}; nothing was withdrawn (bring it back)")
     return None
+
+
+def _never_there(config: Config, root: SeedRoot) -> Problem:
+    key, entry = written_root(config.path, [one.folder for one in config.seeds].index(root.folder))
+    node = entry and (entry.at("folder") or entry)
+    line, column = (node.line, node.column) if node is not None else (0, 0)
+    hint = "make it, or correct this" if not os.path.exists(root.folder) else "name the folder in which the seeds lie"
+    return Problem(path=config.path, line=line, column=column, message=f"{key}: {_missing(root)}", hint=hint)
+
+
+def _missing(root: SeedRoot) -> str:
+    if is_url(root.folder):
+        return f"{root.folder}: the bucket is missing"
+    wrong = "is a file, not a folder" if os.path.exists(root.folder) else "the seeds folder is missing"
+    return f"{root.folder}: {wrong}"
 
 
 def stored_problems(index: Index) -> tuple[Problem, ...]:

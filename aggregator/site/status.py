@@ -11,7 +11,8 @@ from aggregator.config.settings import Config
 from aggregator.index.index import Index
 from aggregator.model.reports import HubStatus, PastTurn, Problem
 from aggregator.model.store import is_url
-from aggregator.model.words import LISTED_PROBLEMS
+from aggregator.model.words import LISTED_PROBLEMS, rule_words
+from aggregator.normalizer.reading import with_pages_counted
 from aggregator.normalizer.stored import is_in_feeds, unpack_problems
 from aggregator.publisher.hub.notifier import hub_status
 from aggregator.site.catalog import Catalog
@@ -52,7 +53,7 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
     """Return the status of the site of `config` at `now` (seconds since 1970)."""
     catalog = Catalog(config, index)
     problems = [problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed)]
-    problems += stored_problems(index)
+    problems = with_pages_counted(problems, config.seeds) + list(stored_problems(index))
     problems.sort(key=lambda problem: problem.warning)
     held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()
@@ -83,6 +84,23 @@ def _folder_problem(config: Config) -> str:
     missing = [folder for folder in folders if not is_url(folder) and not os.path.isdir(folder)]
     words = (f"{folder}: the seeds folder is missing; nothing was withdrawn (bring it back)" for folder in missing)
     return "; ".join(words)
+
+
+def reason_not_shown(index: Index, path: str, *, now: int) -> str:
+    """Return why no feed shows the seed `path` at `now`, as the rest of a sentence about it.
+
+    It is "" if a feed shows it, and if the index does not know it.
+    """
+    row = index.files.by_path([path]).get(path)
+    if row is None or is_in_feeds(row.entries, now):
+        return ""
+    if row.rule:
+        return rule_words(row.rule, 1)
+    if (row.starts or 0) > now or (row.ends or 0) <= now:
+        return rule_words("embargo" if (row.starts or 0) > now else "expired", 1)
+    others = index.files.where("story=? AND path!=? ORDER BY path", (row.story, path))
+    shown = next((one.path for one in others if is_in_feeds(one.entries, now)), "another seed")
+    return f"duplicates {shown}"
 
 
 def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:

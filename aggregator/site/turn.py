@@ -7,6 +7,7 @@ a feed looks like in the renderer.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -20,7 +21,14 @@ from aggregator.model.document_names import FEED_DOCUMENTS
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import FeedReport, PastTurn, Turn
 from aggregator.model.seed_roots import SeedRoot
-from aggregator.normalizer.reading import RootReading, Task, read_batch, unknown_key_warnings
+from aggregator.normalizer.reading import (
+    RootReading,
+    Task,
+    is_page,
+    read_batch,
+    unknown_key_warnings,
+    with_pages_counted,
+)
 from aggregator.normalizer.rules import Policy
 from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
@@ -83,6 +91,7 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
         site.index.set_meta("policy", digest(policy))
         if changes.is_full_scan:
             _remember_reading(site)
+            site.scanner.remember_heads()
     return intake
 
 
@@ -150,7 +159,10 @@ def _report(
         doubted=site.scanner.doubted if changes.is_full_scan else (),
         doubt="" if changes.is_full_scan or not published.is_foreign else "somebody else changed published documents",
         notes=(*site.items.notes, *intake.notes),
-        problems=(*intake.problems, *unknown_key_warnings(intake.unknown)),
+        problems=(
+            *with_pages_counted(intake.problems, site.config.seeds),
+            *unknown_key_warnings(intake.unknown),
+        ),
         due=due and due[0],
         unfinished=published.is_unfinished,
         stages=watch.seconds,
@@ -164,7 +176,8 @@ def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[s
         return make
     from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
 
-    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=now)))
+    turn = int.from_bytes(os.urandom(8))  # not `now`: within a second there may be another commit and another turn
+    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=turn)))
 
 
 # -- before and after
@@ -253,7 +266,7 @@ def full_report(site: Site, turn: Turn) -> Turn:
     index, catalog = site.index, site.catalog
     # Each problem once: what this turn found is stored by now, unless it concerns no single file.
     problems = dict.fromkeys(problem for _, _, packed in index.files.problems() for problem in unpack_problems(packed))
-    problems.update(dict.fromkeys(turn.problems))
+    problems.update(dict.fromkeys(one for one in turn.problems if not is_page(one)))
     changed = {name.partition("/")[0] for name in turn.written}
     feeds = tuple(
         FeedReport(slug=one.spec.slug, title=one.spec.title, items=one.count, changed=one.spec.slug in changed)
@@ -265,7 +278,7 @@ def full_report(site: Site, turn: Turn) -> Turn:
         feeds=feeds,
         held={**index.overview.held(), **index.overview.waiting(turn.now)},
         stale=tuple(path for path, shown in index.overview.stale() if is_in_feeds(shown, turn.now)),
-        problems=tuple(problems),
+        problems=tuple(with_pages_counted(problems, site.config.seeds)),
         notes=tuple(dict.fromkeys(turn.notes)),
     )
 

@@ -51,6 +51,15 @@ def first_commits(roots: Sequence[SeedRoot], *, turn: int) -> Callable[[str], in
     return partial(first_commit, found, turn) if found else None
 
 
+def heads(roots: Sequence[SeedRoot]) -> dict[str, str]:
+    """Return what `first_commits` depends on for each root, by its name: other dates of commits come with another text.
+
+    It holds only roots in a work tree of git that has a commit.
+    """
+    found = {root.name: _head(root.folder)[0] for root in roots if _may_be_in_work_tree(root)}
+    return {name: head for name, head in found.items() if head}
+
+
 def first_commit(folders: Sequence[tuple[str, str]], turn: int, path: str) -> int | None:
     """Return when the seed `path` was first committed, in seconds since 1970, None if that is not known.
 

@@ -75,7 +75,8 @@ def _followed(folder: _OpenFolder, path: str, below: str, selection: Selection |
         try:
             return folder.open(locate(folder.root, below, selection).real)
         except NotFollowedError as reason:
-            return SeedFile(path, NO_KEY, None, reason.reason(below), reason.hint)
+            prefix = path[: len(path) - len(below)]
+            return SeedFile(path, NO_KEY, None, reason.reason(below, prefix), reason.hint)
         except OSError as error:
             if not isinstance(error, FileNotFoundError) and error.errno not in _LINK:
                 return _unreadable(path, error)

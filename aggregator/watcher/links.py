@@ -19,22 +19,25 @@ MOVE = "move the file or folder itself here"
 
 
 class NotFollowedError(Exception):
-    """A link is not followed; the message completes "it is a link that …", `hint` says what to do.
+    """A link is not followed; `hint` says what to do.
 
     `link` is the path of the link below the root.
     """
 
-    def __init__(self, link: str, message: str, hint: str = MOVE) -> None:
-        super().__init__(message)
+    def __init__(self, link: str, message: str, hint: str = MOVE, *, place: str = "") -> None:
+        """Take a message that completes "it is a link that …"; `{}` in it stands for `place`, a path below the root."""
+        super().__init__(message.format(place))
         self.link, self.hint = link, hint
+        self._message, self._place = message, place
 
-    def reason(self, path: str) -> str:
-        """Return why the seed `path` is not read, as the rest of a sentence about it."""
-        return (
-            f"is a symbolic link that {self}"
-            if path == self.link
-            else f"lies behind {self.link}, a symbolic link that {self}"
-        )
+    def reason(self, path: str, prefix: str) -> str:
+        """Return why the seed `path` is not read, as the rest of a sentence about it; `prefix` is that of the root."""
+        words = f"a symbolic link that {self._message.format(prefix + self._place)}"
+        return f"is {words}" if path == self.link else f"lies behind {prefix}{self.link}, {words}"
+
+    def sentence(self, prefix: str) -> str:
+        """Return why the link is not followed, as a sentence with the hint; `prefix` is that of the root."""
+        return f"{prefix}{self.link} {self.reason(self.link, prefix)} ({self.hint})"
 
 
 class ReadAnywayError(NotFollowedError):
@@ -105,10 +108,10 @@ def follow(root: str, link: str, seen: str, *, base: str, context: str, selectio
     if not inside:
         raise NotFollowedError(seen, "leads out of the seeds folder, and is not followed")
     if context and not real.startswith(f"{context}/"):
-        raise NotFollowedError(seen, f"leads out of {base}, itself behind a link, and is not followed")
+        raise NotFollowedError(seen, "leads out of {}, itself behind a link, and is not followed", place=base)
     target = base + (real[len(context) + 1 :] if context else real)
     if _is_walked(target, base, selection, is_folder=is_folder):
-        raise ReadAnywayError(seen, f"leads to {target}, which is read itself", "nothing is missing")
+        raise ReadAnywayError(seen, "leads to {}, which is read itself", "nothing is missing", place=target)
     return Target(real, is_folder)
 
 

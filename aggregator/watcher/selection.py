@@ -23,11 +23,11 @@ class Selection:
 
     def __init__(self, root: SeedRoot) -> None:
         include, ignore, self.has_bundles = files_of(root)
-        self.dialect = root.dialect
+        self._dialect = root.dialect
         self._by_default = Globs(files_of(SeedRoot(folder=root.folder, dialect=root.dialect)).include)
         # What the config says is tried first, as explanations name it.
         self._include, self._ignore = Globs(include), Globs((*root.ignore, *ignore))
-        self._own_include, self.own_ignore = root.include, root.ignore
+        self._own_include, self._own_ignore = root.include, root.ignore
 
     def takes(self, path: str) -> bool:
         """Return whether the file `path` is a seed if the folders above it are entered."""
@@ -56,34 +56,37 @@ class Selection:
         """Return whether a file of this name makes its folder a bundle."""
         return self.has_bundles and name in BUNDLE_FILES
 
-    def why_not(self, path: str) -> str:
-        """Return why the file `path` is no seed, with a hint in parentheses; "" if it is one."""
+    def why_not(self, path: str, prefix: str) -> str:
+        """Return why the file `path` is no seed, with a hint in parentheses; "" if it is one.
+
+        Messages name paths with `prefix`, that of the root.
+        """
         for folder in _folders_above(path):
             if glob := self._ignore.first(folder, is_folder=True):
-                return self._ignored(folder, glob)
+                return self._ignored(f"{prefix}{folder}", glob)
         if glob := self._ignore.first(path, is_folder=False):
-            return self._ignored(path, glob)
+            return self._ignored(f"{prefix}{path}", glob)
         return "" if self.takes(path) else self._not_included(path)
 
     def _ignored(self, path: str, glob: str) -> str:
-        if glob in self.own_ignore:
+        if glob in self._own_ignore:
             return f"{path} is ignored (it matches `{glob}` in `ignore`)"
-        return f"{path} is ignored (it matches `{glob}`, which the dialect {self.dialect} ignores)"
+        return f"{path} is ignored (it matches `{glob}`, which the dialect {self._dialect} ignores)"
 
     def _not_included(self, path: str) -> str:
         if self._own_include:
             return f"it matches nothing in `include` (add it: {', '.join(self._own_include)})"
-        if self.dialect == "jekyll":
+        if self._dialect == "jekyll":
             return "posts are named `YEAR-MONTH-DAY-title.md` (rename it, or set `include`)"
         name = path.rpartition("/")[2]
         suffixes = ", ".join(
-            dict.fromkeys(f".{one.rpartition('.')[2]}" for one in files_of(_bare(self.dialect)).include)
+            dict.fromkeys(f".{one.rpartition('.')[2]}" for one in files_of(_bare(self._dialect)).include)
         )
-        return f"seeds of the dialect {self.dialect} end in {suffixes} (rename {name}, or set `include`)"
+        return f"seeds of the dialect {self._dialect} end in {suffixes} (rename {name}, or set `include`)"
 
-    def ignoring_glob(self, path: str) -> str:
-        """Return the glob by which the file `path`, in a folder that is entered, is ignored; "" if it is not."""
-        return self._ignore.first(path, is_folder=False)
+    def ignores(self, path: str) -> bool:
+        """Return whether the file `path`, in a folder that is entered, is ignored."""
+        return self._ignore.match_file(path)
 
 
 def selection_of(root: SeedRoot) -> Selection | None:

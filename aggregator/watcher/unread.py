@@ -24,10 +24,11 @@ _FRONT_MATTER = re.compile(rb"(?:\xef\xbb\xbf)?(---|\+\+\+)[ \t]*\r?\n(?:.*\n)*?
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def why_not_read(root: str, path: str, selection: Selection | None = None) -> str:
+def why_not_read(root: str, path: str, selection: Selection | None = None, prefix: str = "") -> str:
     """Return why no build reads the file `path` (relative to the seeds folder `root`), or "" if builds read it.
 
-    `selection` says what is a seed there; None if our own suffixes decide that.
+    `selection` says what is a seed there; None if our own suffixes decide that. Other paths are named with `prefix`,
+    that of the root.
     """
     for part in path.split("/"):
         if part.startswith("."):
@@ -35,69 +36,59 @@ def why_not_read(root: str, path: str, selection: Selection | None = None) -> st
     try:
         locate(root, path, selection)
     except NotFollowedError as error:
-        return f"{printable(error.link)} is a symbolic link that {error} ({error.hint})"
+        return printable(error.sentence(prefix))
     except OSError:
         return ""  # reading it says why
-    return _not_selected(root, path, selection)
+    return _not_selected(root, path, selection, prefix)
 
 
-def _not_selected(root: str, path: str, selection: Selection | None) -> str:
+def _not_selected(root: str, path: str, selection: Selection | None, prefix: str) -> str:
     if selection is None:
         *folders, name = path.split("/")
-        if like_seeds := [one for one in folders if one.endswith(SUFFIXES)]:
-            return f"the folder {printable(like_seeds[0])} has the name of a seed (rename it)"
+        if like_seeds := [count for count, one in enumerate(folders, 1) if one.endswith(SUFFIXES)]:
+            folder = prefix + printable("/".join(folders[: like_seeds[0]]))
+            return f"the folder {folder} has the name of a seed (rename it)"
         return "" if path.endswith(SUFFIXES) else _wrong_suffix(name)
-    if why := selection.why_not(printable(path)):
+    if why := selection.why_not(printable(path), prefix):
         return why
     if bundle := bundle_of(root, path, selection):
-        return f"it lies in a bundle, of which {printable(bundle)} is the seed (move it elsewhere)"
+        return f"it lies in a bundle, of which {prefix}{printable(bundle)} is the seed (move it elsewhere)"
     return ""
 
 
-def unread_seeds(root: str, selection: Selection | None = None) -> Iterator[tuple[str, str, str]]:
+def unread_seeds(root: str, selection: Selection | None = None, prefix: str = "") -> Iterator[tuple[str, str, str]]:
     """Yield the files with front matter that no build reads: path, what is wrong, and what to do instead.
 
-    What the config ignores is meant so; of what the dialect ignores, one file is named for each of its globs. Links
-    that are not followed are named if they lead to seeds.
+    What the config or the dialect ignores is meant so. Links that are not followed are named if they lead to seeds. All
+    paths begin with `prefix`.
     """
     failed: list[OSError] = []
-    ignored: dict[str, list[str]] = {}
     for path, folders, files in _walk(root, failed.append, selection):
         below = os.path.relpath(path, root)
         start = "" if below == "." else f"{below}/"
         for seed in (start + name for name in sorted(folders)):
-            if reason := _link_problem(root, seed, selection):
-                yield _split(printable(seed), reason)
-        for seed, reason in _unread_files(root, start, files, selection):
-            if glob := selection.ignoring_glob(seed) if selection else "":
-                ignored.setdefault(glob, []).append(printable(seed))
-            else:
-                yield _split(printable(seed), reason)
-    if selection is not None:
-        for glob in sorted(ignored.keys() - set(selection.own_ignore)):
-            yield _named_once(ignored[glob], glob, selection.dialect)
+            if reason := _link_problem(root, seed, selection, prefix):
+                yield _split(prefix + printable(seed), reason)
+        for seed, reason in _unread_files(root, start, files, selection, prefix=prefix):
+            yield _split(prefix + printable(seed), reason)
     for error in failed:
-        yield f"{printable(os.path.relpath(error.filename, root))}/", reason_of(error, reading=True), ""
+        yield f"{prefix}{printable(os.path.relpath(error.filename, root))}/", reason_of(error, reading=True), ""
 
 
 def _unread_files(
-    root: str, start: str, names: Iterable[str], selection: Selection | None
+    root: str, start: str, names: Iterable[str], selection: Selection | None, *, prefix: str
 ) -> Iterator[tuple[str, str]]:
     """Yield path and reason of the files with front matter in a folder that are not read; reading reports on links."""
     for name in sorted(names):
-        file = os.path.join(root, start + name)
-        if name.startswith(".") or os.path.islink(file):
+        path = start + name
+        file = os.path.join(root, path)
+        if name.startswith(".") or os.path.islink(file) or (selection is not None and selection.ignores(path)):
             continue
-        if (reason := _not_selected(root, start + name, selection)) and has_front_matter(file):
-            yield start + name, reason
+        if (reason := _not_selected(root, path, selection, prefix)) and has_front_matter(file):
+            yield path, reason
 
 
-def _named_once(paths: list[str], glob: str, dialect: str) -> tuple[str, str, str]:
-    more = f", like {len(paths) - 1:,} more" if len(paths) > 1 else ""
-    return paths[0], f"the dialect {dialect} ignores `{glob}`{more}", "move it if it is a post"
-
-
-def _link_problem(root: str, path: str, selection: Selection | None) -> str:
+def _link_problem(root: str, path: str, selection: Selection | None, prefix: str) -> str:
     """Return why a link to a folder is not followed, if there are seeds behind it, else ""."""
     if not os.path.islink(os.path.join(root, path)):
         return ""
@@ -107,7 +98,7 @@ def _link_problem(root: str, path: str, selection: Selection | None) -> str:
         return ""
     except NotFollowedError as error:
         if _leads_to_seeds(os.path.join(root, path)):
-            return f"{printable(error.link)} is a symbolic link that {error} ({error.hint})"
+            return printable(error.sentence(prefix))
     except OSError:
         return ""
     return ""

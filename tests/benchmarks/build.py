@@ -22,6 +22,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import corpus
+import hugo
 import peers
 import results
 from measuring import ALL_MEMORY, OLD, PATIENCE, SHARE_OF_MEMORY, Run, Tool, run
@@ -160,6 +161,8 @@ def hopeless(known: list[results.Row], tool: Tool, count: int) -> str:
 def everyone(site: Path, programs: dict[str, str]) -> Iterator[tuple[str, Callable[[Path], None], Tool]]:
     """Return each tool, the part of the site that it needs, and the function that creates it."""
     yield from (("ours", make_ours, tool) for tool in (*floor(site), *ours(site)))
+    if "hugo" in programs:
+        yield from (("hugo", hugo.prepare, tool) for tool in hugo.ours(site, {"PYTHONPATH": str(ROOT)}))
     for peer in peers.PEERS:
         if peer.name in programs:
             yield from ((peer.name, peer.prepare, tool) for tool in peer.tools(site, programs[peer.name]))

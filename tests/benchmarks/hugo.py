@@ -80,6 +80,32 @@ def prepare(site: Path) -> None:
     corpus.copied(site / "seeds", hugo / "content", seed)
 
 
+DIALECT = """\
+site: {title: Bench, url: "https://feeds.example.org/"}
+rules: {min_quality: 70}
+feed: {archives: false}
+seeds:
+  folder: ../hugo/content
+  dialect: hugo
+  base: https://feeds.example.org/
+  keys: {webUrl: [webUrl], excerpt: [excerpt], topics: [topics], quality: [quality]}
+feeds: ../dialect
+state: ../dialect.state
+"""
+
+
+def ours(site: Path, environment: dict[str, str]) -> Iterator[Tool]:
+    """Return our build of Hugo's own folder, as its dialect says."""
+    config = site / "config/dialect.yaml"
+    config.write_text(DIALECT)
+    made = site / "dialect"
+    yield Tool(
+        "aggregator, Hugo's folder", [sys.executable, "-m", "aggregator", "build", "--config", str(config)], site,
+        (made, site / "dialect.state"),
+        lambda: ((feed.parent.name, feed) for feed in made.glob("*/rss.xml")), environment,
+    )  # fmt: skip
+
+
 def tools(site: Path, program: str) -> Iterator[Tool]:
     """Return its two builds."""
     for way, settings in (("feeds alone", "hugo"), ("a page a seed", "pages")):

@@ -70,8 +70,14 @@ def test_check_warns_of_missing_files_that_the_config_names(folder: Path) -> Non
     config = folder / "config/aggregator.yaml"
     config.write_text(CONFIG + "topics: {folder: topcis}\nserver: {token: ../token}\n")
     result = run(folder, "check").stdout
-    assert f"{config}:3:18: warning: topics.folder: the folder {folder}/config/topcis is missing (make it, or" in result
-    assert f"{config}:4:17: warning: server.token: {folder}/token: holds no token (write at least 16" in result
+    assert (
+        f"config/aggregator.yaml:3:18: warning: topics.folder: the folder {folder}/config/topcis is missing (make it, or"
+        in result
+    )
+    assert (
+        f"config/aggregator.yaml:4:17: warning: server.token: {folder}/token: holds no token (write at least 16"
+        in result
+    )
     assert "0 errors, 2 warnings" in result
     assert len(json.loads(run(folder, "check", "--strict", "--json", expect=1).stdout)) == 2
     (folder / "config/topcis").mkdir()
@@ -162,6 +168,20 @@ def test_explain_takes_a_path_a_link_or_an_id(folder: Path) -> None:
     for target in ("seeds/tram.md", "tram.md", "https://news.example.org/tram", "HTTPS://NEWS.example.org/tram/"):
         assert run(folder, "explain", target).stdout.splitlines()[0] == "tram.md: in 2 feeds: all, cities"
     assert "no seed has this path, link or id" in run(folder, "explain", "https://nowhere.example/", expect=1).stderr
+
+
+def test_explain_says_why_it_finds_nothing(folder: Path) -> None:
+    """A misspelt file is answered with what it may be, and one outside the seeds folder with where seeds lie."""
+    (folder / "notes.md").write_text(GOOD)
+    said = run(folder, "explain", "seeds/trma.md", expect=1).stderr
+    assert said == "aggregator: seeds/trma.md: no seed has this path, link or id (did you mean `seeds/tram.md`?)\n"
+    assert "did you mean `tram.md`?" in run(folder, "explain", "trams.md", expect=1).stderr
+    (folder / "seeds/2026-05-01-pier.md").write_text(GOOD)
+    said = run(folder, "explain", "seeds/pir.md", expect=1).stderr
+    assert "did you mean `seeds/2026-05-01-pier.md`?" in said
+    assert "did you mean" not in run(folder, "explain", "elsewhere/trma.md", expect=1).stderr
+    said = run(folder, "explain", "notes.md", expect=1).stderr
+    assert said == "aggregator: notes.md: it lies in none of the folders of `seeds` (seeds)\n"
 
 
 @pytest.mark.parametrize("built", [False, True])
@@ -255,6 +275,7 @@ def test_new_writes_a_seed_that_check_accepts(folder: Path) -> None:
         (("",), "title: is blank (write the item's title)"),
         (("A tram", "--link", "notaurl"), "webUrl: has no scheme (write the full address, starting with https://)"),
         (("A tram", "--link", " "), "webUrl: is empty (write the full address, starting with https://)"),
+        (("A tram", "--topic", "Cities", "--topic", " "), "a topic is empty (write its name, or leave it out)"),
         (("Caf\udce9",), "Error: the title, link or topic is not UTF-8 (use a UTF-8 terminal)"),
     ],
 )
@@ -276,8 +297,8 @@ def test_publishing_a_draft_with_the_template_link_gives_a_warning(folder: Path)
 
 
 def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
-    """A new site passes `check` and `build`, and a second `init` changes nothing."""
-    run(tmp_path, "init", "site")
+    """A new site with an address passes `check` and `build`, and a second `init` changes nothing."""
+    run(tmp_path, "init", "site", "--url", "https://feeds.tram.test/")
     run(tmp_path / "site", "check", "--strict")
     run(tmp_path / "site", "build")
     assert (tmp_path / "site/feeds/getting-started/rss.xml").exists()
@@ -415,7 +436,7 @@ def test_control_characters_in_file_names_are_escaped(folder: Path) -> None:
     (folder / "seeds" / name).write_text("---\n")
     shown = r"red\x1b[31m\nand \u202eback.md:1:1: the closing --- is missing (end the front matter with a line ---)"
     assert run(folder, "check", expect=1).stdout.splitlines()[0] == f"seeds/{shown}"
-    (folder / "config/aggregator.yaml").write_text(CONFIG.replace("feeds.example.org", "feeds.tram.test"))
+    (folder / "config/aggregator.yaml").write_text(CONFIG)
     assert run(folder, "build").stderr.splitlines() == [f"seeds/{shown}"]
     assert f"seeds/{shown}" in run(folder, "status").stdout.splitlines()
     assert run(folder, "explain", f"seeds/{name}").stdout.startswith(shown.partition(":")[0] + ": in no feed")

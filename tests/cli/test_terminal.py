@@ -83,6 +83,10 @@ def test_run_begins_with_addresses_and_tells_events(terminal: Callable[..., Term
     )
     seed.write_text(good)
     assert re.fullmatch(r"\d\d:\d\d:\d\d ✓ tram.md added → all, cities \(\d+ ms\)", one.wait_for(r"tram.md added.*\)"))
+    (seed.parent / "twin.md").write_text(good)
+    one.wait_for(r"✓ twin.md added; no feed changes: it duplicates tram.md \(\d+ ms\)")
+    (seed.parent / "draft.md").write_text(good.replace("topics:", "draft: true\ntopics:"))
+    one.wait_for(r"✓ draft.md added; no feed changes: it is unpublished, removed or deleted \(")
     seed.write_text(good.replace("The tram", "canary: [canary"))
     assert one.wait_for(r"✗ tram.md:2:\d+: .*\n").endswith("; the old version stays")
     assert one.text.count("✗") == 1

@@ -110,7 +110,7 @@ def test_what_a_reference_leads_to_is_asked_for() -> None:
         (
             "filenames",
             "[a]({filename}b.md) [c]({static}d.png)",
-            "[a](https://blog.example.org/s/posts/b/) [c](/posts/d.png)",
+            "[a](https://blog.example.org/s/posts/b/) [c](https://blog.example.org/s/posts/d.png)",
         ),
         ("liquid", "{% post_url 2024-5-01-a-b %}", "https://blog.example.org/s/2024/5/01/a-b.html"),
         (

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from aggregator.model.items import Rejection, Seed
 from aggregator.model.seed_roots import SeedRoot
+from aggregator.normalizer import content
 from aggregator.normalizer.dialects import reading
 from aggregator.normalizer.dialects.table import names
 from aggregator.normalizer.seed import Reading
@@ -249,11 +250,105 @@ def test_a_base_with_a_path_is_kept() -> None:
         ("mkdocs", "posts/a.md", "[b](../other/b.md)", "https://blog.example.org/other/b/"),
         ("docusaurus", "2024-05-01-a.md", "[b](./2024-05-02-b.md)", "https://blog.example.org/blog/2024/05/02/b/"),
         ("hugo", "posts/a.md", '[b]({{< relref "b.md" >}})', "https://blog.example.org/posts/b/"),
+        ("hugo", "posts/a.md", '[b]({{< ref "/docs/_index.md" >}})', "(https://blog.example.org/docs/)"),
+        ("zola", "posts/a.md", "[b](@/blog/2024-05-02-b.md#c)", "(https://blog.example.org/blog/b/#c)"),
+        ("jekyll", "_posts/2024-05-01-a.md", "[b]({% post_url 2024-5-2-b %})", "(https://blog.example.org/2024/05/02/b.html)"),
+        ("jekyll", "_posts/2024-05-01-a.md", "[b]({% link a/b.pdf %})", "(https://blog.example.org/a/b.pdf)"),
+        ("mkdocs", "blog/posts/a.md", "[b](../../index.md)", "(https://blog.example.org/)"),
+        ("mkdocs", "blog/posts/a.md", "![b](../img/p.png)", "(https://blog.example.org/blog/img/p.png)"),
+        ("mkdocs", "blog/posts/a.md", "[b]: ../b.pdf", "]: https://blog.example.org/blog/b.pdf"),
+        ("mkdocs", "blog/posts/a.md", "![b](https://example.net/p.png) ![c](/c.png)", "![b](https://example.net/p.png) ![c](/c.png)"),
+        ("pelican", "News/a.md", "![b]({static}/images/p.png)", "(https://blog.example.org/images/p.png)"),
+        ("obsidian", "a/b.md", "![[my pic.png]]", 'src="https://blog.example.org/my-pic.png"'),
     ],
-)
+)  # fmt: skip
 def test_a_reference_to_a_file_becomes_the_address_of_its_page(dialect, path, body, expected) -> None:
     """Links to files lead to the pages that the program makes of them, if their paths tell these."""
-    assert expected in seed_of(f"---\ntitle: A\ndate: 2024-05-01\n---\n{body}\n", dialect=dialect, path=path).body
+    found = seed_of(head_of(dialect) + f"{body}\n", dialect=dialect, path=path)
+    assert expected in found.body
+
+
+def head_of(dialect: str) -> str:
+    return (
+        "+++\ntitle = 'A'\ndate = 2024-05-01\n+++\n" if dialect == "zola" else "---\ntitle: A\ndate: 2024-05-01\n---\n"
+    )
+
+
+def test_a_reference_follows_the_pattern_of_the_root() -> None:
+    """As far as the path of the other file decides it: its date and its name."""
+    text = head_of("jekyll") + "[b]({% post_url 2024-05-02-b %}) [c]({% link notes/_posts/2024-05-03-c.md %})\n"
+    found = seed_of(text, dialect="jekyll", path="_posts/2024-05-01-a.md", link="/{category}/{year}/{month}/{slug}/")
+    assert found.body == "[b](https://blog.example.org/2024/05/b/) [c](https://blog.example.org/notes/2024/05/c/)\n"
+
+
+def test_the_posts_of_mkdocs_refer_to_files_from_the_docs() -> None:
+    """If the root is the folder of the posts, what they link to may lie beside it."""
+    text = head_of("mkdocs") + "![b](../img/p.png) [c](../../d/e.md)\n"
+    root = SeedRoot(folder="/srv/docs/news/posts", dialect="mkdocs", base=BASE, link="/news/{year}/{slug}/")
+    outcome = reading.read(text.encode(), path="a.md", root=root, zone="UTC", site=BASE).outcome
+    assert isinstance(outcome, Seed)
+    assert outcome.body == "![b](https://blog.example.org/news/img/p.png) [c](unknown:)\n"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "link", "body"),
+    [
+        ("pelican", "News/a.md", "", "see [b]({filename}other.md) there"),
+        ("mkdocs", "blog/posts/a.md", "", "see [b](other.md#c) there"),
+        ("mkdocs", "a.md", "", "see [b](../../other.md) there"),
+        ("hugo", "posts/a.md", "/{year}/{month}/{slug}/", 'see [b]({{< ref "bundle" >}}) there'),
+        ("hugo", "posts/a.md", "/{title}/", 'see <a href="{{< relref "b.md" >}}">b</a> there'),
+        ("jekyll", "_posts/2024-05-01-a.md", "/{title}/", "see [b]({{ site.url }}{% post_url 2024-05-02-b %}) there"),
+    ],
+)
+def test_only_the_words_stay_of_a_link_to_a_page_whose_address_its_path_does_not_tell(
+    dialect, path, link, body
+) -> None:
+    """An address that no page has would be worse; there is one warning, at the line."""
+    root = SeedRoot(folder="x", dialect=dialect, base=BASE, link=link)
+    one = reading.read(f"{head_of(dialect)}{body}\n".encode(), path=path, root=root, zone="UTC", site=BASE)
+    assert isinstance(one.outcome, Seed)
+    assert content.item(one.outcome, id="x", topics=(), related=(), now=0).content == "<p>see <a>b</a> there</p>"
+    assert [(problem.line, problem.warning) for problem in one.warnings] == [(5, True)]
+    assert "whose address its path does not tell" in one.warnings[0].message
+
+
+@pytest.mark.parametrize(
+    "written", ["https://example.net/p.png", "p.png", "/p.png"],
+)  # fmt: skip
+def test_the_picture_of_a_shortcode_is_no_page(written) -> None:
+    """Its address stays as it is written."""
+    found = seed_of(head_of("hugo") + f'{{{{< figure src="{written}" >}}}}\n', path="posts/a/index.md")
+    assert f'src="{written}"' in found.body
+
+
+def test_values_of_jekyll_are_those_of_its_site() -> None:
+    """`site.url` ends without a slash, `site.baseurl` is the path of the base, `page.url` that of the post's own page."""
+    body = '{{ site.url }}/a {{ site.baseurl }}/b {{ site.url }}{{ page.url }} {{ "/c" | absolute_url }} {{ "d" | relative_url }}'
+    root = SeedRoot(folder="x", dialect="jekyll", base="https://ada.example.org/blog/")
+    text = f"---\ntitle: A\nlink: https://example.net/elsewhere\n---\n{body}\n"
+    one = reading.read(text.encode(), path="_posts/2024-05-01-a.md", root=root, zone="UTC", site=BASE)
+    assert isinstance(one.outcome, Seed)
+    assert one.outcome.link == "https://example.net/elsewhere"
+    assert one.outcome.body.split() == [
+        "https://ada.example.org/a", "/blog/b", "https://ada.example.org/2024/05/01/a.html",
+        "https://ada.example.org/blog/c", "/blog/d",
+    ]  # fmt: skip
+    assert one.warnings == ()
+
+
+def test_a_post_of_jekyll_says_where_its_excerpt_ends() -> None:
+    """By a key of its own, if it is not `<!--more-->`."""
+    text = "---\ntitle: A\ndate: 2024-05-01\nexcerpt_separator: <!--cut-->\n---\nOne.\n\nTwo.\n<!--cut-->\nThree.\n"
+    found = seed_of(text, dialect="jekyll", path="_posts/2024-05-01-a.md")
+    assert found.body.partition("<!--more-->")[0].split() == ["One.", "Two."]
+
+
+@pytest.mark.parametrize("head", ["2026: x", "1.5: x", "~: x", "params:\n  1.5: x", "tags:\n- 1: x"])
+@pytest.mark.parametrize("dialect", ["hugo", "pelican", "obsidian"])
+def test_a_key_may_look_like_a_number(dialect, head) -> None:
+    """It is read as the text that is written."""
+    assert seed_of(f"---\ntitle: A\ndate: 2024-05-01\n{head}\n---\nText\n", dialect=dialect).title == "A"
 
 
 def test_where_a_value_comes_from() -> None:
@@ -328,3 +423,33 @@ if __name__ == "__main__":
         made = {path: as_expected(read_sample(sample, path)) for path in files_of(sample)}
         text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
         (SAMPLES / sample / "expected.json").write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("reference", "expected"),
+    [
+        ("posts/b.md", "https://blog.example.org/posts/b/"), ("/posts/b.md#c", "https://blog.example.org/posts/b/#c"),
+        ("b.md", "https://blog.example.org/posts/b/"), ("notes/b.md", "https://blog.example.org/n/b/"),
+    ],
+)  # fmt: skip
+def test_a_reference_into_another_section_leads_there(reference, expected) -> None:
+    """References of Hugo begin at the folder of all content, of which a root may be one section."""
+    posts, notes = (
+        SeedRoot(folder=f"/site/content/{name}", name=name, dialect="hugo", base=BASE, link=link)
+        for name, link in (("posts", "/posts/{path}/"), ("notes", "/n/{path}/"))
+    )
+    text = f'---\ntitle: A\ndate: 2024-05-01\n---\n[It]({{{{< ref "{reference}" >}}}}).\n'
+    outcome = reading.read(
+        text.encode(), path="posts/a.md", root=posts, zone="UTC", site=BASE, roots=(posts, notes)
+    ).outcome
+
+    assert isinstance(outcome, Seed)
+    assert outcome.body.strip() == f"[It]({expected})."
+
+
+@pytest.mark.parametrize(("head", "expected"), [("", "the-title"), ("slug: own\n", "own")])
+def test_a_pattern_may_ask_for_the_slug_or_else_the_title(head, expected) -> None:
+    """As Hugo's `:slug` does."""
+    made = seed_of(f"---\ntitle: The title\ndate: 2024-05-01\n{head}---\n", link="/{slug_or_title}/")
+
+    assert made.link == f"{BASE}{expected}/"

@@ -142,6 +142,184 @@ def test_a_later_date_of_publication_counts(name) -> None:
         assert isinstance(one.outcome, Rejection) or one.outcome.published > 4_000_000_000, key
 
 
+STARTS = ("publishDate", "publish_at", "embargo_until", "scheduled_for", "release_date", "pubDate")
+ENDS = ("unpublish_on", "valid_until", "removeOn", "expires_at", "hideAfter", "expiry", "expiryDate", "expires")
+LATER = (
+    "Fri, 13 Feb 2099", "13th February 2099", "Feb 13th 2099", "2099", "20990213", "2099-02", "2099-02-13", "4070908800",
+    "tomorrow", "in 3 weeks", "2099-02-13 10:00 CEST", "[2099-02-13]", "never", "pending",
+)  # fmt: skip
+PAST = (
+    "Fri, 13 Feb 2009",
+    "13th February 2009",
+    "2009-02",
+    "20090213",
+    "1234483200",
+    "yesterday",
+    "2009-02-13",
+    "expired",
+)
+
+
+def dated(name: str, *lines: str, date: str = "2024-05-01") -> seed.Reading:
+    """Return the reading of an item with a date and further lines of metadata."""
+    native = f"webUrl: {BASE}a\npublishedDateTime: {date}\n" if name == "native" else f"date: {date}\n"
+    return read(name, f"---\ntitle: A title\n{native}" + "\n".join(lines) + f"\n---\n{CANARY}\n")
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("value", LATER)
+def test_no_later_start_is_overlooked(name, value) -> None:
+    """Whatever says when the item is to appear holds it back until then, or is an error: no word for it is too odd."""
+    for key in STARTS:
+        one = dated(name, f"{key}: {value}")
+
+        assert not is_shown(one) or one.outcome.published > 4_000_000_000, key  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("value", PAST)
+def test_no_end_is_overlooked(name, value) -> None:
+    """Whatever says when the item is to vanish is its end, or an error, unless its own end is earlier."""
+    for key in ENDS:
+        one = dated(name, f"{key}: {value}")
+
+        assert not is_shown(one) or (one.outcome.expires or 9e9) < 1_300_000_000, key  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("name", ["hugo", "astro", "plain"])
+def test_the_earliest_end_counts(name) -> None:
+    """Of several ends the earliest is that of the item, and one that cannot be read is an error."""
+    further = "expirydate" if name == "plain" else "expiryDate"
+    lines = (f"{further}: 2099-01-01", "expires: 2020-01-01")
+    for written in (lines, lines[::-1]):
+        found = dated(name, *written).outcome
+
+        assert isinstance(found, Rejection) or found.expires == 1_577_836_800
+    assert isinstance(dated(name, "expires: 2099-01-01", "expiryDate: soon").outcome, Rejection)
+    assert isinstance(dated(name, "expires: 2020-01-01", "valid_until: 2030-01-01").outcome, Seed)
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "native"])
+def test_a_later_time_of_the_day_counts(name) -> None:
+    """The item waits for the later of two moments of one day, too; an earlier one, and a past date, mean nothing."""
+    later = dated(name, "publishDate: 2099-01-01T23:00:00Z", date="2099-01-01T00:00:00Z").outcome
+    earlier = dated(name, "release_date: 2024-04-30", "expires: 2099-01-01", date="2024-05-01T10:00:00Z").outcome
+
+    assert isinstance(later, Seed)
+    assert later.published == 4_070_991_600
+    assert isinstance(earlier, Seed)
+    assert earlier.published == 1_714_557_600
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "lines",
+    ["params: {page: {draft: true}}", "hugo: {draft: true}", "params: [{draft: true}]", "a: {b: {c: [{draft: yes}]}}",
+     "blog: {published: false}", "meta: {page: {status: draft}}", "build: {list: local}", "build: {render: link}",
+     "_build: {list: never}", "_build: {render: false}"],
+)  # fmt: skip
+def test_a_switch_is_found_however_deep(name, lines) -> None:
+    """A draft in a mapping, or in a list of mappings, is held back or an error."""
+    assert not is_shown(dated(name, lines))
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "lines",
+    ["params: {cover: {hidden: true}}", "book: {published: 2019}", "menu: {main: {weight: 1}}", "links: [{public: false}]",
+     "hugo: {draft: false}", "seo: {status: draft-like}", "build: {list: always}", "shop: {publish: https://x.example}"],
+)  # fmt: skip
+def test_what_is_deeper_and_means_something_else_holds_nothing_back(name, lines) -> None:
+    """A picture is hidden, and a book was published."""
+    assert is_shown(dated(name, lines))
+
+
+def test_a_list_of_states_in_which_items_are_shown_is_one() -> None:
+    """As for a single word, in a dialect whose own states have words as well."""
+    assert is_shown(dated("pelican", "status: [published]"))
+    assert not is_shown(dated("pelican", "status: [published, brewing]"))
+
+
+def test_a_headless_page_of_hugo_is_held_back() -> None:
+    """It has no page of its own."""
+    assert not is_shown(dated("hugo", "headless: true"))
+
+
+@pytest.mark.parametrize("name", ["hugo", "pelican", "plain"])
+def test_keys_that_differ_in_case_are_refused(name) -> None:
+    """Neither of two spellings silently wins if the case of keys does not matter."""
+    for lines in (("draft: true", "Draft: false"), ("Draft: false", "draft: true"), ("Tags: a", "tags: b")):
+        outcome = dated(name, *lines).outcome
+
+        assert isinstance(outcome, Rejection)
+        assert outcome.withdrawn == ("draft: true" in lines)
+
+
+def test_further_names_never_publish_what_another_holds_back() -> None:
+    """Of a switch and its further names any that holds back counts, and so does one that is not understood."""
+    for keys, lines in (
+        ({"published": ("live",)}, "published: false\nlive: true"), ({"published": ("live",)}, "published: true\nlive: no"),
+        ({"draft": ("wip", "hold")}, "wip: false\nhold: true"), ({"draft": ("wip",)}, "draft: true\nwip: false"),
+        ({"removed": ("gone", "away")}, "gone: false\naway: true"), ({"deleted": ("gone",)}, "deleted: true\ngone: false"),
+        ({"published": ("live", "shown")}, "live: true\nshown: perhaps"),
+    ):  # fmt: skip
+        text = f"---\ntitle: A\nwebUrl: {BASE}a\npublishedDateTime: 2024-05-01\n{lines}\n---\n".encode()
+        root = SeedRoot(folder="x", keys=keys)
+        found = reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+        assert isinstance(found, Rejection) or not found.is_published or found.removed or found.deleted, lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "expires"),
+    [
+        ("expires: 2030-01-01\ngone_on: 2020-01-01", 1_577_836_800), ("expires: 2020-01-01\ngone_on: 2030-01-01", 1_577_836_800),
+        ("gone_on: 2030-01-01\noff_on: 2020-01-01", 1_577_836_800), ("gone_on: 2030-01-01", 1_893_456_000),
+        ("expires: 2030-01-01\ngone_on: soon", None),
+    ],
+)  # fmt: skip
+def test_the_earliest_of_the_further_names_of_an_end_counts(lines, expires) -> None:
+    """A further name of `expires` never makes a seed last longer than the file's own key does."""
+    text = f"---\ntitle: A\nwebUrl: {BASE}a\npublishedDateTime: 2019-05-01\n{lines}\n---\n".encode()
+    root = SeedRoot(folder="x", keys={"expires": ("gone_on", "off_on")})
+    found = reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert (found.expires if isinstance(found, Seed) else None) == expires
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_start_in_the_past_holds_nothing_back_however_it_is_written(name) -> None:
+    """Native seeds and dialects read the dates of keys that are not their own alike."""
+    for value in (
+        "2024-04-01 10:00 CEST",
+        "1 April 2024 10:00 AM EST",
+        "1711965600",
+        "Mon, 1 Apr 2024",
+        "April 1st, 2024",
+    ):
+        assert is_shown(dated(name, f"available_from: {value}")), value
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_date_in_a_misspelt_key_is_in_doubt(name) -> None:
+    """In whatever words it is written."""
+    for value in ("Fri, 13 Feb 2099", "13th February 2099", "13/02/2099", "4070908800"):
+        assert isinstance(dated(name, f"publishd: {value}").outcome, Rejection), value
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("key", ["secured", "Secured", "meta.secured", "secured.text"])
+def test_what_is_secured_is_never_another_key(name, key) -> None:
+    """Not even a config can show it."""
+    first = key.partition(".")[0]
+    value = {"meta": f"{{secured: {CANARY}}}"}.get(first, f"{{text: {CANARY}}}" if "." in key else CANARY)
+    native = f"webUrl: {BASE}a\npublishedDateTime: 2024-05-01\n" if name == "native" else "date: 2024-05-01\n"
+    text = f"---\ntitle: A title\n{native}{first}: {value}\n---\n".encode()
+    root = SeedRoot(folder="x", dialect=name, base=BASE, keys={"excerpt": (key,), "title": (key,)})
+
+    assert CANARY not in str(reading.read(text, path="a.md", root=root, zone="UTC", site=BASE))
+
+
 @pytest.mark.parametrize("name", names())
 def test_a_broken_draft_is_withdrawn(name) -> None:
     """A file that cannot be read, but says that it is a draft, takes its last good version out of the feeds."""

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from aggregator.index.index import opened_read_only
 from aggregator.normalizer.dialects.table import names
 from aggregator.site.check import check
 from aggregator.site.explain import explain
+from aggregator.site.status import site_status
 
 SAMPLES = Path(__file__).parents[1] / "cases" / "dialects"
 BASE = "https://blog.example.org/"
@@ -116,3 +118,47 @@ def test_explain_names_the_key_of_each_value(site) -> None:
     site.write("own.md")
     (own,) = explain(site.config(), None, str(site.seeds / "own.md"), now=NOW)
     assert own.origins == ()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "path", "text", "answer"),
+    [
+        ("hugo", "a.md", "---\ntitle: A\ndate: 2026-05-01\nDraft: true\n---\n", "`draft` holds it back"),
+        ("hugo", "a.md", "+++\ntitle = 'A'\ndate = 2026-05-01\nbuild.list = 'never'\n+++\n", "`build.list` holds it back"),
+        ("pelican", "a.md", "Title: A\nDate: 2026-05-01\nStatus: draft\n\nText\n", "`status` holds it back"),
+        ("obsidian", "a.md", "---\ndate: 2026-05-01\npublish: false\n---\n", "`publish` holds it back"),
+        ("jekyll", "2026-05-01-a.md", "---\npublished: false\n---\n", "published: false"),
+        ("eleventy", "drafts/a.md", "---\ntitle: A\ndate: 2026-05-01\n---\n", "`drafts/` holds it back"),
+    ],
+)  # fmt: skip
+def test_explain_names_what_holds_a_post_back(site, dialect, path, text, answer) -> None:
+    """The key of the file, or the folder, as for our own seeds."""
+    site.settings = {"seeds": {"folder": "../blog", "dialect": dialect, "base": BASE}}
+    post = site.root / "blog" / path
+    post.parent.mkdir(parents=True)
+    post.write_text(text)
+    (found,) = explain(site.config(), None, path, now=NOW)
+    assert found.headline == f"{path}: in no feed: {answer} (rule: state)"
+
+
+def test_pages_without_a_date_are_one_warning_of_each_folder(site) -> None:
+    """It names the first and counts the others, in `check`, after a build and in the status; a named file is named."""
+    site.settings = {
+        "seeds": [{"folder": f"../{name}", "dialect": "hugo", "base": BASE} for name in ("blog", "more")]
+    }  # fmt: skip
+    for path in ("blog/about.md", "blog/search.md", "blog/x/imprint.md", "more/about.md"):
+        (site.root / path).parent.mkdir(parents=True, exist_ok=True)
+        (site.root / path).write_text("---\ntitle: A page\n---\n")
+    says = "date: is missing, so this is taken for a page, not for a post"
+    expected = [("blog/about.md", f"{says}, like 2 more"), ("more/about.md", says)]
+
+    def named(problems) -> list[tuple[str, str]]:
+        return [(one.path, one.message) for one in problems]
+
+    assert named(check(site.config(), now=NOW).problems) == expected
+    assert named(check(site.config(), now=NOW, files={"blog/search.md"}).problems) == [("blog/search.md", says)]
+    assert named(site.build(now=NOW).problems) == expected
+    assert named(site.build(now=NOW).problems) == expected
+    with opened_read_only(site.config().state) as index:
+        assert index is not None
+        assert named(site_status(site.config(), index, now=NOW).problems) == expected

@@ -165,6 +165,28 @@ def test_while_a_root_is_missing_no_seed_of_a_removed_one_is_withdrawn(both: Sit
     assert sorted(both.titles()) == ["Item a", "Item b"]
 
 
+def test_a_folder_that_cannot_be_read_keeps_no_seed_of_a_removed_root(both: SiteFolder) -> None:
+    """It lies in another root, which was believed: what is in it stays, and the removed root goes."""
+    write(both, "/".join("d" * 70) + "/deep.md")
+    both.build()
+    both.settings["seeds"] = [{"folder": "../blog"}, {"folder": "../more"}]
+    (both.root / "more").mkdir()
+    turn = both.build()
+    assert turn.notes
+    assert (turn.removed, both.titles()) == (1, ["Item b"])
+
+
+def test_with_deletions_accepted_a_removed_root_goes_though_another_one_is_missing(both: SiteFolder) -> None:
+    """Somebody says that what is gone is gone; of the missing root itself nothing is known."""
+    both.settings["seeds"] = [*SEEDS, "../more"]
+    (both.root / "more").mkdir()
+    both.build()
+    (both.root / "more").rename(both.root / "away")
+    both.settings["seeds"] = ["../seeds", "../more"]
+    assert both.build().removed == 0
+    assert both.build(accept_deletions=True).removed == 1
+
+
 def test_what_is_included_and_ignored_may_change(both: SiteFolder) -> None:
     """What is ignored from now on is withdrawn, what is included is added; nothing else is read."""
     write(both, "drafts/c.md")
@@ -216,6 +238,49 @@ def test_check_and_explain_name_files_of_each_root(both: SiteFolder) -> None:
     assert explain(config, None, "blog/f.MD", now=NOW)[0].headline.startswith("blog/f.MD: not read: seeds end in .md")
     folders = {root.prefix: root.folder for root in config.seeds}
     assert report.in_folder("blog/e.md:2:1: x", folders) == f"{both.root}/blog/e.md:2:1: x"
+
+
+def test_explain_takes_the_name_of_a_root_first_and_names_every_file_that_is_meant(both: SiteFolder) -> None:
+    """The path that messages have is that of one file; one that is below several roots is that of each."""
+    both.settings["seeds"] = [{"folder": "../seeds", "name": "x"}, "../blog"]
+    both.write("blog/b.md")
+    both.write("b.md")
+    write(both, "only.txt")
+    config = both.config()
+
+    def named(target: str) -> list[str]:
+        return [one.headline.partition(":")[0] for one in explain(config, None, target, now=NOW)]
+
+    assert named("blog/b.md") == ["blog/b.md", "x/blog/b.md"]
+    assert named("x/blog/b.md") == ["x/blog/b.md"]
+    assert named("b.md") == ["x/b.md", "blog/b.md"]
+    assert named(str(both.root / "blog/b.md")) == ["blog/b.md"]
+    assert named("only.txt") == ["blog/only.txt"]
+
+
+def test_messages_name_every_path_with_its_root(both: SiteFolder) -> None:
+    """Also those of links, of ignored folders and of bundles on the way to a file that is not read."""
+    both.settings["seeds"] = ["../seeds", {"folder": "../blog", "dialect": "hugo", "ignore": ["old/"]}]
+    for path in ("old/c.md", "trip/index.md", "trip/d.md", "plain.md"):
+        write(both, path)
+    both.write("x.md/e.md")
+    (both.root / "blog/linked").symlink_to(both.root / "seeds")
+    (both.root / "blog/twice.md").symlink_to("plain.md")
+    config = both.config()
+
+    def why(target: str) -> str:
+        (found,) = explain(config, None, target, now=NOW)
+        return found.headline.partition(": not read: ")[2] or found.headline
+
+    assert why("blog/old/c.md") == "blog/old is ignored (it matches `old/` in `ignore`)"
+    assert why("blog/trip/d.md").startswith("it lies in a bundle, of which blog/trip/index.md is the seed")
+    assert why("blog/linked/a.md").startswith("blog/linked is a symbolic link that leads out of the seeds folder")
+    assert why("blog/twice.md").startswith(
+        "blog/twice.md is a symbolic link that leads to blog/plain.md, which is read"
+    )
+    assert why("seeds/x.md/e.md").startswith("the folder seeds/x.md has the name of a seed")
+    said = [str(one) for one in check(config, now=NOW).problems]
+    assert "blog/linked: warning: not read: blog/linked is a symbolic link" in "".join(said)
 
 
 def test_a_repository_s_own_files_are_ignored(site: SiteFolder) -> None:

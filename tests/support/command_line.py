@@ -10,7 +10,7 @@ from pathlib import Path
 from support.forked_command import run_forked
 
 ROOT = Path(__file__).parents[2]
-CONFIG = 'site: {title: Test, url: "https://feeds.example.org/"}\nrules: {min_quality: 70}\n'
+CONFIG = 'site: {title: Test, url: "https://feeds.tram.test/"}\nrules: {min_quality: 70}\n'
 GOOD = """---
 title: A tram to the harbour
 publishedDateTime: 2026-05-01T08:00:00Z

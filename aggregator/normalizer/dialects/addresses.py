@@ -8,10 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-PLACEHOLDERS = ("year", "month", "day", "slug", "title", "path", "dir", "file", "category")
-"""What a pattern may hold in braces."""
+from aggregator.model.urls import LONGEST_URL
 
-_PLACEHOLDER = re.compile(r"\{([a-z]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 _ABSOLUTE = re.compile(r"https?://", re.IGNORECASE)
 # Jekyll's and Hugo's placeholders, and Eleventy's few expressions that need no program to be run.
 _COLON = re.compile(r":([a-z_]+)")
@@ -24,7 +23,7 @@ _STYLES = {
     "pretty": "/{category}/{year}/{month}/{day}/{slug}/", "date": "/{category}/{year}/{month}/{day}/{slug}.html",
     "none": "/{category}/{slug}.html",
 }  # fmt: skip
-_EXPRESSION = re.compile(r"\{\{-?\s*(.*?)\s*-?\}\}")
+_EXPRESSION = re.compile(r"\{\{(.*?)\}\}")
 _EXPRESSIONS = {
     "slug": "slug", "page.fileSlug": "slug", "page.filePathStem": "path", "title": "title", "tags": "category",
     "category": "category", "categories": "category",
@@ -43,7 +42,7 @@ def pattern_in(address: str) -> str | None:
     """Return what a key says about an address as a pattern of ours; None if it cannot be known without its program."""
     if address in _STYLES:
         return _STYLES[address]
-    if "{%" in address:
+    if len(address) > LONGEST_URL or "{%" in address:
         return None
     if "{{" in address:
         return _pattern_of_expressions(address)
@@ -62,10 +61,11 @@ def _pattern_of_expressions(address: str) -> str | None:
 
     def placeholder(found: re.Match[str]) -> str:
         nonlocal known
-        date = _DATE_FILTER.fullmatch(found[1])
+        inside = found[1].removeprefix("-").removesuffix("-").strip()
+        date = _DATE_FILTER.fullmatch(inside)
         if date is not None and not re.sub(r"%[YmdF]|[/-]", "", date[1]):
             return re.sub(r"%[YmdF]", lambda one: _DATE_PARTS[one[0]], date[1])
-        name, bar, filters = found[1].partition("|")
+        name, bar, filters = inside.partition("|")
         known = known and name.strip() in _EXPRESSIONS and _SLUGGING.fullmatch(bar + filters) is not None
         return "{" + _EXPRESSIONS.get(name.strip(), "") + "}"
 

@@ -22,7 +22,8 @@ CONSTRUCTS = frozenset([
     "mdx",  # imports, exports, components, {expressions}
     "wikilinks",  # Obsidian, Quartz: [[page]], ![[embed]], ==mark==, %%comment%%, ^block, > [!note]
     "admonitions",  # !!! note, ??? note, :::note, > [!NOTE], === "tab"
-    "filenames",  # Pelican {filename}, {static}, {attach}; MkDocs and Docusaurus links to .md files
+    "filenames",  # Pelican {filename}, {static}, {attach}; Zola @/; MkDocs and Docusaurus links to .md files
+    "beside",  # MkDocs: links to pictures and other files are relative to the file, not to its page
     "snippets",  # MkDocs --8<--
     "attributes",  # {: .class }, {#id}, {:toc}, [TOC]
 ])  # fmt: skip
@@ -38,10 +39,12 @@ _PRIVATE = (QUOTE, END_OF_QUOTE, HELD, END_OF_HELD)
 _SIGNS = {
     "shortcodes": tags.SIGNS, "liquid": tags.SIGNS, "mdx": components.SIGNS,
     "wikilinks": ("[[", "==", "%%", "^", "[!"), "admonitions": blocks.SIGNS,
-    "filenames": ("{", "|", ".md", "@/"), "snippets": ("8<",), "attributes": ("{", "[TOC", "[toc", "[[", "[_"),
+    "filenames": ("{", "|", ".md", "@/"), "beside": ("](", "]: "), "snippets": ("8<",),
+    "attributes": ("{", "[TOC", "[toc", "[[", "[_"),
 }  # fmt: skip
 _FINDERS: dict[str, Callable[[Draft], None]] = {
     "mdx": components.translate, "wikilinks": inline.translate_wiki, "filenames": inline.translate_files,
+    "beside": inline.translate_beside,
     "snippets": inline.remove_snippets, "attributes": inline.remove_attributes,
 }  # fmt: skip
 
@@ -64,7 +67,7 @@ def translate(
     constructs: frozenset[str],
     markup: Literal["markdown", "html"] = "markdown",
     values: Mapping[str, str] = NOTHING,
-    page: Callable[[str], str] | None = None,
+    page: Callable[[str], str | None] | None = None,
     path: str = "",
     separator: str = "",
 ) -> Translated:
@@ -73,7 +76,8 @@ def translate(
     `values` are what Liquid's `{{ … }}` stands for: `{"site.url": "https://blog.example.org", "page.title": …}`. `path`
     is the file's own path below the root of the folder, against which references to other files resolve. `page` returns
     the address of the page that a file was made to, by its path below that root (`posts/other.md`, `2024-05-01-other`;
-    as written, if `path` is ""), or "" if it knows none; then it is the path without its ending, below `site.url`.
+    as written, if `path` is ""), or "" if it knows none; then it is the path without its ending, below `site.url` and
+    `site.baseurl`. If it returns None, nobody can know the address, and only the words of the link stay, with a note.
     `separator` is what ends the excerpt besides `<!--more-->` (Jekyll's `excerpt_separator`).
 
     A body without any such construct is returned as the same object. It never raises, and takes time in proportion to

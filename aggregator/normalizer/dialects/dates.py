@@ -45,6 +45,10 @@ _OFFSETS = {
 }  # fmt: skip
 """RFC 2822 §4.3, and a few of which there is only one; any other name is not read."""
 
+_PERIOD = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>0[1-9]|1[0-2])|(?P<month_of_day>0[1-9]|1[0-2])(?P<day>0[1-9]|[12]\d|3[01]))?",
+    re.ASCII,
+)
 _IN_NAME = re.compile(r"(\d{4})[-_](\d\d?)[-_](\d\d?)(?:[-_@. ]+|$)", re.ASCII)
 _IN_FOLDERS = re.compile(r"(?:^|/)(\d{4})[/-](\d\d?)[/-](\d\d?)(?=[-_@. /]|$)", re.ASCII)
 
@@ -103,6 +107,19 @@ def _of_number(text: str) -> str:
     if not (text.isascii() and text.isdigit() and len(text) in {10, 13}):
         return ""
     return of_seconds(int(text[:10]))
+
+
+def day_of_period(written: str, *, is_over: bool) -> str:
+    """Return the day `20240501`, or the day on which `2024` or `2024-05` begins, or else is over; or the text."""
+    found = _PERIOD.fullmatch(written)
+    if found is None:
+        return written
+    year, month = int(found["year"]), int(found["month"] or found["month_of_day"] or 0)
+    if found["day"]:
+        return f"{year:04}-{month:02}-{found['day']}"
+    if is_over:
+        year, month = (year, month + 1) if 0 < month < 12 else (year + 1, 1)
+    return f"{year:04}-{month or 1:02}-01"
 
 
 def of_seconds(seconds: int) -> str:

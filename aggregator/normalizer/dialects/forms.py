@@ -16,6 +16,7 @@ from aggregator.model.reports import Problem
 from aggregator.normalizer import front_matter
 from aggregator.normalizer.dialects.table import Form
 from aggregator.normalizer.front_matter import Fault
+from aggregator.normalizer.held_back import state_of, text_holds_back
 
 _YAML = re.compile(r"---[ \t]*(?:#[^\n]*)?\n")
 _YAML_END = re.compile(r"\n(?:---|\.\.\.)[ \t]*(?=\n|$)")
@@ -24,10 +25,34 @@ _TOML_END = re.compile(r"\n\+\+\+[ \t]*(?=\n|$)")
 _OTHER = re.compile(r"---[ \t]*([A-Za-z][\w+-]*)[ \t]*\n")
 _FENCE = re.compile(r"(```+|~~~+)[ \t]*toml[ \t]*\n")
 _JSON = re.compile(r"\{\s*[\"}]")
-_LINE = re.compile(r" {0,3}([A-Za-z0-9_-]+):[ \t]*(.*)")
+_LINE = re.compile(r" {0,3}([A-Za-z0-9_-]+(?: [A-Za-z0-9_-]+){0,2})[ \t]*:[ \t]*(.*)")
+_LINES_END = re.compile(r"(?:---|\.\.\.)[ \t]*")
 _MORE = re.compile(r"(?: {4,}|\t)[ \t]*(\S.*)")
 # Text of `Key: value` lines is metadata only if it has one of these; a note may begin with "Remember: …".
-_PROOF = frozenset({"title", "date"})
+_PROOF = frozenset({"title", "date", "secured"})
+# What metadata may begin with, at the start of a file that has none in a known form, and what only looks like it: a
+# rule, shortcodes and Liquid, lists of attributes, comments of MDX.
+_RULE = re.compile(r"-{3,}[ \t]*(?:\n|$)")
+_NO_OBJECT = re.compile(r"\{(?:[{%:#.]|/\*(?:[^*]|\*(?!/))*\*/\})")
+# A brace with a key, or a comment, or nothing below it, unlike "{a} is a set".
+_OBJECT = re.compile(r"\{\s*(?:$|[\"'/#,{}\[]|[\w.-]+\s*(?:[:=]|$))")
+_ASSIGNMENT = re.compile(r"[ \t\"']*[\w.-]+[\"']?[ \t]*=")
+_KEY = re.compile(r"[ \t]*(?:\{(?![{%:#.])|\?[ \t]|[^\s:#-][^:\n]{0,60}:(?=[ \t\n]|$))")
+# What is left of a first line that was cut off: of a fence, and of a `Key: value` line.
+_CUT_OFF = re.compile(r"(?:-{1,2}|\+{1,2}|[`~]{1,3}\w{0,4}|\{)\s*")
+_KEY_CUT_OFF = re.compile(r"\w[\w-]{0,20}\s*")
+_SECURED = re.compile(r"^[ \t\"'{,#+-]*(?:secured|embargo[\w -]{0,20})[\"']?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
+_INVISIBLE = re.compile(r"[\s\u200b\u2060]*")
+_SECOND = re.compile(r"\s*(?:---|\+\+\+)")
+# The head of an HTML page; none of these goes beyond the next tag, so that they take no long time.
+_META = re.compile(r"<meta\b(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+>", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"([a-z-]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE)
+_PAGE_BODY = re.compile(r"</head\b|<body\b", re.IGNORECASE)
+_LONGEST_PAGE_HEAD = 65_536
+_BLANK = re.compile(r"\n[ \t]*\n")
+_BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
+_HEADS = frozenset("-+{`~")
+_LONGEST_HEAD = 16_384
 _CLOSE = "end the metadata with a line {}"
 _FOREIGN = {
     "toml": "has TOML front matter, between lines of +++",
@@ -67,20 +92,127 @@ def split(data: bytes, forms: Sequence[Form], path: str) -> Parts | Fault:
     if path.endswith(".json"):
         return _file(text, forms, stripped)
     head = text
-    if text[:1].isspace():
-        head = text.lstrip(" \t\n") if text.lstrip(" \t\n")[:1] in {"-", "+", "{", "`", "~"} else text
-    skipped = text.count("\n", 0, len(text) - len(head))
-    if head.startswith(("---", "+++")):
-        found = _fenced(_Text(head, skipped, stripped), forms)
-    elif head.startswith("{") and _JSON.match(head):
-        found = _json_head(_Text(head, skipped, stripped)) if "json" in forms else _refused("json")
-    elif "fence" in forms and (opening := _FENCE.match(head)):
-        found = _between(_Text(head, skipped, stripped), opening, re.compile(rf"\n{opening[1]}[ \t]*(?=\n|$)"), "fence")
-    else:
-        found = _lines(text, stripped) if "lines" in forms else None
+    if text[:1] not in _HEADS and (start := _INVISIBLE.match(text)) and text[start.end() : start.end() + 1] in _HEADS:
+        head = text[start.end() :]
+    file = _Text(head, text.count("\n", 0, len(text) - len(head)), stripped)
+    found = _of_head(file, forms)
+    if isinstance(found, Parts) and (again := _SECOND.match(found.body)):
+        found = _second(found, again.end()) or found
     if found is None and "none" not in forms:
         return Fault("has no front matter", "start the file with a line ---, then `title: …`, then a line ---", 1, 1)
-    return found or Parts("none", "", text, 1, 1, stripped)
+    if found is None and path.endswith((".html", ".htm")):
+        found = _page(file, forms)
+    return found or _unrecognised(file, forms) or Parts("none", "", text, 1, 1, stripped)
+
+
+def _of_head(file: _Text, forms: Sequence[Form]) -> Parts | Fault | None:
+    head = file.text
+    if head.startswith(("---", "+++")):
+        return _fenced(file, forms)
+    if head.startswith("{") and _JSON.match(head):
+        return _json_head(file) if "json" in forms else _refused("json")
+    if "fence" in forms and (opening := _FENCE.match(head)):
+        return _between(file, opening, re.compile(rf"\n{opening[1]}[ \t]*(?=\n|$)"), "fence")
+    return _lines(file) if "lines" in forms else None
+
+
+def _page(file: _Text, forms: Sequence[Form]) -> Parts | Fault | None:
+    """Return the parts of an HTML page whose head has `<meta>` with metadata, or refuse those that are not read."""
+    head = file.text[:_LONGEST_PAGE_HEAD]
+    found = _values_of_page(head)
+    if "meta" in forms and found:
+        return Parts("meta", head, file.text, file.skipped + 1, file.skipped + 1, file.stripped)
+    state = state_of(found)
+    if state.held_by or state.doubts or "secured" in found:
+        message = "has a `<meta>` that may hold it back, or is secured, and that this dialect does not have"
+        return Fault(message, "write metadata between two lines of --- above it", file.skipped + 1, 1, withdrawn=True)
+    return None
+
+
+def _values_of_page(head: str) -> dict[str, Any]:
+    """Return what the `<meta>` elements at the head of an HTML page say, as Pelican reads them."""
+    from html import unescape  # noqa: PLC0415 - few sites have pages
+
+    end = _PAGE_BODY.search(head)
+    head = head[: end.start()] if end else head
+    found: dict[str, Any] = {}
+    for tag in _META.finditer(head):
+        said = {name.lower(): unescape(value.strip("\"'")) for name, value in _ATTRIBUTE.findall(tag[0])}
+        if name := said.get("name", "").strip().lower():
+            found.setdefault(name, said.get("content", said.get("contents", "")).strip())
+    return found
+
+
+def after_comments(text: str) -> int:
+    """Return where the white space and the HTML comments end with which a text begins."""
+    at = len(text) - len(text.lstrip())
+    while text.startswith("<!--", at) and not text.startswith("<!-->", at):
+        end = text.find("-->", at + 4)
+        if end < 0:
+            break
+        at = end + 3
+        at = _INVISIBLE.match(text, at).end()  # type: ignore[union-attr]  # it matches nothing, too
+    return at
+
+
+def _unrecognised(file: _Text, forms: Sequence[Form]) -> Fault | None:
+    """Return what is wrong with a file in which no metadata was found, if it seems to have some (G12, G15).
+
+    Its text would be published with all that its author wrote for other eyes, a draft's too.
+    """
+    start = after_comments(file.text[:_LONGEST_HEAD])
+    head = file.text[start : start + _LONGEST_HEAD]
+    line = file.skipped + file.text.count("\n", 0, start) + 1
+    if _is_cut_off(head, forms):
+        return Fault("has a single word, as if it were cut off", "write the metadata and the text", line, 1)
+    if (head.startswith(("---", "+++")) and not _is_rule(head) and not _is_prose(head)) or (
+        _OBJECT.match(head) and not _NO_OBJECT.match(head)
+    ):
+        message = "seems to begin with metadata, which is in no known form"
+        hint = "write it between two lines of ---, the first of which begins the file, or remove what looks like it"
+        return Fault(message, hint, line, 1)
+    if _may_hold_back(head):
+        message = "has a line that may hold it back, or is secured, but no metadata"
+        hint = "begin the file with a line ---, and end the metadata with another"
+        return Fault(message, hint, line, 1, withdrawn=True)
+    return None
+
+
+def _is_cut_off(text: str, forms: Sequence[Form]) -> bool:
+    """Return whether a text is no more than the beginning of metadata in one of these forms, as after a half save."""
+    return bool(_CUT_OFF.fullmatch(text) or ("lines" in forms and _KEY_CUT_OFF.fullmatch(text)))
+
+
+def _may_hold_back(head: str) -> bool:
+    """Return whether the first paragraph of a text has a line that may hold its item back, or is secured."""
+    end = _BLANK.search(head, len(head) - len(head.lstrip("-\n \t")))
+    block = head[: end.start()] if end else head
+    return _SECURED.search(block) is not None or text_holds_back(block.replace("#+", ""), is_prose=True)
+
+
+def _second(parts: Parts, end: int) -> Fault | None:
+    """Return what is wrong with a body that begins with metadata of its own, in which a program would not look."""
+    head = parts.body[end - 3 : end + _LONGEST_HEAD].replace("\n\n", "\n", 1)
+    if (head[0] == "-" and _is_rule(head)) or not _may_hold_back(head):
+        return None
+    message = "has metadata twice, and the second may hold it back, or is secured"
+    return Fault(message, "write it once", parts.body_line + parts.body.count("\n", 0, end), 1, withdrawn=True)
+
+
+def _is_rule(head: str) -> bool:
+    """Return whether the dashes at the head of a text are a rule above prose, not the first line of metadata."""
+    rule = _RULE.match(head)
+    if rule is None:
+        return False
+    rest = [line for line in head[rule.end() :].split("\n") if line.strip() and not line.lstrip().startswith("#")]
+    return bool(rest) and _KEY.match(rest[0]) is None and len(" ".join(rest).split()) > 1
+
+
+def _is_prose(head: str) -> bool:
+    """Return whether dashes or pluses begin a sentence, such as "--- and then it rained", and no keys follow."""
+    first, *lines = head.partition("\n\n")[0].split("\n")
+    lines.append(first.lstrip("+- \t"))
+    return len(first.split()) > 3 and not any(_KEY.match(line) or _ASSIGNMENT.match(line) for line in lines)
 
 
 def _refused(form: str) -> Fault:
@@ -109,7 +241,7 @@ def _between(file: _Text, opening: re.Match[str], end: re.Pattern[str], form: Fo
     closing = end.search(head, opening.end() - 1)
     if closing is None:
         # A line --- may be a rule above text, +++ is nothing else.
-        if form == "yaml" and not re.match(r"[ \t]*[\w\"'-]+[ \t]*:", head[opening.end() :]):
+        if form == "yaml" and _is_rule(head[:_LONGEST_HEAD]):
             return None
         fence = opening[1] if form == "fence" else head[:3]
         return Fault(f"the closing {fence} is missing", _CLOSE.format(fence), skipped + 1, 1)
@@ -145,30 +277,52 @@ def _file(text: str, forms: Sequence[Form], stripped: tuple[int, int] | None) ->
     return Parts("file", text, "", 1, 1, stripped)
 
 
-def _lines(text: str, stripped: tuple[int, int] | None) -> Parts | None:
-    """Return the parts of a file that begins with `Key: value` lines, up to a blank line; None if it does not."""
-    at = 0
+def _lines(file: _Text) -> Parts | Fault | None:
+    """Return the parts of a file that begins with `Key: value` lines; None if it does not.
+
+    They end at a blank line, a line of dashes, or, as in Python-Markdown, before the first line that is none of them.
+    """
+    text, line, stripped = file.text, file.skipped + 1, file.stripped
+    start = at = _BLANK_LINES.match(text).end()  # type: ignore[union-attr]  # it matches nothing, too
     keys: set[str] = set()
-    while at < len(text):
+    body = -1
+    while at < len(text) and body < 0:
         end = text.find("\n", at)
         end = len(text) if end < 0 else end
-        line = text[at:end]
-        if not line.strip():
-            break
-        found = _LINE.match(line)
-        if found is None and not (keys and _MORE.match(line)):
-            return None
-        if found is not None:
-            keys.add(found[1].lower())
-        at = end + 1
-    if not keys & _PROOF or front_matter.is_too_long(text[:at]):
+        written = text[at:end]
+        found = _LINE.match(written)
+        if not written.strip() or _LINES_END.fullmatch(written):
+            body = end + 1
+        elif found is None and not (keys and _MORE.match(written)):
+            body = at
+        else:
+            keys |= {found[1].lower()} if found is not None else set()
+            at = end + 1
+    head = text[start:at]
+    if keys.isdisjoint(_PROOF) and not text_holds_back(head[:_LONGEST_HEAD], is_prose=True):
         return None
-    return Parts("lines", text[:at], text[at:].removeprefix("\n"), 1, text.count("\n", 0, at) + 2, stripped)
+    if front_matter.is_too_long(head):
+        return front_matter.too_long(line)
+    if body < 0 or (body == at and _is_cut_off(text[at:], ("lines",))):
+        return Fault("has nothing below its metadata", "write a blank line below the metadata, then the text", line, 1)
+    if body == at and _may_hold_back(text[at : at + _LONGEST_HEAD]):
+        message, hint = "has metadata below a line that is none", "write `Key: value` lines up to the first blank line"
+        return Fault(message, hint, line + text.count("\n", 0, at), 1, withdrawn=True)
+    first = line + text.count("\n", 0, start)
+    return Parts("lines", head, text[body:], first, line + text.count("\n", 0, body), stripped)
 
 
 def fast_values(parts: Parts) -> dict[str, Any] | None:
     """Return YAML as the fast parser reads it, or None if `values` must decide."""
-    return front_matter.fast_values(parts.text) if parts.form == "yaml" else None
+    found = front_matter.fast_values(parts.text) if parts.form == "yaml" else None
+    return found if found is None or _has_text_keys(found) else None  # `2026: …` has a number as its key
+
+
+def _has_text_keys(value: Any) -> bool:
+    """Return whether all keys of the mappings in a value are text."""
+    if isinstance(value, dict):
+        return all(type(key) is str for key in value) and all(map(_has_text_keys, value.values()))
+    return not isinstance(value, list) or all(map(_has_text_keys, value))
 
 
 def values(parts: Parts, forms: Sequence[Form], path: str) -> dict[str, Any] | tuple[Problem, ...]:
@@ -181,11 +335,14 @@ def values(parts: Parts, forms: Sequence[Form], path: str) -> dict[str, Any] | t
     if parts.form == "yaml":
         found = _yaml(parts, path)
         # Python-Markdown, which reads these lines, allows dashes around them.
-        if isinstance(found, tuple) and forms[0] == "lines" and (lines := _lines(parts.text, None)):
-            found = _values_of_lines(lines._replace(line=parts.line), path)
+        if isinstance(found, tuple) and forms[0] == "lines":
+            lines = _lines(_Text(f"{parts.text}\n\n", parts.line - 1, None))
+            found = _values_of_lines(lines, path) if isinstance(lines, Parts) and not lines.body.strip() else found
         return found
     if parts.form == "lines":
         return _values_of_lines(parts, path)
+    if parts.form == "meta":
+        return _values_of_page(parts.text)
     return _toml(parts, path) if parts.form in {"toml", "fence"} else _json(parts, path)
 
 
@@ -321,6 +478,8 @@ def position(parts: Parts, key: Sequence[str]) -> tuple[int, int]:
         rf"^[ \t{{]*[\"']?(?:[\w-]+\.)*{written}[\"']?[ \t]*[:=]", parts.text, re.MULTILINE | re.IGNORECASE
     )
     found_at = found_at or re.search(rf"\"{written}\"\s*:", parts.text)
+    if parts.form == "meta":
+        found_at = re.search(rf"<meta\s+name=[\"']?{written}\b", parts.text, re.IGNORECASE)
     if found_at is None:
         return parts.line, 1
     start = found_at.start() + len(found_at[0]) - len(found_at[0].lstrip(" \t{"))

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
+from aggregator.config.yaml import scalars
 from aggregator.config.yaml.tree import Node
-from aggregator.model.seed_roots import SeedRoot
-from aggregator.normalizer import seed
+from aggregator.model.seed_roots import SeedRoot, shown_names
+from aggregator.normalizer import held_back, seed
 from aggregator.normalizer.dialects import addresses, dates
 from aggregator.normalizer.seed import Reading
+from aggregator.normalizer.text import moment
+
+SWITCHES = frozenset({"published", "draft", "removed", "deleted"})
+"""The keys of which any that holds back counts, whatever the others say."""
 
 
 class _Names(NamedTuple):
-    """What the keys of a root's files mean: other names of a key, and names that mean nothing to us."""
+    """What the keys of a root's files mean: other names of a key, names that mean nothing to us, the zone of dates."""
 
     others: Mapping[str, tuple[str, ...]]
     unread: frozenset[str]
+    zone: str
 
 
 def read(data: bytes, *, path: str, root: SeedRoot, zone: str, site: str) -> Reading:
     """Return the reading of the seed `path` (with the root's prefix); see `reading.read`."""
     names = _Names(
-        {key: tuple(others) for key, others in root.keys.items() if key not in {"ignored", "slug"}},
+        {key: shown_names(others) for key, others in root.keys.items() if key not in {"ignored", "slug"}},
         frozenset((*root.keys.get("ignored", ()), *_slug_keys(root))),
+        zone,
     )
     base = root.base or site
     return seed.read_adapted(
@@ -43,14 +51,28 @@ def _adapted(node: Node, names: _Names, root: SeedRoot, below: str, base: str) -
     found = {key.text: (key, value) for key, value in node.entries}
     entries = {text: entry for text, entry in found.items() if text not in names.unread and not _is_other(text, names)}
     for key, others in names.others.items():
-        first = next((found[one] for one in others if one in found and not _is_empty(found[one][1])), None)
-        if first is not None:
-            entries[key] = (msgspec.structs.replace(first[0], text=key), first[1])
+        names_tried = (*others, key) if key in SWITCHES or key == "expires" else others
+        several = [found[one] for one in names_tried if one in found and not _is_empty(found[one][1])]
+        if several:
+            name, value = min(several, key=lambda one: _rank(key, one[1], names.zone))
+            entries[key] = (msgspec.structs.replace(name, text=key), value)
     if root.link and not ({"webUrl", "originalUrl"} & entries.keys()):
         address = addresses.joined(base, addresses.filled(root.link, _part(found, entries, root, below)))
         name = Node(kind="scalar", line=node.line, column=node.column, text="webUrl", tag="str")
         entries["webUrl"] = (name, msgspec.structs.replace(name, text=address, quoted=True))
     return msgspec.structs.replace(node, entries=tuple(entries.values()))
+
+
+def _rank(key: str, value: Node, zone: str) -> float:
+    """Return the rank of one of several values of a key: that which holds the seed back, or ends it, first; else 0."""
+    if key in SWITCHES:
+        return 0 if held_back.boolean(scalars.plain(value)) is not (key == "published") else 1
+    if key != "expires":
+        return 0
+    try:
+        return moment(value.text, zone)
+    except (ValueError, OverflowError):
+        return -math.inf  # it is an error of the seed
 
 
 def _is_other(text: str, names: _Names) -> bool:

@@ -107,9 +107,9 @@ def _hugo_or_zola(texts: Texts, paths: Paths) -> Generator | None:
 
 _HUGO_CONFIGS = frozenset({"hugo", "config", "zola", "config/_default/hugo", "config/_default/config"})
 _HUGO_TOKENS = {
-    "year": "{year}", "month": "{month}", "day": "{day}", "slug": "{slug}", "title": "{title}", "filename": "{slug}",
-    "contentbasename": "{slug}", "slugorfilename": "{slug}", "slugorcontentbasename": "{slug}", "section": "{dir}",
-    "sections": "{dir}",
+    "year": "{year}", "month": "{month}", "day": "{day}", "slug": "{slug_or_title}", "title": "{title}",
+    "filename": "{slug}", "contentbasename": "{slug}", "slugorfilename": "{slug}", "slugorcontentbasename": "{slug}",
+    "section": "{dir}", "sections": "{dir}",
 }  # fmt: skip
 
 
@@ -129,10 +129,6 @@ def _hugo_posts(content: str, permalinks: Any, paths: Paths) -> tuple[tuple[Post
             patterns.get(section, ""), r":(\w+)", _HUGO_TOKENS | {"section": section, "sections": section}, doubts
         )
         posts.append(Posts(f"{content}/{section}", link or f"/{section}/{{path}}/"))
-    if any(isinstance(one, str) and ":slug" in one.split("/") for one in patterns.values()):
-        doubts.append(
-            "Hugo makes `:slug` of the title of a post that names no slug: if yours do not, write {title} in `link`"
-        )
     return tuple(posts), tuple(doubts)
 
 

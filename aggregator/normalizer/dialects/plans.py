@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from aggregator.model.seed_roots import SeedRoot
+from aggregator.model.seed_roots import SeedRoot, shown_names
 from aggregator.normalizer import held_back
 from aggregator.normalizer.dialects.table import KEYS_OF_A_ROOT, Dialect, dialect_of
 
@@ -74,7 +74,7 @@ def _made(root: SeedRoot, site: str) -> Plan:
     own: dict[str, tuple[str, ...]] = {}
     for key, names in root.keys.items():
         field = KEYS_OF_A_ROOT.get(key, key)
-        own[field] = (*own.get(field, ()), *names)
+        own[field] = (*own.get(field, ()), *shown_names(names))
     fields = {name: _paths((*own.get(name, ()), *getattr(dialect, name)), dialect) for name in _FIELDS}
     switches = [
         _paths((*own.get(name, ()), *getattr(dialect, name)), dialect) for name in ("held_if_true", "shown_if_false")

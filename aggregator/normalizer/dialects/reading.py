@@ -16,35 +16,36 @@ import msgspec
 
 from aggregator.model.items import Seed
 from aggregator.model.reports import Problem
-from aggregator.model.seed_roots import NATIVE, SeedRoot
+from aggregator.model.seed_roots import NATIVE, FirstCommit, SeedRoot
 from aggregator.normalizer import front_matter, held_back, links, text
 from aggregator.normalizer.cleaning import MAX_NAMES, clean
 from aggregator.normalizer.dialects import addresses, bodies, dates, forms, values
 from aggregator.normalizer.dialects.forms import Parts
 from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_of
 from aggregator.normalizer.raw import RawImage, RawSeed
-from aggregator.normalizer.remarks import Remark
+from aggregator.normalizer.remarks import NO_DATE, Remark
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
-
-FirstCommit = Callable[[str], int | None]
-"""Returns when a file, by the path given to `read`, was committed first: seconds since 1970, None if unknown."""
 
 _RARE = frozenset({"locale", "type", "category", "id", "quality", "heat"})
 _NOTHING: tuple[Any, ...] = ("", [], {})
+_NESTED = (dict, list)
+_WORDS_FOR = {"heading": "first heading", "page": "page's title"}
 _DRAFT_DATE = "1970-01-01"
 """The date of a draft without one; it is never shown."""
 
-_HEADING = re.compile(
-    r"(?:\s|<!--(?!-->).*?-->)*(?:#[ \t]+([^\n]+?)[ \t]*#*[ \t]*(?:\n|$)|([^\s#>*+|`~<-][^\n]*)\n=+[ \t]*(?:\n|$))",
-    re.DOTALL,
-)
+_CONTENTS, _END_OF_CONTENTS = "<!-- START doctoc", "<!-- END doctoc"
+_UNDERLINED = re.compile(r"[^\s#>*+|`~<-][^\n]*\n=+[ \t]*(?:\n|$)")
 _HTML_HEADING = re.compile(r"<h1\b[^<>]*>(.*?)</h1\s*>", re.DOTALL | re.IGNORECASE)
 _HTML_TITLE = re.compile(r"<title\b[^<>]*>(.*?)</title\s*>", re.DOTALL | re.IGNORECASE)
-_HTML_BODY = re.compile(r"<body\b[^<>]*>(.*)</body\s*>", re.DOTALL | re.IGNORECASE)
+_HTML_BODY = re.compile(r"<body\b[^<>]*>", re.IGNORECASE)
+_HTML_BODY_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _MARKDOWN_LINK = re.compile(r"!?\[([^\[\]]*)\](?:\([^()]*\)|\[[^\[\]]*\])")
 _MARKDOWN_MARKS = re.compile(r"(?<!\w)(\*\*|__|\*|_|`+)(\S(?:.*?\S)?)\1(?!\w)")
 _ATTRIBUTES = re.compile(r"[ \t]*\{[:#.][^{}]*\}[ \t]*$")
 _ENDING = re.compile(r"\.(?:mdx?|markdown|mdown|mkdn?|html?)$")
+_ASSET = re.compile(
+    r"\.(?:avif|bmp|gif|jpe?g|png|svg|webp|mp[34]|m4[av]|webm|og[agv]|flac|wav|pdf|zip|csv|txt)$", re.IGNORECASE
+)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _DATE_HINT = "write 2026-11-23T10:00:00Z, or 2026-11-23"
 _OPTIONAL = {
@@ -70,21 +71,30 @@ class _Context(NamedTuple):
     zone: str
     site: str
     first_commit: FirstCommit | None
+    roots: Sequence[SeedRoot]
 
 
 def read(
-    data: bytes, *, path: str, root: SeedRoot, zone: str, site: str, first_commit: FirstCommit | None = None
+    data: bytes,
+    *,
+    path: str,
+    root: SeedRoot,
+    zone: str,
+    site: str,
+    first_commit: FirstCommit | None = None,
+    roots: Sequence[SeedRoot] = (),
 ) -> Reading:
     """Return the reading of the file `path` (with the root's prefix) in the dialect of `root`.
 
     `site` is the URL of the site, the base of a root that has none of its own. Dates without an offset are those of
     `zone` (an IANA name) unless the dialect says otherwise. `first_commit` is asked only if nothing else gives a date.
+    `roots` are all roots of the site: a reference to a file may lead into another one.
     """
     if root.dialect == NATIVE:
         from aggregator.normalizer.dialects import further_keys  # noqa: PLC0415 - it is rarely needed
 
         return further_keys.read(data, path=path, root=root, zone=zone, site=site)
-    item = _opened(data, _Context(path, root, zone, site, first_commit))
+    item = _opened(data, _Context(path, root, zone, site, first_commit, roots))
     return item.reading(data) if isinstance(item, _Item) else item
 
 
@@ -97,7 +107,7 @@ def origins(
     """
     if root.dialect == NATIVE:
         return ()
-    item = _opened(data, _Context(path, root, zone, site, first_commit))
+    item = _opened(data, _Context(path, root, zone, site, first_commit, ()))
     return item.origins() if isinstance(item, _Item) else ()
 
 
@@ -106,7 +116,7 @@ def _opened(data: bytes, context: _Context) -> _Item | Reading:
     parts = forms.split(data, plan.dialect.forms, path)
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
-        return rejected(path, (problem,), data)
+        return rejected(path, (problem,), data, withdrawn=parts.withdrawn)
     fast = forms.fast_values(parts)
     if fast is not None:
         item = _Item(plan, parts, fast, context, exact=False)
@@ -130,12 +140,13 @@ class _Item:
     def __init__(self, plan: Plan, parts: Parts, found: dict[str, Any], context: _Context, *, exact: bool) -> None:
         self._plan, self._dialect, self._parts, self._path = plan, plan.dialect, parts, context.path
         self._below = below = context.path[len(context.root.prefix) :]
-        self._values = found
+        self._values = self._given = found
         if plan.dialect.any_case and not "".join(found).islower():
             self._values = {key.lower(): value for key, value in found.items()}
         self._zone = plan.dialect.days_in or context.zone
         self._first_commit, self._exact = context.first_commit, exact
-        self._stem = addresses.stem_of(below)
+        self._root, self._roots, self._site = context.root, context.roots, context.site
+        self._folder, self._stem = context.root.folder.rstrip("/"), addresses.stem_of(below)
         # Where a value came from: the keys that lead to it, or words such as "the file name".
         self._origins: dict[str, KeyPath | str] = {}
         self._remarks: list[tuple[KeyPath, Remark]] = []
@@ -156,13 +167,15 @@ class _Item:
             _InexactError: if the fast parser's values are not exact enough.
         """
         raw = self._raw
+        if len(self._given) > len(self._values):
+            self._refuse_repeated()
         self._is_held = self._held()
         raw.published = not self._is_held
         self._take_body()
         raw.title = self._title()
         raw.published_date_time = self._published()
         raw.updated_date_time = self._date("updated") or None
-        raw.expires = self._date("expires") or None
+        raw.expires = self._expires() or None
         self._doubt()
         raw.topics = self._topics()
         raw.tags = self._names("tags")
@@ -225,6 +238,8 @@ class _Item:
             found["aliases"] = aliases
         if self._is_html:
             found["markup"] = "html"
+        if self._is_held and (held_by := self._held_by()):
+            found["held_by"] = held_by
         return found
 
     def _left_out(self, remarks: Sequence[Remark]) -> bool:
@@ -352,6 +367,14 @@ class _Item:
                 held |= self._is_in_state(path, value, words)
         return held
 
+    def _refuse_repeated(self) -> None:
+        """Refuse keys that differ in case only: which of the two is meant is not known."""
+        seen: set[str] = set()
+        for key in self._given:
+            if key.lower() in seen:
+                self._refuse((key,), key, "is repeated in another case", "keep one of them")
+            seen.add(key.lower())
+
     def _is_on(self, path: KeyPath, value: Any) -> bool:
         truth = held_back.boolean(value)
         if truth is None and not held_back.is_held_state(value):
@@ -368,7 +391,7 @@ class _Item:
 
     def _is_in_state(self, path: KeyPath, value: Any, words: tuple[str, ...]) -> bool:
         word = str(values.one_text(value).value).casefold()
-        if word not in words and held_back.is_held_state(value):
+        if word not in words and not held_back.is_shown_state(value):
             self._not_understood(path, f"write one of {', '.join(words)}")
         return word in words
 
@@ -379,22 +402,68 @@ class _Item:
 
     def _doubt(self) -> None:
         """Refuse the file if an unknown key may mean that it is not to be published."""
-        if self._is_held or not (self._doubtful or "shown_if_false" in self._present):
+        if self._is_held:
             return
-        published = str(self._raw.published_date_time or "")
         for path in self._present.get("shown_if_false", ()):
             value = self._at(path)
-            if isinstance(value, str) and (day := dates.readable(value))[:4].isdigit() and day[:10] > published[:10]:
+            if isinstance(value, str) and dates.is_day(value) and not self._is_started(path, value):
                 self._not_understood(path, "write `true` or `false`, or the date of the post")
-        values_in_doubt = {key: self._values[key] for key in self._doubtful}
-        for doubt in held_back.doubts(values_in_doubt, self._plan.known, published):
+        known = self._plan.known
+        in_doubt = {key: self._values[key] for key in self._doubtful}
+        in_doubt |= {key: one for key, one in self._values.items() if type(one) in _NESTED and key not in known}
+        for doubt in held_back.doubts(in_doubt, known) if in_doubt else ():
+            if self._is_answered(doubt):
+                continue
             self._says_held = True
             own = ".".join(self._plan.held_if_true[0]) if self._plan.held_if_true else "draft"
             hint = (
-                f"write `{own}: true` to hold it back; if `{'.'.join(doubt.key)}` means something else, name it in the"
-                " config: `keys: {ignored: [" + ".".join(doubt.key) + "]}`"
+                f"write `{own}: true` to hold it back; if `{'.'.join(doubt.keys)}` means something else, name it in the"
+                " config: `keys: {ignored: [" + ".".join(doubt.keys) + "]}`"
             )
-            self._refuse(doubt.key, "published", doubt.message, hint)
+            self._refuse(doubt.keys, "published", doubt.message, hint)
+
+    def _is_answered(self, doubt: held_back.Doubt) -> bool:
+        """Return whether the dates that are understood make a doubt about when the item is shown groundless."""
+        if doubt.kind == "starts":
+            return self._is_started(doubt.keys, doubt.date)
+        if doubt.kind == "":
+            return False
+        if doubt.keys in self._plan.fields["expires"]:
+            return True  # it has been read
+        ends = self._moment(dates.day_of_period(doubt.date, is_over=False))
+        own = self._moment(self._raw.expires or "")
+        return ends is not None and own is not None and own <= ends
+
+    def _is_started(self, keys: KeyPath, date: str) -> bool:
+        """Return whether the item is not shown before a date that a key says; a later time of its day is taken over."""
+        if keys == self._origins.get("published"):
+            return True
+        date = dates.day_of_period(date, is_over=True)
+        starts, own = self._moment(date), self._moment(self._raw.published_date_time or "")
+        if starts is None or own is None:
+            return False
+        zone = ZoneInfo(self._zone)
+        if starts > own and datetime.fromtimestamp(starts, zone).date() == datetime.fromtimestamp(own, zone).date():
+            self._raw.published_date_time = self._readable(date)
+            self._origins["published"] = keys
+            return True
+        return starts <= own
+
+    def _held_by(self) -> str:
+        """Return the folder or key that holds the file back, "" if it is `published: false`, as in our own seeds."""
+        for folder in self._below.split("/")[:-1]:
+            if folder in self._dialect.held_folders:
+                return f"{folder}/"
+        named: list[tuple[KeyPath, Callable[..., bool]]] = [
+            *((path, self._is_on) for path in self._present.get("held_if_true", ())),
+            *((path, self._is_off) for path in self._present.get("shown_if_false", ())),
+            *((path, partial(self._is_in_state, words=words)) for path, words in self._plan.states),
+        ]
+        for path, holds in named:
+            value = self._at(path)
+            if value is not None and not held_back.is_blank(value) and holds(path, value):
+                return "" if path == ("published",) else ".".join(path)
+        return ""
 
     # Title and body
 
@@ -403,8 +472,8 @@ class _Item:
             value = self._find("body")
             self._body = value if isinstance(value, str) else ""
             self._is_html = ".".join(self._key_of("body")).endswith("html")
-        elif self._is_html and (found := _HTML_BODY.search(self._body)):
-            self._body = found[1]
+        elif self._is_html:
+            self._body = _body_of_page(self._body)
 
     def _title(self) -> str:
         title = self._text("title")
@@ -413,7 +482,7 @@ class _Item:
         for source in self._dialect.title_from:
             title = self._heading() if source == "heading" else self._name(source)
             if title and not text.is_blank(title):
-                self._origins["title"] = f"the {'first heading' if source == 'heading' else 'file name'}"
+                self._origins["title"] = f"the {_WORDS_FOR.get(source, 'file name')}"
                 return title
         self._origins["title"] = "the path"
         return self._stem or self._below
@@ -423,19 +492,22 @@ class _Item:
         if self._is_html:
             found = _HTML_HEADING.search(self._body[:5_000])
             if found is None:
-                title = _HTML_TITLE.search(self._parts.body[:5_000])
-                return title[1] if title else ""
+                return self._title_of_page()
             self._body = self._body[: found.start()] + self._body[found.end() :]
             return found[1]
-        found = _HEADING.match(self._body) if len(self._body) < 2_000 else _HEADING.match(self._body[:2_000])
-        if found is None:
-            return ""
-        self._body = self._body[found.end() :]
-        words = _ATTRIBUTES.sub("", found[1] or found[2])
+        words, end = _first_heading(self._body[:16_384])
+        self._body = self._body[end:]
+        words = _ATTRIBUTES.sub("", words)
         return _MARKDOWN_MARKS.sub(r"\2", _MARKDOWN_LINK.sub(r"\1", words))
 
+    def _title_of_page(self) -> str:
+        found = _HTML_TITLE.search(self._parts.body[:5_000]) if self._is_html else None
+        return found[1] if found else ""
+
     def _name(self, source: str) -> str:
-        """Return the file's name as a title: as it is, as words, or as words with capitals."""
+        """Return the file's name as a title: as it is, as words, or as words with capitals; or the title of a page."""
+        if source == "page":
+            return self._title_of_page()
         if source == "file":
             return self._stem.rpartition("/")[2]
         name = dates.in_path(self._stem).rest
@@ -448,18 +520,61 @@ class _Item:
         """Return the body as plain Markdown, or HTML; a note for what of it is lost."""
         if not self._body or not self._dialect.constructs:
             return self._body
+        below = self._plan.base[len(self._plan.origin) :].rstrip("/")
+        # Jekyll's `page.url` is below `site.baseurl`, also if the title of the post leads elsewhere.
+        page = self._page.removeprefix(self._plan.origin + below)
         values_of_liquid = {
-            "page.title": self._raw.title or "", "page.url": self._raw.web_url or "", "site.url": self._plan.base,
+            "page.title": self._raw.title or "", "page.url": page, "site.url": self._plan.origin, "site.baseurl": below,
         }  # fmt: skip
+        separator = self._values.get("excerpt_separator") if "liquid" in self._dialect.constructs else None
         made = bodies.translate(
             self._body, constructs=self._dialect.constructs, markup="html" if self._is_html else "markdown",
-            values=values_of_liquid, path=self._below, page=partial(_address_of_file, self._plan),
+            values=values_of_liquid, path=self._path_for_links(), page=self._address_of_file,
+            separator=separator if isinstance(separator, str) else "",
         )  # fmt: skip
         before = self._parts.body_line + self._parts.body.count("\n") - self._body.count("\n")
         for note in made.notes:
             at = before + note.line - 1
             self._remarks.append(((), Remark(("body", at), note.message, note.hint, warning=True)))
         return made.text
+
+    def _path_for_links(self) -> str:
+        """Return the path against which links to files resolve.
+
+        The posts of MkDocs lie in a folder `posts` below that of the blog, and link to files anywhere in the docs: if
+        the root is that folder, the path is that from the docs.
+        """
+        if not self._dated_pages() or self._folder.rpartition("/")[2] != "posts":
+            return self._below
+        pattern = self._plan.link or self._dated_pages()
+        return f"{pattern.partition('{')[0].strip('/')}/posts/{self._below}".lstrip("/")
+
+    def _dated_pages(self) -> str:
+        """Return the pattern that only pages with a date have, as the posts of MkDocs, "" if there is none."""
+        return next((pattern for condition, pattern in self._dialect.link_if if condition == "date"), "")
+
+    def _address_of_file(self, path: str) -> str | None:
+        """Return the address of another file, None if it is a page and its path alone does not tell it."""
+        if _ASSET.search(path):
+            return addresses.joined(self._plan.base, addresses.slugged(path, self._dialect.slugs))
+        if self._dated_pages():
+            folder, own = path.rpartition("/")[0], self._path_for_links().rpartition("/")[0]
+            if "posts" in folder.split("/") or (folder == own and self._key_of("published")):
+                return None
+        plan, path = self._section_of(path)
+        return _address_of_page(plan, path)
+
+    def _section_of(self, path: str) -> tuple[Plan, str]:
+        """Return the plan of the root in which a referenced file lies, and its path below that.
+
+        A reference of Hugo or Zola begins at the folder of all content, and a root may be one section of that.
+        """
+        section, slash, below = path.partition("/")
+        parent = self._folder.rpartition("/")[0]
+        for root in (*self._roots, self._root):
+            if slash and root.dialect == self._root.dialect and root.folder.rstrip("/") == f"{parent}/{section}":
+                return plan_of(root, self._site), below
+        return self._plan, path
 
     # Dates
 
@@ -474,7 +589,31 @@ class _Item:
         if not found.value:
             # A mapping, or a list of nothing: an unreadable end must not be taken for none.
             return "" if field != "expires" else str(value)[:1]
-        return dates.readable(found.value, times_in="" if self._dialect.days_in else self._dialect.times_in)
+        return self._readable(found.value)
+
+    def _readable(self, written: str) -> str:
+        return dates.readable(written, times_in="" if self._dialect.days_in else self._dialect.times_in)
+
+    def _moment(self, written: str) -> int | None:
+        try:
+            return text.moment(self._readable(written), self._zone)
+        except (ValueError, OverflowError):
+            return None
+
+    def _expires(self) -> str:
+        """Return when the item is to vanish: the earliest date of its keys, or the one that is not understood."""
+        found: list[tuple[float, str, KeyPath]] = []
+        for path in self._present.get("expires", ()):
+            value = self._at(path)
+            if value is not None and value not in _NOTHING:
+                self._check_exact(value)
+                written = self._readable(values.one_text(value).value)
+                moment = self._moment(written)
+                found.append((-1.0 if moment is None else moment, written, path))
+        if len(found) < 2:
+            return self._date("expires")
+        _, written, self._origins["expires"] = min(found)
+        return written or "?"
 
     def _published(self) -> str:
         """Return the date as `text.moment` reads it; refuse a file that has none, unless it is held back anyway."""
@@ -502,13 +641,12 @@ class _Item:
             key = "date" if "date" in keys or not keys else keys[0]
             hint = f"write `{key}: 2026-11-23`, or begin the file's name with 2026-11-23-"
             # A warning: about, search and error pages have no date, and are no reason for `check` to fail.
-            message = "is missing, so this is taken for a page, not for a post"
-            self._undated = Remark(("date",), message, hint, warning=True)
+            self._undated = Remark(("date",), NO_DATE, hint, warning=True)
         return _DRAFT_DATE
 
     def _written_date(self, path: KeyPath, value: Any) -> str:
         found = values.one_text(value)
-        made = dates.readable(found.value, times_in="" if self._dialect.days_in else self._dialect.times_in)
+        made = self._readable(found.value)
         if found.note:
             self._warn("published", found.note)
         if not made or (self._is_held and not _is_moment(made, self._zone)):
@@ -595,8 +733,9 @@ class _Item:
         def part(name: str) -> str:
             if name in {"year", "month", "day"}:
                 return self._day()[("year", "month", "day").index(name)]
-            if name == "slug":
+            if name == "slug" or (name == "slug_or_title" and self._slug_key()):
                 return self._slug()
+            name = name.removeprefix("slug_or_")
             if name == "category" and self._dialect.category_is == "all":
                 return "/".join(dict.fromkeys(one.lower() for one in topics or ()))
             plain = {
@@ -708,14 +847,16 @@ class _Item:
         return None
 
 
-def _address_of_file(plan: Plan, path: str) -> str:
-    """Return the address of the page of another file, "" if its path alone does not tell it."""
+def _address_of_page(plan: Plan, path: str) -> str | None:
+    """Return the address of the page of another file, None if its path alone does not tell it."""
     dialect = plan.dialect
     stem = addresses.stem_of(path) if _ENDING.search(path) else path
+    folder, slash, file = stem.rpartition("/")
+    if file in {"index", "_index"} or file.startswith("_index."):  # the page of a folder, which no pattern is for
+        return addresses.joined(plan.base, f"{addresses.slugged(folder, dialect.slugs)}{slash}")
     in_path = dates.in_path(stem)
     by_date = (pattern for condition, pattern in dialect.link_if if condition == "path" and in_path.day)
     pattern = plan.link or next(by_date, dialect.link)
-    folder, slash, file = stem.rpartition("/")
     known = {"path": stem, "dir": folder, "file": file}
     if dialect.path_is == "undated":
         known["path"] = f"{folder}{slash}{in_path.rest}"
@@ -723,8 +864,12 @@ def _address_of_file(plan: Plan, path: str) -> str:
         known["slug"] = in_path.rest
     if in_path.day:
         known |= zip(("year", "month", "day"), in_path.day.split("-"), strict=True)
+    if dialect.topics_from == "above_posts":
+        # Categories that only the other file names cannot be known; most posts that are linked so have none.
+        folders = folder.split("/")
+        known["category"] = "/".join(folders[: folders.index("_posts")]).lower() if "_posts" in folders else ""
     if not addresses.placeholders(pattern) <= known.keys():
-        return ""
+        return None
     return addresses.joined(
         plan.base, addresses.filled(pattern, lambda name: addresses.slugged(known[name], dialect.slugs))
     )
@@ -748,3 +893,27 @@ def _is_link(address: str) -> bool:
 
 def _host(address: str) -> str:
     return links.host_of(address).lower()
+
+
+def _first_heading(text: str) -> tuple[str, int]:
+    """Return the words of the heading with which Markdown begins, comments aside, and where it ends; or "" and 0.
+
+    So is a table of contents, which a program keeps between `<!-- START doctoc … -->` and `<!-- END doctoc … -->`.
+    """
+    at = forms.after_comments(text)
+    if text.startswith(_CONTENTS, len(text) - len(text.lstrip())) and (end := text.find(_END_OF_CONTENTS, at)) >= 0:
+        at = end + forms.after_comments(text[end:])
+    line, _, _ = text[at:].partition("\n")
+    if underlined := _UNDERLINED.match(text, at):
+        return line.rstrip(), underlined.end()
+    words = line[1:].strip(" \t")
+    if not line.startswith(("# ", "#\t")) or not words:
+        return "", 0
+    return words.rstrip("#").rstrip(" \t") or "#", min(at + len(line) + 1, len(text))
+
+
+def _body_of_page(page: str) -> str:
+    """Return what is between the tags of the body of an HTML page, or all of it if there are none."""
+    start = _HTML_BODY.search(page)
+    *_, end = (None, *_HTML_BODY_END.finditer(page, start.end() if start else 0))
+    return page[start.end() : end.start()] if start and end else page

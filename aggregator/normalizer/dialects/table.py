@@ -11,9 +11,9 @@ import msgspec
 
 from aggregator.normalizer.dialects import tables
 
-Form = Literal["yaml", "toml", "json", "lines", "fence", "file", "none"]
+Form = Literal["yaml", "toml", "json", "lines", "fence", "meta", "file", "none"]
 """How metadata is written: YAML between `---`, TOML between `+++`, a JSON object at the head, `Key: value` lines, TOML
-in a first code fence, a `.json` file that is one item, or not at all."""
+in a first code fence, `<meta>` in the head of an HTML page, a `.json` file that is one item, or not at all."""
 
 Keys = tuple[str, ...]
 """Names of a key, in the order in which they are tried. A dot leads into a mapping: `taxonomies.tags`."""
@@ -23,13 +23,14 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     """A dialect: which keys mean what, the first that holds something counts; what holds back; where its pages are.
 
     `forms` are how metadata is written, and `any_case` is true if the case of keys does not matter. A file without a
-    title has its first "heading", or its name as it is ("file"), as "words", or with "capitals". `topics_from` names
-    what gives topics if no key does: the first "folder" below the root, the "parent" folder, or the folders
-    "above_posts" (a folder `_posts`), which then count beside the keys. `not_topics` are names that only the program
-    itself uses. `separators` are the characters of which the first one that a text holds parts the names in it, by keys
-    in the plural ("" = such a text is one name, " " = white space). `addressed` is the date in the address, if it is
-    another one than `published`; with `own_offset` its day is that at the offset with which it is written. Pictures
-    that begin with one of `imported_images` lie in the sources, so that their addresses are known only to the program.
+    title has its first "heading", the title of an HTML "page", or its name as it is ("file"), as "words", or with
+    "capitals". `topics_from` names what gives topics if no key does: the first "folder" below the root, the "parent"
+    folder, or the folders "above_posts" (a folder `_posts`), which then count beside the keys. `not_topics` are names
+    that only the program itself uses. `separators` are the characters of which the first one that a text holds parts
+    the names in it, by keys in the plural ("" = such a text is one name, " " = white space). `addressed` is the date in
+    the address, if it is another one than `published`; with `own_offset` its day is that at the offset with which it is
+    written. Pictures that begin with one of `imported_images` lie in the sources, so that their addresses are known
+    only to the program.
     `elsewhere` are keys for what a post links to, `body` those for the body of a file that is nothing but metadata.
 
     `held_if_true` and `shown_if_false` (which holds back if it is false) are switches, `states` the words of a key that
@@ -53,7 +54,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     any_case: bool = False
 
     title: Keys = ("title",)
-    title_from: tuple[Literal["heading", "file", "words", "capitals"], ...] = ("heading", "words")
+    title_from: tuple[Literal["heading", "page", "file", "words", "capitals"], ...] = ("heading", "words")
     published: Keys = ("date", "published", "publishDate", "pubDate", "created", "added")
     addressed: Keys = ()
     own_offset: bool = False

@@ -18,6 +18,9 @@ QUOTE, END_OF_QUOTE, HELD, END_OF_HELD = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
 They are noncharacters, which no text may hold.
 """
 
+UNKNOWN = "unknown:"
+"""An address that nothing leads to: `content` keeps the words of such a link without it."""
+
 _FENCE = re.compile(
     r"^[ \t>]*(?:(?:[-*+]|[0-9]{1,9}[.)])[ \t]+)*[ \t>]*(?P<fence>`{3,}|~{3,})(?P<info>[^\n]*)", re.MULTILINE
 )
@@ -56,7 +59,7 @@ class Draft:
         body: str,
         *,
         values: Mapping[str, str],
-        page: Callable[[str], str] | None,
+        page: Callable[[str], str | None] | None,
         path: str,
         is_html: bool,
     ) -> None:
@@ -106,22 +109,40 @@ class Draft:
         first = max(0, start - 200)
         return self.body[max(first, self.body.rfind("\n", first, start) + 1) : start]
 
-    def page(self, reference: str, *, is_from_root: bool = False, is_post: bool = False) -> str:
+    def page(
+        self, reference: str, at: int, name: str, *, is_from_root: bool = False, is_post: bool = False
+    ) -> str:  # fmt: skip
         """Return the address of the page that a reference to a file leads to.
 
-        `is_from_root` is whether it begins at the root of the folder, `is_post` whether without any other knowledge its
-        page is where Jekyll puts a post by default.
+        If that cannot be known, it is one that `content` drops, so that only the words of the link stay, and the note
+        calls the reference `name`. `at` is its position; `is_from_root` is whether it begins at the root of the folder,
+        `is_post` whether without any other knowledge its page is where Jekyll puts a post by default.
         """
         reference, sign, place = reference.partition("#")
         path = self.resolved(reference, is_from_root=is_from_root) if reference else ""
-        address = self._page(path.lstrip("/")) if self._page is not None and path else ""
+        address: str | None = ""
+        if self._page is not None and path:
+            address = None if self._leads_out(reference) else self._page(path.lstrip("/"))
+        if address is None:
+            message = "`{}` leads to a page whose address its path does not tell, so only the words of the link stay"
+            self.note(name, at, message, "write the full address")
+            return UNKNOWN
         if not address:
             address = (is_post and _POST.sub(r"/\1/\2/\3/\4.html", path)) or path
             stem = _FILE_ENDING.sub("", address)
             address = address if stem == address else f"{stem.removesuffix('/')}/" if stem else "./"
-            root = self.values.get("site.url", "").rstrip("/")
-            address = f"{root}{address}" if address.startswith("/") else address
+            address = f"{self._root}{address}" if address.startswith("/") else address
         return html.escape(address.replace(" ", "%20")) + sign + html.escape(place)
+
+    @property
+    def _root(self) -> str:
+        """The address of the root of the folder, without a `/` at its end; "" if it is not known."""
+        return f"{self.values.get('site.url', '').rstrip('/')}{self.values.get('site.baseurl', '')}".rstrip("/")
+
+    def _leads_out(self, reference: str) -> bool:
+        """Return whether a relative reference leads out of the folder."""
+        folder = posixpath.dirname(self._path)
+        return not reference.startswith("/") and posixpath.normpath(f"{folder or '.'}/{reference}").startswith("..")
 
     def resolved(self, reference: str, *, is_from_root: bool = False) -> str:
         """Return a reference as a path that begins with `/`, the root of the folder, or as it is if that is unknown."""
@@ -134,10 +155,22 @@ class Draft:
         end = "/" if reference.endswith("/") else ""
         return posixpath.normpath(f"/{posixpath.dirname(self._path)}/{reference}").replace("//", "/") + end
 
-    def file(self, path: str) -> str:
-        """Return the address of a file that is no page."""
-        known = self._page(path) if self._page is not None else ""
-        return html.escape((known or path).replace(" ", "%20"))
+    def file(self, address: str) -> str:
+        """Return the address of a file that is no page, relative to the page as it is written."""
+        return html.escape(address.replace(" ", "%20"))
+
+    def file_at_root(self, path: str) -> str:
+        """Return the address of a file that is no page, by its path from the root of the folder."""
+        return self.file(f"{self._root}{path}" if path.startswith("/") else path)
+
+    def file_beside(self, reference: str) -> str | None:
+        """Return the address of a file that is no page, relative to this file; None if it lies outside the folder."""
+        return None if self._leads_out(reference) else self.file_at_root(self.resolved(reference))
+
+    def embedded(self, path: str) -> str:
+        """Return the address of a file that is shown, by its path from the root of the folder."""
+        known = self._page(path) if self._page is not None and "://" not in path else ""
+        return self.file(known or path)
 
     def note(self, name: str, at: int, message: str, hint: str = "write a link or a picture instead") -> None:
         """Note once for each name what is lost; `{}` in the message stands for the name."""

@@ -23,7 +23,10 @@ _FILE_LINK = re.compile(
     r"(?:(?<=[(<\"'=])|(?<=\]: ))[{|](filename|static|attach|index|tag|category|author)[}|]([^\s)\"'<>]*)"
 )
 _PAGE_LINK = re.compile(
-    r"(?<=\]\()(<?)(@/)?([^\s()<>:?#\"']+\.mdx?)(#[^\s()<>\"']*)?(?=[\s)>])|(?<=\]\()(<?)@/([^\s()<>:?\"']+)(?=[\s)>])"
+    r"(?<=\]\()(<?)(@/)?([^\s()<>:?#\"'{}|]+\.mdx?)(#[^\s()<>\"']*)?(?=[\s)>])|(?<=\]\()(<?)@/([^\s()<>:?\"']+)(?=[\s)>])"
+)
+_BESIDE = re.compile(
+    r"(?:(?<=\]\()|(?<=\]: ))(<?)(?![/@])([^\s()<>:?#\"'{}|]+\.(?!mdx?\b)\w{1,5})(?=[\s)>]|$)", re.MULTILINE
 )
 _SNIPPET = re.compile(
     r"^[ \t]*-{1,3}8<-{1,3}[ \t]*(?:[\"'][^\n]*|\n(?:[^\n]+\n){0,50}?[ \t]*-{1,3}8<-{1,3}[ \t]*)$", re.MULTILINE
@@ -57,6 +60,11 @@ def translate_files(draft: Draft) -> None:
     """Find links to files of the folder: Pelican's `{filename}`, Zola's `@/`, and those to `.md` files."""
     draft.sub(_FILE_LINK, lambda found: _file_link(found, draft))
     draft.sub(_PAGE_LINK, lambda found: _page_link(found, draft))
+
+
+def translate_beside(draft: Draft) -> None:
+    """Find links to pictures and other files that are relative to the file, not to its page, as in MkDocs."""
+    draft.sub(_BESIDE, lambda found: _file_beside(found, draft))
 
 
 def remove_snippets(draft: Draft) -> None:
@@ -98,7 +106,7 @@ def _embed(found: re.Match[str], draft: Draft) -> str:
         if _SIZE.fullmatch(words.rpartition("|")[2])
         else words
     )
-    return f'<img src="{draft.file(path)}" alt="{html.escape(alt)}">'
+    return f'<img src="{draft.embedded(path)}" alt="{html.escape(alt)}">'
 
 
 def _words(found: re.Match[str]) -> str:
@@ -113,13 +121,20 @@ def _words(found: re.Match[str]) -> str:
 def _page_link(found: re.Match[str], draft: Draft) -> str:
     is_from_root = found[2] is not None or found[6] is not None
     reference = (found[3] or "") + (found[4] or "") or found[6]
-    return (found[1] or found[5] or "") + draft.page(reference, is_from_root=is_from_root)
+    return (found[1] or found[5] or "") + draft.page(reference, found.start(), ".md", is_from_root=is_from_root)
 
 
 def _file_link(found: re.Match[str], draft: Draft) -> str:
     kind, path = found[1], found[2]
     if kind == "filename":
-        return draft.page(path)
-    if kind in {"static", "attach"}:
-        return draft.file(draft.resolved(path) if kind == "static" else path)
-    return "/" if kind == "index" else f"/{kind}/{html.escape(path)}.html"
+        return draft.page(path, found.start(), "filename")
+    if kind == "static":
+        return draft.file_at_root(draft.resolved(path))
+    return (
+        draft.file(path) if kind == "attach" else draft.file_at_root("/" if kind == "index" else f"/{kind}/{path}.html")
+    )
+
+
+def _file_beside(found: re.Match[str], draft: Draft) -> str | None:
+    address = draft.file_beside(found[2])
+    return None if address is None else found[1] + address

@@ -265,10 +265,12 @@ class _Tags:
     def _address(self, tag: Tag, closing: Tag | None) -> None:
         reference = tag.arguments.first("path")
         if tag.name == "link" and self._is_liquid and not re.search(r"\.(?:md|markdown|html)(?:#|$)", reference):
-            address = self._draft.file(reference)
+            address = self._draft.file_at_root(self._draft.resolved(reference, is_from_root=True))
         else:
             is_from_root = self._is_liquid or "/" in reference
-            address = self._draft.page(reference, is_from_root=is_from_root, is_post=self._is_liquid)
+            address = self._draft.page(
+                reference, tag.start, tag.name, is_from_root=is_from_root, is_post=self._is_liquid
+            )
         self._draft.replace(tag.start, tag.end, address)
         if closing is not None:
             self._draft.replace(closing.start, closing.end)

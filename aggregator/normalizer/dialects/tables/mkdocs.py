@@ -19,5 +19,5 @@ DIALECT = Dialect(
     slugs="plain",
     days_in="UTC",
     times_in="UTC",
-    constructs=frozenset({"admonitions", "filenames", "snippets", "attributes"}),
+    constructs=frozenset({"admonitions", "filenames", "beside", "snippets", "attributes"}),
 )

@@ -7,9 +7,9 @@ from aggregator.normalizer.dialects.table import Dialect
 DIALECT = Dialect(
     name="pelican",
     program="Pelican",
-    forms=("lines", "yaml", "none"),
+    forms=("lines", "yaml", "meta", "none"),
     any_case=True,
-    title_from=("words",),
+    title_from=("page", "words"),
     published=("date",),
     updated=("modified", "updated"),
     excerpt=("summary", "description", "subtitle"),
@@ -26,5 +26,5 @@ DIALECT = Dialect(
     link="/{slug}.html",
     slug_from="title",
     slugs="ascii_words",
-    constructs=frozenset({"filenames", "attributes"}),
+    constructs=frozenset({"filenames", "attributes", "admonitions"}),
 )

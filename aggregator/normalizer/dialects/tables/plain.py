@@ -7,7 +7,7 @@ from aggregator.normalizer.dialects.table import Dialect
 DIALECT = Dialect(
     name="plain",
     program="any other program",
-    forms=("yaml", "toml", "json", "fence", "lines", "file", "none"),
+    forms=("yaml", "toml", "json", "fence", "lines", "meta", "file", "none"),
     any_case=True,
     title=("title", "name", "headline", "advisory.title"),
     published=(

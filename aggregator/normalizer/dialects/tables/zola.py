@@ -35,5 +35,5 @@ DIALECT = Dialect(
     slugs="ascii",
     days_in="UTC",
     times_in="UTC",
-    constructs=frozenset({"shortcodes"}),
+    constructs=frozenset({"shortcodes", "filenames"}),
 )
