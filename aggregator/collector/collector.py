@@ -164,7 +164,8 @@ class Collector:
 
     def take_requests(self, now: int) -> tuple[str, ...]:
         """Do what other processes asked for, and return the sources that are to be polled because of a push."""
-        found = self._database.requests()
+        # One that is being taken in has decided already; what it decided is stored first.
+        found = [one for one in self._database.requests() if one.source not in self._taking]
         for one in found:
             if one.kind == "release":
                 self._release(one.source)
@@ -285,8 +286,8 @@ class Collector:
             state=state, source=source, document=document, known=known, aliases=aliases, url=pending.url,
             now=pending.received_at, is_partial=pending.is_partial,
         )  # fmt: skip
-        pages = await self._pages(source, decision)
         try:
+            pages = await self._pages(source, decision)
             rows = self._written(source, decision, document, pages)
         except AggregatorError as error:
             return self._unwritten(state, error)
@@ -349,6 +350,7 @@ class Collector:
         """Return the texts of entries' pages by link (`content: page`), each asked once, if `robots.txt` allows it."""
         if source.content != "page":
             return {}
+        self._intake.check_pages()
         texts: dict[str, str] = {}
         for link in dict.fromkeys(
             write.entry.link for write in decision.writes if write.entry.link and not write.is_withdrawn

@@ -15,7 +15,7 @@ from aggregator.collector.answers import Answer
 from aggregator.collector.entries import Document, NoDocument
 from aggregator.collector.guards import Write
 from aggregator.collector.state import Known, Pending
-from aggregator.collector.timing import iso_date
+from aggregator.collector.timing import field, iso_date
 from aggregator.model.sources import Source, SourceList
 
 UNKNOWN = "?"
@@ -93,9 +93,21 @@ class Intake:
 
         return lists.sources_of(data, defaults=one.defaults)
 
-    def text_of_page(self, answer: Answer) -> str:  # noqa: ARG002 - page.py is not there yet
+    def check_pages(self) -> None:
+        """Check that texts of pages can be found.
+
+        Raises:
+            AggregatorError: If the extra `fulltext` is not installed.
+        """
+        from aggregator.collector import page  # noqa: PLC0415 - only for `content: page`
+
+        page.check()
+
+    def text_of_page(self, answer: Answer) -> str:
         """Return the text of a page as HTML, "" if none is found."""
-        return ""
+        from aggregator.collector import page  # noqa: PLC0415 - readability-lxml
+
+        return page.text_of_page(answer.body, content_type=field(answer.headers, "content-type"), url=answer.url)
 
     def remove_leftovers(self) -> None:
         """Remove temporary files of a process that was killed.

@@ -13,13 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from support.collecting import DAY, Planet, conditional, posts, rss
+from support.collecting import DAY, Planet, Post, conditional, posts, rss
 from support.scripted_server import Reply, Seen
 
 from aggregator.collector import database, polling
 from aggregator.collector.asking import Limits
 from aggregator.collector.domains import domain_of
 from aggregator.collector.schedule import Schedule
+from aggregator.model.sources import Source, SourceList
 
 HOUR = 3600
 
@@ -490,3 +491,84 @@ def test_a_database_of_a_newer_version_is_left_alone(planet: Planet) -> None:
     db.close()
     with pytest.raises(database.Unusable, match="newer version"):
         planet.poll()
+
+
+def page(text: str) -> bytes:
+    return f"<html><head><title>T</title></head><body><nav>Menu</nav><article><p>{text * 30}</p></article></body></html>".encode()
+
+
+def test_point_9_pages_are_asked_once_and_robots_txt_before_them(planet: Planet) -> None:
+    """`content: page`: the text of each shown item's page, two seconds apart; what robots.txt forbids is not asked."""
+    pytest.importorskip("readability")
+    planet.add(content="page", first=3)
+    url = planet.server.url("pages.example", "")
+    made = [
+        Post(f"p{number}", planet.clock.time - number, link=f"{url}/{'secret' if number == 2 else 'open'}/{number}")
+        for number in range(3)
+    ]
+    planet.answers_with(rss(made))
+    planet.answers_with(Reply(200, body=b"User-agent: *\nDisallow: /secret/\n"), "pages.example", "/robots.txt")
+    for number in range(3):
+        for folder in ("open", "secret"):
+            planet.answers_with(
+                Reply(200, [("Content-Type", "text/html")], page(f"Whole text {number}. ")),
+                "pages.example",
+                f"/{folder}/{number}",
+            )
+    planet.next_poll()
+    assert [seen.path for seen in planet.server.seen] == ["/feed", "/robots.txt", "/open/0", "/open/1"]
+    assert all(later.at - earlier.at >= 2 for earlier, later in pairwise(planet.server.seen[1:]))
+    texts = b"".join(planet.seeds().values())
+    assert b"Whole text 0." in texts
+    assert b"Whole text 2." not in texts
+    assert b"Text of p2." in texts
+    planet.next_poll()
+    assert len(planet.server.seen) == 5
+
+
+def test_a_living_list_is_read_like_a_source(planet: Planet) -> None:
+    """Its validators are kept, what it lists is polled, and what it does not list any more is not."""
+    location = planet.server.url("lists.example", "/planet.opml")
+    planet.lists.append(SourceList(location=location, defaults=Source(url="", private=True, every=HOUR)))
+    url = [planet.server.url(f"blog{number}.example") for number in range(3)]
+    for number in range(3):
+        planet.answers_with(feed(planet), f"blog{number}.example")
+
+    def opml(*numbers: int) -> bytes:
+        outlines = "".join(f'<outline type="rss" text="B{number}" xmlUrl="{url[number]}"/>' for number in numbers)
+        return f'<opml version="2.0"><head><title>L</title></head><body>{outlines}</body></opml>'.encode()
+
+    planet.answers_with(lambda seen: conditional(seen, opml(0, 1)), "lists.example", "/planet.opml")
+    assert planet.poll().polled == (url[0], url[1])
+    planet.run_for(2 * DAY)
+    lists = [seen for seen in planet.server.seen if seen.host == "lists.example"]
+    assert [seen.is_conditional for seen in lists] == [False] + [True] * (len(lists) - 1)
+    planet.answers_with(lambda seen: conditional(seen, opml(1, 2)), "lists.example", "/planet.opml")
+    planet.run_for(3 * DAY)
+    planet.answers_with(Reply(500), "lists.example", "/planet.opml")
+    asked = len(planet.server.seen)
+    planet.run_for(2 * DAY)
+    assert {seen.host for seen in planet.server.seen[asked:]} == {"blog1.example", "blog2.example", "lists.example"}
+    assert [source.url for source in database.listed_in(str(planet.root / "state"), location)] == [url[1], url[2]]
+
+
+def test_a_living_list_that_is_a_file_is_read_again_when_it_changes(planet: Planet) -> None:
+    """And named if it cannot be read."""
+    file = planet.root / "list.opml"
+    planet.lists.append(SourceList(location=str(file), defaults=Source(url="", private=True)))
+    planet.poll()
+    with planet.collector() as collector:
+        asyncio.run(collector.read_lists())
+    assert planet.told == [(str(file), f"{file}: No such file or directory")] * 2
+    url = planet.server.url("blog.example")
+    file.write_text(f'<opml version="2.0"><head/><body><outline type="rss" text="B" xmlUrl="{url}"/></body></opml>')
+    planet.answers_with(feed(planet))
+    assert planet.poll().polled == (url,)
+
+
+def test_an_address_that_is_none_is_named_and_not_tried_all_the_time(planet: Planet) -> None:
+    """It waits as any other failure."""
+    planet.sources.append(Source(url="ftp://files.example/feed", private=True))
+    planet.run_for(DAY)
+    assert "no http or https address" in planet.state().error
+    assert 3 <= planet.state().failures <= 6
