@@ -11,7 +11,7 @@ import errno
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
@@ -38,9 +38,10 @@ from aggregator.config.yaml.decoding import decode, nearest
 from aggregator.config.yaml.tree import MOST_BYTES, NOTHING, Node, parse_bytes
 from aggregator.model.document_names import SOURCES
 from aggregator.model.errors import ConfigError, reason_of
+from aggregator.model.feeds import NAMED_FEEDS
 from aggregator.model.reports import Problem
 from aggregator.model.seed_roots import NATIVE
-from aggregator.model.slugs import LONGEST, folded, names_of, slug_of, with_topic_suffix
+from aggregator.model.slugs import LONGEST, folded, free_topic_slug, names_of, slug_of, with_topic_suffix
 from aggregator.model.sources import Source, SourceList
 from aggregator.model.store import is_url
 
@@ -404,6 +405,7 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
     users = {topic.slug: f'the topic "{topic.name}"' for topic in topics}
     if root.at("sources") is not None:
         users[SOURCES] = "the page of the sources"
+    feed = root.at("feed")
     queries = root.at("feeds_by_query")
     for index, query in enumerate(queries.items if queries else ()):
         slug = query.at("slug")
@@ -414,6 +416,10 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
             message = f"{name}.slug: `{slug.text}` is already used by {users[slug.text]}"
             yield Problem(path=path, line=slug.line, column=slug.column, message=message, hint="write another slug")
         users.setdefault(slug.text, f"{name} in line {slug.line}")
+        for kind, prefix in NAMED_FEEDS.items():
+            if slug.text.startswith(prefix) and feed is not None and feed.at(kind) is not None:
+                message = f"{name}.slug: `{slug.text}` begins like the feeds of `feed.{kind}`"
+                yield Problem(path=path, line=slug.line, column=slug.column, message=message, hint="write another slug")
 
 
 def _sources(config: Config, path: str, root: Node, listed: tuple[Source, ...]) -> SourcesSettings | None:
@@ -434,6 +440,10 @@ def _sources(config: Config, path: str, root: Node, listed: tuple[Source, ...]) 
 
 
 def _resolved(config: Config, path: str, topics: tuple[Topic, ...], sources: SourcesSettings | None) -> Config:
+    named = config.feed.named
+    topics = tuple(
+        replace(one, slug=free_topic_slug(one.slug, named), parent=free_topic_slug(one.parent, named)) for one in topics
+    )
     names = names_of((topic.slug, topic.name, topic.shortname) for topic in topics)
     feeds = taken_slugs(config)
     return replace(
@@ -443,7 +453,7 @@ def _resolved(config: Config, path: str, topics: tuple[Topic, ...], sources: Sou
         seeds=_named([replace(one, folder=_absolute(one.folder, path)) for one in config.seeds]),
         feeds=_absolute(config.feeds, path),
         state=_absolute(config.state, path),
-        feeds_by_query=tuple(_query(query, names, feeds) for query in config.feeds_by_query),
+        feeds_by_query=tuple(_query(query, names, feeds, named) for query in config.feeds_by_query),
         topics=topics,
         sources=sources,
         topic_settings=replace(config.topic_settings, folder=_absolute(config.topic_settings.folder, path)),
@@ -480,16 +490,16 @@ def _site(config: Config) -> SiteSettings:
     return replace(site, title=title, hub=config.websub.hub, collects=config.sources is not None)
 
 
-def _query(query: Query, names: dict[str, str], feeds: Collection[str]) -> Query:
+def _query(query: Query, names: dict[str, str], feeds: Collection[str], named: Iterable[str]) -> Query:
     title = query.title or query.slug.replace("-", " ").capitalize()
-    return replace(query, title=title, where=_where(query.where, names, feeds))
+    return replace(query, title=title, where=_where(query.where, names, feeds, named))
 
 
-def _where(where: Where, names: dict[str, str], feeds: Collection[str]) -> Where:
-    """Return `where` with slugs for topics; a topic whose slug is in `feeds` has another one."""
+def _where(where: Where, names: dict[str, str], feeds: Collection[str], named: Iterable[str]) -> Where:
+    """Return `where` with slugs for topics; a topic whose slug is in `feeds`, or begins as in `named`, has another."""
 
     def slug_for(name: str) -> str:
-        slug = topic_slug(name, names)
+        slug = free_topic_slug(topic_slug(name, names), named)
         return with_topic_suffix(slug) if slug in feeds else slug
 
     written = [(field, name) for field in TOPIC_FIELDS for name in getattr(where, field)]
