@@ -9,6 +9,7 @@ import ast
 import inspect
 import re
 import sys
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -191,7 +192,8 @@ def written_keys(kind: type[msgspec.Struct], before: str = "") -> Iterator[Key]:
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in written_fields(kind):
         path, hint = f"{before}{field.encode_name}", hints[field.name]
-        inner = next((one for one in typing.get_args(hint) if is_mapping(one)), hint)
+        is_optional = typing.get_origin(hint) in {typing.Union, types.UnionType}
+        inner = next((one for one in typing.get_args(hint) if is_optional and is_mapping(one)), hint)
         suffix = "."
         plain = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
         if typing.get_origin(plain) is tuple:
