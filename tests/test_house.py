@@ -40,6 +40,7 @@ PURE_PARTS = {
     "collector/lists.py",
     "collector/mending.py",
     "collector/outline.py",
+    "collector/page.py",
     "collector/robots.py",
     "collector/seeds.py",
     "collector/state.py",

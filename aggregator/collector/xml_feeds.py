@@ -57,6 +57,8 @@ def parse_xml(text: str, *, url: str) -> Document | NoDocument:
         return NoDocument(reason=f"is XML, but no feed: its root element is <{html.cut(shape.root, 40)}>")
     kept = newest(shape.entries)
     parsed = _parsed(outline.shortened(data, shape, kept))
+    if parsed is None or len(parsed["entries"]) != len(kept):
+        parsed, kept = _one_by_one(data, shape, kept)
     return _document(parsed, shape, kept, url)
 
 
@@ -100,14 +102,30 @@ def newest(entries: list[Span]) -> list[Span]:
     return [entries[index] for index in sorted(order[:MOST_TAKEN])]
 
 
-def _parsed(data: bytes) -> Mapping[str, Any]:
+def _parsed(data: bytes) -> Mapping[str, Any] | None:
+    """Return what feedparser reads in a document, or None if it fails at it."""
     import feedparser  # noqa: PLC0415 - a site without sources does not need it
 
-    found: Mapping[str, Any] = feedparser.parse(
-        _Stream(b'<?xml version="1.0" encoding="utf-8"?>' + data), sanitize_html=False, resolve_relative_uris=False,
-        response_headers={"content-type": "application/xml; charset=utf-8"},
-    )  # fmt: skip
+    try:
+        found: Mapping[str, Any] = feedparser.parse(
+            _Stream(b'<?xml version="1.0" encoding="utf-8"?>' + data), sanitize_html=False, resolve_relative_uris=False,
+            response_headers={"content-type": "application/xml; charset=utf-8"},
+        )  # fmt: skip
+    except Exception:  # noqa: BLE001 - elements in unusual places make it raise whatever an index or a key raises
+        return None
     return found
+
+
+def _one_by_one(data: bytes, shape: Outline, kept: list[Span]) -> tuple[Mapping[str, Any], list[Span]]:
+    """Return what feedparser reads in a document if it gets each entry alone, and the entries that it can read."""
+    head = _parsed(outline.shortened(data, shape, [])) or {"feed": {}, "version": ""}
+    read, entries = list[Span](), list[Any]()
+    for one in kept:
+        parsed = _parsed(outline.shortened(data, shape, [one]))
+        if parsed is not None and len(parsed["entries"]) == 1:
+            read.append(one)
+            entries += parsed["entries"]
+    return {**head, "entries": entries}, read
 
 
 def _document(parsed: Mapping[str, Any], shape: Outline, kept: list[Span], url: str) -> Document:

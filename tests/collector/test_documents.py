@@ -80,6 +80,13 @@ def test_a_name_that_moved_keeps_its_entries_keys() -> None:
     assert [read(body, url=url).entries[0].key for url in (URL, "https://new.example.net/f")] == ["1234", "1234"]
 
 
+def test_an_entry_that_feedparser_fails_at_costs_no_other() -> None:
+    """Elements in unusual places make it raise an error; each entry is then read alone."""
+    bad = "<item><title>b</title><guid>2</guid><link>https://e<item><title>n</title></item></link></item>"
+    found = read(rss(f"<item><title>a</title><guid>1</guid></item>{bad}<item><title>c</title><guid>3</guid></item>"))
+    assert [entry.key for entry in found.entries] == ["1", "3"]
+
+
 def test_the_digest_follows_what_is_shown() -> None:
     """It changes with title, text and files, and not with dates."""
     item = "<item><title>x</title><guid>1</guid><description>d</description><pubDate>{}</pubDate></item>"
