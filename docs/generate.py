@@ -155,6 +155,7 @@ TOPIC_KEYS = {
     "parent": "The name, shortname or slug of the topic above this one, whose feed holds its items too.",
     "keywords": "With `topics.from_keywords`: seeds without topics that mention one of these get this topic.",
     "hashtags": "Likewise.",
+    "language": "The language of its feed, such as `de`; by default that of most of its items.",
     "images[].url": "A picture of the topic; the first one is used.",
     "services": "For other programs.",
 }
@@ -194,6 +195,9 @@ def type_words(hint: Any) -> str:
             function = getattr(remark, "read", None) or getattr(remark, "test", None)
             if function is not None:
                 return TYPES.get(function.__name__) or type_words(arguments[0])
+        if isinstance(arguments[0], type) and issubclass(arguments[0], msgspec.Struct):
+            inner = ", ".join(f"`{key.path}`" for key in written_keys(arguments[0]))
+            return f"number, or mapping: {inner}"
         return type_words(arguments[0])
     if origin is Literal:
         return ", ".join(f"`{one}`" for one in arguments)
@@ -212,6 +216,8 @@ def default_words(field: Any, hint: Any) -> str:
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
     if value is None or value in ("", (), {}):
         return ""
+    if isinstance(value, msgspec.Struct):
+        return f"`{next(iter(msgspec.structs.astuple(value)))}`"
     remarks = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
     names = {getattr(getattr(remark, "read", None), "__name__", "") for remark in remarks}
     if names & {"duration", "duration_limit"}:

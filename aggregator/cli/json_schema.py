@@ -40,6 +40,8 @@ _SEED_KEYS = {
     "locale": "The item's language, such as de or pt-BR.",
     "provider": "The source: name, domain and logo.",
     "author": "Who wrote it; if missing, the provider is named.",
+    "authors": "Who wrote it, each with a name, an e-mail address and a page: for several, and for more than a name.",
+    "source": "The feed that it was collected from: its URL, title, page (`link`) and id.",
     "markup": "What the body is written in: markdown, or html.",
     "images": "Pictures; the first is the item's image.",
     "featuredContent": "HTML to embed; it is sanitised, and an iframe becomes a linked thumbnail.",
@@ -122,7 +124,9 @@ def _type(kind: Any) -> dict[str, Any]:
 def _annotated(kind: Any, remarks: tuple[Any, ...]) -> dict[str, Any]:
     made = _type(kind)
     for remark in remarks:
-        if isinstance(remark, Brief):
+        if isinstance(remark, Brief) and "items" not in made:
+            made = {"anyOf": [made["properties"][remark.key], made]}
+        elif isinstance(remark, Brief):
             entry = {"anyOf": [{"type": "string"}, made["items"]]}
             made = {"anyOf": [*entry["anyOf"], {"type": "array", "items": entry, "minItems": 1}]}
         if isinstance(remark, Parse):

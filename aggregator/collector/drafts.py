@@ -82,8 +82,8 @@ def _entry(draft: Draft, url: str, authors: tuple[Person, ...]) -> Entry | None:
         title = html.cut(html.plain(content) or summary, html.TITLE_LENGTH)
     media = _media_once(draft.media)
     key = _key(draft, link)
-    if html.is_blank(title) and media:
-        title = media[0].title or media[0].url.rpartition("/")[2] or media[0].url
+    if html.is_blank(title):
+        title = _title_without_text(content, media, link)
     if not key or html.is_blank(title):
         return None
     images = [found for one in draft.images if (found := html.address_of(one, url))]
@@ -95,6 +95,15 @@ def _entry(draft: Draft, url: str, authors: tuple[Person, ...]) -> Entry | None:
         language=draft.language if _LANGUAGE.fullmatch(draft.language) else "",
     )  # fmt: skip
     return msgspec.structs.replace(entry, digest=digest_of(entry))
+
+
+def _title_without_text(content: str, media: tuple[Media, ...], link: str) -> str:
+    """Return what an entry of pictures or files alone is called: by its picture, its file, or its link."""
+    if media:
+        return media[0].title or media[0].url.rpartition("/")[2] or media[0].url
+    if not content:
+        return ""
+    return html.cut(html.alternative(content) or link.rstrip("/").rpartition("/")[2], html.TITLE_LENGTH)
 
 
 def _key(draft: Draft, link: str) -> str:

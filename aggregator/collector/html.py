@@ -161,6 +161,18 @@ def plain(fragment: str) -> str:
     return _WHITE.sub(" ", html.unescape(text)).strip()
 
 
+def alternative(fragment: str) -> str:
+    """Return the first text that stands for a picture in HTML, or ""."""
+    said = (
+        one.value
+        for name, attributes, _, _ in _tags(fragment)
+        if name == "img"
+        for one in attributes
+        if one.name in {"alt", "title"}
+    )
+    return next((one_line(text) for text in said if not is_blank(text)), "")
+
+
 def loosely_plain(text: str) -> str:
     """Return text that may or may not be HTML, as titles of RSS are, on one line.
 

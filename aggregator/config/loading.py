@@ -11,7 +11,7 @@ import errno
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
@@ -34,9 +34,9 @@ from aggregator.config.topics import read_topics, topic_slug
 from aggregator.config.yaml.decoding import decode
 from aggregator.config.yaml.tree import MOST_BYTES, NOTHING, Node, parse_bytes
 from aggregator.model.errors import ConfigError, reason_of
-from aggregator.model.feeds import SITE_FEED
+from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED
 from aggregator.model.reports import Problem
-from aggregator.model.slugs import LONGEST, folded, names_of, slug_of, with_topic_suffix
+from aggregator.model.slugs import LONGEST, folded, free_topic_slug, names_of, slug_of, with_topic_suffix
 from aggregator.model.store import is_url
 
 
@@ -326,6 +326,7 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
     Works on nodes, since queries with other problems are not decoded.
     """
     users = {topic.slug: f'the topic "{topic.name}"' for topic in topics}
+    feed = root.at("feed")
     queries = root.at("feeds_by_query")
     for index, query in enumerate(queries.items if queries else ()):
         slug = query.at("slug")
@@ -336,9 +337,17 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
             message = f"{name}.slug: `{slug.text}` is already used by {users[slug.text]}"
             yield Problem(path=path, line=slug.line, column=slug.column, message=message, hint="write another slug")
         users.setdefault(slug.text, f"{name} in line {slug.line}")
+        for kind, prefix in NAMED_FEEDS.items():
+            if slug.text.startswith(prefix) and feed is not None and feed.at(kind) is not None:
+                message = f"{name}.slug: `{slug.text}` begins like the feeds of `feed.{kind}`"
+                yield Problem(path=path, line=slug.line, column=slug.column, message=message, hint="write another slug")
 
 
 def _resolved(config: Config, path: str, topics: tuple[Topic, ...]) -> Config:
+    named = config.feed.named
+    topics = tuple(
+        replace(one, slug=free_topic_slug(one.slug, named), parent=free_topic_slug(one.parent, named)) for one in topics
+    )
     names = names_of((topic.slug, topic.name, topic.shortname) for topic in topics)
     feeds = {SITE_FEED, *(query.slug for query in config.feeds_by_query)}
     token, write_tokens = config.server.token, config.server.write_tokens
@@ -349,7 +358,7 @@ def _resolved(config: Config, path: str, topics: tuple[Topic, ...]) -> Config:
         seeds=_named([replace(one, folder=_absolute(one.folder, path)) for one in config.seeds]),
         feeds=_absolute(config.feeds, path),
         state=_absolute(config.state, path),
-        feeds_by_query=tuple(_query(query, names, feeds) for query in config.feeds_by_query),
+        feeds_by_query=tuple(_query(query, names, feeds, named) for query in config.feeds_by_query),
         topics=topics,
         topic_settings=replace(config.topic_settings, folder=_absolute(config.topic_settings.folder, path)),
         server=replace(
@@ -383,16 +392,16 @@ def _site(site: SiteSettings, hub: str) -> SiteSettings:
     return replace(site, title=site.title or urlsplit(site.url).hostname or "", hub=hub)
 
 
-def _query(query: Query, names: dict[str, str], feeds: Collection[str]) -> Query:
+def _query(query: Query, names: dict[str, str], feeds: Collection[str], named: Iterable[str]) -> Query:
     title = query.title or query.slug.replace("-", " ").capitalize()
-    return replace(query, title=title, where=_where(query.where, names, feeds))
+    return replace(query, title=title, where=_where(query.where, names, feeds, named))
 
 
-def _where(where: Where, names: dict[str, str], feeds: Collection[str]) -> Where:
-    """Return `where` with slugs for topics; a topic whose slug is in `feeds` has another one."""
+def _where(where: Where, names: dict[str, str], feeds: Collection[str], named: Iterable[str]) -> Where:
+    """Return `where` with slugs for topics; a topic whose slug is in `feeds`, or begins as in `named`, has another."""
 
     def slug_for(name: str) -> str:
-        slug = topic_slug(name, names)
+        slug = free_topic_slug(topic_slug(name, names), named)
         return with_topic_suffix(slug) if slug in feeds else slug
 
     written = [(field, name) for field in TOPIC_FIELDS for name in getattr(where, field)]

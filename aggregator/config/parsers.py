@@ -106,6 +106,13 @@ def item_limit(text: str) -> int | None:
     return _limit(text, r"-?[0-9][0-9_]{0,17}", "a number of items", "50")
 
 
+def count(number: int) -> int:
+    """Return a number that is at least 0."""
+    if number < 0:
+        raise ValueError("cannot be less than 0", "write 0 for none")
+    return number
+
+
 def size_limit(text: str) -> int | None:
     """Return a size in bytes, at least 1, or None for `none`, null and 0."""
     return _limit(text, r".*", "a size", "250kB")
@@ -195,6 +202,22 @@ def image_url(text: str) -> str:
         return canonical(text) if text.strip() else ""
     except ValueError as reason:
         raise ValueError(str(reason), "write the full URL, with https://") from reason
+
+
+PODCAST_CATEGORIES = (
+    "Arts", "Business", "Comedy", "Education", "Fiction", "Government", "Health & Fitness", "History", "Kids & Family",
+    "Leisure", "Music", "News", "Religion & Spirituality", "Science", "Society & Culture", "Sports", "TV & Film",
+    "Technology", "True Crime",
+)  # fmt: skip
+"""The categories of Apple Podcasts (podcasters.apple.com, "Apple Podcasts categories"), without those below them."""
+
+
+def podcast_category(text: str) -> str:
+    """Return a category as Apple spells it; "" means none."""
+    found = next((one for one in PODCAST_CATEGORIES if one.casefold() == text.strip().casefold()), "")
+    if text.strip() and not found:
+        raise ValueError("is not a category of Apple Podcasts", f"write one of {', '.join(PODCAST_CATEGORIES)}")
+    return found
 
 
 def site_url(text: str) -> str:

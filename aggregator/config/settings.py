@@ -13,7 +13,7 @@ import msgspec
 
 from aggregator.config import parsers
 from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
-from aggregator.model.feeds import Site
+from aggregator.model.feeds import NAMED_FEEDS, Podcast, Site
 from aggregator.model.seed_roots import SeedRoot
 
 OneLine = Annotated[str, Check(parsers.one_line)]
@@ -29,6 +29,13 @@ Age = Annotated[int | None, Parse(parsers.duration, what="a length of time such 
 Interval = Annotated[int, Parse(parsers.duration, what="an interval such as `30s`")]
 
 
+class PodcastSettings(Podcast, frozen=True, kw_only=True):
+    """`site.podcast`: what Apple's directory requires of feeds with episodes."""
+
+    category: Annotated[str, Check(parsers.podcast_category)] = ""
+    explicit: bool | None = None
+
+
 class SiteSettings(Site, frozen=True, kw_only=True):
     """`site`: who publishes. `title` is the host of `url` by default; `hub` comes from `websub.hub`."""
 
@@ -39,6 +46,7 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     author: OneLine = ""
     icon: HttpUrl = ""
     hub: Annotated[str, Computed()] = ""
+    podcast: PodcastSettings = PodcastSettings()
 
 
 class RootSettings(SeedRoot, frozen=True, kw_only=True):
@@ -109,11 +117,22 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     where: Where = Where()
 
 
+class NamedFeeds(msgspec.Struct, frozen=True, kw_only=True):
+    """`feed.tags`, `feed.authors`, `feed.sources`: a feed for each such name that many items have.
+
+    There are at most `max` of them, for the names with the most items; `min` is the fewest items (0 = no feeds).
+    """
+
+    min: Annotated[int, Check(parsers.count)] = 0
+    max: Annotated[int, Check(parsers.count)] = 100
+
+
 class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`feed`: how long a feed may get and what it says.
 
     `limit` is in items, `max_bytes` in bytes of the feed's JSON form (None = no limit). `archives` publishes the whole
-    history by month. `tombstones` is how long feeds announce withdrawals, in seconds (None = never).
+    history by month. `tombstones` is how long feeds announce withdrawals, in seconds (None = never). `tags`, `authors`
+    and `sources` make further feeds, without archives.
     """
 
     limit: Annotated[int | None, Parse(parsers.item_limit, what="a number of items", null=True)] = 50
@@ -123,6 +142,14 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
     tombstones: Annotated[
         int | None, Parse(parsers.duration_limit, what="a length of time such as `30d`", null=True)
     ] = 30 * 86_400
+    tags: Annotated[NamedFeeds, Brief("min", what="a number of items, or `min` and `max`")] = NamedFeeds()
+    authors: Annotated[NamedFeeds, Brief("min", what="a number of items, or `min` and `max`")] = NamedFeeds()
+    sources: Annotated[NamedFeeds, Brief("min", what="a number of items, or `min` and `max`")] = NamedFeeds()
+
+    @property
+    def named(self) -> dict[str, NamedFeeds]:
+        """The kinds of named feeds that are wanted, by what their slugs begin with."""
+        return {prefix: one for kind, prefix in NAMED_FEEDS.items() if (one := getattr(self, kind)).min}
 
 
 class TopicImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +163,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, rename={"slug": "_id"}):
 
     `slug` (the file's `_id`) is made from `name` by default. Files write `parent` as a name, shortname or slug; once
     loaded it is a slug or "". `order` is the file's rank among the topic files, from 0.
+    `language` is that of its feed, "" for that of most of its items.
     """
 
     name: Annotated[str, Check(parsers.one_line_name, what="the topic's name")]
@@ -146,6 +174,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True, rename={"slug": "_id"}):
     keywords: tuple[Name, ...] = ()
     hashtags: tuple[Name, ...] = ()
     images: tuple[TopicImage, ...] = ()
+    language: Annotated[str, Check(parsers.language)] = ""
     services: Annotated[Any, Check(parsers.ignored)] = None
     order: Annotated[int, Computed()] = 0
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from aggregator.index.database import Tables
-from aggregator.index.feeds import VISIBLE, VisibleItem, visible_item
+from aggregator.index.feeds import IN_ORDER, VISIBLE, VisibleItem, visible_item
 from aggregator.index.rows import check_page, check_slug, checksum
 from aggregator.model.archive_layout import (
     DAY,
@@ -175,7 +175,7 @@ class ArchivePages(Tables):
         oldest = starts + page.first // SLOTS * HOUR
         rows = self._db.execute(
             f"{VISIBLE} WHERE e.feed=? AND e.sort BETWEEN ? AND ? AND e.starts<=? AND e.ends>?"
-            " AND (-e.sort - ?) / ? * ? + (e.tie & ?) BETWEEN ? AND ? ORDER BY e.sort, e.worst, e.tie",
+            f" AND (-e.sort - ?) / ? * ? + (e.tie & ?) BETWEEN ? AND ? {IN_ORDER}",
             (page.feed, -newest, -oldest, now, now, starts, HOUR, SLOTS, SLOTS - 1, page.first, page.last),
         )
         return [visible_item(row) for row in rows]
@@ -269,6 +269,10 @@ class ArchivePages(Tables):
     def mark_all_unwanted(self) -> None:
         """Mark every page for removal from disk."""
         self._db.execute("UPDATE page SET wanted=0, dirty=1")
+
+    def mark_unwanted_of(self, feeds: Iterable[int]) -> None:
+        """Mark the pages of these feeds for removal from disk."""
+        self._db.executemany("UPDATE page SET wanted=0, dirty=1 WHERE feed=? AND wanted=1", ((one,) for one in feeds))
 
     def unwanted(self) -> list[tuple[int, int, int, str]]:
         """Return feed, month, last and slug of the pages whose files must be removed."""

@@ -27,15 +27,22 @@ SELECT (SELECT count(*) FROM (
 
 VISIBLE = (
     "SELECT e.file, f.content, f.verdict, s.id, f.since, e.feed, e.sort, e.worst, e.tie, e.starts, e.ends, f.shown,"
-    " s.sum FROM entry e LEFT JOIN file f ON f.file=e.file LEFT JOIN story s ON s.story=f.story"
+    " s.sum, s.own, p.id, p.sum FROM entry e LEFT JOIN file f ON f.file=e.file LEFT JOIN story s ON s.story=f.story"
+    " LEFT JOIN public_id p ON s.own=1 AND p.own=s.id"
 )
 """The beginning of a query whose rows `visible_item` takes."""
+
+IN_ORDER = "ORDER BY e.sort, e.worst, f.path DESC"
+"""The end of a query on `VISIBLE` for the order of a feed: newest first, then the best, then by path, the last first.
+
+The primary key of `entry` gives the first two, so only items of one second and quality are sorted.
+"""
 
 _entry = Columns("entry", int, int)
 
 
 class VisibleItem(NamedTuple):
-    """An item that a feed shows: its file, the digest of its content, its packed verdict, and the story's id.
+    """An item that a feed shows: its file, the digest of its content, its packed verdict, and the item's public id.
 
     `since` tells apart versions that differ by time alone (an `updatedDateTime` that was in the future).
     """
@@ -117,6 +124,26 @@ class Feeds(Tables):
         sql = "SELECT 1 FROM entry WHERE feed=?1 UNION ALL SELECT 1 FROM page WHERE feed=?1 LIMIT 1"
         return self._db.execute(sql, (feed,)).fetchone() is None
 
+    def with_most_items(self, prefix: str, now: int, *, least: int, most: int) -> list[int]:
+        """Return the feeds whose slugs begin with `prefix` (which ends with a hyphen) and that show the most items.
+
+        Each shows at least `least` at `now`, and there are at most `most`.
+        """
+        rows = self._db.execute(
+            "SELECT feed FROM feed JOIN entry USING(feed) WHERE slug>=? AND slug<? AND starts<=? AND ends>?"
+            " GROUP BY feed HAVING count(*)>=? ORDER BY count(*) DESC, slug LIMIT ?",
+            (prefix, f"{prefix[:-1]}.", now, now, least, most),
+        )
+        return [feed for (feed,) in rows]
+
+    def mark_clean(self, feeds: Iterable[int]) -> None:
+        """Mark feeds as compared: what they show is not published."""
+        self._db.executemany("UPDATE feed SET dirty=0 WHERE feed=?", ((feed,) for feed in feeds))
+
+    def unpublish(self, feed: int) -> None:
+        """Note that a feed whose documents were removed is not published any more."""
+        self._db.execute("UPDATE feed SET key=NULL, stamps=NULL, summary=NULL, dirty=0 WHERE feed=?", (feed,))
+
     def mark_dirty(self, feeds: Iterable[int] | None) -> None:
         """Mark feeds (None: all) as changed, so that the next turn compares them."""
         if feeds is None:
@@ -167,16 +194,18 @@ class Feeds(Tables):
     def visible(self, feed: int, now: int, limit: int | None) -> list[VisibleItem]:
         """Return what a feed shows at `now`, in the feed's order, at most `limit` items."""
         rows = self._db.execute(
-            f"{VISIBLE} WHERE e.feed=? AND e.starts<=? AND e.ends>? ORDER BY e.sort, e.worst, e.tie LIMIT ?",
+            f"{VISIBLE} WHERE e.feed=? AND e.starts<=? AND e.ends>? {IN_ORDER} LIMIT ?",
             (feed, now, now, -1 if limit is None else limit),
         )
         return [visible_item(row) for row in rows]
 
-    def position(self, feed: int, row: tuple[int, int, int], now: int) -> int:
-        """Return how many items come before an entry (sort, worst, tie) of a feed at `now`."""
+    def position(self, feed: int, row: tuple[int, int, str], now: int) -> int:
+        """Return how many items come before an entry (sort, worst, and the file's path) of a feed at `now`."""
+        sort, worst, path = row
+        visible = "SELECT count(*) FROM entry e JOIN file f USING(file) WHERE feed=? AND e.starts<=? AND e.ends>?"
         count: int = self._db.execute(
-            "SELECT count(*) FROM entry WHERE feed=? AND starts<=? AND ends>? AND (sort, worst, tie) < (?,?,?)",
-            (feed, now, now, *row),
+            f"{visible} AND ((sort, worst) < (?,?) OR (sort, worst) = (?,?) AND path > ?)",
+            (feed, now, now, sort, worst, sort, worst, path),
         ).fetchone()[0]
         return count
 

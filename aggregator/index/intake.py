@@ -296,6 +296,8 @@ class Intake:
             settling.writes.added += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
         if any(starts <= self._now < ends for _, starts, ends in draft.windows):
             settling.topic_uses.update(draft.topics)
+            if draft.own:
+                settling.show_id(draft.id, draft.published)
         return FileRow(
             file, outcome.path, *outcome.key, outcome.digest, outcome.content, outcome.rule, outcome.detail,
             int(outcome.stale), story, draft.newest, draft.quality, draft.starts, draft.ends, draft.since, draft.until,

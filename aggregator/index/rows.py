@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from aggregator.model.slugs import SLUG
+from aggregator.normalizer.identity import is_uri
 from aggregator.normalizer.stored import CHECKSUM, entries_decoder, pack, unpack_seed, verified
 
 MOST_ROWS = 2**40
@@ -118,6 +119,12 @@ def is_alias(row: Row) -> bool:
     return type(row[0]) is int and is_number(row[1], 1, MOST_ROWS)
 
 
+def is_public_id(row: Row) -> bool:
+    """Return whether a row of the table `public_id` can have been written."""
+    own, id, stored = row  # noqa: A001 - the column's name
+    return is_text(own) and is_text(id) and is_uri(id) and checksum(own, id) == stored
+
+
 def is_last_good(row: Row) -> bool:
     """Return whether a row of the table `last_good` can have been written."""
     path, seed, digest = row
@@ -149,6 +156,7 @@ def is_slug(value: object) -> bool:
 VALID: dict[str, Callable[[Row], bool]] = {
     "alias": is_alias,
     "story": is_story,
+    "public_id": is_public_id,
     "last_good": is_last_good,
     "withdrawn": is_withdrawn,
     "topic_name": is_topic_name,
@@ -166,10 +174,11 @@ def check(table: str, row: Row) -> Row:
 def check_visible(row: Row) -> Row:
     """Return the first five columns of an item that a feed shows, after comparing it with what its file says.
 
-    The row is file, content, verdict, id, since; feed, sort, worst, tie, starts, ends; the file's packed entries, and
-    the checksum of the id.
+    The row is file, content, verdict, id, since; feed, sort, worst, tie, starts, ends; the file's packed entries; the
+    checksum of the id, whether the seed chose it, its public form and the checksum of that. The id that is returned is
+    the public one.
     """
-    _, content, verdict, id, _, feed, sort, worst, tie, starts, ends, shown, stored = row  # noqa: A001
+    _, content, verdict, id, _, feed, sort, worst, tie, starts, ends, shown, stored, *public = row  # noqa: A001
     if content.__class__ is not bytes or verdict.__class__ is not bytes or shown.__class__ is not bytes:
         raise DamagedRowError("file")
     if id.__class__ is not str or text_checksum(id) != stored:
@@ -178,7 +187,16 @@ def check_visible(row: Row) -> Row:
     in_order, by_worst, by_tie, windows = _entries(shown[:-CHECKSUM])
     if in_order != sort or by_worst != worst or by_tie != tie or (feed, starts, ends) not in windows:
         raise DamagedRowError("entry")
-    return row[:5]
+    return row[:5] if public == [0, None, None] else (*row[:3], _public_id(id, *public), row[4])
+
+
+def _public_id(id: str, own: int, public: Any, stored: Any) -> str:  # noqa: A002 - the column's name
+    """Return the form of an id in feeds: its own if that is a URI."""
+    if public is None and own == 1 and is_uri(id):
+        return id
+    if own != 1 or not is_public_id((id, public, stored)):
+        raise DamagedRowError("public_id")
+    return str(public)
 
 
 def check_feed(row: Row) -> Row:

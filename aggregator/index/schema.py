@@ -1,13 +1,14 @@
 """The tables of `index.db`, as SQL. Pure.
 
 Most can be derived from the seeds again. What cannot is kept apart and survives every rebuild: the remembered ids
-(`alias`, `story`), the last good versions (`last_good`), the tombstones (`withdrawn`), and the spellings of topics
-(`topic_name`). Names of columns stay as older versions wrote them; the comments name the fields they are read into.
+(`alias`, `story`, `public_id`), the last good versions (`last_good`), the tombstones (`withdrawn`), and the spellings
+of topics (`topic_name`). Names of columns stay as older versions wrote them; the comments name the fields they are read
+into.
 """
 
 from __future__ import annotations
 
-VERSION = 4
+VERSION = 5
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -17,6 +18,8 @@ CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS story(
     story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
 );
+-- own: an id that a seed chose and that is no URI; id: what readers see instead, for ever (`identity.public_id`).
+CREATE TABLE IF NOT EXISTS public_id(own TEXT PRIMARY KEY, id TEXT NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
 -- the version that readers still see of a file that can no longer be read; digest: of the seed.
 CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL, digest BLOB) WITHOUT ROWID;
 -- tombstones: what readers saw in a feed under which id and see no more; withdrawn when (at), announced until (ends).
@@ -59,7 +62,8 @@ CREATE TABLE shared_key(key INTEGER, story INTEGER, PRIMARY KEY(key, story)) WIT
 CREATE INDEX shared_key_story ON shared_key(story);
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
--- sort: minus the date, worst: minus the quality, tie: a hash of the id; so the primary key is the feed's order.
+-- sort: minus the date, worst: minus the quality, the first parts of the feed's order (the third is the path of the
+-- file); tie: a hash of the id, by which crowded hours of an archive are cut.
 CREATE TABLE entry(
     feed INTEGER, sort INTEGER, worst INTEGER, tie INTEGER, file INTEGER, starts INTEGER, ends INTEGER,
     PRIMARY KEY(feed, sort, worst, tie, file, starts)
@@ -97,6 +101,7 @@ CREATE INDEX IF NOT EXISTS file_stale ON file(path) WHERE stale = 1;
 REMEMBERED_TABLES = {
     "alias": "key, story",
     "story": "story, id, own, sealed, sum",
+    "public_id": "own, id, sum",
     "last_good": "path, seed, digest",
     "withdrawn": "story, slug, at, ends, id",
     "topic_name": "slug, name, 0",

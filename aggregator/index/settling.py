@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from itertools import groupby
 
 from aggregator.config.settings import FeedSettings
@@ -31,31 +32,38 @@ class Writes:
     def __init__(self, index: Index) -> None:
         self._index = index
         self.stories: list[tuple[int, str, int, int]] = []
+        self.public_ids: list[tuple[str, str]] = []
         self.added: list[Entry] = []
         self.removed: list[Entry] = []
         self.dirty: set[int] = set()
         """Feeds that must be compared again."""
         self.days = ChangedDays()
+        self.without_archive: set[int] = set()
+        """Feeds that have no archive."""
 
     def flush(self) -> None:
         """Write the stories and entries."""
         self._index.stories.put(self.stories)
+        self._index.stories.put_public_ids(self.public_ids)
         self._index.feeds.delete_entries(self.removed)
         self._index.feeds.add_entries(self.added)
         self.mark(self.removed)
         self.mark(self.added)
-        self.stories, self.added, self.removed = [], [], []
+        self.stories, self.public_ids, self.added, self.removed = [], [], [], []
 
     def mark(self, entries: Iterable[Entry]) -> None:
         """Mark the feeds and days of these entries as changed."""
         for feed, sort, *_ in entries:
             self.dirty.add(feed)
-            self.days.add(feed, -sort // DAY)
+            if feed not in self.without_archive:
+                self.days.add(feed, -sort // DAY)
 
     def mark_every_page(self) -> None:
         """Mark every page of every archive as changed."""
+        self._index.archive_pages.mark_unwanted_of(self.without_archive)
         for feed, moment in self._index.feeds.publication_times():
-            self.days.add(feed, moment // DAY)
+            if feed not in self.without_archive:
+                self.days.add(feed, moment // DAY)
 
 
 class Withdrawals:
@@ -128,12 +136,16 @@ class Settling:
     ) -> None:
         self._index = index
         self._max_age = policy.rules.max_age
+        self._host = policy.host
         self._archives = settings.archives
         self._now = now
         self._keepalive = keepalive
         self.writes = Writes(index)
         self.withdrawals = Withdrawals(index, seconds=settings.tombstones or 0, now=now)
         self._feeds = {slug: row.feed for slug, row in index.feeds.by_slug().items()}
+        self._named = policy.named
+        if policy.named:
+            self.writes.without_archive = {one for slug, one in self._feeds.items() if slug.startswith(policy.named)}
         self._touched: set[int] = set()
         """Stories to settle."""
         self._changed: set[int] = set()
@@ -145,6 +157,8 @@ class Settling:
         """Return the number of a feed; add it if it is new."""
         if slug not in self._feeds:
             self._feeds[slug] = self._index.feeds.add(slug)
+            if self._named and slug.startswith(self._named):
+                self.writes.without_archive.add(self._feeds[slug])
         return self._feeds[slug]
 
     def touch(self, row: FileRow | None, new: FileRow) -> None:
@@ -259,8 +273,16 @@ class Settling:
                 settled.append(new)
                 self.count_topics(row, -1)
                 self.count_topics(new, 1)
-            kept |= bool(feeds_showing(new.entries, new.since)) or self._is_too_old(verdicts[row.file])
+            if is_shown := bool(feeds_showing(new.entries, new.since)):
+                self.show_id(id, verdicts[row.file].published)
+            kept |= is_shown or self._is_too_old(verdicts[row.file])
         return kept
+
+    def show_id(self, id: str, published: int) -> None:  # noqa: A002 - the field's own name
+        """Remember how feeds show the id of an item that they show now, which is of `published`, if it is no URI."""
+        if not identity.is_uri(id):
+            year = datetime.fromtimestamp(published, UTC).year
+            self.writes.public_ids.append((id, identity.public_id(id, self._host, year)))
 
     def _is_too_old(self, verdict: Verdict) -> bool:
         """Return whether a seed left its feeds by `max_age`, which withdraws nothing."""

@@ -1,6 +1,6 @@
 """The stories in the index: their ids, and the keys (links, own ids, paths) that lead to them.
 
-Reads and writes the tables `story` and `alias` of `index.db`.
+Reads and writes the tables `story`, `public_id` and `alias` of `index.db`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from aggregator.index.database import Tables, chunks, marks, require_all
-from aggregator.index.rows import Columns, DamagedRowError, text_checksum
+from aggregator.index.rows import Columns, DamagedRowError, check, checksum, text_checksum
 
 _FLAGS = frozenset((0, 1))
 _alias = Columns("alias", int, int)
@@ -46,6 +46,21 @@ class Stories(Tables):
         """Return the story with this id, or None."""
         row: tuple[int] | None = self._db.execute("SELECT story FROM story WHERE id=?", (id,)).fetchone()
         return row[0] if row else None
+
+    def by_public_id(self, id: str) -> str | None:  # noqa: A002 - the field's own name
+        """Return the id that a seed chose, and that readers see as `id`; None if there is none."""
+        row: tuple[str] | None = self._db.execute("SELECT own FROM public_id WHERE id=?", (id,)).fetchone()
+        return row[0] if row else None
+
+    def public_id(self, id: str) -> str:  # noqa: A002 - the field's own name
+        """Return the form of a story's id in feeds: if it is no URI, the one that was made when it was first shown."""
+        row = self._db.execute("SELECT own, id, sum FROM public_id WHERE own=?", (id,)).fetchone()
+        return str(check("public_id", row)[1]) if row else id
+
+    def put_public_ids(self, rows: Iterable[tuple[str, str]]) -> None:
+        """Store the public forms of ids that are no URIs; a known one never changes."""
+        sql = "INSERT OR IGNORE INTO public_id VALUES(?,?,?)"
+        self._db.executemany(sql, ((*row, checksum(*row)) for row in rows))
 
     def by_key(self, keys: Sequence[int]) -> dict[int, int]:
         """Return the stories that `keys` lead to, by key, without unknown keys."""

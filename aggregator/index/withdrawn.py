@@ -40,8 +40,8 @@ class WithdrawnItems(Tables):
     def add(self, rows: Iterable[tuple[int, str, int, int, str | None]]) -> None:
         """Add tombstones: story, slug, when it was withdrawn, how long to keep it (seconds), id (None: the story's)."""
         sql = (
-            "INSERT OR REPLACE INTO withdrawn SELECT ?1, ?2, ?3, (?3 + ?4 + 59) / 60 * 60, coalesce(?5, id)"
-            " FROM story WHERE story=?1"
+            "INSERT OR REPLACE INTO withdrawn SELECT ?1, ?2, ?3, (?3 + ?4 + 59) / 60 * 60, coalesce(p.id, ?5, s.id)"
+            " FROM story s LEFT JOIN public_id p ON p.own=coalesce(?5, s.id) WHERE story=?1"
         )
         self._db.executemany(sql, rows)
 
@@ -53,8 +53,8 @@ class WithdrawnItems(Tables):
         """
         self._db.execute(
             "INSERT OR IGNORE INTO withdrawn SELECT story, slug, min(?1, file.ends),"
-            " (min(?1, file.ends) + ?2 + 59) / 60 * 60, story.id FROM entry JOIN file USING(file)"
-            " JOIN feed USING(feed) JOIN story USING(story)"
+            " (min(?1, file.ends) + ?2 + 59) / 60 * 60, coalesce(p.id, story.id) FROM entry JOIN file USING(file)"
+            " JOIN feed USING(feed) JOIN story USING(story) LEFT JOIN public_id p ON story.own=1 AND p.own=story.id"
             " WHERE entry.starts<=file.since AND entry.ends>file.since",
             (now, seconds),
         )

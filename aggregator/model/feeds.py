@@ -11,6 +11,9 @@ from aggregator.model.items import Item
 SITE_FEED = "all"
 """The slug of the feed of everything."""
 
+NAMED_FEEDS = {"tags": "tag-", "authors": "author-", "sources": "source-"}
+"""The kinds of feeds that the names in seeds make, as the config calls them, each with what their slugs begin with."""
+
 DAYS_COUNTED = 30
 """How many days a feed's bar chart shows."""
 
@@ -22,7 +25,8 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A feed without its items: its slug `[a-z0-9-]{1,64}`, title, description and position in the topic tree.
 
     `parent` is the parent topic's slug or "". `order` sorts it among its siblings. `topic` is true for the feed of a
-    topic, false for `all` and feeds by query. `image` is a URL or "".
+    topic, false for `all` and feeds by query. `image` is a URL or "". `language` is a tag such as `de`, or "" for
+    that of most of its items.
     """
 
     slug: str
@@ -32,6 +36,7 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     order: int = 0
     topic: bool = False
     image: str = ""
+    language: str = ""
 
 
 class ArchivePosition(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +88,16 @@ class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
     daily: tuple[int, ...] = ()
 
 
+class Podcast(msgspec.Struct, frozen=True, kw_only=True):
+    """What directories of podcasts want to know of feeds with episodes.
+
+    `category` is one of Apple's, "" if unknown; `explicit` is whether there is explicit language, None if unknown.
+    """
+
+    category: str = ""
+    explicit: bool | None = None
+
+
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Who publishes. `url` is absolute and ends with a slash, `language` is a tag such as `en-us`.
 
@@ -96,6 +111,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     author: str = ""
     icon: str = ""
     hub: str = ""
+    podcast: Podcast = Podcast()
 
     def address(self, name: str) -> str:
         """Return the absolute URL of the document `name`, such as `all/rss.xml`."""

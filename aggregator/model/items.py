@@ -42,6 +42,27 @@ class Media(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     chapters: str = ""
 
 
+class Person(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """An author: a plain-text name, an e-mail address and the URL of a page, each "" if unknown, never all three."""
+
+    name: str = ""
+    email: str = ""
+    url: str = ""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """The feed that an item was collected from, each "" if unknown: its URL, title, page (`link`) and id (a URI).
+
+    `original` is the URL of the item there, "" if that is the item's link.
+    """
+
+    url: str = ""
+    title: str = ""
+    link: str = ""
+    id: str = ""
+    original: str = ""
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """The source of an item: its plain-text name, its host name and the URL of its logo, each "" if unknown."""
 
@@ -70,7 +91,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     The index stores seeds, so they contain nothing private (`secured` is dropped before) and nothing that depends on
     the rules. `published`, `updated` and `expires` are seconds since 1970, UTC. `is_published` is the editorial flag
     `published` of the file; it is false too if another key, `held_by`, holds the item back. `markup` is the language of
-    `body`; relative addresses in it resolve against `base`, or against `link` if that is "".
+    `body`; relative addresses in it resolve against `base`, or against `link` if that is "". `author` names all
+    `authors`, of which there are none if nothing but a name is known.
     """
 
     title: str
@@ -101,6 +123,8 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     markup: Literal["markdown", "html"] = "markdown"
     held_by: str = ""
     media: tuple[Media, ...] = ()
+    authors: tuple[Person, ...] = ()
+    source: Source | None = None
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +144,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     `link` is a canonical ASCII URL, and so is `id` unless the seed has its own. `title` and `summary` are plain text,
     `content` is an HTML fragment with absolute URLs. `tags` are the names of `topics`, then further tags. `language` is
-    a BCP 47 tag or "".
+    a BCP 47 tag or "". `author` names all `authors`, of which there are none if nothing but a name is known.
     """
 
     id: str
@@ -141,3 +165,5 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     type: str = ""
     language: str = ""
     related: tuple[Related, ...] = ()
+    authors: tuple[Person, ...] = ()
+    source: Source | None = None

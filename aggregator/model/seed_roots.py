@@ -21,7 +21,7 @@ A file without a slug has its name, or its title, for one, as the dialect says; 
 SEED_KEYS = (
     "title", "excerpt", "publishedDateTime", "updatedDateTime", "webUrl", "originalUrl", "ampWebUrl", "cdnAmpWebUrl",
     "published", "removed", "deleted", "expires", "quality", "heat", "topics", "tags", "category", "type", "locale",
-    "provider", "author", "images", "featuredContent", "media", "enclosure", "related",
+    "provider", "author", "authors", "source", "images", "featuredContent", "media", "enclosure", "related",
     "id", "draft", "slug", "aliases", "body", "ignored",
 )  # fmt: skip
 """The keys of a seed for which a root may have further names, all but the private one; and those of other programs.
@@ -42,10 +42,10 @@ _FOREIGN_NAMES = {
     "created": "publishedDateTime", "posted": "publishedDateTime", "lastmod": "updatedDateTime",
     "updated": "updatedDateTime", "modified": "updatedDateTime",
     "link": "webUrl", "url": "webUrl", "permalink": "webUrl",
-    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "authors": "author", "categories": "topics",
+    "description": "excerpt", "summary": "excerpt", "subtitle": "excerpt", "categories": "topics",
     "keywords": "tags", "lang": "locale", "language": "locale",
     "image": "images", "cover": "images", "banner": "images",
-    "thumbnail": "images", "hero": "images", "guid": "id", "source": "provider",
+    "thumbnail": "images", "hero": "images", "guid": "id",
 }  # fmt: skip
 
 

@@ -91,6 +91,21 @@ def is_plain(name: str, slug: str) -> bool:
     return folded(name).replace(" ", "-") == slug
 
 
+@lru_cache(maxsize=8192)
+def prefixed_slug(prefix: str, name: str) -> str:
+    """Return the slug of a feed that is made of a name: a prefix, and the name with its signs in words (`C++`)."""
+    slug = slugs_of(name)[:-1][-1] if len(slugs_of(name)) > 1 else slug_of(name)
+    if len(prefix) + len(slug) <= LONGEST:
+        return prefix + slug
+    digest = hashlib.blake2b(slug.encode(), digest_size=4).hexdigest()
+    return f"{prefix}{slug[: LONGEST - 9 - len(prefix)].rstrip('-')}-{digest}"
+
+
+def free_topic_slug(slug: str, prefixes: Iterable[str]) -> str:
+    """Return the slug of a topic, another one if it begins with one of `prefixes`, as those of other feeds do."""
+    return f"topic-{slug[: LONGEST - 6].rstrip('-')}" if slug.startswith(tuple(prefixes)) else slug
+
+
 def with_topic_suffix(slug: str) -> str:
     """Return the slug of a topic whose own slug is that of the site's feed or of a feed by query."""
     return f"{slug[: LONGEST - 6]}-topic"

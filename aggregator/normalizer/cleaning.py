@@ -12,7 +12,7 @@ from typing import Literal
 
 from aggregator.model.items import Image, Provider, Related, Seed
 from aggregator.model.slugs import composed
-from aggregator.normalizer import links, text
+from aggregator.normalizer import links, origin, text
 from aggregator.normalizer.enclosures import enclosures
 from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
 from aggregator.normalizer.remarks import Field, Remark
@@ -28,8 +28,6 @@ MAX_RELATED = 50
 
 _SHORT = 64
 _FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d?-\d\d?)-[^/]*$", re.ASCII)
-# RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
-_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
 
 
 def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> tuple[Seed | None, list[Remark]]:
@@ -52,6 +50,7 @@ def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> t
     tags = _names(raw.tags, "tags", remarks)
     if title is None or link is None or published is None or _has_errors(remarks):
         return None, remarks
+    authors = origin.authors(raw, remarks) if raw.authors else ()
     seed = Seed(
         title=title, link=link, published=published, updated=updated, expires=expires, aliases=_aliases(raw, link),
         id=_id(raw.id, remarks), excerpt=_excerpt(raw.excerpt, remarks),
@@ -59,10 +58,12 @@ def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> t
         is_published=raw.published is not False, removed=raw.removed is True, deleted=raw.deleted is True,
         quality=raw.quality, heat=raw.heat, topics=topics, tags=tags,
         category=_one_line(raw.category), type=_one_line(raw.type), locale=_one_line(raw.locale),
-        provider=_provider(raw.provider, link, ("provider",), remarks), author=text.title(raw.author or ""),
+        provider=_provider(raw.provider, link, ("provider",), remarks),
+        author=origin.names_of(authors) or text.title(raw.author or ""),
         images=_images(raw.images, base or link, ("images",), remarks), related=_related(raw, zone, remarks),
         media=enclosures(raw, base or link, remarks) if raw.media or raw.enclosure else (),
         markup=_markup(raw.markup, remarks) if raw.markup else "markdown",
+        authors=authors, source=origin.source(raw, link, remarks) if raw.source else None,
     )  # fmt: skip
     return seed, remarks
 
@@ -158,9 +159,6 @@ def _id(written: str | None, remarks: list[Remark]) -> str:
         message = f"has {len(own):,} characters, at most {links.LONGEST_URL:,} are allowed, so it is left out"
         remarks.append(Remark(("id",), message, "write a shorter one, or leave it out", warning=True))
         return ""
-    if not _ABSOLUTE_URI.fullmatch(own):
-        hint = "write one such as tag:example.org,2026:1234, and never change it once it is published"
-        remarks.append(Remark(("id",), "is not an absolute URI, which Atom requires", hint, warning=True))
     return own
 
 

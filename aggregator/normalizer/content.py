@@ -69,7 +69,7 @@ def item(
         topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))),
         image=seed.images[0] if seed.images else None, media=seed.media,
         provider=seed.provider, quality=seed.quality, heat=seed.heat, type=seed.type, language=_language(seed.locale),
-        related=tuple(related),
+        related=tuple(related), authors=seed.authors, source=seed.source,
     )  # fmt: skip
 
 

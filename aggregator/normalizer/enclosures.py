@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from aggregator.model.items import Media
+from collections.abc import Callable
+
+import msgspec
+
+from aggregator.model.items import Media, Seed
 from aggregator.model.media_types import type_of
 from aggregator.normalizer import links, text
 from aggregator.normalizer.raw import RawMedia, RawSeed
@@ -28,6 +32,24 @@ def enclosures(raw: RawSeed, link: str, remarks: list[Remark]) -> tuple[Media, .
         remarks.append(Remark(("media",), message, "keep those that readers would want", warning=True))
     found = [_media(one, link, field, remarks) for field, one in written[:MOST_FILES]]
     return tuple({one.url: one for one in found if one is not None}.values())
+
+
+def measured(seed: Seed, measure: Callable[[str], tuple[int, int] | None]) -> Seed:
+    """Return a seed with the length of each file that lies beside it, whatever it says, and with its duration.
+
+    `measure` gets the address of a file relative to that of the seed, and returns its bytes and seconds (0 = unknown).
+    """
+    folder = (seed.base or seed.link).partition("?")[0].partition("#")[0].rpartition("/")[0] + "/"
+    return msgspec.structs.replace(seed, media=tuple(_measured(one, folder, measure) for one in seed.media))
+
+
+def _measured(media: Media, folder: str, measure: Callable[[str], tuple[int, int] | None]) -> Media:
+    address = media.url.partition("?")[0].partition("#")[0]
+    found = measure(address.removeprefix(folder)) if address.startswith(folder) else None
+    if found is None:
+        return media
+    size, seconds = found
+    return msgspec.structs.replace(media, size=size, seconds=media.seconds or _within(seconds, _LONGEST))
 
 
 def _media(raw: RawMedia, link: str, field: Field, remarks: list[Remark]) -> Media | None:

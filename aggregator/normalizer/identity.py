@@ -8,11 +8,18 @@ best quality, then the one whose path sorts first. Before its window opens and a
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 from aggregator.model.items import Seed
 from aggregator.normalizer import links
+
+# RFC 4287 §4.2.6: an Atom id is an IRI with a scheme (RFC 3987), so without blanks and <>"{}|\^`.
+_ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]+")
+_IN_TAG = "!$&'()*+,;=:@/?-._~"
+"""The signs that the last part of a `tag:` URI may hold (RFC 4151 §2.1)."""
 
 
 class Candidate(NamedTuple):
@@ -32,6 +39,20 @@ class Share(NamedTuple):
     file: int
     starts: int
     ends: int
+
+
+def is_uri(id: str) -> bool:  # noqa: A002 - the field's own name
+    """Return whether an id is an absolute URI, which Atom requires."""
+    return _ABSOLUTE_URI.fullmatch(id) is not None
+
+
+def public_id(own: str, host: str, year: int) -> str:
+    """Return the id in feeds of an item whose own id is no URI: a `tag:` URI (RFC 4151) of a site's host and a year.
+
+    Readers would make different ones of it, since they resolve it like a relative address.
+    """
+    authority = re.sub(r"[^a-z0-9.-]+", "-", host.lower()).strip("-") or "localhost"
+    return f"tag:{authority},{year:04}:{quote(own, safe=_IN_TAG)}"
 
 
 def keys(seed: Seed) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def loosened(root: Node, path: str) -> tuple[Node, list[Problem]]:
         text = f"{key}: {message}"
         warnings.append(Problem(path=path, line=node.line, column=node.column, message=text, hint=hint, warning=True))
 
-    entries = tuple((key, _value(key.text, value, warn)) for key, value in root.entries)
+    entries = tuple((key, _value(key.text, value, warn)) for key, value in (*root.entries, *_several_authors(root)))
     return msgspec.structs.replace(root, entries=entries), warnings
 
 
@@ -146,6 +146,37 @@ def _people(_key: str, node: Node, _warn: _Warn) -> Node:
     return _scalar(node, ", ".join(names)) if names and node.kind != "scalar" else node
 
 
+def _several_authors(root: Node) -> tuple[tuple[Node, Node], ...]:
+    """Return the entry `authors` for an `author` that is a list of several names, unless there is one."""
+    author = root.below("author")
+    if author is None or author.kind != "list" or root.below("authors") is not None:
+        return ()
+    people = tuple(_mapping(item, name=name) for item in author.items if (name := _name(item)))
+    return ((_scalar(author, "authors"), _list(author, people)),) if len(people) > 1 else ()
+
+
+def _each_person(_key: str, node: Node, _warn: _Warn) -> Node:
+    """Return a list of people, each a mapping: of one text, those between its commas."""
+    if node.kind == "scalar":
+        node = _names("", node, _silent)
+    items = node.items if node.kind == "list" else (node,)
+    return _list(node, tuple(_person(item) for item in items if item.tag != "null"))
+
+
+def _person(node: Node) -> Node:
+    return _mapping(node, name=node.text) if node.kind == "scalar" else _with(node, _PERSON, "", _silent)
+
+
+def _upstream(key: str, node: Node, warn: _Warn) -> Node:
+    """Return the source of an item: a mapping, of a text alone its address or its title."""
+    if node.kind == "list" and node.items:
+        node = _one_source(key, node, warn)
+    if node.kind == "scalar" and node.tag != "null":
+        name = node.text.strip()
+        return _mapping(node, **{"url" if name.lower().startswith(("http://", "https://")) else "title": name})
+    return node
+
+
 def _name(node: Node) -> str:
     named = node.below("name") if node.kind == "mapping" else node
     return named.text.strip() if named is not None and named.kind == "scalar" and named.tag != "null" else ""
@@ -216,8 +247,10 @@ def _silent(_node: Node, _key: str, _message: str, _hint: str) -> None:
 
 
 _Reader = Callable[[str, Node, _Warn], Node]
+_PERSON: dict[str, _Reader] = dict.fromkeys(("name", "email", "url"), _one_text)
 _READERS: dict[str, _Reader] = {
     "topics": _names, "tags": _names, "author": _people, "images": _pictures, "provider": _source, "related": _others,
+    "authors": _each_person, "source": _upstream,
     "quality": _number, "heat": _number,
     **dict.fromkeys(("excerpt", "category", "type", "locale", "featuredContent", "id", "updatedDateTime"), _one_text),
     **dict.fromkeys(("originalUrl", "ampWebUrl", "cdnAmpWebUrl"), _one_text),

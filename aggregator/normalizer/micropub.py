@@ -138,7 +138,8 @@ def properties_of(item: Mapping[str, Any]) -> dict[str, list[Any]]:
     for name, member in _MEMBERS.items():
         if member in item:
             value = item[member]
-            found[name] = list(value) if name == "category" else [_author(value[0])] if name == "author" else [value]
+            of_list = {"category": list, "author": lambda people: list(map(_author, people))}
+            found[name] = of_list[name](value) if name in of_list else [value]
     if "content_html" in item:
         found["content"] = [{"html": item["content_html"]}]
     elif "content_text" in item:

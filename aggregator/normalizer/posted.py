@@ -86,8 +86,9 @@ _WORDS = {
 
 _WRITTEN_AS = {
     "title": "title", "webUrl": "url", "publishedDateTime": "date_published", "updatedDateTime": "date_modified",
-    "excerpt": "summary", "images": "image", "tags": "tags", "locale": "language", "author": "authors", "id": "id",
-    "featuredContent": "content_html", "media": "attachments", "topics": "_aggregator.topics",
+    "excerpt": "summary", "images": "image", "tags": "tags", "locale": "language", "author": "authors",
+    "authors": "authors", "id": "id", "featuredContent": "content_html", "media": "attachments",
+    "topics": "_aggregator.topics",
     "expires": "_aggregator.expires",
     "quality": "_aggregator.quality", "heat": "_aggregator.heat",
 }  # fmt: skip
@@ -329,7 +330,7 @@ def item_of(data: bytes) -> dict[str, Any]:
         item["image"] = item["image"][0]["url"]
     if "attachments" in item:
         item["attachments"] = [{_MEDIA_KEYS[key]: value for key, value in one.items()} for one in item["attachments"]]
-    if "authors" in item:
+    if "author" in front:
         item["authors"] = [{"name": item["authors"]}]
     if extension := {key: front[key] for key in Extension.__struct_fields__ if key in front}:
         item["_aggregator"] = extension
@@ -406,7 +407,7 @@ def _front_matter(values: Mapping[str, Any], extension: Extension, now: int) -> 
         "featuredContent": values.get("content_html"),
         "media": [_written(one, _MEDIA_KEYS) for one in values.get("attachments", ())],
         "images": [{"url": image}] if image else None,
-        "author": ", ".join(author.name or author.url for author in authors if author.name or author.url),
+        **_authors(authors),
         "tags": list(values.get("tags", ())),
         "locale": values.get("language"),
         "topics": list(extension.topics), "category": extension.category, "type": extension.type,
@@ -416,7 +417,14 @@ def _front_matter(values: Mapping[str, Any], extension: Extension, now: int) -> 
     return kept if extension.published else {**kept, "published": False}
 
 
-def _written(attachment: Attachment, keys: Mapping[str, str]) -> dict[str, Any]:
+def _authors(authors: Sequence[Author]) -> dict[str, Any]:
+    """Return the key of a seed for authors: of one with a name alone `author`, else `authors`."""
+    people = [_written(one, {"name": "name", "url": "url"}) for one in authors if one.name or one.url]
+    only = len(people) == 1 and "url" not in people[0]
+    return {"author": people[0]["name"]} if only else {"authors": people}
+
+
+def _written(attachment: Attachment | Author, keys: Mapping[str, str]) -> dict[str, Any]:
     return {key: value for key, name in keys.items() if (value := getattr(attachment, name))}
 
 

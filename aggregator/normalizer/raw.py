@@ -32,6 +32,23 @@ class RawMedia(msgspec.Struct, rename="camel"):
     chapters: str | None = None
 
 
+class RawPerson(msgspec.Struct, rename="camel"):
+    """An author as written."""
+
+    name: str | None = None
+    email: str | None = None
+    url: str | None = None
+
+
+class RawSource(msgspec.Struct, rename="camel"):
+    """The feed that an item was collected from, as written: its URL, title, page and id."""
+
+    url: str | None = None
+    title: str | None = None
+    link: str | None = None
+    id: str | None = None
+
+
 class RawProvider(msgspec.Struct, rename="camel"):
     """The source as written."""
 
@@ -70,6 +87,8 @@ class RawSeed(RawRelated, rename="camel"):
     category: str | None = None
     locale: str | None = None
     author: str | None = None
+    authors: tuple[RawPerson, ...] | None = None
+    source: RawSource | None = None
     featured_content: str | None = None
     media: tuple[RawMedia, ...] | None = None
     enclosure: RawMedia | None = None

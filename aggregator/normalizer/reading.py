@@ -7,7 +7,8 @@ enough to be passed between processes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +18,7 @@ from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
 from aggregator.model.seed_roots import FirstCommit, SeedRoot, key_meant_by, root_of
-from aggregator.normalizer import identity, rules
+from aggregator.normalizer import enclosures, identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.key_positions import key_positions
@@ -55,6 +56,13 @@ class _Text(NamedTuple):
     data: bytes
 
 
+Measure = Callable[[str, str], tuple[int, int] | None]
+"""Returns the length in bytes and the duration in seconds (0 if unknown) of a file beside a seed, None if it is none.
+
+It gets the path of the seed, and the address of the file relative to that of the seed's folder.
+"""
+
+
 class RootReading(NamedTuple):
     """How the files of each root are read, if not all are plain seeds of our own dialect.
 
@@ -70,7 +78,7 @@ class RootReading(NamedTuple):
 class Task(NamedTuple):
     """A batch of files to read: their paths, the digests they had (b"" = new), and what decides upon them.
 
-    `manner` says how those are read that are no plain seeds; None if all are.
+    `manner` says how those are read that are no plain seeds; None if all are. `measure` measures files beside seeds.
     """
 
     paths: tuple[str, ...]
@@ -79,6 +87,7 @@ class Task(NamedTuple):
     zone: str
     now: int
     manner: RootReading | None = None
+    measure: Measure | None = None
 
     @property
     def name(self) -> str:
@@ -190,8 +199,11 @@ def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
     if isinstance(reading.outcome, Rejection):
         rejection = reading.outcome
         return Outcome(path, key, digest, rule="valid", problems=rejection.problems, withdrawn=rejection.withdrawn)
+    seed = reading.outcome
+    if seed.media and task.measure is not None:
+        seed = enclosures.measured(seed, partial(task.measure, path))
     outcome = apply_rules(
-        path, key, digest, reading.outcome, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown
+        path, key, digest, seed, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown
     )
     if not reading.unknown:
         return outcome

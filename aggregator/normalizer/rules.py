@@ -21,13 +21,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
+from urllib.parse import urlsplit
 
 import msgspec
 
 from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Topic, Where
-from aggregator.model.feeds import SITE_FEED
+from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
-from aggregator.model.slugs import composed, folded, names_of, slug_of, with_topic_suffix
+from aggregator.model.slugs import (
+    composed,
+    folded,
+    free_topic_slug,
+    names_of,
+    prefixed_slug,
+    slug_of,
+    with_topic_suffix,
+)
 from aggregator.normalizer import links, text
 from aggregator.normalizer.topic_slugs import Row, remembered_slugs
 from aggregator.renderer.topic_tree import ancestor_slugs
@@ -51,8 +60,9 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     `rule` is the one that holds it back ("" = none), `detail` says why. Otherwise the seed may be shown in
     [starts, ends). `feeds` are pairs of a slug and the end of the window in that feed; `topics` are pairs of a slug and
-    the name that the seed used. `stand_in` is the index of the related item that replaces the seed (-1 = none). The
-    other fields are those of the seed that is shown (`effective_seed`).
+    the name that the seed used. `stand_in` is the index of the related item that replaces the seed (-1 = none).
+    `names` are the names of which its feeds by name are made, each after the slug. The other fields are those of the
+    seed that is shown (`effective_seed`).
     """
 
     rule: str = ""
@@ -67,10 +77,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     quality: int | None = None
     link: str = ""
     id: str = ""
+    names: tuple[tuple[str, str], ...] = ()
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker."""
+    """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker.
+
+    `host` is that of the site, for ids that are no URIs. `named` is what the slugs of the wanted feeds by name
+    begin with.
+    """
 
     rules: Rules
     queries: tuple[Query, ...]
@@ -78,6 +93,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     slugs: Mapping[str, str]
     ancestors: Mapping[str, tuple[str, ...]]
     keywords: tuple[tuple[str, str], ...]
+    host: str = ""
+    named: tuple[str, ...] = ()
 
 
 def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
@@ -90,6 +107,8 @@ def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
         slugs=slugs,
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
+        host=urlsplit(config.site.url).hostname or "",
+        named=tuple(config.feed.named),
     )
 
 
@@ -100,6 +119,7 @@ def configured_slugs(config: Config) -> dict[str, str]:
 
 def final_slug(config: Config, slug: str) -> str:
     """Return the slug of a topic's feed: `slug`, or another one if the site or a query has that."""
+    slug = free_topic_slug(slug, config.feed.named)
     taken = slug == SITE_FEED or any(slug == query.slug for query in config.feeds_by_query)
     return with_topic_suffix(slug) if taken else slug
 
@@ -161,7 +181,7 @@ def topics_of(seed: Seed, policy: Policy) -> tuple[tuple[str, str], ...]:
 
 def slug_for(name: str, policy: Policy) -> str:
     """Return the slug of the topic `name`: the config's, else one made from the name; never that of another feed."""
-    slug = policy.slugs.get(folded(name)) or _slug_of(name)
+    slug = free_topic_slug(policy.slugs.get(folded(name)) or _slug_of(name), policy.named)
     taken = slug == SITE_FEED or any(slug == query.slug for query in policy.queries)
     return with_topic_suffix(slug) if taken else slug
 
@@ -230,10 +250,33 @@ def _accepted(seed: Seed, policy: Policy, starts: int) -> Verdict:
         for query in policy.queries
         if not unmet_condition(seed, query.where, slugs)
     )
+    names = tuple(named_feeds(seed, policy.named)) if policy.named else ()
+    feeds += ((slug, ends) for slug, _ in names)
     return Verdict(
         starts=starts, ends=ends, topics=topics, feeds=tuple(feeds), published=seed.published, updated=seed.updated,
-        quality=seed.quality, link=seed.link, id=seed.id,
+        quality=seed.quality, link=seed.link, id=seed.id, names=names,
     )  # fmt: skip
+
+
+def named_feeds(seed: Seed, prefixes: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield slug and name of each feed that the names in a seed make, for the kinds with these prefixes; once each."""
+    found: dict[str, str] = {}
+    for kind, prefix in NAMED_FEEDS.items():
+        for name in _names_in(seed, kind) if prefix in prefixes else ():
+            found.setdefault(prefixed_slug(prefix, name), name)
+    yield from found.items()
+
+
+def _names_in(seed: Seed, kind: str) -> Iterable[str]:
+    if kind == "tags":
+        return seed.tags
+    if kind == "authors":
+        names = [one.name for one in seed.authors if one.name]
+        return names if seed.authors else [seed.author] if seed.author else ()
+    source, provider = seed.source, seed.provider
+    name = source.title or links.host_of(source.link or source.url) if source else ""
+    name = name or (provider.name or provider.domain if provider else "")
+    return (name,) if name else ()
 
 
 def _end(seed: Seed, max_age: int | None) -> int:

@@ -78,8 +78,11 @@ class Destination(Protocol):
         """
 
 
-def open_destination(location: str) -> Destination:
-    """Return the destination for a folder of this machine or the URL of an object store."""
+def open_destination(location: str, *, keep_threads: bool = False) -> Destination:
+    """Return the destination for a folder of this machine or the URL of an object store.
+
+    With `keep_threads`, for a daemon, a folder's threads stay from one turn to the next.
+    """
     if is_url(location):
         from aggregator.object_store import Store  # noqa: PLC0415 - only a site with a store needs it
         from aggregator.publisher.bucket import BucketWriter  # noqa: PLC0415
@@ -87,4 +90,4 @@ def open_destination(location: str) -> Destination:
         return BucketWriter(Store(location))
     from aggregator.publisher.files import FolderWriter  # noqa: PLC0415 - would be a circle
 
-    return FolderWriter(location)
+    return FolderWriter(location, keep_threads=keep_threads)

@@ -18,7 +18,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from aggregator.model.archive_layout import ARCHIVE
@@ -41,12 +41,19 @@ THREADS = 4
 
 
 class FolderWriter(Destination):
-    """Publishes documents in `folder`; without `fsync` a power cut may undo it, though no crash of this process can."""
+    """Publishes documents in `folder`; without `fsync` a power cut may undo it, though no crash of this process can.
 
-    def __init__(self, folder: str, *, fsync: bool = True, disk: Disk | None = None) -> None:
+    With `keep_threads` it keeps its threads from one call to the next: afterwards this process cannot be forked.
+    """
+
+    def __init__(
+        self, folder: str, *, fsync: bool = True, disk: Disk | None = None, keep_threads: bool = False
+    ) -> None:
         self._root = os.path.abspath(folder)
         self._fsync = fsync
         self._disk = disk or Disk()
+        self._keep_threads = keep_threads
+        self._kept: Executor | None = None
 
     def prepare(self) -> list[str]:
         """Make the feeds folder and remove temporary files that a crash left; return their paths, sorted.
@@ -67,12 +74,10 @@ class FolderWriter(Destination):
 
     def publish(self, documents: Iterable[Document]) -> Published:
         """Write the files of `documents` that differ; files that are right already keep their inode and mtime."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 13 ms that a build without changes saves
-
         written: list[str] = []
         unchanged: list[str] = []
         failed: list[PublishError] = []
-        with ThreadPoolExecutor(THREADS) as pool:
+        with self._threads() as pool:
             for folder, group in _groups(documents):
                 for job in self._publish_group(folder, group, pool):
                     if job.error:
@@ -143,6 +148,18 @@ class FolderWriter(Destination):
             PublishError: if the archive's folder cannot be listed.
         """
         return self._folders(f"{slug}/{ARCHIVE}")
+
+    @contextmanager
+    def _threads(self) -> Iterator[Executor]:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 13 ms that a build without changes saves
+
+        if not self._keep_threads:
+            with ThreadPoolExecutor(THREADS) as pool:
+                yield pool
+            return
+        if self._kept is None:
+            self._kept = ThreadPoolExecutor(THREADS, "writer")
+        yield self._kept
 
     def _folders(self, below: str) -> list[str]:
         try:

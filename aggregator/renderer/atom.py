@@ -15,7 +15,7 @@ from lxml.etree import SubElement
 
 from aggregator.model.document_names import ATOM, MEDIA_TYPES, PAGE, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Image, Item, Media
+from aggregator.model.items import Image, Item, Media, Person, Source
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
@@ -24,8 +24,8 @@ from aggregator.renderer.media import add_picture
 _TOMBSTONES_NS = "http://purl.org/atompub/tombstones/1.0"
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
-_Key = tuple[Item, datetime, str]
-"""What an entry is written from: the item, its `updated`, and its language ("" = the feed's)."""
+_Key = tuple[Item, datetime, str, str]
+"""What an entry is written from: the item, its `updated`, its language ("" = the feed's), and the site's URL."""
 
 
 def render(feed: Feed, site: Site) -> Document:
@@ -33,7 +33,7 @@ def render(feed: Feed, site: Site) -> Document:
     # Some readers take two entries with the same `updated` for one (RFC 4287 §4.2.15 leaves their order open).
     updated = dates.unique_moments([(item.updated, item.id) for item in feed.items])
     keys = [
-        (item, moment, wording.language_if_different(item, site))
+        (item, moment, wording.language_if_different(item, site), site.url)
         for item, moment in zip(feed.items, updated, strict=True)
     ]
     entries = _writer.write(keys)
@@ -54,8 +54,8 @@ def _head(feed: Feed, site: Site) -> bytes:
 def _entries(keys: Sequence[_Key]) -> bytes:
     """Return a document of entries, from which they are cut out: every feed shows them in the same bytes."""
     generator = _generator(DUMMY_FEED, DUMMY_SITE)
-    for item, updated, language in keys:
-        _add_entry(generator.add_entry(order="append"), item, updated, language)
+    for key in keys:
+        _add_entry(generator.add_entry(order="append"), key)
     document: bytes = generator.atom_str(pretty=True)
     return document
 
@@ -79,7 +79,7 @@ def _generator(feed: Feed, site: Site) -> Any:
     generator.generator(wording.GENERATOR)
     generator.language(site.language)
     generator.extra.updated = dates.rfc3339(feed.updated)
-    generator.extra.archived = bool(folder)
+    generator.extra.archived, generator.extra.complete = bool(folder), wording.is_complete(feed)
     generator.extra.withdrawn_by = author
     generator.extra.withdrawn = tuple((one.id, dates.rfc3339(one.when)) for one in feed.tombstones)
     return generator
@@ -95,32 +95,42 @@ def _add_links(generator: Any, feed: Feed, site: Site, page: str) -> None:
         generator.link(href=address, rel=relation)
 
 
-def _add_entry(entry: Any, item: Item, updated: datetime, language: str) -> None:
+def _add_entry(entry: Any, key: _Key) -> None:
+    item, updated, language, base = key
     entry.id(item.id)
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
-    if credit := wording.author_name(item):
-        entry.author(name=credit)
+    for person in wording.people(item):
+        entry.author(_author(person))
     if item.summary:
         entry.summary(item.summary)
     if item.content or not item.summary:
         entry.content(wording.content(item), type="html")
     entry.extra.image, entry.extra.media = item.image, item.media
-    entry.extra.categories = item.tags
+    entry.extra.source, entry.extra.link = item.source, item.link
+    entry.extra.categories = wording.categories(item, base)
     entry.extra.updated = dates.rfc3339(updated)
     entry.extra.published = dates.rfc3339(item.published)
     entry.extra.language = language
+
+
+def _author(person: Person) -> dict[str, str]:
+    """Return an author as feedgen takes it (RFC 4287 §3.2): the name is required."""
+    given = {"name": wording.person_name(person), "email": person.email, "uri": person.url}
+    return {key: value for key, value in given.items() if value}
 
 
 class _FeedExtension:
     """What the feed has beside feedgen's own elements.
 
     `updated` is text, because feedgen writes UTC as an offset of zero hours. `archived` is true for a page of an
-    archive (RFC 5005 §4). `withdrawn` are pairs of an id and a moment, `withdrawn_by` is who did it (RFC 6721 §3).
+    archive (RFC 5005 §4), `complete` for its only page (§2). `withdrawn` are pairs of an id and a moment,
+    `withdrawn_by` is who did it (RFC 6721 §3).
     """
 
     updated = ""
     archived = False
+    complete = False
     withdrawn: tuple[tuple[str, str], ...] = ()
     withdrawn_by = ""
 
@@ -135,6 +145,8 @@ class _FeedExtension:
         feed.find("updated").text = self.updated
         if self.archived:
             SubElement(feed, f"{{{wording.HISTORY_NS}}}archive")
+        if self.complete:
+            SubElement(feed, f"{{{wording.HISTORY_NS}}}complete")
         for ref, when in self.withdrawn:
             tombstone = SubElement(feed, f"{{{_TOMBSTONES_NS}}}deleted-entry", {"ref": ref, "when": when})
             SubElement(SubElement(tombstone, f"{{{_TOMBSTONES_NS}}}by"), "name").text = self.withdrawn_by
@@ -147,19 +159,21 @@ class _EntryExtension:
     Categories, dates, its picture and files, and its language if it is not the feed's.
     """
 
-    categories: tuple[str, ...] = ()
+    categories: Sequence[tuple[str, str]] = ()
     updated = ""
     published = ""
     language = ""
     image: Image | None = None
     media: tuple[Media, ...] = ()
+    source: Source | None = None
+    link = ""
 
     def extend_atom(self, entry: Any) -> Any:
         """Add categories, dates and the language, and the links' `rel`, which feedgen loses."""
         entry.find("updated").text = self.updated
         # feedgen checks each category, at five times the cost of writing it.
-        for category in self.categories:
-            SubElement(entry, "category", term=category)
+        for category, scheme in self.categories:
+            SubElement(entry, "category", {"term": category, "scheme": scheme})
         SubElement(entry, "published").text = self.published
         for link in entry.iterfind("link"):
             link.set("rel", "alternate")
@@ -167,9 +181,29 @@ class _EntryExtension:
             _add_enclosure(entry, media)
         if self.image:
             add_picture(entry, self.image)
+        if self.source:
+            _add_source(entry, self.source, self.link, self.updated)
         if self.language:
             entry.set(_XML_LANG, self.language)
         return entry
+
+
+def _add_source(entry: Any, source: Source, link: str, updated: str) -> None:
+    """Add the feed that the entry was collected from (RFC 4287 §4.2.11), and a link to the original.
+
+    When that feed changed is not known, so its `updated` is that of the entry. Without any address there is no id.
+    """
+    SubElement(entry, "link", {"href": source.original or link, "rel": "via"})
+    id = source.id or source.url or source.link  # noqa: A001 - the element's name
+    if not id:
+        return
+    element = SubElement(entry, "source")
+    for name, value in (("id", id), ("title", wording.source_title(source)), ("updated", updated)):
+        SubElement(element, name).text = value
+    if source.link:
+        SubElement(element, "link", {"href": source.link, "rel": "alternate"})
+    if source.url:
+        SubElement(element, "link", {"href": source.url, "rel": "self"})
 
 
 def _add_enclosure(entry: Any, media: Media) -> None:

@@ -12,7 +12,7 @@ import msgspec
 
 from aggregator.model.document_names import JSON, PAGE, content_type
 from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, Site
-from aggregator.model.items import Item, Media, Provider, Related
+from aggregator.model.items import Item, Media, Person, Provider, Related, Source
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import ItemCache
 from aggregator.renderer.legal_text import with_legal_text
@@ -31,6 +31,7 @@ class _Json(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class _Author(_Json, frozen=True, kw_only=True):
     name: str
+    url: str | None = None
 
 
 class _Hub(_Json, frozen=True, kw_only=True):
@@ -44,6 +45,13 @@ class _Provider(_Json, frozen=True, kw_only=True):
     icon: str | None = None
 
 
+class _Source(_Json, frozen=True, kw_only=True):
+    url: str | None = None
+    title: str | None = None
+    link: str | None = None
+    id: str | None = None
+
+
 class _Related(_Json, frozen=True, kw_only=True):
     title: str
     url: str
@@ -55,6 +63,7 @@ class _ItemExtension(_Json, frozen=True, kw_only=True):
     heat: int | None = None
     provider: _Provider | None = None
     related: tuple[_Related, ...] | None = None
+    source: _Source | None = None
 
 
 class _About(_Json, frozen=True, kw_only=True):
@@ -176,7 +185,7 @@ def _encoded(item: Item, language: str) -> bytes:
             image=item.image.url if item.image else None,
             date_published=dates.rfc3339(item.published),
             date_modified=dates.rfc3339(item.updated),
-            authors=_authors(wording.author_name(item)),
+            authors=tuple(map(_author, wording.people(item))) or None,
             tags=item.tags or None,
             language=language or None,
             attachments=tuple(map(_attachment, item.media)) or None,
@@ -192,6 +201,12 @@ def _attachment(media: Media) -> _Attachment:
     )  # fmt: skip
 
 
+def _author(person: Person) -> _Author:
+    """Return an author; the format has no field for an e-mail address, but takes one for the URL ("authors")."""
+    url = person.url or (f"mailto:{person.email}" if person.email else "")
+    return _Author(name=wording.person_name(person), url=url or None)
+
+
 def _authors(name: str) -> tuple[_Author, ...] | None:
     return (_Author(name=name),) if name else None
 
@@ -202,12 +217,19 @@ def _extension(item: Item) -> _ItemExtension | None:
         heat=item.heat,
         provider=_provider(item.provider),
         related=tuple(map(_related, item.related)) or None,
+        source=_source(item.source),
     )
     return None if extension == _ItemExtension() else extension
 
 
 def _related(related: Related) -> _Related:
     return _Related(title=related.title or related.link, url=related.link, provider=_provider(related.provider))
+
+
+def _source(source: Source | None) -> _Source | None:
+    if source is None:
+        return None
+    return _Source(url=source.url or None, title=source.title or None, link=source.link or None, id=source.id or None)
 
 
 def _provider(provider: Provider | None) -> _Provider | None:

@@ -47,7 +47,8 @@ def _add(parent: Any, branch: Branch, site: Site) -> None:
         _add_feed(parent, branch.summary, site)
         return
     title = wording.title(branch.summary.spec)
-    folder = SubElement(parent, "outline", {"text": title, "title": title})
+    # Without a type, validators complain. That of links would need a `url`, which newsboat takes for a feed.
+    folder = SubElement(parent, "outline", {"text": title, "title": title, "type": "folder"})
     _add_feed(folder, branch.summary, site)
     for child in branch.children:
         _add(folder, child, site)

@@ -16,11 +16,19 @@ from lxml.etree import SubElement
 
 from aggregator.model.document_names import MEDIA_TYPES, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Image, Item, Media
+from aggregator.model.items import Image, Item, Media, Person, Source
 from aggregator.renderer import dates, wording
 from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
-from aggregator.renderer.media import ITUNES_NS, PODCAST_NS, add_enclosures, add_picture
+from aggregator.renderer.media import (
+    ITUNES_NS,
+    PODCAST_NS,
+    add_enclosures,
+    add_people,
+    add_picture,
+    add_show,
+    is_episode,
+)
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"
@@ -29,14 +37,20 @@ _ATOM_NS = "http://www.w3.org/2005/Atom"
 _CONTENT_NS = "http://purl.org/rss/1.0/modules/content/"
 _DC_NS = "http://purl.org/dc/elements/1.1/"
 
-_PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator)>[^<&]*&[^<]*")
+_PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator|source)(?: [^<>]*+)?+>[^<&]*+&[^<]*+")
+_EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 # The start of a tag or declaration in HTML (§13.2.5.6); any other `<` is text.
 _TAG = re.compile(r"<[A-Za-z/!?]")
 
 
+_Key = tuple[Item, str]
+"""What an item is written from: itself, and the site's URL, of which its categories' schemes are made."""
+
+
 def render(feed: Feed, site: Site) -> Document:
     """Return `feed` as `<slug>/rss.xml`, or a page of its archive as `<slug>/archive/<folder>/rss.xml`."""
-    body = insert_items(with_legal_text(_channel, feed, site), _writer.write(feed.items), b"  </channel>")
+    items = _writer.write([(item, site.url) for item in feed.items])
+    body = insert_items(with_legal_text(_channel, feed, site), items, b"  </channel>")
     name = wording.document_name(feed.spec, RSS, feed.archive_position.folder)
     return Document(name=name, media_type=content_type(RSS), body=body)
 
@@ -46,16 +60,16 @@ def _channel(feed: Feed, site: Site) -> bytes:
     return _serialised(_generator(feed, site))
 
 
-def _items(items: Sequence[Item]) -> bytes:
-    """Return a document of `items`, from which they are cut out: every feed shows them in the same bytes."""
+def _items(keys: Sequence[_Key]) -> bytes:
+    """Return a document of items, from which they are cut out: every feed shows them in the same bytes."""
     generator = _generator(DUMMY_FEED, DUMMY_SITE)
-    generator.extra.has_media = any(item.media for item in items)
-    for item in items:
-        _add_item(generator.add_entry(order="append"), item)
+    generator.extra.has_media = any(item.media for item, _ in keys)
+    for item, base in keys:
+        _add_item(generator.add_entry(order="append"), item, base)
     return _serialised(generator)
 
 
-_writer: ItemWriter[Item] = ItemWriter(_items, b"    <item>", b"</item>\n")
+_writer: ItemWriter[_Key] = ItemWriter(_items, b"    <item>", b"</item>\n")
 
 
 def _generator(feed: Feed, site: Site) -> Any:
@@ -72,16 +86,19 @@ def _generator(feed: Feed, site: Site) -> Any:
     channel.docs(SPECIFICATION)
     if icon := wording.icon_url(spec, site):
         channel.logo(icon)
-    channel.extra.archived = bool(folder)
+    channel.extra.archived, channel.extra.complete = bool(folder), wording.is_complete(feed)
     channel.extra.has_media = any(item.media for item in feed.items)
     # A hub announces the current document only: nobody subscribes to a page of the archive.
     hub = [("hub", site.hub)] if site.hub and not folder else []
     channel.extra.links = (*hub, *wording.archive_links(feed, site, RSS))
+    channel.extra.author = site.author
+    if any(map(is_episode, feed.items)):
+        channel.extra.show = site, wording.document_url(spec, site, RSS), wording.icon_url(spec, site)
     channel.extra.last_build = dates.rfc822(feed.updated) if feed.items else ""
     return channel
 
 
-def _add_item(entry: Any, item: Item) -> None:
+def _add_item(entry: Any, item: Item, base: str) -> None:
     entry.title(wording.headline(item))
     entry.link(href=item.link, rel="alternate")
     entry.guid(item.id, permalink=item.id == item.link)
@@ -90,10 +107,11 @@ def _add_item(entry: Any, item: Item) -> None:
     if item.content or not item.summary:
         entry.content(wording.content(item), type="html")
     entry.extra.has_content_only = not item.summary
-    entry.extra.categories = item.tags
-    entry.extra.creator = wording.author_name(item)
+    entry.extra.categories = wording.categories(item, base)
+    entry.extra.creators = tuple(map(wording.person_name, wording.people(item)))
     entry.extra.published = dates.rfc822(item.published)
-    entry.extra.image, entry.extra.media = item.image, item.media
+    entry.extra.people = wording.people(item) if is_episode(item) else ()
+    entry.extra.image, entry.extra.media, entry.extra.source = item.image, item.media, item.source
 
 
 def _as_html(text: str) -> str:
@@ -105,14 +123,19 @@ def _as_html(text: str) -> str:
 class _ChannelExtension:
     """What the channel has beside feedgen's own elements.
 
-    `links` are pairs of a relation and a URL, `archived` is true for a page of an archive (RFC 5005 §4), `last_build`
-    is the text of lastBuildDate ("" = none). `has_media` is true if an item has a file.
+    `links` are pairs of a relation and a URL, `archived` is true for a page of an archive (RFC 5005 §4), `complete`
+    for its only page (§2), `last_build` is the text of lastBuildDate ("" = none). `has_media` is true if an item has a
+    file, `author` is who publishes the feed. `show` is the site, the feed's URL and that of its
+    picture if it has episodes.
     """
 
     links: tuple[tuple[str, str], ...] = ()
     has_media = False
     archived = False
+    complete = False
     last_build = ""
+    author = ""
+    show: tuple[Site, str, str] | None = None
 
     def extend_ns(self) -> dict[str, str]:
         """Return the namespace prefixes that the channel and its items use."""
@@ -121,7 +144,7 @@ class _ChannelExtension:
         return {"dc": _DC_NS, "media": wording.MEDIA_NS, **episodes, **history}
 
     def extend_rss(self, rss: Any) -> Any:
-        """Add the links and fh:archive, and set lastBuildDate, for which feedgen takes the clock's time."""
+        """Add the links, fh:archive and the author, and set lastBuildDate, for which feedgen takes the clock's time."""
         channel = rss[0]
         last = channel.find(f"{{{_ATOM_NS}}}link")
         for relation, address in self.links:
@@ -129,12 +152,28 @@ class _ChannelExtension:
             last = last.getnext()
         if self.archived:
             last.addnext(channel.makeelement(f"{{{wording.HISTORY_NS}}}archive"))
+        if self.complete:
+            last.addnext(channel.makeelement(f"{{{wording.HISTORY_NS}}}complete"))
+        if self.author:
+            _add_editor(channel, self.author)
+        if self.show:
+            site, address, picture = self.show
+            add_show(channel, site, feed_url=address, picture=picture)
         date = channel.find("lastBuildDate")
         if self.last_build:
             date.text = self.last_build
         else:
             channel.remove(date)
         return rss
+
+
+def _add_editor(channel: Any, author: str) -> None:
+    """Add who publishes the feed; RSS 2.0 asks for an e-mail address in `managingEditor`, so not without one."""
+    if found := _EMAIL.search(author):
+        name = (author[: found.start()] + author[found.end() :]).strip(" \t<>()[],;:")
+        text = f"{found[0]} ({name})" if name else found[0]
+        SubElement(channel, "managingEditor").text = text
+    SubElement(channel, f"{{{_DC_NS}}}creator").text = author
 
 
 class _ItemExtension:
@@ -144,27 +183,33 @@ class _ItemExtension:
     """
 
     has_content_only = False
-    categories: tuple[str, ...] = ()
-    creator = ""
+    categories: Sequence[tuple[str, str]] = ()
+    creators: tuple[str, ...] = ()
     published = ""
     image: Image | None = None
     media: tuple[Media, ...] = ()
+    source: Source | None = None
+    people: Sequence[Person] = ()
 
     def extend_rss(self, item: Any) -> Any:
-        """Add categories, pubDate, dc:creator and media elements; move content out of the description."""
+        """Add categories, pubDate, dc:creator, source and media elements; move content out of the description."""
         # feedgen checks each category, at five times the cost of writing it.
-        for category in self.categories:
-            SubElement(item, "category").text = category
+        for category, scheme in self.categories:
+            SubElement(item, "category", {"domain": scheme}).text = category
         # feedgen's own pubDate switches the locale of the whole process back and forth for each item.
         SubElement(item, "pubDate").text = self.published
         if self.has_content_only:
             item.find("description").tag = f"{{{_CONTENT_NS}}}encoded"
-        if self.creator:
-            SubElement(item, f"{{{_DC_NS}}}creator").text = self.creator
+        # Never beside `author`, which has to be an e-mail address (RSS 2.0).
+        for creator in self.creators:
+            SubElement(item, f"{{{_DC_NS}}}creator").text = creator
+        if self.source and self.source.url:  # RSS 2.0, "source": the URL is required
+            SubElement(item, "source", {"url": self.source.url}).text = wording.source_title(self.source)
         if self.image:
             add_picture(item, self.image)
         if self.media:
             add_enclosures(item, self.media)
+            add_people(item, self.people)
         return item
 
 

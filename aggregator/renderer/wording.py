@@ -6,7 +6,7 @@ import html
 
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.feeds import SITE_FEED, Feed, FeedSpec, Site
-from aggregator.model.items import Item
+from aggregator.model.items import Item, Person, Source
 
 GENERATOR = "aggregator"
 """The program's name in every document, without its version: an upgrade would change, and so resend, every feed."""
@@ -15,7 +15,7 @@ MEDIA_NS = "http://search.yahoo.com/mrss/"
 """The namespace of Media RSS (rssboard.org/media-rss), which RSS and Atom feeds use for pictures."""
 
 HISTORY_NS = "http://purl.org/syndication/history/1.0"
-"""The namespace of `archive`, which marks a page of an archive (RFC 5005 §4)."""
+"""The namespace of `archive`, which marks a page of an archive (RFC 5005 §4), and `complete`, its only page (§2)."""
 
 
 def title(spec: FeedSpec) -> str:
@@ -51,9 +51,30 @@ def author_name(item: Item) -> str:
     return item.author or (item.provider.name if item.provider else "")
 
 
+def people(item: Item) -> tuple[Person, ...]:
+    """Return whom readers see as the authors: the item's own, else `author_name` alone."""
+    return item.authors or ((Person(name=name),) if (name := author_name(item)) else ())
+
+
+def person_name(person: Person) -> str:
+    """Return how readers call an author, never ""."""
+    return person.name or person.email or person.url
+
+
+def source_title(source: Source) -> str:
+    """Return how readers call the feed that an item was collected from, never ""."""
+    return source.title or (source.url or source.link or source.id).partition("://")[2].partition("/")[0] or source.id
+
+
 def content(item: Item) -> str:
     """Return the item's content as HTML, never "": without any it is the summary, and without that the title."""
     return item.content or f"<p>{html.escape(item.summary or headline(item), quote=False)}</p>"
+
+
+def categories(item: Item, base: str) -> list[tuple[str, str]]:
+    """Return the item's topics and tags, each with its scheme: a URL of the site, whose own URL is `base`."""
+    topics = frozenset(item.topics)
+    return [(name, f"{base}#{'topics' if name in topics else 'tags'}") for name in item.tags]
 
 
 def icon_url(spec: FeedSpec, site: Site) -> str:
@@ -74,6 +95,12 @@ def document_url(spec: FeedSpec, site: Site, file: str, folder: str = "") -> str
 def document_name(spec: FeedSpec, file: str, folder: str = "") -> str:
     """Return the name of the feed's document `file`: `all/rss.xml`, in an archive `all/archive/2026-10/rss.xml`."""
     return f"{spec.slug}/{ARCHIVE}/{folder}/{file}" if folder else f"{spec.slug}/{file}"
+
+
+def is_complete(feed: Feed) -> bool:
+    """Return whether a document is the only page of its feed's archive, which so has all its items (RFC 5005 §2)."""
+    place = feed.archive_position
+    return bool(place.folder) and not (place.prev or place.next)
 
 
 def archive_links(feed: Feed, site: Site, file: str) -> list[tuple[str, str]]:

@@ -31,6 +31,9 @@ BURST, LONGEST_BURST = 100, 2.0
 A turn for a thousand files takes little longer than one for ten.
 """
 
+AT_REST = 0.1
+"""After so many seconds without events, the daemon acts at once on a file that is known to be complete."""
+
 MANY, PAUSE = 1_000, 0.1
 """After so many files, only a pause of so many seconds ends a burst: their writer sometimes waits for the disk."""
 
@@ -43,7 +46,7 @@ ARCHIVE_TIME, URGENT_ARCHIVE_TIME = 1.0, 0.1
 Not zero: archives would never be finished on a site whose edits never pause.
 """
 
-Kind = Literal["hint", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
+Kind = Literal["hint", "complete", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 
 
 class Trigger(NamedTuple):
@@ -55,9 +58,10 @@ class Trigger(NamedTuple):
 
 @dataclass
 class Work:
-    """What the next turn has to do."""
+    """What the next turn has to do; the `complete` among the `hints` are files that were closed or moved in last."""
 
     hints: set[str] = field(default_factory=set)
+    complete: set[str] = field(default_factory=set)
     everything: bool = False
     scan: bool = False
     due: bool = False
@@ -70,8 +74,12 @@ class Work:
         if isinstance(value, Trigger):
             self.triggers.append(value)
             self.everything = True
+        elif kind == "complete" and value is not None:
+            self.hints.add(value)
+            self.complete.add(value)
         elif kind == "hint" and value is not None:
             self.hints.add(value)
+            self.complete.discard(value)
         elif kind in {"doubt", "regenerate"}:
             self.everything = True
         else:
@@ -84,6 +92,11 @@ class Work:
     def may_settle(self) -> bool:
         """Whether it consists of events alone, which may settle before the daemon acts on them."""
         return bool(self.hints) and not (self.everything or self.scan or self.due or self.reload or self.stop)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it consists of files that were closed or moved in, and of nothing that may be about to change."""
+        return self.may_settle and self.hints == self.complete
 
     def reply(self, reply: Reply) -> None:
         """Answer everyone who waits for this turn and has no answer yet."""
@@ -98,14 +111,14 @@ class Inbox:
     def __init__(self, watchdog_seconds: float = 0.0) -> None:
         """Start empty; `watchdog_seconds` is how often a watchdog expects to be notified, 0 for never."""
         self._idle_interval = min(IDLE_INTERVAL, watchdog_seconds / 4 or IDLE_INTERVAL)
-        self._last_message = time.monotonic()
+        self._last_message = self._last_event = time.monotonic()
         self._is_full = False
         # A SimpleQueue, since a signal handler may interrupt a put on the same thread.
         self._queue: queue.SimpleQueue[tuple[Kind, str | Trigger | None]] = queue.SimpleQueue()
 
     def put(self, kind: Kind, value: str | Trigger | None = None) -> None:
-        """Add a message."""
-        if kind == "hint" and self._queue.qsize() >= MOST_QUEUED:
+        """Add a message: `complete` is a hint to a file whose writer has closed it, or moved it in."""
+        if kind in {"hint", "complete"} and self._queue.qsize() >= MOST_QUEUED:
             if self._is_full:
                 return
             self._is_full, kind, value = True, "doubt", None
@@ -136,22 +149,33 @@ class Inbox:
             work.add(*first)
             if first[0] != "scan":  # scheduled scans come even if nothing happens
                 self._last_message = time.monotonic()
-            self._settle(work)
+            if self._settle(work, after_rest=time.monotonic() - self._last_event > AT_REST):
+                return work
             while True:
                 work.add(*self._queue.get_nowait())
         except queue.Empty:
             return work
+        finally:
+            if work.hints:
+                self._last_event = time.monotonic()
 
-    def _settle(self, work: Work) -> None:
-        """Wait for the events that follow the first; raise `queue.Empty` once they pause."""
+    def _settle(self, work: Work, *, after_rest: bool) -> bool:
+        """Wait for the events that follow the first; raise `queue.Empty` once they pause.
+
+        Return true if, after a rest, there are only files that are complete: they need not wait, and what follows them
+        belongs to the next turn, which lets it settle. A deletion always settles, as the file may come back.
+        """
         longest = time.monotonic() + LONGEST_BURST
         while work.may_settle:
             before = len(work.hints)
             ends = time.monotonic() + (PAUSE if before >= MANY else LONGEST_SETTLE)
             while work.may_settle and time.monotonic() < ends:
+                if after_rest and work.is_complete:
+                    return True
                 work.add(*self._queue.get(timeout=PAUSE if len(work.hints) >= MANY else SETTLE))
             if len(work.hints) - before < BURST or time.monotonic() > longest:
-                return
+                return False
+        return False
 
     def refuse(self, reply: Reply) -> None:
         """Empty the queue and answer everyone who still waits."""

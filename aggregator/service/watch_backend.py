@@ -83,7 +83,12 @@ class WatchBackend:
         def hint(path: str) -> None:
             self._inbox.put("hint", root.prefix + path)
 
-        watcher = EventWatcher(root.folder, hint=hint, doubt=self._on_doubt, selection=selection_of(root))
+        def complete(path: str) -> None:
+            self._inbox.put("complete", root.prefix + path)
+
+        watcher = EventWatcher(
+            root.folder, hint=hint, complete=complete, doubt=self._on_doubt, selection=selection_of(root)
+        )
         try:
             watcher.start()
         except NotWatchableError as error:

@@ -20,6 +20,7 @@ from aggregator.normalizer import rules
 from aggregator.normalizer.stored import pack_stored, without_checksum
 from aggregator.normalizer.topic_slugs import Row, Separation, separations
 from aggregator.renderer.topic_tree import ancestor_slugs, feed_order
+from aggregator.site import named_feeds
 from aggregator.site.display_settings import DisplaySettings
 
 KEPT_TURNS = 20
@@ -33,13 +34,14 @@ CLASH_HINT = "give each its own `_id` in a topic file to choose their slugs"
 
 
 class StoredSummary(msgspec.Struct, frozen=True, array_like=True):
-    """The part of a `FeedSummary` that the index stores."""
+    """The part of a `FeedSummary` that the index stores, and the title of a feed by name."""
 
     count: int
     updated: datetime
     newest_title: str = ""
     newest_published: datetime | None = None
     daily: tuple[int, ...] = ()
+    title: str = ""
 
 
 pack_summary = pack_stored
@@ -102,8 +104,12 @@ class Catalog:
         if topic is not None:
             return FeedSpec(
                 slug=slug, title=topic.name, description=topic.description, parent=topic.parent, order=topic.order,
-                topic=True, image=topic.image,
+                topic=True, image=topic.image, language=topic.language,
             )  # fmt: skip
+        if prefix := named_feeds.prefix_of(slug, self.config.feed):
+            title = named_feeds.named_title(prefix, slug.removeprefix(prefix).replace("-", " "))
+            order = len(self._topics) + 1 + named_feeds.rank(prefix)
+            return FeedSpec(slug=slug, title=title, topic=True, order=order)
         name = self._names_in_use().get(slug) or slug.replace("-", " ").title()
         return FeedSpec(slug=slug, title=name, topic=True, order=len(self._topics))
 
@@ -117,7 +123,9 @@ class Catalog:
         for row in self.index.feeds.by_slug().values():
             if row.summary:
                 stored = msgspec.structs.asdict(unpack_summary(row.summary))
-                found.append(FeedSummary(spec=self.spec(row.slug), **stored))
+                spec, title = self.spec(row.slug), stored.pop("title")
+                spec = msgspec.structs.replace(spec, title=title) if title else spec
+                found.append(FeedSummary(spec=spec, **stored))
         return tuple(sorted(found, key=lambda one: feed_order(one.spec)))
 
     def names_changed(self) -> None:

@@ -24,6 +24,7 @@ from aggregator.normalizer.duplicates import Duplicates
 from aggregator.normalizer.reading import read_batch, unknown_key_warnings, with_pages_counted
 from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
+from aggregator.site.podcasts import Episodes
 from aggregator.site.scanning import missing_seeds
 from aggregator.site.turn import batches, task_maker
 from aggregator.site.workers import Workers, in_order, jobs_for
@@ -66,6 +67,7 @@ def check(
     unknown: dict[str, SeedPosition] = {}
     names: dict[tuple[str, str], str] = {}
     duplicates = Duplicates(now)
+    episodes = Episodes()
     done = 0
     make = task_maker(config, policy, now=now)
     tasks = (make(batch, (b"",) * len(batch)) for batch in batches(paths))
@@ -75,6 +77,7 @@ def check(
                 problems += outcome.problems
                 for key, position in outcome.unknown_keys():
                     unknown.setdefault(key, position)
+                episodes.add(outcome)
                 if outcome.draft is not None:
                     duplicates.add(outcome.path, outcome.draft)
                 for topic in _visible_topics(outcome, now):
@@ -89,8 +92,10 @@ def check(
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
     named = {problem.path for problem in problems}
     problems += [one for root in config.seeds for one in _unread(root) if one.path not in named]
+    problems += episodes.problems()
     problems = with_pages_counted([one for one in problems if not files or one.path in files], config.seeds)
-    return Checked(len(paths), tuple(sorted(problems)), (*placeholders(config), *_missing_files(config)))
+    of_shows = episodes.problems_of_config(config, written_at(config.path, "site"))
+    return Checked(len(paths), tuple(sorted(problems)), (*placeholders(config), *_missing_files(config), *of_shows))
 
 
 def _listed(seeds: SiteSeeds) -> tuple[list[str], list[Problem]]:

@@ -9,11 +9,11 @@ from typing import Literal
 
 import msgspec
 
-from aggregator.config.settings import Config, FeedSettings, Topic
+from aggregator.config.settings import Config, FeedSettings, NamedFeeds, Topic
 from aggregator.model.feeds import Site
 from aggregator.model.version import VERSION
 
-RENDERING = 10
+RENDERING = 11
 """Raise this whenever the same feed is rendered to other bytes than before."""
 
 
@@ -48,7 +48,10 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True, array_like=True
     @cached_property
     def archive_digest(self) -> bytes:
         """The digest for archive pages: without the bounds of the current documents, which archives do not have."""
-        unbounded = msgspec.structs.replace(self.feed, limit=None, max_bytes=None, archives=True, tombstones=None)
+        none = NamedFeeds()
+        unbounded = msgspec.structs.replace(
+            self.feed, limit=None, max_bytes=None, archives=True, tombstones=None, tags=none, authors=none, sources=none
+        )
         return digest(msgspec.structs.replace(self, feed=unbounded))
 
     @cached_property

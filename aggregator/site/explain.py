@@ -37,6 +37,7 @@ from aggregator.normalizer.stored import (
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.item_cache import SHORTENED
+from aggregator.site.named_feeds import not_published
 from aggregator.site.render_jobs import prepare
 from aggregator.site.turn import task_maker
 from aggregator.watcher.folder import printable
@@ -190,7 +191,7 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
     """
     if index is None:
         return []
-    keys = [f"id:{target}"]
+    keys = [f"id:{index.stories.by_public_id(target) or target}"]
     with suppress(ValueError):  # then it is an id
         keys.append(links.alias(links.canonical(target)))
     known = index.stories.by_key([identity.key_number(key) for key in keys])
@@ -238,7 +239,9 @@ class _Case:
         if verdict.ends <= self._now:
             over = f"in {', '.join(current)} until the next build" if current else "in no feed"
             return f"{over}: {self._ended(verdict)}"
-        slugs = ", ".join(slug for slug, ends in verdict.feeds if max(self._now, verdict.starts) < ends)
+        named = {slug for slug, _ in verdict.names}  # of which nobody knows yet whether they have enough items
+        feeds = [(slug, ends) for slug, ends in verdict.feeds if slug not in named]
+        slugs = ", ".join(slug for slug, ends in feeds if max(self._now, verdict.starts) < ends)
         if verdict.starts > self._now:
             return f"in {slugs} from {utc_time(verdict.starts)}, once the next build has seen it"
         return f"in {slugs} from the next build on"
@@ -247,9 +250,11 @@ class _Case:
         """Return the feeds that hold the item now, after the last build: pairs of slug and number."""
         if self._index is None or self._row is None or not self._row.entries:
             return []
-        slugs = {feed.feed: feed.slug for feed in self._index.feeds.by_slug().values()}
+        rows = self._index.feeds.by_slug().values()
+        left = not_published(self._index, self._config.feed, rows, self._now, compare_all=False)
+        slugs = {feed.feed: feed.slug for feed in rows if feed.feed not in left}
         windows = unpack_entries(self._row.entries)[3]
-        return [(slugs[feed], feed) for feed, starts, ends in windows if starts <= self._now < ends]
+        return [(slugs[feed], feed) for feed, starts, ends in windows if feed in slugs and starts <= self._now < ends]
 
     def _broken(self) -> Explanation:
         path, outcome, row = self._outcome.path, self._outcome, self._row
@@ -353,12 +358,12 @@ class _Case:
     def _beyond_limit(self, row: FileRow, feeds: Sequence[int]) -> dict[str, tuple[int, int]]:
         """Return the feeds that hold the item but end before it, with its position and their length."""
         assert self._index is not None
-        sort, worst, tie, _ = unpack_entries(row.entries or b"")
+        sort, worst, _, _ = unpack_entries(row.entries or b"")
         counts = {one.spec.slug: one.count for one in Catalog(self._config, self._index).summaries()}
         found = {}
         for slug, feed in self._index.feeds.by_slug().items():
             position = (
-                self._index.feeds.position(feed.feed, (sort, worst, tie), self._now) if feed.feed in feeds else -1
+                self._index.feeds.position(feed.feed, (sort, worst, row.path), self._now) if feed.feed in feeds else -1
             )
             if position >= counts.get(slug, 0):
                 found[slug] = (position, counts.get(slug, 0))
@@ -367,7 +372,8 @@ class _Case:
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
         facts = [f"link: {verdict.link}", f"published: {utc_time(verdict.published)}"]
         if self._index is not None and self._row is not None and self._row.story is not None:
-            facts.insert(0, f"id: {self._index.stories.get([self._row.story])[self._row.story][0]}")
+            own = self._index.stories.get([self._row.story])[self._row.story].id
+            facts.insert(0, f"id: {self._index.stories.public_id(own)}")
         if verdict.stand_in >= 0 and self._seed is not None:
             other = self._seed.related[verdict.stand_in]
             facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")

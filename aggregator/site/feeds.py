@@ -13,6 +13,7 @@ from aggregator.index.feeds import CHANGED, WAITING, FeedRow, VisibleItem
 from aggregator.index.withdrawn import Withdrawn
 from aggregator.model.archive_layout import month_of
 from aggregator.normalizer.stored import unpack_verdict
+from aggregator.site import named_feeds
 from aggregator.site.catalog import Catalog, StoredSummary, pack_summary, unpack_summary
 from aggregator.site.display_settings import digest
 from aggregator.site.render_jobs import FeedJob
@@ -63,6 +64,12 @@ class StaleFeeds:
         settings_changed = self._settings_changed()
         return sum(bool(row.dirty) or settings_changed for row in self._index.feeds.by_slug().values())
 
+    def left_unpublished(self, now: int) -> frozenset[int]:
+        """Return the feeds by name that are not published, since they have too few items or others have more."""
+        rows = self._index.feeds.by_slug().values() if self._settings.feed.named else ()
+        is_changed = self._settings_changed()
+        return named_feeds.not_published(self._index, self._settings.feed, rows, now, compare_all=is_changed)
+
     def renderings(
         self, *, now: int, is_intact: Callable[[FeedRow], bool], executor: Executor | None = None
     ) -> Iterator[Rendering[FeedRow]]:
@@ -107,6 +114,7 @@ class StaleFeeds:
                     newest_title=contents.newest_title,
                     newest_published=contents.newest_published,
                     daily=self._daily(request.row, contents.newest_published, now),
+                    title=request.job.spec.title if self._is_named(request.row.slug) else "",
                 )
             ),
             dirty=CHANGED if identity is None else WAITING * request.is_provisional,
@@ -115,6 +123,9 @@ class StaleFeeds:
     def all_published(self) -> None:
         """Store that every feed looks as the settings want it."""
         self._index.set_meta("shows", self._settings.digest)
+
+    def _is_named(self, slug: str) -> bool:
+        return bool(named_feeds.prefix_of(slug, self._settings.feed))
 
     def _settings_changed(self) -> bool:
         return bool(self._index.meta("shows") != self._settings.digest)
@@ -139,7 +150,11 @@ class StaleFeeds:
         is_provisional: bool = False,
     ) -> Iterator[RenderRequest[FeedRow]]:
         settings_changed = self._settings_changed()
-        for row in self._index.feeds.by_slug().values():
+        rows, left = self._index.feeds.by_slug().values(), self.left_unpublished(now)
+        self._index.feeds.mark_clean(row.feed for row in rows if row.dirty and row.feed in left)
+        for row in rows:
+            if row.feed in left:
+                continue
             intact = row.key is not None and is_intact(row)
             if (row.dirty or settings_changed or not intact) and (only is None or row.slug in only):
                 view = self._view(row, now, on_disk=is_provisional)
@@ -193,6 +208,8 @@ class StaleFeeds:
 
     def _request(self, row: FeedRow, view: _View, *, is_provisional: bool) -> RenderRequest[FeedRow]:
         spec, ancestors = self._catalog.spec(row.slug), self._catalog.ancestors(row.slug)
+        if self._is_named(row.slug) and (title := named_feeds.title_of(row.slug, self._settings.feed, view.visible)):
+            spec = msgspec.structs.replace(spec, title=title)
         key = digest(self._settings.digest, spec, ancestors, view[1:], [one[1:] for one in view.visible])
         topics = dict.fromkeys(slug for one in view.visible for slug, _ in unpack_verdict(one.verdict).topics)
         linked = (*ancestors, *map(self._catalog.spec, topics))

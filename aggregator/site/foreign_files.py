@@ -6,7 +6,7 @@ other names `publisher.ownership` decides.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
 from aggregator.index.archive_pages import PageRow
@@ -55,9 +55,12 @@ class ForeignFiles:
         self._is_known = index.meta("location") == location
         self._all_checked = adopt
 
-    def before_publishing(self, now: int) -> list[str]:
-        """Return what is in the way of all that is about to be published for the first time."""
-        found = self.among(self._first_names(now))
+    def before_publishing(self, now: int, unpublished: Collection[int] = ()) -> list[str]:
+        """Return what is in the way of all that is about to be published for the first time.
+
+        `unpublished` are feeds that are not, whatever they show.
+        """
+        found = self.among(self._first_names(now, unpublished))
         self._all_checked = not found
         return found
 
@@ -85,12 +88,12 @@ class ForeignFiles:
                     continue
             yield rendering
 
-    def _first_names(self, now: int) -> Iterator[str]:
+    def _first_names(self, now: int, unpublished: Collection[int]) -> Iterator[str]:
         if not (self._is_known and self._index.meta("site")):
             yield from SITE_DOCUMENTS
         for row in self._index.feeds.by_slug().values():
             # A topic that only embargoed items have is published later, and its name is as private as they are.
-            is_first = not (self._is_known and row.file_identity)
+            is_first = not (self._is_known and row.file_identity) and row.feed not in unpublished
             if is_first and (row.summary is not None or self._index.feeds.visible(row.feed, now, 1)):
                 yield from (f"{row.slug}/{name}" for name in FEED_DOCUMENTS)
         known: dict[str, set[str]] = {}

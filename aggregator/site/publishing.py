@@ -75,7 +75,7 @@ class Publishing:
             self.failed.append(str(error))
             return
         if not trust_disk:
-            if found := self._foreign.before_publishing(now):
+            if found := self._foreign.before_publishing(now, self._feeds.left_unpublished(now)):
                 self.failed += found
                 return
             self._archives.check()

@@ -7,6 +7,7 @@ holds the seeds as the index stores them, each once for all jobs that show it. D
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -194,10 +195,30 @@ def prepare(seed: Seed, verdict: Verdict, id: str, settings: DisplaySettings, no
 
 def render_job(job: Job, prepared: Iterable[Item | None], settings: DisplaySettings) -> Rendered:
     """Render one job with its prepared items; those that are None are left out."""
-    items = tuple(item for item in prepared if item is not None)
+    items, site = _in_its_language(job.spec, tuple(item for item in prepared if item is not None), settings.site)
     if isinstance(job, PageJob):
-        return render_page(job, items, settings.site)
-    return render_feed(job, items, settings)
+        return render_page(job, items, site)
+    return render_feed(job, items, settings, site)
+
+
+def _in_its_language(spec: FeedSpec, items: tuple[Item, ...], site: Site) -> tuple[tuple[Item, ...], Site]:
+    """Return the items, and the site with the language of a feed: that of its topic, else of more than half of them.
+
+    An item that names no language is in that of the site, and says so in a feed of another one.
+    """
+    language = spec.language.lower() or _most_common_language(items, site.language.lower())
+    if language == site.language.lower():
+        return items, site
+    named = (
+        item if item.language or not site.language else msgspec.structs.replace(item, language=site.language)
+        for item in items
+    )
+    return tuple(named), msgspec.structs.replace(site, language=language)
+
+
+def _most_common_language(items: Sequence[Item], default: str) -> str:
+    counts = Counter(item.language.lower() or default for item in items)
+    return next((language for language, count in counts.items() if count * 2 > len(items)), default)
 
 
 def render_page(job: PageJob, items: tuple[Item, ...], site: Site) -> Rendered:
@@ -206,13 +227,13 @@ def render_page(job: PageJob, items: tuple[Item, ...], site: Site) -> Rendered:
     return Rendered(_in_each_format(feed, site))
 
 
-def render_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings) -> Rendered:
-    """Render the current documents of a feed."""
+def render_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site) -> Rendered:
+    """Render the current documents of a feed; `site` is the site in the language of the feed."""
     from aggregator.renderer import page  # noqa: PLC0415 - loaded when there is something to render
 
-    feed = _current_feed(job, items, settings)
+    feed = _current_feed(job, items, settings, site)
     linked = [FeedSummary(spec=one, count=0, updated=EPOCH) for one in (job.spec, *job.linked)]
-    documents = (*_in_each_format(feed, settings.site), page.render(feed, settings.site, linked))
+    documents = (*_in_each_format(feed, site), page.render(feed, settings.site, linked))
     return Rendered(documents, _contents(feed, items))
 
 
@@ -244,8 +265,8 @@ def _contents(feed: Feed, items: Iterable[Item]) -> Contents:
     )
 
 
-def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings) -> Feed:
-    items, beyond = _within_bounds(job, items, settings)
+def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site) -> Feed:
+    items, beyond = _within_bounds(job, items, settings, site)
     folders = tuple(map(folder_of, job.months))
     rest = "" if beyond is None else next((folder_of(month) for month in job.months if month <= beyond), "")
     ids = {item.id for item in items}
@@ -259,7 +280,7 @@ def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettin
 
 
 def _within_bounds(
-    job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings
+    job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site
 ) -> tuple[tuple[Item, ...], int | None]:
     """Return the items that fit into `feed.max_bytes`, and the month of the first item that is not shown."""
     from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
@@ -269,7 +290,7 @@ def _within_bounds(
         return items, job.beyond
     # Keep room for the link to the rest whenever there may be one, so that the link does not decide what fits.
     position = ArchivePosition(rest=folder_of(job.months[0])) if job.months else ArchivePosition()
-    fitting = json_feed.items_that_fit(items, job.spec, settings.site, max_bytes, place=position)
+    fitting = json_feed.items_that_fit(items, job.spec, site, max_bytes, place=position)
     if len(fitting) == len(items):
         return fitting, job.beyond
     return fitting, month_of(int(items[len(fitting)].published.timestamp()))

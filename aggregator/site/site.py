@@ -110,7 +110,7 @@ class Site:
         """Hold the state folder of `config` in place of the one held so far, which stays if this fails."""
         with ExitStack() as held:
             index, lock = _opened(config, lock, held)
-            writer = open_destination(config.feeds)
+            writer = open_destination(config.feeds, keep_threads=self.progress.is_time_limited)
             writer.prepare()
             before, self._held = self._held, held.pop_all()
         before.close()
@@ -134,7 +134,7 @@ class Site:
         if config.state != self.config.state:
             self._open(config, None)
             return
-        writer = open_destination(config.feeds)
+        writer = open_destination(config.feeds, keep_threads=self.progress.is_time_limited)
         writer.prepare()
         self.scanner.use(config.seeds)
         self._use(config, writer)

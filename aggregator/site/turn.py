@@ -33,7 +33,7 @@ from aggregator.normalizer.rules import Policy
 from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
 from aggregator.normalizer.topic_slugs import Row, Separation
-from aggregator.site import render_jobs
+from aggregator.site import named_feeds, render_jobs
 from aggregator.site.catalog import separation_notes
 from aggregator.site.display_settings import digest
 from aggregator.site.foreign_files import ForeignFiles
@@ -41,6 +41,7 @@ from aggregator.site.publishing import Publishing
 from aggregator.site.scanning import Changes
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.workers import Workers, in_order
+from aggregator.watcher.media_files import measure_in
 
 if TYPE_CHECKING:
     from aggregator.site.site import Site
@@ -171,7 +172,7 @@ def _report(
 
 def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[str, ...], tuple[bytes, ...]], Task]:
     """Return the function that makes the task of reading seeds of `config` from their paths and known digests."""
-    make = partial(Task, policy=policy, zone=config.timezone, now=now)
+    make = partial(Task, policy=policy, zone=config.timezone, now=now, measure=measure_in(config.seeds))
     if all(root.is_plain_native for root in config.seeds):
         return make
     from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
@@ -241,10 +242,14 @@ def start_over(site: Site, now: int) -> None:
 
 
 def prune(site: Site, turn: Turn) -> Turn:
-    """Remove the feeds that hold no item and are not in the config; returns the report with what that changed."""
+    """Remove feeds that the config does not name, if they hold no item, or too few for a feed by name.
+
+    Returns the report with what that changed.
+    """
     wanted = configured_feeds(site)
     removed = []
     foreign = ForeignFiles(site.index, site.writer, location=site.config.feeds, adopt=site.adopt)
+    qualified = named_feeds.qualified(site.index, site.config.feed, turn.now)
     for row in site.index.feeds.by_slug().values():
         names = [f"{row.slug}/{name}" for name in FEED_DOCUMENTS]
         if row.slug not in wanted and site.index.feeds.is_empty(row.feed):
@@ -252,6 +257,12 @@ def prune(site: Site, turn: Turn) -> Turn:
                 continue
             site.writer.remove(names)
             site.index.feeds.delete(row.feed)
+            removed.append(row.slug)
+        elif (
+            row.summary is not None and row.feed not in qualified and named_feeds.prefix_of(row.slug, site.config.feed)
+        ):
+            site.writer.remove(names)
+            site.index.feeds.unpublish(row.feed)
             removed.append(row.slug)
     if not removed:
         return turn

@@ -1,5 +1,7 @@
 """Writes what is rendered, in groups; in a large turn one group is written while the next is rendered.
 
+A daemon writes the first few as each is rendered: somebody may wait for an edit, and few feeds show it.
+
 Starts threads. Which files are written, and how, is the writer's business.
 """
 
@@ -50,6 +52,10 @@ def write_in_groups(
     def write(group: list[One]) -> Published:
         return writer.publish(document for rendering in group if not ended for document in rendering.documents)
 
+    for one in islice(renderings, TOGETHER) if progress.is_time_limited else ():
+        with watch.of("write"):
+            result = write([one])
+        yield [one], result
     group = list(islice(renderings, TOGETHER))
     if len(group) < TOGETHER:
         if group:

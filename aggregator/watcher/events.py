@@ -85,15 +85,19 @@ class NotWatchableError(Exception):
 
 
 class EventWatcher:
-    """Watches `root` by the system's events until it is stopped; calls `hint` and `doubt` from its threads.
+    """Watches `root` by the system's events until it is stopped; calls its functions from its threads.
 
-    `selection` says what is a seed there; None if our own suffixes decide that.
+    `hint` is called with a path where something may have changed, `complete` instead with that of a file that was
+    closed or moved in, so that nobody is writing it; `doubt` with a reason to scan everything. `selection` says what is
+    a seed there; None if our own suffixes decide that.
     """
 
-    def __init__(self, root: str, *, hint: Hint, doubt: Doubt, selection: Selection | None = None) -> None:
+    def __init__(
+        self, root: str, *, hint: Hint, doubt: Doubt, complete: Hint | None = None, selection: Selection | None = None
+    ) -> None:  # fmt: skip
         self._root = root
         self._selection = selection
-        self._handler = _Handler(root, hint, selection)
+        self._handler = _Handler(root, hint, complete or hint, selection)
         self._doubt = doubt
         self._warnings = _WarningHandler(self._on_warning)
         self._observer: Any = None
@@ -226,9 +230,9 @@ def _new_observer(selection: Selection | None) -> Any:
 class _Handler(FileSystemEventHandler):
     """Turns events into hints. An exception here would end the observer's thread, so nothing here raises one."""
 
-    def __init__(self, root: str, hint: Hint, selection: Selection | None = None) -> None:
+    def __init__(self, root: str, hint: Hint, complete: Hint, selection: Selection | None = None) -> None:
         self.real_root = os.path.realpath(root)
-        self._hint = hint
+        self._hint, self._complete = hint, complete
         self._selection = selection
         self._links: frozenset[str] = frozenset()
         self._seen: set[str] = set()  # before any scan met them
@@ -245,13 +249,16 @@ class _Handler(FileSystemEventHandler):
         self._seen.difference_update(self._links)
 
     def dispatch(self, event: FileSystemEvent) -> None:
-        for raw in (event.src_path, event.dest_path):
+        for raw, is_complete in (
+            (event.src_path, isinstance(event, FileClosedEvent)),
+            (event.dest_path, isinstance(event, FileMovedEvent)),
+        ):
             path = os.fsdecode(raw)
             below = path[len(self.real_root) + 1 :]
             if path == self.real_root or not path.startswith(f"{self.real_root}/"):
                 continue
             if self._is_hint(below, path, is_folder=event.is_directory):
-                self._hint(below)
+                (self._complete if is_complete else self._hint)(below)
             for link in self._behind.get(first_hidden(below), ()) if self._behind else ():
                 self._hint(link)
 

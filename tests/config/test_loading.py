@@ -19,6 +19,8 @@ from aggregator.config.settings import (
     Config,
     FeedSettings,
     Match,
+    NamedFeeds,
+    PodcastSettings,
     Query,
     RootSettings,
     Rules,
@@ -93,6 +95,7 @@ def test_every_key():
             author="Example Desk",
             icon="https://feeds.example.org/icon.png",
             hub="https://hub.example.org/",
+            podcast=PodcastSettings(category="TV & Film", explicit=False),
         ),
         seeds=(RootSettings(folder="/site/seeds"),),
         feeds="/site/feeds",
@@ -106,7 +109,9 @@ def test_every_key():
             allow=Match(providers=("good.example",), types=("article",), titles=("^Release",)),
             block=Match(providers=("spam.example",), types=("ad",), titles=("(?i)sponsored",)),
         ),
-        feed=FeedSettings(limit=1000, max_bytes=250_000, content="summary"),
+        feed=FeedSettings(
+            limit=1000, max_bytes=250_000, content="summary", tags=NamedFeeds(min=10), authors=NamedFeeds(min=5, max=20)
+        ),
         feeds_by_query=(
             Query(
                 slug="top-stories",

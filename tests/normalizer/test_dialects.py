@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.model.items import Rejection, Seed
+from aggregator.model.items import Person, Rejection, Seed
 from aggregator.model.seed_roots import SeedRoot
 from aggregator.normalizer import content
 from aggregator.normalizer.dialects import reading
@@ -416,6 +416,22 @@ def test_a_bomb_is_refused_or_harmless(bomb) -> None:
 
         assert isinstance(outcome, Seed) or outcome.problems
         json.dumps(as_expected(reading.Reading(outcome))).encode()
+
+
+def test_several_authors_of_a_dialect_are_all_given() -> None:
+    """With their pages, as Docusaurus shows them; one name alone stays one text."""
+    root = SeedRoot(folder="b", dialect="docusaurus", base=BASE)
+    head = "---\ntitle: A\ndate: 2026-01-01\n"
+    two = "authors:\n  - {name: Ann, url: 'https://ann.example/', title: Editor}\n  - bob\n---\n"
+    one = "authors: [ann]\n---\n"
+    found = [
+        reading.read((head + rest).encode(), path="a.md", root=root, zone="UTC", site=BASE).outcome
+        for rest in (two, one)
+    ]
+    assert isinstance(found[0], Seed)
+    assert isinstance(found[1], Seed)
+    assert found[0].authors == (Person(name="Ann", url="https://ann.example/"), Person(name="bob"))
+    assert [(one.author, len(one.authors)) for one in found if isinstance(one, Seed)] == [("Ann, bob", 2), ("ann", 0)]
 
 
 if __name__ == "__main__":

@@ -40,24 +40,30 @@ def test_the_real_seeds_become_the_feeds_they_should(corpus: SiteFolder) -> None
 
 @pytest.mark.slow
 def test_the_formats_agree_as_readers_read_them(corpus: SiteFolder) -> None:
-    """RSS, Atom and JSON of each feed contain the same ids, titles, links and dates in the same order."""
-    for feed in corpus.build().feeds:
-        folder = corpus.feeds / feed.slug
-        items = json.loads((folder / "feed.json").read_bytes())["items"]
-        expected = [(item["id"], item["title"], item["url"], item["date_published"]) for item in items]
+    """RSS, Atom and JSON of each feed and archive page have the same ids, titles, links, dates, HTML, tags and authors."""
+    corpus.build()
+    folders = sorted(path.parent for path in corpus.feeds.rglob("feed.json"))
+    assert len([one for one in folders if one.parent.name == "archive"]) > 10
+    for folder in folders:
+        expected = [
+            (
+                item["id"], item["title"], item["url"], item["date_published"], item["content_html"],
+                item.get("tags", []), [one["name"] for one in item.get("authors", [])],
+            )
+            for item in json.loads((folder / "feed.json").read_bytes())["items"]
+        ]  # fmt: skip
         for name in ("rss.xml", "atom.xml"):
-            parsed = feedparser.parse((folder / name).read_bytes())
+            document = (folder / name).read_bytes()
+            parsed = feedparser.parse(document, sanitize_html=False, resolve_relative_uris=False)
             assert not parsed.bozo
-            found = [
-                (
-                    entry.id,
-                    entry.title,
-                    entry.link,
-                    "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*entry.published_parsed[:6]),
-                )
-                for entry in parsed.entries
-            ]
-            assert found == expected
+            assert [_read(entry) for entry in parsed.entries] == expected, folder
+
+
+def _read(entry: feedparser.FeedParserDict) -> tuple[object, ...]:
+    date = "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z".format(*entry.published_parsed[:6])
+    tags = [tag.term for tag in entry.get("tags", [])]
+    authors = [author.name for author in entry.get("authors", [])]
+    return entry.id, entry.title, entry.link, date, entry.content[0].value, tags, authors
 
 
 def test_the_given_seed_is_in_no_feed_and_its_best_related_item_can_stand_in(corpus: SiteFolder) -> None:

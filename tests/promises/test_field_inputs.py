@@ -52,7 +52,7 @@ def test_tags_string(tmp_path: Path) -> None:
     assert len(items) == 5
     assert items["Tags as text"]["tags"] == ["one", "two"]
     assert "energy" in case.slugs()
-    assert items["Two authors"]["authors"] == [{"name": "Ann, Bob"}]
+    assert items["Two authors"]["authors"] == [{"name": "Ann"}, {"name": "Bob"}]
     assert items["Images as text"]["image"] == "https://example.org/x.png"
     assert case.problems == [
         "c.md:5:11: warning: category: is a list, and only its first is used (write one, without `[ ]` or `- `)"

@@ -32,6 +32,7 @@ ITEMS = (
         summary="A <b>bold</b> claim & its price &amp; more.",
         content='<p>Robots &amp; people, <a href="https://paper.example/robots#more">more</a>.</p>\n<pre>a &lt; b ]]&gt; c</pre>',
         author="Ada Example",
+        topics=("AI",),
         tags=("AI", "R&D", "hardware"),
         image=Image(url="https://paper.example/robot.jpg?w=640&h=360", width=640, height=360, title='A "robot"'),
         provider=PAPER,

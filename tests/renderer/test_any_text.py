@@ -1,6 +1,7 @@
 """Any text is read back as it was, and makes no writer fail."""
 
 import json
+import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
@@ -171,7 +172,7 @@ def test_plain_text_is_spelled_for_all_readers(text):
     body = rss.render(a_feed(f"&<{text}"), SITE).body
 
     for element in (b"title", b"category", b"dc:creator"):
-        assert b"<" + element + b">&#x26;&#x3C;" in body
+        assert re.search(rb"<" + element + rb"(?: [^<>]*)?>&#x26;&#x3C;", body)
     assert b"<description>&#x26;" in body
     assert b"<content:encoded>&amp;&lt;" in body
 

@@ -41,6 +41,13 @@ def test_folders_are_not_subscriptions(summaries, site):
         assert (len(outline) == 0) == (outline.get("xmlUrl") is not None) == (outline.get("type") == "rss")
 
 
+def test_every_outline_has_a_type(summaries, site):
+    """OPML 2.0, "type": it says how the other attributes are read. A folder has no address that a reader could take."""
+    found = list(root(opml.render(summaries, site)).iter("outline"))
+    assert {one.get("type") for one in found} == {"rss", "folder"}
+    assert all(set(one.attrib) == {"text", "title", "type"} for one in found if one.get("type") == "folder")
+
+
 def test_every_feed_once(summaries, site):
     """Each feed is listed once, with its URL and its page."""
     found = [one for one in root(opml.render(summaries, site)).iter("outline") if one.get("xmlUrl")]

@@ -130,3 +130,44 @@ def test_archive_pages_give_way_to_messages_but_get_their_share() -> None:
     assert [inbox.is_urgent(seconds) for seconds in (0.05, 0.5, 1.5)] == [False, False, True]
     inbox.put("hint", "a.md")
     assert [inbox.is_urgent(seconds) for seconds in (0.05, 0.5, 1.5)] == [False, True, True]
+
+
+@pytest.fixture
+def slow_to_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whatever settles take very long."""
+    for name in ("SETTLE", "LONGEST_SETTLE"):
+        monkeypatch.setattr(inbox_module, name, 30.0)
+
+
+@pytest.mark.usefixtures("slow_to_settle")
+def test_a_complete_file_after_a_rest_is_acted_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An editor creates, fills and closes it: from then on nothing is waited for, and what follows is left alone."""
+    monkeypatch.setattr(inbox_module, "AT_REST", 0.0)
+    inbox = Inbox()
+    for kind, path in (("hint", "a.md"), ("hint", "a.md"), ("complete", "a.md"), ("hint", "b.md")):
+        inbox.put(kind, path)
+    assert inbox.gather().hints == {"a.md"}
+    inbox.put("complete", "b.md")
+    assert inbox.gather().hints == {"b.md"}
+
+
+@pytest.mark.parametrize(
+    ("rest", "messages"),
+    [
+        (0.0, [("hint", "a.md")]),
+        (0.0, [("hint", "gone.md"), ("complete", "a.md")]),
+        (0.0, [("hint", "a.md"), ("complete", "b.md"), ("hint", "b.md")]),
+        (60.0, [("complete", "a.md")]),
+    ],
+    ids=["deleted", "deleted and another", "written again", "no rest"],
+)
+def test_all_else_settles(rest, messages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deletion, a file that is being written, and whatever comes without a rest before it wait for a pause."""
+    monkeypatch.setattr(inbox_module, "AT_REST", rest)
+    monkeypatch.setattr(inbox_module, "SETTLE", 0.2)
+    monkeypatch.setattr(inbox_module, "LONGEST_SETTLE", 60.0)
+    inbox = Inbox()
+    for kind, path in messages:
+        inbox.put(kind, path)
+    threading.Timer(0.05, inbox.put, ("hint", "late.md")).start()
+    assert "late.md" in inbox.gather().hints

@@ -492,6 +492,21 @@ def test_documents_are_marked_and_linked_as_rfc_5005_says(site: SiteFolder, kind
         root = etree.fromstring(body)
         head = root if kind == "atom.xml" else root[0]
         assert len(head.findall(f"{HISTORY}archive")) == len(root.findall(f".//{HISTORY}archive")) == 1
+        assert not root.findall(f".//{HISTORY}complete")
+
+
+@pytest.mark.parametrize("kind", ["rss.xml", "atom.xml"])
+def test_an_archive_of_one_month_is_complete(site: SiteFolder, kind: str) -> None:
+    """RFC 5005 §2: its page has every item of the feed, and says so until there is another page."""
+    page = site.feeds / "all/archive/2026-05" / kind
+    site.write("a.md")
+    site.build()
+    root = etree.fromstring(page.read_bytes())
+    assert len((root if kind == "atom.xml" else root[0]).findall(f"{HISTORY}complete")) == 1
+    assert HISTORY[1:-1].encode() not in (site.feeds / "all" / kind).read_bytes()
+    site.write("old.md", publishedDateTime=iso(NOW - 60 * DAY))
+    site.build()
+    assert not etree.fromstring(page.read_bytes()).findall(f".//{HISTORY}complete")
 
 
 def _relations(body: bytes, kind: str) -> dict[str, str]:

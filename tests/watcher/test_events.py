@@ -24,7 +24,14 @@ class Noted:
     def __init__(self, root: Path) -> None:
         self.hints: list[str] = []
         self.doubts: list[str] = []
-        self.watcher = EventWatcher(str(root), hint=self.hints.append, doubt=self.doubts.append)
+        self.complete: list[str] = []
+        self.watcher = EventWatcher(
+            str(root), hint=self.hints.append, complete=self._on_complete, doubt=self.doubts.append
+        )
+
+    def _on_complete(self, path: str) -> None:
+        self.complete.append(path)
+        self.hints.append(path)
 
     def wait(self, *hints: str) -> None:
         """Wait for hints."""
@@ -68,6 +75,23 @@ def test_every_kind_of_change_is_a_hint(root: Path, noted: Noted) -> None:
     (root / "deeper").rmdir()
     noted.wait("deeper/c.md")
     assert noted.doubts == []
+
+
+def test_a_file_that_was_closed_or_moved_in_is_complete(root: Path, noted: Noted) -> None:
+    """One that is being written, was deleted, or left under its old name is not."""
+    with (root / "a.md").open("w") as file:
+        file.write("x")
+        file.flush()
+        noted.wait("a.md")
+        assert noted.complete == []
+    (root / "saved.tmp").write_text("x")
+    (root / "saved.tmp").rename(root / "b.md")
+    (root / "b.md").rename(root / "c.md")
+    (root / "a.md").unlink()
+    (root / "end.md").write_text("x")
+    noted.wait("c.md", "end.md")
+    assert {one for one in noted.complete if one != "end.md"} == {"a.md", "b.md", "c.md"}
+    assert noted.hints.count("b.md") > noted.complete.count("b.md")
 
 
 def test_what_cannot_be_a_seed_is_no_hint(root: Path, noted: Noted) -> None:

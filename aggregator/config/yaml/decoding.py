@@ -62,7 +62,8 @@ class Computed(msgspec.Struct, frozen=True):
 class Brief(msgspec.Struct, frozen=True):
     """In `Annotated[tuple[T, ...], Brief(key)]`, T a Struct: one entry may stand without a list around it.
 
-    Each entry is a mapping, or text: the value of its `key`. `what` completes "expected …".
+    Each entry is a mapping, or a scalar: the value of its `key`. In `Annotated[T, Brief(key)]` there is
+    one entry. `what` completes "expected …".
     """
 
     key: str
@@ -206,7 +207,8 @@ def _annotated(kind: Any, extras: tuple[Any, ...]) -> _Reader:
     read = _parsed(parse) if parse else _reader(kind)
     for extra in extras:
         if isinstance(extra, Brief):
-            read = _brief(typing.get_args(kind)[0], extra)
+            is_list = typing.get_origin(kind) is tuple
+            read = _brief(typing.get_args(kind)[0], extra) if is_list else _brief_one(kind, extra)
         if isinstance(extra, Check):
             read = _checked(read, extra)
     return read
@@ -237,7 +239,7 @@ def _checked(inner: _Reader, check: Check) -> _Reader:
     return read
 
 
-def _brief(kind: Any, brief: Brief) -> _Reader:
+def _brief_one(kind: Any, brief: Brief) -> _Reader:
     inner = _reader(kind)
 
     def one(log: _Log, node: Node, key_path: str) -> Any:
@@ -248,6 +250,12 @@ def _brief(kind: Any, brief: Brief) -> _Reader:
         if node.kind != "mapping":
             return log.add_expected(node, key_path, brief.what)
         return inner(log, node, key_path)
+
+    return one
+
+
+def _brief(kind: Any, brief: Brief) -> _Reader:
+    one = _brief_one(kind, brief)
 
     def read(log: _Log, node: Node, key_path: str) -> Any:
         if node.kind != "list":

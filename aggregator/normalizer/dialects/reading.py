@@ -22,7 +22,7 @@ from aggregator.normalizer.cleaning import MAX_NAMES, clean
 from aggregator.normalizer.dialects import addresses, bodies, dates, forms, values
 from aggregator.normalizer.dialects.forms import Parts
 from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_of
-from aggregator.normalizer.raw import RawImage, RawSeed
+from aggregator.normalizer.raw import RawImage, RawPerson, RawSeed
 from aggregator.normalizer.remarks import NO_DATE, Remark
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
 
@@ -54,9 +54,11 @@ _OPTIONAL = {
 _FIELD_OF = {
     "title": "title", "webUrl": "address", "originalUrl": "address", "publishedDateTime": "published",
     "updatedDateTime": "updated", "expires": "expires", "excerpt": "excerpt", "topics": "topics", "tags": "tags",
-    "author": "authors", "images": "images", "locale": "locale", "type": "type", "id": "id",
+    "author": "authors", "authors": "authors", "images": "images", "locale": "locale", "type": "type", "id": "id",
 }  # fmt: skip
-_SEED_FIELD = {field: key for key, field in _FIELD_OF.items() if key != "originalUrl"} | {"elsewhere": "originalUrl"}
+_SEED_FIELD = {field: key for key, field in _FIELD_OF.items() if key not in {"originalUrl", "authors"}} | {
+    "elsewhere": "originalUrl"
+}
 
 
 class _InexactError(Exception):
@@ -181,7 +183,7 @@ class _Item:
         raw.tags = self._names("tags")
         raw.web_url = self._link(raw.topics)
         raw.excerpt = self._text("excerpt") or None
-        raw.author = self._author()
+        self._take_authors()
         raw.images = self._pictures()
         if not _RARE.isdisjoint(self._present):
             raw.locale, raw.type = self._text("locale") or None, self._text("type") or None
@@ -817,15 +819,18 @@ class _Item:
         self._origins["topics"] = "the folder"
         return (folders[0] if source == "folder" else folders[-1],)
 
-    def _author(self) -> str | None:
+    def _take_authors(self) -> None:
         value = self._find("authors")
         if value is None:
-            return None
+            return
         self._check_exact(value)
         found = values.people(value, self._separators("authors"))
         if found.note:
             self._warn("authors", found.note)
-        return found.value or None
+        if len(found.value) == 1 and found.value[0] == RawPerson(name=found.value[0].name):
+            self._raw.author = found.value[0].name  # nearly all: without a list
+        else:
+            self._raw.authors = found.value or None
 
     def _pictures(self) -> tuple[Any, ...] | None:
         for path in self._present.get("images", ()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from aggregator.normalizer.raw import RawImage
+from aggregator.normalizer.raw import RawImage, RawPerson
 
 _ADDRESS_KEYS = ("src", "url", "path", "image", "href", "file", "filename", "source", "name")
 _TITLE_KEYS = ("alt", "title", "caption")
@@ -73,9 +73,21 @@ def _name(value: Any) -> str | None:
 
 
 def people(value: Any, separators: str) -> Read:
-    """Return `value` as names of people in one text."""
+    """Return `value` as people: each with a name, and with an address and a page where it is a mapping that says so."""
+    if isinstance(value, dict) or (isinstance(value, list) and any(isinstance(one, dict) for one in value)):
+        each = [_person(one) for one in (value if isinstance(value, list) else [value])]
+        return Read(tuple(one for one in each if one is not None), NO_NAME if None in each else "")
     found = names(value, separators)
-    return Read(", ".join(found.value), found.note)
+    return Read(tuple(RawPerson(name=name) for name in found.value), found.note)
+
+
+def _person(value: Any) -> RawPerson | None:
+    name = _name(value)
+    if not name:
+        return None
+    given = value if isinstance(value, dict) else {}
+    texts = {key: text for key in ("email", "url") if isinstance(text := given.get(key), str) and text.strip()}
+    return RawPerson(name=name, **texts)
 
 
 def pictures(value: Any, imported: tuple[str, ...] = ()) -> Read:

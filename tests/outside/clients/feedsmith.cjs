@@ -1,5 +1,5 @@
 // Prints, as JSON, what feedsmith makes of a feed at an address, or of an OPML file.
-// Arguments: the folder node_modules, `feed` or `opml`, the address or the path.
+// Arguments: the folder node_modules, `feed`, `item` (the first, with all that it holds) or `opml`, the address or the path.
 const fs = require("node:fs");
 const path = require("node:path");
 const { createRequire } = require("node:module");
@@ -31,6 +31,6 @@ const leaves = (outlines) => outlines.flatMap((one) => [one, ...leaves(one.outli
     console.log(JSON.stringify(found.map((one) => one.xmlUrl)));
   } else {
     const { format, feed } = parseFeed(await (await fetch(address)).text());
-    console.log(JSON.stringify(items[format](feed)));
+    console.log(JSON.stringify(kind === "item" ? (feed.items ?? feed.entries)[0] : items[format](feed)));
   }
 })();

@@ -111,6 +111,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> SiteFolder:
     for name in ("stale", "gone", "moved"):
         site.write(f"{name}.md", topics=["River"])
     site.write("twin.md", webUrl="https://news.example.org/a", publishedDateTime=iso(NOW - 3 * DAY))
+    site.write("own.md", id="no uri", topics=["River"])
     site.write("held.md", quality=3, topics=["Secret topic"])
     site.write("later.md", title=SECRET, publishedDateTime=iso(NOW + 5 * DAY), topics=["Sea"])
     site.build()

@@ -1,0 +1,110 @@
+"""An id that is no URI is made one, alike in all formats, and never changes afterwards."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+
+import feedparser
+import pytest
+from support.site_folder import NOW, SiteFolder, iso
+
+from aggregator.index.index import opened_read_only
+from aggregator.normalizer.identity import is_uri, public_id
+from aggregator.site.explain import explain
+
+YEAR = datetime.fromtimestamp(NOW, UTC).year
+
+
+def ids(site: SiteFolder, feed: str = "all") -> set[str]:
+    """Return the ids of a feed, which are the same in every format."""
+    folder = site.feeds / feed
+    found = [{item["id"] for item in json.loads((folder / "feed.json").read_bytes())["items"]}]
+    found += [
+        {entry.id for entry in feedparser.parse((folder / name).read_bytes()).entries}
+        for name in ("rss.xml", "atom.xml")
+    ]
+    assert found[0] == found[1] == found[2]
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [
+        ("1234", "tag:news.example.org,2026:1234"), ("a b/ü%", "tag:news.example.org,2026:a%20b/%C3%BC%25"),
+        ("a#b[c]", "tag:news.example.org,2026:a%23b%5Bc%5D"),
+    ],
+)  # fmt: skip
+def test_the_form_of_such_an_id(own: str, expected: str) -> None:
+    """RFC 4151: `tag:`, a host and a year, then what the seed says, with other signs percent-encoded."""
+    assert public_id(own, "News.example.org", 2026) == expected
+    assert is_uri(expected)
+    assert public_id("1", "::1", 7) == "tag:1,0007:1"
+    assert public_id("1", "", 2026) == "tag:localhost,2026:1"
+
+
+def test_it_never_changes(site: SiteFolder) -> None:
+    """Neither by another date, nor by another address of the site, nor by a build from nothing, nor by an embargo."""
+    host = site.config().site.url.split("/")[2].partition(":")[0]
+    expected = f"tag:{host},{YEAR}:1234"
+    site.write("a.md", id="1234")
+    site.write("later.md", id="5", publishedDateTime=iso(NOW + 400 * 86_400))
+    site.write("uri.md", id="urn:x:1")
+    site.build()
+    assert ids(site) == {expected, "urn:x:1"}
+    site.write("a.md", id="1234", publishedDateTime=iso(NOW - 800 * 86_400))
+    site.build()
+    assert expected in ids(site)
+    site.settings["site"] = {"title": "Test", "url": "https://elsewhere.example/"}
+    site.build()
+    assert ids(site) == {expected, "urn:x:1"}
+    site.build(fresh=True)
+    assert ids(site) == {expected, "urn:x:1"}
+    site.build(now=NOW + 500 * 86_400)
+    assert ids(site) == {expected, "urn:x:1", f"tag:elsewhere.example,{YEAR + 1}:5"}
+
+
+def test_a_withdrawn_item_is_named_as_readers_saw_it(site: SiteFolder) -> None:
+    """The tombstone in Atom has the id of the feeds."""
+    site.settings["feed"] = {"tombstones": "30d"}
+    site.write("a.md", id="1234")
+    site.write("b.md")
+    site.build()
+    (made,) = (one for one in ids(site) if one.startswith("tag:"))
+    (site.seeds / "a.md").unlink()
+    site.build(now=NOW + 60)
+    assert f'ref="{made}"' in (site.feeds / "all/atom.xml").read_text()
+    site.write("a.md", id="1234")
+    site.build(now=NOW + 120)
+    assert made in ids(site)
+
+
+def test_explain_knows_both_ids(site: SiteFolder) -> None:
+    """The seed's own, and the one that readers see."""
+    site.write("a.md", id="1234")
+    site.build()
+    (made,) = ids(site)
+    with opened_read_only(site.config().state) as index:
+        for target in ("1234", made):
+            (found,) = explain(site.config(), index, target, now=NOW)
+            assert (found.headline.partition(":")[0], f"id: {made}" in found.details) == ("a.md", True)
+
+
+def test_an_index_of_before_is_brought_up_to_date(site: SiteFolder) -> None:
+    """The next build makes the ids, keeps all others, and needs no hand."""
+    site.write("a.md", id="1234")
+    site.write("b.md")
+    site.build()
+    expected = ids(site)
+    site.write("b.md", webUrl="https://news.example.org/moved")
+    site.build()
+    with closing(sqlite3.connect(site.root / "state/index.db")) as db:
+        db.execute("DROP TABLE public_id")
+        db.execute("PRAGMA user_version=4")
+        db.commit()
+    shutil.rmtree(site.feeds)
+    site.build()
+    assert ids(site) == expected
