@@ -192,7 +192,7 @@ def test_a_build_with_nothing_to_do_loads_nothing_heavy(site) -> None:
     site.build()
     script = (
         "import sys, aggregator; aggregator.build(aggregator.load_config(sys.argv[1]), now=1_780_000_000)\n"
-        "heavy = {'feedgen', 'lxml', 'jinja2', 'nh3', 'markdown_it', 'apscheduler', 'watchdog', 'regex', 'idna', 'anyascii', 'httpx2', 'asyncio', 'concurrent.futures', 'logging'}\n"
+        "heavy = {'feedgen', 'lxml', 'jinja2', 'nh3', 'markdown_it', 'apscheduler', 'watchdog', 'regex', 'idna', 'anyascii', 'httpx2', 'httpcore2', 'feedparser', 'publicsuffixlist', 'asyncio', 'concurrent.futures', 'logging'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     words = [sys.executable, "-c", script, str(site.root / "config/feeds.yaml")]

@@ -114,6 +114,12 @@ def validators_for(state: SourceState, source: Source, url: str) -> Validators:
 def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
     """Return the state after an answer, before its document, if it has one, is read."""
     kind = kind_of(answer)
+    if kind == "unchanged" and validators_for(state, source, answer.url) == Validators():
+        # A server whose 304s lie: nothing was asked that this could answer.
+        answer = msgspec.structs.replace(
+            answer, problem="it answered 304 Not Modified to a request without a condition"
+        )
+        kind = "failed"
     state = msgspec.structs.replace(state, answered_at=answer.at, status=answer.status, error=error_of(answer))
     state = with_hints(state, answer.headers, answer.at)
     state = _with_validators(state, answer, kind)

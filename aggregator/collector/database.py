@@ -13,7 +13,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from typing import Any, Literal, Self
+from typing import Any, Literal, Protocol, Self, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -27,6 +27,7 @@ from aggregator.model.words import utc_time
 
 FILE, LOCK = "sources.db", "sources.lock"
 VERSION = 1
+_DAMAGED = -1
 MONTH = 30 * timing.DAY
 
 RequestKind = Literal["release", "push", "verified", "denied"]
@@ -47,6 +48,13 @@ CREATE TABLE IF NOT EXISTS listed(location TEXT PRIMARY KEY, value BLOB NOT NULL
 CREATE TABLE IF NOT EXISTS request(
     number INTEGER PRIMARY KEY, kind TEXT NOT NULL, source TEXT NOT NULL, value TEXT NOT NULL);
 """
+
+_Value_co = TypeVar("_Value_co", covariant=True)
+
+
+class _Decoder(Protocol[_Value_co]):
+    def decode(self, buf: Any, /) -> _Value_co: ...
+
 
 _state = msgspec.json.Decoder(SourceState)
 _known = msgspec.json.Decoder(Known)
@@ -145,51 +153,50 @@ class Database:
 
     def states(self) -> dict[str, SourceState]:
         """Return the state of each source that was ever asked, by its URL."""
-        return {url: _state.decode(value) for url, value in self._db.execute("SELECT url, value FROM source")}
+        return {url: self._decoded(_state, value) for url, value in self._rows("SELECT url, value FROM source")}
 
     def known(self, source: str) -> dict[str, Known]:
         """Return all entries of a source that were ever seen, by first key."""
-        rows = self._db.execute("SELECT key, value FROM entry WHERE source=?", (source,))
-        return {key: _known.decode(value) for key, value in rows}
+        rows = self._rows("SELECT key, value FROM entry WHERE source=?", source)
+        return {key: self._decoded(_known, value) for key, value in rows}
 
     def aliases(self, source: str) -> dict[str, str]:
         """Return the first keys of entries that came back under others, by these, oldest first."""
-        return dict(self._db.execute("SELECT key, first FROM alias WHERE source=? ORDER BY place", (source,)))
+        return dict(self._rows("SELECT key, first FROM alias WHERE source=? ORDER BY place", source))
 
     def cooling(self) -> dict[str, Cooling]:
         """Return the registrable domains that are left alone."""
-        return {
-            domain: _cooling.decode(value) for domain, value in self._db.execute("SELECT domain, value FROM cooling")
-        }
+        rows = self._rows("SELECT domain, value FROM cooling")
+        return {domain: self._decoded(_cooling, value) for domain, value in rows}
 
     def waiting(self) -> tuple[str, ...]:
         """Return the sources whose last document is not taken in yet."""
-        return tuple(url for (url,) in self._db.execute("SELECT source FROM pending ORDER BY source"))
+        return tuple(url for (url,) in self._rows("SELECT source FROM pending ORDER BY source"))
 
     def pending(self, source: str) -> Pending | None:
         """Return the document of a source that is not taken in yet."""
-        row = self._db.execute("SELECT value FROM pending WHERE source=?", (source,)).fetchone()
-        return None if row is None else _pending.decode(row[0])
+        rows = self._rows("SELECT value FROM pending WHERE source=?", source)
+        return self._decoded(_pending, rows[0][0]) if rows else None
 
     def subscriptions(self) -> dict[str, Subscription]:
         """Return the WebSub subscriptions, by the source's URL."""
-        rows = self._db.execute("SELECT source, value FROM subscription")
-        return {url: _subscription.decode(value) for url, value in rows}
+        rows = self._rows("SELECT source, value FROM subscription")
+        return {url: self._decoded(_subscription, value) for url, value in rows}
 
     def requests(self) -> tuple[Request, ...]:
         """Return what other processes asked for, oldest first."""
-        rows = self._db.execute("SELECT number, kind, source, value FROM request ORDER BY number")
+        rows = self._rows("SELECT number, kind, source, value FROM request ORDER BY number")
         return tuple(Request(number=row[0], kind=row[1], source=row[2], value=row[3]) for row in rows)
 
     def page(self, url: str) -> str | None:
         """Return the text of an entry's page that was fetched for an entry which is not written yet."""
-        row = self._db.execute("SELECT value FROM page WHERE url=?", (url,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._rows("SELECT value FROM page WHERE url=?", url)
+        return str(rows[0][0]) if rows else None
 
     def listed(self, location: str) -> tuple[Source, ...]:
         """Return the sources of a living list when it was last read."""
-        row = self._db.execute("SELECT value FROM listed WHERE location=?", (location,)).fetchone()
-        return () if row is None else _sources.decode(row[0])
+        rows = self._rows("SELECT value FROM listed WHERE location=?", location)
+        return self._decoded(_sources, rows[0][0]) if rows else ()
 
     def put(
         self, *, states: Iterable[SourceState] = (), pending: tuple[str, Pending] | None = None,
@@ -251,6 +258,26 @@ class Database:
             self._roll_back()
             raise
 
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            if is_damage(error):
+                self._give_up()
+            raise Unusable(f"{self._path}: {with_advice(error)}") from error
+
+    def _decoded(self, decoder: _Decoder[_Value_co], value: Any) -> _Value_co:
+        try:
+            return decoder.decode(value)
+        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+            self._give_up()
+            raise Unusable(f"{self._path} is damaged; the next start makes it again from the seeds") from error
+
+    def _give_up(self) -> None:
+        """Mark the file, so that the next start puts it aside."""
+        with suppress(sqlite3.Error):
+            self._db.execute(f"PRAGMA user_version={_DAMAGED}")
+
     def _roll_back(self) -> None:
         with suppress(sqlite3.Error):
             self._db.execute("ROLLBACK")
@@ -264,17 +291,19 @@ class Database:
             self._check(db.execute("PRAGMA user_version").fetchone()[0])
             db.executescript(_TABLES)
             db.execute(f"PRAGMA user_version={VERSION}")
-            for value in db.execute("SELECT value FROM source"):
-                _state.decode(value[0])
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
-            db.close()
-            raise sqlite3.DatabaseError("a row is not one of ours") from error
+            self._check_pages(db)
         except BaseException:
             db.close()
             raise
         return db
 
+    def _check_pages(self, db: sqlite3.Connection) -> None:
+        if (found := db.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
+            raise sqlite3.DatabaseError(found)
+
     def _check(self, version: int) -> None:
+        if version == _DAMAGED:
+            raise sqlite3.DatabaseError("it was found to be damaged")
         if version > VERSION:
             raise Unusable(f"{self._path} is that of a newer version of this program")
 

@@ -114,6 +114,7 @@ def with_hints(state: SourceState, headers: Headers, now: int) -> SourceState:
         (max_age or 0, "the server's Cache-Control: max-age"),
         (expires_in(headers, now), "the server's Expires"),
         (rate_limit(headers, now), "the server's x-ratelimit-reset"),
+        (retry_after(headers, now) or 0, "the server's Retry-After"),
     ]
     seconds, why = max(hints, key=lambda hint: hint[0])
     seconds = min(LONGEST_HINT, seconds)

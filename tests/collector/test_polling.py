@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -461,6 +462,35 @@ def test_a_damaged_database_is_put_aside(planet: Planet) -> None:
     planet.poll()
     assert planet.seeds() == before
     assert (planet.root / "state/sources.db.damaged").exists()
+
+
+@pytest.mark.parametrize("table", ["entry", "alias", "pending", "source"])
+def test_a_row_that_is_not_ours_is_found_and_the_next_start_makes_the_file_again(planet: Planet, table: str) -> None:
+    """Whatever was damaged: one process ends, and the next goes on from the seeds."""
+    planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    before = planet.seeds()
+    with sqlite3.connect(planet.root / "state/sources.db") as db:
+        db.execute("INSERT OR REPLACE INTO pending SELECT url, value FROM source")
+        db.execute(f"UPDATE {table} SET {'first' if table == 'alias' else 'value'}=x'00ff'")
+    db.close()
+    planet.answers_with(feed(planet) + b" ")
+    for _ in range(2):
+        planet.clock.move(DAY)
+        with suppress(database.Unusable):
+            planet.poll()
+    assert planet.seeds() == before
+    assert planet.status().state == "ok"
+
+
+def test_point_1_a_304_to_an_unconditional_request_is_a_lie(planet: Planet) -> None:
+    """It is a failure with its reason, not a success without items."""
+    planet.add()
+    planet.answers_with(Reply(304))
+    planet.poll()
+    assert "304 Not Modified to a request without a condition" in planet.state().error
+    assert planet.status().state == "failing"
 
 
 def test_one_process_collects_and_others_read_and_ask(planet: Planet) -> None:

@@ -165,6 +165,13 @@ def test_everything_an_entry_says_is_in_its_seed() -> None:
     assert seed.provider is not None
     assert (seed.provider.name, seed.provider.domain) == ("Blog & Co", "blog.example.org")
     assert seed.id == seeds.id_of(SOURCE, "k")
+    assert [(one.name, one.email) for one in seed.authors] == [("Ann", "ann@example.org"), ("Bob", "")]
+    assert seed.source is not None
+    assert (seed.source.url, seed.source.title, seed.source.link) == (
+        SOURCE.url,
+        "Blog & Co",
+        "https://blog.example.org/",
+    )
     assert seed.id.startswith("urn:uuid:")
     assert (
         b'authors:\n- name: "Ann"\n  email: "ann@example.org"\n  url: "https://ann.example.org/"\n- name: "Bob"\n'
