@@ -86,6 +86,7 @@ class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
     newest_title: str = ""
     newest_published: datetime | None = None
     daily: tuple[int, ...] = ()
+    newest_link: str = ""
 
 
 class Podcast(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +102,8 @@ class Podcast(msgspec.Struct, frozen=True, kw_only=True):
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Who publishes. `url` is absolute and ends with a slash, `language` is a tag such as `en-us`.
 
-    `icon` and `hub` (the WebSub hub) are URLs or "". `collects` is true if it has a page of its sources.
+    `icon` and `hub` (the WebSub hub) are URLs or "". `accent` is the colour of links and buttons, as `#rrggbb`, or "".
+    `collects` is true if it has a page of its sources.
     """
 
     title: str
@@ -112,6 +114,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     icon: str = ""
     hub: str = ""
     collects: bool = False
+    accent: str = ""
     podcast: Podcast = Podcast()
 
     def address(self, name: str) -> str:
