@@ -30,6 +30,13 @@ def render(rows: Sequence[SourceRow], site: Site) -> tuple[Document, Document]:
 
 def _page(rows: Sequence[SourceRow], site: Site) -> bytes:
     return layout.render_page(
-        "sources.html", styles=STYLES, site=site, root="../", canonical=site.address(SOURCES_PAGE), rows=rows,
-        description=f"The feeds that {site.title} collects from, and how they are.", picture=site.icon, well=sum(row.is_well for row in rows),
-    )  # fmt: skip
+        "sources.html",
+        styles=STYLES,
+        site=site,
+        root="../",
+        canonical=site.address(SOURCES_PAGE),
+        description=f"The feeds that {site.title} collects from, and how they are.",
+        picture=site.icon,
+        rows=rows,
+        well=sum(row.is_well for row in rows),
+    )
