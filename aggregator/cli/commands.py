@@ -518,10 +518,10 @@ def find(config_path: str, expression: str, *, everything: bool, limit: int, as_
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
 def try_rules(config_path: str, expression: str, *, use: str, limit: int, as_json: bool) -> None:
-    """Show what a rule would bring and take away, feed by feed; change nothing.
+    """Show what a rule would bring and take away, feed by feed.
 
-    With EXPR the site's config is tried with that expression. Without it the config FILE is tried, not the site's;
-    if it is the site's, this shows what its changes since the last build will do.
+    Nothing is changed. With EXPR the site's config is tried with that expression. Without it the config FILE is tried,
+    not the site's; if it is the site's, this shows what its changes since the last build will do.
     """
     from aggregator.cli.finding import trial_lines  # noqa: PLC0415 - only this command needs these
     from aggregator.site.trial import try_config  # noqa: PLC0415
