@@ -102,7 +102,10 @@ class Collector:
         due, _ = self.next_of(url, now, is_spread=False)
         if url in self._waiting:
             return False  # what it sent last could not be written yet
-        return due is not None and (due <= now or url in self._pushed)
+        # A push is heard before the interval is over, but not while the domain is left alone.
+        is_pushed = url in self._pushed and not self._stops(self._address(self.sources[url]))[0]
+        self._pushed.discard(url)
+        return due is not None and (due <= now or is_pushed)
 
     async def resume(self) -> None:
         """Go on where the last process ended: documents that it received are taken in; a clock set back is noticed."""
@@ -128,7 +131,6 @@ class Collector:
     async def poll(self, url: str) -> None:
         """Ask a source, whenever that is, and take in what it sends."""
         source = self.sources[url]
-        self._pushed.discard(url)
         if url in self._waiting and not await self._take_in(source):
             return  # what it sent last could not be written yet
         for _ in range(2):  # a page that names a feed, and that feed
