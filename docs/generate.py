@@ -30,7 +30,8 @@ TYPES = {
     "connections": "number, 1 to 1000000", "duration": "time", "duration_limit": "time, or `null`",
     "item_limit": "number, or `null`", "size_limit": "size, or `null`", "cron_or_interval": "cron line or time",
     "ignored": "anything; it has no effect", "glob": "glob", "root_name": "slug", "base_url": "URL",
-    "link_pattern": "path or URL with placeholders",
+    "link_pattern": "path or URL with placeholders", "expression": "[expression](expression.md)",
+    "points": "points, such as `+5`", "points_each": "points, such as `+10 each`", "points_a_day": "points, such as `-1/day`",
 }  # fmt: skip
 """What a value is called, by the function of `config.parsers` that reads it."""
 
@@ -53,6 +54,17 @@ LIMITS = (
         ("normalizer.growth.GROWTH", "", "So is one whose HTML has more than {} characters for each written one, beside a fixed 65,536."),
         ("model.urls.LONGEST_URL", "", "A link may have at most {} characters."),
         ("normalizer.rules.PATTERN_SECONDS", "s", "A title pattern may search one title for {}."),
+    )),
+    ("Expressions", (
+        ("model.expression.parser.LONGEST", "", "An expression may have at most {} characters."),
+        ("model.expression.parser.MOST_CONDITIONS", "", "It may have at most {} conditions."),
+        ("model.expression.parser.MOST_DEPTH", "", "Parentheses and negations may be nested at most {} deep."),
+        ("normalizer.matching.PATTERN_SECONDS", "s", "A pattern in it may search one text for {}."),
+        ("site.find.MOST_SLOW", "", "A search ends if a pattern takes longer in more than {} texts."),
+        ("service.http.finding.SEARCH_SECONDS", "s", "A search by HTTP may take {}."),
+        ("service.http.finding.MOST_ITEMS", "", "Its answer names at most {} items."),
+        ("service.http.finding.MOST_WAITING", "", "At most {} searches wait for the one that runs."),
+        ("service.http.finding.PUBLIC_LENGTH", "", "An expression of everybody may have at most {} characters."),
     )),
     ("Config", (
         ("config.yaml.tree.MOST_BYTES", "bytes", "A config or topic file may have at most {}."),
@@ -98,7 +110,7 @@ def pages() -> dict[str, str]:
     made = {
         "config.md": config_page(), "seed.md": seed_page(), "commands.md": commands_page(), "http.md": http_page(),
         "metrics.md": metrics_page(), "exit-codes.md": exit_codes_page(), "limits.md": limits_page(),
-        "python.md": python_page(), "dialects.md": dialects_page(),
+        "python.md": python_page(), "dialects.md": dialects_page(), "expression.md": expression_page(),
     }  # fmt: skip
     return {name: text.rstrip() + "\n" for name, text in made.items()}
 
@@ -131,6 +143,8 @@ def config_page() -> str:
         "- sizes: `250kB` (a kB is 1,000 bytes), `1MB`, `64KiB`",
         "- paths: relative to the folder of the config file",
         "- patterns: regular expressions, in `'single quotes'`, so that a `\\` stays a `\\`",
+        "- expressions: [one language](expression.md) for what is chosen, in `'single quotes'` too; `rules.allow`, `rules.block`",
+        "  and `where` may be an expression alone instead of a mapping",
         "- globs: paths below a folder, as in a `.gitignore` file: `*.mdx`, `/index.md`, `drafts/**`",
         "",
         "`seeds` may be the path of a folder alone (`seeds: ../seeds`), one mapping with these keys, or a list of both",
@@ -181,6 +195,8 @@ def written_keys(kind: type[msgspec.Struct], before: str = "") -> Iterator[Key]:
         plain = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
         if typing.get_origin(plain) is tuple:
             inner, suffix = typing.get_args(plain)[0], "[]."
+        elif any(getattr(remark, "key", "") == "match" for remark in typing.get_args(hint)[1:]):
+            inner = plain  # an expression, or these keys
         if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             yield from written_keys(inner, f"{path}{suffix}")
         else:
@@ -476,6 +492,9 @@ def http_page() -> str:
         f"| `/<feed>/` and in it {feeds} | a feed: `all`, a topic's slug, or that of a feed by query |",
         "| `/<feed>/archive/<month>/…` | a page of the feed's history, in the same formats |",
         "",
+        "Who opens a feed in a browser (`Sec-Fetch-Dest: document`, and `Accept` begins with `text/html`) gets a page that says what",
+        "a feed is and copies its address; `?raw` shows the file. All others get the feed, whatever they accept, and `Vary` says so.",
+        "",
         "Only published documents are served. `GET` and `HEAD` answer with `ETag`, conditional and range requests, and the",
         "`.br` or `.gz` that was made beforehand.",
         "",
@@ -500,6 +519,88 @@ def routes() -> dict[str, Any]:
     seeds = (RootSettings(folder="s3://bucket/seeds"),)
     config = Config(site=site, seeds=seeds, server=Server(token="token"))  # noqa: S106 - a file's name
     return dict(Endpoints(config, typing.cast("Any", None), clock=float, session_key=b"key").routes())
+
+
+# Expressions
+
+GRAMMAR = """\
+A condition is a word, a `"phrase"`, a `/pattern/`, or a field with a value:
+
+```
+topic:Energy AND (quality:>=70 OR source:"Harbour Desk") -title:/sponsored/i age:<7d lang:de has:image search:my-query
+```
+
+| written | means |
+|---|---|
+| `harbour` | the word, in title, excerpt or body |
+| `"heat pump"` | these words in a row; `\\"` is a quote in them |
+| `/(re)?build/i` | a [regular expression](https://docs.python.org/3/library/re.html), as written; `\\/` is a slash in it, `i` ignores case |
+| `title:harbour` | a condition on a field |
+| `a b`, `a AND b` | both |
+| `a OR b` | one of them; AND binds more tightly |
+| `-a`, `NOT a` | not |
+| `(a OR b) c` | in this order |
+| `quality:70`, `:>=70`, `:>70`, `:<=70`, `:<70`, `:70..90` | a number; ranges include their ends |
+| `published:2026-11`, `:>=2026-11-30`, `:2026..2026-11-30T10:00` | a year, month, day, minute or second, in UTC unless it names an offset |
+| `age:<7d`, `age:1d..2w` | `s`, `m`, `h`, `d`, `w` since it was published |
+| `search:my-query` | what the search or the feed by query of that name says |
+
+Words, phrases and names are compared without case, accents and kinds of quotation marks: `cafe` finds "Café". Words are
+whole words; in scripts without spaces they are found anywhere. The text of a body is what people read: tags, comments,
+marks and addresses of links do not count.
+
+AND, OR and NOT are in capitals. Quote a word that is one of these, has a `:`, `(`, `)` or `"` in it, or begins with `-`
+or `/`.
+"""
+
+
+def expression_page() -> str:
+    """Return the page of the language of expressions."""
+    from aggregator.model.expression import parser
+    from aggregator.model.expression.fields import FIELDS
+
+    grammar = inspect.cleandoc(parser.__doc__ or "").split("\n\n")[1]
+    kinds = {
+        "words": "words, pattern", "name": "name, pattern", "part": "text, pattern", "number": "number", "date": "date", "age": "age",
+        "choice": "one of those below", "search": "name",
+    }  # fmt: skip
+    rows = [f"| `{one.name}` | {kinds[one.kind]} | {one.brief} | `{one.example}` |" for one in FIELDS.values()]
+    choices = [
+        f"| `{one.name}:{value}` | {meaning} |" for one in FIELDS.values() for value, meaning in one.choices
+    ]  # fmt: skip
+    return page(
+        "Expressions",
+        "One language chooses items: in `rules.allow` and `rules.block`, in `where` of `feeds_by_query`, under `searches`, in",
+        "`aggregator find` and `aggregator try`, and in `GET /-/find?q=…`. [The guide](../guides/expressions.md) shows how.",
+        "",
+        GRAMMAR,
+        "## Fields",
+        "",
+        "| field | value | what it is | such as |",
+        "|---|---|---|---|",
+        *rows,
+        "",
+        "| condition | holds for an item |",
+        "|---|---|",
+        *choices,
+        "",
+        "## In rules and feeds",
+        "",
+        "Rules have no clock and decide what becomes of an item, so they cannot ask `is:`, and an `age` can only end the time of",
+        "an item: `age:<7d` in `allow` and `where`, `age:>=7d` in `block`. At that second it leaves the feeds.",
+        "",
+        "## For everybody",
+        "",
+        "With `pages.search: true` everybody may ask `GET /-/find?q=…` about what feeds show now. Patterns, `path`, `category`, `is`",
+        "and a few choices of `has` are the owner's, `search` takes the slugs of feeds by query, and of an item's text its summary",
+        "counts. An expression has at most 200 characters there.",
+        "",
+        "## Grammar",
+        "",
+        "```",
+        *grammar.splitlines(),
+        "```",
+    )
 
 
 # Metrics

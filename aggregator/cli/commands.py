@@ -328,6 +328,70 @@ def _why_not_found(config: Config, target: str) -> str:
 
 @cli.command()
 @config_option
+@click.argument("expression", metavar="EXPR")
+@click.option("--all", "everything", is_flag=True, help="Look at every seed, not only at what feeds show.")
+@click.option(
+    "--limit", metavar="N", type=terminal.WholeNumber(1, 10**9), default=20, show_default=True,
+    help="List at most N items; all are counted.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the items as JSON.")
+def find(config_path: str, expression: str, *, everything: bool, limit: int, as_json: bool) -> None:
+    """Find the items that the expression EXPR chooses, newest first.
+
+    It looks at what feeds show now, as the last build left it; with `is:` in EXPR, or --all, at every seed.
+    """
+    from aggregator.cli.finding import finding_lines  # noqa: PLC0415 - only this command needs these
+    from aggregator.site.find import find as find_items  # noqa: PLC0415
+
+    config = load_config(config_path)
+    with opened_read_only(config.state) as index, _expression_mistakes(), collecting_rarely():
+        if index is None:
+            raise AggregatorError("nothing has been built yet (run `aggregator build`)")
+        found = find_items(config, index, expression, now=clock(), limit=limit, everything=everything)
+    if as_json:
+        click.echo(msgspec.json.encode(found._asdict()))
+        return
+    for line in finding_lines(found):
+        _print(line)
+
+
+@cli.command("try")
+@config_option
+@click.argument("expression", metavar="[EXPR]", required=False, default="")
+@click.option(
+    "--as", "use", metavar="block|allow|FEED", default="block", show_default=True,
+    help="Try EXPR as one more that blocks, or allows, or as the condition of the feed FEED.",
+)  # fmt: skip
+@click.option(
+    "--limit", metavar="N", type=terminal.WholeNumber(1, 10**6), default=5, show_default=True,
+    help="List at most N items that come to a feed, and N that go.",
+)  # fmt: skip
+@click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
+def try_rules(config_path: str, expression: str, *, use: str, limit: int, as_json: bool) -> None:
+    """Show what a rule would bring and take away, feed by feed; change nothing.
+
+    With EXPR the site's config is tried with that expression. Without it the config FILE is tried, not the site's;
+    if it is the site's, this shows what its changes since the last build will do.
+    """
+    from aggregator.cli.finding import trial_lines  # noqa: PLC0415 - only this command needs these
+    from aggregator.site.trial import try_config  # noqa: PLC0415
+
+    tried = load_config(config_path)
+    usual = terminal.find_config()
+    config = tried if expression or not os.path.isfile(usual) else load_config(usual)
+    with opened_read_only(config.state) as index, _expression_mistakes(), collecting_rarely():
+        if index is None:
+            raise AggregatorError("nothing has been built yet (run `aggregator build`)")
+        changes = try_config(index, config, tried, expression=expression, use=use, now=clock(), limit=limit)
+    if as_json:
+        click.echo(msgspec.json.encode(changes))
+        return
+    for line in trial_lines(changes):
+        _print(line)
+
+
+@cli.command()
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print the status as JSON.")
 @click.option("--open", "in_browser", is_flag=True, help="Open the daemon's status page in a browser instead.")
 def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
@@ -544,6 +608,19 @@ def _message(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return NO_MEMORY
     return with_advice(error) if isinstance(error, sqlite3.Error) else str(error)
+
+
+@contextmanager
+def _expression_mistakes() -> Iterator[None]:
+    """Print a mistake in an expression with a caret under its place, and exit."""
+    from aggregator.model.expression.errors import ExpressionError  # noqa: PLC0415 - few commands take expressions
+
+    try:
+        yield
+    except ExpressionError as error:
+        for line in error.lines():
+            _print(line, err=True)
+        sys.exit(2)
 
 
 def _log_format() -> Literal["people", "json"]:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import fields, replace
 
 from aggregator.config import parsers
+from aggregator.config.expression_keys import written as expressions_in
 from aggregator.config.settings import (
     TOPIC_FIELDS,
     Config,
@@ -173,6 +174,7 @@ def load(
     problems += _unusable_stores(node, path, store_problem)
     problems += _used_names(node, path)
     problems += _used_slugs(node, path, topics)
+    problems += _expression_problems(node, text, path, None if problems else config)
     problems.sort(key=lambda problem: (problem.line, problem.column))
     if problems or topic_problems:
         raise ConfigError([*problems, *topic_problems])
@@ -341,6 +343,16 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
             if slug.text.startswith(prefix) and feed is not None and feed.at(kind) is not None:
                 message = f"{name}.slug: `{slug.text}` begins like the feeds of `feed.{kind}`"
                 yield Problem(path=path, line=slug.line, column=slug.column, message=message, hint="write another slug")
+
+
+def _expression_problems(root: Node, text: bytes, path: str, config: Config | None) -> list[Problem]:
+    """Return what is wrong with the expressions of a config; `config` is None if it has other problems."""
+    if not any(expressions_in(root)):
+        return []
+    from aggregator.config import expressions  # noqa: PLC0415 - only configs with expressions pay for the parser
+
+    found = list(expressions.misspelt(root, text, path))
+    return found or ([] if config is None else list(expressions.misused(config, root, text, path)))
 
 
 def _resolved(config: Config, path: str, topics: tuple[Topic, ...]) -> Config:

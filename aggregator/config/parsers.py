@@ -27,6 +27,7 @@ _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "m
 _QUANTITY = re.compile(r"(-?[0-9][0-9_]{0,17}) *([A-Za-z]*)")
 # RFC 5646 §2.1, without the irregular tags, and longer languages, of which none is registered.
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
+_COLOUR = re.compile(r"#?([0-9a-f]{6}|[0-9a-f]{3})", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", re.IGNORECASE)
 _STORE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^?#]*$")
 # The same as in seeds (`normalizer.text`): control characters, and those that reorder or hide their neighbours.
@@ -99,6 +100,17 @@ def size(text: str) -> int:
     if found is None or found[2].lower() not in _SIZES:
         raise ValueError(f'expected a size, found text "{shortened(text)}"', "such as `250kB` or `1MB`")
     return int(found[1]) * _SIZES[found[2].lower()]
+
+
+def colour(text: str) -> str:
+    """Return a colour such as `#0b57c9` or `#05c` as `#rrggbb`."""
+    found = _COLOUR.fullmatch(text.strip())
+    if found is None:
+        raise ValueError(
+            f'expected a colour, found text "{shortened(text)}"', 'six hexadecimal digits, such as "0b57c9"'
+        )
+    digits = found[1].lower()
+    return f"#{digits if len(digits) == 6 else ''.join(2 * digit for digit in digits)}"
 
 
 def item_limit(text: str) -> int | None:
@@ -179,6 +191,36 @@ def title_pattern(text: str) -> str:
     if not text:
         raise ValueError("an empty pattern matches every title", "remove it")
     return pattern(text)
+
+
+def points(text: str) -> int:
+    """Return points such as `5`, `+5` or `-10`."""
+    return _points(text, "")
+
+
+def points_each(text: str) -> int:
+    """Return points for each of several, such as `+10 each`."""
+    return _points(text, "each")
+
+
+def points_a_day(text: str) -> int:
+    """Return points for each day, such as `-1/day`."""
+    return _points(text, "/day")
+
+
+def _points(text: str, unit: str) -> int:
+    found = re.fullmatch(r"([+-]?[0-9]{1,9})\s*(.*)", text.strip())
+    if found is None or found[2] not in {"", unit}:
+        example = f"+5{' ' if unit == 'each' else ''}{unit}"
+        raise ValueError(f'expected points, found text "{shortened(text)}"', f"such as `{example}`")
+    return int(found[1])
+
+
+def expression(text: str) -> str:
+    """Return an expression that is not empty; `config.expressions` says what else is wrong with it, and where."""
+    if not text.strip():
+        raise ValueError("the expression is empty", "write one such as `topic:Energy`, or remove it")
+    return text
 
 
 def language(text: str) -> str:

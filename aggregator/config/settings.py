@@ -23,6 +23,7 @@ TitlePattern = Annotated[str, Check(parsers.title_pattern)]
 Folder = Annotated[str, Check(parsers.folder)]
 Location = Annotated[str, Check(parsers.location, what="a folder, or a URL such as `s3://bucket/seeds`")]
 HttpUrl = Annotated[str, Check(parsers.http_url)]
+Expression = Annotated[str, Check(parsers.expression)]
 Glob = Annotated[str, Check(parsers.glob)]
 Slug = Annotated[str, Check(parsers.slug, what="its slug, such as `top-stories`")]
 Age = Annotated[int | None, Parse(parsers.duration, what="a length of time such as `365d`")]
@@ -45,6 +46,7 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     language: Annotated[str, Check(parsers.language)] = "en-us"
     author: OneLine = ""
     icon: HttpUrl = ""
+    accent: Annotated[str, Check(parsers.colour)] = ""
     hub: Annotated[str, Computed()] = ""
     podcast: PodcastSettings = PodcastSettings()
 
@@ -66,11 +68,15 @@ class RootSettings(SeedRoot, frozen=True, kw_only=True):
 
 
 class Match(msgspec.Struct, frozen=True, kw_only=True):
-    """`rules.allow`, `rules.block`: providers (host names or names), types and title patterns (regular expressions)."""
+    """`rules.allow`, `rules.block`: providers (host names or names), types and title patterns (regular expressions).
+
+    `match` is an expression (`model.expression`); as text, the rule is that alone.
+    """
 
     providers: tuple[Name, ...] = ()
     types: tuple[Name, ...] = ()
     titles: tuple[TitlePattern, ...] = ()
+    match: Expression = ""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,8 +86,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     require_quality: bool = False
     min_heat: int | None = None
     max_age: Age = None
-    allow: Match = Match()
-    block: Match = Match()
+    allow: Annotated[Match, Brief("match", what="an expression, or a mapping")] = Match()
+    block: Annotated[Match, Brief("match", what="an expression, or a mapping")] = Match()
 
 
 TOPIC_FIELDS = ("any_topics", "all_topics", "not_topics")
@@ -91,7 +97,8 @@ TOPIC_FIELDS = ("any_topics", "all_topics", "not_topics")
 class Where(msgspec.Struct, frozen=True, kw_only=True):
     """`feeds_by_query[].where`: every condition given must hold.
 
-    Files write topics by name, shortname or slug; once loaded they are slugs. `max_age` is in seconds.
+    Files write topics by name, shortname or slug; once loaded they are slugs. `max_age` is in seconds. `match` is an
+    expression; as text, `where` is that alone.
     """
 
     any_topics: tuple[Name, ...] = ()
@@ -104,17 +111,35 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     min_heat: int | None = None
     max_age: Age = None
     title: Pattern = ""
+    match: Expression = ""
     topic_names: Annotated[tuple[tuple[str, str, str], ...], Computed()] = ()
     """A field above, a slug in it, and the name, folded, that it was made from: the name may have another slug now."""
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """`feeds_by_query[]`: a feed described by a query instead of a topic. `title` is made from the slug by default."""
+    """`feeds_by_query[]`: a feed described by a query instead of a topic. `title` is made from the slug by default.
+
+    `sort` is what comes first: the newest, or what has the best score.
+    """
 
     slug: Slug
     title: OneLine = ""
     description: OneLine = ""
-    where: Where = Where()
+    sort: Literal["date", "score"] = "date"
+    where: Annotated[Where, Brief("match", what="an expression, or a mapping")] = Where()
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """`score`: points that are added to the quality of an item, for feeds with `sort: score`.
+
+    For an item with a source, for each related item, for each day of its age, for words in its title, for an image.
+    """
+
+    source: Annotated[int, Parse(parsers.points, what="points such as `+1`")] = 0
+    coverage: Annotated[int, Parse(parsers.points_each, what="points such as `+10 each`")] = 0
+    fresh: Annotated[int, Parse(parsers.points_a_day, what="points such as `-1/day`")] = 0
+    words: dict[str, Annotated[int, Parse(parsers.points, what="points such as `+5`")]] = {}
+    has_image: Annotated[int, Parse(parsers.points, what="points such as `+3`")] = 0
 
 
 class NamedFeeds(msgspec.Struct, frozen=True, kw_only=True):
@@ -236,6 +261,12 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     log_requests: bool = False
 
 
+class Pages(msgspec.Struct, frozen=True, kw_only=True):
+    """`pages`: what the pages offer. With `search` everybody may look for published items (`/-/find`)."""
+
+    search: bool = False
+
+
 class Websub(msgspec.Struct, frozen=True, kw_only=True):
     """`websub`: the URL of the WebSub hub to notify of changes, "" for none. The program reads it as `site.hub`."""
 
@@ -260,10 +291,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings"
     rules: Rules = Rules()
     feed: FeedSettings = FeedSettings()
     feeds_by_query: tuple[Query, ...] = ()
+    searches: dict[str, Expression] = {}
+    score: Score = Score()
     topics: Annotated[tuple[Topic, ...], Computed()] = ()
     topic_settings: TopicSettings = TopicSettings()
     related: Literal["list", "promote", "ignore"] = "list"
     schedule: Schedule = Schedule()
     watch: Watch = Watch()
+    pages: Pages = Pages()
     server: Server = Server()
     websub: Websub = Websub()

@@ -9,7 +9,8 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from aggregator.index.archive_pages import ArchivePages
 from aggregator.index.database import DAMAGED, Database, exists
@@ -24,6 +25,9 @@ from aggregator.index.withdrawn import WithdrawnItems
 from aggregator.model.errors import AggregatorError
 from aggregator.model.items import FOREVER
 from aggregator.model.sqlite_errors import is_damage, with_advice
+
+if TYPE_CHECKING:
+    from aggregator.index.search import Search
 
 _due = Columns("file", int, str)
 _moment = Columns("file", int)
@@ -54,6 +58,13 @@ class Index:
         self.start_over = database.start_over
         self.is_there = database.is_there
         self.write_again = database.write_again
+
+    @cached_property
+    def search(self) -> Search:
+        """Its files by what their seeds say."""
+        from aggregator.index.search import Search  # noqa: PLC0415 - only those who look for items pay for it
+
+        return Search(self._database)
 
     def set_aside(self, reason: str) -> None:
         """Replace a damaged index by a new one with what could be saved.

@@ -19,7 +19,7 @@ from aggregator.index.stories import StoryRow
 from aggregator.model.archive_layout import DAY
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import validity
-from aggregator.normalizer.rules import Policy, Verdict
+from aggregator.normalizer.rules import Policy, Verdict, last_ages
 from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack_stored, unpack_verdict
 
 
@@ -135,7 +135,7 @@ class Settling:
         self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object]
     ) -> None:
         self._index = index
-        self._max_age = policy.rules.max_age
+        self._ages = last_ages(policy)
         self._host = policy.host
         self._archives = settings.archives
         self._now = now
@@ -285,8 +285,8 @@ class Settling:
             self.writes.public_ids.append((id, identity.public_id(id, self._host, year)))
 
     def _is_too_old(self, verdict: Verdict) -> bool:
-        """Return whether a seed left its feeds by `max_age`, which withdraws nothing."""
-        return self._max_age is not None and verdict.published + self._max_age == verdict.ends <= self._now
+        """Return whether a seed left its feeds by its age, which withdraws nothing."""
+        return verdict.ends <= self._now and verdict.ends - verdict.published in self._ages
 
     def _choose_id(self, story: int, shares: Sequence[identity.Share], verdicts: dict[int, Verdict]) -> str:
         """Return the id of a story that no reader has seen; it is final once the story is visible.

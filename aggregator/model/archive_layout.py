@@ -1,8 +1,9 @@
 """The archive of a feed (RFC 5005 §4): which pages a month is cut into, and the names of their folders. Pure.
 
-The pages of a feed's archive are folders in `<slug>/archive/`, each with `rss.xml`, `atom.xml` and `feed.json`. A page
-holds the items first published in a span of a month (UTC). Most months are one page, `2026-10`. A span with more than
-`CROWD` items is cut into halves: of days (16, 8, 4, 2, 1), then of hours (12, 6, 3, 1), then of a hash of the id.
+The pages of a feed's archive are folders in `<slug>/archive/`, each with `rss.xml`, `atom.xml` and `feed.json` for
+readers and `index.html` for people. A page holds the items first published in a span of a month (UTC). Most months are
+one page, `2026-10`. A span with more than `CROWD` items is cut into halves: of days (16, 8, 4, 2, 1), then of hours
+(12, 6, 3, 1), then of a hash of the id.
 
 So the page of an item depends on its date, its id and the number of items in its span, never on the items before or
 after it. A new item grows one page or cuts one in two; no other page changes. A page for "each thousand items" would
@@ -41,7 +42,7 @@ END = _WIDTHS[0] - 1
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _FOLDER = r"([0-9]{4})-(0[1-9]|1[0-2])(?:-(0[1-9]|[12][0-9]|3[01])(?:T([0-2][0-9])(?:-([0-9a-f]{2}))?)?)?"
-_NAME = re.compile(rf"([^/]+)/{ARCHIVE}/({_FOLDER})/(?:rss\.xml|atom\.xml|feed\.json)(?:\.gz|\.br)?")
+_NAME = re.compile(rf"([^/]+)/{ARCHIVE}/({_FOLDER})/(?:rss\.xml|atom\.xml|feed\.json|index\.html)(?:\.gz|\.br)?")
 
 
 class ArchivePage(NamedTuple):

@@ -86,6 +86,7 @@ class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
     newest_title: str = ""
     newest_published: datetime | None = None
     daily: tuple[int, ...] = ()
+    newest_link: str = ""
 
 
 class Podcast(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +102,7 @@ class Podcast(msgspec.Struct, frozen=True, kw_only=True):
 class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Who publishes. `url` is absolute and ends with a slash, `language` is a tag such as `en-us`.
 
-    `icon` and `hub` (the WebSub hub) are URLs or "".
+    `icon` and `hub` (the WebSub hub) are URLs or "". `accent` is the colour of links and buttons, as `#rrggbb`, or "".
     """
 
     title: str
@@ -111,6 +112,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     author: str = ""
     icon: str = ""
     hub: str = ""
+    accent: str = ""
     podcast: Podcast = Podcast()
 
     def address(self, name: str) -> str:

@@ -144,7 +144,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     `link` is a canonical ASCII URL, and so is `id` unless the seed has its own. `title` and `summary` are plain text,
     `content` is an HTML fragment with absolute URLs. `tags` are the names of `topics`, then further tags. `language` is
-    a BCP 47 tag or "". `author` names all `authors`, of which there are none if nothing but a name is known.
+    a BCP 47 tag or "". `author` names all `authors`, of which there are none if nothing but a name is known. `has_more`
+    says whether `content` tells more than `summary` and `related` do.
     """
 
     id: str
@@ -167,3 +168,4 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     related: tuple[Related, ...] = ()
     authors: tuple[Person, ...] = ()
     source: Source | None = None
+    has_more: bool = False

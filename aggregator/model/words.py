@@ -15,6 +15,7 @@ RULES = {
     "provider": "have a provider that is not allowed",
     "type": "have a type that is not allowed",
     "title": "have a title that is not allowed",
+    "match": "are kept out by an expression",
     "window": "expire before they are published",
     "embargo": "are not published yet",
     "expired": "have expired or are too old",

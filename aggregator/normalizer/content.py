@@ -43,6 +43,7 @@ _ADDRESSES = frozenset({"href", "src", "cite", "poster"})
 _NUMBERS = frozenset({"width", "height", "colspan", "rowspan", "start"})
 _SCHEMES = {"http", "https", "mailto", "tel"}
 _IMAGE_WITHOUT_SOURCE = re.compile(r'<img(?: (?!src=)[a-z]+="[^"<>]*")*>')
+_TAG = re.compile(r"<[^<>]*>")
 _PRE_BREAKS = re.compile(r"(<pre[^<>]*>)\n+")
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z0-9]{2,8}))?(?:[-_]([A-Za-z0-9]{2,8}))?")
 
@@ -60,17 +61,27 @@ def item(
     summary = text.cut(text.plain(seed.excerpt), text.SUMMARY_LENGTH)
     if text.is_blank(summary):
         summary = body.excerpt or summaries.summary(body.html)
+    embed = _embed(seed) if content == "full" else ""
     changed = seed.updated if seed.updated is not None and seed.updated <= now else seed.published
     return Item(
         id=id, link=seed.link, title=seed.title, published=_datetime(seed.published),
         updated=_datetime(max(seed.published, changed)), summary=summary,
-        content=_content(seed, body.html, summary, related) if content == "full" else "",
+        content=_content(embed, body.html, summary, related) if content == "full" else "",
         author=seed.author or (seed.provider.name or seed.provider.domain if seed.provider else ""),
         topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))),
         image=seed.images[0] if seed.images else None, media=seed.media,
         provider=seed.provider, quality=seed.quality, heat=seed.heat, type=seed.type, language=_language(seed.locale),
         related=tuple(related), authors=seed.authors, source=seed.source,
+        has_more=content == "full" and _tells_more(embed, body.html, summary),
     )  # fmt: skip
+
+
+def _tells_more(embed: str, body: str, summary: str) -> bool:
+    """Return whether an embed and a body (HTML) tell more than a summary (plain text), by their letters."""
+    if embed or "<img" in body or len(body) > 3 * len(summary) + 300:
+        return bool(embed or body)
+    letters = "".join(html.unescape(_TAG.sub("", body)).split())
+    return len(letters) > len("".join(summary.split()))
 
 
 def visible_related(related: Sequence[Related], min_quality: int | None) -> tuple[Related, ...]:
@@ -244,9 +255,9 @@ def _embed(seed: Seed) -> str:
     return sanitised(seed.embed, base=seed.link, picture=picture) if seed.embed else ""
 
 
-def _content(seed: Seed, body_html: str, summary: str, related: Sequence[Related]) -> str:
+def _content(embed: str, body_html: str, summary: str, related: Sequence[Related]) -> str:
     main = body_html or (f"<p>{html.escape(summary, quote=False)}</p>" if summary else "")
-    return "\n".join(part for part in (_embed(seed), main, _coverage(related)) if part)
+    return "\n".join(part for part in (embed, main, _coverage(related)) if part)
 
 
 def _coverage(related: Sequence[Related]) -> str:

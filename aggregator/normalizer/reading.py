@@ -223,7 +223,7 @@ def apply_rules(  # noqa: PLR0917 - as a row of the index has them
     packed: bytes | None = None,
 ) -> Outcome:
     """Return the outcome of a seed by the rules; `packed` is its stored form, if that is at hand."""
-    verdict = rules.decide(seed, policy)
+    verdict = rules.decide(seed, policy, path)
     packed = packed or pack(seed)
     draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
     return Outcome(

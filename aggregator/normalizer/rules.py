@@ -9,6 +9,7 @@ The rules in their order; the first that a seed fails is the reason:
     provider          blocked, or not allowed
     type              blocked, or not allowed
     title             matches a blocked pattern, or no allowed one
+    match             satisfies the expression of `rules.block`, or not that of `rules.allow`
     window            embargo (`publishedDateTime`), `expires`, `max_age`: time alone opens and closes the window
     duplicate         another seed of the same story represents it (`identity.shares`)
 
@@ -20,14 +21,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
 
-from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Topic, Where
+from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Score, Topic, Where
 from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
+from aggregator.model.scripts import NO_SPACES, UNSPACED
 from aggregator.model.slugs import (
     composed,
     folded,
@@ -41,17 +44,14 @@ from aggregator.normalizer import links, text
 from aggregator.normalizer.topic_slugs import Row, remembered_slugs
 from aggregator.renderer.topic_tree import ancestor_slugs
 
+if TYPE_CHECKING:
+    from aggregator.normalizer.rule_expressions import RuleExpressions
+
 PATTERN_SECONDS = 0.05
 """How many seconds a title pattern may search in a title."""
 
-_REPLACEABLE = frozenset({"state", "quality", "heat", "provider", "type", "title"})
-# Scripts that put no spaces between words: Thai and Lao, Myanmar, Khmer, Han with Hiragana and Katakana.
-_NO_SPACES = (
-    "\u0e00-\u0eff\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u1780-\u17ff\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3031-\u30ff"
-    "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
-)
-_UNSPACED = re.compile(f"[{_NO_SPACES}]")
-_WORD_BEGINS, _WORD_ENDS = rf"(?<![^\W{_NO_SPACES}])", rf"(?![^\W{_NO_SPACES}])"
+_REPLACEABLE = frozenset({"state", "quality", "heat", "provider", "type", "title", "match"})
+_WORD_BEGINS, _WORD_ENDS = rf"(?<![^\W{NO_SPACES}])", rf"(?![^\W{NO_SPACES}])"
 _slug_of = lru_cache(maxsize=4096)(slug_of)
 
 
@@ -80,11 +80,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     names: tuple[tuple[str, str], ...] = ()
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What decides upon seeds: rules, queries and topics, prepared, and cheap to pass to a worker.
 
     `host` is that of the site, for ids that are no URIs. `named` is what the slugs of the wanted feeds by name
-    begin with.
+    begin with. `searches` are pairs of a name and an expression, for `search:NAME`. `score` decides nothing, but sorts
+    feeds.
     """
 
     rules: Rules
@@ -95,6 +96,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     keywords: tuple[tuple[str, str], ...]
     host: str = ""
     named: tuple[str, ...] = ()
+    searches: tuple[tuple[str, str], ...] = ()
+    score: Score = Score()
+
+    @cached_property
+    def expressions(self) -> RuleExpressions | None:
+        """The expressions of rules and queries, None if there are none."""
+        if not (self.rules.block.match or self.rules.allow.match or any(one.where.match for one in self.queries)):
+            return None
+        from aggregator.normalizer.rule_expressions import RuleExpressions  # noqa: PLC0415 - few configs have any
+
+        return RuleExpressions(self)
 
 
 def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
@@ -107,6 +119,8 @@ def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
         slugs=slugs,
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
+        searches=tuple(config.searches.items()),
+        score=config.score,
         host=urlsplit(config.site.url).hostname or "",
         named=tuple(config.feed.named),
     )
@@ -139,18 +153,18 @@ def _with_slugs(query: Query, slugs: Mapping[str, str], config: Config) -> Query
     return msgspec.structs.replace(query, where=msgspec.structs.replace(where, **renamed))
 
 
-def decide(seed: Seed, policy: Policy) -> Verdict:
-    """Return the verdict of the rules upon `seed`."""
-    failed = _failed(seed, policy.rules)
+def decide(seed: Seed, policy: Policy, path: str = "") -> Verdict:
+    """Return the verdict of the rules upon `seed`, which lies at `path`."""
+    failed = _failed(seed, policy, path)
     if failed is None:
-        return _accepted(seed, policy, seed.published)
+        return _accepted(seed, policy, seed.published, path)
     rule, detail = failed
     if policy.promote and rule in _REPLACEABLE and not (seed.removed or seed.deleted):
         for index in sorted(range(len(seed.related)), key=lambda index: -_score(seed.related[index].quality)):
             other = stand_in(seed, index)
             starts = max(seed.published, other.published)
-            if _failed(other, policy.rules) is None and starts < _end(other, policy.rules.max_age):
-                verdict = _accepted(other, policy, starts)
+            if _failed(other, policy, path) is None and starts < _end_of_all(other, policy, path):
+                verdict = _accepted(other, policy, starts, path)
                 return msgspec.structs.replace(verdict, detail=detail, stand_in=index)
     return Verdict(rule=rule, detail=detail)
 
@@ -197,7 +211,20 @@ def matches_provider(patterns: Iterable[str], seed: Seed) -> str:
     return ""
 
 
-def _failed(seed: Seed, rules: Rules) -> tuple[str, str] | None:
+def topics_and_above(seed: Seed, policy: Policy) -> dict[str, None]:
+    """Return the slugs of a seed's topics and of those above them, as keys in this order."""
+    return _with_ancestors(topics_of(seed, policy), policy)
+
+
+def _with_ancestors(topics: Iterable[tuple[str, str]], policy: Policy) -> dict[str, None]:
+    slugs = dict.fromkeys(slug for slug, _ in topics)
+    for slug in tuple(slugs):
+        slugs.update(dict.fromkeys(policy.ancestors.get(slug, ())))
+    return slugs
+
+
+def _failed(seed: Seed, policy: Policy, path: str) -> tuple[str, str] | None:
+    rules = policy.rules
     if not seed.is_published or seed.removed or seed.deleted:
         held = f"`{seed.held_by}` holds it back" if seed.held_by else "published: false"
         return "state", "deleted: true" if seed.deleted else "removed: true" if seed.removed else held
@@ -208,7 +235,10 @@ def _failed(seed: Seed, rules: Rules) -> tuple[str, str] | None:
         return "quality", f"quality {seed.quality} is below min_quality {rules.min_quality}"
     if rules.min_heat is not None and seed.heat is not None and seed.heat < rules.min_heat:
         return "heat", f"heat {seed.heat} is below min_heat {rules.min_heat}"
-    return _blocked(seed, rules.block) or _not_allowed(seed, rules.allow) or _never_visible(seed, rules)
+    return (
+        _blocked(seed, rules.block) or _not_allowed(seed, rules.allow) or _mismatched(seed, policy, path)
+        or _never_visible(seed, policy, path)
+    )  # fmt: skip
 
 
 def _blocked(seed: Seed, block: Match) -> tuple[str, str] | None:
@@ -232,23 +262,26 @@ def _not_allowed(seed: Seed, allow: Match) -> tuple[str, str] | None:
     return None
 
 
-def _never_visible(seed: Seed, rules: Rules) -> tuple[str, str] | None:
-    if _end(seed, rules.max_age) <= seed.published:
+def _mismatched(seed: Seed, policy: Policy, path: str) -> tuple[str, str] | None:
+    detail = policy.expressions.held_back(seed, path) if policy.expressions is not None else ""
+    return ("match", detail) if detail else None
+
+
+def _never_visible(seed: Seed, policy: Policy, path: str) -> tuple[str, str] | None:
+    if _end_of_all(seed, policy, path) <= seed.published:
         return "window", "it expires before it appears"
     return None
 
 
-def _accepted(seed: Seed, policy: Policy, starts: int) -> Verdict:
-    ends = _end(seed, policy.rules.max_age)
+def _accepted(seed: Seed, policy: Policy, starts: int, path: str) -> Verdict:
+    ends = _end_of_all(seed, policy, path)
     topics = topics_of(seed, policy)
-    slugs = dict.fromkeys(slug for slug, _ in topics)
-    for slug in tuple(slugs):
-        slugs.update(dict.fromkeys(policy.ancestors.get(slug, ())))
+    slugs = _with_ancestors(topics, policy)
     feeds = [(SITE_FEED, ends), *((slug, ends) for slug in slugs)]
     feeds += (
-        (query.slug, min(ends, _end(seed, query.where.max_age)))
+        (query.slug, min(ends, query_end(seed, query, policy, path)))
         for query in policy.queries
-        if not unmet_condition(seed, query.where, slugs)
+        if not unmet_query(seed, query, slugs, policy, path)
     )
     names = tuple(named_feeds(seed, policy.named)) if policy.named else ()
     feeds += ((slug, ends) for slug, _ in names)
@@ -256,6 +289,25 @@ def _accepted(seed: Seed, policy: Policy, starts: int) -> Verdict:
         starts=starts, ends=ends, topics=topics, feeds=tuple(feeds), published=seed.published, updated=seed.updated,
         quality=seed.quality, link=seed.link, id=seed.id, names=names,
     )  # fmt: skip
+
+
+def _end_of_all(seed: Seed, policy: Policy, path: str) -> int:
+    ends = _end(seed, policy.rules.max_age)
+    return ends if policy.expressions is None else min(ends, policy.expressions.end(seed, path))
+
+
+def last_ages(policy: Policy) -> frozenset[int]:
+    """Return the ages, in seconds, at which the rules take an item out of all feeds, by `max_age` or an expression."""
+    ages = policy.expressions.ages if policy.expressions is not None else set()
+    return frozenset(ages if policy.rules.max_age is None else {*ages, policy.rules.max_age})
+
+
+def query_end(seed: Seed, query: Query, policy: Policy, path: str) -> int:
+    """Return until when the feed of a query may show a seed that meets its conditions (seconds since 1970)."""
+    ends = _end(seed, query.where.max_age)
+    if policy.expressions is None or not query.where.match:
+        return ends
+    return min(ends, policy.expressions.query_end(seed, query.slug, path))
 
 
 def named_feeds(seed: Seed, prefixes: Iterable[str]) -> Iterator[tuple[str, str]]:
@@ -283,6 +335,14 @@ def _end(seed: Seed, max_age: int | None) -> int:
     expires = FOREVER if seed.expires is None else seed.expires
     too_old = FOREVER if max_age is None else seed.published + max_age
     return expires if too_old > text.LAST_SECOND else min(expires, too_old)
+
+
+def unmet_query(seed: Seed, query: Query, slugs: Iterable[str], policy: Policy, path: str) -> str:
+    """Return the first condition of a query that `seed` does not meet, or ""; see `unmet_condition`."""
+    unmet = unmet_condition(seed, query.where, slugs)
+    if unmet or not query.where.match or policy.expressions is None:
+        return unmet
+    return policy.expressions.unmet(seed, query.slug, path)
 
 
 def unmet_condition(seed: Seed, where: Where, slugs: Iterable[str]) -> str:
@@ -347,8 +407,8 @@ def _whole_words(words: Iterable[str]) -> str:
     """Return a pattern that matches any of `words`, but not inside a word of a script that separates words."""
     alike: dict[tuple[str, str], list[str]] = {}
     for word in words:
-        begins = "" if _UNSPACED.match(word) else _WORD_BEGINS
-        ends = "" if _UNSPACED.match(word, len(word) - 1) else _WORD_ENDS
+        begins = "" if UNSPACED.match(word) else _WORD_BEGINS
+        ends = "" if UNSPACED.match(word, len(word) - 1) else _WORD_ENDS
         alike.setdefault((begins, ends), []).append(re.escape(word))
     return "|".join(f"{begins}(?i:{'|'.join(same)}){ends}" for (begins, ends), same in alike.items())
 

@@ -69,3 +69,8 @@ def describe(counts: Sequence[int], *, brief: bool = False) -> str:
     if MANY_A_DAY in counts:
         return f"More than {items} in {days} days"
     return f"{items} in {days} days" if brief else f"{items} in {days} days, at most {max(counts):,} a day"
+
+
+def caption(counts: Sequence[int]) -> str:
+    """Return the few words beside the bars."""
+    return f"{'over ' if MANY_A_DAY in counts else ''}{sum(counts):,} in {len(counts)} days"

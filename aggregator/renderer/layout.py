@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, RSS
 from aggregator.model.words import escape_controls
-from aggregator.renderer import dates, wording
+from aggregator.renderer import colours, dates, wording
 
 FORMATS = tuple((label, file, MEDIA_TYPES[file]) for label, file in (("RSS", RSS), ("Atom", ATOM), ("JSON", JSON)))
 """Label, file name and media type of each format that people can subscribe to."""
@@ -25,8 +25,7 @@ STYLES = ("style.css",)
 
 def render_page(template: str, *, styles: tuple[str, ...] = STYLES, forms: str = "'none'", **context: Any) -> bytes:
     """Return the page that `template` describes; `forms` is the policy's source for `form-action`."""
-    style, script = _style(styles), compact(_source("script.js"))
-    frame = {"style": _trusted(style), "script": _trusted(script), "policy": _policy(style, script, forms)}
+    frame = _frame(styles, forms, context["site"].accent)
     return _environment().get_template(template).render(**frame, **context).encode()
 
 
@@ -53,6 +52,7 @@ def _environment() -> Environment:
     )
     made.globals |= {"formats": FORMATS, "generator": wording.GENERATOR}
     made.filters |= {
+        "archive_page_name": wording.archive_page_name,
         "author_name": wording.author_name,
         "document_url": wording.document_url,
         "duration": dates.duration,
@@ -60,6 +60,7 @@ def _environment() -> Environment:
         "feed_title": wording.title,
         "from_seconds": dates.from_seconds,
         "headline": wording.headline,
+        "icon": colours.icon,
         "html_datetime": dates.html_datetime,
         "in_words": dates.in_words,
         "rfc3339": dates.rfc3339,
@@ -75,9 +76,12 @@ def _source(name: str) -> str:
     return made.loader.get_source(made, name)[0]
 
 
-@cache
-def _style(names: tuple[str, ...]) -> str:
-    return "".join(minify_css(compact(_source(name))) for name in names)
+@lru_cache(maxsize=64)
+def _frame(styles: tuple[str, ...], forms: str, accent: str) -> dict[str, Any]:
+    """Return what surrounds every page: the style, the script, and the policy that allows both."""
+    style = "".join(minify_css(compact(_source(name))) for name in styles) + colours.style(accent)
+    script = compact(_source("script.js"))
+    return {"style": _trusted(style), "script": _trusted(script), "policy": _policy(style, script, forms)}
 
 
 def _trusted(source: str) -> Markup:
@@ -101,11 +105,11 @@ def minify_css(style: str) -> str:
 def _policy(style: str, script: str, forms: str) -> str:
     """Return a Content-Security-Policy that allows this style, this script, pictures and requests to the site itself.
 
-    Whatever a seed smuggles in does not run.
+    Whatever a seed smuggles in does not run. The icon that is drawn here has a `data:` address.
     """
     return (
         f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; connect-src 'self';"
-        f" img-src http: https:; base-uri 'none'; form-action {forms}"
+        f" img-src http: https: data:; base-uri 'none'; form-action {forms}"
     )
 
 

@@ -1,8 +1,8 @@
-"""Render a feed's page and the index page. Pure: without a clock, so ages are left to the page's script."""
+"""Render the index, the page of a feed and that of a month. Pure: without a clock, so ages are left to the script."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache, partial
 from itertools import groupby
@@ -19,20 +19,33 @@ from aggregator.model.slugs import folded, is_plain, slug_of
 from aggregator.renderer import bar_chart, dates, layout, wording
 from aggregator.renderer.item_cache import MAX_ITEMS
 from aggregator.renderer.legal_text import with_legal_text
-from aggregator.renderer.topic_tree import ancestors, build_tree
+from aggregator.renderer.topic_tree import Branch, ancestors, build_tree
 
 MAX_PAGE_BYTES = 100_000
 """The size that pages keep to, without their pictures, by showing less of each item or feed."""
+
+MANY_FEEDS = 40
+"""Above so many feeds the index is a compact list instead of cards."""
+
+DEEPEST = 3
+"""The deepest level of topics that the compact list shows as deeper."""
 
 MAX_MONTH_LISTS = 64
 """How many lists of months are cached; feeds may share one."""
 
 
 class CardLimits(NamedTuple):
-    """How much a card shows: characters of the description and of the newest title, and days a bar stands for."""
+    """How much a card shows: characters of the description, of the newest title and its link, and values of days."""
 
     description: int
     title: int
+    link: int
+    values: bool
+
+
+class RowLimits(NamedTuple):
+    """How much a row of the compact list shows: how many days a bar stands for (0 = no bars)."""
+
     days: int
 
 
@@ -45,22 +58,32 @@ class ItemLimits(NamedTuple):
 
 
 CARD_LIMITS = (
-    CardLimits(240, 240, 1), CardLimits(120, 120, 1), CardLimits(60, 90, 1), CardLimits(60, 90, 3),
-    CardLimits(0, 60, 3), CardLimits(0, 30, 3), CardLimits(0, 0, 3),
+    CardLimits(240, 240, maxsize, values=True), CardLimits(120, 120, 500, values=True),
+    CardLimits(60, 90, 200, values=False), CardLimits(0, 60, 0, values=False),
 )  # fmt: skip
+ROW_LIMITS = (RowLimits(1), RowLimits(3), RowLimits(6), RowLimits(0))
 ITEM_LIMITS = (
     ItemLimits(maxsize, maxsize, maxsize), ItemLimits(500, 10, 20), ItemLimits(240, 5, 10), ItemLimits(120, 3, 5),
     ItemLimits(0, 0, 0),
 )  # fmt: skip
 """From the most to the least; a page uses the first that keep it within `MAX_PAGE_BYTES`."""
 
-_Limits = TypeVar("_Limits", CardLimits, ItemLimits)
+MANY_ITEMS, BRIEF = 60, 2
+"""The page of a month with more items begins with these limits: with more it would hardly fit."""
+
+_Limits = TypeVar("_Limits", CardLimits, RowLimits, ItemLimits)
 
 
 def render(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> Document:
     """Return `feed` as `<slug>/index.html`; tags and breadcrumb link to the feeds that `summaries` names."""
     body = with_legal_text(_feed, feed, site, summaries)
     return Document(name=wording.document_name(feed.spec, PAGE), media_type=content_type(PAGE), body=body)
+
+
+def render_month(feed: Feed, site: Site, specs: Sequence[FeedSpec]) -> Document:
+    """Return a page of the feed's archive as `<slug>/archive/<folder>/index.html`; it links to the feeds `specs`."""
+    name = wording.document_name(feed.spec, PAGE, feed.archive_position.folder)
+    return Document(name=name, media_type=content_type(PAGE), body=with_legal_text(_month, feed, site, specs))
 
 
 def render_index(summaries: Sequence[FeedSummary], site: Site) -> Document:
@@ -70,8 +93,6 @@ def render_index(summaries: Sequence[FeedSummary], site: Site) -> Document:
 
 def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
     specs = {summary.spec.slug: summary.spec for summary in summaries}
-    slugs = _slugs_of_tags(feed, specs)
-    tagged = [(item, _linked_tags(item, feed.spec.slug, slugs)) for item in feed.items]
     write = partial(
         layout.render_page,
         "feed.html",
@@ -79,15 +100,50 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         root="../",
         canonical=wording.document_url(feed.spec, site, PAGE),
         description=wording.description(feed.spec, site),
+        picture=wording.icon_url(feed.spec, site),
         spec=feed.spec,
         updated=feed.updated,
         ancestors=ancestors(feed.spec, specs),
         here=wording.subject(feed.spec),
         months=_months(feed.months),
     )
+    return _with_articles(feed, specs, "../", write, ITEM_LIMITS)
+
+
+def _month(feed: Feed, site: Site, specs: Sequence[FeedSpec]) -> bytes:
+    by_slug = {spec.slug: spec for spec in specs}
+    position = feed.archive_position
+    name, here = wording.archive_page_name(position.folder), wording.subject(feed.spec)
+    write = partial(
+        layout.render_page,
+        "month.html",
+        site=site,
+        root="../../../",
+        canonical=wording.document_url(feed.spec, site, PAGE, position.folder),
+        description=f"{here}, {name}",
+        picture=wording.icon_url(feed.spec, site),
+        spec=feed.spec,
+        ancestors=ancestors(feed.spec, by_slug),
+        here=here,
+        name=name,
+        prev=position.prev,
+        next=position.next,
+    )
+    levels = ITEM_LIMITS[BRIEF:] if len(feed.items) > MANY_ITEMS else ITEM_LIMITS
+    return _with_articles(feed, by_slug, "../../../", write, levels)
+
+
+def _with_articles(
+    feed: Feed, specs: Mapping[str, FeedSpec], root: str, write: Callable[..., bytes], levels: Sequence[ItemLimits]
+) -> bytes:
+    """Return the page that `write` makes of a feed's articles, each in two parts: what all feeds show, and tags."""
+    slugs = _slugs_of_tags(feed, specs)
+    tagged = [(item, _linked_tags(item, feed.spec.slug, slugs)) for item in feed.items]
     return _largest_that_fits(
-        ITEM_LIMITS,
-        lambda limits: write(articles=[_article(_limited(item, limits), tags[: limits.tags]) for item, tags in tagged]),
+        levels,
+        lambda limits: write(
+            articles=[(_article(_limited(item, limits)), _tags(root, tags[: limits.tags])) for item, tags in tagged]
+        ),
     )
 
 
@@ -126,9 +182,15 @@ def _years(months: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 @lru_cache(maxsize=MAX_ITEMS)
-def _article(item: Item, tags: tuple[tuple[str, str], ...]) -> Markup:
-    """Return an item's article; `tags` are pairs of a tag and its feed's slug ("" = no feed, or this page's)."""
-    return layout.render_fragment("item.html", item=item, tags=tags)
+def _article(item: Item) -> Markup:
+    """Return an item's article up to its tags, which is the same on every page."""
+    return layout.render_fragment("item.html", item=item)
+
+
+@lru_cache(maxsize=MAX_ITEMS)
+def _tags(root: str, tags: tuple[tuple[str, str], ...]) -> Markup:
+    """Return the end of an article; `tags` are pairs of a tag and its feed's slug ("" = no feed, or this page's)."""
+    return layout.render_fragment("tags.html", root=root, tags=tags)
 
 
 def _linked_tags(item: Item, here: str, slugs: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
@@ -152,6 +214,8 @@ def _slugs_of_tags(feed: Feed, specs: Mapping[str, FeedSpec]) -> dict[str, str]:
 def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     updated = max((summary.updated for summary in summaries), default=dates.EPOCH)
     everything = next((summary for summary in summaries if summary.spec.slug == SITE_FEED), None)
+    branches = build_tree([summary for summary in summaries if summary is not everything])
+    last_day = bar_chart.last_day(summaries)
     write = partial(
         layout.render_page,
         "index.html",
@@ -159,19 +223,30 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
         root="./",
         canonical=site.address(PAGE),
         description=site.description,
+        picture=site.icon,
         everything=everything,
-        branches=build_tree([summary for summary in summaries if summary is not everything]),
+        branches=branches,
+        any_items=any(summary.count for summary in summaries),
         updated=updated if updated > dates.EPOCH else None,
     )
-    last_day = bar_chart.last_day(summaries)
-    return _largest_that_fits(CARD_LIMITS, lambda limits: write(card=partial(_card, last_day, limits)))
+    if len(summaries) > MANY_FEEDS:
+        listed = partial(write, rows=list(_rows(branches)), card=partial(_card, last_day, CARD_LIMITS[0]))
+        return _largest_that_fits(ROW_LIMITS, lambda limits: listed(row=partial(_row, last_day, limits)))
+    return _largest_that_fits(CARD_LIMITS, lambda limits: write(rows=(), card=partial(_card, last_day, limits)))
+
+
+def _rows(branches: Sequence[Branch], level: int = 0) -> Iterator[tuple[FeedSummary, int]]:
+    """Yield the feeds of a tree from top to bottom, each with its level, from 0 to `DEEPEST`."""
+    for branch in branches:
+        yield branch.summary, min(level, DEEPEST)
+        yield from _rows(branch.children, level + 1)
 
 
 @lru_cache(maxsize=MAX_ITEMS)
 def _card(last_day: datetime | None, limits: CardLimits, summary: FeedSummary, level: int, heading: str = "") -> Markup:
     """Return a feed's card, whose bars end with `last_day`; `heading` replaces the feed's title."""
-    counts, brief = bar_chart.daily_counts(summary, last_day), limits != CARD_LIMITS[0]
-    bars = bar_chart.merge_days(counts, limits.days)
+    counts = bar_chart.daily_counts(summary, last_day)
+    shows_values = limits.values and last_day is not None and any(counts)
     return layout.render_fragment(
         "card.html",
         summary=summary,
@@ -179,8 +254,26 @@ def _card(last_day: datetime | None, limits: CardLimits, summary: FeedSummary, l
         level=level,
         heading=heading or wording.title(summary.spec),
         description="" if heading else wording.shorten(summary.spec.description, limits.description),
-        newest=wording.shorten(summary.newest_title, limits.title),
-        brief=brief,
-        path=bar_chart.svg_path(bars, steps=bar_chart.COARSE_HEIGHTS if brief else bar_chart.HEIGHT),
-        sentence=bar_chart.describe(counts, brief=brief),
+        newest=wording.shorten(summary.newest_title, limits.title) or summary.newest_link,
+        link=summary.newest_link if len(summary.newest_link) <= limits.link else "",
+        counts=",".join(map(str, counts)) if shows_values else "",
+        last=f"{last_day:%Y-%m-%d}" if last_day else "",
+        path=bar_chart.svg_path(counts),
+        sentence=bar_chart.describe(counts),
+        caption=bar_chart.caption(counts),
+    )
+
+
+@lru_cache(maxsize=MAX_ITEMS)
+def _row(last_day: datetime | None, limits: RowLimits, summary: FeedSummary) -> Markup:
+    """Return a feed's row in the compact list, whose bars end with `last_day`."""
+    counts = bar_chart.daily_counts(summary, last_day)
+    bars = bar_chart.merge_days(counts, limits.days) if limits.days and any(counts) else []
+    return layout.render_fragment(
+        "row.html",
+        summary=summary,
+        spec=summary.spec,
+        name=wording.title(summary.spec),
+        path=bar_chart.svg_path(bars, steps=bar_chart.COARSE_HEIGHTS) if bars else "",
+        sentence=bar_chart.describe(counts, brief=True),
     )

@@ -7,6 +7,7 @@ import html
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.feeds import SITE_FEED, Feed, FeedSpec, Site
 from aggregator.model.items import Item, Person, Source
+from aggregator.renderer import dates
 
 GENERATOR = "aggregator"
 """The program's name in every document, without its version: an upgrade would change, and so resend, every feed."""
@@ -95,6 +96,23 @@ def document_url(spec: FeedSpec, site: Site, file: str, folder: str = "") -> str
 def document_name(spec: FeedSpec, file: str, folder: str = "") -> str:
     """Return the name of the feed's document `file`: `all/rss.xml`, in an archive `all/archive/2026-10/rss.xml`."""
     return f"{spec.slug}/{ARCHIVE}/{folder}/{file}" if folder else f"{spec.slug}/{file}"
+
+
+def archive_page_name(folder: str) -> str:
+    """Return what people call the page `folder` of an archive: "October 2026", or "October 2026, to the 16th"."""
+    month, _, end = folder[5:].partition("-")
+    name = f"{dates.MONTHS[int(month) - 1]} {folder[:4]}"
+    if not end:
+        return name
+    day, _, time = end.partition("T")
+    hour, _, slot = time.partition("-")
+    words = f"{name}, to the {_ordinal(int(day))}"
+    return f"{words}, {hour}:59{f' (part {slot})' if slot else ''}" if hour else words
+
+
+def _ordinal(number: int) -> str:
+    suffix = "th" if 10 < number % 100 < 14 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
 
 
 def is_complete(feed: Feed) -> bool:

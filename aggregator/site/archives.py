@@ -18,7 +18,7 @@ from aggregator.model.feeds import ArchivePosition
 from aggregator.publisher.ownership import foreign_files
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
-from aggregator.site.feeds import archive_digest
+from aggregator.site.feeds import archive_digest, linked_feeds
 from aggregator.site.foreign_files import ForeignFiles, document_names
 from aggregator.site.progress import Progress, TimeLimit
 from aggregator.site.render_jobs import PageJob
@@ -91,7 +91,8 @@ class StalePages:
                 self._index.archive_pages.put(page, key=key, file_identity=page.file_identity, dirty=False)
             else:
                 position = ArchivePosition(folder=page.folder, prev=page.prev, next=page.next)
-                job = PageJob(self._catalog.spec(page.slug), position)
+                linked = linked_feeds(self._catalog, page.slug, visible)
+                job = PageJob(self._catalog.spec(page.slug), position, linked)
                 yield RenderRequest(page, f"{page.slug}/{ARCHIVE}/{page.folder}", key, job, visible)
 
 

@@ -42,6 +42,7 @@ class StoredSummary(msgspec.Struct, frozen=True, array_like=True):
     newest_published: datetime | None = None
     daily: tuple[int, ...] = ()
     title: str = ""
+    newest_link: str = ""
 
 
 pack_summary = pack_stored

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from aggregator.config.settings import Config, Query
+from aggregator.config.settings import Config, Query, Score
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import cell_of, month_of
@@ -24,7 +24,7 @@ from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.duplicates import BOTH_HINT
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.reading import Task, read_batch
-from aggregator.normalizer.rules import Verdict
+from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import (
     Outcome,
     is_in_feeds,
@@ -38,6 +38,7 @@ from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings
 from aggregator.site.item_cache import SHORTENED
 from aggregator.site.named_feeds import not_published
+from aggregator.site.ranking import MOST_RANKED, is_ranked, ranked
 from aggregator.site.render_jobs import prepare
 from aggregator.site.turn import task_maker
 from aggregator.watcher.folder import printable
@@ -83,7 +84,7 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
         (outcome,) = unpack_outcomes(read_batch(reader, task))
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
-            explanation = _Case(config, index, outcome, row, now, policy.queries).explanation()
+            explanation = _Case(config, index, outcome, row, now, policy).explanation()
             found.append(explanation._replace(origins=_origins(reader, task)))
     return found
 
@@ -212,10 +213,10 @@ class _Case:
 
     def __init__(  # noqa: PLR0917 - as `explain` has them
         self, config: Config, index: Index | None, outcome: Outcome, row: FileRow | None, now: int,
-        queries: Sequence[Query],
+        policy: Policy,
     ) -> None:  # fmt: skip
         self._config, self._index, self._outcome, self._row, self._now = config, index, outcome, row, now
-        self._by_query = queries
+        self._policy = policy
         self._seed = unpack_seed(outcome.seed) if outcome.seed else None
 
     def explanation(self) -> Explanation:
@@ -290,7 +291,8 @@ class _Case:
             count = f"only in the archive of {', '.join(slug for slug, _ in current)}"
         stale = " (its last good version)" if row.stale else ""
         limits = [
-            f"not in {slug}: {_newer(position)} before it, and the feed ends after {length}"
+            f"not in {slug}: {_come(position, 'better' if is_ranked(self._policy, slug) else 'newer')} before it,"
+            f" and the feed ends after {length}"
             for slug, (position, length) in beyond.items()
         ]
         tail = f"; {limits[0]}" if limits and not visible_in else ""
@@ -345,7 +347,10 @@ class _Case:
         return (f"the same item as {named}: one link, or a copy of it ({BOTH_HINT})",)
 
     def _ended(self, verdict: Verdict) -> str:
-        why = "expires" if self._seed is not None and self._seed.expires == verdict.ends else "max_age"
+        max_age = self._config.rules.max_age
+        by_age = max_age is not None and verdict.published + max_age == verdict.ends
+        by_seed = self._seed is not None and self._seed.expires == verdict.ends
+        why = "expires" if by_seed else "max_age" if by_age else "an age in `allow` or `block`"
         return f"its time ended at {utc_time(verdict.ends)} (rule: window, {why})"
 
     def _stands_for_it(self, row: FileRow) -> str:
@@ -362,12 +367,24 @@ class _Case:
         counts = {one.spec.slug: one.count for one in Catalog(self._config, self._index).summaries()}
         found = {}
         for slug, feed in self._index.feeds.by_slug().items():
-            position = (
-                self._index.feeds.position(feed.feed, (sort, worst, row.path), self._now) if feed.feed in feeds else -1
-            )
+            if feed.feed in feeds and is_ranked(self._policy, slug):
+                position = self._rank(row.file, feed.feed)
+            else:
+                position = (
+                    self._index.feeds.position(feed.feed, (sort, worst, row.path), self._now)
+                    if feed.feed in feeds
+                    else -1
+                )
             if position >= counts.get(slug, 0):
                 found[slug] = (position, counts.get(slug, 0))
         return found
+
+    def _rank(self, file: int, feed: int) -> int:
+        """Return how many items come before a file in a feed that is sorted by score."""
+        assert self._index is not None
+        newest = self._index.feeds.visible(feed, self._now, MOST_RANKED)
+        order = [one.file for one in ranked(self._index, self._policy, newest)]
+        return order.index(file) if file in order else MOST_RANKED
 
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
         facts = [f"link: {verdict.link}", f"published: {utc_time(verdict.published)}"]
@@ -379,14 +396,25 @@ class _Case:
             facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")
         if self._now < verdict.ends < FOREVER:
             facts.append(f"leaves at {utc_time(verdict.ends)}, in {in_words(verdict.ends - self._now)}")
-        return (*facts, *self._queries(verdict), *self._pending())
+        return (*facts, *self._score(verdict), *self._queries(verdict), *self._pending())
+
+    def _score(self, verdict: Verdict) -> tuple[str, ...]:
+        """Return a line with the terms of the score, if feeds may be sorted by it."""
+        if self._seed is None or self._policy.score == Score():
+            return ()
+        from aggregator.normalizer import scores  # noqa: PLC0415 - few sites have scores
+
+        found = scores.all_terms(rules.effective_seed(self._seed, verdict), self._policy.score, self._now)
+        added = " ".join(f"{points:+} {name}" for name, points in found)
+        return (f"score: {sum(points for _, points in found)} = {added or '0'}",)
 
     def _queries(self, verdict: Verdict) -> list[str]:
         """Return a line for each feed by query that does not hold the item, or loses it before the others do."""
         assert self._seed is not None
         acting: Seed = rules.effective_seed(self._seed, verdict)
         windows = dict(verdict.feeds)
-        reasons = ((query, rules.unmet_condition(acting, query.where, windows)) for query in self._by_query)
+        path, policy = self._outcome.path, self._policy
+        reasons = ((one, rules.unmet_query(acting, one, windows, policy, path)) for one in policy.queries)
         found = [
             f"not in {query.slug}: {reason}" if reason else self._by_age(query, verdict, windows[query.slug])
             for query, reason in reasons
@@ -395,10 +423,13 @@ class _Case:
 
     def _by_age(self, query: Query, verdict: Verdict, ends: int) -> str:
         """Return when an item that answers a query becomes too old for it, "" if it stays as long as elsewhere."""
-        if ends == verdict.ends or query.where.max_age is None:
+        if ends == verdict.ends:
             return ""
         if ends <= max(self._now, verdict.starts):
-            return f"not in {query.slug}: older than {_span(query.where.max_age)} since {utc_time(ends)}"
+            age = query.where.max_age
+            by_max_age = age is not None and ends == verdict.published + age
+            why = f"older than {_span(age)}" if by_max_age and age is not None else "too old for its `where`"
+            return f"not in {query.slug}: {why} since {utc_time(ends)}"
         return f"leaves {query.slug} at {utc_time(ends)}, in {in_words(ends - self._now)}"
 
     def _pending(self) -> tuple[str, ...]:
@@ -410,8 +441,8 @@ class _Case:
         return tuple(notes)
 
 
-def _newer(count: int) -> str:
-    return f"{quantity(count, 'newer item')} {'comes' if count == 1 else 'come'}"
+def _come(count: int, what: str) -> str:
+    return f"{quantity(count, f'{what} item')} {'comes' if count == 1 else 'come'}"
 
 
 def _span(seconds: int) -> str:

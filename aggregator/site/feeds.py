@@ -22,6 +22,8 @@ from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from aggregator.model.feeds import FeedSpec
+
 FEEDS_TOGETHER = 4
 """How many feeds are sent to a process together: neighbours show many of the same items."""
 
@@ -56,6 +58,7 @@ class StaleFeeds:
         self._index = catalog.index
         self._settings = catalog.settings
         self._queue = queue
+        self._ranked = {query.slug for query in catalog.config.feeds_by_query if query.sort == "score"}
         self.waiting: list[str] = []
         self.urgent: list[str] = []
 
@@ -113,6 +116,7 @@ class StaleFeeds:
                     updated=contents.updated,
                     newest_title=contents.newest_title,
                     newest_published=contents.newest_published,
+                    newest_link=contents.newest_link,
                     daily=self._daily(request.row, contents.newest_published, now),
                     title=request.job.spec.title if self._is_named(request.row.slug) else "",
                 )
@@ -164,10 +168,15 @@ class StaleFeeds:
                 request = self._request(row, view, is_provisional=is_provisional)
                 if request.key == row.key and intact:
                     self._settle(row, now, is_provisional=is_provisional)
-                elif row.file_identity is not None and coming.get(row.feed, -1) >= _oldest_linked_month(view):
+                elif row.file_identity is not None and coming.get(row.feed, -1) >= self._oldest_linked(row, view):
                     self._let_wait(row, intact=intact)
                 else:
                     yield request
+
+    def _oldest_linked(self, row: FeedRow, view: _View) -> int:
+        if row.slug in self._ranked and view.beyond is None:
+            return min((month_of(unpack_verdict(one.verdict).published) for one in view.visible), default=0)
+        return _oldest_linked_month(view)
 
     def _let_wait(self, row: FeedRow, *, intact: bool) -> None:
         self.waiting.append(row.slug)
@@ -177,11 +186,25 @@ class StaleFeeds:
 
     def _view(self, row: FeedRow, now: int, *, on_disk: bool) -> _View:
         most = self._most_items()
+        if row.slug in self._ranked:
+            return self._ranked_view(row, now, most, on_disk=on_disk)
         visible = self._index.feeds.visible(row.feed, now, most and most + 1)
         beyond = month_of(unpack_verdict(visible[-1].verdict).published) if most and len(visible) > most else None
         months = self._index.archive_pages.months(row.feed, on_disk=on_disk)
         withdrawn = self._index.withdrawn.latest(row.slug, MOST_TOMBSTONES)
         return _View(visible[:most], months, beyond, withdrawn)
+
+    def _ranked_view(self, row: FeedRow, now: int, most: int | None, *, on_disk: bool) -> _View:
+        """Return the view of a feed that is sorted by score: of its newest items the best, the best first."""
+        from aggregator.site.ranking import MOST_RANKED, ranked  # noqa: PLC0415 - few sites have scores
+
+        newest = self._index.feeds.visible(row.feed, now, MOST_RANKED + 1)
+        shown = ranked(self._index, self._catalog.policy, newest[:MOST_RANKED])[:most]
+        files = {one.file for one in shown}
+        rest = next((one for one in newest if one.file not in files), None)
+        beyond = month_of(unpack_verdict(rest.verdict).published) if rest is not None else None
+        months = self._index.archive_pages.months(row.feed, on_disk=on_disk)
+        return _View(shown, months, beyond, self._index.withdrawn.latest(row.slug, MOST_TOMBSTONES))
 
     def _most_items(self) -> int | None:
         limit, max_bytes = self._settings.feed.limit, self._settings.feed.max_bytes
@@ -211,8 +234,7 @@ class StaleFeeds:
         if self._is_named(row.slug) and (title := named_feeds.title_of(row.slug, self._settings.feed, view.visible)):
             spec = msgspec.structs.replace(spec, title=title)
         key = digest(self._settings.digest, spec, ancestors, view[1:], [one[1:] for one in view.visible])
-        topics = dict.fromkeys(slug for one in view.visible for slug, _ in unpack_verdict(one.verdict).topics)
-        linked = (*ancestors, *map(self._catalog.spec, topics))
+        linked = linked_feeds(self._catalog, row.slug, view.visible)
         withdrawn = tuple((one.id, one.at) for one in view.withdrawn)
         job = FeedJob(spec=spec, linked=linked, months=view.months, beyond=view.beyond, withdrawn=withdrawn)
         return RenderRequest(row, row.slug, key, job, view.visible, is_provisional)
@@ -220,7 +242,13 @@ class StaleFeeds:
 
 def archive_digest(catalog: Catalog, slug: str) -> bytes:
     """Return the digest of all that the pages of a feed's archive show besides their items."""
-    return digest(catalog.settings.archive_digest, catalog.spec(slug))
+    return digest(catalog.settings.archive_digest, catalog.spec(slug), catalog.ancestors(slug))
+
+
+def linked_feeds(catalog: Catalog, slug: str, visible: Sequence[VisibleItem]) -> tuple[FeedSpec, ...]:
+    """Return the other feeds that a page of the feed `slug` may link to: those above it, and its items' topics."""
+    topics = dict.fromkeys(topic for one in visible for topic, _ in unpack_verdict(one.verdict).topics)
+    return (*catalog.ancestors(slug), *map(catalog.spec, topics))
 
 
 def _in_groups(requests: Iterator[RenderRequest[FeedRow]]) -> Iterator[list[RenderRequest[FeedRow]]]:

@@ -13,7 +13,7 @@ from aggregator.index.archive_pages import PageRow
 from aggregator.index.feeds import FeedRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import ARCHIVE, folder_of
-from aggregator.model.document_names import ATOM, FEED_DOCUMENTS, JSON, RSS, SITE_DOCUMENTS
+from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
 from aggregator.model.errors import PublishError
 from aggregator.publisher.ownership import foreign_files
 from aggregator.site.render_queue import Rendering
@@ -26,14 +26,12 @@ REASON = (
     " `aggregator build --adopt`)"
 )
 
-ARCHIVE_DOCUMENTS = (RSS, ATOM, JSON)
-
 Row = TypeVar("Row", FeedRow, PageRow)
 
 
 def document_names(slug: str, folder: str) -> tuple[str, ...]:
     """Return the names of the documents of the page `folder` of a feed's archive."""
-    return tuple(f"{slug}/{ARCHIVE}/{folder}/{name}" for name in ARCHIVE_DOCUMENTS)
+    return tuple(f"{slug}/{ARCHIVE}/{folder}/{name}" for name in FEED_DOCUMENTS)
 
 
 class ForeignFiles:

@@ -43,7 +43,7 @@ class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
     """The current documents of a feed, to be rendered.
 
     `linked` are the other feeds that its page may link to, `months` those of its archive (newest first), `beyond` is
-    the month of the first item beyond its limit (None: no such item), `withdrawn` are pairs of an id and when it was
+    the month of the newest item beyond its limit (None: no such item), `withdrawn` are pairs of an id and when it was
     withdrawn (seconds since 1970). `items` are positions in the items of the batch, in the feed's order.
     """
 
@@ -56,10 +56,14 @@ class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
 
 
 class PageJob(msgspec.Struct, frozen=True, array_like=True, tag="page"):
-    """A page of a feed's archive, to be rendered; `items` are positions in the items of the batch."""
+    """A page of a feed's archive, to be rendered.
+
+    `linked` are the other feeds that it may link to, `items` are positions in the items of the batch.
+    """
 
     spec: FeedSpec
     position: ArchivePosition
+    linked: tuple[FeedSpec, ...] = ()
     items: tuple[int, ...] = ()
 
 
@@ -90,6 +94,7 @@ class Contents(msgspec.Struct, frozen=True, array_like=True):
     newest_title: str = ""
     newest_published: datetime | None = None
     shortened: tuple[str, ...] = ()
+    newest_link: str = ""
 
 
 class PackedDocument(msgspec.Struct, frozen=True, array_like=True):
@@ -222,9 +227,11 @@ def _most_common_language(items: Sequence[Item], default: str) -> str:
 
 
 def render_page(job: PageJob, items: tuple[Item, ...], site: Site) -> Rendered:
-    """Render a page of an archive (RFC 5005 §4) in each format."""
+    """Render a page of an archive (RFC 5005 §4) in each format, and as a page for people."""
+    from aggregator.renderer import page  # noqa: PLC0415 - as above
+
     feed = Feed(spec=job.spec, items=items, updated=_newest_change(items), archive_position=job.position)
-    return Rendered(_in_each_format(feed, site))
+    return Rendered((*_in_each_format(feed, site), page.render_month(feed, site, (job.spec, *job.linked))))
 
 
 def render_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site) -> Rendered:
@@ -255,12 +262,13 @@ def _newest_change(items: Iterable[Item]) -> datetime:
 
 
 def _contents(feed: Feed, items: Iterable[Item]) -> Contents:
-    newest = feed.items[0] if feed.items else None
+    newest = max(feed.items, key=lambda item: item.published, default=None)
     return Contents(
         count=len(feed.items),
         updated=feed.updated,
         newest_title=newest.title if newest else "",
         newest_published=newest.published if newest else None,
+        newest_link=newest.link if newest else "",
         shortened=tuple(one.id for item, one in zip(items, feed.items, strict=False) if one is not item),
     )
 
@@ -282,7 +290,7 @@ def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettin
 def _within_bounds(
     job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site
 ) -> tuple[tuple[Item, ...], int | None]:
-    """Return the items that fit into `feed.max_bytes`, and the month of the first item that is not shown."""
+    """Return the items that fit into `feed.max_bytes`, and the newest month of those that are not shown."""
     from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
 
     max_bytes = settings.feed.max_bytes
@@ -293,4 +301,5 @@ def _within_bounds(
     fitting = json_feed.items_that_fit(items, job.spec, site, max_bytes, place=position)
     if len(fitting) == len(items):
         return fitting, job.beyond
-    return fitting, month_of(int(items[len(fitting)].published.timestamp()))
+    months = [month_of(int(item.published.timestamp())) for item in items[len(fitting) :]]
+    return fitting, max(months if job.beyond is None else [*months, job.beyond])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from aggregator.config.cron import cron_line
 from aggregator.config.parsers import (
+    colour,
     cron_or_interval,
     duration,
     host,
@@ -229,3 +230,17 @@ def test_apscheduler_runs_on_the_weekdays_of_crontab(number):
     trigger = CronTrigger.from_crontab(cron_line(f"0 0 * * {number}"), timezone=UTC)
 
     assert trigger.get_next_fire_time(None, sunday) == sunday + timedelta(days=number % 7)
+
+
+@pytest.mark.parametrize("text", ["#0B57C9", "0b57c9", " #0b57c9 "])
+def test_colours(text: str) -> None:
+    """A colour is six hexadecimal digits, with or without a `#`, or three, of which each counts twice."""
+    assert colour(text) == "#0b57c9"
+    assert colour("#05c") == "#0055cc"
+
+
+@pytest.mark.parametrize("text", ["blue", "#0b57c", "", "rgb(1, 2, 3)", "#0b57c9; } body { display: none"])
+def test_what_is_no_colour(text: str) -> None:
+    """Anything else is refused: it would be part of every page's style."""
+    with pytest.raises(ValueError, match="expected a colour"):
+        colour(text)

@@ -65,7 +65,7 @@ def test_names_of_pages_are_dates_that_people_can_read() -> None:
         "all/archive/2026-10",
         "all/archive/2026-13/rss.xml",
         "all/archive/2026-10-00/rss.xml",
-        "all/archive/2026-10/index.html",
+        "all/archive/2026-10/page.html",
         "all/archive/2026-10/rss.xml.tmp",
         "../archive/2026-10/rss.xml",
         "a/b/archive/2026-10/rss.xml",
@@ -77,7 +77,7 @@ def test_other_names_are_not_pages(name: str) -> None:
     assert page_of(name) is None
 
 
-@pytest.mark.parametrize("ending", ["rss.xml", "atom.xml.gz", "feed.json.br"])
+@pytest.mark.parametrize("ending", ["rss.xml", "atom.xml.gz", "feed.json.br", "index.html"])
 def test_documents_of_pages(ending: str) -> None:
     """Every document of a page, compressed or not, belongs to that page."""
     assert page_of(f"all/archive/2026-10-16/{ending}") == ("all", "2026-10-16")

@@ -256,6 +256,26 @@ def test_the_excerpt_is_the_summary_and_the_body_the_content() -> None:
     assert item_of(excerpt="Fish", body="The body.", mode="summary").content == ""
 
 
+@pytest.mark.parametrize(
+    ("keys", "has_more"),
+    [
+        ({"excerpt": "Short."}, False),
+        ({"excerpt": "Short & sweet.", "body": "Short &\n*sweet*."}, False),
+        ({"excerpt": "Short.", "body": "Short. And then much more of it."}, True),
+        ({"body": "Short."}, False),
+        ({"body": "A sentence of some length. " * 40}, True),
+        ({"excerpt": "Short.", "body": "Short.\n\n![A pier](https://x.example/a.png)"}, True),
+        ({"excerpt": "Short.", "embed": "<p>A film.</p>"}, True),
+    ],
+)
+def test_what_tells_more_than_its_summary(keys: dict[str, Any], has_more: bool) -> None:
+    """A body does if it has more letters or pictures; related coverage does not count, and no text is none."""
+    related = (Related(title="Elsewhere", link="https://other.example/"),)
+
+    assert item_of(**keys, related=related).has_more == has_more
+    assert not item_of(**{"excerpt": "Short.", **keys}, mode="summary").has_more
+
+
 def test_the_first_paragraphs_are_the_summary() -> None:
     """They are whole, without headings, code, tables, footnotes and captions; one that is too long is cut at a word."""
     words = " ".join(f"word{number}" for number in range(60))

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from aggregator.model.feeds import Document, Feed, FeedSpec, FeedSummary, Site
+from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, Site
 from aggregator.model.items import Image, Item, Provider, Related
 from aggregator.renderer import atom, json_feed, opml, page, rss
 
@@ -114,6 +115,9 @@ SUMMARIES = (
 )
 
 
+MONTH = msgspec.structs.replace(FEED, archive_position=ArchivePosition(folder="2026-10", prev="2026-09-12"))
+
+
 def documents(feed=FEED, site=SITE, summaries=SUMMARIES) -> dict[str, Document]:
     """Return `feed`, the index page and the OPML list in every format, by the suffix of their golden files."""
     return {
@@ -121,6 +125,7 @@ def documents(feed=FEED, site=SITE, summaries=SUMMARIES) -> dict[str, Document]:
         "atom.xml": atom.render(feed, site),
         "feed.json": json_feed.render(feed, site),
         "feed.html": page.render(feed, site, summaries),
+        "month.html": page.render_month(MONTH, site, [one.spec for one in summaries]),
         "index.html": page.render_index(summaries, site),
         "feeds.opml": opml.render(summaries, site)[0],
     }

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 CASES = Path(__file__).parents[1] / "cases" / "render"
-SUFFIXES = ["rss.xml", "atom.xml", "feed.json", "feed.html", "index.html", "feeds.opml"]
+SUFFIXES = ["rss.xml", "atom.xml", "feed.json", "feed.html", "month.html", "index.html", "feeds.opml"]
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
@@ -33,6 +33,7 @@ def test_names_and_media_types(render):
         ("ai/atom.xml", "application/atom+xml; charset=utf-8"),
         ("ai/feed.json", "application/feed+json"),
         ("ai/index.html", "text/html; charset=utf-8"),
+        ("ai/archive/2026-10/index.html", "text/html; charset=utf-8"),
         ("index.html", "text/html; charset=utf-8"),
         ("feeds.opml", "text/x-opml; charset=utf-8"),
     } == {(document.name, document.media_type) for document in render().values()}

@@ -4,25 +4,38 @@ import base64
 import hashlib
 import itertools
 import re
+import xml.etree.ElementTree as ET
 from datetime import timedelta
+from urllib.parse import unquote
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from lxml import html
 
-from aggregator.model.feeds import DAYS_COUNTED, SITE_FEED
-from aggregator.renderer import layout, page
+from aggregator.model.feeds import DAYS_COUNTED, SITE_FEED, ArchivePosition
+from aggregator.renderer import colours, layout, notices, page, wording
 
 VOID = {"meta", "link", "img", "input"}
 CLOSED_BY_THE_NEXT = {"li", "p"}
 """Elements whose end tags are optional (HTML §13.1.2.4); cards leave them out."""
 
 
-@pytest.fixture(params=["feed", "empty", "index"])
+@pytest.fixture(params=["feed", "empty", "index", "list", "month"])
 def body(request, feed, empty, site, summaries):
     if request.param == "index":
         return page.render_index(summaries, site).body.decode()
+    if request.param == "list":
+        return page.render_index((*summaries, *many(request.getfixturevalue("summarise"), 60)), site).body.decode()
+    if request.param == "month":
+        return page.render_month(in_month(feed), site, [one.spec for one in summaries]).body.decode()
     return page.render({"feed": feed, "empty": empty}[request.param], site, summaries).body.decode()
+
+
+def in_month(feed, folder="2026-10", prev="2026-09", following=""):
+    position = ArchivePosition(folder=folder, prev=prev, next=following)
+    return msgspec.structs.replace(feed, archive_position=position)
 
 
 def hrefs(body, path):
@@ -68,7 +81,7 @@ def test_policy_allows_only_our_style_and_script(body):
 
     assert policy == (
         f"default-src 'none'; style-src {digest_of(style)}; script-src {digest_of(script)}; connect-src 'self';"
-        " img-src http: https:; base-uri 'none'; form-action 'none'"
+        " img-src http: https: data:; base-uri 'none'; form-action 'none'"
     )
     assert tree.xpath("//@style | //@*[starts-with(name(), 'on')]") == []
 
@@ -82,6 +95,7 @@ def test_what_only_the_script_can_do_is_hidden_without_it(summaries, site):
     assert tree.xpath("//button") == []
 
 
+@pytest.mark.parametrize("body", ["feed", "empty", "index", "list"], indirect=True)
 def test_alternates_have_distinct_titles(body):
     """Each format is linked under its own title, with an absolute URL."""
     links = html.fromstring(body).xpath("//link[@rel='alternate']")
@@ -103,14 +117,14 @@ def many(summarise, count):
 
 
 def test_the_index_of_200_feeds_is_small(summarise, site):
-    """It keeps to 100 kB by showing less on each card; the cards of few feeds show everything."""
+    """It is a compact list and keeps to 100 kB; the cards of few feeds show everything."""
     few, lots = (page.render_index(tuple(many(summarise, count)), site).body for count in (5, 200))
 
     assert len(lots) < page.MAX_PAGE_BYTES == 100_000
-    assert len(hrefs(lots, "//p[@class='f']/a")) == 600
-    assert len(html.fromstring(lots).xpath("//svg[@role='img']")) == 200
+    assert len(hrefs(lots, "//ul[@class='list']/li/a")) == 200
+    assert len(html.fromstring(lots).xpath("//li/svg[@role='img']")) == 171  # the others have no items
     assert f"Everything there is to know of 4. {'Everything there is to know of 4. ' * 3}".encode() in few
-    assert b"What 199 is up to" in lots
+    assert "What 4 is up to" in few.decode()
 
 
 @pytest.mark.parametrize("count", [300, 700])
@@ -118,10 +132,10 @@ def test_the_cards_of_many_feeds_are_cached(summarise, site, count):
     """An edit renders one card again, not all cards in every length that may fit."""
     summaries = tuple(many(summarise, count))
     page.render_index(summaries, site)
-    before = page._card.cache_info().misses
+    before = page._card.cache_info().misses + page._row.cache_info().misses
     page.render_index(summaries, site)
 
-    assert page._card.cache_info().misses == before
+    assert page._card.cache_info().misses + page._row.cache_info().misses == before
 
 
 def test_a_page_of_50_items_is_small(feed, site, summaries):
@@ -164,7 +178,7 @@ def test_cards_have_stable_ids(summaries, site):
     """Each feed's card has an id with its slug, so that an update replaces only that card."""
     tree = html.fromstring(page.render_index(summaries, site).body)
 
-    assert {f"feed-{one.spec.slug}" for one in summaries} == set(tree.xpath("//main//@id"))
+    assert {f"feed-{one.spec.slug}" for one in summaries} == set(tree.xpath("//main//@id")) - {"main"}
 
 
 def test_cards_show_items_per_day(summarise, site):
@@ -174,8 +188,11 @@ def test_cards_show_items_per_day(summarise, site):
     before = msgspec.structs.replace(summarise("then", "Then"), newest_published=then, daily=(0,) * 28 + (1, 2))
     tree = html.fromstring(page.render_index((now, before), site).body)
 
-    assert tree.xpath("//*[@id='feed-then']/svg/@aria-label") == ["3 items in 30 days, at most 2 a day"]
-    assert tree.xpath("//*[@id='feed-then']/svg/path/@d") == ["M0 9h26V4h1V0h1V9h2"]
+    (bars,) = tree.xpath("//*[@id='feed-then']//svg")
+    assert bars.findtext("title") == "3 items in 30 days, at most 2 a day"
+    assert bars.find("path").get("d") == "M0 9h26V4h1V0h1V9h2"
+    assert (bars.get("data-n").split(",")[26:], bars.get("data-d")) == (["1", "2", "0", "0"], "2026-10-03")
+    assert bars.getnext().text == "3 in 30 days"
 
 
 def test_moments_are_there_without_the_script(summaries, site):
@@ -235,13 +252,12 @@ def test_empty_feeds_say_so(empty, site, summaries):
 
 
 def test_index_leads_to_every_feed(summaries, site):
-    """The index links to each feed's page and formats once, and to the list of all feeds."""
+    """The index links to each feed's page once, to the formats of everything, and to the list of all feeds."""
     body = page.render_index(summaries, site).body
     pages = hrefs(body, "//h2/a | //h3/a")
 
     assert sorted(f"{one.spec.slug}/" for one in summaries) == sorted(pages)
-    assert len(summaries) * 3 == len(hrefs(body, "//p[@class='f']/a"))
-    assert hrefs(body, "//a[@type='text/x-opml']") == ["feeds.opml"]
+    assert hrefs(body, "//details//p[@class='f']/a") == ["all/rss.xml", "all/atom.xml", "all/feed.json", "feeds.opml"]
 
 
 def test_index_explains_the_extension(summaries, site):
@@ -250,8 +266,12 @@ def test_index_explains_the_extension(summaries, site):
 
 
 def test_empty_site(site):
-    """A site without any feed has an index that says so."""
-    assert b"No topics yet." in page.render_index((), site).body
+    """A site without any item has an index that says so, and tells its owner the next step."""
+    body = page.render_index((), site).body
+    assert b"Nothing is published yet" in body
+    assert html.fromstring(body).xpath("//code/text()")[:2] == [
+        'aggregator new "A first headline" --link "https://example.org/first"', "aggregator check",
+    ]  # fmt: skip
 
 
 def test_deep_topics(summarise, site):
@@ -325,3 +345,182 @@ def test_motion_is_off_for_those_who_ask(site):
     assert "animation" not in before
     assert after.index("animation: fresh") < after.index("/* A feed's page. */")
     assert "transition" not in style
+
+
+# -- what the index and the pages of feeds lead to
+
+
+def with_newest(one, link="https://paper.example/newest"):
+    return msgspec.structs.replace(one, newest_link=link)
+
+
+def test_headlines_of_cards_link(summaries, site):
+    """The newest headline on a card leads to its item."""
+    body = page.render_index([with_newest(one) for one in summaries], site).body
+
+    assert set(hrefs(body, "//p[@class='n']/a")) == {"https://paper.example/newest"}
+    assert len(hrefs(body, "//p[@class='n']/a")) == sum(bool(one.count) for one in summaries)
+
+
+@pytest.mark.parametrize("body", ["feed", "empty", "index", "list"], indirect=True)
+def test_the_primary_action_is_the_address(body):
+    """The address is there to be read, once; no page leads a person into XML by its first action."""
+    tree = html.fromstring(body)
+
+    assert len(tree.xpath("//code[@class='address']")) == 1
+    assert tree.xpath("//a//code[@class='address']") == []
+    assert [link for link in tree.xpath("//a[not(ancestor::details)]/@href") if "xml" in link or "json" in link] == []
+
+
+@pytest.mark.parametrize("count", [39, 41])
+def test_more_than_40_feeds_are_a_compact_list(summarise, site, count):
+    """Above 40 feeds there are no cards but rows, each below its topic, with what they are sorted by."""
+    chain = [summarise(f"t{n:02}", f"T{n:02}", parent=f"t{n - 1:02}" if n % 5 else "") for n in range(count)]
+    tree = html.fromstring(page.render_index(chain, site).body)
+
+    assert bool(tree.xpath("//ul[@class='list']")) == bool(tree.xpath("//select[@id='sort']")) == (count > 40)
+    assert len(tree.xpath("//*[starts-with(@id, 'feed-t')]")) == count
+    if count > 40:
+        assert tree.xpath("//ul[@class='list']/li[position() < 6]/@class") == ["l1", "l2", "l3", "l3"]
+        assert tree.xpath("//option/text()") == ["topic", "name", "newest", "busiest"]
+
+
+def test_a_month_for_people(feed, site, summaries):
+    """A page of the archive has the items, links to its neighbours and the feed, and its tags lead up three folders."""
+    made = page.render_month(in_month(feed, "2026-10", "2026-10-16", ""), site, [one.spec for one in summaries])
+    tree = html.fromstring(made.body.decode())
+
+    assert made.name == "ai/archive/2026-10/index.html"
+    assert tree.xpath("//h1/text()") == ["October 2026"]
+    assert [item.link for item in feed.items] == tree.xpath("//article//h2/a/@href")
+    assert tree.xpath("//a[@rel='prev']/@href")[0] == "../2026-10-16/"
+    assert tree.xpath("//a[@rel='prev']/text()")[0] == "October 2026, to the 16th"
+    assert tree.xpath("//a[@rel='next']/@href")[0] == "../../"
+    assert hrefs(made.body, "//nav[@class='crumbs']//a") == ["../../../", "../../../technology/", "../../"]
+    assert hrefs(made.body, "//a[@rel='tag']") == ["../../../hardware/", "../../../space/"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("2026-10", "October 2026"),
+        ("2026-01-01", "January 2026, to the 1st"),
+        ("2026-10-22T11", "October 2026, to the 22nd, 11:59"),
+        ("2026-03-13T00-7f", "March 2026, to the 13th, 00:59 (part 7f)"),
+    ],
+)
+def test_pages_of_archives_have_names(folder, name):
+    """A page of an archive is called after its month and the end of its span."""
+    assert wording.archive_page_name(folder) == name
+
+
+def test_all_months_lead_to_their_pages(feed, site):
+    """The list of months leads to pages for people."""
+    body = page.render(msgspec.structs.replace(feed, months=("2026-10", "2025-12")), site, ()).body
+
+    assert hrefs(body, "//nav[@class='months']//a") == ["archive/2026-10/", "archive/2025-12/"]
+
+
+@pytest.mark.parametrize("has_more", [True, False])
+def test_what_has_more_can_be_read_on(feed, site, has_more):
+    """An item whose text tells more than its excerpt offers to read on; the text itself is not in the page."""
+    one = msgspec.structs.replace(feed.items[0], content="<p>Much more of it.</p>", has_more=has_more)
+    body = page.render(msgspec.structs.replace(feed, items=(one,)), site, ()).body
+
+    assert hrefs(body, "//p[@class='more']/a") == ([one.link] if has_more else [])
+    assert b"Much more of it" not in body
+
+
+def test_a_crowded_month_is_small(feed, site):
+    """A page of 100 items keeps to 100 kB."""
+    items = tuple(
+        msgspec.structs.replace(feed.items[0], link=f"https://paper.example/{number}", summary="So it goes. " * 40)
+        for number in range(100)
+    )
+
+    assert len(page.render_month(in_month(msgspec.structs.replace(feed, items=items)), site, ()).body) < 100_000
+
+
+def test_pages_say_what_they_are_to_those_who_share_them(body):
+    """There are `og:` and `twitter:` tags, and an icon."""
+    tree = html.fromstring(body)
+    said = {one.get("property"): one.get("content") for one in tree.xpath("//meta[starts-with(@property, 'og:')]")}
+
+    assert said["og:url"] == tree.xpath("//link[@rel='canonical']/@href")[0]
+    assert said["og:title"] == tree.findtext(".//title")
+    assert said.keys() >= {"og:type", "og:site_name", "og:description", "og:image"}
+    assert tree.xpath("//meta[@name='twitter:card']/@content") == ["summary"]
+    assert tree.xpath("//link[@rel='icon']/@href") == ["https://feeds.example.org/icon.png"]
+
+
+@pytest.mark.parametrize(
+    ("title", "letter"), [("harbour", "H"), ("“新闻”", "新"), ("<>", "&lt;"), ("🛰", "🛰"), ("", "?")]
+)
+def test_the_default_icon_is_the_initial(site, title, letter):
+    """A site without an icon gets one with its first letter, which is well-formed SVG."""
+    body = page.render_index((), msgspec.structs.replace(site, icon="", title=title)).body
+    (address,) = html.fromstring(body).xpath("//link[@rel='icon']/@href")
+    kind, _, drawn = address.partition(",")
+
+    assert kind == "data:image/svg+xml"
+    assert f">{letter}</text>" in unquote(drawn)
+    assert ET.fromstring(unquote(drawn)).tag.endswith("svg")
+
+
+# -- the accent
+
+
+@given(st.integers(0, 0xFFFFFF).map("#{:06x}".format))
+def test_any_accent_becomes_readable(accent):
+    """Whatever colour is set: links, and the words on buttons, have the contrast of WCAG 2.2 AA in both schemes."""
+    for scheme, grounds in colours.GROUNDS.items():
+        for ground in grounds:
+            assert contrast(colours.readable(accent, scheme), ground) >= 4.5
+
+
+def test_a_readable_accent_stays(site):
+    """A colour that is readable as it is stays, and is in the style of every page with a policy that allows it."""
+    body = page.render_index((), msgspec.structs.replace(site, accent="#7a1f5c")).body.decode()
+    (style,) = html.fromstring(body).xpath("//style/text()")
+
+    assert "--accent:#7a1f5c" in style
+    assert digest_of(style) in html.fromstring(body).xpath("//meta[@http-equiv]/@content")[0]
+
+
+def test_the_grounds_are_those_of_the_style(site):
+    """The accent is adjusted to the backgrounds that pages have."""
+    found = schemes(site)
+    for scheme, grounds in colours.GROUNDS.items():
+        known = [found[scheme][name] for name in ("page", "wash")]
+        assert [contrast(one, ground) for one, ground in zip(known, grounds, strict=True)] == [1, 1]
+
+
+# -- what the server answers
+
+
+@pytest.mark.parametrize(("removed", "words"), [(False, "Page not found"), (True, "This page was removed")])
+def test_a_missing_page_has_a_search_field(site, removed, words):
+    """It says what happened and leads to the index, with what is typed."""
+    tree = html.fromstring(notices.missing(site, "../../", removed=removed))
+
+    assert tree.xpath("//h1/text()") == [words]
+    assert [(form.get("action"), form.get("method")) for form in tree.xpath("//form")] == [("../../", None)]
+    assert tree.xpath("//form/input/@name") == ["q"]
+    assert "form-action 'self'" in tree.xpath("//meta[@http-equiv]/@content")[0]
+
+
+@pytest.mark.parametrize(
+    "way", [("./", "../", "atom.xml"), ("../../", "../../../", "../../atom.xml")], ids=["current", "archive"]
+)
+def test_an_opened_feed_explains_itself(feed, site, summaries, way):
+    """It has the feed's title, its address to copy, a way to read it, and one to the file itself."""
+    top, root, copied = way
+    title = notices.title_of(page.render(feed, site, summaries).body)
+    body = notices.opened_feed(site, title, address=f"{site.url}ai/atom.xml", file="atom.xml", top=top)
+    tree = html.fromstring(body)
+
+    assert tree.xpath("//h1/text()") == ["Artificial intelligence & <friends>"] == [title]
+    (code,) = tree.xpath("//code[@class='address']")
+    assert (code.text, code.get("data-href")) == (f"{site.url}ai/atom.xml", copied)
+    assert hrefs(body, "//main//a") == [top, "atom.xml?raw"]
+    assert hrefs(body, "//footer//a") == [root]

@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 import feedparser
 import pytest
 from benchmarks import corpus
-from lxml import etree
+from lxml import etree, html
 from support.archive_walk import ADDRESS, ATOM, FORMATS, HISTORY, ArchiveReader, ids, links
 from support.failing_operations import FailingOperations
 from support.http_client import ServeProcess, fetch
@@ -850,3 +850,58 @@ def test_sixty_months_stay_whole_under_random_changes(site: SiteFolder) -> None:
     assert site.documents() == site.documents("other")
     site.build(now=now + 29, feeds="blank", state="state3")
     assert without_tombstones(site.documents()) == without_tombstones(site.documents("blank"))
+
+
+# -- months for people
+
+
+def articles(page: Path) -> list[str]:
+    """Return the links of the items on a page."""
+    return [str(link) for link in html.fromstring(page.read_text()).xpath("//article//h2/a/@href")]
+
+
+def test_the_page_of_a_month_holds_what_its_feed_pages_hold(site: SiteFolder) -> None:
+    """Every page of an archive has the same items for people, and is linked from the one after it."""
+    fill(site, 150)
+    site.build()
+    folders = pages(site)
+    for folder in folders:
+        told = json.loads((site.feeds / f"all/archive/{folder}/feed.json").read_text())["items"]
+        assert articles(site.feeds / f"all/archive/{folder}/index.html") == [item["url"] for item in told]
+    walked, place = list[str](), "all/index.html"
+    found = html.fromstring((site.feeds / place).read_text()).xpath("//nav[@class='months']//a/@href")[:1]
+    while found:
+        place = urljoin(place, str(found[0])) + "index.html"
+        walked.append(place.split("/")[2])
+        found = html.fromstring((site.feeds / place).read_text()).xpath("//header//a[@rel='prev']/@href")
+
+    assert sorted(walked) == folders
+    assert len(folders) > 2
+
+
+def test_a_lifted_embargo_and_a_withdrawal_change_the_page_of_the_month(site: SiteFolder) -> None:
+    """An embargoed item is on no page before its time, and a deleted one on none after it."""
+    fill(site, 3)
+    site.write("soon.md", title="Not yet", publishedDateTime=iso(NOW + 60))
+    site.build()
+    month = site.feeds / "all/archive/2026-05/index.html"
+    assert b"Not yet" not in month.read_bytes()
+    site.build(now=NOW + 61)
+    assert b"Not yet" in month.read_bytes()
+    (site.seeds / "soon.md").unlink()
+    site.build(now=NOW + 62)
+    assert b"Not yet" not in month.read_bytes()
+
+
+def test_a_parent_that_is_renamed_is_renamed_on_the_pages_below(site: SiteFolder) -> None:
+    """The path at the top of a month's page names the topics above, as they are called now."""
+    site.write_topic("up", name="Above")
+    site.write_topic("down", name="Below", parent="Above")
+    site.write("one.md", topics=["Below"], publishedDateTime=iso(NOW - 60))
+    site.build()
+    month = site.feeds / "down/archive/2026-05/index.html"
+    assert html.fromstring(month.read_text()).xpath("//nav[@class='crumbs']//a/text()")[1:] == ["Above", "Below"]
+    site.write_topic("up", name="Over")
+    site.write_topic("down", name="Below", parent="Over")
+    site.build()
+    assert html.fromstring(month.read_text()).xpath("//nav[@class='crumbs']//a/text()")[1:] == ["Over", "Below"]

@@ -37,7 +37,7 @@ def fill(site: SiteFolder, count: int = 240) -> None:
 
 def render(items: list[StoredItem]) -> BatchResult:
     """Render one page of these items."""
-    page = PageJob(SPEC, POSITION, tuple(range(len(items))))
+    page = PageJob(SPEC, POSITION, items=tuple(range(len(items))))
     batch = Batch(SETTINGS.packed, NOW, items, [page])
     return render_jobs.unpack_results(render_jobs.render(render_jobs.pack(batch)))
 
@@ -92,10 +92,10 @@ def test_an_item_that_meets_a_bug_is_left_out_alone(site: SiteFolder) -> None:
     assert found.left_out == [(7, "IndexError")]
     page = found.results[0]
     assert not isinstance(page, str)
-    rss, atom, feed = render_jobs.unpack_documents(page.documents)
+    rss, atom, feed, people = render_jobs.unpack_documents(page.documents)
     assert [one["title"] for one in msgspec.json.decode(feed.body)["items"]] == ["a"]
     assert rss.name == "all/archive/2026-05/rss.xml"
-    assert b"private" not in rss.body + atom.body + feed.body
+    assert b"private" not in rss.body + atom.body + feed.body + people.body
 
 
 def test_a_stored_seed_that_is_damaged_is_not_shown(site: SiteFolder) -> None:

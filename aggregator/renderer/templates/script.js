@@ -1,12 +1,14 @@
 "use strict";
-// Improves a page that also works without it: ages, copy buttons, the search field, and updates while it is open.
+// Improves a page that also works without it: ages, copy buttons, the search field, sorting, reading on, and updates
+// while it is open.
 (() => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const PARTS = "[id^=feed-], article, .live";
-  const FOCUSABLE = "a, button, summary, input";
+  const FOCUSABLE = "a, button, summary, input, select";
   const { root, feed } = document.documentElement.dataset;
   const announcement = document.getElementById("said");
   const find = document.getElementById("find");
+  const sort = document.getElementById("sort");
   // On this machine, the address that answers now is copied: the public one may not exist yet.
   const isLocal = /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(location.hostname);
   const address = (!isLocal && document.querySelector("link[rel=canonical]")?.href) || location.href;
@@ -67,15 +69,15 @@
     }
   }
 
-  function copyButton(what, text) {
-    const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
-    button.setAttribute("aria-label", `Copy ${what}`);
+  function copyButton(words, name, text) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: words });
+    button.setAttribute("aria-label", `${words}: ${name}`);
     button.addEventListener("click", async () => {
       const done = await copy(text);
       button.textContent = done ? "Copied" : "Not copied";
       announcement.textContent = done ? "Copied" : `Not copied. Copy it yourself: ${text}`;
       setTimeout(() => {
-        button.textContent = "Copy";
+        button.textContent = words;
         announcement.textContent = "";
       }, 2500);
     });
@@ -83,14 +85,98 @@
   }
 
   function enhance(within) {
-    for (const row of all(".f", within)) {
-      const links = all("a", row);
-      const name = (row.parentElement.querySelector("h1, h2, h3, h4, h5, h6") ?? document.querySelector("h1")).textContent.trim();
-      for (const link of links) link.setAttribute("aria-label", `${link.textContent}: ${name}`);
-      links.at(-1).after(copyButton(`the feed’s address: ${name}`, new URL(links[0].getAttribute("href"), address).href));
+    for (const code of all(".address", within)) {
+      code.textContent = new URL(code.dataset.href, address).href;
+      code.parentElement.prepend(copyButton("Copy feed address", code.dataset.name, code.textContent));
+      code.parentElement.firstChild.className = "primary";
     }
-    for (const code of all("code.copy", within)) code.after(copyButton("the command", code.textContent));
+    for (const link of all(".list > li > a", within)) {
+      link.parentElement.append(copyButton("Copy", link.textContent, new URL(`${link.getAttribute("href")}rss.xml`, address).href));
+    }
+    for (const code of all("code.copy", within)) code.after(copyButton("Copy", code.textContent, code.textContent));
+    for (const more of all("article .more", within)) offerToRead(more);
+    for (const picture of all("img", within)) if (picture.complete && !picture.naturalWidth) hideFailed({ target: picture });
     showTimes(within);
+  }
+
+  // -- pictures that fail, and values of bars
+
+  function hideFailed({ target }) {
+    if (target.localName === "img" && target.getAttribute("src")) target.hidden = true;
+  }
+  document.addEventListener("error", hideFailed, true);
+
+  function showDay({ target, clientX }) {
+    const bars = target.closest?.("svg[data-n]");
+    for (const one of all(".day")) if (one.before !== bars) Object.assign(one, { textContent: one.words, className: "" });
+    const caption = bars?.nextElementSibling;
+    if (!caption) return;
+    const counts = bars.dataset.n.split(",");
+    const { left, width } = bars.getBoundingClientRect();
+    const day = Math.min(counts.length - 1, Math.max(0, Math.floor(((clientX - left) / width) * counts.length)));
+    const date = new Date(Date.parse(bars.dataset.d) - (counts.length - 1 - day) * 86400000);
+    const words = date.toLocaleDateString(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
+    caption.words ??= caption.textContent;
+    Object.assign(caption, { before: bars, textContent: `${counts[day]} on ${words}`, className: "day" });
+  }
+  document.addEventListener("pointermove", showDay);
+
+  // -- reading on: the whole text is in the JSON feed beside the page
+
+  let texts;
+  function loadTexts() {
+    texts ??= fetch("feed.json", { cache: "no-cache", signal: AbortSignal.timeout?.(20000) }).then(async (answer) => {
+      const { items } = await answer.json();
+      return new Map(items.map((item) => [item.url, item.content_html]));
+    });
+    return texts;
+  }
+
+  function shown(text) {
+    const { body } = new DOMParser().parseFromString(text, "text/html");
+    for (const picture of all("img", body)) Object.assign(picture, { loading: "lazy", referrerPolicy: "no-referrer" });
+    // The page has a list of related items of its own.
+    const [last, list] = [all("h4", body).at(-1), body.lastElementChild];
+    if (last?.textContent === "Related coverage" && last.nextElementSibling === list) {
+      last.remove();
+      list.remove();
+    }
+    // The item's title is an h2.
+    for (const heading of all("h1, h2, h3, h4, h5, h6", body)) {
+      const below = document.createElement(`h${Math.min(6, Number(heading.localName[1]) + 2)}`);
+      below.append(...heading.childNodes);
+      heading.replaceWith(below);
+    }
+    // An id of the text could be one of the page's.
+    for (const one of all("[id]", body)) one.removeAttribute("id");
+    const div = Object.assign(document.createElement("div"), { className: "text" });
+    div.append(...[...body.childNodes].map((one) => document.importNode(one, true)));
+    return div;
+  }
+
+  function offerToRead(more) {
+    if (location.protocol === "file:") return;
+    const link = more.querySelector("a");
+    const details = document.createElement("details");
+    details.append(Object.assign(document.createElement("summary"), { textContent: "Read on" }));
+    details.className = "read";
+    details.load = async () => {
+      const text = (await loadTexts()).get(link.getAttribute("href"));
+      if (!text) throw new Error("the feed has changed");
+      if (text === details.text) return;
+      details.text = text;
+      details.querySelector(".text")?.remove();
+      details.append(shown(text));
+    };
+    details.addEventListener("toggle", async () => {
+      try {
+        if (details.open) await details.load();
+      } catch {
+        texts = undefined;
+        if (!details.text) location.assign(link.href);
+      }
+    });
+    more.replaceWith(details);
   }
 
   // -- search
@@ -103,14 +189,14 @@
     const cards = all("main [id^=feed-]:not(.start)");
     let matches = 0;
     for (const card of cards) {
-      const text = folded(all("h2, h3, h4, h5, h6, p:not(.f)", card).map((one) => one.textContent).join(" "));
+      const text = folded(all("h2, h3, h4, h5, h6, .d, .n, .list > li > a", card).map((one) => one.textContent).join(" "));
       const fits = words.every((word) => text.includes(word));
       card.toggleAttribute("data-fits", fits);
       card.hidden = !fits && !card.classList.contains("head");
       matches += fits;
     }
     for (const branch of all(".branch")) branch.hidden = !branch.querySelector("[data-fits]");
-    for (const start of all(".start")) start.hidden = words.length > 0;
+    for (const start of all(".start, .next")) start.hidden = words.length > 0;
     const count = `${matches} of ${counted(cards.length, "feed")} shown`;
     document.getElementById("shown").textContent = !words.length ? "" : matches ? count : `No feed matches. ${count}.`;
   }
@@ -126,10 +212,41 @@
       } else if (event.key === "Escape" && event.target === find) {
         find.value = "";
         filter();
+      } else if (event.key === "Enter" && event.target === find && find.value.trim()) {
+        document.querySelector("main [data-fits]:not([hidden]) a")?.click();
       }
     });
+    sort?.addEventListener("change", () => arrange(document));
+    if (sort) arrange(document);
+    find.value ||= new URLSearchParams(location.search).get("q") ?? "";
     // The browser may have kept the text of an earlier visit.
     filter();
+  }
+
+  // -- sorting
+
+  const ORDERS = {
+    name: (one) => folded(one.querySelector("a").textContent),
+    newest: (one) => -Date.parse((one.querySelector("time")?.written ?? one.querySelector("time")?.textContent ?? "").replace(" ", "T")) || 0,
+    busiest: (one) => -one.dataset.b,
+  };
+
+  // The places of rows in the order of topics, by their ids.
+  let places = new Map();
+
+  function arrange(within) {
+    const list = within.querySelector(".list");
+    if (!list) return;
+    const rows = [...list.children];
+    if (within !== document || !places.size) places = new Map(rows.map((row, index) => [row.id, index]));
+    const key = ORDERS[sort.value] ?? ((row) => places.get(row.id));
+    const keys = new Map(rows.map((row) => [row, key(row)]));
+    rows.sort((one, other) => {
+      const [before, after] = [keys.get(one), keys.get(other)];
+      return before < after ? -1 : before > after ? 1 : places.get(one.id) - places.get(other.id);
+    });
+    list.append(...rows);
+    document.querySelector(".list").classList.toggle("flat", Boolean(sort.value));
   }
 
   // -- updates
@@ -188,7 +305,10 @@
     const holder = focused?.closest(PARTS);
     const position = holder ? all(FOCUSABLE, holder).indexOf(focused) : -1;
     rememberSources(fresh);
+    texts = undefined;
+    arrange(fresh);
     merge(main, fresh, new Map(leaves(main).map((leaf) => [key(leaf), leaf])));
+    for (const one of all(".read[open]", main)) one.load().catch(() => {});
     showLastChange(page);
     filter();
     if (position >= 0 && document.activeElement !== focused) {

@@ -89,6 +89,11 @@ class DocumentCache:
         return other if found and self.get(other) else ""
 
     @property
+    def site(self) -> Site:
+        """Whose documents these are."""
+        return self._site
+
+    @property
     def size(self) -> int:
         """How many bytes are kept."""
         return self._size

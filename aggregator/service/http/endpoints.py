@@ -24,6 +24,7 @@ from aggregator.service.control import Request, ask
 from aggregator.service.health import DaemonStatus
 from aggregator.service.http.access import Sessions, has_token, is_foreign, is_local
 from aggregator.service.http.coalescing import BatchedCalls, SharedCall
+from aggregator.service.http.finding import Finding
 from aggregator.service.http.responses import Response, html_response, json_response, text_response
 from aggregator.service.http.server import App, Call, Route
 from aggregator.site.status import SiteStatus, site_status
@@ -56,6 +57,7 @@ class Endpoints:
         self._sessions = Sessions(session_key, config.server.port)
         self._status = SharedCall(lambda: asyncio.to_thread(self._ask_status))
         self._standing = SharedCall(lambda: asyncio.to_thread(self._read_standing))
+        self._finding = Finding(config, clock=clock, is_owner=self._is_owner)
         self._trigger = BatchedCalls(lambda feeds: asyncio.to_thread(self._ask_trigger, feeds))
 
     def routes(self) -> dict[str, Route]:
@@ -66,6 +68,7 @@ class Endpoints:
             "/metrics": Route(get, self.metrics),
             "/-/status": Route(get, self.status),
             "/-/explain": Route(get, self.explain),
+            "/-/find": Route(get, self._finding.answer),
         }
         if self._attached:
             found["/-/open"] = Route(("GET",), self.open)

@@ -34,6 +34,12 @@ _POLICY = re.compile(rb'<meta http-equiv="Content-Security-Policy" content="([^"
 _ETAG = re.compile(r'(?:W/)?"[^"]*"')
 _MAX_TYPED_PATH = 128
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)", re.IGNORECASE)
+FEEDS = frozenset({document_names.RSS, document_names.ATOM, document_names.JSON})
+"""The kinds of documents that are feeds."""
+
+VARY = "Accept-Encoding, Accept, Sec-Fetch-Dest"
+"""What the response to a request for a feed depends on (RFC 9110 §12.5.5)."""
+
 OPEN_TO_ALL = {"access_control_allow_origin": "*"}
 _ANYONE = [
     ("access-control-allow-origin", "*"),
@@ -86,7 +92,7 @@ def cached_document(
     """
     common = [
         ("cache-control", document_names.cache_control(name, now)),
-        ("vary", "Accept-Encoding"),
+        ("vary", VARY if document_names.kind_of(name) in FEEDS else "Accept-Encoding"),
         *(_ANYONE if document_names.kind_of(name) == document_names.JSON else ()),
     ]
     content = [
@@ -115,7 +121,7 @@ def _representation(body: bytes, coding: str, common: Headers, content: Headers)
 
 
 def _links(name: str, site: Site) -> Headers:
-    if document_names.kind_of(name) not in {document_names.RSS, document_names.ATOM, document_names.JSON}:
+    if document_names.kind_of(name) not in FEEDS:
         return []
     hub = f', <{site.hub}>; rel="hub"' if site.hub and page_of(name) is None else ""
     return [("link", f'<{site.address(name)}>; rel="self"{hub}')]
@@ -198,30 +204,38 @@ def _uncached(status: int, media_type: str, body: bytes, headers: Mapping[str, s
     )  # fmt: skip
 
 
-def not_found(path: str, get: GetHeader) -> Response:
-    """Return a 404 for `path`: for a browser a page with a link to the feeds, else one line of text.
+def not_found(path: str) -> Response:
+    """Return a 404 for `path` as a line of text.
 
     Scripts of other sites may read it if they may read the document itself (Fetch standard, CORS check).
     """
     headers = OPEN_TO_ALL if path.endswith(f"/{document_names.JSON}") else {}
-    if "text/html" not in (get("accept") or "") or len(path) > _MAX_TYPED_PATH:
-        return text_response(404, "there is no such document\n", **headers)
-    # The link is relative, as a proxy may have removed a prefix.
-    return html_response(404, _NOT_FOUND.format(root="../" * (path.count("/") - 1) or "./").encode(), **headers)
+    return text_response(404, "there is no such document\n", **headers)
 
 
-_NOT_FOUND = """\
-<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Page not found</title>
-<main>
-<h1>Page not found</h1>
-<p>It was removed or never existed. <a href="{root}">See all feeds</a>.</p>
-</main>
-"""
+def missing_page(path: str, body: bytes) -> Response:
+    """Return a 404 for `path` with a page for people."""
+    headers = OPEN_TO_ALL if path.endswith(f"/{document_names.JSON}") else {}
+    return html_response(404, body, **headers)
+
+
+def wants_page(path: str, get: GetHeader) -> bool:
+    """Return whether a browser asks for `path`, which nobody can have mistyped if it is very long."""
+    return "text/html" in (get("accept") or "") and len(path) <= _MAX_TYPED_PATH
+
+
+def root_of(path: str) -> str:
+    """Return the relative URL of the site's top folder from `path`: a proxy may have removed a prefix."""
+    return "../" * (path.count("/") - 1) or "./"
+
+
+def is_navigation(get: GetHeader) -> bool:
+    """Return whether a person opens an address in a browser.
+
+    Readers that run in a browser send `Sec-Fetch-Dest: empty` (Fetch Metadata), others do not send it, whatever they
+    accept.
+    """
+    return get("sec-fetch-dest") == "document" and (get("accept") or "").lstrip().lower().startswith("text/html")
 
 
 def _preflight(kind: str) -> Headers:

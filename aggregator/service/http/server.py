@@ -22,21 +22,30 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server as Granian
 
 from aggregator.model import document_names
+from aggregator.model.archive_layout import page_of
 from aggregator.model.errors import NO_MEMORY
 from aggregator.service.http.access import is_host
 from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.events import EVENTS, MAX_LISTENERS, ChangeEvents, ProtocolClosed
 from aggregator.service.http.listening import BACKLOG
 from aggregator.service.http.responses import (
+    FEEDS,
     METHODS,
     OPEN_TO_ALL,
+    VARY,
+    CachedDocument,
     GetHeader,
     Response,
+    html_response,
+    is_navigation,
     method_not_allowed,
+    missing_page,
     not_found,
     options_response,
     respond,
+    root_of,
     text_response,
+    wants_page,
 )
 
 # Granian's documentation names it, its `__all__` does not.
@@ -50,6 +59,9 @@ MAX_HEADER_BYTES = 32_768
 MAX_BODY_BYTES = 65_536
 BODY_SECONDS = 10.0
 """How long, in seconds, the body of a request may take."""
+
+RAW = "raw"
+"""With this query a browser gets the file of a feed."""
 
 MAX_LOGGED_PATH = 200
 """How many characters of a request's path are logged."""
@@ -89,6 +101,7 @@ class App:
 
     def __init__(self, cache: DocumentCache) -> None:
         self._cache = cache
+        self._notices: Any = None
         self.routes: Mapping[str, Route] = {}
         self.log_requests = False
         self.events = ChangeEvents()
@@ -118,6 +131,8 @@ class App:
         document = self._cache.get(name) if name else None
         if not _has_valid_host(scope):
             kind, response = "none", text_response(400, "the request must have one valid Host header\n")
+        elif document is not None and self._is_opened(document, scope):
+            kind, response = "opened feed", await self._explain_feed(name)
         elif document is not None:
             kind, response = document.kind, respond(document, scope.method, _getter(scope.headers))
         elif (
@@ -149,7 +164,7 @@ class App:
         if not path.startswith("/"):
             return "none", _response_without_path(scope.method)
         if route is None:
-            return "none", self._redirect_or_404(path, scope.method, get)
+            return "none", self._redirection(path, scope.method) or await self._not_found(path, get)
         if scope.method not in route.methods:
             return path, method_not_allowed(", ".join(route.methods))
         version = scope.http_version
@@ -157,7 +172,7 @@ class App:
             version, scope.method, scope.query_string, scope.client, get, lambda: _body(protocol, route.body_bytes)
         )
         try:
-            return path, await route.answer(call) or not_found(path, get)
+            return path, await route.answer(call) or await self._not_found(path, get)
         except MemoryError:
             LOGGER.warning("request failed: %s", NO_MEMORY)
             return path, text_response(503, "out of memory; try again later\n", retry_after="30")
@@ -165,22 +180,56 @@ class App:
             LOGGER.exception("request failed")
             return path, text_response(500, "a bug in this program; see its log\n")
 
-    def _redirect_or_404(self, path: str, method: str, get: GetHeader) -> Response:
+    def _is_opened(self, document: CachedDocument, scope: Any) -> bool:
+        return (
+            document.kind in FEEDS
+            and scope.method in {"GET", "HEAD"}
+            and scope.query_string != RAW
+            and is_navigation(_getter(scope.headers))
+        )
+
+    async def _explain_feed(self, name: str) -> Response:
+        """Return the page for a person who opened the feed `name` in a browser."""
+        notices = await self._loaded_notices()
+        slug, site = name.partition("/")[0], self._cache.site
+        page = self._cache.get(f"{slug}/{document_names.PAGE}")
+        body = notices.opened_feed(
+            site,
+            (notices.title_of(page.representations[""].body) if page else "") or slug,
+            address=site.address(f"{slug}/{document_names.kind_of(name)}"),
+            file=document_names.kind_of(name),
+            top="./" if page_of(name) is None else "../../",
+        )
+        return html_response(200, body, vary=VARY)
+
+    async def _loaded_notices(self) -> Any:
+        """Return the module that renders such pages; other requests do not wait until it is loaded."""
+        if self._notices is None:
+            self._notices = await asyncio.to_thread(_load_notices)
+        return self._notices
+
+    async def _not_found(self, path: str, get: GetHeader) -> Response:
+        """Return a 404: for a browser a page with a link to the feeds, else one line of text."""
+        if not wants_page(path, get):
+            return not_found(path)
+        notices = await self._loaded_notices()
+        return missing_page(path, notices.missing(self._cache.site, root_of(path)))
+
+    def _redirection(self, path: str, method: str) -> Response | None:
         """Redirect from `/slug` to `/slug/`, and from a removed archive page to the one that has its items now.
 
         Locations are relative, as a proxy may have removed a prefix.
         """
-        if document_names.is_feed_folder(path) and self._cache.get(f"{path[1:]}/{document_names.PAGE}"):
-            return text_response(301, "moved\n", location=f"{path[1:]}/")
+        if (name := _document_name(f"{path}/")) and self._cache.get(name):
+            return text_response(301, "moved\n", location=f"{path.rpartition('/')[2]}/")
         is_json = path.endswith(f"/{document_names.JSON}")
         if method == "OPTIONS" and is_json:
             return options_response(document_names.JSON)
         if replacement := self._cache.replacement(_document_name(path)):
             # Temporary: if the month fills up again, it is divided at the same positions.
-            return text_response(
-                302, "moved\n", location="../" + replacement.split("/", 2)[2], **(OPEN_TO_ALL if is_json else {})
-            )
-        return not_found(path, get)
+            location = "../" + replacement.split("/", 2)[2].removesuffix(document_names.PAGE)
+            return text_response(302, "moved\n", location=location, **(OPEN_TO_ALL if is_json else {}))
+        return None
 
 
 def _response_without_path(method: str) -> Response:
@@ -194,6 +243,13 @@ def _has_valid_host(scope: Any) -> bool:
     """Return whether a request has exactly one Host, and a valid one; HTTP/1.0 needs none (RFC 9112 §3.2)."""
     hosts = scope.headers.get_all("host")
     return is_host(hosts[0]) if len(hosts) == 1 else not hosts and scope.http_version == "1"
+
+
+def _load_notices() -> Any:
+    from aggregator.renderer import layout, notices  # noqa: PLC0415 - some 50 ms and 5 MB, for those who need it
+
+    layout.load_templates()
+    return notices
 
 
 _MAX_NAME = 128

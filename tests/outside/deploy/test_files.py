@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
+from urllib.parse import urljoin
 
 import brotli
 import pytest
@@ -31,9 +32,10 @@ FEEDS = [
     f"{MONTH}/rss.xml",
     f"{CROWDED}/atom.xml",
 ]
-PAGES = ["index.html", "ai/index.html"]
+PAGES = ["index.html", "ai/index.html", f"{MONTH}/index.html"]
 DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json"]
 ENCODINGS = {"gzip": (".gz", gzip.decompress), "br": (".br", brotli.decompress)}
+VARY = "Accept-Encoding, Accept, Sec-Fetch-Dest"
 LASTING = ("etag", "cache-control", "vary", "access-control-allow-origin", "x-content-type-options", "referrer-policy")
 
 
@@ -71,10 +73,28 @@ def test_the_precompressed_file_is_sent(front: Front, name: str) -> None:
         reply = front.fetch(f"/{name}", accept_encoding=f"deflate, {encoding}")
         assert reply.headers["content-encoding"] == encoding
         assert reply.headers["content-type"] == TYPES[name.rpartition("/")[2]]
-        assert reply.headers["vary"] == "Accept-Encoding"
+        assert reply.headers["vary"] in {"Accept-Encoding", VARY}
         suffix, decode = ENCODINGS[encoding]
         assert reply.body == (front.site.feeds / (name + suffix)).read_bytes()
         assert decode(reply.body) == (front.site.feeds / name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["ai/rss.xml", "ai/atom.xml", "ai/feed.json", f"{MONTH}/rss.xml"])
+def test_who_opens_a_feed_in_a_browser_sees_its_page(front: Front, name: str) -> None:
+    """A navigation is redirected to the page beside the feed, and no cache keeps that; all others get the feed."""
+    page = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    opened = front.fetch(f"/{name}", sec_fetch_dest="document", accept=page)
+    assert opened.status == 302
+    assert (
+        urljoin(f"http://x.example/{name}", opened.headers["location"])
+        == f"http://x.example/{name.rpartition('/')[0]}/"
+    )
+    assert opened.headers["cache-control"] == "no-store"
+    assert opened.headers["vary"] == VARY
+    assert front.fetch(f"/{name.rpartition('/')[0]}/").status == 200
+    for headers in ({}, {"accept": page}, {"sec_fetch_dest": "empty", "accept": page}, {"sec_fetch_dest": "document"}):
+        assert front.fetch(f"/{name}", **headers).body == (front.site.feeds / name).read_bytes()
+        assert front.fetch(f"/{name}", **headers).headers["vary"] == VARY
 
 
 def test_nginx_sends_br_with_its_module(tmp_path: Path, site: SiteFolder) -> None:
@@ -89,7 +109,7 @@ def test_nginx_sends_br_with_its_module(tmp_path: Path, site: SiteFolder) -> Non
     assert "#brotli_static on;" in text
     with nginx(tmp_path / "nginx", port, text.replace("#brotli_static", "brotli_static"), f"load_module {module};"):
         reply = fetch(port, "/all/rss.xml", accept_encoding="gzip, br")
-        assert (reply.headers["content-encoding"], reply.headers["vary"]) == ("br", "Accept-Encoding")
+        assert (reply.headers["content-encoding"], reply.headers["vary"]) == ("br", VARY)
         assert brotli.decompress(reply.body) == fetch(port, "/all/rss.xml").body
 
 
@@ -98,7 +118,7 @@ def test_a_refused_encoding_is_not_sent(front: Front, accepted: str) -> None:
     """An encoding with q=0 is not sent, and the response still has Vary."""
     reply = front.fetch("/ai/rss.xml", accept_encoding=accepted)
     assert "content-encoding" not in reply.headers
-    assert reply.headers["vary"] == "Accept-Encoding"
+    assert reply.headers["vary"] == VARY
     assert reply.body == (front.site.feeds / "ai/rss.xml").read_bytes()
 
 
@@ -237,7 +257,7 @@ def test_a_folder_without_its_slash_redirects(front: Front, path: str) -> None:
     assert reply.headers["location"] == f"{path}/"
 
 
-@pytest.mark.parametrize("path", ["/gone/", "/ai/gone", "/README.md", "/ai/archive/2026-05/"])
+@pytest.mark.parametrize("path", ["/gone/", "/ai/gone", "/README.md", "/ai/archive/1999-05/"])
 def test_the_404_page_links_to_the_feeds(front: Front, path: str) -> None:
     """A missing address gets a page with a link to all feeds."""
     reply = front.fetch(path)

@@ -46,7 +46,7 @@ METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "TRACE", "CONNECT", "PRI", "
 PATHS = [
     "/", "/all/rss.xml", "/all/feed.json", "/all/atom.xml", "/all/", "/all", "/index.html", "/feeds.opml", "/.well-known/feeds", "/healthz", "/metrics",
     "/-/status", "/-/explain?q=a.md", "/-/explain?q=draft.md", "/-/trigger", "/-/trigger?feed=all", "*", "http://evil.example/all/rss.xml", "//", "/..",
-    "/../config/feeds.yaml", "/%2e%2e/state/index.db", "/..%5c", "/all%2frss.xml", "/\xff", "/all/rss.xml?a=%zz#b", "/@5000@", "", "evil.example:80",
+    "/../config/feeds.yaml", "/%2e%2e/state/index.db", "/..%5c", "/all%2frss.xml", "/\xff", "/all/rss.xml?a=%zz#b", "/-/find?q=%28a", "/-/find?limit=%00&q=%ff%22", "/@5000@", "", "evil.example:80",
 ]  # fmt: skip
 VERSIONS = ["HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/1.10", "http/1.1", "HTTP/1.1 x", ""]
 NAMES = [

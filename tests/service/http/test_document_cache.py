@@ -341,7 +341,7 @@ def test_an_unreadable_file_is_not_served(feeds: Path) -> None:
 ALL_IS_THERE = [
     "all/.rss.xml", ".git/config", "all/.aggregator-1.tmp", "all/rss.xml.gz", "all/rss.xml.br", "all/rss.xml~", "rss.xml",
     "all/other.xml", "ALL/rss.xml", "all/RSS.XML", "all/deeper/rss.xml", "all/archive/rss.xml", "all/archive/2026/rss.xml",
-    "all/archive/2026-05/index.html", "a_b/rss.xml", ".hidden/rss.xml", ".well-known/rss.xml", ".well-known/feeds.gz",
+    "all/archive/2026-05/feed.html", "a_b/rss.xml", ".hidden/rss.xml", ".well-known/rss.xml", ".well-known/feeds.gz",
     "x" * 65 + "/rss.xml", "all\\rss.xml", "all/rss.xml ", " all/rss.xml", "all/rss.xml\n", "é/rss.xml", "control.sock", "index.db",
 ]  # fmt: skip
 

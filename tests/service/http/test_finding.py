@@ -1,0 +1,134 @@
+"""`/-/find` over real sockets: who may look for what, and what nobody is told (G12)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from support.http_client import Reply, ServeProcess, fetch
+from support.site_folder import SiteFolder, iso
+
+from aggregator.service.http.finding import MOST_ITEMS, PUBLIC_LENGTH
+
+TOKEN = "0123456789abcdef-for-tests"
+BEARER = {"authorization": f"Bearer {TOKEN}"}
+HOUR = 3_600
+
+
+def make(site: SiteFolder) -> SiteFolder:
+    """Write an item that is shown and one of each kind that is not, each with the word canary."""
+    now = int(time.time())
+    site.write("shown.md", "<!-- canary --> [canary]: #\n\nwords", title="Tides", excerpt="A hum", topics=["Sea"], category="canary",
+               secured={"note": "canary"}, publishedDateTime=iso(now - HOUR))  # fmt: skip
+    site.write("canary-later.md", title="Tides canary", publishedDateTime=iso(now + 100 * HOUR))
+    site.write("canary-draft.md", title="Tides canary", published=False)
+    site.write("canary-poor.md", title="Tides canary", quality=1)
+    site.settings["searches"] = {"canary": "quality:<5"}
+    site.settings["feeds_by_query"] = [{"slug": "sea", "where": "topic:Sea"}]
+    (site.root / "token").write_text(TOKEN + "\n")
+    site.build(now=now)
+    return site
+
+
+@pytest.fixture(scope="module")
+def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
+    """Serve a site in which everybody may search."""
+    site = make(SiteFolder(tmp_path_factory.mktemp("public")))
+    site.settings["pages"] = {"search": True}
+    made = ServeProcess(site, token="../token")
+    yield made
+    assert made.stop() == 0
+
+
+def find(server: ServeProcess, text: str, more: str = "", **headers: str) -> Reply:
+    """Ask for the items that an expression chooses."""
+    return fetch(server.address, f"/-/find?q={quote(text)}{more}", **headers)
+
+
+def told(reply: Reply) -> Any:
+    """Return the JSON of an answer that must be good."""
+    assert reply.status == 200, reply.body
+    return json.loads(reply.body)
+
+
+def test_everybody_finds_what_feeds_show(public: ServeProcess) -> None:
+    """The item as JSON Feed names its parts, and nothing more."""
+    found = told(find(public, "tides topic:sea search:sea"))
+    (item,) = found["items"]
+    assert found["total"] == 1
+    assert item.keys() == {"id", "url", "title", "date_published"}
+    assert (item["title"], item["url"]) == ("Tides", "https://news.example.org/shown")
+
+
+@pytest.mark.parametrize(
+    "text", ["canary", "-canary", "tides -canary", "tides", "text:canary", "search:canary", "path:canary", "is:held", "category:canary",
+             "/canary/", "(", "search:canari", "has:body", "quality:<5", "title:canary OR hum"],
+)  # fmt: skip
+def test_nobody_is_told_what_is_not_shown(public: ServeProcess, text: str) -> None:
+    """Whatever one asks, nothing but the shown item comes, and no answer depends on what is hidden."""
+    reply = find(public, text)
+    assert reply.status in {200, 400}
+    if reply.status == 200:
+        items = json.loads(reply.body)["items"]
+        assert [item["title"] for item in items] == (
+            [] if text in {"canary", "text:canary", "quality:<5"} else ["Tides"]
+        )
+    assert b"canary" not in reply.body.replace(b"`search:canary`", b"").replace(b"there is no search `canary`", b"")
+    assert b"canary" not in repr(reply.headers).encode()
+
+
+def test_the_owner_finds_everything_with_its_state(public: ServeProcess) -> None:
+    """With the token, states and paths can be asked, and patterns."""
+    found = told(find(public, "is:held /canary/", **BEARER))
+    assert {item["_aggregator"]["path"] for item in found["items"]} == {"canary-draft.md", "canary-poor.md"}
+    assert told(find(public, "search:canary is:held", **BEARER))["total"] == 1
+
+
+def test_a_mistake_is_named_with_its_place(public: ServeProcess) -> None:
+    """The answer is 400 with the reason, what to write, and the character."""
+    reply = find(public, "tides titel:x")
+    assert (reply.status, json.loads(reply.body)) == (
+        400, {"error": "unknown field `titel`", "hint": "did you mean `title`?", "at": 6}
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("x" * (PUBLIC_LENGTH + 1), ""),
+        ("tides", "&limit=0"),
+        ("tides", f"&limit={MOST_ITEMS + 1}"),
+        ("tides", "&limit=x"),
+        ("", ""),
+    ],
+)
+def test_what_is_asked_is_bounded(public: ServeProcess, text: str, more: str) -> None:
+    """A long expression, a wrong limit and an empty one are refused."""
+    assert find(public, text, more).status == 400
+
+
+def test_many_searches_wait_for_each_other_or_are_sent_away(public: ServeProcess) -> None:
+    """Of a flood each search is answered, or told to come again; documents are served meanwhile."""
+    with ThreadPoolExecutor(40) as pool:
+        replies = [pool.submit(find, public, f"tides OR word{number}") for number in range(80)]
+        assert fetch(public.address, "/all/rss.xml").status == 200
+        found = {reply.result().status for reply in replies}
+    assert found <= {200, 503}
+    assert 200 in found
+
+
+@pytest.mark.parametrize(("token", "status"), [("../token", 401), ("", 404)])
+def test_without_the_switch_only_the_owner_may_search(site: SiteFolder, token: str, status: int) -> None:
+    """As for the other pages of the owner: 401 if there is a token, else there is no such page."""
+    server = ServeProcess(make(site), token=token)
+    try:
+        assert find(server, "tides").status == status
+        if token:
+            assert told(find(server, "tides", **BEARER))["total"] == 1
+    finally:
+        assert server.stop() == 0
