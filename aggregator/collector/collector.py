@@ -19,7 +19,7 @@ from aggregator.collector.clocks import Clock
 from aggregator.collector.domains import domain_of
 from aggregator.collector.entries import Document, NoDocument
 from aggregator.collector.intake import Intake, recognised
-from aggregator.collector.state import Known, Pending, SourceState
+from aggregator.collector.state import Cooling, Known, Pending, SourceState
 from aggregator.model.errors import AggregatorError
 from aggregator.model.sources import Source, SourceList
 
@@ -102,7 +102,10 @@ class Collector:
         due, _ = self.next_of(url, now, is_spread=False)
         if url in self._waiting:
             return False  # what it sent last could not be written yet
-        return due is not None and (due <= now or url in self._pushed)
+        # A push is heard before the interval is over, but not while the domain is left alone.
+        is_pushed = url in self._pushed and not self._stops(self._address(self.sources[url]))[0]
+        self._pushed.discard(url)
+        return due is not None and (due <= now or is_pushed)
 
     async def resume(self) -> None:
         """Go on where the last process ended: documents that it received are taken in; a clock set back is noticed."""
@@ -128,7 +131,6 @@ class Collector:
     async def poll(self, url: str) -> None:
         """Ask a source, whenever that is, and take in what it sends."""
         source = self.sources[url]
-        self._pushed.discard(url)
         if url in self._waiting and not await self._take_in(source):
             return  # what it sent last could not be written yet
         for _ in range(2):  # a page that names a feed, and that feed
@@ -235,24 +237,28 @@ class Collector:
     def _answered(self, source: Source, before: SourceState, answer: answers.Answer) -> None:
         """Store an answer, with its validators and its document in one transaction."""
         state = answers.answered(self.state(source.url), source, answer)
-        cooling = answers.cooled(self._cooling.get(domain_of(answer.url)), answer)
-        if cooling is None and state.outcome in {"document", "unchanged"}:
-            cooling = answers.warmed(self._cooling.get(domain_of(answer.url)))
         pending = answers.pending_of(answer) if answers.kind_of(answer) == "document" else None
         if pending is not None and digest_of(pending, source) == before.body and not before.no_feed:
             state = answers.same_again(state, pending, source)
             pending = None
         self._database.put(
-            states=[state], pending=None if pending is None else (source.url, pending),
-            cooling=[] if cooling is None else [cooling],
+            states=[state], pending=None if pending is None else (source.url, pending), cooling=self._cooled(answer)
         )  # fmt: skip
         self._states[source.url] = state
-        if cooling is not None:
-            self._cooling[cooling.domain] = cooling
         if pending is not None:
             self._waiting.add(source.url)
         if state.outcome == "gone" and source.on_gone == "withdraw":
             self._withdraw(source)
+
+    def _cooled(self, answer: answers.Answer) -> list[Cooling]:
+        """Return what an answer, of whatever was asked, changes about leaving its domain alone, to be stored."""
+        known = self._cooling.get(domain_of(answer.url))
+        cooling = answers.cooled(known, answer)
+        if cooling is None and answer.status in {200, 226, 304} and not answer.problem:
+            cooling = answers.warmed(known)
+        if cooling is not None:
+            self._cooling[cooling.domain] = cooling
+        return [] if cooling is None else [cooling]
 
     async def _take_in(self, source: Source) -> bool:
         """Take in a document that was received, and return whether its seeds are on the disk."""
@@ -367,6 +373,7 @@ class Collector:
         if not await self._is_allowed(source, link):
             return ""
         answer = await self._asker.ask(Question(url=link, is_private=source.private, accept=PAGES, stops=self._stops))
+        self._database.put(cooling=self._cooled(answer))
         if answer.status != 200 or answer.problem:
             return ""
         return await asyncio.to_thread(self._intake.text_of_page, answer)
@@ -380,6 +387,7 @@ class Collector:
                 url=address, is_private=source.private, accept="text/plain, */*;q=0.1", stops=self._stops
             )
             known = self._robots[address] = await self._asker.ask(question)
+            self._database.put(cooling=self._cooled(known))
             self._robots = dict(list(self._robots.items())[-MOST_ROBOTS:])
         return robots.is_allowed(known.status, known.body, link)
 
@@ -387,7 +395,11 @@ class Collector:
         decision = guards.withdrawn(state=self.state(source.url), known=self._database.known(source.url))
         if not decision.writes:
             return
-        rows = self._written(source, decision, decision.state.head, {})
+        try:
+            rows = self._written(source, decision, decision.state.head, {})
+        except AggregatorError as error:
+            self._told(source.url, f"not withdrawn: {error}")
+            return  # the next start tries again
         self._database.finish(decision.state, known=rows, keeps_pending=True)
         for note in decision.notes:
             self._told(source.url, note)
@@ -424,7 +436,8 @@ class Collector:
         elif state.error:
             self._told(one.location, state.error)
         state = msgspec.structs.replace(state, no_feed="" if state.outcome == "document" else state.no_feed)
-        self._put(state)
+        self._database.put(states=[state], cooling=self._cooled(answer))
+        self._states[state.url] = state
 
     def _take_list(self, one: SourceList, found: tuple[Source, ...] | str) -> None:
         if isinstance(found, str):

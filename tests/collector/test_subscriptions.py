@@ -156,6 +156,19 @@ def test_point_10_a_push_is_followed_by_a_conditional_request_at_once(planet: Pl
     assert len(planet.server.seen) == 3
 
 
+def test_point_10_a_push_is_not_followed_while_the_domain_is_left_alone(planet: Planet) -> None:
+    """Another source of it was answered 429."""
+    source = planet.add()
+    planet.add(path="/other")
+    planet.answers_with(rss(posts(2, newest=planet.clock.time)))
+    planet.answers_with(Reply(429), path="/other")
+    planet.run_for(60)
+    database.request(str(planet.root / "state"), "push", source.url)
+    planet.run_for(60)
+    assert [seen.path for seen in planet.server.seen].count("/feed") <= 1
+    assert planet.state().error == ""
+
+
 class Callbacks(BaseHTTPRequestHandler):
     """Answers hubs as the site's server does."""
 
