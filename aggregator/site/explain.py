@@ -75,7 +75,29 @@ class Explanation(NamedTuple):
 
 
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
-    """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names no seed."""
+    """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names none.
+
+    If the site has sources, `target` may also be the link of an entry that is not shown, or the address or the name of
+    a source.
+    """
+    found = _of_seeds(config, index, target, now=now)
+    if config.sources is None or "\0" in target:
+        return found
+    from aggregator.site import explain_sources  # noqa: PLC0415 - most sites collect nothing
+
+    if found:
+        return [_with_source(one, explain_sources.of_seed(config, one.path)) for one in found]
+    answers = explain_sources.of_target(config, target, now)
+    return [
+        Explanation(printable(one.headline), tuple(map(printable, one.details)), is_private=True) for one in answers
+    ]
+
+
+def _with_source(one: Explanation, lines: tuple[str, ...]) -> Explanation:
+    return one._replace(details=(*one.details, *map(printable, lines)))
+
+
+def _of_seeds(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
     if "\0" in target:
         return []  # no path, link or id holds one, and the system refuses to look for it
     named = dict.fromkeys(_named(config, target))

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from aggregator.model.seed_files import ReadSeeds
     from aggregator.publisher.destination import Destination
     from aggregator.publisher.hub.notifier import Note
+    from aggregator.site.sources_page import SourcesPage
     from aggregator.watcher.folder import Difference, FolderKey
 
 HUB_TIMEOUT = 15.0
@@ -56,8 +57,8 @@ def _no_log(event: str, level: int = 0, **values: object) -> None:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns.
 
-    Only inside the `with` statement it has `index`, `writer`, `catalog`, `history`, `items`, `scanner` and
-    `verification`.
+    Only inside the `with` statement it has `index`, `writer`, `catalog`, `history`, `items`, `scanner`, `verification`
+    and `sources_page`, which is None if it has no sources.
     """
 
     index: Index
@@ -67,6 +68,7 @@ class Site:
     items: ItemCache
     scanner: Scanner
     verification: Verification
+    sources_page: SourcesPage | None
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, progress: Progress | None = None,
@@ -128,6 +130,11 @@ class Site:
         self.history = History(config.state)
         self.items = ItemCache(self.index, self.catalog.settings)
         self.verification = Verification(self.index, writer)
+        self.sources_page = None
+        if config.sources is not None:
+            from aggregator.site.sources_page import SourcesPage  # noqa: PLC0415 - most sites collect nothing
+
+            self.sources_page = SourcesPage(config, self.index, writer)
 
     def reconfigure(self, config: Config) -> None:
         """Go on with another config; if it cannot be used the old one stays.

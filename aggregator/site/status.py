@@ -73,6 +73,12 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
     examples: dict[str, tuple[str, ...]] = {}
     changed: dict[str, int] = {}
     websub: HubStatus | None = None
+    sources: dict[str, int] = {}
+    """How many sources are in each state, without those that none is in."""
+
+    dead_sources: tuple[str, ...] = ()
+    """The addresses of those that have not answered for 30 days."""
+
     folder_problem: str = ""
     """What is wrong with the seeds folder, "" if it is there."""
 
@@ -88,6 +94,7 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
     summaries = catalog.summaries()
     feeds = tuple(map(_feed_status, summaries))
     past = History(config.state).turns()
+    sources, dead = _sources(config, now)
     return SiteStatus(
         now=now,
         seeds=index.files.count(),
@@ -108,6 +115,8 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
         examples={rule: _examples(index, rule, now) for rule in held},
         changed=index.files.modification_times([problem.path for problem in problems[:LISTED_PROBLEMS]]),
         websub=hub_status(config),
+        sources=sources,
+        dead_sources=dead,
         folder_problem=_folder_problem(config),
     )
 
@@ -123,6 +132,16 @@ def _feed_status(summary: FeedSummary) -> FeedStatus:
 def _daily(index: Index, now: int) -> tuple[int, ...]:
     everything = index.feeds.by_slug().get(SITE_FEED)
     return () if everything is None else index.feeds.daily_counts(everything.feed, now, now)
+
+
+def _sources(config: Config, now: int) -> tuple[dict[str, int], tuple[str, ...]]:
+    if config.sources is None:
+        return {}, ()
+    from aggregator.model.source_words import counted  # noqa: PLC0415 - most sites collect nothing
+    from aggregator.site.sources import statuses_of  # noqa: PLC0415
+
+    statuses = statuses_of(config, now)
+    return counted(statuses), tuple(one.url for one in statuses if one.state == "dead")
 
 
 def _folder_problem(config: Config) -> str:

@@ -84,6 +84,10 @@ class Endpoints:
             from aggregator.service.http import posting  # noqa: PLC0415 - few sites take items by HTTP
 
             found |= posting.routes(self._config, clock=self._clock)
+        if self._config.sources is not None:
+            from aggregator.service.http import pushes  # noqa: PLC0415 - most sites collect nothing
+
+            found |= pushes.routes(self._config, clock=self._clock)
         if self._config.server.token:
             found["/-/trigger"] = Route(("POST",), self.trigger)
             if any(is_url(root.folder) for root in self._config.seeds):

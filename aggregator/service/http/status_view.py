@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from aggregator.model.reports import HubStatus
+from aggregator.model.source_words import states_line
 from aggregator.model.words import LISTED_PROBLEMS, RULES, rule_words, utc_time
 from aggregator.renderer.status_page import FeedAge, Held, SeedProblem, StatusView, Trouble
 from aggregator.service.health import DaemonStatus
@@ -38,7 +39,7 @@ def status_view(standing: SiteStatus, daemon: DaemonStatus | None) -> StatusView
         due=standing.due,
         due_path=standing.due_path,
         turns=standing.turns,
-        facts=_hub(standing.websub, standing.now),
+        facts=(*_sources(standing), *_hub(standing.websub, standing.now)),
     )
     return view if daemon is None else _with_daemon(view, daemon)
 
@@ -49,6 +50,14 @@ def _held(standing: SiteStatus) -> tuple[Held, ...]:
         for rule in RULES
         if (count := standing.held.get(rule, 0))
     )
+
+
+def _sources(standing: SiteStatus) -> tuple[tuple[str, str], ...]:
+    if not standing.sources:
+        return ()
+    dead, more = standing.dead_sources[:LISTED_PROBLEMS], len(standing.dead_sources) - LISTED_PROBLEMS
+    names = f"{', '.join(dead)}{f' and {more:,} more' if more > 0 else ''}"
+    return (("Sources", states_line(standing.sources)), *((("Dead sources", names),) if dead else ()))
 
 
 def _hub(hub: HubStatus | None, now: int) -> tuple[tuple[str, str], ...]:
