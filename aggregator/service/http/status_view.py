@@ -39,7 +39,8 @@ def status_view(standing: SiteStatus, daemon: DaemonStatus | None) -> StatusView
         due=standing.due,
         due_path=standing.due_path,
         turns=standing.turns,
-        facts=(*_sources(standing), *_hub(standing.websub, standing.now)),
+        sources=_sources(standing),
+        facts=_hub(standing.websub, standing.now),
     )
     return view if daemon is None else _with_daemon(view, daemon)
 
