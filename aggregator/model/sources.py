@@ -14,15 +14,16 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """An upstream feed, with every default of the config filled in.
 
     `url` is the address as it is listed, of a feed or of a page that names one; it identifies the source, also after
-    another address was adopted. `name` is "" for the feed's own title. `categories` says what the entry's categories
-    become. `quality` is the score of each item, None for none. `every` is the interval between two polls in seconds,
-    None for one that follows how often the source publishes. `first` is how many items a new source shows.
-    `private` allows a loopback or private address, `conditional=False` marks a server whose 304s lie. `on_gone` says
-    whether a 410 withdraws the items. `position` is the place of the entry in the config (`file:line:col`), for
-    messages.
+    another address was adopted. `address` is where it lies if that was written into the list, else "". `name` is ""
+    for the feed's own title. `categories` says what the entry's categories become. `quality` is the score of each item,
+    None for none. `every` is the interval between two polls in seconds, None for one that follows how often the source
+    publishes. `first` is how many items a new source shows. `private` allows a loopback or private address,
+    `conditional=False` marks a server whose 304s lie. `on_gone` says whether a 410 withdraws the items. `position` is
+    the place of the entry in the config (`file:line:col`), for messages.
     """
 
     url: str
+    address: str = ""
     name: str = ""
     topics: tuple[str, ...] = ()
     categories: Literal["topics", "tags", "ignore"] = "tags"

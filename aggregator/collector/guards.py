@@ -1,0 +1,509 @@
+"""Which entries of a document are shown, and which are held back. Pure: state and document in, intents out.
+
+In this order: what changes hands shows nothing (hijack); entries that only got new ids are the old ones (churn); a new
+source shows its newest few (first); too many at once wait, but for the newest three (flood). All comes from what is
+stored, never from when it was noticed: the same documents give the same seeds whenever they were received.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from statistics import median
+
+import msgspec
+
+from aggregator.collector.domains import domain_of, host_of
+from aggregator.collector.entries import Document, Entry
+from aggregator.collector.state import Held, Known, SourceState
+from aggregator.collector.timing import usual_gap
+from aggregator.model.sources import Source
+from aggregator.model.words import quantity
+
+MOST_SEEN, MOST_TAKEN = 10_000, 500
+FLOOD, FLOOD_TIMES, FLOOD_SHOWS = 10, 3, 3
+REMEMBERED_COUNTS = 10
+MOST_ALIASES = 2_000
+
+_WORD = re.compile(r"[^\W\d_]{5,}")
+_COMMON = frozenset(
+    """
+    about above after again alles andere autre avant avoir because before being between comme contre could depuis
+    diese dieser einen einer entre every first found gegen great haben hasta heute immer neuen nicht nouveau
+    nouvelle other quand should since sobre still their there these thing things through today under unsere until
+    update updates using where which while without would years
+    """.split()  # noqa: SIM905 - a list of words
+)
+"""Words that say nothing of whom a title is by."""
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """A seed to be written: the entry under its first key and date. `path` is its old place, "" for a new one."""
+
+    entry: Entry
+    known: Known
+    path: str = ""
+    is_withdrawn: bool = False
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What follows from a document: the source's new state, entries to remember, other names of them, seeds, sentences.
+
+    `aliases` maps keys that the source uses now to the first keys of the same entries; they replace the old ones.
+    `new` is how many entries are shown for the first time.
+    """
+
+    state: SourceState
+    known: tuple[Known, ...] = ()
+    aliases: Mapping[str, str] = {}
+    writes: tuple[Write, ...] = ()
+    notes: tuple[str, ...] = ()
+    new: int = 0
+
+
+class _Case(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a decision looks at."""
+
+    state: SourceState
+    source: Source
+    document: Document
+    entries: tuple[Entry, ...]
+    known: Mapping[str, Known]
+    domain: str
+    now: int
+    is_partial: bool
+    deleted: frozenset[str]
+    settings: str
+
+
+def decide(
+    *, state: SourceState, source: Source, document: Document, known: Mapping[str, Known], aliases: Mapping[str, str],
+    url: str, now: int, is_partial: bool = False,
+) -> Decision:  # fmt: skip
+    """Return what follows from a document that came from `url` at `now`.
+
+    Args:
+        state: What is known of the source.
+        source: Its settings.
+        document: What it sent.
+        known: Every entry of it that was ever seen, by first key.
+        aliases: First keys of entries by the keys that the source used last.
+        url: The final address.
+        now: When the document was received, seconds since 1970.
+        is_partial: Whether it lists only what is new (226, RFC 3229), so that nothing follows from what it lacks.
+    """
+    entries = tuple(_renamed(entry, aliases.get(entry.key, entry.key)) for entry in _newest(document, now))
+    case = _Case(
+        state=state, source=source, document=document, entries=_once(entries), known=known, domain=domain_of(url),
+        now=now, is_partial=is_partial or document.is_cut,
+        deleted=frozenset(aliases.get(key, key) for key in document.deleted),
+        settings=settings_digest(source),
+    )  # fmt: skip
+    renamed = _churned(case) or _churned_again(case, aliases)
+    if renamed:
+        case = msgspec.structs.replace(
+            case, entries=_once(_renamed(entry, renamed.get(entry.key, entry.key)) for entry in case.entries)
+        )
+    decision = _quarantined(case) if (reason := _hijack(case)) else _taken(case)
+    if reason:
+        decision = _with_reason(decision, case, reason)
+    notes = decision.notes
+    if renamed:
+        notes = (
+            f"{quantity(len(renamed), 'item')} came back with new ids: the same items, old ids kept (churn)",
+            *notes,
+        )
+    return msgspec.structs.replace(decision, aliases=_aliases(case, {**aliases, **renamed}), notes=notes)
+
+
+def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
+    """Return what follows if a person ends what holds entries back: a quarantine, a flood, or that a source is gone.
+
+    What waited is shown, but of a quarantine only what the source still lists: if its own feed came back, what others
+    sent meanwhile is not shown.
+    """
+    window = set(state.window)
+    rows, writes = [], []
+    for row in sorted(known.values(), key=lambda row: (row.date, row.key)):
+        if row.held_by not in {"flood", "hijack"} or row.entry is None or row.is_withdrawn:
+            continue
+        if row.held_by == "hijack" and row.key not in window:
+            rows.append(msgspec.structs.replace(row, held_by="refused", entry=None))
+            continue
+        shown = msgspec.structs.replace(row, held_by="", entry=None)
+        rows.append(shown)
+        writes.append(Write(entry=_dated(row.entry, row), known=shown))
+    ended = msgspec.structs.replace(
+        state, quarantine="", quarantined_at=0, domain=state.new_domain or state.domain, new_domain="",
+        next_at=0 if state.outcome == "gone" else state.next_at,
+        outcome="" if state.outcome == "gone" else state.outcome,
+    )  # fmt: skip
+    note = f"released: {quantity(len(writes), 'item')} shown"
+    return Decision(state=ended, known=tuple(rows), writes=tuple(writes), notes=(note,), new=len(writes))
+
+
+def withdrawn(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
+    """Return what follows if a source is gone (410) and `on_gone: withdraw`: all that it shows is withdrawn."""
+    rows = [row for row in known.values() if row.path and not row.is_withdrawn]
+    return Decision(
+        state=state,
+        known=tuple(msgspec.structs.replace(row, is_withdrawn=True) for row in rows),
+        writes=tuple(
+            Write(
+                entry=_stub(row),
+                known=msgspec.structs.replace(row, is_withdrawn=True),
+                path=row.path,
+                is_withdrawn=True,
+            )
+            for row in rows
+        ),
+        notes=(f"it is gone (410): {quantity(len(rows), 'item')} withdrawn (`on_gone: withdraw`)",),
+    )
+
+
+def sentence(row: Known, state: SourceState, *, name: str = "") -> str:
+    """Return why an entry is shown or not, and what ends that, for `explain`."""
+    source = name or state.title or state.url
+    ends = f"`aggregator sources --release {state.url}` shows it"
+    if row.is_withdrawn:
+        return f"Withdrawn: {source} deleted it, or is gone; it is shown again if {source} lists it again."
+    if row.note:
+        return f"{row.note}."
+    sentences: dict[Held, str] = {
+        "": f"Shown: taken from {source}.",
+        "first": f"Not shown: {source} was new, and a new source shows only its newest items (`first`); "
+        "nothing ends this.",
+        "older": f"Not shown: it is not newer than what was shown of {source} when the collector's state was lost; "
+        "nothing ends this.",
+        "flood": f"Held back (flood): {source} brought far more items at once than it usually does; {ends}.",
+        "hijack": f"Held back (hijack): {state.quarantine or 'it changed hands'}; {ends} if {source} still lists it.",
+        "refused": f"Not shown: it came while {source} was in quarantine, and {source} does not list it any more; "
+        "nothing ends this.",
+    }  # fmt: skip
+    return sentences[row.held_by]
+
+
+def source_sentence(state: SourceState, *, held: int = 0) -> str:
+    """Return what holds a source back as a whole and what ends it, "" if nothing does."""
+    ends = f"`aggregator sources --release {state.url}` ends it"
+    if state.quarantine:
+        return f"In quarantine: {state.quarantine}; what was shown stays, nothing new is shown; {ends}."
+    if state.outcome == "gone":
+        return f"Gone: it answered 410 and is not asked again; its items stay unless `on_gone: withdraw`; {ends}."
+    if held:
+        return f"{quantity(held, 'item')} held back (flood); `aggregator sources --release {state.url}` shows them."
+    return ""
+
+
+def shares_an_item(document: Document, known: Mapping[str, Known], aliases: Mapping[str, str]) -> bool:
+    """Return whether a document holds an entry that was seen in the source before, by key, link or title."""
+    links = {row.link for row in known.values() if row.link}
+    titles = {_plain(row.title) for row in known.values() if len(_plain(row.title)) > 12}
+    return any(
+        aliases.get(entry.key, entry.key) in known or entry.link in links or _plain(entry.title) in titles
+        for entry in document.entries[:MOST_SEEN]
+    )
+
+
+def _newest(document: Document, now: int) -> tuple[Entry, ...]:
+    """Return the newest 500 of the first 10,000 entries, newest first; what has no date follows its neighbour."""
+    seen = document.entries[:MOST_SEEN]
+    order = sorted(range(len(seen)), key=lambda place: (-_date(seen[place], now), place))
+    return tuple(seen[place] for place in order[:MOST_TAKEN])
+
+
+def _date(entry: Entry, now: int) -> int:
+    """Return the date of an entry as it was first seen: never in the future; first seen if it has none."""
+    return min(now, entry.published) if entry.published is not None else now
+
+
+def settings_digest(source: Source) -> str:
+    """Return the digest of the settings that a source's seeds depend on."""
+    said = (source.name, source.topics, source.categories, source.quality, source.content, source.private)
+    return hashlib.sha256(repr(said).encode()).hexdigest()[:8]
+
+
+def _digest(entry: Entry, case: _Case) -> str:
+    return f"{entry.digest}:{case.settings}"
+
+
+def _once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        found.setdefault(entry.key, entry)
+    return tuple(found.values())
+
+
+def _renamed(entry: Entry, key: str) -> Entry:
+    return entry if key == entry.key else msgspec.structs.replace(entry, key=key)
+
+
+def _dated(entry: Entry, row: Known) -> Entry:
+    return msgspec.structs.replace(entry, key=row.key, published=row.date)
+
+
+def _stub(row: Known) -> Entry:
+    return Entry(key=row.key, title=row.title, link=row.link, published=row.date)
+
+
+def _churned(case: _Case) -> dict[str, str]:
+    """Return the first keys of entries that came back under new ones, by these.
+
+    That is so if half of the window or more is gone and as many new ones have the same links or titles.
+    """
+    window = case.state.window
+    here = {entry.key for entry in case.entries}
+    gone = [key for key in window if key not in here]
+    if case.is_partial or not gone or 2 * len(gone) < len(window):
+        return {}
+    new = [entry for entry in case.entries if entry.key not in case.known]
+    pairs = dict(_pairs(new, [row for row in case.known.values() if row.key not in here]))
+    matched = sum(1 for first in pairs.values() if first in set(gone))
+    return pairs if 2 * matched >= len(window) else {}
+
+
+def _churned_again(case: _Case, aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return new keys of single entries, in a source that is known to change its ids: same link and same title.
+
+    Two servers behind one name may answer in turn, each with ids of its own.
+    """
+    if not aliases:
+        return {}
+    here = {entry.key for entry in case.entries}
+    new = [entry for entry in case.entries if entry.key not in case.known]
+    old = [row for row in case.known.values() if row.key not in here]
+    marks = {(row.link, _plain(row.title)) for row in old if row.link}
+    return dict(_pairs([entry for entry in new if (entry.link, _plain(entry.title)) in marks], old))
+
+
+def _pairs(new: Iterable[Entry], old: Iterable[Known]) -> Iterator[tuple[str, str]]:
+    """Yield new and old keys of what has the same link, else the same title; what is ambiguous is left alone."""
+    left = {row.key: row for row in old}
+    rest = list(new)
+    for of_entry, of_row in (
+        (lambda entry: (entry.link, _plain(entry.title)), lambda row: (row.link, _plain(row.title))),
+        (lambda entry: entry.link, lambda row: row.link),
+        (lambda entry: (_plain(entry.title), entry.published), lambda row: (_plain(row.title), row.date)),
+        (lambda entry: _plain(entry.title), lambda row: _plain(row.title)),
+    ):
+        marks = Counter(of_entry(entry) for entry in rest)
+        places: dict[object, list[str]] = {}
+        for row in left.values():
+            places.setdefault(of_row(row), []).append(row.key)
+        for entry in rest[:]:
+            mark = of_entry(entry)
+            if all(mark if type(mark) is tuple else (mark,)) and marks[mark] == 1 and len(places.get(mark, ())) == 1:
+                rest.remove(entry)
+                yield entry.key, left.pop(places[mark][0]).key
+
+
+def _aliases(case: _Case, aliases: Mapping[str, str]) -> dict[str, str]:
+    """Return what the source calls entries now, and the newest of its earlier names.
+
+    Some sources give new ids with every answer; one that is cut short or that changed hands says nothing of the others.
+    """
+    here = {entry.key for entry in case.entries}
+    others = [(key, first) for key, first in aliases.items() if first not in here]
+    mine = [(key, first) for key, first in aliases.items() if first in here]
+    return dict((others + mine)[-max(MOST_ALIASES, len(here)) :])
+
+
+def _plain(title: str) -> str:
+    return " ".join(title.casefold().split())
+
+
+def _hijack(case: _Case) -> str:
+    """Return why the source seems to be in other hands, "" if it does not."""
+    state = case.state
+    if not case.entries or not state.domain:
+        return ""
+    known = {entry.key for entry in case.entries} & case.known.keys()
+    trusted = {key for key in known if case.known[key].held_by not in {"hijack", "refused"}}
+    if trusted:
+        return ""
+    if state.quarantine:
+        return state.quarantine
+    if case.domain != state.domain and not shares_an_item(case.document, case.known, {}):
+        return f"it moved from {state.domain} to {case.domain}, and shares no item with what it was"
+    window = [case.known[key] for key in state.window if key in case.known]
+    if case.is_partial or not window or _is_akin(case, window):
+        return ""
+    return (
+        "all its items vanished together, and others came that share no author, host of links or title word with them"
+    )
+
+
+def _is_akin(case: _Case, window: list[Known]) -> bool:
+    """Return whether new entries seem to be by those who made the old ones."""
+    old_authors = {name.casefold() for row in window for name in row.authors}
+    if old_authors & {name.casefold() for entry in case.entries for name in names_of(entry, case.document)}:
+        return True
+    old_words = {word for row in window for word in _words(row.title)}
+    if old_words & {word for entry in case.entries for word in _words(entry.title)}:
+        return True
+    hosts = {host_of(row.link) for row in window if row.link} & {
+        host_of(entry.link) for entry in case.entries if entry.link
+    }
+    # A window that turned over during an outage goes on where the old one ended.
+    last = max(row.date for row in window)
+    return bool(hosts) and median(_date(entry, case.now) for entry in case.entries) >= last
+
+
+def _words(title: str) -> set[str]:
+    return set(_WORD.findall(title.casefold())) - _COMMON
+
+
+def names_of(entry: Entry, document: Document) -> tuple[str, ...]:
+    """Return the names of an entry's authors, else those of its document's."""
+    people = entry.authors or document.authors
+    return tuple(
+        person.name or person.email or person.url for person in people if person.name or person.email or person.url
+    )
+
+
+def _quarantined(case: _Case) -> Decision:
+    """Return the decision of a source in other hands: what it sends waits, what was shown stays."""
+    rows = [_row(entry, case, "hijack") for entry in case.entries if entry.key not in case.known]
+    kept = [
+        msgspec.structs.replace(case.known[entry.key], entry=entry, digest=_digest(entry, case))
+        for entry in case.entries
+        if entry.key in case.known and case.known[entry.key].digest != _digest(entry, case)
+    ]
+    return Decision(state=_with_document(case, window=case.state.window), known=(*rows, *kept))
+
+
+def _with_reason(decision: Decision, case: _Case, reason: str) -> Decision:
+    """Return the decision with the quarantine in the state; `window` is what the source lists meanwhile."""
+    listed = tuple(entry.key for entry in case.entries)
+    since = case.state.quarantined_at or case.now
+    state = msgspec.structs.replace(
+        decision.state, quarantine=reason, quarantined_at=since, domain=case.state.domain, new_domain=case.domain,
+        window=listed,
+    )  # fmt: skip
+    notes = () if case.state.quarantine else (f"in quarantine: {reason}; what was shown stays",)
+    return msgspec.structs.replace(decision, state=state, notes=notes)
+
+
+def _taken(case: _Case) -> Decision:
+    """Return the decision of a source in the hands that it was in."""
+    new = [entry for entry in case.entries if entry.key not in case.known and entry.key not in case.deleted]
+    shown, held = _admitted(case, new)
+    rows = [_row(entry, case, "") for entry in shown] + [_row(entry, case, guard) for entry, guard in held]
+    writes = [Write(entry=_dated(entry, row), known=row) for entry, row in zip(shown, rows, strict=False)]
+    changed, changes = _updated(case)
+    gone = _deleted(case)
+    counts = (*case.state.counts, len(new))[-REMEMBERED_COUNTS:] if new and case.state.domain else case.state.counts
+    state = msgspec.structs.replace(_with_document(case), counts=counts, quarantine="", quarantined_at=0, new_domain="")
+    refused = _refused(case)
+    return Decision(
+        state=msgspec.structs.replace(state, gap=_gap(case, rows)),
+        known=(*rows, *changed, *(write.known for write in gone), *refused),
+        writes=(*writes, *changes, *(write for write in gone if write.path)),
+        notes=tuple(_notes(case, held)),
+        new=len(shown),
+    )
+
+
+def _admitted(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tuple[Entry, Held]]]:
+    """Return which new entries are shown, and which guard holds each of the others."""
+    if not case.state.domain and not case.known:
+        return new[: case.source.first], [(entry, "first") for entry in new[case.source.first :]]
+    if not case.state.domain:
+        # The state was lost, and what was shown was recovered from the seeds: what is not newer was known.
+        last = max(row.date for row in case.known.values())
+        older = [entry for entry in new if _date(entry, case.now) <= last]
+        new = [entry for entry in new if _date(entry, case.now) > last]
+        shown, held = _without_flood(case, new)
+        return shown, [*held, *((entry, "older") for entry in older)]
+    return _without_flood(case, new)
+
+
+def _without_flood(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tuple[Entry, Held]]]:
+    usual = median(case.state.counts) if case.state.counts else 0
+    if len(new) > FLOOD and len(new) > FLOOD_TIMES * usual:
+        return new[:FLOOD_SHOWS], [(entry, "flood") for entry in new[FLOOD_SHOWS:]]
+    return new, []
+
+
+def _row(entry: Entry, case: _Case, guard: Held) -> Known:
+    return Known(
+        key=entry.key, seen_at=case.now, date=_date(entry, case.now), digest=_digest(entry, case), title=entry.title,
+        link=entry.link, authors=names_of(entry, case.document), held_by=guard,
+        entry=entry if guard in {"flood", "hijack"} else None,
+    )  # fmt: skip
+
+
+def _updated(case: _Case) -> tuple[list[Known], list[Write]]:
+    """Return the rows and seeds of entries that changed, or that are listed again after they were withdrawn."""
+    rows, writes = [], []
+    for entry in case.entries:
+        row = case.known.get(entry.key)
+        if row is None or (row.digest == _digest(entry, case) and not row.is_withdrawn) or row.key in case.deleted:
+            continue
+        row = msgspec.structs.replace(
+            row, digest=_digest(entry, case), title=entry.title, link=entry.link,
+            authors=names_of(entry, case.document), is_withdrawn=False,
+            entry=entry if row.held_by in {"flood", "hijack"} else None,
+        )  # fmt: skip
+        rows.append(row)
+        if not row.held_by:
+            writes.append(Write(entry=_dated(entry, row), known=row, path=row.path))
+    return rows, writes
+
+
+def _deleted(case: _Case) -> list[Write]:
+    """Return what the document says was deleted (RFC 6721)."""
+    rows = [case.known[key] for key in sorted(case.deleted & case.known.keys()) if not case.known[key].is_withdrawn]
+    return [
+        Write(
+            entry=_stub(row),
+            known=msgspec.structs.replace(row, is_withdrawn=True),
+            path=row.path,
+            is_withdrawn=True,
+        )
+        for row in rows
+    ]
+
+
+def _refused(case: _Case) -> list[Known]:
+    """Return what came while the source was in other hands, now that it is back in the old ones: never shown."""
+    if not case.state.quarantine:
+        return []
+    here = {entry.key for entry in case.entries}
+    held = [row for row in case.known.values() if row.held_by == "hijack" and row.key not in here]
+    return [msgspec.structs.replace(row, held_by="refused", entry=None) for row in held]
+
+
+def _with_document(case: _Case, window: tuple[str, ...] | None = None) -> SourceState:
+    """Return the state with what the head of the document says, and what it lists."""
+    document, state = case.document, case.state
+    head = msgspec.structs.replace(document, entries=(), deleted=())
+    if window is None:
+        listed = tuple(entry.key for entry in case.entries)
+        window = listed if not case.is_partial else tuple(dict.fromkeys((*listed, *state.window)))[:MOST_TAKEN]
+    return msgspec.structs.replace(
+        state, title=document.title, head=head, interval=document.interval, skip_hours=document.skip_hours,
+        skip_days=document.skip_days, hubs=document.hubs, topic=document.topic, no_feed="",
+        domain=case.domain if case.entries else state.domain,
+        window=window if case.entries else state.window,
+    )  # fmt: skip
+
+
+def _gap(case: _Case, rows: list[Known]) -> int | None:
+    dates = {key: row.date for key, row in case.known.items()}
+    dates.update({row.key: row.date for row in rows})
+    return usual_gap(dates.values())
+
+
+def _notes(case: _Case, held: list[tuple[Entry, Held]]) -> Iterator[str]:
+    floods = sum(1 for _, guard in held if guard == "flood")
+    if floods:
+        total = floods + FLOOD_SHOWS
+        yield (
+            f"{total} new items at once, far more than usual (flood): the newest {FLOOD_SHOWS} are shown, "
+            f"{floods} wait for `aggregator sources --release {case.source.url}`"
+        )
+    if case.state.quarantine:
+        yield "its own items are back: the quarantine ended, and what came meanwhile is not shown"

@@ -1,0 +1,604 @@
+"""What happens over several polls: points 1 to 6, 9 and 21, at a real server, with a real database and real seeds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from support.collecting import DAY, Planet, Post, conditional, posts, rss
+from support.scripted_server import Reply, Seen
+
+from aggregator.collector import database, polling
+from aggregator.collector.asking import Limits
+from aggregator.collector.domains import domain_of
+from aggregator.collector.schedule import Schedule
+from aggregator.model.sources import Source, SourceList
+
+HOUR = 3600
+
+
+def feed(planet: Planet, count: int = 3, **values) -> bytes:
+    return rss(posts(count, newest=planet.clock.time - 100, **values))
+
+
+def test_point_1_one_unconditional_request_then_never_again(planet: Planet) -> None:
+    """A 304 keeps the validators, may bring newer ones, and a 200 replaces both."""
+    planet.add()
+    body = feed(planet)
+    replies = [
+        Reply(200, [("ETag", 'W/"1"'), ("Last-Modified", "then")], body),
+        Reply(304),
+        Reply(304, [("ETag", '"2"')]),
+        Reply(500),
+        Reply(200, [("ETag", '"3"')], body + b" "),
+        Reply(304),
+    ]
+    planet.answers_with(lambda _: replies[len(planet.server.seen) - 1])
+    for _ in replies:
+        planet.next_poll()
+    sent = [(seen.headers.get("if-none-match"), seen.headers.get("if-modified-since")) for seen in planet.server.seen]
+    assert sent == [(None, None), ('W/"1"', "then"), ('W/"1"', "then"), ('"2"', "then"), ('"2"', "then"), ('"3"', None)]
+    assert planet.shown() == ["On post0", "On post1", "On post2"]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        Reply(500), Reply(404), Reply(429), Reply(raw=b""), Reply(200, body=b"x" * 99, cut=9), Reply(200, pause=9, body=b"x"),
+        Reply(200, body=b"this is no feed"), Reply(302, [("Location", "/elsewhere")]), Reply(503, [("Retry-After", "7200")]),
+    ],
+)  # fmt: skip
+def test_point_1_no_error_loses_the_validators(planet: Planet, trouble: Reply) -> None:
+    """Whatever goes wrong in between, the next request is conditional again, but after another whole 200."""
+    planet.add()
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(trouble)
+    planet.clock.set(planet.state().next_at)
+    planet.poll(limits=Limits(total=0.5))
+    planet.answers_with(body)
+    planet.next_poll()
+    last = [seen for seen in planet.server.seen if seen.path == "/feed"][-1]
+    assert last.is_conditional or b"no feed" in trouble.body
+
+
+def test_point_1_validators_never_go_to_the_target_of_a_redirect(planet: Planet) -> None:
+    """Each address gets back what it sent itself."""
+    planet.add()
+    body = feed(planet)
+    planet.answers_with(lambda seen: conditional(seen, body))
+    planet.next_poll()
+    planet.answers_with(Reply(302, [("Location", planet.server.url("new.example", "/f"))]))
+    planet.answers_with(lambda _: Reply(200, [("ETag", '"theirs"')], body), "new.example", "/f")
+    for _ in range(3):
+        planet.next_poll()
+    there = [seen.headers.get("if-none-match") for seen in planet.server.seen if seen.host == "new.example"]
+    assert there == [None, '"theirs"', '"theirs"']
+    assert all(seen.is_conditional for seen in planet.server.seen[1:] if seen.host == "blog.example")
+
+
+KILLED = """
+import asyncio, sys
+sys.path.insert(0, {tests!r})
+from support.collecting import *
+from aggregator.collector.asking import Asker, Limits
+clock = MovedClock({now})
+async def resolve(host, port): return ["127.0.0.1"]
+settings = msgspec.msgpack.decode(bytes.fromhex({settings!r}), type=polling.Settings)
+asker = Asker(site="http://x.example/", clock=clock, turns=Turns(clock), resolve=resolve)
+with polling.open_collector(settings, clock=clock, asker=asker) as collector:
+    asyncio.run(polling.poll_once(collector, (), []))
+"""
+
+
+def in_a_process(planet: Planet) -> subprocess.Popen[bytes]:
+    """Poll what is due in a process of its own, which can be killed."""
+    import msgspec
+
+    settings = msgspec.msgpack.encode(planet.settings).hex()
+    tests = str(Path(__file__).parents[1])
+    script = "import msgspec\n" + KILLED.format(tests=tests, now=planet.clock.time, settings=settings)
+    return subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[2])
+
+
+def test_point_1_a_poll_that_a_kill_cut_short_counts_as_one(planet: Planet) -> None:
+    """Killed while the answer is coming: no other request before the interval is over, and nothing is lost by it."""
+    planet.add()
+    body = feed(planet)
+    asked: list[Seen] = []
+
+    def slow(seen: Seen) -> Reply:
+        asked.append(seen)
+        return Reply(200, [("ETag", '"1"')], body, pause=30)
+
+    planet.answers_with(slow)
+    process = in_a_process(planet)
+    deadline = time.monotonic() + 30
+    while not asked and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    planet.answers_with(body)
+    first = planet.state()
+    assert (first.outcome, first.asked_at) == ("begun", planet.clock.now())
+    assert planet.poll().polled == ()
+    assert planet.clock.now() + HOUR <= first.next_at
+    planet.next_poll()
+    assert [seen.is_conditional for seen in planet.server.seen] == [False, False]
+    assert len(planet.shown()) == 3
+
+
+def test_point_1_a_document_that_a_kill_left_behind_is_taken_in_without_asking(planet: Planet) -> None:
+    """The answer is stored whole with its validators: the next process goes on with it, as the server says 304 now."""
+    source = planet.add()
+    planet.answers_with(feed(planet))
+    with planet.collector() as collector:
+
+        async def killed() -> None:
+            async def stop(_source) -> bool:
+                raise KeyboardInterrupt
+
+            collector._take_in = stop
+            await collector.poll(source.url)
+
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(killed())
+    assert planet.shown() == []
+    assert planet.state().validators
+    assert planet.poll().polled == ()
+    assert len(planet.shown()) == 3
+    planet.next_poll()
+    assert [seen.is_conditional for seen in planet.server.seen] == [False, True]
+
+
+def test_point_1_a_document_that_stops_the_program_is_given_up_after_three_times(planet: Planet) -> None:
+    """It does not stop every process that ever starts, and is named."""
+    source = planet.add()
+    planet.answers_with(feed(planet))
+    with planet.collector() as collector:
+        collector._take_in = None
+        with pytest.raises(TypeError):
+            asyncio.run(collector.poll(source.url))
+    for _ in range(3):
+        with planet.collector() as collector:
+            assert collector._counts(source.url)
+    planet.poll()
+    assert "stopped the program 3 times" in planet.state().error
+    assert planet.shown() == []
+    assert planet.state().failures == 1
+
+
+def test_point_2_due_to_the_second_and_not_one_second_early(planet: Planet) -> None:
+    """The loop asks at the very second that is due, over two days of 304s."""
+    planet.add(every=2 * HOUR)
+    planet.answers_with(feed(planet))
+    planet.run_for(2 * DAY)
+    times = [seen.at for seen in planet.server.seen]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    assert 2 * HOUR <= gaps[0] < 3 * HOUR
+    assert set(gaps[1:]) == {2 * HOUR}
+
+
+def test_point_2_a_restart_and_a_clock_set_back_cause_no_burst(planet: Planet) -> None:
+    """Thirty sources: after a week off, and after the clock was set back by a day, none is asked twice within an hour."""
+    for number in range(30):
+        planet.add(f"blog{number}.example")
+        planet.answers_with(feed(planet), f"blog{number}.example")
+    planet.run_for(3 * HOUR)
+    planet.clock.move(7 * DAY)
+    start = planet.clock.time
+    planet.run_for(60)
+    assert sum(seen.at >= start for seen in planet.server.seen) <= 3
+    planet.run_for(HOUR)
+    assert len({seen.host for seen in planet.server.seen if seen.at >= start}) == 30
+    before = len(planet.server.seen)
+    planet.clock.time -= DAY
+    set_back = planet.clock.time
+    planet.run_for(60)
+    assert len(planet.server.seen) - before <= 3
+    planet.run_for(2 * HOUR)
+    for seen in planet.server.by_path().values():
+        times = [one.at for one in seen if one.at >= set_back and one in planet.server.seen[before:]]
+        assert 1 <= len(times) <= 3
+
+
+def test_point_4_a_429_leaves_the_whole_registrable_domain_alone(planet: Planet) -> None:
+    """Also its other hosts, also where a person asks, who is told so; a host of another domain is asked."""
+    for host in ("a.blogs.example", "b.blogs.example", "c.other.example"):
+        planet.add(host)
+        planet.answers_with(feed(planet), host)
+    planet.answers_with(Reply(429, [("Retry-After", "36000")]), "a.blogs.example")
+    report = planet.poll(planet.sources[0].url)
+    assert report.failed == ((planet.sources[0].url, "it answered 429 Too Many Requests"),)
+    domain = domain_of(planet.sources[0].url)
+    report = planet.poll()
+    assert dict(report.skipped)[planet.sources[1].url].startswith(f"{domain} answered 429; next at ")
+    assert (domain, report.polled) == ("blogs.example", (planet.sources[2].url,))
+    assert [seen.host for seen in planet.server.seen] == ["a.blogs.example", "c.other.example"]
+
+
+def test_point_4_a_503_leaves_that_source_alone(planet: Planet) -> None:
+    """Another one of the same host is asked."""
+    planet.add(path="/one")
+    planet.add(path="/two")
+    planet.answers_with(Reply(503, [("Retry-After", "36000")]), path="/one")
+    planet.answers_with(feed(planet), path="/two")
+    report = planet.poll()
+    assert len(report.polled) == 2
+    planet.clock.move(2 * HOUR)
+    assert planet.poll().polled == (planet.sources[1].url,)
+
+
+def test_point_4_a_person_is_kept_to_the_back_off_and_told(planet: Planet) -> None:
+    """`aggregator fetch SOURCE` does not ask what is not due: it says why, and until when."""
+    source = planet.add()
+    planet.answers_with(Reply(403))
+    planet.poll(source.url)
+    report = planet.poll(source.url)
+    assert report.polled == ()
+    assert dict(report.skipped)[source.url].startswith("it refused once in a row: 4 hours; next at 20")
+    assert len(planet.server.seen) == 1
+
+
+def test_point_5_sources_of_one_host_are_asked_one_after_the_other(planet: Planet) -> None:
+    """Twenty feeds of one host, due at once: two seconds between each two, never two connections."""
+    for number in range(20):
+        planet.add(path=f"/{number}")
+        planet.answers_with(lambda seen: conditional(seen, feed(planet)), path=f"/{number}")
+    planet.run_for(300)
+    times = sorted(seen.at for seen in planet.server.seen)
+    assert len(times) == 20
+    assert all(later - earlier >= 2 for earlier, later in pairwise(times))
+    assert planet.server.most_at_once == {"blog.example": 1}
+
+
+def moved(planet: Planet, status: int, target: str = "moved.example") -> Reply:
+    return Reply(status, [("Location", planet.server.url(target))])
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_point_6_a_permanent_redirect_is_adopted_after_3_sightings_over_7_days(planet: Planet, status: int) -> None:
+    """It is followed at once; then the new address alone is asked, and stays so over restarts."""
+    planet.add(every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(moved(planet, status))
+    planet.answers_with(body, "moved.example")
+    sightings = 0
+    while not planet.state().adopted:
+        assert sightings < 12
+        planet.next_poll()
+        sightings += 1
+        assert planet.status().redirect == ("" if planet.state().adopted else planet.server.url("moved.example"))
+    assert sightings >= 8  # the first and the last lie 7 days apart
+    asked = len(planet.server.seen)
+    planet.next_poll()
+    assert [seen.host for seen in planet.server.seen[asked:]] == ["moved.example"]
+    assert database.adopted(str(planet.root / "state")) == {planet.sources[0].url: planet.server.url("moved.example")}
+    assert sum(not seen.is_conditional for seen in planet.server.seen if seen.status == 200) == 2
+    assert len(planet.shown()) == 3
+
+
+@pytest.mark.parametrize("status", [302, 303, 307])
+def test_point_6_a_temporary_redirect_is_followed_and_never_kept(planet: Planet, status: int) -> None:
+    """The listed address is asked for ever."""
+    planet.add(every=DAY)
+    planet.answers_with(moved(planet, status))
+    planet.answers_with(feed(planet), "moved.example")
+    for _ in range(12):
+        planet.next_poll()
+    assert not planet.state().adopted
+    assert sum(seen.host == "blog.example" for seen in planet.server.seen) == 12
+    assert len(planet.shown()) == 3
+
+
+def test_point_6_a_permanent_redirect_to_another_feed_is_not_adopted(planet: Planet) -> None:
+    """It needs an item that both have."""
+    planet.add(every=DAY)
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    planet.answers_with(moved(planet, 301))
+    planet.answers_with(rss(posts(4, newest=planet.clock.time, name="casino"), host="casino.example"), "moved.example")
+    for _ in range(12):
+        planet.next_poll()
+    assert not planet.state().adopted
+    assert planet.shown() == ["On post0", "On post1", "On post2"]
+
+
+def test_point_6_only_what_permanent_redirects_lead_to_is_adopted(planet: Planet) -> None:
+    """301 to B, 302 to C: B is adopted."""
+    planet.add(every=DAY)
+    body = feed(planet)
+    planet.answers_with(moved(planet, 301, "b.example"))
+    planet.answers_with(moved(planet, 302, "c.example"), "b.example")
+    planet.answers_with(body, "c.example")
+    for _ in range(12):
+        planet.next_poll()
+    assert planet.state().adopted == planet.server.url("b.example")
+
+
+def test_point_6_a_410_stops_and_is_reported_and_what_was_shown_stays(planet: Planet) -> None:
+    """It is not asked again, also not by a person; `--release` asks once more."""
+    source = planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    planet.answers_with(Reply(410))
+    planet.next_poll()
+    assert planet.status().state == "gone"
+    assert planet.status().next is None
+    assert len(planet.shown()) == 3
+    planet.clock.move(90 * DAY)
+    assert planet.poll(source.url).skipped == ((source.url, "410: it is gone, and not asked again"),)
+    assert any("410" in note for _, note in planet.told)
+    with planet.collector() as collector:
+        collector.release(source.url)
+    planet.answers_with(feed(planet))
+    assert planet.poll(source.url).polled == (source.url,)
+    assert planet.status().state == "ok"
+
+
+def test_point_15_a_410_withdraws_with_on_gone_withdraw(planet: Planet) -> None:
+    """Every seed says that it is removed; what a person changed stays theirs."""
+    planet.add(on_gone="withdraw")
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    mine = min((planet.root / "collected").rglob("*.md"))
+    mine.write_text(mine.read_text().replace("On post", "My post"))
+    planet.answers_with(Reply(410))
+    planet.next_poll()
+    assert planet.shown() == ["My post0"]
+
+
+def test_point_6_a_404_is_reported_after_7_days(planet: Planet) -> None:
+    """It may be a moment's: until then it only backs off."""
+    planet.add()
+    planet.answers_with(Reply(404))
+    start = planet.clock.time
+    while not planet.told:
+        planet.next_poll()
+        assert planet.clock.time - start < 9 * DAY
+    assert planet.clock.time - start >= 7 * DAY
+    assert "404 Not Found" in planet.told[0][1]
+
+
+def test_point_9_a_bot_wall_is_named_and_backed_off_from(planet: Planet) -> None:
+    """Whatever status it has; nothing of it is taken for a feed."""
+    for status in (200, 403, 503):
+        host = f"wall{status}.example"
+        planet.add(host)
+        planet.answers_with(Reply(status, [("cf-mitigated", "challenge")], b"<html>Just a moment..."), host)
+    planet.poll()
+    for source in planet.sources:
+        state = planet.state(source)
+        assert "a bot wall" in state.error
+        assert state.next_at - state.asked_at >= 4 * HOUR
+
+
+def test_point_21_a_dead_source_is_named_and_asked_once_a_week(planet: Planet) -> None:
+    """For a year, and taken up again when it answers."""
+    planet.add()
+    planet.answers_with(Reply(500))
+    planet.run_for(100 * DAY)
+    assert planet.status().state == "dead"
+    assert any("no success for 30 days" in note for _, note in planet.told)
+    asked = [seen.at for seen in planet.server.seen]
+    assert all(7 * DAY <= later - earlier < 7 * DAY + HOUR for earlier, later in pairwise(asked[-5:]))
+    planet.answers_with(feed(planet))
+    planet.run_for(8 * DAY)
+    assert planet.status().state == "ok"
+    assert len(planet.shown()) == 3
+
+
+def test_a_page_that_names_a_feed_is_a_source_too(planet: Planet) -> None:
+    """The feed is asked at once, and from then on alone; if it is lost, the page is asked again."""
+    planet.add(path="/")
+    page = b'<html><head><link rel="alternate" type="application/rss+xml" href="/real"></head></html>'
+    planet.answers_with(lambda _: Reply(200, [("Content-Type", "text/html")], page), path="/")
+    planet.answers_with(feed(planet), path="/real")
+    planet.poll()
+    assert len(planet.shown()) == 3
+    planet.next_poll()
+    assert [seen.path for seen in planet.server.seen] == ["/", "/real", "/real"]
+    planet.answers_with(Reply(404), path="/real")
+    page = page.replace(b"/real", b"/other")
+    planet.answers_with(feed(planet, 4), path="/other")
+    planet.next_poll()
+    planet.next_poll()
+    assert len(planet.shown()) == 4
+
+
+def test_a_folder_that_is_missing_is_not_made_and_what_came_waits(planet: Planet) -> None:
+    """A disk that is not mounted: the reason is named, nothing is asked meanwhile, nothing is lost."""
+    planet.add()
+    planet.answers_with(feed(planet))
+    (planet.root / "collected").rmdir()
+    report = planet.poll()
+    assert "folder of collected seeds is missing" in report.failed[0][1]
+    planet.clock.move(DAY)
+    planet.poll()
+    assert not (planet.root / "collected").exists()
+    assert len(planet.server.seen) == 1
+    (planet.root / "collected").mkdir()
+    planet.run_for(120)
+    assert len(planet.shown()) == 3
+    assert planet.status().error == ""
+
+
+def test_a_lost_database_shows_nothing_twice(planet: Planet) -> None:
+    """What lies in the folder is recognised; `first` is not applied again; what is newer than all of it is new."""
+    planet.add(first=2)
+    planet.answers_with(feed(planet, 6))
+    planet.next_poll()
+    before = planet.seeds()
+    for file in (planet.root / "state").iterdir():
+        file.unlink()
+    planet.poll()
+    assert planet.seeds() == before
+    assert [row.held_by for row in planet.known().values()].count("older") == 4
+    newest = planet.clock.time - 100
+    planet.answers_with(rss(posts(1, newest=planet.clock.time, name="new") + posts(6, newest=newest)))
+    planet.next_poll()
+    assert planet.shown() == ["On new0", "On post4", "On post5"]
+
+
+def test_a_damaged_database_is_put_aside(planet: Planet) -> None:
+    """It is made again from the seeds."""
+    planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    before = planet.seeds()
+    (planet.root / "state/sources.db").write_bytes(b"no database at all" * 1000)
+    planet.poll()
+    assert planet.seeds() == before
+    assert (planet.root / "state/sources.db.damaged").exists()
+
+
+@pytest.mark.parametrize("table", ["entry", "alias", "pending", "source"])
+def test_a_row_that_is_not_ours_is_found_and_the_next_start_makes_the_file_again(planet: Planet, table: str) -> None:
+    """Whatever was damaged: one process ends, and the next goes on from the seeds."""
+    planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    before = planet.seeds()
+    with sqlite3.connect(planet.root / "state/sources.db") as db:
+        db.execute("INSERT OR REPLACE INTO pending SELECT url, value FROM source")
+        db.execute(f"UPDATE {table} SET {'first' if table == 'alias' else 'value'}=x'00ff'")
+    db.close()
+    planet.answers_with(feed(planet) + b" ")
+    for _ in range(2):
+        planet.clock.move(DAY)
+        with suppress(database.Unusable):
+            planet.poll()
+    assert planet.seeds() == before
+    assert planet.status().state == "ok"
+
+
+def test_point_1_a_304_to_an_unconditional_request_is_a_lie(planet: Planet) -> None:
+    """It is a failure with its reason, not a success without items."""
+    planet.add()
+    planet.answers_with(Reply(304))
+    planet.poll()
+    assert "304 Not Modified to a request without a condition" in planet.state().error
+    assert planet.status().state == "failing"
+
+
+def test_one_process_collects_and_others_read_and_ask(planet: Planet) -> None:
+    """The second is told who does; a release of it is a request, which the first takes up."""
+    source = planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    many = rss(posts(40, newest=planet.clock.time, apart=1, name="flood"))
+    planet.answers_with(many)
+    planet.next_poll()
+    assert planet.status().held == 37
+    with planet.collector() as collector:
+        with pytest.raises(database.Busy) as error:
+            polling.poll(planet.settings, now=planet.clock.now)
+        assert error.value.pid == os.getpid()
+        assert polling.release(planet.settings, source.url, now=planet.clock.now) is None
+        asyncio.run(Schedule(collector).step())
+        assert planet.status().held == 0
+    assert len(planet.shown()) == 43
+
+
+def test_a_database_of_a_newer_version_is_left_alone(planet: Planet) -> None:
+    """It is named, and stays as it is."""
+    planet.add()
+    planet.poll()
+    with sqlite3.connect(planet.root / "state/sources.db") as db:
+        db.execute("PRAGMA user_version=99")
+    db.close()
+    with pytest.raises(database.Unusable, match="newer version"):
+        planet.poll()
+
+
+def page(text: str) -> bytes:
+    return f"<html><head><title>T</title></head><body><nav>Menu</nav><article><p>{text * 30}</p></article></body></html>".encode()
+
+
+def test_point_9_pages_are_asked_once_and_robots_txt_before_them(planet: Planet) -> None:
+    """`content: page`: the text of each shown item's page, two seconds apart; what robots.txt forbids is not asked."""
+    pytest.importorskip("readability")
+    planet.add(content="page", first=3)
+    url = planet.server.url("pages.example", "")
+    made = [
+        Post(f"p{number}", planet.clock.time - number, link=f"{url}/{'secret' if number == 2 else 'open'}/{number}")
+        for number in range(3)
+    ]
+    planet.answers_with(rss(made))
+    planet.answers_with(Reply(200, body=b"User-agent: *\nDisallow: /secret/\n"), "pages.example", "/robots.txt")
+    for number in range(3):
+        for folder in ("open", "secret"):
+            planet.answers_with(
+                Reply(200, [("Content-Type", "text/html")], page(f"Whole text {number}. ")),
+                "pages.example",
+                f"/{folder}/{number}",
+            )
+    planet.next_poll()
+    assert [seen.path for seen in planet.server.seen] == ["/feed", "/robots.txt", "/open/0", "/open/1"]
+    assert all(later.at - earlier.at >= 2 for earlier, later in pairwise(planet.server.seen[1:]))
+    texts = b"".join(planet.seeds().values())
+    assert b"Whole text 0." in texts
+    assert b"Whole text 2." not in texts
+    assert b"Text of p2." in texts
+    planet.next_poll()
+    assert len(planet.server.seen) == 5
+
+
+def test_a_living_list_is_read_like_a_source(planet: Planet) -> None:
+    """Its validators are kept, what it lists is polled, and what it does not list any more is not."""
+    location = planet.server.url("lists.example", "/planet.opml")
+    planet.lists.append(SourceList(location=location, defaults=Source(url="", private=True, every=HOUR)))
+    url = [planet.server.url(f"blog{number}.example") for number in range(3)]
+    for number in range(3):
+        planet.answers_with(feed(planet), f"blog{number}.example")
+
+    def opml(*numbers: int) -> bytes:
+        outlines = "".join(f'<outline type="rss" text="B{number}" xmlUrl="{url[number]}"/>' for number in numbers)
+        return f'<opml version="2.0"><head><title>L</title></head><body>{outlines}</body></opml>'.encode()
+
+    planet.answers_with(lambda seen: conditional(seen, opml(0, 1)), "lists.example", "/planet.opml")
+    assert planet.poll().polled == (url[0], url[1])
+    planet.run_for(2 * DAY)
+    lists = [seen for seen in planet.server.seen if seen.host == "lists.example"]
+    assert [seen.is_conditional for seen in lists] == [False] + [True] * (len(lists) - 1)
+    planet.answers_with(lambda seen: conditional(seen, opml(1, 2)), "lists.example", "/planet.opml")
+    planet.run_for(3 * DAY)
+    planet.answers_with(Reply(500), "lists.example", "/planet.opml")
+    asked = len(planet.server.seen)
+    planet.run_for(2 * DAY)
+    assert {seen.host for seen in planet.server.seen[asked:]} == {"blog1.example", "blog2.example", "lists.example"}
+    assert [source.url for source in database.listed_in(str(planet.root / "state"), location)] == [url[1], url[2]]
+
+
+def test_a_living_list_that_is_a_file_is_read_again_when_it_changes(planet: Planet) -> None:
+    """And named if it cannot be read."""
+    file = planet.root / "list.opml"
+    planet.lists.append(SourceList(location=str(file), defaults=Source(url="", private=True)))
+    planet.poll()
+    with planet.collector() as collector:
+        asyncio.run(collector.read_lists())
+    assert planet.told == [(str(file), f"{file}: No such file or directory")] * 2
+    url = planet.server.url("blog.example")
+    file.write_text(f'<opml version="2.0"><head/><body><outline type="rss" text="B" xmlUrl="{url}"/></body></opml>')
+    planet.answers_with(feed(planet))
+    assert planet.poll().polled == (url,)
+
+
+def test_an_address_that_is_none_is_named_and_not_tried_all_the_time(planet: Planet) -> None:
+    """It waits as any other failure."""
+    planet.sources.append(Source(url="ftp://files.example/feed", private=True))
+    planet.run_for(DAY)
+    assert "no http or https address" in planet.state().error
+    assert 3 <= planet.state().failures <= 6
