@@ -9,6 +9,7 @@ import ast
 import inspect
 import re
 import sys
+import types
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,9 @@ TYPES = {
     "connections": "number, 1 to 1000000", "duration": "time", "duration_limit": "time, or `null`",
     "item_limit": "number, or `null`", "size_limit": "size, or `null`", "cron_or_interval": "cron line or time",
     "ignored": "anything; it has no effect", "glob": "glob", "root_name": "slug", "base_url": "URL",
-    "link_pattern": "path or URL with placeholders", "expression": "[expression](expression.md)",
+    "link_pattern": "path or URL with placeholders", "source_url": "URL", "opml_location": "URL or path of a file",
+    "poll_interval": "time", "first_items": "number, 0 to 500",
+    "expression": "[expression](expression.md)",
     "points": "points, such as `+5`", "points_each": "points, such as `+10 each`", "points_a_day": "points, such as `-1/day`",
 }  # fmt: skip
 """What a value is called, by the function of `config.parsers` that reads it."""
@@ -69,6 +72,8 @@ LIMITS = (
     ("Config", (
         ("config.yaml.tree.MOST_BYTES", "bytes", "A config or topic file may have at most {}."),
         ("config.yaml.decoding.MOST_PROBLEMS", "", "At most {} problems of a file are reported at once."),
+        ("config.parsers.SHORTEST_POLL", "s", "A source is asked at most every {}."),
+        ("config.parsers.MOST_FIRST_ITEMS", "", "A new source shows at most {} items at once."),
         ("config.parsers.LONGEST_PATTERN", "", "A pattern may have at most {} characters."),
         ("model.globs.LONGEST_GLOB", "", "A glob may have at most {} characters."),
         ("model.globs.MOST_DOUBLE_STARS", "", "A glob may have at most {} `**`."),
@@ -85,6 +90,11 @@ LIMITS = (
     ("The seeds folder", (
         ("site.scanning._GUARDED", "", "If more than half of at least {} seeds are gone at once, nothing is withdrawn."),
         ("site.scanning.AT_ONCE", "s", "Seeds that vanish within {} vanish at once."),
+    )),
+    ("The state folder", (
+        ("site.history.MAX_BYTES", "bytes", "The history of what happened takes at most {}."),
+        ("site.history.KEPT_TURNS", "", "When it is full, its last {} turns stay."),
+        ("site.history.KEPT_EVENTS", "", "So do up to {} older ones in which something happened to an item."),
     )),
     ("HTTP", (
         ("service.http.server.MAX_HEADER_BYTES", "bytes", "The headers of a request may have {}; more than half as many again are refused with 431."),
@@ -125,17 +135,21 @@ def page(title: str, *lines: str) -> str:
 
 def config_page() -> str:
     """Return the page of the config's keys."""
-    from aggregator.config.settings import Config, Topic
+    from aggregator.cli.json_schema import SOURCE_KEYS
+    from aggregator.config.settings import Config, SourceEntry, Topic
 
     keys = [*written_keys(Config)]
     told = comments(ROOT / "config/aggregator.yaml", {key.path for key in keys})
     topics = [*written_keys(Topic)]
+    sources = [*written_keys(SourceEntry)]
     told_of_topics = TOPIC_KEYS
+    for place in ("sources.", "sources.opml[]."):
+        told = {**{f"{place}{key}": meaning for key, meaning in SOURCE_KEYS.items()}, **told}
     return page(
         "Config",
-        "The config is `config/aggregator.yaml`; `--config FILE` uses another one. Everything has a default but `site.url`. An",
-        "unknown key is an error, and all errors are reported at once. [The sample config](../../config/aggregator.yaml) uses",
-        "each key. `aggregator schema config` prints the JSON Schema for editors.",
+        "The config is `config/aggregator.yaml`; `--config FILE` uses another one. Everything has a default but `site.url`, and",
+        "`sources.folder` if there are sources. An unknown key is an error, and all errors are reported at once. [The sample",
+        "config](../../config/aggregator.yaml) uses each key. `aggregator schema config` prints the JSON Schema for editors.",
         "",
         "How values are written:",
         "",
@@ -158,6 +172,14 @@ def config_page() -> str:
         "order of the file names. Other keys are allowed. `aggregator schema topic` prints the JSON Schema.",
         "",
         *table(topics, told_of_topics),
+        "",
+        "## Lists of sources",
+        "",
+        "Each file in `config/sources/` is a list ([how to use them](../guides/collect-feeds.md)). An entry is the address of a feed,",
+        "or has these keys; what it leaves out is as `sources` in the config says. `aggregator schema sources` prints the JSON",
+        "Schema.",
+        "",
+        *table(sources, SOURCE_KEYS),
     )
 
 
@@ -190,17 +212,23 @@ def written_keys(kind: type[msgspec.Struct], before: str = "") -> Iterator[Key]:
     hints = typing.get_type_hints(kind, include_extras=True)
     for field in written_fields(kind):
         path, hint = f"{before}{field.encode_name}", hints[field.name]
-        inner = hint
+        is_optional = typing.get_origin(hint) in {typing.Union, types.UnionType}
+        inner = next((one for one in typing.get_args(hint) if is_optional and is_mapping(one)), hint)
         suffix = "."
         plain = typing.get_args(hint)[0] if typing.get_origin(hint) is Annotated else hint
         if typing.get_origin(plain) is tuple:
             inner, suffix = typing.get_args(plain)[0], "[]."
         elif any(getattr(remark, "key", "") == "match" for remark in typing.get_args(hint)[1:]):
             inner = plain  # an expression, or these keys
-        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+        if is_mapping(inner):
             yield from written_keys(inner, f"{path}{suffix}")
         else:
             yield Key(path, type_words(hint), default_words(field, hint))
+
+
+def is_mapping(hint: Any) -> bool:
+    """Return whether a type is written as a mapping with keys of its own."""
+    return isinstance(hint, type) and issubclass(hint, msgspec.Struct)
 
 
 def type_words(hint: Any) -> str:
@@ -489,6 +517,7 @@ def http_page() -> str:
         "|---|---|",
         "| `/` | the index page |",
         "| `/feeds.opml`, `/.well-known/feeds` | all feeds, as OPML |",
+        "| `/sources/`, `/sources.opml` | the sources, if the site has any, and how they are |",
         f"| `/<feed>/` and in it {feeds} | a feed: `all`, a topic's slug, or that of a feed by query |",
         "| `/<feed>/archive/<month>/…` | a page of the feed's history, in the same formats |",
         "",
@@ -500,7 +529,8 @@ def http_page() -> str:
         "",
         "## Other addresses",
         "",
-        "`/-/trigger` exists only with a token (`server.token`), `/-/notify` only if the seeds lie in a store too. The token is sent",
+        "`/-/trigger` exists only with a token (`server.token`), `/-/notify` only if the seeds lie in a store too, `/websub/` only",
+        "with `sources`. The token is sent",
         "as `Authorization: Bearer …`, or as the password of `Basic`. Requests of other sites' pages are refused with 403.",
         "",
         "| address | method | answer |",
@@ -512,12 +542,13 @@ def http_page() -> str:
 
 def routes() -> dict[str, Any]:
     """Return the routes of a site whose seeds lie in a store, with a token: all that there are."""
-    from aggregator.config.settings import Config, RootSettings, Server, SiteSettings
+    from aggregator.config.settings import Config, RootSettings, Server, SiteSettings, SourcesSettings
     from aggregator.service.http.endpoints import Endpoints
 
     site = SiteSettings(url="https://feeds.example.org/")
     seeds = (RootSettings(folder="s3://bucket/seeds"),)
-    config = Config(site=site, seeds=seeds, server=Server(token="token"))  # noqa: S106 - a file's name
+    server, sources = Server(token="token"), SourcesSettings(folder="collected")  # noqa: S106 - a file's name
+    config = Config(site=site, seeds=seeds, server=server, sources=sources)
     return dict(Endpoints(config, typing.cast("Any", None), clock=float, session_key=b"key").routes())
 
 
@@ -619,7 +650,8 @@ def metrics_page() -> str:
         rows.append(f"| `{name}` | {kinds[name]} | {labels} | {help_text} |")
     return page(
         "Metrics",
-        "What `/metrics` answers, in Prometheus' text format. No label holds the text of a seed.",
+        "What `/metrics` answers, in Prometheus' text format. No label holds the text of a seed; dead sources",
+        "are named by their addresses.",
         "",
         "| name | kind | labels | meaning |",
         "|---|---|---|---|",
@@ -646,6 +678,8 @@ DAEMON = "aggregator.service.health.DaemonStatus"
 FILLED = {
     "problem_ages": {"disk": 1.0},
     "held": {"quality": 1},
+    "sources": {"dead": 1},
+    "dead_sources": ("https://blog.example.org/feed.xml",),
     "feeds": {"all": 1},
     "newest": 0,
     "due": 0,
@@ -696,7 +730,8 @@ def exit_codes_page() -> str:
         *(f"| {code} | {meaning} |" for code, meaning in exit_codes()),
         "",
         "`check` exits with 1 if the config or a seed has an error (with `--strict`, or a warning), `build --strict` if a seed has",
-        "an error, `build` and `trigger` if a document cannot be written or the seeds folder cannot be trusted.",
+        "an error, `build` and `trigger` if a document cannot be written or the seeds folder cannot be trusted, `sources` if one",
+        "has been dead for 30 days. `fetch` exits with 0 also if sources fail.",
         "",
         "The errors behind them, as Python sees them; those without a code of their own end with 1:",
         "",

@@ -16,6 +16,8 @@ from support.running_daemon import free_port
 
 from aggregator.cli.commands import cli
 from aggregator.config.loading import load_config
+from aggregator.config.settings import SourcesSettings
+from aggregator.config.sources import read_sources
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
@@ -114,9 +116,11 @@ def test_commands_and_options_that_are_mentioned_exist(path: Path) -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_every_config_that_is_shown_is_valid(path: Path, tmp_path: Path) -> None:
-    """A block of YAML is a part of the config, without an unknown key or a wrong value."""
+    """A block of YAML is a part of the config or a list of sources, without an unknown key or a wrong value."""
     for block in BLOCKS[path]:
-        if block.language == "yaml" and not (block.mark == "file" and "topics/" in block.value):
+        if block.mark == "file" and "sources/" in block.value:
+            assert read_sources([(block.value, block.text.encode())], SourcesSettings(folder="collected"))[1] == []
+        elif block.language == "yaml" and not (block.mark == "file" and "topics/" in block.value):
             site = "" if "site:" in block.text else 'site: {url: "https://feeds.example.org/"}\n'
             (tmp_path / "token").write_text("0123456789abcdef\n")
             if re.search(r"^(seeds|feeds): \S*://", block.text, re.MULTILINE):

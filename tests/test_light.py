@@ -1,4 +1,4 @@
-"""Sites in folders do not import anything of object stores and clusters."""
+"""Sites in folders import nothing of object stores and clusters, those without sources nothing of the collector."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from support.site_folder import SiteFolder
 
 ROOT = Path(__file__).parents[1]
 HEAVY = {"aiobotocore", "aiohttp", "boto3", "botocore", "dask", "distributed", "fsspec", "s3fs"}
+ASKING = {"feedparser", "httpx2", "publicsuffixlist"}
 STORES = {"aggregator.object_store", "aggregator.watcher.bucket", "aggregator.publisher.bucket"}
 
 TELL = """
@@ -66,7 +67,8 @@ def is_served(port: int) -> bool:
 
 
 def heavy(modules: set[str]) -> set[str]:
-    return ({name.partition(".")[0] for name in modules} & HEAVY) | (modules & STORES)
+    collecting = {name for name in modules if name.startswith("aggregator.collector")}
+    return ({name.partition(".")[0] for name in modules} & (HEAVY | ASKING)) | (modules & STORES) | collecting
 
 
 def test_no_command_on_folders_imports_a_store(site: SiteFolder) -> None:
@@ -105,6 +107,17 @@ def test_the_daemon_on_folders_imports_no_store(running: DaemonProcess) -> None:
     told = [set(json.loads(path.read_text())) for path in site.root.glob("told.*")]
     assert any("aggregator.service.daemon" in modules for modules in told)
     assert [heavy(modules) for modules in told] == [set() for _ in told]
+
+
+def test_sources_in_the_config_import_the_collector(site: SiteFolder) -> None:
+    """This shows that the other tests measure: with sources a build reads what is known of them, but asks nobody."""
+    site.settings |= {"sources": {"folder": "../seeds"}}
+    site.write("a.md")
+    site.config()
+    modules = imported(site, ["-m", "aggregator", "build", "--config", "config/feeds.yaml"])
+    assert "aggregator.collector.database" in modules
+    assert heavy(modules) & (ASKING - {"publicsuffixlist"}) == set()
+    assert heavy(imported(site, ["-m", "aggregator", "fetch", "--config", "config/feeds.yaml"])) >= {"httpx2"}
 
 
 def test_a_url_in_the_config_imports_its_store(site: SiteFolder) -> None:

@@ -14,18 +14,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 import msgspec
 
 from aggregator.cli import completion, report, terminal
 from aggregator.config.loading import load_config
-from aggregator.config.settings import Config
+from aggregator.config.settings import Config, roots_for_people
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ClusterError, ConfigError, LockedError, reason_with_path
 from aggregator.model.reports import Problem, Turn
 from aggregator.model.seed_roots import native_root
+from aggregator.model.sources import Source
 from aggregator.model.sqlite_errors import with_advice
 from aggregator.model.store import is_url
 from aggregator.model.version import VERSION
@@ -34,6 +35,10 @@ from aggregator.site.build import build as build_site
 from aggregator.site.clock import clock
 from aggregator.site.memory import collecting_rarely
 
+if TYPE_CHECKING:
+    from aggregator.collector.lists import Kind
+
+SOON = "the running collector releases it within seconds"
 PROGRESS_FROM = 500
 """The number of files from which a terminal shows a progress bar."""
 
@@ -126,6 +131,7 @@ def build(
 @host_option
 @port_option
 @click.option("--serve/--no-serve", default=True, help="Serve the feeds over HTTP.")
+@click.option("--fetch/--no-fetch", default=True, help="Ask the sources, if the config has any.")
 @click.option("--adopt", is_flag=True, help="Replace files of somebody else in the feeds folder.")
 @click.option("--standby", is_flag=True, help="If a daemon already runs, wait until it ends or dies, then take over.")
 def run(
@@ -136,11 +142,13 @@ def run(
     host: str,
     port: int | None,
     serve: bool,
+    fetch: bool,
     adopt: bool,
     standby: bool,
 ) -> None:
-    """Run the daemon: watch seeds, update feeds, serve them."""
+    """Run the daemon: collect, watch seeds, update and serve feeds."""
     from aggregator.service import logs  # noqa: PLC0415 - only this command needs these
+    from aggregator.service.collector_process import CollectorProcess  # noqa: PLC0415
     from aggregator.service.daemon import Daemon  # noqa: PLC0415
     from aggregator.service.server_process import ServerProcess  # noqa: PLC0415
     from aggregator.service.standby import Standby  # noqa: PLC0415
@@ -158,14 +166,18 @@ def run(
     if open_it and serve:
         terminal.open_browser(config)
     server, systemd = ServerProcess(log_as) if serve else None, SystemdNotifier.from_environment()
-    StopSignals(before_exit=server.kill if server is not None else lambda: None).start()
+    collector = CollectorProcess(log_as) if fetch else None
+    StopSignals(before_exit=lambda: [one.kill() for one in (server, collector) if one is not None]).start()
     waiting, lock = Standby(config, systemd), None
     if standby:
         waiting.handle_signals()
         lock = waiting.wait()
         config = adjust(waiting.config)
     if not waiting.is_stopped:
-        daemon = Daemon(config, clock=time.time, systemd=systemd, server=server, lock=lock, adopt=adopt, adjust=adjust)
+        daemon = Daemon(
+            config, clock=time.time, systemd=systemd, server=server, collector=collector, lock=lock, adopt=adopt,
+            adjust=adjust,
+        )  # fmt: skip
         daemon.handle_signals()
         if waiting.is_stopped:  # a signal came before the daemon handled them
             daemon.stop()
@@ -290,6 +302,144 @@ def check(
 
 @cli.command()
 @config_option
+@click.argument("sources", nargs=-1, metavar="[SOURCE]...")
+@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+def fetch(config_path: str, sources: tuple[str, ...], *, as_json: bool) -> None:
+    """Ask the sources that are due, and write what is new as seeds.
+
+    With SOURCE, only those are asked; each is named by its address or its name. One that is not due is not asked, also
+    if it is named. The exit code is 0 also if some fail.
+    """
+    from aggregator.cli import source_report  # noqa: PLC0415 - only this command needs these
+    from aggregator.collector import polling  # noqa: PLC0415
+    from aggregator.site.sources import settings_of  # noqa: PLC0415
+
+    config = _config_with_sources(config_path)
+    only = [one.url for one in _named_sources(config, sources)]
+    with _collector_errors(config):
+        report_of_polls = polling.poll(settings_of(config), now=clock, only=only)
+    if as_json:
+        click.echo(msgspec.json.encode(source_report.poll_json(report_of_polls)))
+        return
+    for line in source_report.poll_lines(report_of_polls, is_named=bool(sources)):
+        _print(line)
+    if report_of_polls.new and sys.stdout.isatty():
+        _print("Next: `aggregator build` publishes them.")
+
+
+@cli.command()
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print the sources as JSON.")
+@click.option("--release", "released", metavar="SOURCE", multiple=True, help="Show what a guard holds back of SOURCE.")
+@click.option("--apply", "apply_moves", is_flag=True, help="Write the addresses that sources moved to into the lists.")
+def sources(config_path: str, released: tuple[str, ...], *, as_json: bool, apply_moves: bool) -> None:
+    """Show how each source is, and when it is asked next.
+
+    The exit code is 1 if one has been dead for 30 days.
+    """
+    from aggregator.cli import source_report  # noqa: PLC0415 - only this command needs these
+    from aggregator.model.source_words import counted, details, headline, states_line  # noqa: PLC0415
+    from aggregator.site.sources import statuses_of  # noqa: PLC0415
+
+    config = _config_with_sources(config_path)
+    if released:
+        _release(config, released)
+    if apply_moves:
+        config = _apply_moves(config)
+    statuses = statuses_of(config, clock())
+    if as_json:
+        click.echo(msgspec.json.encode(source_report.as_json(statuses)))
+    elif not (released or apply_moves):
+        for one in statuses:
+            for line in (headline(one), *(f"{'':13}{line}" for line in details(one))):
+                _print(line)
+        _print(states_line(counted(statuses)) if statuses else source_report.NONE_LISTED)
+    if any(one.state == "dead" for one in statuses):
+        sys.exit(1)
+
+
+@cli.command(name="import")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="Print what became of the file as JSON.")
+@click.argument("kind", type=click.Choice(["opml", "planet", "venus", "pluto"]))
+@click.argument("file", shell_complete=completion.files)
+def import_sources(config_path: str, kind: Kind, file: str, *, as_json: bool) -> None:
+    """Write the sources of another tool's FILE as a list of sources.
+
+    The list is called as the file is, in the folder of the lists. What could not be taken over is named.
+    """
+    from aggregator.cli.source_lists import import_list  # noqa: PLC0415 - only this command needs it
+
+    found = import_list(_config_with_sources(config_path), kind, file)
+    if as_json:
+        click.echo(msgspec.json.encode(found._asdict()))
+        return
+    for line in found.left:
+        _print(line, err=True)
+    _print(f"{os.path.relpath(found.path)}: {quantity(found.sources, 'source')}")
+
+
+def _release(config: Config, names: tuple[str, ...]) -> None:
+    from aggregator.collector import polling  # noqa: PLC0415 - only this option needs it
+    from aggregator.site.sources import settings_of  # noqa: PLC0415
+
+    for source in _named_sources(config, names):
+        with _collector_errors(config):
+            shown = polling.release(settings_of(config), source.url, now=clock)
+        done = f"released, {quantity(shown, 'item')} shown" if shown is not None else SOON
+        _print(f"{source.address or source.url}: {done}", err=True)
+
+
+def _apply_moves(config: Config) -> Config:
+    from aggregator.cli.source_lists import apply_addresses  # noqa: PLC0415 - only this option needs these
+    from aggregator.collector.database import adopted  # noqa: PLC0415
+
+    done, left = apply_addresses(config, adopted(config.state))
+    for line in (*done, *left) or ("no source has moved",):
+        _print(line, err=True)
+    return load_config(config.path) if done else config
+
+
+def _config_with_sources(path: str) -> Config:
+    """Load the config.
+
+    Raises:
+        ConfigError: if it has no sources.
+    """
+    config = load_config(path)
+    if config.sources is None:
+        hint = "write `sources: {folder: ../collected}`, with that folder under `seeds` too"
+        raise ConfigError([f"{config.path}: sources: there are none ({hint})"])
+    return config
+
+
+def _named_sources(config: Config, names: tuple[str, ...]) -> tuple[Source, ...]:
+    from aggregator.site.sources import named  # noqa: PLC0415 - only commands for sources need it
+
+    try:
+        return named(config, names, clock()) if names else ()
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from error
+
+
+@contextmanager
+def _collector_errors(config: Config) -> Iterator[None]:
+    """Turn what keeps the collector from working into errors for people."""
+    from aggregator.collector.database import Busy, Unusable  # noqa: PLC0415 - only commands for sources need these
+    from aggregator.site.lock import make_state_folder  # noqa: PLC0415
+
+    make_state_folder(config.state)
+    try:
+        yield
+    except Busy as error:
+        advice = "a daemon asks what is due by itself; else wait for that process to end, or stop it"
+        raise LockedError(config.state, f"process {error.pid}" if error.pid else "another process", advice) from error
+    except Unusable as error:
+        raise AggregatorError(str(error)) from error
+
+
+@cli.command()
+@config_option
 @click.argument("target", metavar="PATH|URL|ID", shell_complete=completion.files)
 @click.option("--json", "as_json", is_flag=True, help="Print the explanation as JSON.")
 def explain(config_path: str, target: str, *, as_json: bool) -> None:
@@ -368,10 +518,10 @@ def find(config_path: str, expression: str, *, everything: bool, limit: int, as_
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print the changes as JSON.")
 def try_rules(config_path: str, expression: str, *, use: str, limit: int, as_json: bool) -> None:
-    """Show what a rule would bring and take away, feed by feed; change nothing.
+    """Show what a rule would bring and take away, feed by feed.
 
-    With EXPR the site's config is tried with that expression. Without it the config FILE is tried, not the site's;
-    if it is the site's, this shows what its changes since the last build will do.
+    Nothing is changed. With EXPR the site's config is tried with that expression. Without it the config FILE is tried,
+    not the site's; if it is the site's, this shows what its changes since the last build will do.
     """
     from aggregator.cli.finding import trial_lines  # noqa: PLC0415 - only this command needs these
     from aggregator.site.trial import try_config  # noqa: PLC0415
@@ -432,7 +582,7 @@ def _native_root(config: Config) -> str:
     Raises:
         ConfigError: if there is none.
     """
-    if (root := native_root(config.seeds)) is not None:
+    if (root := native_root(roots_for_people(config))) is not None:
         return root.folder
     dialects = ", ".join(dict.fromkeys(root.dialect for root in config.seeds))
     reason = f"new seeds are written in the dialect native, and no folder has it (there is: {dialects})"
@@ -527,10 +677,12 @@ def init(folder: str, *, url: str, title: str, existing: str) -> None:
 
 @cli.command()
 @config_option
-@click.argument("kind", type=click.Choice(["seed", "config", "topic", "dialect", "decap"]))
+@click.argument("kind", type=click.Choice(["seed", "config", "topic", "sources", "dialect", "decap"]))
 @click.argument("name", required=False, default="")
-def schema(config_path: str, kind: Literal["seed", "config", "topic", "dialect", "decap"], name: str) -> None:
-    """Print the JSON Schema of seeds, the config or topics.
+def schema(
+    config_path: str, kind: Literal["seed", "config", "topic", "sources", "dialect", "decap"], name: str
+) -> None:
+    """Print the JSON Schema of seeds, config, topics or sources.
 
     `dialect` prints the table of the dialect NAME, or of all; `decap` a config of Decap CMS for this site's seeds.
     """

@@ -1,4 +1,7 @@
-"""JSON Schema of seeds, config and topics, for editors, from the types that decode them; tables of dialects. Pure."""
+"""JSON Schema of seeds, the config, topics and lists of sources, for editors; tables of dialects. Pure.
+
+They are made from the types that decode them.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from aggregator.config.settings import Config, Topic
+from aggregator.config.settings import Config, SourceEntry, Topic
 from aggregator.config.yaml.decoding import Brief, Check, Parse, nearest, written_fields
 from aggregator.normalizer.dialects import plans, table
 from aggregator.normalizer.raw import RawSeed
@@ -16,6 +19,7 @@ from aggregator.normalizer.raw import RawSeed
 KINDS: dict[str, type[msgspec.Struct]] = {"seed": RawSeed, "config": Config, "topic": Topic}
 
 _REQUIRED = {"seed": ["title"], "config": ["site"], "topic": ["name"]}
+_HEAD = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
 _SCALARS: dict[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 _SEED_KEYS = {
     "title": "The item's title, as plain text. Required.",
@@ -50,10 +54,27 @@ _SEED_KEYS = {
     "related": "The same story elsewhere.",
     "id": "The item's id in the feeds, if it should not be its link.",
 }
+SOURCE_KEYS: dict[str, str] = {
+    "url": "The address of a feed, or of a page whose head names one. It identifies the source.",
+    "was": "The address under which it was first listed, if it has moved since: its items have their ids from that.",
+    "name": "What the source is called. Default: the feed's own title.",
+    "topics": "Topics of each of its items, beside those by keyword.",
+    "categories": "What the categories of an entry become. Default: `tags`.",
+    "quality": "The score of each of its items: how far you trust it. Default: none.",
+    "every": "The time between two polls, at least 15m. Default: as often as it publishes, between 1h and 24h.",
+    "first": "How many of its newest items are shown when it is new. Default: 5.",
+    "content": "What of an entry its item shows. Default: `full`.",
+    "private": "Whether it may lie at a loopback or private address.",
+    "conditional": 'False for a server that answers "not modified" although something is new; asked once in 24 h.',
+    "on_gone": "Whether its items are withdrawn if it answers 410 Gone. Default: `keep`.",
+}
+"""What the keys of an entry in a list of sources mean."""
 
 
-def schema(kind: Literal["seed", "config", "topic"]) -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a seed's front matter, the config or a topic file."""
+def schema(kind: Literal["seed", "config", "topic", "sources"]) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a seed's front matter, the config, a topic file or a list of sources."""
+    if kind == "sources":
+        return {**_HEAD, "title": "aggregator sources", **_list_of_sources()}
     made = _struct(KINDS[kind])
     made["required"] = _REQUIRED[kind]
     if kind == "seed":
@@ -63,7 +84,15 @@ def schema(kind: Literal["seed", "config", "topic"]) -> dict[str, Any]:
         made["properties"]["secured"] = {"description": secured}
     if kind == "config":
         _close(made)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"aggregator {kind}", **made}
+    return {**_HEAD, "title": f"aggregator {kind}", **made}
+
+
+def _list_of_sources() -> dict[str, Any]:
+    entry = _struct(SourceEntry)
+    _close(entry)
+    for key, description in SOURCE_KEYS.items():
+        entry["properties"][key]["description"] = description
+    return {"type": ["array", "null"], "items": {"anyOf": [{"type": "string"}, entry]}}
 
 
 def dialects(name: str = "") -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from aggregator.model.reports import FeedReport, HubStatus, Problem, Turn
+from aggregator.model.source_words import states_line
 from aggregator.model.words import LISTED_PROBLEMS, RULES, escape_controls, in_words, quantity, rule_words, utc_time
 from aggregator.service.health import DaemonStatus
 from aggregator.site.status import SiteStatus
@@ -168,6 +169,11 @@ def trouble_lines(found: SiteStatus, folders: Folders = NO_FOLDERS) -> Iterator[
         yield found.folder_problem
     yield from stale_lines(found.stale, folders)
     yield from (in_folder(str(problem), folders) for problem in found.problems[:LISTED_PROBLEMS])
+    for url in found.dead_sources[:LISTED_PROBLEMS]:
+        yield f"dead source: {url} (`aggregator explain {url}` says more)"
+    if len(found.dead_sources) > LISTED_PROBLEMS:
+        more = len(found.dead_sources) - LISTED_PROBLEMS
+        yield f"… and {quantity(more, 'more dead source')} (`aggregator sources` lists them all)"
 
 
 def status_lines(found: SiteStatus, folders: Folders = NO_FOLDERS) -> Iterator[str]:
@@ -191,6 +197,8 @@ def status_lines(found: SiteStatus, folders: Folders = NO_FOLDERS) -> Iterator[s
     for turn in found.turns[:5]:
         ago = in_words(max(0, found.now - turn.now))
         yield f"turn {ago} ago: {turn.seconds:.2f} s, {turn.read:,} read, {turn.written:,} written"
+    if found.sources:
+        yield states_line(found.sources)
     yield from _hub_lines(found.websub, found.now)
 
 

@@ -16,7 +16,6 @@ from aggregator.collector.decoding import text_of, without_controls
 from aggregator.collector.mending import mended
 from aggregator.config.yaml.tree import Node, parse
 from aggregator.model import urls
-from aggregator.model.seed_text import scalar
 from aggregator.model.sources import Source
 
 Kind = Literal["opml", "planet", "venus", "pluto"]
@@ -120,24 +119,6 @@ def sources_of(data: bytes, *, defaults: Source) -> tuple[Source, ...] | str:
     if isinstance(found, str):
         return found
     return found.sources or "is an OPML list that names no feed"
-
-
-def as_yaml(sources: tuple[Source, ...], *, comment: str) -> str:
-    """Return a list of sources as the text of a file of `sources.list`; what is not said has its default."""
-    plain = Source(url="")
-    lines = [f"# {html.one_line(comment)}\n"]
-    for source in sources:
-        said = msgspec.structs.asdict(source)
-        kept = {key: value for key, value in said.items() if key != "position" and value != getattr(plain, key)}
-        entries = (f"{key}: {_flow(value)}\n" for key, value in kept.items())
-        lines.append("- " + "  ".join(entries))
-    return "".join(lines) if sources else lines[0] + "[]\n"
-
-
-def _flow(value: object) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(map(scalar, value))}]"
-    return scalar(value)
 
 
 class _Taking:

@@ -1,4 +1,4 @@
-"""Load the config: the config file and its topic files in, a `Config` or every problem in them out.
+"""Load the config: the config file, its topic files and lists of sources in, a `Config` or every problem in them out.
 
 The first part reads the files. The second, from `load` on, is pure: what one key may hold is declared in `settings`;
 here are the checks that need several keys (folders inside each other, slugs used twice) and the resolution of paths,
@@ -27,22 +27,28 @@ from aggregator.config.settings import (
     Query,
     RootSettings,
     SiteSettings,
+    SourcesSettings,
     Topic,
     TopicSettings,
     Where,
+    taken_slugs,
 )
+from aggregator.config.sources import SUFFIXES, defaults_of, read_sources
 from aggregator.config.topics import read_topics, topic_slug
-from aggregator.config.yaml.decoding import decode
+from aggregator.config.yaml.decoding import decode, nearest
 from aggregator.config.yaml.tree import MOST_BYTES, NOTHING, Node, parse_bytes
+from aggregator.model.document_names import SOURCES
 from aggregator.model.errors import ConfigError, reason_of
-from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED
+from aggregator.model.feeds import NAMED_FEEDS
 from aggregator.model.reports import Problem
+from aggregator.model.seed_roots import NATIVE
 from aggregator.model.slugs import LONGEST, folded, free_topic_slug, names_of, slug_of, with_topic_suffix
+from aggregator.model.sources import Source, SourceList
 from aggregator.model.store import is_url
 
 
 def load_config(path: str | os.PathLike[str]) -> Config:
-    """Return the config that the file `path` and its topic files hold.
+    """Return the config that the file `path`, its topic files and its lists of sources hold.
 
     Raises:
         ConfigError: with every problem in them.
@@ -53,9 +59,15 @@ def load_config(path: str | os.PathLike[str]) -> Config:
         text = read_config_file(absolute, piped=True)
     except OSError as error:
         raise ConfigError([_no_config(str(path), error)]) from error
-    paths = _topic_files(topics_folder(text, path=absolute))
-    topic_files = [(path, _topic_file(path)) for path in paths]
-    return load(text, path=absolute, topic_files=topic_files, store_problem=_store_problem, real_path=os.path.realpath)
+    listed = source_files(sources_list(text, path=absolute)) if b"sources" in text else []
+    return load(
+        text,
+        path=absolute,
+        topic_files=_contents(_files_in(topics_folder(text, path=absolute))),
+        source_files=_contents(listed),
+        store_problem=_store_problem,
+        real_path=os.path.realpath,
+    )
 
 
 def read_config_file(path: str, *, piped: bool = False) -> bytes:
@@ -91,22 +103,34 @@ def written_root(path: str, index: int) -> tuple[str, Node | None]:
     return (f"seeds[{index}]", node.below(index)) if node is not None and node.kind == "list" else ("seeds", node)
 
 
-def _topic_files(folder: str) -> list[str]:
+def source_files(location: str) -> list[str]:
+    """Return the paths of the files of a list of sources: those in the folder `location`, or `location` itself.
+
+    `location` may also be written without its `.yaml`; nothing need be there yet.
+
+    Raises:
+        ConfigError: if the folder cannot be read.
+    """
+    alone = [path for path in (location, *(location + suffix for suffix in SUFFIXES)) if os.path.isfile(path)]
+    return [*alone, *_files_in(location)] if location else []
+
+
+def _files_in(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.name.endswith((".yaml", ".yml"))]
+            names = [entry.name for entry in entries if entry.name.endswith(SUFFIXES)]
     except (FileNotFoundError, NotADirectoryError):
-        return []  # a site needs no topic files
+        return []  # a site needs neither topic files nor sources
     except OSError as error:
         raise ConfigError([_unreadable(folder, error)]) from error
     return sorted(os.path.join(folder, name) for name in names if not name.startswith("."))
 
 
-def _topic_file(path: str) -> bytes:
+def _contents(paths: Sequence[str]) -> list[tuple[str, bytes]]:
     try:
-        return read_config_file(path)
+        return [(path, read_config_file(path)) for path in paths]
     except OSError as error:
-        raise ConfigError([_unreadable(path, error)]) from error
+        raise ConfigError([_unreadable(str(error.filename), error)]) from error
 
 
 def _no_config(path: str, error: OSError) -> Problem:
@@ -150,14 +174,16 @@ def _store_problem(url: str) -> str:
 
 def load(
     text: bytes, *, path: str, topic_files: Sequence[tuple[str, bytes]] = (),
-    store_problem: Callable[[str], str] = lambda _: "", real_path: Callable[[str], str] = lambda path: path,
+    source_files: Sequence[tuple[str, bytes]] = (), store_problem: Callable[[str], str] = lambda _: "",
+    real_path: Callable[[str], str] = lambda path: path,
 ) -> Config:  # fmt: skip
-    """Return the config that `text`, the config file's content, and its topic files hold.
+    """Return the config that `text`, the config file's content, its topic files and its lists of sources hold.
 
     Args:
         text: the bytes of the config file.
         path: the path of the config file. Relative paths in `text` are relative to its folder.
         topic_files: pairs of path and bytes, in any order.
+        source_files: likewise, of the lists of sources.
         store_problem: returns why the object store at a URL cannot be used, or "".
         real_path: returns the path of a folder without symbolic links.
 
@@ -174,11 +200,14 @@ def load(
     problems += _unusable_stores(node, path, store_problem)
     problems += _used_names(node, path)
     problems += _used_slugs(node, path, topics)
+    problems += _collected_elsewhere(node, path, real_path)
     problems += _expression_problems(node, text, path, None if problems else config)
     problems.sort(key=lambda problem: (problem.line, problem.column))
-    if problems or topic_problems:
-        raise ConfigError([*problems, *topic_problems])
-    return _resolved(config, path, topics)
+    settings = config.sources if config is not None and config.sources is not None else _NO_SOURCES
+    sources, source_problems = read_sources(source_files, settings)
+    if problems or topic_problems or source_problems:
+        raise ConfigError([*problems, *topic_problems, *source_problems])
+    return _resolved(config, path, topics, _sources(config, path, node, sources))
 
 
 def topics_folder(text: bytes, *, path: str) -> str:
@@ -191,6 +220,19 @@ def state_folder(text: bytes, *, path: str) -> str:
     return _folder_in(text, path, "state")
 
 
+def sources_list(text: bytes, *, path: str) -> str:
+    """Return where the lists of sources lie according to the config file `path`, "" if it has no `sources`."""
+    node = parse_bytes(text, path=path)
+    sources = node.at("sources") if isinstance(node, Node) else None
+    if sources is None or sources.kind != "mapping":
+        return ""
+    written = sources.at("list") or NOTHING
+    if written.kind != "scalar":
+        return ""
+    return _absolute_file(_NO_SOURCES.list if written.tag == "null" else written.text, path)
+
+
+_NO_SOURCES = SourcesSettings(folder="")
 _DEFAULTS: dict[tuple[str, ...], Any] = {
     **{(field.name,): field.default for field in fields(Config)},
     ("topics", "folder"): TopicSettings().folder,
@@ -221,6 +263,10 @@ def _absolute(folder: str, path: str) -> str:
     joined = posixpath.normpath(posixpath.join(posixpath.dirname(path), folder))
     # POSIX gives two leading slashes a meaning of their own; nobody who writes them means that.
     return "/" + joined.lstrip("/") if joined.startswith("/") else joined
+
+
+def _absolute_file(file: str, path: str) -> str:
+    return _absolute(file, path) if file else ""
 
 
 class _Folder(NamedTuple):
@@ -318,6 +364,37 @@ def _unusable_stores(root: Node, path: str, store_problem: Callable[[str], str])
             yield Problem(path=path, line=place.line, column=place.column, message=message)
 
 
+def _collected_elsewhere(root: Node, path: str, real_path: Callable[[str], str]) -> Iterator[Problem]:
+    """Yield a problem if collected seeds would lie where no seeds are read, or are read in another way."""
+    node = root.at("sources", "folder")
+    if node is None or node.kind != "scalar" or node.tag == "null":
+        return
+    folder = _absolute(node.text, path)
+    found = {real_path(_absolute(one, path)): (one, entry) for _, one, entry in _seeds_written(root) if not is_url(one)}
+    message, hint = "", ""
+    if real_path(folder) not in found:
+        meant = nearest(node.text, [one for one, _ in found.values()])
+        message = f"sources.folder: {folder} is not one of the folders of `seeds`"
+        roots = ", ".join([*(one for _, one, _ in _seeds_written(root)), node.text])
+        hint = f"did you mean `{meant}`?" if meant else f"add it: `seeds: [{roots}]`"
+    elif other := next((key for key in ("dialect", "base", "link", "keys") if _said_of(root, node, path, key)), ""):
+        message = f"sources.folder: collected seeds are written in our own dialect, and {folder} has a `{other}`"
+        hint = "use a folder of its own"
+    if message:
+        yield Problem(path=path, line=node.line, column=node.column, message=message, hint=hint)
+
+
+def _said_of(root: Node, folder: Node, path: str, key: str) -> bool:
+    """Return whether the entry of `seeds` with the folder says something else for `key` than the default."""
+    seeds = root.at("seeds") or NOTHING
+    for entry in seeds.items or (seeds,):
+        of = entry.at("folder")
+        if of is not None and _absolute(of.text, path) == _absolute(folder.text, path):
+            said = entry.at(key)
+            return said is not None and said.tag != "null" and said.text != NATIVE
+    return False
+
+
 def _is_inside(inner: str, outer: str) -> bool:
     return inner.startswith(outer.rstrip("/") + "/")
 
@@ -328,6 +405,8 @@ def _used_slugs(root: Node, path: str, topics: Sequence[Topic]) -> Iterator[Prob
     Works on nodes, since queries with other problems are not decoded.
     """
     users = {topic.slug: f'the topic "{topic.name}"' for topic in topics}
+    if root.at("sources") is not None:
+        users[SOURCES] = "the page of the sources"
     feed = root.at("feed")
     queries = root.at("feeds_by_query")
     for index, query in enumerate(queries.items if queries else ()):
@@ -355,28 +434,45 @@ def _expression_problems(root: Node, text: bytes, path: str, config: Config | No
     return found or ([] if config is None else list(expressions.misused(config, root, text, path)))
 
 
-def _resolved(config: Config, path: str, topics: tuple[Topic, ...]) -> Config:
+def _sources(config: Config, path: str, root: Node, listed: tuple[Source, ...]) -> SourcesSettings | None:
+    settings = config.sources
+    if settings is None:
+        return None
+    written = root.at("sources", "opml") or NOTHING
+    nodes = written.items if written.kind == "list" else (written,)
+    lists = tuple(
+        SourceList(
+            location=_absolute(entry.url, path),
+            defaults=replace(defaults_of(entry, settings), position=f"{path}:{node.line}:{node.column}"),
+        )
+        for entry, node in zip(settings.opml, nodes, strict=False)
+    )
+    folder, where = _absolute(settings.folder, path), _absolute_file(settings.list, path)
+    return replace(settings, folder=folder, list=where, listed=listed, lists=lists)
+
+
+def _resolved(config: Config, path: str, topics: tuple[Topic, ...], sources: SourcesSettings | None) -> Config:
     named = config.feed.named
     topics = tuple(
         replace(one, slug=free_topic_slug(one.slug, named), parent=free_topic_slug(one.parent, named)) for one in topics
     )
     names = names_of((topic.slug, topic.name, topic.shortname) for topic in topics)
-    feeds = {SITE_FEED, *(query.slug for query in config.feeds_by_query)}
-    token, write_tokens = config.server.token, config.server.write_tokens
+    feeds = taken_slugs(config)
     return replace(
         config,
         path=path,
-        site=_site(config.site, config.websub.hub),
+        site=_site(config),
         seeds=_named([replace(one, folder=_absolute(one.folder, path)) for one in config.seeds]),
         feeds=_absolute(config.feeds, path),
         state=_absolute(config.state, path),
         feeds_by_query=tuple(_query(query, names, feeds, named) for query in config.feeds_by_query),
         topics=topics,
+        sources=sources,
         topic_settings=replace(config.topic_settings, folder=_absolute(config.topic_settings.folder, path)),
         server=replace(
             config.server,
-            token=_absolute(token, path) if token else "",
-            write_tokens=_absolute(write_tokens, path) if write_tokens else "",
+            token=_absolute_file(config.server.token, path),
+            write_tokens=_absolute_file(config.server.write_tokens, path),
         ),
     )
 
@@ -400,8 +496,10 @@ def _names_for(folder: str) -> Iterator[str]:
     yield from (f"{name[: LONGEST - 5]}-{number}" for number in count(2))
 
 
-def _site(site: SiteSettings, hub: str) -> SiteSettings:
-    return replace(site, title=site.title or urlsplit(site.url).hostname or "", hub=hub)
+def _site(config: Config) -> SiteSettings:
+    site = config.site
+    title = site.title or urlsplit(site.url).hostname or ""
+    return replace(site, title=title, hub=config.websub.hub, collects=config.sources is not None)
 
 
 def _query(query: Query, names: dict[str, str], feeds: Collection[str], named: Iterable[str]) -> Query:

@@ -20,6 +20,12 @@ from aggregator.model.urls import canonical
 
 LONGEST_DURATION = 100 * 365 * 86_400
 LONGEST_PATTERN = 1000
+SHORTEST_POLL = 15 * 60
+"""The shortest interval, in seconds, at which a source may be asked."""
+
+MOST_FIRST_ITEMS = 500
+"""The most items that a new source may show at once: no more are read of a document."""
+
 RESERVED = frozenset({SITE_FEED, ".well-known"})
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -269,6 +275,39 @@ def site_url(text: str) -> str:
         raise ValueError("cannot have a `?` or `#` part", f"write `{urlunsplit((*parts[:3], '', ''))}`")
     path = parts.path if parts.path.endswith("/") else parts.path + "/"
     return urlunsplit(parts._replace(path=path))
+
+
+def source_url(text: str) -> str:
+    """Return the http(s) URL of a feed, or of a page that names one, with its host in lower case and no fragment."""
+    stripped = text.strip()
+    if not stripped:
+        raise ValueError("is empty", 'write the address of a feed, such as `"https://blog.example.org/feed.xml"`')
+    if stripped[:5].lower() == "feed:":
+        rest = stripped[5:].removeprefix("//")
+        raise ValueError("begins with `feed:`", f"write `{shortened(rest if '://' in rest else f'https://{rest}')}`")
+    if "@" in stripped.partition("://")[2].partition("/")[0]:
+        raise ValueError("cannot contain a user name or password", "remove what is before the `@`")
+    return urlunsplit(_split(stripped)._replace(fragment=""))
+
+
+def opml_location(text: str) -> str:
+    """Return the URL of an OPML list, or the path of one as written."""
+    return source_url(text) if "://" in text else _path(text, "file", "../config/subscriptions.opml")
+
+
+def poll_interval(text: str) -> int:
+    """Return the seconds between two polls of a source."""
+    seconds = duration(text)
+    if seconds < SHORTEST_POLL:
+        raise ValueError("is too often for somebody else's server", "write `15m` or more")
+    return seconds
+
+
+def first_items(number: int) -> int:
+    """Return how many items a new source shows."""
+    if not 0 <= number <= MOST_FIRST_ITEMS:
+        raise ValueError(f"{number} is not a number of items", f"write 0 to {MOST_FIRST_ITEMS}; 5 is usual")
+    return number
 
 
 def base_url(text: str) -> str:

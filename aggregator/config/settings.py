@@ -1,4 +1,4 @@
-"""The config: what `config/aggregator.yaml` and `config/topics/*.yaml` may hold, key by key. Pure.
+"""The config: what `aggregator.yaml`, `topics/*.yaml` and `sources/*.yaml` in `config/` may hold, key by key. Pure.
 
 Fields are the keys of the files, unless they are `Computed`; annotations say how a value is read. Everything but
 `site.url` and a topic's `name` has a default. `loading` decodes the files into these classes, then resolves what needs
@@ -13,8 +13,10 @@ import msgspec
 
 from aggregator.config import parsers
 from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
-from aggregator.model.feeds import NAMED_FEEDS, Podcast, Site
+from aggregator.model.document_names import SOURCES
+from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED, Podcast, Site
 from aggregator.model.seed_roots import SeedRoot
+from aggregator.model.sources import Content, Source, SourceList
 
 OneLine = Annotated[str, Check(parsers.one_line)]
 Name = Annotated[str, Check(parsers.name)]
@@ -38,7 +40,10 @@ class PodcastSettings(Podcast, frozen=True, kw_only=True):
 
 
 class SiteSettings(Site, frozen=True, kw_only=True):
-    """`site`: who publishes. `title` is the host of `url` by default; `hub` comes from `websub.hub`."""
+    """`site`: who publishes. `title` is the host of `url` by default.
+
+    `hub` comes from `websub.hub`, `collects` from `sources`.
+    """
 
     url: Annotated[str, Check(parsers.site_url, what='the public address, such as `"https://feeds.example.org/"`')]
     title: OneLine = ""
@@ -48,6 +53,7 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     icon: HttpUrl = ""
     accent: Annotated[str, Check(parsers.colour)] = ""
     hub: Annotated[str, Computed()] = ""
+    collects: Annotated[bool, Computed()] = False
     podcast: PodcastSettings = PodcastSettings()
 
 
@@ -273,6 +279,73 @@ class Websub(msgspec.Struct, frozen=True, kw_only=True):
     hub: HttpUrl = ""
 
 
+Topics = tuple[Name, ...] | None
+Categories = Literal["topics", "tags", "ignore"] | None
+Every = Annotated[int | None, Parse(parsers.poll_interval, what="an interval such as `2h`")]
+First = Annotated[int | None, Check(parsers.first_items)]
+OnGone = Literal["keep", "withdraw"] | None
+
+
+class SourceEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry of a list of sources; None is what `sources` says for all.
+
+    `was` is the address under which the source was first listed, if it has moved: its items have their ids from it.
+    """
+
+    url: Annotated[
+        str, Check(parsers.source_url, what="the address of a feed, such as `https://blog.example.org/feed.xml`")
+    ]
+    was: Annotated[str, Check(parsers.source_url)] = ""
+    name: OneLine = ""
+    topics: Topics = None
+    categories: Categories = None
+    quality: int | None = None
+    every: Every = None
+    first: First = None
+    content: Content | None = None
+    private: bool = False
+    conditional: bool = True
+    on_gone: OnGone = None
+
+
+class OpmlEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """`sources.opml[]`: a living list, and what is said for all that it lists; as text, its `url` alone."""
+
+    url: Annotated[str, Check(parsers.opml_location, what="the URL or the path of an OPML file")]
+    topics: Topics = None
+    categories: Categories = None
+    quality: int | None = None
+    every: Every = None
+    first: First = None
+    content: Content | None = None
+    private: bool = False
+    conditional: bool = True
+    on_gone: OnGone = None
+
+
+class SourcesSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`sources`: the upstream feeds whose entries become seeds, and what is said for all of them.
+
+    `folder` is where the seeds are written. Once loaded, it and `list` are absolute paths, `listed` are the sources of
+    the files of the list, with every default filled in, and `lists` those of `opml`, which the collector reads.
+    """
+
+    folder: Annotated[str, Check(parsers.folder, what="`folder: ../collected`, one of the folders of `seeds`")]
+    list: Annotated[str, Check(parsers.file)] = "sources"
+    opml: Annotated[
+        tuple[OpmlEntry, ...], Brief("url", what="the URL or path of an OPML file, a mapping with a `url`, or a list")
+    ] = ()
+    topics: Topics = None
+    categories: Categories = None
+    quality: int | None = None
+    every: Every = None
+    first: First = None
+    content: Content | None = None
+    on_gone: OnGone = None
+    listed: Annotated[tuple[Source, ...], Computed()] = ()
+    lists: Annotated[tuple[SourceList, ...], Computed()] = ()
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings": "topics", "topics": "topic_files"}):
     """The whole config. Once loaded, `path`, `feeds`, `state` and the folders of `seeds` are absolute paths.
 
@@ -296,8 +369,21 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename={"topic_settings"
     topics: Annotated[tuple[Topic, ...], Computed()] = ()
     topic_settings: TopicSettings = TopicSettings()
     related: Literal["list", "promote", "ignore"] = "list"
+    sources: SourcesSettings | None = None
     schedule: Schedule = Schedule()
     watch: Watch = Watch()
     pages: Pages = Pages()
     server: Server = Server()
     websub: Websub = Websub()
+
+
+def taken_slugs(config: Config) -> frozenset[str]:
+    """Return the slugs that no topic's feed can have: those of the site itself and of the feeds by query."""
+    own = {SITE_FEED} if config.sources is None else {SITE_FEED, SOURCES}
+    return frozenset(own | {query.slug for query in config.feeds_by_query})
+
+
+def roots_for_people(config: Config) -> tuple[RootSettings, ...]:
+    """Return the folders that new seeds may be written into: all but that of collected seeds, if there is another."""
+    collected = config.sources.folder if config.sources is not None else ""
+    return tuple(root for root in config.seeds if root.folder != collected) or config.seeds

@@ -27,7 +27,7 @@ from aggregator.index.recognition import (
     telling_of,
 )
 from aggregator.index.settling import Settling
-from aggregator.model.reports import Problem
+from aggregator.model.reports import Event, Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy
@@ -55,7 +55,11 @@ class Intake:
         self._policy = policy
         self._now = now
         self._keepalive = keepalive
-        self._settling = Settling(index, policy=policy, settings=settings, now=now, keepalive=keepalive)
+        self._next_file, self._next_story = index.files.next_number(), index.stories.next_number()
+        self._settling = Settling(
+            index, policy=policy, settings=settings, now=now, keepalive=keepalive, next_file=self._next_file,
+            next_story=self._next_story,
+        )  # fmt: skip
         self.added = self.changed = self.removed = 0
         self.problems: list[Problem] = []
         """The problems of the files of this turn."""
@@ -69,10 +73,8 @@ class Intake:
         """Seeds that share keys with others, or did: their stories are settled together when every file is known."""
         self._left: set[int] = set()
         """Stories that a seed has left, or for which it has other keys now."""
-        self._next_story = index.stories.next_number()
         self._held: dict[int, int] = {}
         """The keys of the paths of files that are held back, with the stories that they lead to."""
-        self._next_file = index.files.next_number()
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files that are gone."""
@@ -115,7 +117,10 @@ class Intake:
             self._keepalive()
             stored = self._index.files.seeds(chunk)
             found = self._index.files.where(f"file IN ({marks(chunk)}) ORDER BY path", chunk)
-            rows = {row.path: row._replace(entries=None) for row in found}  # their entries are deleted
+            rows: dict[str, FileRow] = {}
+            for row in found:
+                self._settling.see(row)
+                rows[row.path] = row._replace(entries=None)  # they are deleted
             self._put([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
         # Before any file is added: the deferred ones are still as the files were before.
         self._regroup()
@@ -135,6 +140,10 @@ class Intake:
         self.topics_changed = self._settling.store_topics()
         self._index.files.delete_unused_last_good()
         self._settling.finish()
+
+    def events(self) -> tuple[Event, ...]:
+        """Return what happened to items in the turn, after `finish`."""
+        return self._settling.events()
 
     def _forget_moved_paths(self) -> None:
         """Forget the stories of files that are held back if another file tells the story: it has moved there."""
@@ -178,9 +187,12 @@ class Intake:
         placed: list[FileRow] = []
         for outcome in batch:
             row, draft = rows.get(outcome.path), outcome.draft
-            if not again:
+            if again:
+                self._settling.happenings.held(outcome)
+            else:
                 self.added += row is None
                 self.changed += row is not None and not (row.rule == outcome.rule == "readable")
+                self._settling.happenings.read(outcome, row)
             if draft is None:
                 placed.append(self._row(outcome, row, None))
                 self._let_go(row)
@@ -296,6 +308,8 @@ class Intake:
             settling.writes.added += [(feed, sort, worst, tie, file, starts, ends) for feed, starts, ends in windows]
         if any(starts <= self._now < ends for _, starts, ends in draft.windows):
             settling.topic_uses.update(draft.topics)
+            current = [feed for feed, starts, ends in windows if starts <= self._now < ends]
+            settling.happenings.published(outcome.path, current)
             if draft.own:
                 settling.show_id(draft.id, draft.published)
         return FileRow(

@@ -15,6 +15,7 @@ _HELD_BY_TIME = {
 _held = Columns("file", str, int)
 _path = Columns("file", str)
 _stale = Columns("file", str, (type(None), bytes))
+_moments = Columns("file", str, int)
 
 
 class Overview(Tables):
@@ -51,3 +52,23 @@ class Overview(Tables):
             (now,),
         ).fetchone()
         return {name: count for name, count in zip(("embargo", "expired", "duplicate"), row, strict=True) if count}
+
+    def coming(self, now: int, limit: int) -> list[tuple[str, int]]:
+        """Return path and moment of the next items that appear after `now`, soonest first."""
+        sql = f"SELECT path, starts FROM file WHERE story IS NOT NULL AND starts > ?1 AND starts < {FOREVER}"  # noqa: S608
+        return list(_moments.all(self._db.execute(f"{sql} ORDER BY starts, path LIMIT ?2", (now, limit))))
+
+    def leaving(self, now: int, limit: int) -> list[tuple[str, int]]:
+        """Return path and moment of the next visible items that leave every feed after `now`, soonest first."""
+        sql = "SELECT path, ends FROM file WHERE story IS NOT NULL AND starts <= ?1 AND ends > ?1"
+        rows = self._db.execute(f"{sql} AND ends < {FOREVER} ORDER BY ends, path LIMIT ?2", (now, limit))
+        return list(_moments.all(rows))
+
+    def paths_like(self, words: str, limit: int) -> list[str]:
+        """Return paths that contain `words`, in upper or lower case: those that begin with them first."""
+        pattern = words.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        sql = (
+            "SELECT path FROM file WHERE path LIKE ?1 ESCAPE '\\' ORDER BY path NOT LIKE ?2 ESCAPE '\\', path LIMIT ?3"
+        )
+        found = _path.all(self._db.execute(sql, (f"%{pattern}%", f"{pattern}%", limit)))
+        return [path for (path,) in found]

@@ -229,7 +229,6 @@ META = {
     "shows": bytes,
     "site": bytes,
     "tombstones": int,
-    "turns": bytes,
 }
 """The keys of the table `meta`, each with the type of its value."""
 

@@ -14,9 +14,11 @@ from aggregator.config.settings import FeedSettings
 from aggregator.index.archive_pages import ChangedDays
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
+from aggregator.index.happenings import Happenings
 from aggregator.index.index import Index
 from aggregator.index.stories import StoryRow
 from aggregator.model.archive_layout import DAY
+from aggregator.model.reports import Event
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import validity
 from aggregator.normalizer.rules import Policy, Verdict, last_ages
@@ -84,10 +86,10 @@ class Withdrawals:
         """Stories without a withdrawal: they are visible, or left their feeds by age."""
         self._all_added = False
 
-    def see(self, row: FileRow) -> None:
-        """Remember in which feeds readers saw a file's story until now; call it before the row changes."""
-        if row.story is not None and not self._all_added and (feeds := feeds_showing(row.entries, row.since)):
-            self._seen.setdefault(row.story, {}).update(feeds)
+    def see(self, story: int, feeds: Mapping[int, int]) -> None:
+        """Remember in which feeds readers saw a story until now, each with the end of its window."""
+        if not self._all_added:
+            self._seen.setdefault(story, {}).update(feeds)
 
     def see_id(self, story: int, id: str) -> None:  # noqa: A002 - the field's own name
         """Remember under which id readers saw a story; call it before the id changes."""
@@ -132,8 +134,9 @@ class Settling:
     """Decides who stands for each story that a turn touches, and brings feeds, archives and tombstones in line."""
 
     def __init__(
-        self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object]
-    ) -> None:
+        self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object],
+        next_file: int, next_story: int,
+    ) -> None:  # fmt: skip
         self._index = index
         self._ages = last_ages(policy)
         self._host = policy.host
@@ -142,6 +145,7 @@ class Settling:
         self._keepalive = keepalive
         self.writes = Writes(index)
         self.withdrawals = Withdrawals(index, seconds=settings.tombstones or 0, now=now)
+        self.happenings = Happenings(now=now, filling=index.filling, next_file=next_file, next_story=next_story)
         self._feeds = {slug: row.feed for slug, row in index.feeds.by_slug().items()}
         self._named = policy.named
         if policy.named:
@@ -161,10 +165,20 @@ class Settling:
                 self.writes.without_archive.add(self._feeds[slug])
         return self._feeds[slug]
 
+    def events(self) -> tuple[Event, ...]:
+        """Return what happened in the turn, after `finish`."""
+        return self.happenings.events(self._feeds)
+
+    def see(self, row: FileRow) -> None:
+        """Remember in which feeds readers saw a file's story until now; call it before the row changes."""
+        if row.story is not None and (feeds := feeds_showing(row.entries, row.since)):
+            self.withdrawals.see(row.story, feeds)
+            self.happenings.see(row, feeds)
+
     def touch(self, row: FileRow | None, new: FileRow) -> None:
         """Mark the story of a changed file as unsettled, and the story that the file leaves."""
         if row is not None:
-            self.withdrawals.see(row)
+            self.see(row)
         self._touched.update(one.story for one in (row, new) if one is not None and one.story is not None)
         if row is None or row.content != new.content or row.verdict != new.verdict:
             self._changed.add(new.file)
@@ -177,11 +191,13 @@ class Settling:
         """Mark every story with a file whose window opened or closed as unsettled."""
         for story in self._index.due_stories(self._now):
             self._touched.add(story)
-            self._changed.update(row.file for row in self._index.files.where("story=?", (story,)))
+            files = [row.file for row in self._index.files.where("story=?", (story,))]
+            self._changed.update(files)
+            self.happenings.due(files)
 
     def remove_from_feeds(self, row: FileRow) -> None:
         """Remove a file from every feed, and mark its story as unsettled."""
-        self.withdrawals.see(row)
+        self.see(row)
         if row.entries:
             entries = entry_rows(row.entries, row.file)
             self._index.feeds.delete_entries(entries)
@@ -242,10 +258,15 @@ class Settling:
         rows = list(self._index.files.where(f"story IN ({marks(stories)}) ORDER BY story, path", stories))
         settled: list[FileRow] = []
         kept: set[int] = set()
+        told: set[int] = set()
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
             if self._settle_one(story, list(group), known[story], settled):
                 kept.add(story)
+            told.add(story)
+        for story in stories:
+            if story not in told:
+                self.happenings.settled(story, (), {}, known=True)
         self._index.files.put(settled)
         self.writes.flush()
         self.withdrawals.settle(stories, kept, self._feeds)
@@ -256,7 +277,7 @@ class Settling:
         Return whether it needs no tombstone: it is visible, or left its feeds by age.
         """
         for row in rows:
-            self.withdrawals.see(row)
+            self.see(row)
         verdicts = {row.file: unpack_verdict(row.verdict) for row in rows}
         shares = identity.shares(
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
@@ -265,6 +286,7 @@ class Settling:
         id = stored.id  # noqa: A001 - the column's name
         if not stored.id_is_final and shares:
             id = self._choose_id(story, shares, verdicts)  # noqa: A001
+        shown: dict[str, dict[int, int]] = {}
         kept = False
         for row in rows:
             own_shares = [share for share in shares if share.file == row.file]
@@ -273,9 +295,11 @@ class Settling:
                 settled.append(new)
                 self.count_topics(row, -1)
                 self.count_topics(new, 1)
-            if is_shown := bool(feeds_showing(new.entries, new.since)):
+            if feeds := feeds_showing(new.entries, new.since):
+                shown[row.path] = feeds
                 self.show_id(id, verdicts[row.file].published)
-            kept |= is_shown or self._is_too_old(verdicts[row.file])
+            kept |= bool(feeds) or self._is_too_old(verdicts[row.file])
+        self.happenings.settled(story, rows, shown, known=bool(stored.id_is_final))
         return kept
 
     def show_id(self, id: str, published: int) -> None:  # noqa: A002 - the field's own name

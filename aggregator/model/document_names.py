@@ -12,9 +12,14 @@ from aggregator.model.archive_layout import page_of
 
 RSS, ATOM, JSON, PAGE, OPML = "rss.xml", "atom.xml", "feed.json", "index.html", "feeds.opml"
 DISCOVERY = ".well-known/feeds"
+SOURCES = "sources"
+"""The folder of the page of sources: a site that has any has no feed of that name."""
+
+SOURCES_PAGE, SOURCES_OPML = f"{SOURCES}/{PAGE}", "sources.opml"
 
 FEED_DOCUMENTS = (RSS, ATOM, JSON, PAGE)
 SITE_DOCUMENTS = (PAGE, OPML, DISCOVERY)
+SOURCE_DOCUMENTS = (SOURCES_PAGE, SOURCES_OPML)
 
 MEDIA_TYPES = {
     RSS: "application/rss+xml",
@@ -22,11 +27,12 @@ MEDIA_TYPES = {
     JSON: "application/feed+json",
     OPML: "text/x-opml",
     DISCOVERY: "text/x-opml",
+    SOURCES_OPML: "text/x-opml",
     PAGE: "text/html",
 }
 
 _NAME = re.compile(
-    r"index\.html|feeds\.opml|\.well-known/feeds|[a-z0-9-]{1,64}/(?:index\.html|rss\.xml|atom\.xml|feed\.json)"
+    r"index\.html|feeds\.opml|sources\.opml|\.well-known/feeds|[a-z0-9-]{1,64}/(?:index\.html|rss\.xml|atom\.xml|feed\.json)"
 )
 _FEED_FOLDER = re.compile(r"[a-z0-9-]{1,64}")
 

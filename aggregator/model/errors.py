@@ -75,9 +75,10 @@ class ClusterError(AggregatorError):
 class LockedError(AggregatorError):
     """Another process, `holder`, has locked the state folder `path`."""
 
-    def __init__(self, path: str, holder: str) -> None:
+    def __init__(self, path: str, holder: str, advice: str = "") -> None:
         self.path, self.holder = path, holder
-        advice = "if that is a daemon, `aggregator trigger` has it do the work; else wait for it to end, or stop it"
+        usual = "if that is a daemon, `aggregator trigger` has it do the work; else wait for it to end, or stop it"
+        advice = advice or usual
         super().__init__(f"{path}: held by {holder} ({advice})")
 
 

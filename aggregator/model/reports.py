@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
@@ -39,13 +40,63 @@ class FeedReport(msgspec.Struct, frozen=True, kw_only=True):
     changed: bool
 
 
-class PastTurn(msgspec.Struct, frozen=True, kw_only=True):
-    """A past turn: when it was (seconds since 1970), how long it took (seconds), how many files it read and wrote."""
+EventKind = Literal["published", "edited", "withdrawn", "lifted", "expired", "refused", "mended"]
+"""What can happen to an item: `lifted` means that its embargo ended, `refused` that its seed broke."""
 
-    now: int
-    seconds: float
-    read: int
-    written: int
+Moment = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799)]
+"""Seconds since 1970, up to the year 9999."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What happened to a seed's item: when, in which feeds (slugs), and what held it back.
+
+    `more_feeds` counts feeds that are not named. `rule` holds back what was withdrawn ("" = the file is gone), refused
+    or mended. `line` and `column` are where a refused seed is broken. Without a `path` it stands for `count` seeds.
+    """
+
+    when: Moment
+    kind: EventKind
+    path: str = ""
+    feeds: tuple[str, ...] = ()
+    more_feeds: Count = 0
+    rule: str = ""
+    line: Count = 0
+    column: Count = 0
+    count: Count = 1
+
+
+class PastTurn(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A past turn: when it was (seconds since 1970), how long it took (seconds), how many files it read and wrote.
+
+    `events` are what happened in it.
+    """
+
+    now: Moment
+    seconds: Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+    read: Count
+    written: Count
+    events: tuple[Event, ...] = ()
+
+
+class Check(NamedTuple):
+    """A rule (a key of `words.RULES`) that a seed passed or failed, and the value and the bound in words."""
+
+    rule: str
+    passed: bool
+    words: str
+
+
+class Fact(NamedTuple):
+    """What is known of an item: a name, and values, each with its URL relative to the site or "".
+
+    `line` says the same in a line of text.
+    """
+
+    name: str
+    values: tuple[tuple[str, str], ...]
+    line: str = ""
 
 
 SIMILAR_FAILURES = 3

@@ -27,7 +27,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from aggregator.config.settings import TOPIC_FIELDS, Config, Match, Query, Rules, Score, Topic, Where
+from aggregator.config.settings import (
+    TOPIC_FIELDS,
+    Config,
+    Match,
+    Query,
+    Rules,
+    Score,
+    Topic,
+    Where,
+    taken_slugs,
+)
 from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED
 from aggregator.model.items import FOREVER, Related, Seed
 from aggregator.model.scripts import NO_SPACES, UNSPACED
@@ -85,7 +95,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     `host` is that of the site, for ids that are no URIs. `named` is what the slugs of the wanted feeds by name
     begin with. `searches` are pairs of a name and an expression, for `search:NAME`. `score` decides nothing, but sorts
-    feeds.
+    feeds. `taken` are the slugs of feeds and folders that are no topic's.
     """
 
     rules: Rules
@@ -94,6 +104,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     slugs: Mapping[str, str]
     ancestors: Mapping[str, tuple[str, ...]]
     keywords: tuple[tuple[str, str], ...]
+    taken: tuple[str, ...] = ()
     host: str = ""
     named: tuple[str, ...] = ()
     searches: tuple[tuple[str, str], ...] = ()
@@ -119,6 +130,7 @@ def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
         slugs=slugs,
         ancestors=_ancestors(config.topics),
         keywords=_keyword_patterns(config.topics) if config.topic_settings.from_keywords else (),
+        taken=tuple(sorted(taken_slugs(config))),
         searches=tuple(config.searches.items()),
         score=config.score,
         host=urlsplit(config.site.url).hostname or "",
@@ -134,8 +146,7 @@ def configured_slugs(config: Config) -> dict[str, str]:
 def final_slug(config: Config, slug: str) -> str:
     """Return the slug of a topic's feed: `slug`, or another one if the site or a query has that."""
     slug = free_topic_slug(slug, config.feed.named)
-    taken = slug == SITE_FEED or any(slug == query.slug for query in config.feeds_by_query)
-    return with_topic_suffix(slug) if taken else slug
+    return with_topic_suffix(slug) if slug in taken_slugs(config) else slug
 
 
 def _with_slugs(query: Query, slugs: Mapping[str, str], config: Config) -> Query:
@@ -196,8 +207,7 @@ def topics_of(seed: Seed, policy: Policy) -> tuple[tuple[str, str], ...]:
 def slug_for(name: str, policy: Policy) -> str:
     """Return the slug of the topic `name`: the config's, else one made from the name; never that of another feed."""
     slug = free_topic_slug(policy.slugs.get(folded(name)) or _slug_of(name), policy.named)
-    taken = slug == SITE_FEED or any(slug == query.slug for query in policy.queries)
-    return with_topic_suffix(slug) if taken else slug
+    return with_topic_suffix(slug) if slug in policy.taken else slug
 
 
 def matches_provider(patterns: Iterable[str], seed: Seed) -> str:

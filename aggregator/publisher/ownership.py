@@ -1,8 +1,8 @@
 """Whose file lies at the name of a document: ours if it carries the mark of this program, else somebody else's.
 
 Every document carries a mark: `<generator>` in RSS and Atom, `_aggregator` in JSON, `<meta name="generator">` in pages,
-and in lists of feeds the attributes of an outline. So our files are known even if the state folder was lost, and what
-another program or a person wrote is never replaced (guarantee G16).
+in lists of feeds the attributes of an outline, and in that of sources a comment. So our files are known even if the
+state folder was lost, and what another program or a person wrote is never replaced (guarantee G16).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import brotli
 
-from aggregator.model.document_names import ATOM, DISCOVERY, JSON, OPML, PAGE, RSS, kind_of
+from aggregator.model.document_names import ATOM, DISCOVERY, JSON, OPML, PAGE, RSS, SOURCES_OPML, kind_of
 from aggregator.publisher.encodings import BROTLI, CODINGS, GZIP
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ _MARKS = {
     PAGE: re.compile(rb'<meta name="generator" content="aggregator">|<html lang="[^"]*" data-root="'),
     OPML: re.compile(_OUTLINE),
     DISCOVERY: re.compile(_OUTLINE),
+    SOURCES_OPML: re.compile(rb"<!-- Made with aggregator -->"),
 }
 _ITEMS = re.compile(rb'<item[ >]|<entry[ >]|"items":\[')
 """Where the items of a feed begin; what stands in them proves nothing, since they may quote one of our feeds."""

@@ -21,11 +21,15 @@ FORMATS = tuple((label, file, MEDIA_TYPES[file]) for label, file in (("RSS", RSS
 """Label, file name and media type of each format that people can subscribe to."""
 
 STYLES = ("style.css",)
+SCRIPTS = ("script.js",)
 
 
-def render_page(template: str, *, styles: tuple[str, ...] = STYLES, forms: str = "'none'", **context: Any) -> bytes:
+def render_page(
+    template: str, *, styles: tuple[str, ...] = STYLES, scripts: tuple[str, ...] = SCRIPTS, forms: str = "'none'",
+    **context: Any,
+) -> bytes:  # fmt: skip
     """Return the page that `template` describes; `forms` is the policy's source for `form-action`."""
-    frame = _frame(styles, forms, context["site"].accent)
+    frame = _frame(styles, scripts, forms, context["site"].accent)
     return _environment().get_template(template).render(**frame, **context).encode()
 
 
@@ -77,10 +81,10 @@ def _source(name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _frame(styles: tuple[str, ...], forms: str, accent: str) -> dict[str, Any]:
+def _frame(styles: tuple[str, ...], scripts: tuple[str, ...], forms: str, accent: str) -> dict[str, Any]:
     """Return what surrounds every page: the style, the script, and the policy that allows both."""
     style = "".join(minify_css(compact(_source(name))) for name in styles) + colours.style(accent)
-    script = compact(_source("script.js"))
+    script = "\n".join(compact(_source(name)) for name in scripts)
     return {"style": _trusted(style), "script": _trusted(script), "policy": _policy(style, script, forms)}
 
 

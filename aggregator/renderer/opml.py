@@ -1,4 +1,4 @@
-"""Render the list of all feeds, nested by topic, as an OPML 2.0 document. Pure.
+"""Render the list of all feeds, nested by topic, and that of all sources, as OPML 2.0 documents. Pure.
 
 http://opml.org/spec2.opml
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lxml.etree import Element, SubElement, tostring
+from lxml.etree import Comment, Element, SubElement, tostring
 
 from aggregator.model.document_names import DISCOVERY, OPML, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, FeedSummary, Site
@@ -24,6 +24,22 @@ def render(summaries: Sequence[FeedSummary], site: Site) -> tuple[Document, Docu
         Document(name=OPML, media_type=content_type(OPML), body=body),
         Document(name=DISCOVERY, media_type=content_type(DISCOVERY), body=body),
     )
+
+
+def sources(feeds: Sequence[tuple[str, str]], site: Site) -> bytes:
+    """Return the list of the sources of a site, given as pairs of name and address, in this order."""
+    return with_legal_text(_sources, feeds, site)
+
+
+def _sources(feeds: Sequence[tuple[str, str]], site: Site) -> bytes:
+    opml = Element("opml", {"version": "2.0"})
+    opml.append(Comment(f" Made with {wording.GENERATOR} "))  # by this the file is known to be ours
+    SubElement(SubElement(opml, "head"), "title").text = f"Sources of {site.title}"
+    body = SubElement(opml, "body")
+    for name, url in feeds:
+        SubElement(body, "outline", {"text": name, "title": name, "type": "rss", "xmlUrl": url})
+    document: bytes = tostring(opml, encoding="UTF-8", xml_declaration=True, pretty_print=True)
+    return document
 
 
 def _body(summaries: Sequence[FeedSummary], site: Site) -> bytes:

@@ -1,12 +1,13 @@
-"""Notices changes of the config file and the topic files, and loads them. Reads these files."""
+"""Notices changes of the config file, the topic files and the lists of sources, and loads them. Reads these files."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
-from aggregator.config.loading import load_config
+from aggregator.config.loading import load_config, source_files
 from aggregator.config.settings import Config
 from aggregator.model.errors import ConfigError
 from aggregator.service.inbox import CHECK_INTERVAL
@@ -19,7 +20,7 @@ _Identities = tuple[tuple[str, tuple[int, ...] | None], ...]
 
 
 class ConfigFiles:
-    """Compares the config file and its topic files with what was loaded last."""
+    """Compares the config file, its topic files and its lists of sources with what was loaded last."""
 
     def __init__(self, config: Config, adjust: Callable[[Config], Config] = lambda config: config) -> None:
         """Take the config as it was loaded; `adjust` changes each that is loaded, as the command line wants it."""
@@ -53,20 +54,29 @@ class ConfigFiles:
         if missing := seeds_in(new).missing():
             what = "the seeds folder does not exist (create it, or correct `seeds`)"
             raise ConfigError([f"{root.folder}: {what}" for root in missing])
-        if config.topic_settings.folder != self._config.topic_settings.folder:
+        if _beside(config) != _beside(self._config):
             self._loaded = self._seen = (self._loaded[0], *_identities(config)[1:])
         self._config = config
         return config
 
 
+def _beside(config: Config) -> tuple[str, str]:
+    """Return where the topic files and the lists of sources lie."""
+    return config.topic_settings.folder, config.sources.list if config.sources is not None else ""
+
+
 def _identities(config: Config) -> _Identities:
-    """Return the path and the file identity of the config file, then of each topic file."""
+    """Return the path and the file identity of the config file, then of each topic file and list of sources."""
     try:
         with os.scandir(config.topic_settings.folder) as entries:
             names = sorted(entry.path for entry in entries if entry.name.endswith((".yaml", ".yml")))
     except OSError:
         names = []
-    return tuple((path, _identity(path)) for path in (config.path, *names))
+    lists = []
+    if config.sources is not None:
+        with suppress(ConfigError):
+            lists = source_files(config.sources.list)
+    return tuple((path, _identity(path)) for path in (config.path, *names, *lists))
 
 
 def _identity(path: str) -> tuple[int, ...] | None:

@@ -30,6 +30,7 @@ from aggregator.model.errors import NO_MEMORY, AggregatorError, ConfigError
 from aggregator.model.words import no_such_feeds
 from aggregator.publisher.hub.documents import documents_in
 from aggregator.publisher.hub.notifier import WebSub
+from aggregator.service.collector_process import CollectorProcess
 from aggregator.service.config_files import ConfigFiles
 from aggregator.service.control import ControlServer, Reply, Request
 from aggregator.service.health import DaemonStatus, Health
@@ -67,14 +68,16 @@ class Daemon:
         clock: Callable[[], float],
         systemd: SystemdNotifier | None = None,
         server: ServerProcess | None = None,
+        collector: CollectorProcess | None = None,
         lock: int | None = None,
         adopt: bool = False,
         adjust: Callable[[Config], Config] = lambda config: config,
     ) -> None:
         """Take `config`; `clock` returns seconds since 1970, `server` serves the feeds (None: nobody does).
 
-        `lock` is the open lock on the state folder, if `standby` waited for it; with `adopt`, the first turn replaces
-        files of somebody else in the feeds folder. `adjust` changes each config that is loaded again.
+        `collector` asks the sources, if the config has any (None: nobody does). `lock` is the open lock on the state
+        folder, if `standby` waited for it; with `adopt`, the first turn replaces files of somebody else in the feeds
+        folder. `adjust` changes each config that is loaded again.
         """
         self._stood_by = lock is not None
         self._stop_asked: float | None = None
@@ -103,6 +106,7 @@ class Daemon:
             control=ControlServer(config.state, self._answer),
             websub=WebSub(clock=clock, draw=draw, note=log, documents=documents_in),
             server=server,
+            collector=collector,
             systemd=systemd,
             health=Health(started=clock(), pid=os.getpid()),
             heartbeat=heartbeat,
@@ -144,6 +148,8 @@ class Daemon:
     def stop(self) -> None:
         """Stop after the current turn; may be called from any thread or signal handler."""
         self._stop_asked = self._stop_asked or time.monotonic()
+        if self._parts.collector is not None:
+            self._parts.collector.end()  # while the turn under way ends
         self._parts.inbox.put("stop")
 
     def handle_signals(self) -> None:
@@ -177,6 +183,8 @@ class Daemon:
         parts.health.feeds = frozenset(parts.site.index.feeds.by_slug())
         self._run_turn(Work(everything=True))
         parts.websub.begin(config)
+        if parts.collector is not None:
+            parts.collector.collect(config)
         parts.systemd.notify(READY="1", STATUS=parts.health.summary())
 
     def _serve(self) -> None:
@@ -246,8 +254,9 @@ class Daemon:
         parts.control.stop()
         parts.websub.stop()
         parts.watcher.stop()
-        if parts.server is not None:
-            parts.server.stop()
+        for process in (parts.collector, parts.server):
+            if process is not None:
+                process.stop()
         parts.watchdog.stop()
 
     def _notify_stuck(self, problem: str) -> None:
@@ -284,6 +293,8 @@ class Daemon:
         if parts.server is not None:
             with suppress(CannotListenError):  # the next self-check reports and retries it
                 parts.server.serve(config)
+        if parts.collector is not None:
+            parts.collector.collect(config)
         parts.schedule()
         parts.websub.begin(config)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from aggregator.config.settings import Config
 from aggregator.model.errors import AggregatorError
 from aggregator.publisher.hub.notifier import WebSub
+from aggregator.service.collector_process import CollectorProcess
 from aggregator.service.control import ControlServer
 from aggregator.service.health import Health
 from aggregator.service.heartbeat import Heartbeat
@@ -29,7 +30,7 @@ class CannotGoOnError(AggregatorError):
 
 @dataclass(kw_only=True)
 class Parts:
-    """What `Daemon` wires together; `server` is None if it does not serve."""
+    """What `Daemon` wires together; `server` is None if it does not serve, `collector` if it does not collect."""
 
     clock: Callable[[], float]
     inbox: Inbox
@@ -39,6 +40,7 @@ class Parts:
     control: ControlServer
     websub: WebSub
     server: ServerProcess | None
+    collector: CollectorProcess | None
     systemd: SystemdNotifier
     health: Health
     heartbeat: Heartbeat

@@ -1,4 +1,4 @@
-"""The daemon's self-check: clock, state folder, threads, watcher, server, hub and watchdog.
+"""The daemon's self-check: clock, state folder, threads, watcher, server, collector, hub and watchdog.
 
 It runs twice a second and before each turn, and repairs what it can.
 """
@@ -47,6 +47,7 @@ class SelfCheck:
         self._check_control()
         self._check_watchdog()
         self._check_server()
+        self._check_collector()
         self._check_websub()
         self._note_threads()
         self.notify_watchdog()
@@ -109,6 +110,10 @@ class SelfCheck:
         if self._parts.server is not None:
             self._parts.report("server", self._parts.server.check(), "not served")
             self._note_server()
+
+    def _check_collector(self) -> None:
+        if self._parts.collector is not None:
+            self._parts.report("collector", self._parts.collector.check(), "not collected")
 
     def _check_websub(self) -> None:
         if self._parts.websub.check():

@@ -218,10 +218,11 @@ class ServerProcess:
             return
         assert process.stdin is not None
         assert process.stdout is not None
+        # Linux: a config may list thousands of sources, and a turn change thousands of feeds.
+        with suppress(AttributeError, OSError):
+            fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         with suppress(OSError):
             os.write(process.stdin.fileno(), msgspec.json.encode(config) + f"\n{self._session_key}\n".encode())
-        with suppress(AttributeError, OSError):  # Linux: a turn may change thousands of feeds
-            fcntl.fcntl(process.stdin.fileno(), fcntl.F_SETPIPE_SZ, PIPE_SIZE)
         for pipe in (process.stdin, process.stdout):
             os.set_blocking(pipe.fileno(), False)
         self._process = process

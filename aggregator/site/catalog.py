@@ -1,7 +1,4 @@
-"""What the feeds of a site are: their names, order and summaries, names that clash, and the last turns.
-
-Reads the index, and notes turns there.
-"""
+"""What the feeds of a site are: their names, order and summaries, and names that clash. Reads the index."""
 
 from __future__ import annotations
 
@@ -14,7 +11,6 @@ import msgspec
 from aggregator.config.settings import Config, Topic
 from aggregator.index.index import Index
 from aggregator.model.feeds import SITE_FEED, FeedSpec, FeedSummary
-from aggregator.model.reports import PastTurn
 from aggregator.model.slugs import folded, topic_key
 from aggregator.normalizer import rules
 from aggregator.normalizer.stored import pack_stored, without_checksum
@@ -23,7 +19,6 @@ from aggregator.renderer.topic_tree import ancestor_slugs, feed_order
 from aggregator.site import named_feeds
 from aggregator.site.display_settings import DisplaySettings
 
-KEPT_TURNS = 20
 MOST_SEPARATED = 20
 """How many topics that get another slug are named in a turn's notes."""
 
@@ -47,7 +42,6 @@ class StoredSummary(msgspec.Struct, frozen=True, array_like=True):
 
 pack_summary = pack_stored
 _summary = msgspec.msgpack.Decoder(StoredSummary)
-_turns = msgspec.msgpack.Decoder(tuple[PastTurn, ...])
 
 
 def unpack_summary(stored: bytes | None) -> StoredSummary:
@@ -134,15 +128,6 @@ class Catalog:
         self._used_names = None
         for cached in ("names", "policy"):
             self.__dict__.pop(cached, None)
-
-    def past_turns(self) -> tuple[PastTurn, ...]:
-        """Return the last turns, newest first."""
-        stored = self.index.meta("turns")
-        return _turns.decode(without_checksum(stored)) if stored else ()
-
-    def remember_turn(self, turn: PastTurn) -> None:
-        """Store a turn for `past_turns`."""
-        self.index.set_meta("turns", pack_stored((turn, *self.past_turns()[: KEPT_TURNS - 1])))
 
     @cached_property
     def _topics(self) -> Mapping[str, Topic]:

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from aggregator.config.settings import Config, Query, Score
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
-from aggregator.model.archive_layout import cell_of, month_of
+from aggregator.model.archive_layout import ARCHIVE, cell_of, month_of
 from aggregator.model.items import FOREVER, Seed
+from aggregator.model.reports import Check, Fact
 from aggregator.model.seed_files import ReadSeeds
 from aggregator.model.seed_roots import SeedRoot, root_of
 from aggregator.model.store import is_url
@@ -24,6 +25,7 @@ from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.duplicates import BOTH_HINT
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.reading import Task, read_batch
+from aggregator.normalizer.rule_chain import chain
 from aggregator.normalizer.rules import Policy, Verdict
 from aggregator.normalizer.stored import (
     Outcome,
@@ -53,13 +55,18 @@ class Explanation(NamedTuple):
     """A line that answers the question, and details; if it `is_private`, these may name what is not published yet.
 
     `origins` are pairs of a seed's key and the key in the file, or words such as "the path", from which its value came,
-    if the file was written for another program.
+    if the file was written for another program. `path` is that of the seed, "" if it is about none. `facts` are what
+    some of the details say, with links, and `checks` the rules up to the one that failed; neither names what is not
+    published.
     """
 
     headline: str
     details: tuple[str, ...] = ()
     is_private: bool = False
     origins: tuple[tuple[str, str], ...] = ()
+    path: str = ""
+    facts: tuple[Fact, ...] = ()
+    checks: tuple[Check, ...] = ()
 
     def origin_lines(self) -> Iterator[str]:
         """Yield a line for people about each origin."""
@@ -68,7 +75,29 @@ class Explanation(NamedTuple):
 
 
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
-    """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names no seed."""
+    """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names none.
+
+    If the site has sources, `target` may also be the link of an entry that is not shown, or the address or the name of
+    a source.
+    """
+    found = _of_seeds(config, index, target, now=now)
+    if config.sources is None or "\0" in target:
+        return found
+    from aggregator.site import explain_sources  # noqa: PLC0415 - most sites collect nothing
+
+    if found:
+        return [_with_source(one, explain_sources.of_seed(config, one.path)) for one in found]
+    answers = explain_sources.of_target(config, target, now)
+    return [
+        Explanation(printable(one.headline), tuple(map(printable, one.details)), is_private=True) for one in answers
+    ]
+
+
+def _with_source(one: Explanation, lines: tuple[str, ...]) -> Explanation:
+    return one._replace(details=(*one.details, *map(printable, lines)))
+
+
+def _of_seeds(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
     if "\0" in target:
         return []  # no path, link or id holds one, and the system refuses to look for it
     named = dict.fromkeys(_named(config, target))
@@ -85,7 +114,7 @@ def explain(config: Config, index: Index | None, target: str, *, now: int) -> li
         row = index.files.by_path([one]).get(one) if index is not None else None
         if not outcome.gone or row is not None:
             explanation = _Case(config, index, outcome, row, now, policy).explanation()
-            found.append(explanation._replace(origins=_origins(reader, task)))
+            found.append(explanation._replace(origins=_origins(reader, task), path=one))
     return found
 
 
@@ -220,6 +249,40 @@ class _Case:
         self._seed = unpack_seed(outcome.seed) if outcome.seed else None
 
     def explanation(self) -> Explanation:
+        answer = self._answer()
+        return answer._replace(checks=self._checks())
+
+    def _checks(self) -> tuple[Check, ...]:
+        """Return the rules that the file passes now, up to the one that it fails."""
+        outcome = self._outcome
+        if outcome.gone:
+            return ()
+        if outcome.seed is None:
+            first = outcome.problems[0]
+            at = f"line {first.line}, column {first.column}: " if first.line else ""
+            return chain(outcome.rule, f"{at}{first.message}", None, self._config.rules)
+        if outcome.rule:
+            return chain(outcome.rule, outcome.detail, None, self._config.rules)
+        assert outcome.verdict is not None
+        assert self._seed is not None
+        verdict = unpack_verdict(outcome.verdict)
+        failed, reason = self._hidden_by(verdict)
+        # What passes is told only of what is published.
+        seed = rules.effective_seed(self._seed, verdict) if self._current() and not failed else None
+        return chain(failed, reason, seed, self._config.rules, starts=verdict.starts, ends=verdict.ends)
+
+    def _hidden_by(self, verdict: Verdict) -> tuple[str, str]:
+        """Return what hides an accepted seed now, time or another seed, and how; "" if nothing does."""
+        if verdict.starts > self._now:
+            return "embargo", f"it appears at {utc_time(verdict.starts)}"
+        if verdict.ends <= self._now:
+            return "expired", self._ended(verdict)
+        row = self._row
+        if self._index is None or row is None or row.story is None or row.digest != self._outcome.digest:
+            return "", ""
+        return ("", "") if self._current() else ("duplicate", f"{self._stands_for_it(row)} is shown instead")
+
+    def _answer(self) -> Explanation:
         path, outcome, row = self._outcome.path, self._outcome, self._row
         if outcome.gone:
             return Explanation(f"{path}: the file is gone; the next build takes its item out of the feeds")
@@ -286,6 +349,7 @@ class _Case:
         beyond = self._beyond_limit(row, [feed for _, feed in current])
         visible_in = [slug for slug, _ in current if slug not in beyond]
         pages = self._pages(row, current)
+        lines = (f"archive: {', '.join(f'{slug} {folder}' for slug, folder in pages)}",) if pages else ()
         count = f"in {quantity(len(visible_in), 'feed')}: {', '.join(visible_in)}" if visible_in else "in no feed"
         if pages and not visible_in:
             count = f"only in the archive of {', '.join(slug for slug, _ in current)}"
@@ -297,9 +361,38 @@ class _Case:
         ]
         tail = f"; {limits[0]}" if limits and not visible_in else ""
         short = (SHORTENED,) if visible_in and self._is_long(row) else ()
+        linked = self._linked(verdict, visible_in, pages, *lines)
         return Explanation(
-            f"{row.path}: {count}{stale}{tail}", (*self._facts(verdict), *self._duplicates(), *pages, *limits, *short)
+            f"{row.path}: {count}{stale}{tail}",
+            (*self._facts(verdict), *self._duplicates(), *lines, *limits, *short),
+            facts=linked,
         )
+
+    def _linked(
+        self, verdict: Verdict, visible_in: Sequence[str], pages: Sequence[tuple[str, str]], archive: str = ""
+    ) -> tuple[Fact, ...]:
+        """Return what is known of a visible item, with links to its feeds, its months and the item."""
+        months = tuple((f"{slug} {folder}", f"{slug}/{ARCHIVE}/{folder}/") for slug, folder in pages)
+        found = [
+            Fact("Feeds", tuple((slug, f"{slug}/") for slug in visible_in)),
+            Fact("Months", months, archive),
+            Fact("Item", ((verdict.link, verdict.link),), f"link: {verdict.link}"),
+            Fact("Published", ((utc_time(verdict.published), ""),), f"published: {utc_time(verdict.published)}"),
+        ]
+        if self._now < verdict.ends < FOREVER:
+            found.append(Fact("Leaves", ((utc_time(verdict.ends), ""),), self._leaves(verdict)))
+        found.append(Fact("Id", ((self._id(), ""),), f"id: {self._id()}"))
+        return tuple(one for one in found if one.values)
+
+    def _id(self) -> str:
+        assert self._index is not None
+        assert self._row is not None
+        assert self._row.story is not None
+        own = self._index.stories.get([self._row.story])[self._row.story].id
+        return self._index.stories.public_id(own)
+
+    def _leaves(self, verdict: Verdict) -> str:
+        return f"leaves at {utc_time(verdict.ends)}, in {in_words(verdict.ends - self._now)}"
 
     def _is_long(self, row: FileRow) -> bool:
         """Return whether feeds show only its summary, since it would leave too little room for others."""
@@ -312,16 +405,15 @@ class _Case:
         item = prepare(seed, verdict, "", DisplaySettings.of(self._config), self._now)
         return json_feed.is_long(item, self._config.site, max_bytes)
 
-    def _pages(self, row: FileRow, current: Sequence[tuple[str, int]]) -> tuple[str, ...]:
-        """Return a line that names the archive pages with the item, if there are archives."""
+    def _pages(self, row: FileRow, current: Sequence[tuple[str, int]]) -> list[tuple[str, str]]:
+        """Return the archive pages with the item, if there are archives: pairs of a feed's slug and a folder."""
         assert self._index is not None
         if not self._config.feed.archives:
-            return ()
+            return []
         sort, _, tie, _ = unpack_entries(row.entries or b"")
         month, cell = month_of(-sort), cell_of(-sort, tie)
         pages = [(slug, self._index.archive_pages.folder_with(feed, month, cell)) for slug, feed in current]
-        found = ", ".join(f"{slug} {folder}" for slug, folder in pages if folder)
-        return (f"archive: {found}",) if found else ()
+        return [(slug, folder) for slug, folder in pages if folder]
 
     def _not_now(self, row: FileRow, verdict: Verdict) -> str:
         if verdict.starts > self._now:
@@ -389,13 +481,12 @@ class _Case:
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
         facts = [f"link: {verdict.link}", f"published: {utc_time(verdict.published)}"]
         if self._index is not None and self._row is not None and self._row.story is not None:
-            own = self._index.stories.get([self._row.story])[self._row.story].id
-            facts.insert(0, f"id: {self._index.stories.public_id(own)}")
+            facts.insert(0, f"id: {self._id()}")
         if verdict.stand_in >= 0 and self._seed is not None:
             other = self._seed.related[verdict.stand_in]
             facts.append(f"a related item stands in for it, because {verdict.detail}: {other.title}")
         if self._now < verdict.ends < FOREVER:
-            facts.append(f"leaves at {utc_time(verdict.ends)}, in {in_words(verdict.ends - self._now)}")
+            facts.append(self._leaves(verdict))
         return (*facts, *self._score(verdict), *self._queries(verdict), *self._pending())
 
     def _score(self, verdict: Verdict) -> tuple[str, ...]:

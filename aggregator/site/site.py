@@ -23,6 +23,7 @@ from aggregator.model.sqlite_errors import is_damage, with_advice
 from aggregator.model.words import no_such_feeds
 from aggregator.publisher.destination import open_destination
 from aggregator.site.catalog import Catalog
+from aggregator.site.history import History
 from aggregator.site.item_cache import ItemCache
 from aggregator.site.lock import acquire_lock, is_held, make_state_folder, release_lock
 from aggregator.site.progress import Progress
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from aggregator.model.seed_files import ReadSeeds
     from aggregator.publisher.destination import Destination
     from aggregator.publisher.hub.notifier import Note
+    from aggregator.site.sources_page import SourcesPage
     from aggregator.watcher.folder import Difference, FolderKey
 
 HUB_TIMEOUT = 15.0
@@ -55,15 +57,18 @@ def _no_log(event: str, level: int = 0, **values: object) -> None:
 class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns.
 
-    Only inside the `with` statement it has `index`, `writer`, `catalog`, `items`, `scanner` and `verification`.
+    Only inside the `with` statement it has `index`, `writer`, `catalog`, `history`, `items`, `scanner`, `verification`
+    and `sources_page`, which is None if it has no sources.
     """
 
     index: Index
     writer: Destination
     catalog: Catalog
+    history: History
     items: ItemCache
     scanner: Scanner
     verification: Verification
+    sources_page: SourcesPage | None
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, progress: Progress | None = None,
@@ -122,8 +127,14 @@ class Site:
     def _use(self, config: Config, writer: Destination) -> None:
         self.config, self.writer = config, writer
         self.catalog = Catalog(config, self.index)
+        self.history = History(config.state)
         self.items = ItemCache(self.index, self.catalog.settings)
         self.verification = Verification(self.index, writer)
+        self.sources_page = None
+        if config.sources is not None:
+            from aggregator.site.sources_page import SourcesPage  # noqa: PLC0415 - most sites collect nothing
+
+            self.sources_page = SourcesPage(config, self.index, writer)
 
     def reconfigure(self, config: Config) -> None:
         """Go on with another config; if it cannot be used the old one stays.

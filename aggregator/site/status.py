@@ -9,17 +9,37 @@ import msgspec
 
 from aggregator.config.settings import Config
 from aggregator.index.index import Index
-from aggregator.model.reports import HubStatus, PastTurn, Problem
+from aggregator.model.feeds import SITE_FEED, FeedSummary
+from aggregator.model.reports import Event, HubStatus, PastTurn, Problem
 from aggregator.model.store import is_url
 from aggregator.model.words import LISTED_PROBLEMS, rule_words
 from aggregator.normalizer.reading import with_pages_counted
 from aggregator.normalizer.stored import is_in_feeds, unpack_problems
 from aggregator.publisher.hub.notifier import hub_status
 from aggregator.site.catalog import Catalog
+from aggregator.site.history import History
 from aggregator.site.scanning import stored_problems
+
+SHOWN_TURNS = 60
+"""How many turns the status shows."""
+
+SHOWN_EVENTS = 30
+"""How many events the status shows."""
+
+UPCOMING = 8
+"""How many embargoes that end next, and how many expiries, the status shows."""
 
 EXAMPLES = 20
 """How many of the seeds that a rule holds back are named as examples."""
+
+
+class FeedStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A feed, how many items it shows, and when the newest of them was published (None = there is none)."""
+
+    slug: str
+    title: str
+    items: int
+    newest: int | None
 
 
 class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +48,10 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
     `held` counts seeds by the rule that holds them back, and `examples` names at most `EXAMPLES` of them for each rule.
     `problems` are errors first, and `changed` says when the files of the first `LISTED_PROBLEMS` were last modified.
     `due` is the next moment at which a feed changes by itself, and `due_path` the seed it concerns, "" if a tombstone
-    expires. `newest` is when the newest visible item was published.
+    expires. `newest` is when the newest visible item was published. `events` and `turns` are the last ones, newest
+    first. `appearing` and `leaving` are pairs of a path and the moment at which an embargo ends or an item expires.
+    `daily` counts the visible items of each of the last `DAYS_COUNTED` days (UTC), oldest first. `newest_of` has the
+    feeds with their newest items.
     """
 
     now: int
@@ -42,9 +65,20 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
     due_path: str
     turns: tuple[PastTurn, ...]
     newest: int | None = None
+    events: tuple[Event, ...] = ()
+    appearing: tuple[tuple[str, int], ...] = ()
+    leaving: tuple[tuple[str, int], ...] = ()
+    daily: tuple[int, ...] = ()
+    newest_of: tuple[FeedStatus, ...] = ()
     examples: dict[str, tuple[str, ...]] = {}
     changed: dict[str, int] = {}
     websub: HubStatus | None = None
+    sources: dict[str, int] = {}
+    """How many sources are in each state, without those that none is in."""
+
+    dead_sources: tuple[str, ...] = ()
+    """The addresses of those that have not answered for 30 days."""
+
     folder_problem: str = ""
     """What is wrong with the seeds folder, "" if it is there."""
 
@@ -58,7 +92,9 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
     held = {**index.overview.held(), **index.overview.waiting(now)}
     due = index.next_due()
     summaries = catalog.summaries()
-    newest = [summary.newest_published for summary in summaries if summary.newest_published]
+    feeds = tuple(map(_feed_status, summaries))
+    past = History(config.state).turns()
+    sources, dead = _sources(config, now)
     return SiteStatus(
         now=now,
         seeds=index.files.count(),
@@ -69,13 +105,43 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
         problems=tuple(problems),
         due=due[0] if due else None,
         due_path=due[1] if due else "",
-        turns=catalog.past_turns(),
-        newest=int(max(newest).timestamp()) if newest else None,
+        turns=tuple(msgspec.structs.replace(turn, events=()) for turn in past[:SHOWN_TURNS]),
+        newest=max((feed.newest for feed in feeds if feed.newest is not None), default=None),
+        events=tuple(islice((event for turn in past for event in turn.events), SHOWN_EVENTS)),
+        appearing=tuple(index.overview.coming(now, UPCOMING)),
+        leaving=tuple(index.overview.leaving(now, UPCOMING)),
+        daily=_daily(index, now),
+        newest_of=feeds,
         examples={rule: _examples(index, rule, now) for rule in held},
         changed=index.files.modification_times([problem.path for problem in problems[:LISTED_PROBLEMS]]),
         websub=hub_status(config),
+        sources=sources,
+        dead_sources=dead,
         folder_problem=_folder_problem(config),
     )
+
+
+def _feed_status(summary: FeedSummary) -> FeedStatus:
+    newest = summary.newest_published
+    return FeedStatus(
+        slug=summary.spec.slug, title=summary.spec.title, items=summary.count,
+        newest=None if newest is None else int(newest.timestamp()),
+    )  # fmt: skip
+
+
+def _daily(index: Index, now: int) -> tuple[int, ...]:
+    everything = index.feeds.by_slug().get(SITE_FEED)
+    return () if everything is None else index.feeds.daily_counts(everything.feed, now, now)
+
+
+def _sources(config: Config, now: int) -> tuple[dict[str, int], tuple[str, ...]]:
+    if config.sources is None:
+        return {}, ()
+    from aggregator.model.source_words import counted  # noqa: PLC0415 - most sites collect nothing
+    from aggregator.site.sources import statuses_of  # noqa: PLC0415
+
+    statuses = statuses_of(config, now)
+    return counted(statuses), tuple(one.url for one in statuses if one.state == "dead")
 
 
 def _folder_problem(config: Config) -> str:

@@ -63,10 +63,15 @@ def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Tu
         with watch.of("intake"):
             intake = update_index(site, changes, workers, now=now, watch=watch)
         published = publish(site, workers, now=now, watch=watch, trust_disk=not changes.is_full_scan)
+    is_edit = not changes.is_full_scan and (changes.read or changes.gone)
+    if not (published.failed or is_edit):  # an edit does not wait for what is known of thousands of sources
+        _publish_sources(site, published, now=now, is_full=changes.is_full_scan)
     turn = _report(site, changes, intake, published, now=now, watch=watch)
-    if turn.read or turn.removed or turn.written or turn.failed:
-        past = PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(turn.written))
-        site.catalog.remember_turn(past)
+    events = intake.events()
+    if turn.read or turn.removed or turn.written or turn.failed or events:
+        site.history.add(
+            PastTurn(now=now, seconds=turn.seconds, read=turn.read, written=len(turn.written), events=events)
+        )
     return turn
 
 
@@ -141,6 +146,17 @@ def publish(site: Site, workers: Workers, *, now: int, watch: Stopwatch, trust_d
     )  # fmt: skip
     publishing.publish(workers, now, trust_disk=trust_disk)
     return publishing
+
+
+def _publish_sources(site: Site, publishing: Publishing, *, now: int, is_full: bool) -> None:
+    page = site.sources_page
+    if page is not None:
+        publishing.written += page.publish(now, is_full=is_full, adopt=site.adopt)
+        publishing.failed += page.failed
+    elif is_full and site.index.meta("sources"):
+        from aggregator.site.sources_page import remove  # noqa: PLC0415 - only after sources were given up
+
+        remove(site.index, site.writer)
 
 
 def _report(

@@ -319,7 +319,7 @@ def test_the_command_that_init_prints_can_be_run(tmp_path: Path) -> None:
     assert (tmp_path / "my new site/feeds/all/rss.xml").exists()
 
 
-@pytest.mark.parametrize("kind", ["seed", "config", "topic"])
+@pytest.mark.parametrize("kind", ["seed", "config", "topic", "sources"])
 def test_schema_is_a_json_schema_that_our_own_samples_satisfy(kind: str, folder: Path) -> None:
     """The printed schemas are valid, accept the sample site and reject wrong values."""
     jsonschema = pytest.importorskip("jsonschema")
@@ -332,11 +332,15 @@ def test_schema_is_a_json_schema_that_our_own_samples_satisfy(kind: str, folder:
         "seed": [one.read_text("utf-8-sig").split("---\n")[1] for one in (ROOT / "seeds/videos").glob("*.md")],
         "config": [(ROOT / "config/aggregator.yaml").read_text()],
         "topic": [one.read_text() for one in (ROOT / "config/topics").glob("*.yaml")],
+        "sources": (ROOT / "tests/cases/config/sources.yaml").read_text().split("#= ")[1:],
     }[kind]
     assert samples
     for sample in samples:
-        assert not list(validator.iter_errors(yaml.load(sample, Loader=_Loader)))
-    wrong = {"seed": {"title": ["x"]}, "config": {"site": {}, "x": 1}, "topic": {"name": 3}}[kind]
+        text = sample.partition("\n")[2] if kind == "sources" else sample  # the first line names the file
+        assert not list(validator.iter_errors(yaml.load(text, Loader=_Loader)))
+    wrong = {
+        "seed": {"title": ["x"]}, "config": {"site": {}, "x": 1}, "topic": {"name": 3}, "sources": [{"urll": "x"}],
+    }[kind]  # fmt: skip
     assert list(validator.iter_errors(wrong))
 
 

@@ -11,8 +11,10 @@ from support.site_folder import NOW, SiteFolder
 from aggregator.cli import report
 from aggregator.model import words as report_words
 from aggregator.model.reports import FeedReport, PastTurn, Problem, Turn
+from aggregator.model.words import LISTED_PROBLEMS
 from aggregator.service.health import Health
 from aggregator.service.http import metrics
+from aggregator.service.http.status_view import status_view
 from aggregator.site.status import SiteStatus
 
 
@@ -96,3 +98,29 @@ def test_a_status_begins_with_what_is_wrong() -> None:
     assert sum("feed-" in line for line in lines) == 10
     assert "        … and 2 more feeds (`--json` lists them all)" in lines
     assert "turn 2 hours ago: 1.00 s, 1 read, 1 written" in lines
+
+
+def test_dead_sources_are_named_and_the_states_counted() -> None:
+    """In the status before the counts, on the status page, and in the metrics, where every state has a number."""
+    found = SiteStatus(
+        now=NOW, seeds=0, items=0, feeds={}, held={}, stale=(), problems=(), due=None, due_path="", turns=(),
+        sources={"ok": 3, "dead": LISTED_PROBLEMS + 5}, dead_sources=tuple(f"https://{n}.example.org/feed" for n in range(LISTED_PROBLEMS + 5)),
+    )  # fmt: skip
+    lines = list(report.status_lines(found))
+    assert (
+        lines[0]
+        == "dead source: https://0.example.org/feed (`aggregator explain https://0.example.org/feed` says more)"
+    )
+    assert lines[LISTED_PROBLEMS] == "… and 5 more dead sources (`aggregator sources` lists them all)"
+    assert "58 sources: 3 ok, 55 dead" in lines
+    facts = dict(status_view(found, None).facts)
+    assert facts["Sources"] == "58 sources: 3 ok, 55 dead"
+    assert facts["Dead sources"].startswith("https://0.example.org/feed, ")
+    assert facts["Dead sources"].endswith(" and 5 more")
+    measured = metrics.Measured(now=NOW, requests={}, listeners=0, cached=0, standing=found, daemon=None)
+    text = metrics.render(measured).decode()
+    assert 'aggregator_sources{state="dead"} 55.0' in text
+    assert 'aggregator_sources{state="quarantined"} 0.0' in text
+    assert 'aggregator_dead_source{source="https://24.example.org/feed"} 1.0' in text
+    without = msgspec.structs.replace(found, sources={}, dead_sources=())
+    assert b"source" not in metrics.render(msgspec.structs.replace(measured, standing=without))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from aggregator.collector import lists, robots
 from aggregator.collector.lists import Kind, Listing
+from aggregator.config.settings import SourcesSettings
+from aggregator.config.source_text import list_of
+from aggregator.config.sources import read_sources
 from aggregator.model.sources import Source
 
 CASES = Path(__file__).parents[1] / "cases" / "collector" / "lists"
@@ -121,25 +121,10 @@ def test_a_planet_of_567_sources_is_taken_over() -> None:
     assert [line.number for line in found.lines] == [
         number for number, line in enumerate(text.splitlines(), 1) if line.strip() and line.strip()[0] not in "#;"
     ]
-    assert len(yaml.safe_load(lists.as_yaml(found.sources, comment="x"))) == 567
-
-
-TEXT = st.text(st.characters(exclude_categories=["Cc", "Cs", "Cn", "Co"], exclude_characters="\ufeff"), min_size=1)
-
-
-@settings(max_examples=100)
-@given(
-    st.builds(
-        Source, url=TEXT, name=TEXT | st.just(""), topics=st.lists(TEXT, max_size=3).map(tuple), categories=st.sampled_from(["topics", "tags"]),
-        quality=st.none() | st.integers(0, 100), every=st.none() | st.integers(900, 10**6), first=st.integers(0, 9), private=st.booleans(),
-    )
-)  # fmt: skip
-def test_a_list_that_is_written_says_what_was_read(source: Source) -> None:
-    """As YAML, with whatever name; defaults are not said."""
-    written = yaml.safe_load(lists.as_yaml((source,), comment="a\nb"))[0]
-    assert (
-        Source(**{key: tuple(value) if isinstance(value, list) else value for key, value in written.items()}) == source
-    )
+    written = list_of(found.sources)  # as `aggregator import` writes it
+    assert [one.url for one in read_sources([("a.yaml", written.encode())], SourcesSettings(folder=""))[0]] == [
+        one.url for one in found.sources
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The config loader: the cases in `cases/config/`, and properties of any text.
 
 A case is a config file. Its leading comments say what it shows (`# shows:`) and every problem that must come out
-(`# expect:` place and message, in order; none means that it loads). A line `#= topics/x.yaml` begins a topic file.
+(`# expect:` place and message, in order; none means that it loads). A line `#= topics/x.yaml` begins a topic file, one of
+`#= sources/x.yaml` a list of sources.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aggregator.config.loading import load, topics_folder
+from aggregator.config.loading import load, source_files, sources_list, topics_folder
 from aggregator.config.settings import (
     Config,
     FeedSettings,
@@ -27,6 +28,7 @@ from aggregator.config.settings import (
     Schedule,
     Server,
     SiteSettings,
+    SourcesSettings,
     Topic,
     TopicImage,
     TopicSettings,
@@ -35,6 +37,7 @@ from aggregator.config.settings import (
 )
 from aggregator.config.yaml.tree import MOST_BYTES
 from aggregator.model.errors import ConfigError
+from aggregator.model.sources import Source, SourceList
 
 CASES = sorted((Path(__file__).parents[1] / "cases" / "config").glob("*.yaml"))
 PATH = "/site/config/aggregator.yaml"
@@ -56,7 +59,8 @@ def config_of(text: bytes, topic_files: list[tuple[str, bytes]]) -> Config | Non
 
 def problems_of(text: bytes, topic_files: list[tuple[str, bytes]] | None = None, *, path: str = PATH) -> list[str]:
     try:
-        load(text, path=path, topic_files=topic_files or [])
+        lists = [file for file in topic_files or [] if file[0].startswith("/site/config/sources")]
+        load(text, path=path, topic_files=[f for f in topic_files or [] if f not in lists], source_files=lists)
     except ConfigError as error:
         return list(map(str, error.problems))
     return []
@@ -402,3 +406,102 @@ def test_same_problems_in_any_order_of_topic_files(keys):
     files = [("a.yaml", text), ("b.yaml", b"name: B"), ("c.yaml", text)]
 
     assert problems_of(SITE, files) == problems_of(SITE, files[::-1])
+
+
+COLLECTED = (
+    SITE
+    + b"""seeds: [../seeds, ../collected]
+sources:
+  folder: ../collected
+  opml: ["https://example.org/planet.opml", {url: ../config/subs.opml, private: true, topics: [Space]}]
+  every: 1h
+  first: 3
+  categories: topics
+"""
+)
+
+
+def test_sources_have_what_is_said_for_all():
+    """A source has its own values, else those of `sources`, else the defaults; it knows where it is listed."""
+    lists = [
+        ("/site/config/sources/b.yaml", b"- https://b.example.org/feed\n"),
+        (
+            "/site/config/sources/a.yaml",
+            b"# mine\n- {url: 'https://A.example.org/#top', every: 15m, first: 0, quality: 80}\n",
+        ),
+    ]
+
+    sources = load(COLLECTED, path=PATH, source_files=lists).sources
+
+    assert sources is not None
+    assert (sources.folder, sources.list) == ("/site/collected", "/site/config/sources")
+    assert sources.listed == (
+        Source(url="https://a.example.org/", every=900, first=0, quality=80, categories="topics",
+               position="/site/config/sources/a.yaml:2:3"),
+        Source(url="https://b.example.org/feed", every=3600, first=3, categories="topics",
+               position="/site/config/sources/b.yaml:1:3"),
+    )  # fmt: skip
+
+
+def test_living_lists_have_what_is_said_for_them():
+    """An OPML list is a URL or a path; what it lists has the values of the list, else those of `sources`."""
+    sources = load(COLLECTED, path=PATH).sources
+
+    assert sources is not None
+    assert sources.lists == (
+        SourceList(
+            location="https://example.org/planet.opml",
+            defaults=Source(url="", every=3600, first=3, categories="topics", position=f"{PATH}:5:10"),
+        ),
+        SourceList(
+            location="/site/config/subs.opml",
+            defaults=Source(
+                url="",
+                every=3600,
+                first=3,
+                categories="topics",
+                private=True,
+                topics=("Space",),
+                position=f"{PATH}:5:45",
+            ),
+        ),
+    )
+
+
+def test_a_site_without_sources_has_none():
+    """Without the key, or with an empty one, there is no collector."""
+    assert load(SITE, path=PATH).sources is None
+    assert load(SITE + b"sources:\n", path=PATH).sources is None
+    only_a_folder = load(SITE + b"sources: {folder: ../seeds}\n", path=PATH).sources
+    assert only_a_folder == SourcesSettings(folder="/site/seeds", list="/site/config/sources")
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        (b"sources: {folder: ../c}", "/site/config/sources"),
+        (b"sources: {list: /etc/blogs.yaml}", "/etc/blogs.yaml"),
+        (b"sources: {list: [x]}", ""),
+        (b"sources:", ""),
+        (b"seeds: ../sources", ""),
+        (b"sources: [", ""),
+    ],
+)
+def test_sources_list(text, where):
+    """The lists lie where the config says, beside it by default; nowhere if it has no sources or is invalid."""
+    assert sources_list(text, path=PATH) == where
+
+
+def test_a_list_is_a_folder_or_a_file(tmp_path):
+    """`sources` means `sources.yaml` and each list in the folder `sources`; hidden files and others are none."""
+    (tmp_path / "sources").mkdir()
+    for name in ("sources.yaml", "sources/b.yml", "sources/a.yaml", "sources/.c.yaml", "sources/notes.txt"):
+        (tmp_path / name).write_text("")
+
+    assert source_files(f"{tmp_path}/sources") == [
+        f"{tmp_path}/sources.yaml",
+        f"{tmp_path}/sources/a.yaml",
+        f"{tmp_path}/sources/b.yml",
+    ]
+    assert source_files(f"{tmp_path}/sources/notes.txt") == [f"{tmp_path}/sources/notes.txt"]
+    assert source_files("") == source_files(f"{tmp_path}/nothing") == []

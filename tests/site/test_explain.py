@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.site_folder import NOW, SiteFolder, as_another_user, iso
 
@@ -202,3 +204,66 @@ def test_two_seeds_of_one_link_name_each_other(site: SiteFolder) -> None:
     assert hidden.headline == "a.md: in no feed: b.md is shown instead (rule: duplicate)"
     assert any(line.startswith("the same item as b.md: ") and "`id: tag:" in line for line in hidden.details)
     assert any(line.startswith("the same item as a.md: ") for line in shown.details)
+
+
+def checks(explanation: Explanation) -> list[tuple[str, bool, str]]:
+    return [(one.rule, one.passed, one.words) for one in explanation.checks]
+
+
+def test_the_rules_of_a_visible_item_say_what_it_has_and_what_is_asked(site: SiteFolder) -> None:
+    """All of them pass, in their order; the item, its feeds and its months are linked."""
+    site.settings["rules"] = {"min_quality": 50, "block": {"types": ["ad"]}}
+    site.write("a.md", quality=70, type="story", expires=iso(NOW + 60), topics=["Solar"])
+    site.build()
+    found = asked(site, "a.md")
+    assert checks(found) == [
+        ("readable", True, "the file can be read"),
+        ("valid", True, "its keys are valid"),
+        ("state", True, "published, neither removed nor deleted"),
+        ("quality", True, "quality 70, min_quality is 50"),
+        ("heat", True, "no heat, no min_heat is set"),
+        ("provider", True, "all are allowed"),
+        ("type", True, "story: not among those blocked"),
+        ("title", True, "all are allowed"),
+        ("match", True, "no expression is set"),
+        ("window", True, f"appeared {iso(NOW - 86_400)}, leaves at {iso(NOW + 60)}"),
+        ("duplicate", True, "it stands for its story"),
+    ]
+    facts = {fact.name: fact.values for fact in found.facts}
+    assert facts["Feeds"] == (("all", "all/"), ("solar", "solar/"))
+    assert facts["Item"] == (("https://news.example.org/a", "https://news.example.org/a"),)
+    assert all((site.feeds / address / "index.html").exists() for _, address in facts["Months"])
+    assert {fact.line for fact in found.facts} - {""} <= set(found.details)
+
+
+@pytest.mark.parametrize(
+    ("keys", "rule", "words"),
+    [
+        ({"published": False}, "state", "published: false"),
+        ({"quality": 10}, "quality", "quality 10 is below min_quality 50"),
+        ({"heat": -5}, "heat", "heat -5 is below min_heat 0"),
+        ({"type": "ad"}, "type", "type 'ad' is blocked"),
+        ({"publishedDateTime": iso(NOW + 60)}, "window", f"it appears at {iso(NOW + 60)}"),
+        ({"expires": iso(NOW - 60)}, "window", f"its time ended at {iso(NOW - 60)} (rule: window, expires)"),
+    ],
+)
+def test_the_rules_end_with_the_one_that_failed(site: SiteFolder, keys: dict[str, Any], rule: str, words: str) -> None:
+    """With the value and the bound; of what is not published nothing else is told."""
+    site.settings["rules"] = {"min_quality": 50, "min_heat": 0, "block": {"types": ["ad"]}}
+    site.write("a.md", **keys)
+    site.build()
+    found = asked(site, "a.md")
+    assert checks(found)[-1] == (rule, False, words)
+    assert {(passed, said) for _, passed, said in checks(found)[:-1]} == {(True, "")}
+    assert found.facts == ()
+
+
+def test_the_rules_of_a_broken_seed_and_of_a_duplicate(site: SiteFolder) -> None:
+    """A broken one ends where it cannot be read; a duplicate names the seed that is shown."""
+    site.write_text("broken.md", "---\ntitle: Foo: bar\n---\n")
+    site.write("a.md", webUrl="https://news.example.org/x")
+    site.write("b.md", webUrl="https://news.example.org/x", publishedDateTime=iso(NOW - 90_000))
+    site.build()
+    (failed,) = [one for one in asked(site, "broken.md").checks if not one.passed]
+    assert failed.words.startswith("line 2, column 11: ")
+    assert checks(asked(site, "b.md"))[-1] == ("duplicate", False, "a.md is shown instead")

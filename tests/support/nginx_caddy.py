@@ -61,6 +61,7 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     site = SiteFolder(root)
     for number in range(5):
         site.write(f"{number}.md", body="Some text, and then some more. " * 20, topics=["AI"])
+    site.settings["sources"] = {"folder": "../seeds"}
     site.build()
     plant(site)
     port = free_port()

@@ -119,6 +119,7 @@ class ScriptedServer:
     seen: list[Seen] = field(default_factory=list)
     most_at_once: Counter[str] = field(default_factory=Counter)
     port: int = 0
+    address: str = "127.0.0.1"
     _open: Counter[str] = field(default_factory=Counter)
 
     def __enter__(self) -> Self:
@@ -155,7 +156,7 @@ class ScriptedServer:
         self._loop.run_until_complete(self._serve(started))
 
     async def _serve(self, started: threading.Event) -> None:
-        server = await asyncio.start_server(self._answer, "127.0.0.1", self.port)
+        server = await asyncio.start_server(self._answer, self.address, self.port)
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         await self._stop.wait()

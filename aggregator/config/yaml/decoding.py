@@ -262,7 +262,7 @@ def _brief(kind: Any, brief: Brief) -> _Reader:
             value = one(log, node, key_path)
             return value if value is _INVALID else (value,)
         if not node.items:
-            return log.add(node, key_path, "is empty", "remove it, or name a folder")
+            return log.add(node, key_path, "is empty", f"remove it, or name a {brief.key}")
         values = [one(log, item, f"{key_path}[{index}]") for index, item in enumerate(node.items)]
         return _INVALID if any(value is _INVALID for value in values) else tuple(values)
 

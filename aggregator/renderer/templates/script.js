@@ -374,12 +374,28 @@
     });
   }
 
+  // -- the owner
+
+  // Whoever has seen the status page finds it again from every page.
+  function offerStatus() {
+    if (location.protocol === "file:" || location.pathname.includes("/-/")) return;
+    try {
+      if (!localStorage.getItem(`owner of ${new URL(root, location.href).pathname}`)) return;
+    } catch {
+      return;
+    }
+    const line = document.createElement("p");
+    line.append(Object.assign(document.createElement("a"), { href: `${root}-/status`, textContent: "Status" }));
+    document.querySelector("footer")?.append(line);
+  }
+
   // From a disk there is no server that answers a folder with its index.html.
   for (const link of all("a[href$='/']")) if (link.protocol === "file:") link.href += "index.html";
 
   rememberSources(document.querySelector("main"));
   enhance(document);
   if (find) startSearch();
+  offerStatus();
   setInterval(() => showTimes(), document.querySelector(".until") ? 1000 : 20000);
   // Trouble changes no feed, so it causes no event.
   if (document.getElementById("health")) setInterval(() => document.hidden || refresh(), 15000);

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import parse_qs
 
 import msgspec
@@ -30,10 +30,17 @@ from aggregator.service.http.server import App, Call, Route
 from aggregator.site.status import SiteStatus, site_status
 from aggregator.watcher import notifications
 
+if TYPE_CHECKING:
+    from aggregator.renderer.status_page import Explained
+    from aggregator.site.explain import Explanation
+
 T = TypeVar("T")
 
 STATUS_SECONDS = 2.0
 """How long, in seconds, the daemon may take to report its status."""
+
+PATHS = 10
+"""How many paths are offered to complete what the owner types."""
 
 DISK_SECONDS = 10.0
 """How long, in seconds, a request waits for a thread that reads the index or the state folder: a disk may hang."""
@@ -69,6 +76,7 @@ class Endpoints:
             "/-/status": Route(get, self.status),
             "/-/explain": Route(get, self.explain),
             "/-/find": Route(get, self._finding.answer),
+            "/-/paths": Route(get, self.paths),
         }
         if self._attached:
             found["/-/open"] = Route(("GET",), self.open)
@@ -76,6 +84,10 @@ class Endpoints:
             from aggregator.service.http import posting  # noqa: PLC0415 - few sites take items by HTTP
 
             found |= posting.routes(self._config, clock=self._clock)
+        if self._config.sources is not None:
+            from aggregator.service.http import pushes  # noqa: PLC0415 - most sites collect nothing
+
+            found |= pushes.routes(self._config, clock=self._clock)
         if self._config.server.token:
             found["/-/trigger"] = Route(("POST",), self.trigger)
             if any(is_url(root.folder) for root in self._config.seeds):
@@ -171,6 +183,17 @@ class Endpoints:
         """Return the page that explains why an item is in its feeds, or why not."""
         return await self._for_owner(call, self._explanation)
 
+    async def paths(self, call: Call) -> Response | None:
+        """Return paths of seeds that complete what the owner has typed, as JSON."""
+        return await self._for_owner(call, self._completed)
+
+    async def _completed(self, call: Call) -> Response:
+        words = parse_qs(call.query).get("q", [""])[0]
+        try:
+            return json_response(200, await _in_time(asyncio.to_thread(self._paths_like, words), DISK_SECONDS))
+        except AggregatorError as error:
+            return text_response(503, f"{error}\n")
+
     async def open(self, call: Call) -> Response:
         """Begin a session for whoever has a one-time token, which then is used up, and lead to the status page."""
         token = parse_qs(call.query).get("token", [""])[0]
@@ -250,13 +273,17 @@ class Endpoints:
         from aggregator.renderer import status_page  # noqa: PLC0415
         from aggregator.site.explain import explain  # noqa: PLC0415 - rarely used
 
-        found = []
+        found, similar = [], []
         if target:
             with self._index() as index:
                 found = explain(self._config, index, target, now=int(self._clock()))
-        # An embargoed or held back item is named by its path only: not even its link goes out over HTTP.
-        pairs = [(one.headline, () if one.is_private else one.details) for one in found]
-        return status_page.render_explanation(target, pairs, self._config.site)
+            similar = [] if found else self._paths_like(target)
+        made = [_explained(one) for one in found]
+        return status_page.render_explanation(target, made, self._config.site, similar=similar)
+
+    def _paths_like(self, words: str) -> list[str]:
+        with self._index() as index:
+            return [] if index is None or not words.strip() else index.overview.paths_like(words.strip(), PATHS)
 
     @contextmanager
     def _index(self) -> Iterator[Index | None]:
@@ -278,6 +305,24 @@ async def _in_time(wanted: Awaitable[T], seconds: float) -> T:
             return await wanted
     except TimeoutError as error:
         raise AggregatorError("it does not answer, or a disk hangs") from error
+
+
+def _explained(one: Explanation) -> Explained:
+    """Return what the page says of a seed.
+
+    An embargoed or held back item is named by its path only: not even its link goes out over HTTP.
+    """
+    from aggregator.renderer.status_page import Explained  # noqa: PLC0415 - templates, rarely used
+
+    lines = {fact.line for fact in one.facts}
+    notes = () if one.is_private else (line for line in one.details if line not in lines)
+    return Explained(
+        path=one.path,
+        answer=one.headline.removeprefix(f"{one.path}: ") if one.path else one.headline,
+        facts=() if one.is_private else one.facts,
+        notes=tuple(notes),
+        checks=one.checks,
+    )
 
 
 def _render_status(found: SiteStatus, daemon: DaemonStatus | None, config: Config) -> bytes:

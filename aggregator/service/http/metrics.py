@@ -1,6 +1,7 @@
 """Metrics for Prometheus: counts and status in, its text format out. Pure.
 
-Names follow Prometheus' conventions (base units, `_total` for counters). No label has a text of a seed.
+Names follow Prometheus' conventions (base units, `_total` for counters). No label has a text of a seed; a dead source
+is named by its address.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from aggregator.model.source_words import STATES
 from aggregator.model.version import VERSION
 from aggregator.service.health import DURATIONS, DaemonStatus
 from aggregator.site.status import SiteStatus
@@ -118,8 +120,24 @@ def _standing(standing: SiteStatus, now: float) -> Iterator[Metric]:
     for slug, count in standing.feeds.items():
         items.add_metric((slug,), count)
     yield items
+    yield from _sources(standing)
     if standing.newest is not None:
         yield GaugeMetricFamily(
             "aggregator_newest_item_timestamp_seconds", "When the newest item was published.", standing.newest
         )
         yield GaugeMetricFamily("aggregator_newest_item_age_seconds", "How long ago that was.", now - standing.newest)
+
+
+def _sources(standing: SiteStatus) -> Iterator[Metric]:
+    if not standing.sources:
+        return
+    sources = GaugeMetricFamily("aggregator_sources", "Sources by state.", labels=("state",))
+    for state in STATES:  # all of them, so that an alarm sees one begin
+        sources.add_metric((state,), standing.sources.get(state, 0))
+    yield sources
+    dead = GaugeMetricFamily(
+        "aggregator_dead_source", "A source that has not answered for 30 days.", labels=("source",)
+    )
+    for url in standing.dead_sources:
+        dead.add_metric((url,), 1)
+    yield dead

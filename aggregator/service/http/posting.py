@@ -13,7 +13,7 @@ from hmac import compare_digest
 from typing import Any
 from urllib.parse import parse_qs
 
-from aggregator.config.settings import Config
+from aggregator.config.settings import Config, roots_for_people
 from aggregator.config.token import read_write_tokens
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import AggregatorError
@@ -254,7 +254,7 @@ def _error(status: int, error: str, description: str, **headers: str) -> Respons
 
 def routes(config: Config, *, clock: Callable[[], float]) -> dict[str, Route]:
     """Return the routes that take items for a site; none without a folder of this machine for our own seeds."""
-    root = native_root([root for root in config.seeds if not is_url(root.folder)])
+    root = native_root([root for root in roots_for_people(config) if not is_url(root.folder)])
     if root is None:
         return {}
     seeds = PostedSeeds(root, config.state)

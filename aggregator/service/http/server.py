@@ -70,7 +70,7 @@ MAX_LOGGED_PATH = 200
 class Call(NamedTuple):
     """A request to a route: `client` is the peer's address and port, `query` the part of the URL after the `?`.
 
-    `version` is the HTTP version as Granian writes it: "1" or "1.1".
+    `path` is that of the request. `version` is the HTTP version as Granian writes it: "1" or "1.1".
     """
 
     version: str
@@ -81,9 +81,13 @@ class Call(NamedTuple):
     body: Callable[[], Awaitable[bytes | None]]
     """Reads the body; returns None if it is too large or too slow."""
 
+    path: str = ""
+
 
 class Route(NamedTuple):
     """A path served besides the documents: its methods, and what answers it. The answer None stands for a 404.
+
+    Under a path that ends with a slash it answers for all addresses directly below it.
 
     `body_bytes` is how long the body of a request may be.
     """
@@ -160,25 +164,27 @@ class App:
         if path == EVENTS:
             busy = text_response(503, "too many listeners; try again later\n", retry_after="30")
             return "events", busy if scope.method == "GET" else method_not_allowed("GET")
-        route = self.routes.get(path)
+        at = path if path in self.routes else path[: path.rfind("/") + 1]
+        route = self.routes.get(at)
         if not path.startswith("/"):
             return "none", _response_without_path(scope.method)
         if route is None:
             return "none", self._redirection(path, scope.method) or await self._not_found(path, get)
         if scope.method not in route.methods:
-            return path, method_not_allowed(", ".join(route.methods))
+            return at, method_not_allowed(", ".join(route.methods))
         version = scope.http_version
         call = Call(
-            version, scope.method, scope.query_string, scope.client, get, lambda: _body(protocol, route.body_bytes)
-        )
+            version, scope.method, scope.query_string, scope.client, get,
+            lambda: _body(protocol, route.body_bytes), path,
+        )  # fmt: skip
         try:
-            return path, await route.answer(call) or await self._not_found(path, get)
+            return at, await route.answer(call) or await self._not_found(path, get)
         except MemoryError:
             LOGGER.warning("request failed: %s", NO_MEMORY)
-            return path, text_response(503, "out of memory; try again later\n", retry_after="30")
+            return at, text_response(503, "out of memory; try again later\n", retry_after="30")
         except Exception:
             LOGGER.exception("request failed")
-            return path, text_response(500, "a bug in this program; see its log\n")
+            return at, text_response(500, "a bug in this program; see its log\n")
 
     def _is_opened(self, document: CachedDocument, scope: Any) -> bool:
         return (

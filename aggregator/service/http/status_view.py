@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 
 from aggregator.model.reports import HubStatus
+from aggregator.model.source_words import states_line
 from aggregator.model.words import LISTED_PROBLEMS, RULES, rule_words, utc_time
-from aggregator.renderer.status_page import Held, SeedProblem, StatusView, Trouble
+from aggregator.renderer.status_page import FeedAge, Held, SeedProblem, StatusView, Trouble
 from aggregator.service.health import DaemonStatus
 from aggregator.site.status import SiteStatus
 
@@ -26,9 +27,19 @@ def status_view(standing: SiteStatus, daemon: DaemonStatus | None) -> StatusView
             for problem in standing.problems[:LISTED_PROBLEMS]
         ),
         more_problems=max(0, len(standing.problems) - LISTED_PROBLEMS),
+        unwell=len({problem.path for problem in standing.problems if not problem.warning} | set(standing.stale)),
+        events=standing.events,
+        appearing=standing.appearing,
+        leaving=standing.leaving,
+        daily=standing.daily,
+        newest_of=tuple(
+            FeedAge(slug=one.slug, title=one.title or one.slug, items=one.items, newest=one.newest)
+            for one in standing.newest_of
+        ),
         due=standing.due,
         due_path=standing.due_path,
         turns=standing.turns,
+        sources=_sources(standing),
         facts=_hub(standing.websub, standing.now),
     )
     return view if daemon is None else _with_daemon(view, daemon)
@@ -40,6 +51,14 @@ def _held(standing: SiteStatus) -> tuple[Held, ...]:
         for rule in RULES
         if (count := standing.held.get(rule, 0))
     )
+
+
+def _sources(standing: SiteStatus) -> tuple[tuple[str, str], ...]:
+    if not standing.sources:
+        return ()
+    dead, more = standing.dead_sources[:LISTED_PROBLEMS], len(standing.dead_sources) - LISTED_PROBLEMS
+    names = f"{', '.join(dead)}{f' and {more:,} more' if more > 0 else ''}"
+    return (("Sources", states_line(standing.sources)), *((("Dead sources", names),) if dead else ()))
 
 
 def _hub(hub: HubStatus | None, now: int) -> tuple[tuple[str, str], ...]:
@@ -58,6 +77,7 @@ def _with_daemon(view: StatusView, daemon: DaemonStatus) -> StatusView:
         view,
         facts=(*((("Serving", daemon.serving),) if daemon.serving else ()), *view.facts),
         troubles=troubles,
+        warnings=tuple(daemon.warnings.items()),
         uptime=int(daemon.uptime),
         backend=daemon.backend,
         overflows=daemon.overflows,

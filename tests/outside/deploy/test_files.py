@@ -21,6 +21,7 @@ TYPES = {
     "feed.json": "application/feed+json",
     "index.html": "text/html; charset=utf-8",
     "feeds.opml": "text/x-opml; charset=utf-8",
+    "sources.opml": "text/x-opml; charset=utf-8",
     "feeds": "text/x-opml; charset=utf-8",
 }
 FEEDS = [
@@ -28,11 +29,12 @@ FEEDS = [
     "ai/atom.xml",
     "ai/feed.json",
     "feeds.opml",
+    "sources.opml",
     ".well-known/feeds",
     f"{MONTH}/rss.xml",
     f"{CROWDED}/atom.xml",
 ]
-PAGES = ["index.html", "ai/index.html", f"{MONTH}/index.html"]
+PAGES = ["index.html", "ai/index.html", f"{MONTH}/index.html", "sources/index.html"]
 DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json"]
 ENCODINGS = {"gzip": (".gz", gzip.decompress), "br": (".br", brotli.decompress)}
 VARY = "Accept-Encoding, Accept, Sec-Fetch-Dest"

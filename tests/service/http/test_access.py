@@ -400,7 +400,7 @@ def test_which_requests_are_local(client: str, host: str | None, local: bool) ->
     assert is_local(client, {"host": host}.get) is local
 
 
-PAGES = ("/-/status", "/-/explain?q=a.md", "/metrics")
+PAGES = ("/-/status", "/-/explain?q=a.md", "/-/paths?q=a", "/metrics")
 
 
 THROUGH = [
