@@ -111,7 +111,8 @@ class Collector:
         """Go on where the last process ended: documents that it received are taken in; a clock set back is noticed."""
         self.set_back(self.clock.now())
         for state in self._states.values():
-            ago = self.clock.now() - max(state.asked_at, state.answered_at)
+            # A poll that was cut short may have been sent at the last moment.
+            ago = 0 if state.outcome == "begun" else self.clock.now() - max(state.asked_at, state.answered_at)
             if ago <= turns.PAUSE:
                 self._asker.asked(state.address or state.url, ago)
         with suppress(AggregatorError):
