@@ -41,6 +41,9 @@ class BucketWriter(Destination):
         self._outage: StoreError | None = None
         self._is_listed = False
 
+    def close(self) -> None:
+        """Do nothing: a store is not held."""
+
     def prepare(self) -> list[str]:
         """List the store, which has no temporary files.
 

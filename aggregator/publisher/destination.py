@@ -30,6 +30,9 @@ class Destination(Protocol):
             PublishError: if the destination cannot be used.
         """
 
+    def close(self) -> None:
+        """End what is kept from one call to the next; what is published stays."""
+
     def begin(self, now: int, *, relist: bool) -> None:
         """Begin a turn at `now` (seconds since 1970). With `relist`, what is known of the destination is read again.
 

@@ -69,6 +69,12 @@ class FolderWriter(Destination):
         except OSError as error:
             raise _publish_error(self._root, error) from error
 
+    def close(self) -> None:
+        """End the threads that were kept."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.shutdown(wait=False)
+
     def begin(self, now: int, *, relist: bool) -> None:
         """Do nothing: a disk is asked what exists whenever that must be known, and files have no headers."""
 

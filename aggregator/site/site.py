@@ -117,6 +117,7 @@ class Site:
             index, lock = _opened(config, lock, held)
             writer = open_destination(config.feeds, keep_threads=self.progress.is_time_limited)
             writer.prepare()
+            held.callback(writer.close)
             before, self._held = self._held, held.pop_all()
         before.close()
         self._lock, self.index = lock, index
@@ -147,6 +148,8 @@ class Site:
             return
         writer = open_destination(config.feeds, keep_threads=self.progress.is_time_limited)
         writer.prepare()
+        self._held.callback(writer.close)
+        self.writer.close()
         self.scanner.use(config.seeds)
         self._use(config, writer)
 

@@ -7,6 +7,7 @@ Starts threads. Which files are written, and how, is the writer's business.
 
 from __future__ import annotations
 
+import resource
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 TOGETHER = 8
 AHEAD = 3
 """How many groups are being written while the next one is rendered."""
+
+FEW_FILES = 128
+"""If this process may have fewer files open, only one group is written at a time."""
 
 TICK = 0.5
 """How often, in seconds, a turn that waits for a slow disk calls `Progress.wait`."""
@@ -65,14 +69,16 @@ def write_in_groups(
         return
     from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - 10 ms, and most turns write few documents
 
+    few = 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEW_FILES
+    ahead = 1 if few else AHEAD
     waiting: deque[tuple[list[One], Future[Published]]] = deque()
-    with ThreadPoolExecutor(AHEAD) as pool:
+    with ThreadPoolExecutor(ahead) as pool:
         try:
             while group or waiting:
                 if group:
                     waiting.append((group, pool.submit(write, group)))
                 group = list(islice(renderings, TOGETHER))
-                while waiting and (len(waiting) > AHEAD or not group):
+                while waiting and (len(waiting) > ahead or not group):
                     done, future = waiting.popleft()
                     with watch.of("write"):
                         while not wait([future], TICK).done:

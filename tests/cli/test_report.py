@@ -113,7 +113,7 @@ def test_dead_sources_are_named_and_the_states_counted() -> None:
     )
     assert lines[LISTED_PROBLEMS] == "… and 5 more dead sources (`aggregator sources` lists them all)"
     assert "58 sources: 3 ok, 55 dead" in lines
-    facts = dict(status_view(found, None).facts)
+    facts = dict(status_view(found, None).sources)
     assert facts["Sources"] == "58 sources: 3 ok, 55 dead"
     assert facts["Dead sources"].startswith("https://0.example.org/feed, ")
     assert facts["Dead sources"].endswith(" and 5 more")

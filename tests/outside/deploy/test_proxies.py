@@ -140,7 +140,7 @@ PRIVATE = [
     "/healthz", "/metrics", "/metrics?x=1", "//metrics", "/%6detrics", "/all/../healthz", "/all/%2e%2e/metrics",
     "/./healthz", "/-/events/../../metrics", "/-/status", "/-/explain?q=x", "/-/trigger", "/-/notify", "/-/",
     "//-/status", "/%2d/status", "/-%2fstatus", "/all/../-/status", "/all/%2e%2e/-/status", "/-/events/../status",
-    "/-/events/x", "/./-/trigger", "/-/open", "/-/open?token=x",
+    "/-/events/x", "/-/find?q=x", "/-/paths?q=x", "/./-/trigger", "/-/open", "/-/open?token=x",
 ]  # fmt: skip
 
 
