@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -70,8 +71,14 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a file, which many tests look at."""
+    return ast.parse(path.read_text())
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -97,7 +104,7 @@ def is_pure(path: Path) -> bool:
 
 def loaded_at_once(path: Path) -> Iterator[Path]:
     """Yield the modules that a file imports while it is loaded."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     names = {
         f"{node.module}.{alias.name}" for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
@@ -141,7 +148,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 def test_pure_modules_have_no_side_effects(path: Path) -> None:
     """Pure modules use no files, network, threads, randomness, logging or clock."""
     assert not {name.split(".")[0] for name in imports(path)} & FORBIDDEN
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Call):
             called = ast.unparse(node.func)
             assert called not in {"open", "datetime.now", "datetime.utcnow", "date.today", "input", "print"}, called
@@ -152,7 +159,7 @@ def test_the_clock_is_read_in_one_place() -> None:
     readers = [
         name_of(path)
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Attribute)
         and ast.unparse(node) in {"time.time", "datetime.now", "datetime.utcnow", "date.today"}
     ]
@@ -162,7 +169,7 @@ def test_the_clock_is_read_in_one_place() -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_functions_are_short_and_documented(path: Path) -> None:
     """No function has over 60 lines; every module, public function and class has a docstring."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     assert ast.get_docstring(tree)
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -176,7 +183,7 @@ def test_functions_are_short_and_documented(path: Path) -> None:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_no_class_does_everything(path: Path) -> None:
     """A class has at most 25 public methods."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.ClassDef):
             public = [
                 one.name

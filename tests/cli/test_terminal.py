@@ -69,6 +69,7 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
         os.close(one.screen)
 
 
+@pytest.mark.slow
 def test_run_begins_with_addresses_and_tells_events(terminal: Callable[..., Terminal], tmp_path: Path) -> None:
     """The banner has what to open and how to stop; each event is one line with paths and feeds, never text."""
     port = free_port()

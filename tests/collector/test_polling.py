@@ -556,6 +556,7 @@ def test_point_9_pages_are_asked_once_and_robots_txt_before_them(planet: Planet)
     assert len(planet.server.seen) == 5
 
 
+@pytest.mark.slow
 def test_a_living_list_is_read_like_a_source(planet: Planet) -> None:
     """Its validators are kept, what it lists is polled, and what it does not list any more is not."""
     location = planet.server.url("lists.example", "/planet.opml")

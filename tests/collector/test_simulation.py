@@ -209,6 +209,7 @@ def by_host(server: ScriptedServer) -> dict[str, list[float]]:
     return found
 
 
+@pytest.mark.slow
 def test_four_days_with_12_sources_and_two_kills(tmp_path: Path) -> None:
     """The short form of the simulation."""
     world, server, killed, collected = simulate(tmp_path, count=12, days=4, kills=2)

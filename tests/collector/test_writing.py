@@ -149,6 +149,7 @@ def test_what_a_killed_collector_left_is_removed(tmp_path: Path) -> None:
     assert os.listdir(folder) == [".hidden"]
 
 
+@pytest.mark.slow
 def test_a_kill_leaves_whole_seeds(tmp_path: Path) -> None:
     """At any moment of writing, each file is an old one or a new one."""
     code = (

@@ -71,6 +71,7 @@ def sanitised(fragment: str, **options: Any) -> str:
     return content.sanitised(fragment, base=BASE, **options)
 
 
+@pytest.mark.slow
 @settings(max_examples=3 * settings.default.max_examples)
 @given(fragments, st.booleans())
 def test_nothing_dangerous_comes_out(fragment, with_picture) -> None:

@@ -96,6 +96,7 @@ def test_thousands_of_values_are_refused() -> None:
 values: Any = st.text(min_size=1, max_size=20)
 
 
+@pytest.mark.slow
 @given(st.fixed_dictionaries({}, optional={
     "title": values, "summary": values, "date_published": values, "url": values, "image": values,
     "tags": st.lists(values, min_size=1), "content_text": values}))  # fmt: skip

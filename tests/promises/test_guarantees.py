@@ -223,6 +223,7 @@ def test_zone_locale_and_hash_seed_do_not_matter(site: SiteFolder) -> None:
         assert site.documents() == site.documents("other")
 
 
+@pytest.mark.slow
 def test_the_order_in_which_seeds_came_does_not_matter(site: SiteFolder) -> None:
     """Seeds that come one at a time in any order give the same bytes as all at once."""
     sample(site)

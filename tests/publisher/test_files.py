@@ -88,6 +88,7 @@ def test_a_page_of_an_archive_is_compressed_quickly(writer, feeds):
         assert len(feed) < len(page) < len(text) / 2
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(body=st.binary(max_size=3000), tampered=st.binary(max_size=300))
 def test_any_bytes_survive_and_any_damage_is_repaired(body, tampered):

@@ -334,6 +334,7 @@ for version in range(10**9):
 """
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_complete_files(tmp_path):
     """After kill -9 during rewriting every file is complete, and `prepare` removes the temporary files."""
     chance = random.Random(1)

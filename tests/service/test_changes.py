@@ -86,6 +86,7 @@ def new_folders(running: DaemonProcess, number: int) -> None:
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_every_way_to_save_a_file_is_seen(running: DaemonProcess) -> None:
     """The ways of vim, VS Code, rsync and sed; a slow writer; a hard link; a changed mtime only."""
     site = running.site
@@ -201,6 +202,7 @@ def test_a_checkout_of_another_branch_and_back_is_followed(running: DaemonProces
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_hundreds_of_folders_are_watched(running: DaemonProcess) -> None:
     """600 folders at the start and 100 later ones are all watched."""
     folders(running, 600)

@@ -76,6 +76,7 @@ def shift_to_due(state: str) -> None:
             db.execute("UPDATE source SET value=? WHERE url=?", (json.dumps(changed).encode(), url))
 
 
+@pytest.mark.slow
 def test_a_collector_that_dies_is_started_again(running: DaemonProcess, blog: Upstream) -> None:
     """A death is named by the status and by /healthz, and is over by itself; nothing is asked or shown twice."""
     collect_from(running.site, [blog])

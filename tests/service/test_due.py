@@ -35,6 +35,7 @@ def lateness(running: DaemonProcess, title: str, moment: int, *, present: bool) 
     return time.time() - moment
 
 
+@pytest.mark.slow
 @LATE
 def test_an_embargo_lifts_and_an_item_expires_at_their_moment(running: DaemonProcess, late: float) -> None:
     """Without any file event, one item appears and another disappears on time."""
@@ -52,6 +53,7 @@ def test_an_embargo_lifts_and_an_item_expires_at_their_moment(running: DaemonPro
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 @LATE
 def test_a_due_moment_set_at_run_time_is_kept(running: DaemonProcess, late: float) -> None:
     """A new embargoed seed that is due before all others becomes the next due moment."""

@@ -85,6 +85,7 @@ def test_a_change_that_comes_with_a_rejected_scan_is_published(inside: DaemonThr
     assert len(site.titles()) == COUNT
 
 
+@pytest.mark.slow
 def test_seeds_that_come_back_make_it_healthy_again(running: DaemonProcess) -> None:
     """Lost files are restored by hand: nothing is withdrawn meanwhile, and no command is needed."""
     filled(running.site)
@@ -100,6 +101,7 @@ def test_seeds_that_come_back_make_it_healthy_again(running: DaemonProcess) -> N
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_a_root_that_is_moved_away_and_back_loses_nothing(running: DaemonProcess) -> None:
     """If the folder is missing, nothing is withdrawn, however few seeds it had; it is watched again once it is back."""
     site, number = running.site, 3
@@ -135,6 +137,7 @@ def test_a_root_that_is_removed_and_created_again_is_followed(running: DaemonPro
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_a_root_that_is_replaced_by_another_folder_is_followed(running: DaemonProcess) -> None:
     """Another folder with other seeds takes its path."""
     site = running.site
@@ -149,6 +152,7 @@ def test_a_root_that_is_replaced_by_another_folder_is_followed(running: DaemonPr
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_a_root_that_is_a_link_can_be_pointed_elsewhere(running: DaemonProcess) -> None:
     """A symbolic link is replaced by another, as deployments do."""
     site = running.site

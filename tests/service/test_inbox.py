@@ -98,6 +98,7 @@ def test_edits_without_pause_are_not_waited_for() -> None:
     thread.join()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("long_pauses")
 def test_a_writer_of_thousands_may_pause_for_a_moment() -> None:
     """A slow disk does not split a burst, since a second turn would render everything again."""

@@ -44,6 +44,7 @@ def test_a_file_system_mounted_over_a_folder_is_watched(running: DaemonProcess) 
     assert running.status()["healthy"]
 
 
+@pytest.mark.slow
 def test_a_folder_bound_over_another_is_watched(running: DaemonProcess, tmp_path: Path) -> None:
     """An edit by either path is published."""
     site = running.site

@@ -91,6 +91,7 @@ def test_a_subscriber_receives_what_was_saved(running: DaemonProcess, tmp_path) 
         assert running.stop() == 0
 
 
+@pytest.mark.slow
 def test_each_document_names_the_hub_and_the_address_of_its_ping(
     running: DaemonProcess, pushing: SiteFolder, hub: Hub
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_hub_that_hangs_gets_its_pings_again_and_delays_nothing(
     assert len(set(answered)) == 6
 
 
+@pytest.mark.slow
 def test_sigterm_while_the_hub_hangs_stops_within_five_seconds(
     running: DaemonProcess, pushing: SiteFolder, hub: Hub
 ) -> None:
@@ -318,6 +320,7 @@ def test_a_store_that_cannot_be_written_makes_the_daemon_unhealthy(
     settle(inside, hub, *names("all", "sea"))
 
 
+@pytest.mark.slow
 def test_log_lines_contain_no_text_of_a_seed_or_a_hub(running: DaemonProcess, pushing: SiteFolder, hub: Hub) -> None:
     """Neither the hub's answers nor items' titles are logged."""
     hub.answer = lambda ping: (400 if "atom" in ping.topic else 204, {"X-Words": "canary7b3f"})
@@ -339,6 +342,7 @@ def test_a_build_pings_the_hub(pushing: SiteFolder, hub: Hub) -> None:
     assert hub.ping_counts() == dict.fromkeys(names("all"), 1)
 
 
+@pytest.mark.slow
 def test_pings_that_a_build_could_not_send_are_sent_by_the_next(
     pushing: SiteFolder, hub: Hub, running: DaemonProcess
 ) -> None:

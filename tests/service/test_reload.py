@@ -56,6 +56,7 @@ def test_an_invalid_config_is_rejected_and_a_corrected_one_reloaded(living: Daem
     wait_until(lambda: living.status()["healthy"])
 
 
+@pytest.mark.slow
 def test_a_deleted_config_changes_nothing_until_it_is_back(living: DaemonProcess) -> None:
     """The file is deleted and restored; the daemon is unhealthy meanwhile."""
     kept = config_of(living.site).rename(living.site.root / "kept")
@@ -66,6 +67,7 @@ def test_a_deleted_config_changes_nothing_until_it_is_back(living: DaemonProcess
     wait_until(lambda: living.status()["healthy"])
 
 
+@pytest.mark.slow
 def test_rules_queries_topics_and_time_zone_are_applied_without_a_restart(living: DaemonProcess) -> None:
     """After each change, the feeds equal a fresh build with the new config."""
     site = living.site
@@ -100,6 +102,7 @@ def test_a_time_zone_that_changes_while_the_folder_is_away_holds_for_every_seed(
     living.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_another_seeds_folder_is_used_and_watched(living: DaemonProcess) -> None:
     """`seeds` changes; a folder that does not exist is rejected."""
     site = living.site
@@ -115,6 +118,7 @@ def test_another_seeds_folder_is_used_and_watched(living: DaemonProcess) -> None
     living.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_another_state_folder_is_used_with_its_socket(living: DaemonProcess) -> None:
     """After `state` changes, the socket is in the new folder, and the old one is free for others."""
     site = living.site
@@ -126,6 +130,7 @@ def test_another_state_folder_is_used_with_its_socket(living: DaemonProcess) -> 
     living.wait_for_titles("good", "better", "more")
 
 
+@pytest.mark.slow
 def test_a_feeds_folder_that_cannot_be_used_is_rejected(living: DaemonProcess) -> None:
     """`feeds` names a file."""
     (living.site.root / "file").write_text("")
@@ -136,6 +141,7 @@ def test_a_feeds_folder_that_cannot_be_used_is_rejected(living: DaemonProcess) -
     living.wait_for_titles("good", "better", "more")
 
 
+@pytest.mark.slow
 def test_of_fifty_rewrites_in_a_row_the_last_wins(living: DaemonProcess) -> None:
     """The file is rewritten in place as fast as possible, often with invalid content."""
     said = json.loads(config_of(living.site).read_text())

@@ -47,6 +47,7 @@ def test_every_root_is_watched(both: DaemonProcess) -> None:
     assert all(threads.values())
 
 
+@pytest.mark.slow
 def test_a_root_that_vanishes_is_reported_and_the_others_go_on(both: DaemonProcess) -> None:
     """Nothing of it is withdrawn, the daemon is unhealthy until it returns, and then it is followed again."""
     site = both.site
@@ -65,6 +66,7 @@ def test_a_root_that_vanishes_is_reported_and_the_others_go_on(both: DaemonProce
     both.wait_for_titles("A", "B", "C", "D", "E")
 
 
+@pytest.mark.slow
 def test_a_root_that_is_missing_at_the_start_harms_no_other(both: DaemonProcess) -> None:
     """The others are watched by events meanwhile, and it is followed once it is there."""
     site = both.site
@@ -84,6 +86,7 @@ def test_a_root_that_is_missing_at_the_start_harms_no_other(both: DaemonProcess)
     wait_until(lambda: both.status()["healthy"])
 
 
+@pytest.mark.slow
 def test_a_reload_may_add_a_root_and_change_what_is_ignored(both: DaemonProcess) -> None:
     """New roots are read and watched, and one that does not exist is rejected."""
     site = both.site

@@ -116,6 +116,7 @@ def hammered(address: str) -> Iterator[list[str]]:
 # -- a server that is stopped
 
 
+@pytest.mark.slow
 def test_a_stopped_server_does_not_keep_the_port_of_a_daemon_that_was_killed(serving: DaemonProcess) -> None:
     """The system continues it when the daemon dies, so that it ends; the next daemon serves at the same address."""
     address, pid = serving.address, server_of(serving)
@@ -132,6 +133,7 @@ def test_a_stopped_server_does_not_keep_the_port_of_a_daemon_that_was_killed(ser
     wait_until(lambda: is_served(address), TIMEOUT)
 
 
+@pytest.mark.slow
 def test_a_stopped_server_is_replaced_at_the_same_address(site: SiteFolder) -> None:
     """The daemon kills it and starts another, which listens on the same socket."""
     site.write("a.md")
@@ -240,6 +242,7 @@ def test_another_host_with_the_same_port(serving: DaemonProcess) -> None:
     assert serving.lines("not served") == []
 
 
+@pytest.mark.slow
 def test_a_host_that_is_not_ours(serving: DaemonProcess) -> None:
     """A wrong host is reported with advice, and the old address is served although the port is the same."""
     old = serving.address
@@ -318,6 +321,7 @@ def test_a_token_can_be_set_changed_and_removed(serving: DaemonProcess) -> None:
     wait_until(lambda: trigger() == 404, TIMEOUT)
 
 
+@pytest.mark.slow
 def test_another_port_is_used(serving: DaemonProcess) -> None:
     """The feeds are served at the new port, and the old one is closed."""
     old, port = serving.address, free_port()
@@ -326,6 +330,7 @@ def test_another_port_is_used(serving: DaemonProcess) -> None:
     wait_until(lambda: is_refused(old), TIMEOUT)
 
 
+@pytest.mark.slow
 def test_serving_can_be_switched_off_and_on(serving: DaemonProcess) -> None:
     """It needs no restart of the daemon."""
     address = serving.address

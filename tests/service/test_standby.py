@@ -217,6 +217,7 @@ def test_it_follows_the_config_as_its_holder_does(running: DaemonProcess, second
     second.wait_for_titles("B")
 
 
+@pytest.mark.slow
 def test_it_is_ready_while_it_waits(running: DaemonProcess, second: Second, site: SiteFolder) -> None:
     """It sends systemd READY=1 at once with a status that names the holder, then the watchdog in time."""
     import socket

@@ -54,6 +54,7 @@ def test_without_a_daemon_the_command_builds(running: DaemonProcess) -> None:
     running.wait_for_titles("A")
 
 
+@pytest.mark.slow
 def test_fifty_triggers_at_once_become_few_turns(running: DaemonProcess) -> None:
     """Each gets the report of a turn that began after its request."""
     site = running.site

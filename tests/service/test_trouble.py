@@ -20,6 +20,7 @@ from aggregator.normalizer import content
 CANARY = "canary7b3f"
 
 
+@pytest.mark.slow
 def test_a_feed_that_cannot_be_written_harms_no_other(running: DaemonProcess) -> None:
     """A file in place of a feed's folder is in log and status; once it is removed the feed is written."""
     site = running.site
@@ -37,6 +38,7 @@ def test_a_feed_that_cannot_be_written_harms_no_other(running: DaemonProcess) ->
     running.wait_for_fresh_build()
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_reported_and_survived(running: DaemonProcess) -> None:
     """The feeds are on a file system of 200 kB: what fits is published, and the rest once there is space."""
     site = running.site
@@ -222,6 +224,7 @@ def test_a_damaged_index_is_replaced_at_run_time(inside: DaemonThread) -> None:
     wait_until(lambda: inside.status()["healthy"])
 
 
+@pytest.mark.slow
 def test_no_text_of_a_seed_is_ever_logged(running: DaemonProcess) -> None:
     """Whatever the state of a seed and whatever happens to it, log lines have only its path and reasons."""
     site = running.site
@@ -248,6 +251,7 @@ def test_no_text_of_a_seed_is_ever_logged(running: DaemonProcess) -> None:
     assert [line for line in running.lines() if CANARY in str(line)] == []
 
 
+@pytest.mark.slow
 def test_an_index_that_somebody_removes_is_written_again(running: DaemonProcess) -> None:
     """Otherwise what only the index knows would be lost at the next start."""
     site = running.site

@@ -149,6 +149,7 @@ def test_a_reader_misses_nothing_while_pages_become_one(site: SiteFolder, kind: 
         server.stop()
 
 
+@pytest.mark.slow
 def test_json_begins_where_the_current_items_end(site: SiteFolder) -> None:
     """`next_url` points to the newest month with items that are not shown; it is missing if all are shown."""
     fill(site, 120, days=1)
@@ -543,6 +544,7 @@ def test_a_page_names_itself_and_no_hub(site: SiteFolder) -> None:
         assert b"hub.example.org" in (site.feeds / "all" / kind).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_feeds_page_lists_its_months_and_the_list_of_feeds_does_not(site: SiteFolder) -> None:
     """By year, newest first, each month once, however many pages it has; OPML lists current feeds only."""
     fill(site, 300, days=1)
@@ -796,6 +798,7 @@ def test_explain_says_on_which_pages_an_item_lies(site: SiteFolder) -> None:
     assert f"archive: all {holds['all']}, topic-2 {holds['topic-2']}" in found.details
 
 
+@pytest.mark.slow
 def test_pages_are_the_same_for_every_order_and_hash_seed(site: SiteFolder) -> None:
     """Items that were added one by one are on the same pages as items that were added at once."""
     site.settings["feed"] = {"tombstones": None}

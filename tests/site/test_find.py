@@ -76,6 +76,7 @@ def paths(found: Findings) -> set[str]:
     return {item.path for item in found.items}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("everything", [False, True], ids=["shown", "all"])
 def test_sqlite_and_python_choose_the_same(varied: tuple[Config, Index], everything: bool) -> None:
     """For random expressions the same items come from the index by SQL as from a look at each."""
@@ -108,6 +109,7 @@ def compare(config: Config, index: Index, seeds: range, *, everything: bool | No
     assert telling > len(seeds) // 4
 
 
+@pytest.mark.slow
 def test_what_sql_leaves_out_python_leaves_out(varied: tuple[Config, Index]) -> None:
     """A condition never leaves out a row that is chosen, and one that is exact lets no other pass."""
     config, index = varied
@@ -208,6 +210,7 @@ def test_an_unknown_search_is_an_error_with_a_hint(told: SiteFolder) -> None:
     assert caught.value.lines()[1:] == ["      ^", "there is no search `secrets` (did you mean `search:secret`?)"]
 
 
+@pytest.mark.slow
 def test_a_pattern_that_is_slow_in_many_texts_ends_the_search(site: SiteFolder) -> None:
     """A few such texts are counted, after more the search ends with advice."""
     for number in range(22):

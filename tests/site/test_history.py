@@ -241,6 +241,7 @@ def test_nothing_private_is_in_the_history(site: SiteFolder) -> None:
     assert CANARY not in file_of(site).read_text()
 
 
+@pytest.mark.slow
 def test_the_status_shows_the_last_events(site: SiteFolder) -> None:
     """Newest first, so many at most."""
     for number in range(SHOWN_EVENTS + 5):

@@ -51,6 +51,7 @@ def documents(folder: SiteFolder, executor: Executor | None) -> list[Document]:
         return [msgspec.structs.replace(one, encoded=()) for page in found for one in page.documents]
 
 
+@pytest.mark.slow
 def test_pages_from_processes_are_the_same_bytes(site: SiteFolder) -> None:
     """A site built in one process and in two: all files are equal, encodings included."""
     fill(site)

@@ -101,6 +101,7 @@ def ours(site: Path, folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(PROGRAMS))
 def test_our_items_are_those_of_the_generator(name, tmp_path) -> None:
     """The same posts, titles, dates and addresses; texts, links and pictures but for what the table of the docs says."""

@@ -86,6 +86,7 @@ def test_a_device_among_the_seeds_is_not_read(site: SiteFolder) -> None:
     assert [problem.message for problem in turn.problems] == ["is not a regular file"]
 
 
+@pytest.mark.slow
 def test_an_emptied_config_is_refused_while_the_daemon_runs(running: DaemonProcess) -> None:
     """An empty config, as in the middle of a save, is reported as an error; the daemon goes on with the old one."""
     running.site.write("a.md", title="before")

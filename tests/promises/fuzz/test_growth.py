@@ -121,6 +121,7 @@ def worst(found: list[Rendered]) -> dict[str, object]:
     return {"bodies": len(found), "as typed": sum(one.content.startswith("<pre>") for one in found), **of}
 
 
+@pytest.mark.slow
 def test_bodies_by_lot_are_bounded() -> None:
     """Seconds, memory and bytes are within the bounds for 25 bodies, and what comes out is balanced."""
     assert_all_bounded(range(25))

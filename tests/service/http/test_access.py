@@ -99,6 +99,7 @@ def metrics(address: str) -> dict[str, float]:
 # -- health
 
 
+@pytest.mark.slow
 def test_health_is_reported(shared: DaemonProcess) -> None:
     """200 for anybody while there is no problem; a broken seed is no problem of the service."""
     for headers in ({}, AWAY, {"host": "feeds.example.org"}):
@@ -196,6 +197,7 @@ def test_turns_are_counted_by_how_long_they_took(shared: DaemonProcess) -> None:
     assert len(buckets) == 11
 
 
+@pytest.mark.slow
 def test_problems_are_measured(running: DaemonProcess) -> None:
     """Each problem has its name and its age; whoever has lost the token can still look, if the config trusts local ones."""
     site = running.site
@@ -207,6 +209,7 @@ def test_problems_are_measured(running: DaemonProcess) -> None:
     assert metrics(running.address)["aggregator_problem_seconds,concern=server"] >= 0
 
 
+@pytest.mark.slow
 def test_odd_requests_make_no_new_series(daemon: DaemonProcess) -> None:
     """Unknown paths are counted together, so that clients cannot create series without limit."""
     for number in range(30):
@@ -434,6 +437,7 @@ def test_being_local_is_not_enough(shared: DaemonProcess, host: str) -> None:
         assert statuses(send_bytes(shared.address, asked)) == [401]
 
 
+@pytest.mark.slow
 def test_local_clients_can_be_trusted(running: DaemonProcess) -> None:
     """With `trust_local: true` who connects from this machine directly is the owner, and nobody else."""
     running.site.write("a.md")
@@ -603,6 +607,7 @@ def test_other_machines_are_not_the_owner(site: SiteFolder) -> None:
 # -- events
 
 
+@pytest.mark.slow
 def test_a_change_is_an_event_with_its_feeds(daemon: DaemonProcess) -> None:
     """Each listener gets the event about as soon as the feeds are on disk."""
     listeners = [EventStream(daemon.address) for _ in range(5)]
@@ -620,6 +625,7 @@ def test_a_change_is_an_event_with_its_feeds(daemon: DaemonProcess) -> None:
         listener.close()
 
 
+@pytest.mark.slow
 def test_a_listener_that_disconnects_is_removed(daemon: DaemonProcess) -> None:
     """It no longer counts and takes no memory."""
     address = daemon.address
@@ -642,6 +648,7 @@ def app(tmp_path: Path) -> App:
     return App(DocumentCache(str(tmp_path), Site(title="Test", url="https://feeds.example.org/"), clock=time.time))
 
 
+@pytest.mark.slow
 def test_a_listener_that_never_reads_is_disconnected_and_delays_nobody(app: App) -> None:
     """What it does not read is not buffered without limit, and others get each event meanwhile."""
     slugs = [f"{number:04}-{'x' * 59}" for number in range(100)]

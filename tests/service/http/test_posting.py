@@ -65,6 +65,7 @@ def visible(server: ServeProcess) -> dict[str, str]:
     return {one["url"]: one["title"] for one in feed["items"]}
 
 
+@pytest.mark.slow
 def test_a_posted_item_is_in_the_feeds_after_the_next_turn(server: ServeProcess, token: str) -> None:
     """201 with path, id and what will become of it; the same again is 200 and changes no byte; a change is 200 too."""
     answer = post(server, item("a"), token)
@@ -144,6 +145,7 @@ def test_what_an_editor_wrote_is_not_taken(server: ServeProcess, token: str) -> 
     assert "editor.md" in [one.name for one in server.site.seeds.iterdir()]
 
 
+@pytest.mark.slow
 def test_an_item_is_withdrawn_and_comes_back(server: ServeProcess, token: str) -> None:
     """DELETE by id; again is 200; an unknown id is 404; posted anew it appears under its old id."""
     post(server, item("gone"), token)

@@ -416,6 +416,7 @@ def test_idle_connections_are_cut_off(server: ServeProcess, first: bytes) -> Non
         read_until_closed(connection)
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
     """A client that requests much and never reads is disconnected; others are served meanwhile and after."""
     server = ServeProcess(make(tmp_path), stuck=1, timeout="60s")
@@ -435,6 +436,7 @@ def test_a_client_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
         server.stop()
 
 
+@pytest.mark.slow
 def test_connections_are_capped_and_the_next_wait(tmp_path: Path) -> None:
     """Clients beyond the limit are not rejected: they are served when others disconnect."""
     server = ServeProcess(make(tmp_path), connections=4, timeout="60s")
@@ -505,6 +507,7 @@ def faults_of(reply: Reply, body: bytes, published: set[bytes]) -> Iterator[str]
         yield "an ETag of other bytes"
 
 
+@pytest.mark.slow
 def test_etags_survive_a_restart(make_site) -> None:
     """A reader's cache stays valid after a restart and on another machine."""
     site = make(make_site("one").root / "site")
@@ -516,6 +519,7 @@ def test_etags_survive_a_restart(make_site) -> None:
     assert found[0] == found[1]
 
 
+@pytest.mark.slow
 def test_it_stops_in_time_while_a_trigger_waits(site: SiteFolder) -> None:
     """A stopped daemon, or a long turn, may take minutes to answer; `aggregator serve` does not wait."""
     (site.root / "token").write_text("0123456789abcdef-for-tests\n")

@@ -25,6 +25,7 @@ def happens(daemon: DaemonProcess, kind: str, path: str) -> None:
     wait_until(lambda: (kind, path) in events(daemon), 20, what=f"the page does not say that {path} was {kind}")
 
 
+@pytest.mark.slow
 def test_the_status_page_names_what_happened(running: DaemonProcess) -> None:
     """An edit, a delete, a lifted embargo, a broken and a mended seed, and all of them after a restart."""
     site = running.site
