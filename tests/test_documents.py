@@ -221,6 +221,7 @@ def test_a_key_without_a_description_is_refused(tmp_path: Path) -> None:
         list(module.table([key("server.port", "number", ""), key("rules.max_age", "time", "")], told))
 
 
+@pytest.mark.slow
 def test_the_generator_says_what_differs() -> None:
     """`docs/generate.py --check` exits with 0 if the files are as the code says."""
     done = subprocess.run(

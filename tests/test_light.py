@@ -71,6 +71,7 @@ def heavy(modules: set[str]) -> set[str]:
     return ({name.partition(".")[0] for name in modules} & (HEAVY | ASKING)) | (modules & STORES) | collecting
 
 
+@pytest.mark.slow
 def test_no_command_on_folders_imports_a_store(site: SiteFolder) -> None:
     """Neither the libraries of stores and clusters nor our own modules for them are imported, whatever is asked."""
     site.write("a.md")
@@ -93,6 +94,7 @@ def test_serving_a_folder_imports_no_store(site: SiteFolder) -> None:
     assert heavy(modules) == set()
 
 
+@pytest.mark.slow
 def test_the_daemon_on_folders_imports_no_store(running: DaemonProcess) -> None:
     """Neither it nor the process that serves, as what they have mapped into memory shows; asked while they run."""
     running.site.write("a.md")
@@ -120,6 +122,7 @@ def test_sources_in_the_config_import_the_collector(site: SiteFolder) -> None:
     assert heavy(imported(site, ["-m", "aggregator", "fetch", "--config", "config/feeds.yaml"])) >= {"httpx2"}
 
 
+@pytest.mark.slow
 def test_a_url_in_the_config_imports_its_store(site: SiteFolder) -> None:
     """This shows that the other tests measure: with a URL in the config the same process imports fsspec."""
     site.settings["feeds"] = "memory://out"

@@ -137,6 +137,7 @@ def test_sources_tells_how_each_is(site: SiteFolder, blog: Upstream, other: Upst
     assert lines[-1] == "2 sources: 1 ok, 1 failing"
 
 
+@pytest.mark.slow
 def test_a_dead_source_is_named_and_ends_with_1(site: SiteFolder, blog: Upstream, other: Upstream) -> None:
     """After 30 days without success `sources` exits with 1, and `status` names it; nothing of it is withdrawn."""
     planet = Planet(site, blog, other)
@@ -155,6 +156,7 @@ def test_a_dead_source_is_named_and_ends_with_1(site: SiteFolder, blog: Upstream
     assert (status["sources"], status["dead_sources"]) == ({"ok": 1, "dead": 1}, [other.url])
 
 
+@pytest.mark.slow
 def test_a_flood_waits_for_a_release(site: SiteFolder, blog: Upstream) -> None:
     """Of forty entries at once three are shown; `explain` says why the others are not, and `--release` shows them."""
     planet = Planet(site, blog)
@@ -172,6 +174,7 @@ def test_a_flood_waits_for_a_release(site: SiteFolder, blog: Upstream) -> None:
     assert "in 1 feed: all" in planet.type("explain", blog.link("Flood 5"))
 
 
+@pytest.mark.slow
 def test_explain_answers_why_a_post_is_not_on_the_planet(site: SiteFolder, blog: Upstream) -> None:
     """For what is shown, what a new source had before, what no source has listed, a source itself, and anything else."""
     for number in range(6):
@@ -307,6 +310,7 @@ def test_a_new_seed_is_not_written_among_the_collected(site: SiteFolder, blog: U
     assert planet.type("new", "Mine").startswith(str(site.seeds))
 
 
+@pytest.mark.slow
 def test_living_lists_are_read(site: SiteFolder, blog: Upstream, other: Upstream) -> None:
     """An OPML document, by its address or as a file, lists sources too; one that lists nothing is not believed."""
 

@@ -99,6 +99,7 @@ def test_run_begins_with_addresses_and_tells_events(terminal: Callable[..., Term
     assert one.process.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_a_terminal_has_colour(terminal: Callable[..., Terminal]) -> None:
     """Green is done."""
     assert "\x1b[32m✓\x1b[0m" in terminal("run", "--port", str(free_port())).wait_for("1 seed, 1 added")
@@ -136,6 +137,7 @@ def test_control_characters_of_names_are_escaped() -> None:
     assert PeopleFormatter(colour=False).format(record).endswith("✗ a\\x1b[2J.md: m")
 
 
+@pytest.mark.slow
 def test_the_config_is_found_upwards(tmp_path: Path) -> None:
     """As git finds its folder; `AGGREGATOR_CONFIG` and `--config` come first."""
     run(tmp_path, "init", "site")

@@ -97,6 +97,7 @@ def test_the_digest_follows_what_is_shown() -> None:
     assert first.digest == later.digest != edited.digest
 
 
+@pytest.mark.slow
 def test_the_newest_500_of_10_000_are_taken() -> None:
     """In the document's order, also where the newest stand last; what comes behind 10,000 is not seen."""
     items = "".join(

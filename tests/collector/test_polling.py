@@ -189,6 +189,7 @@ def test_point_2_due_to_the_second_and_not_one_second_early(planet: Planet) -> N
     assert set(gaps[1:]) == {2 * HOUR}
 
 
+@pytest.mark.slow
 def test_point_2_a_restart_and_a_clock_set_back_cause_no_burst(planet: Planet) -> None:
     """Thirty sources: after a week off, and after the clock was set back by a day, none is asked twice within an hour."""
     for number in range(30):

@@ -108,6 +108,7 @@ HTML = st.lists(
 ).map("".join)  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(HTML)
 @example("<p>\n---\n")

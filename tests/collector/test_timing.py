@@ -148,6 +148,7 @@ def test_point_2_conditional_false_is_asked_once_in_24_hours() -> None:
     assert answers.validators_for(asked(200, [("etag", '"1"')], of=lying), lying, URL) == answers.Validators()
 
 
+@pytest.mark.slow
 def test_point_3_the_first_poll_is_at_once_and_later_ones_have_a_place_in_the_hour() -> None:
     """10,000 sources that were all added in the same second spread evenly over the hour from the second poll on."""
     minutes = [0] * 60

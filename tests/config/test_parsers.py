@@ -213,6 +213,7 @@ FIELD = st.lists(
 ).map(",".join)
 
 
+@pytest.mark.slow
 @given(st.lists(FIELD, min_size=5, max_size=5).map(" ".join))
 def test_apscheduler_accepts_every_cron_line(text):
     """Every line that is accepted is accepted by APScheduler."""

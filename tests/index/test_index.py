@@ -224,6 +224,7 @@ def test_a_downgrade_keeps_the_ids_of_a_later_version(site: SiteFolder) -> None:
     assert site.ids() == ["https://news.example.org/a"]
 
 
+@pytest.mark.slow
 def test_a_locked_index_is_reported_and_left_alone(site: SiteFolder) -> None:
     """The error is one sentence, nothing is rebuilt, and the next build continues."""
     site.write("a.md")

@@ -107,6 +107,7 @@ def test_sanitised_html_is_stable(fragment) -> None:
     once.encode()
 
 
+@pytest.mark.slow
 @settings(max_examples=2 * settings.default.max_examples)
 @given(st.text(max_size=200) | fragments)
 def test_markdown(body) -> None:

@@ -100,6 +100,7 @@ def test_on_single_values(key, text) -> None:
     assert_agree(f"---\ntitle: T\nwebUrl: https://example.org/a\n{key}: {text}\n---\n".encode())
 
 
+@pytest.mark.slow
 def test_on_cases(cases) -> None:
     """Every case of a broken or odd seed has the same reading."""
     for case in cases:

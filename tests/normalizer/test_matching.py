@@ -178,6 +178,7 @@ FALLING: st.SearchStrategy[Node] = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @given(FALLING, st.integers(0, 10 * DAY))
 def test_an_age_ends_at_the_second_at_which_it_stops_to_hold(tree: Node, age: int) -> None:
     """`until` agrees with a look at any later moment, and `since` of the opposite is the same."""

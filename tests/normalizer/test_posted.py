@@ -186,6 +186,7 @@ def test_a_withdrawal_can_be_taken_back() -> None:
 texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 
 
+@pytest.mark.slow
 @given(title=texts, content=texts, tags=st.lists(texts, max_size=3), html=st.booleans())
 def test_an_item_is_read_back_from_its_seed(title: str, content: str, tags: list[str], html: bool) -> None:
     """The item that a seed was made of is found in it, whatever its texts hold."""

@@ -130,6 +130,7 @@ def test_draft_with_any_value_is_held_unless_that_says_no(value: Any) -> None:
     assert state.held_by or state.doubts or boolean_of(value) is False or is_nothing or isinstance(value, dict)
 
 
+@pytest.mark.slow
 def test_thousands_of_keys_take_no_time() -> None:
     """A front matter full of keys that resemble ours is read at once."""
     letters = "abcdefghijklmnop"

@@ -257,6 +257,7 @@ def test_any_text_is_a_moment_or_a_value_error(written) -> None:
     assert reason.startswith(("is not a date", "is before ", "is after ")) or not reason
 
 
+@pytest.mark.slow
 def test_the_quick_check_accepts_nothing_unsafe() -> None:
     """The patterns find nothing in any character that the quick check accepts, alone or beside others."""
     for code in range(0x110000):

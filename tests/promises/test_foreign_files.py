@@ -114,6 +114,7 @@ def test_an_embargoed_topic_is_not_named(site: SiteFolder) -> None:
     assert (site.feeds / "sea/index.html").read_bytes() == FOREIGN["sea/index.html"]
 
 
+@pytest.mark.slow
 def test_the_daemon_names_it_and_goes_on(running: DaemonProcess) -> None:
     """A foreign file where a new topic appears is in health; it stays, and other feeds are updated."""
     site = running.site

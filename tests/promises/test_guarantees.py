@@ -317,6 +317,7 @@ def test_another_version_reads_and_renders_everything_once(site: SiteFolder, mon
     assert site.documents() == before
 
 
+@pytest.mark.slow
 def test_the_build_after_a_killed_one_repairs_everything(site: SiteFolder) -> None:
     """After kill -9 at a random moment the next build gives the same feeds as ever and leaves no temporary file."""
     sample(site)

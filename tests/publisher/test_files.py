@@ -262,6 +262,7 @@ def test_one_name_twice_raises_value_error(writer):
         writer.publish([document("a.xml", b"1"), document("a.xml", b"2")])
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(name=st.lists(st.sampled_from(["a", "/", ".", "..", "\\", "\0", "-rf", "%2e", "é", " ", "\n"])).map("".join))
 def test_no_name_leads_out_of_the_folder(name):

@@ -109,6 +109,7 @@ def test_a_due_moment_is_kept_while_the_folder_is_missing(running: DaemonProcess
     assert site.titles() == ["stays"]
 
 
+@pytest.mark.slow
 def test_a_tombstone_expires_in_its_minute(running: DaemonProcess) -> None:
     """The moment at which a tombstone expires is a due moment like any other."""
     site = running.site

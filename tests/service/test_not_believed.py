@@ -113,6 +113,7 @@ def test_a_last_edit_is_not_published_from_an_empty_index(
     assert len(lost.titles()) == COUNT
 
 
+@pytest.mark.slow
 def test_seeds_that_cannot_be_listed_do_not_empty_a_site_whose_index_is_lost(
     inside: DaemonThread, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +131,7 @@ def test_seeds_that_cannot_be_listed_do_not_empty_a_site_whose_index_is_lost(
     assert len(site.titles()) == COUNT
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_listed_is_retried_with_a_pause(
     inside: DaemonThread, unlisted: Unlisted, turns: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -303,6 +303,7 @@ def test_a_thread_that_dies_is_started_again(
     wait_until(lambda: inside.status()["healthy"])
 
 
+@pytest.mark.slow
 def test_a_store_that_cannot_be_written_makes_the_daemon_unhealthy(
     inside: DaemonThread, pushing: SiteFolder, hub: Hub
 ) -> None:
@@ -393,6 +394,7 @@ def test_a_build_reports_that_it_had_no_time_to_compare(
     assert "still to be told of: not counted yet; 0 s were not enough" in note
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_build_that_waits_for_its_hub(pushing: SiteFolder, hub: Hub, running: DaemonProcess) -> None:
     """SIGINT ends it within seconds."""
     hub.awake.clear()

@@ -153,6 +153,7 @@ def test_of_fifty_rewrites_in_a_row_the_last_wins(living: DaemonProcess) -> None
     assert len(living.lines("config reloaded")) <= 3
 
 
+@pytest.mark.slow
 def test_sighup_reloads_at_once(living: DaemonProcess) -> None:
     """It does so even if nothing has changed."""
     living.signal(signal.SIGHUP)

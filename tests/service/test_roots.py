@@ -103,6 +103,7 @@ def test_a_reload_may_add_a_root_and_change_what_is_ignored(both: DaemonProcess)
     wait_until(lambda: both.status()["healthy"])
 
 
+@pytest.mark.slow
 def test_a_swapped_config_map_is_noticed(running: DaemonProcess) -> None:
     """By the event of the one link that changes, though its name and all it leads to are hidden."""
     site = running.site
@@ -122,6 +123,7 @@ def test_a_swapped_config_map_is_noticed(running: DaemonProcess) -> None:
     assert running.status()["healthy"]
 
 
+@pytest.mark.slow
 def test_a_swapped_link_to_a_work_tree_is_noticed(running: DaemonProcess) -> None:
     """As git-sync swaps it: seeds are changed, added and removed at once, and the ids stay."""
     site = running.site
@@ -142,6 +144,7 @@ def test_a_swapped_link_to_a_work_tree_is_noticed(running: DaemonProcess) -> Non
     assert running.status()["healthy"]
 
 
+@pytest.mark.slow
 def test_a_link_that_appears_later_is_noticed(running: DaemonProcess) -> None:
     """So is that it is gone."""
     site = running.site

@@ -164,6 +164,7 @@ def test_the_daemon_serves_what_it_publishes(serving: DaemonProcess) -> None:
     wait_until(lambda: b"A second item" in fetch(serving.address, "/all/rss.xml").body)
 
 
+@pytest.mark.slow
 def test_a_daemon_that_is_not_to_serve_starts_no_server(running: DaemonProcess) -> None:
     """With `server: {enabled: false}` there is no process and no address."""
     running.site.settings["server"] = {"enabled": False, "port": free_port()}
@@ -232,6 +233,7 @@ def test_a_port_that_is_taken_at_a_reload(serving: DaemonProcess) -> None:
     wait_until(lambda: is_refused(old), TIMEOUT)
 
 
+@pytest.mark.slow
 def test_another_host_with_the_same_port(serving: DaemonProcess) -> None:
     """The new address overlaps the old one, so our server ends first."""
     port = host_and_port(serving.address)[1]

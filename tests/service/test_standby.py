@@ -185,6 +185,7 @@ def test_requests_go_to_the_holder(running: DaemonProcess, second: Second) -> No
     assert f"daemon: process {second.process.pid}, healthy" in second.command("status").stdout
 
 
+@pytest.mark.slow
 def test_leftovers_of_a_dead_daemon_do_not_matter(second: Second) -> None:
     """An old lock file and a dead socket do not matter: if nobody holds the lock, it starts at once."""
     state = second.site.root / "state"

@@ -67,6 +67,7 @@ def test_systemd_is_notified_from_start_to_stop(running: DaemonProcess, systemd:
     wait_until(lambda: systemd.times("STOPPING"))
 
 
+@pytest.mark.slow
 def test_no_heartbeat_while_a_thread_is_dead(
     inside: DaemonThread, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,7 @@ def rendered(folder: SiteFolder, executor: Executor | None) -> list[Document]:
         return [msgspec.structs.replace(one, encoded=()) for feed in found for one in feed.documents]
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_costs_no_feed(site: SiteFolder) -> None:
     """The jobs of processes that died are done here: the same documents in the same order."""
     fill(site)

@@ -53,6 +53,7 @@ def test_posts_of_one_day_stand_as_their_names_say(tmp_path: Path) -> None:
         assert places == sorted(places), document
 
 
+@pytest.mark.slow
 def test_a_renamed_file_takes_the_place_of_its_new_name(tmp_path: Path) -> None:
     """Its id stays; an edit of another one moves nothing; a build from nothing shows the same bytes."""
     dice = random.Random(7)

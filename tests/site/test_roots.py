@@ -326,6 +326,7 @@ def test_an_only_folder_may_have_a_name(site: SiteFolder) -> None:
     assert build_later(site).read == 0
 
 
+@pytest.mark.slow
 def test_a_fresh_build_of_several_roots_is_the_same(both: SiteFolder) -> None:
     """Byte for byte, and so is one with processes."""
     for number in range(40):

@@ -155,6 +155,7 @@ def members(session: int) -> list[int]:
     return found
 
 
+@pytest.mark.slow
 def test_processes_can_be_had_while_threads_run() -> None:
     """They are then started anew, not forked, and are replaced likewise."""
     ended = threading.Event()

@@ -196,6 +196,7 @@ def test_a_tree_of_any_depth_is_watched_as_deep_as_seeds_are_read(make_deep: Cal
         noted.watcher.stop()
 
 
+@pytest.mark.slow
 def test_a_deep_tree_that_comes_or_goes_while_it_is_watched_harms_nothing(
     make_deep: Callable[..., None], root: Path, tmp_path: Path, noted: Noted
 ) -> None:

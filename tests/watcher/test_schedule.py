@@ -203,6 +203,7 @@ def test_two_cron_lines_are_scheduled(scheduler: Kept) -> None:
     assert 0 < planned - time.time() <= 7 * 86_400
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_an_exception_in_a_trigger_is_noticed_and_the_scheduler_restarts(scheduler: Kept) -> None:
     """It ends the library's thread; `check` reports that and starts another, and no job is lost."""

@@ -100,6 +100,7 @@ def test_a_mistake_is_shown_with_its_place(lines: list[str]) -> None:
     assert caught.value.lines() == lines
 
 
+@pytest.mark.slow
 @given(TREES)
 def test_what_is_printed_is_parsed_to_the_same_tree(tree: Node) -> None:
     """Parsing is the inverse of printing."""

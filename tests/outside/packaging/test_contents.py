@@ -48,6 +48,7 @@ def test_the_source_package_holds_all_that_its_tests_need(sdist: Path) -> None:
     assert names - tracked(new=True) == {"PKG-INFO"}
 
 
+@pytest.mark.slow
 def test_a_rebuilt_wheel_has_the_same_bytes(wheel: Path, sdist: Path, tmp_path: Path) -> None:
     """The wheel made from the source package is that made from the repository."""
     with tarfile.open(sdist) as archive:

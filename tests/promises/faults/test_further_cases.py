@@ -67,6 +67,7 @@ def test_bombs_stay_within_little_memory(site: SiteFolder) -> None:
     assert "Item good" in site.titles()
 
 
+@pytest.mark.slow
 def test_a_build_with_32_file_descriptors_succeeds(site: SiteFolder) -> None:
     """This holds for a large turn too: files are read one at a time, documents written four at a time."""
     for number in range(120):

@@ -123,6 +123,7 @@ def test_a_rescue_that_is_killed_at_any_moment_loses_no_id(moved: SiteFolder) ->
     assert number > 4 * SEEDS
 
 
+@pytest.mark.slow
 def test_a_disk_that_is_full_during_a_rescue_loses_no_id(moved: SiteFolder) -> None:
     """Wherever the disk was full, all remembered ids are there once there is space."""
     known, backup = moved.ids(), moved.root / "backup"

@@ -122,6 +122,7 @@ FRONTS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name if name == "keys" else slow(name) for name in FRONTS])
 def test_the_largest_front_matter_is_bounded(site: SiteFolder, name: str) -> None:
     """The bounds hold for a quarter of a megabyte of any of these."""

@@ -135,6 +135,7 @@ def test_some_seeds_are_read_or_rejected() -> None:
     run_examples(check_reading, any_seed, count=300)
 
 
+@pytest.mark.slow
 def test_some_sites_are_built_completely(site: SiteFolder) -> None:
     """A few dozen builds of random seeds give complete documents."""
     run_examples(Builds(site).check, several, count=12)

@@ -564,6 +564,7 @@ def test_no_thread_runs_without_a_hub(publishing: Publishing) -> None:
     assert result.stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_hundreds_of_changes_at_once_are_sent_once_each(hub: Hub, publishing: Publishing) -> None:
     """Nothing is left waiting, in memory or in the file."""
     for number in range(100):

@@ -109,6 +109,7 @@ def test_health_is_reported(shared: DaemonProcess) -> None:
     assert fetch(shared.address, "/healthz", "POST").status == 405
 
 
+@pytest.mark.slow
 def test_only_the_owner_sees_the_message_of_a_problem(daemon: DaemonProcess) -> None:
     """Anybody gets 503 and the name of the problem; the owner gets paths and reasons too."""
     daemon.site.root.joinpath("config/feeds.yaml").write_text("site: {url: nonsense-canary}")
@@ -159,6 +160,7 @@ def test_serving_alone_is_healthy(site: SiteFolder) -> None:
 # -- metrics
 
 
+@pytest.mark.slow
 def test_metrics_cover_the_service(daemon: DaemonProcess) -> None:
     """Turns and their durations, seeds by outcome, items per feed, the newest item's age, the watcher, requests."""
     fetch(daemon.address, "/all/rss.xml")
@@ -184,6 +186,7 @@ def test_metrics_cover_the_service(daemon: DaemonProcess) -> None:
     assert found["aggregator_http_cached_bytes"] > 0
 
 
+@pytest.mark.slow
 def test_turns_are_counted_by_how_long_they_took(shared: DaemonProcess) -> None:
     """Each turn falls into the buckets at and above its duration, and the counts never fall."""
     before = metrics(shared.address)
@@ -337,6 +340,7 @@ def test_many_triggers_share_few_turns(shared: DaemonProcess) -> None:
     assert shared.status()["turns"] - before <= 30
 
 
+@pytest.mark.slow
 def test_without_a_token_there_is_no_trigger(running: DaemonProcess) -> None:
     """404, as for any unknown path."""
     running.start(serve=True)
@@ -566,6 +570,7 @@ def test_a_request_has_one_valid_host(shared: DaemonProcess, line: bytes, valid:
     assert statuses(send_bytes(shared.address, b"GET /all/rss.xml HTTP/1.0\r\n\r\n")) == [200]
 
 
+@pytest.mark.slow
 def test_without_a_token_the_pages_are_not_there_for_others(running: DaemonProcess) -> None:
     """404, also on this machine."""
     running.start(serve=True)
@@ -665,6 +670,7 @@ def test_a_listener_that_never_reads_is_disconnected_and_delays_nobody(app: App)
         wait_until(lambda: app.events.listeners == 0, TIMEOUT)
 
 
+@pytest.mark.slow
 def test_listeners_are_capped(app: App) -> None:
     """One more than the limit gets 503; a slot that becomes free is used again."""
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -316,6 +316,7 @@ def micropub(server: ServeProcess, token: str, **properties: str) -> Reply:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_micropub_creates_updates_and_deletes(server: ServeProcess, token: str) -> None:
     """The whole life of an entry, as the W3C Recommendation describes it."""
     link = "https://example.org/posted/micropub"

@@ -460,6 +460,7 @@ _words = st.sampled_from(
 _header = st.text(max_size=60) | st.lists(_words, max_size=12).map("".join)
 
 
+@pytest.mark.slow
 @given(
     st.sampled_from(["GET", "HEAD", "OPTIONS", "POST"]) | st.text(max_size=9),
     st.sampled_from(NAMES),

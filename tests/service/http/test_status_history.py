@@ -58,6 +58,7 @@ def trusted(running: DaemonProcess) -> DaemonProcess:
     return running.start(serve=True)
 
 
+@pytest.mark.slow
 def test_paths_are_completed_for_the_owner(trusted: DaemonProcess) -> None:
     """What begins with the words comes first; wildcards stand for themselves; nothing completes nothing."""
     asked = {
