@@ -218,7 +218,15 @@ def test_four_days_with_12_sources_and_two_kills(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3600)
+def test_ten_days_with_40_sources_and_eight_kills(tmp_path: Path) -> None:
+    """A longer one."""
+    world, server, killed, collected = simulate(tmp_path, count=40, days=10, kills=8)
+    assert len(killed) == 8
+    check(world, server, collected)
+
+
+@pytest.mark.marathon
+@pytest.mark.timeout(7200)
 def test_60_days_with_500_sources_and_50_kills(tmp_path: Path) -> None:
     """One unconditional request each, none inside a hint or an hour, one connection a host, none to a refused address."""
     world, server, killed, collected = simulate(tmp_path, count=500, days=60, kills=50)

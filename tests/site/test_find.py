@@ -84,15 +84,18 @@ def test_sqlite_and_python_choose_the_same(varied: tuple[Config, Index], everyth
     compare(config, index, range(150), everything=everything)
 
 
-@pytest.mark.slow
-def test_sqlite_and_python_choose_the_same_for_many(tmp_path: Path) -> None:
-    """So do 10,000 expressions over other items."""
+@pytest.mark.parametrize(
+    "last", [pytest.param(1_500, marks=pytest.mark.slow), pytest.param(11_000, marks=pytest.mark.marathon)]
+)
+@pytest.mark.timeout(3600)
+def test_sqlite_and_python_choose_the_same_for_many(tmp_path: Path, last: int) -> None:
+    """So do 500 expressions over other items, and 10,000."""
     site = SiteFolder(tmp_path)
     random_site(site, 250, seed=2)
     site.build()
     with opened_read_only(site.config().state) as index:
         assert index is not None
-        compare(site.config(), index, range(1_000, 11_000), everything=None)
+        compare(site.config(), index, range(1_000, last), everything=None)
 
 
 def compare(config: Config, index: Index, seeds: range, *, everything: bool | None) -> None:
