@@ -36,7 +36,7 @@ def edit_to_feed(running: DaemonProcess, word: str) -> float:
     feed, found = running.site.feeds / "all/rss.xml", []
     for number in range(EDITS):
         title = f"{word} {number}"
-        running.site.write("0.md", title=title)
+        running.site.write("99.md", title=title)
         began = time.monotonic()
         while title.encode() not in feed.read_bytes():
             assert time.monotonic() - began < TIMEOUT, "the feed does not show an edit"
@@ -106,7 +106,7 @@ def test_a_crowd_delays_neither_feeds_nor_turns(running: DaemonProcess) -> None:
             assert reply.status == 200
             assert reply.body == feed.read_bytes(), number
         listener = EventStream(address)
-        running.site.write("0.md", title="Told in a crowd")
+        running.site.write("99.md", title="Told in a crowd")
         assert listener.next() == ["all"]
         listener.close()
         assert fetch(address, "/healthz").status == 200
