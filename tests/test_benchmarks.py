@@ -66,7 +66,7 @@ def test_a_tool_that_writes_other_items_ends_the_benchmark(folder: Path) -> None
     result = run_script("build.py", *words)
     newest.write_text(kept)
     assert result.returncode == 1
-    assert "Hugo, feeds alone wrote other items than aggregator, feeds alone: all, open, open-data" in result.stderr
+    assert "Hugo's folder wrote other items than aggregator, feeds alone: all, open, open-data" in result.stderr
 
 
 @pytest.mark.slow

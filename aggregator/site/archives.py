@@ -165,8 +165,9 @@ class _Limited:
         if self._begun and self._limit.is_over():
             self.is_cut = True
             raise StopIteration
+        rendering = next(self._renderings)
         self._begun = True
-        return next(self._renderings)
+        return rendering
 
 
 def _folder(name: str) -> str:

@@ -60,10 +60,10 @@ def acquire_lock(state: str) -> int:
     fd = os.open(os.path.join(state, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.truncate(fd, 0)
-        os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+        # Never empty in between: others read the name of its holder.
+        os.truncate(fd, os.pwrite(fd, f"{os.getpid()}\n".encode(), 0))
     except BlockingIOError:
-        holder = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
+        holder = os.read(fd, 32).decode("ascii", "replace").partition("\n")[0] or "unknown"
         os.close(fd)
         raise LockedError(state, f"process {holder}") from None
     except BaseException:
