@@ -142,6 +142,7 @@ class Inbox:
         """
         work = Work()
         self._is_full = False  # before anything is taken out: whoever finds it full meanwhile adds a doubt of its own
+        was_empty = self._queue.empty()  # a turn is no rest: what came meanwhile may go on coming
         if patience >= CHECK_INTERVAL and time.monotonic() - self._last_message > IDLE_AFTER:
             patience = max(patience, self._idle_interval)
         try:
@@ -149,7 +150,7 @@ class Inbox:
             work.add(*first)
             if first[0] != "scan":  # scheduled scans come even if nothing happens
                 self._last_message = time.monotonic()
-            if self._settle(work, after_rest=time.monotonic() - self._last_event > AT_REST):
+            if self._settle(work, after_rest=was_empty and time.monotonic() - self._last_event > AT_REST):
                 return work
             while True:
                 work.add(*self._queue.get_nowait())
@@ -162,15 +163,16 @@ class Inbox:
     def _settle(self, work: Work, *, after_rest: bool) -> bool:
         """Wait for the events that follow the first; raise `queue.Empty` once they pause.
 
-        Return true if, after a rest, there are only files that are complete: they need not wait, and what follows them
-        belongs to the next turn, which lets it settle. A deletion always settles, as the file may come back.
+        Return true if, after a rest, there are only files that are complete and nothing else has come: they need not
+        wait, and what follows belongs to the next turn, which lets it settle. A deletion always settles, as the file
+        may come back.
         """
         longest = time.monotonic() + LONGEST_BURST
         while work.may_settle:
             before = len(work.hints)
             ends = time.monotonic() + (PAUSE if before >= MANY else LONGEST_SETTLE)
             while work.may_settle and time.monotonic() < ends:
-                if after_rest and work.is_complete:
+                if after_rest and work.is_complete and self._queue.empty():
                     return True
                 work.add(*self._queue.get(timeout=PAUSE if len(work.hints) >= MANY else SETTLE))
             if len(work.hints) - before < BURST or time.monotonic() > longest:

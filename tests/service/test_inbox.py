@@ -10,7 +10,7 @@ from support.running_daemon import time_limit
 
 from aggregator.service import inbox as inbox_module
 from aggregator.service.control import Request
-from aggregator.service.inbox import BURST, MANY, Inbox, Trigger
+from aggregator.service.inbox import BURST, MANY, Inbox, Kind, Trigger
 
 
 def waited(inbox: Inbox) -> float:
@@ -140,16 +140,35 @@ def slow_to_settle(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(inbox_module, name, 30.0)
 
 
+def put_later(inbox: Inbox, *messages: tuple[Kind, str]) -> None:
+    """Put messages together, once somebody waits for them."""
+
+    def put() -> None:
+        for message in messages:
+            inbox.put(*message)
+
+    threading.Timer(0.1, put).start()
+
+
 @pytest.mark.usefixtures("slow_to_settle")
 def test_a_complete_file_after_a_rest_is_acted_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An editor creates, fills and closes it: from then on nothing is waited for, and what follows is left alone."""
+    """An editor creates, fills and closes it: from then on nothing is waited for."""
     monkeypatch.setattr(inbox_module, "AT_REST", 0.0)
     inbox = Inbox()
-    for kind, path in (("hint", "a.md"), ("hint", "a.md"), ("complete", "a.md"), ("hint", "b.md")):
-        inbox.put(kind, path)
-    assert inbox.gather().hints == {"a.md"}
-    inbox.put("complete", "b.md")
-    assert inbox.gather().hints == {"b.md"}
+    for path in ("a.md", "b.md"):
+        put_later(inbox, ("hint", path), ("hint", path), ("complete", path))
+        assert inbox.gather(60.0).hints == {path}
+
+
+def test_what_came_during_a_turn_settles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn is no rest: a burst that began meanwhile goes on."""
+    monkeypatch.setattr(inbox_module, "AT_REST", 0.0)
+    monkeypatch.setattr(inbox_module, "SETTLE", 0.2)
+    monkeypatch.setattr(inbox_module, "LONGEST_SETTLE", 60.0)
+    inbox = Inbox()
+    inbox.put("complete", "a.md")
+    put_later(inbox, ("complete", "late.md"))
+    assert inbox.gather().hints == {"a.md", "late.md"}
 
 
 @pytest.mark.parametrize(
