@@ -1,11 +1,10 @@
-"""Render a feed as an Atom 1.0 document (RFC 4287), written by feedgen. Pure.
+"""Render a feed as an Atom 1.0 document (RFC 4287); all but its entries is written by feedgen. Pure.
 
-What feedgen cannot write by itself is added by extensions: feedgen calls `extend_atom` with each element it has built.
+What feedgen cannot write by itself is added by an extension: feedgen calls `extend_atom` with the feed it has built.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,14 +14,14 @@ from lxml.etree import SubElement
 
 from aggregator.model.document_names import ATOM, MEDIA_TYPES, PAGE, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Image, Item, Media, Person, Source
+from aggregator.model.items import Item, Media, Person, Source
 from aggregator.renderer import dates, wording
-from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
+from aggregator.renderer.elements import Element, markup
+from aggregator.renderer.item_cache import ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
-from aggregator.renderer.media import add_picture
+from aggregator.renderer.media import picture
 
 _TOMBSTONES_NS = "http://purl.org/atompub/tombstones/1.0"
-_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 
 _Key = tuple[Item, datetime, str, str]
 """What an entry is written from: the item, its `updated`, its language ("" = the feed's), and the site's URL."""
@@ -51,21 +50,18 @@ def _head(feed: Feed, site: Site) -> bytes:
     return document
 
 
-def _entries(keys: Sequence[_Key]) -> bytes:
-    """Return a document of entries, from which they are cut out: every feed shows them in the same bytes."""
-    generator = _generator(DUMMY_FEED, DUMMY_SITE)
-    for key in keys:
-        _add_entry(generator.add_entry(order="append"), key)
-    document: bytes = generator.atom_str(pretty=True)
-    return document
+def _entry(key: _Key) -> bytes:
+    """Return an entry, which every feed shows in the same bytes."""
+    language = {"xml:lang": key[2]} if key[2] else {}
+    return markup([Element("entry", attributes=language, children=_elements(key))], depth=1)
 
 
-_writer: ItemWriter[_Key] = ItemWriter(_entries, b"  <entry", b"</entry>\n")
+_writer: ItemWriter[_Key] = ItemWriter(_entry)
 
 
 def _generator(feed: Feed, site: Site) -> Any:
     generator = FeedGenerator()
-    generator.register_extension("extra", _FeedExtension, _EntryExtension, rss=False)
+    generator.register_extension("extra", _FeedExtension, rss=False)
     spec, folder = feed.spec, feed.archive_position.folder
     page = wording.document_url(spec, site, PAGE)
     generator.id(page)
@@ -95,29 +91,55 @@ def _add_links(generator: Any, feed: Feed, site: Site, page: str) -> None:
         generator.link(href=address, rel=relation)
 
 
-def _add_entry(entry: Any, key: _Key) -> None:
-    item, updated, language, base = key
-    entry.id(item.id)
-    entry.title(wording.headline(item))
-    entry.link(href=item.link, rel="alternate")
-    for person in wording.people(item):
-        entry.author(_author(person))
-    if item.summary:
-        entry.summary(item.summary)
-    if item.content or not item.summary:
-        entry.content(wording.content(item), type="html")
-    entry.extra.image, entry.extra.media = item.image, item.media
-    entry.extra.source, entry.extra.link = item.source, item.link
-    entry.extra.categories = wording.categories(item, base)
-    entry.extra.updated = dates.rfc3339(updated)
-    entry.extra.published = dates.rfc3339(item.published)
-    entry.extra.language = language
+def _elements(key: _Key) -> list[Element]:
+    """Return what is in an entry."""
+    item, moment, _, base = key
+    updated = dates.rfc3339(moment)
+    has_content = item.content or not item.summary
+    return [
+        Element("id", item.id),
+        Element("title", wording.headline(item)),
+        Element("updated", updated),
+        *map(_author, wording.people(item)),
+        *([Element("content", wording.content(item), {"type": "html"})] if has_content else ()),
+        Element("link", attributes={"href": item.link, "rel": "alternate"}),
+        *([Element("summary", item.summary)] if item.summary else ()),
+        *(Element("category", attributes={"term": name, "scheme": scheme})
+          for name, scheme in wording.categories(item, base)),
+        Element("published", dates.rfc3339(item.published)),
+        *map(_enclosure, item.media),
+        *(picture(item.image) if item.image else ()),
+        *(_origin(item.source, item.link, updated) if item.source else ()),
+    ]  # fmt: skip
 
 
-def _author(person: Person) -> dict[str, str]:
-    """Return an author as feedgen takes it (RFC 4287 §3.2): the name is required."""
-    given = {"name": wording.person_name(person), "email": person.email, "uri": person.url}
-    return {key: value for key, value in given.items() if value}
+def _author(person: Person) -> Element:
+    """Return an author (RFC 4287 §3.2): the name is required."""
+    given = (("name", wording.person_name(person)), ("email", person.email), ("uri", person.url))
+    return Element("author", children=[Element(name, text) for name, text in given if text])
+
+
+def _origin(source: Source, link: str, updated: str) -> list[Element]:
+    """Return a link to the original, and the feed that the entry was collected from (RFC 4287 §4.2.11).
+
+    When that feed changed is not known, so its `updated` is that of the entry. Without any address there is no id.
+    """
+    via = Element("link", attributes={"href": source.original or link, "rel": "via"})
+    id = source.id or source.url or source.link  # noqa: A001 - the element's name
+    if not id:
+        return [via]
+    texts = (("id", id), ("title", wording.source_title(source)), ("updated", updated))
+    links = [("alternate", source.link), ("self", source.url)]
+    children = [Element(name, text) for name, text in texts]
+    children += [Element("link", attributes={"href": href, "rel": rel}) for rel, href in links if href]
+    return [via, Element("source", children=children)]
+
+
+def _enclosure(media: Media) -> Element:
+    """Return a link to a file of the item (RFC 4287 §4.2.7)."""
+    optional = {"length": str(media.size) if media.size else "", "title": media.title}
+    given = {name: value for name, value in optional.items() if value}
+    return Element("link", attributes={"href": media.url, "rel": "enclosure", "type": media.type, **given})
 
 
 class _FeedExtension:
@@ -151,63 +173,3 @@ class _FeedExtension:
             tombstone = SubElement(feed, f"{{{_TOMBSTONES_NS}}}deleted-entry", {"ref": ref, "when": when})
             SubElement(SubElement(tombstone, f"{{{_TOMBSTONES_NS}}}by"), "name").text = self.withdrawn_by
         return feed
-
-
-class _EntryExtension:
-    """What an entry has beside feedgen's own elements.
-
-    Categories, dates, its picture and files, and its language if it is not the feed's.
-    """
-
-    categories: Sequence[tuple[str, str]] = ()
-    updated = ""
-    published = ""
-    language = ""
-    image: Image | None = None
-    media: tuple[Media, ...] = ()
-    source: Source | None = None
-    link = ""
-
-    def extend_atom(self, entry: Any) -> Any:
-        """Add categories, dates and the language, and the links' `rel`, which feedgen loses."""
-        entry.find("updated").text = self.updated
-        # feedgen checks each category, at five times the cost of writing it.
-        for category, scheme in self.categories:
-            SubElement(entry, "category", {"term": category, "scheme": scheme})
-        SubElement(entry, "published").text = self.published
-        for link in entry.iterfind("link"):
-            link.set("rel", "alternate")
-        for media in self.media:
-            _add_enclosure(entry, media)
-        if self.image:
-            add_picture(entry, self.image)
-        if self.source:
-            _add_source(entry, self.source, self.link, self.updated)
-        if self.language:
-            entry.set(_XML_LANG, self.language)
-        return entry
-
-
-def _add_source(entry: Any, source: Source, link: str, updated: str) -> None:
-    """Add the feed that the entry was collected from (RFC 4287 §4.2.11), and a link to the original.
-
-    When that feed changed is not known, so its `updated` is that of the entry. Without any address there is no id.
-    """
-    SubElement(entry, "link", {"href": source.original or link, "rel": "via"})
-    id = source.id or source.url or source.link  # noqa: A001 - the element's name
-    if not id:
-        return
-    element = SubElement(entry, "source")
-    for name, value in (("id", id), ("title", wording.source_title(source)), ("updated", updated)):
-        SubElement(element, name).text = value
-    if source.link:
-        SubElement(element, "link", {"href": source.link, "rel": "alternate"})
-    if source.url:
-        SubElement(element, "link", {"href": source.url, "rel": "self"})
-
-
-def _add_enclosure(entry: Any, media: Media) -> None:
-    """Add a link to a file of the item (RFC 4287 §4.2.7)."""
-    optional = {"length": str(media.size) if media.size else "", "title": media.title}
-    given = {name: value for name, value in optional.items() if value}
-    SubElement(entry, "link", {"href": media.url, "rel": "enclosure", "type": media.type, **given})

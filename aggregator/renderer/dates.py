@@ -25,7 +25,7 @@ def rfc822(moment: datetime) -> str:
     """Return `moment` for RSS and OPML: `Sat, 03 Oct 2026 08:30:00 +0000`."""
     utc = moment.astimezone(UTC)
     day = f"{DAYS[utc.weekday()]}, {utc.day:02} {MONTHS[utc.month - 1][:3]} {utc.year:04}"
-    return f"{day} {utc:%H:%M:%S} +0000"
+    return f"{day} {utc.hour:02}:{utc.minute:02}:{utc.second:02} +0000"
 
 
 def short_date(moment: datetime) -> str:

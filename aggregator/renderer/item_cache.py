@@ -1,7 +1,6 @@
 """A cache of rendered items, so that each is written once and put into every feed that shows it. Pure.
 
-An edit changes one item of a feed's fifty, and an item is in several feeds. So feedgen writes only the items that are
-not cached yet, as one document, from which they are cut out.
+An edit changes one item of a feed's fifty, and an item is in several feeds.
 """
 
 from __future__ import annotations
@@ -10,17 +9,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from aggregator.model.feeds import Feed, FeedSpec, Site
-from aggregator.renderer import dates
 from aggregator.renderer.legal_text import with_legal_text
 
 MAX_ITEMS = 2_048
 MAX_BYTES = 8 * 2**20
 """How many rendered items, and bytes of them, are cached for each format."""
-
-DUMMY_SITE = Site(title="-", url="https://feeds.invalid/")
-DUMMY_FEED = Feed(spec=FeedSpec(slug="-", title="-", description="-"), items=(), updated=dates.EPOCH)
-"""The frame of a document from which only the items are taken."""
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -45,36 +38,22 @@ class ItemCache(Generic[Key]):
 
 
 class ItemWriter(Generic[Key]):
-    """Renders items, each once.
+    """Renders items, each once; `render` makes an item's bytes, and raises ValueError for what XML cannot hold."""
 
-    `render` makes one document of several items, in which each of them stands between `opening` and `closing`.
-    """
-
-    def __init__(self, render: Callable[[Sequence[Key]], bytes], opening: bytes, closing: bytes) -> None:
-        self._render, self._opening, self._closing = render, opening, closing
+    def __init__(self, render: Callable[[Key], bytes]) -> None:
+        self._render = render
         self._cache: ItemCache[Key] = ItemCache()
 
     def write(self, keys: Sequence[Key]) -> list[bytes]:
         """Return each key's item, rendered now or before."""
-        cached = [self._cache.get(key) for key in keys]
-        missing = list(dict.fromkeys(key for key, known in zip(keys, cached, strict=True) if known is None))
-        if not missing:
-            return [known for known in cached if known is not None]
-        rendered = dict(zip(missing, self._render_items(missing), strict=True))
-        for key, item in rendered.items():
-            self._cache.put(key, item)
-        return [rendered[key] if known is None else known for key, known in zip(keys, cached, strict=True)]
+        return [self._written(key) for key in keys]
 
-    def _render_items(self, keys: Sequence[Key]) -> list[bytes]:
-        try:
-            return self._cut(self._render(keys))
-        except ValueError:  # an illegal character in one of them: rendering them one by one shows in which
-            return [self._cut(with_legal_text(lambda key: self._render([key]), key))[0] for key in keys]
-
-    def _cut(self, document: bytes) -> list[bytes]:
-        """Cut the items out of a document. No text can hold their tags: in text `<` is written `&lt;`."""
-        parts = document.split(self._opening)[1:]
-        return [self._opening + part[: part.rindex(self._closing)] + self._closing for part in parts]
+    def _written(self, key: Key) -> bytes:
+        known = self._cache.get(key)
+        if known is None:
+            known = with_legal_text(self._render, key)
+            self._cache.put(key, known)
+        return known
 
 
 def insert_items(document: bytes, items: Sequence[bytes], closing: bytes) -> bytes:

@@ -15,7 +15,7 @@ from lxml.etree import SubElement
 from aggregator.model.feeds import Site
 from aggregator.model.items import Image, Item, Media, Person
 from aggregator.renderer import wording
-from aggregator.renderer.wording import MEDIA_NS
+from aggregator.renderer.elements import Element
 
 ITUNES_NS = "http://www.itunes.com/dtds/podcast-1.0.dtd"
 PODCAST_NS = "https://podcastindex.org/namespace/1.0"
@@ -33,13 +33,14 @@ _GUIDS = UUID("ead4c236-bf58-58c6-a2c6-a6b28d128cb6")
 _CHAPTERS_TYPE = "application/json+chapters"
 
 
-def add_picture(parent: Any, image: Image) -> None:
-    """Add a picture as `media:content`, for readers that show it, and as `media:thumbnail`, for those that list it."""
+def picture(image: Image) -> list[Element]:
+    """Return a picture for readers that show it (`media:content`), and for those that list it (`media:thumbnail`)."""
     size = {name: str(pixels) for name, pixels in (("width", image.width), ("height", image.height)) if pixels > 0}
-    content = SubElement(parent, f"{{{MEDIA_NS}}}content", {"url": image.url, "medium": "image", **size})
-    if image.title:
-        SubElement(content, f"{{{MEDIA_NS}}}title", {"type": "plain"}).text = image.title
-    SubElement(parent, f"{{{MEDIA_NS}}}thumbnail", {"url": image.url, **size})
+    title = _media_title(image.title)
+    return [
+        Element("media:content", attributes={"url": image.url, "medium": "image", **size}, children=title),
+        Element("media:thumbnail", attributes={"url": image.url, **size}),
+    ]
 
 
 def is_episode(item: Item) -> bool:
@@ -60,37 +61,50 @@ def add_show(channel: Any, site: Site, *, feed_url: str, picture: str) -> None:
     SubElement(channel, f"{{{PODCAST_NS}}}guid").text = str(uuid5(_GUIDS, address))
 
 
-def add_people(item: Any, people: Iterable[Person]) -> None:
-    """Add whom an episode is by (podcasting2.org/docs, "person")."""
-    for person in people:
-        page = {"href": person.url} if person.url else {}
-        name = wording.shorten(wording.person_name(person), LONGEST_PERSON)
-        SubElement(item, f"{{{PODCAST_NS}}}person", page).text = name
+def people(persons: Iterable[Person]) -> list[Element]:
+    """Return whom an episode is by (podcasting2.org/docs, "person")."""
+    return [
+        Element(
+            "podcast:person",
+            wording.shorten(wording.person_name(person), LONGEST_PERSON),
+            {"href": person.url} if person.url else {},
+        )
+        for person in persons
+    ]
 
 
-def add_enclosures(item: Any, media: tuple[Media, ...]) -> None:
-    """Add the files of an item of RSS: the first as its enclosure, as many readers take one alone, others beside it.
+def enclosures(media: tuple[Media, ...]) -> list[Element]:
+    """Return the files of an item of RSS: the first as its enclosure, as many readers take one alone, then others.
 
     RSS 2.0, "enclosure": url, length (0 if unknown) and type are required.
     """
-    for number, one in enumerate(media):
-        if number == 0:
-            SubElement(item, "enclosure", {"url": one.url, "length": str(one.size), "type": one.type})
-            _add_episode(item, one)
-        else:
-            optional = {"fileSize": one.size, "duration": one.seconds}
-            given = {name: str(value) for name, value in optional.items() if value}
-            content = SubElement(item, f"{{{MEDIA_NS}}}content", {"url": one.url, "type": one.type, **given})
-            if one.title:
-                SubElement(content, f"{{{MEDIA_NS}}}title", {"type": "plain"}).text = one.title
+    if not media:
+        return []
+    first, *others = media
+    enclosure = Element("enclosure", attributes={"url": first.url, "length": str(first.size), "type": first.type})
+    return [enclosure, *_episode(first), *map(_further, others)]
 
 
-def _add_episode(item: Any, media: Media) -> None:
-    """Add what players of podcasts show of an enclosure."""
+def _further(media: Media) -> Element:
+    optional = {"fileSize": media.size, "duration": media.seconds}
+    given = {name: str(value) for name, value in optional.items() if value}
+    return Element(
+        "media:content", attributes={"url": media.url, "type": media.type, **given}, children=_media_title(media.title)
+    )
+
+
+def _media_title(title: str) -> list[Element]:
+    return [Element("media:title", title, {"type": "plain"})] if title else []
+
+
+def _episode(media: Media) -> list[Element]:
+    """Return what players of podcasts show of an enclosure."""
+    found = []
     if media.seconds:
-        SubElement(item, f"{{{ITUNES_NS}}}duration").text = str(media.seconds)
+        found.append(Element("itunes:duration", str(media.seconds)))
     if media.transcript:
         kind = _TRANSCRIPT_TYPES.get(media.transcript.rpartition(".")[2].lower(), "text/html")
-        SubElement(item, f"{{{PODCAST_NS}}}transcript", {"url": media.transcript, "type": kind})
+        found.append(Element("podcast:transcript", attributes={"url": media.transcript, "type": kind}))
     if media.chapters:
-        SubElement(item, f"{{{PODCAST_NS}}}chapters", {"url": media.chapters, "type": _CHAPTERS_TYPE})
+        found.append(Element("podcast:chapters", attributes={"url": media.chapters, "type": _CHAPTERS_TYPE}))
+    return found

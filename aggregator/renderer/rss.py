@@ -1,14 +1,13 @@
-"""Render a feed as an RSS 2.0 document, written by feedgen. Pure.
+"""Render a feed as an RSS 2.0 document; the channel is written by feedgen. Pure.
 
 https://www.rssboard.org/rss-specification, with the Best Practices Profile's advice on plain text. What feedgen cannot
-write by itself is added by extensions: feedgen calls `extend_rss` with each element it has built.
+write by itself is added by an extension: feedgen calls `extend_rss` with the channel that it has built.
 """
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
 from typing import Any
 
 from feedgen.feed import FeedGenerator
@@ -16,28 +15,28 @@ from lxml.etree import SubElement
 
 from aggregator.model.document_names import MEDIA_TYPES, PAGE, RSS, content_type
 from aggregator.model.feeds import Document, Feed, Site
-from aggregator.model.items import Image, Item, Media, Person, Source
+from aggregator.model.items import Item
 from aggregator.renderer import dates, wording
-from aggregator.renderer.item_cache import DUMMY_FEED, DUMMY_SITE, ItemWriter, insert_items
+from aggregator.renderer.elements import Element, markup
+from aggregator.renderer.item_cache import ItemWriter, insert_items
 from aggregator.renderer.legal_text import with_legal_text
 from aggregator.renderer.media import (
     ITUNES_NS,
     PODCAST_NS,
-    add_enclosures,
-    add_people,
-    add_picture,
     add_show,
+    enclosures,
     is_episode,
+    people,
+    picture,
 )
 
 TTL_MINUTES = 30
 SPECIFICATION = "https://www.rssboard.org/rss-specification"
 
 _ATOM_NS = "http://www.w3.org/2005/Atom"
-_CONTENT_NS = "http://purl.org/rss/1.0/modules/content/"
 _DC_NS = "http://purl.org/dc/elements/1.1/"
 
-_PLAIN_TEXT = re.compile(rb"<(?:title|description|category|dc:creator|source)(?: [^<>]*+)?+>[^<&]*+&[^<]*+")
+_PLAIN_TEXT = re.compile(rb"<(?:title|description|dc:creator)>[^<&]*+&[^<]*+")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
 # The start of a tag or declaration in HTML (§13.2.5.6); any other `<` is text.
 _TAG = re.compile(r"<[A-Za-z/!?]")
@@ -60,21 +59,17 @@ def _channel(feed: Feed, site: Site) -> bytes:
     return _serialised(_generator(feed, site))
 
 
-def _items(keys: Sequence[_Key]) -> bytes:
-    """Return a document of items, from which they are cut out: every feed shows them in the same bytes."""
-    generator = _generator(DUMMY_FEED, DUMMY_SITE)
-    generator.extra.has_media = any(item.media for item, _ in keys)
-    for item, base in keys:
-        _add_item(generator.add_entry(order="append"), item, base)
-    return _serialised(generator)
+def _item(key: _Key) -> bytes:
+    """Return an item, which every feed shows in the same bytes."""
+    return markup([Element("item", children=_elements(*key))], depth=2)
 
 
-_writer: ItemWriter[_Key] = ItemWriter(_items, b"    <item>", b"</item>\n")
+_writer: ItemWriter[_Key] = ItemWriter(_item)
 
 
 def _generator(feed: Feed, site: Site) -> Any:
     channel = FeedGenerator()
-    channel.register_extension("extra", _ChannelExtension, _ItemExtension, atom=False)
+    channel.register_extension("extra", _ChannelExtension, atom=False)
     spec, folder = feed.spec, feed.archive_position.folder
     channel.title(wording.title(spec))
     channel.description(wording.description(spec, site))
@@ -98,20 +93,32 @@ def _generator(feed: Feed, site: Site) -> Any:
     return channel
 
 
-def _add_item(entry: Any, item: Item, base: str) -> None:
-    entry.title(wording.headline(item))
-    entry.link(href=item.link, rel="alternate")
-    entry.guid(item.id, permalink=item.id == item.link)
-    if item.summary:
-        entry.description(_as_html(item.summary), isSummary=True)
+def _elements(item: Item, base: str) -> list[Element]:
+    """Return what is in an item; `base` is the site's URL."""
+    source = item.source
+    return [
+        Element("title", wording.headline(item), plain=True),
+        Element("link", item.link),
+        *_texts(item),
+        Element("guid", item.id, {"isPermaLink": "true" if item.id == item.link else "false"}),
+        *(Element("category", name, {"domain": scheme}, plain=True) for name, scheme in wording.categories(item, base)),
+        Element("pubDate", dates.rfc822(item.published)),
+        # Never beside `author`, which has to be an e-mail address (RSS 2.0).
+        *(Element("dc:creator", wording.person_name(one), plain=True) for one in wording.people(item)),
+        # RSS 2.0, "source": the URL is required.
+        *([Element("source", wording.source_title(source), {"url": source.url}, plain=True)]
+          if source and source.url else ()),
+        *(picture(item.image) if item.image else ()),
+        *enclosures(item.media),
+        *(people(wording.people(item)) if is_episode(item) else ()),
+    ]  # fmt: skip
+
+
+def _texts(item: Item) -> list[Element]:
+    found = [Element("description", _as_html(item.summary), plain=True)] if item.summary else []
     if item.content or not item.summary:
-        entry.content(wording.content(item), type="html")
-    entry.extra.has_content_only = not item.summary
-    entry.extra.categories = wording.categories(item, base)
-    entry.extra.creators = tuple(map(wording.person_name, wording.people(item)))
-    entry.extra.published = dates.rfc822(item.published)
-    entry.extra.people = wording.people(item) if is_episode(item) else ()
-    entry.extra.image, entry.extra.media, entry.extra.source = item.image, item.media, item.source
+        found.append(Element("content:encoded", wording.content(item)))
+    return found
 
 
 def _as_html(text: str) -> str:
@@ -174,43 +181,6 @@ def _add_editor(channel: Any, author: str) -> None:
         text = f"{found[0]} ({name})" if name else found[0]
         SubElement(channel, "managingEditor").text = text
     SubElement(channel, f"{{{_DC_NS}}}creator").text = author
-
-
-class _ItemExtension:
-    """What an item has beside feedgen's own elements.
-
-    `has_content_only` is true if it has content but no summary: feedgen then writes the content as the description.
-    """
-
-    has_content_only = False
-    categories: Sequence[tuple[str, str]] = ()
-    creators: tuple[str, ...] = ()
-    published = ""
-    image: Image | None = None
-    media: tuple[Media, ...] = ()
-    source: Source | None = None
-    people: Sequence[Person] = ()
-
-    def extend_rss(self, item: Any) -> Any:
-        """Add categories, pubDate, dc:creator, source and media elements; move content out of the description."""
-        # feedgen checks each category, at five times the cost of writing it.
-        for category, scheme in self.categories:
-            SubElement(item, "category", {"domain": scheme}).text = category
-        # feedgen's own pubDate switches the locale of the whole process back and forth for each item.
-        SubElement(item, "pubDate").text = self.published
-        if self.has_content_only:
-            item.find("description").tag = f"{{{_CONTENT_NS}}}encoded"
-        # Never beside `author`, which has to be an e-mail address (RSS 2.0).
-        for creator in self.creators:
-            SubElement(item, f"{{{_DC_NS}}}creator").text = creator
-        if self.source and self.source.url:  # RSS 2.0, "source": the URL is required
-            SubElement(item, "source", {"url": self.source.url}).text = wording.source_title(self.source)
-        if self.image:
-            add_picture(item, self.image)
-        if self.media:
-            add_enclosures(item, self.media)
-            add_people(item, self.people)
-        return item
 
 
 def _serialised(generator: Any) -> bytes:
