@@ -40,11 +40,8 @@ MANY, PAUSE = 1_000, 0.1
 MOST_QUEUED = 100_000
 """How many messages the queue holds, about 20 MB; further files become one request to scan everything."""
 
-ARCHIVE_TIME, URGENT_ARCHIVE_TIME = 1.0, 0.1
-"""How long, in seconds, a turn may write archive pages, and how long if messages wait.
-
-Not zero: archives would never be finished on a site whose edits never pause.
-"""
+ARCHIVE_TIME = 1.0
+"""How long, in seconds, a turn may write archive pages while no message waits."""
 
 Kind = Literal["hint", "complete", "doubt", "regenerate", "scan", "due", "reload", "stop", "trigger"]
 
@@ -125,8 +122,12 @@ class Inbox:
         self._queue.put((kind, value))
 
     def is_urgent(self, seconds: float) -> bool:
-        """Return whether a turn that has written archive pages for `seconds` must leave the others to later turns."""
-        return seconds > (ARCHIVE_TIME if self._queue.empty() else URGENT_ARCHIVE_TIME)
+        """Return whether a turn that has written archive pages for `seconds` must leave the others to later turns.
+
+        It must if a message waits. A turn writes one page in any case, so that an archive is finished however fast
+        edits come.
+        """
+        return seconds > ARCHIVE_TIME or not self._queue.empty()
 
     def put_back(self, work: Work, *, most: int) -> None:
         """Queue again the part of `work` that needs no full scan: its events, if at most `most`, and what is due."""

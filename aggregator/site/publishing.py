@@ -6,7 +6,7 @@ Touches the index and the published documents.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from aggregator.index.archive_pages import PageRow
@@ -34,8 +34,11 @@ if TYPE_CHECKING:
     from aggregator.model.feeds import Document
     from aggregator.publisher.destination import Destination
 
-LONGEST_WAIT = 0.05
-"""How long, in seconds, a feed that changed waits for new pages of its archive; then it is published without them."""
+LONGEST_WAIT, FEW_PAGES = 0.05, 4
+"""How long, in seconds, a feed that changed waits for new pages of its archive; then it is published without them.
+
+If there are more than so many new pages it does not wait at all: a first archive takes many turns.
+"""
 
 
 class Publishing:
@@ -97,12 +100,24 @@ class Publishing:
         """Write feeds and pages in such an order that a page is written before anything on disk links to it."""
         executor = self._executor_for_feeds(workers)
         self._write_feeds(self._feeds.renderings(now=now, is_intact=is_intact, executor=executor), now)
-        limit = TimeLimit(self._progress, LONGEST_WAIT if self._feeds.urgent else math.inf)
+        is_urgent = bool(self._feeds.urgent)
+        if is_urgent and self._progress.is_time_limited and self._pages.count(on_disk=False) > FEW_PAGES:
+            self._write_waiting(self._feeds.urgent, now, is_intact, is_provisional=True)
+            is_urgent = False
+        limit = TimeLimit(self._progress, LONGEST_WAIT if is_urgent else math.inf)
         pages = self._write_pages(workers, now, limit, on_disk=False)
-        slugs = self._feeds.waiting if pages.is_all else self._feeds.urgent
-        waiting = self._feeds.renderings_of(slugs, now=now, is_intact=is_intact, is_provisional=not pages.is_all)
-        self._write_feeds(waiting, now)
-        return self._write_pages(workers, now, limit, on_disk=True) if pages.is_all else pages
+        if pages.is_all:
+            self._write_waiting(self._feeds.waiting, now, is_intact, is_provisional=False)
+            return self._write_pages(workers, now, limit, on_disk=True)
+        if is_urgent:
+            self._write_waiting(self._feeds.urgent, now, is_intact, is_provisional=True)
+        return pages
+
+    def _write_waiting(
+        self, slugs: Sequence[str], now: int, is_intact: Callable[[FeedRow], bool], *, is_provisional: bool
+    ) -> None:
+        renderings = self._feeds.renderings_of(slugs, now=now, is_intact=is_intact, is_provisional=is_provisional)
+        self._write_feeds(renderings, now)
 
     def _executor_for_feeds(self, workers: Workers) -> Executor | None:
         # A time-limited turn starts no processes, which takes too long, but uses those of a large intake.
