@@ -15,7 +15,7 @@ from support.site_folder import SiteFolder
 from support.web_servers import Reply, caddy, fetch, nginx, nginx_site
 
 MONTH = "ai/archive/2026-05"
-"""A month of an archive: three documents, no page."""
+"""A month of an archive: three feeds and a page."""
 
 CROWDED = "ai/archive/2026-05-16T11-7f"
 """A part of a month with many items, with the longest possible name."""
