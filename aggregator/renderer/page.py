@@ -64,7 +64,7 @@ CARD_LIMITS = (
 ROW_LIMITS = (RowLimits(1), RowLimits(3), RowLimits(6), RowLimits(0))
 ITEM_LIMITS = (
     ItemLimits(maxsize, maxsize, maxsize), ItemLimits(500, 10, 20), ItemLimits(240, 5, 10), ItemLimits(120, 3, 5),
-    ItemLimits(0, 0, 0),
+    ItemLimits(90, 1, 3), ItemLimits(0, 0, 0),
 )  # fmt: skip
 """From the most to the least; a page uses the first that keep it within `MAX_PAGE_BYTES`."""
 
@@ -106,6 +106,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         ancestors=ancestors(feed.spec, specs),
         here=wording.subject(feed.spec),
         months=_months(feed.months),
+        older=feed.older,
     )
     return _with_articles(feed, specs, "../", write, ITEM_LIMITS)
 

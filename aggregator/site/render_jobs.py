@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from aggregator.model.archive_layout import folder_of, month_of
-from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, Site, Tombstone
+from aggregator.model.archive_layout import folder_of, folder_with, month_of
+from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, OlderItem, Site, Tombstone
 from aggregator.model.items import Item, Seed
 from aggregator.normalizer import rules
 from aggregator.normalizer.rules import Verdict
@@ -44,7 +44,8 @@ class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
 
     `linked` are the other feeds that its page may link to, `months` those of its archive (newest first), `beyond` is
     the month of the newest item beyond its limit (None: no such item), `withdrawn` are pairs of an id and when it was
-    withdrawn (seconds since 1970). `items` are positions in the items of the batch, in the feed's order.
+    withdrawn (seconds since 1970). `items` are positions in the items of the batch, in the feed's order. `older` are id
+    and publication time of the first item beyond its limit, `cuts` the pages of its archive with which no month ends.
     """
 
     spec: FeedSpec
@@ -53,6 +54,8 @@ class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
     beyond: int | None = None
     withdrawn: tuple[tuple[str, int], ...] = ()
     items: tuple[int, ...] = ()
+    older: tuple[str, int] | None = None
+    cuts: tuple[tuple[int, int], ...] = ()
 
 
 class PageJob(msgspec.Struct, frozen=True, array_like=True, tag="page"):
@@ -277,7 +280,7 @@ def _contents(feed: Feed, items: Iterable[Item]) -> Contents:
 
 
 def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site) -> Feed:
-    items, beyond = _within_bounds(job, items, settings, site)
+    items, beyond, older = _within_bounds(job, items, settings, site)
     folders = tuple(map(folder_of, job.months))
     rest = "" if beyond is None else next((folder_of(month) for month in job.months if month <= beyond), "")
     ids = {item.id for item in items}
@@ -287,22 +290,30 @@ def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettin
         tombstones=tuple(
             Tombstone(id=id, when=datetime.fromtimestamp(at, UTC)) for id, at in job.withdrawn if id not in ids  # noqa: A001
         ),
+        older=_older(job, older),
     )  # fmt: skip
+
+
+def _older(job: FeedJob, older: tuple[str, int] | None) -> OlderItem | None:
+    if older is None or month_of(older[1]) not in job.months:  # without archives, or its month is yet to be written
+        return None
+    return OlderItem(id=older[0], folder=folder_with(older[1], job.cuts))
 
 
 def _within_bounds(
     job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site
-) -> tuple[tuple[Item, ...], int | None]:
-    """Return the items that fit into `feed.max_bytes`, and the newest month of those that are not shown."""
+) -> tuple[tuple[Item, ...], int | None, tuple[str, int] | None]:
+    """Return the items that fit into `feed.max_bytes`, the newest month of those not shown, and the first of these."""
     from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
 
     max_bytes = settings.feed.max_bytes
     if max_bytes is None:
-        return items, job.beyond
+        return items, job.beyond, job.older
     # Keep room for the link to the rest whenever there may be one, so that the link does not decide what fits.
     position = ArchivePosition(rest=folder_of(job.months[0])) if job.months else ArchivePosition()
     fitting = json_feed.items_that_fit(items, job.spec, site, max_bytes, place=position)
     if len(fitting) == len(items):
-        return fitting, job.beyond
-    months = [month_of(int(item.published.timestamp())) for item in items[len(fitting) :]]
-    return fitting, max(months if job.beyond is None else [*months, job.beyond])
+        return fitting, job.beyond, job.older
+    left = [(item.id, int(item.published.timestamp())) for item in items[len(fitting) :]]
+    months = [month_of(moment) for _, moment in left]
+    return fitting, max(months if job.beyond is None else [*months, job.beyond]), left[0]
