@@ -143,7 +143,7 @@ def _with_articles(
     """
     if not feed.items:
         return write(articles="")
-    slugs = _slugs_of_tags(feed, specs)
+    slugs = _slugs_of_tags(feed.items, specs)
     parts = [
         (_article(msgspec.structs.replace(item, content="")), _linked_tags(item, feed.spec.slug, slugs))
         for item in feed.items  # without the content, which pages do not show: it would be cached with each article
@@ -220,11 +220,16 @@ def _linked_tags(item: Item, here: str, slugs: Mapping[str, str]) -> tuple[tuple
     return tuple((tag, slug if (slug := slugs.get(tag, "")) != here else "") for tag in item.tags)
 
 
-def _slugs_of_tags(feed: Feed, specs: Mapping[str, FeedSpec]) -> dict[str, str]:
+def tags_of(item: Item, specs: Mapping[str, FeedSpec]) -> tuple[tuple[str, str], ...]:
+    """Return the tags of an item, each with the slug of its feed among `specs`, "" if it has none."""
+    return _linked_tags(item, "", _slugs_of_tags([item], specs))
+
+
+def _slugs_of_tags(items: Sequence[Item], specs: Mapping[str, FeedSpec]) -> dict[str, str]:
     """Return each tag's feed: the one with that title, else the one with that slug."""
     titles = {spec.title: slug for slug, spec in specs.items()}
     folded_titles = {folded(spec.title): slug for slug, spec in specs.items()}
-    tags = {tag for item in feed.items for tag in item.tags}
+    tags = {tag for item in items for tag in item.tags}
     found = {tag: titles.get(tag) or folded_titles.get(folded(tag)) or slug_of(tag) for tag in tags}
     # A slug that tells only a part of the tag may be another topic's: `c` is not that of "C++".
     return {
@@ -254,8 +259,12 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     )
     if len(summaries) > MANY_FEEDS:
         listed = partial(write, rows=list(_rows(branches)), card=partial(_card, last_day, CARD_LIMITS[0]))
-        return _largest_that_fits(ROW_LIMITS, MAX_PAGE_BYTES, lambda limits: listed(row=partial(_row, last_day, limits)))
-    return _largest_that_fits(CARD_LIMITS, MAX_PAGE_BYTES, lambda limits: write(rows=(), card=partial(_card, last_day, limits)))
+        return _largest_that_fits(
+            ROW_LIMITS, MAX_PAGE_BYTES, lambda limits: listed(row=partial(_row, last_day, limits))
+        )
+    return _largest_that_fits(
+        CARD_LIMITS, MAX_PAGE_BYTES, lambda limits: write(rows=(), card=partial(_card, last_day, limits))
+    )
 
 
 def _rows(branches: Sequence[Branch], level: int = 0) -> Iterator[tuple[FeedSummary, int]]:

@@ -29,6 +29,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True, array_like=True
     related: Literal["list", "promote", "ignore"]
     min_quality: int | None
     topics: tuple[Topic, ...]
+    items: Literal["none", "own", "all"]
     version: str
     rendering: int
 
@@ -37,7 +38,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True, array_like=True
         """Return the settings of a config, for this version of the program."""
         return cls(
             site=config.site, feed=config.feed, related=config.related, min_quality=config.rules.min_quality,
-            topics=config.topics, version=VERSION, rendering=RENDERING,
+            topics=config.topics, items=config.pages.items, version=VERSION, rendering=RENDERING,
         )  # fmt: skip
 
     @cached_property

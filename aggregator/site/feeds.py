@@ -109,6 +109,7 @@ class StaleFeeds:
         """
         request, contents = rendering.request, rendering.contents
         assert contents is not None
+        assert isinstance(request.job, FeedJob)
         self._index.feeds.put(
             request.row.feed,
             key=request.key if identity is not None else None,
@@ -230,6 +231,8 @@ class StaleFeeds:
         found = archive_digest(self._catalog, row.slug)
         if row.archive_digest != found:
             self._index.archive_pages.put_digest(row.feed, found)
+            if self._settings.items != "none":
+                self._index.item_pages.mark_of_feed(row.feed)
 
     def _settle(self, row: FeedRow, now: int, *, is_provisional: bool) -> None:
         # The feed shows what it showed, but beyond its limit there may be more items than before, or fewer.

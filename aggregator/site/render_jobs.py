@@ -16,6 +16,7 @@ import msgspec
 
 from aggregator.model.archive_layout import folder_of, folder_with, month_of
 from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, OlderItem, Site, Tombstone
+from aggregator.model.item_pages import is_own, page_name
 from aggregator.model.items import Item, Seed
 from aggregator.normalizer import rules
 from aggregator.normalizer.rules import Verdict
@@ -70,7 +71,22 @@ class PageJob(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     items: tuple[int, ...] = ()
 
 
-Job = FeedJob | PageJob
+class ItemJob(msgspec.Struct, frozen=True, array_like=True, tag="item"):
+    """The page of an item, to be rendered.
+
+    `name` is that of the document, `topic` the item's first topic, if it has any, and `newer` and `older` are the names
+    of the pages beside it there, "" if there are none. `linked` are the feeds that it may link to; `items` has one.
+    """
+
+    name: str
+    topic: FeedSpec | None = None
+    newer: str = ""
+    older: str = ""
+    linked: tuple[FeedSpec, ...] = ()
+    items: tuple[int, ...] = ()
+
+
+Job = FeedJob | PageJob | ItemJob
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
@@ -201,11 +217,25 @@ def prepare(seed: Seed, verdict: Verdict, id: str, settings: DisplaySettings, no
         listed = {one.link for one in related}
         related = (*related, *(one for one in verdict.copies if one.link not in listed))
     names = [settings.topic_names.get(slug, name) for slug, name in verdict.topics]
-    return content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
+    page = "" if settings.items == "none" else _page_of(seed, id, settings)
+    if page and is_own(seed.link, settings.site.url):
+        seed = msgspec.structs.replace(seed, link=page)
+    found = content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
+    return msgspec.structs.replace(found, page=page) if page else found
+
+
+def _page_of(seed: Seed, id: str, settings: DisplaySettings) -> str:  # noqa: A002 - the field's own name
+    """Return the URL of the page of a seed's item, "" if it has none."""
+    site = settings.site
+    if settings.items == "own" and not is_own(seed.link, site.url):
+        return ""
+    return site.address(page_name(id, seed.link, seed.published, site.url))
 
 
 def render_job(job: Job, prepared: Iterable[Item | None], settings: DisplaySettings) -> Rendered:
     """Render one job with its prepared items; those that are None are left out."""
+    if isinstance(job, ItemJob):
+        return render_item(job, [item for item in prepared if item is not None], settings.site)
     items, site = _in_its_language(job.spec, tuple(item for item in prepared if item is not None), settings.site)
     if isinstance(job, PageJob):
         return render_page(job, items, site)
@@ -238,6 +268,15 @@ def render_page(job: PageJob, items: tuple[Item, ...], site: Site) -> Rendered:
 
     feed = Feed(spec=job.spec, items=items, updated=_newest_change(items), archive_position=job.position)
     return Rendered((*_in_each_format(feed, site), page.render_month(feed, site, (job.spec, *job.linked))))
+
+
+def render_item(job: ItemJob, items: Sequence[Item], site: Site) -> Rendered:
+    """Render the page of an item, which bugs may have left out."""
+    from aggregator.renderer import item_page  # noqa: PLC0415 - few sites have such pages
+
+    parts = msgspec.structs.asdict(job)
+    del parts["items"]
+    return Rendered(tuple(item_page.render(item, site, **parts) for item in items))
 
 
 def render_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site) -> Rendered:

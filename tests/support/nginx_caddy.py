@@ -61,6 +61,8 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     site = SiteFolder(root)
     for number in range(5):
         site.write(f"{number}.md", body="Some text, and then some more. " * 20, topics=["AI"])
+    site.write("own.md", body="Its own page. " * 20, topics=["AI"], webUrl=None)
+    site.settings["pages"] = {"items": "own"}
     site.settings["sources"] = {"folder": "../seeds"}
     site.build()
     plant(site)

@@ -23,6 +23,8 @@ TYPES = {
     "feeds.opml": "text/x-opml; charset=utf-8",
     "sources.opml": "text/x-opml; charset=utf-8",
     "feeds": "text/x-opml; charset=utf-8",
+    "sitemap.xml": "application/xml; charset=utf-8",
+    "sitemap-2026-05.xml": "application/xml; charset=utf-8",
 }
 FEEDS = [
     "ai/rss.xml",
@@ -34,8 +36,15 @@ FEEDS = [
     f"{MONTH}/rss.xml",
     f"{CROWDED}/atom.xml",
 ]
-PAGES = ["index.html", "ai/index.html", f"{MONTH}/index.html", "sources/index.html"]
-DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json"]
+PAGES = [
+    "index.html",
+    "ai/index.html",
+    f"{MONTH}/index.html",
+    "sources/index.html",
+    "items/2026/05-27-item-own/index.html",
+]
+SITEMAP = ["sitemap.xml", "sitemap-2026-05.xml"]
+DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json", *SITEMAP]
 ENCODINGS = {"gzip": (".gz", gzip.decompress), "br": (".br", brotli.decompress)}
 VARY = "Accept-Encoding, Accept, Sec-Fetch-Dest"
 LASTING = ("etag", "cache-control", "vary", "access-control-allow-origin", "x-content-type-options", "referrer-policy")
