@@ -278,8 +278,13 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pages(msgspec.Struct, frozen=True, kw_only=True):
-    """`pages`: what the pages offer. With `search` everybody may look for published items (`/-/find`)."""
+    """`pages`: what the pages offer.
 
+    `items` says which items have a page of their own: `own` those whose seeds have no link, of which the page is the
+    link, and `all` every one. With `search` everybody may look for published items (`/-/find`).
+    """
+
+    items: Literal["none", "own", "all"] = "none"
     search: bool = False
 
 

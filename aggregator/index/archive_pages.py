@@ -187,10 +187,19 @@ class ArchivePages(Tables):
         rows = self._db.execute(f"{sql} ORDER BY month DESC", (feed, END))
         return tuple(check_page(row)[1] for row in rows)
 
+    def cuts(self, feed: int, months: tuple[int, int], *, on_disk: bool = False) -> tuple[tuple[int, int], ...]:
+        """Return the pages with which no month ends, from a month to another: each as month and last cell."""
+        written = "AND stamps IS NOT NULL" if on_disk else ""
+        sql = (
+            "SELECT feed, month, last, sum FROM page WHERE feed=? AND month BETWEEN ? AND ? AND last!=? AND wanted=1"
+            f" {written} ORDER BY month, last"
+        )
+        return tuple(check_page(row)[1:3] for row in self._db.execute(sql, (feed, *months, END)))
+
     def coming_months(self) -> dict[int, int]:
-        """Return the newest month that is not on disk yet, by feed, for feeds that have one."""
-        sql = "SELECT feed, max(month) FROM page WHERE dirty=1 AND wanted=1 AND last=? AND stamps IS NULL GROUP BY feed"
-        return dict(self._db.execute(sql, (END,)))
+        """Return the newest month of which a page is not on disk yet, by feed, for feeds that have one."""
+        sql = "SELECT feed, max(month) FROM page WHERE dirty=1 AND wanted=1 AND stamps IS NULL GROUP BY feed"
+        return dict(self._db.execute(sql))
 
     def folder_with(self, feed: int, month: int, cell: int) -> str:
         """Return the folder of the page of a month that holds a cell, "" if the month has none."""

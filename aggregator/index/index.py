@@ -17,6 +17,7 @@ from aggregator.index.copies import Copies
 from aggregator.index.database import DAMAGED, Database, exists
 from aggregator.index.feeds import Feeds
 from aggregator.index.files import Files
+from aggregator.index.item_pages import ItemPages
 from aggregator.index.overview import Overview
 from aggregator.index.recovery import open_or_rescue, set_aside
 from aggregator.index.row_check import check_rows
@@ -53,6 +54,7 @@ class Index:
         self.copies = Copies(database)
         self.feeds = Feeds(database)
         self.archive_pages = ArchivePages(database)
+        self.item_pages = ItemPages(database)
         self.withdrawn = WithdrawnItems(database)
         self.overview = Overview(database)
         self.transaction = database.transaction

@@ -52,9 +52,13 @@ class Intake:
     """
 
     def __init__(
-        self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object]
-    ) -> None:
-        """Prepare a turn at `now`; `keepalive` is called now and then."""
+        self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object],
+        item_pages: bool = False,
+    ) -> None:  # fmt: skip
+        """Prepare a turn at `now`; `keepalive` is called now and then.
+
+        With `item_pages` it notes which pages of items may have changed.
+        """
         self._index = index
         self._policy = policy
         self._now = now
@@ -62,7 +66,7 @@ class Intake:
         self._next_file, self._next_story = index.files.next_number(), index.stories.next_number()
         self._settling = Settling(
             index, policy=policy, settings=settings, now=now, keepalive=keepalive, next_file=self._next_file,
-            next_story=self._next_story,
+            next_story=self._next_story, item_pages=item_pages,
         )  # fmt: skip
         self.added = self.changed = self.removed = 0
         self.problems: list[Problem] = []
@@ -347,6 +351,8 @@ class Intake:
         settling = self._settling
         windows = [(settling.feed(slug), starts, ends) for slug, starts, ends in draft.windows]
         entries = None
+        if windows and story is not None:
+            settling.told.add(story)
         if windows:
             sort, worst, tie = order = -draft.published, -draft.quality, draft.tie
             entries = pack_stored((*order, windows))

@@ -18,8 +18,10 @@ from aggregator.index.rows import (
     check_copy,
     check_feed,
     check_file,
+    check_item_page,
     check_meta,
     check_page,
+    check_sitemap,
 )
 from aggregator.index.schema import DERIVED_TABLES, REMEMBERED_TABLES
 from aggregator.normalizer.stored import entry_rows, unpack_problems, without_checksum
@@ -32,6 +34,7 @@ FILE_COLUMNS = (
 _ORPHANS = {
     "entry": "feed NOT IN (SELECT feed FROM feed)",
     "page": "feed NOT IN (SELECT feed FROM feed)",
+    "item_page": "story > 0 AND story NOT IN (SELECT story FROM story)",
     "alias": "story NOT IN (SELECT story FROM story)",
     "file": (
         "story IS NOT NULL AND story NOT IN (SELECT story FROM story)"
@@ -117,6 +120,8 @@ _CHECKS: dict[Callable[[Row], object], str] = {
     check_alike: "SELECT file, other, share, sum FROM alike",
     check_copy: "SELECT file, original, sum FROM copy",
     _check_feed: "SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed",
+    check_item_page: "SELECT story, name, month, changed, listed, key, stamps, sum FROM item_page",
+    check_sitemap: "SELECT month, key, parts, stamps, sum FROM sitemap",
     _check_page: "SELECT feed, month, last, sum, wanted, dirty, key, stamps FROM page",
 }
 """The checks of single rows, each with the query that yields them."""

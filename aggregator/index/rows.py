@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from aggregator.model.item_pages import is_item_page
 from aggregator.model.slugs import SLUG
 from aggregator.normalizer.identity import is_uri
 from aggregator.normalizer.stored import CHECKSUM, entries_decoder, pack, unpack_seed, verified
@@ -148,6 +149,12 @@ def is_topic_name(row: Row) -> bool:
     return is_slug(slug) and is_text(name) and is_number(uses, 0, MOST_ROWS)
 
 
+def is_gone_page(row: Row) -> bool:
+    """Return whether a row of the table `gone_page` can have been written."""
+    name, at, stored = row
+    return is_text(name) and is_item_page(name) and is_number(at, 0, _YEAR_10000) and checksum(name, at) == stored
+
+
 def is_slug(value: object) -> bool:
     """Return whether a value is the slug of a feed."""
     return type(value) is str and SLUG.fullmatch(value) is not None
@@ -160,6 +167,7 @@ VALID: dict[str, Callable[[Row], bool]] = {
     "last_good": is_last_good,
     "withdrawn": is_withdrawn,
     "topic_name": is_topic_name,
+    "gone_page": is_gone_page,
 }
 """By table, the check of a row of what cannot be derived from the seeds."""
 
@@ -223,11 +231,14 @@ def check_meta(key: str, value: Any) -> Any:
 
 META = {
     "archives": int,
+    "item_pages": str,
+    "items_show": bytes,
     "policy": bytes,
     "heads": str,
     "reading": str,
     "shows": bytes,
     "site": bytes,
+    "sitemap": bytes,
     "tombstones": int,
 }
 """The keys of the table `meta`, each with the type of its value."""
@@ -238,6 +249,27 @@ def check_page(row: Row) -> Row:
     if checksum(*row[:3]) != row[3]:
         raise DamagedRowError("page")
     return row
+
+
+def check_item_page(row: Row) -> Row:
+    """Return a row of the table `item_page`: story, name, month, changed, listed, key, stamps, checksum."""
+    story, name, month, changed, listed, key, stamps, stored = _item_page(row)
+    if checksum(story, name or "", month, changed, listed) != stored or (key is not None and not (name and stamps)):
+        raise DamagedRowError("item_page")
+    return row
+
+
+_item_page = Columns("item_page", int, (type(None), str), int, int, int, _blob, _blob, int)
+
+
+def check_sitemap(row: Row) -> Row:
+    """Return a row of the table `sitemap`: month, key, parts, stamps, checksum."""
+    if checksum(row[0], row[2]) != _sitemap(row)[4]:
+        raise DamagedRowError("sitemap")
+    return row
+
+
+_sitemap = Columns("sitemap", int, _blob, int, _blob, int)
 
 
 def check_alike(row: Row) -> tuple[int, int, int]:

@@ -1,14 +1,14 @@
 """The tables of `index.db`, as SQL. Pure.
 
 Most can be derived from the seeds again. What cannot is kept apart and survives every rebuild: the remembered ids
-(`alias`, `story`, `public_id`), the last good versions (`last_good`), the tombstones (`withdrawn`), and the spellings
-of topics (`topic_name`). Names of columns stay as older versions wrote them; the comments name the fields they are read
+(`alias`, `story`, `public_id`), the last good versions (`last_good`), the tombstones (`withdrawn`), the spellings of
+topics (`topic_name`), and the removed pages of items (`gone_page`). Names of columns stay as older versions wrote them; the comments name the fields they are read
 into.
 """
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -33,6 +33,8 @@ CREATE INDEX IF NOT EXISTS withdrawn_ends ON withdrawn(ends);
 CREATE TABLE IF NOT EXISTS topic_name(
     slug TEXT, name TEXT, uses INTEGER NOT NULL, PRIMARY KEY(slug, name)
 ) WITHOUT ROWID;
+-- the pages of items that were removed, and when; sum: checksum of both.
+CREATE TABLE IF NOT EXISTS gone_page(name TEXT PRIMARY KEY, at INTEGER NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
 UPDATE topic_name SET uses=0 WHERE uses!=0;
 """
 
@@ -102,6 +104,22 @@ CREATE TABLE page(
     PRIMARY KEY(feed, month, last)
 ) WITHOUT ROWID;
 CREATE INDEX page_dirty ON page(month, last, feed) WHERE dirty = 1;
+-- the pages of items (`item_pages.ItemPageRow`): empty unless `pages.items` wants any.
+CREATE TABLE item_page(
+    story INTEGER PRIMARY KEY,  -- negative: found on disk, and nobody's
+    name TEXT,                  -- NULL: not published yet
+    month INTEGER NOT NULL, changed INTEGER NOT NULL, listed INTEGER NOT NULL,
+    dirty INTEGER NOT NULL,
+    key BLOB, stamps BLOB,      -- as in `page`
+    sum INTEGER NOT NULL        -- checksum of story, name, month, changed and listed
+);
+CREATE INDEX item_page_dirty ON item_page(story) WHERE dirty = 1;
+CREATE INDEX item_page_month ON item_page(month) WHERE listed = 1;
+CREATE INDEX item_page_name ON item_page(name) WHERE name IS NOT NULL;
+-- the months of the sitemap; parts: how many documents it has; sum: checksum of month and parts.
+CREATE TABLE sitemap(
+    month INTEGER PRIMARY KEY, dirty INTEGER NOT NULL, key BLOB, parts INTEGER NOT NULL, stamps BLOB, sum INTEGER NOT NULL
+);
 """
 
 # Created after the first filling: that is faster than filling an index row by row.
@@ -119,8 +137,9 @@ REMEMBERED_TABLES = {
     "last_good": "path, seed, digest",
     "withdrawn": "story, slug, at, ends, id",
     "topic_name": "slug, name, 0",
+    "gone_page": "name, at, sum",
 }
 DERIVED_TABLES = (
     "meta", "file", "shared_key", "text", "text_key", "paragraph", "common_paragraph", "alike", "copy", "seed",
-    "problem", "entry", "feed", "page",
+    "problem", "entry", "feed", "page", "item_page", "sitemap",
 )  # fmt: skip

@@ -21,6 +21,7 @@ from aggregator.index.happenings import Happenings
 from aggregator.index.index import Index
 from aggregator.index.stories import StoryRow
 from aggregator.model.archive_layout import DAY
+from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import Event
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import validity
@@ -48,6 +49,9 @@ class Writes:
         self.days = ChangedDays()
         self.without_archive: set[int] = set()
         """Feeds that have no archive."""
+        self.has_item_pages = False
+        self.positions: set[tuple[int, int, int]] = set()
+        """Places in the order of a feed where items came, changed or went; none are noted without pages of items."""
 
     def flush(self) -> None:
         """Write the stories and entries."""
@@ -61,10 +65,12 @@ class Writes:
 
     def mark(self, entries: Iterable[Entry]) -> None:
         """Mark the feeds and days of these entries as changed."""
-        for feed, sort, *_ in entries:
+        for feed, sort, worst, *_ in entries:
             self.dirty.add(feed)
             if feed not in self.without_archive:
                 self.days.add(feed, -sort // DAY)
+            if self.has_item_pages:
+                self.positions.add((feed, sort, worst))
 
     def mark_every_page(self) -> None:
         """Mark every page of every archive as changed."""
@@ -145,7 +151,7 @@ class Settling:
 
     def __init__(
         self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object],
-        next_file: int, next_story: int,
+        next_file: int, next_story: int, item_pages: bool = False,
     ) -> None:  # fmt: skip
         self._index = index
         self._ages = last_ages(policy)
@@ -166,6 +172,9 @@ class Settling:
         """Stories to settle."""
         self._changed: set[int] = set()
         """Files whose content or verdict has changed."""
+        self.told: set[int] = set()
+        """Stories that files tell, or told, that this turn touched."""
+        self.writes.has_item_pages = item_pages
         self.topic_uses: Counter[tuple[str, str]] = Counter()
         """By how many visible files more a topic is spelled so (its slug and a name) than before the turn."""
 
@@ -242,6 +251,7 @@ class Settling:
     def settle(self) -> None:
         """Settle the stories that were touched since the last call."""
         touched, self._touched = sorted(self._touched), set()
+        self.told.update(touched)
         for stories in chunks(touched):
             self._keepalive()
             self._settle(stories)
@@ -252,6 +262,15 @@ class Settling:
         self._index.feeds.mark_dirty(self.writes.dirty)
         self._arrange_archives()
         self.withdrawals.finish()
+        if self.writes.has_item_pages:
+            self._mark_item_pages()
+
+    def _mark_item_pages(self) -> None:
+        pages = self._index.item_pages
+        pages.mark(sorted(self.told))
+        if not self._index.filling:  # else all of them are marked
+            everything = self._feeds[SITE_FEED]
+            pages.mark_neighbours((one for one in self.writes.positions if one[0] != everything), self._now)
 
     def _arrange_archives(self) -> None:
         wanted, before = self._archives, self._index.meta("archives")

@@ -124,6 +124,17 @@ def folder_of(month: int, last: int = END) -> str:
     return f"{name}T{hour:02}" if slot == SLOTS - 1 else f"{name}T{hour:02}-{slot:02x}"
 
 
+def folder_with(moment: int, cuts: Iterable[tuple[int, int]]) -> str:
+    """Return the folder of the page that holds an item published at `moment` (seconds since 1970).
+
+    `cuts` are month and last cell of the pages with which no month ends. Of an hour that several pages share it is the
+    last one: only the hash of the item's id tells more.
+    """
+    month = month_of(moment)
+    end = cell_of(moment, SLOTS - 1)
+    return folder_of(month, min((last for other, last in cuts if other == month and last >= end), default=END))
+
+
 def position_of(folder: str) -> tuple[int, int] | None:
     """Return the month and the last cell of the page `folder`, or None if that is not the name of a page."""
     found = re.fullmatch(_FOLDER, folder)

@@ -9,6 +9,7 @@ import re
 from datetime import UTC, datetime
 
 from aggregator.model.archive_layout import page_of
+from aggregator.model.item_pages import SITEMAP, is_item_page, is_sitemap
 
 RSS, ATOM, JSON, PAGE, OPML = "rss.xml", "atom.xml", "feed.json", "index.html", "feeds.opml"
 DISCOVERY = ".well-known/feeds"
@@ -29,6 +30,7 @@ MEDIA_TYPES = {
     DISCOVERY: "text/x-opml",
     SOURCES_OPML: "text/x-opml",
     PAGE: "text/html",
+    SITEMAP: "application/xml",
 }
 
 _NAME = re.compile(
@@ -39,7 +41,9 @@ _FEED_FOLDER = re.compile(r"[a-z0-9-]{1,64}")
 
 def is_document_name(name: str) -> bool:
     """Return whether `name` is the name of a document."""
-    return _NAME.fullmatch(name) is not None or (page_of(name) is not None and kind_of(name) in MEDIA_TYPES)
+    if _NAME.fullmatch(name) is not None or is_item_page(name) or is_sitemap(name):
+        return True
+    return page_of(name) is not None and kind_of(name) in MEDIA_TYPES
 
 
 def requested_name(path: str) -> str:
@@ -60,6 +64,8 @@ def is_feed_folder(path: str) -> bool:
 
 def kind_of(name: str) -> str:
     """Return the kind of a document: its key in `MEDIA_TYPES`."""
+    if is_sitemap(name):
+        return SITEMAP
     return name if name in MEDIA_TYPES else name.rpartition("/")[2]
 
 

@@ -52,6 +52,13 @@ class ArchivePosition(msgspec.Struct, frozen=True, kw_only=True):
     rest: str = ""
 
 
+class OlderItem(msgspec.Struct, frozen=True, kw_only=True):
+    """The first item that the current documents of a feed do not show: its id, and the archive's folder that has it."""
+
+    id: str
+    folder: str
+
+
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
     """An item that a feed showed and that was withdrawn: its id, and when it was withdrawn (RFC 6721)."""
 
@@ -63,6 +70,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     """A feed and the items it shows, newest first; `updated` is the newest change among them (1970 if none).
 
     `archive_position` tells which archive page it is, if any. `months` are the folders of the archive, newest first.
+    `older` is where somebody who has read the current documents reads on.
     """
 
     spec: FeedSpec
@@ -71,6 +79,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
     archive_position: ArchivePosition = ArchivePosition()
     months: tuple[str, ...] = ()
     tombstones: tuple[Tombstone, ...] = ()
+    older: OlderItem | None = None
 
 
 class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):

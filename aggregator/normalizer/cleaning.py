@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+from aggregator.model.item_pages import own_link
 from aggregator.model.items import Image, Provider, Related, Seed
 from aggregator.model.slugs import composed
 from aggregator.normalizer import links, origin, text
@@ -17,6 +18,7 @@ from aggregator.normalizer.enclosures import enclosures
 from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
 from aggregator.normalizer.remarks import Field, Remark
 
+NO_LINK = "write `webUrl: https://…`, or `originalUrl`; `pages: {items: own}` in the config gives it a page here"
 TEMPLATE_LINK = "https://example.org/"
 """The link of a draft that `aggregator new` wrote without one."""
 
@@ -30,20 +32,25 @@ _SHORT = 64
 _FILE_DATE = re.compile(r"(?:^|/)(\d{4}-\d\d?-\d\d?)-[^/]*$", re.ASCII)
 
 
-def clean(raw: RawSeed, body: str, path: str, zone: str, *, base: str = "") -> tuple[Seed | None, list[Remark]]:
+def clean(
+    raw: RawSeed, body: str, path: str, zone: str, *, base: str = "", site: str = ""
+) -> tuple[Seed | None, list[Remark]]:  # fmt: skip
     """Return the seed that `raw` and `body` describe, or None, and what is wrong with them.
 
     There is no seed if a remark is an error. `path` may begin with the date that the front matter lacks; dates without
     an offset are those of `zone` (an IANA name). Addresses of pictures resolve against `base`, or against the seed's
-    link if that is "".
+    link if that is "". A seed without a link gets that of its own page on the site whose URL is `site`, if that is not "".
     """
     remarks: list[Remark] = []
     title = _title(raw, remarks)
-    link = _link(raw, remarks)
+    has_own_page = bool(site) and not (raw.web_url or raw.original_url)
+    link = None if has_own_page else _link(raw, remarks)
     if link == TEMPLATE_LINK and raw.published is not False:  # two items with this link would be one story
         field = "webUrl" if raw.web_url else "originalUrl"
         remarks.append(Remark((field,), "is still that of the template", "write the item's own link", warning=True))
     published = _published(raw, path, zone, remarks)
+    if has_own_page and title is not None and published is not None:
+        link = links.canonical(own_link(site, title, published))
     updated = _moment(raw.updated_date_time, "updatedDateTime", zone, remarks, needed=False)
     expires = _moment(raw.expires, "expires", zone, remarks)
     topics = _names(raw.topics, "topics", remarks)
@@ -91,7 +98,7 @@ def _title(raw: RawRelated, remarks: list[Remark]) -> str | None:
 def _link(raw: RawRelated, remarks: list[Remark]) -> str | None:
     field, address = ("webUrl", raw.web_url) if raw.web_url else ("originalUrl", raw.original_url)
     if not address:
-        remarks.append(Remark(("webUrl",), "is missing", "write `webUrl: https://…`, or `originalUrl`"))
+        remarks.append(Remark(("webUrl",), "is missing", NO_LINK))
         return None
     try:
         return links.canonical(address)

@@ -79,6 +79,7 @@ class Task(NamedTuple):
     """A batch of files to read: their paths, the digests they had (b"" = new), and what decides upon them.
 
     `manner` says how those are read that are no plain seeds; None if all are. `measure` measures files beside seeds.
+    `site` is the URL of the site on which a seed without a link gets a page, "" if it gets none.
     """
 
     paths: tuple[str, ...]
@@ -88,6 +89,7 @@ class Task(NamedTuple):
     now: int
     manner: RootReading | None = None
     measure: Measure | None = None
+    site: str = ""
 
     @property
     def name(self) -> str:
@@ -138,7 +140,7 @@ def _read_in_stages(group: Sequence[_Found], task: Task) -> list[Outcome]:
     texts = [(one.path, one.data) for one in checked if isinstance(one, _Text)]
     if task.manner is not None:
         return [one if isinstance(one, Outcome) else _by_root(one, task, task.manner) for one in checked]
-    readings = iter(seeds.read_together(texts, zone=task.zone))
+    readings = iter(seeds.read_together(texts, zone=task.zone, site=task.site))
     return [one if isinstance(one, Outcome) else _outcome(one, next(readings), task) for one in checked]
 
 
@@ -146,7 +148,7 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
     """Return the outcome of a file as its root says it is read."""
     root = root_of(manner.roots, text.path)
     if root.is_plain_native:
-        (reading,) = seeds.read_together([(text.path, text.data)], zone=task.zone)
+        (reading,) = seeds.read_together([(text.path, text.data)], zone=task.zone, site=task.site)
         return _outcome(text, reading, task)
     from aggregator.normalizer.dialects.reading import read  # noqa: PLC0415 - few need it
 

@@ -72,29 +72,32 @@ class _Parsed(NamedTuple):
     raw: RawSeed | None
 
 
-def read(data: bytes, *, path: str, zone: str) -> Reading:
+def read(data: bytes, *, path: str, zone: str, site: str = "") -> Reading:
     """Return the reading of the seed file `path` (relative to the seeds folder).
 
-    Dates without an offset are those of `zone` (an IANA name).
+    Dates without an offset are those of `zone` (an IANA name). A seed without a link gets a page of the site whose URL is
+    `site`; if that is "" it is rejected.
     """
-    return read_together([(path, data)], zone=zone)[0]
+    return read_together([(path, data)], zone=zone, site=site)[0]
 
 
-def read_together(files: Sequence[tuple[str, bytes]], *, zone: str) -> list[Reading]:
+def read_together(files: Sequence[tuple[str, bytes]], *, zone: str, site: str = "") -> list[Reading]:
     """Return the readings of several files, pairs of a path and bytes: in stages, which is faster than one by one."""
     parsed = [_parse(data) for _, data in files]
-    return [_read(one, data, path, zone) for one, (path, data) in zip(parsed, files, strict=True)]
+    return [_read(one, data, path, zone, site) for one, (path, data) in zip(parsed, files, strict=True)]
 
 
-def read_adapted(data: bytes, *, path: str, zone: str, base: str, adapt: Callable[[Node], Node]) -> Reading:
+def read_adapted(
+    data: bytes, *, path: str, zone: str, base: str, adapt: Callable[[Node], Node], site: str = ""
+) -> Reading:  # fmt: skip
     """Return the reading of a seed whose front matter is first changed by `adapt`.
 
     Relative addresses resolve against the seed's link if that lies under `base`, or against `base`, if it is not "".
     """
     parts = front_matter.split(data)
     if isinstance(parts, front_matter.Fault):
-        return _read(_Parsed(parts, {}, None), data, path, zone)
-    return _read_with_positions(parts, data, path, zone, adapt, base)
+        return _read(_Parsed(parts, {}, None), data, path, zone, site)
+    return _read_with_positions(parts, data, path, zone, adapt, base, site)
 
 
 def _parse(data: bytes) -> _Parsed:
@@ -103,14 +106,14 @@ def _parse(data: bytes) -> _Parsed:
     return _Parsed(parts, {}, None) if values is None else _Parsed(parts, values, _strict(values))
 
 
-def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
+def _read(parsed: _Parsed, data: bytes, path: str, zone: str, site: str) -> Reading:
     parts, values, raw = parsed
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
         return rejected(path, (_or_ignore(problem),), data)
     if raw is None:
-        return _read_with_positions(parts, data, path, zone)
-    seed, remarks = clean(raw, parts.body, path, zone)
+        return _read_with_positions(parts, data, path, zone, site=site)
+    seed, remarks = clean(raw, parts.body, path, zone, site=site)
     if (
         not remarks
         and parts.stripped is None
@@ -127,7 +130,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
         state = held_back.state_of({key: values[key] for key in unknown})
         if not state.held_by and not state.doubts:
             return accepted(seed, (), [key for key in unknown if key not in state.understood], path)
-    return _read_with_positions(parts, data, path, zone)
+    return _read_with_positions(parts, data, path, zone, site=site)
 
 
 def _may_be_boolean(secured: Any) -> bool:
@@ -146,7 +149,7 @@ def _strict(values: dict[str, Any]) -> RawSeed | None:
 
 def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters come first
     parts: front_matter.FrontMatter, data: bytes, path: str, zone: str,
-    adapt: Callable[[Node], Node] | None = None, base: str = "",
+    adapt: Callable[[Node], Node] | None = None, base: str = "", site: str = "",
 ) -> Reading:  # fmt: skip
     node = parse(parts.text, path=path, first_line=2, quote=False)
     if not isinstance(node, Node):
@@ -165,7 +168,9 @@ def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters 
     own = raw.published
     if state.held_by:
         raw.published = False
-    seed, remarks = clean(raw, parts.body, path, zone, base="" if (raw.web_url or "").startswith(base) else base)
+    seed, remarks = clean(
+        raw, parts.body, path, zone, base="" if (raw.web_url or "").startswith(base) else base, site=site
+    )
     if seed is not None and state.held_by and own is not False:
         seed = msgspec.structs.replace(seed, held_by=".".join(map(shortened, state.held_by)))
     if seed is not None and seed.is_published:

@@ -16,6 +16,7 @@ from aggregator.model import document_names
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.errors import PublishError, StoreError, reason_of
 from aggregator.model.feeds import Document
+from aggregator.model.item_pages import is_item_page
 from aggregator.model.slugs import SLUG
 from aggregator.object_store import Entry, Store
 from aggregator.publisher.destination import Destination, Published
@@ -139,6 +140,10 @@ class BucketWriter(Destination):
         start = f"{slug}/{ARCHIVE}/"
         found = {name[len(start) :].partition("/")[0] for name in self._entries if name.startswith(start)}
         return sorted(found)
+
+    def item_pages(self) -> list[str]:
+        """Return the names of the documents that have the names of items' pages, sorted."""
+        return sorted(filter(is_item_page, self._entries))
 
     @property
     def _entries(self) -> dict[str, Entry]:

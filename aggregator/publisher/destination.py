@@ -80,6 +80,13 @@ class Destination(Protocol):
             PublishError: if the destination cannot be listed.
         """
 
+    def item_pages(self) -> list[str]:
+        """Return the names of the documents that have the names of items' pages, sorted.
+
+        Raises:
+            PublishError: if the destination cannot be listed.
+        """
+
 
 def open_destination(location: str, *, keep_threads: bool = False) -> Destination:
     """Return the destination for a folder of this machine or the URL of an object store.

@@ -22,8 +22,10 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
 from aggregator.model.archive_layout import ARCHIVE
+from aggregator.model.document_names import PAGE
 from aggregator.model.errors import PublishError, reason_of
 from aggregator.model.feeds import Document
+from aggregator.model.item_pages import ITEMS, is_item_page
 from aggregator.model.slugs import SLUG
 from aggregator.publisher.atomic import Disk, OpenFolder, TempFile, is_temp_name, open_folder, remove_temp_files
 from aggregator.publisher.destination import Destination, Published
@@ -154,6 +156,16 @@ class FolderWriter(Destination):
             PublishError: if the archive's folder cannot be listed.
         """
         return self._folders(f"{slug}/{ARCHIVE}")
+
+    def item_pages(self) -> list[str]:
+        """Return the names of the documents that have the names of items' pages, sorted.
+
+        Raises:
+            PublishError: if a folder cannot be listed.
+        """
+        years = [f"{ITEMS}/{year}" for year in self._folders(ITEMS)]
+        names = (f"{year}/{slug}/{PAGE}" for year in years for slug in self._folders(year))
+        return sorted(filter(is_item_page, names))
 
     @contextmanager
     def _threads(self) -> Iterator[Executor]:

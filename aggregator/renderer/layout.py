@@ -65,6 +65,7 @@ def _environment() -> Environment:
         "from_seconds": dates.from_seconds,
         "headline": wording.headline,
         "icon": colours.icon,
+        "person_name": wording.person_name,
         "html_datetime": dates.html_datetime,
         "in_words": dates.in_words,
         "rfc3339": dates.rfc3339,

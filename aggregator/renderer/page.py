@@ -64,7 +64,7 @@ CARD_LIMITS = (
 ROW_LIMITS = (RowLimits(1), RowLimits(3), RowLimits(6), RowLimits(0))
 ITEM_LIMITS = (
     ItemLimits(maxsize, maxsize, maxsize), ItemLimits(500, 10, 20), ItemLimits(240, 5, 10), ItemLimits(120, 3, 5),
-    ItemLimits(0, 0, 0),
+    ItemLimits(90, 1, 3), ItemLimits(0, 0, 0),
 )  # fmt: skip
 """From the most to the least; a page uses the first that keep it within `MAX_PAGE_BYTES`."""
 
@@ -106,6 +106,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         ancestors=ancestors(feed.spec, specs),
         here=wording.subject(feed.spec),
         months=_months(feed.months),
+        older=feed.older,
     )
     return _with_articles(feed, specs, "../", write, ITEM_LIMITS)
 
@@ -136,37 +137,44 @@ def _month(feed: Feed, site: Site, specs: Sequence[FeedSpec]) -> bytes:
 def _with_articles(
     feed: Feed, specs: Mapping[str, FeedSpec], root: str, write: Callable[..., bytes], levels: Sequence[ItemLimits]
 ) -> bytes:
-    """Return the page that `write` makes of a feed's articles, each in two parts: what all feeds show, and tags."""
-    slugs = _slugs_of_tags(feed, specs)
-    tagged = [(item, _linked_tags(item, feed.spec.slug, slugs)) for item in feed.items]
-    return _largest_that_fits(
-        levels,
-        lambda limits: write(
-            articles=[(_article(_limited(item, limits)), _tags(root, tags[: limits.tags])) for item, tags in tagged]
-        ),
-    )
+    """Return the page that `write` makes around a feed's articles, each in two parts: what all feeds show, and tags.
+
+    The page around them is rendered once, and which limits fit is decided by sums of sizes.
+    """
+    if not feed.items:
+        return write(articles="")
+    slugs = _slugs_of_tags(feed.items, specs)
+    parts = [
+        (_article(msgspec.structs.replace(item, content="")), _linked_tags(item, feed.spec.slug, slugs))
+        for item in feed.items  # without the content, which pages do not show: it would be cached with each article
+    ]
+
+    def joined(limits: ItemLimits) -> bytes:
+        return b"\n".join(article.within(limits) + _tags(root, tags[: limits.tags]) for article, tags in parts)
+
+    before, after = write(articles=_ARTICLES).split(_ARTICLES.encode())
+    articles = _largest_that_fits(levels, MAX_PAGE_BYTES - len(before) - len(after), joined)
+    return b"".join((before, articles, after))
 
 
-def _largest_that_fits(levels: Sequence[_Limits], write: Callable[[_Limits], bytes]) -> bytes:
-    """Return the page with the first of `levels` that fits, else the last; tries few, since each fills the cache."""
+_ARTICLES = Markup("<!--articles-->")
+"""Stands for the articles in the page around them. No text can hold it: there `<` is written `&lt;`."""
+
+
+def _largest_that_fits(levels: Sequence[_Limits], size: int, write: Callable[[_Limits], bytes]) -> bytes:
+    """Return what is written within the first of `levels` with which it takes at most `size` bytes, else the last."""
     full = write(levels[0])
-    if len(full) <= MAX_PAGE_BYTES:
+    if len(full) <= size:
         return full
     best, first, last = write(levels[-1]), 1, len(levels) - 1
-    while first < last and len(best) <= MAX_PAGE_BYTES:
+    while first < last and len(best) <= size:
         middle = (first + last) // 2
         body = write(levels[middle])
-        if len(body) <= MAX_PAGE_BYTES:
+        if len(body) <= size:
             best, last = body, middle
         else:
             first = middle + 1
     return best
-
-
-def _limited(item: Item, limits: ItemLimits) -> Item:
-    # Without the content, which pages do not show: it would be cached with each article.
-    summary = wording.shorten(item.summary, limits.summary)
-    return msgspec.structs.replace(item, content="", summary=summary, related=item.related[: limits.related])
 
 
 @lru_cache(maxsize=MAX_MONTH_LISTS)
@@ -181,27 +189,47 @@ def _years(months: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
     return [(year, list(of_year)) for year, of_year in groupby(named, key=lambda month: month[1][:4])]
 
 
-@lru_cache(maxsize=MAX_ITEMS)
-def _article(item: Item) -> Markup:
-    """Return an item's article up to its tags, which is the same on every page."""
-    return layout.render_fragment("item.html", item=item)
+class _Article:
+    """An item's article up to its tags, which is the same on every page; rendered once for all limits that show it alike."""
+
+    def __init__(self, item: Item) -> None:
+        self._item = item
+        self._rendered: dict[tuple[int, int], bytes] = {}
+
+    def within(self, limits: ItemLimits) -> bytes:
+        """Return the article within limits."""
+        item = self._item
+        shown = min(limits.summary, len(item.summary)), min(limits.related, len(item.related))
+        if shown not in self._rendered:
+            summary, related = wording.shorten(item.summary, shown[0]), item.related[: shown[1]]
+            limited = msgspec.structs.replace(item, summary=summary, related=related)
+            self._rendered[shown] = layout.render_fragment("item.html", item=limited).encode()
+        return self._rendered[shown]
+
+
+_article = lru_cache(maxsize=MAX_ITEMS)(_Article)
 
 
 @lru_cache(maxsize=MAX_ITEMS)
-def _tags(root: str, tags: tuple[tuple[str, str], ...]) -> Markup:
+def _tags(root: str, tags: tuple[tuple[str, str], ...]) -> bytes:
     """Return the end of an article; `tags` are pairs of a tag and its feed's slug ("" = no feed, or this page's)."""
-    return layout.render_fragment("tags.html", root=root, tags=tags)
+    return layout.render_fragment("tags.html", root=root, tags=tags).encode()
 
 
 def _linked_tags(item: Item, here: str, slugs: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     return tuple((tag, slug if (slug := slugs.get(tag, "")) != here else "") for tag in item.tags)
 
 
-def _slugs_of_tags(feed: Feed, specs: Mapping[str, FeedSpec]) -> dict[str, str]:
+def tags_of(item: Item, specs: Mapping[str, FeedSpec]) -> tuple[tuple[str, str], ...]:
+    """Return the tags of an item, each with the slug of its feed among `specs`, "" if it has none."""
+    return _linked_tags(item, "", _slugs_of_tags([item], specs))
+
+
+def _slugs_of_tags(items: Sequence[Item], specs: Mapping[str, FeedSpec]) -> dict[str, str]:
     """Return each tag's feed: the one with that title, else the one with that slug."""
     titles = {spec.title: slug for slug, spec in specs.items()}
     folded_titles = {folded(spec.title): slug for slug, spec in specs.items()}
-    tags = {tag for item in feed.items for tag in item.tags}
+    tags = {tag for item in items for tag in item.tags}
     found = {tag: titles.get(tag) or folded_titles.get(folded(tag)) or slug_of(tag) for tag in tags}
     # A slug that tells only a part of the tag may be another topic's: `c` is not that of "C++".
     return {
@@ -231,8 +259,12 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     )
     if len(summaries) > MANY_FEEDS:
         listed = partial(write, rows=list(_rows(branches)), card=partial(_card, last_day, CARD_LIMITS[0]))
-        return _largest_that_fits(ROW_LIMITS, lambda limits: listed(row=partial(_row, last_day, limits)))
-    return _largest_that_fits(CARD_LIMITS, lambda limits: write(rows=(), card=partial(_card, last_day, limits)))
+        return _largest_that_fits(
+            ROW_LIMITS, MAX_PAGE_BYTES, lambda limits: listed(row=partial(_row, last_day, limits))
+        )
+    return _largest_that_fits(
+        CARD_LIMITS, MAX_PAGE_BYTES, lambda limits: write(rows=(), card=partial(_card, last_day, limits))
+    )
 
 
 def _rows(branches: Sequence[Branch], level: int = 0) -> Iterator[tuple[FeedSummary, int]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from aggregator.index.archive_pages import PageRow
 from aggregator.index.index import Index
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from aggregator.publisher.destination import Destination
+
+Row = TypeVar("Row")
 
 VISIBLE_TOGETHER = 5_000
 """A batch of pages ends once they show this many items, so that no process holds more, however large a month is."""
@@ -110,7 +112,7 @@ class Archives:
         """Write pages that were rendered; no page is begun after the time limit, except the first one."""
         written: list[str] = []
         failed: list[str] = []
-        limited = _Limited(foreign.without_foreign(watch.during("archives", renderings), failed), limit)
+        limited = Limited(foreign.without_foreign(watch.during("archives", renderings), failed), limit)
         for group, result in write_in_groups(limited, self._writer, watch, progress):
             broken = {_folder(error.name) for error in result.failed}
             for rendering in group:
@@ -150,18 +152,20 @@ class Archives:
                 self._index.archive_pages.adopt(slug, *place)
 
 
-class _Limited:
+class Limited(Generic[Row]):
     """Renderings until a time limit, but at least one; `is_cut` says whether there would have been more."""
 
-    def __init__(self, renderings: Iterator[Rendering[PageRow]], limit: TimeLimit) -> None:
+    def __init__(self, renderings: Iterator[Rendering[Row]], limit: TimeLimit) -> None:
         self._renderings, self._limit = renderings, limit
         self._begun = False
         self.is_cut = False
 
-    def __iter__(self) -> Iterator[Rendering[PageRow]]:
+    def __iter__(self) -> Iterator[Rendering[Row]]:
+        """Return itself."""
         return self
 
-    def __next__(self) -> Rendering[PageRow]:
+    def __next__(self) -> Rendering[Row]:
+        """Return the next one."""
         if self._begun and self._limit.is_over():
             self.is_cut = True
             raise StopIteration

@@ -13,7 +13,7 @@ from aggregator.config.settings import Config, FeedSettings, NamedFeeds, Topic
 from aggregator.model.feeds import Site
 from aggregator.model.version import VERSION
 
-RENDERING = 12
+RENDERING = 13
 """Raise this whenever the same feed is rendered to other bytes than before."""
 
 
@@ -29,6 +29,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True, array_like=True
     related: Literal["list", "promote", "ignore"]
     min_quality: int | None
     topics: tuple[Topic, ...]
+    items: Literal["none", "own", "all"]
     version: str
     rendering: int
 
@@ -37,7 +38,7 @@ class DisplaySettings(msgspec.Struct, frozen=True, kw_only=True, array_like=True
         """Return the settings of a config, for this version of the program."""
         return cls(
             site=config.site, feed=config.feed, related=config.related, min_quality=config.rules.min_quality,
-            topics=config.topics, version=VERSION, rendering=RENDERING,
+            topics=config.topics, items=config.pages.items, version=VERSION, rendering=RENDERING,
         )  # fmt: skip
 
     @cached_property

@@ -15,6 +15,8 @@ from aggregator.config.settings import Config, Query, Score
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import ARCHIVE, cell_of, month_of
+from aggregator.model.document_names import PAGE
+from aggregator.model.item_pages import is_own, page_name
 from aggregator.model.items import FOREVER, Seed
 from aggregator.model.reports import Check, Fact
 from aggregator.model.seed_files import ReadSeeds
@@ -228,7 +230,8 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
     with suppress(ValueError):  # then it is an id
         keys.append(links.alias(links.canonical(target)))
     known = index.stories.by_key([identity.key_number(key) for key in keys])
-    story = next(iter(known.values()), None) or index.stories.by_id(target)
+    page = index.item_pages.story_of(target.removeprefix(config.site.url).removesuffix(PAGE) + PAGE)
+    story = page or next(iter(known.values()), None) or index.stories.by_id(target)
     paths = [row.path for row in index.files.where("story=? ORDER BY path", (story,))] if story is not None else []
     if paths:
         return paths
@@ -353,6 +356,7 @@ class _Case:
         visible_in = [slug for slug, _ in current if slug not in beyond]
         pages = self._pages(row, current)
         lines = (f"archive: {', '.join(f'{slug} {folder}' for slug, folder in pages)}",) if pages else ()
+        own = () if self._page(verdict) in {verdict.link, self._link(verdict)} else (f"page: {self._page(verdict)}",)
         count = f"in {quantity(len(visible_in), 'feed')}: {', '.join(visible_in)}" if visible_in else "in no feed"
         if pages and not visible_in:
             count = f"only in the archive of {', '.join(slug for slug, _ in current)}"
@@ -367,7 +371,7 @@ class _Case:
         linked = self._linked(verdict, visible_in, pages, *lines)
         return Explanation(
             f"{row.path}: {count}{stale}{tail}",
-            (*self._facts(verdict), *self._duplicates(), *self._copies(verdict), *lines, *limits, *short),
+            (*self._facts(verdict), *self._duplicates(), *self._copies(verdict), *lines, *own, *limits, *short),
             facts=linked,
         )
 
@@ -376,16 +380,30 @@ class _Case:
     ) -> tuple[Fact, ...]:
         """Return what is known of a visible item, with links to its feeds, its months and the item."""
         months = tuple((f"{slug} {folder}", f"{slug}/{ARCHIVE}/{folder}/") for slug, folder in pages)
+        page, link = self._page(verdict), self._link(verdict)
         found = [
             Fact("Feeds", tuple((slug, f"{slug}/") for slug in visible_in)),
             Fact("Months", months, archive),
-            Fact("Item", ((verdict.link, verdict.link),), f"link: {verdict.link}"),
+            Fact("Item", ((link, link),), f"link: {link}"),
+            *([Fact("Page", ((page, page),), f"page: {page}")] if page != link else ()),
             Fact("Published", ((utc_time(verdict.published), ""),), f"published: {utc_time(verdict.published)}"),
         ]
         if self._now < verdict.ends < FOREVER:
             found.append(Fact("Leaves", ((utc_time(verdict.ends), ""),), self._leaves(verdict)))
         found.append(Fact("Id", ((self._id(), ""),), f"id: {self._id()}"))
         return tuple(one for one in found if one.values)
+
+    def _page(self, verdict: Verdict) -> str:
+        """Return the URL of the item's own page, its link if it has none."""
+        site, wanted = self._config.site, self._config.pages.items
+        if wanted == "none" or (wanted == "own" and not is_own(verdict.link, site.url)):
+            return verdict.link
+        return site.address(page_name(self._id(), verdict.link, verdict.published, site.url))
+
+    def _link(self, verdict: Verdict) -> str:
+        """Return the item's link: its own page, if its seed has no other."""
+        is_told = self._index is not None and self._row is not None and self._row.story is not None
+        return self._page(verdict) if is_told and is_own(verdict.link, self._config.site.url) else verdict.link
 
     def _id(self) -> str:
         assert self._index is not None
@@ -513,7 +531,7 @@ class _Case:
         return order.index(file) if file in order else MOST_RANKED
 
     def _facts(self, verdict: Verdict) -> tuple[str, ...]:
-        facts = [f"link: {verdict.link}", f"published: {utc_time(verdict.published)}"]
+        facts = [f"link: {self._link(verdict)}", f"published: {utc_time(verdict.published)}"]
         if self._index is not None and self._row is not None and self._row.story is not None:
             facts.insert(0, f"id: {self._id()}")
         if verdict.stand_in >= 0 and self._seed is not None:

@@ -37,13 +37,16 @@ MOST_TOMBSTONES = 100
 class _View(NamedTuple):
     """What the current documents of a feed show; `months` are those of its archive, newest first.
 
-    `beyond` is the month of the first item beyond the feed's limit, None if there is no such item.
+    `beyond` is the month of the first item beyond the feed's limit, None if there is no such item; `older` are id and
+    publication time of that item. `cuts` are the pages with which no month ends, of the months that matter.
     """
 
     visible: list[VisibleItem]
     months: tuple[int, ...]
     beyond: int | None
     withdrawn: tuple[Withdrawn, ...]
+    older: tuple[str, int] | None
+    cuts: tuple[tuple[int, int], ...]
 
 
 class StaleFeeds:
@@ -106,6 +109,7 @@ class StaleFeeds:
         """
         request, contents = rendering.request, rendering.contents
         assert contents is not None
+        assert isinstance(request.job, FeedJob)
         self._index.feeds.put(
             request.row.feed,
             key=request.key if identity is not None else None,
@@ -189,10 +193,8 @@ class StaleFeeds:
         if row.slug in self._ranked:
             return self._ranked_view(row, now, most, on_disk=on_disk)
         visible = self._index.feeds.visible(row.feed, now, most and most + 1)
-        beyond = month_of(unpack_verdict(visible[-1].verdict).published) if most and len(visible) > most else None
-        months = self._index.archive_pages.months(row.feed, on_disk=on_disk)
-        withdrawn = self._index.withdrawn.latest(row.slug, MOST_TOMBSTONES)
-        return _View(visible[:most], months, beyond, withdrawn)
+        rest = visible[-1] if most and len(visible) > most else None
+        return self._view_of(row, visible[:most], rest, on_disk=on_disk)
 
     def _ranked_view(self, row: FeedRow, now: int, most: int | None, *, on_disk: bool) -> _View:
         """Return the view of a feed that is sorted by score: of its newest items the best, the best first."""
@@ -202,9 +204,22 @@ class StaleFeeds:
         shown = ranked(self._index, self._catalog.policy, newest[:MOST_RANKED])[:most]
         files = {one.file for one in shown}
         rest = next((one for one in newest if one.file not in files), None)
-        beyond = month_of(unpack_verdict(rest.verdict).published) if rest is not None else None
-        months = self._index.archive_pages.months(row.feed, on_disk=on_disk)
-        return _View(shown, months, beyond, self._index.withdrawn.latest(row.slug, MOST_TOMBSTONES))
+        return self._view_of(row, shown, rest, on_disk=on_disk)
+
+    def _view_of(
+        self, row: FeedRow, visible: list[VisibleItem], rest: VisibleItem | None, *, on_disk: bool
+    ) -> _View:  # fmt: skip
+        """Return the view of a feed that shows the items `visible`, and beyond its limit has `rest` first."""
+        pages = self._index.archive_pages
+        older = (rest.id, unpack_verdict(rest.verdict).published) if rest is not None else None
+        months = pages.months(row.feed, on_disk=on_disk)
+        cuts: tuple[tuple[int, int], ...] = ()
+        if older or self._settings.feed.max_bytes is not None:
+            moments = [unpack_verdict(one.verdict).published for one in (*visible, *([rest] if rest else ()))]
+            span = (month_of(min(moments)), month_of(max(moments))) if moments else (0, 0)
+            cuts = pages.cuts(row.feed, span, on_disk=on_disk)
+        withdrawn = self._index.withdrawn.latest(row.slug, MOST_TOMBSTONES)
+        return _View(visible, months, older and month_of(older[1]), withdrawn, older, cuts)
 
     def _most_items(self) -> int | None:
         limit, max_bytes = self._settings.feed.limit, self._settings.feed.max_bytes
@@ -216,6 +231,8 @@ class StaleFeeds:
         found = archive_digest(self._catalog, row.slug)
         if row.archive_digest != found:
             self._index.archive_pages.put_digest(row.feed, found)
+            if self._settings.items != "none":
+                self._index.item_pages.mark_of_feed(row.feed)
 
     def _settle(self, row: FeedRow, now: int, *, is_provisional: bool) -> None:
         # The feed shows what it showed, but beyond its limit there may be more items than before, or fewer.
@@ -236,7 +253,10 @@ class StaleFeeds:
         key = digest(self._settings.digest, spec, ancestors, view[1:], [one[1:] for one in view.visible])
         linked = linked_feeds(self._catalog, row.slug, view.visible)
         withdrawn = tuple((one.id, one.at) for one in view.withdrawn)
-        job = FeedJob(spec=spec, linked=linked, months=view.months, beyond=view.beyond, withdrawn=withdrawn)
+        job = FeedJob(
+            spec=spec, linked=linked, months=view.months, beyond=view.beyond, withdrawn=withdrawn, older=view.older,
+            cuts=view.cuts,
+        )  # fmt: skip
         return RenderRequest(row, row.slug, key, job, view.visible, is_provisional)
 
 

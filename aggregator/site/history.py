@@ -17,6 +17,9 @@ from aggregator.model.reports import PastTurn
 MAX_BYTES = 256 * 1024
 """The most bytes that the file takes; a line that would go beyond is preceded by a cleanup."""
 
+MAX_LINE = MAX_BYTES // 4
+"""The longest line; a turn that takes more is stored without its events."""
+
 KEPT_TURNS = 100
 """How many turns a cleanup keeps."""
 
@@ -36,35 +39,47 @@ class History:
 
     def add(self, turn: PastTurn) -> None:
         """Add a turn. If that is impossible, for example on a full disk, the history lacks it."""
-        # The line feed comes first: a line that a crash cut short must not swallow this one.
-        line = b"\n" + _encode(turn)
         with suppress(OSError):
-            if self._append(line) > MAX_BYTES:
-                self._clean_up()
+            line = _line(turn)
+            if len(line) > MAX_LINE:
+                line = _line(msgspec.structs.replace(turn, events=()))
+            if self._size() + len(line) > MAX_BYTES:
+                self._clean_up()  # if that fails nothing is added, else the file would grow without end
+            self._append(line)
 
     def turns(self) -> tuple[PastTurn, ...]:
         """Return the turns, newest first."""
         return tuple(turn for turn in map(_read, reversed(self._lines())) if turn is not None)
 
-    def _append(self, line: bytes) -> int:
-        """Append to the file and return its size then."""
+    def _size(self) -> int:
+        try:
+            return os.lstat(self._path).st_size
+        except FileNotFoundError:
+            return 0
+
+    def _append(self, line: bytes) -> None:
         # Whatever lies there instead of a file is neither followed nor waited for.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         descriptor = os.open(self._path, flags, 0o600)
         try:
             os.write(descriptor, line)
-            return os.fstat(descriptor).st_size
         finally:
             os.close(descriptor)
 
     def _lines(self) -> Sequence[bytes]:
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(descriptor, "rb") as file:
+        except OSError:
+            return ()
+        try:
+            # `open` refuses a folder, and leaves it open.
+            with open(descriptor, "rb", closefd=False) as file:
                 file.seek(max(0, os.fstat(descriptor).st_size - 2 * MAX_BYTES))
                 return file.read(2 * MAX_BYTES).split(b"\n")
         except OSError:
             return ()
+        finally:
+            os.close(descriptor)
 
     def _clean_up(self) -> None:
         """Replace the file by one with the newest turns, and older ones in which something happened."""
@@ -73,7 +88,7 @@ class History:
         kept: list[bytes] = []
         size = 0
         for turn in (*turns[:KEPT_TURNS], *older):
-            line = b"\n" + _encode(turn)
+            line = _line(turn)
             if (size := size + len(line)) > MAX_BYTES // 2:
                 break
             kept.append(line)
@@ -83,6 +98,11 @@ class History:
         with open(os.open(again, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(b"".join(reversed(kept)))
         os.replace(again, self._path)
+
+
+def _line(turn: PastTurn) -> bytes:
+    # The line feed comes first: a line that a crash cut short must not swallow this one.
+    return b"\n" + _encode(turn)
 
 
 def _read(line: bytes) -> PastTurn | None:

@@ -15,13 +15,14 @@ from aggregator.index.index import Index
 from aggregator.model.document_names import FEED_DOCUMENTS, RSS, SITE_DOCUMENTS
 from aggregator.model.errors import PublishError
 from aggregator.publisher.ownership import is_ours
-from aggregator.site import render_jobs
+from aggregator.site import item_pages, render_jobs
 from aggregator.site.archives import Archives, StalePages, WrittenPages
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 from aggregator.site.feeds import StaleFeeds
 from aggregator.site.foreign_files import ForeignFiles
 from aggregator.site.item_cache import ItemCache
+from aggregator.site.item_pages import SiteItemPages
 from aggregator.site.progress import Progress, TimeLimit
 from aggregator.site.render_queue import Rendering, RenderQueue
 from aggregator.site.stopwatch import Stopwatch
@@ -68,6 +69,7 @@ class Publishing:
         self.written: list[str] = []
         self.failed: list[str] = []
         self.is_unfinished = self.is_foreign = False
+        self._item_pages: SiteItemPages | None = None
 
     def publish(self, workers: Workers, now: int, *, trust_disk: bool) -> None:
         """Write what must be written; with `trust_disk`, without checking whether somebody else changed documents."""
@@ -82,6 +84,11 @@ class Publishing:
                 self.failed += found
                 return
             self._archives.check()
+        if item_pages.is_used(self._index, self._catalog.settings):
+            self._item_pages = item_pages.SiteItemPages(self._catalog, self._writer, now=now)
+            self._item_pages.begin()
+            if not trust_disk:
+                self._item_pages.check()
         pages = self._publish_feeds_and_pages(workers, now, self._is_written if trust_disk else self._is_intact)
         # What fails is tried again when there is another reason for a turn; it does not hold up what does not.
         self.is_unfinished = not pages.is_all and (not self.failed or bool(pages.written))
@@ -91,6 +98,8 @@ class Publishing:
         if not self.failed:
             self._feeds.all_published()
         self._publish_site(workers)
+        if self._item_pages is not None:
+            self._publish_sitemap(self._item_pages, trust_disk=trust_disk, is_all=pages.is_all)
         if not trust_disk and not self.failed:
             self._foreign.nothing_found()
 
@@ -98,6 +107,7 @@ class Publishing:
         self, workers: Workers, now: int, is_intact: Callable[[FeedRow], bool]
     ) -> WrittenPages:
         """Write feeds and pages in such an order that a page is written before anything on disk links to it."""
+        self._write_item_pages(workers, TimeLimit(self._progress, math.inf), on_disk=False)
         executor = self._executor_for_feeds(workers)
         self._write_feeds(self._feeds.renderings(now=now, is_intact=is_intact, executor=executor), now)
         is_urgent = bool(self._feeds.urgent)
@@ -108,10 +118,11 @@ class Publishing:
         pages = self._write_pages(workers, now, limit, on_disk=False)
         if pages.is_all:
             self._write_waiting(self._feeds.waiting, now, is_intact, is_provisional=False)
-            return self._write_pages(workers, now, limit, on_disk=True)
-        if is_urgent:
+            pages = self._write_pages(workers, now, limit, on_disk=True)
+        elif is_urgent:
             self._write_waiting(self._feeds.urgent, now, is_intact, is_provisional=True)
-        return pages
+        is_all = self._write_item_pages(workers, limit, on_disk=True)
+        return pages._replace(is_all=pages.is_all and is_all)
 
     def _write_waiting(
         self, slugs: Sequence[str], now: int, is_intact: Callable[[FeedRow], bool], *, is_provisional: bool
@@ -153,6 +164,33 @@ class Publishing:
         self.written += pages.written
         self.failed += pages.failed
         return pages
+
+    def _write_item_pages(self, workers: Workers, limit: TimeLimit, *, on_disk: bool) -> bool:
+        """Write the stale pages of items; return whether none is left."""
+        if self._item_pages is None:
+            return True
+        count = 0 if self._progress.is_time_limited else len(self._index.item_pages.dirty(on_disk=on_disk))
+        pages = self._item_pages.write(
+            on_disk=on_disk, executor=workers.executor(count, many=MANY_PAGES) if count else None, watch=self._watch,
+            progress=self._progress, limit=limit, foreign=self._foreign,
+        )  # fmt: skip
+        self.written += pages.written
+        self.failed += pages.failed
+        return pages.is_all
+
+    def _publish_sitemap(self, pages: SiteItemPages, *, trust_disk: bool, is_all: bool) -> None:
+        """Bring the sitemap up to date, then remove what nothing leads to any more."""
+        self.failed += pages.faults
+        self._items.notes += pages.notes
+        unwanted = pages.hide_unwanted() if is_all and not self.failed else []
+        if self._catalog.settings.items == "none":
+            self.failed += pages.remove_sitemap()
+        else:
+            written, failed = pages.write_sitemap(self._foreign, trust_disk=trust_disk)
+            self.written += written
+            self.failed += failed
+        if not self.failed:
+            self.failed += pages.remove(unwanted)
 
     def _publish_site(self, workers: Workers) -> None:
         key = digest(self._catalog.settings.digest, self._catalog.summaries())
@@ -202,3 +240,4 @@ def adopt_published(index: Index, writer: Destination) -> None:
             if start is not None and is_ours(RSS, start):
                 index.feeds.adopt(slug)
             archives.adopt(slug)
+        item_pages.adopt(index, writer)

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from aggregator.model.archive_layout import folder_of, month_of
-from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, Site, Tombstone
+from aggregator.model.archive_layout import folder_of, folder_with, month_of
+from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, OlderItem, Site, Tombstone
+from aggregator.model.item_pages import is_own, page_name
 from aggregator.model.items import Item, Seed
 from aggregator.normalizer import rules
 from aggregator.normalizer.rules import Verdict
@@ -44,7 +45,8 @@ class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
 
     `linked` are the other feeds that its page may link to, `months` those of its archive (newest first), `beyond` is
     the month of the newest item beyond its limit (None: no such item), `withdrawn` are pairs of an id and when it was
-    withdrawn (seconds since 1970). `items` are positions in the items of the batch, in the feed's order.
+    withdrawn (seconds since 1970). `items` are positions in the items of the batch, in the feed's order. `older` are id
+    and publication time of the first item beyond its limit, `cuts` the pages of its archive with which no month ends.
     """
 
     spec: FeedSpec
@@ -53,6 +55,8 @@ class FeedJob(msgspec.Struct, frozen=True, array_like=True, tag="feed"):
     beyond: int | None = None
     withdrawn: tuple[tuple[str, int], ...] = ()
     items: tuple[int, ...] = ()
+    older: tuple[str, int] | None = None
+    cuts: tuple[tuple[int, int], ...] = ()
 
 
 class PageJob(msgspec.Struct, frozen=True, array_like=True, tag="page"):
@@ -67,7 +71,22 @@ class PageJob(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     items: tuple[int, ...] = ()
 
 
-Job = FeedJob | PageJob
+class ItemJob(msgspec.Struct, frozen=True, array_like=True, tag="item"):
+    """The page of an item, to be rendered.
+
+    `name` is that of the document, `topic` the item's first topic, if it has any, and `newer` and `older` are the names
+    of the pages beside it there, "" if there are none. `linked` are the feeds that it may link to; `items` has one.
+    """
+
+    name: str
+    topic: FeedSpec | None = None
+    newer: str = ""
+    older: str = ""
+    linked: tuple[FeedSpec, ...] = ()
+    items: tuple[int, ...] = ()
+
+
+Job = FeedJob | PageJob | ItemJob
 
 
 class Batch(msgspec.Struct, frozen=True, array_like=True):
@@ -198,11 +217,25 @@ def prepare(seed: Seed, verdict: Verdict, id: str, settings: DisplaySettings, no
         listed = {one.link for one in related}
         related = (*related, *(one for one in verdict.copies if one.link not in listed))
     names = [settings.topic_names.get(slug, name) for slug, name in verdict.topics]
-    return content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
+    page = "" if settings.items == "none" else _page_of(seed, id, settings)
+    if page and is_own(seed.link, settings.site.url):
+        seed = msgspec.structs.replace(seed, link=page)
+    found = content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
+    return msgspec.structs.replace(found, page=page) if page else found
+
+
+def _page_of(seed: Seed, id: str, settings: DisplaySettings) -> str:  # noqa: A002 - the field's own name
+    """Return the URL of the page of a seed's item, "" if it has none."""
+    site = settings.site
+    if settings.items == "own" and not is_own(seed.link, site.url):
+        return ""
+    return site.address(page_name(id, seed.link, seed.published, site.url))
 
 
 def render_job(job: Job, prepared: Iterable[Item | None], settings: DisplaySettings) -> Rendered:
     """Render one job with its prepared items; those that are None are left out."""
+    if isinstance(job, ItemJob):
+        return render_item(job, [item for item in prepared if item is not None], settings.site)
     items, site = _in_its_language(job.spec, tuple(item for item in prepared if item is not None), settings.site)
     if isinstance(job, PageJob):
         return render_page(job, items, site)
@@ -235,6 +268,15 @@ def render_page(job: PageJob, items: tuple[Item, ...], site: Site) -> Rendered:
 
     feed = Feed(spec=job.spec, items=items, updated=_newest_change(items), archive_position=job.position)
     return Rendered((*_in_each_format(feed, site), page.render_month(feed, site, (job.spec, *job.linked))))
+
+
+def render_item(job: ItemJob, items: Sequence[Item], site: Site) -> Rendered:
+    """Render the page of an item, which bugs may have left out."""
+    from aggregator.renderer import item_page  # noqa: PLC0415 - few sites have such pages
+
+    parts = msgspec.structs.asdict(job)
+    del parts["items"]
+    return Rendered(tuple(item_page.render(item, site, **parts) for item in items))
 
 
 def render_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site) -> Rendered:
@@ -277,7 +319,7 @@ def _contents(feed: Feed, items: Iterable[Item]) -> Contents:
 
 
 def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site) -> Feed:
-    items, beyond = _within_bounds(job, items, settings, site)
+    items, beyond, older = _within_bounds(job, items, settings, site)
     folders = tuple(map(folder_of, job.months))
     rest = "" if beyond is None else next((folder_of(month) for month in job.months if month <= beyond), "")
     ids = {item.id for item in items}
@@ -287,22 +329,30 @@ def _current_feed(job: FeedJob, items: tuple[Item, ...], settings: DisplaySettin
         tombstones=tuple(
             Tombstone(id=id, when=datetime.fromtimestamp(at, UTC)) for id, at in job.withdrawn if id not in ids  # noqa: A001
         ),
+        older=_older(job, older),
     )  # fmt: skip
+
+
+def _older(job: FeedJob, older: tuple[str, int] | None) -> OlderItem | None:
+    if older is None or month_of(older[1]) not in job.months:  # without archives, or its month is yet to be written
+        return None
+    return OlderItem(id=older[0], folder=folder_with(older[1], job.cuts))
 
 
 def _within_bounds(
     job: FeedJob, items: tuple[Item, ...], settings: DisplaySettings, site: Site
-) -> tuple[tuple[Item, ...], int | None]:
-    """Return the items that fit into `feed.max_bytes`, and the newest month of those that are not shown."""
+) -> tuple[tuple[Item, ...], int | None, tuple[str, int] | None]:
+    """Return the items that fit into `feed.max_bytes`, the newest month of those not shown, and the first of these."""
     from aggregator.renderer import json_feed  # noqa: PLC0415 - as above
 
     max_bytes = settings.feed.max_bytes
     if max_bytes is None:
-        return items, job.beyond
+        return items, job.beyond, job.older
     # Keep room for the link to the rest whenever there may be one, so that the link does not decide what fits.
     position = ArchivePosition(rest=folder_of(job.months[0])) if job.months else ArchivePosition()
     fitting = json_feed.items_that_fit(items, job.spec, site, max_bytes, place=position)
     if len(fitting) == len(items):
-        return fitting, job.beyond
-    months = [month_of(int(item.published.timestamp())) for item in items[len(fitting) :]]
-    return fitting, max(months if job.beyond is None else [*months, job.beyond])
+        return fitting, job.beyond, job.older
+    left = [(item.id, int(item.published.timestamp())) for item in items[len(fitting) :]]
+    months = [month_of(moment) for _, moment in left]
+    return fitting, max(months if job.beyond is None else [*months, job.beyond]), left[0]

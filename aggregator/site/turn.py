@@ -103,7 +103,8 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
 
 def _intake(site: Site, now: int) -> Intake:
     return Intake(
-        site.index, policy=site.catalog.policy, now=now, settings=site.config.feed, keepalive=site.progress.tick
+        site.index, policy=site.catalog.policy, now=now, settings=site.config.feed, keepalive=site.progress.tick,
+        item_pages=site.config.pages.items != "none",
     )  # fmt: skip
 
 
@@ -188,7 +189,10 @@ def _report(
 
 def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[str, ...], tuple[bytes, ...]], Task]:
     """Return the function that makes the task of reading seeds of `config` from their paths and known digests."""
-    make = partial(Task, policy=policy, zone=config.timezone, now=now, measure=measure_in(config.seeds))
+    make = partial(
+        Task, policy=policy, zone=config.timezone, now=now, measure=measure_in(config.seeds),
+        site=site_of_own_pages(config),
+    )  # fmt: skip
     if all(root.is_plain_native for root in config.seeds):
         return make
     from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
@@ -229,8 +233,14 @@ def _remember_reading(site: Site) -> None:
     site.index.set_meta("reading", now[""] if now.keys() == {""} else msgspec.json.encode(now).decode())
 
 
+def site_of_own_pages(config: Config) -> str:
+    """Return the URL of the site on which a seed without a link gets a page, "" if it gets none."""
+    return "" if config.pages.items == "none" else config.site.url
+
+
 def _reading(site: Site, root: SeedRoot) -> str:
-    reading = f"{site.catalog.settings.version} {READING_VERSION} {site.config.timezone}"
+    own = site_of_own_pages(site.config)
+    reading = f"{site.catalog.settings.version} {READING_VERSION} {site.config.timezone}{own and f' {own}'}"
     if root.is_plain_native:
         return reading
     manner = (root.dialect, root.base or site.config.site.url, root.link, root.keys)

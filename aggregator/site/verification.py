@@ -32,12 +32,12 @@ COUNTED_EVERY = 3600.0
 """How often, in seconds, the documents are counted and the position in the round is stored."""
 
 _KEY = "verified"
-_SITE, _FEED, _PAGE = 0, 1, 2
+_SITE, _FEED, _PAGE, _ITEM = 0, 1, 2, 3
 _BEGIN = (_SITE, 0, 0, 0)
 
 
 class Verification:
-    """Verifies documents in turn, those of the site, of each feed and of its archive; times are in seconds."""
+    """Verifies documents in turn, those of the site, of each feed and its archive, and of items; times are in seconds."""
 
     def __init__(self, index: Index, writer: Destination) -> None:
         self._index = index
@@ -67,7 +67,8 @@ class Verification:
         elif stored := self._index.meta(_KEY):
             self._position = msgspec.msgpack.decode(stored, type=tuple[int, int, int, int])
         # One for the documents of the site, and one for the step that ends the round.
-        self._total = 2 + self._index.feeds.count_written() + self._index.archive_pages.count_written()
+        counts = (one.count_written() for one in (self._index.feeds, self._index.archive_pages, self._index.item_pages))
+        self._total = 2 + sum(counts)
         self._until_count = COUNTED_EVERY
 
     def _verify_next(self) -> list[str]:
@@ -78,6 +79,8 @@ class Verification:
             return self._verify_site()
         if kind == _FEED:
             return self._verify_feed(feed)
+        if kind == _ITEM:
+            return self._verify_item(feed)
         return self._verify_page(feed, month, last)
 
     def _verify_site(self) -> list[str]:
@@ -101,13 +104,24 @@ class Verification:
     def _verify_page(self, feed: int, month: int, last: int) -> list[str]:
         found = self._index.archive_pages.written_after(feed, month, last)
         if found is None:
-            self._position = _BEGIN
-            return []
+            return self._verify_item(0)
         feed, month, last, slug = found
         self._position = (_PAGE, feed, month, last)
         damaged = self._damaged(document_names(slug, folder_of(month, last)))
         if damaged:
             self._index.archive_pages.forget_documents([(feed, month, last)])
+        return damaged
+
+    def _verify_item(self, after: int) -> list[str]:
+        """Verify the page of the first item after a story."""
+        page = next(self._index.item_pages.written(after), None)
+        if page is None:
+            self._position = _BEGIN
+            return []
+        self._position = (_ITEM, page.story, 0, 0)
+        damaged = self._damaged([page.name])
+        if damaged:
+            self._index.item_pages.forget_documents([page.story])
         return damaged
 
     def _damaged(self, names: Iterable[str]) -> list[str]:

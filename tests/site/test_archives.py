@@ -14,7 +14,7 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import unquote, urljoin
 
 import feedparser
 import pytest
@@ -60,6 +60,58 @@ def pages(site: SiteFolder, slug: str = "all") -> list[str]:
 
 
 # -- reading the whole history
+
+
+def older(site: SiteFolder, slug: str = "all") -> tuple[str, str]:
+    """Return the page to which "Older items" leads from a feed's page, and the id of the item there."""
+    link = html.fromstring((site.feeds / slug / "index.html").read_bytes()).xpath("//a[text()='Older items']/@href")[0]
+    page, _, fragment = link.partition("#")
+    return f"{slug}/{page}index.html", unquote(fragment)
+
+
+def titles_after(site: SiteFolder, name: str, item: str) -> list[str]:
+    articles = html.fromstring((site.feeds / name).read_bytes()).xpath("//article")
+    shown = [(article.get("id"), article.xpath("string(.//h2)").strip()) for article in articles]
+    return [title for _, title in shown[[one for one, _ in shown].index(item) :]]
+
+
+def test_a_person_reads_on_at_the_first_item_that_the_feed_does_not_show(site: SiteFolder) -> None:
+    """In whichever page of the archive that item is, also after the month was cut or became smaller."""
+    fill(site, 60, days=0.1)
+    site.build()
+    assert pages(site) == ["2026-05"]
+    assert older(site)[0] == "all/archive/2026-05/index.html"
+    assert titles_after(site, *older(site))[:2] == ["T50", "T51"]
+    fill(site, 220, days=0.1)
+    site.build()
+    assert len(pages(site)) > 2
+    assert older(site)[0] == "all/archive/2026-05-24/index.html"
+    assert titles_after(site, *older(site))[:2] == ["T50", "T51"]
+    for number in range(60, 220):
+        (site.seeds / f"{number}.md").unlink()
+    (site.seeds / "7.md").unlink()
+    site.build(accept_deletions=True)
+    assert older(site)[0] == "all/archive/2026-05/index.html"
+    assert titles_after(site, *older(site))[:2] == ["T51", "T52"]
+
+
+def test_a_person_reads_on_where_the_bytes_end(site: SiteFolder) -> None:
+    """If the feed is bounded by its bytes, that is the first item that did not fit."""
+    site.settings["feed"] = {"limit": None, "max_bytes": "10kB"}
+    fill(site, 60, days=0.1)
+    site.build()
+    shown = html.fromstring((site.feeds / "all/index.html").read_bytes()).xpath("count(//article)")
+    assert titles_after(site, *older(site))[0] == f"T{int(shown)}"
+
+
+def test_a_feed_that_shows_everything_has_nothing_older(site: SiteFolder) -> None:
+    """Nor has one without an archive."""
+    fill(site, 5)
+    site.build()
+    assert b"Older items" not in (site.feeds / "all/index.html").read_bytes()
+    site.settings["feed"] = {"limit": 3, "archives": False}
+    site.build()
+    assert b"Older items" not in (site.feeds / "all/index.html").read_bytes()
 
 
 @pytest.mark.slow

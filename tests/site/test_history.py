@@ -217,7 +217,7 @@ def test_the_history_is_bounded_and_keeps_what_happened(tmp_path: Path) -> None:
     for number in range(200):
         event = Event(when=number, kind="edited", path="x" * 4_000, feeds=("all",))
         kept.add(PastTurn(now=number, seconds=0.01, read=1, written=4, events=(event,)))
-        assert path.stat().st_size <= history.MAX_BYTES + 5_000
+        assert path.stat().st_size <= history.MAX_BYTES
     for number in range(200, 5_000):
         kept.add(PastTurn(now=number, seconds=0.01, read=1, written=4))
     turns = kept.turns()
@@ -225,6 +225,47 @@ def test_the_history_is_bounded_and_keeps_what_happened(tmp_path: Path) -> None:
     assert turns[0].now == 4_999
     assert len([turn for turn in turns if turn.events]) >= 30
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_history_that_cannot_be_shortened_grows_no_further(tmp_path: Path) -> None:
+    """Something is in the way of the file that replaces it, for example."""
+    kept = History(str(tmp_path))
+    path = tmp_path / "history.jsonl"
+    (tmp_path / "history.jsonl.again").mkdir()
+    for number in range(200):
+        event = Event(when=number, kind="edited", path="x" * 4_000, feeds=("all",))
+        kept.add(PastTurn(now=number, seconds=0.01, read=1, written=4, events=(event,)))
+    assert path.stat().st_size <= history.MAX_BYTES
+    (tmp_path / "history.jsonl.again").rmdir()
+    kept.add(PastTurn(now=200, seconds=0.01, read=1, written=4))
+    assert kept.turns()[0].now == 200
+
+
+def test_a_turn_that_is_too_long_is_kept_without_its_events(tmp_path: Path) -> None:
+    """However much happened in it, the history stays within its bound and keeps the other turns."""
+    kept = History(str(tmp_path))
+    kept.add(PastTurn(now=1, seconds=0.01, read=1, written=4))
+    events = tuple(Event(when=2, kind="edited", path="x" * 4_000, feeds=("all",)) for _ in range(80))
+    kept.add(PastTurn(now=2, seconds=0.01, read=80, written=4, events=events))
+    assert [(one.now, one.read, one.events) for one in kept.turns()] == [(2, 80, ()), (1, 1, ())]
+
+
+@pytest.mark.parametrize("instead", ["file", "folder", "pipe", "link"])
+def test_reading_and_adding_leaves_no_file_open(tmp_path: Path, instead: str) -> None:
+    """Whatever lies where the history should be: a daemon reads it for every look at its status."""
+    path = tmp_path / "history.jsonl"
+    if instead == "folder":
+        path.mkdir()
+    elif instead == "pipe":
+        os.mkfifo(path)
+    elif instead == "link":
+        path.symlink_to(tmp_path / "other")
+    kept = History(str(tmp_path))
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(5):
+        kept.add(PastTurn(now=number, seconds=0.01, read=1, written=4))
+        assert len(kept.turns()) == (number + 1 if instead == "file" else 0)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 def test_nothing_private_is_in_the_history(site: SiteFolder) -> None:

@@ -15,7 +15,7 @@ from support.site_folder import SiteFolder
 from support.web_servers import Reply, caddy, fetch, nginx, nginx_site
 
 MONTH = "ai/archive/2026-05"
-"""A month of an archive: three documents, no page."""
+"""A month of an archive: three feeds and a page."""
 
 CROWDED = "ai/archive/2026-05-16T11-7f"
 """A part of a month with many items, with the longest possible name."""
@@ -61,6 +61,8 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     site = SiteFolder(root)
     for number in range(5):
         site.write(f"{number}.md", body="Some text, and then some more. " * 20, topics=["AI"])
+    site.write("own.md", body="Its own page. " * 20, topics=["AI"], webUrl=None)
+    site.settings["pages"] = {"items": "own"}
     site.settings["sources"] = {"folder": "../seeds"}
     site.build()
     plant(site)

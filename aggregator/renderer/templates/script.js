@@ -127,7 +127,7 @@
   function loadTexts() {
     texts ??= fetch("feed.json", { cache: "no-cache", signal: AbortSignal.timeout?.(20000) }).then(async (answer) => {
       const { items } = await answer.json();
-      return new Map(items.map((item) => [item.url, item.content_html]));
+      return new Map(items.map((item) => [item.id, item.content_html]));
     });
     return texts;
   }
@@ -157,11 +157,12 @@
   function offerToRead(more) {
     if (location.protocol === "file:") return;
     const link = more.querySelector("a");
+    const article = more.closest("article");
     const details = document.createElement("details");
     details.append(Object.assign(document.createElement("summary"), { textContent: "Read on" }));
     details.className = "read";
     details.load = async () => {
-      const text = (await loadTexts()).get(link.getAttribute("href"));
+      const text = (await loadTexts()).get(article.id);
       if (!text) throw new Error("the feed has changed");
       if (text === details.text) return;
       details.text = text;
@@ -177,6 +178,23 @@
       }
     });
     more.replaceWith(details);
+  }
+
+  // Who follows a link to an item of an archive page that was cut since finds it on a page before that, of the same month.
+  function goToOlderPage() {
+    const id = decoded(location.hash.slice(1));
+    const before = document.querySelector("[rel=prev]");
+    if (!id.includes(":") || document.getElementById(id) || !before) return;
+    const [here, there] = [location, before].map((url) => /\/(\d{4}-\d\d)[^/]*\/(index\.html)?$/.exec(url.pathname)?.[1]);
+    if (here && here === there) location.replace(before.href + location.hash);
+  }
+
+  function decoded(text) {
+    try {
+      return decodeURIComponent(text);
+    } catch {
+      return text;
+    }
   }
 
   // -- search
@@ -390,8 +408,9 @@
   }
 
   // From a disk there is no server that answers a folder with its index.html.
-  for (const link of all("a[href$='/']")) if (link.protocol === "file:") link.href += "index.html";
+  for (const link of all("a[href]")) if (link.protocol === "file:" && link.pathname.endsWith("/")) link.pathname += "index.html";
 
+  goToOlderPage();
   rememberSources(document.querySelector("main"));
   enhance(document);
   if (find) startSearch();

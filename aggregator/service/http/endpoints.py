@@ -42,6 +42,9 @@ STATUS_SECONDS = 2.0
 PATHS = 10
 """How many paths are offered to complete what the owner types."""
 
+MOST_ASKED = 4
+"""How many requests for missing pages of items may ask the index at once whether they were removed."""
+
 DISK_SECONDS = 10.0
 """How long, in seconds, a request waits for a thread that reads the index or the state folder: a disk may hang."""
 
@@ -61,6 +64,7 @@ class Endpoints:
     def __init__(self, config: Config, app: App, *, clock: Callable[[], float], session_key: bytes = b"") -> None:
         self._config, self._app, self._clock, self._attached = config, app, clock, bool(session_key)
         self._redeeming = asyncio.Lock()
+        self._asked_for_removed = 0
         self._sessions = Sessions(session_key, config.server.port)
         self._status = SharedCall(lambda: asyncio.to_thread(self._ask_status))
         self._standing = SharedCall(lambda: asyncio.to_thread(self._read_standing))
@@ -230,6 +234,22 @@ class Endpoints:
             return html_response(200, await asyncio.to_thread(self._explain, target))
         except AggregatorError as error:
             return text_response(503, f"{error}\n")
+
+    async def was_removed(self, name: str) -> bool:
+        """Return whether the page of an item was there and was removed; False if that cannot be known in time."""
+        if self._asked_for_removed >= MOST_ASKED:
+            return False
+        self._asked_for_removed += 1
+        try:
+            return await _in_time(asyncio.to_thread(self._is_gone, name), DISK_SECONDS)
+        except (AggregatorError, OSError):
+            return False
+        finally:
+            self._asked_for_removed -= 1
+
+    def _is_gone(self, name: str) -> bool:
+        with self._index() as index:
+            return index is not None and index.item_pages.is_gone(name)
 
     def _is_owner(self, call: Call) -> bool:
         # No browser speaks HTTP/1.0, but nginx does to its upstream, and by default it names no client.

@@ -52,7 +52,8 @@ class _Process:
         )
         self.app = App(cache)
         self.app.log_requests = config.server.log_requests
-        self.app.routes = Endpoints(config, self.app, clock=clock, session_key=session_key).routes()
+        endpoints = Endpoints(config, self.app, clock=clock, session_key=session_key)
+        self.app.routes, self.app.was_removed = endpoints.routes(), endpoints.was_removed
         allowed = _raise_file_limit(config.server.connections + OTHER_FILES) - OTHER_FILES
         self._server = HttpServer(
             self.app, listening, connections=min(config.server.connections, max(1, allowed)),

@@ -213,10 +213,10 @@ def not_found(path: str) -> Response:
     return text_response(404, "there is no such document\n", **headers)
 
 
-def missing_page(path: str, body: bytes) -> Response:
-    """Return a 404 for `path` with a page for people."""
+def missing_page(path: str, body: bytes, *, removed: bool = False) -> Response:
+    """Return a 404 for `path`, or a 410 if what was there was removed, with a page for people."""
     headers = OPEN_TO_ALL if path.endswith(f"/{document_names.JSON}") else {}
-    return html_response(404, body, **headers)
+    return html_response(410 if removed else 404, body, **headers)
 
 
 def wants_page(path: str, get: GetHeader) -> bool:

@@ -24,6 +24,7 @@ from granian.server.embed import Server as Granian
 from aggregator.model import document_names
 from aggregator.model.archive_layout import page_of
 from aggregator.model.errors import NO_MEMORY
+from aggregator.model.item_pages import is_item_page
 from aggregator.service.http.access import is_host
 from aggregator.service.http.document_cache import DocumentCache
 from aggregator.service.http.events import EVENTS, MAX_LISTENERS, ChangeEvents, ProtocolClosed
@@ -107,6 +108,8 @@ class App:
         self._cache = cache
         self._notices: Any = None
         self.routes: Mapping[str, Route] = {}
+        self.was_removed: Callable[[str], Awaitable[bool]] | None = None
+        """Returns whether the page of an item, by its name, was there and was removed."""
         self.log_requests = False
         self.events = ChangeEvents()
         self.counts: Counter[tuple[str, int]] = Counter()
@@ -215,11 +218,13 @@ class App:
         return self._notices
 
     async def _not_found(self, path: str, get: GetHeader) -> Response:
-        """Return a 404: for a browser a page with a link to the feeds, else one line of text."""
+        """Return a 404, or 410 for a removed page: for a browser a page with a link to the feeds, else a line of text."""
+        name = _document_name(path)
+        removed = self.was_removed is not None and is_item_page(name) and await self.was_removed(name)
         if not wants_page(path, get):
-            return not_found(path)
+            return text_response(410, "this page was removed\n") if removed else not_found(path)
         notices = await self._loaded_notices()
-        return missing_page(path, notices.missing(self._cache.site, root_of(path)))
+        return missing_page(path, notices.missing(self._cache.site, root_of(path), removed=removed), removed=removed)
 
     def _redirection(self, path: str, method: str) -> Response | None:
         """Redirect from `/slug` to `/slug/`, and from a removed archive page to the one that has its items now.

@@ -6,7 +6,7 @@ import json
 import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.running_daemon import wait_until
@@ -162,6 +162,45 @@ def test_an_item_is_read_in_place(visit, sample):
     assert article.locator(".text img").evaluate("one => [one.loading, one.referrerPolicy]") == ["lazy", "no-referrer"]
     seed.write_text(seed.read_text().replace("The long of it.", "The edit of it."))
     article.get_by_text("The edit of it.").wait_for(timeout=10_000)
+
+
+def test_two_items_with_one_link_are_read_in_place_each(visit, sample):
+    """*Read on* finds the text by the item's id: a link may be that of several items with ids of their own."""
+    for name in ("one", "two"):
+        sample.seed(
+            f"{name}.md", title=f"Zebra {name}", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
+            webUrl="https://live.example.org/shared", id=f"'urn:x:{name}'", topics="[Oceans]", quality=100, excerpt="Short.",
+        )  # fmt: skip
+        seed = sample.folder / f"seeds/{name}.md"
+        seed.write_text(f"{seed.read_text()}\nThe long of {name}.\n")
+    wait_until(lambda: "Zebra two" in (sample.folder / "feeds/oceans/index.html").read_text(), what="it is not there")
+    page = visit().open("oceans/")
+    for name in ("one", "two"):
+        read_on(page, f"Zebra {name}").get_by_text(f"The long of {name}.").wait_for(timeout=10_000)
+
+
+def test_who_reads_on_reaches_the_item_though_its_month_was_cut(chromium, tmp_path):
+    """The address of an item in a page of the archive leads to the page that has it now."""
+    sample = Sample(tmp_path)
+    for seed in (sample.folder / "seeds").rglob("*.md"):
+        seed.unlink()
+    for number in range(150):
+        moment = datetime(2026, 8, 31, tzinfo=UTC) - timedelta(hours=4 * number)
+        sample.seed(f"{number}.md", title=f"Zebra {number}", publishedDateTime=moment.isoformat(), quality=100,
+                    webUrl=f"https://live.example.org/{number}")  # fmt: skip
+    sample.start()
+    visitor = Visit(chromium, sample)
+    try:
+        page = visitor.open("all/archive/2026-08/#https://live.example.org/140")
+        page.wait_for_url("**/all/archive/2026-08-16/**")
+        page.locator("article:target", has_text="Zebra 140").wait_for(timeout=10_000)
+        page.goto(f"{sample.address}all/")
+        page.get_by_role("link", name="Older items").click()
+        page.locator("article:target", has_text="Zebra 50").wait_for(timeout=10_000)
+    finally:
+        visitor.context.close()
+        sample.stop()
+    assert visitor.complaints == []
 
 
 def test_pictures_that_fail_are_hidden(visit, sample):

@@ -23,6 +23,8 @@ TYPES = {
     "feeds.opml": "text/x-opml; charset=utf-8",
     "sources.opml": "text/x-opml; charset=utf-8",
     "feeds": "text/x-opml; charset=utf-8",
+    "sitemap.xml": "application/xml; charset=utf-8",
+    "sitemap-2026-05.xml": "application/xml; charset=utf-8",
 }
 FEEDS = [
     "ai/rss.xml",
@@ -34,8 +36,15 @@ FEEDS = [
     f"{MONTH}/rss.xml",
     f"{CROWDED}/atom.xml",
 ]
-PAGES = ["index.html", "ai/index.html", f"{MONTH}/index.html", "sources/index.html"]
-DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json"]
+PAGES = [
+    "index.html",
+    "ai/index.html",
+    f"{MONTH}/index.html",
+    "sources/index.html",
+    "items/2026/05-27-item-own/index.html",
+]
+SITEMAP = ["sitemap.xml", "sitemap-2026-05.xml"]
+DOCUMENTS = [*FEEDS, *PAGES, f"{MONTH}/feed.json", *SITEMAP]
 ENCODINGS = {"gzip": (".gz", gzip.decompress), "br": (".br", brotli.decompress)}
 VARY = "Accept-Encoding, Accept, Sec-Fetch-Dest"
 LASTING = ("etag", "cache-control", "vary", "access-control-allow-origin", "x-content-type-options", "referrer-policy")
@@ -283,12 +292,21 @@ def test_a_merged_page_redirects_to_its_month(front: Front, file: str) -> None:
         assert (reply.status, reply.headers["location"]) == (302, f"/{MONTH}/{file}")
         assert reply.headers.get("cache-control") in {None, "no-store"}
         assert ("access-control-allow-origin" in reply.headers) == (file == "feed.json"), "scripts are led on too"
-    for path in (
-        f"/ai/archive/2026-04/{file}",
-        "/ai/archive/2026-05-08/index.html",
-        f"/ai/archive/2026-05-08/{file}.gz",
-    ):
+    for path in (f"/ai/archive/2026-04/{file}", f"/ai/archive/2026-05-08/{file}.gz"):
         assert front.fetch(path).status == 404
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("folder", ["2026-05-08", "2026-05-16T11", "2026-05-16T11-00"])
+def test_a_merged_page_for_people_redirects_to_its_month(front: Front, method: str, folder: str) -> None:
+    """Whoever kept the address of a page that is no longer there arrives at the one that has its items."""
+    for end in ("/", "/index.html", ""):
+        reply = front.fetch(f"/ai/archive/{folder}{end}", method)
+        assert (reply.status, reply.headers.get("location")) == (302, f"/{MONTH}{end}")
+        assert reply.headers.get("cache-control") in {None, "no-store"}
+    browser = {"sec_fetch_dest": "document", "accept": "text/html,*/*"}
+    opened = front.fetch(f"/ai/archive/{folder}/rss.xml", method, **browser)
+    assert (opened.status, opened.headers["location"]) == (302, "./")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "BREW"])

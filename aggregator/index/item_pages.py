@@ -1,0 +1,256 @@
+"""The pages of items in the index: which there are, which must be compared again, what is on disk; and the sitemap.
+
+Reads and writes the tables `item_page`, `sitemap` and `gone_page` of `index.db`. How a page is called is decided in
+`model.item_pages`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from aggregator.index.database import Tables, chunks, marks
+from aggregator.index.feeds import IN_ORDER, VISIBLE, VisibleItem, visible_item
+from aggregator.index.files import Files
+from aggregator.index.rows import check, check_item_page, check_sitemap, checksum
+from aggregator.normalizer.stored import unpack_entries
+
+MOST_GONE = 10_000
+"""How many removed pages are remembered, the latest."""
+
+_COLUMNS = "story, name, month, changed, listed, key, stamps, sum"
+
+Position = tuple[int, int, int]
+"""Feed, sort and worst of an entry: a place in the order of a feed."""
+
+
+class ItemPageRow(NamedTuple):
+    """A page of an item: its story, its name ("" if it was never published), the month of publication, and its change.
+
+    `changed` is in seconds since 1970. `listed` is 1 if the sitemap names it. A row with a negative story is a page that
+    was found on disk.
+    """
+
+    story: int
+    name: str = ""
+    month: int = 0
+    changed: int = 0
+    listed: int = 0
+    key: bytes | None = None
+    file_identity: bytes | None = None
+
+
+class SitemapRow(NamedTuple):
+    """A month of the sitemap: the digest of what its parts say, how many parts are on disk, and their identity."""
+
+    month: int
+    key: bytes | None
+    parts: int
+    file_identity: bytes | None
+
+
+class ItemPages(Tables):
+    """The pages of items in the index; `Index.item_pages` is the instance."""
+
+    # -- which must be compared
+
+    def mark(self, stories: Iterable[int]) -> None:
+        """Mark the pages of these stories as changed; a story that has none gets one."""
+        sql = (
+            "INSERT INTO item_page VALUES(?,NULL,0,0,0,1,NULL,NULL,?)"
+            " ON CONFLICT(story) DO UPDATE SET dirty=1 WHERE dirty=0"
+        )
+        self._db.executemany(sql, ((story, checksum(story, "", 0, 0, 0)) for story in stories))
+
+    def mark_all(self) -> None:
+        """Mark the pages of all stories that a feed shows, or will show, and all that are on disk."""
+        self._db.execute("UPDATE item_page SET dirty=1")
+        self.mark([one for (one,) in self._db.execute("SELECT DISTINCT story FROM file WHERE shown IS NOT NULL")])
+
+    def mark_of_feed(self, feed: int) -> None:
+        """Mark the pages of the items of a feed."""
+        sql = "SELECT DISTINCT story FROM file JOIN entry USING(file) WHERE feed=? AND story IS NOT NULL"
+        self.mark([story for (story,) in self._db.execute(sql, (feed,)).fetchall()])
+
+    def mark_neighbours(self, positions: Iterable[Position], now: int) -> None:
+        """Mark the pages beside these places in the order of a feed: they link to what is there, or was."""
+        start = "SELECT f.story FROM entry e JOIN file f USING(file) WHERE e.feed=?1 AND e.starts<=?4 AND e.ends>?4 AND"
+        queries = (
+            f"{start} (e.sort,e.worst)<(?2,?3) ORDER BY e.sort DESC, e.worst DESC, f.path LIMIT 1",
+            f"{start} (e.sort,e.worst)>(?2,?3) {IN_ORDER} LIMIT 1",
+            f"{start} e.sort=?2 AND e.worst=?3",
+        )
+        found = {
+            story
+            for position in positions
+            for sql in queries
+            for (story,) in self._db.execute(sql, (*position, now))
+            if story is not None
+        }
+        self.mark(sorted(found))
+
+    def dirty(self, *, on_disk: bool) -> list[int]:
+        """Return the stories whose pages must be compared, and that are on disk or not."""
+        null = "NOT NULL" if on_disk else "NULL"
+        sql = f"SELECT story FROM item_page WHERE dirty=1 AND stamps IS {null} ORDER BY story DESC"  # noqa: S608 - ours
+        return [story for (story,) in self._db.execute(sql)]
+
+    def is_empty(self) -> bool:
+        """Return whether there is no page, and no sitemap."""
+        sql = "SELECT 1 FROM item_page UNION ALL SELECT 1 FROM sitemap LIMIT 1"
+        return self._db.execute(sql).fetchone() is None
+
+    # -- what they show
+
+    def get(self, stories: Sequence[int]) -> dict[int, ItemPageRow]:
+        """Return the pages of these stories."""
+        sql = f"SELECT {_COLUMNS} FROM item_page WHERE story IN"  # noqa: S608 - ours
+        rows = (row for some in chunks(stories) for row in self._db.execute(f"{sql} ({marks(some)})", some))
+        return {row[0]: _row(row) for row in rows}
+
+    def visible(self, stories: Sequence[int], feed: int, now: int) -> dict[int, VisibleItem]:
+        """Return which item stands for each story at `now`, of those that `feed`, which shows everything, has now."""
+        found: dict[int, VisibleItem] = {}
+        for some in chunks(stories):
+            for row in Files(self._database).where(f"story IN ({marks(some)}) AND shown IS NOT NULL", some):
+                sort, worst, tie, windows = unpack_entries(row.entries or b"")
+                for number, starts, ends in windows:
+                    if number == feed and starts <= now < ends and row.story is not None:
+                        found[row.story] = self._entry(feed, sort, worst, tie, row.file, starts)
+        return found
+
+    def _entry(self, *key: int) -> VisibleItem:
+        where = "WHERE e.feed=? AND e.sort=? AND e.worst=? AND e.tie=? AND e.file=? AND e.starts=?"
+        return visible_item(self._db.execute(f"{VISIBLE} {where}", key).fetchone())
+
+    def neighbours(self, feed: int, file: int, now: int) -> tuple[VisibleItem | None, VisibleItem | None]:
+        """Return the items before and after that of a file in the order of a feed, the newer and the older one."""
+        shown, path = self._db.execute("SELECT shown, path FROM file WHERE file=?", (file,)).fetchone()
+        sort, worst, _, _ = unpack_entries(shown)
+        values = (feed, sort, worst, path, now)
+        start = f"{VISIBLE} WHERE e.feed=?1 AND e.starts<=?5 AND e.ends>?5 AND"
+        newer = (
+            f"{start} (e.sort,e.worst)<=(?2,?3) AND ((e.sort,e.worst)<(?2,?3) OR f.path>?4)"
+            " ORDER BY e.sort DESC, e.worst DESC, f.path LIMIT 1"
+        )
+        older = f"{start} (e.sort,e.worst)>=(?2,?3) AND ((e.sort,e.worst)>(?2,?3) OR f.path<?4) {IN_ORDER} LIMIT 1"
+        rows = [self._db.execute(sql, values).fetchone() for sql in (newer, older)]
+        first, second = (visible_item(row) if row else None for row in rows)
+        return first, second
+
+    # -- what is on disk
+
+    def put(self, page: ItemPageRow, *, dirty: bool = False) -> None:
+        """Store a page as it was published, and mark the months of the sitemap that it leaves and enters."""
+        before = self.get([page.story]).get(page.story)
+        said = (page.name, page.month, page.changed, page.listed)
+        if before is None or before[1:5] != said:
+            months = {one.month for one in (before, page) if one is not None and one.listed}
+            self.mark_months(months)
+        self._db.execute("DELETE FROM item_page WHERE name=? AND story<0", (page.name,))
+        self._db.execute("DELETE FROM gone_page WHERE name=?", (page.name,))
+        self._db.execute(
+            "UPDATE item_page SET name=?, month=?, changed=?, listed=?, dirty=?, key=?, stamps=?, sum=? WHERE story=?",
+            (*said, int(dirty), page.key, page.file_identity, checksum(page.story, *said), page.story),
+        )
+
+    def has_name(self, name: str, story: int) -> bool:
+        """Return whether the page of another story has a name."""
+        sql = "SELECT 1 FROM item_page WHERE name=? AND story!=? AND story>0"
+        return self._db.execute(sql, (name, story)).fetchone() is not None
+
+    def settle(self, stories: Iterable[int]) -> None:
+        """Note that the pages of these stories are as they must be."""
+        self._db.executemany("UPDATE item_page SET dirty=0 WHERE story=?", ((story,) for story in stories))
+
+    def hide(self, page: ItemPageRow) -> None:
+        """Take a page that is to be removed out of the sitemap."""
+        if page.listed:
+            self.mark_months({page.month})
+            total = checksum(page.story, page.name, page.month, page.changed, 0)
+            self._db.execute("UPDATE item_page SET listed=0, sum=? WHERE story=?", (total, page.story))
+
+    def delete(self, story: int, names: Iterable[str], now: int) -> None:
+        """Delete a page whose files, which had these names, were removed; remember the names."""
+        self._db.execute("DELETE FROM item_page WHERE story=?", (story,))
+        self.add_gone(names, now)
+
+    def add_gone(self, names: Iterable[str], now: int) -> None:
+        """Remember removed pages, the latest `MOST_GONE`."""
+        sql = "INSERT OR REPLACE INTO gone_page VALUES(?,?,?)"
+        self._db.executemany(sql, ((name, now, checksum(name, now)) for name in names))
+        keep = "SELECT name FROM gone_page ORDER BY at DESC, name LIMIT -1 OFFSET ?"
+        self._db.execute(f"DELETE FROM gone_page WHERE name IN ({keep})", (MOST_GONE,))  # noqa: S608 - ours
+
+    def story_of(self, name: str) -> int | None:
+        """Return the story whose page has a name, None if there is none."""
+        row = self._db.execute(f"SELECT {_COLUMNS} FROM item_page WHERE name=? AND story>0", (name,)).fetchone()  # noqa: S608
+        return _row(row).story if row else None
+
+    def is_gone(self, name: str) -> bool:
+        """Return whether a page was there and was removed."""
+        row = self._db.execute("SELECT name, at, sum FROM gone_page WHERE name=?", (name,)).fetchone()
+        return row is not None and bool(check("gone_page", row))
+
+    def written(self, after: int = 0) -> Iterator[ItemPageRow]:
+        """Yield the pages that are on disk, by story, from the first one after a story."""
+        sql = f"SELECT {_COLUMNS} FROM item_page WHERE stamps>x'' AND story>? ORDER BY story"  # noqa: S608 - ours
+        yield from map(_row, self._db.execute(sql, (after,)))
+
+    def count_written(self) -> int:
+        """Return the number of pages that are on disk."""
+        count: int = self._db.execute("SELECT count(*) FROM item_page WHERE stamps>x''").fetchone()[0]
+        return count
+
+    def forget_documents(self, stories: Iterable[int]) -> None:
+        """Forget what the pages of these stories show, so that they are rendered again."""
+        sql = "UPDATE item_page SET dirty=1, key=NULL WHERE story=?"
+        self._db.executemany(sql, ((story,) for story in stories))
+
+    def adopt(self, names: Iterable[str]) -> None:
+        """Add pages that are on disk; each is removed unless it turns out to be that of a story."""
+        known = {name for (name,) in self._db.execute("SELECT name FROM item_page WHERE name IS NOT NULL")}
+        lowest = self._db.execute("SELECT min(0, coalesce(min(story), 0)) FROM item_page").fetchone()[0]
+        for number, name in enumerate((one for one in names if one not in known), start=1):
+            story = lowest - number
+            self._db.execute(
+                "INSERT INTO item_page VALUES(?,?,0,0,0,1,NULL,x'',?)", (story, name, checksum(story, name, 0, 0, 0))
+            )
+
+    # -- the sitemap
+
+    def mark_months(self, months: Iterable[int]) -> None:
+        """Mark months of the sitemap as changed."""
+        sql = (
+            "INSERT INTO sitemap VALUES(?,1,NULL,0,NULL,?) ON CONFLICT(month) DO UPDATE SET dirty=1 WHERE dirty=0"
+        )  # fmt: skip
+        self._db.executemany(sql, ((month, checksum(month, 0)) for month in sorted(months)))
+
+    def months(self) -> list[SitemapRow]:
+        """Return the months of the sitemap, newest first."""
+        sql = "SELECT month, key, parts, stamps, sum FROM sitemap ORDER BY month DESC"
+        return [SitemapRow._make(check_sitemap(row)[:4]) for row in self._db.execute(sql)]
+
+    def dirty_months(self) -> set[int]:
+        """Return the months of the sitemap that must be compared."""
+        return {month for (month,) in self._db.execute("SELECT month FROM sitemap WHERE dirty=1")}
+
+    def listed(self, month: int) -> list[tuple[str, int]]:
+        """Return name and last change of the pages that a month of the sitemap names."""
+        sql = f"SELECT {_COLUMNS} FROM item_page WHERE month=? AND listed=1 ORDER BY name"  # noqa: S608 - ours
+        return [(row.name, row.changed) for row in map(_row, self._db.execute(sql, (month,)))]
+
+    def put_month(self, row: SitemapRow, *, dirty: bool = False) -> None:
+        """Store what is on disk of a month of the sitemap; without any part it is deleted."""
+        if not (row.parts or dirty):
+            self._db.execute("DELETE FROM sitemap WHERE month=?", (row.month,))
+            return
+        total = checksum(row.month, row.parts)
+        self._db.execute(
+            "INSERT OR REPLACE INTO sitemap VALUES(?,?,?,?,?,?)",
+            (row.month, int(dirty), row.key, row.parts, row.file_identity, total),
+        )
+
+
+def _row(row: tuple[object, ...]) -> ItemPageRow:
+    return ItemPageRow._make(check_item_page(row)[:-1])._replace(name=str(row[1] or ""))

@@ -1,0 +1,277 @@
+"""The pages of items and the sitemap: which are stale, their rendering, writing and removal.
+
+Touches the index and the published pages. How a page is called is decided in `model.item_pages`. A page is written
+before anything on disk links to it, and removed after nothing does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aggregator.index.feeds import VisibleItem
+from aggregator.index.item_pages import ItemPageRow, SitemapRow
+from aggregator.model.archive_layout import month_of
+from aggregator.model.errors import PublishError
+from aggregator.model.feeds import SITE_FEED
+from aggregator.model.item_pages import SITEMAP, SITEMAP_OF_FEEDS, is_own, page_name, sitemap_name
+from aggregator.normalizer.stored import unpack_verdict
+from aggregator.publisher.ownership import foreign_files
+from aggregator.renderer import sitemap
+from aggregator.site.archives import Limited, WrittenPages
+from aggregator.site.catalog import Catalog
+from aggregator.site.display_settings import DisplaySettings, digest
+from aggregator.site.feeds import linked_feeds
+from aggregator.site.item_cache import ItemCache
+from aggregator.site.render_jobs import ItemJob
+from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
+from aggregator.site.write_groups import identity_on_disk, write_in_groups
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from aggregator.index.index import Index
+    from aggregator.model.feeds import Document
+    from aggregator.publisher.destination import Destination
+    from aggregator.site.foreign_files import ForeignFiles
+    from aggregator.site.progress import Progress, TimeLimit
+    from aggregator.site.stopwatch import Stopwatch
+
+TOGETHER = 100
+"""How many pages are compared and sent to a process together."""
+
+
+class SiteItemPages:
+    """The pages of a site's items in one turn; `notes` are what a person should know of them."""
+
+    def __init__(self, catalog: Catalog, writer: Destination, *, now: int) -> None:
+        self._catalog = catalog
+        self._index = catalog.index
+        self._pages = catalog.index.item_pages
+        self._writer = writer
+        self._now = now
+        self._settings = catalog.settings
+        feed = msgspec.structs.replace(self._settings.feed, content="full")  # a page shows the whole text in any case
+        self._queue = RenderQueue(ItemCache(self._index, msgspec.structs.replace(self._settings, feed=feed)))
+        self._feeds = {slug: row.feed for slug, row in self._index.feeds.by_slug().items()}
+        self.notes: list[str] = []
+
+    @property
+    def faults(self) -> list[str]:
+        """What a bug in this program made fail."""
+        return self._queue.faults
+
+    def begin(self) -> None:
+        """Mark every page as changed if the config now says otherwise which there are, or how they look."""
+        if self._index.meta("item_pages") != self._settings.items:
+            self._pages.mark_all()
+            self._index.set_meta("item_pages", self._settings.items)
+        shows = self._shows
+        if self._index.meta("items_show") != shows:
+            self._pages.mark_all()
+            self._index.set_meta("items_show", shows)
+
+    @property
+    def _shows(self) -> bytes:
+        """The digest of what all pages show alike."""
+        return digest(self._settings.archive_digest, self._settings.items)
+
+    def check(self) -> None:
+        """Compare all pages on disk with what was written; those that somebody else changed are written again."""
+        changed = [
+            row.story
+            for row in self._pages.written()
+            if row.file_identity != identity_on_disk(self._writer, [row.name])
+        ]
+        self._pages.forget_documents(changed)
+
+    # -- writing
+
+    def write(
+        self, *, on_disk: bool, executor: Executor | None, watch: Stopwatch, progress: Progress, limit: TimeLimit,
+        foreign: ForeignFiles,
+    ) -> WrittenPages:  # fmt: skip
+        """Write the stale pages that are on disk already under their names, or the others; stop at the time limit."""
+        written: list[str] = []
+        failed: list[str] = []
+        renderings = self._queue.render(self._requests(on_disk=on_disk), now=self._now, executor=executor, cut=_cut)
+        limited = Limited(foreign.without_foreign(watch.during("items", renderings), failed), limit)
+        for group, result in write_in_groups(limited, self._writer, watch, progress):
+            broken = {error.name for error in result.failed}
+            for rendering in group:
+                self._published(rendering, is_broken=any(one.name in broken for one in rendering.documents))
+            written += result.written
+            failed += map(str, result.failed)
+        return WrittenPages(written, failed, is_all=not limited.is_cut)
+
+    def _requests(self, *, on_disk: bool) -> Iterator[RenderRequest[ItemPageRow]]:
+        stories = chain(() if on_disk else self._pages.dirty(on_disk=False), self._pages.dirty(on_disk=True))
+        while some := list(islice(stories, TOGETHER)):
+            rows = self._pages.get(some)
+            for story, shown in self._visible(some).items():
+                row, name = rows[story], self._name(shown)
+                if not name or (row.file_identity is not None and on_disk != (row.name == name)):
+                    continue
+                if self._pages.has_name(name, story):
+                    self.notes.append(f"{name}: two items would have this page (give one of them another `id`)")
+                    self._pages.settle([story])
+                else:
+                    yield from self._request(row, shown, name)
+
+    def _visible(self, stories: Sequence[int]) -> dict[int, VisibleItem]:
+        everything = self._feeds.get(SITE_FEED, 0)
+        return self._pages.visible([one for one in stories if one > 0], everything, self._now)
+
+    def _request(self, row: ItemPageRow, shown: VisibleItem, name: str) -> Iterator[RenderRequest[ItemPageRow]]:
+        verdict = unpack_verdict(shown.verdict)
+        topic = next((slug for slug, _ in verdict.topics if slug in self._feeds), "")
+        beside = self._pages.neighbours(self._feeds[topic], shown.file, self._now) if topic else (None, None)
+        newer, older = (self._name(one) if one is not None else "" for one in beside)
+        linked = linked_feeds(self._catalog, topic or SITE_FEED, [shown])
+        spec = self._catalog.spec(topic) if topic else None
+        key = digest(self._shows, name, newer, older, spec, linked, shown[1:])
+        if key == row.key and row.file_identity:
+            self._pages.settle([row.story])
+            return
+        own = is_own(verdict.link, self._settings.site.url)
+        changed = max(verdict.published, verdict.updated or 0 if (verdict.updated or 0) <= self._now else 0)
+        listed = int(own)  # the sitemap names addresses that are canonical, and the others' is the source's
+        page = ItemPageRow(row.story, name, month_of(verdict.published), changed, listed, key, row.file_identity)
+        job = ItemJob(name=name, topic=spec, newer=newer, older=older, linked=linked)
+        yield RenderRequest(page, name, key, job, [shown])
+
+    def _name(self, shown: VisibleItem) -> str:
+        """Return the name of an item's page, "" if it has none."""
+        verdict, site = unpack_verdict(shown.verdict), self._settings.site.url
+        if self._settings.items == "none" or (self._settings.items == "own" and not is_own(verdict.link, site)):
+            return ""
+        return page_name(shown.id, verdict.link, verdict.published, site)
+
+    def _published(self, rendering: Rendering[ItemPageRow], *, is_broken: bool) -> None:
+        page = rendering.request.row
+        before = self._pages.get([page.story])[page.story]
+        if not rendering.documents:  # a bug left the item out
+            self._pages.settle([page.story])
+        elif is_broken:
+            self._pages.put(before._replace(name=page.name, key=None), dirty=True)
+        else:
+            self._pages.put(page._replace(file_identity=identity_on_disk(self._writer, [page.name])))
+            if before.name not in {"", page.name}:
+                self._pages.adopt([before.name])  # it is removed once nothing leads there
+
+    # -- the sitemap, and what goes
+
+    def hide_unwanted(self) -> list[ItemPageRow]:
+        """Take the pages that nobody may see any more out of the sitemap, and return them."""
+        stories = [*self._pages.dirty(on_disk=True), *self._pages.dirty(on_disk=False)]
+        visible = self._visible(stories)
+        gone = [one for one in stories if one not in visible or not self._name(visible[one])]
+        unwanted = list(self._pages.get(gone).values())
+        for page in unwanted:
+            self._pages.hide(page)
+        return unwanted
+
+    def remove(self, pages: Iterable[ItemPageRow]) -> list[str]:
+        """Remove pages; return what failed."""
+        failed = []
+        for page in pages:
+            names = [page.name] if page.name and page.file_identity is not None else []
+            try:
+                self._writer.remove(names)
+                self._pages.delete(page.story, names, self._now)
+            except PublishError as error:
+                failed.append(str(error))
+        return failed
+
+    def write_sitemap(self, foreign: ForeignFiles, *, trust_disk: bool) -> tuple[list[str], list[str]]:
+        """Write the parts of the sitemap that changed, then the list of them; return what was written, and failed."""
+        written: list[str] = []
+        failed: list[str] = []
+        dirty = self._pages.dirty_months()
+        for row in self._pages.months():
+            is_intact = trust_disk or row.file_identity == _identity(self._writer, row.month, row.parts)
+            if row.month in dirty or not is_intact:
+                self._write_month(row, foreign, written, failed)
+        self._write_list(foreign, written, failed)
+        return written, failed
+
+    def _write_month(
+        self, row: SitemapRow, foreign: ForeignFiles, written: list[str], failed: list[str]
+    ) -> None:  # fmt: skip
+        documents = sitemap.render_month(row.month, self._pages.listed(row.month), self._settings.site)
+        errors = self._write_documents(documents, foreign, written, is_new=not row.parts)
+        failed += errors
+        stays = len(documents) if documents or not errors else row.parts
+        try:
+            self._writer.remove(sitemap_name(row.month, number) for number in range(len(documents) + 1, row.parts + 1))
+        except PublishError as error:
+            failed.append(str(error))
+            errors.append(str(error))
+            stays = row.parts
+        identity = _identity(self._writer, row.month, stays)
+        self._pages.put_month(SitemapRow(row.month, None, stays, identity), dirty=bool(errors))
+
+    def _write_list(self, foreign: ForeignFiles, written: list[str], failed: list[str]) -> None:
+        names = (SITEMAP, SITEMAP_OF_FEEDS)
+        summaries, months = self._catalog.summaries(), [(row.month, row.parts) for row in self._pages.months()]
+        slugs = [one.spec.slug for one in summaries]
+        key = digest(self._settings.site.url, slugs, months)
+        known = self._index.meta("sitemap") or b""
+        if known == key + (identity_on_disk(self._writer, names) or b""):
+            return
+        parts = [SITEMAP_OF_FEEDS, *(sitemap_name(month, part + 1) for month, count in months for part in range(count))]
+        site = self._settings.site
+        documents = (sitemap.render_feeds(summaries, site), sitemap.render_list(parts, site))
+        errors = self._write_documents(documents, foreign, written, is_new=not known)
+        failed += errors
+        identity = b"" if errors else identity_on_disk(self._writer, names) or b""
+        self._index.set_meta("sitemap", key + identity if identity else b"")
+
+    def _write_documents(
+        self, documents: Sequence[Document], foreign: ForeignFiles, written: list[str], *, is_new: bool
+    ) -> list[str]:  # fmt: skip
+        """Write documents, unless somebody else's are in the way of new ones; return what failed."""
+        if is_new and (found := foreign.among(one.name for one in documents)):
+            return found
+        result = self._writer.publish(documents)
+        written += result.written
+        return list(map(str, result.failed))
+
+    def remove_sitemap(self) -> list[str]:
+        """Remove the sitemap of a site that has no pages of items any more; return what failed."""
+        rows = self._pages.months()
+        names = [sitemap_name(row.month, part + 1) for row in rows for part in range(row.parts)]
+        try:
+            if self._index.meta("sitemap"):
+                self._writer.remove((SITEMAP, SITEMAP_OF_FEEDS))
+                self._index.set_meta("sitemap", b"")
+            self._writer.remove(names)
+        except PublishError as error:
+            return [str(error)]
+        for row in rows:
+            self._pages.put_month(SitemapRow(row.month, None, 0, None))
+        return []
+
+
+def adopt(index: Index, writer: Destination) -> None:
+    """Add the pages of items that are on disk to the index, so that none of them stays behind unnoticed."""
+    found = writer.item_pages()
+    if found:
+        foreign = set(foreign_files(writer, found))
+        index.item_pages.adopt(name for name in found if name not in foreign)
+
+
+def is_used(index: Index, settings: DisplaySettings) -> bool:
+    """Return whether a site has pages of items, or had some that are still there."""
+    return settings.items != "none" or bool(index.meta("sitemap")) or not index.item_pages.is_empty()
+
+
+def _identity(writer: Destination, month: int, parts: int) -> bytes | None:
+    return identity_on_disk(writer, [sitemap_name(month, part + 1) for part in range(parts)])
+
+
+def _cut(requests: Iterator[RenderRequest[ItemPageRow]]) -> Iterator[list[RenderRequest[ItemPageRow]]]:
+    return iter(lambda: list(islice(requests, TOGETHER)), [])

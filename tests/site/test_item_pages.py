@@ -1,0 +1,400 @@
+"""The pages of items: which there are, where they lie, what they say, and what an edit, a rename or a withdrawal does."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from lxml import etree, html
+from support.site_folder import NOW, SiteFolder, iso
+
+from aggregator.model.item_pages import own_link, page_name
+from aggregator.site import item_pages as site_item_pages
+from aggregator.site.check import check
+from aggregator.site.explain import explain
+from aggregator.index.index import opened_read_only
+
+DAY = 86_400
+SITE = "https://feeds.example.org/"
+MAPS = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+CANARY = "Heliotrope"
+
+
+def pages(site: SiteFolder) -> list[str]:
+    return sorted(str(path.relative_to(site.feeds)) for path in site.feeds.glob("items/*/*/index.html"))
+
+
+def page(site: SiteFolder, title: str) -> tuple[str, html.HtmlElement]:
+    """Return the name of the page with a heading, and its tree."""
+    found = [(name, html.fromstring((site.feeds / name).read_bytes())) for name in pages(site)]
+    return next((name, tree) for name, tree in found if tree.xpath("string(//h1)") == title)
+
+
+def listed(site: SiteFolder) -> list[str]:
+    """Return the addresses that the sitemap leads to, without those of feeds."""
+    locations = etree.parse(site.feeds / "sitemap.xml").iter(f"{MAPS}loc")
+    parts = [str(one.text).removeprefix(SITE) for one in locations if "feeds" not in str(one.text).removeprefix(SITE)]
+    return [str(one.text) for part in parts for one in etree.parse(site.feeds / part).iter(f"{MAPS}loc")]
+
+
+def ours(site: SiteFolder) -> dict[str, bytes]:
+    """Return what the site wrote, without encodings."""
+    return {name: body for name, body in site.documents().items() if not name.endswith((".gz", ".br"))}
+
+
+@pytest.fixture
+def own(site: SiteFolder) -> SiteFolder:
+    """A site whose seeds without a link get a page."""
+    site.settings["pages"] = {"items": "own"}
+    return site
+
+
+@pytest.fixture
+def every(site: SiteFolder) -> SiteFolder:
+    """A site in which every item has a page."""
+    site.settings["pages"] = {"items": "all"}
+    return site
+
+
+# -- which there are
+
+
+def test_without_the_setting_there_are_none_and_a_seed_needs_a_link(site: SiteFolder) -> None:
+    """The message says what would give it a page."""
+    site.write("a.md")
+    site.write("own.md", webUrl=None)
+    turn = site.build()
+    assert (pages(site), list(site.feeds.glob("sitemap*"))) == ([], [])
+    assert "pages: {items: own}" in turn.problems[0].hint
+
+
+def test_the_page_of_a_seed_without_a_link_is_its_link(own: SiteFolder) -> None:
+    """In every format; a seed with a link has none unless all have."""
+    own.write("a.md")
+    own.write("b.md", "The *text*.", title="A first headline", webUrl=None, publishedDateTime="2026-05-01T10:00:00Z")
+    own.build()
+    link = f"{SITE}items/2026/05-01-a-first-headline/"
+    assert pages(own) == ["items/2026/05-01-a-first-headline/index.html"]
+    (item,) = [one for one in own.feed() if one["title"] == "A first headline"]
+    assert (item["url"], item["id"]) == (link, link)
+    assert f"<link>{link}</link>".encode() in (own.feeds / "all/rss.xml").read_bytes()
+    assert page(own, "A first headline")[1].xpath("//link[@rel='canonical']/@href") == [link]
+    own.settings["pages"] = {"items": "all"}
+    own.build(now=NOW + 1)
+    assert len(pages(own)) == 2
+
+
+def test_the_canonical_address_of_other_pages_is_the_source(every: SiteFolder) -> None:
+    """It is not listed in the sitemap, which names canonical addresses alone, and links to the source."""
+    every.write("a.md", "Text.")
+    every.build()
+    name, tree = page(every, "Item a")
+    assert name == page_name("https://news.example.org/a", "https://news.example.org/a", NOW - DAY, SITE)
+    assert tree.xpath("//link[@rel='canonical']/@href") == ["https://news.example.org/a"]
+    assert "https://news.example.org/a" in tree.xpath("//main//a/@href")
+    assert listed(every) == []
+
+
+def test_a_page_is_read_by_programs(own: SiteFolder) -> None:
+    """As an h-entry, as JSON-LD, and by whoever shows a shared link; nothing of it can end the script."""
+    title = "Tea & </script><b>cake</b>"
+    own.write("a.md", "First.\n\n# Part\n\n![A pier](https://x.example.org/p.jpg)\n", title=title, webUrl=None,
+              author="Ada", topics=["Solar"], updatedDateTime=iso(NOW - 60), excerpt="In short.",
+              images=[{"url": "https://x.example.org/i.jpg"}])  # fmt: skip
+    own.build()
+    (name,) = pages(own)
+    tree = html.fromstring((own.feeds / name).read_bytes())
+    assert tree.xpath("string(//*[@class='h-entry entry']//h1[@class='p-name'])") == "Tea & </script>cake"
+    assert tree.xpath("//time[@class='dt-published']/@datetime") == [iso(NOW - DAY)]
+    assert tree.xpath("//time[@class='dt-updated']/@datetime") == [iso(NOW - 60)]
+    assert tree.xpath("string(//*[contains(@class, 'p-author')])") == "Ada"
+    assert [one.text_content() for one in tree.xpath("//*[contains(@class, 'e-content')]//h2")] == ["Part"]
+    assert tree.xpath("//*[contains(@class, 'e-content')]//img/@referrerpolicy") == ["no-referrer"]
+    assert tree.xpath("//a[@class='p-category']/@href") == ["../../../solar/"]
+    facts = json.loads(tree.xpath("string(//script[@type='application/ld+json'])"))
+    assert (facts["@type"], facts["headline"], facts["author"][0]["name"]) == ("Article", "Tea & </script>cake", "Ada")
+    said = {one.get("property"): one.get("content") for one in tree.xpath("//meta[@property]")}
+    assert (said["og:type"], said["og:title"], said["og:description"]) == (
+        "article",
+        "Tea & </script>cake",
+        "In short.",
+    )
+    assert said["og:image"] == "https://x.example.org/i.jpg"
+
+
+def test_pages_lead_to_those_beside_them_in_their_first_topic(own: SiteFolder) -> None:
+    """In the order of the feed, also among items of the same moment; what is not visible is passed over."""
+    for number in range(3):
+        own.write(f"{number}.md", webUrl=None, topics=["Solar"], publishedDateTime=iso(NOW - DAY * number))
+    own.write("3.md", webUrl=None, topics=["Solar"], publishedDateTime=iso(NOW - 2 * DAY))
+    own.write("4.md", webUrl=None, topics=["Solar"], publishedDateTime=iso(NOW + 60))
+    own.write("x.md", webUrl=None, topics=["Wind"], publishedDateTime=iso(NOW - DAY - 9))
+    own.build()
+
+    def chain(rel: str) -> list[str]:
+        name, found = page(own, "Item 0" if rel == "prev" else "Item 2")[0], []
+        while True:
+            tree = html.fromstring((own.feeds / name).read_bytes())
+            found.append(tree.xpath("string(//h1)"))
+            links = tree.xpath(f"//a[@rel='{rel}']/@href")
+            if not links:
+                return found
+            name = f"{links[0].removeprefix('../../../')}index.html"
+
+    assert chain("prev") == ["Item 0", "Item 1", "Item 3", "Item 2"]
+    assert chain("next") == ["Item 2", "Item 3", "Item 1", "Item 0"]
+    own.build(now=NOW + 61)
+    assert chain("next") == ["Item 2", "Item 3", "Item 1", "Item 0", "Item 4"]
+    (own.seeds / "1.md").unlink()
+    own.build(now=NOW + 62)
+    assert chain("next") == ["Item 2", "Item 3", "Item 0", "Item 4"]
+
+
+# -- where they stay
+
+
+def test_a_page_stays_where_it_is(every: SiteFolder) -> None:
+    """Though its file is renamed, its title, its link, or both are changed one after the other."""
+    every.write("a.md", webUrl=None, title="One")
+    every.write("b.md", webUrl="https://news.example.org/b", title="Two")
+    every.build()
+    before = pages(every)
+    (every.seeds / "a.md").rename(every.seeds / "c.md")
+    (every.seeds / "b.md").rename(every.seeds / "d.md")
+    every.build(now=NOW + 1)
+    every.write("c.md", webUrl=None, title="Other")
+    every.write("d.md", webUrl="https://news.example.org/other", title="Another")
+    every.build(now=NOW + 2)
+    assert pages(every) == before
+    (item,) = [one for one in every.feed() if one["title"] == "Other"]
+    assert item["id"] == item["url"] == f"{SITE}{before[0].removesuffix('index.html')}"
+    (every.root / "state").rename(every.root / "before")
+    every.build(now=NOW + 3)
+    assert len(pages(every)) == 2
+
+
+def test_two_seeds_without_a_link_are_two_items(own: SiteFolder) -> None:
+    """Unless they have the same title on the same day; ids of their own then tell them apart."""
+    own.write("a.md", webUrl=None, title="Notes", publishedDateTime="2026-05-01")
+    own.write("b.md", webUrl=None, title="Notes", publishedDateTime="2026-05-08", id="one")
+    own.write("c.md", webUrl=None, title="Notes", publishedDateTime="2026-05-08", id="other")
+    own.build()
+    assert len(pages(own)) == len(own.feed()) == 3
+
+
+def test_another_year_moves_a_page_that_is_named_after_it(every: SiteFolder) -> None:
+    """The former one is removed, and nothing leads there."""
+    every.write("a.md", topics=["Solar"], publishedDateTime="2025-05-01")
+    every.build()
+    assert [name[:11] for name in pages(every)] == ["items/2025/"]
+    every.write("a.md", topics=["Solar"], publishedDateTime="2026-05-01")
+    every.build(now=NOW + 1)
+    assert [name[:11] for name in pages(every)] == ["items/2026/"]
+
+
+# -- what changes them
+
+
+def test_an_edit_rewrites_its_page_its_feeds_and_its_part_of_the_sitemap(own: SiteFolder) -> None:
+    """Nothing else: neither the list of the parts nor the pages beside it."""
+    for number in range(6):
+        own.write(f"{number}.md", webUrl=None, topics=["Solar"], publishedDateTime=iso(NOW - 40 * DAY * number))
+    own.write("x.md", topics=["Wind"])
+    own.build()
+    own.write("1.md", "More.", webUrl=None, topics=["Solar"], publishedDateTime=iso(NOW - 40 * DAY),
+              updatedDateTime=iso(NOW - 5))  # fmt: skip
+    written = set(own.build(now=NOW + 1).written)
+    assert {name for name in written if not name.startswith(("all/", "solar/"))} == {
+        page(own, "Item 1")[0], "sitemap-2026-04.xml",
+    }  # fmt: skip
+    assert own.build(now=NOW + 2).written == ()
+
+
+def test_what_is_not_visible_has_no_page(every: SiteFolder) -> None:
+    """Neither an embargoed item, nor one that a rule holds back, nor a duplicate; its name is nowhere (G12)."""
+    every.write("later.md", CANARY, title=f"{CANARY} later", webUrl=None, publishedDateTime=iso(NOW + 60))
+    every.write("held.md", CANARY, title=f"{CANARY} held", webUrl=None, quality=1)
+    every.write("draft.md", CANARY, title=f"{CANARY} draft", webUrl=None, published=False)
+    every.write("a.md")
+    every.write("b.md", webUrl="https://news.example.org/a", publishedDateTime=iso(NOW - 2 * DAY))
+    every.build()
+    assert len(pages(every)) == 1
+    assert not [name for name, body in ours(every).items() if CANARY.lower() in (name + body.decode()).lower()]
+    every.build(now=NOW + 60)
+    assert len(pages(every)) == 2
+
+
+@pytest.mark.parametrize("how", ["deleted", "unpublished", "expired", "switched off"])
+def test_the_page_of_what_is_withdrawn_goes_and_is_remembered(own: SiteFolder, how: str) -> None:
+    """So that our server answers 410; when the item is back, so is its page, and it is no longer remembered."""
+    own.write("a.md", webUrl=None, expires=iso(NOW + 60) if how == "expired" else None)
+    own.write("b.md", webUrl=None)
+    own.build()
+    name = page(own, "Item a")[0]
+    if how == "deleted":
+        (own.seeds / "a.md").unlink()
+    elif how == "unpublished":
+        own.write("a.md", webUrl=None, published=False)
+    elif how == "switched off":
+        own.settings["pages"] = {"items": "none"}
+    own.build(now=NOW + 61)
+    assert (name in pages(own), (own.feeds / name).parent.exists()) == (False, False)
+    with opened_read_only(str(own.root / "state")) as index:
+        assert index is not None
+        assert index.item_pages.is_gone(name)
+    if how == "switched off":
+        assert not list(own.feeds.glob("sitemap*"))
+        assert not (own.feeds / "items").exists()
+    else:
+        assert listed(own) == [f"{SITE}{page(own, 'Item b')[0].removesuffix('index.html')}"]
+    own.settings["pages"] = {"items": "own"}
+    own.write("a.md", webUrl=None)
+    own.build(now=NOW + 62)
+    assert name in pages(own)
+    with opened_read_only(str(own.root / "state")) as index:
+        assert index is not None
+        assert not index.item_pages.is_gone(name)
+
+
+def test_a_last_good_version_keeps_its_page(own: SiteFolder) -> None:
+    """As it stays in its feeds while its file cannot be read (G4)."""
+    own.write("a.md", "Good.", webUrl=None)
+    own.build()
+    before = ours(own)
+    own.write_text("a.md", "---\ntitle: Foo: bar\n---\n")
+    own.build(now=NOW + 1)
+    assert ours(own) == before
+
+
+# -- what is on disk
+
+
+def test_what_somebody_else_changed_or_removed_is_written_again(every: SiteFolder) -> None:
+    """By the next full scan, as with other documents: pages, their encodings and the sitemap."""
+    every.write("a.md", webUrl=None)
+    every.write("b.md")
+    every.build()
+    before = every.documents()
+    names = pages(every)
+    (every.feeds / names[0]).write_text("changed")
+    (every.feeds / f"{names[1]}.gz").unlink()
+    (every.feeds / "sitemap-2026-05.xml").unlink()
+    every.build(now=NOW + 1)
+    assert every.documents() == before
+
+
+def test_pages_are_adopted_after_a_lost_index(every: SiteFolder) -> None:
+    """Those that nobody wants any more are removed; a page of somebody else is kept and named (G16)."""
+    for name in "abc":
+        every.write(f"{name}.md", webUrl=None)
+    every.build()
+    before = every.documents()
+    shutil.rmtree(every.root / "state")
+    (every.seeds / "c.md").unlink()
+    foreign = every.feeds / "items/2026/by-hand/index.html"
+    foreign.parent.mkdir()
+    foreign.write_text("<!DOCTYPE html><title>Mine</title>")
+    every.build(now=NOW + 1)
+    assert pages(every) == sorted(name for name in before if name.startswith("items/") and name.endswith("html")
+                                  and "item-c" not in name) + ["items/2026/by-hand/index.html"]  # fmt: skip
+    assert foreign.read_text() == "<!DOCTYPE html><title>Mine</title>"
+
+
+def test_somebody_elses_file_is_not_replaced(own: SiteFolder) -> None:
+    """Where a page would lie; it is named, and other pages are published."""
+    own.write("a.md", webUrl=None)
+    own.write("b.md", webUrl=None)
+    foreign = own.feeds / "items/2026/05-27-item-a/index.html"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("mine")
+    turn = own.build()
+    assert [name for name in turn.failed if "05-27-item-a" in name]
+    assert foreign.read_text() == "mine"
+    assert "items/2026/05-27-item-b/index.html" in pages(own)
+
+
+def test_a_build_from_nothing_makes_the_same_pages(every: SiteFolder, tmp_path: Path) -> None:
+    """As many small steps did (G6)."""
+    for number in range(12):
+        every.write(f"{number}.md", webUrl=None if number % 2 else f"https://news.example.org/{number}",
+                    topics=[f"T{number % 3}"], publishedDateTime=iso(NOW - number * 20 * DAY))  # fmt: skip
+        every.build(now=NOW)
+    (every.seeds / "4.md").unlink()
+    every.build(now=NOW)
+    every.build(now=NOW, feeds="again", state="other")
+    again = {
+        str(one.relative_to(every.root / "again")): one.read_bytes()
+        for one in (every.root / "again").rglob("*")
+        if one.is_file()
+    }
+    assert {name for name in ours(every) if name.startswith(("items/", "sitemap"))} == {
+        name for name in again if name.startswith(("items/", "sitemap")) and not name.endswith((".gz", ".br"))
+    }
+    assert all(again[name] == body for name, body in ours(every).items() if name.startswith(("items/", "sitemap")))
+
+
+@pytest.mark.slow
+def test_processes_make_the_same_pages(every: SiteFolder) -> None:
+    """A large site is rendered by several."""
+    for number in range(450):
+        every.write(
+            f"{number}.md", "Text.", webUrl=None, topics=[f"T{number % 3}"], publishedDateTime=iso(NOW - number * 3600)
+        )
+    every.build(jobs=1)
+    every.build(feeds="again", state="other", jobs=2)
+    for name in pages(every):
+        assert (every.root / "again" / name).read_bytes() == (every.feeds / name).read_bytes()
+
+
+def test_a_large_month_of_the_sitemap_is_cut(own: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Into parts with at most so many addresses; what becomes empty goes."""
+    from aggregator.renderer import sitemap
+
+    monkeypatch.setattr(sitemap, "MOST_IN_PART", 2)
+    for number in range(5):
+        own.write(f"{number}.md", webUrl=None)
+    own.build()
+    assert sorted(path.name for path in own.feeds.glob("sitemap*.xml")) == [
+        "sitemap-2026-05-2.xml", "sitemap-2026-05-3.xml", "sitemap-2026-05.xml", "sitemap-feeds.xml", "sitemap.xml",
+    ]  # fmt: skip
+    assert len(listed(own)) == 5
+    for number in range(3):
+        (own.seeds / f"{number}.md").unlink()
+    own.build(now=NOW + 1)
+    assert (len(listed(own)), len(list(own.feeds.glob("sitemap-2026-05*.xml")))) == (2, 1)
+
+
+# -- what knows of them
+
+
+def test_explain_names_the_page_and_knows_it_by_its_address(every: SiteFolder) -> None:
+    """Of an item with a link elsewhere too."""
+    every.write("a.md")
+    every.write("own.md", webUrl=None)
+    every.build()
+    config = every.config()
+    with opened_read_only(config.state) as index:
+        for title, path in (("Item a", "a.md"), ("Item own", "own.md")):
+            address = f"{SITE}{page(every, title)[0].removesuffix('index.html')}"
+            (found,) = explain(config, index, address, now=NOW)
+            assert found.path == path
+            assert any(address in line for line in found.details)
+
+
+def test_check_accepts_a_seed_without_a_link(own: SiteFolder) -> None:
+    """If it gets a page; its title and date are needed all the same."""
+    own.write("a.md", webUrl=None)
+    assert not [one for one in check(own.config(), now=NOW).problems if not one.warning]
+    own.write("b.md", webUrl=None, publishedDateTime=None)
+    (problem,) = [one for one in check(own.config(), now=NOW).problems if not one.warning]
+    assert problem.path == "b.md"
+
+
+def test_the_link_of_a_seed_without_one_is_bounded() -> None:
+    """And a slug that is cut ends with a hash of the title."""
+    long, other = (own_link(SITE, "x" * 300 + end, NOW) for end in "ab")
+    assert long != other
+    assert len(long.split("/")[-2]) <= 64
+    assert site_item_pages.is_own(long, SITE)
