@@ -94,5 +94,5 @@ class PublishError(AggregatorError):
     """The document `name` could not be written."""
 
     def __init__(self, name: str, reason: str) -> None:
-        self.name = name
+        self.name, self.reason = name, reason
         super().__init__(f"{name}: {reason}")

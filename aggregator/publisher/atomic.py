@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import itertools
 import os
+import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import msgspec
@@ -20,11 +21,16 @@ TEMP_PREFIX, TEMP_SUFFIX = ".aggregator-", ".tmp"
 DEEPEST = 8
 """How many folders deep temporary files are looked for; a document lies at most three deep."""
 
+_TEMP_FOLDER = re.compile(rf"{re.escape(TEMP_PREFIX)}.+\.\d+-\d+{re.escape(TEMP_SUFFIX)}")
+
 _NUMBERS = itertools.count()
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+# What renaming a folder fails with if something of that name came in between.
+_IN_THE_WAY = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
 
 # A file that cannot be read is replaced, unless this process or the system ran out of something.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -125,9 +131,43 @@ class OpenFolder:
 
     def fill(self, temp: TempFile, body: bytes) -> None:
         """Write all of `body`."""
-        rest = memoryview(body)
-        while rest:
-            rest = rest[self._disk.write(temp.fd, rest) :]
+        _write_all(self._disk, temp.fd, body)
+
+    def add_folder(self, name: str, files: Iterable[tuple[str, bytes]]) -> bool:
+        """Add the folder `name` with files (name and content); nobody sees it before it is complete.
+
+        It is filled under a temporary name, then renamed; nothing is flushed. Return false if there is something of
+        that name already, which then stays.
+
+        Raises:
+            OSError: if it cannot be written; then nothing of it stays, as far as it can be removed.
+        """
+        if _exists(self.fd, name):
+            return False
+        path = f"{TEMP_PREFIX}{name}.{os.getpid()}-{next(_NUMBERS)}{TEMP_SUFFIX}"
+        self._disk.mkdir(path, 0o755, dir_fd=self.fd)
+        try:
+            self._fill_folder(path, files)
+            self._disk.replace(path, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except BaseException as error:
+            with suppress(OSError):
+                remove_temp_folder(self._disk, self.fd, path)
+            if isinstance(error, OSError) and error.errno in _IN_THE_WAY:
+                return False
+            raise
+        return True
+
+    def _fill_folder(self, path: str, files: Iterable[tuple[str, bytes]]) -> None:
+        folder = self._disk.open(path, _FOLDER | os.O_NOFOLLOW, dir_fd=self.fd)
+        try:
+            for name, body in files:
+                file = self._disk.open(name, _CREATE, 0o644, dir_fd=folder)
+                try:
+                    _write_all(self._disk, file, body)
+                finally:
+                    self._disk.close(file)
+        finally:
+            os.close(folder)
 
     def flush(self, temp: TempFile) -> OSError | None:
         """Flush the file to the disk; return an error instead of raising it, as this runs in a thread."""
@@ -176,6 +216,20 @@ class OpenFolder:
                 raise
 
 
+def _write_all(disk: Disk, fd: int, body: bytes) -> None:
+    rest = memoryview(body)
+    while rest:
+        rest = rest[disk.write(fd, rest) :]
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.lstat(name, dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 @contextmanager
 def open_folder(
     disk: Disk, root: str, parts: tuple[str, ...] = (), *, create: bool, fsync: bool
@@ -209,6 +263,27 @@ def _open_root(disk: Disk, root: str, *, create: bool, fsync: bool) -> int:
     return disk.open(root, _FOLDER)
 
 
+def flush_file_system(folder: str) -> None:
+    """Bring all that was written to the file system of a folder to the disk; where Linux's syncfs is missing, of all.
+
+    Raises:
+        OSError: if the disk reports a failure.
+    """
+    import ctypes  # noqa: PLC0415 - 10 ms, and only large builds need it
+
+    flush = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if flush is None:
+        os.sync()
+        return
+    fd = os.open(folder, _FOLDER)
+    try:
+        if flush(fd):
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), folder)
+    finally:
+        os.close(fd)
+
+
 def _make_root(disk: Disk, path: str, *, fsync: bool) -> None:
     parent = os.path.dirname(path)
     if not os.path.isdir(parent):
@@ -231,6 +306,10 @@ def remove_temp_files(disk: Disk, root: int, below: str = "", depth: int = 0) ->
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_folder in found:
         with suppress(OSError):  # the next document written there reports what is wrong
+            if is_folder and _TEMP_FOLDER.fullmatch(name):
+                remove_temp_folder(disk, root, name)
+                yield f"{below}{name}/"
+                continue
             if is_temp_name(name):
                 mode = os.lstat(name, dir_fd=root).st_mode
                 if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
@@ -246,6 +325,21 @@ def _remove_temp_files_in(disk: Disk, root: int, name: str, below: str, depth: i
         yield from remove_temp_files(disk, fd, f"{below}{name}/", depth + 1)
     finally:
         os.close(fd)
+
+
+def remove_temp_folder(disk: Disk, parent: int, name: str) -> None:
+    """Remove the folder `name` in the open folder `parent`, with the files in it; links are removed, not followed.
+
+    Raises:
+        OSError: if it cannot be removed, as when there is a folder in it.
+    """
+    fd = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        for file in os.listdir(fd):
+            disk.unlink(file, dir_fd=fd)
+    finally:
+        os.close(fd)
+    disk.rmdir(name, dir_fd=parent)
 
 
 def is_temp_name(name: str) -> bool:

@@ -96,6 +96,14 @@ class BucketWriter(Destination):
                     (written if result else unchanged).append(name)
         return Published(written=tuple(written), unchanged=tuple(unchanged), failed=tuple(failed))
 
+    @property
+    def shared_folder(self) -> str | None:
+        """None: what this process knows of the store's objects would be wrong."""
+        return None
+
+    def flush(self) -> None:
+        """Do nothing: a store answers once an object is safe."""
+
     def remove(self, names: Iterable[str]) -> tuple[str, ...]:
         """Remove the documents `names`; return those that had any object.
 

@@ -43,6 +43,17 @@ class Destination(Protocol):
     def publish(self, documents: Iterable[Document]) -> Published:
         """Write the documents that differ from what is published; one that fails does not stop the others."""
 
+    @property
+    def shared_folder(self) -> str | None:
+        """The folder that other processes of this machine may write to; None if they must leave that to this one."""
+
+    def flush(self) -> None:
+        """Make all that was written durable, so that something may lead there.
+
+        Raises:
+            PublishError: if that fails.
+        """
+
     def remove(self, names: Iterable[str]) -> tuple[str, ...]:
         """Remove the documents `names`; return those of which anything existed.
 

@@ -17,7 +17,7 @@ import itertools
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,15 @@ from aggregator.model.errors import PublishError, reason_of
 from aggregator.model.feeds import Document
 from aggregator.model.item_pages import ITEMS, is_item_page
 from aggregator.model.slugs import SLUG
-from aggregator.publisher.atomic import Disk, OpenFolder, TempFile, is_temp_name, open_folder, remove_temp_files
+from aggregator.publisher.atomic import (
+    Disk,
+    OpenFolder,
+    TempFile,
+    flush_file_system,
+    is_temp_name,
+    open_folder,
+    remove_temp_files,
+)
 from aggregator.publisher.destination import Destination, Published
 from aggregator.publisher.encodings import CODINGS, encoded, encoded_sizes
 from aggregator.publisher.ownership import start_of
@@ -93,6 +101,38 @@ class FolderWriter(Destination):
                     else:
                         (written if job.written else unchanged).append(job.name)
         return Published(written=tuple(written), unchanged=tuple(unchanged), failed=tuple(failed))
+
+    @property
+    def shared_folder(self) -> str | None:
+        """The folder, as other processes of this machine may write to it too."""
+        return self._root
+
+    def publish_folder(self, documents: Sequence[Document]) -> Published:
+        """Write the documents of one folder: one that does not exist yet is filled first, then seen at once.
+
+        Call `flush` before anything leads there: nothing of a new folder is flushed here.
+        """
+        *parts, name = _parts(documents[0].name)[:-1]
+        names = tuple(document.name for document in documents)
+        try:
+            with self._opened(tuple(parts), create=True) as above:
+                if above.add_folder(name, _files(documents)):
+                    return Published(written=names)
+        except OSError as error:
+            return Published(failed=tuple(_publish_error(one, error) for one in names))
+        return self.publish(documents)
+
+    def flush(self) -> None:
+        """Bring all that was written to the disk.
+
+        Raises:
+            PublishError: if the disk reports a failure.
+        """
+        try:
+            if self._fsync:
+                flush_file_system(self._root)
+        except OSError as error:
+            raise _publish_error(self._root, error) from error
 
     def remove(self, names: Iterable[str]) -> tuple[str, ...]:
         """Remove the documents `names` and the folders that are then empty; return the names that had any file.
@@ -304,6 +344,14 @@ def _flush(jobs: list[_Job], folder: OpenFolder, pool: Executor) -> None:
     errors = pool.map(folder.flush, [temp for _, temp in owners])
     for (job, _), error in zip(owners, errors, strict=True):
         job.error = job.error or error
+
+
+def _files(documents: Iterable[Document]) -> Iterator[tuple[str, bytes]]:
+    for document in documents:
+        file, ready = document.name.rpartition("/")[2], dict(document.encoded)
+        yield file, document.body
+        for suffix in CODINGS:
+            yield file + suffix, ready.get(suffix) or encoded(document, suffix)
 
 
 def _groups(documents: Iterable[Document]) -> Iterator[tuple[tuple[str, ...], list[Document]]]:

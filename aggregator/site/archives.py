@@ -21,7 +21,7 @@ from aggregator.site.display_settings import digest
 from aggregator.site.feeds import archive_digest, linked_feeds
 from aggregator.site.foreign_files import ForeignFiles, document_names
 from aggregator.site.progress import Progress, TimeLimit
-from aggregator.site.render_jobs import PageJob
+from aggregator.site.render_jobs import PageJob, Result
 from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.write_groups import identity_on_disk, write_in_groups
@@ -73,9 +73,19 @@ class StalePages:
         requests = self._requests(now, on_disk=on_disk)
         return self._queue.render(requests, now=now, executor=executor, cut=_by_month, ahead=AHEAD)
 
-    def published(self, rendering: Rendering[PageRow], identity: bytes | None) -> None:
+    def written_folders(
+        self, root: str, *, now: int, executor: Executor
+    ) -> Iterator[tuple[RenderRequest[PageRow], Result]]:
+        """Let processes render the stale pages that are not on disk yet, and write each into its folder below `root`.
+
+        `now` is in seconds since 1970.
+        """
+        requests = self._requests(now, on_disk=False)
+        return self._queue.write_folders(requests, root=root, now=now, executor=executor, cut=_by_month, ahead=AHEAD)
+
+    def published(self, request: RenderRequest[PageRow], identity: bytes | None) -> None:
         """Store what a page's documents on disk show; `identity` is None if one could not be written."""
-        key, page = rendering.request.key, rendering.request.row
+        key, page = request.key, request.row
         if identity is None:
             self._index.archive_pages.put(page, key=None, file_identity=page.file_identity, dirty=True)
         else:
@@ -118,10 +128,37 @@ class Archives:
             for rendering in group:
                 names = [document.name for document in rendering.documents]
                 is_broken = _folder(names[0]) in broken
-                pages.published(rendering, None if is_broken else identity_on_disk(self._writer, names))
+                pages.published(rendering.request, None if is_broken else identity_on_disk(self._writer, names))
             written += result.written
             failed += map(str, result.failed)
         return WrittenPages(written, failed, is_all=not limited.is_cut)
+
+    def write_new(
+        self, pages: StalePages, root: str, executor: Executor, *, now: int, watch: Stopwatch, progress: Progress
+    ) -> WrittenPages:
+        """Let processes write the pages that are not on disk yet; they are durable once this returns.
+
+        Many pages of a first archive go through no pipe, and are flushed together.
+        """
+        written: list[str] = []
+        failed: list[str] = []
+        new: list[tuple[int, int, int]] = []
+        results = pages.written_folders(root, now=now, executor=executor)
+        for request, result in watch.during("archives", results):
+            progress.tick()
+            page = request.row
+            names = document_names(page.slug, page.folder)
+            pages.published(request, None if result.failed else identity_on_disk(self._writer, names))
+            written += result.written
+            failed += [str(PublishError(*one)) for one in result.failed]
+            new.append((page.feed, page.month, page.last))
+        try:
+            with watch.of("write"):
+                self._writer.flush()
+        except PublishError as error:
+            failed.append(str(error))
+            self._index.archive_pages.forget_documents(new)
+        return WrittenPages(written, failed, is_all=True)
 
     def remove_unwanted(self) -> list[str]:
         """Remove the pages that are empty now, once nothing links to them; returns what failed."""

@@ -63,6 +63,11 @@ class ForeignFiles:
         self._all_checked = not found
         return found
 
+    @property
+    def has_checked_all(self) -> bool:
+        """Whether all names were checked before publishing began, so that nothing of anybody's is in the way."""
+        return self._all_checked
+
     def nothing_found(self) -> None:
         """Store that all documents of the site were published here."""
         if not self._is_known:

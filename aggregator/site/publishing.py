@@ -157,10 +157,17 @@ class Publishing:
         # A time-limited turn sends no pages to processes: what they had begun at the limit would be lost.
         count = 0 if self._progress.is_time_limited else self._pages.count(on_disk=on_disk)
         executor = workers.executor(count, many=MANY_PAGES) if count else None
-        renderings: Iterator[Rendering[PageRow]] = self._pages.renderings(now=now, on_disk=on_disk, executor=executor)
-        pages = self._archives.write(
-            self._pages, renderings, watch=self._watch, progress=self._progress, limit=limit, foreign=self._foreign
-        )  # fmt: skip
+        root = self._writer.shared_folder
+        is_here = executor is not None and executor is workers.started
+        if executor is not None and root and is_here and not on_disk and self._foreign.has_checked_all:
+            pages = self._archives.write_new(
+                self._pages, root, executor, now=now, watch=self._watch, progress=self._progress
+            )
+        else:
+            renderings = self._pages.renderings(now=now, on_disk=on_disk, executor=executor)
+            pages = self._archives.write(
+                self._pages, renderings, watch=self._watch, progress=self._progress, limit=limit, foreign=self._foreign
+            )
         self.written += pages.written
         self.failed += pages.failed
         return pages

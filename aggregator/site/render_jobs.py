@@ -8,7 +8,7 @@ holds the seeds as the index stores them, each once for all jobs that show it. D
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -125,10 +125,16 @@ class PackedDocument(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Result(msgspec.Struct, frozen=True, array_like=True):
-    """The documents of a job; `contents` are those of a feed's current documents."""
+    """The documents of a job; `contents` are those of a feed's current documents.
 
-    documents: tuple[PackedDocument, ...]
-    contents: Contents | None
+    If the process wrote the documents itself, there are none here: `written` are their names, `failed` pairs of the
+    name of one that could not be written and the reason.
+    """
+
+    documents: tuple[PackedDocument, ...] = ()
+    contents: Contents | None = None
+    written: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 class BatchResult(msgspec.Struct, frozen=True, array_like=True):
@@ -171,11 +177,34 @@ def render(data: bytes) -> bytes:
     Raises:
         msgspec.DecodeError: if a stored seed or verdict is damaged.
     """
+    return _render(data, lambda rendered: Result(tuple(map(_packed, rendered.documents)), rendered.contents))
+
+
+def render_folders(root: str, data: bytes) -> bytes:
+    """Render a packed `Batch` and write the documents of each job, a folder below `root`, here and now.
+
+    Nothing is flushed to the disk. Returns a packed `BatchResult`.
+
+    Raises:
+        msgspec.DecodeError: if a stored seed or verdict is damaged.
+    """
+    from aggregator.publisher.files import FolderWriter  # noqa: PLC0415 - in a process of a large build alone
+
+    writer = FolderWriter(root)
+
+    def publish(rendered: Rendered) -> Result:
+        done = writer.publish_folder(rendered.documents)
+        return Result(written=done.written, failed=tuple((one.name, one.reason) for one in done.failed))
+
+    return _render(data, publish)
+
+
+def _render(data: bytes, finish: Callable[[Rendered], Result]) -> bytes:
     batch = _batch.decode(data)
     settings = unpack_settings(batch.settings)
     left_out: list[tuple[int, str]] = []
     items = [_prepared(stored, settings, batch.now, left_out) for stored in batch.items]
-    return pack(BatchResult([_result(job, items, settings) for job in batch.jobs], left_out))
+    return pack(BatchResult([_result(job, items, settings, finish) for job in batch.jobs], left_out))
 
 
 def _prepared(stored: StoredItem, settings: DisplaySettings, now: int, left_out: list[tuple[int, str]]) -> Item | None:
@@ -187,12 +216,13 @@ def _prepared(stored: StoredItem, settings: DisplaySettings, now: int, left_out:
         return None
 
 
-def _result(job: Job, items: Sequence[Item | None], settings: DisplaySettings) -> Result | str:
+def _result(
+    job: Job, items: Sequence[Item | None], settings: DisplaySettings, finish: Callable[[Rendered], Result]
+) -> Result | str:
     try:
-        documents, contents = render_job(job, [items[number] for number in job.items], settings)
+        return finish(render_job(job, [items[number] for number in job.items], settings))
     except Exception as error:  # noqa: BLE001 - the boundary: a bug that one job meets must not harm the others
         return type(error).__name__
-    return Result(tuple(map(_packed, documents)), contents)
 
 
 def _packed(document: Document) -> PackedDocument:

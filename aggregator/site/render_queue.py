@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -14,7 +15,7 @@ from aggregator.model.errors import cause_of
 from aggregator.model.feeds import Document
 from aggregator.site import render_jobs
 from aggregator.site.item_cache import ItemCache
-from aggregator.site.render_jobs import Batch, Contents, Job
+from aggregator.site.render_jobs import Batch, Contents, Job, Result
 from aggregator.site.workers import AHEAD, in_order
 
 if TYPE_CHECKING:
@@ -95,6 +96,21 @@ class RenderQueue:
     def _render_on(
         self, executor: Executor, batches: Iterator[list[RenderRequest[Row]]], now: int, ahead: int
     ) -> Iterator[Rendering[Row]]:
+        for request, one in self._results(executor, render_jobs.render, batches, now, ahead):
+            yield Rendering(request, render_jobs.unpack_documents(one.documents), one.contents)
+
+    def write_folders(
+        self, requests: Iterator[RenderRequest[Row]], *, root: str, now: int, executor: Executor, cut: Cut[Row],
+        ahead: int = AHEAD,
+    ) -> Iterator[tuple[RenderRequest[Row], Result]]:  # fmt: skip
+        """Let processes render requests, each for a folder below `root`, and write it; as `render` otherwise."""
+        work = partial(render_jobs.render_folders, root)
+        return self._results(executor, work, cut(requests), now, ahead)
+
+    def _results(
+        self, executor: Executor, work: Callable[[bytes], bytes], batches: Iterator[list[RenderRequest[Row]]],
+        now: int, ahead: int,
+    ) -> Iterator[tuple[RenderRequest[Row], Result]]:  # fmt: skip
         sent: deque[list[RenderRequest[Row]]] = deque()
 
         def packed() -> Iterator[bytes]:
@@ -102,7 +118,7 @@ class RenderQueue:
                 sent.append(batch)
                 yield self._packed(batch, now)
 
-        for data in in_order(executor, render_jobs.render, packed(), ahead=ahead):
+        for data in in_order(executor, work, packed(), ahead=ahead):
             result = render_jobs.unpack_results(data)
             for file, kind in result.left_out:
                 self.items.note_left_out(file, kind)
@@ -110,7 +126,7 @@ class RenderQueue:
                 if isinstance(one, str):
                     self.faults.append(f"{request.name}: not rendered {cause_of(one)}")
                 else:
-                    yield Rendering(request, render_jobs.unpack_documents(one.documents), one.contents)
+                    yield request, one
 
     def _packed(self, batch: list[RenderRequest[Row]], now: int) -> bytes:
         visible = dict.fromkeys(one for request in batch for one in request.visible)

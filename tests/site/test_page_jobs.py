@@ -73,6 +73,32 @@ def test_an_edit_renders_the_same_page_in_a_process(site: SiteFolder) -> None:
     assert site.build(jobs=2).written == ()
 
 
+def test_a_page_that_a_process_cannot_write_is_reported_and_written_later(site: SiteFolder) -> None:
+    """A file is in the way of one folder: the other pages are written, and that one once the file is gone."""
+    fill(site)
+    site.build(feeds="other", state="state2", jobs=1)
+    in_the_way = site.feeds / "every/archive/2026-03"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    turn = site.build(jobs=2)
+    assert turn.failed
+    assert all(one.startswith("every/archive/2026-03/") for one in turn.failed)
+    assert (site.feeds / "every/archive/2026-04/rss.xml").exists()
+    in_the_way.unlink()
+    assert site.build(jobs=2).failed == ()
+    assert site.documents() == site.documents("other")
+
+
+def test_somebody_elses_page_stays(site: SiteFolder) -> None:
+    """A file that we did not write lies where a page belongs: processes do not replace it either."""
+    fill(site)
+    theirs = site.feeds / "every/archive/2026-03/rss.xml"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    assert "every/archive/2026-03/rss.xml: somebody else wrote this file" in site.build(jobs=2).failed[0]
+    assert theirs.read_text() == "theirs"
+
+
 def test_a_process_that_dies_costs_no_page(site: SiteFolder) -> None:
     """The jobs of processes that died are done here: the same documents in the same order."""
     fill(site, 60)

@@ -22,6 +22,7 @@ SETTINGS = DisplaySettings(
     topics=(),
     version="1",
     rendering=1,
+    items="none",
 )
 SPEC = FeedSpec(slug="all", title="All")
 
