@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from itertools import groupby
+from itertools import chain, groupby, islice
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from aggregator.index.archive_pages import PageRow
@@ -38,6 +38,10 @@ VISIBLE_TOGETHER = 5_000
 
 AHEAD = 1 + (os.cpu_count() or 1)
 """How many batches are under way while the pages of one are written."""
+
+
+STORED_TOGETHER = 32
+"""How many new pages are stored in the index in one transaction: a kill costs no more than rendering these again."""
 
 
 class WrittenPages(NamedTuple):
@@ -143,15 +147,17 @@ class Archives:
         written: list[str] = []
         failed: list[str] = []
         new: list[tuple[int, int, int]] = []
-        results = pages.written_folders(root, now=now, executor=executor)
-        for request, result in watch.during("archives", results):
+        results = watch.during("archives", pages.written_folders(root, now=now, executor=executor))
+        while group := list(islice(results, STORED_TOGETHER)):
             progress.tick()
-            page = request.row
-            names = document_names(page.slug, page.folder)
-            pages.published(request, None if result.failed else identity_on_disk(self._writer, names))
-            written += result.written
-            failed += [str(PublishError(*one)) for one in result.failed]
-            new.append((page.feed, page.month, page.last))
+            with self._index.transaction(filled=False):
+                for request, result in group:
+                    page = request.row
+                    names = document_names(page.slug, page.folder)
+                    pages.published(request, None if result.failed else identity_on_disk(self._writer, names))
+                    new.append((page.feed, page.month, page.last))
+            written += chain.from_iterable(result.written for _, result in group)
+            failed += [str(PublishError(*one)) for _, result in group for one in result.failed]
         try:
             with watch.of("write"):
                 self._writer.flush()
