@@ -95,11 +95,6 @@ class ItemPages(Tables):
         sql = f"SELECT story FROM item_page WHERE dirty=1 AND stamps IS {null} ORDER BY story DESC"  # noqa: S608 - ours
         return [story for (story,) in self._db.execute(sql)]
 
-    def is_empty(self) -> bool:
-        """Return whether there is no page, and no sitemap."""
-        sql = "SELECT 1 FROM item_page UNION ALL SELECT 1 FROM sitemap LIMIT 1"
-        return self._db.execute(sql).fetchone() is None
-
     # -- what they show
 
     def get(self, stories: Sequence[int]) -> dict[int, ItemPageRow]:

@@ -15,6 +15,10 @@ from aggregator.renderer import dates, layout, page, wording
 from aggregator.renderer.legal_text import with_legal_text
 from aggregator.renderer.topic_tree import ancestors
 
+STYLES = (layout.BASE_STYLE, "entry.css")
+SCRIPTS = (layout.BASE_SCRIPT, "entry.js")
+"""There are as many of these pages as items, so each has only what it needs."""
+
 DESCRIPTION = 300
 """How many characters the description of a page has at most."""
 
@@ -52,6 +56,8 @@ def _page(
     shown = item.language or site.language
     return layout.render_page(
         "entry.html",
+        styles=STYLES,
+        scripts=SCRIPTS,
         site=site,
         root=_ROOT,
         own=own,

@@ -68,7 +68,8 @@ class SiteItemPages:
         """Mark every page as changed if the config now says otherwise which there are, or how they look."""
         if self._index.meta("item_pages") != self._settings.items:
             self._pages.mark_all()
-            self._index.set_meta("item_pages", self._settings.items)
+            if self._settings.items != "none":  # else once all are removed
+                self._index.set_meta("item_pages", self._settings.items)
         shows = self._shows
         if self._index.meta("items_show") != shows:
             self._pages.mark_all()
@@ -255,6 +256,10 @@ class SiteItemPages:
             self._pages.put_month(SitemapRow(row.month, None, 0, None))
         return []
 
+    def all_removed(self) -> None:
+        """Store that nothing is left of the pages of a site that has none any more."""
+        self._index.set_meta("item_pages", "none")
+
 
 def adopt(index: Index, writer: Destination) -> None:
     """Add the pages of items that are on disk to the index, so that none of them stays behind unnoticed."""
@@ -262,11 +267,12 @@ def adopt(index: Index, writer: Destination) -> None:
     if found:
         foreign = set(foreign_files(writer, found))
         index.item_pages.adopt(name for name in found if name not in foreign)
+        index.set_meta("item_pages", "found")
 
 
 def is_used(index: Index, settings: DisplaySettings) -> bool:
     """Return whether a site has pages of items, or had some that are still there."""
-    return settings.items != "none" or bool(index.meta("sitemap")) or not index.item_pages.is_empty()
+    return settings.items != "none" or index.meta("item_pages") not in {None, "none"}
 
 
 def _identity(writer: Destination, month: int, parts: int) -> bytes | None:
