@@ -96,6 +96,7 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
     write = partial(
         layout.render_page,
         "feed.html",
+        forms=_forms(site),
         site=site,
         root="../",
         canonical=wording.document_url(feed.spec, site, PAGE),
@@ -109,6 +110,11 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
         older=feed.older,
     )
     return _with_articles(feed, specs, "../", write, ITEM_LIMITS)
+
+
+def _forms(site: Site) -> str:
+    """Return where the forms of a page may lead: to a search, if there is one."""
+    return "'self'" if site.searches else "'none'"
 
 
 def _month(feed: Feed, site: Site, specs: Sequence[FeedSpec]) -> bytes:
@@ -247,6 +253,7 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     write = partial(
         layout.render_page,
         "index.html",
+        forms=_forms(site),
         site=site,
         root="./",
         canonical=site.address(PAGE),

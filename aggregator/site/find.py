@@ -20,6 +20,7 @@ from aggregator.model.errors import AggregatorError
 from aggregator.model.expression.errors import ExpressionError
 from aggregator.model.expression.parser import nearest, parse_with_places
 from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Search, leaves
+from aggregator.model.item_pages import shown_link
 from aggregator.model.items import Seed
 from aggregator.normalizer import rules
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
@@ -94,7 +95,7 @@ def find(
         shown = [file for date, file in found if date <= found[limit - 1][0]]
     else:
         shown = [file for _, file in found]
-    items = sorted(_items(index, shown, now), key=lambda item: (-item.published, item.path))[:limit]
+    items = sorted(_items(index, shown, now, config.site.url), key=lambda item: (-item.published, item.path))[:limit]
     if for_everybody:
         items = [msgspec.structs.replace(item, path="", state="", detail="") for item in items]
     return Findings(len(found), tuple(items), len(choosing.slow))
@@ -224,13 +225,15 @@ def _by_feeds(node: Node) -> Node:
     return node
 
 
-def newest_items(index: Index, files: Collection[int], *, now: int, limit: int) -> tuple[FoundItem, ...]:
-    """Return the newest of some files as they are listed, at most `limit`."""
+def newest_items(
+    index: Index, files: Collection[int], *, now: int, limit: int, site: str
+) -> tuple[FoundItem, ...]:  # fmt: skip
+    """Return the newest of some files as they are listed, at most `limit`; `site` is the URL of the site."""
     newest = index.search.newest(files, limit)
-    return tuple(sorted(_items(index, newest, now), key=lambda item: (-item.published, item.path)))
+    return tuple(sorted(_items(index, newest, now, site), key=lambda item: (-item.published, item.path)))
 
 
-def _items(index: Index, files: Sequence[int], now: int) -> Iterator[FoundItem]:
+def _items(index: Index, files: Sequence[int], now: int, site: str) -> Iterator[FoundItem]:
     """Yield files as they are listed, in no order; here their seeds are checked."""
     for some in chunks(files):
         rows = list(index.files.where(f"file IN ({marks(some)})", some))
@@ -239,9 +242,9 @@ def _items(index: Index, files: Sequence[int], now: int) -> Iterator[FoundItem]:
         for row in rows:
             acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
             states = states_of(row, now)
+            id = stories[row.story].id if row.story is not None else acting.id or acting.link  # noqa: A001 - as the field
             yield FoundItem(
-                id=stories[row.story].id if row.story is not None else acting.id or acting.link,
-                title=acting.title, link=acting.link, published=acting.published, path=row.path,
+                id=id, title=acting.title, link=shown_link(id, acting.link, acting.published, site), published=acting.published, path=row.path,
                 state=next((one for one in _STATES if one in states), ""),
                 detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",
             )  # fmt: skip

@@ -12,7 +12,18 @@ from support.site_folder import NOW, SiteFolder, iso
 from aggregator.site.site import Site
 
 DAY = 86_400
-SMALL = {"feed", "meta", "topic_name", "page", "last_good", "file_stale", "page_dirty", "item_page_dirty", "sitemap", "gone_page"}
+SMALL = {
+    "feed",
+    "meta",
+    "topic_name",
+    "page",
+    "last_good",
+    "file_stale",
+    "page_dirty",
+    "item_page_dirty",
+    "sitemap",
+    "gone_page",
+}
 """Tables and partial indexes that are bounded, or have a row only for each feed, archive page, month or broken seed."""
 
 

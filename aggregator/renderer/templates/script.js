@@ -179,7 +179,7 @@
   }
 
   function startSearch() {
-    find.closest("[hidden]").hidden = false;
+    find.form.hidden = false;
     find.addEventListener("input", filter);
     document.addEventListener("keydown", (event) => {
       const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
@@ -190,7 +190,10 @@
         find.value = "";
         filter();
       } else if (event.key === "Enter" && event.target === find && find.value.trim()) {
-        document.querySelector("main [data-fits]:not([hidden]) a")?.click();
+        const feed = document.querySelector("main [data-fits]:not([hidden]) a");
+        // Without a feed that fits, the form searches items, if there is a search.
+        if (feed || !find.form.getAttribute("action")) event.preventDefault();
+        feed?.click();
       }
     });
     sort?.addEventListener("change", () => arrange(document));
