@@ -23,6 +23,7 @@ DESCRIPTION = 300
 """How many characters the description of a page has at most."""
 
 _HEADING = re.compile(r"(</?h)([1-6])(?=[ >])")
+_SCROLLED = re.compile(r"<(pre|table)(?=[ >])")
 _IMAGE = re.compile(r"<img(?=[ >])")
 _LAZY = '<img loading="lazy" decoding="async" referrerpolicy="no-referrer"'
 _TAIL = re.compile(r"\n?<h4>Related coverage</h4><ul>(?:(?!</ul>).)*</ul>$", re.DOTALL)
@@ -84,9 +85,13 @@ def _folder(name: str) -> str:
 
 
 def _text(item: Item) -> Markup:
-    """Return the content below the page's own heading, with its pictures loaded late, and without related items."""
+    """Return the content below the page's own heading, with its pictures loaded late, and without related items.
+
+    What may be wider than a phone can be reached by keyboard, to be scrolled.
+    """
     found = _TAIL.sub("", item.content)
     found = _HEADING.sub(lambda heading: f"{heading[1]}{min(6, int(heading[2]) + 1)}", found)
+    found = _SCROLLED.sub(r'<\1 tabindex="0"', found)
     return Markup(_IMAGE.sub(_LAZY, found))  # noqa: S704 - sanitised when the item was prepared
 
 

@@ -94,6 +94,8 @@
   function shown(text) {
     const { body } = new DOMParser().parseFromString(text, "text/html");
     for (const picture of all("img", body)) Object.assign(picture, { loading: "lazy", referrerPolicy: "no-referrer" });
+    // What may be wider than a phone must be reached by keyboard, to be scrolled.
+    for (const wide of all("pre, table", body)) wide.tabIndex = 0;
     // The page has a list of related items of its own.
     const [last, list] = [all("h4", body).at(-1), body.lastElementChild];
     if (last?.textContent === "Related coverage" && last.nextElementSibling === list) {
