@@ -27,8 +27,8 @@ Position = tuple[int, int, int]
 class ItemPageRow(NamedTuple):
     """A page of an item: its story, its name ("" if it was never published), the month of publication, and its change.
 
-    `changed` is in seconds since 1970. `listed` is 1 if the sitemap names it. A row with a negative story is a page that
-    was found on disk.
+    `changed` is in seconds since 1970. `listed` is 1 if the sitemap names it. A row with a negative story is a page
+    that was found on disk.
     """
 
     story: int

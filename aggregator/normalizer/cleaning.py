@@ -39,7 +39,8 @@ def clean(
 
     There is no seed if a remark is an error. `path` may begin with the date that the front matter lacks; dates without
     an offset are those of `zone` (an IANA name). Addresses of pictures resolve against `base`, or against the seed's
-    link if that is "". A seed without a link gets that of its own page on the site whose URL is `site`, if that is not "".
+    link if that is "". A seed without a link gets that of its own page on the site whose URL is `site`, unless that is
+    "".
     """
     remarks: list[Remark] = []
     title = _title(raw, remarks)

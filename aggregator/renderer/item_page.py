@@ -1,4 +1,4 @@
-"""Render the page of an item: the whole text for people, and what programs read of it (h-entry, JSON-LD, `og:`). Pure."""
+"""Render the page of an item: the whole text for people, and for programs h-entry, JSON-LD and `og:` tags. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def render(
     return Document(name=name, media_type=content_type(PAGE), body=body)
 
 
-def _page(
+def _page(  # noqa: PLR0917 - as `render` has them
     item: Item, site: Site, name: str, topic: FeedSpec | None, newer: str, older: str, linked: tuple[FeedSpec, ...]
 ) -> bytes:  # fmt: skip
     specs = {spec.slug: spec for spec in linked}

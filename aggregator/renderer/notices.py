@@ -73,7 +73,7 @@ def _opened_feed(site: Site, title: str, address: str, file: str, top: str) -> b
 
 
 def search_page(site: Site, words: str, found: Found | None, mistake: Mistake | None = None) -> bytes:
-    """Return the page with what a search found, None if nothing was asked for yet, or what is wrong with its `words`."""
+    """Return the page with what a search found, None if nothing was asked for yet, or what is wrong with `words`."""
     return with_legal_text(_search_page, site, words, found, mistake)
 
 

@@ -198,7 +198,7 @@ def _years(months: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 class _Article:
-    """An item's article up to its tags, which is the same on every page; rendered once for all limits that show it alike."""
+    """An item's article up to its tags, the same on every page; rendered once for all limits that show it alike."""
 
     def __init__(self, item: Item) -> None:
         self._item = item
