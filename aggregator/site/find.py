@@ -7,6 +7,7 @@ the bodies of seeds count, whose comments nobody was meant to read.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -22,10 +23,11 @@ from aggregator.model.expression.parser import nearest, parse_with_places
 from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Search, leaves
 from aggregator.model.item_pages import shown_link
 from aggregator.model.items import Seed
-from aggregator.normalizer import rules
+from aggregator.normalizer import rules, searched
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
 from aggregator.normalizer.rule_expressions import vocabulary_of
 from aggregator.normalizer.rules import Policy, Verdict
+from aggregator.normalizer.searched import needed_words
 from aggregator.normalizer.stored import is_in_feeds, unpack_seed, unpack_verdict, verified
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
@@ -101,6 +103,20 @@ def find(
     return Findings(len(found), tuple(items), len(choosing.slow))
 
 
+def find_newest(
+    config: Config, index: Index, text: str, *, now: int, limit: int, may_go_on: Callable[[], bool]
+) -> Findings:  # fmt: skip
+    """Return the newest items that feeds show and that an expression of everybody chooses; see `find`.
+
+    It ends when one more than `limit` is found, and then the total is that, since nobody has counted the others.
+    """
+    choosing = _choosing(config, index, text, now=now, for_everybody=True)
+    found = [file for file, _ in zip(choosing.newest(may_go_on=may_go_on), range(limit + 1), strict=False)]
+    items = sorted(_items(index, found[:limit], now, config.site.url), key=lambda item: (-item.published, item.path))
+    public = (msgspec.structs.replace(item, path="", state="", detail="") for item in items)
+    return Findings(len(found), tuple(public), len(choosing.slow))
+
+
 def _choosing(config: Config, index: Index, text: str, *, now: int, for_everybody: bool) -> Choosing:
     """Return what chooses the items of an expression.
 
@@ -138,16 +154,17 @@ class Choosing:
         """The files in which a pattern took too long."""
 
     def rows(
-        self, *, only_visible: bool, may_go_on: Callable[[], bool] = lambda: True
+        self, *, only_visible: bool, may_go_on: Callable[[], bool] = lambda: True, among: Sequence[int] | None = None
     ) -> Iterator[tuple[Row, Seed]]:  # fmt: skip
-        """Yield the rows that are chosen, each with the seed that is shown.
+        """Yield the rows that are chosen, each with the seed that is shown; `among` are the only files to look at.
 
         Raises:
             AggregatorError: if it takes too long.
         """
         rows = self._index.search.rows(
-            self._matcher.tree, now=self._now, only_visible=only_visible, slug_of=self._slug_of, bare=self._is_bare
-        )
+            self._matcher.tree, now=self._now, only_visible=only_visible, slug_of=self._slug_of, bare=self._is_bare,
+            among=among,
+        )  # fmt: skip
         for number, row in enumerate(rows):
             if number % CHECKED_EACH == 0 and not may_go_on():
                 raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
@@ -161,6 +178,20 @@ class Choosing:
                 self.slow.add(row.file)
                 if len(self.slow) > MOST_SLOW:
                     raise AggregatorError(f"{error} in many texts (write a simpler pattern)") from error
+
+    def newest(self, *, may_go_on: Callable[[], bool]) -> Iterator[int]:
+        """Yield the files that are chosen of what feeds show, newest first.
+
+        Raises:
+            AggregatorError: if it takes too long.
+        """
+        words = needed_words(self._matcher.tree) if self._index.meta("words") == searched.VERSION else _NONE
+        files = self._index.words.newest(words, self._now)
+        while some := list(islice(files, CHECKED_EACH)):
+            if not may_go_on():
+                raise AggregatorError("the search takes too long")
+            chosen = {row.file for row, _ in self.rows(only_visible=False, among=some)}
+            yield from (file for file in some if file in chosen)
 
     def visible_files(self) -> set[int]:
         """Return the files that are chosen of what feeds show; seeds are not unpacked if the index tells alone."""

@@ -81,7 +81,7 @@ class Finding:
         if refusal := self._refusal(is_owner=self._is_owner(call)):
             return refusal if self._config.server.token else None
         text = parse_qs(call.query).get("q", [""])[0].strip()
-        found = await self._in_turn(text, PAGE_ITEMS, for_everybody=True) if text else None
+        found = await self._in_turn(text, PAGE_ITEMS, for_everybody=True, is_page=True) if text else None
         body = await asyncio.to_thread(_rendered, self._config, text, found)
         status = found.status if isinstance(found, Unanswered) else 200
         return html_response(status, body)
@@ -91,7 +91,9 @@ class Finding:
             return None
         return text_response(401, "send the token\n", www_authenticate='Basic realm="aggregator", charset="UTF-8"')
 
-    async def _in_turn(self, text: str, limit: int, *, for_everybody: bool) -> Findings | Unanswered:
+    async def _in_turn(
+        self, text: str, limit: int, *, for_everybody: bool, is_page: bool = False
+    ) -> Findings | Unanswered:  # fmt: skip
         """Return what was found, once the searches before it are over."""
         if for_everybody and len(text) > PUBLIC_LENGTH:
             reason = f"an expression has at most {PUBLIC_LENGTH} characters here"
@@ -101,23 +103,29 @@ class Finding:
         self._waiting += 1
         try:
             async with self._one_at_a_time:
-                return await asyncio.to_thread(self._found, text, limit, for_everybody=for_everybody)
+                return await asyncio.to_thread(self._found, text, limit, for_everybody=for_everybody, is_page=is_page)
         finally:
             self._waiting -= 1
 
-    def _found(self, text: str, limit: int, *, for_everybody: bool) -> Findings | Unanswered:
+    def _found(self, text: str, limit: int, *, for_everybody: bool, is_page: bool) -> Findings | Unanswered:
         from aggregator.model.expression.errors import ExpressionError  # noqa: PLC0415 - few sites are searched
-        from aggregator.site.find import find  # noqa: PLC0415
+        from aggregator.site.find import find, find_newest  # noqa: PLC0415
 
         ends = time.monotonic() + SEARCH_SECONDS
+        now = int(self._clock())
+
+        def may_go_on() -> bool:
+            return time.monotonic() < ends
+
         try:
             with opened_read_only(self._config.state) as index:
                 if index is None:
                     return Unanswered(503, "nothing was built yet")
+                if is_page:
+                    return find_newest(self._config, index, text, now=now, limit=limit, may_go_on=may_go_on)
                 return find(
-                    self._config, index, text, now=int(self._clock()), limit=limit, for_everybody=for_everybody,
-                    may_go_on=lambda: time.monotonic() < ends,
-                )  # fmt: skip
+                    self._config, index, text, now=now, limit=limit, for_everybody=for_everybody, may_go_on=may_go_on
+                )
         except ExpressionError as error:
             return Unanswered(400, error.reason, error.hint, error.at)
         except (AggregatorError, *DAMAGED) as error:
