@@ -48,14 +48,14 @@ class FoundWords(Tables):
         """Remove the table."""
         self._db.execute("DROP TABLE IF EXISTS word")
 
-    def newest(self, words: Collection[str], now: int) -> Iterator[int]:
-        """Yield the files that feeds show at `now` and that have all of `words`, newest first."""
+    def newest(self, sets: Collection[Collection[str]], now: int) -> Iterator[int]:
+        """Yield the files that feeds show at `now`, newest first: those with all words of one of `sets`, if any."""
         feed = "SELECT feed FROM feed WHERE slug=?"
         sql = f"SELECT file FROM entry WHERE feed=({feed}) AND starts<=? AND ends>?"  # noqa: S608 - ours
         values: tuple[object, ...] = (SITE_FEED, now, now)
-        if words:
+        if sets:
             sql += " AND file IN (SELECT rowid FROM word WHERE word MATCH ?)"
-            values = (*values, " AND ".join(sorted(map(_token, words))))
+            values = (*values, " OR ".join(f"({' AND '.join(sorted(map(_token, words)))})" for words in sets))
         for (file,) in _file.all(self._db.execute(f"{sql} ORDER BY sort, worst", values)):
             yield file
 

@@ -18,7 +18,7 @@ from aggregator.normalizer.enclosures import enclosures
 from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
 from aggregator.normalizer.remarks import Field, Remark
 
-NO_LINK = "write `webUrl: https://…`, or `originalUrl`; `pages: {items: own}` in the config gives it a page here"
+NO_LINK = "write `webUrl: https://…`, or `originalUrl`, or set `pages.items` in the config"
 TEMPLATE_LINK = "https://example.org/"
 """The link of a draft that `aggregator new` wrote without one."""
 

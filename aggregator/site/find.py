@@ -185,7 +185,7 @@ class Choosing:
         Raises:
             AggregatorError: if it takes too long.
         """
-        words = needed_words(self._matcher.tree) if self._index.meta("words") == searched.VERSION else _NONE
+        words = needed_words(self._matcher.tree) if self._index.meta("words") == searched.VERSION else ()
         files = self._index.words.newest(words, self._now)
         while some := list(islice(files, CHECKED_EACH)):
             if not may_go_on():
