@@ -499,7 +499,9 @@ def _names_for(folder: str) -> Iterator[str]:
 def _site(config: Config) -> SiteSettings:
     site = config.site
     title = site.title or urlsplit(site.url).hostname or ""
-    return replace(site, title=title, hub=config.websub.hub, collects=config.sources is not None)
+    return replace(
+        site, title=title, hub=config.websub.hub, collects=config.sources is not None, searches=config.pages.search
+    )
 
 
 def _query(query: Query, names: dict[str, str], feeds: Collection[str], named: Iterable[str]) -> Query:

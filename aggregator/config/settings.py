@@ -42,7 +42,7 @@ class PodcastSettings(Podcast, frozen=True, kw_only=True):
 class SiteSettings(Site, frozen=True, kw_only=True):
     """`site`: who publishes. `title` is the host of `url` by default.
 
-    `hub` comes from `websub.hub`, `collects` from `sources`.
+    `hub` comes from `websub.hub`, `collects` from `sources`, `searches` from `pages.search`.
     """
 
     url: Annotated[str, Check(parsers.site_url, what='the public address, such as `"https://feeds.example.org/"`')]
@@ -54,6 +54,7 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     accent: Annotated[str, Check(parsers.colour)] = ""
     hub: Annotated[str, Computed()] = ""
     collects: Annotated[bool, Computed()] = False
+    searches: Annotated[bool, Computed()] = False
     podcast: PodcastSettings = PodcastSettings()
 
 

@@ -190,11 +190,9 @@ class ArchivePages(Tables):
     def cuts(self, feed: int, months: tuple[int, int], *, on_disk: bool = False) -> tuple[tuple[int, int], ...]:
         """Return the pages with which no month ends, from a month to another: each as month and last cell."""
         written = "AND stamps IS NOT NULL" if on_disk else ""
-        sql = (
-            "SELECT feed, month, last, sum FROM page WHERE feed=? AND month BETWEEN ? AND ? AND last!=? AND wanted=1"
-            f" {written} ORDER BY month, last"
-        )
-        return tuple(check_page(row)[1:3] for row in self._db.execute(sql, (feed, *months, END)))
+        where = f"WHERE feed=? AND month BETWEEN ? AND ? AND last!=? AND wanted=1 {written} ORDER BY month, last"
+        rows = self._db.execute(f"SELECT feed, month, last, sum FROM page {where}", (feed, *months, END))  # noqa: S608 - ours
+        return tuple(check_page(row)[1:3] for row in rows)
 
     def coming_months(self) -> dict[int, int]:
         """Return the newest month of which a page is not on disk yet, by feed, for feeds that have one."""

@@ -317,6 +317,7 @@ def create_tables(db: sqlite3.Connection, first: Callable[[], object] | None = N
     db.execute("BEGIN IMMEDIATE")
     if first is not None:
         first()
+    db.execute("DROP TABLE IF EXISTS word")  # with the tables of its own that are below
     tables = db.execute("SELECT name FROM sqlite_master WHERE type='table' AND name NOT LIKE 'sqlite_%'").fetchall()
     for (name,) in tables:
         if name not in REMEMBERED_TABLES:

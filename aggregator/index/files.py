@@ -47,7 +47,12 @@ class FileRow(NamedTuple):
 
 
 class Files(Tables):
-    """The files of the index; `Index.files` is the instance."""
+    """The files of the index; `Index.files` is the instance.
+
+    `changed` are the files whose stored seeds were put or deleted since it was set; None if nobody asks.
+    """
+
+    changed: set[int] | None = None
 
     def stat_keys(self, below: str = "") -> Iterator[tuple[str, tuple[int, int, int, int, int]]]:
         """Yield the path and stat key of the known files in the order of their paths, or only of those `below` a path.
@@ -129,6 +134,7 @@ class Files(Tables):
 
     def delete(self, files: Sequence[int]) -> None:
         """Delete files; delete their entries before."""
+        self._note_changed(files)
         for chunk in chunks(files):
             for table in ("file", "seed", "problem"):
                 self._db.execute(f"DELETE FROM {table} WHERE file IN ({marks(chunk)})", chunk)  # noqa: S608
@@ -162,11 +168,19 @@ class Files(Tables):
 
     def put_seeds(self, rows: Iterable[tuple[int, bytes]]) -> None:
         """Store seeds by file."""
+        if self.changed is not None:
+            rows = list(rows)
+            self.changed.update(file for file, _ in rows)
         self._db.executemany("INSERT OR REPLACE INTO seed VALUES(?,?)", rows)
 
     def delete_seeds(self, files: Sequence[int]) -> None:
         """Delete the stored seeds of files that can no longer be read."""
+        self._note_changed(files)
         self._db.executemany("DELETE FROM seed WHERE file=?", ((file,) for file in files))
+
+    def _note_changed(self, files: Sequence[int]) -> None:
+        if self.changed is not None:
+            self.changed.update(files)
 
     # -- problems
 

@@ -24,6 +24,7 @@ from aggregator.index.row_check import check_rows
 from aggregator.index.rows import Columns, check_meta
 from aggregator.index.stories import Stories
 from aggregator.index.withdrawn import WithdrawnItems
+from aggregator.index.words import FoundWords
 from aggregator.model.errors import AggregatorError
 from aggregator.model.items import FOREVER
 from aggregator.model.sqlite_errors import is_damage, with_advice
@@ -56,6 +57,7 @@ class Index:
         self.archive_pages = ArchivePages(database)
         self.item_pages = ItemPages(database)
         self.withdrawn = WithdrawnItems(database)
+        self.words = FoundWords(database)
         self.overview = Overview(database)
         self.transaction = database.transaction
         self.create_indexes = database.create_indexes

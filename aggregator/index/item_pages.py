@@ -27,8 +27,8 @@ Position = tuple[int, int, int]
 class ItemPageRow(NamedTuple):
     """A page of an item: its story, its name ("" if it was never published), the month of publication, and its change.
 
-    `changed` is in seconds since 1970. `listed` is 1 if the sitemap names it. A row with a negative story is a page that
-    was found on disk.
+    `changed` is in seconds since 1970. `listed` is 1 if the sitemap names it. A row with a negative story is a page
+    that was found on disk.
     """
 
     story: int
@@ -62,9 +62,11 @@ class ItemPages(Tables):
         )
         self._db.executemany(sql, ((story, checksum(story, "", 0, 0, 0)) for story in stories))
 
-    def mark_all(self) -> None:
-        """Mark the pages of all stories that a feed shows, or will show, and all that are on disk."""
+    def mark_all(self, *, known: bool) -> None:
+        """Mark all pages as changed: those of all stories that a feed shows, or will show, or only the `known` ones."""
         self._db.execute("UPDATE item_page SET dirty=1")
+        if known:
+            return
         self.mark([one for (one,) in self._db.execute("SELECT DISTINCT story FROM file WHERE shown IS NOT NULL")])
 
     def mark_of_feed(self, feed: int) -> None:
@@ -94,11 +96,6 @@ class ItemPages(Tables):
         null = "NOT NULL" if on_disk else "NULL"
         sql = f"SELECT story FROM item_page WHERE dirty=1 AND stamps IS {null} ORDER BY story DESC"  # noqa: S608 - ours
         return [story for (story,) in self._db.execute(sql)]
-
-    def is_empty(self) -> bool:
-        """Return whether there is no page, and no sitemap."""
-        sql = "SELECT 1 FROM item_page UNION ALL SELECT 1 FROM sitemap LIMIT 1"
-        return self._db.execute(sql).fetchone() is None
 
     # -- what they show
 
@@ -152,6 +149,14 @@ class ItemPages(Tables):
         self._db.execute(
             "UPDATE item_page SET name=?, month=?, changed=?, listed=?, dirty=?, key=?, stamps=?, sum=? WHERE story=?",
             (*said, int(dirty), page.key, page.file_identity, checksum(page.story, *said), page.story),
+        )
+
+    def reserve(self, page: ItemPageRow) -> None:
+        """Store how a page that is about to be written is called, so that it is found again whatever happens."""
+        said = (page.name, page.month, page.changed, 0)
+        self._db.execute(
+            "UPDATE item_page SET name=?, month=?, changed=?, listed=?, sum=? WHERE story=? AND name IS NULL",
+            (*said, checksum(page.story, *said), page.story),
         )
 
     def has_name(self, name: str, story: int) -> bool:

@@ -240,6 +240,7 @@ META = {
     "site": bytes,
     "sitemap": bytes,
     "tombstones": int,
+    "words": str,
 }
 """The keys of the table `meta`, each with the type of its value."""
 

@@ -2,8 +2,8 @@
 
 Most can be derived from the seeds again. What cannot is kept apart and survives every rebuild: the remembered ids
 (`alias`, `story`, `public_id`), the last good versions (`last_good`), the tombstones (`withdrawn`), the spellings of
-topics (`topic_name`), and the removed pages of items (`gone_page`). Names of columns stay as older versions wrote them; the comments name the fields they are read
-into.
+topics (`topic_name`), and the removed pages of items (`gone_page`). Names of columns stay as older versions wrote them;
+the comments name the fields they are read into.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ CREATE INDEX item_page_month ON item_page(month) WHERE listed = 1;
 CREATE INDEX item_page_name ON item_page(name) WHERE name IS NOT NULL;
 -- the months of the sitemap; parts: how many documents it has; sum: checksum of month and parts.
 CREATE TABLE sitemap(
-    month INTEGER PRIMARY KEY, dirty INTEGER NOT NULL, key BLOB, parts INTEGER NOT NULL, stamps BLOB, sum INTEGER NOT NULL
+    month INTEGER PRIMARY KEY, dirty INTEGER NOT NULL, key BLOB, parts INTEGER NOT NULL, stamps BLOB,
+    sum INTEGER NOT NULL
 );
 """
 

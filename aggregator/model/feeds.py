@@ -112,7 +112,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Who publishes. `url` is absolute and ends with a slash, `language` is a tag such as `en-us`.
 
     `icon` and `hub` (the WebSub hub) are URLs or "". `accent` is the colour of links and buttons, as `#rrggbb`, or "".
-    `collects` is true if it has a page of its sources.
+    `collects` is true if it has a page of its sources, `searches` if its server answers searches of everybody.
     """
 
     title: str
@@ -123,6 +123,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     icon: str = ""
     hub: str = ""
     collects: bool = False
+    searches: bool = False
     accent: str = ""
     podcast: Podcast = Podcast()
 

@@ -68,6 +68,11 @@ def page_name(id: str, link: str, published: int, site: str) -> str:  # noqa: A0
     return f"{ITEMS}/{year:04}/{_with_hash(slug_of(_last_part(id)), id)}/{_PAGE}"
 
 
+def shown_link(id: str, link: str, published: int, site: str) -> str:  # noqa: A002 - the field's own name
+    """Return the link of an item: what its seed has for one, unless that is a page of its own; see `page_name`."""
+    return site + page_name(id, link, published, site).removesuffix(_PAGE) if is_own(link, site) else link
+
+
 def sitemap_name(month: int, part: int) -> str:
     """Return the name of a part (from 1) of a month's sitemap; months count from January of year 0."""
     year, number = divmod(month, 12)

@@ -155,8 +155,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     `link` is a canonical ASCII URL, and so is `id` unless the seed has its own. `title` and `summary` are plain text,
     `content` is an HTML fragment with absolute URLs. `tags` are the names of `topics`, then further tags. `language` is
     a BCP 47 tag or "". `author` names all `authors`, of which there are none if nothing but a name is known. `has_more`
-    says whether `content` tells more than `summary` and `related` do. `page` is the URL of its page on the site, "" if it
-    has none; a seed without a link has it as its `link`.
+    says whether `content` tells more than `summary` and `related` do. `page` is the URL of its page on the site, "" if
+    it has none; a seed without a link has it as its `link`.
     """
 
     id: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
 
 # Thai and Lao, Myanmar, Khmer, Han with Hiragana and Katakana.
 NO_SPACES = (
@@ -30,6 +31,19 @@ def has_words(text: str, words: str) -> bool:
             return True
         at = text.find(words, at + 1)
     return False
+
+
+def words_in(text: str) -> frozenset[str]:
+    """Return the whole words of a text; of scripts without spaces there are none.
+
+    If `has_words(text, words)`, then `text` has every word of `words`.
+    """
+    if text.isascii():
+        return frozenset(_ASCII_WORD.findall(text))
+    return frozenset("".join(run) for is_word, run in groupby(text, _in_word) if is_word)
+
+
+_ASCII_WORD = re.compile(r"[A-Za-z0-9_]+")
 
 
 def _in_word(one: str) -> bool:

@@ -18,7 +18,7 @@ from aggregator.normalizer.enclosures import enclosures
 from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
 from aggregator.normalizer.remarks import Field, Remark
 
-NO_LINK = "write `webUrl: https://…`, or `originalUrl`; `pages: {items: own}` in the config gives it a page here"
+NO_LINK = "write `webUrl: https://…`, or `originalUrl`, or set `pages.items` in the config"
 TEMPLATE_LINK = "https://example.org/"
 """The link of a draft that `aggregator new` wrote without one."""
 
@@ -39,7 +39,8 @@ def clean(
 
     There is no seed if a remark is an error. `path` may begin with the date that the front matter lacks; dates without
     an offset are those of `zone` (an IANA name). Addresses of pictures resolve against `base`, or against the seed's
-    link if that is "". A seed without a link gets that of its own page on the site whose URL is `site`, if that is not "".
+    link if that is "". A seed without a link gets that of its own page on the site whose URL is `site`, unless that is
+    "".
     """
     remarks: list[Remark] = []
     title = _title(raw, remarks)

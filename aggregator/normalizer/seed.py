@@ -75,8 +75,8 @@ class _Parsed(NamedTuple):
 def read(data: bytes, *, path: str, zone: str, site: str = "") -> Reading:
     """Return the reading of the seed file `path` (relative to the seeds folder).
 
-    Dates without an offset are those of `zone` (an IANA name). A seed without a link gets a page of the site whose URL is
-    `site`; if that is "" it is rejected.
+    Dates without an offset are those of `zone` (an IANA name). A seed without a link gets a page of the site whose URL
+    is `site`; if that is "" it is rejected.
     """
     return read_together([(path, data)], zone=zone, site=site)[0]
 

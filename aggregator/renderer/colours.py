@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 AA = 4.5
 GROUNDS = {"light": ("#ffffff", "#f5f7f9"), "dark": ("#121519", "#1a1e24")}
-"""The backgrounds of text in each colour scheme, as `style.css` has them: `--page` and `--wash`."""
+"""The backgrounds of text in each colour scheme, as `base.css` has them: `--page` and `--wash`."""
 
 DEFAULT = "#0b57c9"
 STEPS = 64

@@ -1,4 +1,4 @@
-"""Render the page of an item: the whole text for people, and what programs read of it (h-entry, JSON-LD, `og:`). Pure."""
+"""Render the page of an item: the whole text for people, and for programs h-entry, JSON-LD and `og:` tags. Pure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,15 @@ from aggregator.renderer import dates, layout, page, wording
 from aggregator.renderer.legal_text import with_legal_text
 from aggregator.renderer.topic_tree import ancestors
 
+STYLES = (layout.BASE_STYLE, "entry.css")
+SCRIPTS = (layout.BASE_SCRIPT, "entry.js")
+"""There are as many of these pages as items, so each has only what it needs."""
+
 DESCRIPTION = 300
 """How many characters the description of a page has at most."""
 
 _HEADING = re.compile(r"(</?h)([1-6])(?=[ >])")
+_SCROLLED = re.compile(r"<(pre|table)(?=[ >])")
 _IMAGE = re.compile(r"<img(?=[ >])")
 _LAZY = '<img loading="lazy" decoding="async" referrerpolicy="no-referrer"'
 _TAIL = re.compile(r"\n?<h4>Related coverage</h4><ul>(?:(?!</ul>).)*</ul>$", re.DOTALL)
@@ -43,7 +48,7 @@ def render(
     return Document(name=name, media_type=content_type(PAGE), body=body)
 
 
-def _page(
+def _page(  # noqa: PLR0917 - as `render` has them
     item: Item, site: Site, name: str, topic: FeedSpec | None, newer: str, older: str, linked: tuple[FeedSpec, ...]
 ) -> bytes:  # fmt: skip
     specs = {spec.slug: spec for spec in linked}
@@ -52,6 +57,8 @@ def _page(
     shown = item.language or site.language
     return layout.render_page(
         "entry.html",
+        styles=STYLES,
+        scripts=SCRIPTS,
         site=site,
         root=_ROOT,
         own=own,
@@ -78,9 +85,13 @@ def _folder(name: str) -> str:
 
 
 def _text(item: Item) -> Markup:
-    """Return the content below the page's own heading, with its pictures loaded late, and without related items."""
+    """Return the content below the page's own heading, with its pictures loaded late, and without related items.
+
+    What may be wider than a phone can be reached by keyboard, to be scrolled.
+    """
     found = _TAIL.sub("", item.content)
     found = _HEADING.sub(lambda heading: f"{heading[1]}{min(6, int(heading[2]) + 1)}", found)
+    found = _SCROLLED.sub(r'<\1 tabindex="0"', found)
     return Markup(_IMAGE.sub(_LAZY, found))  # noqa: S704 - sanitised when the item was prepared
 
 

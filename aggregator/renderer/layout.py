@@ -20,8 +20,9 @@ from aggregator.renderer import colours, dates, wording
 FORMATS = tuple((label, file, MEDIA_TYPES[file]) for label, file in (("RSS", RSS), ("Atom", ATOM), ("JSON", JSON)))
 """Label, file name and media type of each format that people can subscribe to."""
 
-STYLES = ("style.css",)
-SCRIPTS = ("script.js",)
+BASE_STYLE, BASE_SCRIPT = "base.css", "base.js"
+STYLES = (BASE_STYLE, "style.css")
+SCRIPTS = (BASE_SCRIPT, "script.js")
 
 
 def render_page(

@@ -1,10 +1,15 @@
-"""Render the pages that only our server answers with: nothing is here, it was removed, this is a feed. Pure."""
+"""Render the pages that only our server answers with.
+
+Nothing is here, it was removed, this is a feed, or what a search found. Pure.
+"""
 
 from __future__ import annotations
 
 import html
 import re
 from functools import lru_cache
+
+import msgspec
 
 from aggregator.model.feeds import Site
 from aggregator.renderer import layout
@@ -13,6 +18,28 @@ from aggregator.renderer.legal_text import with_legal_text
 STYLES = (*layout.STYLES, "status.css")
 
 _HEADING = re.compile(rb"<h1[^<>]*>(.*?)</h1>", re.DOTALL)
+
+
+class FoundLink(msgspec.Struct, frozen=True, kw_only=True):
+    """An item that was found; `published` is in seconds since 1970."""
+
+    title: str
+    link: str
+    published: int
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """How many items a search found, and the newest of them."""
+
+    total: int
+    items: tuple[FoundLink, ...]
+
+
+class Mistake(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a search cannot be answered, and what to write instead, or ""."""
+
+    reason: str
+    hint: str = ""
 
 
 @lru_cache(maxsize=64)
@@ -43,6 +70,17 @@ def _opened_feed(site: Site, title: str, address: str, file: str, top: str) -> b
         "opened.html", styles=STYLES, forms="'self'", site=site, root=f"{top}../".removeprefix("./"), title=title,
         address=address, file=file, top=top,
     )  # fmt: skip
+
+
+def search_page(site: Site, words: str, found: Found | None, mistake: Mistake | None = None) -> bytes:
+    """Return the page with what a search found, None if nothing was asked for yet, or what is wrong with `words`."""
+    return with_legal_text(_search_page, site, words, found, mistake)
+
+
+def _search_page(site: Site, words: str, found: Found | None, mistake: Mistake | None) -> bytes:
+    return layout.render_page(
+        "search.html", styles=STYLES, forms="'self'", site=site, root="../", words=words, found=found, mistake=mistake
+    )
 
 
 def title_of(page: bytes) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache, partial
 from itertools import groupby
 from sys import maxsize
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from markupsafe import Markup
@@ -96,42 +96,50 @@ def _feed(feed: Feed, site: Site, summaries: Sequence[FeedSummary]) -> bytes:
     write = partial(
         layout.render_page,
         "feed.html",
-        site=site,
+        **_of_feed(feed, site, specs),
+        forms=_forms(site),
         root="../",
-        canonical=wording.document_url(feed.spec, site, PAGE),
         description=wording.description(feed.spec, site),
-        picture=wording.icon_url(feed.spec, site),
-        spec=feed.spec,
         updated=feed.updated,
-        ancestors=ancestors(feed.spec, specs),
-        here=wording.subject(feed.spec),
         months=_months(feed.months),
         older=feed.older,
     )
     return _with_articles(feed, specs, "../", write, ITEM_LIMITS)
 
 
+def _forms(site: Site) -> str:
+    """Return where the forms of a page may lead: to a search, if there is one."""
+    return "'self'" if site.searches else "'none'"
+
+
 def _month(feed: Feed, site: Site, specs: Sequence[FeedSpec]) -> bytes:
     by_slug = {spec.slug: spec for spec in specs}
     position = feed.archive_position
-    name, here = wording.archive_page_name(position.folder), wording.subject(feed.spec)
+    name = wording.archive_page_name(position.folder)
     write = partial(
         layout.render_page,
         "month.html",
-        site=site,
+        **_of_feed(feed, site, by_slug),
         root="../../../",
-        canonical=wording.document_url(feed.spec, site, PAGE, position.folder),
-        description=f"{here}, {name}",
-        picture=wording.icon_url(feed.spec, site),
-        spec=feed.spec,
-        ancestors=ancestors(feed.spec, by_slug),
-        here=here,
+        description=f"{wording.subject(feed.spec)}, {name}",
         name=name,
         prev=position.prev,
         next=position.next,
     )
     levels = ITEM_LIMITS[BRIEF:] if len(feed.items) > MANY_ITEMS else ITEM_LIMITS
     return _with_articles(feed, by_slug, "../../../", write, levels)
+
+
+def _of_feed(feed: Feed, site: Site, specs: Mapping[str, FeedSpec]) -> dict[str, Any]:
+    """Return what the page of a feed and those of its months say alike."""
+    return {
+        "site": site,
+        "spec": feed.spec,
+        "canonical": wording.document_url(feed.spec, site, PAGE, feed.archive_position.folder),
+        "picture": wording.icon_url(feed.spec, site),
+        "ancestors": ancestors(feed.spec, specs),
+        "here": wording.subject(feed.spec),
+    }
 
 
 def _with_articles(
@@ -190,7 +198,7 @@ def _years(months: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 class _Article:
-    """An item's article up to its tags, which is the same on every page; rendered once for all limits that show it alike."""
+    """An item's article up to its tags, the same on every page; rendered once for all limits that show it alike."""
 
     def __init__(self, item: Item) -> None:
         self._item = item
@@ -247,6 +255,7 @@ def _index(summaries: Sequence[FeedSummary], site: Site) -> bytes:
     write = partial(
         layout.render_page,
         "index.html",
+        forms=_forms(site),
         site=site,
         root="./",
         canonical=site.address(PAGE),

@@ -7,6 +7,7 @@ the bodies of seeds count, whose comments nobody was meant to read.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import msgspec
@@ -20,11 +21,13 @@ from aggregator.model.errors import AggregatorError
 from aggregator.model.expression.errors import ExpressionError
 from aggregator.model.expression.parser import nearest, parse_with_places
 from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Search, leaves
+from aggregator.model.item_pages import shown_link
 from aggregator.model.items import Seed
-from aggregator.normalizer import rules
+from aggregator.normalizer import rules, searched
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
 from aggregator.normalizer.rule_expressions import vocabulary_of
 from aggregator.normalizer.rules import Policy, Verdict
+from aggregator.normalizer.searched import needed_words
 from aggregator.normalizer.stored import is_in_feeds, unpack_seed, unpack_verdict, verified
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
@@ -94,10 +97,24 @@ def find(
         shown = [file for date, file in found if date <= found[limit - 1][0]]
     else:
         shown = [file for _, file in found]
-    items = sorted(_items(index, shown, now), key=lambda item: (-item.published, item.path))[:limit]
+    items = sorted(_items(index, shown, now, config.site.url), key=lambda item: (-item.published, item.path))[:limit]
     if for_everybody:
         items = [msgspec.structs.replace(item, path="", state="", detail="") for item in items]
     return Findings(len(found), tuple(items), len(choosing.slow))
+
+
+def find_newest(
+    config: Config, index: Index, text: str, *, now: int, limit: int, may_go_on: Callable[[], bool]
+) -> Findings:  # fmt: skip
+    """Return the newest items that feeds show and that an expression of everybody chooses; see `find`.
+
+    It ends when one more than `limit` is found, and then the total is that, since nobody has counted the others.
+    """
+    choosing = _choosing(config, index, text, now=now, for_everybody=True)
+    found = [file for file, _ in zip(choosing.newest(may_go_on=may_go_on), range(limit + 1), strict=False)]
+    items = sorted(_items(index, found[:limit], now, config.site.url), key=lambda item: (-item.published, item.path))
+    public = (msgspec.structs.replace(item, path="", state="", detail="") for item in items)
+    return Findings(len(found), tuple(public), len(choosing.slow))
 
 
 def _choosing(config: Config, index: Index, text: str, *, now: int, for_everybody: bool) -> Choosing:
@@ -137,16 +154,17 @@ class Choosing:
         """The files in which a pattern took too long."""
 
     def rows(
-        self, *, only_visible: bool, may_go_on: Callable[[], bool] = lambda: True
+        self, *, only_visible: bool, may_go_on: Callable[[], bool] = lambda: True, among: Sequence[int] | None = None
     ) -> Iterator[tuple[Row, Seed]]:  # fmt: skip
-        """Yield the rows that are chosen, each with the seed that is shown.
+        """Yield the rows that are chosen, each with the seed that is shown; `among` are the only files to look at.
 
         Raises:
             AggregatorError: if it takes too long.
         """
         rows = self._index.search.rows(
-            self._matcher.tree, now=self._now, only_visible=only_visible, slug_of=self._slug_of, bare=self._is_bare
-        )
+            self._matcher.tree, now=self._now, only_visible=only_visible, slug_of=self._slug_of, bare=self._is_bare,
+            among=among,
+        )  # fmt: skip
         for number, row in enumerate(rows):
             if number % CHECKED_EACH == 0 and not may_go_on():
                 raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
@@ -160,6 +178,20 @@ class Choosing:
                 self.slow.add(row.file)
                 if len(self.slow) > MOST_SLOW:
                     raise AggregatorError(f"{error} in many texts (write a simpler pattern)") from error
+
+    def newest(self, *, may_go_on: Callable[[], bool]) -> Iterator[int]:
+        """Yield the files that are chosen of what feeds show, newest first.
+
+        Raises:
+            AggregatorError: if it takes too long.
+        """
+        words = needed_words(self._matcher.tree) if self._index.meta("words") == searched.VERSION else ()
+        files = self._index.words.newest(words, self._now)
+        while some := list(islice(files, CHECKED_EACH)):
+            if not may_go_on():
+                raise AggregatorError("the search takes too long")
+            chosen = {row.file for row, _ in self.rows(only_visible=False, among=some)}
+            yield from (file for file in some if file in chosen)
 
     def visible_files(self) -> set[int]:
         """Return the files that are chosen of what feeds show; seeds are not unpacked if the index tells alone."""
@@ -224,13 +256,15 @@ def _by_feeds(node: Node) -> Node:
     return node
 
 
-def newest_items(index: Index, files: Collection[int], *, now: int, limit: int) -> tuple[FoundItem, ...]:
-    """Return the newest of some files as they are listed, at most `limit`."""
+def newest_items(
+    index: Index, files: Collection[int], *, now: int, limit: int, site: str
+) -> tuple[FoundItem, ...]:  # fmt: skip
+    """Return the newest of some files as they are listed, at most `limit`; `site` is the URL of the site."""
     newest = index.search.newest(files, limit)
-    return tuple(sorted(_items(index, newest, now), key=lambda item: (-item.published, item.path)))
+    return tuple(sorted(_items(index, newest, now, site), key=lambda item: (-item.published, item.path)))
 
 
-def _items(index: Index, files: Sequence[int], now: int) -> Iterator[FoundItem]:
+def _items(index: Index, files: Sequence[int], now: int, site: str) -> Iterator[FoundItem]:
     """Yield files as they are listed, in no order; here their seeds are checked."""
     for some in chunks(files):
         rows = list(index.files.where(f"file IN ({marks(some)})", some))
@@ -239,9 +273,9 @@ def _items(index: Index, files: Sequence[int], now: int) -> Iterator[FoundItem]:
         for row in rows:
             acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
             states = states_of(row, now)
+            id = stories[row.story].id if row.story is not None else acting.id or acting.link  # noqa: A001 - as the field
             yield FoundItem(
-                id=stories[row.story].id if row.story is not None else acting.id or acting.link,
-                title=acting.title, link=acting.link, published=acting.published, path=row.path,
-                state=next((one for one in _STATES if one in states), ""),
+                id=id, title=acting.title, link=shown_link(id, acting.link, acting.published, site),
+                published=acting.published, path=row.path, state=next((one for one in _STATES if one in states), ""),
                 detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",
             )  # fmt: skip

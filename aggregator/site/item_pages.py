@@ -66,13 +66,12 @@ class SiteItemPages:
 
     def begin(self) -> None:
         """Mark every page as changed if the config now says otherwise which there are, or how they look."""
-        if self._index.meta("item_pages") != self._settings.items:
-            self._pages.mark_all()
-            self._index.set_meta("item_pages", self._settings.items)
-        shows = self._shows
-        if self._index.meta("items_show") != shows:
-            self._pages.mark_all()
+        is_none, shows = self._settings.items == "none", self._shows
+        if self._index.meta("item_pages") != self._settings.items or self._index.meta("items_show") != shows:
+            self._pages.mark_all(known=is_none)
             self._index.set_meta("items_show", shows)
+        if not is_none:  # else once all are removed
+            self._index.set_meta("item_pages", self._settings.items)
 
     @property
     def _shows(self) -> bytes:
@@ -98,7 +97,8 @@ class SiteItemPages:
         written: list[str] = []
         failed: list[str] = []
         renderings = self._queue.render(self._requests(on_disk=on_disk), now=self._now, executor=executor, cut=_cut)
-        limited = Limited(foreign.without_foreign(watch.during("items", renderings), failed), limit)
+        ours = self._reserved(foreign.without_foreign(watch.during("items", renderings), failed))
+        limited = Limited(ours, limit)
         for group, result in write_in_groups(limited, self._writer, watch, progress):
             broken = {error.name for error in result.failed}
             for rendering in group:
@@ -106,6 +106,12 @@ class SiteItemPages:
             written += result.written
             failed += map(str, result.failed)
         return WrittenPages(written, failed, is_all=not limited.is_cut)
+
+    def _reserved(self, renderings: Iterator[Rendering[ItemPageRow]]) -> Iterator[Rendering[ItemPageRow]]:
+        for rendering in renderings:
+            if rendering.request.row.file_identity is None:
+                self._pages.reserve(rendering.request.row)
+            yield rendering
 
     def _requests(self, *, on_disk: bool) -> Iterator[RenderRequest[ItemPageRow]]:
         stories = chain(() if on_disk else self._pages.dirty(on_disk=False), self._pages.dirty(on_disk=True))
@@ -178,7 +184,7 @@ class SiteItemPages:
         """Remove pages; return what failed."""
         failed = []
         for page in pages:
-            names = [page.name] if page.name and page.file_identity is not None else []
+            names = [page.name] if page.name else []
             try:
                 self._writer.remove(names)
                 self._pages.delete(page.story, names, self._now)
@@ -255,6 +261,10 @@ class SiteItemPages:
             self._pages.put_month(SitemapRow(row.month, None, 0, None))
         return []
 
+    def all_removed(self) -> None:
+        """Store that nothing is left of the pages of a site that has none any more."""
+        self._index.set_meta("item_pages", "none")
+
 
 def adopt(index: Index, writer: Destination) -> None:
     """Add the pages of items that are on disk to the index, so that none of them stays behind unnoticed."""
@@ -262,11 +272,12 @@ def adopt(index: Index, writer: Destination) -> None:
     if found:
         foreign = set(foreign_files(writer, found))
         index.item_pages.adopt(name for name in found if name not in foreign)
+        index.set_meta("item_pages", "found")
 
 
 def is_used(index: Index, settings: DisplaySettings) -> bool:
     """Return whether a site has pages of items, or had some that are still there."""
-    return settings.items != "none" or bool(index.meta("sitemap")) or not index.item_pages.is_empty()
+    return settings.items != "none" or index.meta("item_pages") not in {None, "none"}
 
 
 def _identity(writer: Destination, month: int, parts: int) -> bytes | None:

@@ -198,6 +198,8 @@ class Publishing:
             self.failed += failed
         if not self.failed:
             self.failed += pages.remove(unwanted)
+        if is_all and not self.failed and self._catalog.settings.items == "none":
+            pages.all_removed()
 
     def _publish_site(self, workers: Workers) -> None:
         key = digest(self._catalog.settings.digest, self._catalog.summaries())

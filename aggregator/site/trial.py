@@ -96,11 +96,12 @@ def try_config(
     # What the index holds was decided by other rules if the config was changed since.
     is_built = index.meta("policy") == digest(old)
     changes = _Trying(index, old if is_built else None, new, now).changes()
+    site = config.site.url
     return [
         FeedTrial(
             slug=slug, now=len(index.search.in_feed(slug, now)), come=len(change.come), go=len(change.go),
-            coming=newest_items(index, change.come, now=now, limit=limit),
-            going=newest_items(index, change.go, now=now, limit=limit),
+            coming=newest_items(index, change.come, now=now, limit=limit, site=site),
+            going=newest_items(index, change.go, now=now, limit=limit, site=site),
         )
         for slug, change in sorted(changes.items())
         if change.come or change.go

@@ -46,6 +46,9 @@ from aggregator.watcher.media_files import measure_in
 if TYPE_CHECKING:
     from aggregator.site.site import Site
 
+NO_WORDS = "none"
+"""Stands for the version of the words that are searched if SQLite cannot keep any."""
+
 BATCH = 250
 """How many files are read together."""
 
@@ -78,6 +81,7 @@ def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Tu
 def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, watch: Stopwatch) -> Intake:
     """Bring the index up to date with what changed, in one transaction; `workers` read and parse."""
     policy, names = site.catalog.policy, site.catalog.names
+    site.index.files.changed = set() if site.config.pages.search else None
     with site.index.transaction():
         intake = _intake(site, now)
         intake.remove(changes.gone)
@@ -95,6 +99,7 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
         for slug in configured_feeds(site):
             site.index.feeds.add(slug, announced=True)
         site.index.set_meta("policy", digest(policy))
+        _keep_words(site)
         if changes.is_full_scan:
             _remember_reading(site)
             site.scanner.remember_heads()
@@ -106,6 +111,23 @@ def _intake(site: Site, now: int) -> Intake:
         site.index, policy=site.catalog.policy, now=now, settings=site.config.feed, keepalive=site.progress.tick,
         item_pages=site.config.pages.items != "none",
     )  # fmt: skip
+
+
+def _keep_words(site: Site) -> None:
+    """Bring the words that everybody may search up to date with the seeds, or remove them if nobody may."""
+    index, changed = site.index, site.index.files.changed
+    known = index.meta("words")
+    if changed is None:
+        if known:
+            index.words.remove()
+            index.set_meta("words", "")
+        return
+    from aggregator.normalizer import searched  # noqa: PLC0415 - few sites are searched
+
+    if known == searched.VERSION:
+        index.words.replace(changed, searched.words_of_seed)
+    elif known != NO_WORDS:
+        index.set_meta("words", searched.VERSION if index.words.fill(searched.words_of_seed) else NO_WORDS)
 
 
 def _separate_topics(site: Site, intake: Intake, before: Sequence[Row], *, now: int) -> None:

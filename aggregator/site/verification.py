@@ -37,7 +37,7 @@ _BEGIN = (_SITE, 0, 0, 0)
 
 
 class Verification:
-    """Verifies documents in turn, those of the site, of each feed and its archive, and of items; times are in seconds."""
+    """Verifies documents in turn: those of the site, of feeds, archives and items; times are in seconds."""
 
     def __init__(self, index: Index, writer: Destination) -> None:
         self._index = index

@@ -12,8 +12,19 @@ from support.site_folder import NOW, SiteFolder, iso
 from aggregator.site.site import Site
 
 DAY = 86_400
-SMALL = {"feed", "meta", "topic_name", "page", "last_good", "file_stale", "page_dirty"}
-"""Tables and partial indexes that have a row only for each feed, archive page or broken seed."""
+SMALL = {
+    "feed",
+    "meta",
+    "topic_name",
+    "page",
+    "last_good",
+    "file_stale",
+    "page_dirty",
+    "item_page_dirty",
+    "sitemap",
+    "gone_page",
+}
+"""Tables and partial indexes that are bounded, or have a row only for each feed, archive page, month or broken seed."""
 
 
 def edits(site: SiteFolder) -> list[str]:
@@ -45,9 +56,13 @@ def nothing(_: SiteFolder) -> list[str]:
     return []
 
 
+@pytest.mark.parametrize("items", ["none", "all"])
 @pytest.mark.parametrize("change", [edits, renames, deletes, breaks, adds, nothing])
-def test_a_turn_scans_no_large_table(site: SiteFolder, change: Callable[[SiteFolder], list[str]]) -> None:
-    """SQLite's query plan of every statement of the turn has no such scan."""
+def test_a_turn_scans_no_large_table(
+    site: SiteFolder, change: Callable[[SiteFolder], list[str]], items: str
+) -> None:  # fmt: skip
+    """SQLite's query plan of every statement of the turn has no such scan, also if items have pages."""
+    site.settings["pages"] = {"items": items}
     for number in range(40):
         site.write(f"{number}.md", topics=["A", "B"], publishedDateTime=iso(NOW - number * 3 * DAY))
     with Site(site.config()) as living:

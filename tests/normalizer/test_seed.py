@@ -207,7 +207,7 @@ def test_a_key_without_a_value_has_a_position() -> None:
         "a.md:4:7: title: is missing (write `title: …`)"
     ]
     assert problems("---\ntitle: A\nwebUrl:\npublishedDateTime: 2026-11-20\n---\n") == [
-        "a.md:3:8: webUrl: is missing (write `webUrl: https://…`, or `originalUrl`)"
+        "a.md:3:8: webUrl: is missing (write `webUrl: https://…`, or `originalUrl`, or set `pages.items` in the config)"
     ]
 
 

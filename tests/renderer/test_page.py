@@ -320,7 +320,7 @@ def test_contrast(scheme, site):
         assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
 
 
-@pytest.mark.parametrize("name", ["style.css", "status.css"])
+@pytest.mark.parametrize("name", ["base.css", "style.css", "entry.css", "status.css"])
 def test_styles_use_only_the_named_colours(name):
     """Other colours would escape the test above; black in a mask is not a colour."""
     found = set(
@@ -332,7 +332,7 @@ def test_styles_use_only_the_named_colours(name):
 
 def test_styles_use_no_undefined_variable():
     """A browser ignores a declaration with an undefined variable: gaps vanish and words touch."""
-    styles = layout._source("style.css") + layout._source("status.css")
+    styles = "".join(map(layout._source, ("base.css", "style.css", "entry.css", "status.css")))
 
     assert set(re.findall(r"var\((--\w+)\)", styles)) <= set(re.findall(r"(--\w+):", styles))
 

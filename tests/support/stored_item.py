@@ -20,6 +20,7 @@ SETTINGS = DisplaySettings(
     related="list",
     min_quality=None,
     topics=(),
+    items="none",
     version="1",
     rendering=1,
     items="none",

@@ -1,11 +1,10 @@
-"use strict";
-// Improves a page that also works without it: ages, copy buttons, the search field, sorting, reading on, and updates
-// while it is open.
+// Improves a page that also works without it: copy buttons, the search field, sorting, reading on, and updates while it
+// is open.
 (() => {
-  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
   const PARTS = "[id^=feed-], article, .live";
   const FOCUSABLE = "a, button, summary, input, select";
-  const { root, feed } = document.documentElement.dataset;
+  const { all, counted, root, hideFailed, showTimes } = page;
+  const { feed } = document.documentElement.dataset;
   const announcement = document.getElementById("said");
   const find = document.getElementById("find");
   const sort = document.getElementById("sort");
@@ -14,41 +13,6 @@
   const address = (!isLocal && document.querySelector("link[rel=canonical]")?.href) || location.href;
   // The HTML of each part before this script changed it.
   const sources = new WeakMap();
-
-  // -- ages
-
-  const counted = (count, word) => `${count} ${word}${count === 1 ? "" : "s"}`;
-  const exact = (moment) =>
-    moment.toLocaleString(undefined, { year: "numeric", month: "long", day: "numeric", hour: "numeric", minute: "2-digit", timeZoneName: "short" });
-
-  function age(seconds) {
-    if (seconds < -60 || seconds >= 30 * 86400) return "";
-    if (seconds < 60) return "just now";
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-    return `${counted(Math.floor(seconds / 86400), "day")} ago`;
-  }
-
-  function countdown(seconds) {
-    if (seconds >= 100 * 86400) return "";
-    if (seconds <= 0) return "now";
-    const [days, hours, minutes] = [Math.floor(seconds / 86400), Math.floor(seconds / 3600) % 24, Math.floor(seconds / 60) % 60];
-    if (days) return `in ${counted(days, "day")} ${hours} h`;
-    if (hours) return `in ${hours} h ${minutes} min`;
-    return minutes ? `in ${minutes} min ${Math.floor(seconds) % 60} s` : `in ${Math.floor(seconds)} s`;
-  }
-
-  function showTimes(within = document) {
-    for (const time of all("time", within)) {
-      time.written ??= time.textContent;
-      const moment = new Date((time.dateTime || time.written).replace(" ", "T"));
-      if (Number.isNaN(moment.getTime())) continue;
-      time.title ||= exact(moment);
-      const seconds = (Date.now() - moment) / 1000;
-      const words = time.classList.contains("until") ? countdown(-seconds) : age(seconds);
-      if ((words || time.written) !== time.textContent) time.textContent = words || time.written;
-    }
-  }
 
   // -- copy
 
@@ -99,12 +63,7 @@
     showTimes(within);
   }
 
-  // -- pictures that fail, and values of bars
-
-  function hideFailed({ target }) {
-    if (target.localName === "img" && target.getAttribute("src")) target.hidden = true;
-  }
-  document.addEventListener("error", hideFailed, true);
+  // -- values of bars
 
   function showDay({ target, clientX }) {
     const bars = target.closest?.("svg[data-n]");
@@ -135,6 +94,8 @@
   function shown(text) {
     const { body } = new DOMParser().parseFromString(text, "text/html");
     for (const picture of all("img", body)) Object.assign(picture, { loading: "lazy", referrerPolicy: "no-referrer" });
+    // What may be wider than a phone must be reached by keyboard, to be scrolled.
+    for (const wide of all("pre, table", body)) wide.tabIndex = 0;
     // The page has a list of related items of its own.
     const [last, list] = [all("h4", body).at(-1), body.lastElementChild];
     if (last?.textContent === "Related coverage" && last.nextElementSibling === list) {
@@ -220,7 +181,7 @@
   }
 
   function startSearch() {
-    find.closest("[hidden]").hidden = false;
+    find.form.hidden = false;
     find.addEventListener("input", filter);
     document.addEventListener("keydown", (event) => {
       const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
@@ -231,7 +192,10 @@
         find.value = "";
         filter();
       } else if (event.key === "Enter" && event.target === find && find.value.trim()) {
-        document.querySelector("main [data-fits]:not([hidden]) a")?.click();
+        const feed = document.querySelector("main [data-fits]:not([hidden]) a");
+        // Without a feed that fits, the form searches items, if there is a search.
+        if (feed || !find.form.getAttribute("action")) event.preventDefault();
+        feed?.click();
       }
     });
     sort?.addEventListener("change", () => arrange(document));
@@ -392,30 +356,11 @@
     });
   }
 
-  // -- the owner
-
-  // Whoever has seen the status page finds it again from every page.
-  function offerStatus() {
-    if (location.protocol === "file:" || location.pathname.includes("/-/")) return;
-    try {
-      if (!localStorage.getItem(`owner of ${new URL(root, location.href).pathname}`)) return;
-    } catch {
-      return;
-    }
-    const line = document.createElement("p");
-    line.append(Object.assign(document.createElement("a"), { href: `${root}-/status`, textContent: "Status" }));
-    document.querySelector("footer")?.append(line);
-  }
-
-  // From a disk there is no server that answers a folder with its index.html.
-  for (const link of all("a[href]")) if (link.protocol === "file:" && link.pathname.endsWith("/")) link.pathname += "index.html";
-
   goToOlderPage();
   rememberSources(document.querySelector("main"));
   enhance(document);
   if (find) startSearch();
-  offerStatus();
-  setInterval(() => showTimes(), document.querySelector(".until") ? 1000 : 20000);
+  page.start();
   // Trouble changes no feed, so it causes no event.
   if (document.getElementById("health")) setInterval(() => document.hidden || refresh(), 15000);
   // Only our own server sends events, and it says so.

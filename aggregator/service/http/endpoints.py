@@ -80,6 +80,7 @@ class Endpoints:
             "/-/status": Route(get, self.status),
             "/-/explain": Route(get, self.explain),
             "/-/find": Route(get, self._finding.answer),
+            "/-/search": Route(get, self._finding.page),
             "/-/paths": Route(get, self.paths),
         }
         if self._attached:

@@ -218,7 +218,7 @@ class App:
         return self._notices
 
     async def _not_found(self, path: str, get: GetHeader) -> Response:
-        """Return a 404, or 410 for a removed page: for a browser a page with a link to the feeds, else a line of text."""
+        """Return a 404, or 410 for a removed page: for a browser with a link to the feeds, else as a line of text."""
         name = _document_name(path)
         removed = self.was_removed is not None and is_item_page(name) and await self.was_removed(name)
         if not wants_page(path, get):

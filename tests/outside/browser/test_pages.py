@@ -168,15 +168,15 @@ def test_two_items_with_one_link_are_read_in_place_each(visit, sample):
     """*Read on* finds the text by the item's id: a link may be that of several items with ids of their own."""
     for name in ("one", "two"):
         sample.seed(
-            f"{name}.md", title=f"Zebra {name}", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
+            f"{name}.md", title=f"Shared {name}", publishedDateTime=datetime.now(UTC).isoformat(timespec="seconds"),
             webUrl="https://live.example.org/shared", id=f"'urn:x:{name}'", topics="[Oceans]", quality=100, excerpt="Short.",
         )  # fmt: skip
         seed = sample.folder / f"seeds/{name}.md"
         seed.write_text(f"{seed.read_text()}\nThe long of {name}.\n")
-    wait_until(lambda: "Zebra two" in (sample.folder / "feeds/oceans/index.html").read_text(), what="it is not there")
+    wait_until(lambda: "Shared two" in (sample.folder / "feeds/oceans/index.html").read_text(), what="it is not there")
     page = visit().open("oceans/")
     for name in ("one", "two"):
-        read_on(page, f"Zebra {name}").get_by_text(f"The long of {name}.").wait_for(timeout=10_000)
+        read_on(page, f"Shared {name}").get_by_text(f"The long of {name}.").wait_for(timeout=10_000)
 
 
 def test_who_reads_on_reaches_the_item_though_its_month_was_cut(chromium, tmp_path):

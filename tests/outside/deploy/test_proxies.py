@@ -158,6 +158,7 @@ def test_every_address_of_the_daemon_is_tested(front: int, tmp_path: Path) -> No
     config = site.config(server={"token": "../token"})
     app = App(DocumentCache(config.feeds, config.site, clock=time.time))
     routes = Endpoints(config, app, clock=time.time, session_key=b"key").routes()
+    assert routes.pop("/-/search").methods == ("GET", "HEAD")  # that is for everybody, if the config says so
     assert {path.partition("?")[0] for path in PRIVATE} > set(routes) > {"/healthz", "/metrics", "/-/trigger"}
     assert {path: fetch(front, path).status for path in routes} == dict.fromkeys(routes, 404)
 

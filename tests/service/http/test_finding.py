@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from lxml import html
 from support.http_client import Reply, ServeProcess, fetch
 from support.site_folder import SiteFolder, iso
 
@@ -38,8 +39,9 @@ def make(site: SiteFolder) -> SiteFolder:
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServeProcess]:
     """Serve a site in which everybody may search."""
-    site = make(SiteFolder(tmp_path_factory.mktemp("public")))
+    site = SiteFolder(tmp_path_factory.mktemp("public"))
     site.settings["pages"] = {"search": True}
+    make(site)
     made = ServeProcess(site, token="../token")
     yield made
     assert made.stop() == 0
@@ -130,5 +132,48 @@ def test_without_the_switch_only_the_owner_may_search(site: SiteFolder, token: s
         assert find(server, "tides").status == status
         if token:
             assert told(find(server, "tides", **BEARER))["total"] == 1
+    finally:
+        assert server.stop() == 0
+
+
+# -- the page for people
+
+
+def test_the_page_shows_what_was_found_without_a_script(public: ServeProcess) -> None:
+    """A list of links in a form that leads to itself; only what feeds show counts, and a field leads there."""
+    page = fetch(public.address, "/-/search?q=tides")
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert "form-action 'self'" in page.headers["content-security-policy"]
+    tree = html.fromstring(page.body)
+    assert tree.xpath("string(//h2)") == "1 item"
+    assert tree.xpath("//main//ol//a/text()") == ["Tides"]
+    assert tree.xpath("//form/@action") == ["search"]
+    assert tree.xpath("//form/input/@value") == ["tides"]
+    assert b"canary" not in page.body
+    for path, action in (("/", "-/search"), ("/sea/", "../-/search")):
+        assert html.fromstring(fetch(public.address, path).body).xpath("//form/@action") == [action]
+
+
+def test_the_page_of_a_search_says_what_is_wrong(public: ServeProcess) -> None:
+    """In words, and what was typed stays in the field; nothing of it is markup."""
+    empty = fetch(public.address, "/-/search")
+    assert (empty.status, html.fromstring(empty.body).xpath("//main//ol")) == (200, [])
+    nothing = fetch(public.address, "/-/search?q=canary")
+    assert (nothing.status, html.fromstring(nothing.body).xpath("string(//h2)")) == (200, "Nothing found")
+    for words in ("path:x", "(", "x" * (PUBLIC_LENGTH + 1), '"><script>'):
+        page = fetch(public.address, f"/-/search?q={quote(words)}")
+        tree = html.fromstring(page.body)
+        assert tree.xpath("//form/input/@value") == [words]
+        assert len(tree.xpath("//script")) == 1
+        assert (page.status == 400) == bool(tree.xpath("//*[@role='alert']"))
+
+
+def test_without_the_setting_there_is_neither_page_nor_field(site: SiteFolder) -> None:
+    """The owner's token opens it all the same."""
+    server = ServeProcess(make(site), token="../token")
+    try:
+        assert fetch(server.address, "/-/search?q=tides").status == 401
+        assert fetch(server.address, "/-/search?q=tides", **BEARER).status == 200
+        assert html.fromstring(fetch(server.address, "/sea/").body).xpath("//form") == []
     finally:
         assert server.stop() == 0
