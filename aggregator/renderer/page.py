@@ -10,7 +10,7 @@ from sys import maxsize
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from aggregator.model.document_names import PAGE, content_type
 from aggregator.model.feeds import SITE_FEED, Document, Feed, FeedSpec, FeedSummary, Site
@@ -198,22 +198,33 @@ def _years(months: Sequence[str]) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 class _Article:
-    """An item's article up to its tags, the same on every page; rendered once for all limits that show it alike."""
+    """An item's article up to its tags, which is the same on every page; rendered once, then cut to limits."""
 
     def __init__(self, item: Item) -> None:
         self._item = item
         self._rendered: dict[tuple[int, int], bytes] = {}
+        self._frames: dict[tuple[bool, int], bytes] = {}
 
     def within(self, limits: ItemLimits) -> bytes:
         """Return the article within limits."""
         item = self._item
         shown = min(limits.summary, len(item.summary)), min(limits.related, len(item.related))
         if shown not in self._rendered:
-            summary, related = wording.shorten(item.summary, shown[0]), item.related[: shown[1]]
-            limited = msgspec.structs.replace(item, summary=summary, related=related)
-            self._rendered[shown] = layout.render_fragment("item.html", item=limited).encode()
+            summary = escape(wording.shorten(item.summary, shown[0])).encode()
+            frame = self._frame(has_summary=bool(summary), related=shown[1])
+            self._rendered[shown] = frame.replace(_SUMMARY.encode(), summary)
         return self._rendered[shown]
 
+    def _frame(self, *, has_summary: bool, related: int) -> bytes:
+        key = has_summary, related
+        if key not in self._frames:
+            shown = {"summary": _SUMMARY if has_summary else "", "related": self._item.related[:related]}
+            self._frames[key] = layout.render_fragment("item.html", item=self._item, **shown).encode()
+        return self._frames[key]
+
+
+_SUMMARY = Markup("<!--summary-->")
+"""Stands for the summary in the article around it. No text can hold it: there `<` is written `&lt;`."""
 
 _article = lru_cache(maxsize=MAX_ITEMS)(_Article)
 

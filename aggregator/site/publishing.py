@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from aggregator.index.archive_pages import PageRow
 from aggregator.index.feeds import FeedRow
 from aggregator.index.index import Index
 from aggregator.model.document_names import FEED_DOCUMENTS, RSS, SITE_DOCUMENTS

@@ -23,7 +23,6 @@ SETTINGS = DisplaySettings(
     items="none",
     version="1",
     rendering=1,
-    items="none",
 )
 SPEC = FeedSpec(slug="all", title="All")
 
