@@ -151,12 +151,12 @@ class ItemPages(Tables):
             (*said, int(dirty), page.key, page.file_identity, checksum(page.story, *said), page.story),
         )
 
-    def reserve(self, page: ItemPageRow) -> None:
-        """Store how a page that is about to be written is called, so that it is found again whatever happens."""
-        said = (page.name, page.month, page.changed, 0)
-        self._db.execute(
-            "UPDATE item_page SET name=?, month=?, changed=?, listed=?, sum=? WHERE story=? AND name IS NULL",
-            (*said, checksum(page.story, *said), page.story),
+    def reserve(self, pages: Iterable[ItemPageRow]) -> None:
+        """Store how pages that are about to be written are called, so that they are found again whatever happens."""
+        rows = ((page.story, page.name, page.month, page.changed, 0) for page in pages)
+        self._db.executemany(
+            "UPDATE item_page SET name=?2, month=?3, changed=?4, listed=?5, sum=?6 WHERE story=?1 AND name IS NULL",
+            ((*row, checksum(*row)) for row in rows),
         )
 
     def has_name(self, name: str, story: int) -> bool:

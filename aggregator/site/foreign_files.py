@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TypeVar
 from aggregator.index.archive_pages import PageRow
 from aggregator.index.feeds import FeedRow
 from aggregator.index.index import Index
-from aggregator.index.item_pages import ItemPageRow
 from aggregator.model.archive_layout import ARCHIVE, folder_of
 from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
 from aggregator.model.errors import PublishError
@@ -27,7 +26,7 @@ REASON = (
     " `aggregator build --adopt`)"
 )
 
-Row = TypeVar("Row", FeedRow, PageRow, ItemPageRow)
+Row = TypeVar("Row", FeedRow, PageRow)
 
 
 def document_names(slug: str, folder: str) -> tuple[str, ...]:
@@ -53,6 +52,11 @@ class ForeignFiles:
         self._adopt = adopt
         self._is_known = index.meta("location") == location
         self._all_checked = adopt
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what the index knows to be published is at this location."""
+        return bool(self._is_known)
 
     def before_publishing(self, now: int, unpublished: Collection[int] = ()) -> list[str]:
         """Return what is in the way of all that is about to be published for the first time.
@@ -85,11 +89,7 @@ class ForeignFiles:
     def without_foreign(self, renderings: Iterator[Rendering[Row]], failed: list[str]) -> Iterator[Rendering[Row]]:
         """Yield the renderings whose documents are ours or new; what is in the way of others is added to `failed`."""
         for rendering in renderings:
-            row = rendering.request.row
-            is_checked = (self._all_checked and not isinstance(row, ItemPageRow)) or (
-                row.file_identity and (self._is_known or not isinstance(row, ItemPageRow))
-            )
-            if not is_checked:
+            if not self._all_checked and not rendering.request.row.file_identity:
                 found = self.among(document.name for document in rendering.documents)
                 failed += found
                 if found:

@@ -7,6 +7,7 @@ before anything on disk links to it, and removed after nothing does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
@@ -96,42 +97,55 @@ class SiteItemPages:
         """Write the stale pages that are on disk already under their names, or the others; stop at the time limit."""
         written: list[str] = []
         failed: list[str] = []
-        renderings = self._queue.render(self._requests(on_disk=on_disk), now=self._now, executor=executor, cut=_cut)
-        ours = self._reserved(foreign.without_foreign(watch.during("items", renderings), failed))
-        limited = Limited(ours, limit)
+        requests = self._requests(foreign, failed, on_disk=on_disk)
+        renderings = self._queue.render(requests, now=self._now, executor=executor, cut=_cut)
+        limited = Limited(watch.during("items", renderings), limit)
         for group, result in write_in_groups(limited, self._writer, watch, progress):
             broken = {error.name for error in result.failed}
-            for rendering in group:
-                self._published(rendering, is_broken=any(one.name in broken for one in rendering.documents))
+            with self._index.transaction(filled=False):
+                for rendering in group:
+                    self._published(rendering, is_broken=any(one.name in broken for one in rendering.documents))
             written += result.written
             failed += map(str, result.failed)
         return WrittenPages(written, failed, is_all=not limited.is_cut)
 
-    def _reserved(self, renderings: Iterator[Rendering[ItemPageRow]]) -> Iterator[Rendering[ItemPageRow]]:
-        for rendering in renderings:
-            if rendering.request.row.file_identity is None:
-                self._pages.reserve(rendering.request.row)
-            yield rendering
-
-    def _requests(self, *, on_disk: bool) -> Iterator[RenderRequest[ItemPageRow]]:
+    def _requests(
+        self, foreign: ForeignFiles, failed: list[str], *, on_disk: bool
+    ) -> Iterator[RenderRequest[ItemPageRow]]:  # fmt: skip
+        """Yield the pages to render; what is in the way of new ones is added to `failed`."""
         stories = chain(() if on_disk else self._pages.dirty(on_disk=False), self._pages.dirty(on_disk=True))
         while some := list(islice(stories, TOGETHER)):
-            rows = self._pages.get(some)
-            for story, shown in self._visible(some).items():
-                row, name = rows[story], self._name(shown)
-                if not name or (row.file_identity is not None and on_disk != (row.name == name)):
-                    continue
-                if self._pages.has_name(name, story):
-                    self.notes.append(f"{name}: two items would have this page (give one of them another `id`)")
-                    self._pages.settle([story])
-                else:
-                    yield from self._request(row, shown, name)
+            new: list[ItemPageRow] = []
+            found = []
+            for request in self._stale(some, on_disk=on_disk):
+                if request.row.file_identity is None or not foreign.is_known:
+                    if in_the_way := foreign.among([request.name]):
+                        failed += in_the_way
+                        continue
+                    new.append(request.row)
+                found.append(request)
+            with self._index.transaction(filled=False) if new else nullcontext():
+                self._pages.reserve(new)
+            yield from found
+
+    def _stale(self, stories: Sequence[int], *, on_disk: bool) -> Iterator[RenderRequest[ItemPageRow]]:
+        rows = self._pages.get(stories)
+        for story, shown in self._visible(stories).items():
+            row, name = rows[story], self._name(shown)
+            if not name or (row.file_identity is not None and on_disk != (row.name == name)):
+                continue
+            if self._pages.has_name(name, story):
+                self.notes.append(f"{name}: two items would have this page (give one of them another `id`)")
+                self._pages.settle([story])
+            elif request := self._request(row, shown, name):
+                yield request
 
     def _visible(self, stories: Sequence[int]) -> dict[int, VisibleItem]:
         everything = self._feeds.get(SITE_FEED, 0)
         return self._pages.visible([one for one in stories if one > 0], everything, self._now)
 
-    def _request(self, row: ItemPageRow, shown: VisibleItem, name: str) -> Iterator[RenderRequest[ItemPageRow]]:
+    def _request(self, row: ItemPageRow, shown: VisibleItem, name: str) -> RenderRequest[ItemPageRow] | None:
+        """Return the request to render a page, None if what is on disk is what it must be."""
         verdict = unpack_verdict(shown.verdict)
         topic = next((slug for slug, _ in verdict.topics if slug in self._feeds), "")
         beside = self._pages.neighbours(self._feeds[topic], shown.file, self._now) if topic else (None, None)
@@ -141,13 +155,15 @@ class SiteItemPages:
         key = digest(self._shows, name, newer, older, spec, linked, shown[1:])
         if key == row.key and row.file_identity:
             self._pages.settle([row.story])
-            return
+            return None
         own = is_own(verdict.link, self._settings.site.url)
-        changed = max(verdict.published, verdict.updated or 0 if (verdict.updated or 0) <= self._now else 0)
+        updated = verdict.updated or 0
+        changed = max(verdict.published, updated if updated <= self._now else 0)
         listed = int(own)  # the sitemap names addresses that are canonical, and the others' is the source's
-        page = ItemPageRow(row.story, name, month_of(verdict.published), changed, listed, key, row.file_identity)
+        identity = row.file_identity if row.name == name else None
+        page = ItemPageRow(row.story, name, month_of(verdict.published), changed, listed, key, identity)
         job = ItemJob(name=name, topic=spec, newer=newer, older=older, linked=linked)
-        yield RenderRequest(page, name, key, job, [shown])
+        return RenderRequest(page, name, key, job, [shown])
 
     def _name(self, shown: VisibleItem) -> str:
         """Return the name of an item's page, "" if it has none."""
