@@ -1,6 +1,7 @@
 """Writes what is rendered, in groups; in a large turn one group is written while the next is rendered.
 
-A daemon writes the first few as each is rendered: somebody may wait for an edit, and few feeds show it.
+A daemon writes the first few as each is rendered: somebody may wait for an edit, and few feeds show it. Then it writes
+one by one, so that a message waits for two or three.
 
 Starts threads. Which files are written, and how, is the writer's business.
 """
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from aggregator.publisher.destination import Destination, Published
 
 TOGETHER = 8
-AHEAD = 3
-"""How many groups are being written while the next one is rendered."""
+AHEAD, AHEAD_ALONE = 3, 2
+"""How many groups are being written while the next one is rendered; of one each, for whom somebody may wait."""
 
 FEW_FILES = 128
 """If this process may have fewer files open, only one group is written at a time."""
@@ -60,8 +61,9 @@ def write_in_groups(
         with watch.of("write"):
             result = write([one])
         yield [one], result
-    group = list(islice(renderings, TOGETHER))
-    if len(group) < TOGETHER:
+    together, ahead = (1, AHEAD_ALONE) if progress.is_time_limited else (TOGETHER, AHEAD)
+    group = list(islice(renderings, together))
+    if len(group) < together:
         if group:
             with watch.of("write"):
                 result = write(group)
@@ -69,15 +71,15 @@ def write_in_groups(
         return
     from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - 10 ms, and most turns write few documents
 
-    few = 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEW_FILES
-    ahead = 1 if few else AHEAD
+    if 0 <= resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FEW_FILES:
+        ahead = 1
     waiting: deque[tuple[list[One], Future[Published]]] = deque()
     with ThreadPoolExecutor(ahead) as pool:
         try:
             while group or waiting:
                 if group:
                     waiting.append((group, pool.submit(write, group)))
-                group = list(islice(renderings, TOGETHER))
+                group = list(islice(renderings, together))
                 while waiting and (len(waiting) > ahead or not group):
                     done, future = waiting.popleft()
                     with watch.of("write"):
