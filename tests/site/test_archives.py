@@ -602,7 +602,8 @@ def test_a_feeds_page_lists_its_months_and_the_list_of_feeds_does_not(site: Site
     fill(site, 300, days=1)
     site.build()
     html = (site.feeds / "all/index.html").read_text()
-    months = [part.split("/")[0] for part in html.split('href="archive/')[1:]]
+    listed = html[html.index("<summary>2026") :]
+    months = [part.split("/")[0] for part in listed.split('href="archive/')[1:]]
     assert list(dict.fromkeys(months)) == sorted(set(months), reverse=True)
     assert set(months) == {name[:7] for name in pages(site)}
     assert html.index("<summary>2026") < html.index("<summary>2025")
