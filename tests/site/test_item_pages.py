@@ -415,3 +415,17 @@ def test_a_page_that_was_written_before_a_kill_is_found_again(own: SiteFolder) -
     own.build(now=NOW + 1)
     assert name not in pages(own)
     assert len(pages(own)) == 1
+
+
+def test_another_name_of_a_topic_is_on_the_pages_of_its_items(every: SiteFolder) -> None:
+    """And on no other; another title of the site is on all."""
+    every.write("a.md", topics=["Solar"])
+    every.write("b.md", topics=["Wind"])
+    every.build()
+    (every.root / "config/topics/solar.yaml").write_text("_id: solar\nname: Solar power\n")
+    written = every.build(now=NOW + 1).written
+    assert page(every, "Item a")[0] in written
+    assert page(every, "Item b")[0] not in written
+    assert "Solar power" in page(every, "Item a")[1].xpath("//nav[@class='crumbs']//a/text()")
+    every.settings["site"] = {**every.settings.get("site", {}), "url": SITE, "title": "Another"}
+    assert set(pages(every)) <= set(every.build(now=NOW + 2).written)
