@@ -430,3 +430,12 @@ def test_another_name_of_a_topic_is_on_the_pages_of_its_items(every: SiteFolder)
     assert "Solar power" in page(every, "Item a")[1].xpath("//nav[@class='crumbs']//a/text()")
     every.settings["site"] = {**every.settings.get("site", {}), "url": SITE, "title": "Another"}
     assert set(pages(every)) <= set(every.build(now=NOW + 2).written)
+
+
+def test_a_page_shows_the_whole_text_though_feeds_show_summaries(own: SiteFolder) -> None:
+    """There is nowhere else to read it."""
+    own.settings["feed"] = {"content": "summary"}
+    own.write("a.md", "The *whole* text.", webUrl=None, excerpt="In short.")
+    own.build()
+    assert "The whole text." in page(own, "Item a")[1].text_content()
+    assert own.feed()[0]["content_html"] == "<p>In short.</p>"
