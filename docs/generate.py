@@ -66,6 +66,7 @@ LIMITS = (
         ("site.find.MOST_SLOW", "", "A search ends if a pattern takes longer in more than {} texts."),
         ("service.http.finding.SEARCH_SECONDS", "s", "A search by HTTP may take {}."),
         ("service.http.finding.MOST_ITEMS", "", "Its answer names at most {} items."),
+        ("service.http.finding.PAGE_ITEMS", "", "The page of a search shows at most {} items."),
         ("service.http.finding.MOST_WAITING", "", "At most {} searches wait for the one that runs."),
         ("service.http.finding.PUBLIC_LENGTH", "", "An expression of everybody may have at most {} characters."),
     )),
@@ -84,6 +85,8 @@ LIMITS = (
     ("Feeds and pages", (
         ("renderer.json_feed.SHARES", "", "An item that takes more than 1/{} of `feed.max_bytes` is shown by its summary."),
         ("site.feeds.MOST_TOMBSTONES", "", "A feed names the latest {} withdrawn items."),
+        ("model.item_pages.MOST_IN_PART", "", "A part of the sitemap has at most {} addresses."),
+        ("index.item_pages.MOST_GONE", "", "The latest {} pages of items that were removed are remembered."),
         ("model.archive_layout.CROWD", "", "A page of an archive with more than {} items is cut in two."),
         ("renderer.page.MAX_PAGE_BYTES", "bytes", "A page for people keeps to {}, by showing less of each item."),
     )),

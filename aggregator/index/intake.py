@@ -28,6 +28,7 @@ from aggregator.index.recognition import (
     telling_of,
 )
 from aggregator.index.settling import Settling
+from aggregator.model.item_pages import is_own
 from aggregator.model.reports import Event, Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
@@ -53,14 +54,16 @@ class Intake:
 
     def __init__(
         self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object],
-        item_pages: bool = False,
+        item_pages: bool = False, site: str = "",
     ) -> None:  # fmt: skip
         """Prepare a turn at `now`; `keepalive` is called now and then.
 
-        With `item_pages` it notes which pages of items may have changed.
+        With `item_pages` it notes which pages of items may have changed; without, no last good version of a seed whose
+        link is such a page of the site with the URL `site` stays: that page goes.
         """
         self._index = index
         self._policy = policy
+        self._gone_pages = "" if item_pages else site
         self._now = now
         self._keepalive = keepalive
         self._next_file, self._next_story = index.files.next_number(), index.stories.next_number()
@@ -213,6 +216,8 @@ class Intake:
         stored = self._index.files.seeds(list(visible))
         good = {path: verified(stored[file], rows[path].content) for file, path in visible.items()}
         good |= self._index.files.last_good([path for path in broken if path not in rows])
+        if site := self._gone_pages:
+            good = {path: seed for path, seed in good.items() if not is_own(unpack_seed(seed).link, site)}
         self._index.files.put_last_good((path, seed, seed_digest(seed)) for path, seed in good.items())
         return [self._stale(outcome, good[outcome.path]) if outcome.path in good else outcome for outcome in batch]
 

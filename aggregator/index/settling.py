@@ -159,6 +159,7 @@ class Settling:
         self._archives = settings.archives
         self._has_copies = policy.copies != "off"
         self._next_file = next_file
+        self._is_first = index.filling
         self._now = now
         self._keepalive = keepalive
         self.writes = Writes(index)
@@ -268,8 +269,8 @@ class Settling:
     def _mark_item_pages(self) -> None:
         pages = self._index.item_pages
         pages.mark(sorted(self.told))
-        if not self._index.filling:  # else all of them are marked
-            everything = self._feeds[SITE_FEED]
+        if not self._is_first:  # else all of them are marked
+            everything = self._feeds.get(SITE_FEED)
             pages.mark_neighbours((one for one in self.writes.positions if one[0] != everything), self._now)
 
     def _arrange_archives(self) -> None:

@@ -214,7 +214,8 @@ def _missing(item: Mapping[str, Any], path: str, *, may_lack_url: bool) -> list[
     problems = []
     has_address = "url" in item or "external_url" in item
     if not has_address and not may_lack_url:
-        message = "is missing (write the item's address, or set `link` for the seeds folder that takes posted items)"
+        hint = "write the item's address, or set `pages.items`, or `link` for the seeds folder that takes posted items"
+        message = f"is missing ({hint})"
         problems.append(ItemProblem(f"{path}.url", message))
     if not has_address and may_lack_url and "id" not in item:
         message = "is missing (without `url` nothing else tells one item from another)"

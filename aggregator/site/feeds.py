@@ -231,7 +231,7 @@ class StaleFeeds:
         found = archive_digest(self._catalog, row.slug)
         if row.archive_digest != found:
             self._index.archive_pages.put_digest(row.feed, found)
-            if self._settings.items != "none":
+            if self._settings.items != "none" and row.archive_digest is not None:
                 self._index.item_pages.mark_of_feed(row.feed)
 
     def _settle(self, row: FeedRow, now: int, *, is_provisional: bool) -> None:

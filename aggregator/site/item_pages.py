@@ -48,15 +48,17 @@ TOGETHER = 100
 class SiteItemPages:
     """The pages of a site's items in one turn; `notes` are what a person should know of them."""
 
-    def __init__(self, catalog: Catalog, writer: Destination, *, now: int) -> None:
+    def __init__(self, catalog: Catalog, items: ItemCache, writer: Destination, *, now: int) -> None:
         self._catalog = catalog
         self._index = catalog.index
         self._pages = catalog.index.item_pages
         self._writer = writer
         self._now = now
         self._settings = catalog.settings
-        feed = msgspec.structs.replace(self._settings.feed, content="full")  # a page shows the whole text in any case
-        self._queue = RenderQueue(ItemCache(self._index, msgspec.structs.replace(self._settings, feed=feed)))
+        if self._settings.feed.content != "full":  # a page shows the whole text in any case
+            feed = msgspec.structs.replace(self._settings.feed, content="full")
+            items = ItemCache(self._index, msgspec.structs.replace(self._settings, feed=feed))
+        self._queue = RenderQueue(items)
         self._feeds = {slug: row.feed for slug, row in self._index.feeds.by_slug().items()}
         self.notes: list[str] = []
 

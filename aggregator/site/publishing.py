@@ -84,7 +84,7 @@ class Publishing:
                 return
             self._archives.check()
         if item_pages.is_used(self._index, self._catalog.settings):
-            self._item_pages = item_pages.SiteItemPages(self._catalog, self._writer, now=now)
+            self._item_pages = item_pages.SiteItemPages(self._catalog, self._items, self._writer, now=now)
             self._item_pages.begin()
             if not trust_disk:
                 self._item_pages.check()

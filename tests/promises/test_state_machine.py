@@ -31,7 +31,7 @@ RULES = [
 KEYS = st.fixed_dictionaries(
     {
         "title": st.sampled_from(["T1", "T2", "T3"]),
-        "link": st.integers(0, 7),
+        "link": st.integers(0, 7) | st.none(),
         "age": st.sampled_from([5000, 300, 60, -40, -1000, 3_000_000, 5_000_000]),
         "topics": st.lists(st.sampled_from(["AI", "Sea", "C++", "C#"]), max_size=3),
     },
@@ -58,7 +58,8 @@ class History(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="aggregator-history-"))
         self.site = SiteFolder(self.folder)
         self.feed: dict = {"limit": 6}
-        self.site.settings = {**RULES[0], "feed": self.feed}
+        self.pages: dict = {"items": "all"}
+        self.site.settings = {**RULES[0], "feed": self.feed, "pages": self.pages}
         self.now = NOW
         self.crowd = archive_layout.CROWD
         archive_layout.CROWD = 2  # so that a few items fill pages and split them
@@ -86,7 +87,8 @@ class History(RuleBasedStateMachine):
         self.remembers |= self.links.setdefault(path, link) != link
         self.remembers |= not keys.keys().isdisjoint({"ampWebUrl", "id", "related"})
         self.links[path] = link
-        self.site.write(path, webUrl=f"https://x.example/{link}", **moments, **keys)
+        self.remembers |= link is None  # its own link is made of its date and title
+        self.site.write(path, webUrl=None if link is None else f"https://x.example/{link}", **moments, **keys)
 
     @precondition(lambda self: self.existing())
     @rule(data=st.data())
@@ -117,7 +119,13 @@ class History(RuleBasedStateMachine):
     @rule(choice=st.sampled_from(RULES))
     def changes_rules(self, choice: dict) -> None:
         """Change the config."""
-        self.site.settings = {**choice, "feed": self.feed}
+        self.site.settings = {**choice, "feed": self.feed, "pages": self.pages}
+
+    @rule(items=st.sampled_from(["none", "own", "all"]), search=st.booleans())
+    def changes_pages(self, *, items: str, search: bool) -> None:
+        """Change which items have pages, and whether everybody may search."""
+        self.pages = {"items": items, "search": search}
+        self.site.settings = {**self.site.settings, "pages": self.pages}
 
     @rule(archives=st.booleans(), tombstones=st.sampled_from([None, "1m", "30d"]))
     def changes_history(self, *, archives: bool, tombstones: str | None) -> None:

@@ -247,6 +247,7 @@ def test_the_page_of_what_is_withdrawn_goes_and_is_remembered(own: SiteFolder, h
         assert index is not None
         assert index.item_pages.is_gone(name)
     if how == "switched off":
+        assert own.feed() == []  # without its page a last good version would lead nowhere
         assert not list(own.feeds.glob("sitemap*"))
         assert not (own.feeds / "items").exists()
     else:
@@ -415,3 +416,26 @@ def test_a_page_that_was_written_before_a_kill_is_found_again(own: SiteFolder) -
     own.build(now=NOW + 1)
     assert name not in pages(own)
     assert len(pages(own)) == 1
+
+
+def test_another_name_of_a_topic_is_on_the_pages_of_its_items(every: SiteFolder) -> None:
+    """And on no other; another title of the site is on all."""
+    every.write("a.md", topics=["Solar"])
+    every.write("b.md", topics=["Wind"])
+    every.build()
+    (every.root / "config/topics/solar.yaml").write_text("_id: solar\nname: Solar power\n")
+    written = every.build(now=NOW + 1).written
+    assert page(every, "Item a")[0] in written
+    assert page(every, "Item b")[0] not in written
+    assert "Solar power" in page(every, "Item a")[1].xpath("//nav[@class='crumbs']//a/text()")
+    every.settings["site"] = {**every.settings.get("site", {}), "url": SITE, "title": "Another"}
+    assert set(pages(every)) <= set(every.build(now=NOW + 2).written)
+
+
+def test_a_page_shows_the_whole_text_though_feeds_show_summaries(own: SiteFolder) -> None:
+    """There is nowhere else to read it."""
+    own.settings["feed"] = {"content": "summary"}
+    own.write("a.md", "The *whole* text.", webUrl=None, excerpt="In short.")
+    own.build()
+    assert "The whole text." in page(own, "Item a")[1].text_content()
+    assert own.feed()[0]["content_html"] == "<p>In short.</p>"

@@ -16,9 +16,12 @@ from support.archive_walk import ids
 from support.site_folder import SiteFolder
 
 from aggregator.model.document_names import FEED_DOCUMENTS, SITE_DOCUMENTS
+from aggregator.model.item_pages import is_item_page, is_sitemap
 
 SECRET, DRAFT = "CANARYSECRET", "CANARYDRAFT"
 DOCUMENT_NAMES = {name.rpartition("/")[2] for name in (*FEED_DOCUMENTS, *SITE_DOCUMENTS)}
+MAPS = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
+ROOTS = {"rss", "{http://www.w3.org/2005/Atom}feed", "opml", f"{MAPS}urlset", f"{MAPS}sitemapindex"}
 TEMPORARY = (".aggregator-", ".tmp")
 
 
@@ -27,7 +30,7 @@ def assert_well_formed(name: str, body: bytes) -> None:
     if name.endswith(".json"):
         assert "items" in json.loads(body)
     elif name.endswith((".xml", ".opml", "feeds")):
-        assert etree.fromstring(body).tag in {"rss", "{http://www.w3.org/2005/Atom}feed", "opml"}
+        assert etree.fromstring(body).tag in ROOTS
     else:
         assert body.rstrip().endswith(b"</html>"), name
 
@@ -39,7 +42,8 @@ def published_documents(feeds: Path) -> dict[str, bytes]:
         if path.is_dir() or (path.name.startswith(TEMPORARY[0]) and path.name.endswith(TEMPORARY[1])):
             continue
         plain = path.name.removesuffix(".gz").removesuffix(".br")
-        assert plain in DOCUMENT_NAMES, f"{path} is a stranger"
+        name = str(path.relative_to(feeds).with_name(plain))
+        assert plain in DOCUMENT_NAMES or is_item_page(name) or is_sitemap(name), f"{path} is a stranger"
         body = path.read_bytes()
         body = {".gz": gzip.decompress, ".br": brotli.decompress}.get(path.suffix, bytes)(body)
         assert_well_formed(plain, body)

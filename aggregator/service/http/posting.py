@@ -17,6 +17,7 @@ from aggregator.config.settings import Config, roots_for_people
 from aggregator.config.token import read_write_tokens
 from aggregator.index.index import opened_read_only
 from aggregator.model.errors import AggregatorError
+from aggregator.model.item_pages import shown_link
 from aggregator.model.seed_roots import native_root
 from aggregator.model.store import is_url
 from aggregator.normalizer import micropub, posted
@@ -55,7 +56,7 @@ class Posting:
     def __init__(
         self, config: Config, seeds: PostedSeeds, *, clock: Callable[[], float], makes_links: bool = False
     ) -> None:
-        """Take the seeds that were posted, and whether their root has a pattern of links for items that name none."""
+        """Take the seeds that were posted, and whether items that name no link get one."""
         self._config, self._seeds, self._clock, self._makes_links = config, seeds, clock, makes_links
         self._limit = RateLimit(PER_MINUTE)
 
@@ -194,10 +195,13 @@ class Posting:
         raise ValueError("; ".join(f"{one.path.removeprefix('$.')}: {one.message}" for one in seed))
 
     def _link_of(self, path: str) -> str:
-        """Return the link that the pattern of its root gives to a seed, which may be a draft."""
+        """Return the link of a seed, which may be a draft: by the pattern of its root, or its own page."""
         task = task_maker(self._config, policy_of(self._config), now=int(self._clock()))((path,), (b"",))
         (outcome,) = unpack_outcomes(read_batch(seeds_in(self._config.seeds).reader, task))
-        return unpack_seed(outcome.seed).link if outcome.seed else ""
+        if not outcome.seed:
+            return ""
+        seed, site = unpack_seed(outcome.seed), self._config.site.url
+        return shown_link(seed.id or seed.link, seed.link, seed.published, site)
 
     async def _answered(self, work: Callable[[], Response]) -> Response:
         try:
@@ -258,4 +262,5 @@ def routes(config: Config, *, clock: Callable[[], float]) -> dict[str, Route]:
     if root is None:
         return {}
     seeds = PostedSeeds(root, config.state)
-    return Posting(config, seeds, clock=clock, makes_links=bool(root.link)).routes()
+    makes_links = bool(root.link) or config.pages.items != "none"
+    return Posting(config, seeds, clock=clock, makes_links=makes_links).routes()

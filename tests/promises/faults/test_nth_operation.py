@@ -84,6 +84,7 @@ CHANGES: dict[str, tuple[Callable[[SiteFolder, int], None], dict[str, bool]]] = 
 
 
 def sample(site: SiteFolder) -> None:
+    site.settings["pages"] = {"items": "all"}
     for number in range(4):
         site.write(
             f"{'sub/' * (number % 2)}{number}.md", topics=[f"T{number % 2}"], quality=60 + number * 5,
@@ -147,7 +148,9 @@ class Round:
         known, wanted = ids_by_feed(before), ids_by_feed(after)
         for name, ids in ids_by_feed(during).items():
             assert ids <= known.get(name, set()) | wanted.get(name, set()), name
-        assert site.documents() == {**site.documents(), **fresh_build(site, NOW)}
+        fresh = fresh_build(site, NOW)
+        assert site.documents() == {**site.documents(), **fresh}
+        assert [name for name in site.documents() if name.startswith("items/") and name not in fresh] == []
         assert all(
             b'"items":[]' in after[name] for name in wanted if name not in published_documents(site.root / "fresh")
         )

@@ -432,3 +432,28 @@ def test_posted_items_are_written_into_the_first_folder_of_our_own_dialect(tmp_p
         assert post(server, item("x", title="Again"), token).json["done"] == "changed"
     finally:
         server.stop()
+
+
+def test_an_item_without_an_address_gets_a_page(site: SiteFolder) -> None:
+    """If items have pages: it needs an id, and a client of Micropub gets the address at once."""
+    site.settings["rules"], site.settings["pages"] = {}, {"items": "own"}
+    (site.root / "tokens").write_text("a program: token-number-9999\n")
+    server = ServeProcess(site, write_tokens="../tokens")
+    try:
+        site.build()
+        reply = post(
+            server, {"id": "urn:x:7", "title": "The bridge opens", "content_text": "Text."}, "token-number-9999"
+        )
+        assert reply.status == 201, reply.body
+        sent = urlencode({"h": "entry", "name": "A note", "content": "Text."}).encode()
+        made = fetch(
+            server.address, "/-/micropub", "POST", body=sent, authorization="Bearer token-number-9999",
+            content_type="application/x-www-form-urlencoded",
+        )  # fmt: skip
+        found = visible(server)
+        assert set(found.values()) == {"The bridge opens", "A note"}
+        assert found[made.headers["location"]] == "A note"
+        for link in found:
+            assert fetch(server.address, link.removeprefix("https://feeds.example.org")).status == 200
+    finally:
+        assert server.stop() == 0
