@@ -154,7 +154,7 @@ class _Item:
         self._remarks: list[tuple[KeyPath, Remark]] = []
         self._is_html = below.endswith((".html", ".htm"))
         self._body = parts.body
-        self._present, self._doubtful = shape_of(plan, tuple(self._values))
+        self._present, self._doubtful = shape_of(plan, tuple(found))
         self._is_held = self._says_held = False
         self._undated: Remark | None = None
         self._raw = RawSeed()
@@ -410,10 +410,10 @@ class _Item:
             value = self._at(path)
             if isinstance(value, str) and dates.is_day(value) and not self._is_started(path, value):
                 self._not_understood(path, "write `true` or `false`, or the date of the post")
-        known = self._plan.known
-        in_doubt = {key: self._values[key] for key in self._doubtful}
-        in_doubt |= {key: one for key, one in self._values.items() if type(one) in _NESTED and key not in known}
-        for doubt in held_back.doubts(in_doubt, known) if in_doubt else ():
+        in_doubt = {key: self._given[key] for key in self._doubtful}
+        in_doubt |= {key: one for key, one in self._given.items() if type(one) in _NESTED}
+        any_case = self._dialect.any_case
+        for doubt in held_back.doubts(in_doubt, self._plan.known, any_case=any_case) if in_doubt else ():
             if self._is_answered(doubt):
                 continue
             self._says_held = True
@@ -426,11 +426,12 @@ class _Item:
 
     def _is_answered(self, doubt: held_back.Doubt) -> bool:
         """Return whether the dates that are understood make a doubt about when the item is shown groundless."""
+        keys = tuple(map(str.lower, doubt.keys)) if self._dialect.any_case else doubt.keys
         if doubt.kind == "starts":
-            return self._is_started(doubt.keys, doubt.date)
+            return self._is_started(keys, doubt.date)
         if doubt.kind == "":
             return False
-        if doubt.keys in self._plan.fields["expires"]:
+        if keys in self._plan.fields["expires"]:
             return True  # it has been read
         ends = self._moment(dates.day_of_period(doubt.date, is_over=False))
         own = self._moment(self._raw.expires or "")
