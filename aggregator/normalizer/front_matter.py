@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from aggregator.config.yaml.tree import double_quoted
 from aggregator.normalizer.held_back import text_holds_back
+from aggregator.normalizer.stray_metadata import stray_metadata
 
 try:
     import yaml_rs
@@ -142,7 +143,11 @@ def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
     front = text[opening.end() : closing.start() + 1]
     if is_too_long(front):
         return too_long()
-    return FrontMatter(with_pairs_joined(front), text[closing.end() + 1 :], stripped)
+    body = text[closing.end() + 1 :]
+    if stray := stray_metadata(body, is_head_empty=not front.strip()):
+        line = text.count("\n", 0, closing.end() + 1 + stray.offset) + 1
+        return Fault(stray.message, stray.hint, line, 1, withdrawn=stray.withdrawn)
+    return FrontMatter(with_pairs_joined(front), body, stripped)
 
 
 def is_too_long(front: str) -> bool:

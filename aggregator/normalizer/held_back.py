@@ -192,7 +192,8 @@ def boolean_of(value: Any) -> bool | None:
 
 
 _LINE = re.compile(
-    r"^[ \t\ufeff{]*[\"']?(?P<key>[^\W\d][\w .-]{0,40}?)[\"']?[ \t]*[:=](?P<value>[ \t]*[^\n]{0,80})$", re.MULTILINE
+    r"^[ \t\ufeff{]*[\"']?(?P<key>[^\W\d][\w .-]{0,40}?)[\"']?[ \t]*(?:::?|=)(?P<value>[ \t]*[^\n]{0,80})$",
+    re.MULTILINE,
 )
 
 

@@ -107,7 +107,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str) -> Reading:
     parts, values, raw = parsed
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
-        return rejected(path, (_or_ignore(problem),), data)
+        return rejected(path, (_or_ignore(problem),), data, withdrawn=parts.withdrawn)
     if raw is None:
         return _read_with_positions(parts, data, path, zone)
     seed, remarks = clean(raw, parts.body, path, zone)
