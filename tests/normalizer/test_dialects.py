@@ -434,13 +434,6 @@ def test_several_authors_of_a_dialect_are_all_given() -> None:
     assert [(one.author, len(one.authors)) for one in found if isinstance(one, Seed)] == [("Ann, bob", 2), ("ann", 0)]
 
 
-if __name__ == "__main__":
-    for sample in sys.argv[1:] or names():
-        made = {path: as_expected(read_sample(sample, path)) for path in files_of(sample)}
-        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
-        (SAMPLES / sample / "expected.json").write_text(text)
-
-
 @pytest.mark.parametrize(
     ("reference", "expected"),
     [
@@ -463,9 +456,88 @@ def test_a_reference_into_another_section_leads_there(reference, expected) -> No
     assert outcome.body.strip() == f"[It]({expected})."
 
 
+@pytest.mark.parametrize(
+    ("dialect", "folders", "path", "body", "expected"),
+    [
+        ("docusaurus", ("/s/blog", "/s/docs"), "2024-05-01-a.md", "[b](../docs/x/b.md)", "/docs/x/b/"),
+        ("docusaurus", ("/s/blog", "/s/docs"), "2024-05-01-a.md", "[b](./2024-05-02-b.md)", "/blog/2024-05-02-b/"),
+        ("zola", ("/s/content/blog", "/s/content/notes"), "a.md", "[b](@/notes/b.md)", "/notes/b/"),
+        ("zola", ("/s/content/blog/2024", "/s/content/notes/x"), "a.md", "[b](@/notes/x/b.md)", "/x/b/"),
+        ("zola", ("/s/content/blog/2024", "/s/content/notes/x"), "a.md", "[b](@/blog/2024/c/b.md)", "/2024/c/b/"),
+        ("hugo", ("/s/content/posts", "/s/content/notes"), "2024/a.md", '[b]({{< ref "/notes/y/b.md" >}})', "/notes/y/b/"),
+        ("hugo", ("/s/content/posts", "/s/content/notes"), "notes/a.md", '[b]({{< ref "b.md" >}})', "/posts/notes/b/"),
+        ("hugo", ("/s/content/posts", "/s/content/notes"), "a.md", '[b]({{< ref "../notes/b.md" >}})', "/notes/b/"),
+        ("jekyll", ("/s/_posts", "/s/_notes"), "2024-05-01-a.md", "[b]({% link _notes/b.md %})", "/_notes/b/"),
+        ("mkdocs", ("/s/docs/news/posts", "/s/docs/manual"), "a.md", "[b](../../manual/b.md)", "/manual/b/"),
+        ("pelican", ("/s/content/news", "/s/content/tech"), "a.md", "[b]({filename}/tech/b.md)", "/tech/b/"),
+        ("pelican", ("/s/content/news", "/s/content/tech"), "x/a.md", "[b]({filename}../../tech/b.md)", "/tech/b/"),
+    ],
+)  # fmt: skip
+def test_a_reference_into_another_root_leads_there(dialect, folders, path, body, expected) -> None:
+    """At any depth, from the folder of all content or relative to the file, in every dialect with such references."""
+    links = [
+        "/news/{path}/" if one.endswith("posts") and dialect == "mkdocs" else f"/{Path(one).name}/{{path}}/"
+        for one in folders
+    ]
+    roots = [
+        SeedRoot(folder=folder, name=f"r{number}", dialect=dialect, base=BASE, link=link)
+        for number, (folder, link) in enumerate(zip(folders, links, strict=True))
+    ]
+    one = reading.read(
+        f"{head_of(dialect)}{body}\n".encode(), path=f"r0/{path}", root=roots[0], zone="UTC", site=BASE, roots=roots
+    )
+
+    assert isinstance(one.outcome, Seed)
+    assert (one.outcome.body.strip(), one.warnings) == (f"[b](https://blog.example.org{expected})", ())
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "expected"),
+    [
+        ("/s/content", "posts/2024/a.md", "posts/posts/2024/a"), ("/s/content/posts", "2024/a.md", "posts/posts/2024/a"),
+        ("/s/content/posts/2024", "a.md", "posts/posts/2024/a"), ("/s/content", "posts/2024/b/index.md", "posts/posts/2024/b"),
+        ("/s/content", "a.md", "a"), ("notes", "x/a.md", "x/x/a"),
+    ],
+)  # fmt: skip
+def test_the_sections_of_a_post_of_hugo_are_those_of_all_content(folder, path, expected) -> None:
+    """`:section` is the first folder of the content and `:sections` are all, wherever the root begins."""
+    root = SeedRoot(folder=folder, dialect="hugo", base=BASE)
+    text = b"---\ntitle: A\ndate: 2024-05-01\nurl: /:section/:sections/:filename\n---\n"
+    outcome = reading.read(text, path=path, root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(outcome, Seed)
+    assert outcome.link == BASE + expected
+
+
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [
+        ("title: The title\n", "/2024/news/the-title/"), ("title: The title\nslug: own\n", "/2024/news/own/"),
+        ("title: The title\ntopics: energy, b\n", "/2024/energy/the-title/"),
+        ("title: The title\nrubric: [wind]\n", "/2024/wind/the-title/"),
+    ],
+)  # fmt: skip
+def test_the_pattern_of_our_own_seeds_has_every_placeholder(front, expected) -> None:
+    """A slug or else the title, and the first topic, however topics are written."""
+    link = "/{year}/{category}/{slug_or_title}/"
+    root = SeedRoot(folder="x", base=BASE, link=link, keys={"topics": ("rubric",)})
+    text = f"---\n{front}category: news\n---\n".encode()
+    outcome = reading.read(text, path="2024-05-01-a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(outcome, Seed)
+    assert outcome.link == f"https://blog.example.org{expected}"
+
+
 @pytest.mark.parametrize(("head", "expected"), [("", "the-title"), ("slug: own\n", "own")])
 def test_a_pattern_may_ask_for_the_slug_or_else_the_title(head, expected) -> None:
     """As Hugo's `:slug` does."""
     made = seed_of(f"---\ntitle: The title\ndate: 2024-05-01\n{head}---\n", link="/{slug_or_title}/")
 
     assert made.link == f"{BASE}{expected}/"
+
+
+if __name__ == "__main__":
+    for sample in sys.argv[1:] or names():
+        made = {path: as_expected(read_sample(sample, path)) for path in files_of(sample)}
+        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+        (SAMPLES / sample / "expected.json").write_text(text)

@@ -17,7 +17,8 @@ _COLON = re.compile(r":([a-z_]+)")
 _COLONS = {
     "year": "year", "month": "month", "day": "day", "title": "slug", "slug": "slug", "categories": "category",
     "slugified_categories": "category", "category": "category", "filename": "file", "contentbasename": "file",
-    "slugorfilename": "slug", "slugorcontentbasename": "slug", "section": "dir", "sections": "dir", "path": "path",
+    "slugorfilename": "slug", "slugorcontentbasename": "slug", "section": "section", "sections": "sections",
+    "path": "path",
 }  # fmt: skip
 _STYLES = {
     "pretty": "/{category}/{year}/{month}/{day}/{slug}/", "date": "/{category}/{year}/{month}/{day}/{slug}.html",

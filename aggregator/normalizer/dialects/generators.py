@@ -109,7 +109,6 @@ _HUGO_CONFIGS = frozenset({"hugo", "config", "zola", "config/_default/hugo", "co
 _HUGO_TOKENS = {
     "year": "{year}", "month": "{month}", "day": "{day}", "slug": "{slug_or_title}", "title": "{title}",
     "filename": "{slug}", "contentbasename": "{slug}", "slugorfilename": "{slug}", "slugorcontentbasename": "{slug}",
-    "section": "{dir}", "sections": "{dir}",
 }  # fmt: skip
 
 
@@ -126,7 +125,10 @@ def _hugo_posts(content: str, permalinks: Any, paths: Paths) -> tuple[tuple[Post
     posts = []
     for section in sections:
         link = _pattern(
-            patterns.get(section, ""), r":(\w+)", _HUGO_TOKENS | {"section": section, "sections": section}, doubts
+            patterns.get(section, ""),
+            r":(\w+)",
+            _HUGO_TOKENS | {"section": section, "sections": f"{section}/{{dir}}"},
+            doubts,
         )
         posts.append(Posts(f"{content}/{section}", link or f"/{section}/{{path}}/"))
     return tuple(posts), tuple(doubts)

@@ -46,6 +46,9 @@ _ENDING = re.compile(r"\.(?:mdx?|markdown|mdown|mkdn?|html?)$")
 _ASSET = re.compile(
     r"\.(?:avif|bmp|gif|jpe?g|png|svg|webp|mp[34]|m4[av]|webm|og[agv]|flac|wav|pdf|zip|csv|txt)$", re.IGNORECASE
 )
+_STEPS_UP = (1, 2, 3, 4, 0)
+"""How far above a root the folder of all content may be, in the order in which that is tried."""
+
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _DATE_HINT = "write 2026-11-23T10:00:00Z, or 2026-11-23"
 _OPTIONAL = {
@@ -556,28 +559,46 @@ class _Item:
         """Return the pattern that only pages with a date have, as the posts of MkDocs, "" if there is none."""
         return next((pattern for condition, pattern in self._dialect.link_if if condition == "date"), "")
 
-    def _address_of_file(self, path: str) -> str | None:
+    def _address_of_file(self, path: str, is_from_root: bool) -> str | None:
         """Return the address of another file, None if it is a page and its path alone does not tell it."""
         if _ASSET.search(path):
+            if path.startswith("../"):
+                return None
             return addresses.joined(self._plan.base, addresses.slugged(path, self._dialect.slugs))
         if self._dated_pages():
             folder, own = path.rpartition("/")[0], self._path_for_links().rpartition("/")[0]
             if "posts" in folder.split("/") or (folder == own and self._key_of("published")):
                 return None
-        plan, path = self._section_of(path)
-        return _address_of_page(plan, path)
+        found = self._root_of_file(path, is_from_root=is_from_root)
+        return _address_of_page(*found) if found else None
 
-    def _section_of(self, path: str) -> tuple[Plan, str]:
-        """Return the plan of the root in which a referenced file lies, and its path below that.
+    def _root_of_file(self, path: str, *, is_from_root: bool) -> tuple[Plan, str] | None:
+        """Return the plan of the root in which a referenced file lies, and its path below that; None if in none.
 
-        A reference of Hugo or Zola begins at the folder of all content, and a root may be one section of that.
+        A relative reference may lead into another root. One from the root begins at the folder of all content, of which
+        this root may be a part, however deep.
         """
-        section, slash, below = path.partition("/")
-        parent = self._folder.rpartition("/")[0]
-        for root in (*self._roots, self._root):
-            if slash and root.dialect == self._root.dialect and root.folder.rstrip("/") == f"{parent}/{section}":
-                return plan_of(root, self._site), below
-        return self._plan, path
+        from_here = path
+        if above := self._path_for_links().removesuffix(self._below):
+            steps = "../" * above.count("/")
+            from_here = path.removeprefix(above) if path.startswith(above) else f"{steps}{path}"
+        for steps_up in _STEPS_UP if is_from_root and from_here == path else (0,):
+            if found := self._file_in_root(f"{'../' * steps_up}{from_here}"):
+                return found
+        return None if path.startswith("../") else (self._plan, path)
+
+    def _file_in_root(self, path: str) -> tuple[Plan, str] | None:
+        """Return what `_root_of_file` returns for a path from the folder of this root, which may lead out of it."""
+        rest, folders = path, self._folder.split("/")
+        while rest.startswith("../") and folders:
+            rest, folders = rest[3:], folders[:-1]
+        full = "/".join((*folders, rest))
+        roots = [root for root in (*self._roots, self._root) if full.startswith(f"{root.folder.rstrip('/')}/")]
+        roots = [root for root in roots if root.dialect == self._root.dialect]
+        if not roots or (not path.startswith("../") and len(roots) == 1 and roots[0] is self._root):
+            return None
+        root = max(roots, key=lambda one: len(one.folder))
+        return plan_of(root, self._site), full[len(root.folder.rstrip("/")) + 1 :]
 
     # Dates
 
@@ -741,6 +762,9 @@ class _Item:
             name = name.removeprefix("slug_or_")
             if name == "category" and self._dialect.category_is == "all":
                 return "/".join(dict.fromkeys(one.lower() for one in topics or ()))
+            if name in {"section", "sections"}:
+                folders = self._sections()
+                return addresses.slugged("/".join(folders if name == "sections" else folders[:1]), self._dialect.slugs)
             plain = {
                 "title": self._raw.title or "", "category": topics[0] if topics else "",
                 "path": self._path_part(), "dir": self._stem.rpartition("/")[0], "file": self._stem.rpartition("/")[2],
@@ -749,6 +773,11 @@ class _Item:
             return addresses.slugged(plain, style)
 
         return part
+
+    def _sections(self) -> list[str]:
+        """Return the folders of the file below that of all content, of which the root may be a part."""
+        _, is_part, above = f"{self._folder}/".rpartition("/content/")
+        return [one for one in f"{above if is_part else ''}{self._stem}".split("/")[:-1] if one]
 
     def _path_part(self) -> str:
         """Return the text of `{path}`; its parts are slugged later."""
