@@ -12,6 +12,7 @@ import re
 from typing import Any, NamedTuple
 
 from aggregator.config.yaml.tree import double_quoted
+from aggregator.model.seed_text import is_of_others
 from aggregator.normalizer.held_back import text_holds_back
 from aggregator.normalizer.stray_metadata import stray_metadata
 
@@ -90,7 +91,7 @@ class FrontMatter(NamedTuple):
 def split(data: bytes) -> FrontMatter | Fault:
     """Return a seed file's bytes split at the `---` lines around its front matter, or what is wrong with them."""
     decoded = decode(data)
-    return decoded if isinstance(decoded, Fault) else _cut(*decoded)
+    return decoded if isinstance(decoded, Fault) else _cut(*decoded, is_checked=not is_of_others(data))
 
 
 def decode(data: bytes) -> tuple[str, tuple[int, int] | None] | Fault:
@@ -130,7 +131,7 @@ def _without_forbidden(text: str) -> tuple[str, tuple[int, int] | None]:
     return _FORBIDDEN.sub("", text), (line, column)
 
 
-def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
+def _cut(text: str, stripped: tuple[int, int] | None, *, is_checked: bool) -> FrontMatter | Fault:
     opening = _OPENING.match(text)
     if opening is None:
         if re.match(r"-{3}[ \t]*$", text):
@@ -144,7 +145,8 @@ def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
     if is_too_long(front):
         return too_long()
     body = text[closing.end() + 1 :]
-    if stray := stray_metadata(body, is_head_empty=not front.strip()):
+    # What a program wrote has all metadata in its head, and its body is another's text, whatever it looks like.
+    if is_checked and (stray := stray_metadata(body, is_head_empty=not front.strip())):
         line = text.count("\n", 0, closing.end() + 1 + stray.offset) + 1
         return Fault(stray.message, stray.hint, line, 1, withdrawn=stray.withdrawn)
     return FrontMatter(with_pairs_joined(front), body, stripped)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from aggregator.model.items import Rejection, Seed
-from aggregator.model.seed_text import digest, scalar
+from aggregator.model.seed_text import POSTED, digest, scalar
 from aggregator.model.slugs import slug_of
 from aggregator.model.words import did_you_mean, utc_time
 from aggregator.normalizer import identity, links, text
@@ -30,7 +30,7 @@ MOST_PROBLEMS = 20
 
 _TITLE_FROM_TEXT = 80
 _SUMMARY_FROM_HTML = 300
-_MARK = re.compile(rb"---\n# posted by ([0-9a-f]{16}), ([0-9a-f]{32})\n")
+_MARK = re.compile(re.escape(POSTED) + rb"([0-9a-f]{16}), ([0-9a-f]{32})\n")
 _LONGEST_KEY = 40
 _REMOVED = b"removed: true\n"
 _DATE = re.compile(r"^publishedDateTime: .*$", re.MULTILINE)
@@ -290,7 +290,7 @@ def writer_hash(name: str) -> str:
 def with_mark(written: str, *, by: str) -> bytes:
     """Return the bytes of a seed file that says in a comment who posted it, and what, so that a later edit shows."""
     rest = written.removeprefix("---\n").encode()
-    return b"---\n# posted by " + (by or "0" * 16).encode() + b", " + digest(rest) + b"\n" + rest
+    return POSTED + (by or "0" * 16).encode() + b", " + digest(rest) + b"\n" + rest
 
 
 def with_date_of(written: str, before: bytes) -> str:

@@ -18,6 +18,7 @@ from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
 from aggregator.model.seed_roots import FirstCommit, SeedRoot, key_meant_by, root_of
+from aggregator.model.seed_text import is_of_others
 from aggregator.normalizer import enclosures, identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -200,7 +201,8 @@ def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
         rejection = reading.outcome
         return Outcome(path, key, digest, rule="valid", problems=rejection.problems, withdrawn=rejection.withdrawn)
     seed = reading.outcome
-    if seed.media and task.measure is not None:
+    # Who posted an item, or wrote the feed that it is from, must not learn which files lie beside it (G12, G18).
+    if seed.media and task.measure is not None and not is_of_others(text.data):
         seed = enclosures.measured(seed, partial(task.measure, path))
     outcome = apply_rules(
         path, key, digest, seed, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown
