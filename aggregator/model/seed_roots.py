@@ -87,6 +87,37 @@ class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
         return self.dialect == NATIVE and not (self.base or self.link or self.keys)
 
 
+def manner_of(root: SeedRoot, roots: Sequence[SeedRoot], site: str) -> tuple[object, ...]:
+    """Return all of the config that decides how the files of a root are read, as values that JSON has.
+
+    The files of another program may refer to those of another root, so its pattern counts, too, and where it lies from
+    there; but not the order of the roots, nor where the site lies on the machine. `site` is the URL of the site.
+    """
+    own = (root.dialect, root.base or site, root.link, {key: list(names) for key, names in root.keys.items()})
+    if root.dialect == NATIVE:
+        return own
+    folder = root.folder.rstrip("/")
+    _, is_part, section = f"{folder}/".rpartition("/content/")
+    others = sorted(
+        (_from(folder, one.folder.rstrip("/")), one.base or site, one.link)
+        for one in roots
+        if one is not root and one.dialect == root.dialect
+    )
+    return (*own, section if is_part else "", folder.split("/")[-_NAMES_OF_A_FOLDER:], others)
+
+
+_NAMES_OF_A_FOLDER = 4
+"""How many of the names that lead to a root a reference to a file in it may begin with."""
+
+
+def _from(folder: str, other: str) -> str:
+    """Return the path from one folder to another, also of stores."""
+    one, two = folder.split("/"), other.split("/")
+    shared = next((at for at, pair in enumerate(zip(one, two, strict=False)) if pair[0] != pair[1]), None)
+    shared = min(len(one), len(two)) if shared is None else shared
+    return "/".join([*[".."] * (len(one) - shared), *two[shared:]])
+
+
 def native_root(roots: Sequence[SeedRoot]) -> SeedRoot | None:
     """Return the root into which new seeds are written: the first native one that has an inbox, else the first."""
     native = [root for root in roots if root.dialect == NATIVE]

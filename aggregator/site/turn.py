@@ -20,7 +20,7 @@ from aggregator.index.intake import Intake
 from aggregator.model.document_names import FEED_DOCUMENTS
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import FeedReport, PastTurn, Turn
-from aggregator.model.seed_roots import SeedRoot
+from aggregator.model.seed_roots import SeedRoot, manner_of
 from aggregator.normalizer.reading import (
     RootReading,
     Task,
@@ -233,7 +233,7 @@ def _reading(site: Site, root: SeedRoot) -> str:
     reading = f"{site.catalog.settings.version} {READING_VERSION} {site.config.timezone}"
     if root.is_plain_native:
         return reading
-    manner = (root.dialect, root.base or site.config.site.url, root.link, root.keys)
+    manner = manner_of(root, site.scanner.seeds.roots, site.config.site.url)
     encoded = msgspec.json.encode(manner, order="deterministic")
     return f"{reading} {hashlib.blake2b(encoded, digest_size=8).hexdigest()}"
 

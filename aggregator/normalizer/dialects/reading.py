@@ -47,7 +47,10 @@ _ASSET = re.compile(
     r"\.(?:avif|bmp|gif|jpe?g|png|svg|webp|mp[34]|m4[av]|webm|og[agv]|flac|wav|pdf|zip|csv|txt)$", re.IGNORECASE
 )
 _STEPS_UP = (1, 2, 3, 4, 0)
-"""How far above a root the folder of all content may be, in the order in which that is tried."""
+"""How far above a root the folder of all content may be, in the order in which that is tried.
+
+Keep in sync with `seed_roots.manner_of`.
+"""
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _DATE_HINT = "write 2026-11-23T10:00:00Z, or 2026-11-23"
