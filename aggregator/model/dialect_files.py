@@ -72,6 +72,18 @@ DIALECTS: dict[str, DialectFiles] = {
 }  # fmt: skip
 """The dialects and the files of each."""
 
+_REST, _ASCIIDOC = "reStructuredText", "AsciiDoc"
+
+LANGUAGES: dict[str, dict[str, str]] = {
+    "pelican": {".rst": _REST, ".ipynb": "Jupyter's JSON"},
+    "hugo": {
+        ".adoc": _ASCIIDOC, ".asciidoc": _ASCIIDOC, ".ad": _ASCIIDOC, ".org": "Org", ".pandoc": "Pandoc's Markdown",
+        ".pdc": "Pandoc's Markdown", ".rst": _REST,
+    },
+    "jekyll": {".textile": "Textile", ".adoc": _ASCIIDOC, ".asciidoc": _ASCIIDOC},
+}  # fmt: skip
+"""The endings of posts in languages that these programs read and we do not, which are named."""
+
 
 def files_of(root: SeedRoot) -> DialectFiles:
     """Return the globs of a root: its own beside those of its dialect; its own `include` replaces the dialect's.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from aggregator.model.dialect_files import files_of
+from aggregator.model.dialect_files import LANGUAGES, files_of
 from aggregator.model.globs import Globs
 from aggregator.model.seed_roots import NATIVE, SeedRoot
 
@@ -86,6 +86,12 @@ class Selection:
             dict.fromkeys(f".{one.rpartition('.')[2]}" for one in files_of(_bare(self._dialect)).include)
         )
         return f"seeds of the dialect {self._dialect} end in {suffixes} (rename {name}, or set `include`)"
+
+    def language_of(self, path: str) -> str:
+        """Return the language of a file that its program would read and we do not, "" if it is in none such."""
+        _, dot, ending = path.rpartition("/")[2].rpartition(".")
+        found = LANGUAGES.get(self._dialect, {}).get(f".{ending.lower()}", "") if dot else ""
+        return "" if not found or self.takes(path) or self.is_page(path) else found
 
     def is_page(self, path: str) -> bool:
         """Return whether a file that is no seed is a page of its program, which nobody expects to be one."""
