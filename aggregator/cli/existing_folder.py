@@ -173,10 +173,14 @@ def _narrowed(found: Generator, place: str, named: str) -> Generator | None:
     if inner == ".":
         return found
     below = tuple(one for one in found.posts if f"{one.folder}/".startswith(f"{inner}/"))
-    if not below and any(f"{inner}/".startswith(f"{one.folder}/") for one in found.posts):
-        doubt = f"only {inner} is read, so `link` may lack what leads there"
-        return found._replace(posts=(Posts(inner),), doubts=(*found.doubts, doubt))
-    return found._replace(posts=below) if below else None
+    if below:
+        return found._replace(posts=below)
+    outer = next((one for one in found.posts if not one.folder or f"{inner}/".startswith(f"{one.folder}/")), None)
+    if outer is None:
+        return None
+    link = generators.link_below(outer.link, found.dialect, os.path.relpath(inner, outer.folder or "."))
+    doubt = f"only {inner} is read, so `link` may lack what leads there"
+    return found._replace(posts=(Posts(inner, link),), doubts=found.doubts if link else (*found.doubts, doubt))
 
 
 def _config_texts(folder: str) -> dict[str, str]:
