@@ -118,6 +118,15 @@ def doubts(values: Mapping[str, Any], known: Collection[str], *, any_case: bool 
                 )
 
 
+def is_kept_from_feeds(key: str, value: Any) -> bool:
+    """Return whether a key says nothing but that the item is in no feed: `excludeFromRss: true`, `feed: false`."""
+    return _is_of_feeds(key) and boolean(value) is not None and state_of({key: value}).held_by == (key,)
+
+
+def _is_of_feeds(key: str) -> bool:
+    return not _FEEDS.isdisjoint(_segments(key))
+
+
 def may_hold_within(key: str, value: Any) -> bool:
     """Return whether `key`, or a key in the mappings and lists that are its value, may hold an item back."""
     return may_hold(key) or (type(value) not in _SCALARS and _may_hold_below(value, 0))
@@ -254,6 +263,7 @@ _READY = _words("ready live online active approved reviewed released finished co
 _SHOW = _words("show shown display displayed include included visible syndicate syndicated appear appears")
 _THINGS = _words("post page article item entry story")
 _PLACES = _words("feed feeds rss atom blog site website web")
+_FEEDS = _words("feed feeds rss atom")
 _LISTS = _words("list lists listing listings index archive archives collection collections")
 _FILL = (
     _THINGS
@@ -543,7 +553,7 @@ def _vague(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
         return False
     says, suspect = boolean_of(value), _suspect(keys[-1], word)
     if says is not None and says is suspect:
-        return _doubt(keys)
+        return True if _is_of_feeds(keys[-1]) else _doubt(keys)
     is_held = isinstance(value, str) and _word(value) in _HELD
     if says is None and not is_held and not _date(value):
         return False

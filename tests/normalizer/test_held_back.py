@@ -163,6 +163,19 @@ def test_a_key_of_several_words_that_means_something_else_holds_nothing_back(nam
     assert [line for line in harmless if not is_shown(dated(name, line))] == []
 
 
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "line", ["exclude_from_rss: true", "excludeFromFeed: yes", "skipRss: true", "feed: false", "inFeed: no"]
+)
+def test_what_is_in_no_feed_is_no_error(name, line) -> None:
+    """A theme's key by which a page is in no feed is obeyed: there is nothing to settle; `explain` names it."""
+    outcome = dated(name, line).outcome
+
+    assert isinstance(outcome, Seed)
+    assert (outcome.is_published, outcome.held_by) == (False, line.partition(":")[0])
+    assert not is_shown(dated(name, "feed: perhaps", "noFeed: perhaps"))
+
+
 @pytest.mark.parametrize("name", [name for name in names() if name != "native"])
 def test_a_doubt_names_the_key_as_it_is_written(name) -> None:
     """The error says which key, what to write, and how to say that the key means something else; which then is so."""

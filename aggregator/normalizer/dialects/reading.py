@@ -373,7 +373,12 @@ class _Item:
             value = self._at(path)
             if value is not None:
                 held |= self._is_in_state(path, value, words)
-        return held
+        return held or self._kept_from_feeds() != ""
+
+    def _kept_from_feeds(self) -> str:
+        """Return the key, of a theme or another program, that says that the post is in no feed, "" if none does."""
+        found = (key for key in self._doubtful if held_back.is_kept_from_feeds(key, self._given[key]))
+        return next(found, "")
 
     def _refuse_repeated(self) -> None:
         """Refuse keys that differ in case only: which of the two is meant is not known."""
@@ -472,7 +477,7 @@ class _Item:
             value = self._at(path)
             if value is not None and not held_back.is_blank(value) and holds(path, value):
                 return "" if path == ("published",) else ".".join(path)
-        return ""
+        return self._kept_from_feeds()
 
     # Title and body
 
