@@ -637,11 +637,13 @@ class _Item:
         found: list[tuple[float, str, KeyPath]] = []
         for path in self._present.get("expires", ()):
             value = self._at(path)
-            if value is not None and value not in _NOTHING:
+            if value is not None and value not in _NOTHING and held_back.boolean(value) is not False:
                 self._check_exact(value)
                 written = self._readable(values.one_text(value).value)
                 moment = self._moment(written)
                 found.append((-1.0 if moment is None else moment, written, path))
+        if not found:
+            return ""
         if len(found) < 2:
             return self._date("expires")
         _, written, self._origins["expires"] = min(found)
