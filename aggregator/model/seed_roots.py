@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,6 +12,15 @@ NATIVE = "native"
 
 FirstCommit = Callable[[str], int | None]
 """Returns when a file, by its path with the root's prefix, was committed first: seconds since 1970, None if unknown."""
+
+
+class SectionFile(NamedTuple):
+    """A file that speaks for all files of its folder: the folder below its root, its name there, and its bytes."""
+
+    folder: str
+    name: str
+    data: bytes
+
 
 PLACEHOLDERS = ("year", "month", "day", "slug", "title", "slug_or_title", "path", "dir", "file", "category")
 """What may stand in `{ }` in the pattern of a link.

@@ -246,12 +246,17 @@ def without_surrogates(text: str) -> str:
     return text if text.isprintable() else _SURROGATE.sub("", text)
 
 
+def decoded(data: bytes) -> str:
+    """Return a file's bytes as text, whatever they are, with each line break as LF."""
+    return _LINE_BREAKS.sub("\n", data.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff"))
+
+
 def says_withdrawn(data: bytes) -> bool:
     """Return whether a file that cannot be read holds a line that takes its item out of the feeds, or may do so (G15).
 
     Of a file with front matter between its marks only that counts; of any other, such as one that is cut off, all.
     """
-    text = _LINE_BREAKS.sub("\n", data.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff"))
+    text = decoded(data)
     if (opening := _ANY_OPENING.match(text)) and (closing := text.find(f"\n{opening[1]}", opening.end())) >= 0:
         text = text[:closing]
     return text_holds_back(text)

@@ -192,9 +192,11 @@ def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[s
     if all(root.is_plain_native for root in config.seeds):
         return make
     from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
+    from aggregator.watcher.section_files import section_files  # noqa: PLC0415 - likewise
 
     turn = int.from_bytes(os.urandom(8))  # not `now`: within a second there may be another commit and another turn
-    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=turn)))
+    commits, sections = first_commits(config.seeds, turn=turn), section_files(config.seeds, turn=turn)
+    return partial(make, manner=RootReading(config.seeds, config.site.url, commits, sections))
 
 
 # -- before and after
@@ -234,6 +236,8 @@ def _reading(site: Site, root: SeedRoot) -> str:
     if root.is_plain_native:
         return reading
     manner = manner_of(root, site.scanner.seeds.roots, site.config.site.url)
+    if held := site.scanner.held_folders.get(root.prefix):
+        manner = (*manner, held)
     encoded = msgspec.json.encode(manner, order="deterministic")
     return f"{reading} {hashlib.blake2b(encoded, digest_size=8).hexdigest()}"
 

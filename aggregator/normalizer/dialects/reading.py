@@ -22,6 +22,7 @@ from aggregator.normalizer.cleaning import MAX_NAMES, clean
 from aggregator.normalizer.dialects import addresses, bodies, dates, forms, values
 from aggregator.normalizer.dialects.forms import Parts
 from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_of
+from aggregator.normalizer.dialects.sections import HeldFolder
 from aggregator.normalizer.raw import RawImage, RawPerson, RawSeed
 from aggregator.normalizer.remarks import NO_DATE, Remark
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
@@ -80,6 +81,7 @@ class _Context(NamedTuple):
     site: str
     first_commit: FirstCommit | None
     roots: Sequence[SeedRoot]
+    held_folder: HeldFolder | None = None
 
 
 def read(
@@ -91,18 +93,20 @@ def read(
     site: str,
     first_commit: FirstCommit | None = None,
     roots: Sequence[SeedRoot] = (),
+    held_folder: HeldFolder | None = None,
 ) -> Reading:
     """Return the reading of the file `path` (with the root's prefix) in the dialect of `root`.
 
     `site` is the URL of the site, the base of a root that has none of its own. Dates without an offset are those of
     `zone` (an IANA name) unless the dialect says otherwise. `first_commit` is asked only if nothing else gives a date.
-    `roots` are all roots of the site: a reference to a file may lead into another one.
+    `roots` are all roots of the site: a reference to a file may lead into another one. `held_folder` is the file of a
+    folder above that holds back what is below.
     """
     if root.dialect == NATIVE:
         from aggregator.normalizer.dialects import further_keys  # noqa: PLC0415 - it is rarely needed
 
         return further_keys.read(data, path=path, root=root, zone=zone, site=site)
-    item = _opened(data, _Context(path, root, zone, site, first_commit, roots))
+    item = _opened(data, _Context(path, root, zone, site, first_commit, roots, held_folder))
     return item.reading(data) if isinstance(item, _Item) else item
 
 
@@ -152,7 +156,7 @@ class _Item:
         if plan.dialect.any_case and not "".join(found).islower():
             self._values = {key.lower(): value for key, value in found.items()}
         self._zone = plan.dialect.days_in or context.zone
-        self._first_commit, self._exact = context.first_commit, exact
+        self._first_commit, self._exact, self._held_folder = context.first_commit, exact, context.held_folder
         self._root, self._roots, self._site = context.root, context.roots, context.site
         self._folder, self._stem = context.root.folder.rstrip("/"), addresses.stem_of(below)
         # Where a value came from: the keys that lead to it, or words such as "the file name".
@@ -373,7 +377,16 @@ class _Item:
             value = self._at(path)
             if value is not None:
                 held |= self._is_in_state(path, value, words)
-        return held or self._kept_from_feeds() != ""
+        return held or self._is_below_held_folder() or self._kept_from_feeds() != ""
+
+    def _is_below_held_folder(self) -> bool:
+        """Return whether a folder above is held back, and the file does not answer that itself."""
+        if self._held_folder is None:
+            return False
+        keys = self._held_folder.keys
+        return not self._held_folder.is_default or held_back.is_blank(
+            self._at(tuple(map(str.lower, keys)) if self._dialect.any_case else keys)
+        )
 
     def _kept_from_feeds(self) -> str:
         """Return the key, of a theme or another program, that says that the post is in no feed, "" if none does."""
@@ -477,7 +490,7 @@ class _Item:
             value = self._at(path)
             if value is not None and not held_back.is_blank(value) and holds(path, value):
                 return "" if path == ("published",) else ".".join(path)
-        return self._kept_from_feeds()
+        return self._held_folder.path if self._is_below_held_folder() and self._held_folder else self._kept_from_feeds()
 
     # Title and body
 
