@@ -64,6 +64,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF16_MARKS = frozenset({b"\xff\xfe", b"\xfe\xff"})
 
 
+_LONGEST_BRACES = 16_384
+
+
 class Fault(NamedTuple):
     """What is wrong with a file before its YAML is parsed; line and column count from 1, 0 means the whole file.
 
@@ -259,4 +262,5 @@ def says_withdrawn(data: bytes) -> bool:
     text = decoded(data)
     if (opening := _ANY_OPENING.match(text)) and (closing := text.find(f"\n{opening[1]}", opening.end())) >= 0:
         text = text[:closing]
-    return text_holds_back(text)
+    # Also within braces: JSON on one line, `params: {draft: true}`.
+    return text_holds_back(text) or ("{" in text and text_holds_back(re.sub("[{,]", "\n", text[:_LONGEST_BRACES])))

@@ -510,6 +510,30 @@ def test_the_sections_of_a_post_of_hugo_are_those_of_all_content(folder, path, e
 
 
 @pytest.mark.parametrize(
+    ("dialect", "name", "expected"),
+    [
+        ("eleventy", "50% off", "50%25-off/"), ("eleventy", "%2e%2e", "%252e%252e/"), ("docusaurus", "a#b?c", "blog/a%23b%3Fc/"),
+        ("hugo", "e\u0301", "%C3%A9/"), ("obsidian", "e\u0301", "%C3%A9"), ("jekyll", "2024-05-01-e\u0301", "2024/05/01/%C3%A9.html"),
+        ("hugo", "\u0939\u093f\u0928\u094d\u0926\u0940", "%E0%A4%B9%E0%A4%BF%E0%A4%A8%E0%A5%8D%E0%A4%A6%E0%A5%80/"),
+        ("astro", "\u0915\u093f", "%E0%A4%95%E0%A4%BF/"), ("hugo", "\U0001f389", "%F0%9F%8E%89/"), ("zola", "-", "-/"),
+        ("jekyll", "2024-05-01-!", "2024/05/01/!.html"), ("hugo", "C++", "c++/"),
+    ],
+)  # fmt: skip
+def test_every_name_has_an_address_of_its_own(dialect, name, expected) -> None:
+    """Signs of addresses are escaped, marks belong to their letters however they are coded, and no name is empty."""
+    assert seed_of(head_of(dialect), dialect=dialect, path=f"{name}.md").link == BASE + expected
+
+
+@pytest.mark.parametrize(("dialect", "expected"), [("docusaurus", "/blog/my-note/"), ("hugo", "/my-note/")])
+def test_a_link_to_a_file_may_be_escaped(dialect, expected) -> None:
+    """As Markdown has to escape the space in a name."""
+    body = "[b](my%20note.md)\n" if dialect == "docusaurus" else '[b]({{< ref "my%20note.md" >}})\n'
+    assert (
+        f"(https://blog.example.org{expected})" in seed_of(head_of(dialect) + body, dialect=dialect, path="a.md").body
+    )
+
+
+@pytest.mark.parametrize(
     ("front", "expected"),
     [
         ("title: The title\n", "/2024/news/the-title/"), ("title: The title\nslug: own\n", "/2024/news/own/"),

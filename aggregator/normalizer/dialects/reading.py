@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -582,6 +583,7 @@ class _Item:
 
     def _address_of_file(self, path: str, is_from_root: bool) -> str | None:
         """Return the address of another file, None if it is a page and its path alone does not tell it."""
+        path = unquote(path)
         if _ASSET.search(path):
             if path.startswith("../"):
                 return None
