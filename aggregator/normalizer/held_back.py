@@ -335,7 +335,7 @@ _SHOWN = _words(
     """
     published publish public live final finished done visible released release active complete completed listed
     everyone all anyone approved ready online open world ok enabled shown default stable updated corrected
-    evergreen always
+    evergreen seedling sapling budding growing always
     """
 )
 _STARTS = _words(

@@ -174,6 +174,17 @@ def test_the_first_commit_is_asked_last() -> None:
     assert outcome.link == "https://blog.example.org/c/d/"
 
 
+@pytest.mark.parametrize("written", ["git Created", "Last Modified", "created"])
+def test_where_eleventy_takes_its_date_from_is_no_date(written) -> None:
+    """The path or the first commit gives it; the file's own times are never asked."""
+    root = SeedRoot(folder="x", dialect="eleventy", base=BASE)
+    text = f"---\ntitle: A\ndate: {written}\n---\n".encode()
+    for path, commit, expected in (("2024-05-01-a.md", None, "2024-05-01"), ("a.md", 1_714_521_600, "2024-05-01")):
+        one = reading.read(text, path=path, root=root, zone="UTC", site=BASE, first_commit={path: commit}.get)
+        assert isinstance(one.outcome, Seed)
+        assert moment(one.outcome.published).startswith(expected)
+
+
 def test_no_optional_value_refuses_a_post() -> None:
     """What a key cannot hold is left out, with a warning at its place."""
     root = SeedRoot(folder="x", dialect="hugo", base=BASE)

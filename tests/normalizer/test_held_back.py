@@ -317,6 +317,23 @@ def test_what_is_deeper_and_means_something_else_holds_nothing_back(name, lines)
     assert is_shown(dated(name, lines))
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("mkdocs", "status: new"), ("mkdocs", "status: deprecated"), ("obsidian", "status: seedling"), ("obsidian", "dg-publish: true")],
+)  # fmt: skip
+def test_a_state_that_the_program_shows_is_no_doubt(name, line) -> None:
+    """The icons of Material for MkDocs, and how far a note of a digital garden has grown."""
+    assert is_shown(dated(name, line))
+
+
+def test_a_note_that_a_garden_does_not_publish_is_held_back() -> None:
+    """By the key of the plugin that publishes notes of Obsidian, which is no error."""
+    found = dated("obsidian", "dg-publish: false").outcome
+
+    assert isinstance(found, Seed)
+    assert (found.is_published, found.held_by) == (False, "dg-publish")
+
+
 def test_a_list_of_states_in_which_items_are_shown_is_one() -> None:
     """As for a single word, in a dialect whose own states have words as well."""
     assert is_shown(dated("pelican", "status: [published]"))

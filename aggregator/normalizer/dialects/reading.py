@@ -418,7 +418,8 @@ class _Item:
 
     def _is_in_state(self, path: KeyPath, value: Any, words: tuple[str, ...]) -> bool:
         word = str(values.one_text(value).value).casefold()
-        if word not in words and not held_back.is_shown_state(value):
+        is_shown = word in self._dialect.shown_states or held_back.is_shown_state(value)
+        if word not in words and not is_shown:
             self._not_understood(path, f"write one of {', '.join(words)}")
         return word in words
 
@@ -672,6 +673,8 @@ class _Item:
                 continue
             if isinstance(value, dict):
                 continue  # `date: {created: …}` has a key of its own
+            if self._dialect.not_dates and str(value).strip().lower() in self._dialect.not_dates:
+                continue
             self._check_exact(value)
             self._origins["published"] = path
             return self._written_date(path, value)
