@@ -87,7 +87,7 @@ gohugo.io/content-management/front-matter (cascade), getzola.org/documentation/c
 _REST, _ASCIIDOC = "reStructuredText", "AsciiDoc"
 
 LANGUAGES: dict[str, dict[str, str]] = {
-    "pelican": {".rst": _REST, ".ipynb": "Jupyter's JSON"},
+    "pelican": {".rst": _REST},
     "hugo": {
         ".adoc": _ASCIIDOC, ".asciidoc": _ASCIIDOC, ".ad": _ASCIIDOC, ".org": "Org", ".pandoc": "Pandoc's Markdown",
         ".pdc": "Pandoc's Markdown", ".rst": _REST,

@@ -348,6 +348,15 @@ def test_values_of_jekyll_are_those_of_its_site() -> None:
     assert one.warnings == ()
 
 
+def test_the_values_of_a_variable_are_one_warning() -> None:
+    """A loop over data has many, and they are left out for one reason."""
+    body = "{{ release.url.zip }} {{ release.url.gz }} {{ release.size }} {{ site.name }} {{ site.data.x }}\n"
+    root = SeedRoot(folder="x", dialect="jekyll", base=BASE)
+    text = f"---\ntitle: A\n---\n{body}".encode()
+    warnings = reading.read(text, path="_posts/2024-05-01-a.md", root=root, zone="UTC", site=BASE).warnings
+    assert [one.message.split("`")[1] for one in warnings] == ["release", "site.data", "site.name"]
+
+
 def test_a_post_of_jekyll_says_where_its_excerpt_ends() -> None:
     """By a key of its own, if it is not `<!--more-->`."""
     text = "---\ntitle: A\ndate: 2024-05-01\nexcerpt_separator: <!--cut-->\n---\nOne.\n\nTwo.\n<!--cut-->\nThree.\n"

@@ -174,7 +174,7 @@ def test_the_documents_of_a_jekyll_collection_have_any_name(tmp_path: Path) -> N
 
 @pytest.mark.parametrize(
     ("dialect", "name", "language"),
-    [("pelican", "a.rst", "reStructuredText"), ("pelican", "a.ipynb", "Jupyter's JSON"), ("hugo", "a.org", "Org"),
+    [("pelican", "a.rst", "reStructuredText"), ("hugo", "a.org", "Org"),
      ("hugo", "x/a.adoc", "AsciiDoc"), ("jekyll", "_posts/2024-05-01-a.textile", "Textile")],
 )  # fmt: skip
 def test_posts_in_a_language_of_their_program_are_named(tmp_path: Path, dialect: str, name: str, language: str) -> None:
