@@ -438,6 +438,7 @@ def _entries(
                 yield from _entries(one, (), keys, are_read=inside, is_far=far)
 
 
+@lru_cache(maxsize=4096)
 def _known(key: str, word: str) -> str:
     """Return the word that a key stands for: without a leading `is` or `post`, where that is a word of ours."""
     if word in _ALL:

@@ -21,8 +21,8 @@ LARGEST = 65_536
 """The largest such file that is read, in bytes."""
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_known: dict[str, tuple[int, tuple[SectionFile, ...]]] = {}
-"""By folder of the file system, the turn in which it was read, and its files; in each process."""
+_known: dict[tuple[int, str], tuple[SectionFile, ...]] = {}
+"""By a turn and a folder of seeds, the files that speak for them; those of the last turn, in each process."""
 
 
 def section_files(roots: Sequence[SeedRoot], *, turn: int) -> Callable[[str], tuple[SectionFile, ...]] | None:
@@ -62,20 +62,21 @@ def _may_have_any(root: SeedRoot) -> bool:
 
 
 def _files_for(roots: Sequence[tuple[str, str, str]], turn: int, path: str) -> tuple[SectionFile, ...]:
-    for prefix, folder, dialect in roots:
-        if path.startswith(prefix):
-            parts = path[len(prefix) :].split("/")[:-1]
-            folders = ["/".join(parts[:count]) for count in range(len(parts) + 1)]
-            return tuple(one for below in folders for one in _in_this_turn(folder, below, dialect, turn))
-    return ()
+    folder = path.rpartition("/")[0]
+    known = _known.get((turn, folder))
+    if known is None:
+        if _known and next(iter(_known))[0] != turn:
+            _known.clear()
+        found = next((one for one in roots if path.startswith(one[0])), None)
+        known = _known[turn, folder] = () if found is None else tuple(_files_above(*found, folder))
+    return known
 
 
-def _in_this_turn(root: str, below: str, dialect: str, turn: int) -> tuple[SectionFile, ...]:
-    place = os.path.join(root, below)
-    known = _known.get(place)
-    if known is None or known[0] != turn:
-        known = _known[place] = turn, tuple(_files_in(root, below, dialect))
-    return known[1]
+def _files_above(prefix: str, root: str, dialect: str, folder: str) -> Iterator[SectionFile]:
+    """Yield the files of the folders from the root down to `folder`, which begins with the prefix of the root."""
+    parts = [one for one in f"{folder}/"[len(prefix) :].split("/") if one]
+    for count in range(len(parts) + 1):
+        yield from _files_in(root, "/".join(parts[:count]), dialect)
 
 
 def _files_in(root: str, below: str, dialect: str) -> Iterator[SectionFile]:

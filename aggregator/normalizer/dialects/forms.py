@@ -296,11 +296,15 @@ def fast_values(parts: Parts) -> dict[str, Any] | None:
     return found if found is None or _has_text_keys(found) else None  # `2026: …` has a number as its key
 
 
-def _has_text_keys(value: Any) -> bool:
+def _has_text_keys(value: dict[Any, Any] | list[Any]) -> bool:
     """Return whether all keys of the mappings in a value are text."""
-    if isinstance(value, dict):
-        return all(type(key) is str for key in value) and all(map(_has_text_keys, value.values()))
-    return not isinstance(value, list) or all(map(_has_text_keys, value))
+    inner = value
+    if type(value) is dict:
+        for key in value:
+            if type(key) is not str:
+                return False
+        inner = value.values()  # type: ignore[assignment]
+    return all(map(_has_text_keys, [one for one in inner if type(one) is dict or type(one) is list]))
 
 
 def values(parts: Parts, forms: Sequence[Form], path: str) -> dict[str, Any] | tuple[Problem, ...]:
