@@ -107,7 +107,8 @@ def doubts(values: Mapping[str, Any], known: Collection[str], *, any_case: bool 
         return (name.lower() if any_case else name) in known
 
     for key, value in values.items():
-        if is_known(key):
+        # Nearly every file has a `type` or a `layout`.
+        if is_known(key) or (type(value) is str and _word(key) in _KINDS and _kind((key,), value) is False):
             continue
         state = state_of({key: value})
         found = [*state.doubts, *([_doubt(state.held_by)] if state.held_by else [])]
