@@ -412,9 +412,10 @@ def dialects_page() -> str:
         "`aggregator schema dialect NAME` prints a table as JSON.",
         "",
         "In each of them a date may also come from the path (`2024-05-01-name.md`, `2024/05/01/name.md`), and last from the",
-        "file's first commit in git. A key that looks like a draft's in another spelling (`Draft`, `is_draft`, `darft`, `wip`,",
-        "`status: draft`, `private: true` …) is an error: the post is not published until that is settled. So is a key that",
-        "may say when the post appears or ends, if that is later than its date, or earlier than its end, or cannot be read;",
+        "file's first commit in git. A key that looks like a draft's in another spelling (`isBlogDraft`, `darft`, `wip`,",
+        "`publishToWeb: false`, `hideFromFeed`, `reviewStatus: draft`, `private: true` …) is an error: the post is not",
+        "published until that is settled; one that says no more than that the post is in no feed holds it back. So is a key",
+        "that may say when the post appears or ends, if that is later than its date, or earlier than its end, or cannot be read;",
         "what looks like metadata in another form; and a text that says `draft: true` or `secured: …` at its head. Of several",
         "ends the earliest counts. `secured` is never read.",
         *(line for name in names() if name != "native" for line in dialect_lines(dialect_of(name))),
@@ -438,11 +439,18 @@ def dialect_lines(dialect: Any) -> Iterator[str]:
     held = [f"`{key}: true`" for key in dialect.held_if_true] + [f"`{key}: false`" for key in dialect.shown_if_false]
     held += [f"`{key}: {word}`" for key, words in dialect.states.items() for word in words]
     held += [f"the folder `{folder}`" for folder in dialect.held_folders]
+    held += [HELD_FOLDERS[dialect.name]] if dialect.name in HELD_FOLDERS else []
     yield f"| Held back by | {', '.join(held)} |"
     links = [f"`{pattern}` {CONDITIONS[condition]}" for condition, pattern in dialect.link_if]
     yield f"| Address otherwise | {', '.join([*links, f'`{dialect.link}`'])} |"
 
 
+HELD_FOLDERS = {
+    "hugo": "one of these in the `cascade` of an `_index.md` above",
+    "zola": "`draft = true` in the `_index.md` of a folder above",
+    "eleventy": "one of these in the data file of a folder above (`drafts/drafts.json`, `drafts.11tydata.js`)",
+    "mkdocs": "one of these in the `.meta.yml` of a folder above",
+}
 CONDITIONS = {"slug": "with a slug", "path": "with a date in the path", "date": "with a date"}
 
 

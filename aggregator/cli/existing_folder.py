@@ -14,10 +14,13 @@ from aggregator.config import parsers
 from aggregator.config.loading import load_config
 from aggregator.model.errors import AggregatorError
 from aggregator.model.reports import Turn
+from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.words import quantity
 from aggregator.normalizer.dialects import generators
 from aggregator.normalizer.dialects.generators import Generator, Posts
 from aggregator.site.clock import clock
+from aggregator.watcher.selection import selection_of
+from aggregator.watcher.unread import unread_seeds
 
 MOST_FILES = 50_000
 """After so many files of a folder no more are listed."""
@@ -170,10 +173,14 @@ def _narrowed(found: Generator, place: str, named: str) -> Generator | None:
     if inner == ".":
         return found
     below = tuple(one for one in found.posts if f"{one.folder}/".startswith(f"{inner}/"))
-    if not below and any(f"{inner}/".startswith(f"{one.folder}/") for one in found.posts):
-        doubt = f"only {inner} is read, so `link` may lack what leads there"
-        return found._replace(posts=(Posts(inner),), doubts=(*found.doubts, doubt))
-    return found._replace(posts=below) if below else None
+    if below:
+        return found._replace(posts=below)
+    outer = next((one for one in found.posts if not one.folder or f"{inner}/".startswith(f"{one.folder}/")), None)
+    if outer is None:
+        return None
+    link = generators.link_below(outer.link, found.dialect, os.path.relpath(inner, outer.folder or "."))
+    doubt = f"only {inner} is read, so `link` may lack what leads there"
+    return found._replace(posts=(Posts(inner, link),), doubts=found.doubts if link else (*found.doubts, doubt))
 
 
 def _config_texts(folder: str) -> dict[str, str]:
@@ -224,8 +231,15 @@ def first_build(found: Recognised, config_path: str, folder: str, *, is_guess: b
     config = load_config(config_path)
     with Site(config) as site:
         turn = site.build(now=clock())
-    yield from outcome_lines(turn, {root.prefix: os.path.relpath(root.folder) for root in config.seeds})
+    yield from outcome_lines(
+        turn, _unread(config.seeds), {root.prefix: os.path.relpath(root.folder) for root in config.seeds}
+    )
     yield from next_lines(found, config_path, folder, is_guess=is_guess)
+
+
+def _unread(roots: Iterable[SeedRoot]) -> int:
+    """Return how many files look like posts and were not read."""
+    return sum(1 for root in roots for _ in unread_seeds(root.folder, selection_of(root), root.prefix))
 
 
 def recognised_lines(found: Recognised) -> Iterator[str]:
@@ -238,8 +252,10 @@ def recognised_lines(found: Recognised) -> Iterator[str]:
         yield f"  {folder}" + (f"  →  {posts.link}" if posts.link else "")
 
 
-def outcome_lines(turn: Turn, folders: Folders) -> Iterator[str]:
+def outcome_lines(turn: Turn, skipped: int, folders: Folders) -> Iterator[str]:
     """Yield how many posts a first build published, held back and could not read, and the first that need a hand.
+
+    `skipped` is how many files look like posts and were not read.
 
     Their paths begin with their folder in `folders`.
     """
@@ -251,12 +267,13 @@ def outcome_lines(turn: Turn, folders: Folders) -> Iterator[str]:
     counts = (
         quantity(turn.items, "post"), quantity(drafts, "draft"), *((f"{later:,} for later",) * bool(later)),
         *((f"{quantity(unread, 'page')} without a date",) * bool(unread)),
+        *((f"{quantity(skipped, 'file')} that {'are' if skipped > 1 else 'is'} not read",) * bool(skipped)),
         *((f"{others:,} held back by other rules",) * (others > 0)),
         f"{broken:,} that need{'s' * (broken == 1)} a hand",
     )  # fmt: skip
     yield ", ".join(counts) + (":" if broken else ".")
     yield from (f"  {in_folder(str(problem), folders)}" for problem in errors[:MOST_NAMED])
-    if len(errors) > MOST_NAMED or unread:
+    if len(errors) > MOST_NAMED or unread or skipped:
         yield "  … (`aggregator check` names them all)"
 
 

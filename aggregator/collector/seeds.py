@@ -18,7 +18,7 @@ import msgspec
 
 from aggregator.collector import html
 from aggregator.collector.entries import Document, Entry
-from aggregator.model.seed_text import digest, scalar
+from aggregator.model.seed_text import COLLECTED, digest, scalar
 from aggregator.model.slugs import slug_of
 from aggregator.model.sources import Source
 from aggregator.model.words import utc_time
@@ -26,7 +26,7 @@ from aggregator.model.words import utc_time
 MOST_MARKS = 30_000
 """How many tags and entities content may hold; a reader of seeds shows more than that as plain text."""
 
-_MARK = re.compile(rb"---\n# collected, blake2b:([0-9a-f]{32})\n")
+_MARK = re.compile(re.escape(COLLECTED) + rb"([0-9a-f]{32})\n")
 _NAME = re.compile(r"(?:.*/)?(\d{4}-\d\d-\d\d)-[a-z0-9-]+-([0-9a-f]{12})\.md")
 _SLUG_LENGTH = 60
 _LONGEST_ADDRESSES = 100_000
@@ -112,7 +112,7 @@ def seed_of(
 def with_mark(rest: str) -> bytes:
     """Return a seed file with the mark that shows what it was when it was written; `rest` is what comes after that."""
     data = rest.encode()
-    return b"---\n# collected, blake2b:" + digest(data) + b"\n" + data
+    return COLLECTED + digest(data) + b"\n" + data
 
 
 def is_edited(data: bytes) -> bool:

@@ -72,6 +72,30 @@ DIALECTS: dict[str, DialectFiles] = {
 }  # fmt: skip
 """The dialects and the files of each."""
 
+SECTION_FILES: dict[str, tuple[str, ...]] = {
+    "hugo": ("_index.md", "_index.markdown", "_index.html"),
+    "zola": ("_index.md",),
+    "eleventy": ("{}.json", "{}.11tydata.json", "{}.11tydata.js", "{}.11tydata.mjs", "{}.11tydata.cjs"),
+    "mkdocs": (".meta.yml",),
+}
+"""The files that speak for all files of their folder; `{}` is its name.
+
+gohugo.io/content-management/front-matter (cascade), getzola.org/documentation/content/section (draft),
+11ty.dev/docs/data-template-dir, squidfunk.github.io/mkdocs-material/plugins/meta.
+"""
+
+_REST, _ASCIIDOC = "reStructuredText", "AsciiDoc"
+
+LANGUAGES: dict[str, dict[str, str]] = {
+    "pelican": {".rst": _REST},
+    "hugo": {
+        ".adoc": _ASCIIDOC, ".asciidoc": _ASCIIDOC, ".ad": _ASCIIDOC, ".org": "Org", ".pandoc": "Pandoc's Markdown",
+        ".pdc": "Pandoc's Markdown", ".rst": _REST,
+    },
+    "jekyll": {".textile": "Textile", ".adoc": _ASCIIDOC, ".asciidoc": _ASCIIDOC},
+}  # fmt: skip
+"""The endings of posts in languages that these programs read and we do not, which are named."""
+
 
 def files_of(root: SeedRoot) -> DialectFiles:
     """Return the globs of a root: its own beside those of its dialect; its own `include` replaces the dialect's.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -11,6 +12,15 @@ NATIVE = "native"
 
 FirstCommit = Callable[[str], int | None]
 """Returns when a file, by its path with the root's prefix, was committed first: seconds since 1970, None if unknown."""
+
+
+class SectionFile(NamedTuple):
+    """A file that speaks for all files of its folder: the folder below its root, its name there, and its bytes."""
+
+    folder: str
+    name: str
+    data: bytes
+
 
 PLACEHOLDERS = ("year", "month", "day", "slug", "title", "slug_or_title", "path", "dir", "file", "category")
 """What may stand in `{ }` in the pattern of a link.
@@ -85,6 +95,37 @@ class SeedRoot(msgspec.Struct, frozen=True, kw_only=True):
     def is_plain_native(self) -> bool:
         """Whether its files are seeds of our own dialect, without anything that changes how they are read."""
         return self.dialect == NATIVE and not (self.base or self.link or self.keys)
+
+
+def manner_of(root: SeedRoot, roots: Sequence[SeedRoot], site: str) -> tuple[object, ...]:
+    """Return all of the config that decides how the files of a root are read, as values that JSON has.
+
+    The files of another program may refer to those of another root, so its pattern counts, too, and where it lies from
+    there; but not the order of the roots, nor where the site lies on the machine. `site` is the URL of the site.
+    """
+    own = (root.dialect, root.base or site, root.link, {key: list(names) for key, names in root.keys.items()})
+    if root.dialect == NATIVE:
+        return own
+    folder = root.folder.rstrip("/")
+    _, is_part, section = f"{folder}/".rpartition("/content/")
+    others = sorted(
+        (_from(folder, one.folder.rstrip("/")), one.base or site, one.link)
+        for one in roots
+        if one is not root and one.dialect == root.dialect
+    )
+    return (*own, section if is_part else "", folder.split("/")[-_NAMES_OF_A_FOLDER:], others)
+
+
+_NAMES_OF_A_FOLDER = 4
+"""How many of the names that lead to a root a reference to a file in it may begin with."""
+
+
+def _from(folder: str, other: str) -> str:
+    """Return the path from one folder to another, also of stores."""
+    one, two = folder.split("/"), other.split("/")
+    shared = next((at for at, pair in enumerate(zip(one, two, strict=False)) if pair[0] != pair[1]), None)
+    shared = min(len(one), len(two)) if shared is None else shared
+    return "/".join([*[".."] * (len(one) - shared), *two[shared:]])
 
 
 def native_root(roots: Sequence[SeedRoot]) -> SeedRoot | None:

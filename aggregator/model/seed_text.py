@@ -9,6 +9,10 @@ from typing import Any
 _YAML_BREAKS = {ord(one): f"\\u{ord(one):04x}" for one in "\x85\u2028\u2029"}
 
 
+POSTED, COLLECTED = b"---\n# posted by ", b"---\n# collected, blake2b:"
+"""How the files begin that programs write for others: of items that were posted, and of a feed's entries."""
+
+
 def scalar(value: Any) -> str:
     """Return a value of JSON as it stands in front matter, on one line.
 
@@ -20,3 +24,8 @@ def scalar(value: Any) -> str:
 def digest(rest: bytes) -> bytes:
     """Return 32 hex digits by which a file says in its first line what it was when it was written."""
     return hashlib.blake2b(rest, digest_size=16).hexdigest().encode()
+
+
+def is_of_others(data: bytes) -> bool:
+    """Return whether what a file says was written elsewhere: by who posted it, or in a feed."""
+    return data.startswith((POSTED, COLLECTED))

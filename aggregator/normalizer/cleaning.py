@@ -15,6 +15,7 @@ from aggregator.model.items import Image, Provider, Related, Seed
 from aggregator.model.slugs import composed
 from aggregator.normalizer import links, origin, text
 from aggregator.normalizer.enclosures import enclosures
+from aggregator.normalizer.held_back import boolean
 from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
 from aggregator.normalizer.remarks import Field, Remark
 
@@ -53,7 +54,7 @@ def clean(
     if has_own_page and title is not None and published is not None:
         link = links.canonical(own_link(site, title, published))
     updated = _moment(raw.updated_date_time, "updatedDateTime", zone, remarks, needed=False)
-    expires = _moment(raw.expires, "expires", zone, remarks)
+    expires = _end(raw.expires, zone, remarks)
     topics = _names(raw.topics, "topics", remarks)
     tags = _names(raw.tags, "tags", remarks)
     if title is None or link is None or published is None or _has_errors(remarks):
@@ -130,8 +131,31 @@ def _moment(written: str | None, field: str, zone: str, remarks: list[Remark], *
         return text.moment(written, zone)
     except (ValueError, OverflowError) as reason:
         message = str(reason) if needed else f"{reason}, so it is left out"
-        remarks.append(Remark((field,), message, "write 2026-11-23T10:00:00Z, or 2026-11-23", warning=not needed))
+        remarks.append(Remark((field,), message, _date_hint(written, zone, str(reason)), warning=not needed))
         return None
+
+
+def _date_hint(written: str, zone: str, reason: str) -> str:
+    """Return what to write instead of a date that is none: the right form of what was written, if it can be known."""
+    from aggregator.normalizer.dialects import dates  # noqa: PLC0415 - few dates are wrong
+
+    meant = tuple(one for one in dates.meant_by(written) if _is_moment(one, zone))
+    if not meant and "what follows" in reason and (day := text.day_of(written)):
+        meant = (f"{day}T10:00:00Z", day)
+    return f"write {', or '.join(meant or ('2026-11-23T10:00:00Z', '2026-11-23'))}"
+
+
+def _is_moment(written: str, zone: str) -> bool:
+    try:
+        text.moment(written, zone)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def _end(written: str | None, zone: str, remarks: list[Remark]) -> int | None:
+    """Return when an item is to vanish, None also of `never` and `no`."""
+    return None if written is None or boolean(written) is False else _moment(written, "expires", zone, remarks)
 
 
 def _names(written: tuple[str, ...] | None, field: str, remarks: list[Remark]) -> tuple[str, ...]:

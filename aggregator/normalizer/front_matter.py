@@ -12,7 +12,9 @@ import re
 from typing import Any, NamedTuple
 
 from aggregator.config.yaml.tree import double_quoted
+from aggregator.model.seed_text import is_of_others
 from aggregator.normalizer.held_back import text_holds_back
+from aggregator.normalizer.stray_metadata import stray_metadata
 
 try:
     import yaml_rs
@@ -62,6 +64,9 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF16_MARKS = frozenset({b"\xff\xfe", b"\xfe\xff"})
 
 
+_LONGEST_BRACES = 16_384
+
+
 class Fault(NamedTuple):
     """What is wrong with a file before its YAML is parsed; line and column count from 1, 0 means the whole file.
 
@@ -89,7 +94,7 @@ class FrontMatter(NamedTuple):
 def split(data: bytes) -> FrontMatter | Fault:
     """Return a seed file's bytes split at the `---` lines around its front matter, or what is wrong with them."""
     decoded = decode(data)
-    return decoded if isinstance(decoded, Fault) else _cut(*decoded)
+    return decoded if isinstance(decoded, Fault) else _cut(*decoded, is_checked=not is_of_others(data))
 
 
 def decode(data: bytes) -> tuple[str, tuple[int, int] | None] | Fault:
@@ -129,7 +134,7 @@ def _without_forbidden(text: str) -> tuple[str, tuple[int, int] | None]:
     return _FORBIDDEN.sub("", text), (line, column)
 
 
-def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
+def _cut(text: str, stripped: tuple[int, int] | None, *, is_checked: bool) -> FrontMatter | Fault:
     opening = _OPENING.match(text)
     if opening is None:
         if re.match(r"-{3}[ \t]*$", text):
@@ -142,7 +147,12 @@ def _cut(text: str, stripped: tuple[int, int] | None) -> FrontMatter | Fault:
     front = text[opening.end() : closing.start() + 1]
     if is_too_long(front):
         return too_long()
-    return FrontMatter(with_pairs_joined(front), text[closing.end() + 1 :], stripped)
+    body = text[closing.end() + 1 :]
+    # What a program wrote has all metadata in its head, and its body is another's text, whatever it looks like.
+    if is_checked and (stray := stray_metadata(body, is_head_empty=not front.strip())):
+        line = text.count("\n", 0, closing.end() + 1 + stray.offset) + 1
+        return Fault(stray.message, stray.hint, line, 1, withdrawn=stray.withdrawn)
+    return FrontMatter(with_pairs_joined(front), body, stripped)
 
 
 def is_too_long(front: str) -> bool:
@@ -239,12 +249,18 @@ def without_surrogates(text: str) -> str:
     return text if text.isprintable() else _SURROGATE.sub("", text)
 
 
+def decoded(data: bytes) -> str:
+    """Return a file's bytes as text, whatever they are, with each line break as LF."""
+    return _LINE_BREAKS.sub("\n", data.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff"))
+
+
 def says_withdrawn(data: bytes) -> bool:
     """Return whether a file that cannot be read holds a line that takes its item out of the feeds, or may do so (G15).
 
     Of a file with front matter between its marks only that counts; of any other, such as one that is cut off, all.
     """
-    text = _LINE_BREAKS.sub("\n", data.replace(b"\0", b"").decode("utf-8", "replace").lstrip("\ufeff"))
+    text = decoded(data)
     if (opening := _ANY_OPENING.match(text)) and (closing := text.find(f"\n{opening[1]}", opening.end())) >= 0:
         text = text[:closing]
-    return text_holds_back(text)
+    # Also within braces: JSON on one line, `params: {draft: true}`.
+    return text_holds_back(text) or ("{" in text and text_holds_back(re.sub("[{,]", "\n", text[:_LONGEST_BRACES])))

@@ -97,21 +97,35 @@ def is_shown_state(value: Any) -> bool:
     return value is True or is_blank(value)
 
 
-def doubts(values: Mapping[str, Any], known: Collection[str]) -> Iterator[Doubt]:
+def doubts(values: Mapping[str, Any], known: Collection[str], *, any_case: bool = False) -> Iterator[Doubt]:
     """Yield the keys beside the `known` ones that hold an item back or may do so: for a dialect, which has its own.
 
-    `known` are keys as they are written, also dotted ones (`params.draft`).
+    `known` are keys, also dotted ones (`params.draft`): as they are written, or in lower case with `any_case`.
     """
+
+    def is_known(name: str) -> bool:
+        return (name.lower() if any_case else name) in known
+
     for key, value in values.items():
-        if key in known:
+        # Nearly every file has a `type` or a `layout`.
+        if is_known(key) or (type(value) is str and _word(key) in _KINDS and _kind((key,), value) is False):
             continue
         state = state_of({key: value})
         found = [*state.doubts, *([_doubt(state.held_by)] if state.held_by else [])]
         for one in found:
-            if ".".join(one.keys) not in known:
+            if not is_known(".".join(one.keys)):
                 yield one._replace(
                     message="may mean that this is not to be published, and is not a key that is understood"
                 )
+
+
+def is_kept_from_feeds(key: str, value: Any) -> bool:
+    """Return whether a key says nothing but that the item is in no feed: `excludeFromRss: true`, `feed: false`."""
+    return _is_of_feeds(key) and boolean(value) is not None and state_of({key: value}).held_by == (key,)
+
+
+def _is_of_feeds(key: str) -> bool:
+    return not _FEEDS.isdisjoint(_segments(key))
 
 
 def may_hold_within(key: str, value: Any) -> bool:
@@ -135,7 +149,9 @@ def _may_hold_below(value: Any, depth: int) -> bool:
 def kind_of(key: str) -> str:
     """Return how a key may hold an item back: "start" if it says when it is to appear, "key" otherwise, "" if not."""
     word = _known(key, _word(key))
-    return "start" if word in _STARTS - _FLAGS else "key" if may_hold(key) and word not in _CONTAINERS else ""
+    if word in _STARTS - _FLAGS or _part_of_date(key) == "starts":
+        return "start"
+    return "key" if may_hold(key) and word not in _CONTAINERS else ""
 
 
 @lru_cache(maxsize=4096)
@@ -144,8 +160,8 @@ def may_hold(key: str) -> bool:
     word = _word(key)
     known = _known(key, word)
     return (
-        known in _ALL or word in _CONTAINERS or word in _BUILD or word == "password" or _part_of(key) is not None
-        or _misspelt(known) != ""
+        known in _ALL or word in _CONTAINERS or word in _BUILD or word in _KINDS or word == "password"
+        or _part_of(key) is not None or _part_of_date(key) != "" or _is_compound_status(key) or _misspelt(known) != ""
     )  # fmt: skip
 
 
@@ -170,7 +186,7 @@ def text_holds_back(lines: str, *, is_prose: bool = False) -> bool:
 
 def _is_sentence(value: str) -> bool:
     words = value.partition(" #")[0].split()
-    return len(words) > 3 and _word(words[0]) not in _YES | _NO | _HELD
+    return len(words) > 3 and _word(words[0]) not in _YES | _NAYS | _HELD
 
 
 def boolean_of(value: Any) -> bool | None:
@@ -181,12 +197,13 @@ def boolean_of(value: Any) -> bool | None:
         return bool(value) if value in (0, 1) else None
     if isinstance(value, str):
         word = _word(value)
-        return True if word in _YES else False if word in _NO or not value.strip() else None
+        return True if word in _YES else False if word in _NAYS or not value.strip() else None
     return False if value is None or value in ([], (), {}) else None
 
 
 _LINE = re.compile(
-    r"^[ \t\ufeff{]*[\"']?(?P<key>[^\W\d][\w .-]{0,40}?)[\"']?[ \t]*[:=](?P<value>[ \t]*[^\n]{0,80})$", re.MULTILINE
+    r"^[ \t\ufeff{]*[\"']?(?P<key>[^\W\d][\w .-]{0,40}?)[\"']?[ \t]*(?:::?|=)(?P<value>[ \t]*[^\n]{0,80})$",
+    re.MULTILINE,
 )
 
 
@@ -195,7 +212,7 @@ def _words(several: str) -> frozenset[str]:
 
 
 _YES = frozenset({"true", "yes", "on", "y", "t", "1", "ja", "oui", "si"})
-_NO = frozenset({"false", "no", "off", "n", "f", "0", "none", "null", "nil", "never", "nein", "non"})
+_NAYS = frozenset({"false", "no", "off", "n", "f", "0", "none", "null", "nil", "never", "nein", "non"})
 
 # Words of keys. A yes to these holds the item back.
 _HOLDING = _words(
@@ -216,24 +233,76 @@ _OFTEN_OTHER = frozenset({"feed", "rss", "public", "visible", "hide", "wip", "in
 # A yes, or a no, to these may hold it back.
 _MAYBE_HOLDING = _words(
     """
-    skip ignore ignored exclude excluded disabled internal confidential secret trash trashed withdrawn retracted
-    unreleased notready unfinished pending unapproved delete remove expired offline unpublish protected scheduled
-    membersonly entwurf brouillon borrador bozza rascunho szkic koncept utkast kladde taslak черновик 草稿 下書き
+    skip ignore ignored exclude excluded disable disabled internal confidential secret trash trashed withdrawn retracted
+    unreleased notready unfinished incomplete inprogress pending unapproved delete remove expired archived offline
+    unpublish protected scheduled invisible suppressed withheld preview paywall paywalled premium membersonly entwurf
+    brouillon borrador bozza rascunho szkic koncept utkast kladde taslak черновик 草稿 下書き
     """
 )
-_MAYBE_SHOWING = frozenset(
-    {"enabled", "approved", "ready", "released", "release", "show", "online", "live", "render", "permalink"}
+_MAYBE_SHOWING = _words(
+    """
+    enabled approved reviewed ready released release show display online live active finished complete completed done
+    syndicate syndicated syndication render permalink
+    """
 )
-# Words of a longer key that speak of publishing, whatever stands beside them (`draft_post`), and those that do so only
-# beside words such as these (`publishToWeb`, but not `private_company`).
+# Their values may be a word that also names a state: `permalink: /private/`.
+_NAMING = frozenset({"show", "display", "release", "online", "render", "permalink", "live", "preview"})
+# Keys of several words. Those of the first speak of publishing whatever stands beside them (`blogDraft`), all others do
+# so only if no word of the key is of another matter: `publishToWeb`, `hideFromFeed` and `keepPrivate`, but not
+# `publishedBy`, `hideToc` and `private_company`.
 _HOLDING_PARTS = ("draft", "unlist", "unpublish", "embargo")
-_PRIVATE, _PUBLISH = ("private", "hidden"), ("publish", "public", "listed")
-_BESIDE = _words(
+_PRIVATE = _words(
     """
-    to web site website blog do be is ready for now online allow should can not only feed feeds rss in on the post
-    page article item entry note this keep
+    private hidden secret confidential internal invisible unfinished incomplete unreleased withheld pending wip archived
     """
 )
+_NO = _words("no not non never dont")
+_NOT = _NO | _words(
+    "without skip exclude excluded omit omitted disable disabled hide hidden prevent block suppress suppressed withhold"
+)
+_READY = _words("ready live online active approved reviewed released finished complete completed done enabled")
+_SHOW = _words("show shown display displayed include included visible syndicate syndicated appear appears")
+_THINGS = _words("post page article item entry story")
+_PLACES = _words("feed feeds rss atom blog site website web")
+_FEEDS = _words("feed feeds rss atom")
+_LISTS = _words("list lists listing listings index archive archives collection collections")
+_FILL = (
+    _THINGS
+    | _PLACES
+    | _words(
+        """
+    a the this it to for from in on of as and be is do can may must should allow allowed ok okay now yet still only keep
+    note doc document content
+    """
+    )
+)
+_AUDIENCES = _words(
+    """
+    member members subscriber subscribers patron patrons supporters internal private preview staff admin team me local
+    test dev
+    """
+)
+_SEGMENTS = (
+    _PRIVATE
+    | _NOT
+    | _READY
+    | _SHOW
+    | _LISTS
+    | _AUDIENCES
+    | {one for one in _FILL if len(one) > 1}
+    | _words("publish published publishing publication public listed draft drafts unpublished unlisted embargo my")
+)
+# A date is a start beside the first, or where the second are there "until" it, and an end beside the third.
+_STARTING = ("publish", "pub", "publication", "post", "posted", "posting", "schedule", "scheduled", "release", "live",
+    "public", "embargo", "visible", "show", "display")  # fmt: skip
+_HIDDEN = _PRIVATE | _words("hide draft unlisted embargo embargoed unpublished withhold")
+_ENDING = _words(
+    """
+    expire expires expired expiry expiration unpublish unpublished archive archived remove removed delete deleted retire
+    retired withdraw withdrawn retract retracted
+    """
+)
+_WHEN = _words("date datetime time at on")
 # Keys of one word of many. Any other word is a doubt in the first, and none in the second, which mean many things.
 _STATUS = _words(
     """
@@ -241,6 +310,16 @@ _STATUS = _words(
     """
 )
 _LIKE_STATUS = frozenset({"state", "stage", "workflow", "access", "audience", "privacy", "workflowstate"})
+# Such a key may have one of the second before it: `reviewStatus`. These words say which part of the file it is of.
+_STATUS_NAMES = _words("status state stage phase visibility workflow")
+_OF_ITEM = _FILL | _words(
+    "pub publish published publishing publication review editorial edit editing workflow approval release online my"
+)
+# Keys of which only a word that means nothing else is a doubt: `type: draft`, `project_status: draft`.
+_KINDS = frozenset({"type", "kind", "layout", "phase", "lifecycle"})
+_CLEARLY_HELD = _words(
+    "draft drafts unpublished notpublished private unlisted embargoed privat entwurf brouillon borrador"
+)
 _HELD = _words(
     """
     draft drafts private hidden unlisted pending pendingreview review inreview wip workinprogress
@@ -257,7 +336,7 @@ _SHOWN = _words(
     """
     published publish public live final finished done visible released release active complete completed listed
     everyone all anyone approved ready online open world ok enabled shown default stable updated corrected
-    evergreen always
+    evergreen seedling sapling budding growing always
     """
 )
 _STARTS = _words(
@@ -266,14 +345,14 @@ _STARTS = _words(
     publishafter publishdate publishfrom releasedate releaseat releaseon golive golivedate visiblefrom showfrom
     scheduled scheduledfor scheduledat availablefrom availableat validfrom notbefore publish published
     publisheddate publishedat publishedon datepublished pubdate publicationdate publishtime schedule scheduledate
-    goliveat livedate
+    goliveat livedate scheduleddate gopublic publishup posted
     """
 )
 _ENDS = _words(
     """
     expirydate expiry expire expires expiration expirationdate expiresat expireson expiredate expiresdate
     unpublishdate unpublishon unpublishat unpublishafter validuntil visibleuntil showuntil hideafter notafter
-    removeon deleteon
+    removeon deleteon publishdown archived expired withdrawn retracted
     """
 )
 # Mappings in which generators keep keys of their authors, and those in which Hugo says what it builds.
@@ -309,6 +388,27 @@ def _tokens(key: str) -> list[str]:
     return [token.casefold() for token in _TOKENS.findall(key)]
 
 
+@lru_cache(maxsize=4096)
+def _segments(key: str) -> tuple[str, ...]:
+    """Return the words of a key, also of one that is written without anything between them: `publishtoweb`."""
+    return tuple(part for token in _tokens(key) for part in (_parted(token) or (token,)))
+
+
+def _parted(token: str) -> tuple[str, ...]:
+    """Return a token parted into words that matter here, as few as possible, or () if it has other parts."""
+    if token in _SEGMENTS or not 5 < len(token) < 32:
+        return ()
+    best: list[tuple[str, ...] | None] = [()]
+    for end in range(1, len(token) + 1):
+        found = [
+            (*before, token[start:end])
+            for start in range(max(0, end - 12), end)
+            if (before := best[start]) is not None and token[start:end] in _SEGMENTS
+        ]
+        best.append(min(found, key=len, default=None))
+    return best[-1] or ()
+
+
 def _entries(
     values: Mapping[str, Any], skipped: Collection[str], above: tuple[str, ...] = (), *, are_read: bool = True,
     is_far: bool = False,
@@ -339,6 +439,7 @@ def _entries(
                 yield from _entries(one, (), keys, are_read=inside, is_far=far)
 
 
+@lru_cache(maxsize=4096)
 def _known(key: str, word: str) -> str:
     """Return the word that a key stands for: without a leading `is` or `post`, where that is a word of ours."""
     if word in _ALL:
@@ -362,9 +463,13 @@ def _answer(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     if word in {"buildlist", "buildrender"}:
         return boolean_of(value) is False or (isinstance(value, str) and _word(value) in _UNLISTED)
     if word in _STATUS or word in _LIKE_STATUS:
-        return _status(keys, value, strict=word in _STATUS)
+        return _status(keys, word, value)
+    if word in _KINDS or (word not in _ALL and _is_compound_status(key)):
+        return _kind(keys, value)
     if (word in _STARTS or word in _ENDS) and (date := _when(value, word)):
         return _dated(keys, date, starts=word in _STARTS)
+    if word not in _ALL and (kind := _part_of_date(key)) and any(map(str.isdigit, date := _when(value, word))):
+        return _dated(keys, date, starts=kind == "starts")
     if word in _HOLDING or word in _SHOWING:
         return _flag(keys, word, value)
     if word == "password":
@@ -389,13 +494,32 @@ def is_blank(value: Any) -> bool:
     return value is None or value in ("", [], (), {}) or (isinstance(value, str) and not value.strip())
 
 
-def _status(keys: tuple[str, ...], value: Any, *, strict: bool) -> bool | Doubt:
-    words = [_word(one) for one in (value if isinstance(value, list | tuple) else [value]) if isinstance(one, str)]
-    if any(word in _HELD for word in words):
+def _status(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
+    words = _words_of(value)
+    if any(one in _HELD for one in words):
         return True
-    if value in (None, "", True, [], ()) or (words and all(word in _SHOWN or not word for word in words)) or not strict:
+    if value is True and word.startswith("draft"):
+        return _doubt(keys)
+    is_shown = value in (None, "", True, [], ()) or (words and all(one in _SHOWN or not one for one in words))
+    if is_shown or word not in _STATUS:
         return False
     return _doubt(keys, "write `published: false` to hold the item back, else remove this or write `published` here")
+
+
+def _words_of(value: Any) -> list[str]:
+    return [_word(one) for one in (value if isinstance(value, list | tuple) else [value]) if isinstance(one, str)]
+
+
+def _kind(keys: tuple[str, ...], value: Any) -> bool | Doubt:
+    """Return a doubt about a key of something else whose value is a word for what is not published."""
+    held = _HELD if _is_compound_status(keys[-1]) and _OF_ITEM.issuperset(_segments(keys[-1])[:-1]) else _CLEARLY_HELD
+    return _doubt(keys) if any(one in held for one in _words_of(value)) else False
+
+
+@lru_cache(maxsize=1024)
+def _is_compound_status(key: str) -> bool:
+    tokens = _segments(key)
+    return len(tokens) > 1 and tokens[-1] in _STATUS_NAMES
 
 
 def _when(value: Any, key: str) -> str:
@@ -429,13 +553,14 @@ def _vague(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     """Return a doubt about a key that only may be meant to hold the item back, or is a misspelt one that does."""
     if is_blank(value):
         return False
-    says = boolean_of(value)
-    suspect = True if word in _MAYBE_HOLDING else False if word in _MAYBE_SHOWING else _part_of(keys[-1])
+    says, suspect = boolean_of(value), _suspect(keys[-1], word)
     if says is not None and says is suspect:
-        return _doubt(keys)
+        return True if _is_of_feeds(keys[-1]) else _doubt(keys)
     is_held = isinstance(value, str) and _word(value) in _HELD
     if says is None and not is_held and not _date(value):
         return False
+    if says is None and suspect is not None and word not in _NAMING and (is_held or suspect):
+        return _doubt(keys)
     meant = _misspelt(word)
     if meant in _STATUS:
         is_wrong = is_held or says is False
@@ -447,15 +572,71 @@ def _vague(keys: tuple[str, ...], word: str, value: Any) -> bool | Doubt:
     return _doubt(keys, hint) if is_wrong else False
 
 
+def _suspect(key: str, word: str) -> bool | None:
+    """Return which answer to a key may hold the item back, or None if none does."""
+    return True if word in _MAYBE_HOLDING else False if word in _MAYBE_SHOWING else _part_of(key)
+
+
+@lru_cache(maxsize=4096)
 def _part_of(key: str) -> bool | None:
     """Return which answer to a key of several words may hold the item back, or None if none does."""
-    tokens = _tokens(key)
-    if any(token.startswith(_HOLDING_PARTS) for token in tokens):
-        return True
-    rest = [token for token in tokens if token not in _BESIDE]
-    if len(tokens) == 1 or len(rest) != 1:
+    tokens = _segments(key)
+    for number, token in enumerate(tokens):
+        if token.startswith(_HOLDING_PARTS):
+            return tokens[max(number - 1, 0)] not in _NO  # `notDraft: false`
+    several = set(tokens)
+    about = several - _FILL - _NOT - _LISTS
+    if any(map(_is_publishing, about)):
+        rest = {one for one in about if not _is_publishing(one)} - _READY
+        return None if rest else sum(token in _NOT for token in tokens) % 2 == 1
+    if len(tokens) == 1:
         return None
-    return True if rest[0] in _PRIVATE else False if rest[0].startswith(_PUBLISH) else None
+    if "only" in several and _AUDIENCES & several and not about - _AUDIENCES:
+        return True
+    return _of_words(several, about)
+
+
+def _is_publishing(token: str) -> bool:
+    return (token.startswith("publish") and not token.startswith("publisher")) or token in {
+        "public", "publicly", "publication", "listed",
+    }  # fmt: skip
+
+
+def _of_words(several: set[str], about: set[str]) -> bool | None:
+    """Return what `_part_of` does for a key without a word for publishing; `about` are its words of any weight."""
+    lists, directions = several & _LISTS, several & {"from", "in"}
+    if lists and not directions and not (several & _NO and lists <= {"list", "listing"}):
+        return None  # `noindex` and `hideList` speak of something else
+    if about <= _PRIVATE and (about or several & {"hidden"}) and not (several & _PLACES or lists):
+        return not several & _NO
+    if not about and several & _NOT:
+        return True if lists or several & _PLACES or several & _THINGS else None
+    if about and about <= _SHOW:
+        places = (several & _PLACES or lists) and several & {"in", "on", "to"}
+        return False if places or (several & _THINGS and not several & _PLACES) else None
+    return False if about and about <= _READY and not several & _NOT else None
+
+
+@lru_cache(maxsize=4096)
+def _part_of_date(key: str) -> Literal["", "starts", "ends"]:
+    """Return whether a date at a key of several words may be when the item is to appear or to vanish."""
+    several = set(_segments(key))
+    if len(several) < 2:
+        return ""
+    is_hidden = not several.isdisjoint(_HIDDEN) or any(one.startswith(_HOLDING_PARTS) for one in several)
+    is_ending = not several.isdisjoint(_ENDING)
+    is_starting = any(one in _STARTING or _is_publishing(one) for one in several)
+    marks = several & {"until", "till", "after", "from", "start", "starts", "begin", "begins", "end", "ends", "stop"}
+    others = several - _FILL - _HIDDEN - _ENDING - _WHEN - marks - {*_STARTING, "valid"}
+    if not all(map(_is_publishing, others)):
+        return ""
+    if marks & {"until", "till", "end", "ends", "stop"}:
+        return "starts" if is_hidden else "ends" if is_starting or "valid" in several else ""
+    if marks:
+        return "ends" if is_hidden or is_ending else "starts" if is_starting or "valid" in several else ""
+    if not several & _WHEN or several & {"show", "display", "visible"} or not several.isdisjoint(_NOT - _HIDDEN):
+        return ""
+    return "ends" if is_ending else "starts" if is_starting and not is_hidden else ""
 
 
 def _doubt(keys: tuple[str, ...], hint: str = "") -> Doubt:

@@ -8,6 +8,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from aggregator.normalizer.held_back import state_of
+from aggregator.normalizer.posted import repeated_key
+
 Action = Literal["create", "update", "delete", "undelete"]
 
 _MEMBERS = {
@@ -70,11 +73,25 @@ def item_of(properties: Mapping[str, list[Any]]) -> dict[str, Any]:
         elif name in _LINKS:
             item["external_url"] = _text(values[0], name)
         elif name in {"post-status", "visibility"}:
-            if _text(values[0], name) not in {"published", "public"}:
+            if any(_text(value, name) not in {"published", "public"} for value in values):
                 item["_aggregator"] = {"published": False}
         elif name in _MEMBERS:
             item[_MEMBERS[name]] = _member(name, values)
+        elif _holds_back(name, values):
+            item["_aggregator"] = {"published": False}
     return item
+
+
+def _holds_back(name: str, values: list[Any]) -> bool:
+    """Return whether a property that is not ours says that the entry is a draft (G15).
+
+    Raises:
+        ValueError: if it may say so.
+    """
+    state = state_of({name: values[0] if len(values) == 1 else values})
+    if state.doubts:
+        raise ValueError(f"the property {name[:40]} may hold the entry back (send post-status=draft, or leave it out)")
+    return bool(state.held_by)
 
 
 def updated(item: Mapping[str, Any], request: MicropubRequest) -> dict[str, Any]:
@@ -183,8 +200,11 @@ class _Json(msgspec.Struct, frozen=True):
 def _from_json(body: bytes) -> MicropubRequest:
     try:
         found = msgspec.json.decode(body, type=_Json)
+        repeated = repeated_key(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"the JSON cannot be read: {error}") from error
+    if repeated:
+        raise ValueError(f"the JSON has the key {repeated} twice in one object (send it once)")
     if not found.action:
         _check_type(found.type[0] if found.type else "")
         return MicropubRequest("create", found.properties)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 
 from aggregator.model.items import Rejection, Seed
-from aggregator.model.seed_text import digest, scalar
+from aggregator.model.seed_text import POSTED, digest, scalar
 from aggregator.model.slugs import slug_of
 from aggregator.model.words import did_you_mean, utc_time
 from aggregator.normalizer import identity, links, text
@@ -30,7 +30,7 @@ MOST_PROBLEMS = 20
 
 _TITLE_FROM_TEXT = 80
 _SUMMARY_FROM_HTML = 300
-_MARK = re.compile(rb"---\n# posted by ([0-9a-f]{16}), ([0-9a-f]{32})\n")
+_MARK = re.compile(re.escape(POSTED) + rb"([0-9a-f]{16}), ([0-9a-f]{32})\n")
 _LONGEST_KEY = 40
 _REMOVED = b"removed: true\n"
 _DATE = re.compile(r"^publishedDateTime: .*$", re.MULTILINE)
@@ -146,8 +146,12 @@ def read_items(body: bytes, *, now: int, zone: str, may_lack_url: bool = False) 
     """
     try:
         value = msgspec.json.decode(body)  # rejects lone surrogates
+        repeated = repeated_key(body)
     except (msgspec.DecodeError, RecursionError) as error:
         return Posted((), (ItemProblem("$", f"is not JSON: {error}"),), is_list=False)
+    if repeated:
+        message = f"has the key {repeated} twice in one object (send it once)"
+        return Posted((), (ItemProblem("$", message),), is_list=False)
     items = value.get("items") if isinstance(value, dict) and "items" in value else value
     is_list = isinstance(items, list)
     listed = items if isinstance(items, list) else [items]
@@ -165,6 +169,18 @@ def read_items(body: bytes, *, now: int, zone: str, may_lack_url: bool = False) 
             problems += made
     problems += _twice(seeds)
     return Posted(() if problems else tuple(seeds), _bounded(problems), is_list)
+
+
+def repeated_key(body: bytes) -> str:
+    """Return a key that valid JSON has twice in one object, "" if there is none: which of them counts is not said."""
+    found: list[str] = []
+
+    def pairs(several: list[tuple[str, Any]]) -> None:
+        seen: set[str] = set()
+        found.extend(key for key, _ in several if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+
+    json.loads(body, object_pairs_hook=pairs)
+    return found[0][:_LONGEST_KEY] if found else ""
 
 
 def seed_of(
@@ -291,13 +307,18 @@ def writer_hash(name: str) -> str:
 def with_mark(written: str, *, by: str) -> bytes:
     """Return the bytes of a seed file that says in a comment who posted it, and what, so that a later edit shows."""
     rest = written.removeprefix("---\n").encode()
-    return b"---\n# posted by " + (by or "0" * 16).encode() + b", " + digest(rest) + b"\n" + rest
+    return POSTED + (by or "0" * 16).encode() + b", " + digest(rest) + b"\n" + rest
 
 
 def with_date_of(written: str, before: bytes) -> str:
     """Return the text of an item without a date that is posted again, with the date that its file has."""
     date = _DATE.search(before.decode())
     return _DATE.sub(lambda _: date[0], written, count=1) if date else written
+
+
+def withdrawn_by_owner(data: bytes) -> bytes:
+    """Return a posted file's bytes as a seed that is removed, and is the owner's from then on."""
+    return with_mark("---\n" + _without_mark(withdrawn(data)).decode(), by="")
 
 
 def withdrawn(data: bytes) -> bytes:

@@ -17,7 +17,8 @@ from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
-from aggregator.model.seed_roots import FirstCommit, SeedRoot, key_meant_by, root_of
+from aggregator.model.seed_roots import FirstCommit, SectionFile, SeedRoot, key_meant_by, root_of
+from aggregator.model.seed_text import is_of_others
 from aggregator.normalizer import enclosures, identity, rules
 from aggregator.normalizer import seed as seeds
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -66,13 +67,14 @@ It gets the path of the seed, and the address of the file relative to that of th
 class RootReading(NamedTuple):
     """How the files of each root are read, if not all are plain seeds of our own dialect.
 
-    `site` is the site's URL, the base of relative links if a root has none. `first_commit` can be sent to another
-    process.
+    `site` is the site's URL, the base of relative links if a root has none. `first_commit` and `section_files`, which
+    returns the files that speak for the folders above a seed, can be sent to another process.
     """
 
     roots: tuple[SeedRoot, ...]
     site: str
     first_commit: FirstCommit | None = None
+    section_files: Callable[[str], tuple[SectionFile, ...]] | None = None
 
 
 class Task(NamedTuple):
@@ -151,11 +153,13 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
         (reading,) = seeds.read_together([(text.path, text.data)], zone=task.zone, site=task.site)
         return _outcome(text, reading, task)
     from aggregator.normalizer.dialects.reading import read  # noqa: PLC0415 - few need it
+    from aggregator.normalizer.dialects.sections import held_folder  # noqa: PLC0415 - likewise
 
     first_commit = manner.first_commit and _Asked(manner.first_commit)
     reading = read(
         text.data, path=text.path, root=root, zone=task.zone, site=manner.site, first_commit=first_commit,
         roots=manner.roots,
+        held_folder=held_folder(root.dialect, manner.section_files(text.path)) if manner.section_files else None,
     )  # fmt: skip
     if first_commit is not None and first_commit.is_known:
         text = text._replace(digest=text.digest + DATED_BY_COMMIT)
@@ -202,7 +206,8 @@ def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
         rejection = reading.outcome
         return Outcome(path, key, digest, rule="valid", problems=rejection.problems, withdrawn=rejection.withdrawn)
     seed = reading.outcome
-    if seed.media and task.measure is not None:
+    # Who posted an item, or wrote the feed that it is from, must not learn which files lie beside it (G12, G18).
+    if seed.media and task.measure is not None and not is_of_others(text.data):
         seed = enclosures.measured(seed, partial(task.measure, path))
     outcome = apply_rules(
         path, key, digest, seed, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown

@@ -24,7 +24,7 @@ from aggregator.normalizer.lenient import REQUIRED, STATE_KEYS, cut_texts, loose
 from aggregator.normalizer.raw import KEYS, RawSeed
 from aggregator.normalizer.remarks import Remark
 
-READING_VERSION = 12
+READING_VERSION = 13
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
 
 MOST_PROBLEMS = 20
@@ -110,7 +110,7 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str, site: str) -> Read
     parts, values, raw = parsed
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
-        return rejected(path, (_or_ignore(problem),), data)
+        return rejected(path, (_or_ignore(problem),), data, withdrawn=parts.withdrawn)
     if raw is None:
         return _read_with_positions(parts, data, path, zone, site=site)
     seed, remarks = clean(raw, parts.body, path, zone, site=site)
@@ -177,8 +177,11 @@ def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters 
         remarks += _misleading_secured(node)
     located = [_located(remark, node, path, unknown) for remark in remarks]
     open_doubts = [doubt for doubt in state.doubts if not _is_answered(doubt, seed, zone)]
-    # What may be the missing date is named with that.
-    dated = _FOREIGN_NAMES["publishedDateTime"] if raw.published_date_time is None and seed is None else frozenset()
+    is_undated = raw.published_date_time is None and seed is None
+    if is_undated:  # what is the missing date, misspelt, is named with that
+        misspelt = {one.name for one in unknown if one.nearest == "publishedDateTime"}
+        open_doubts = [one for one in open_doubts if one.keys[-1] not in misspelt]
+    dated = _FOREIGN_NAMES["publishedDateTime"] if is_undated else frozenset()
     doubts = [_doubted(one, node, path) for one in open_doubts if one.keys[-1].casefold() not in dated]
     errors = [_dated_switch(problem, node) for problem in problems if not problem.warning] + doubts
     if seed is None or errors:

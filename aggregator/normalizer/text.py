@@ -326,6 +326,15 @@ def _day_in_digits(text: str) -> tuple[str, str]:
     return "", text
 
 
+def day_of(text: str) -> str:
+    """Return the day with which a text begins as `2024-05-01`, "" if it begins with none, or with one of two."""
+    try:
+        day, _ = _day_in_digits(text.strip())
+        return date(*map(int, day.split("-"))).isoformat() if day else ""
+    except ValueError:
+        return ""
+
+
 def _year_last(one: int, other: int, year: str) -> str:
     """Return the day of `13/2/2024`, which has one reading, as `2024-2-13`.
 

@@ -29,6 +29,9 @@ _NAME = re.compile(r".*-([0-9a-f]{16})\.md")
 ANYBODY = ""
 """The writer who may change the items of all: the owner of the site."""
 
+MOST_RECENT = 20_000
+"""How many items that were posted last are known before a turn has seen them."""
+
 Done = Literal["created", "changed", "unchanged", "withdrawn"]
 
 
@@ -62,6 +65,7 @@ class PostedSeeds:
         self._prefix = "".join((root.prefix, *(f"{part}/" for part in self._parts)))
         self._root_prefix, self._state, self._lock = root.prefix, state, threading.Lock()
         self._held_back: tuple[object, dict[int, str]] = (None, {})
+        self._recent = _Recent()
 
     def put(self, seeds: Sequence[PostedSeed], by: str) -> list[Stored]:
         """Write seeds that are new or changed, all of them or none; return what was done, in their order.
@@ -80,13 +84,15 @@ class PostedSeeds:
     def withdraw(self, target: str, by: str) -> Stored | None:
         """Mark the item with an id or a link as removed; return None if this writer posted none.
 
-        The file stays, as many files that vanish at once would be taken for a lost folder (G5).
+        The file stays, as many files that vanish at once would be taken for a lost folder (G5). What the owner
+        withdraws is the owner's from then on: its writer can neither restore nor post it again.
 
         Raises:
             ConflictError: if it was edited by hand, or several items have this link.
             AggregatorError: if the file cannot be written.
         """
-        return self._change(target, by, posted.withdrawn, "withdrawn")
+        change = posted.withdrawn_by_owner if by == ANYBODY else posted.withdrawn
+        return self._change(target, by, change, "withdrawn")
 
     def restore(self, target: str, by: str) -> Stored | None:
         """Take back a withdrawal; otherwise like `withdraw`."""
@@ -132,6 +138,7 @@ class PostedSeeds:
         data = posted.with_mark(text, by=_mark(before).by if before else by)
         if before != data:
             self._write(name, data, before, seed.id)
+        self._recent.add(name, seed.keys)
         done: Done = "created" if before is None else "unchanged" if before == data else "changed"
         return Stored(self._prefix + name, seed.id, done)
 
@@ -171,7 +178,10 @@ class PostedSeeds:
         """Raise a `ConflictError` if the id or the link of a seed is another's; several ids may have one link."""
         with self._known() as known:
             for seed in seeds:
-                for path in known(seed.keys):
+                recent = [
+                    f"{self._prefix}{name}" for name in self._recent.of(seed.keys) if self._read(name) is not None
+                ]
+                for path in (*known(seed.keys), *recent):
                     self._check_owner(seed, path, by)
 
     def _check_owner(self, seed: PostedSeed, path: str, by: str) -> None:
@@ -279,6 +289,31 @@ class PostedSeeds:
                 folder.sync()
         except OSError as error:
             raise AggregatorError(f"{name}: cannot be written: {reason_of(error)}") from error
+
+
+class _Recent:
+    """What identifies the items that were posted last, of which the index may not know before the next turn."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, str] = {}
+
+    def add(self, name: str, keys: tuple[str, ...]) -> None:
+        """Note that a file with this name has the item with these keys, and no longer another."""
+        if name not in self._keys and len(self._keys) >= MOST_RECENT:
+            self._forget(next(iter(self._keys)))
+        self._forget(name)
+        self._keys[name] = keys
+        self._names |= dict.fromkeys(keys, name)
+
+    def _forget(self, name: str) -> None:
+        for key in self._keys.pop(name, ()):
+            if self._names.get(key) == name:
+                del self._names[key]
+
+    def of(self, keys: Sequence[str]) -> set[str]:
+        """Return the names of the files of items with one of these keys."""
+        return {self._names[key] for key in keys if key in self._names}
 
 
 def _mark(data: bytes) -> posted.Mark:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from aggregator.config.loading import written_at, written_root
@@ -120,11 +121,20 @@ def _listed(seeds: SiteSeeds) -> tuple[list[str], list[Problem]]:
     return paths, problems
 
 
+MOST_UNREAD = 20
+"""How many files of a root that look like seeds and are not read are named; the rest is counted."""
+
+
 def _unread(root: SeedRoot) -> Iterator[Problem]:
     if is_url(root.folder) or not os.path.isdir(root.folder):
         return
-    for path, message, hint in unread_seeds(root.folder, selection_of(root), root.prefix):
+    found = unread_seeds(root.folder, selection_of(root), root.prefix)
+    path = ""
+    for path, message, hint in islice(found, MOST_UNREAD):
         yield Problem(path=path, message=f"not read: {message}", hint=hint, warning=True)
+    if more := sum(1 for _ in found):
+        message = f"… and {more:,} more files with front matter that are not read"
+        yield Problem(path=path, message=message, hint="correct these first, or set `ignore`", warning=True)
 
 
 def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:

@@ -13,6 +13,7 @@ import msgspec
 from aggregator.config.loading import written_root
 from aggregator.config.settings import Config
 from aggregator.index.index import Index
+from aggregator.model.dialect_files import SECTION_FILES
 from aggregator.model.errors import AggregatorError, ConfigError, FolderError
 from aggregator.model.reports import Problem
 from aggregator.model.seed_roots import SeedRoot
@@ -94,8 +95,21 @@ class Scanner:
         """The links met, each with the paths that decide where it leads."""
         self.unread: set[str] = set()
         """The prefixes of the roots of which the last full scan did not believe what it found."""
+        self.held_folders: dict[str, dict[str, tuple[str, ...]]] = {}
+        """By the prefixes of roots, the files that hold back what is below their folders, and the keys that say so."""
         self.doubted: tuple[str, ...] = ()
         """Why the last full scan did not believe what it found of some of several roots."""
+
+    def look_for_held_folders(self) -> None:
+        """Find the folders that a file in them holds back: if these are others than before, all below is read again."""
+        if all(root.dialect not in SECTION_FILES for root in self.seeds.roots):
+            return
+        from aggregator.normalizer.dialects.sections import held_folder  # noqa: PLC0415 - only other dialects need it
+        from aggregator.watcher.section_files import all_section_files  # noqa: PLC0415 - likewise
+
+        for root in self.seeds.roots:
+            found = (held_folder(root.dialect, (one,)) for one in all_section_files(root))
+            self.held_folders[root.prefix] = {one.path: one.keys for one in found if one is not None}
 
     def scan_everything(self, *, reread: Container[str], accept_deletions: bool) -> Difference:
         """Compare all seeds with the index. One of several roots that is not believed harms no other.

@@ -255,6 +255,7 @@ class Site:
         rebuilt = self.index.pop_rebuild_reason()
         self._adopt_what_is_unknown()
         with watch.of("scan"):
+            self.scanner.look_for_held_folders()
             reread = self.scanner.seeds.parts.keys() if fresh else roots_to_reread(self)
             found = self.scanner.scan_everything(reread=reread, accept_deletions=accept_deletions)
         if fresh:

@@ -20,7 +20,7 @@ from aggregator.index.intake import Intake
 from aggregator.model.document_names import FEED_DOCUMENTS
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import FeedReport, PastTurn, Turn
-from aggregator.model.seed_roots import SeedRoot
+from aggregator.model.seed_roots import SeedRoot, manner_of
 from aggregator.normalizer.reading import (
     RootReading,
     Task,
@@ -218,9 +218,11 @@ def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[s
     if all(root.is_plain_native for root in config.seeds):
         return make
     from aggregator.watcher.commits import first_commits  # noqa: PLC0415 - only other dialects need it
+    from aggregator.watcher.section_files import section_files  # noqa: PLC0415 - likewise
 
     turn = int.from_bytes(os.urandom(8))  # not `now`: within a second there may be another commit and another turn
-    return partial(make, manner=RootReading(config.seeds, config.site.url, first_commits(config.seeds, turn=turn)))
+    commits, sections = first_commits(config.seeds, turn=turn), section_files(config.seeds, turn=turn)
+    return partial(make, manner=RootReading(config.seeds, config.site.url, commits, sections))
 
 
 # -- before and after
@@ -265,7 +267,9 @@ def _reading(site: Site, root: SeedRoot) -> str:
     reading = f"{site.catalog.settings.version} {READING_VERSION} {site.config.timezone}{own and f' {own}'}"
     if root.is_plain_native:
         return reading
-    manner = (root.dialect, root.base or site.config.site.url, root.link, root.keys)
+    manner = manner_of(root, site.scanner.seeds.roots, site.config.site.url)
+    if held := site.scanner.held_folders.get(root.prefix):
+        manner = (*manner, held)
     encoded = msgspec.json.encode(manner, order="deterministic")
     return f"{reading} {hashlib.blake2b(encoded, digest_size=8).hexdigest()}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from aggregator.model.dialect_files import files_of
+from aggregator.model.dialect_files import LANGUAGES, files_of
 from aggregator.model.globs import Globs
 from aggregator.model.seed_roots import NATIVE, SeedRoot
 
@@ -28,6 +28,7 @@ class Selection:
         # What the config says is tried first, as explanations name it.
         self._include, self._ignore = Globs(include), Globs((*root.ignore, *ignore))
         self._own_include, self._own_ignore = root.include, root.ignore
+        self._is_of_pages = root.dialect == "jekyll" and not root.folder.rstrip("/").rpartition("/")[2].startswith("_")
 
     def takes(self, path: str) -> bool:
         """Return whether the file `path` is a seed if the folders above it are entered."""
@@ -76,6 +77,8 @@ class Selection:
     def _not_included(self, path: str) -> str:
         if self._own_include:
             return f"it matches nothing in `include` (add it: {', '.join(self._own_include)})"
+        if self.is_page(path):
+            return "pages of Jekyll are no posts (move it into a folder `_posts`, or set `include`)"
         if self._dialect == "jekyll":
             return "posts are named `YEAR-MONTH-DAY-title.md` (rename it, or set `include`)"
         name = path.rpartition("/")[2]
@@ -83,6 +86,17 @@ class Selection:
             dict.fromkeys(f".{one.rpartition('.')[2]}" for one in files_of(_bare(self._dialect)).include)
         )
         return f"seeds of the dialect {self._dialect} end in {suffixes} (rename {name}, or set `include`)"
+
+    def language_of(self, path: str) -> str:
+        """Return the language of a file that its program would read and we do not, "" if it is in none such."""
+        _, dot, ending = path.rpartition("/")[2].rpartition(".")
+        found = LANGUAGES.get(self._dialect, {}).get(f".{ending.lower()}", "") if dot else ""
+        return "" if not found or self.takes(path) or self.is_page(path) else found
+
+    def is_page(self, path: str) -> bool:
+        """Return whether a file that is no seed is a page of its program, which nobody expects to be one."""
+        above = path.split("/")[:-1]
+        return self._is_of_pages and not self._own_include and not any(one.startswith("_") for one in above)
 
     def ignores(self, path: str) -> bool:
         """Return whether the file `path`, in a folder that is entered, is ignored."""

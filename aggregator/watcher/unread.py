@@ -19,6 +19,12 @@ from aggregator.watcher.selection import SUFFIXES, Selection
 MOST_BEHIND_A_LINK = 1_000
 """How many entries behind a link are examined; it may lead to a whole disk."""
 
+NO_TEXTS = frozenset({
+    ".astro", ".vue", ".svelte", ".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx", ".css", ".scss", ".sass", ".less",
+    ".xml", ".rss", ".atom", ".xsl", ".json", ".webmanifest", ".yml", ".yaml", ".toml", ".csv", ".svg", ".py", ".rb",
+})  # fmt: skip
+"""The endings of programs, styles and data, which may begin like a seed and are none."""
+
 _START = 65_536
 _FRONT_MATTER = re.compile(rb"(?:\xef\xbb\xbf)?(---|\+\+\+)[ \t]*\r?\n(?:.*\n)*?\1[ \t]*(?:\r?\n|$)")
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -49,6 +55,8 @@ def _not_selected(root: str, path: str, selection: Selection | None, prefix: str
             folder = prefix + printable("/".join(folders[: like_seeds[0]]))
             return f"the folder {folder} has the name of a seed (rename it)"
         return "" if path.endswith(SUFFIXES) else _wrong_suffix(name)
+    if language := selection.language_of(path):
+        return f"is in {language}, which is not read here (write it as Markdown, or name it in `ignore`)"
     if why := selection.why_not(printable(path), prefix):
         return why
     if bundle := bundle_of(root, path, selection):
@@ -57,10 +65,11 @@ def _not_selected(root: str, path: str, selection: Selection | None, prefix: str
 
 
 def unread_seeds(root: str, selection: Selection | None = None, prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Yield the files with front matter that no build reads: path, what is wrong, and what to do instead.
+    """Yield the files that no build reads though they look like seeds: path, what is wrong, and what to do instead.
 
-    What the config or the dialect ignores is meant so. Links that are not followed are named if they lead to seeds. All
-    paths begin with `prefix`.
+    They have front matter, or are in a language that their program reads. What the config or the dialect ignores is
+    meant so, and nobody expects a page of Jekyll or a program to be a seed. Links that are not followed are named if
+    they lead to seeds. All paths begin with `prefix`.
     """
     failed: list[OSError] = []
     for path, folders, files in _walk(root, failed.append, selection):
@@ -82,9 +91,14 @@ def _unread_files(
     for name in sorted(names):
         path = start + name
         file = os.path.join(root, path)
-        if name.startswith(".") or os.path.islink(file) or (selection is not None and selection.ignores(path)):
+        if name.startswith(".") or os.path.islink(file) or os.path.splitext(name)[1].lower() in NO_TEXTS:
             continue
-        if (reason := _not_selected(root, path, selection, prefix)) and has_front_matter(file):
+        if selection is not None and (
+            selection.ignores(path) or (not selection.takes(path) and selection.is_page(path))
+        ):
+            continue
+        is_post = selection is not None and selection.language_of(path) != ""
+        if (reason := _not_selected(root, path, selection, prefix)) and (is_post or has_front_matter(file)):
             yield path, reason
 
 

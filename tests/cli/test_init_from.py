@@ -80,14 +80,32 @@ def test_no_code_of_the_folder_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_folder_of_posts_alone_finds_the_config_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--from blog/content/posts` knows the site above; what it had to guess is said."""
+    """`--from blog/content/posts` knows the site above, and what leads to the folder."""
     folder = make("hugo", tmp_path / "own")
     (folder / ".git").mkdir()
     code, lines = init(tmp_path, monkeypatch, "own/content/posts")
     assert code == 0
     assert lines[0].startswith("A Hugo site, recognised by hugo.toml")
-    assert any("only content/posts is read" in line for line in lines)
-    assert 'folder: "../../own/content/posts"' in (tmp_path / "site/config/aggregator.yaml").read_text()
+    config = (tmp_path / "site/config/aggregator.yaml").read_text()
+    assert 'folder: "../../own/content/posts"' in config
+    assert 'link: "/posts/{path}/"' in config
+
+
+@pytest.mark.parametrize("inner", ["de", "de/news/_posts"])
+def test_a_part_of_a_folder_of_posts_is_that_of_the_site(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inner: str
+) -> None:
+    """Also if the folder of all posts is that of the site itself, as in Jekyll; the addresses are those of the site."""
+    for language in ("de", "en"):
+        posts = tmp_path / f"own/{language}/news/_posts"
+        posts.mkdir(parents=True)
+        (posts / "2024-05-01-a.md").write_text("---\ntitle: A\n---\nText.\n")
+    (tmp_path / "own/.git").mkdir()
+    (tmp_path / "own/_config.yml").write_text("url: https://blog.example.org\npermalink: pretty\n")
+    code, lines = init(tmp_path, monkeypatch, f"own/{inner}")
+    assert (code, lines[0].partition(",")[0]) == (0, "A Jekyll site")
+    feed = json.loads((tmp_path / "site/feeds/all/feed.json").read_bytes())
+    assert [one["url"] for one in feed["items"]] == ["https://blog.example.org/de/news/2024/05/01/a/"]
 
 
 @pytest.mark.parametrize(

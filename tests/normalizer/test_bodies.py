@@ -82,7 +82,7 @@ def test_what_a_reference_leads_to_is_asked_for() -> None:
     """`page` knows the addresses of pages; for what it does not know the reference stays, without its ending."""
     asked = []
 
-    def page(reference: str) -> str:
+    def page(reference: str, _is_from_root: bool) -> str:
         asked.append(reference)
         return "https://blog.example.org/a/" if reference == "a.md" else ""
 

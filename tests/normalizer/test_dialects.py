@@ -174,6 +174,17 @@ def test_the_first_commit_is_asked_last() -> None:
     assert outcome.link == "https://blog.example.org/c/d/"
 
 
+@pytest.mark.parametrize("written", ["git Created", "Last Modified", "created"])
+def test_where_eleventy_takes_its_date_from_is_no_date(written) -> None:
+    """The path or the first commit gives it; the file's own times are never asked."""
+    root = SeedRoot(folder="x", dialect="eleventy", base=BASE)
+    text = f"---\ntitle: A\ndate: {written}\n---\n".encode()
+    for path, commit, expected in (("2024-05-01-a.md", None, "2024-05-01"), ("a.md", 1_714_521_600, "2024-05-01")):
+        one = reading.read(text, path=path, root=root, zone="UTC", site=BASE, first_commit={path: commit}.get)
+        assert isinstance(one.outcome, Seed)
+        assert moment(one.outcome.published).startswith(expected)
+
+
 def test_no_optional_value_refuses_a_post() -> None:
     """What a key cannot hold is left out, with a warning at its place."""
     root = SeedRoot(folder="x", dialect="hugo", base=BASE)
@@ -337,6 +348,15 @@ def test_values_of_jekyll_are_those_of_its_site() -> None:
     assert one.warnings == ()
 
 
+def test_the_values_of_a_variable_are_one_warning() -> None:
+    """A loop over data has many, and they are left out for one reason."""
+    body = "{{ release.url.zip }} {{ release.url.gz }} {{ release.size }} {{ site.name }} {{ site.data.x }}\n"
+    root = SeedRoot(folder="x", dialect="jekyll", base=BASE)
+    text = f"---\ntitle: A\n---\n{body}".encode()
+    warnings = reading.read(text, path="_posts/2024-05-01-a.md", root=root, zone="UTC", site=BASE).warnings
+    assert [one.message.split("`")[1] for one in warnings] == ["release", "site.data", "site.name"]
+
+
 def test_a_post_of_jekyll_says_where_its_excerpt_ends() -> None:
     """By a key of its own, if it is not `<!--more-->`."""
     text = "---\ntitle: A\ndate: 2024-05-01\nexcerpt_separator: <!--cut-->\n---\nOne.\n\nTwo.\n<!--cut-->\nThree.\n"
@@ -434,13 +454,6 @@ def test_several_authors_of_a_dialect_are_all_given() -> None:
     assert [(one.author, len(one.authors)) for one in found if isinstance(one, Seed)] == [("Ann, bob", 2), ("ann", 0)]
 
 
-if __name__ == "__main__":
-    for sample in sys.argv[1:] or names():
-        made = {path: as_expected(read_sample(sample, path)) for path in files_of(sample)}
-        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
-        (SAMPLES / sample / "expected.json").write_text(text)
-
-
 @pytest.mark.parametrize(
     ("reference", "expected"),
     [
@@ -463,9 +476,112 @@ def test_a_reference_into_another_section_leads_there(reference, expected) -> No
     assert outcome.body.strip() == f"[It]({expected})."
 
 
+@pytest.mark.parametrize(
+    ("dialect", "folders", "path", "body", "expected"),
+    [
+        ("docusaurus", ("/s/blog", "/s/docs"), "2024-05-01-a.md", "[b](../docs/x/b.md)", "/docs/x/b/"),
+        ("docusaurus", ("/s/blog", "/s/docs"), "2024-05-01-a.md", "[b](./2024-05-02-b.md)", "/blog/2024-05-02-b/"),
+        ("zola", ("/s/content/blog", "/s/content/notes"), "a.md", "[b](@/notes/b.md)", "/notes/b/"),
+        ("zola", ("/s/content/blog/2024", "/s/content/notes/x"), "a.md", "[b](@/notes/x/b.md)", "/x/b/"),
+        ("zola", ("/s/content/blog/2024", "/s/content/notes/x"), "a.md", "[b](@/blog/2024/c/b.md)", "/2024/c/b/"),
+        ("hugo", ("/s/content/posts", "/s/content/notes"), "2024/a.md", '[b]({{< ref "/notes/y/b.md" >}})', "/notes/y/b/"),
+        ("hugo", ("/s/content/posts", "/s/content/notes"), "notes/a.md", '[b]({{< ref "b.md" >}})', "/posts/notes/b/"),
+        ("hugo", ("/s/content/posts", "/s/content/notes"), "a.md", '[b]({{< ref "../notes/b.md" >}})', "/notes/b/"),
+        ("jekyll", ("/s/_posts", "/s/_notes"), "2024-05-01-a.md", "[b]({% link _notes/b.md %})", "/_notes/b/"),
+        ("mkdocs", ("/s/docs/news/posts", "/s/docs/manual"), "a.md", "[b](../../manual/b.md)", "/manual/b/"),
+        ("pelican", ("/s/content/news", "/s/content/tech"), "a.md", "[b]({filename}/tech/b.md)", "/tech/b/"),
+        ("pelican", ("/s/content/news", "/s/content/tech"), "x/a.md", "[b]({filename}../../tech/b.md)", "/tech/b/"),
+    ],
+)  # fmt: skip
+def test_a_reference_into_another_root_leads_there(dialect, folders, path, body, expected) -> None:
+    """At any depth, from the folder of all content or relative to the file, in every dialect with such references."""
+    links = [
+        "/news/{path}/" if one.endswith("posts") and dialect == "mkdocs" else f"/{Path(one).name}/{{path}}/"
+        for one in folders
+    ]
+    roots = [
+        SeedRoot(folder=folder, name=f"r{number}", dialect=dialect, base=BASE, link=link)
+        for number, (folder, link) in enumerate(zip(folders, links, strict=True))
+    ]
+    one = reading.read(
+        f"{head_of(dialect)}{body}\n".encode(), path=f"r0/{path}", root=roots[0], zone="UTC", site=BASE, roots=roots
+    )
+
+    assert isinstance(one.outcome, Seed)
+    assert (one.outcome.body.strip(), one.warnings) == (f"[b](https://blog.example.org{expected})", ())
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "expected"),
+    [
+        ("/s/content", "posts/2024/a.md", "posts/posts/2024/a"), ("/s/content/posts", "2024/a.md", "posts/posts/2024/a"),
+        ("/s/content/posts/2024", "a.md", "posts/posts/2024/a"), ("/s/content", "posts/2024/b/index.md", "posts/posts/2024/b"),
+        ("/s/content", "a.md", "a"), ("notes", "x/a.md", "x/x/a"),
+    ],
+)  # fmt: skip
+def test_the_sections_of_a_post_of_hugo_are_those_of_all_content(folder, path, expected) -> None:
+    """`:section` is the first folder of the content and `:sections` are all, wherever the root begins."""
+    root = SeedRoot(folder=folder, dialect="hugo", base=BASE)
+    text = b"---\ntitle: A\ndate: 2024-05-01\nurl: /:section/:sections/:filename\n---\n"
+    outcome = reading.read(text, path=path, root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(outcome, Seed)
+    assert outcome.link == BASE + expected
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name", "expected"),
+    [
+        ("eleventy", "50% off", "50%25-off/"), ("eleventy", "%2e%2e", "%252e%252e/"), ("docusaurus", "a#b?c", "blog/a%23b%3Fc/"),
+        ("hugo", "e\u0301", "%C3%A9/"), ("obsidian", "e\u0301", "%C3%A9"), ("jekyll", "2024-05-01-e\u0301", "2024/05/01/%C3%A9.html"),
+        ("hugo", "\u0939\u093f\u0928\u094d\u0926\u0940", "%E0%A4%B9%E0%A4%BF%E0%A4%A8%E0%A5%8D%E0%A4%A6%E0%A5%80/"),
+        ("astro", "\u0915\u093f", "%E0%A4%95%E0%A4%BF/"), ("hugo", "\U0001f389", "%F0%9F%8E%89/"), ("zola", "-", "-/"),
+        ("jekyll", "2024-05-01-!", "2024/05/01/!.html"), ("hugo", "C++", "c++/"),
+    ],
+)  # fmt: skip
+def test_every_name_has_an_address_of_its_own(dialect, name, expected) -> None:
+    """Signs of addresses are escaped, marks belong to their letters however they are coded, and no name is empty."""
+    assert seed_of(head_of(dialect), dialect=dialect, path=f"{name}.md").link == BASE + expected
+
+
+@pytest.mark.parametrize(("dialect", "expected"), [("docusaurus", "/blog/my-note/"), ("hugo", "/my-note/")])
+def test_a_link_to_a_file_may_be_escaped(dialect, expected) -> None:
+    """As Markdown has to escape the space in a name."""
+    body = "[b](my%20note.md)\n" if dialect == "docusaurus" else '[b]({{< ref "my%20note.md" >}})\n'
+    assert (
+        f"(https://blog.example.org{expected})" in seed_of(head_of(dialect) + body, dialect=dialect, path="a.md").body
+    )
+
+
+@pytest.mark.parametrize(
+    ("front", "expected"),
+    [
+        ("title: The title\n", "/2024/news/the-title/"), ("title: The title\nslug: own\n", "/2024/news/own/"),
+        ("title: The title\ntopics: energy, b\n", "/2024/energy/the-title/"),
+        ("title: The title\nrubric: [wind]\n", "/2024/wind/the-title/"),
+    ],
+)  # fmt: skip
+def test_the_pattern_of_our_own_seeds_has_every_placeholder(front, expected) -> None:
+    """A slug or else the title, and the first topic, however topics are written."""
+    link = "/{year}/{category}/{slug_or_title}/"
+    root = SeedRoot(folder="x", base=BASE, link=link, keys={"topics": ("rubric",)})
+    text = f"---\n{front}category: news\n---\n".encode()
+    outcome = reading.read(text, path="2024-05-01-a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(outcome, Seed)
+    assert outcome.link == f"https://blog.example.org{expected}"
+
+
 @pytest.mark.parametrize(("head", "expected"), [("", "the-title"), ("slug: own\n", "own")])
 def test_a_pattern_may_ask_for_the_slug_or_else_the_title(head, expected) -> None:
     """As Hugo's `:slug` does."""
     made = seed_of(f"---\ntitle: The title\ndate: 2024-05-01\n{head}---\n", link="/{slug_or_title}/")
 
     assert made.link == f"{BASE}{expected}/"
+
+
+if __name__ == "__main__":
+    for sample in sys.argv[1:] or names():
+        made = {path: as_expected(read_sample(sample, path)) for path in files_of(sample)}
+        text = json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+        (SAMPLES / sample / "expected.json").write_text(text)

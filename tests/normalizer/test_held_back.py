@@ -38,6 +38,43 @@ HARMLESS = (
 )  # fmt: skip
 
 
+# Switches of other programs and of themes, in the spellings that people give them: none of them may be published.
+MORE_UNKNOWN = (
+    "isPublished: false", "noPublish: true", "draftMode: true", "publishStatus: draft", "postDraft: true", "blogDraft: true",
+    "isBlogDraft: true", "saveAsDraft: true", "stillDraft: true", "is_a_draft: yes", "notDraft: false", "draftStatus: true",
+    "draft_mode: on", "DraftMode: true", "publishToWeb: false", "publishtoweb: false", "publishToBlog: false",
+    "showInBlog: false", "includeInFeed: false", "include_in_rss: no", "showPost: false", "displayPage: false",
+    "display: false", "keepPrivate: true", "hiddenPost: true", "hidePost: true", "hide-page: true", "hideFromFeed: yes",
+    "hideFromList: true", "excludeFromBlog: true", "omit_from_rss: true", "skipRss: true", "rssExclude: true",
+    "disableFeed: true", "notForPublication: true", "notListed: true", "doNotList: true", "readyToPublish: false",
+    "okToPublish: no", "canPublish: false", "shouldPublish: false", "publishable: false", "articlePublished: false",
+    "isActive: false", "postActive: false", "finished: false", "done: no", "reviewed: false", "approved: pending",
+    "inProgress: true", "invisible: true", "preview: true", "previewOnly: true", "internal_only: true", "membersonly: true",
+    "subscribersOnly: true", "paywall: true", "blogStatus: draft", "contentState: draft", "reviewStatus: pending",
+    "editorial_status: In review", "onlineStatus: offline", "projectStatus: draft", "type: Draft", "layout: draft",
+    "phase: draft", "archived: true", "isArchived: yes", "skipPublishing: true", "draftUntil: 2099-01-01",
+    "hiddenUntil: 2099-01-01", "postDate: 2099-01-01", "posted: 2099-01-01", "pubDatetime: 2099-01-01",
+    "publishedFrom: 2099-01-01", "publish_up: 2099-01-01", "startPublishing: 2099-01-01", "visible_after: 2099-01-01",
+    "scheduledDate: 2099-01-01", "publish_time: 10:00", "archivedAt: 2020-01-01", "publish_down: 2020-01-01",
+    "deletedAt: 2020-01-01", "publish_end: 2020-01-01", "withdrawn: 2020-01-01", "private: 2020-01-01",
+    "params: {isPublished: false}", "extra: {draftMode: true}", "custom: {isDraft: true}",
+)  # fmt: skip
+MORE_HARMLESS = (
+    "commentsDisabled: true", "disableComments: true", "hideToc: true", "hide_title: true", "hideMeta: true",
+    "isFeatured: false", "published_by: Someone", "publishedBy: Someone", "published_in: Nature", "publication: Nature",
+    "publicationName: Nature", "publicDomain: false", "public_key: no", "privateKey: yes", "statusCode: 404", "showToc: false",
+    "showPosts: false", "show_list: false", "hideList: true", "noindex: true", "noArchive: true", "robotsNoIndex: true",
+    "hideFromHome: true", "excludeFromSearch: true", "sitemap_exclude: true", "draftNumber: 3", "draftsman: Bob",
+    "rfc_draft: draft-ietf-example-01", "notDraft: true", "overdraft: true", "listType: bullets", "phase: beta",
+    "lifecycle: stable", "kind: page", "projectStatus: pending", "reviewStatus: approved", "reviewedBy: Ann",
+    "startDate: 2099-01-01", "endDate: 2020-01-01", "eventDate: 2099-01-01", "due: 2020-01-01", "archived: false",
+    "audience: developers", "permalink: /hidden/", "series: [draft kings]", "password_protected: false", "live: true",
+    "first_published: 2020-01-01", "originally_published_at: https://x.example/", "lastPublished: 2020-01-01",
+    "publishTo: [mastodon]", "postAt: mastodon", "show_date: 2099-01-01", "showDate: true", "postDate: 2020-01-01",
+    "deleted_at:", "hide_feed_image: true", "trashTalk: true", "ignoreErrors: true", "pendingTasks: 3", "membersOnly: false",
+)  # fmt: skip
+
+
 def read(name: str, text: str, path: str = "2024-05-01-a.md") -> seed.Reading:
     if name == "native":
         return seed.read(text.encode(), path=path, zone="UTC")
@@ -106,6 +143,52 @@ def test_a_key_that_means_something_else_holds_nothing_back(name, line) -> None:
     native = f"webUrl: {BASE}a\npublishedDateTime: 2024-05-01\n" if name == "native" else "date: 2024-05-01\n"
 
     assert is_shown(read(name, f"---\ntitle: A title\n{native}{line}\n---\nText.\n"))
+
+
+@pytest.mark.parametrize("name", names())
+def test_no_key_of_several_words_is_published(name) -> None:
+    """A switch that is part of a longer key, with capitals, other signs or nothing between its words, holds back."""
+    own = ("type:",) if name == "native" else ("pubDatetime:",) if name == "astro" else ("-",)  # keys of its own
+    doubtful = [line for line in MORE_UNKNOWN if not line.startswith(own)]
+
+    assert [line for line in doubtful if is_shown(dated(name, line))] == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_a_key_of_several_words_that_means_something_else_holds_nothing_back(name) -> None:
+    """What only shares a word with a switch is not in doubt."""
+    own = "permalink:" if name == "eleventy" else "-"  # there it is a switch
+    harmless = [line for line in MORE_HARMLESS if not line.startswith(own)]
+
+    assert [line for line in harmless if not is_shown(dated(name, line))] == []
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    "line", ["exclude_from_rss: true", "excludeFromFeed: yes", "skipRss: true", "feed: false", "inFeed: no"]
+)
+def test_what_is_in_no_feed_is_no_error(name, line) -> None:
+    """A theme's key by which a page is in no feed is obeyed: there is nothing to settle; `explain` names it."""
+    outcome = dated(name, line).outcome
+
+    assert isinstance(outcome, Seed)
+    assert (outcome.is_published, outcome.held_by) == (False, line.partition(":")[0])
+    assert not is_shown(dated(name, "feed: perhaps", "noFeed: perhaps"))
+
+
+@pytest.mark.parametrize("name", [name for name in names() if name != "native"])
+def test_a_doubt_names_the_key_as_it_is_written(name) -> None:
+    """The error says which key, what to write, and how to say that the key means something else; which then is so."""
+    rejection = dated(name, "toc: true", "isBlogDraft: true").outcome
+
+    assert isinstance(rejection, Rejection)
+    (problem,) = rejection.problems
+    assert (problem.line, problem.message.partition(":")[0]) == (5, "isBlogDraft")
+    assert "draft: true" in problem.hint
+    assert "keys: {ignored: [isBlogDraft]}" in problem.hint
+    root = SeedRoot(folder=name, dialect=name, base=BASE, keys={"ignored": ("isBlogDraft", "params.isDraft")})
+    text = b"---\ntitle: A title\ndate: 2024-05-01\nisBlogDraft: true\nparams: {isDraft: true}\n---\n"
+    assert is_shown(reading.read(text, path="a.md", root=root, zone="UTC", site=BASE))
 
 
 @pytest.mark.parametrize("name", [name for name in names() if dialect_of(name).held_folders])
@@ -232,6 +315,23 @@ def test_a_switch_is_found_however_deep(name, lines) -> None:
 def test_what_is_deeper_and_means_something_else_holds_nothing_back(name, lines) -> None:
     """A picture is hidden, and a book was published."""
     assert is_shown(dated(name, lines))
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("mkdocs", "status: new"), ("mkdocs", "status: deprecated"), ("obsidian", "status: seedling"), ("obsidian", "dg-publish: true")],
+)  # fmt: skip
+def test_a_state_that_the_program_shows_is_no_doubt(name, line) -> None:
+    """The icons of Material for MkDocs, and how far a note of a digital garden has grown."""
+    assert is_shown(dated(name, line))
+
+
+def test_a_note_that_a_garden_does_not_publish_is_held_back() -> None:
+    """By the key of the plugin that publishes notes of Obsidian, which is no error."""
+    found = dated("obsidian", "dg-publish: false").outcome
+
+    assert isinstance(found, Seed)
+    assert (found.is_published, found.held_by) == (False, "dg-publish")
 
 
 def test_a_list_of_states_in_which_items_are_shown_is_one() -> None:

@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 from support.site_folder import SiteFolder
 
+from aggregator.collector.seeds import with_mark
+from aggregator.normalizer import posted
+
 
 def sound(path: Path, seconds: int) -> int:
     """Write a sound; return its length in bytes."""
@@ -51,6 +54,27 @@ def test_the_duration_is_measured_with_tinytag(site: SiteFolder) -> None:
     first, second = attachments(site)
     assert first["duration_in_seconds"] == 3
     assert (second["size_in_bytes"], "duration_in_seconds" in second) == (15, False)
+
+
+@pytest.mark.parametrize("head", [posted.with_mark, with_mark], ids=["posted", "collected"])
+def test_who_writes_from_elsewhere_learns_nothing_of_the_files_beside(site: SiteFolder, head) -> None:
+    """A posted or collected item names a file, or a draft, that lies beside it: the feed shows what the item says."""
+    (site.seeds / "plan-b.md").write_text("draft\n" * 50)
+    (site.seeds / "one.mp3").write_text("secret")
+    (site.seeds / ".env").write_text("secret")
+    front = {"title": "A", "webUrl": "https://x.example/a", "publishedDateTime": "2026-01-01"}
+    media = [
+        {"url": "https://x.example/plan-b.md"},
+        {"url": "one.mp3", "bytes": 7},
+        {"url": ".env"},
+    ]
+    lines = "".join(f"{key}: {json.dumps(value)}\n" for key, value in {**front, "media": media}.items())
+    text = f"{lines}---\nText.\n"
+    data = posted.with_mark(f"---\n{text}", by="0" * 16) if head is posted.with_mark else with_mark(text)
+    (site.seeds / "p.md").write_bytes(data)
+    assert {one["url"]: one.get("size_in_bytes") for one in attachments(site)} == {
+        "https://x.example/plan-b.md": None, "https://x.example/one.mp3": 7, "https://x.example/.env": None,
+    }  # fmt: skip
 
 
 def test_nothing_else_on_the_disk_is_looked_at(site: SiteFolder) -> None:

@@ -113,3 +113,27 @@ def test_no_body_makes_it_fail(body: bytes, kind: str) -> None:
         item_of(request.properties)
     except ValueError:
         pass
+
+
+@pytest.mark.parametrize(
+    "property_of_a_draft",
+    [{"post-status": ["draft"]}, {"post-status": ["published", "draft"]}, {"visibility": ["public", "unlisted"]},
+     {"status": ["draft"]}, {"draft": ["true"]}, {"post_status": ["draft"]}],
+)  # fmt: skip
+def test_no_spelling_of_a_draft_is_published(property_of_a_draft) -> None:
+    """Properties that are not known are ignored (§3.3.5), but not those by which clients say that an entry is a draft."""
+    assert item_of({"name": ["A"], **property_of_a_draft})["_aggregator"] == {"published": False}
+
+
+def test_a_property_that_may_hold_back_is_an_error() -> None:
+    """Whether it does is not known, and the error says what to send."""
+    with pytest.raises(ValueError, match=r"keepPrivate may hold .* post-status=draft"):
+        item_of({"name": ["A"], "keepPrivate": ["yes"]})
+    assert item_of({"name": ["A"], "mp-slug": ["a"], "checkin": [{"type": ["h-card"]}]}) == {"title": "A"}
+
+
+def test_a_repeated_key_of_json_is_an_error() -> None:
+    """Which of the two counts is not said anywhere."""
+    body = b'{"type": ["h-entry"], "properties": {"post-status": ["draft"], "post-status": ["published"]}}'
+    with pytest.raises(ValueError, match="the key post-status twice"):
+        read_request(body, "application/json")

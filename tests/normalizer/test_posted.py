@@ -209,3 +209,10 @@ def test_no_json_makes_it_fail(value: Any) -> None:
     assert not (found.seeds and found.problems)
     for one in found.seeds:
         seed_from(one)
+
+
+def test_a_repeated_key_is_an_error() -> None:
+    """Which of the two counts is not said anywhere, and one of them may hold the item back."""
+    body = b'{"url": "https://example.org/a", "title": "A", "_aggregator": {"published": false, "published": true}}'
+    (problem,) = posted.read_items(body, now=0, zone="UTC").problems
+    assert (problem.path, problem.message) == ("$", "has the key published twice in one object (send it once)")

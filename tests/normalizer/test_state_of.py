@@ -158,7 +158,9 @@ def test_nothing_held_back_goes_out(site: SiteFolder, values: dict[str, Any]) ->
     assert all(b"Canary" not in body for body in site.documents().values())
 
 
-@pytest.mark.parametrize("line", ["draft: true", "status: draft", "darft: true", "Published: no", "hidden: true"])
+@pytest.mark.parametrize(
+    "line", ["draft: true", "status: draft", "darft: true", "Published: no", "hidden: true", "x: {a: b, draft: true}"]
+)
 def test_a_broken_file_that_says_so_is_withdrawn(site: SiteFolder, line: str) -> None:
     """A published item whose file is saved broken, with a line that holds it back, has no last good version."""
     site.write("a.md", title="Canary")

@@ -211,6 +211,47 @@ def test_the_way_of_reading_a_root_is_remembered(both: SiteFolder) -> None:
     assert build_later(both).read == 0
 
 
+def test_what_another_root_decides_is_read_again_and_nothing_else(site: SiteFolder) -> None:
+    """The pattern and the place of a root decide where references to its files lead, the order of roots nothing."""
+    posts = {"folder": "../content/posts", "dialect": "hugo", "link": "/posts/{path}/"}
+    notes = {"folder": "../content/notes", "dialect": "hugo", "link": "/notes/{path}/"}
+    mine = {"folder": "../seeds"}
+    site.write("own.md")
+    for name, text in (("posts", '[b]({{< ref "/notes/b.md" >}})'), ("notes", "Text."), ("memos", "Text.")):
+        (site.root / "content" / name).mkdir(parents=True)
+        (site.root / f"content/{name}/{name}.md").write_text(f"---\ntitle: {name}\ndate: 2026-05-01\n---\n{text}\n")
+    site.settings["seeds"] = [posts, notes, mine]
+    assert build_later(site).read == 3
+    site.settings["seeds"] = [mine, notes, posts]
+    assert build_later(site).read == 0
+    site.settings["seeds"] = [mine, notes | {"link": "/n/{path}/"}, posts]
+    assert build_later(site).read == 2
+    assert "/n/b/" in (site.feeds / "all/feed.json").read_text()
+    site.settings["seeds"] = [mine, posts]
+    assert build_later(site).read == 1
+    site.settings["seeds"] = [mine, posts, {"folder": "../content/memos", "dialect": "jekyll", "include": ["*.md"]}]
+    assert build_later(site).read == 1
+    site.settings["seeds"] = [mine | {"ignore": ["x"]}, posts | {"ignore": ["y"]}]
+    assert build_later(site).read == 0
+
+
+def test_a_root_that_moves_within_the_content_is_read_again(site: SiteFolder) -> None:
+    """What its sections are is decided by where it lies; a move of the whole site decides nothing."""
+    text = "---\ntitle: A\ndate: 2026-05-01\nurl: /:sections/a/\n---\n"
+    (site.root / "content/posts/deep").mkdir(parents=True)
+    (site.root / "content/posts/deep/a.md").write_text(text)
+    root = {"dialect": "hugo", "base": "https://blog.example.org/"}
+    site.settings["seeds"] = root | {"folder": "../content/posts"}
+    build_later(site)
+    assert [item["url"] for item in site.feed()] == ["https://blog.example.org/posts/deep/a/"]
+
+    (site.root / "content/posts").rename(site.root / "elsewhere")
+    site.settings["seeds"] = root | {"folder": "../elsewhere"}
+    build_later(site)
+
+    assert [item["url"] for item in site.feed()] == ["https://blog.example.org/deep/a/"]
+
+
 def test_the_way_of_reading_a_missing_root_is_remembered_until_it_returns(both: SiteFolder) -> None:
     """Its files are read again then."""
     build_later(both)

@@ -64,6 +64,27 @@ def test_check_names_files_with_front_matter_alone(site: SiteFolder) -> None:
     assert found.seeds == 2
 
 
+def test_check_names_no_program_and_no_page(site: SiteFolder) -> None:
+    """Components, styles and feeds may begin with lines of dashes; what is no post of Jekyll is a page."""
+    site.settings["seeds"] = {"folder": "../seeds", "dialect": "jekyll", "base": "https://blog.example.org/"}
+    for path in ("feed.xml", "a.astro", "s/main.scss", "about.md", "docs/deep/index.md", "_posts/2024-05-01-a.md"):
+        site.write_text(path, SEED)
+    site.write_text("_posts/not-dated.md", SEED)
+    (found,) = check(site.config(), now=NOW).problems
+    assert (found.path, found.message) == ("_posts/not-dated.md", "not read: posts are named `YEAR-MONTH-DAY-title.md`")
+    (explained,) = explain(site.config(), None, str(site.seeds / "about.md"), now=NOW)
+    assert "not read: pages of Jekyll are no posts" in explained.headline
+
+
+def test_check_counts_what_it_does_not_name(site: SiteFolder) -> None:
+    """A folder of files in another language is some lines, not thousands."""
+    for number in range(30):
+        site.write_text(f"{number:02}.rst", SEED)
+    *named, last = check(site.config(), now=NOW).problems
+    assert [one.path for one in named] == [f"{number:02}.rst" for number in range(20)]
+    assert (last.path, "10 more files" in last.message) == ("19.rst", True)
+
+
 def test_a_seed_is_explained_as_before(site: SiteFolder) -> None:
     """Also if the seeds folder itself is a link."""
     site.write("a.md")

@@ -172,6 +172,22 @@ def test_the_documents_of_a_jekyll_collection_have_any_name(tmp_path: Path) -> N
     assert selected(tmp_path / "_til", dialect="jekyll") == ["a-note.md"]
 
 
+@pytest.mark.parametrize(
+    ("dialect", "name", "language"),
+    [("pelican", "a.rst", "reStructuredText"), ("hugo", "a.org", "Org"),
+     ("hugo", "x/a.adoc", "AsciiDoc"), ("jekyll", "_posts/2024-05-01-a.textile", "Textile")],
+)  # fmt: skip
+def test_posts_in_a_language_of_their_program_are_named(tmp_path: Path, dialect: str, name: str, language: str) -> None:
+    """With what to do; they have no front matter that could be told."""
+    put(tmp_path, name)
+    (tmp_path / name).write_text("A title\n=======\n\n:date: 2024-05-01\n")
+    message, hint = f"is in {language}, which is not read here", "write it as Markdown, or name it in `ignore`"
+    selection = selection_of(SeedRoot(folder=str(tmp_path), dialect=dialect))
+    assert list(unread_seeds(str(tmp_path), selection)) == [(name, message, hint)]
+    ignoring = selection_of(SeedRoot(folder=str(tmp_path), dialect=dialect, ignore=(f"*.{name.rpartition('.')[2]}",)))
+    assert list(unread_seeds(str(tmp_path), ignoring)) == []
+
+
 def test_what_a_dialect_ignores_is_no_warning(tmp_path: Path) -> None:
     """A section's pages are no posts for the program either; what has another suffix is named."""
     put(tmp_path, "a.md", "README.md", "_index.md", "x/_index.md", "x/_index.de.md", "b.MD", "c.mdx", "d.txt")

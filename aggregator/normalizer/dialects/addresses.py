@@ -17,7 +17,8 @@ _COLON = re.compile(r":([a-z_]+)")
 _COLONS = {
     "year": "year", "month": "month", "day": "day", "title": "slug", "slug": "slug", "categories": "category",
     "slugified_categories": "category", "category": "category", "filename": "file", "contentbasename": "file",
-    "slugorfilename": "slug", "slugorcontentbasename": "slug", "section": "dir", "sections": "dir", "path": "path",
+    "slugorfilename": "slug", "slugorcontentbasename": "slug", "section": "section", "sections": "sections",
+    "path": "path",
 }  # fmt: skip
 _STYLES = {
     "pretty": "/{category}/{year}/{month}/{day}/{slug}/", "date": "/{category}/{year}/{month}/{day}/{slug}.html",
@@ -108,15 +109,46 @@ def stem_of(path: str) -> str:
     return folder if stem == "index" and folder else f"{folder}{slash}{stem}"
 
 
-_SIGNS = re.compile(r"[^\w\s./~+@-]")
-_SIGNS_AND_DOTS = re.compile(r"[^\w\s/-]")
-_JEKYLL = re.compile(r"[^\w.~!$&'()+,;=@]+")
-
-
 @lru_cache(maxsize=8192)
 def slugged(text: str, style: str) -> str:
-    """Return a name, or a path of names, as a dialect writes it into addresses; see `Dialect.slugs`."""
-    return "/".join(_SLUGS[style](part) for part in text.split("/")) if "/" in text else _SLUGS[style](text)
+    """Return a name, or a path of names, as a dialect writes it into addresses; see `Dialect.slugs`.
+
+    A name that has nothing but signs, of which nothing would be left, is kept: posts must not share one address.
+    """
+    text = unicodedata.normalize("NFC", text)
+    return "/".join([_SLUGS[style](part) or _kept(part) for part in text.split("/")])
+
+
+def _without(signs: str) -> Callable[[str], str]:
+    """Return what removes all characters but letters, marks, digits and these signs; marks are a part of letters."""
+    of_ascii = re.compile(rf"[^\w{signs}]")
+
+    def remove(text: str) -> str:
+        if text.isascii():
+            return of_ascii.sub("", text)
+        import regex  # noqa: PLC0415 - rarely needed
+
+        return str(regex.sub(rf"[^\w\p{{M}}{signs}]", "", text))
+
+    return remove
+
+
+_WITHOUT_SIGNS = _without(r"\s./~+@-")
+_WITHOUT_SIGNS_AND_DOTS = _without(r"\s/-")
+_JEKYLL = r".~!$&'()+,;=@"
+
+
+def _jekyll(text: str) -> str:
+    if text.isascii():
+        return re.sub(rf"[^\w{_JEKYLL}]+", "-", text).strip("-")
+    import regex  # noqa: PLC0415 - rarely needed
+
+    return str(regex.sub(rf"[^\w\p{{M}}{_JEKYLL}]+", "-", text)).strip("-")
+
+
+def _kept(text: str) -> str:
+    """Return a name with its signs, but for those that would end a path or begin an escape."""
+    return re.sub(r"[%?#]", lambda sign: f"%{ord(sign[0]):02X}", re.sub(r"\s+", "-", text.strip()))
 
 
 def _hyphens(text: str) -> str:
@@ -132,10 +164,10 @@ def _ascii(text: str) -> str:
 
 
 _SLUGS: Mapping[str, Callable[[str], str]] = {
-    "unicode": lambda text: re.sub(r"\s", "-", _SIGNS.sub("", text.lower()).strip()),  # Hugo keeps `--`
-    "plain": lambda text: _hyphens(_SIGNS_AND_DOTS.sub("", text.lower())),
+    "unicode": lambda text: re.sub(r"\s", "-", _WITHOUT_SIGNS(text.lower()).strip()),  # Hugo keeps `--`
+    "plain": lambda text: _hyphens(_WITHOUT_SIGNS_AND_DOTS(text.lower())),
     "ascii": lambda text: re.sub(r"[^a-z0-9]+", "-", _ascii(text)).strip("-"),
     "ascii_words": lambda text: re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", _ascii(text)).strip()),
-    "cased": lambda text: _JEKYLL.sub("-", text).strip("-"),
-    "kept": lambda text: re.sub(r"\s+", "-", text.strip()),
+    "cased": _jekyll,
+    "kept": _kept,
 }

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from aggregator.normalizer.dialects.markup import blocks, components, inline, tags
-from aggregator.normalizer.dialects.markup.draft import END_OF_HELD, END_OF_QUOTE, HELD, QUOTE, Draft, Note
+from aggregator.normalizer.dialects.markup.draft import END_OF_HELD, END_OF_QUOTE, HELD, QUOTE, Draft, FindPage, Note
 from aggregator.normalizer.summaries import EXCERPT_END
 
 __all__ = ["CONSTRUCTS", "NOTHING", "Note", "Translated", "translate"]
@@ -67,7 +67,7 @@ def translate(
     constructs: frozenset[str],
     markup: Literal["markdown", "html"] = "markdown",
     values: Mapping[str, str] = NOTHING,
-    page: Callable[[str], str | None] | None = None,
+    page: FindPage | None = None,
     path: str = "",
     separator: str = "",
 ) -> Translated:
@@ -75,9 +75,10 @@ def translate(
 
     `values` are what Liquid's `{{ … }}` stands for: `{"site.url": "https://blog.example.org", "page.title": …}`. `path`
     is the file's own path below the root of the folder, against which references to other files resolve. `page` returns
-    the address of the page that a file was made to, by its path below that root (`posts/other.md`, `2024-05-01-other`;
-    as written, if `path` is ""), or "" if it knows none; then it is the path without its ending, below `site.url` and
-    `site.baseurl`. If it returns None, nobody can know the address, and only the words of the link stay, with a note.
+    the address of the page that a file was made to, by its path from that root (`posts/other.md`, `2024-05-01-other`,
+    `../notes/a.md`; as written, if `path` is "") and by whether it is written as one from the root. If that is "", it
+    knows none; then it is the path without its ending, below `site.url` and `site.baseurl`. If it is None, nobody can
+    know the address, and only the words of the link stay, with a note.
     `separator` is what ends the excerpt besides `<!--more-->` (Jekyll's `excerpt_separator`).
 
     A body without any such construct is returned as the same object. It never raises, and takes time in proportion to

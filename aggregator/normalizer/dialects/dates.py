@@ -127,6 +127,21 @@ def of_seconds(seconds: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).isoformat()
 
 
+def meant_by(written: str) -> tuple[str, ...]:
+    """Return the dates that a text may mean, as our own seeds have them: none, one, or two of `05/01/2024`."""
+    text = " ".join(written.split())
+    if (found := _TWO_WAYS.match(text)) and found[1] != found[2]:
+        one, other = int(found[1]), int(found[2])
+        return f"{found[3]}-{other:02}-{one:02}", f"{found[3]}-{one:02}-{other:02}"
+    made = day_of_period(readable(text), is_over=False)
+    return (
+        (made.replace(" ", "T", 1),) if made != text and re.match(r"\d{4}-\d\d-\d\d(?:[T ]|$)", made, re.ASCII) else ()
+    )
+
+
+_TWO_WAYS = re.compile(r"(0?[1-9]|1[0-2])[-/.](0?[1-9]|1[0-2])[-/.](\d{4})(?!\d)", re.ASCII)
+
+
 def is_day(text: str) -> bool:
     """Return whether `text` looks like a date, with or without a time."""
     return readable(text)[:4].isdigit() and re.match(r"\d{4}-\d\d?-\d\d?(?!\d)", readable(text), re.ASCII) is not None

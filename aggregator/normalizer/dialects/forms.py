@@ -17,6 +17,7 @@ from aggregator.normalizer import front_matter
 from aggregator.normalizer.dialects.table import Form
 from aggregator.normalizer.front_matter import Fault
 from aggregator.normalizer.held_back import state_of, text_holds_back
+from aggregator.normalizer.stray_metadata import ASSIGNMENT, KEY, LONGEST_HEAD, is_rule, may_hold_back, stray_metadata
 
 _YAML = re.compile(r"---[ \t]*(?:#[^\n]*)?\n")
 _YAML_END = re.compile(r"\n(?:---|\.\.\.)[ \t]*(?=\n|$)")
@@ -32,27 +33,20 @@ _MORE = re.compile(r"(?: {4,}|\t)[ \t]*(\S.*)")
 _PROOF = frozenset({"title", "date", "secured"})
 # What metadata may begin with, at the start of a file that has none in a known form, and what only looks like it: a
 # rule, shortcodes and Liquid, lists of attributes, comments of MDX.
-_RULE = re.compile(r"-{3,}[ \t]*(?:\n|$)")
 _NO_OBJECT = re.compile(r"\{(?:[{%:#.]|/\*(?:[^*]|\*(?!/))*\*/\})")
 # A brace with a key, or a comment, or nothing below it, unlike "{a} is a set".
 _OBJECT = re.compile(r"\{\s*(?:$|[\"'/#,{}\[]|[\w.-]+\s*(?:[:=]|$))")
-_ASSIGNMENT = re.compile(r"[ \t\"']*[\w.-]+[\"']?[ \t]*=")
-_KEY = re.compile(r"[ \t]*(?:\{(?![{%:#.])|\?[ \t]|[^\s:#-][^:\n]{0,60}:(?=[ \t\n]|$))")
 # What is left of a first line that was cut off: of a fence, and of a `Key: value` line.
 _CUT_OFF = re.compile(r"(?:-{1,2}|\+{1,2}|[`~]{1,3}\w{0,4}|\{)\s*")
 _KEY_CUT_OFF = re.compile(r"\w[\w-]{0,20}\s*")
-_SECURED = re.compile(r"^[ \t\"'{,#+-]*(?:secured|embargo[\w -]{0,20})[\"']?[ \t]*[:=]", re.IGNORECASE | re.MULTILINE)
 _INVISIBLE = re.compile(r"[\s\u200b\u2060]*")
-_SECOND = re.compile(r"\s*(?:---|\+\+\+)")
 # The head of an HTML page; none of these goes beyond the next tag, so that they take no long time.
 _META = re.compile(r"<meta\b(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*+>", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"([a-z-]+)\s*=\s*(\"[^\"]*\"|'[^']*'|[^\s\"'>]+)", re.IGNORECASE)
 _PAGE_BODY = re.compile(r"</head\b|<body\b", re.IGNORECASE)
 _LONGEST_PAGE_HEAD = 65_536
-_BLANK = re.compile(r"\n[ \t]*\n")
 _BLANK_LINES = re.compile(r"(?:[ \t]*\n)*")
 _HEADS = frozenset("-+{`~")
-_LONGEST_HEAD = 16_384
 _CLOSE = "end the metadata with a line {}"
 _FOREIGN = {
     "toml": "has TOML front matter, between lines of +++",
@@ -96,8 +90,8 @@ def split(data: bytes, forms: Sequence[Form], path: str) -> Parts | Fault:
         head = text[start.end() :]
     file = _Text(head, text.count("\n", 0, len(text) - len(head)), stripped)
     found = _of_head(file, forms)
-    if isinstance(found, Parts) and (again := _SECOND.match(found.body)):
-        found = _second(found, again.end()) or found
+    if isinstance(found, Parts):
+        return _stray(found) or found
     if found is None and "none" not in forms:
         return Fault("has no front matter", "start the file with a line ---, then `title: …`, then a line ---", 1, 1)
     if found is None and path.endswith((".html", ".htm")):
@@ -160,18 +154,18 @@ def _unrecognised(file: _Text, forms: Sequence[Form]) -> Fault | None:
 
     Its text would be published with all that its author wrote for other eyes, a draft's too.
     """
-    start = after_comments(file.text[:_LONGEST_HEAD])
-    head = file.text[start : start + _LONGEST_HEAD]
+    start = after_comments(file.text[:LONGEST_HEAD])
+    head = file.text[start : start + LONGEST_HEAD]
     line = file.skipped + file.text.count("\n", 0, start) + 1
     if _is_cut_off(head, forms):
         return Fault("has a single word, as if it were cut off", "write the metadata and the text", line, 1)
-    if (head.startswith(("---", "+++")) and not _is_rule(head) and not _is_prose(head)) or (
+    if (head.startswith(("---", "+++")) and not is_rule(head) and not _is_prose(head)) or (
         _OBJECT.match(head) and not _NO_OBJECT.match(head)
     ):
         message = "seems to begin with metadata, which is in no known form"
         hint = "write it between two lines of ---, the first of which begins the file, or remove what looks like it"
         return Fault(message, hint, line, 1)
-    if _may_hold_back(head):
+    if may_hold_back(head):
         message = "has a line that may hold it back, or is secured, but no metadata"
         hint = "begin the file with a line ---, and end the metadata with another"
         return Fault(message, hint, line, 1, withdrawn=True)
@@ -183,36 +177,20 @@ def _is_cut_off(text: str, forms: Sequence[Form]) -> bool:
     return bool(_CUT_OFF.fullmatch(text) or ("lines" in forms and _KEY_CUT_OFF.fullmatch(text)))
 
 
-def _may_hold_back(head: str) -> bool:
-    """Return whether the first paragraph of a text has a line that may hold its item back, or is secured."""
-    end = _BLANK.search(head, len(head) - len(head.lstrip("-\n \t")))
-    block = head[: end.start()] if end else head
-    return _SECURED.search(block) is not None or text_holds_back(block.replace("#+", ""), is_prose=True)
-
-
-def _second(parts: Parts, end: int) -> Fault | None:
-    """Return what is wrong with a body that begins with metadata of its own, in which a program would not look."""
-    head = parts.body[end - 3 : end + _LONGEST_HEAD].replace("\n\n", "\n", 1)
-    if (head[0] == "-" and _is_rule(head)) or not _may_hold_back(head):
+def _stray(parts: Parts) -> Fault | None:
+    """Return what is wrong with a body that begins with metadata, in which a program would not look."""
+    found = stray_metadata(parts.body, is_head_empty=not parts.text.strip())
+    if found is None:
         return None
-    message = "has metadata twice, and the second may hold it back, or is secured"
-    return Fault(message, "write it once", parts.body_line + parts.body.count("\n", 0, end), 1, withdrawn=True)
-
-
-def _is_rule(head: str) -> bool:
-    """Return whether the dashes at the head of a text are a rule above prose, not the first line of metadata."""
-    rule = _RULE.match(head)
-    if rule is None:
-        return False
-    rest = [line for line in head[rule.end() :].split("\n") if line.strip() and not line.lstrip().startswith("#")]
-    return bool(rest) and _KEY.match(rest[0]) is None and len(" ".join(rest).split()) > 1
+    line = parts.body_line + parts.body.count("\n", 0, found.offset)
+    return Fault(found.message, found.hint, line, 1, withdrawn=found.withdrawn)
 
 
 def _is_prose(head: str) -> bool:
     """Return whether dashes or pluses begin a sentence, such as "--- and then it rained", and no keys follow."""
     first, *lines = head.partition("\n\n")[0].split("\n")
     lines.append(first.lstrip("+- \t"))
-    return len(first.split()) > 3 and not any(_KEY.match(line) or _ASSIGNMENT.match(line) for line in lines)
+    return len(first.split()) > 3 and not any(KEY.match(line) or ASSIGNMENT.match(line) for line in lines)
 
 
 def _refused(form: str) -> Fault:
@@ -241,7 +219,7 @@ def _between(file: _Text, opening: re.Match[str], end: re.Pattern[str], form: Fo
     closing = end.search(head, opening.end() - 1)
     if closing is None:
         # A line --- may be a rule above text, +++ is nothing else.
-        if form == "yaml" and _is_rule(head[:_LONGEST_HEAD]):
+        if form == "yaml" and is_rule(head[:LONGEST_HEAD]):
             return None
         fence = opening[1] if form == "fence" else head[:3]
         return Fault(f"the closing {fence} is missing", _CLOSE.format(fence), skipped + 1, 1)
@@ -299,13 +277,13 @@ def _lines(file: _Text) -> Parts | Fault | None:
             keys |= {found[1].lower()} if found is not None else set()
             at = end + 1
     head = text[start:at]
-    if keys.isdisjoint(_PROOF) and not text_holds_back(head[:_LONGEST_HEAD], is_prose=True):
+    if keys.isdisjoint(_PROOF) and not text_holds_back(head[:LONGEST_HEAD], is_prose=True):
         return None
     if front_matter.is_too_long(head):
         return front_matter.too_long(line)
     if body < 0 or (body == at and _is_cut_off(text[at:], ("lines",))):
         return Fault("has nothing below its metadata", "write a blank line below the metadata, then the text", line, 1)
-    if body == at and _may_hold_back(text[at : at + _LONGEST_HEAD]):
+    if body == at and may_hold_back(text[at : at + LONGEST_HEAD]):
         message, hint = "has metadata below a line that is none", "write `Key: value` lines up to the first blank line"
         return Fault(message, hint, line + text.count("\n", 0, at), 1, withdrawn=True)
     first = line + text.count("\n", 0, start)
@@ -318,11 +296,15 @@ def fast_values(parts: Parts) -> dict[str, Any] | None:
     return found if found is None or _has_text_keys(found) else None  # `2026: …` has a number as its key
 
 
-def _has_text_keys(value: Any) -> bool:
+def _has_text_keys(value: dict[Any, Any] | list[Any]) -> bool:
     """Return whether all keys of the mappings in a value are text."""
-    if isinstance(value, dict):
-        return all(type(key) is str for key in value) and all(map(_has_text_keys, value.values()))
-    return not isinstance(value, list) or all(map(_has_text_keys, value))
+    inner = value
+    if type(value) is dict:
+        for key in value:
+            if type(key) is not str:
+                return False
+        inner = value.values()  # type: ignore[assignment]
+    return all(map(_has_text_keys, [one for one in inner if type(one) is dict or type(one) is list]))
 
 
 def values(parts: Parts, forms: Sequence[Form], path: str) -> dict[str, Any] | tuple[Problem, ...]:

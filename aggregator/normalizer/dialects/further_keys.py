@@ -97,11 +97,18 @@ def _part(found: Mapping[str, Any], entries: Mapping[str, Any], root: SeedRoot, 
             return (*day[:10].split("-"), "", "", "")[("year", "month", "day").index(name)]
         if name in {"path", "dir", "file"}:
             return {"path": stem, "dir": stem.rpartition("/")[0], "file": stem.rpartition("/")[2]}[name]
-        topics = entries["topics"][1].items if "topics" in entries else ()
+        slug, title = text_of(_slug_keys(root), found), text_of(("title",), entries)
         words = {
-            "slug": text_of(_slug_keys(root), found) or in_path.rest, "title": text_of(("title",), entries),
-            "category": topics[0].text if topics else text_of(("category",), entries),
+            "slug": slug or in_path.rest, "title": title, "slug_or_title": slug or title,
+            "category": _first_topic(entries) or text_of(("category",), entries),
         }.get(name, "")  # fmt: skip
         return addresses.slugged(words, "plain")
 
     return part
+
+
+def _first_topic(entries: Mapping[str, tuple[Node, Node]]) -> str:
+    if "topics" not in entries:
+        return ""
+    topics = entries["topics"][1]
+    return topics.items[0].text if topics.items else topics.text.partition(",")[0].strip()

@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
+from itertools import takewhile
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -19,6 +20,8 @@ import msgspec
 
 from aggregator.config.yaml import scalars
 from aggregator.config.yaml.tree import Node, parse
+from aggregator.normalizer.dialects import addresses
+from aggregator.normalizer.dialects.table import dialect_of
 
 
 class Posts(NamedTuple):
@@ -53,6 +56,7 @@ CONFIGS = (
     "config/_default/config.toml", "config/_default/config.yaml", "config.toml", "config.yaml", "config.yml",
     "config.json", "zola.toml", "_config.yml", "_config.yaml", "_config.toml", "pelicanconf.py", "publishconf.py",
     "astro.config.mjs", "astro.config.js", "astro.config.ts", "astro.config.mts", "src/consts.ts", "src/config.ts",
+    "src/content.config.ts", "src/content.config.js", "src/content.config.mjs", "src/content/config.ts",
     "eleventy.config.js", "eleventy.config.mjs", "eleventy.config.cjs", "eleventy.config.ts", ".eleventy.js",
     ".eleventy.cjs",
     "_data/metadata.js", "_data/metadata.json", "_data/site.js", "_data/site.json", "_data/site.yaml",
@@ -86,6 +90,28 @@ def recognise(texts: Texts, paths: Paths, *, samples: Iterable[str] = ()) -> Gen
     return _by_samples(samples)
 
 
+def link_below(link: str, dialect: str, inner: str) -> str:
+    """Return the pattern of the addresses of posts in a folder of a folder of posts, "" if that is not known.
+
+    Args:
+        link: the pattern of the outer folder, "" if it has that of the dialect.
+        dialect: the dialect of both.
+        inner: the path from the outer to the inner folder.
+    """
+    table = dialect_of(dialect)
+    if not link and table.link_if:
+        return ""
+    link = link or table.link
+    slugged = addresses.slugged(inner, table.slugs)
+    for name in ("path", "dir"):
+        if f"{{{name}}}" in link:
+            return link.replace(f"{{{name}}}", f"{slugged}/{{{name}}}")
+    if dialect != "jekyll":
+        return link
+    above = "".join(f"{one.lower()}/" for one in takewhile(lambda one: one != "_posts", inner.split("/")))
+    return link.replace("{category}", f"{above}{{category}}")
+
+
 def _hugo_or_zola(texts: Texts, paths: Paths) -> Generator | None:
     name = _first(texts, [one for one in CONFIGS if one.partition(".")[0] in _HUGO_CONFIGS])
     if not name:
@@ -109,7 +135,6 @@ _HUGO_CONFIGS = frozenset({"hugo", "config", "zola", "config/_default/hugo", "co
 _HUGO_TOKENS = {
     "year": "{year}", "month": "{month}", "day": "{day}", "slug": "{slug_or_title}", "title": "{title}",
     "filename": "{slug}", "contentbasename": "{slug}", "slugorfilename": "{slug}", "slugorcontentbasename": "{slug}",
-    "section": "{dir}", "sections": "{dir}",
 }  # fmt: skip
 
 
@@ -126,7 +151,10 @@ def _hugo_posts(content: str, permalinks: Any, paths: Paths) -> tuple[tuple[Post
     posts = []
     for section in sections:
         link = _pattern(
-            patterns.get(section, ""), r":(\w+)", _HUGO_TOKENS | {"section": section, "sections": section}, doubts
+            patterns.get(section, ""),
+            r":(\w+)",
+            _HUGO_TOKENS | {"section": section, "sections": f"{section}/{{dir}}"},
+            doubts,
         )
         posts.append(Posts(f"{content}/{section}", link or f"/{section}/{{path}}/"))
     return tuple(posts), tuple(doubts)
@@ -214,11 +242,11 @@ def _astro(texts: Texts, paths: Paths) -> Generator | None:
     more = texts.get("src/consts.ts", "") + texts.get("src/config.ts", "")
     url = _url(_quoted(texts[name], "site") or _quoted(more, "SITE_URL", "website", "url"))
     base = _quoted(texts[name], "base").strip("/")
-    collections = [f"src/content/{one}" for one in _folders_in("src/content", paths)] or ["src/pages"]
+    collections = {f"src/content/{one}": one for one in _folders_in("src/content", paths)} | _loaded(texts)
     posts, doubts = [], []
-    for folder in collections:
+    for folder, collection in (collections or {"src/pages": "pages"}).items():
         if _holds_content(folder, paths):
-            link, doubt = _astro_route(folder.rpartition("/")[2], paths)
+            link, doubt = _astro_route((folder.rpartition("/")[2], collection), paths)
             posts.append(Posts(folder, link if folder != "src/pages" else "/{path}/"))
             doubts += [doubt] if doubt and folder != "src/pages" else []
     title = _quoted(more, "SITE_TITLE", "title")
@@ -226,16 +254,36 @@ def _astro(texts: Texts, paths: Paths) -> Generator | None:
     return Generator("astro", name, tuple(posts), address, title, "", "", tuple(doubts)) if posts else None
 
 
-def _astro_route(collection: str, paths: Paths) -> tuple[str, str]:
-    """Return the pattern of a collection's pages, and a doubt if no page of the site names it."""
+def _loaded(texts: Texts) -> dict[str, str]:
+    """Return the folders that loaders of Astro read, and the names of their collections."""
+    text = next((texts[one] for one in _ASTRO_COLLECTIONS if one in texts), "")
+    found: dict[str, str] = {}
+    for part in re.split(r"(?=\b\w+\s*=\s*defineCollection\()", text):
+        base = re.search(r"\bbase:\s*(?:[\"'`]([^\"'`$]+)[\"'`]|`[./]*\$\{(\w+)\}`|(\w+))", part[:1_000])
+        if base and "defineCollection" in part:
+            folder = base[1] or _quoted(text, base[2] or base[3])
+            found |= {folder.removeprefix("./").strip("/"): part.split()[0].partition("=")[0]} if folder else {}
+    return found
+
+
+_ASTRO_COLLECTIONS = (
+    "src/content.config.ts",
+    "src/content.config.js",
+    "src/content.config.mjs",
+    "src/content/config.ts",
+)
+
+
+def _astro_route(names: tuple[str, str], paths: Paths) -> tuple[str, str]:
+    """Return the pattern of a collection's pages, and a doubt if no page of the site has one of its names."""
     routes = [path for path in paths if path.startswith("src/pages/") and re.search(r"\[(?:\.\.\.)?\w+\]", path)]
-    for folder in (collection, collection.rstrip("s"), f"{collection}s"):
+    for folder in dict.fromkeys(form for one in names for form in (one, one.rstrip("s"), f"{one}s")):
         if any(path.startswith(f"src/pages/{folder}/") for path in routes):
             return f"/{folder}/{{path}}/", ""
     if len(routes) == 1:
         folder = routes[0].removeprefix("src/pages/").rpartition("/")[0]
         return f"/{folder}/{{path}}/" if folder and "[" not in folder else "/{path}/", ""
-    return f"/{collection}/{{path}}/", f"the addresses of {collection} are guessed: correct `link` if they differ"
+    return f"/{names[0]}/{{path}}/", f"the addresses of {names[0]} are guessed: correct `link` if they differ"
 
 
 def _eleventy(texts: Texts, paths: Paths) -> Generator | None:
@@ -258,7 +306,7 @@ def _docusaurus(texts: Texts, paths: Paths) -> Generator | None:
     if not name:
         return None
     text = texts[name]
-    url, base = _url(_quoted(text, "url")), _quoted(text, "baseUrl").strip("/")
+    url, base = _url(_quoted(text, "url")), _quoted_path(text, "baseUrl").strip("/")
     folders = [one for one in ("blog", "docs") if _holds_content(one, paths)]
     posts = [
         Posts(one, "/blog/{year}/{month}/{day}/{slug}" if one == "blog" else "/docs/{path}") for one in folders[:1]
@@ -411,6 +459,12 @@ def _quoted(program: str, *keys: str) -> str:
         if found and "${" not in found[2]:
             return found[2].strip()
     return ""
+
+
+def _quoted_path(program: str, key: str) -> str:
+    """Return the first text that a JavaScript program gives to `key` and that is a path, not an address; else ""."""
+    found = re.findall(rf"\b{key}[\"']?\s*[:=]\s*[\"'`](/[^\"'`$\\\n]*)[\"'`]", program)
+    return next((one for one in found if not one.startswith("//")), "")
 
 
 def _text(values: Any, *keys: str) -> str:

@@ -25,8 +25,8 @@ _FIELDS = (
 class Shape(NamedTuple):
     """What files with the same keys at their top have in common.
 
-    `present` has the keys that may fill each field, in their order; `doubtful` are the keys that may be an unknown
-    spelling of a draft, or hold one.
+    `present` has the keys that may fill each field, in their order; `doubtful` are the keys, as they are written, that
+    may be an unknown spelling of a draft, or hold one.
     """
 
     present: dict[str, tuple[KeyPath, ...]]
@@ -83,6 +83,7 @@ def _made(root: SeedRoot, site: str) -> Plan:
     known = {".".join(path) for paths in (*fields.values(), *switches) for path in paths}
     known |= {".".join(path) for path, _ in states}
     starts = {".".join(path) for path in fields["published"] if held_back.kind_of(path[-1]) == "start"}
+    ignored = {".".join(_path(key, dialect)) for key in own.get("ignored", ())}
     by_key: dict[str, list[tuple[str, int, KeyPath]]] = {}
     every = {
         **fields, "held_if_true": switches[0], "shown_if_false": switches[1], "states": [path for path, _ in states],
@@ -93,19 +94,22 @@ def _made(root: SeedRoot, site: str) -> Plan:
     base = root.base or site
     return Plan(
         dialect, base, "/".join(base.split("/")[:3]), root.link, fields, switches[0], switches[1], states,
-        frozenset(known - starts | set(own.get("ignored", ()))), {key: tuple(uses) for key, uses in by_key.items()}, {},
+        frozenset(known - starts | ignored), {key: tuple(uses) for key, uses in by_key.items()}, {},
     )  # fmt: skip
 
 
 def shape_of(plan: Plan, keys: tuple[str, ...]) -> Shape:
-    """Return the shape of files with these keys; those of a site have few."""
+    """Return the shape of files with these keys, as they are written; those of a site have few."""
     shape = plan.shapes.get(keys)
     if shape is None:
-        uses = sorted(use for key in keys for use in plan.by_key.get(key, ()))
+        names = {key: key.lower() if plan.dialect.any_case else key for key in keys}
+        uses = sorted(use for name in dict.fromkeys(names.values()) for use in plan.by_key.get(name, ()))
         present: dict[str, tuple[KeyPath, ...]] = {}
         for field, _, path in uses:
             present[field] = (*present.get(field, ()), path)
-        shape = Shape(present, tuple(key for key in keys if key not in plan.known and held_back.may_hold(key)))
+        # With its capitals, which part its words: `postDraft`.
+        doubtful = (key for key, name in names.items() if name not in plan.known and held_back.may_hold(key))
+        shape = Shape(present, tuple(doubtful))
         if len(plan.shapes) > MOST_SHAPES:
             plan.shapes.clear()
         if len(keys) < MOST_KEYS:

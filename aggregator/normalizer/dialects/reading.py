@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -22,6 +23,7 @@ from aggregator.normalizer.cleaning import MAX_NAMES, clean
 from aggregator.normalizer.dialects import addresses, bodies, dates, forms, values
 from aggregator.normalizer.dialects.forms import Parts
 from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_of
+from aggregator.normalizer.dialects.sections import HeldFolder
 from aggregator.normalizer.raw import RawImage, RawPerson, RawSeed
 from aggregator.normalizer.remarks import NO_DATE, Remark
 from aggregator.normalizer.seed import Reading, accepted, markup_warning, rejected, stripped_warning
@@ -46,6 +48,12 @@ _ENDING = re.compile(r"\.(?:mdx?|markdown|mdown|mkdn?|html?)$")
 _ASSET = re.compile(
     r"\.(?:avif|bmp|gif|jpe?g|png|svg|webp|mp[34]|m4[av]|webm|og[agv]|flac|wav|pdf|zip|csv|txt)$", re.IGNORECASE
 )
+_STEPS_UP = (1, 2, 3, 4, 0)
+"""How far above a root the folder of all content may be, in the order in which that is tried.
+
+Keep in sync with `seed_roots.manner_of`.
+"""
+
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _DATE_HINT = "write 2026-11-23T10:00:00Z, or 2026-11-23"
 _OPTIONAL = {
@@ -74,6 +82,7 @@ class _Context(NamedTuple):
     site: str
     first_commit: FirstCommit | None
     roots: Sequence[SeedRoot]
+    held_folder: HeldFolder | None = None
 
 
 def read(
@@ -85,18 +94,20 @@ def read(
     site: str,
     first_commit: FirstCommit | None = None,
     roots: Sequence[SeedRoot] = (),
+    held_folder: HeldFolder | None = None,
 ) -> Reading:
     """Return the reading of the file `path` (with the root's prefix) in the dialect of `root`.
 
     `site` is the URL of the site, the base of a root that has none of its own. Dates without an offset are those of
     `zone` (an IANA name) unless the dialect says otherwise. `first_commit` is asked only if nothing else gives a date.
-    `roots` are all roots of the site: a reference to a file may lead into another one.
+    `roots` are all roots of the site: a reference to a file may lead into another one. `held_folder` is the file of a
+    folder above that holds back what is below.
     """
     if root.dialect == NATIVE:
         from aggregator.normalizer.dialects import further_keys  # noqa: PLC0415 - it is rarely needed
 
         return further_keys.read(data, path=path, root=root, zone=zone, site=site)
-    item = _opened(data, _Context(path, root, zone, site, first_commit, roots))
+    item = _opened(data, _Context(path, root, zone, site, first_commit, roots, held_folder))
     return item.reading(data) if isinstance(item, _Item) else item
 
 
@@ -146,7 +157,7 @@ class _Item:
         if plan.dialect.any_case and not "".join(found).islower():
             self._values = {key.lower(): value for key, value in found.items()}
         self._zone = plan.dialect.days_in or context.zone
-        self._first_commit, self._exact = context.first_commit, exact
+        self._first_commit, self._exact, self._held_folder = context.first_commit, exact, context.held_folder
         self._root, self._roots, self._site = context.root, context.roots, context.site
         self._folder, self._stem = context.root.folder.rstrip("/"), addresses.stem_of(below)
         # Where a value came from: the keys that lead to it, or words such as "the file name".
@@ -154,7 +165,7 @@ class _Item:
         self._remarks: list[tuple[KeyPath, Remark]] = []
         self._is_html = below.endswith((".html", ".htm"))
         self._body = parts.body
-        self._present, self._doubtful = shape_of(plan, tuple(self._values))
+        self._present, self._doubtful = shape_of(plan, tuple(found))
         self._is_held = self._says_held = False
         self._undated: Remark | None = None
         self._raw = RawSeed()
@@ -367,7 +378,21 @@ class _Item:
             value = self._at(path)
             if value is not None:
                 held |= self._is_in_state(path, value, words)
-        return held
+        return held or self._is_below_held_folder() or self._kept_from_feeds() != ""
+
+    def _is_below_held_folder(self) -> bool:
+        """Return whether a folder above is held back, and the file does not answer that itself."""
+        if self._held_folder is None:
+            return False
+        keys = self._held_folder.keys
+        return not self._held_folder.is_default or held_back.is_blank(
+            self._at(tuple(map(str.lower, keys)) if self._dialect.any_case else keys)
+        )
+
+    def _kept_from_feeds(self) -> str:
+        """Return the key, of a theme or another program, that says that the post is in no feed, "" if none does."""
+        found = (key for key in self._doubtful if held_back.is_kept_from_feeds(key, self._given[key]))
+        return next(found, "")
 
     def _refuse_repeated(self) -> None:
         """Refuse keys that differ in case only: which of the two is meant is not known."""
@@ -393,7 +418,8 @@ class _Item:
 
     def _is_in_state(self, path: KeyPath, value: Any, words: tuple[str, ...]) -> bool:
         word = str(values.one_text(value).value).casefold()
-        if word not in words and not held_back.is_shown_state(value):
+        is_shown = word in self._dialect.shown_states or held_back.is_shown_state(value)
+        if word not in words and not is_shown:
             self._not_understood(path, f"write one of {', '.join(words)}")
         return word in words
 
@@ -410,10 +436,10 @@ class _Item:
             value = self._at(path)
             if isinstance(value, str) and dates.is_day(value) and not self._is_started(path, value):
                 self._not_understood(path, "write `true` or `false`, or the date of the post")
-        known = self._plan.known
-        in_doubt = {key: self._values[key] for key in self._doubtful}
-        in_doubt |= {key: one for key, one in self._values.items() if type(one) in _NESTED and key not in known}
-        for doubt in held_back.doubts(in_doubt, known) if in_doubt else ():
+        in_doubt = {key: self._given[key] for key in self._doubtful}
+        in_doubt |= {key: one for key, one in self._given.items() if type(one) in _NESTED}
+        any_case = self._dialect.any_case
+        for doubt in held_back.doubts(in_doubt, self._plan.known, any_case=any_case) if in_doubt else ():
             if self._is_answered(doubt):
                 continue
             self._says_held = True
@@ -426,11 +452,12 @@ class _Item:
 
     def _is_answered(self, doubt: held_back.Doubt) -> bool:
         """Return whether the dates that are understood make a doubt about when the item is shown groundless."""
+        keys = tuple(map(str.lower, doubt.keys)) if self._dialect.any_case else doubt.keys
         if doubt.kind == "starts":
-            return self._is_started(doubt.keys, doubt.date)
+            return self._is_started(keys, doubt.date)
         if doubt.kind == "":
             return False
-        if doubt.keys in self._plan.fields["expires"]:
+        if keys in self._plan.fields["expires"]:
             return True  # it has been read
         ends = self._moment(dates.day_of_period(doubt.date, is_over=False))
         own = self._moment(self._raw.expires or "")
@@ -465,7 +492,7 @@ class _Item:
             value = self._at(path)
             if value is not None and not held_back.is_blank(value) and holds(path, value):
                 return "" if path == ("published",) else ".".join(path)
-        return ""
+        return self._held_folder.path if self._is_below_held_folder() and self._held_folder else self._kept_from_feeds()
 
     # Title and body
 
@@ -555,28 +582,47 @@ class _Item:
         """Return the pattern that only pages with a date have, as the posts of MkDocs, "" if there is none."""
         return next((pattern for condition, pattern in self._dialect.link_if if condition == "date"), "")
 
-    def _address_of_file(self, path: str) -> str | None:
+    def _address_of_file(self, path: str, is_from_root: bool) -> str | None:
         """Return the address of another file, None if it is a page and its path alone does not tell it."""
+        path = unquote(path)
         if _ASSET.search(path):
+            if path.startswith("../"):
+                return None
             return addresses.joined(self._plan.base, addresses.slugged(path, self._dialect.slugs))
         if self._dated_pages():
             folder, own = path.rpartition("/")[0], self._path_for_links().rpartition("/")[0]
             if "posts" in folder.split("/") or (folder == own and self._key_of("published")):
                 return None
-        plan, path = self._section_of(path)
-        return _address_of_page(plan, path)
+        found = self._root_of_file(path, is_from_root=is_from_root)
+        return _address_of_page(*found) if found else None
 
-    def _section_of(self, path: str) -> tuple[Plan, str]:
-        """Return the plan of the root in which a referenced file lies, and its path below that.
+    def _root_of_file(self, path: str, *, is_from_root: bool) -> tuple[Plan, str] | None:
+        """Return the plan of the root in which a referenced file lies, and its path below that; None if in none.
 
-        A reference of Hugo or Zola begins at the folder of all content, and a root may be one section of that.
+        A relative reference may lead into another root. One from the root begins at the folder of all content, of which
+        this root may be a part, however deep.
         """
-        section, slash, below = path.partition("/")
-        parent = self._folder.rpartition("/")[0]
-        for root in (*self._roots, self._root):
-            if slash and root.dialect == self._root.dialect and root.folder.rstrip("/") == f"{parent}/{section}":
-                return plan_of(root, self._site), below
-        return self._plan, path
+        from_here = path
+        if above := self._path_for_links().removesuffix(self._below):
+            steps = "../" * above.count("/")
+            from_here = path.removeprefix(above) if path.startswith(above) else f"{steps}{path}"
+        for steps_up in _STEPS_UP if is_from_root and from_here == path else (0,):
+            if found := self._file_in_root(f"{'../' * steps_up}{from_here}"):
+                return found
+        return None if path.startswith("../") else (self._plan, path)
+
+    def _file_in_root(self, path: str) -> tuple[Plan, str] | None:
+        """Return what `_root_of_file` returns for a path from the folder of this root, which may lead out of it."""
+        rest, folders = path, self._folder.split("/")
+        while rest.startswith("../") and folders:
+            rest, folders = rest[3:], folders[:-1]
+        full = "/".join((*folders, rest))
+        roots = [root for root in (*self._roots, self._root) if full.startswith(f"{root.folder.rstrip('/')}/")]
+        roots = [root for root in roots if root.dialect == self._root.dialect]
+        if not roots or (not path.startswith("../") and len(roots) == 1 and roots[0] is self._root):
+            return None
+        root = max(roots, key=lambda one: len(one.folder))
+        return plan_of(root, self._site), full[len(root.folder.rstrip("/")) + 1 :]
 
     # Dates
 
@@ -607,11 +653,13 @@ class _Item:
         found: list[tuple[float, str, KeyPath]] = []
         for path in self._present.get("expires", ()):
             value = self._at(path)
-            if value is not None and value not in _NOTHING:
+            if value is not None and value not in _NOTHING and held_back.boolean(value) is not False:
                 self._check_exact(value)
                 written = self._readable(values.one_text(value).value)
                 moment = self._moment(written)
                 found.append((-1.0 if moment is None else moment, written, path))
+        if not found:
+            return ""
         if len(found) < 2:
             return self._date("expires")
         _, written, self._origins["expires"] = min(found)
@@ -625,6 +673,8 @@ class _Item:
                 continue
             if isinstance(value, dict):
                 continue  # `date: {created: …}` has a key of its own
+            if self._dialect.not_dates and str(value).strip().lower() in self._dialect.not_dates:
+                continue
             self._check_exact(value)
             self._origins["published"] = path
             return self._written_date(path, value)
@@ -740,6 +790,9 @@ class _Item:
             name = name.removeprefix("slug_or_")
             if name == "category" and self._dialect.category_is == "all":
                 return "/".join(dict.fromkeys(one.lower() for one in topics or ()))
+            if name in {"section", "sections"}:
+                folders = self._sections()
+                return addresses.slugged("/".join(folders if name == "sections" else folders[:1]), self._dialect.slugs)
             plain = {
                 "title": self._raw.title or "", "category": topics[0] if topics else "",
                 "path": self._path_part(), "dir": self._stem.rpartition("/")[0], "file": self._stem.rpartition("/")[2],
@@ -748,6 +801,11 @@ class _Item:
             return addresses.slugged(plain, style)
 
         return part
+
+    def _sections(self) -> list[str]:
+        """Return the folders of the file below that of all content, of which the root may be a part."""
+        _, is_part, above = f"{self._folder}/".rpartition("/content/")
+        return [one for one in f"{above if is_part else ''}{self._stem}".split("/")[:-1] if one]
 
     def _path_part(self) -> str:
         """Return the text of `{path}`; its parts are slugged later."""

@@ -34,7 +34,8 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     `elsewhere` are keys for what a post links to, `body` those for the body of a file that is nothing but metadata.
 
     `held_if_true` and `shown_if_false` (which holds back if it is false) are switches, `states` the words of a key that
-    hold back. `held_folders` are folders of drafts.
+    hold back, `shown_states` further words of such a key that do not. `held_folders` are folders of drafts. `not_dates`
+    are words of a date that say where the program takes it from, in lower case.
 
     `link` is the pattern of an address, `link_if` are patterns for seeds that have a "slug", a date in their "path", or
     a "date" in their metadata; the first one that applies. `{path}` is that of the "file", with the slug that a key
@@ -56,6 +57,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     title: Keys = ("title",)
     title_from: tuple[Literal["heading", "page", "file", "words", "capitals"], ...] = ("heading", "words")
     published: Keys = ("date", "published", "publishDate", "pubDate", "created", "added")
+    not_dates: tuple[str, ...] = ()
     addressed: Keys = ()
     own_offset: bool = False
     updated: Keys = ("updated", "lastmod", "modified", "last_modified_at")
@@ -86,6 +88,7 @@ class Dialect(msgspec.Struct, frozen=True, kw_only=True):
     held_if_true: Keys = ("draft", "hidden", "unlisted")
     shown_if_false: Keys = ("published", "publish")
     states: dict[str, tuple[str, ...]] = {}
+    shown_states: tuple[str, ...] = ()
     held_folders: tuple[str, ...] = ()
 
     link: str = "/{path}/"

@@ -32,6 +32,10 @@ _POST = re.compile(r"\A(?:/_posts)?/(?:[^/]+/)*?(\d{4})-(\d\d?)-(\d\d?)-([^/]+?)
 _PLAIN_NAME = re.compile(r"[\w./-]{1,40}")
 
 
+FindPage = Callable[[str, bool], str | None]
+"""Returns the address of a file's page, by its path, and by whether that is written as one from the folder's root."""
+
+
 class Note(NamedTuple):
     """What of a body feeds cannot show: the line in the body (from 1), what is wrong, and what to write instead."""
 
@@ -59,7 +63,7 @@ class Draft:
         body: str,
         *,
         values: Mapping[str, str],
-        page: Callable[[str], str | None] | None,
+        page: FindPage | None,
         path: str,
         is_html: bool,
     ) -> None:
@@ -122,7 +126,8 @@ class Draft:
         path = self.resolved(reference, is_from_root=is_from_root) if reference else ""
         address: str | None = ""
         if self._page is not None and path:
-            address = None if self._leads_out(reference) else self._page(path.lstrip("/"))
+            is_from_root = is_from_root or reference.startswith("/") or not self._path
+            address = self._page(*self._from_root(path, reference, is_from_root=is_from_root))
         if address is None:
             message = "`{}` leads to a page whose address its path does not tell, so only the words of the link stay"
             self.note(name, at, message, "write the full address")
@@ -133,6 +138,12 @@ class Draft:
             address = address if stem == address else f"{stem.removesuffix('/')}/" if stem else "./"
             address = f"{self._root}{address}" if address.startswith("/") else address
         return html.escape(address.replace(" ", "%20")) + sign + html.escape(place)
+
+    def _from_root(self, path: str, reference: str, *, is_from_root: bool) -> tuple[str, bool]:
+        """Return the path of a reference from the folder's root, out of which `../` leads, and whether it says so."""
+        if is_from_root or not self._leads_out(reference):
+            return path.lstrip("/"), is_from_root
+        return posixpath.normpath(f"{posixpath.dirname(self._path) or '.'}/{reference}"), False
 
     @property
     def _root(self) -> str:
@@ -169,7 +180,7 @@ class Draft:
 
     def embedded(self, path: str) -> str:
         """Return the address of a file that is shown, by its path from the root of the folder."""
-        known = self._page(path) if self._page is not None and "://" not in path else ""
+        known = self._page(path, True) if self._page is not None and "://" not in path else ""
         return self.file(known or path)
 
     def note(self, name: str, at: int, message: str, hint: str = "write a link or a picture instead") -> None:

@@ -284,12 +284,18 @@ class _Tags:
         if value is None:
             name = _VALUE.match(tag.inside)
             draft.note(
-                name[2] if name and name[2] else "…",
+                _variable(name[2]) if name and name[2] else "…",
                 tag.start,
                 "the value `{}` is not known here, so it is left out",
                 "write what it stands for",
             )
         draft.replace(tag.start, tag.end, html.escape(value or ""))
+
+
+def _variable(name: str) -> str:
+    """Return the variable of a value such as `release.url.zip`, so that all its values have one note."""
+    parts = name.split(".")
+    return ".".join(parts[:2]) if parts[0] in {"site", "page"} else parts[0]
 
 
 def translate(draft: Draft, constructs: frozenset[str]) -> None:

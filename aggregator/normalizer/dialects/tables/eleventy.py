@@ -9,6 +9,7 @@ DIALECT = Dialect(
     program="Eleventy",
     forms=("yaml", "toml", "json", "none"),
     published=("date", "published", "pubDate", "created"),
+    not_dates=("created", "last modified", "git created", "git last modified"),
     updated=("updated", "lastmod", "modified"),
     topics=("tags", "categories", "category"),
     not_topics=("post", "posts", "all", "nav", "blog", "article", "articles", "page", "pages"),

@@ -16,6 +16,7 @@ DIALECT = Dialect(
     images=("image", "socialImage", "cover", "banner", "thumbnail", "hero"),
     address=("permalink",),
     aliases=(),
+    shown_if_false=("published", "publish", "dg-publish"),
     link="/{path}",
     slugs="kept",
     days_in="UTC",

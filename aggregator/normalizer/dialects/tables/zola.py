@@ -26,6 +26,7 @@ DIALECT = Dialect(
         "extra.social_media_card",
     ),
     locale=("extra.lang",),
+    shown_if_false=("published", "publish", "render"),
     address=("path",),
     elsewhere=("extra.external_url", "extra.link_to"),
     aliases=("aliases",),
