@@ -42,7 +42,9 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     `gap` is the median time between two items, None if unknown. `head` is the last document without its entries, `body`
     its digest, `no_feed` why what was sent since is none, `window` the keys of its entries (first keys, after a churn),
     `domain` the registrable domain it came from. `counts` are the numbers of new items of the last polls that brought
-    any. `quarantine` is why nothing new is taken over; `new_domain` becomes the domain if a person ends that.
+    any. `quarantine` is why nothing new is taken over; `new_domain` and `new_head` become the domain and the head if a
+    person ends that, and `own_window` is what it listed before. `began_in_part` is true while it never sent a document
+    that was whole.
     `pushed_until` is until when its WebSub hub pushes.
     """
 
@@ -84,6 +86,9 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     quarantine: str = ""
     quarantined_at: int = 0
     new_domain: str = ""
+    new_head: Document | None = None
+    own_window: tuple[str, ...] = ()
+    began_in_part: bool = False
     pushed_until: int = 0
     hubs: tuple[str, ...] = ()
     topic: str = ""
