@@ -269,7 +269,7 @@ class Database:
     def _decoded(self, decoder: _Decoder[_Value_co], value: Any) -> _Value_co:
         try:
             return decoder.decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
             self._give_up()
             raise Unusable(f"{self._path} is damaged; the next start makes it again from the seeds") from error
 
@@ -316,17 +316,30 @@ class Database:
 
 
 def statuses(state: str, sources: Iterable[Source], now: int) -> tuple[SourceStatus, ...]:
-    """Return what is known of each of some sources, in their order; nothing is changed. `state` is the state folder."""
+    """Return what is known of each of some sources, in their order; nothing is changed. `state` is the state folder.
+
+    It never fails: of what cannot be read, the status says why.
+    """
     with closing(_reading(state)) as db:
-        states = {url: _state.decode(value) for url, value in _rows(db, "SELECT url, value FROM source")}
-        held = dict(_rows(db, "SELECT source, count(*) FROM entry WHERE held IN ('flood','hijack') GROUP BY source"))
-        counts = _rows(
-            db, "SELECT source, count(*), min(date) FROM entry WHERE date>? GROUP BY source", now - 3 * MONTH
-        )
+        try:
+            states = dict(_rows(db, "SELECT url, value FROM source"))
+            held = dict(
+                _rows(db, "SELECT source, count(*) FROM entry WHERE held IN ('flood','hijack') GROUP BY source")
+            )
+            counts = _rows(
+                db, "SELECT source, count(*), min(date) FROM entry WHERE date>? GROUP BY source", now - 3 * MONTH
+            )
+            cooling = dict(_readable(_cooling, _rows(db, "SELECT domain, value FROM cooling")))
+        except sqlite3.Error as error:
+            problem = f"{os.path.join(state, FILE)} cannot be read: {with_advice(error)}"
+            return tuple(_unreadable(source, problem) for source in sources)
         months = {source: count * MONTH / max(MONTH, now - oldest) for source, count, oldest in counts}
-        cooling = {name: _cooling.decode(value) for name, value in _rows(db, "SELECT domain, value FROM cooling")}
+    damaged = f"what {os.path.join(state, FILE)} knows of it is damaged; the collector makes that again from the seeds"
+    read = dict(_readable(_state, states.items()))
     return tuple(
-        _status(source, states.get(source.url), now, cooling=cooling, held=held.get(source.url, 0), months=months)
+        _unreadable(source, damaged)
+        if source.url in states.keys() - read.keys()
+        else _status(source, read.get(source.url), now, cooling=cooling, held=held.get(source.url, 0), months=months)
         for source in sources
     )
 
@@ -334,44 +347,49 @@ def statuses(state: str, sources: Iterable[Source], now: int) -> tuple[SourceSta
 def findings(state: str, wanted: str, *, names: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
     """Return the collected entries with a link, key or seed path, and why each is shown or not.
 
-    `names` are the sources' own names in the config, by URL.
+    `names` are the sources' own names in the config, by URL. What cannot be read is left out.
     """
-    with closing(_reading(state)) as db:
-        states = {url: _state.decode(value) for url, value in _rows(db, "SELECT url, value FROM source")}
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        states = dict(_readable(_state, _rows(db, "SELECT url, value FROM source")))
         rows = _rows(db, "SELECT source, value FROM entry WHERE link=?1 OR key=?1 ORDER BY source, key", wanted)
-        if not rows and wanted.endswith(".md"):
-            rows = [row for row in _rows(db, "SELECT source, value FROM entry") if _known.decode(row[1]).path == wanted]
-        found = [(url, _known.decode(value)) for url, value in rows if url in states]
-    return tuple(
-        Finding(
-            source=url, title=row.title, link=row.link, path=row.path,
-            is_shown=not row.held_by and not row.is_withdrawn,
-            sentence=guards.sentence(row, states[url], name=(names or {}).get(url, "")),
-        )
-        for url, row in found
-    )  # fmt: skip
+        found = list(_readable(_known, rows))
+        if not found and wanted.endswith(".md"):
+            every = _readable(_known, _rows(db, "SELECT source, value FROM entry"))
+            found = [one for one in every if one[1].path == wanted]
+        return tuple(
+            Finding(
+                source=url, title=row.title, link=row.link, path=row.path,
+                is_shown=not row.held_by and not row.is_withdrawn,
+                sentence=guards.sentence(row, states[url], name=(names or {}).get(url, "")),
+            )
+            for url, row in found
+            if url in states
+        )  # fmt: skip
+    return ()
 
 
 def adopted(state: str) -> dict[str, str]:
     """Return the addresses that sources have moved to for good, by the listed ones; for `--apply`."""
-    with closing(_reading(state)) as db:
-        states = [_state.decode(value) for (value,) in _rows(db, "SELECT value FROM source ORDER BY url")]
-    return {one.url: one.adopted for one in states if one.adopted}
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        states = _readable(_state, _rows(db, "SELECT url, value FROM source ORDER BY url"))
+        return {one.url: one.adopted for _, one in states if one.adopted}
+    return {}
 
 
 def subscriptions(state: str) -> tuple[Subscription, ...]:
     """Return the WebSub subscriptions, for the process that answers hubs."""
-    with closing(_reading(state)) as db:
-        return tuple(
-            _subscription.decode(value) for (value,) in _rows(db, "SELECT value FROM subscription ORDER BY source")
-        )
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        rows = _rows(db, "SELECT source, value FROM subscription ORDER BY source")
+        return tuple(one for _, one in _readable(_subscription, rows))
+    return ()
 
 
 def listed_in(state: str, location: str) -> tuple[Source, ...]:
     """Return the sources of a living list when it was last read."""
-    with closing(_reading(state)) as db:
-        rows = _rows(db, "SELECT value FROM listed WHERE location=?", location)
-    return _sources.decode(rows[0][0]) if rows else ()
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        rows = _rows(db, "SELECT location, value FROM listed WHERE location=?", location)
+        return next((found for _, found in _readable(_sources, rows)), ())
+    return ()
 
 
 def request(state: str, kind: RequestKind, source: str, value: str = "") -> None:
@@ -398,22 +416,44 @@ def request(state: str, kind: RequestKind, source: str, value: str = "") -> None
 def _reading(state: str) -> sqlite3.Connection:
     """Return a connection that changes nothing; one to an empty database if there is no file."""
     path = os.path.join(state, FILE)
-    if not os.path.exists(path):
-        return sqlite3.connect(":memory:")
-    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
-    db.execute("PRAGMA busy_timeout=1000")
+    if os.path.exists(path):
+        with suppress(sqlite3.Error):  # it was put aside a moment ago
+            db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
+            db.execute("PRAGMA busy_timeout=1000")
+            return db
+    db = sqlite3.connect(":memory:")
+    db.executescript(_TABLES)
     return db
 
 
 def _rows(db: sqlite3.Connection, query: str, *values: object) -> list[Any]:
     try:
         return db.execute(query, values).fetchall()
-    except sqlite3.Error:
-        return []  # no file yet, or one that the collector will put aside
+    except sqlite3.OperationalError as error:
+        if str(error).startswith("no such table"):
+            return []  # another process is making the file
+        raise
+
+
+def _readable(decoder: _Decoder[_Value_co], rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, _Value_co]]:
+    """Yield the rows that are not damaged; the others are for the collector to find.
+
+    Who reads must not take their damage for that of a file of its own, such as the index.
+    """
+    for key, value in rows:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, TypeError):
+            yield key, decoder.decode(value)
 
 
 def _row_of(state: SourceState) -> tuple[str, bytes]:
     return state.url, msgspec.json.encode(state)
+
+
+def _unreadable(source: Source, problem: str) -> SourceStatus:
+    return SourceStatus(
+        url=source.url, name=source.name, state="failing", last_success=None, last_status=None, next=None, why="",
+        items_per_month=0.0, error=problem,
+    )  # fmt: skip
 
 
 def _status(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -362,3 +364,46 @@ def test_without_the_folder_nothing_is_lost(site: SiteFolder, blog: Upstream) ->
     planet.type("fetch")
     assert len(planet.collected()) == 2
     assert len(blog.server.seen) == 1
+
+
+@pytest.mark.parametrize("table", ["source", "entry", "cooling", "listed", "subscription", "no database"])
+def test_damage_of_what_the_collector_knows_leaves_the_index_alone(
+    site: SiteFolder, blog: Upstream, table: str
+) -> None:
+    """`build`, `status`, `sources` and `explain` go on without it; the source's status says what is wrong."""
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    planet.type("build")
+    path = Path(planet.state, "sources.db")
+    if table == "no database":
+        for name in ("sources.db-wal", "sources.db-shm"):
+            Path(planet.state, name).unlink(missing_ok=True)
+        path.write_bytes(b"no database at all" * 1000)
+    else:
+        rows = {"cooling": "'x', x'00ff'", "listed": "'x', x'00ff'", "subscription": "'x', x'00ff'"}
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute(
+                f"INSERT INTO {table} VALUES({rows[table]})" if table in rows else f"UPDATE {table} SET value=x'00ff'"
+            )
+    site.write("one.md")
+    planet.type("build")
+    assert sorted(site.titles()) == ["First", "Item one", "Second"]
+    assert not Path(planet.state, "index.db.damaged").exists()
+    planet.type("status")
+    planet.type("explain", blog.link("First"))
+    error = planet.type_json("sources")[0]["error"]
+    assert ("sources.db" in error) is (table in {"source", "no database"})
+
+
+def test_damage_of_the_index_leaves_what_the_collector_knows_alone(site: SiteFolder, blog: Upstream) -> None:
+    """Only the index is made anew: no source is asked without its validators."""
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    planet.type("build")
+    Path(planet.state, "index.db").write_bytes(b"no database at all" * 1000)
+    planet.type("build")
+    assert Path(planet.state, "index.db.damaged").exists()
+    assert not Path(planet.state, "sources.db.damaged").exists()
+    assert sorted(site.titles()) == ["First", "Second"]
+    planet.fetch_later()
+    assert [seen.is_conditional for seen in blog.server.seen] == [False, True]
