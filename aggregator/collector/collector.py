@@ -76,6 +76,7 @@ class Collector:
         self._pushed: set[str] = set()
         self._pushed_at: dict[str, int] = {}
         self._taking: set[str] = set()
+        self._unreleased: set[int] = set()
         self._robots: dict[str, answers.Answer] = {}
         self.sources: dict[str, Source] = {}
         self._collect_sources()
@@ -148,36 +149,43 @@ class Collector:
 
     def release(self, url: str) -> int:
         """End what holds a source's entries back, and return how many are shown by that."""
-        source, state = self.sources.get(url), self.state(url)
+        source = self.sources.get(url)
         if source is None:
             return 0
-        decision = guards.release(state=state, known=self._database.known(url))
-        rows = self._written(source, decision, state.head, {})
+        decision = guards.release(state=self.state(url), known=self._database.known(url))
+        rows = self._written(source, decision, decision.state.head, {})
         self._states[url] = decision.state
         self._database.finish(decision.state, known=rows, keeps_pending=url in self._waiting)
         for note in decision.notes:
             self._told(url, note)
         return decision.new
 
-    def _release(self, url: str) -> None:
+    def _release(self, one: database.Request) -> bool:
+        """Do what a request for a release asks for, and return whether it is done: if the disk is full, it waits."""
         try:
-            self.release(url)
+            self.release(one.source)
         except AggregatorError as error:
-            self._told(url, f"not released: {error}")
+            if one.number not in self._unreleased:
+                self._told(one.source, f"not released yet: {error}")
+            self._unreleased.add(one.number)
+            return False
+        return True
 
     def take_requests(self, now: int) -> tuple[str, ...]:
         """Do what other processes asked for, and return the sources that are to be polled because of a push."""
-        # One that is being taken in has decided already; what it decided is stored first.
-        found = [one for one in self._database.requests() if one.source not in self._taking]
-        for one in found:
+        done = []
+        for one in self._database.requests():
             if one.kind == "release":
-                self._release(one.source)
+                # One that is being taken in, or waits for that, has decided already; that is stored first.
+                if one.source in self._taking | self._waiting or not self._release(one):
+                    continue
             elif one.kind == "push":
                 self._pushed.update([one.source] if one.source in self.sources else [])
             else:
                 self._confirm(one)
-        if found:
-            self._database.put(done=found)
+            done.append(one)
+        if done:
+            self._database.put(done=done)
         due = [
             url for url in sorted(self._pushed) if pushes.may_follow(self.state(url), self._pushed_at.get(url, 0), now)
         ]
@@ -197,9 +205,10 @@ class Collector:
         """Take in the documents that could not be, or that a process left behind."""
         failures = 0
         for url in sorted(self._waiting):
-            if (source := self.sources.get(url)) is None or (is_start and not self._counts(url)):
+            if (source := self.sources.get(url)) is None or (is_start and self._is_given_up(url)):
                 continue
-            failures = 0 if await self._take_in(source) else failures + 1
+            is_taken = await (self._take_counted(source) if is_start else self._take_in(source))
+            failures = 0 if is_taken else failures + 1
             if failures == MOST_FAILURES:
                 return  # the disk is full or gone, most likely
 
@@ -405,20 +414,37 @@ class Collector:
         for note in decision.notes:
             self._told(source.url, note)
 
-    def _counts(self, url: str) -> bool:
-        """Count one more attempt to take in a document that a process left behind; give it up after the last."""
+    def _is_given_up(self, url: str) -> bool:
+        """Give up the document of a source if taking it in has ended the program too often."""
         pending = self._database.pending(url)
         if pending is None or pending.attempts < MOST_ATTEMPTS:
-            if pending is not None:
-                self._database.put(pending=(url, msgspec.structs.replace(pending, attempts=pending.attempts + 1)))
-            return True
+            return False
         reason = f"what it sent stopped the program {MOST_ATTEMPTS} times, and is given up"
         state = timing.planned(answers.unreadable(self.state(url), reason), self.sources[url])
         self._database.finish(state)
         self._states[url] = state
         self._waiting.discard(url)
         self._told(url, reason)
-        return False
+        return True
+
+    async def _take_counted(self, source: Source) -> bool:
+        """Take in a document that a process left behind, and count how often none came back from that.
+
+        That the disk is full, or that the program is told to end, does not count.
+        """
+        pending = self._database.pending(source.url)
+        if pending is None:
+            return await self._take_in(source)
+        begun = msgspec.structs.replace(pending, attempts=pending.attempts + 1)
+        self._database.put(pending=(source.url, begun))
+        try:
+            is_taken = await self._take_in(source)
+        except (asyncio.CancelledError, database.Unusable):
+            self._database.put(pending=(source.url, pending))
+            raise
+        if not is_taken:
+            self._database.put(pending=(source.url, pending))
+        return is_taken
 
     def _list_is_due(self, location: str) -> bool:
         due, _ = self.next_of(location, self.clock.now(), is_spread=False)

@@ -107,15 +107,17 @@ async def poll_once(collector: Collector, only: Collection[str], notes: list[tup
     await collector.resume()
     await collector.read_lists()
     now = collector.clock.now()
+    pushed = set(collector.take_requests(now))
     wanted = [source for source in collector.sources.values() if not only or source.url in only]
     skipped = {}
     for source in wanted:
         due, why = collector.next_of(source.url, now, is_spread=False)
-        if due is None or due > now:
+        if (due is None or due > now) and source.url not in pushed:
             skipped[source.url] = f"{why}; next at {utc_time(due)}" if due is not None else why
     lanes = schedule.lanes(source for source in wanted if source.url not in skipped)
     limit = asyncio.Semaphore(schedule.AT_ONCE)
-    await asyncio.gather(*(_through(collector, lane, skipped, limit) for lane in lanes.values()))
+    await asyncio.gather(*(_through(collector, lane, skipped, pushed, limit) for lane in lanes.values()))
+    collector.take_requests(now)
     polled = [source.url for source in wanted if source.url not in skipped]
     states = [collector.state(url) for url in polled]
     return Report(
@@ -124,11 +126,14 @@ async def poll_once(collector: Collector, only: Collection[str], notes: list[tup
     )  # fmt: skip
 
 
-async def _through(collector: Collector, lane: list[str], skipped: dict[str, str], limit: asyncio.Semaphore) -> None:
+async def _through(
+    collector: Collector, lane: list[str], skipped: dict[str, str], pushed: set[str], limit: asyncio.Semaphore
+) -> None:
     for url in lane:
         # Another source of the domain may have been told meanwhile to leave it alone.
         due, why = collector.next_of(url, collector.clock.now(), is_spread=False)
-        if due is None or due > collector.clock.now():
+        is_due = due is not None and due <= collector.clock.now()
+        if not is_due and not (url in pushed and collector.may_poll(url)):
             skipped[url] = why
             continue
         async with limit:

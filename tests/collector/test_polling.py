@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.collecting import DAY, Planet, Post, conditional, posts, rss
 from support.scripted_server import Reply, Seen
@@ -103,8 +104,6 @@ with polling.open_collector(settings, clock=clock, asker=asker) as collector:
 
 def in_a_process(planet: Planet) -> subprocess.Popen[bytes]:
     """Poll what is due in a process of its own, which can be killed."""
-    import msgspec
-
     settings = msgspec.msgpack.encode(planet.settings).hex()
     tests = str(Path(__file__).parents[1])
     script = "import msgspec\n" + KILLED.format(tests=tests, now=planet.clock.time, settings=settings)
@@ -161,21 +160,56 @@ def test_point_1_a_document_that_a_kill_left_behind_is_taken_in_without_asking(p
     assert [seen.is_conditional for seen in planet.server.seen] == [False, True]
 
 
-def test_point_1_a_document_that_stops_the_program_is_given_up_after_three_times(planet: Planet) -> None:
-    """It does not stop every process that ever starts, and is named."""
+class Stopped(BaseException):
+    """The program is stopped by what it reads."""
+
+
+def left_behind(planet: Planet) -> Source:
+    """Return a source whose document was received by a process that ended before it was taken in."""
     source = planet.add()
     planet.answers_with(feed(planet))
     with planet.collector() as collector:
-        collector._take_in = None
-        with pytest.raises(TypeError):
+        collector._intake.parse = stopping
+        with pytest.raises(Stopped):
             asyncio.run(collector.poll(source.url))
+    return source
+
+
+def stopping(_pending: object) -> None:
+    raise Stopped
+
+
+def test_point_1_a_document_that_stops_the_program_is_given_up_after_three_times(planet: Planet) -> None:
+    """It does not stop every process that ever starts, and is named."""
+    left_behind(planet)
     for _ in range(3):
-        with planet.collector() as collector:
-            assert collector._counts(source.url)
+        with planet.collector() as collector, pytest.raises(Stopped):
+            collector._intake.parse = stopping
+            asyncio.run(collector.resume())
     planet.poll()
     assert "stopped the program 3 times" in planet.state().error
     assert planet.shown() == []
     assert planet.state().failures == 1
+
+
+def test_point_1_starts_are_not_counted_but_what_never_came_back(planet: Planet) -> None:
+    """A full disk, and a program that is told to end while it reads, give up no document, however often."""
+    left_behind(planet)
+    (planet.root / "collected").rmdir()
+    for _ in range(5):
+        with planet.collector() as collector:
+            asyncio.run(collector.resume())
+    (planet.root / "collected").mkdir()
+
+    async def ended(_pending: object) -> None:
+        raise asyncio.CancelledError
+
+    for _ in range(5):
+        with planet.collector() as collector, pytest.raises(asyncio.CancelledError):
+            collector._take_pending = ended
+            asyncio.run(collector.resume())
+    planet.poll()
+    assert len(planet.shown()) == 3
 
 
 def test_point_2_due_to_the_second_and_not_one_second_early(planet: Planet) -> None:
@@ -511,6 +545,101 @@ def test_one_process_collects_and_others_read_and_ask(planet: Planet) -> None:
         asyncio.run(Schedule(collector).step())
         assert planet.status().held == 0
     assert len(planet.shown()) == 43
+
+
+def flooded(planet: Planet) -> Source:
+    """Return a source of which 37 entries are held back."""
+    source = planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    planet.answers_with(rss(posts(40, newest=planet.clock.time, apart=1, name="flood")))
+    planet.next_poll()
+    assert planet.status().held == 37
+    return source
+
+
+def test_a_release_that_was_asked_for_while_another_process_collected_is_done_by_the_next(planet: Planet) -> None:
+    """Also by `fetch`, which asks nobody for it; what was held back appears once, however often it is asked for."""
+    source = flooded(planet)
+    for _ in range(3):
+        with planet.collector():
+            assert polling.release(planet.settings, source.url, now=planet.clock.now) is None
+        planet.poll()
+        assert len(planet.shown()) == len(set(planet.shown())) == 43
+        assert planet.status().held == 0
+    with planet.collector() as collector:
+        assert collector.release(source.url) == 0
+    assert planet.told[-1] == (source.url, "nothing of it is held back")
+
+
+def test_a_release_waits_for_a_document_that_is_taken_in_and_for_a_disk_that_is_full(planet: Planet) -> None:
+    """It is told once why, and done when it can be."""
+    source = flooded(planet)
+    folder = planet.root / "collected"
+    with planet.collector() as collector:
+        polling.release(planet.settings, source.url, now=planet.clock.now)
+        for held_up in (collector._taking, collector._waiting):
+            held_up.add(source.url)
+            collector.take_requests(planet.clock.now())
+            held_up.discard(source.url)
+            assert planet.status().held == 37
+        folder.rename(planet.root / "away")
+        told = len(planet.told)
+        for _ in range(3):
+            collector.take_requests(planet.clock.now())
+        assert [note[:17] for _, note in planet.told[told:]] == ["not released yet:"]
+        (planet.root / "away").rename(folder)
+        collector.take_requests(planet.clock.now())
+    assert len(planet.shown()) == 43
+
+
+def test_a_release_during_a_poll_shows_each_item_once(planet: Planet) -> None:
+    """The answer that is under way comes after it, with new texts and titles of what was released."""
+    source = flooded(planet)
+    later = planet.clock.time + 1
+    changed = [Post(f"flood{number}", later - 40 + number, title=f"Changed {number}") for number in range(39, -1, -1)]
+    with planet.collector() as collector:
+
+        def released(seen: Seen) -> Reply:
+            assert collector.release(source.url) == 37
+            return conditional(seen, rss(changed))
+
+        planet.clock.set(planet.state().next_at)
+        planet.answers_with(lambda seen: asyncio.run_coroutine_threadsafe(in_loop(released, seen), loop[0]).result(10))
+        loop = []
+
+        async def poll() -> None:
+            loop.append(asyncio.get_running_loop())
+            await collector.poll(source.url)
+
+        asyncio.run(poll())
+    assert sorted(planet.shown()) == sorted(["On post0", "On post1", "On post2", *(post.title for post in changed)])
+
+
+async def in_loop(function, seen: Seen) -> Reply:
+    return function(seen)
+
+
+def test_a_kill_between_the_seeds_and_their_rows_writes_none_twice(planet: Planet) -> None:
+    """Also if the source calls an entry otherwise when it is written again."""
+    source = planet.add()
+    planet.answers_with(rss([Post("one", planet.clock.time - DAY, title="First title")]))
+    with planet.collector() as collector:
+
+        def killed(*_: object, **__: object) -> None:
+            raise Stopped
+
+        collector._database.finish = killed
+        with pytest.raises(Stopped):
+            asyncio.run(collector.poll(source.url))
+        collector._database.put(pending=(source.url, msgspec.structs.replace(
+            collector._database.pending(source.url),
+            body=rss([Post("one", planet.clock.time - DAY, title="Second title")]),
+        )))  # fmt: skip
+    assert planet.shown() == ["First title"]
+    planet.poll()
+    assert planet.shown() == ["Second title"]
+    assert len(planet.seeds()) == 1
 
 
 def test_a_database_of_a_newer_version_is_left_alone(planet: Planet) -> None:
