@@ -123,26 +123,31 @@ def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
     state = msgspec.structs.replace(state, answered_at=answer.at, status=answer.status, error=error_of(answer))
     state = with_hints(state, answer.headers, answer.at)
     state = _with_validators(state, answer, kind)
-    if kind in {"document", "unchanged"}:
-        state = succeeded(_with_redirect(state, answer), "document" if kind == "document" else "unchanged", answer.at)
+    if kind == "document":  # whether it is a success is known once it is read
+        return planned(msgspec.structs.replace(state, outcome="document"), source)
+    if kind == "unchanged":
+        if state.no_feed and state.no_feed_at == answer.url:
+            return planned(unreadable(state, state.no_feed, answer.url), source)
+        state = succeeded(state, "unchanged", answer.at)
+        if _goes_on(state, permanent_target(answer)):
+            state = sighted(state, permanent_target(answer), answer.at)
         return planned(state, source)
     return planned(_failing(state, answer, kind), source)
 
 
 def succeeded(state: SourceState, outcome: Outcome, now: int) -> SourceState:
     """Return the state after a success: nothing of earlier failures is left."""
-    if outcome == "unchanged" and state.no_feed:
-        return unreadable(state, state.no_feed)
     return msgspec.structs.replace(
-        state, outcome=outcome, succeeded_at=now, failing_since=0, failures=0, refusals=0, error=""
-    )
+        state, outcome=outcome, succeeded_at=now, failing_since=0, failures=0, refusals=0, error="", no_feed="",
+        no_feed_at="", trial="",
+    )  # fmt: skip
 
 
-def unreadable(state: SourceState, reason: str) -> SourceState:
-    """Return the state after a document that is no feed; `planned` is still to be called."""
+def unreadable(state: SourceState, reason: str, url: str) -> SourceState:
+    """Return the state after a document from `url` that is no feed; `planned` is still to be called."""
     return msgspec.structs.replace(
         state, outcome="failed", failures=state.failures + 1, failing_since=state.failing_since or state.asked_at,
-        error=reason, no_feed=reason,
+        error=reason, no_feed=reason, no_feed_at=url,
     )  # fmt: skip
 
 
@@ -170,9 +175,9 @@ def warmed(cooling: Cooling | None) -> Cooling | None:
 
 def same_again(state: SourceState, pending: Pending, source: Source) -> SourceState:
     """Return the state after a document that is, byte for byte, the last one: nothing is parsed."""
-    if pending.permanent:
-        state = confirmed(state, pending.permanent, pending.received_at)
-    return planned(msgspec.structs.replace(state, outcome="unchanged"), source)
+    if not state.quarantine:
+        state = sighted(state, pending.permanent, pending.received_at)
+    return planned(succeeded(state, "unchanged", pending.received_at), source)
 
 
 def news(before: SourceState, after: SourceState) -> Iterator[str]:
@@ -224,31 +229,29 @@ def permanent_target(answer: Answer) -> str:
     return target
 
 
-def confirmed(state: SourceState, target: str, now: int) -> SourceState:
-    """Return the state after the target of a redirect turned out to be the same feed: it shares an item with the old.
+def sighted(state: SourceState, target: str, now: int) -> SourceState:
+    """Return the state with one more sighting of where the source has moved to for good: `target`, "" if it has not.
 
-    It is adopted once it has been seen often enough, for long enough.
+    Only an answer that is the same feed is one: a document that shares an item with what was known, or one that has not
+    changed since. A page in its place, such as that of a login, neither counts nor ends what was seen before. The target
+    is adopted once it has been seen often enough, for long enough.
     """
     seen = state.redirect
-    if seen is None or seen.target != target:
-        return state
-    seen = msgspec.structs.replace(seen, is_same_feed=True)
+    if not target:
+        return msgspec.structs.replace(state, redirect=None)
+    if seen is None or seen.target != target or seen.first_at > now:
+        return msgspec.structs.replace(state, redirect=Sighting(target=target, first_at=now, count=1))
+    seen = msgspec.structs.replace(seen, count=seen.count + 1)
     if seen.count >= SIGHTINGS and now - seen.first_at >= SIGHTED_FOR:
         return msgspec.structs.replace(state, redirect=None, address=target, adopted=target, is_discovered=False)
     return msgspec.structs.replace(state, redirect=seen)
 
 
-def _with_redirect(state: SourceState, answer: Answer) -> SourceState:
-    """Return the state with one more sighting of where the source has moved to."""
-    target = permanent_target(answer)
-    if not target:
-        return msgspec.structs.replace(state, redirect=None)
-    seen = state.redirect
-    if seen is None or seen.target != target:
-        return msgspec.structs.replace(state, redirect=Sighting(target=target, first_at=answer.at, count=1))
-    state = msgspec.structs.replace(state, redirect=msgspec.structs.replace(seen, count=seen.count + 1))
-    # What has not changed there was found to be the same feed before.
-    return confirmed(state, target, answer.at) if seen.is_same_feed else state
+def _goes_on(state: SourceState, target: str) -> bool:
+    """Return whether an answer that says that nothing has changed says so of what was found to be the same feed."""
+    if state.quarantine:
+        return False
+    return not target or (state.redirect is not None and state.redirect.target == target)
 
 
 def _with_validators(state: SourceState, answer: Answer, kind: Kind) -> SourceState:

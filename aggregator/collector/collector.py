@@ -135,17 +135,23 @@ class Collector:
         source = self.sources[url]
         if url in self._waiting and not await self._take_in(source):
             return  # what it sent last could not be written yet
-        for _ in range(2):  # a page that names a feed, and that feed
-            before = self.state(url)
-            answer = await self._asker.ask(self._question(source))
-            self._answered(source, before, answer)
-            address = self.state(url).address
-            if url in self._waiting:
-                await self._take_in(source)
-            self._tell(before, self.state(url))
-            if self.state(url).address == address or not self.state(url).is_discovered:
-                break
+        before = self.state(url)
+        await self._ask(source)
+        after = self.state(url)
+        if after.trial and after.no_feed and after.status in {200, 226, 304}:
+            await self._ask(source, trial=after.trial)
+        elif after.address != before.address and after.is_discovered:
+            await self._ask(source)  # a page names the feed
+        self._tell(before, self.state(url))
         await self._subscribe(source)
+
+    async def _ask(self, source: Source, *, trial: str = "") -> None:
+        """Ask a source, or the feed that a page in its place names, and take in what it sends."""
+        before = self.state(source.url)
+        answer = await self._asker.ask(self._question(source, trial=trial))
+        self._answered(source, before, answer, trial=trial)
+        if source.url in self._waiting:
+            await self._take_in(source)
 
     def release(self, url: str) -> int:
         """End what holds a source's entries back, and return how many are shown by that."""
@@ -222,17 +228,19 @@ class Collector:
         if state.hubs and self._pushes.is_due(state, now):
             await self._pushes.subscribe(state, now, is_private=source.private)
 
-    def _question(self, source: Source) -> Question:
+    def _question(self, source: Source, *, trial: str = "") -> Question:
         return Question(
-            url=self._address(source),
+            url=trial or self._address(source),
             validators=lambda address: answers.validators_for(self.state(source.url), source, address),
             is_private=source.private,
             stops=self._stops,
+            # Only a whole document ends a quarantine.
+            takes_parts=not self.state(source.url).quarantine,
             begins=lambda: self._put(answers.begun(self.state(source.url), source, self.clock.now())),
         )
 
     def _address(self, source: Source) -> str:
-        return self.state(source.url).address or source.address or source.url
+        return self.state(source.url).address or _listed(source)
 
     def _stops(self, url: str) -> tuple[int, str]:
         """Return until when an address is left alone, and why."""
@@ -244,13 +252,19 @@ class Collector:
             return 0, ""
         return cooling.until, f"{cooling.why}; it is left alone"
 
-    def _answered(self, source: Source, before: SourceState, answer: answers.Answer) -> None:
+    def _answered(self, source: Source, before: SourceState, answer: answers.Answer, *, trial: str = "") -> None:
         """Store an answer, with its validators and its document in one transaction."""
+        if trial and answers.kind_of(answer) != "document":
+            self._not_tried(source, answer)
+            return
         state = answers.answered(self.state(source.url), source, answer)
         pending = answers.pending_of(answer) if answers.kind_of(answer) == "document" else None
+        if pending is not None and trial:
+            pending = msgspec.structs.replace(pending, trial=trial)
         if pending is not None and digest_of(pending, source) == before.body and not before.no_feed:
             state = answers.same_again(state, pending, source)
             pending = None
+        state = _with_listed(state, source)
         self._database.put(
             states=[state], pending=None if pending is None else (source.url, pending), cooling=self._cooled(answer)
         )  # fmt: skip
@@ -259,6 +273,18 @@ class Collector:
             self._waiting.add(source.url)
         if state.outcome == "gone" and source.on_gone == "withdraw":
             self._withdraw(source)
+
+    def _not_tried(self, source: Source, answer: answers.Answer) -> None:
+        """Store that the feed which a page names did not send a document; why the page is no feed stays the reason."""
+        state = self.state(source.url)
+        wait = timing.retry_after(answer.headers, answer.at)
+        state = msgspec.structs.replace(
+            state, failures=max(0, state.failures - 1), retry_until=0 if wait is None else answer.at + wait
+        )
+        failed = answers.unreadable(state, state.no_feed, state.no_feed_at)
+        state = timing.planned(failed, source)
+        self._database.put(states=[state], cooling=self._cooled(answer))
+        self._states[source.url] = state
 
     def _cooled(self, answer: answers.Answer) -> list[Cooling]:
         """Return what an answer, of whatever was asked, changes about leaving its domain alone, to be stored."""
@@ -298,6 +324,8 @@ class Collector:
             stored, known = self._known(source, document)
         except AggregatorError as error:
             return self._unwritten(state, error)
+        if pending.trial and known and not guards.shares_an_item(document, known, aliases):
+            return self._not_the_same(source, pending)
         decision = guards.decide(
             state=state, source=source, document=document, known=known, aliases=aliases, url=pending.url,
             now=pending.received_at, is_partial=pending.is_partial,
@@ -308,13 +336,15 @@ class Collector:
         except AggregatorError as error:
             return self._unwritten(state, error)
         after = decision.state
-        if (
-            pending.permanent
-            and not after.quarantine
-            and (not known or guards.shares_an_item(document, known, aliases))
-        ):
-            after = answers.confirmed(after, pending.permanent, pending.received_at)
-        after = timing.planned(msgspec.structs.replace(after, body=digest_of(pending, source), error=""), source)
+        is_same = not known or not pending.permanent or guards.shares_an_item(document, known, aliases)
+        if not after.quarantine and is_same:
+            after = answers.sighted(after, pending.permanent, pending.received_at)
+        if pending.trial:
+            after = msgspec.structs.replace(after, address=pending.trial, is_discovered=True, trial="")
+        after = answers.succeeded(
+            msgspec.structs.replace(after, body=digest_of(pending, source)), "document", pending.received_at
+        )
+        after = timing.planned(_with_listed(after, source), source)
         recovered = [row for key, row in known.items() if key not in stored]
         self._database.finish(
             after,
@@ -343,15 +373,49 @@ class Collector:
         return False
 
     def _no_document(self, source: Source, pending: Pending, found: NoDocument) -> None:
-        """Take over the feed that a page names, or note that the source sent none."""
-        state = self.state(source.url)
-        if found.feeds and pending.url not in found.feeds and found.feeds[0] != state.address:
-            state = msgspec.structs.replace(state, address=found.feeds[0], is_discovered=True, failures=0)
+        """Take over the feed that a page names, or note that the source sent none.
+
+        One page in the place of a feed, such as that of a login, moves it nowhere: the feed that it names is asked, and
+        counts if it is the same.
+        """
+        state, reason, named = self.state(source.url), found.reason, next(iter(found.feeds), "")
+        if pending.trial:
+            reason = f"is an HTML page, and the feed that it names ({pending.trial}) {reason}"
+        if pending.url in found.feeds or named in {state.address, pending.trial}:
+            named = ""
+        if named and not pending.trial and not self._was_a_feed(source):
+            state = msgspec.structs.replace(state, address=named, is_discovered=True, failures=0, trial="")
         else:
-            state = timing.planned(answers.unreadable(state, found.reason), source)
+            trial = "" if pending.trial else named
+            at = state.no_feed_at if pending.trial else pending.url
+            state = msgspec.structs.replace(answers.unreadable(state, reason, at), trial=trial)
+            state = timing.planned(state, source)
+        self._finish_without_items(source, state)
+
+    def _not_the_same(self, source: Source, pending: Pending) -> bool:
+        """Note that the feed which a page names has no item of the source."""
+        reason = (
+            f"is an HTML page, and the feed that it names ({pending.trial}) has none of its items (if it is the right"
+            " one, list that address)"
+        )
+        state = msgspec.structs.replace(self.state(source.url), trial="")
+        state = answers.unreadable(state, reason, state.no_feed_at)
+        self._finish_without_items(source, timing.planned(state, source))
+        return True
+
+    def _finish_without_items(self, source: Source, state: SourceState) -> None:
+        state = _with_listed(state, source)
         self._database.finish(state)
         self._states[source.url] = state
         self._waiting.discard(source.url)
+
+    def _was_a_feed(self, source: Source) -> bool:
+        """Return whether the source sent a feed before, or has seeds on the disk."""
+        if self.state(source.url).head or self._database.known(source.url):
+            return True
+        with suppress(AggregatorError):
+            return bool(self._intake.recover(source))
+        return True  # its folder cannot be read now
 
     def _written(
         self, source: Source, decision: guards.Decision, document: Document | None, pages: dict[str, str]
@@ -420,7 +484,7 @@ class Collector:
         if pending is None or pending.attempts < MOST_ATTEMPTS:
             return False
         reason = f"what it sent stopped the program {MOST_ATTEMPTS} times, and is given up"
-        state = timing.planned(answers.unreadable(self.state(url), reason), self.sources[url])
+        state = timing.planned(answers.unreadable(self.state(url), reason, pending.url), self.sources[url])
         self._database.finish(state)
         self._states[url] = state
         self._waiting.discard(url)
@@ -456,24 +520,34 @@ class Collector:
         answer = await self._asker.ask(self._question(source))
         state = answers.answered(self.state(source.url), source, answer)
         if answers.kind_of(answer) == "document":
-            found = self._intake.parse_list(answer.body, one)
+            found = await asyncio.to_thread(self._intake.parse_list, answer.body, one)
             if isinstance(found, str):
-                state = timing.planned(answers.unreadable(state, found), source)
-            self._take_list(one, found)
-        elif state.error:
+                state = timing.planned(answers.unreadable(state, found, answer.url), source)
+            else:
+                state = timing.planned(answers.succeeded(state, "document", answer.at), source)
+            self._take_list(one, found, state, self._cooled(answer))
+            return
+        if state.error:
             self._told(one.location, state.error)
-        state = msgspec.structs.replace(state, no_feed="" if state.outcome == "document" else state.no_feed)
         self._database.put(states=[state], cooling=self._cooled(answer))
         self._states[state.url] = state
 
-    def _take_list(self, one: SourceList, found: tuple[Source, ...] | str) -> None:
+    def _take_list(
+        self, one: SourceList, found: tuple[Source, ...] | str, state: SourceState | None = None,
+        cooling: Iterable[Cooling] = (),
+    ) -> None:  # fmt: skip
+        """Store what a list holds, together with the state of its address, which has its validators."""
+        states = [] if state is None else [state]
         if isinstance(found, str):
             if self._list_problems.get(one.location) != found:
                 self._told(one.location, found)
             self._list_problems[one.location] = found
-        elif found != self._listed.get(one.location):
-            self._database.put(listed=(one.location, found))
-            self._listed[one.location] = found
+        listed = None if isinstance(found, str) or found == self._listed.get(one.location) else (one.location, found)
+        if states or listed:
+            self._database.put(states=states, cooling=cooling, listed=listed)
+        self._states.update({state.url: state for state in states})
+        if listed:
+            self._listed[one.location] = listed[1]
 
     def _collect_sources(self) -> None:
         """Bring together the sources of the config and of the living lists; the first that names an address wins."""
@@ -484,6 +558,20 @@ class Collector:
             for source in self._listed[location]:
                 found.setdefault(source.url, source)
         self.sources = found
+        moved = [state for source in found.values() if (state := self._relisted(source)) is not None]
+        if moved:
+            self._put(*moved)
+
+    def _relisted(self, source: Source) -> SourceState | None:
+        """Return the state of a source that a person has listed at another address: that is asked from now on."""
+        state = self._states.get(source.url)
+        if state is None or not state.listed or state.listed == _listed(source):
+            return None
+        if state.address == _listed(source):
+            return msgspec.structs.replace(state, listed=state.address)
+        return msgspec.structs.replace(
+            state, address="", listed="", adopted="", trial="", redirect=None, is_discovered=False
+        )
 
     def _confirm(self, one: database.Request) -> None:
         """Take over what a hub said of a subscription."""
@@ -502,6 +590,14 @@ class Collector:
     def _tell(self, before: SourceState, after: SourceState) -> None:
         for sentence in answers.news(before, after):
             self._told(after.url, sentence)
+
+
+def _listed(source: Source) -> str:
+    return source.address or source.url
+
+
+def _with_listed(state: SourceState, source: Source) -> SourceState:
+    return msgspec.structs.replace(state, listed=_listed(source) if state.address else "")
 
 
 def digest_of(pending: Pending, source: Source) -> str:

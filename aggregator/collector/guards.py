@@ -343,10 +343,8 @@ def _home(case: _Case) -> str:
 
 def _window(case: _Case) -> tuple[str, ...]:
     """Return the keys of what the source listed last in its own hands; if the state was lost, of its newest seeds."""
-    if case.state.quarantine:
-        return case.state.own_window
-    if case.state.domain or case.state.window:
-        return case.state.window
+    if case.state.domain:
+        return case.state.own_window if case.state.quarantine else case.state.window
     rows = sorted(_own(case.known).values(), key=lambda row: (-row.date, row.key))
     return tuple(row.key for row in rows[:RECOVERED_WINDOW])
 
@@ -375,14 +373,13 @@ def _hijack(case: _Case) -> str:
 def _is_back(case: _Case) -> bool:
     """Return whether a source in quarantine is in its own hands again: no accident, such as one old id, is enough.
 
-    A whole document must list half or more of what it listed before, by id and with the link or title that it had, and
-    be half or more of that.
+    A whole document must list half or more of what it listed before, by id and with the link or title that it had.
     """
     if case.is_partial:
         return False
-    own = {key: row for key, row in _own(case.known).items() if key in set(case.state.own_window)}
+    own = {key: row for key, row in _own(case.known).items() if key in set(_window(case))}
     same = sum(1 for entry in case.entries if entry.key in own and _is_same(entry, own[entry.key]))
-    return same > 0 and 2 * same >= max(len(own), len(case.entries))
+    return same > 0 and 2 * same >= len(own)
 
 
 def _is_evidence(entry: Entry, row: Known) -> bool:
@@ -491,14 +488,14 @@ def _admitted(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tuple[En
         return new[: case.source.first], [(entry, "first") for entry in new[case.source.first :]]
     if case.state.began_in_part:
         # Its first document lacked most of this one, which is what it had when it was new.
-        last = max((row.date for row in case.known.values()), default=0)
+        last = max((row.date for row in _own(case.known).values()), default=0)
         older = [entry for entry in new if _date(entry, case.now) <= last]
         left = max(0, case.source.first - sum(1 for row in case.known.values() if not row.held_by))
         shown, held = _without_flood(case, [entry for entry in new if _date(entry, case.now) > last])
         return [*shown, *older[:left]], [*held, *((entry, "first") for entry in older[left:])]
     if not case.state.domain:
         # The state was lost, and what was shown was recovered from the seeds: what is not newer was known.
-        last = max(row.date for row in case.known.values())
+        last = max((row.date for row in _own(case.known).values()), default=0)
         older = [entry for entry in new if _date(entry, case.now) <= last]
         new = [entry for entry in new if _date(entry, case.now) > last]
         shown, held = _without_flood(case, new)
@@ -571,7 +568,7 @@ def _head(document: Document) -> Document:
 def _with_hints(state: SourceState, document: Document) -> SourceState:
     """Return the state with what a document says about the next poll."""
     return msgspec.structs.replace(
-        state, interval=document.interval, skip_hours=document.skip_hours, skip_days=document.skip_days, no_feed=""
+        state, interval=document.interval, skip_hours=document.skip_hours, skip_days=document.skip_days
     )
 
 

@@ -230,9 +230,8 @@ def quarantined(**before) -> Memory:
         [entry(3), entry(50, **STRANGER)],
         [entry(number) for number in range(4)],
         [entry(number, title=f"Casino {number}", link="https://x.example.com/") for number in range(10)],
-        [*map(entry, range(10)), *(entry(60 + number, title="Casino") for number in range(11))],
     ],
-    ids=["empty", "one old id", "one beside theirs", "less than half", "ids alone", "more strangers than own"],
+    ids=["empty", "one old id", "one beside theirs", "less than half", "ids alone"],
 )
 def test_point_20_a_quarantine_ends_by_no_accident(entries) -> None:
     """What could be an accident does not end it, and nothing is shown or changed by it."""
@@ -311,12 +310,8 @@ def test_point_20_a_lost_state_does_not_lift_the_guard() -> None:
     memory = Memory()
     memory.known = dict(recovered)
     memory.take(entry(50, **STRANGER))
-    memory.known |= {
-        f"k{number}": msgspec.structs.replace(recovered[f"?{number}"], key=f"k{number}") for number in range(20, 30)
-    }
-    for number in range(20, 30):
-        del memory.known[f"?{number}"]
-    memory.state = msgspec.structs.replace(memory.state, own_window=tuple(f"k{number}" for number in range(20, 30)))
+    for number in range(20, 30):  # as `recognised` does when they are listed again
+        memory.known[f"k{number}"] = msgspec.structs.replace(memory.known.pop(f"?{number}"), key=f"k{number}")
     memory.take(*(entry(number) for number in range(18, 30)))
     assert memory.state.quarantine == ""
     assert memory.held() == {"c": "refused", "k18": "older", "k19": "older"}

@@ -351,6 +351,107 @@ def test_point_6_a_permanent_redirect_to_another_feed_is_not_adopted(planet: Pla
     assert planet.shown() == ["On post0", "On post1", "On post2"]
 
 
+PAGE = b'<html><head><link rel="alternate" type="application/rss+xml" href="/casino"></head><body>Log in</body></html>'
+
+
+def html(body: bytes = PAGE) -> Reply:
+    return Reply(200, [("Content-Type", "text/html")], body)
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_point_6_a_permanent_redirect_to_a_page_is_no_sighting(planet: Planet, status: int) -> None:
+    """A login in front of everything for three weeks, after one real sighting: the address stays."""
+    planet.add(every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(moved(planet, status))
+    planet.answers_with(body, "moved.example")
+    planet.next_poll()
+    assert planet.state().redirect.count == 1
+    planet.answers_with(lambda seen: conditional(seen, PAGE), "moved.example")
+    for _ in range(20):
+        planet.next_poll()
+    assert (planet.state().address, planet.state().redirect.count) == ("", 1)
+    assert planet.status().state == "failing"
+    planet.answers_with(body)
+    planet.next_poll()
+    assert (planet.status().state, planet.state().redirect) == ("ok", None)
+
+
+@pytest.mark.parametrize("feed_of_it", [b"", PAGE, rss([Post("casino", 1_779_000_000)], host="casino.example")])
+def test_one_html_page_in_the_place_of_a_feed_moves_it_nowhere(planet: Planet, feed_of_it: bytes) -> None:
+    """A captive portal that names a feed: asked once, not believed, and the feed goes on where it was."""
+    planet.add(every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(html())
+    planet.answers_with(lambda seen: conditional(seen, feed_of_it), path="/casino")
+    planet.next_poll()
+    assert (planet.state().address, planet.status().state) == ("", "failing")
+    assert "is an HTML page" in planet.status().error
+    assert planet.known().keys() == {"id-post0", "id-post1", "id-post2"}
+    planet.answers_with(body)
+    planet.next_poll()
+    assert [seen.path for seen in planet.server.seen] == ["/feed", "/feed", "/casino", "/feed"]
+    assert (planet.status().state, planet.status().quarantine) == ("ok", "")
+
+
+def test_a_feed_whose_page_names_it_elsewhere_is_followed_if_it_has_the_same_items(planet: Planet) -> None:
+    """Also if that address fails at first; asked again, the feed alone is."""
+    planet.add(every=DAY)
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    planet.answers_with(lambda seen: conditional(seen, PAGE))
+    planet.answers_with(Reply(500), path="/casino")
+    planet.next_poll()
+    assert planet.status().state == "failing"
+    planet.answers_with(feed(planet, 4), path="/casino")
+    planet.next_poll()
+    planet.next_poll()
+    assert planet.state().address == planet.server.url("blog.example", "/casino")
+    paths = [seen.path for seen in planet.server.seen]
+    assert paths == ["/feed", "/feed", "/casino", "/feed", "/casino", "/casino"]
+    assert (len(planet.shown()), planet.status().state) == (4, "ok")
+
+
+def test_an_address_that_a_person_lists_wins_over_one_that_was_adopted(planet: Planet) -> None:
+    """What the list says now is asked, with the same items."""
+    source = planet.add(every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(moved(planet, 301))
+    planet.answers_with(body, "moved.example")
+    while not planet.state().adopted:
+        planet.next_poll()
+    new = planet.server.url("moved.example")
+    planet.sources[0] = msgspec.structs.replace(source, address=new)
+    planet.next_poll()
+    assert planet.state().address == new
+    third = planet.server.url("third.example")
+    planet.sources[0] = msgspec.structs.replace(source, address=third)
+    planet.answers_with(body, "third.example")
+    planet.next_poll()
+    assert planet.server.seen[-1].host == "third.example"
+    assert (planet.state().address, planet.state().adopted, planet.status().state) == ("", "", "ok")
+
+
+def test_point_21_a_page_in_the_place_of_a_feed_is_a_failure_that_lasts(planet: Planet) -> None:
+    """It backs off, is dead after 30 days, and its last success was that of the feed."""
+    planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    success = planet.status().last_success
+    planet.answers_with(lambda _: html(b"<html>Sold</html>"))
+    planet.run_for(8 * DAY)
+    assert planet.state().failures >= 8
+    assert planet.state().next_at - planet.state().asked_at >= DAY
+    planet.run_for(30 * DAY)
+    assert (planet.status().state, planet.status().last_success) == ("dead", success)
+
+
 def test_point_6_only_what_permanent_redirects_lead_to_is_adopted(planet: Planet) -> None:
     """301 to B, 302 to C: B is adopted."""
     planet.add(every=DAY)
@@ -485,6 +586,29 @@ def test_a_lost_database_shows_nothing_twice(planet: Planet) -> None:
     planet.answers_with(rss(posts(1, newest=planet.clock.time, name="new") + posts(6, newest=newest)))
     planet.next_poll()
     assert planet.shown() == ["On new0", "On post4", "On post5"]
+
+
+@pytest.mark.parametrize("how", ["lost", "damaged"])
+def test_point_20_a_lost_database_does_not_lift_the_guard(planet: Planet, how: str) -> None:
+    """The seeds say what the source was: what is in other hands now waits, and its own feed goes on."""
+    planet.add()
+    own = posts(10, newest=planet.clock.time - DAY)
+    planet.answers_with(rss(own))
+    planet.next_poll()
+    before = planet.seeds()
+    for file in (planet.root / "state").iterdir():
+        file.write_bytes(b"damage" * 1000) if how == "damaged" and file.suffix == ".db" else file.unlink()
+    strange = [
+        Post(f"casino{n}", planet.clock.time, title=f"Bonus {n}", link=f"https://spam.example/{n}") for n in range(4)
+    ]
+    planet.answers_with(rss(strange, host="spam.example"))
+    planet.poll()
+    assert planet.seeds() == before
+    assert planet.status().state == "quarantined"
+    planet.answers_with(rss([Post("post11", planet.clock.time), *own]))
+    planet.next_poll()
+    assert planet.status().state == "ok"
+    assert planet.shown() == sorted(["On post11", *(f"On post{number}" for number in range(5, 10))])
 
 
 def test_a_damaged_database_is_put_aside(planet: Planet) -> None:
