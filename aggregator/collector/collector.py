@@ -453,17 +453,21 @@ class Collector:
         return await asyncio.to_thread(self._intake.text_of_page, answer)
 
     async def _is_allowed(self, source: Source, link: str) -> bool:
-        """Return whether robots.txt allows to ask for a page; its rules are kept for a day (RFC 9309 §2.4)."""
+        """Return whether robots.txt allows to ask for a page; its rules are kept for a day (RFC 9309 §2.4).
+
+        That it could not be had is kept for an hour.
+        """
         address = robots.address_of(link)
         known = self._robots.get(address)
-        if known is None or not 0 <= self.clock.now() - known.at < timing.DAY:
+        kept = timing.DAY if known is not None and robots.is_reached(_status_of(known)) else timing.HOUR
+        if known is None or not 0 <= self.clock.now() - known.at < kept:
             question = Question(
                 url=address, is_private=source.private, accept="text/plain, */*;q=0.1", stops=self._stops
             )
             known = self._robots[address] = await self._asker.ask(question)
             self._database.put(cooling=self._cooled(known))
             self._robots = dict(list(self._robots.items())[-MOST_ROBOTS:])
-        return robots.is_allowed(known.status, known.body, link)
+        return robots.is_allowed(_status_of(known), known.body, link)
 
     def _withdraw(self, source: Source) -> None:
         decision = guards.withdrawn(state=self.state(source.url), known=self._database.known(source.url))
@@ -590,6 +594,11 @@ class Collector:
     def _tell(self, before: SourceState, after: SourceState) -> None:
         for sentence in answers.news(before, after):
             self._told(after.url, sentence)
+
+
+def _status_of(answer: answers.Answer) -> int:
+    """Return the status of an answer, 0 if it is not whole."""
+    return 0 if answer.problem and answer.status < 300 else answer.status
 
 
 def _listed(source: Source) -> str:

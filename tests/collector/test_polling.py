@@ -810,6 +810,24 @@ def test_point_9_pages_are_asked_once_and_robots_txt_before_them(planet: Planet)
     assert len(planet.server.seen) == 5
 
 
+@pytest.mark.parametrize("trouble", [Reply(200, body=b"User-agent: *\nAllow: /", cut=3), Reply(503), Reply(raw=b"")])
+def test_point_9_a_robots_txt_that_could_not_be_had_forbids_for_an_hour(planet: Planet, trouble: Reply) -> None:
+    """Half an answer says nothing of what is allowed; that it failed is not kept for a day."""
+    pytest.importorskip("readability")
+    source = planet.add(content="page", every=HOUR)
+    url = planet.server.url("pages.example", "")
+    planet.answers_with(trouble, "pages.example", "/robots.txt")
+    planet.answers_with(rss([Post("p0", planet.clock.time, link=f"{url}/0")]))
+    with planet.collector() as collector:
+        asyncio.run(collector.poll(source.url))
+        assert [seen.path for seen in planet.server.seen] == ["/feed", "/robots.txt"]
+        planet.clock.move(2 * HOUR)
+        planet.answers_with(Reply(404), "pages.example", "/robots.txt")
+        planet.answers_with(rss([Post("p1", planet.clock.time, link=f"{url}/1"), Post("p0", None, link=f"{url}/0")]))
+        asyncio.run(collector.poll(source.url))
+    assert [seen.path for seen in planet.server.seen[2:]] == ["/feed", "/robots.txt", "/1"]
+
+
 @pytest.mark.slow
 def test_a_living_list_is_read_like_a_source(planet: Planet) -> None:
     """Its validators are kept, what it lists is polled, and what it does not list any more is not."""
