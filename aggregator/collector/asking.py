@@ -152,6 +152,7 @@ class Asker:
         async with self._connection(request, is_private=question.is_private) as connection:
             response = await connection.handle_async_request(request)
             heard["status"] = response.status
+            heard["heard_at"] = self._clock.now()
             heard["headers"] = headers = tuple(
                 (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers
             )

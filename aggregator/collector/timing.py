@@ -34,6 +34,9 @@ FAILURE, LONGEST_FAILURE = HOUR, DAY
 REFUSAL, LONGEST_REFUSAL = 4 * HOUR, 7 * DAY
 DEAD_AFTER = 30 * DAY
 DEAD_EVERY = 7 * DAY
+LONGEST_POLL = 30
+"""Seconds in which a request is sent after a poll began: one that was cut short may have been asked so late."""
+
 LATE = 600
 """Seconds. A poll that is later than that waits for its place in the hour, so that a restart causes no burst."""
 
@@ -210,7 +213,7 @@ _CLOCKED = (
 
 def _waits(state: SourceState, source: Source) -> Sequence[tuple[int, str]]:
     """Return the moments before which the source is not asked, and their reasons."""
-    asked = state.asked_at
+    asked = state.asked_at + (LONGEST_POLL if state.outcome == "begun" else 0)
     interval, why = interval_of(state, source)
     if state.outcome in {"failed", "refused"}:
         waits = [_after_failure(state)]

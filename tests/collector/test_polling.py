@@ -223,6 +223,35 @@ def test_point_2_due_to_the_second_and_not_one_second_early(planet: Planet) -> N
     assert set(gaps[1:]) == {2 * HOUR}
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_point_2_an_hour_is_an_hour_for_the_server_too(planet: Planet, is_killed: bool) -> None:
+    """To look up the name and to connect took eight seconds, once: the next request comes an hour after that one."""
+    planet.add()
+    planet.answers_with(feed(planet))
+    delays = [0.0, 0.0, 8.0, 0.0]
+
+    async def slowly(host: str, port: int) -> list[str]:
+        planet.clock.move(delays.pop(0))
+        return await type(planet.server).resolve(planet.server, host, port)
+
+    planet.server.resolve = slowly
+    for _ in range(2):
+        planet.next_poll()
+    planet.clock.set(planet.state().next_at)
+    with planet.collector() as collector:
+
+        def killed(*_: object, **__: object) -> None:
+            raise Stopped
+
+        if is_killed:
+            collector._answered = killed
+        with suppress(Stopped):
+            asyncio.run(collector.poll(planet.sources[0].url))
+    planet.next_poll()
+    first, second = (seen.at for seen in planet.server.seen[-2:])
+    assert HOUR <= second - first < HOUR + 60
+
+
 @pytest.mark.slow
 def test_point_2_a_restart_and_a_clock_set_back_cause_no_burst(planet: Planet) -> None:
     """Thirty sources: after a week off, and after the clock was set back by a day, none is asked twice within an hour."""
