@@ -115,6 +115,8 @@ def validators_for(state: SourceState, source: Source, url: str) -> Validators:
 def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
     """Return the state after an answer, before its document, if it has one, is read."""
     kind = kind_of(answer)
+    if kind == "gone" and not _is_its_own(state, answer):
+        kind = "failed"
     if kind == "unchanged" and validators_for(state, source, answer.url) == Validators():
         # A server whose 304s lie: nothing was asked that this could answer.
         answer = msgspec.structs.replace(
@@ -138,6 +140,13 @@ def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
             state = sighted(state, permanent_target(answer), answer.at)
         return planned(state, source)
     return planned(_failing(state, answer, kind), source)
+
+
+def _is_its_own(state: SourceState, answer: Answer) -> bool:
+    """Return whether an answer is that of the source itself, not of where it leads for the moment, or of another owner."""
+    asked = answer.hops[0].url if answer.hops else answer.url
+    is_moved = domain_of(answer.url) not in {state.domain, domain_of(asked)}
+    return not is_moved and not any(hop.status in TEMPORARY for hop in answer.hops)
 
 
 def succeeded(state: SourceState, outcome: Outcome, now: int) -> SourceState:

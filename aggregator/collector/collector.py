@@ -104,7 +104,7 @@ class Collector:
         if url in self._waiting:
             return False  # what it sent last could not be written yet
         # A push is heard before the interval is over, but not while the domain is left alone.
-        is_pushed = url in self._pushed and not self._stops(self._address(self.sources[url]))[0]
+        is_pushed = url in self._pushed and not self._stops(self.address_of(self.sources[url]))[0]
         self._pushed.discard(url)
         return due is not None and (due <= now or is_pushed)
 
@@ -119,9 +119,8 @@ class Collector:
         with suppress(AggregatorError):
             self._intake.remove_leftovers()
         await self.retry_waiting(is_start=True)
-        for url, source in self.sources.items():
-            if source.on_gone == "withdraw" and self.state(url).outcome == "gone":
-                self._withdraw(source)
+        for source in self.sources.values():
+            self._withdraw_if_gone(source)
 
     def set_back(self, now: int) -> None:
         """Let sources that were asked in the future keep their intervals from now on."""
@@ -230,7 +229,7 @@ class Collector:
 
     def _question(self, source: Source, *, trial: str = "") -> Question:
         return Question(
-            url=trial or self._address(source),
+            url=trial or self.address_of(source),
             validators=lambda address: answers.validators_for(self.state(source.url), source, address),
             is_private=source.private,
             stops=self._stops,
@@ -239,7 +238,8 @@ class Collector:
             begins=lambda: self._put(answers.begun(self.state(source.url), source, self.clock.now())),
         )
 
-    def _address(self, source: Source) -> str:
+    def address_of(self, source: Source) -> str:
+        """Return the address that is asked for a source."""
         return self.state(source.url).address or _listed(source)
 
     def _stops(self, url: str) -> tuple[int, str]:
@@ -271,8 +271,7 @@ class Collector:
         self._states[source.url] = state
         if pending is not None:
             self._waiting.add(source.url)
-        if state.outcome == "gone" and source.on_gone == "withdraw":
-            self._withdraw(source)
+        self._withdraw_if_gone(source)
 
     def _not_tried(self, source: Source, answer: answers.Answer) -> None:
         """Store that the feed which a page names did not send a document; why the page is no feed stays the reason."""
@@ -468,6 +467,12 @@ class Collector:
             self._database.put(cooling=self._cooled(known))
             self._robots = dict(list(self._robots.items())[-MOST_ROBOTS:])
         return robots.is_allowed(_status_of(known), known.body, link)
+
+    def _withdraw_if_gone(self, source: Source) -> None:
+        """Withdraw what a source shows if it is gone and the config says so; not what others say of it."""
+        state = self.state(source.url)
+        if source.on_gone == "withdraw" and state.outcome == "gone" and not state.quarantine:
+            self._withdraw(source)
 
     def _withdraw(self, source: Source) -> None:
         decision = guards.withdrawn(state=self.state(source.url), known=self._database.known(source.url))

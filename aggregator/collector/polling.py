@@ -114,7 +114,7 @@ async def poll_once(collector: Collector, only: Collection[str], notes: list[tup
         due, why = collector.next_of(source.url, now, is_spread=False)
         if (due is None or due > now) and source.url not in pushed:
             skipped[source.url] = f"{why}; next at {utc_time(due)}" if due is not None else why
-    lanes = schedule.lanes(source for source in wanted if source.url not in skipped)
+    lanes = schedule.lanes(collector, (source for source in wanted if source.url not in skipped))
     limit = asyncio.Semaphore(schedule.AT_ONCE)
     await asyncio.gather(*(_through(collector, lane, skipped, pushed, limit) for lane in lanes.values()))
     collector.take_requests(now)

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from aggregator.collector import html
+from aggregator.collector.addresses import refusal_of_url
 from aggregator.collector.entries import Document, Entry
 from aggregator.model.seed_text import digest, scalar
 from aggregator.model.slugs import slug_of
@@ -101,12 +102,33 @@ def seed_of(
         is_withdrawn: whether the source deleted it.
     """
     head = head or Document(format="")
+    if not source.private:
+        entry, head = _public(entry), msgspec.structs.replace(head, link=_public_address(head.link))
     body = entry.content if source.content in {"full", "page"} and _is_shown_whole(entry.content) else ""
     front = _front_matter(entry, source, head, first_seen, has_body=bool(body))
     if is_withdrawn:
         front = {"removed": True, **front}
     lines = "".join(_lines(front))
     return with_mark(f"{lines}---\n{body}")  # no line break that the content does not have
+
+
+def _public(entry: Entry) -> Entry:
+    """Return an entry without addresses that readers must not be led to: of their own machine or network, for one."""
+    media = tuple(
+        msgspec.structs.replace(
+            one, transcript=_public_address(one.transcript), chapters=_public_address(one.chapters)
+        )
+        for one in entry.media if _public_address(one.url)
+    )  # fmt: skip
+    return msgspec.structs.replace(
+        entry, link=_public_address(entry.link), image=_public_address(entry.image), media=media,
+        content=html.without_addresses(entry.content, refusal_of_url),
+        authors=tuple(msgspec.structs.replace(one, url=_public_address(one.url)) for one in entry.authors),
+    )  # fmt: skip
+
+
+def _public_address(url: str) -> str:
+    return "" if refusal_of_url(url) else url
 
 
 def with_mark(rest: str) -> bytes:

@@ -208,6 +208,7 @@ def rebased(state: SourceState, now: int) -> SourceState:
 
 _CLOCKED = (
     "planned_at", "asked_at", "answered_at", "succeeded_at", "failing_since", "next_at", "hint_until", "retry_until",
+    "pushed_until",
 )  # fmt: skip
 
 

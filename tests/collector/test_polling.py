@@ -525,6 +525,47 @@ def test_point_15_a_410_withdraws_with_on_gone_withdraw(planet: Planet) -> None:
     assert planet.shown() == ["My post0"]
 
 
+def test_point_15_a_410_of_others_withdraws_nothing(planet: Planet) -> None:
+    """Not of a source in quarantine, nor at the end of a redirect to another owner or for the moment."""
+    planet.add(on_gone="withdraw", every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(Reply(410), "parked.example")
+    for status in (301, 302):
+        planet.answers_with(Reply(status, [("Location", planet.server.url("parked.example"))]))
+        planet.next_poll()
+        assert (planet.status().state, len(planet.shown())) == ("failing", 3)
+        assert "410 Gone at http://parked.example" in planet.status().error
+    planet.answers_with(rss([Post("x", planet.clock.time - 9 * DAY, title="Casino", link="https://spam.example/")]))
+    planet.next_poll()
+    assert planet.status().state == "quarantined"
+    planet.answers_with(Reply(410))
+    planet.next_poll()
+    planet.poll()
+    assert (planet.status().state, len(planet.shown())) == ("gone", 3)
+
+
+def test_point_5_sources_that_moved_to_one_host_wait_for_each_other_alone(planet: Planet) -> None:
+    """Forty that moved to one host, and one of another: that one is not kept waiting by them."""
+    moved_to = [planet.add(f"old{number}.example", f"/{number}") for number in range(40)]
+    other = planet.add("other.example")
+    for number in range(40):
+        planet.answers_with(feed(planet), "one.example", f"/{number}")
+    planet.answers_with(feed(planet), "other.example")
+    with planet.collector() as collector:
+        for number, source in enumerate(moved_to):
+            state = msgspec.structs.replace(
+                collector.state(source.url), address=planet.server.url("one.example", f"/{number}")
+            )
+            collector._put(state)
+        asyncio.run(polling.poll_once(collector, (), []))
+    hosts = [seen.host for seen in planet.server.seen]
+    assert set(hosts) == {"one.example", "other.example"}
+    assert hosts.index("other.example") <= 2
+    assert planet.state(other).outcome == "document"
+
+
 def test_point_6_a_404_is_reported_after_7_days(planet: Planet) -> None:
     """It may be a moment's: until then it only backs off."""
     planet.add()
