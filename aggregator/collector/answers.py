@@ -37,6 +37,12 @@ _LONGEST_LINKS = 20_000
 _LINK = re.compile(r"<([^<>\s]{1,2000})>([^<,]{0,500})")
 _RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;"]+))""", re.IGNORECASE)
 
+_ADVICE = {
+    401: "it wants a password, which a source cannot have; ask its owner for a public address",
+    403: "if that lasts, ask its owner to let us in",
+    404: "if that lasts, list its new address, or remove it",
+}
+
 SIGHTINGS, SIGHTED_FOR = 3, 7 * 86_400
 """A permanent redirect is adopted after so many sightings over so many seconds."""
 
@@ -93,7 +99,8 @@ def error_of(answer: Answer) -> str:
         return ""
     phrase = HTTPStatus(answer.status).phrase if answer.status in list(HTTPStatus) else ""
     where = f" at {answer.url}" if answer.hops else ""
-    return f"it answered {answer.status} {phrase}".strip() + where
+    advice = f" ({_ADVICE[answer.status]})" if answer.status in _ADVICE else ""
+    return f"it answered {answer.status} {phrase}".strip() + where + advice
 
 
 def begun(state: SourceState, source: Source, now: int) -> SourceState:
@@ -197,7 +204,7 @@ def same_again(state: SourceState, pending: Pending, source: Source) -> SourceSt
 def news(before: SourceState, after: SourceState) -> Iterator[str]:
     """Yield what a person should know of a poll, given what was known before it."""
     if after.outcome == "gone" and before.outcome != "gone":
-        yield "it answered 410 Gone: it is not asked again; what was shown stays unless `on_gone: withdraw`"
+        yield f"{after.error}: it is not asked again (`aggregator sources --release {after.url}` asks once more)"
     if after.adopted and after.adopted != before.adopted:
         yield f"it has moved for good to {after.adopted}, which is asked from now on (`aggregator sources --apply`)"
     if is_dead(after, after.asked_at) and not is_dead(before, before.asked_at):

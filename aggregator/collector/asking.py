@@ -337,7 +337,8 @@ class _Decoded:
             piece = b""
 
     def _stop(self) -> None:
-        raise _TooMuch(f"it is larger than {self._most // (1024 * 1024)} MiB")
+        most = self._most // (1024 * 1024)
+        raise _TooMuch(f"its answer is larger than {most} MiB, and not read (ask its owner for a shorter feed)")
 
 
 def _target(answer: Answer) -> str:

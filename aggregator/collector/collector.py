@@ -255,7 +255,7 @@ class Collector:
     def _answered(self, source: Source, before: SourceState, answer: answers.Answer, *, trial: str = "") -> None:
         """Store an answer, with its validators and its document in one transaction."""
         if trial and answers.kind_of(answer) != "document":
-            self._not_tried(source, answer)
+            self._not_tried(source, answer, trial)
             return
         state = answers.answered(self.state(source.url), source, answer)
         pending = answers.pending_of(answer) if answers.kind_of(answer) == "document" else None
@@ -273,14 +273,17 @@ class Collector:
             self._waiting.add(source.url)
         self._withdraw_if_gone(source)
 
-    def _not_tried(self, source: Source, answer: answers.Answer) -> None:
-        """Store that the feed which a page names did not send a document; why the page is no feed stays the reason."""
+    def _not_tried(self, source: Source, answer: answers.Answer, trial: str) -> None:
+        """Store that the feed which a page names did not send a document."""
         state = self.state(source.url)
         wait = timing.retry_after(answer.headers, answer.at)
         state = msgspec.structs.replace(
             state, failures=max(0, state.failures - 1), retry_until=0 if wait is None else answer.at + wait
         )
-        failed = answers.unreadable(state, state.no_feed, state.no_feed_at)
+        reason, problem = state.no_feed, answers.error_of(answer)
+        if problem:  # else it has not changed since it was found to be another feed
+            reason = f"what it sends is an HTML page, and the feed that it names ({trial}) cannot be had: {problem}"
+        failed = answers.unreadable(state, reason, state.no_feed_at)
         state = timing.planned(failed, source)
         self._database.put(states=[state], cooling=self._cooled(answer))
         self._states[source.url] = state
@@ -377,9 +380,9 @@ class Collector:
         One page in the place of a feed, such as that of a login, moves it nowhere: the feed that it names is asked, and
         counts if it is the same.
         """
-        state, reason, named = self.state(source.url), found.reason, next(iter(found.feeds), "")
-        if pending.trial:
-            reason = f"is an HTML page, and the feed that it names ({pending.trial}) {reason}"
+        state, named = self.state(source.url), next(iter(found.feeds), "")
+        where = f"is an HTML page, and the feed that it names ({pending.trial}) " if pending.trial else ""
+        reason = f"what it sends {where}{found.reason}"
         if pending.url in found.feeds or named in {state.address, pending.trial}:
             named = ""
         if named and not pending.trial and not self._was_a_feed(source):
@@ -394,7 +397,7 @@ class Collector:
     def _not_the_same(self, source: Source, pending: Pending) -> bool:
         """Note that the feed which a page names has no item of the source."""
         reason = (
-            f"is an HTML page, and the feed that it names ({pending.trial}) has none of its items (if it is the right"
+            f"what it sends is an HTML page, and the feed that it names ({pending.trial}) has none of its items (if it is the right"
             " one, list that address)"
         )
         state = msgspec.structs.replace(self.state(source.url), trial="")

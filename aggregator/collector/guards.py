@@ -147,7 +147,7 @@ def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
         outcome="" if state.outcome == "gone" else state.outcome,
     )  # fmt: skip
     is_held = bool(writes or state.quarantine or state.outcome == "gone")
-    note = f"released: {quantity(len(writes), 'item')} shown" if is_held else "nothing of it is held back"
+    note = f"released: {quantity(len(writes), 'item')} shown" if is_held else "not released: nothing of it is held back"
     return Decision(state=ended, known=tuple(rows), writes=tuple(writes), notes=(note,), new=len(writes))
 
 
@@ -180,28 +180,17 @@ def sentence(row: Known, state: SourceState, *, name: str = "") -> str:
         return f"{row.note}."
     sentences: dict[Held, str] = {
         "": f"Shown: taken from {source}.",
-        "first": f"Not shown: {source} was new, and a new source shows only its newest items (`first`); "
-        "nothing ends this.",
+        "first": f"Not shown: when {source} was new, its newest items alone were shown (`first`); nothing ends this, since "
+        "a larger `first` counts for new sources.",
         "older": f"Not shown: it is not newer than what was shown of {source} when the collector's state was lost; "
         "nothing ends this.",
         "flood": f"Held back (flood): {source} brought far more items at once than it usually does; {ends}.",
-        "hijack": f"Held back (hijack): {state.quarantine or 'it changed hands'}; {ends} if {source} still lists it.",
+        "hijack": f"Held back (hijack): {source} seems to be in other hands: {state.quarantine or 'it was in quarantine'}; "
+        f"{ends} if {source} still lists it.",
         "refused": f"Not shown: it came while {source} was in quarantine, and {source} does not list it any more; "
         "nothing ends this.",
     }  # fmt: skip
     return sentences[row.held_by]
-
-
-def source_sentence(state: SourceState, *, held: int = 0) -> str:
-    """Return what holds a source back as a whole and what ends it, "" if nothing does."""
-    ends = f"`aggregator sources --release {state.url}` ends it"
-    if state.quarantine:
-        return f"In quarantine: {state.quarantine}; what was shown stays, nothing new is shown; {ends}."
-    if state.outcome == "gone":
-        return f"Gone: it answered 410 and is not asked again; its items stay unless `on_gone: withdraw`; {ends}."
-    if held:
-        return f"{quantity(held, 'item')} held back (flood); `aggregator sources --release {state.url}` shows them."
-    return ""
 
 
 def shares_an_item(document: Document, known: Mapping[str, Known], aliases: Mapping[str, str]) -> bool:
@@ -364,7 +353,7 @@ def _hijack(case: _Case) -> str:
     if not window or _is_akin(case, window):
         return ""
     if case.is_partial:
-        return "it sent a part of its document alone, with no item, author, host of links or title word of what it was"
+        return "it sent only a part of a document, with no item, author, host of links or title word of what it was"
     return (
         "all its items vanished together, and others came that share no author, host of links or title word with them"
     )
@@ -439,7 +428,8 @@ def _quarantined(case: _Case, reason: str) -> Decision:
         new_domain=case.domain if case.entries else state.new_domain,
         new_head=_head(case.document) if case.entries else state.new_head,
     )  # fmt: skip
-    notes = () if case.state.quarantine else (f"in quarantine: {reason}; what was shown stays",)
+    ends = f"what was shown stays, nothing new is shown until `aggregator sources --release {case.source.url}`"
+    notes = () if case.state.quarantine else (f"in quarantine: {reason}; {ends}",)
     return Decision(state=state, known=tuple(rows), notes=notes)
 
 

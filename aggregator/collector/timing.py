@@ -240,9 +240,9 @@ def _after_failure(state: SourceState) -> tuple[int, str]:
         return asked + HOUR, "60 minutes are the least"
     if state.outcome == "refused":
         seconds = back_off(REFUSAL, state.refusals, LONGEST_REFUSAL)
-        return asked + seconds, f"it refused {_times(state.refusals)} in a row: {in_words(seconds)}"
+        return asked + seconds, f"{_after(state.refusals, 'refusal')}: {in_words(seconds)}"
     seconds = back_off(FAILURE, state.failures, LONGEST_FAILURE)
-    return asked + seconds, f"it failed {_times(state.failures)} in a row: {in_words(seconds)}"
+    return asked + seconds, f"{_after(state.failures, 'failure')}: {in_words(seconds)}"
 
 
 def _tolerance(state: SourceState, grid: int) -> int:
@@ -265,8 +265,8 @@ def _past_skipped(moment: int, hours: frozenset[int], days: frozenset[int]) -> i
     return moment
 
 
-def _times(count: int) -> str:
-    return "once" if count <= 1 else quantity(count, "time")
+def _after(count: int, what: str) -> str:
+    return f"after a {what}" if count <= 1 else f"after {quantity(count, what)} in a row"
 
 
 def _short(seconds: int) -> str:

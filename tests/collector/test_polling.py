@@ -310,7 +310,7 @@ def test_point_4_a_person_is_kept_to_the_back_off_and_told(planet: Planet) -> No
     planet.poll(source.url)
     report = planet.poll(source.url)
     assert report.polled == ()
-    assert dict(report.skipped)[source.url].startswith("it refused once in a row: 4 hours; next at 20")
+    assert dict(report.skipped)[source.url].startswith("after a refusal: 4 hours; next at 20")
     assert len(planet.server.seen) == 1
 
 
@@ -763,7 +763,7 @@ def test_a_release_that_was_asked_for_while_another_process_collected_is_done_by
         assert planet.status().held == 0
     with planet.collector() as collector:
         assert collector.release(source.url) == 0
-    assert planet.told[-1] == (source.url, "nothing of it is held back")
+    assert planet.told[-1] == (source.url, "not released: nothing of it is held back")
 
 
 def test_a_release_waits_for_a_document_that_is_taken_in_and_for_a_disk_that_is_full(planet: Planet) -> None:
