@@ -57,8 +57,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of asking: the last status (0 if there was none), its header and body, from `url`, after `hops`.
 
-    `problem` says in words why there is no answer. `at` is when it ended, `heard_at` when its header came (0 if none did),
-    `not_before` until when one of the addresses is left alone (0 if none is), in seconds since 1970.
+    `problem` says in words why there is no answer. `at` is when it ended, `heard_at` when its header came (0 if none
+    did), `not_before` until when one of the addresses is left alone (0 if none is), in seconds since 1970.
     """
 
     url: str
@@ -150,7 +150,7 @@ def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
 
 
 def _is_its_own(state: SourceState, answer: Answer) -> bool:
-    """Return whether an answer is that of the source itself, not of where it leads for the moment, or of another owner."""
+    """Return whether the source itself answered, not where it leads for the moment, or another owner."""
     asked = answer.hops[0].url if answer.hops else answer.url
     is_moved = domain_of(answer.url) not in {state.domain, domain_of(asked)}
     return not is_moved and not any(hop.status in TEMPORARY for hop in answer.hops)
@@ -254,8 +254,8 @@ def sighted(state: SourceState, target: str, now: int) -> SourceState:
     """Return the state with one more sighting of where the source has moved to for good: `target`, "" if it has not.
 
     Only an answer that is the same feed is one: a document that shares an item with what was known, or one that has not
-    changed since. A page in its place, such as that of a login, neither counts nor ends what was seen before. The target
-    is adopted once it has been seen often enough, for long enough.
+    changed since. A page in its place, such as that of a login, neither counts nor ends what was seen before. The
+    target is adopted once it has been seen often enough, for long enough.
     """
     seen = state.redirect
     if not target:

@@ -28,6 +28,8 @@ MOST_FAILURES = 3
 MOST_ATTEMPTS = 3
 """A document that stops the program so often is given up."""
 
+_NAMES_A_FEED = "what it sends is an HTML page, and the feed that it names"
+
 Told = Callable[[str, str], None]
 
 
@@ -282,7 +284,7 @@ class Collector:
         )
         reason, problem = state.no_feed, answers.error_of(answer)
         if problem:  # else it has not changed since it was found to be another feed
-            reason = f"what it sends is an HTML page, and the feed that it names ({trial}) cannot be had: {problem}"
+            reason = f"{_NAMES_A_FEED} ({trial}) cannot be had: {problem}"
         failed = answers.unreadable(state, reason, state.no_feed_at)
         state = timing.planned(failed, source)
         self._database.put(states=[state], cooling=self._cooled(answer))
@@ -381,8 +383,7 @@ class Collector:
         counts if it is the same.
         """
         state, named = self.state(source.url), next(iter(found.feeds), "")
-        where = f"is an HTML page, and the feed that it names ({pending.trial}) " if pending.trial else ""
-        reason = f"what it sends {where}{found.reason}"
+        reason = f"{f'{_NAMES_A_FEED} ({pending.trial})' if pending.trial else 'what it sends'} {found.reason}"
         if pending.url in found.feeds or named in {state.address, pending.trial}:
             named = ""
         if named and not pending.trial and not self._was_a_feed(source):
@@ -396,10 +397,7 @@ class Collector:
 
     def _not_the_same(self, source: Source, pending: Pending) -> bool:
         """Note that the feed which a page names has no item of the source."""
-        reason = (
-            f"what it sends is an HTML page, and the feed that it names ({pending.trial}) has none of its items (if it is the right"
-            " one, list that address)"
-        )
+        reason = f"{_NAMES_A_FEED} ({pending.trial}) has none of its items (if it is the right one, list that address)"
         state = msgspec.structs.replace(self.state(source.url), trial="")
         state = answers.unreadable(state, reason, state.no_feed_at)
         self._finish_without_items(source, timing.planned(state, source))

@@ -180,13 +180,13 @@ def sentence(row: Known, state: SourceState, *, name: str = "") -> str:
         return f"{row.note}."
     sentences: dict[Held, str] = {
         "": f"Shown: taken from {source}.",
-        "first": f"Not shown: when {source} was new, its newest items alone were shown (`first`); nothing ends this, since "
-        "a larger `first` counts for new sources.",
+        "first": f"Not shown: when {source} was new, its newest items alone were shown (`first`); nothing ends this, "
+        "since a larger `first` counts for new sources.",
         "older": f"Not shown: it is not newer than what was shown of {source} when the collector's state was lost; "
         "nothing ends this.",
         "flood": f"Held back (flood): {source} brought far more items at once than it usually does; {ends}.",
-        "hijack": f"Held back (hijack): {source} seems to be in other hands: {state.quarantine or 'it was in quarantine'}; "
-        f"{ends} if {source} still lists it.",
+        "hijack": f"Held back (hijack): {source} seems to be in other hands: "
+        f"{state.quarantine or 'it was in quarantine'}; {ends} if {source} still lists it.",
         "refused": f"Not shown: it came while {source} was in quarantine, and {source} does not list it any more; "
         "nothing ends this.",
     }  # fmt: skip

@@ -41,12 +41,11 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     earliest moment that the last answer allows, `hint` its distance from the answer, `hint_why` its name; `max_age` is
     the answer's `Cache-Control: max-age` less `Age`, None if it has none. `retry_until` is that of `Retry-After`.
     `gap` is the median time between two items, None if unknown. `head` is the last document without its entries, `body`
-    its digest, `no_feed` why what `no_feed_at` sent since is none, `window` the keys of its entries (first keys, after a churn),
-    `domain` the registrable domain it came from. `counts` are the numbers of new items of the last polls that brought
-    any. `quarantine` is why nothing new is taken over; `new_domain` and `new_head` become the domain and the head if a
-    person ends that, and `own_window` is what it listed before. `began_in_part` is true while it never sent a document
-    that was whole.
-    `pushed_until` is until when its WebSub hub pushes.
+    its digest, `no_feed` why what `no_feed_at` sent since is none, `window` the keys of its entries (first keys, after
+    a churn), `domain` the registrable domain it came from. `counts` are the numbers of new items of the last polls that
+    brought any. `quarantine` is why nothing new is taken over; `new_domain` and `new_head` become the domain and the
+    head if a person ends that, and `own_window` is what it listed before. `began_in_part` is true while it never sent a
+    document that was whole. `pushed_until` is until when its WebSub hub pushes.
     """
 
     url: str
@@ -134,8 +133,8 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     It is stored together with its validators: if the process dies before its entries are written, the next one goes on
     with it, as the server will only say that nothing has changed. `attempts` is how often that was begun. `is_partial`
-    is true for a 226 (RFC 3229), which lists only what is new. `hubs` and `topic` are those of its `Link` header. `trial`
-    is the address that was asked if that was the one of `SourceState.trial`.
+    is true for a 226 (RFC 3229), which lists only what is new. `hubs` and `topic` are those of its `Link` header.
+    `trial` is the address that was asked if that was the one of `SourceState.trial`.
     """
 
     url: str

@@ -183,9 +183,10 @@ def test_point_1_a_document_that_stops_the_program_is_given_up_after_three_times
     """It does not stop every process that ever starts, and is named."""
     left_behind(planet)
     for _ in range(3):
-        with planet.collector() as collector, pytest.raises(Stopped):
+        with planet.collector() as collector:
             collector._intake.parse = stopping
-            asyncio.run(collector.resume())
+            with pytest.raises(Stopped):
+                asyncio.run(collector.resume())
     planet.poll()
     assert "stopped the program 3 times" in planet.state().error
     assert planet.shown() == []
@@ -205,9 +206,10 @@ def test_point_1_starts_are_not_counted_but_what_never_came_back(planet: Planet)
         raise asyncio.CancelledError
 
     for _ in range(5):
-        with planet.collector() as collector, pytest.raises(asyncio.CancelledError):
+        with planet.collector() as collector:
             collector._take_pending = ended
-            asyncio.run(collector.resume())
+            with pytest.raises(asyncio.CancelledError):
+                asyncio.run(collector.resume())
     planet.poll()
     assert len(planet.shown()) == 3
 
