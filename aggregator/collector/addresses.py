@@ -43,8 +43,8 @@ _LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "la
 def refusal_of_url(url: str) -> str:
     """Return why no reader is to be led to a URL of a source that is not `private`, "" if nothing speaks against it.
 
-    It is read as browsers read it (WHATWG URL): `http://0x7f.1` is this machine, with backslashes too. What is no http(s)
-    address is not judged, and no name is looked up: one that leads to such an address is refused by nobody.
+    It is read as browsers read it (WHATWG URL): `http://0x7f.1` is this machine, with backslashes too. What is no
+    http(s) address is not judged, and no name is looked up: one that leads to such an address is refused by nobody.
     """
     found = _AUTHORITY.match(_IGNORED.sub("", url).strip())
     if found is None:

@@ -33,6 +33,8 @@ MAX_HOPS = 5
 MOST_VALIDATORS = 8
 """So many addresses of a source keep their validators: its page, its feed, targets of redirects."""
 
+NAMES_A_FEED = "what it sends is an HTML page, and the feed that it names"
+
 _LONGEST_LINKS = 20_000
 _LINK = re.compile(r"<([^<>\s]{1,2000})>([^<,]{0,500})")
 _RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;"]+))""", re.IGNORECASE)
@@ -311,7 +313,7 @@ def _failing(state: SourceState, answer: Answer, kind: Kind) -> SourceState:
     """Return the state after an answer that is no success."""
     if kind in {"gone", "missing"} and state.address and _is_lost(state, answer, kind):
         # The listed address may know where the feed has gone.
-        state = msgspec.structs.replace(state, address="", adopted="", is_discovered=False)
+        state = _lost(state, answer)
     elif kind == "gone":
         return msgspec.structs.replace(state, outcome="gone", failing_since=state.failing_since or state.asked_at)
     state = msgspec.structs.replace(state, failing_since=state.failing_since or state.asked_at)
@@ -325,6 +327,18 @@ def _failing(state: SourceState, answer: Answer, kind: Kind) -> SourceState:
         retry = answer.at + limit if limit else 0
         return msgspec.structs.replace(state, outcome="refused", refusals=state.refusals + 1, retry_until=retry)
     return msgspec.structs.replace(state, outcome="failed", failures=state.failures + 1)
+
+
+def _lost(state: SourceState, answer: Answer) -> SourceState:
+    """Return the state without the address that was asked instead of the listed one.
+
+    If a page named it, that the page has not changed is no success: the feed is tried again then.
+    """
+    lost = msgspec.structs.replace(state, address="", adopted="", is_discovered=False)
+    if not state.is_discovered:
+        return lost
+    reason = f"{NAMES_A_FEED} ({state.address}) cannot be had: {error_of(answer)}"
+    return msgspec.structs.replace(lost, trial=state.address, no_feed=reason, no_feed_at=state.page_at)
 
 
 def _is_lost(state: SourceState, answer: Answer, kind: Kind) -> bool:

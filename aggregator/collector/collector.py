@@ -28,8 +28,6 @@ MOST_FAILURES = 3
 MOST_ATTEMPTS = 3
 """A document that stops the program so often is given up."""
 
-_NAMES_A_FEED = "what it sends is an HTML page, and the feed that it names"
-
 Told = Callable[[str, str], None]
 
 
@@ -284,7 +282,7 @@ class Collector:
         )
         reason, problem = state.no_feed, answers.error_of(answer)
         if problem:  # else it has not changed since it was found to be another feed
-            reason = f"{_NAMES_A_FEED} ({trial}) cannot be had: {problem}"
+            reason = f"{answers.NAMES_A_FEED} ({trial}) cannot be had: {problem}"
         failed = answers.unreadable(state, reason, state.no_feed_at)
         state = timing.planned(failed, source)
         self._database.put(states=[state], cooling=self._cooled(answer))
@@ -344,7 +342,9 @@ class Collector:
         if not after.quarantine and is_same:
             after = answers.sighted(after, pending.permanent, pending.received_at)
         if pending.trial:
-            after = msgspec.structs.replace(after, address=pending.trial, is_discovered=True, trial="")
+            after = msgspec.structs.replace(
+                after, address=pending.trial, page_at=after.no_feed_at, is_discovered=True, trial=""
+            )
         after = answers.succeeded(
             msgspec.structs.replace(after, body=digest_of(pending, source)), "document", pending.received_at
         )
@@ -383,11 +383,13 @@ class Collector:
         counts if it is the same.
         """
         state, named = self.state(source.url), next(iter(found.feeds), "")
-        reason = f"{f'{_NAMES_A_FEED} ({pending.trial})' if pending.trial else 'what it sends'} {found.reason}"
+        reason = f"{f'{answers.NAMES_A_FEED} ({pending.trial})' if pending.trial else 'what it sends'} {found.reason}"
         if pending.url in found.feeds or named in {state.address, pending.trial}:
             named = ""
         if named and not pending.trial and not self._was_a_feed(source):
-            state = msgspec.structs.replace(state, address=named, is_discovered=True, failures=0, trial="")
+            state = msgspec.structs.replace(
+                state, address=named, page_at=pending.url, is_discovered=True, failures=0, trial=""
+            )
         else:
             trial = "" if pending.trial else named
             at = state.no_feed_at if pending.trial else pending.url
@@ -397,7 +399,8 @@ class Collector:
 
     def _not_the_same(self, source: Source, pending: Pending) -> bool:
         """Note that the feed which a page names has no item of the source."""
-        reason = f"{_NAMES_A_FEED} ({pending.trial}) has none of its items (if it is the right one, list that address)"
+        advice = "if it is the right one, list that address"
+        reason = f"{answers.NAMES_A_FEED} ({pending.trial}) has none of its items ({advice})"
         state = msgspec.structs.replace(self.state(source.url), trial="")
         state = answers.unreadable(state, reason, state.no_feed_at)
         self._finish_without_items(source, timing.planned(state, source))
@@ -464,8 +467,10 @@ class Collector:
             question = Question(
                 url=address, is_private=source.private, accept="text/plain, */*;q=0.1", stops=self._stops
             )
-            known = self._robots[address] = await self._asker.ask(question)
-            self._database.put(cooling=self._cooled(known))
+            answer = await self._asker.ask(question)
+            self._database.put(cooling=self._cooled(answer))
+            known = msgspec.structs.replace(answer, body=answer.body[: robots.LARGEST], headers=())
+            self._robots[address] = known
             self._robots = dict(list(self._robots.items())[-MOST_ROBOTS:])
         return robots.is_allowed(_status_of(known), known.body, link)
 

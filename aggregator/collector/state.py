@@ -33,7 +33,8 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a source. Times are seconds since 1970, 0 for never; spans are seconds.
 
-    `address` is what is asked instead of `url`: an adopted redirect, or the feed that a page names (`is_discovered`);
+    `address` is what is asked instead of `url`: an adopted redirect, or the feed that the page at `page_at` names
+    (`is_discovered`);
     `listed` is the address that the list had then, and `trial` a feed that a page names in the place of one which was a
     feed, until that turns out to be the same.
     `validators` are those of each address. `planned_at` is when the last poll was due, `asked_at` when it began,
@@ -52,6 +53,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     added_at: int = 0
     address: str = ""
     listed: str = ""
+    page_at: str = ""
     is_discovered: bool = False
     trial: str = ""
     validators: dict[str, Validators] = {}

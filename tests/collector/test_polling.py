@@ -626,6 +626,31 @@ def test_a_page_that_names_a_feed_is_a_source_too(planet: Planet) -> None:
     assert len(planet.shown()) == 4
 
 
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_page_that_has_not_changed_is_no_success_if_its_feed_is_lost(planet: Planet, is_back: bool) -> None:
+    """The page answers 304, the feed that it named 404: that is a failure, until the feed is back or is named anew."""
+    planet.add(path="/", every=DAY)
+    page = PAGE.replace(b"/casino", b"/real")
+    planet.answers_with(lambda seen: conditional(seen, page), path="/")
+    planet.answers_with(feed(planet), path="/real")
+    planet.poll()
+    planet.answers_with(Reply(404), path="/real")
+    for _ in range(3):
+        planet.next_poll()
+        assert planet.status().state == "failing"
+    assert "/real) cannot be had: it answered 404 Not Found" in planet.status().error
+    if is_back:
+        planet.answers_with(feed(planet, 4), path="/real")
+    else:
+        page = PAGE.replace(b"/casino", b"/new")
+        planet.answers_with(feed(planet, 4), path="/new")
+    planet.next_poll()
+    assert (planet.status().state, len(planet.shown())) == ("ok", 4)
+    assert planet.state().address == planet.server.url("blog.example", "/real" if is_back else "/new")
+    pages = [seen for seen in planet.server.seen if seen.path == "/"]
+    assert [seen.is_conditional for seen in pages] == [False, *[True] * (len(pages) - 1)]
+
+
 def test_a_folder_that_is_missing_is_not_made_and_what_came_waits(planet: Planet) -> None:
     """A disk that is not mounted: the reason is named, nothing is asked meanwhile, nothing is lost."""
     planet.add()
