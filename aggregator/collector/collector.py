@@ -334,7 +334,8 @@ class Collector:
         )  # fmt: skip
         try:
             pages = await self._pages(source, decision)
-            rows = self._written(source, decision, document, pages)
+            # In a thread: a slow disk must not make other sources seem not to answer in time.
+            rows = await asyncio.to_thread(self._written, source, decision, document, pages)
         except AggregatorError as error:
             return self._unwritten(state, error)
         after = decision.state
