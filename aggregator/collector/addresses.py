@@ -7,10 +7,12 @@ RFC 6890), in which also the metadata services of clouds lie, and IPv6 addresses
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from urllib.parse import unquote
+
+import idna
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
@@ -52,7 +54,7 @@ def refusal_of_url(url: str) -> str:
     authority = found[1]
     if "@" in authority:
         return "user name"
-    host = unicodedata.normalize("NFKC", unquote(authority)).lower()
+    host = _mapped(unquote(authority)).lower()
     if host.startswith("["):
         return refusal_of(host[1:].partition("]")[0])
     host = host.partition(":")[0].rstrip(".")
@@ -61,6 +63,15 @@ def refusal_of_url(url: str) -> str:
         return refusal_of(str(IPv4Address(numbers)))
     is_local = "." not in host or any(host == name or host.endswith(f".{name}") for name in _LOCAL_NAMES)
     return "local" if is_local else ""
+
+
+def _mapped(host: str) -> str:
+    """Return a host with the characters that browsers put in the place of others (UTS #46)."""
+    if host.isascii():
+        return host
+    with suppress(idna.IDNAError):
+        return idna.uts46_remap(host, std3_rules=False)
+    return host
 
 
 def _numbers(parts: Sequence[str]) -> int | None:

@@ -335,7 +335,7 @@ INSIDE = [
     "http://127.0.0.1/x", "http://127.1/x", "http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http:\\\\127.0.0.1\\x",
     "http:/10.0.0.1/", "http://10.1.2.3:8080/a", "http://192.168.1.1/reboot", "http://169.254.169.254/latest/meta-data/",
     "http://[::1]/", "http://[fd00::1]/", "http://[::ffff:10.0.0.1]/", "http://localhost:631/", "http://a.localhost./",
-    "http://printer.local/", "http://router/", "http://nas.home.arpa/", "http://metadata.google.internal/", "http://１２７.0.0.1/",
+    "http://printer.local/", "http://router/", "http://nas.home.arpa/", "http://metadata.google.internal/", "http://１２７.0.0.1/", "http://127。0。0。1/", "http://local\u00adhost/",
     "http://127%2e0.0.1/", "https://user:word@blog.example.org/", "https://bank.example.org@evil.example.org/", "HTTP://LOCALHOST/",
 ]  # fmt: skip
 OUTSIDE = [
