@@ -23,7 +23,7 @@ from aggregator.collector.state import Cooling, Known, Pending, SourceState
 from aggregator.collector.subscriptions import Subscription
 from aggregator.model.sources import Source, SourceStatus
 from aggregator.model.sqlite_errors import is_damage, with_advice
-from aggregator.model.words import utc_time
+from aggregator.model.words import quantity, utc_time
 
 FILE, LOCK = "sources.db", "sources.lock"
 VERSION = 1
@@ -62,6 +62,22 @@ _pending = msgspec.msgpack.Decoder(Pending)
 _cooling = msgspec.json.Decoder(Cooling)
 _subscription = msgspec.json.Decoder(Subscription)
 _sources = msgspec.json.Decoder(tuple[Source, ...])
+
+
+_OF_SOURCES: tuple[tuple[str, str, _Decoder[object]], ...] = (
+    ("source", "url", _state), ("entry", "source", _known), ("pending", "source", _pending),
+)  # fmt: skip
+_OF_OTHERS: tuple[tuple[str, str, _Decoder[object]], ...] = (
+    ("cooling", "domain", _cooling), ("subscription", "source", _subscription), ("listed", "location", _sources),
+)  # fmt: skip
+
+
+def _is_sound(decoder: _Decoder[object], value: Any) -> bool:
+    try:
+        decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError):
+        return False
+    return True
 
 
 class Busy(Exception):  # noqa: N818 - a state, not a mistake
@@ -126,13 +142,16 @@ class Database:
     """The open file, for the process that collects."""
 
     def __init__(self, state: str) -> None:
-        """Open or make the file in the state folder; a damaged one is put aside, and what it knew is lost.
+        """Open or make the file in the state folder.
+
+        Of a damaged one, what it knew of the sources with damaged rows is lost; if its pages are damaged, it is put
+        aside, and all is lost. `damage` says in words what happened, "" if nothing did.
 
         Raises:
             Unusable: If it cannot be opened, or is that of a newer version.
         """
         self._path = os.path.join(state, FILE)
-        self.was_damaged = False
+        self.damage = ""
         try:
             self._db = self._open()
         except sqlite3.Error as error:
@@ -271,10 +290,12 @@ class Database:
             return decoder.decode(value)
         except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
             self._give_up()
-            raise Unusable(f"{self._path} is damaged; the next start makes it again from the seeds") from error
+            raise Unusable(
+                f"{self._path} is damaged; the next start makes what is lost again from the seeds"
+            ) from error
 
     def _give_up(self) -> None:
-        """Mark the file, so that the next start puts it aside."""
+        """Mark the file, so that the next start mends it, or puts it aside."""
         with suppress(sqlite3.Error):
             self._db.execute(f"PRAGMA user_version={_DAMAGED}")
 
@@ -288,10 +309,13 @@ class Database:
             # FULL: what was asked is remembered even if the machine loses power.
             for setting in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL"):
                 db.execute(f"PRAGMA {setting}")
-            self._check(db.execute("PRAGMA user_version").fetchone()[0])
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            self._check(version)
             db.executescript(_TABLES)
-            db.execute(f"PRAGMA user_version={VERSION}")
             self._check_pages(db)
+            if version == _DAMAGED:
+                self._mend(db)
+            db.execute(f"PRAGMA user_version={VERSION}")
         except BaseException:
             db.close()
             raise
@@ -302,17 +326,53 @@ class Database:
             raise sqlite3.DatabaseError(found)
 
     def _check(self, version: int) -> None:
-        if version == _DAMAGED:
-            raise sqlite3.DatabaseError("it was found to be damaged")
         if version > VERSION:
             raise Unusable(f"{self._path} is that of a newer version of this program")
 
+    def _mend(self, db: sqlite3.Connection) -> None:
+        """Forget the sources of which a row is damaged, in a file that is whole otherwise; a copy of it is kept."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._aside)
+        with closing(sqlite3.connect(self._aside)) as copy:
+            db.backup(copy)
+        sources = {
+            source
+            for table, column, decoder in _OF_SOURCES
+            for source, value in db.execute(f"SELECT {column}, value FROM {table}")  # noqa: S608 - names of ours
+            if not _is_sound(decoder, value)
+        }
+        aliases = db.execute("SELECT source FROM alias WHERE typeof(key) != 'text' OR typeof(first) != 'text'")
+        sources |= {source for (source,) in aliases}
+        others = [
+            (table, column, key)
+            for table, column, decoder in _OF_OTHERS
+            for key, value in db.execute(f"SELECT {column}, value FROM {table}")  # noqa: S608 - names of ours
+            if not _is_sound(decoder, value)
+        ]
+        db.execute("BEGIN IMMEDIATE")
+        for table, column in (("source", "url"), ("entry", "source"), ("alias", "source"), ("pending", "source")):
+            db.executemany(f"DELETE FROM {table} WHERE {column} IS ?", [(one,) for one in sources])  # noqa: S608 - as above
+        for table, column, key in others:
+            db.execute(f"DELETE FROM {table} WHERE {column} IS ?", (key,))  # noqa: S608 - as above
+        db.execute("COMMIT")
+        self.damage = (
+            f"it was damaged: what it knew of {quantity(len(sources), 'source')} is made again from the seeds; the file as"
+            f" it was is kept as {os.path.basename(self._aside)}"
+        )
+
+    @property
+    def _aside(self) -> str:
+        return f"{self._path}.damaged"
+
     def _put_aside(self) -> None:
-        self.was_damaged = True
         for suffix in ("-wal", "-shm"):
             with suppress(OSError):
                 os.unlink(self._path + suffix)
-        os.replace(self._path, f"{self._path}.damaged")
+        os.replace(self._path, self._aside)
+        self.damage = (
+            "it was damaged, and is made again from the seeds: every source is asked once more without a condition, and"
+            f" what was held back is held back anew; the damaged file is kept as {os.path.basename(self._aside)}"
+        )
 
 
 def statuses(state: str, sources: Iterable[Source], now: int) -> tuple[SourceStatus, ...]:

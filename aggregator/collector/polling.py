@@ -7,6 +7,7 @@ the state folder.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from aggregator.collector import schedule
 from aggregator.collector.asking import Asker
 from aggregator.collector.clocks import Clock
 from aggregator.collector.collector import Collector, Settings
-from aggregator.collector.database import Busy, Database, locked, request
+from aggregator.collector.database import FILE, Busy, Database, locked, request
 from aggregator.collector.intake import Intake
 from aggregator.collector.turns import Turns
 from aggregator.model.words import utc_time
@@ -96,6 +97,8 @@ def open_collector(
         Unusable: If `sources.db` cannot be used.
     """
     with locked(settings.state), Database(settings.state) as database:
+        if database.damage:
+            told(os.path.join(settings.state, FILE), database.damage)
         yield Collector(
             settings, database, clock=clock, told=told, intake=Intake(settings.folder),
             asker=asker or Asker(site=settings.site, clock=clock, turns=Turns(clock)),

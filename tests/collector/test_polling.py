@@ -740,6 +740,49 @@ def test_a_row_that_is_not_ours_is_found_and_the_next_start_makes_the_file_again
     assert planet.status().state == "ok"
 
 
+@pytest.mark.parametrize("table", ["entry", "alias", "pending", "source", "cooling", "listed", "subscription"])
+def test_a_damaged_row_costs_its_source_alone(planet: Planet, table: str) -> None:
+    """The others keep their validators, what waits, and their quarantine; the damage is told."""
+    ill, well = planet.add("ill.example"), planet.add("well.example")
+    for source in (ill, well):
+        host = source.url.split("/")[2].split(":")[0]
+        planet.answers_with(feed(planet), host)
+    planet.poll()
+    planet.answers_with(rss(posts(40, newest=planet.clock.time, apart=1, name="flood")), "well.example")
+    planet.clock.set(max(planet.state(ill).next_at, planet.state(well).next_at))
+    planet.poll()
+    before = planet.seeds()
+    with sqlite3.connect(planet.root / "state/sources.db") as db:
+        broken = {
+            "entry": "UPDATE entry SET value=x'00ff' WHERE source=? AND key LIKE '%post1'", "source": "UPDATE source SET value=x'00ff' WHERE url=?",
+            "alias": "INSERT INTO alias VALUES(?, 1, 'k', x'00ff')", "pending": "INSERT INTO pending VALUES(?, x'00ff')",
+        }.get(table, f"INSERT INTO {table} VALUES(?, x'00ff')")  # fmt: skip
+        db.execute(broken, [ill.url])
+        db.execute("PRAGMA user_version=-1")
+    db.close()
+    planet.told.clear()
+    planet.clock.set(max(planet.state(ill).next_at, planet.state(well).next_at))
+    planet.told.clear()
+    assert planet.poll().failed == ()
+    assert (planet.root / "state/sources.db.damaged").exists()
+    asked = {seen.host: seen.is_conditional for seen in planet.server.seen[-2:]}
+    assert asked == {"ill.example": table in {"cooling", "listed", "subscription"}, "well.example": True}
+    assert database.statuses(str(planet.root / "state"), [well], planet.clock.now())[0].held == 37
+    assert planet.seeds() == before
+
+
+def test_a_damaged_file_is_named(planet: Planet) -> None:
+    """Also what follows from that, since nobody would look for it."""
+    planet.add()
+    planet.poll()
+    for file in (planet.root / "state").iterdir():
+        file.write_bytes(b"damage" * 1000) if file.suffix == ".db" else file.unlink()
+    planet.poll()
+    assert dict(planet.told)[str(planet.root / "state/sources.db")].startswith(
+        "it was damaged, and is made again from "
+    )
+
+
 def test_point_1_a_304_to_an_unconditional_request_is_a_lie(planet: Planet) -> None:
     """It is a failure with its reason, not a success without items."""
     planet.add()
