@@ -356,8 +356,8 @@ class Database:
             db.execute(f"DELETE FROM {table} WHERE {column} IS ?", (key,))  # noqa: S608 - as above
         db.execute("COMMIT")
         self.damage = (
-            f"it was damaged: what it knew of {quantity(len(sources), 'source')} is made again from the seeds; the file as"
-            f" it was is kept as {os.path.basename(self._aside)}"
+            f"it was damaged: what it knew of {quantity(len(sources), 'source')} is made again from the seeds; the file"
+            f" as it was is kept as {os.path.basename(self._aside)}"
         )
 
     @property
