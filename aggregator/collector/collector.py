@@ -182,7 +182,8 @@ class Collector:
         for one in self._database.requests():
             if one.kind == "release":
                 # One that is being taken in, or waits for that, has decided already; that is stored first.
-                if one.source in self._taking | self._waiting or not self._release(one):
+                is_busy = one.source in self.sources and one.source in self._taking | self._waiting
+                if is_busy or not self._release(one):
                     continue
             elif one.kind == "push":
                 self._pushed.update([one.source] if one.source in self.sources else [])

@@ -12,7 +12,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
@@ -209,7 +209,9 @@ def link_of(entry: Entry, source: Source, head: Document | None) -> str:
 
     Two entries with one link would be one item.
     """
-    home = (head.link if head else "") or html.address_of(source.url, "")
+    # Of a private source, where the feed lies may be a secret, such as a token in its query: its host alone is said.
+    url = urljoin(source.url, "/") if source.private else source.url
+    home = (head.link if head else "") or html.address_of(url, "")
     if entry.link and entry.link.rstrip("/") not in {home.rstrip("/"), source.url.rstrip("/")}:
         return entry.link
     if not entry.link and entry.media:
@@ -232,7 +234,8 @@ def _media(entry: Entry) -> list[dict[str, Any]]:
 
 def _provider(source: Source, head: Document) -> dict[str, Any]:
     name = source.name or head.title
-    return _without_blanks(name=_written(name), domain=_host(head.link) or _host(source.url))
+    domain = _host(head.link) or ("" if source.private else _host(source.url))
+    return _without_blanks(name=_written(name), domain=domain)
 
 
 def _source(source: Source, head: Document) -> dict[str, Any]:

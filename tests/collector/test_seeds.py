@@ -254,8 +254,13 @@ def test_an_episode_without_a_link_leads_to_its_file() -> None:
 def test_where_a_private_source_lies_is_not_said() -> None:
     """Its address would stand in feeds."""
     source = msgspec.structs.replace(SOURCE, url="http://10.0.0.5/feed?token=abc", private=True)
-    assert b"10.0.0.5/feed" not in seed_file(entry_of(), source)
-    assert b"abc" not in seed_file(entry_of(), source)
+    for head in (HEAD, msgspec.structs.replace(HEAD, link=""), None):
+        for entry in (entry_of(), msgspec.structs.replace(entry_of(), link="")):
+            data = seed_file(entry, source, head)
+            assert b"10.0.0.5/feed" not in data
+            assert b"abc" not in data
+            seed_read(data)
+    assert b"10.0.0.5" not in seed_file(entry_of(), source, None)
 
 
 def test_an_id_belongs_to_its_source() -> None:
