@@ -569,11 +569,13 @@ class Collector:
     def _collect_sources(self) -> None:
         """Bring together the sources of the config and of the living lists; the first that names an address wins."""
         found: dict[str, Source] = {source.url: source for source in self._settings.sources}
+        taken = {source.address for source in self._settings.sources} - {""}
         for location in self._lists:
             if location not in self._listed:
                 self._listed[location] = self._database.listed(location)
             for source in self._listed[location]:
-                found.setdefault(source.url, source)
+                if source.url not in taken:
+                    found.setdefault(source.url, source)
         self.sources = found
         moved = [state for source in found.values() if (state := self._relisted(source)) is not None]
         if moved:

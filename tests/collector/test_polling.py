@@ -1009,6 +1009,18 @@ def test_a_living_list_that_is_a_file_is_read_again_when_it_changes(planet: Plan
     assert planet.poll().polled == (url,)
 
 
+def test_what_a_living_list_names_and_the_config_has_at_that_address_is_one_source(planet: Planet) -> None:
+    """It moved, the config has the new address, and so has the list: it is asked once."""
+    new = planet.server.url("new.example")
+    planet.sources.append(Source(url=planet.server.url("old.example"), address=new, private=True))
+    file = planet.root / "list.opml"
+    planet.lists.append(SourceList(location=str(file), defaults=Source(url="", private=True)))
+    file.write_text(f'<opml version="2.0"><head/><body><outline type="rss" text="B" xmlUrl="{new}"/></body></opml>')
+    planet.answers_with(feed(planet), "new.example")
+    assert planet.poll().polled == (planet.sources[0].url,)
+    assert len(planet.server.seen) == 1
+
+
 def test_an_address_that_is_none_is_named_and_not_tried_all_the_time(planet: Planet) -> None:
     """It waits as any other failure."""
     planet.sources.append(Source(url="ftp://files.example/feed", private=True))
