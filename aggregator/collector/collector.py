@@ -326,7 +326,7 @@ class Collector:
         try:
             stored, known = self._known(source, document)
         except AggregatorError as error:
-            return self._unwritten(state, error)
+            return self._unwritten(url, error)
         if pending.trial and known and not guards.shares_an_item(document, known, aliases):
             return self._not_the_same(source, pending)
         decision = guards.decide(
@@ -338,7 +338,7 @@ class Collector:
             # In a thread: a slow disk must not make other sources seem not to answer in time.
             rows = await asyncio.to_thread(self._written, source, decision, document, pages)
         except AggregatorError as error:
-            return self._unwritten(state, error)
+            return self._unwritten(url, error)
         after = decision.state
         is_same = not known or not pending.permanent or guards.shares_an_item(document, known, aliases)
         if not after.quarantine and is_same:
@@ -351,10 +351,10 @@ class Collector:
             msgspec.structs.replace(after, body=digest_of(pending, source)), "document", pending.received_at
         )
         after = timing.planned(_with_listed(after, source), source)
-        recovered = [row for key, row in known.items() if key not in stored]
+        recognised_now = [row for key, row in known.items() if key not in stored]
         self._database.finish(
             after,
-            known=(*recovered, *rows),
+            known=(*recognised_now, *rows),
             aliases=None if decision.aliases == aliases else decision.aliases,
             pages=pages,
             forgotten=stored - known.keys(),
@@ -367,15 +367,22 @@ class Collector:
         return True
 
     def _known(self, source: Source, document: Document) -> tuple[set[str], dict[str, Known]]:
-        """Return the keys that are stored of a source's entries, and these: from the seeds if the database has none."""
-        known = self._database.known(source.url)
-        stored = set(known)
-        if not known and not self.state(source.url).domain:
-            known = {row.key: row for row in self._intake.recover(source)}
-        return stored, recognised(known, document, source)
+        """Return the keys that are stored of a source's entries, and these: from the seeds if the database has none.
 
-    def _unwritten(self, state: SourceState, error: AggregatorError) -> bool:
-        self._put(msgspec.structs.replace(state, error=str(error)))
+        Which of both it is, is stored before a seed is written: one that a kill cut short must not pass for what was
+        shown long ago.
+        """
+        known, state = self._database.known(source.url), self.state(source.url)
+        if not known and not state.domain and not state.is_new:
+            known = {row.key: row for row in self._intake.recover(source)}
+            if known:
+                self._database.remember(source.url, known.values())
+            else:
+                self._put(msgspec.structs.replace(state, is_new=True))
+        return set(known), recognised(known, document, source)
+
+    def _unwritten(self, url: str, error: AggregatorError) -> bool:
+        self._put(msgspec.structs.replace(self.state(url), error=str(error)))
         return False
 
     def _no_document(self, source: Source, pending: Pending, found: NoDocument) -> None:

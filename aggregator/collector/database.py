@@ -239,6 +239,11 @@ class Database:
             if listed is not None:
                 db.execute("INSERT OR REPLACE INTO listed VALUES(?,?)", (listed[0], msgspec.json.encode(listed[1])))
 
+    def remember(self, source: str, known: Iterable[Known]) -> None:
+        """Store what is known of a source's entries from its seeds."""
+        with self._transaction() as db:
+            _insert(db, source, known)
+
     def finish(
         self,
         state: SourceState,
@@ -253,8 +258,7 @@ class Database:
         url = state.url
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO source VALUES(?,?)", _row_of(state))
-            rows = [(url, row.key, row.link, row.date, row.held_by, msgspec.json.encode(row)) for row in known]
-            db.executemany("INSERT OR REPLACE INTO entry VALUES(?,?,?,?,?,?)", rows)
+            _insert(db, url, known)
             db.executemany("DELETE FROM entry WHERE source=? AND key=?", [(url, key) for key in forgotten])
             if aliases is not None:
                 db.execute("DELETE FROM alias WHERE source=?", (url,))
@@ -373,6 +377,11 @@ class Database:
             "it was damaged, and is made again from the seeds: every source is asked once more without a condition, and"
             f" what was held back is held back anew; the damaged file is kept as {os.path.basename(self._aside)}"
         )
+
+
+def _insert(db: sqlite3.Connection, source: str, known: Iterable[Known]) -> None:
+    rows = [(source, row.key, row.link, row.date, row.held_by, msgspec.json.encode(row)) for row in known]
+    db.executemany("INSERT OR REPLACE INTO entry VALUES(?,?,?,?,?,?)", rows)
 
 
 def statuses(state: str, sources: Iterable[Source], now: int) -> tuple[SourceStatus, ...]:

@@ -46,7 +46,8 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     a churn), `domain` the registrable domain it came from. `counts` are the numbers of new items of the last polls that
     brought any. `quarantine` is why nothing new is taken over; `new_domain` and `new_head` become the domain and the
     head if a person ends that, and `own_window` is what it listed before. `began_in_part` is true while it never sent a
-    document that was whole. `pushed_until` is until when its WebSub hub pushes.
+    document that was whole, `is_new` if it had no seeds when its first document came. `pushed_until` is until when its
+    WebSub hub pushes.
     """
 
     url: str
@@ -94,6 +95,7 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     new_head: Document | None = None
     own_window: tuple[str, ...] = ()
     began_in_part: bool = False
+    is_new: bool = False
     pushed_until: int = 0
     hubs: tuple[str, ...] = ()
     topic: str = ""

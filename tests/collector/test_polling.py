@@ -22,6 +22,7 @@ from aggregator.collector import database, polling
 from aggregator.collector.asking import Limits
 from aggregator.collector.domains import domain_of
 from aggregator.collector.schedule import Schedule
+from aggregator.model.errors import AggregatorError
 from aggregator.model.sources import Source, SourceList
 
 HOUR = 3600
@@ -904,6 +905,36 @@ def test_a_kill_between_the_seeds_and_their_rows_writes_none_twice(planet: Plane
     planet.poll()
     assert planet.shown() == ["Second title"]
     assert len(planet.seeds()) == 1
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("end", [Stopped, AggregatorError])
+@pytest.mark.parametrize("written", range(6))
+def test_a_kill_or_a_full_disk_between_two_seeds_loses_none(planet: Planet, written: int, end, is_lost: bool) -> None:
+    """Of a new source, and of one whose state was lost: what was written is not taken for what was shown long ago."""
+    source = planet.add(first=5)
+    if is_lost:
+        planet.answers_with(rss(posts(3, newest=planet.clock.time - 20 * DAY, name="old")))
+        planet.poll()
+        for file in (planet.root / "state").iterdir():
+            file.unlink()
+    planet.answers_with(feed(planet, 9) if not is_lost else rss([*posts(5, newest=planet.clock.time, name="post"),
+                        *posts(3, newest=planet.clock.time - 20 * DAY, name="old")]))  # fmt: skip
+    with planet.collector() as collector:
+        write, left = collector._intake.write, [None] * written
+
+        def killed(*words: object, **said: object):
+            if not left:
+                raise end("the disk is full")
+            left.pop()
+            return write(*words, **said)
+
+        collector._intake.write = killed
+        with suppress(Stopped):
+            asyncio.run(collector.poll(source.url))
+    planet.poll()
+    new = [f"On post{number}" for number in (range(5) if is_lost else range(4, 9))]
+    assert planet.shown() == [*(["On old0", "On old1", "On old2"] if is_lost else []), *new]
 
 
 def test_a_database_of_a_newer_version_is_left_alone(planet: Planet) -> None:
