@@ -144,7 +144,8 @@ def is_collector(pid: int) -> bool:
 
 def kill_often(running: DaemonProcess, blogs: list[Upstream], rounds: int) -> Rounds:
     for blog in blogs:
-        blog.publish(f"First of {blog.name}", at=NOW - 1)
+        for number in range(5):  # as many as a new source shows
+            blog.publish(f"Old {number} of {blog.name}", at=NOW - 9 + number)
     running.site.settings["feed"] = {"limit": None, "max_bytes": None}
     collect_from(running.site, blogs)
     found = Rounds(running, blogs, random.Random(rounds))
