@@ -115,7 +115,8 @@ class Collector:
             # A poll that was cut short may have been sent at the last moment.
             ago = 0 if state.outcome == "begun" else self.clock.now() - max(state.asked_at, state.answered_at)
             if ago <= turns.PAUSE:
-                self._asker.asked(state.address or state.url, ago)
+                source = self.sources.get(state.url)
+                self._asker.asked(self.address_of(source) if source else state.address or state.url, ago)
         with suppress(AggregatorError):
             self._intake.remove_leftovers()
         await self.retry_waiting(is_start=True)
@@ -362,7 +363,8 @@ class Collector:
         self._states[url] = after
         self._waiting.discard(url)
         self.new += decision.new
-        for note in decision.notes:
+        moved = f"its page names {pending.trial} now, which has the same items and is asked from now on"
+        for note in (*decision.notes, *([moved] if pending.trial else [])):
             self._told(url, note)
         return True
 

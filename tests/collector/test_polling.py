@@ -443,6 +443,7 @@ def test_a_feed_whose_page_names_it_elsewhere_is_followed_if_it_has_the_same_ite
     planet.next_poll()
     planet.next_poll()
     assert planet.state().address == planet.server.url("blog.example", "/casino")
+    assert any(note.startswith(f"its page names {planet.state().address} now") for _, note in planet.told)
     paths = [seen.path for seen in planet.server.seen]
     assert paths == ["/feed", "/feed", "/casino", "/feed", "/casino", "/casino"]
     assert (len(planet.shown()), planet.status().state) == (4, "ok")
