@@ -366,7 +366,8 @@ def _is_back(case: _Case) -> bool:
     """
     if case.is_partial:
         return False
-    own = {key: row for key, row in _own(case.known).items() if key in set(_window(case))}
+    known = _own(case.known)
+    own = {key: known[key] for key in _window(case) if key in known}
     same = sum(1 for entry in case.entries if entry.key in own and _is_same(entry, own[entry.key]))
     return same > 0 and 2 * same >= len(own)
 
