@@ -257,7 +257,8 @@ def _churned(case: _Case) -> dict[str, str]:
     window = _window(case)
     here = {entry.key for entry in case.entries}
     gone = [key for key in window if key not in here]
-    if case.is_partial or not gone or 2 * len(gone) < len(window):
+    # The true keys of what was recovered from seeds are not known, and an id is made of its key.
+    if case.is_partial or not case.state.domain or not gone or 2 * len(gone) < len(window):
         return {}
     new = [entry for entry in case.entries if entry.key not in case.known]
     pairs = dict(_pairs(new, [row for row in case.known.values() if row.key not in here]))

@@ -687,6 +687,21 @@ def test_a_lost_database_shows_nothing_twice(planet: Planet) -> None:
     assert planet.shown() == ["On new0", "On post4", "On post5"]
 
 
+def test_a_lost_database_and_new_ids_at_once_change_no_id(planet: Planet) -> None:
+    """What was shown keeps its id and its file; nothing is shown twice."""
+    planet.add(first=10)
+    own = posts(10, newest=planet.clock.time - DAY)
+    planet.answers_with(rss(own))
+    planet.poll()
+    before = planet.seeds()
+    for file in (planet.root / "state").iterdir():
+        file.unlink()
+    planet.answers_with(rss([Post(f"new{post.name}", post.at, post.title or f"On {post.name}", link=f"https://blog.example/{post.name}") for post in own]))  # fmt: skip
+    planet.poll()
+    planet.poll()
+    assert planet.seeds() == before
+
+
 @pytest.mark.parametrize("how", ["lost", "damaged"])
 def test_point_20_a_lost_database_does_not_lift_the_guard(planet: Planet, how: str) -> None:
     """The seeds say what the source was: what is in other hands now waits, and its own feed goes on."""
