@@ -400,10 +400,11 @@ def statuses(state: str, sources: Iterable[Source], now: int) -> tuple[SourceSta
             )
             cooling = dict(_readable(_cooling, _rows(db, "SELECT domain, value FROM cooling")))
         except sqlite3.Error as error:
-            problem = f"{os.path.join(state, FILE)} cannot be read: {with_advice(error)}"
+            problem = f"{FILE} cannot be read: {with_advice(error)}"
             return tuple(_unreadable(source, problem) for source in sources)
         months = {source: count * MONTH / max(MONTH, now - oldest) for source, count, oldest in counts}
-    damaged = f"what {os.path.join(state, FILE)} knows of it is damaged; the collector makes that again from the seeds"
+    # It may stand on a public page: the folder is nobody's business.
+    damaged = f"what {FILE} knows of it is damaged; the collector makes that again from the seeds"
     read = dict(_readable(_state, states.items()))
     return tuple(
         _unreadable(source, damaged)
