@@ -327,7 +327,7 @@ class Collector:
         try:
             stored, known = self._known(source, document)
         except AggregatorError as error:
-            return self._unwritten(url, error)
+            return self._unwritten(url, pending, error)
         if pending.trial and known and not guards.shares_an_item(document, known, aliases):
             return self._not_the_same(source, pending)
         decision = guards.decide(
@@ -339,7 +339,7 @@ class Collector:
             # In a thread: a slow disk must not make other sources seem not to answer in time.
             rows = await asyncio.to_thread(self._written, source, decision, document, pages)
         except AggregatorError as error:
-            return self._unwritten(url, error)
+            return self._unwritten(url, pending, error)
         after = decision.state
         is_same = not known or not pending.permanent or guards.shares_an_item(document, known, aliases)
         if not after.quarantine and is_same:
@@ -383,8 +383,10 @@ class Collector:
                 self._put(msgspec.structs.replace(state, is_new=True))
         return set(known), recognised(known, document, source)
 
-    def _unwritten(self, url: str, error: AggregatorError) -> bool:
-        self._put(msgspec.structs.replace(self.state(url), error=str(error)))
+    def _unwritten(self, url: str, pending: Pending, error: AggregatorError) -> bool:
+        """Note why nothing could be written: that is no failure of the source, and what it sent waits."""
+        state = answers.succeeded(self.state(url), "document", pending.received_at)
+        self._put(msgspec.structs.replace(state, error=str(error)))
         return False
 
     def _no_document(self, source: Source, pending: Pending, found: NoDocument) -> None:

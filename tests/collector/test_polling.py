@@ -656,14 +656,18 @@ def test_a_page_that_has_not_changed_is_no_success_if_its_feed_is_lost(planet: P
 def test_a_folder_that_is_missing_is_not_made_and_what_came_waits(planet: Planet) -> None:
     """A disk that is not mounted: the reason is named, nothing is asked meanwhile, nothing is lost."""
     planet.add()
+    planet.answers_with(Reply(500))
+    planet.poll()
+    planet.clock.set(planet.state().next_at)
     planet.answers_with(feed(planet))
     (planet.root / "collected").rmdir()
     report = planet.poll()
     assert "folder of collected seeds is missing" in report.failed[0][1]
+    assert planet.status().state == "ok", "the source did nothing wrong, and the page of the sources names no folder"
     planet.clock.move(DAY)
     planet.poll()
     assert not (planet.root / "collected").exists()
-    assert len(planet.server.seen) == 1
+    assert len(planet.server.seen) == 2
     (planet.root / "collected").mkdir()
     planet.run_for(120)
     assert len(planet.shown()) == 3
