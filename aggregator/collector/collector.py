@@ -346,7 +346,7 @@ class Collector:
             after = answers.sighted(after, pending.permanent, pending.received_at)
         if pending.trial:
             after = msgspec.structs.replace(
-                after, address=pending.trial, page_at=after.no_feed_at, is_discovered=True, trial=""
+                after, address=pending.trial, page_at=after.no_feed_at or _listed(source), is_discovered=True, trial=""
             )
         after = answers.succeeded(
             msgspec.structs.replace(after, body=digest_of(pending, source)), "document", pending.received_at
