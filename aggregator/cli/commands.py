@@ -385,9 +385,8 @@ def _release(config: Config, names: tuple[str, ...]) -> None:
 
     for source in _named_sources(config, names):
         with _collector_errors(config):
-            shown = polling.release(settings_of(config), source.url, now=clock)
-        done = f"released, {quantity(shown, 'item')} shown" if shown is not None else SOON
-        _print(f"{source.address or source.url}: {done}", err=True)
+            done = polling.release(settings_of(config), source.url, now=clock)
+        _print(f"{source.address or source.url}: {SOON if done is None else done}", err=True)
 
 
 def _apply_moves(config: Config) -> Config:

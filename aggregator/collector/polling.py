@@ -70,17 +70,19 @@ def run(
         asyncio.run(schedule.Schedule(collector).run(stop.is_set))
 
 
-def release(settings: Settings, url: str, *, now: Callable[[], float]) -> int | None:
-    """End what holds a source's entries back, and return how many are shown by that.
+def release(settings: Settings, url: str, *, now: Callable[[], float]) -> str | None:
+    """End what holds a source's entries back, and return in words what came of it.
 
     If a collector runs, it does so within seconds, and None is returned.
 
     Raises:
         Unusable: If `sources.db` cannot be used.
     """
+    notes: list[str] = []
     try:
-        with open_collector(settings, clock=Clock(now)) as collector:
-            return collector.release(url)
+        with open_collector(settings, clock=Clock(now), told=lambda _url, note: notes.append(note)) as collector:
+            collector.release(url)
+            return "; ".join(notes)
     except Busy:
         request(settings.state, "release", url)
         return None

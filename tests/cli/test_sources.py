@@ -309,6 +309,21 @@ def is_immutable(folder: Path) -> bool:
     return False
 
 
+def test_a_release_says_what_came_of_it(site: SiteFolder, blog: Upstream) -> None:
+    """What was held back is shown, once; of a source that is not held it says so."""
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    for number in range(20):
+        blog.publish(f"More {number}", at=1_790_000_000 + number)
+    planet.fetch_later()
+    said = [run(site.root, "sources", "--release", "The Blog").stderr for _ in range(2)]
+    assert said == [
+        f"{blog.url}: released: 17 items shown\n",
+        f"{blog.url}: not released: nothing of it is held back\n",
+    ]
+    assert len(planet.collected()) == 22
+
+
 def test_without_sources_it_says_what_to_write(site: SiteFolder) -> None:
     """A site without `sources` cannot fetch: exit code 2, and a line that helps."""
     site.config()
