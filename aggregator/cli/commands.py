@@ -385,19 +385,20 @@ def _release(config: Config, names: tuple[str, ...]) -> None:
 
     for source in _named_sources(config, names):
         with _collector_errors(config):
-            shown = polling.release(settings_of(config), source.url, now=clock)
-        done = f"released, {quantity(shown, 'item')} shown" if shown is not None else SOON
-        _print(f"{source.address or source.url}: {done}", err=True)
+            done = polling.release(settings_of(config), source.url, now=clock)
+        _print(f"{source.address or source.url}: {SOON if done is None else done}", err=True)
 
 
 def _apply_moves(config: Config) -> Config:
     from aggregator.cli.source_lists import apply_addresses  # noqa: PLC0415 - only this option needs these
     from aggregator.collector.database import adopted  # noqa: PLC0415
 
-    done, left = apply_addresses(config, adopted(config.state))
-    for line in (*done, *left) or ("no source has moved",):
+    found = apply_addresses(config, adopted(config.state))
+    for line in (*found.done, *found.left) or (() if found.failed else ("no source has moved",)):
         _print(line, err=True)
-    return load_config(config.path) if done else config
+    if found.failed:
+        raise AggregatorError("\n".join(found.failed))
+    return load_config(config.path) if found.done else config
 
 
 def _config_with_sources(path: str) -> Config:

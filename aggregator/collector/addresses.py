@@ -1,4 +1,4 @@
-"""Which IP addresses a source may not lie at, unless it is `private`. Pure.
+"""Which addresses a source may not lie at, nor lead readers to, unless it is `private`. Pure.
 
 Not only loopback and private networks: whatever is not for everybody to reach (the IANA special-purpose registries of
 RFC 6890), in which also the metadata services of clouds lie, and IPv6 addresses that stand for such an IPv4 one.
@@ -6,7 +6,13 @@ RFC 6890), in which also the metadata services of clouds lie, and IPv6 addresses
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from urllib.parse import unquote
+
+import idna
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
@@ -28,6 +34,59 @@ _NAMES = (
     ("private", IPv4Network("192.168.0.0/16")),
     ("reserved", IPv4Network("192.0.0.0/24")),
 )
+
+
+_AUTHORITY = re.compile(r"https?:[/\\]*([^/\\?#]*)", re.IGNORECASE)
+_IGNORED = re.compile(r"[\t\n\r]")
+_LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa")
+"""Names that mean something in one network alone (RFC 6761, 6762, 8375), and those below them."""
+
+
+def refusal_of_url(url: str) -> str:
+    """Return why no reader is to be led to a URL of a source that is not `private`, "" if nothing speaks against it.
+
+    It is read as browsers read it (WHATWG URL): `http://0x7f.1` is this machine, with backslashes too. What is no
+    http(s) address is not judged, and no name is looked up: one that leads to such an address is refused by nobody.
+    """
+    found = _AUTHORITY.match(_IGNORED.sub("", url).strip())
+    if found is None:
+        return ""
+    authority = found[1]
+    if "@" in authority:
+        return "user name"
+    host = _mapped(unquote(authority)).lower()
+    if host.startswith("["):
+        return refusal_of(host[1:].partition("]")[0])
+    host = host.partition(":")[0].rstrip(".")
+    numbers = _numbers(host.split("."))
+    if numbers is not None:
+        return refusal_of(str(IPv4Address(numbers)))
+    is_local = "." not in host or any(host == name or host.endswith(f".{name}") for name in _LOCAL_NAMES)
+    return "local" if is_local else ""
+
+
+def _mapped(host: str) -> str:
+    """Return a host with the characters that browsers put in the place of others (UTS #46)."""
+    if host.isascii():
+        return host
+    with suppress(idna.IDNAError):
+        return idna.uts46_remap(host, std3_rules=False)
+    return host
+
+
+def _numbers(parts: Sequence[str]) -> int | None:
+    """Return the IPv4 address that the parts of a host mean, None if it is a name (WHATWG URL, IPv4 parser)."""
+    values = []
+    for part in parts:
+        base = 16 if part.startswith("0x") else 8 if len(part) > 1 and part[0] == "0" else 10
+        try:
+            values.append(int(part[2:] or "0", 16) if base == 16 else int(part, base))
+        except ValueError:
+            return None
+    *first, last = values
+    if len(values) > 4 or any(value > 255 for value in first) or last >= 256 ** (5 - len(values)):
+        return None
+    return last + sum(value << (24 - 8 * place) for place, value in enumerate(first))
 
 
 def refusal_of(address: str) -> str:

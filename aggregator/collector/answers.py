@@ -33,9 +33,17 @@ MAX_HOPS = 5
 MOST_VALIDATORS = 8
 """So many addresses of a source keep their validators: its page, its feed, targets of redirects."""
 
+NAMES_A_FEED = "what it sends is an HTML page, and the feed that it names"
+
 _LONGEST_LINKS = 20_000
 _LINK = re.compile(r"<([^<>\s]{1,2000})>([^<,]{0,500})")
 _RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;"]+))""", re.IGNORECASE)
+
+_ADVICE = {
+    401: "it wants a password, which a source cannot have; ask its owner for a public address",
+    403: "if that lasts, ask its owner to let us in",
+    404: "if that lasts, list its new address, or remove it",
+}
 
 SIGHTINGS, SIGHTED_FOR = 3, 7 * 86_400
 """A permanent redirect is adopted after so many sightings over so many seconds."""
@@ -51,8 +59,8 @@ class Hop(msgspec.Struct, frozen=True, kw_only=True):
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of asking: the last status (0 if there was none), its header and body, from `url`, after `hops`.
 
-    `problem` says in words why there is no answer. `at` is when it ended, `not_before` until when one of the addresses
-    is left alone (0 if none is), in seconds since 1970.
+    `problem` says in words why there is no answer. `at` is when it ended, `heard_at` when its header came (0 if none
+    did), `not_before` until when one of the addresses is left alone (0 if none is), in seconds since 1970.
     """
 
     url: str
@@ -62,6 +70,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes = b""
     hops: tuple[Hop, ...] = ()
     problem: str = ""
+    heard_at: int = 0
     not_before: int = 0
 
 
@@ -92,7 +101,8 @@ def error_of(answer: Answer) -> str:
         return ""
     phrase = HTTPStatus(answer.status).phrase if answer.status in list(HTTPStatus) else ""
     where = f" at {answer.url}" if answer.hops else ""
-    return f"it answered {answer.status} {phrase}".strip() + where
+    advice = f" ({_ADVICE[answer.status]})" if answer.status in _ADVICE else ""
+    return f"it answered {answer.status} {phrase}".strip() + where + advice
 
 
 def begun(state: SourceState, source: Source, now: int) -> SourceState:
@@ -114,35 +124,53 @@ def validators_for(state: SourceState, source: Source, url: str) -> Validators:
 def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
     """Return the state after an answer, before its document, if it has one, is read."""
     kind = kind_of(answer)
+    if kind == "gone" and not _is_its_own(state, answer):
+        kind = "failed"
     if kind == "unchanged" and validators_for(state, source, answer.url) == Validators():
         # A server whose 304s lie: nothing was asked that this could answer.
         answer = msgspec.structs.replace(
             answer, problem="it answered 304 Not Modified to a request without a condition"
         )
         kind = "failed"
-    state = msgspec.structs.replace(state, answered_at=answer.at, status=answer.status, error=error_of(answer))
+    # To look up the name and to connect took time: intervals count from when the server had surely been asked.
+    asked_at = max(state.asked_at, answer.heard_at or answer.at) if state.outcome == "begun" else state.asked_at
+    state = msgspec.structs.replace(
+        state, asked_at=asked_at, answered_at=answer.at, status=answer.status, error=error_of(answer)
+    )
     state = with_hints(state, answer.headers, answer.at)
     state = _with_validators(state, answer, kind)
-    if kind in {"document", "unchanged"}:
-        state = succeeded(_with_redirect(state, answer), "document" if kind == "document" else "unchanged", answer.at)
+    if kind == "document":  # whether it is a success is known once it is read
+        return planned(msgspec.structs.replace(state, outcome="document"), source)
+    if kind == "unchanged":
+        if state.no_feed and state.no_feed_at == answer.url:
+            return planned(unreadable(state, state.no_feed, answer.url), source)
+        state = succeeded(state, "unchanged", answer.at)
+        if _goes_on(state, permanent_target(answer)):
+            state = sighted(state, permanent_target(answer), answer.at)
         return planned(state, source)
     return planned(_failing(state, answer, kind), source)
 
 
+def _is_its_own(state: SourceState, answer: Answer) -> bool:
+    """Return whether the source itself answered, not where it leads for the moment, or another owner."""
+    asked = answer.hops[0].url if answer.hops else answer.url
+    is_moved = domain_of(answer.url) not in {state.domain, domain_of(asked)}
+    return not is_moved and not any(hop.status in TEMPORARY for hop in answer.hops)
+
+
 def succeeded(state: SourceState, outcome: Outcome, now: int) -> SourceState:
     """Return the state after a success: nothing of earlier failures is left."""
-    if outcome == "unchanged" and state.no_feed:
-        return unreadable(state, state.no_feed)
     return msgspec.structs.replace(
-        state, outcome=outcome, succeeded_at=now, failing_since=0, failures=0, refusals=0, error=""
-    )
+        state, outcome=outcome, succeeded_at=now, failing_since=0, failures=0, refusals=0, error="", no_feed="",
+        no_feed_at="", trial="",
+    )  # fmt: skip
 
 
-def unreadable(state: SourceState, reason: str) -> SourceState:
-    """Return the state after a document that is no feed; `planned` is still to be called."""
+def unreadable(state: SourceState, reason: str, url: str) -> SourceState:
+    """Return the state after a document from `url` that is no feed; `planned` is still to be called."""
     return msgspec.structs.replace(
         state, outcome="failed", failures=state.failures + 1, failing_since=state.failing_since or state.asked_at,
-        error=reason, no_feed=reason,
+        error=reason, no_feed=reason, no_feed_at=url,
     )  # fmt: skip
 
 
@@ -170,15 +198,15 @@ def warmed(cooling: Cooling | None) -> Cooling | None:
 
 def same_again(state: SourceState, pending: Pending, source: Source) -> SourceState:
     """Return the state after a document that is, byte for byte, the last one: nothing is parsed."""
-    if pending.permanent:
-        state = confirmed(state, pending.permanent, pending.received_at)
-    return planned(msgspec.structs.replace(state, outcome="unchanged"), source)
+    if not state.quarantine:
+        state = sighted(state, pending.permanent, pending.received_at)
+    return planned(succeeded(state, "unchanged", pending.received_at), source)
 
 
 def news(before: SourceState, after: SourceState) -> Iterator[str]:
     """Yield what a person should know of a poll, given what was known before it."""
     if after.outcome == "gone" and before.outcome != "gone":
-        yield "it answered 410 Gone: it is not asked again; what was shown stays unless `on_gone: withdraw`"
+        yield f"{after.error}: it is not asked again (`aggregator sources --release {after.url}` asks once more)"
     if after.adopted and after.adopted != before.adopted:
         yield f"it has moved for good to {after.adopted}, which is asked from now on (`aggregator sources --apply`)"
     if is_dead(after, after.asked_at) and not is_dead(before, before.asked_at):
@@ -224,31 +252,29 @@ def permanent_target(answer: Answer) -> str:
     return target
 
 
-def confirmed(state: SourceState, target: str, now: int) -> SourceState:
-    """Return the state after the target of a redirect turned out to be the same feed: it shares an item with the old.
+def sighted(state: SourceState, target: str, now: int) -> SourceState:
+    """Return the state with one more sighting of where the source has moved to for good: `target`, "" if it has not.
 
-    It is adopted once it has been seen often enough, for long enough.
+    Only an answer that is the same feed is one: a document that shares an item with what was known, or one that has not
+    changed since. A page in its place, such as that of a login, neither counts nor ends what was seen before. The
+    target is adopted once it has been seen often enough, for long enough.
     """
     seen = state.redirect
-    if seen is None or seen.target != target:
-        return state
-    seen = msgspec.structs.replace(seen, is_same_feed=True)
+    if not target:
+        return msgspec.structs.replace(state, redirect=None)
+    if seen is None or seen.target != target or seen.first_at > now:
+        return msgspec.structs.replace(state, redirect=Sighting(target=target, first_at=now, count=1))
+    seen = msgspec.structs.replace(seen, count=seen.count + 1)
     if seen.count >= SIGHTINGS and now - seen.first_at >= SIGHTED_FOR:
         return msgspec.structs.replace(state, redirect=None, address=target, adopted=target, is_discovered=False)
     return msgspec.structs.replace(state, redirect=seen)
 
 
-def _with_redirect(state: SourceState, answer: Answer) -> SourceState:
-    """Return the state with one more sighting of where the source has moved to."""
-    target = permanent_target(answer)
-    if not target:
-        return msgspec.structs.replace(state, redirect=None)
-    seen = state.redirect
-    if seen is None or seen.target != target:
-        return msgspec.structs.replace(state, redirect=Sighting(target=target, first_at=answer.at, count=1))
-    state = msgspec.structs.replace(state, redirect=msgspec.structs.replace(seen, count=seen.count + 1))
-    # What has not changed there was found to be the same feed before.
-    return confirmed(state, target, answer.at) if seen.is_same_feed else state
+def _goes_on(state: SourceState, target: str) -> bool:
+    """Return whether an answer that says that nothing has changed says so of what was found to be the same feed."""
+    if state.quarantine:
+        return False
+    return not target or (state.redirect is not None and state.redirect.target == target)
 
 
 def _with_validators(state: SourceState, answer: Answer, kind: Kind) -> SourceState:
@@ -287,7 +313,7 @@ def _failing(state: SourceState, answer: Answer, kind: Kind) -> SourceState:
     """Return the state after an answer that is no success."""
     if kind in {"gone", "missing"} and state.address and _is_lost(state, answer, kind):
         # The listed address may know where the feed has gone.
-        state = msgspec.structs.replace(state, address="", adopted="", is_discovered=False)
+        state = _lost(state, answer)
     elif kind == "gone":
         return msgspec.structs.replace(state, outcome="gone", failing_since=state.failing_since or state.asked_at)
     state = msgspec.structs.replace(state, failing_since=state.failing_since or state.asked_at)
@@ -301,6 +327,18 @@ def _failing(state: SourceState, answer: Answer, kind: Kind) -> SourceState:
         retry = answer.at + limit if limit else 0
         return msgspec.structs.replace(state, outcome="refused", refusals=state.refusals + 1, retry_until=retry)
     return msgspec.structs.replace(state, outcome="failed", failures=state.failures + 1)
+
+
+def _lost(state: SourceState, answer: Answer) -> SourceState:
+    """Return the state without the address that was asked instead of the listed one.
+
+    If a page named it, that the page has not changed is no success: the feed is tried again then.
+    """
+    lost = msgspec.structs.replace(state, address="", adopted="", is_discovered=False)
+    if not state.is_discovered:
+        return lost
+    reason = f"{NAMES_A_FEED} ({state.address}) cannot be had: {error_of(answer)}"
+    return msgspec.structs.replace(lost, trial=state.address, no_feed=reason, no_feed_at=state.page_at)
 
 
 def _is_lost(state: SourceState, answer: Answer, kind: Kind) -> bool:

@@ -53,7 +53,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     `validators` returns what to send to each address on the way. `is_private` allows addresses that are not public.
     `stops` returns until when an address must not be asked, and why (0 and "" if it may). `begins` is called when the
-    first request is about to be sent, after the turn at the host has come. `form` makes it a POST.
+    first request is about to be sent, after the turn at the host has come. `takes_parts` allows a 226, which lists only
+    what is new. `form` makes it a POST.
     """
 
     url: str
@@ -62,6 +63,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     accept: str = FEEDS
     stops: Callable[[str], tuple[int, str]] = lambda _url: (0, "")
     begins: Callable[[], None] = lambda: None
+    takes_parts: bool = True
     form: bytes | None = None
 
 
@@ -150,6 +152,7 @@ class Asker:
         async with self._connection(request, is_private=question.is_private) as connection:
             response = await connection.handle_async_request(request)
             heard["status"] = response.status
+            heard["heard_at"] = self._clock.now()
             heard["headers"] = headers = tuple(
                 (name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in response.headers
             )
@@ -170,7 +173,7 @@ class Asker:
             (b"Accept-Encoding", b"gzip, br"),
             (b"Connection", b"close"),
         ]
-        if question.accept == FEEDS and question.form is None:
+        if question.accept == FEEDS and question.takes_parts and question.form is None:
             headers.append((b"A-IM", b"feed"))
         if known.etag:
             headers.append((b"If-None-Match", known.etag.encode("latin-1")))
@@ -334,7 +337,8 @@ class _Decoded:
             piece = b""
 
     def _stop(self) -> None:
-        raise _TooMuch(f"it is larger than {self._most // (1024 * 1024)} MiB")
+        most = self._most // (1024 * 1024)
+        raise _TooMuch(f"its answer is larger than {most} MiB, and not read (ask its owner for a shorter feed)")
 
 
 def _target(answer: Answer) -> str:

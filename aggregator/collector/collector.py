@@ -76,6 +76,7 @@ class Collector:
         self._pushed: set[str] = set()
         self._pushed_at: dict[str, int] = {}
         self._taking: set[str] = set()
+        self._unreleased: set[int] = set()
         self._robots: dict[str, answers.Answer] = {}
         self.sources: dict[str, Source] = {}
         self._collect_sources()
@@ -103,7 +104,7 @@ class Collector:
         if url in self._waiting:
             return False  # what it sent last could not be written yet
         # A push is heard before the interval is over, but not while the domain is left alone.
-        is_pushed = url in self._pushed and not self._stops(self._address(self.sources[url]))[0]
+        is_pushed = url in self._pushed and not self._stops(self.address_of(self.sources[url]))[0]
         self._pushed.discard(url)
         return due is not None and (due <= now or is_pushed)
 
@@ -114,13 +115,13 @@ class Collector:
             # A poll that was cut short may have been sent at the last moment.
             ago = 0 if state.outcome == "begun" else self.clock.now() - max(state.asked_at, state.answered_at)
             if ago <= turns.PAUSE:
-                self._asker.asked(state.address or state.url, ago)
+                source = self.sources.get(state.url)
+                self._asker.asked(self.address_of(source) if source else state.address or state.url, ago)
         with suppress(AggregatorError):
             self._intake.remove_leftovers()
         await self.retry_waiting(is_start=True)
-        for url, source in self.sources.items():
-            if source.on_gone == "withdraw" and self.state(url).outcome == "gone":
-                self._withdraw(source)
+        for source in self.sources.values():
+            self._withdraw_if_gone(source)
 
     def set_back(self, now: int) -> None:
         """Let sources that were asked in the future keep their intervals from now on."""
@@ -134,50 +135,64 @@ class Collector:
         source = self.sources[url]
         if url in self._waiting and not await self._take_in(source):
             return  # what it sent last could not be written yet
-        for _ in range(2):  # a page that names a feed, and that feed
-            before = self.state(url)
-            answer = await self._asker.ask(self._question(source))
-            self._answered(source, before, answer)
-            address = self.state(url).address
-            if url in self._waiting:
-                await self._take_in(source)
-            self._tell(before, self.state(url))
-            if self.state(url).address == address or not self.state(url).is_discovered:
-                break
+        before = self.state(url)
+        await self._ask(source)
+        after = self.state(url)
+        if after.trial and after.no_feed and after.status in {200, 226, 304}:
+            await self._ask(source, trial=after.trial)
+        elif after.address != before.address and after.is_discovered:
+            await self._ask(source)  # a page names the feed
+        self._tell(before, self.state(url))
         await self._subscribe(source)
+
+    async def _ask(self, source: Source, *, trial: str = "") -> None:
+        """Ask a source, or the feed that a page in its place names, and take in what it sends."""
+        before = self.state(source.url)
+        answer = await self._asker.ask(self._question(source, trial=trial))
+        self._answered(source, before, answer, trial=trial)
+        if source.url in self._waiting:
+            await self._take_in(source)
 
     def release(self, url: str) -> int:
         """End what holds a source's entries back, and return how many are shown by that."""
-        source, state = self.sources.get(url), self.state(url)
+        source = self.sources.get(url)
         if source is None:
             return 0
-        decision = guards.release(state=state, known=self._database.known(url))
-        rows = self._written(source, decision, state.head, {})
+        decision = guards.release(state=self.state(url), known=self._database.known(url))
+        rows = self._written(source, decision, decision.state.head, {})
         self._states[url] = decision.state
         self._database.finish(decision.state, known=rows, keeps_pending=url in self._waiting)
         for note in decision.notes:
             self._told(url, note)
         return decision.new
 
-    def _release(self, url: str) -> None:
+    def _release(self, one: database.Request) -> bool:
+        """Do what a request for a release asks for, and return whether it is done: if the disk is full, it waits."""
         try:
-            self.release(url)
+            self.release(one.source)
         except AggregatorError as error:
-            self._told(url, f"not released: {error}")
+            if one.number not in self._unreleased:
+                self._told(one.source, f"not released yet: {error}")
+            self._unreleased.add(one.number)
+            return False
+        return True
 
     def take_requests(self, now: int) -> tuple[str, ...]:
         """Do what other processes asked for, and return the sources that are to be polled because of a push."""
-        # One that is being taken in has decided already; what it decided is stored first.
-        found = [one for one in self._database.requests() if one.source not in self._taking]
-        for one in found:
+        done = []
+        for one in self._database.requests():
             if one.kind == "release":
-                self._release(one.source)
+                # One that is being taken in, or waits for that, has decided already; that is stored first.
+                is_busy = one.source in self.sources and one.source in self._taking | self._waiting
+                if is_busy or not self._release(one):
+                    continue
             elif one.kind == "push":
                 self._pushed.update([one.source] if one.source in self.sources else [])
             else:
                 self._confirm(one)
-        if found:
-            self._database.put(done=found)
+            done.append(one)
+        if done:
+            self._database.put(done=done)
         due = [
             url for url in sorted(self._pushed) if pushes.may_follow(self.state(url), self._pushed_at.get(url, 0), now)
         ]
@@ -197,9 +212,10 @@ class Collector:
         """Take in the documents that could not be, or that a process left behind."""
         failures = 0
         for url in sorted(self._waiting):
-            if (source := self.sources.get(url)) is None or (is_start and not self._counts(url)):
+            if (source := self.sources.get(url)) is None or (is_start and self._is_given_up(url)):
                 continue
-            failures = 0 if await self._take_in(source) else failures + 1
+            is_taken = await (self._take_counted(source) if is_start else self._take_in(source))
+            failures = 0 if is_taken else failures + 1
             if failures == MOST_FAILURES:
                 return  # the disk is full or gone, most likely
 
@@ -213,17 +229,20 @@ class Collector:
         if state.hubs and self._pushes.is_due(state, now):
             await self._pushes.subscribe(state, now, is_private=source.private)
 
-    def _question(self, source: Source) -> Question:
+    def _question(self, source: Source, *, trial: str = "") -> Question:
         return Question(
-            url=self._address(source),
+            url=trial or self.address_of(source),
             validators=lambda address: answers.validators_for(self.state(source.url), source, address),
             is_private=source.private,
             stops=self._stops,
+            # Only a whole document ends a quarantine.
+            takes_parts=not self.state(source.url).quarantine,
             begins=lambda: self._put(answers.begun(self.state(source.url), source, self.clock.now())),
         )
 
-    def _address(self, source: Source) -> str:
-        return self.state(source.url).address or source.address or source.url
+    def address_of(self, source: Source) -> str:
+        """Return the address that is asked for a source."""
+        return self.state(source.url).address or _listed(source)
 
     def _stops(self, url: str) -> tuple[int, str]:
         """Return until when an address is left alone, and why."""
@@ -235,21 +254,41 @@ class Collector:
             return 0, ""
         return cooling.until, f"{cooling.why}; it is left alone"
 
-    def _answered(self, source: Source, before: SourceState, answer: answers.Answer) -> None:
+    def _answered(self, source: Source, before: SourceState, answer: answers.Answer, *, trial: str = "") -> None:
         """Store an answer, with its validators and its document in one transaction."""
+        if trial and answers.kind_of(answer) != "document":
+            self._not_tried(source, answer, trial)
+            return
         state = answers.answered(self.state(source.url), source, answer)
         pending = answers.pending_of(answer) if answers.kind_of(answer) == "document" else None
+        if pending is not None and trial:
+            pending = msgspec.structs.replace(pending, trial=trial)
         if pending is not None and digest_of(pending, source) == before.body and not before.no_feed:
             state = answers.same_again(state, pending, source)
             pending = None
+        state = _with_listed(state, source)
         self._database.put(
             states=[state], pending=None if pending is None else (source.url, pending), cooling=self._cooled(answer)
         )  # fmt: skip
         self._states[source.url] = state
         if pending is not None:
             self._waiting.add(source.url)
-        if state.outcome == "gone" and source.on_gone == "withdraw":
-            self._withdraw(source)
+        self._withdraw_if_gone(source)
+
+    def _not_tried(self, source: Source, answer: answers.Answer, trial: str) -> None:
+        """Store that the feed which a page names did not send a document."""
+        state = self.state(source.url)
+        wait = timing.retry_after(answer.headers, answer.at)
+        state = msgspec.structs.replace(
+            state, failures=max(0, state.failures - 1), retry_until=0 if wait is None else answer.at + wait
+        )
+        reason, problem = state.no_feed, answers.error_of(answer)
+        if problem:  # else it has not changed since it was found to be another feed
+            reason = f"{answers.NAMES_A_FEED} ({trial}) cannot be had: {problem}"
+        failed = answers.unreadable(state, reason, state.no_feed_at)
+        state = timing.planned(failed, source)
+        self._database.put(states=[state], cooling=self._cooled(answer))
+        self._states[source.url] = state
 
     def _cooled(self, answer: answers.Answer) -> list[Cooling]:
         """Return what an answer, of whatever was asked, changes about leaving its domain alone, to be stored."""
@@ -288,28 +327,35 @@ class Collector:
         try:
             stored, known = self._known(source, document)
         except AggregatorError as error:
-            return self._unwritten(state, error)
+            return self._unwritten(url, pending, error)
+        if pending.trial and known and not guards.shares_an_item(document, known, aliases):
+            return self._not_the_same(source, pending)
         decision = guards.decide(
             state=state, source=source, document=document, known=known, aliases=aliases, url=pending.url,
             now=pending.received_at, is_partial=pending.is_partial,
         )  # fmt: skip
         try:
             pages = await self._pages(source, decision)
-            rows = self._written(source, decision, document, pages)
+            # In a thread: a slow disk must not make other sources seem not to answer in time.
+            rows = await asyncio.to_thread(self._written, source, decision, document, pages)
         except AggregatorError as error:
-            return self._unwritten(state, error)
+            return self._unwritten(url, pending, error)
         after = decision.state
-        if (
-            pending.permanent
-            and not after.quarantine
-            and (not known or guards.shares_an_item(document, known, aliases))
-        ):
-            after = answers.confirmed(after, pending.permanent, pending.received_at)
-        after = timing.planned(msgspec.structs.replace(after, body=digest_of(pending, source), error=""), source)
-        recovered = [row for key, row in known.items() if key not in stored]
+        is_same = not known or not pending.permanent or guards.shares_an_item(document, known, aliases)
+        if not after.quarantine and is_same:
+            after = answers.sighted(after, pending.permanent, pending.received_at)
+        if pending.trial:
+            after = msgspec.structs.replace(
+                after, address=pending.trial, page_at=after.no_feed_at or _listed(source), is_discovered=True, trial=""
+            )
+        after = answers.succeeded(
+            msgspec.structs.replace(after, body=digest_of(pending, source)), "document", pending.received_at
+        )
+        after = timing.planned(_with_listed(after, source), source)
+        recognised_now = [row for key, row in known.items() if key not in stored]
         self._database.finish(
             after,
-            known=(*recovered, *rows),
+            known=(*recognised_now, *rows),
             aliases=None if decision.aliases == aliases else decision.aliases,
             pages=pages,
             forgotten=stored - known.keys(),
@@ -317,32 +363,75 @@ class Collector:
         self._states[url] = after
         self._waiting.discard(url)
         self.new += decision.new
-        for note in decision.notes:
+        moved = f"its page names {pending.trial} now, which has the same items and is asked from now on"
+        for note in (*decision.notes, *([moved] if pending.trial else [])):
             self._told(url, note)
         return True
 
     def _known(self, source: Source, document: Document) -> tuple[set[str], dict[str, Known]]:
-        """Return the keys that are stored of a source's entries, and these: from the seeds if the database has none."""
-        known = self._database.known(source.url)
-        stored = set(known)
-        if not known and not self.state(source.url).domain:
-            known = {row.key: row for row in self._intake.recover(source)}
-        return stored, recognised(known, document, source)
+        """Return the keys that are stored of a source's entries, and these: from the seeds if the database has none.
 
-    def _unwritten(self, state: SourceState, error: AggregatorError) -> bool:
+        Which of both it is, is stored before a seed is written: one that a kill cut short must not pass for what was
+        shown long ago.
+        """
+        known, state = self._database.known(source.url), self.state(source.url)
+        if not known and not state.domain and not state.is_new:
+            known = {row.key: row for row in self._intake.recover(source)}
+            if known:
+                self._database.remember(source.url, known.values())
+            else:
+                self._put(msgspec.structs.replace(state, is_new=True))
+        return set(known), recognised(known, document, source)
+
+    def _unwritten(self, url: str, pending: Pending, error: AggregatorError) -> bool:
+        """Note why nothing could be written: that is no failure of the source, and what it sent waits."""
+        state = answers.succeeded(self.state(url), "document", pending.received_at)
         self._put(msgspec.structs.replace(state, error=str(error)))
         return False
 
     def _no_document(self, source: Source, pending: Pending, found: NoDocument) -> None:
-        """Take over the feed that a page names, or note that the source sent none."""
-        state = self.state(source.url)
-        if found.feeds and pending.url not in found.feeds and found.feeds[0] != state.address:
-            state = msgspec.structs.replace(state, address=found.feeds[0], is_discovered=True, failures=0)
+        """Take over the feed that a page names, or note that the source sent none.
+
+        One page in the place of a feed, such as that of a login, moves it nowhere: the feed that it names is asked, and
+        counts if it is the same.
+        """
+        state, named = self.state(source.url), next(iter(found.feeds), "")
+        reason = f"{f'{answers.NAMES_A_FEED} ({pending.trial})' if pending.trial else 'what it sends'} {found.reason}"
+        if pending.url in found.feeds or named in {state.address, pending.trial}:
+            named = ""
+        if named and not pending.trial and not self._was_a_feed(source):
+            state = msgspec.structs.replace(
+                state, address=named, page_at=pending.url, is_discovered=True, failures=0, trial=""
+            )
         else:
-            state = timing.planned(answers.unreadable(state, found.reason), source)
+            trial = "" if pending.trial else named
+            at = state.no_feed_at if pending.trial else pending.url
+            state = msgspec.structs.replace(answers.unreadable(state, reason, at), trial=trial)
+            state = timing.planned(state, source)
+        self._finish_without_items(source, state)
+
+    def _not_the_same(self, source: Source, pending: Pending) -> bool:
+        """Note that the feed which a page names has no item of the source."""
+        advice = "if it is the right one, list that address"
+        reason = f"{answers.NAMES_A_FEED} ({pending.trial}) has none of its items ({advice})"
+        state = msgspec.structs.replace(self.state(source.url), trial="")
+        state = answers.unreadable(state, reason, state.no_feed_at)
+        self._finish_without_items(source, timing.planned(state, source))
+        return True
+
+    def _finish_without_items(self, source: Source, state: SourceState) -> None:
+        state = _with_listed(state, source)
         self._database.finish(state)
         self._states[source.url] = state
         self._waiting.discard(source.url)
+
+    def _was_a_feed(self, source: Source) -> bool:
+        """Return whether the source sent a feed before, or has seeds on the disk."""
+        if self.state(source.url).head or self._database.known(source.url):
+            return True
+        with suppress(AggregatorError):
+            return bool(self._intake.recover(source))
+        return True  # its folder cannot be read now
 
     def _written(
         self, source: Source, decision: guards.Decision, document: Document | None, pages: dict[str, str]
@@ -380,17 +469,29 @@ class Collector:
         return await asyncio.to_thread(self._intake.text_of_page, answer)
 
     async def _is_allowed(self, source: Source, link: str) -> bool:
-        """Return whether robots.txt allows to ask for a page; its rules are kept for a day (RFC 9309 §2.4)."""
+        """Return whether robots.txt allows to ask for a page; its rules are kept for a day (RFC 9309 §2.4).
+
+        That it could not be had is kept for an hour.
+        """
         address = robots.address_of(link)
         known = self._robots.get(address)
-        if known is None or not 0 <= self.clock.now() - known.at < timing.DAY:
+        kept = timing.DAY if known is not None and robots.is_reached(_status_of(known)) else timing.HOUR
+        if known is None or not 0 <= self.clock.now() - known.at < kept:
             question = Question(
                 url=address, is_private=source.private, accept="text/plain, */*;q=0.1", stops=self._stops
             )
-            known = self._robots[address] = await self._asker.ask(question)
-            self._database.put(cooling=self._cooled(known))
+            answer = await self._asker.ask(question)
+            self._database.put(cooling=self._cooled(answer))
+            known = msgspec.structs.replace(answer, body=answer.body[: robots.LARGEST], headers=())
+            self._robots[address] = known
             self._robots = dict(list(self._robots.items())[-MOST_ROBOTS:])
-        return robots.is_allowed(known.status, known.body, link)
+        return robots.is_allowed(_status_of(known), known.body, link)
+
+    def _withdraw_if_gone(self, source: Source) -> None:
+        """Withdraw what a source shows if it is gone and the config says so; not what others say of it."""
+        state = self.state(source.url)
+        if source.on_gone == "withdraw" and state.outcome == "gone" and not state.quarantine:
+            self._withdraw(source)
 
     def _withdraw(self, source: Source) -> None:
         decision = guards.withdrawn(state=self.state(source.url), known=self._database.known(source.url))
@@ -405,20 +506,37 @@ class Collector:
         for note in decision.notes:
             self._told(source.url, note)
 
-    def _counts(self, url: str) -> bool:
-        """Count one more attempt to take in a document that a process left behind; give it up after the last."""
+    def _is_given_up(self, url: str) -> bool:
+        """Give up the document of a source if taking it in has ended the program too often."""
         pending = self._database.pending(url)
         if pending is None or pending.attempts < MOST_ATTEMPTS:
-            if pending is not None:
-                self._database.put(pending=(url, msgspec.structs.replace(pending, attempts=pending.attempts + 1)))
-            return True
+            return False
         reason = f"what it sent stopped the program {MOST_ATTEMPTS} times, and is given up"
-        state = timing.planned(answers.unreadable(self.state(url), reason), self.sources[url])
+        state = timing.planned(answers.unreadable(self.state(url), reason, pending.url), self.sources[url])
         self._database.finish(state)
         self._states[url] = state
         self._waiting.discard(url)
         self._told(url, reason)
-        return False
+        return True
+
+    async def _take_counted(self, source: Source) -> bool:
+        """Take in a document that a process left behind, and count how often none came back from that.
+
+        That the disk is full, or that the program is told to end, does not count.
+        """
+        pending = self._database.pending(source.url)
+        if pending is None:
+            return await self._take_in(source)
+        begun = msgspec.structs.replace(pending, attempts=pending.attempts + 1)
+        self._database.put(pending=(source.url, begun))
+        try:
+            is_taken = await self._take_in(source)
+        except (asyncio.CancelledError, database.Unusable):
+            self._database.put(pending=(source.url, pending))
+            raise
+        if not is_taken:
+            self._database.put(pending=(source.url, pending))
+        return is_taken
 
     def _list_is_due(self, location: str) -> bool:
         due, _ = self.next_of(location, self.clock.now(), is_spread=False)
@@ -430,34 +548,60 @@ class Collector:
         answer = await self._asker.ask(self._question(source))
         state = answers.answered(self.state(source.url), source, answer)
         if answers.kind_of(answer) == "document":
-            found = self._intake.parse_list(answer.body, one)
+            found = await asyncio.to_thread(self._intake.parse_list, answer.body, one)
             if isinstance(found, str):
-                state = timing.planned(answers.unreadable(state, found), source)
-            self._take_list(one, found)
-        elif state.error:
+                state = timing.planned(answers.unreadable(state, found, answer.url), source)
+            else:
+                state = timing.planned(answers.succeeded(state, "document", answer.at), source)
+            self._take_list(one, found, state, self._cooled(answer))
+            return
+        if state.error:
             self._told(one.location, state.error)
-        state = msgspec.structs.replace(state, no_feed="" if state.outcome == "document" else state.no_feed)
         self._database.put(states=[state], cooling=self._cooled(answer))
         self._states[state.url] = state
 
-    def _take_list(self, one: SourceList, found: tuple[Source, ...] | str) -> None:
+    def _take_list(
+        self, one: SourceList, found: tuple[Source, ...] | str, state: SourceState | None = None,
+        cooling: Iterable[Cooling] = (),
+    ) -> None:  # fmt: skip
+        """Store what a list holds, together with the state of its address, which has its validators."""
+        states = [] if state is None else [state]
         if isinstance(found, str):
             if self._list_problems.get(one.location) != found:
                 self._told(one.location, found)
             self._list_problems[one.location] = found
-        elif found != self._listed.get(one.location):
-            self._database.put(listed=(one.location, found))
-            self._listed[one.location] = found
+        listed = None if isinstance(found, str) or found == self._listed.get(one.location) else (one.location, found)
+        if states or listed:
+            self._database.put(states=states, cooling=cooling, listed=listed)
+        self._states.update({state.url: state for state in states})
+        if listed:
+            self._listed[one.location] = listed[1]
 
     def _collect_sources(self) -> None:
         """Bring together the sources of the config and of the living lists; the first that names an address wins."""
         found: dict[str, Source] = {source.url: source for source in self._settings.sources}
+        taken = {source.address for source in self._settings.sources} - {""}
         for location in self._lists:
             if location not in self._listed:
                 self._listed[location] = self._database.listed(location)
             for source in self._listed[location]:
-                found.setdefault(source.url, source)
+                if source.url not in taken:
+                    found.setdefault(source.url, source)
         self.sources = found
+        moved = [state for source in found.values() if (state := self._relisted(source)) is not None]
+        if moved:
+            self._put(*moved)
+
+    def _relisted(self, source: Source) -> SourceState | None:
+        """Return the state of a source that a person has listed at another address: that is asked from now on."""
+        state = self._states.get(source.url)
+        if state is None or not state.listed or state.listed == _listed(source):
+            return None
+        if state.address == _listed(source):
+            return msgspec.structs.replace(state, listed=state.address)
+        return msgspec.structs.replace(
+            state, address="", listed="", adopted="", trial="", redirect=None, is_discovered=False
+        )
 
     def _confirm(self, one: database.Request) -> None:
         """Take over what a hub said of a subscription."""
@@ -476,6 +620,19 @@ class Collector:
     def _tell(self, before: SourceState, after: SourceState) -> None:
         for sentence in answers.news(before, after):
             self._told(after.url, sentence)
+
+
+def _status_of(answer: answers.Answer) -> int:
+    """Return the status of an answer, 0 if it is not whole."""
+    return 0 if answer.problem and answer.status < 300 else answer.status
+
+
+def _listed(source: Source) -> str:
+    return source.address or source.url
+
+
+def _with_listed(state: SourceState, source: Source) -> SourceState:
+    return msgspec.structs.replace(state, listed=_listed(source) if state.address else "")
 
 
 def digest_of(pending: Pending, source: Source) -> str:

@@ -23,7 +23,7 @@ from aggregator.collector.state import Cooling, Known, Pending, SourceState
 from aggregator.collector.subscriptions import Subscription
 from aggregator.model.sources import Source, SourceStatus
 from aggregator.model.sqlite_errors import is_damage, with_advice
-from aggregator.model.words import utc_time
+from aggregator.model.words import quantity, utc_time
 
 FILE, LOCK = "sources.db", "sources.lock"
 VERSION = 1
@@ -62,6 +62,22 @@ _pending = msgspec.msgpack.Decoder(Pending)
 _cooling = msgspec.json.Decoder(Cooling)
 _subscription = msgspec.json.Decoder(Subscription)
 _sources = msgspec.json.Decoder(tuple[Source, ...])
+
+
+_OF_SOURCES: tuple[tuple[str, str, _Decoder[object]], ...] = (
+    ("source", "url", _state), ("entry", "source", _known), ("pending", "source", _pending),
+)  # fmt: skip
+_OF_OTHERS: tuple[tuple[str, str, _Decoder[object]], ...] = (
+    ("cooling", "domain", _cooling), ("subscription", "source", _subscription), ("listed", "location", _sources),
+)  # fmt: skip
+
+
+def _is_sound(decoder: _Decoder[object], value: Any) -> bool:
+    try:
+        decoder.decode(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError):
+        return False
+    return True
 
 
 class Busy(Exception):  # noqa: N818 - a state, not a mistake
@@ -126,13 +142,16 @@ class Database:
     """The open file, for the process that collects."""
 
     def __init__(self, state: str) -> None:
-        """Open or make the file in the state folder; a damaged one is put aside, and what it knew is lost.
+        """Open or make the file in the state folder.
+
+        Of a damaged one, what it knew of the sources with damaged rows is lost; if its pages are damaged, it is put
+        aside, and all is lost. `damage` says in words what happened, "" if nothing did.
 
         Raises:
             Unusable: If it cannot be opened, or is that of a newer version.
         """
         self._path = os.path.join(state, FILE)
-        self.was_damaged = False
+        self.damage = ""
         try:
             self._db = self._open()
         except sqlite3.Error as error:
@@ -220,6 +239,11 @@ class Database:
             if listed is not None:
                 db.execute("INSERT OR REPLACE INTO listed VALUES(?,?)", (listed[0], msgspec.json.encode(listed[1])))
 
+    def remember(self, source: str, known: Iterable[Known]) -> None:
+        """Store what is known of a source's entries from its seeds."""
+        with self._transaction() as db:
+            _insert(db, source, known)
+
     def finish(
         self,
         state: SourceState,
@@ -234,8 +258,7 @@ class Database:
         url = state.url
         with self._transaction() as db:
             db.execute("INSERT OR REPLACE INTO source VALUES(?,?)", _row_of(state))
-            rows = [(url, row.key, row.link, row.date, row.held_by, msgspec.json.encode(row)) for row in known]
-            db.executemany("INSERT OR REPLACE INTO entry VALUES(?,?,?,?,?,?)", rows)
+            _insert(db, url, known)
             db.executemany("DELETE FROM entry WHERE source=? AND key=?", [(url, key) for key in forgotten])
             if aliases is not None:
                 db.execute("DELETE FROM alias WHERE source=?", (url,))
@@ -269,12 +292,14 @@ class Database:
     def _decoded(self, decoder: _Decoder[_Value_co], value: Any) -> _Value_co:
         try:
             return decoder.decode(value)
-        except (msgspec.DecodeError, UnicodeDecodeError, TypeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
             self._give_up()
-            raise Unusable(f"{self._path} is damaged; the next start makes it again from the seeds") from error
+            raise Unusable(
+                f"{self._path} is damaged; the next start makes what is lost again from the seeds"
+            ) from error
 
     def _give_up(self) -> None:
-        """Mark the file, so that the next start puts it aside."""
+        """Mark the file, so that the next start mends it, or puts it aside."""
         with suppress(sqlite3.Error):
             self._db.execute(f"PRAGMA user_version={_DAMAGED}")
 
@@ -288,10 +313,13 @@ class Database:
             # FULL: what was asked is remembered even if the machine loses power.
             for setting in ("busy_timeout=5000", "journal_mode=WAL", "synchronous=FULL"):
                 db.execute(f"PRAGMA {setting}")
-            self._check(db.execute("PRAGMA user_version").fetchone()[0])
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            self._check(version)
             db.executescript(_TABLES)
-            db.execute(f"PRAGMA user_version={VERSION}")
             self._check_pages(db)
+            if version == _DAMAGED:
+                self._mend(db)
+            db.execute(f"PRAGMA user_version={VERSION}")
         except BaseException:
             db.close()
             raise
@@ -302,31 +330,86 @@ class Database:
             raise sqlite3.DatabaseError(found)
 
     def _check(self, version: int) -> None:
-        if version == _DAMAGED:
-            raise sqlite3.DatabaseError("it was found to be damaged")
         if version > VERSION:
             raise Unusable(f"{self._path} is that of a newer version of this program")
 
+    def _mend(self, db: sqlite3.Connection) -> None:
+        """Forget the sources of which a row is damaged, in a file that is whole otherwise; a copy of it is kept."""
+        with suppress(FileNotFoundError):
+            os.unlink(self._aside)
+        with closing(sqlite3.connect(self._aside)) as copy:
+            db.backup(copy)
+        sources = {
+            source
+            for table, column, decoder in _OF_SOURCES
+            for source, value in db.execute(f"SELECT {column}, value FROM {table}")  # noqa: S608 - names of ours
+            if not _is_sound(decoder, value)
+        }
+        aliases = db.execute("SELECT source FROM alias WHERE typeof(key) != 'text' OR typeof(first) != 'text'")
+        sources |= {source for (source,) in aliases}
+        others = [
+            (table, column, key)
+            for table, column, decoder in _OF_OTHERS
+            for key, value in db.execute(f"SELECT {column}, value FROM {table}")  # noqa: S608 - names of ours
+            if not _is_sound(decoder, value)
+        ]
+        db.execute("BEGIN IMMEDIATE")
+        for table, column in (("source", "url"), ("entry", "source"), ("alias", "source"), ("pending", "source")):
+            db.executemany(f"DELETE FROM {table} WHERE {column} IS ?", [(one,) for one in sources])  # noqa: S608 - as above
+        for table, column, key in others:
+            db.execute(f"DELETE FROM {table} WHERE {column} IS ?", (key,))  # noqa: S608 - as above
+        db.execute("COMMIT")
+        self.damage = (
+            f"it was damaged: what it knew of {quantity(len(sources), 'source')} is made again from the seeds; the file"
+            f" as it was is kept as {os.path.basename(self._aside)}"
+        )
+
+    @property
+    def _aside(self) -> str:
+        return f"{self._path}.damaged"
+
     def _put_aside(self) -> None:
-        self.was_damaged = True
         for suffix in ("-wal", "-shm"):
             with suppress(OSError):
                 os.unlink(self._path + suffix)
-        os.replace(self._path, f"{self._path}.damaged")
+        os.replace(self._path, self._aside)
+        self.damage = (
+            "it was damaged, and is made again from the seeds: every source is asked once more without a condition, and"
+            f" what was held back is held back anew; the damaged file is kept as {os.path.basename(self._aside)}"
+        )
+
+
+def _insert(db: sqlite3.Connection, source: str, known: Iterable[Known]) -> None:
+    rows = [(source, row.key, row.link, row.date, row.held_by, msgspec.json.encode(row)) for row in known]
+    db.executemany("INSERT OR REPLACE INTO entry VALUES(?,?,?,?,?,?)", rows)
 
 
 def statuses(state: str, sources: Iterable[Source], now: int) -> tuple[SourceStatus, ...]:
-    """Return what is known of each of some sources, in their order; nothing is changed. `state` is the state folder."""
+    """Return what is known of each of some sources, in their order; nothing is changed. `state` is the state folder.
+
+    It never fails: of what cannot be read, the status says why.
+    """
     with closing(_reading(state)) as db:
-        states = {url: _state.decode(value) for url, value in _rows(db, "SELECT url, value FROM source")}
-        held = dict(_rows(db, "SELECT source, count(*) FROM entry WHERE held IN ('flood','hijack') GROUP BY source"))
-        counts = _rows(
-            db, "SELECT source, count(*), min(date) FROM entry WHERE date>? GROUP BY source", now - 3 * MONTH
-        )
+        try:
+            states = dict(_rows(db, "SELECT url, value FROM source"))
+            held = dict(
+                _rows(db, "SELECT source, count(*) FROM entry WHERE held IN ('flood','hijack') GROUP BY source")
+            )
+            counts = _rows(
+                db, "SELECT source, count(*), min(date) FROM entry WHERE date>? GROUP BY source", now - 3 * MONTH
+            )
+            cooling = dict(_readable(_cooling, _rows(db, "SELECT domain, value FROM cooling")))
+        except sqlite3.Error as error:
+            problem = f"{FILE} cannot be read: {with_advice(error)}"
+            return tuple(_unreadable(source, problem) for source in sources)
         months = {source: count * MONTH / max(MONTH, now - oldest) for source, count, oldest in counts}
-        cooling = {name: _cooling.decode(value) for name, value in _rows(db, "SELECT domain, value FROM cooling")}
+    # It may stand on a public page: the folder is nobody's business.
+    damaged = f"what {FILE} knows of it is damaged; the collector makes that again from the seeds"
+    read = dict(_readable(_state, states.items()))
     return tuple(
-        _status(source, states.get(source.url), now, cooling=cooling, held=held.get(source.url, 0), months=months)
+        _unreadable(source, damaged)
+        if source.url in states.keys() - read.keys()
+        else _status(source, read.get(source.url), now, cooling=cooling, held=held.get(source.url, 0), months=months)
         for source in sources
     )
 
@@ -334,44 +417,49 @@ def statuses(state: str, sources: Iterable[Source], now: int) -> tuple[SourceSta
 def findings(state: str, wanted: str, *, names: Mapping[str, str] | None = None) -> tuple[Finding, ...]:
     """Return the collected entries with a link, key or seed path, and why each is shown or not.
 
-    `names` are the sources' own names in the config, by URL.
+    `names` are the sources' own names in the config, by URL. What cannot be read is left out.
     """
-    with closing(_reading(state)) as db:
-        states = {url: _state.decode(value) for url, value in _rows(db, "SELECT url, value FROM source")}
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        states = dict(_readable(_state, _rows(db, "SELECT url, value FROM source")))
         rows = _rows(db, "SELECT source, value FROM entry WHERE link=?1 OR key=?1 ORDER BY source, key", wanted)
-        if not rows and wanted.endswith(".md"):
-            rows = [row for row in _rows(db, "SELECT source, value FROM entry") if _known.decode(row[1]).path == wanted]
-        found = [(url, _known.decode(value)) for url, value in rows if url in states]
-    return tuple(
-        Finding(
-            source=url, title=row.title, link=row.link, path=row.path,
-            is_shown=not row.held_by and not row.is_withdrawn,
-            sentence=guards.sentence(row, states[url], name=(names or {}).get(url, "")),
-        )
-        for url, row in found
-    )  # fmt: skip
+        found = list(_readable(_known, rows))
+        if not found and wanted.endswith(".md"):
+            every = _readable(_known, _rows(db, "SELECT source, value FROM entry"))
+            found = [one for one in every if one[1].path == wanted]
+        return tuple(
+            Finding(
+                source=url, title=row.title, link=row.link, path=row.path,
+                is_shown=not row.held_by and not row.is_withdrawn,
+                sentence=guards.sentence(row, states[url], name=(names or {}).get(url, "")),
+            )
+            for url, row in found
+            if url in states
+        )  # fmt: skip
+    return ()
 
 
 def adopted(state: str) -> dict[str, str]:
     """Return the addresses that sources have moved to for good, by the listed ones; for `--apply`."""
-    with closing(_reading(state)) as db:
-        states = [_state.decode(value) for (value,) in _rows(db, "SELECT value FROM source ORDER BY url")]
-    return {one.url: one.adopted for one in states if one.adopted}
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        states = _readable(_state, _rows(db, "SELECT url, value FROM source ORDER BY url"))
+        return {one.url: one.adopted for _, one in states if one.adopted}
+    return {}
 
 
 def subscriptions(state: str) -> tuple[Subscription, ...]:
     """Return the WebSub subscriptions, for the process that answers hubs."""
-    with closing(_reading(state)) as db:
-        return tuple(
-            _subscription.decode(value) for (value,) in _rows(db, "SELECT value FROM subscription ORDER BY source")
-        )
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        rows = _rows(db, "SELECT source, value FROM subscription ORDER BY source")
+        return tuple(one for _, one in _readable(_subscription, rows))
+    return ()
 
 
 def listed_in(state: str, location: str) -> tuple[Source, ...]:
     """Return the sources of a living list when it was last read."""
-    with closing(_reading(state)) as db:
-        rows = _rows(db, "SELECT value FROM listed WHERE location=?", location)
-    return _sources.decode(rows[0][0]) if rows else ()
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        rows = _rows(db, "SELECT location, value FROM listed WHERE location=?", location)
+        return next((found for _, found in _readable(_sources, rows)), ())
+    return ()
 
 
 def request(state: str, kind: RequestKind, source: str, value: str = "") -> None:
@@ -398,22 +486,44 @@ def request(state: str, kind: RequestKind, source: str, value: str = "") -> None
 def _reading(state: str) -> sqlite3.Connection:
     """Return a connection that changes nothing; one to an empty database if there is no file."""
     path = os.path.join(state, FILE)
-    if not os.path.exists(path):
-        return sqlite3.connect(":memory:")
-    db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
-    db.execute("PRAGMA busy_timeout=1000")
+    if os.path.exists(path):
+        with suppress(sqlite3.Error):  # it was put aside a moment ago
+            db = sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, isolation_level=None)
+            db.execute("PRAGMA busy_timeout=1000")
+            return db
+    db = sqlite3.connect(":memory:")
+    db.executescript(_TABLES)
     return db
 
 
 def _rows(db: sqlite3.Connection, query: str, *values: object) -> list[Any]:
     try:
         return db.execute(query, values).fetchall()
-    except sqlite3.Error:
-        return []  # no file yet, or one that the collector will put aside
+    except sqlite3.OperationalError as error:
+        if str(error).startswith("no such table"):
+            return []  # another process is making the file
+        raise
+
+
+def _readable(decoder: _Decoder[_Value_co], rows: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, _Value_co]]:
+    """Yield the rows that are not damaged; the others are for the collector to find.
+
+    Who reads must not take their damage for that of a file of its own, such as the index.
+    """
+    for key, value in rows:
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError, TypeError):
+            yield key, decoder.decode(value)
 
 
 def _row_of(state: SourceState) -> tuple[str, bytes]:
     return state.url, msgspec.json.encode(state)
+
+
+def _unreadable(source: Source, problem: str) -> SourceStatus:
+    return SourceStatus(
+        url=source.url, name=source.name, state="failing", last_success=None, last_status=None, next=None, why="",
+        items_per_month=0.0, error=problem,
+    )  # fmt: skip
 
 
 def _status(

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from statistics import median
 
 import msgspec
@@ -25,6 +25,9 @@ from aggregator.model.words import quantity
 MOST_SEEN, MOST_TAKEN = 10_000, 500
 FLOOD, FLOOD_TIMES, FLOOD_SHOWS = 10, 3, 3
 REMEMBERED_COUNTS = 10
+RECOVERED_WINDOW = 10
+"""If the state was lost, so many of the newest seeds stand for what the source listed last."""
+
 MOST_ALIASES = 2_000
 
 _WORD = re.compile(r"[^\W\d_]{5,}")
@@ -101,14 +104,15 @@ def decide(
         deleted=frozenset(aliases.get(key, key) for key in document.deleted),
         settings=settings_digest(source),
     )  # fmt: skip
+    if not case.entries and case.domain != _home(case):
+        case = msgspec.structs.replace(case, deleted=frozenset())  # nothing shows that it is the same feed
     renamed = _churned(case) or _churned_again(case, aliases)
     if renamed:
         case = msgspec.structs.replace(
             case, entries=_once(_renamed(entry, renamed.get(entry.key, entry.key)) for entry in case.entries)
         )
-    decision = _quarantined(case) if (reason := _hijack(case)) else _taken(case)
-    if reason:
-        decision = _with_reason(decision, case, reason)
+    reason = _hijack(case)
+    decision = _quarantined(case, reason) if reason else _taken(case)
     notes = decision.notes
     if renamed:
         notes = (
@@ -135,12 +139,15 @@ def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
         shown = msgspec.structs.replace(row, held_by="", entry=None)
         rows.append(shown)
         writes.append(Write(entry=_dated(row.entry, row), known=shown))
+    head = state.new_head or state.head
     ended = msgspec.structs.replace(
-        state, quarantine="", quarantined_at=0, domain=state.new_domain or state.domain, new_domain="",
+        state, quarantine="", quarantined_at=0, domain=state.new_domain or state.domain, new_domain="", own_window=(),
+        head=head, new_head=None, title=head.title if head else state.title,
         next_at=0 if state.outcome == "gone" else state.next_at,
         outcome="" if state.outcome == "gone" else state.outcome,
     )  # fmt: skip
-    note = f"released: {quantity(len(writes), 'item')} shown"
+    is_held = bool(writes or state.quarantine or state.outcome == "gone")
+    note = f"released: {quantity(len(writes), 'item')} shown" if is_held else "not released: nothing of it is held back"
     return Decision(state=ended, known=tuple(rows), writes=tuple(writes), notes=(note,), new=len(writes))
 
 
@@ -173,37 +180,31 @@ def sentence(row: Known, state: SourceState, *, name: str = "") -> str:
         return f"{row.note}."
     sentences: dict[Held, str] = {
         "": f"Shown: taken from {source}.",
-        "first": f"Not shown: {source} was new, and a new source shows only its newest items (`first`); "
-        "nothing ends this.",
+        "first": f"Not shown: when {source} was new, its newest items alone were shown (`first`); nothing ends this, "
+        "since a larger `first` counts for new sources.",
         "older": f"Not shown: it is not newer than what was shown of {source} when the collector's state was lost; "
         "nothing ends this.",
         "flood": f"Held back (flood): {source} brought far more items at once than it usually does; {ends}.",
-        "hijack": f"Held back (hijack): {state.quarantine or 'it changed hands'}; {ends} if {source} still lists it.",
+        "hijack": f"Held back (hijack): {source} seems to be in other hands: "
+        f"{state.quarantine or 'it was in quarantine'}; {ends} if {source} still lists it.",
         "refused": f"Not shown: it came while {source} was in quarantine, and {source} does not list it any more; "
         "nothing ends this.",
     }  # fmt: skip
     return sentences[row.held_by]
 
 
-def source_sentence(state: SourceState, *, held: int = 0) -> str:
-    """Return what holds a source back as a whole and what ends it, "" if nothing does."""
-    ends = f"`aggregator sources --release {state.url}` ends it"
-    if state.quarantine:
-        return f"In quarantine: {state.quarantine}; what was shown stays, nothing new is shown; {ends}."
-    if state.outcome == "gone":
-        return f"Gone: it answered 410 and is not asked again; its items stay unless `on_gone: withdraw`; {ends}."
-    if held:
-        return f"{quantity(held, 'item')} held back (flood); `aggregator sources --release {state.url}` shows them."
-    return ""
-
-
 def shares_an_item(document: Document, known: Mapping[str, Known], aliases: Mapping[str, str]) -> bool:
-    """Return whether a document holds an entry that was seen in the source before, by key, link or title."""
-    links = {row.link for row in known.values() if row.link}
-    titles = {_plain(row.title) for row in known.values() if len(_plain(row.title)) > 12}
+    """Return whether a document holds an entry that was seen in the source before, by key, link or title.
+
+    What came while the source was in other hands does not count.
+    """
+    own = _own(known)
+    links = {row.link for row in own.values() if row.link}
+    titles = {_plain(row.title) for row in own.values() if len(_plain(row.title)) > 12}
+    keys = ((aliases.get(entry.key, entry.key), entry) for entry in document.entries[:MOST_SEEN])
     return any(
-        aliases.get(entry.key, entry.key) in known or entry.link in links or _plain(entry.title) in titles
-        for entry in document.entries[:MOST_SEEN]
+        (key in own and _is_evidence(entry, own[key])) or entry.link in links or _plain(entry.title) in titles
+        for key, entry in keys
     )
 
 
@@ -253,10 +254,11 @@ def _churned(case: _Case) -> dict[str, str]:
 
     That is so if half of the window or more is gone and as many new ones have the same links or titles.
     """
-    window = case.state.window
+    window = _window(case)
     here = {entry.key for entry in case.entries}
     gone = [key for key in window if key not in here]
-    if case.is_partial or not gone or 2 * len(gone) < len(window):
+    # The true keys of what was recovered from seeds are not known, and an id is made of its key.
+    if case.is_partial or not case.state.domain or not gone or 2 * len(gone) < len(window):
         return {}
     new = [entry for entry in case.entries if entry.key not in case.known]
     pairs = dict(_pairs(new, [row for row in case.known.values() if row.key not in here]))
@@ -314,25 +316,70 @@ def _plain(title: str) -> str:
     return " ".join(title.casefold().split())
 
 
+def _own(known: Mapping[str, Known]) -> dict[str, Known]:
+    """Return the entries that came while the source was in its own hands."""
+    return {key: row for key, row in known.items() if row.held_by not in {"hijack", "refused"}}
+
+
+def _home(case: _Case) -> str:
+    """Return the registrable domain that the source is at home at, "" if it is new.
+
+    If the state was lost, but there are seeds, it is that of its address in the list.
+    """
+    if case.state.domain or not _own(case.known):
+        return case.state.domain
+    return domain_of(case.source.address or case.source.url)
+
+
+def _window(case: _Case) -> tuple[str, ...]:
+    """Return the keys of what the source listed last in its own hands; if the state was lost, of its newest seeds."""
+    if case.state.domain:
+        return case.state.own_window if case.state.quarantine else case.state.window
+    rows = sorted(_own(case.known).values(), key=lambda row: (-row.date, row.key))
+    return tuple(row.key for row in rows[:RECOVERED_WINDOW])
+
+
 def _hijack(case: _Case) -> str:
     """Return why the source seems to be in other hands, "" if it does not."""
-    state = case.state
-    if not case.entries or not state.domain:
+    if case.state.quarantine:
+        return "" if _is_back(case) else case.state.quarantine
+    own, home = _own(case.known), _home(case)
+    if not home or not case.entries:
         return ""
-    known = {entry.key for entry in case.entries} & case.known.keys()
-    trusted = {key for key in known if case.known[key].held_by not in {"hijack", "refused"}}
-    if trusted:
+    if any(entry.key in own and _is_evidence(entry, own[entry.key]) for entry in case.entries):
         return ""
-    if state.quarantine:
-        return state.quarantine
-    if case.domain != state.domain and not shares_an_item(case.document, case.known, {}):
-        return f"it moved from {state.domain} to {case.domain}, and shares no item with what it was"
-    window = [case.known[key] for key in state.window if key in case.known]
-    if case.is_partial or not window or _is_akin(case, window):
+    if case.domain != home and not shares_an_item(case.document, own, {}):
+        return f"it moved from {home} to {case.domain}, and shares no item with what it was"
+    window = [own[key] for key in _window(case) if key in own]
+    if not window or _is_akin(case, window):
         return ""
+    if case.is_partial:
+        return "it sent only a part of a document, with no item, author, host of links or title word of what it was"
     return (
         "all its items vanished together, and others came that share no author, host of links or title word with them"
     )
+
+
+def _is_back(case: _Case) -> bool:
+    """Return whether a source in quarantine is in its own hands again: no accident, such as one old id, is enough.
+
+    A whole document must list half or more of what it listed before, by id and with the link or title that it had.
+    """
+    if case.is_partial:
+        return False
+    known = _own(case.known)
+    own = {key: known[key] for key in _window(case) if key in known}
+    same = sum(1 for entry in case.entries if entry.key in own and _is_same(entry, own[entry.key]))
+    return same > 0 and 2 * same >= len(own)
+
+
+def _is_evidence(entry: Entry, row: Known) -> bool:
+    """Return whether an id that was seen before shows that it is the same entry: a number may be so by accident."""
+    return not entry.key.isdecimal() or _is_same(entry, row)
+
+
+def _is_same(entry: Entry, row: Known) -> bool:
+    return (entry.link == row.link != "") or _plain(entry.title) == _plain(row.title)
 
 
 def _is_akin(case: _Case, window: list[Known]) -> bool:
@@ -363,39 +410,60 @@ def names_of(entry: Entry, document: Document) -> tuple[str, ...]:
     )
 
 
-def _quarantined(case: _Case) -> Decision:
-    """Return the decision of a source in other hands: what it sends waits, what was shown stays."""
-    rows = [_row(entry, case, "hijack") for entry in case.entries if entry.key not in case.known]
-    kept = [
-        msgspec.structs.replace(case.known[entry.key], entry=entry, digest=_digest(entry, case))
-        for entry in case.entries
-        if entry.key in case.known and case.known[entry.key].digest != _digest(entry, case)
-    ]
-    return Decision(state=_with_document(case, window=case.state.window), known=(*rows, *kept))
+def _quarantined(case: _Case, reason: str) -> Decision:
+    """Return the decision of a source in other hands: what it sends waits, what was shown stays.
 
-
-def _with_reason(decision: Decision, case: _Case, reason: str) -> Decision:
-    """Return the decision with the quarantine in the state; `window` is what the source lists meanwhile."""
-    listed = tuple(entry.key for entry in case.entries)
-    since = case.state.quarantined_at or case.now
+    Nothing that it says of itself is taken over, and nothing that it says was deleted is withdrawn.
+    """
+    rows = []
+    for entry in case.entries:
+        row = case.known.get(entry.key)
+        if row is None:
+            rows.append(_row(entry, case, "hijack"))
+        elif row.held_by == "refused" or (row.held_by == "hijack" and row.digest != _digest(entry, case)):
+            rows.append(_again(_row(entry, case, "hijack"), row))
+    state, listed = case.state, tuple(entry.key for entry in case.entries)
+    others = state.window if case.is_partial and state.quarantine else ()
     state = msgspec.structs.replace(
-        decision.state, quarantine=reason, quarantined_at=since, domain=case.state.domain, new_domain=case.domain,
-        window=listed,
+        _with_hints(state, case.document), quarantine=reason, quarantined_at=state.quarantined_at or case.now,
+        own_window=_window(case), window=tuple(dict.fromkeys((*listed, *others)))[:MOST_TAKEN] or state.window,
+        new_domain=case.domain if case.entries else state.new_domain,
+        new_head=_head(case.document) if case.entries else state.new_head,
     )  # fmt: skip
-    notes = () if case.state.quarantine else (f"in quarantine: {reason}; what was shown stays",)
-    return msgspec.structs.replace(decision, state=state, notes=notes)
+    ends = f"what was shown stays, nothing new is shown until `aggregator sources --release {case.source.url}`"
+    notes = () if case.state.quarantine else (f"in quarantine: {reason}; {ends}",)
+    return Decision(state=state, known=tuple(rows), notes=notes)
+
+
+def _again(row: Known, before: Known) -> Known:
+    """Return the row of an entry that was held back before, with the date that it had then."""
+    return msgspec.structs.replace(row, date=before.date, seen_at=before.seen_at)
 
 
 def _taken(case: _Case) -> Decision:
     """Return the decision of a source in the hands that it was in."""
-    new = [entry for entry in case.entries if entry.key not in case.known and entry.key not in case.deleted]
+    # What was held back, and is listed beside what the source had before, is its own.
+    held_back = {key for key, row in case.known.items() if row.held_by == "hijack"} if case.state.quarantine else set()
+    new = [
+        entry for entry in case.entries
+        if (entry.key not in case.known or entry.key in held_back) and entry.key not in case.deleted
+    ]  # fmt: skip
     shown, held = _admitted(case, new)
     rows = [_row(entry, case, "") for entry in shown] + [_row(entry, case, guard) for entry, guard in held]
+    rows = [_again(row, case.known[row.key]) if row.key in held_back else row for row in rows]
     writes = [Write(entry=_dated(entry, row), known=row) for entry, row in zip(shown, rows, strict=False)]
-    changed, changes = _updated(case)
+    changed, changes = _updated(case, held_back)
     gone = _deleted(case)
     counts = (*case.state.counts, len(new))[-REMEMBERED_COUNTS:] if new and case.state.domain else case.state.counts
-    state = msgspec.structs.replace(_with_document(case), counts=counts, quarantine="", quarantined_at=0, new_domain="")
+    state = msgspec.structs.replace(
+        _with_document(case),
+        counts=counts,
+        quarantine="",
+        quarantined_at=0,
+        new_domain="",
+        own_window=(),
+        new_head=None,
+    )
     refused = _refused(case)
     return Decision(
         state=msgspec.structs.replace(state, gap=_gap(case, rows)),
@@ -410,9 +478,16 @@ def _admitted(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tuple[En
     """Return which new entries are shown, and which guard holds each of the others."""
     if not case.state.domain and not case.known:
         return new[: case.source.first], [(entry, "first") for entry in new[case.source.first :]]
+    if case.state.began_in_part:
+        # Its first document lacked most of this one, which is what it had when it was new.
+        last = max((row.date for row in _own(case.known).values()), default=0)
+        older = [entry for entry in new if _date(entry, case.now) <= last]
+        left = max(0, case.source.first - sum(1 for row in case.known.values() if not row.held_by))
+        shown, held = _without_flood(case, [entry for entry in new if _date(entry, case.now) > last])
+        return [*shown, *older[:left]], [*held, *((entry, "first") for entry in older[left:])]
     if not case.state.domain:
         # The state was lost, and what was shown was recovered from the seeds: what is not newer was known.
-        last = max(row.date for row in case.known.values())
+        last = max((row.date for row in _own(case.known).values()), default=0)
         older = [entry for entry in new if _date(entry, case.now) <= last]
         new = [entry for entry in new if _date(entry, case.now) > last]
         shown, held = _without_flood(case, new)
@@ -435,12 +510,14 @@ def _row(entry: Entry, case: _Case, guard: Held) -> Known:
     )  # fmt: skip
 
 
-def _updated(case: _Case) -> tuple[list[Known], list[Write]]:
+def _updated(case: _Case, new: Collection[str]) -> tuple[list[Known], list[Write]]:
     """Return the rows and seeds of entries that changed, or that are listed again after they were withdrawn."""
     rows, writes = [], []
     for entry in case.entries:
         row = case.known.get(entry.key)
-        if row is None or (row.digest == _digest(entry, case) and not row.is_withdrawn) or row.key in case.deleted:
+        if row is None or row.key in new or row.key in case.deleted:
+            continue
+        if row.digest == _digest(entry, case) and not row.is_withdrawn:
             continue
         row = msgspec.structs.replace(
             row, digest=_digest(entry, case), title=entry.title, link=entry.link,
@@ -476,18 +553,29 @@ def _refused(case: _Case) -> list[Known]:
     return [msgspec.structs.replace(row, held_by="refused", entry=None) for row in held]
 
 
-def _with_document(case: _Case, window: tuple[str, ...] | None = None) -> SourceState:
-    """Return the state with what the head of the document says, and what it lists."""
-    document, state = case.document, case.state
-    head = msgspec.structs.replace(document, entries=(), deleted=())
-    if window is None:
-        listed = tuple(entry.key for entry in case.entries)
-        window = listed if not case.is_partial else tuple(dict.fromkeys((*listed, *state.window)))[:MOST_TAKEN]
+def _head(document: Document) -> Document:
+    return msgspec.structs.replace(document, entries=(), deleted=())
+
+
+def _with_hints(state: SourceState, document: Document) -> SourceState:
+    """Return the state with what a document says about the next poll."""
     return msgspec.structs.replace(
-        state, title=document.title, head=head, interval=document.interval, skip_hours=document.skip_hours,
-        skip_days=document.skip_days, hubs=document.hubs, topic=document.topic, no_feed="",
+        state, interval=document.interval, skip_hours=document.skip_hours, skip_days=document.skip_days
+    )
+
+
+def _with_document(case: _Case) -> SourceState:
+    """Return the state with what the head of the document says, and what it lists."""
+    document, state = case.document, _with_hints(case.state, case.document)
+    window = tuple(entry.key for entry in case.entries)
+    if case.is_partial:
+        window = tuple(dict.fromkeys((*window, *_window(case))))[:MOST_TAKEN]
+    is_first = not state.domain and not case.known
+    return msgspec.structs.replace(
+        state, title=document.title, head=_head(document), hubs=document.hubs, topic=document.topic,
+        began_in_part=case.is_partial and (is_first or state.began_in_part) and bool(case.entries),
         domain=case.domain if case.entries else state.domain,
-        window=window if case.entries else state.window,
+        window=window if case.entries else _window(case),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 from urllib.parse import urljoin
 
@@ -62,6 +62,8 @@ class _Attribute(NamedTuple):
     value: str
     start: int
     end: int
+    begin: int
+    """Where the attribute begins, with the blanks before it; `start` is where its value does."""
 
 
 def absolute(fragment: str, base: str) -> str:
@@ -84,6 +86,25 @@ def absolute(fragment: str, base: str) -> str:
     return "".join([*parts, fragment[done:]]) if parts else fragment
 
 
+def without_addresses(fragment: str, is_refused: Callable[[str], object]) -> str:
+    """Return an HTML fragment whose addresses are absolute without those that are refused, nor pictures from there."""
+    parts, done = list[str](), 0
+    for name, attributes, start, end in _tags(fragment):
+        refused = [one for one in attributes if any(map(is_refused, _addresses_in(one)))]
+        is_picture = name == "img" and any(one.name == "src" for one in refused)
+        cuts = [(start, end)] if is_picture else [(one.begin, one.end) for one in refused]
+        for first, last in cuts:
+            parts.append(fragment[done:first])
+            done = last
+    return "".join([*parts, fragment[done:]]) if parts else fragment
+
+
+def _addresses_in(attribute: _Attribute) -> list[str]:
+    if attribute.name in _SETS:
+        return [found[1] for found in _CANDIDATE.finditer(attribute.value)]
+    return [attribute.value] if attribute.name in _ADDRESSES else []
+
+
 def _tags(fragment: str) -> Iterator[tuple[str, list[_Attribute], int, int]]:
     """Yield the opening tags: the name in lower case, the attributes, the start and the end."""
     position = 0
@@ -99,7 +120,8 @@ def _tags(fragment: str) -> Iterator[tuple[str, list[_Attribute], int, int]]:
             position = one.end()
             if one[2] is not None:
                 value = one[2][1:-1] if one[2][0] in "\"'" and len(one[2]) > 1 else one[2]
-                attributes.append(_Attribute(one[1].lower(), html.unescape(value), one.start(2), one.end(2)))
+                name = one[1].lower()
+                attributes.append(_Attribute(name, html.unescape(value), one.start(2), one.end(2), one.start()))
         closing = _TAG_END.match(fragment, position)
         if closing is not None:
             position = closing.end()

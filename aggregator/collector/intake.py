@@ -67,7 +67,7 @@ class Intake:
             done = writing.withdraw(self._folder, write.path)
             return msgspec.structs.replace(row, note=_TOLD.get(done, ""))
         entry = msgspec.structs.replace(write.entry, content=page) if page else write.entry
-        path = write.path or seeds.path_of(entry, source, first_seen=row.date)
+        path = write.path or writing.place_of(self._folder, seeds.path_of(entry, source, first_seen=row.date))
         data = seeds.seed_of(entry, source, document, first_seen=row.date)
         done = writing.put(self._folder, path, data, is_new=not write.path)
         return msgspec.structs.replace(row, path=path, note=_TOLD.get(done, ""))

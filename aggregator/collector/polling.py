@@ -7,6 +7,7 @@ the state folder.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from aggregator.collector import schedule
 from aggregator.collector.asking import Asker
 from aggregator.collector.clocks import Clock
 from aggregator.collector.collector import Collector, Settings
-from aggregator.collector.database import Busy, Database, locked, request
+from aggregator.collector.database import FILE, Busy, Database, locked, request
 from aggregator.collector.intake import Intake
 from aggregator.collector.turns import Turns
 from aggregator.model.words import utc_time
@@ -69,17 +70,19 @@ def run(
         asyncio.run(schedule.Schedule(collector).run(stop.is_set))
 
 
-def release(settings: Settings, url: str, *, now: Callable[[], float]) -> int | None:
-    """End what holds a source's entries back, and return how many are shown by that.
+def release(settings: Settings, url: str, *, now: Callable[[], float]) -> str | None:
+    """End what holds a source's entries back, and return in words what came of it.
 
     If a collector runs, it does so within seconds, and None is returned.
 
     Raises:
         Unusable: If `sources.db` cannot be used.
     """
+    notes: list[str] = []
     try:
-        with open_collector(settings, clock=Clock(now)) as collector:
-            return collector.release(url)
+        with open_collector(settings, clock=Clock(now), told=lambda _url, note: notes.append(note)) as collector:
+            collector.release(url)
+            return "; ".join(notes)
     except Busy:
         request(settings.state, "release", url)
         return None
@@ -96,6 +99,8 @@ def open_collector(
         Unusable: If `sources.db` cannot be used.
     """
     with locked(settings.state), Database(settings.state) as database:
+        if database.damage:
+            told(os.path.join(settings.state, FILE), database.damage)
         yield Collector(
             settings, database, clock=clock, told=told, intake=Intake(settings.folder),
             asker=asker or Asker(site=settings.site, clock=clock, turns=Turns(clock)),
@@ -107,15 +112,17 @@ async def poll_once(collector: Collector, only: Collection[str], notes: list[tup
     await collector.resume()
     await collector.read_lists()
     now = collector.clock.now()
+    pushed = set(collector.take_requests(now))
     wanted = [source for source in collector.sources.values() if not only or source.url in only]
     skipped = {}
     for source in wanted:
         due, why = collector.next_of(source.url, now, is_spread=False)
-        if due is None or due > now:
+        if (due is None or due > now) and source.url not in pushed:
             skipped[source.url] = f"{why}; next at {utc_time(due)}" if due is not None else why
-    lanes = schedule.lanes(source for source in wanted if source.url not in skipped)
+    lanes = schedule.lanes(collector, (source for source in wanted if source.url not in skipped))
     limit = asyncio.Semaphore(schedule.AT_ONCE)
-    await asyncio.gather(*(_through(collector, lane, skipped, limit) for lane in lanes.values()))
+    await asyncio.gather(*(_through(collector, lane, skipped, pushed, limit) for lane in lanes.values()))
+    collector.take_requests(now)
     polled = [source.url for source in wanted if source.url not in skipped]
     states = [collector.state(url) for url in polled]
     return Report(
@@ -124,11 +131,14 @@ async def poll_once(collector: Collector, only: Collection[str], notes: list[tup
     )  # fmt: skip
 
 
-async def _through(collector: Collector, lane: list[str], skipped: dict[str, str], limit: asyncio.Semaphore) -> None:
+async def _through(
+    collector: Collector, lane: list[str], skipped: dict[str, str], pushed: set[str], limit: asyncio.Semaphore
+) -> None:
     for url in lane:
         # Another source of the domain may have been told meanwhile to leave it alone.
         due, why = collector.next_of(url, collector.clock.now(), is_spread=False)
-        if due is None or due > collector.clock.now():
+        is_due = due is not None and due <= collector.clock.now()
+        if not is_due and not (url in pushed and collector.may_poll(url)):
             skipped[url] = why
             continue
         async with limit:

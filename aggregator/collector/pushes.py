@@ -49,7 +49,7 @@ class Pushes:
         known = self._all.get(state.url)
         if known is None or (known.hub, known.topic) != (state.hubs[0], _topic(state)):
             return True
-        return renews_at(known) <= now
+        return renews_at(known) <= now or known.asked_at > now  # the clock was set back
 
     async def subscribe(self, state: SourceState, now: int, *, is_private: bool) -> None:
         """Ask the hub of a source to push; it confirms by a request to the callback."""

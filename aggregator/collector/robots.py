@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from urllib.parse import urlsplit, urlunsplit
-from urllib.robotparser import RobotFileParser
 
 LARGEST = 512_000
 """How many bytes of a robots.txt are read (RFC 9309 §2.5)."""
 
 NAME = "aggregator"
-"""The name that rules for us are written for."""
+"""The product token that rules for us are written for (RFC 9309 §2.2.1)."""
 
-_MOST_LINES = 10_000
 _LONGEST_LINE = 2_000
-_RULE = re.compile(r"\s*(allow|disallow)\s*:\s*([^#\s]*)", re.IGNORECASE)
+_BREAK = re.compile(r"\r\n|\r|\n")
+_LINE = re.compile(r"\s*(user-agent|allow|disallow)\s*:\s*([^#]*)", re.IGNORECASE)
+_TOKEN = re.compile(r"\*|[A-Za-z_-]+")
+_OCTET = re.compile(r"%([0-9A-Fa-f]{2})|[^\x21-\x7e]")
+_UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+
+Rule = tuple[bool, str]
+"""Whether it allows, and the pattern of paths that it is about."""
 
 
 def address_of(url: str) -> str:
@@ -24,50 +29,75 @@ def address_of(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, "/robots.txt", "", ""))
 
 
+def is_reached(status: int) -> bool:
+    """Return whether an answer says what is allowed: not a failure, which forbids all for the time being.
+
+    RFC 9309 §2.3.1.3 lets 429 pass for a missing file; who asks for fewer requests is not asked for more.
+    """
+    return 200 <= status < 500 and status != 429
+
+
 def is_allowed(status: int, body: bytes, url: str) -> bool:
-    """Return whether `url` may be asked for, by the answer to the question for `address_of(url)`.
+    """Return whether `url` may be asked for, by the whole answer to the question for `address_of(url)`.
 
-    A missing file allows all; a server that fails or forbids it allows nothing until it answers (RFC 9309 §2.3.1).
+    `status` is 0 if there was none. A missing file, one that is forbidden, or redirects without an end, allow all; a
+    server that fails allows nothing until it answers (RFC 9309 §2.3.1). The longest pattern that matches counts, and of
+    two of one length that which allows (§2.2.2).
     """
-    if status >= 500 or status in {0, 401, 403, 429}:
+    if not is_reached(status):
         return False
-    if status >= 400:
+    if status >= 300:
         return True
-    lines = body[:LARGEST].decode("utf-8-sig", "replace").splitlines()[:_MOST_LINES]
-    parser = RobotFileParser()
-    parser.parse(list(_in_order((line[:_LONGEST_LINE] for line in lines), _path_of(url))))
-    return parser.can_fetch(NAME, url)
-
-
-def _path_of(url: str) -> str:
     parts = urlsplit(url)
-    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = _octets((parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+    path = path.replace("*", "%2A").replace("$", "%24")
+    found = [(len(pattern), allows) for allows, pattern in _rules(body) if _matches(pattern, path)]
+    return path == "/robots.txt" or max(found, default=(0, True))[1]
 
 
-def _in_order(lines: Iterable[str], path: str) -> Iterator[str]:
-    """Yield rules as the standard library needs them, which takes the first that matches and knows no wildcards.
-
-    The most specific rule of a group counts, and of two equal ones that which allows (RFC 9309 §2.2.2). One with
-    wildcards is replaced by one for `path`, or left out if it does not match that.
-    """
-    group = list[tuple[int, bool, str]]()
-    for line in lines:
-        found = _RULE.match(line)
-        if found is None:
-            yield from _sorted(group)
-            group = []
-            yield line
+def _rules(body: bytes) -> list[Rule]:
+    """Return the rules of all groups for us together, else of those for everybody (RFC 9309 §2.2.1)."""
+    groups: dict[str, list[Rule]] = {}
+    agents, has_rules = set[str](), False
+    for name, value in _lines(body):
+        if name == "user-agent":
+            agents, has_rules = (set() if has_rules else agents), False
+            token = _TOKEN.match(value)
+            agents |= {token[0].lower()} if token else {""}
+            for agent in agents:
+                groups.setdefault(agent, [])
             continue
-        name, pattern = found[1].lower(), found[2]
-        if not ("*" in pattern or "$" in pattern):
-            group.append((-len(pattern), name != "allow", f"{name}: {pattern}"))
-        elif _matches(pattern, path):
-            group.append((-len(pattern), name != "allow", f"{name}: {path}"))
-    yield from _sorted(group)
+        has_rules = True
+        if value:
+            for agent in agents:
+                groups[agent].append((name == "allow", _pattern(value)))
+    return groups.get(NAME, groups.get("*", []))
 
 
-def _sorted(group: list[tuple[int, bool, str]]) -> Iterator[str]:
-    return (rule for _, _, rule in sorted(group))
+def _lines(body: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the names, in lower case, and the values of the lines that count; other lines end no group."""
+    for line in _BREAK.split(body[:LARGEST].decode("utf-8-sig", "replace")):
+        found = _LINE.match(line[:_LONGEST_LINE])
+        if found is not None:
+            yield found[1].lower(), found[2].strip()
+
+
+def _pattern(value: str) -> str:
+    """Return a pattern in the form in which it is compared; `$` is special at its end alone."""
+    inner = value.removesuffix("$")
+    return _octets(inner).replace("$", "%24") + value[len(inner) :]
+
+
+def _octets(text: str) -> str:
+    """Return a path in which what need not be encoded is not, and everything else is, in capitals (§2.2.2)."""
+    return _OCTET.sub(_octet, text)
+
+
+def _octet(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return "".join(f"%{byte:02X}" for byte in found[0].encode("utf-8", "replace"))
+    sign = chr(int(found[1], 16))
+    return sign if sign in _UNRESERVED else found[0].upper()
 
 
 def _matches(pattern: str, path: str) -> bool:

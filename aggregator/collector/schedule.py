@@ -23,11 +23,11 @@ UPKEEP = 60
 """Seconds between two looks at lists, at what could not be written, and at subscriptions."""
 
 
-def lanes(sources: Iterable[Source]) -> dict[str, list[str]]:
-    """Return the URLs of sources by host: those of one are polled one after the other."""
+def lanes(collector: Collector, sources: Iterable[Source]) -> dict[str, list[str]]:
+    """Return the URLs of sources by the host that is asked: those of one are polled one after the other."""
     found: dict[str, list[str]] = {}
     for source in sources:
-        found.setdefault(host_of(source.address or source.url), []).append(source.url)
+        found.setdefault(host_of(collector.address_of(source)), []).append(source.url)
     return found
 
 
@@ -100,8 +100,7 @@ class Schedule:
         if url in self._under_way:
             return
         self._under_way.add(url)
-        source = self._collector.sources[url]
-        host = host_of(source.address or source.url)
+        host = host_of(self._collector.address_of(self._collector.sources[url]))
         lane = self._lanes.get(host)
         if lane is not None:
             lane.append(url)

@@ -12,11 +12,12 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import msgspec
 
 from aggregator.collector import html
+from aggregator.collector.addresses import refusal_of_url
 from aggregator.collector.entries import Document, Entry
 from aggregator.model.seed_text import COLLECTED, digest, scalar
 from aggregator.model.slugs import slug_of
@@ -101,12 +102,33 @@ def seed_of(
         is_withdrawn: whether the source deleted it.
     """
     head = head or Document(format="")
+    if not source.private:
+        entry, head = _public(entry), msgspec.structs.replace(head, link=_public_address(head.link))
     body = entry.content if source.content in {"full", "page"} and _is_shown_whole(entry.content) else ""
     front = _front_matter(entry, source, head, first_seen, has_body=bool(body))
     if is_withdrawn:
         front = {"removed": True, **front}
     lines = "".join(_lines(front))
     return with_mark(f"{lines}---\n{body}")  # no line break that the content does not have
+
+
+def _public(entry: Entry) -> Entry:
+    """Return an entry without addresses that readers must not be led to: of their own machine or network, for one."""
+    media = tuple(
+        msgspec.structs.replace(
+            one, transcript=_public_address(one.transcript), chapters=_public_address(one.chapters)
+        )
+        for one in entry.media if _public_address(one.url)
+    )  # fmt: skip
+    return msgspec.structs.replace(
+        entry, link=_public_address(entry.link), image=_public_address(entry.image), media=media,
+        content=html.without_addresses(entry.content, refusal_of_url),
+        authors=tuple(msgspec.structs.replace(one, url=_public_address(one.url)) for one in entry.authors),
+    )  # fmt: skip
+
+
+def _public_address(url: str) -> str:
+    return "" if refusal_of_url(url) else url
 
 
 def with_mark(rest: str) -> bytes:
@@ -187,7 +209,9 @@ def link_of(entry: Entry, source: Source, head: Document | None) -> str:
 
     Two entries with one link would be one item.
     """
-    home = (head.link if head else "") or html.address_of(source.url, "")
+    # Of a private source, where the feed lies may be a secret, such as a token in its query: its host alone is said.
+    url = urljoin(source.url, "/") if source.private else source.url
+    home = (head.link if head else "") or html.address_of(url, "")
     if entry.link and entry.link.rstrip("/") not in {home.rstrip("/"), source.url.rstrip("/")}:
         return entry.link
     if not entry.link and entry.media:
@@ -210,7 +234,8 @@ def _media(entry: Entry) -> list[dict[str, Any]]:
 
 def _provider(source: Source, head: Document) -> dict[str, Any]:
     name = source.name or head.title
-    return _without_blanks(name=_written(name), domain=_host(head.link) or _host(source.url))
+    domain = _host(head.link) or ("" if source.private else _host(source.url))
+    return _without_blanks(name=_written(name), domain=domain)
 
 
 def _source(source: Source, head: Document) -> dict[str, Any]:

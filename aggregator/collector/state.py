@@ -23,33 +23,40 @@ class Validators(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
-    """A permanent redirect: where to, when it was seen first, how often, and whether the target is the same feed."""
+    """A permanent redirect to the same feed: where to, when it was seen first, and how often."""
 
     target: str
     first_at: int
     count: int
-    is_same_feed: bool = False
 
 
 class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is known of a source. Times are seconds since 1970, 0 for never; spans are seconds.
 
-    `address` is what is asked instead of `url`: an adopted redirect, or the feed that a page names (`is_discovered`).
+    `address` is what is asked instead of `url`: an adopted redirect, or the feed that the page at `page_at` names
+    (`is_discovered`);
+    `listed` is the address that the list had then, and `trial` a feed that a page names in the place of one which was a
+    feed, until that turns out to be the same.
     `validators` are those of each address. `planned_at` is when the last poll was due, `asked_at` when it began,
     `answered_at` when it ended. `next_at` is when the next is due and `why` the reason, in words. `hint_until` is the
     earliest moment that the last answer allows, `hint` its distance from the answer, `hint_why` its name; `max_age` is
     the answer's `Cache-Control: max-age` less `Age`, None if it has none. `retry_until` is that of `Retry-After`.
     `gap` is the median time between two items, None if unknown. `head` is the last document without its entries, `body`
-    its digest, `no_feed` why what was sent since is none, `window` the keys of its entries (first keys, after a churn),
-    `domain` the registrable domain it came from. `counts` are the numbers of new items of the last polls that brought
-    any. `quarantine` is why nothing new is taken over; `new_domain` becomes the domain if a person ends that.
-    `pushed_until` is until when its WebSub hub pushes.
+    its digest, `no_feed` why what `no_feed_at` sent since is none, `window` the keys of its entries (first keys, after
+    a churn), `domain` the registrable domain it came from. `counts` are the numbers of new items of the last polls that
+    brought any. `quarantine` is why nothing new is taken over; `new_domain` and `new_head` become the domain and the
+    head if a person ends that, and `own_window` is what it listed before. `began_in_part` is true while it never sent a
+    document that was whole, `is_new` if it had no seeds when its first document came. `pushed_until` is until when its
+    WebSub hub pushes.
     """
 
     url: str
     added_at: int = 0
     address: str = ""
+    listed: str = ""
+    page_at: str = ""
     is_discovered: bool = False
+    trial: str = ""
     validators: dict[str, Validators] = {}
     planned_at: int = 0
     asked_at: int = 0
@@ -78,12 +85,17 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     head: Document | None = None
     body: str = ""
     no_feed: str = ""
+    no_feed_at: str = ""
     window: tuple[str, ...] = ()
     counts: tuple[int, ...] = ()
     domain: str = ""
     quarantine: str = ""
     quarantined_at: int = 0
     new_domain: str = ""
+    new_head: Document | None = None
+    own_window: tuple[str, ...] = ()
+    began_in_part: bool = False
+    is_new: bool = False
     pushed_until: int = 0
     hubs: tuple[str, ...] = ()
     topic: str = ""
@@ -126,6 +138,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     It is stored together with its validators: if the process dies before its entries are written, the next one goes on
     with it, as the server will only say that nothing has changed. `attempts` is how often that was begun. `is_partial`
     is true for a 226 (RFC 3229), which lists only what is new. `hubs` and `topic` are those of its `Link` header.
+    `trial` is the address that was asked if that was the one of `SourceState.trial`.
     """
 
     url: str
@@ -137,3 +150,4 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hubs: tuple[str, ...] = ()
     topic: str = ""
     attempts: int = 0
+    trial: str = ""

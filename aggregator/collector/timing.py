@@ -34,6 +34,9 @@ FAILURE, LONGEST_FAILURE = HOUR, DAY
 REFUSAL, LONGEST_REFUSAL = 4 * HOUR, 7 * DAY
 DEAD_AFTER = 30 * DAY
 DEAD_EVERY = 7 * DAY
+LONGEST_POLL = 30
+"""Seconds in which a request is sent after a poll began: one that was cut short may have been asked so late."""
+
 LATE = 600
 """Seconds. A poll that is later than that waits for its place in the hour, so that a restart causes no burst."""
 
@@ -205,12 +208,13 @@ def rebased(state: SourceState, now: int) -> SourceState:
 
 _CLOCKED = (
     "planned_at", "asked_at", "answered_at", "succeeded_at", "failing_since", "next_at", "hint_until", "retry_until",
+    "pushed_until",
 )  # fmt: skip
 
 
 def _waits(state: SourceState, source: Source) -> Sequence[tuple[int, str]]:
     """Return the moments before which the source is not asked, and their reasons."""
-    asked = state.asked_at
+    asked = state.asked_at + (LONGEST_POLL if state.outcome == "begun" else 0)
     interval, why = interval_of(state, source)
     if state.outcome in {"failed", "refused"}:
         waits = [_after_failure(state)]
@@ -236,9 +240,9 @@ def _after_failure(state: SourceState) -> tuple[int, str]:
         return asked + HOUR, "60 minutes are the least"
     if state.outcome == "refused":
         seconds = back_off(REFUSAL, state.refusals, LONGEST_REFUSAL)
-        return asked + seconds, f"it refused {_times(state.refusals)} in a row: {in_words(seconds)}"
+        return asked + seconds, f"{_after(state.refusals, 'refusal')}: {in_words(seconds)}"
     seconds = back_off(FAILURE, state.failures, LONGEST_FAILURE)
-    return asked + seconds, f"it failed {_times(state.failures)} in a row: {in_words(seconds)}"
+    return asked + seconds, f"{_after(state.failures, 'failure')}: {in_words(seconds)}"
 
 
 def _tolerance(state: SourceState, grid: int) -> int:
@@ -261,8 +265,8 @@ def _past_skipped(moment: int, hours: frozenset[int], days: frozenset[int]) -> i
     return moment
 
 
-def _times(count: int) -> str:
-    return "once" if count <= 1 else quantity(count, "time")
+def _after(count: int, what: str) -> str:
+    return f"after a {what}" if count <= 1 else f"after {quantity(count, what)} in a row"
 
 
 def _short(seconds: int) -> str:

@@ -27,6 +27,7 @@ LARGEST = 1_048_576
 """The largest file that is read, in bytes: that of a seed."""
 
 _PATH = re.compile(r"[a-z0-9-]{1,60}/\d{4}/[a-z0-9-]{1,120}\.md")
+_NAME = re.compile(r"[a-z0-9-]{1,120}\.md")
 _YEAR = re.compile(r"\d{4}")
 _TEMP = re.compile(r"\.aggregator-collected-\d+-\d+\.tmp")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -37,6 +38,8 @@ _NUMBERS = itertools.count()
 
 def put(root: str, path: str, data: bytes, *, is_new: bool) -> Done:
     """Write a seed, unless its file holds it already or a person changed it; what is written is flushed to the disk.
+
+    A new entry's seed must lie where `place_of` says.
 
     Args:
         root: the folder of collected seeds.
@@ -60,6 +63,20 @@ def put(root: str, path: str, data: bytes, *, is_new: bool) -> Done:
             return "edited"
         _replace(folder, name, data)
         return "written"
+
+
+def place_of(root: str, path: str) -> str:
+    """Return where the seed of a new entry lies: at `path`, or where one of its id and day lies already.
+
+    A process that was killed may have written it when its title was another. Raises as `put` does.
+    """
+    with _folder_of(root, path, create=False) as (folder, name):
+        if folder is None:
+            return path
+        day, ending = name[:10], name[name.rindex("-") :]
+        same = (one for one in os.listdir(folder) if one.startswith(day) and one.endswith(ending))
+        before = min((one for one in same if _NAME.fullmatch(one)), default=name)
+        return path.removesuffix(name) + before
 
 
 def withdraw(root: str, path: str) -> Done:

@@ -31,6 +31,8 @@ def with_addresses(text: str, moves: Mapping[str, str]) -> str:
 
     The URL under which it was first listed becomes its `was`, since its items have their ids from it.
 
+    Who calls this reads the result: an entry of an unusual form, such as one with a block scalar, is not kept whole.
+
     Args:
         text: the list; one that is not valid is returned as it is.
         moves: URLs as the config reads them (`parsers.source_url`), and the new addresses.
@@ -40,7 +42,7 @@ def with_addresses(text: str, moves: Mapping[str, str]) -> str:
     root = yaml.compose(text, Loader=LOADER)
     if not isinstance(root, yaml.SequenceNode):
         return text
-    changes = [change for item in root.value for change in _changes(text, item, moves)]
+    changes = [change for item in root.value for change in _changes(text, item, moves, is_flow=bool(root.flow_style))]
     for start, end, new in sorted(changes, reverse=True):
         text = text[:start] + new + text[end:]
     return text
@@ -55,12 +57,15 @@ def list_of(sources: Iterable[Source]) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _changes(text: str, item: Any, moves: Mapping[str, str]) -> Iterator[tuple[int, int, str]]:
+def _changes(text: str, item: Any, moves: Mapping[str, str], *, is_flow: bool) -> Iterator[tuple[int, int, str]]:
     """Yield what to write instead in one entry: start, end and text."""
     if isinstance(item, yaml.ScalarNode):
         if (new := moves.get(_url(item.value))) is not None:
             indent = " " * item.start_mark.column
-            yield item.start_mark.index, item.end_mark.index, _entry(indent, new, item.value)
+            entry = _entry(indent, new, item.value)
+            if is_flow:
+                entry = f"{{url: {_scalar(new)}, was: {_scalar(item.value)}}}"
+            yield item.start_mark.index, item.end_mark.index, entry
         return
     keys = {key.value: (key, value) for key, value in getattr(item, "value", ()) if isinstance(key, yaml.ScalarNode)}
     key, value = keys.get("url", (item, None))

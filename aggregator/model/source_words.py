@@ -26,12 +26,19 @@ def details(one: SourceStatus) -> Iterator[str]:
         yield f"next poll {one.next}: {one.why}"
     if one.error:
         yield f"failed: {one.error}"
+    if one.state == "gone":
+        again = f"`aggregator sources --release {one.url}` asks once more"
+        yield f"it is not asked again: remove it from its list ({again})"
+    if one.state == "dead":
+        yield "no success for 30 days: list its new address, or remove it; what was shown stays"
     if one.redirect:
         yield f"moves to {one.redirect}"
     if one.quarantine:
-        yield f"in quarantine: {one.quarantine} (`aggregator sources --release {one.url}` ends it)"
+        release = f"`aggregator sources --release {one.url}` shows what it lists"
+        yield f"in quarantine: {one.quarantine} (look at it; if it is right, {release})"
     elif one.held:
-        yield f"{quantity(one.held, 'item')} held back (`aggregator sources --release {one.url}` shows them)"
+        shows = "it" if one.held == 1 else "them"
+        yield f"{quantity(one.held, 'item')} held back (`aggregator sources --release {one.url}` shows {shows})"
 
 
 def counted(statuses: Sequence[SourceStatus]) -> dict[str, int]:

@@ -88,6 +88,27 @@ def test_what_is_listed_already_is_not_listed_twice(planet: SiteFolder) -> None:
     assert not (planet.root / "config/sources/three.yaml").exists()
 
 
+def test_what_was_listed_at_another_address_is_not_listed_twice(planet: SiteFolder) -> None:
+    """The list that a person imports may have the address that a source had before it moved."""
+    (planet.root / "config/sources").mkdir()
+    moved = "- url: https://new.example.org/rss\n  was: https://anne.example.org/rss\n"
+    (planet.root / "config/sources/mine.yaml").write_text(moved)
+    (planet.root / "two.ini").write_text(PLANET)
+    said = run(planet.root, "import", "planet", "two.ini").stderr
+    assert "https://anne.example.org/rss: not taken: already listed in " in said
+    assert len(listed(planet)) == 2
+
+
+def test_a_list_that_is_to_be_one_file_is_not_made_a_folder(planet: SiteFolder) -> None:
+    """`sources.list: sources.yaml` names a file, also while there is none."""
+    planet.settings["sources"]["list"] = "sources.yaml"
+    planet.config()
+    (planet.root / "config/feeds.yaml").rename(planet.root / "config/aggregator.yaml")
+    (planet.root / "feeds.ini").write_text(PLANET)
+    assert "is not a folder" in run(planet.root, "import", "planet", "feeds.ini", expect=1).stderr
+    assert not (planet.root / "config/sources.yaml").exists()
+
+
 def test_no_list_is_replaced(planet: SiteFolder) -> None:
     """A list of that name is kept, whoever wrote it; a list that is one file is not turned into a folder."""
     (planet.root / "config/sources").mkdir()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import sqlite3
+import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,9 @@ from support.command_line import run
 from support.scripted_server import Reply, ScriptedServer
 from support.site_folder import SiteFolder
 from support.upstream import Upstream, collect_from, let_pass, write_list
+
+from aggregator.collector.database import Database
+from aggregator.collector.state import SourceState
 
 # What `fetch` imports late is imported once, before the commands are forked from this process.
 for name in (
@@ -220,6 +226,104 @@ def test_an_adopted_address_is_written_into_the_list(site: SiteFolder, blog: Ups
     assert [(one["url"], one["name"]) for one in planet.type_json("sources")] == [(other.url, "Kept")]
 
 
+def adopted(planet: Planet, moves: dict[str, str]) -> None:
+    """Let the collector know of sources that have moved for good."""
+    Path(planet.state).mkdir(exist_ok=True)
+    with closing(Database(planet.state)) as db:
+        db.put(states=[SourceState(url=url, adopted=new, address=new, listed=url) for url, new in moves.items()])
+
+
+A, B, NEW = "https://a.example.org/f", "https://b.example.org/f", "https://new.example.org/f"
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        (f"[{A}, {B}]\n", f"[{{url: {NEW}, was: {A}}}, {B}]\n"),
+        (f"- {{url: {A}, name: X}} # c\n", f"- {{url: {NEW}, was: {A}, name: X}} # c\n"),
+        (f"\ufeff# é\r\n- {A} # c\r\n", f"\ufeff# é\r\n- url: {NEW}\n  was: {A} # c\r\n"),
+        (f"- url: >-\n    {A}\n  name: X\n", None),
+        (f"- url: |\n    {A}\n- {B}\n", None),
+        (f"- ? url\n  : {A}\n", None),
+        (f"- {A}\n- {NEW}\n", None),
+        (f"- {A}\n- url: {B}\n  was: {NEW}\n", None),
+    ],
+)
+def test_an_adopted_address_changes_nothing_else_or_nothing(site: SiteFolder, text: str, after: str | None) -> None:
+    """Whatever the form of the list; what cannot be written is named, and twice is the same as once."""
+    planet = Planet(site)
+    planet.list.write_bytes(text.encode())
+    planet.type("check")
+    adopted(planet, {A: NEW})
+    said = run(site.root, "sources", "--apply").stderr
+    assert (f"{A} → {NEW}" in said, "not written" in said) == (True, after is None)
+    assert planet.list.read_bytes().decode() == (after or text)
+    planet.type("check")
+    before = planet.list.stat()
+    run(site.root, "sources", "--apply")
+    assert (planet.list.stat().st_ino, planet.list.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_two_sources_that_moved_to_one_address_are_not_both_written(site: SiteFolder) -> None:
+    """The list would be refused: the second is named."""
+    planet = Planet(site)
+    planet.list.write_text(f"- {A}\n- {B}\n")
+    adopted(planet, {A: NEW, B: NEW})
+    said = run(site.root, "sources", "--apply").stderr
+    assert f"{B} → {NEW}: not written, since {planet.list}:1:3 has that address (remove one of both)" in said
+    assert planet.list.read_text() == f"- url: {NEW}\n  was: {A}\n- {B}\n"
+
+
+def test_a_list_that_cannot_be_written_is_named_and_the_others_are(site: SiteFolder) -> None:
+    """The exit code is 1; once it can be, the command does the rest."""
+    planet = Planet(site)
+    planet.list.write_text(f"- {B}\n")
+    folder = site.root / "elsewhere"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(f"- {A}\n")
+    (planet.list.parent / "a.yaml").symlink_to(folder / "a.yaml")
+    adopted(planet, {A: NEW, B: f"{NEW}2"})
+    subprocess.run(["chattr", "+i", folder], check=False) if os.geteuid() == 0 else folder.chmod(0o500)
+    try:
+        if os.access(folder, os.W_OK) and not is_immutable(folder):
+            pytest.skip("no folder can be made that refuses a file")
+        said = run(site.root, "sources", "--apply", expect=1).stderr
+        assert f"{planet.list.parent}/a.yaml: cannot be written: " in said
+        assert f"{B} → {NEW}2" in said
+        assert (planet.list.read_text(), (folder / "a.yaml").read_text()) == (
+            f"- url: {NEW}2\n  was: {B}\n",
+            f"- {A}\n",
+        )
+    finally:
+        subprocess.run(["chattr", "-i", folder], check=False) if os.geteuid() == 0 else folder.chmod(0o700)
+    run(site.root, "sources", "--apply")
+    assert (folder / "a.yaml").read_text() == f"- url: {NEW}\n  was: {A}\n"
+
+
+def is_immutable(folder: Path) -> bool:
+    try:
+        (folder / "probe").touch()
+    except OSError:
+        return True
+    (folder / "probe").unlink()
+    return False
+
+
+def test_a_release_says_what_came_of_it(site: SiteFolder, blog: Upstream) -> None:
+    """What was held back is shown, once; of a source that is not held it says so."""
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    for number in range(20):
+        blog.publish(f"More {number}", at=1_790_000_000 + number)
+    planet.fetch_later()
+    said = [run(site.root, "sources", "--release", "The Blog").stderr for _ in range(2)]
+    assert said == [
+        f"{blog.url}: released: 17 items shown\n",
+        f"{blog.url}: not released: nothing of it is held back\n",
+    ]
+    assert len(planet.collected()) == 22
+
+
 def test_without_sources_it_says_what_to_write(site: SiteFolder) -> None:
     """A site without `sources` cannot fetch: exit code 2, and a line that helps."""
     site.config()
@@ -362,3 +466,47 @@ def test_without_the_folder_nothing_is_lost(site: SiteFolder, blog: Upstream) ->
     planet.type("fetch")
     assert len(planet.collected()) == 2
     assert len(blog.server.seen) == 1
+
+
+@pytest.mark.parametrize("table", ["source", "entry", "cooling", "listed", "subscription", "no database"])
+def test_damage_of_what_the_collector_knows_leaves_the_index_alone(
+    site: SiteFolder, blog: Upstream, table: str
+) -> None:
+    """`build`, `status`, `sources` and `explain` go on without it; the source's status says what is wrong."""
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    planet.type("build")
+    path = Path(planet.state, "sources.db")
+    if table == "no database":
+        for name in ("sources.db-wal", "sources.db-shm"):
+            Path(planet.state, name).unlink(missing_ok=True)
+        path.write_bytes(b"no database at all" * 1000)
+    else:
+        rows = {"cooling": "'x', x'00ff'", "listed": "'x', x'00ff'", "subscription": "'x', x'00ff'"}
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            db.execute(
+                f"INSERT INTO {table} VALUES({rows[table]})" if table in rows else f"UPDATE {table} SET value=x'00ff'"
+            )
+    site.write("one.md")
+    planet.type("build")
+    assert sorted(site.titles()) == ["First", "Item one", "Second"]
+    assert not Path(planet.state, "index.db.damaged").exists()
+    planet.type("status")
+    planet.type("explain", blog.link("First"))
+    error = planet.type_json("sources")[0]["error"]
+    assert ("sources.db" in error) is (table in {"source", "no database"})
+    assert planet.state not in error, "it may stand on a public page"
+
+
+def test_damage_of_the_index_leaves_what_the_collector_knows_alone(site: SiteFolder, blog: Upstream) -> None:
+    """Only the index is made anew: no source is asked without its validators."""
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    planet.type("build")
+    Path(planet.state, "index.db").write_bytes(b"no database at all" * 1000)
+    planet.type("build")
+    assert Path(planet.state, "index.db.damaged").exists()
+    assert not Path(planet.state, "sources.db.damaged").exists()
+    assert sorted(site.titles()) == ["First", "Second"]
+    planet.fetch_later()
+    assert [seen.is_conditional for seen in blog.server.seen] == [False, True]

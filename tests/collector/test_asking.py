@@ -232,13 +232,13 @@ def test_point_8_a_bomb_stops_at_15_mib(encoding: str) -> None:
             assert tracemalloc.get_traced_memory()[1] < 40 << 20
         finally:
             tracemalloc.stop()
-        assert answer.problem == "it is larger than 15 MiB"
+        assert answer.problem.startswith("its answer is larger than 15 MiB")
 
 
 def test_point_8_what_is_larger_than_15_mib_is_not_read_to_its_end() -> None:
     """Also without compression."""
     with ScriptedServer(lambda _: Reply(200, body=bytes(16 << 20))) as server:
-        assert ask(server, server.url("a.example")).problem == "it is larger than 15 MiB"
+        assert ask(server, server.url("a.example")).problem.startswith("its answer is larger than 15 MiB")
     with ScriptedServer(lambda _: Reply(200, body=bytes(15 << 20))) as server:
         assert len(ask(server, server.url("a.example")).body) == 15 << 20
 

@@ -43,10 +43,12 @@ class Memory:
         self.aliases: dict[str, str] = {}
         self.shown: dict[str, Entry] = {}
 
-    def take(self, *entries: Entry, now: int = NOW + 100 * DAY, url: str = URL, **values) -> Decision:
+    def take(
+        self, *entries: Entry, now: int = NOW + 100 * DAY, url: str = URL, is_partial: bool = False, **values
+    ) -> Decision:
         decision = decide(
             state=self.state, source=self.source, document=Document(format="atom", entries=entries, **values),
-            known=self.known, aliases=self.aliases, url=url, now=now,
+            known=self.known, aliases=self.aliases, url=url, now=now, is_partial=is_partial,
         )  # fmt: skip
         self.keep(decision)
         return decision
@@ -189,11 +191,142 @@ def test_a_partial_answer_says_nothing_of_what_it_lacks() -> None:
     """226 lists only what is new: neither a churn nor a hijack follows, and the window goes on."""
     memory = Memory()
     memory.take(*(entry(number) for number in range(5)))
-    decision = decide(
-        state=memory.state, source=SOURCE, document=Document(format="atom", entries=(entry(9, title="Strange", link=""),)),
-        known=memory.known, aliases={}, url=URL, now=NOW + 100 * DAY, is_partial=True,
-    )  # fmt: skip
+    decision = memory.take(entry(9, title="Strange"), is_partial=True)
     assert (decision.new, decision.state.quarantine, len(decision.state.window)) == (1, "", 6)
+
+
+STRANGER = {"title": "Casino bonus", "link": "https://x.example.com/", "key": "c"}
+
+
+@pytest.mark.parametrize("part", [{"is_partial": True}, {"is_cut": True}])
+def test_point_20_a_part_of_a_document_is_no_evidence_that_it_is_the_same_feed(part) -> None:
+    """A 226, or what was cut off, with nothing that is known waits; the next whole document of the feed shows it."""
+    memory = Memory()
+    memory.take(*(entry(number) for number in range(5)))
+    memory.take(entry(9, **STRANGER), **part)
+    assert (memory.held(), memory.state.new_domain) == ({"c": "hijack"}, "example.org")
+    assert "only a part of a document" in memory.state.quarantine
+    memory.take(*(entry(number) for number in range(5)), **part)
+    assert memory.state.quarantine, "a part ends it as little"
+    decision = memory.take(*(entry(number) for number in range(2, 5)), entry(9, **STRANGER))
+    assert (memory.held(), memory.state.quarantine, decision.new) == ({}, "", 1)
+    assert memory.shown["c"].published == NOW + 9 * DAY
+
+
+def quarantined(**before) -> Memory:
+    """Return a source of ten items that is in other hands."""
+    memory = Memory()
+    memory.take(*(entry(number) for number in range(10)), **before)
+    memory.take(entry(50, **STRANGER), title="Casino", link="https://x.example.com/")
+    assert memory.state.quarantine
+    return memory
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [],
+        [entry(3)],
+        [entry(3), entry(50, **STRANGER)],
+        [entry(number) for number in range(4)],
+        [entry(number, title=f"Casino {number}", link="https://x.example.com/") for number in range(10)],
+    ],
+    ids=["empty", "one old id", "one beside theirs", "less than half", "ids alone"],
+)
+def test_point_20_a_quarantine_ends_by_no_accident(entries) -> None:
+    """What could be an accident does not end it, and nothing is shown or changed by it."""
+    memory = quarantined()
+    shown, title = dict(memory.shown), memory.state.title
+    decision = memory.take(*entries, title="Casino")
+    assert memory.state.quarantine
+    assert (memory.shown, decision.writes, memory.state.title) == (shown, (), title)
+
+
+def test_point_20_a_quarantine_ends_when_half_of_what_it_had_is_back() -> None:
+    """By id, and with its link or title; what changed meanwhile is written then."""
+    memory = quarantined()
+    memory.take(entry(6, title="Changed meanwhile"), entry(50, **STRANGER))
+    decision = memory.take(entry(6, title="Changed meanwhile"), *(entry(number) for number in (5, 7, 8, 9, 10)))
+    assert memory.state.quarantine == ""
+    assert [write.entry.title for write in decision.writes] == ["Garden notes 10", "Changed meanwhile"]
+    assert memory.held()["c"] == "refused"
+
+
+def test_point_20_a_source_in_quarantine_withdraws_nothing() -> None:
+    """`at:deleted-entry` of others counts for nothing: with entries, without any, and in a part of a document."""
+    keys = tuple(f"k{number}" for number in range(10))
+    for entries in ([], [entry(50, **STRANGER)], [entry(1)]):
+        memory = quarantined()
+        assert memory.take(*entries, deleted=keys).writes == ()
+        assert not any(row.is_withdrawn for row in memory.known.values())
+    memory = Memory()
+    memory.take(*(entry(number) for number in range(10)))
+    assert memory.take(deleted=keys, url="https://parked.example.com/").writes == ()
+    assert len(memory.take(deleted=keys).writes) == 5, "its own feed withdraws"
+
+
+def test_point_20_ids_alone_do_not_make_strangers_the_same_feed() -> None:
+    """Feeds whose ids are 1, 2, 3: those of others change no item."""
+    memory = Memory()
+    memory.take(*(entry(number, key=str(number)) for number in range(3)))
+    strange = {"title": "Casino", "link": "https://x.example.com/"}
+    decision = memory.take(*(entry(number, key=str(number), **strange) for number in range(3)))
+    assert decision.writes == ()
+    assert memory.state.quarantine
+
+
+def test_point_20_what_was_refused_and_is_listed_again_waits_again() -> None:
+    """A false alarm that comes twice loses nothing: a release shows what the source lists then."""
+    memory = quarantined()
+    memory.take(*(entry(number) for number in range(10)))
+    assert memory.held()["c"] == "refused"
+    memory.take(entry(50, **STRANGER))
+    assert memory.held()["c"] == "hijack"
+    memory.keep(guards.release(state=memory.state, known=memory.known))
+    assert memory.shown["c"].published == NOW + 50 * DAY
+    assert guards.release(state=memory.state, known=memory.known).writes == ()
+
+
+def test_point_20_a_lost_state_does_not_lift_the_guard() -> None:
+    """What is known from the seeds stands for what the source was: its own feed goes on, a stranger's waits."""
+    recovered = {
+        f"?{number}": Known(
+            key=f"?{number}", seen_at=NOW, date=NOW + number * DAY, title=f"Garden notes {number}",
+            link=f"https://blog.example.org/{number}", path="p",
+        )
+        for number in range(30)
+    }  # fmt: skip
+    for entries, url, is_held in (
+        ([entry(50, **STRANGER)], URL, True),
+        ([entry(50, **STRANGER)], "https://x.example.com/feed", True),
+        ([entry(29), entry(50, **STRANGER)], "https://x.example.com/feed", False),
+        ([entry(50, title="Another subject")], URL, False),
+    ):
+        memory = Memory()
+        memory.known = dict(recovered)
+        memory.take(*entries, url=url)
+        assert bool(memory.state.quarantine) is is_held
+        assert (memory.held().get(entries[-1].key, "") == "hijack") is is_held
+    memory = Memory()
+    memory.known = dict(recovered)
+    memory.take(entry(50, **STRANGER))
+    for number in range(20, 30):  # as `recognised` does when they are listed again
+        memory.known[f"k{number}"] = msgspec.structs.replace(memory.known.pop(f"?{number}"), key=f"k{number}")
+    memory.take(*(entry(number) for number in range(18, 30)))
+    assert memory.state.quarantine == ""
+    assert memory.held() == {"c": "refused", "k18": "older", "k19": "older"}
+
+
+def test_point_17_a_first_document_that_was_cut_off_is_not_all_that_the_source_had() -> None:
+    """What the whole one has besides is what a new source has: shown up to `first`, the rest is known."""
+    memory = Memory(Source(url=URL, first=3))
+    memory.take(entry(9), entry(8), is_cut=True)
+    memory.take(entry(9), is_cut=True)
+    memory.take(*(entry(number) for number in range(11)))
+    assert set(memory.shown) == {"k10", "k9", "k8", "k7"}
+    assert set(memory.held().values()) == {"first"}
+    memory.take(*(entry(number) for number in range(12)))
+    assert "k11" in memory.shown
 
 
 def test_other_settings_write_the_seeds_again() -> None:

@@ -194,10 +194,66 @@ def test_robots_txt_is_heard(body: bytes, path: str, allowed: bool) -> None:
     assert robots.is_allowed(200, body, f"https://x.example.org{path}") is allowed
 
 
+GROUPED = b"""\xef\xbb\xbfUser-agent: first
+User-Agent : AGGREGATOR/7.1 (bot)
+Crawl-delay: 9
+user-agent: more # and us
+Sitemap: https://x.example.org/sitemap.xml
+disallow: /one
+
+Allow: /one/open
+User-agent: *
+Disallow: /all
+User-agent: other
+Disallow: /
+User-agent: aggregator
+Disallow: /two$
+Disallow: /tie
+Allow: /tie
+Disallow: /caf\xc3\xa9
+Disallow: /a%7eb%2fc
+Disallow: /star%2A
+"""
+
+
 @pytest.mark.parametrize(
-    ("status", "allowed"), [(404, True), (410, True), (503, False), (403, False), (429, False), (0, False)]
+    ("path", "allowed"),
+    [
+        ("/one", False), ("/one/x", False), ("/one/open/x", True), ("/all", True), ("/two", False), ("/two/x", True),
+        ("/tie/x", True), ("/café/x", False), ("/caf%C3%A9", False), ("/caf%c3%a9", False), ("/a~b%2Fc", False), ("/a~b/c", True),
+        ("/star*", False), ("/starry", True), ("/other", True), ("/robots.txt", True),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ending", [b"\n", b"\r\n", b"\r"])
+def test_robots_txt_groups_of_one_name_are_one(path: str, allowed: bool, ending: bytes) -> None:
+    """RFC 9309 §2.2.1: several names for a group, several groups for a name; other lines end none, a mark is dropped."""
+    assert robots.is_allowed(200, GROUPED.replace(b"\n", ending), f"https://x.example.org{path}") is allowed
+
+
+def test_a_group_for_us_without_rules_allows_all() -> None:
+    """What is said to everybody does not count then; nothing counts before the first name."""
+    url = "https://x.example.org/a"
+    assert robots.is_allowed(200, b"User-agent: *\nDisallow: /\nUser-agent: aggregator\nDisallow:\n", url)
+    assert robots.is_allowed(200, b"Disallow: /\nUser-agent: aggregators\nDisallow: /\n", url)
+    assert not robots.is_allowed(200, b"User-agent: *\nDisallow: /\n", url)
+    assert not robots.is_allowed(200, b"x: y\n" * 90_000 + b"User-agent: *\nDisallow: /\n", url)
+
+
+@pytest.mark.parametrize(
+    ("status", "allowed"),
+    [
+        (404, True),
+        (410, True),
+        (401, True),
+        (403, True),
+        (301, True),
+        (500, False),
+        (503, False),
+        (429, False),
+        (0, False),
+    ],
 )
 def test_a_server_that_fails_allows_nothing(status: int, allowed: bool) -> None:
-    """RFC 9309 §2.3.1; a file that is missing allows all."""
+    """RFC 9309 §2.3.1; a file that is missing or forbidden allows all."""
     assert robots.is_allowed(status, b"", "https://x.example.org/a") is allowed
     assert robots.address_of("https://x.example.org:8443/a?b#c") == "https://x.example.org:8443/robots.txt"

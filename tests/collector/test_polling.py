@@ -13,6 +13,7 @@ from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 from support.collecting import DAY, Planet, Post, conditional, posts, rss
 from support.scripted_server import Reply, Seen
@@ -21,6 +22,7 @@ from aggregator.collector import database, polling
 from aggregator.collector.asking import Limits
 from aggregator.collector.domains import domain_of
 from aggregator.collector.schedule import Schedule
+from aggregator.model.errors import AggregatorError
 from aggregator.model.sources import Source, SourceList
 
 HOUR = 3600
@@ -103,8 +105,6 @@ with polling.open_collector(settings, clock=clock, asker=asker) as collector:
 
 def in_a_process(planet: Planet) -> subprocess.Popen[bytes]:
     """Poll what is due in a process of its own, which can be killed."""
-    import msgspec
-
     settings = msgspec.msgpack.encode(planet.settings).hex()
     tests = str(Path(__file__).parents[1])
     script = "import msgspec\n" + KILLED.format(tests=tests, now=planet.clock.time, settings=settings)
@@ -161,21 +161,58 @@ def test_point_1_a_document_that_a_kill_left_behind_is_taken_in_without_asking(p
     assert [seen.is_conditional for seen in planet.server.seen] == [False, True]
 
 
-def test_point_1_a_document_that_stops_the_program_is_given_up_after_three_times(planet: Planet) -> None:
-    """It does not stop every process that ever starts, and is named."""
+class Stopped(BaseException):
+    """The program is stopped by what it reads."""
+
+
+def left_behind(planet: Planet) -> Source:
+    """Return a source whose document was received by a process that ended before it was taken in."""
     source = planet.add()
     planet.answers_with(feed(planet))
     with planet.collector() as collector:
-        collector._take_in = None
-        with pytest.raises(TypeError):
+        collector._intake.parse = stopping
+        with pytest.raises(Stopped):
             asyncio.run(collector.poll(source.url))
+    return source
+
+
+def stopping(_pending: object) -> None:
+    raise Stopped
+
+
+def test_point_1_a_document_that_stops_the_program_is_given_up_after_three_times(planet: Planet) -> None:
+    """It does not stop every process that ever starts, and is named."""
+    left_behind(planet)
     for _ in range(3):
         with planet.collector() as collector:
-            assert collector._counts(source.url)
+            collector._intake.parse = stopping
+            with pytest.raises(Stopped):
+                asyncio.run(collector.resume())
     planet.poll()
     assert "stopped the program 3 times" in planet.state().error
     assert planet.shown() == []
     assert planet.state().failures == 1
+
+
+def test_point_1_starts_are_not_counted_but_what_never_came_back(planet: Planet) -> None:
+    """A full disk, and a program that is told to end while it reads, give up no document, however often."""
+    left_behind(planet)
+    (planet.root / "collected").rmdir()
+    for _ in range(5):
+        with planet.collector() as collector:
+            asyncio.run(collector.resume())
+    (planet.root / "collected").mkdir()
+
+    async def ended(_pending: object) -> None:
+        raise asyncio.CancelledError
+
+    for _ in range(5):
+        with planet.collector() as collector:
+            collector._take_pending = ended
+            with pytest.raises(asyncio.CancelledError):
+                asyncio.run(collector.resume())
+    planet.poll()
+    assert len(planet.shown()) == 3
 
 
 def test_point_2_due_to_the_second_and_not_one_second_early(planet: Planet) -> None:
@@ -187,6 +224,35 @@ def test_point_2_due_to_the_second_and_not_one_second_early(planet: Planet) -> N
     gaps = [later - earlier for earlier, later in pairwise(times)]
     assert 2 * HOUR <= gaps[0] < 3 * HOUR
     assert set(gaps[1:]) == {2 * HOUR}
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_point_2_an_hour_is_an_hour_for_the_server_too(planet: Planet, is_killed: bool) -> None:
+    """To look up the name and to connect took eight seconds, once: the next request comes an hour after that one."""
+    planet.add()
+    planet.answers_with(feed(planet))
+    delays = [0.0, 0.0, 8.0, 0.0]
+
+    async def slowly(host: str, port: int) -> list[str]:
+        planet.clock.move(delays.pop(0))
+        return await type(planet.server).resolve(planet.server, host, port)
+
+    planet.server.resolve = slowly
+    for _ in range(2):
+        planet.next_poll()
+    planet.clock.set(planet.state().next_at)
+    with planet.collector() as collector:
+
+        def killed(*_: object, **__: object) -> None:
+            raise Stopped
+
+        if is_killed:
+            collector._answered = killed
+        with suppress(Stopped):
+            asyncio.run(collector.poll(planet.sources[0].url))
+    planet.next_poll()
+    first, second = (seen.at for seen in planet.server.seen[-2:])
+    assert HOUR <= second - first < HOUR + 60
 
 
 @pytest.mark.slow
@@ -247,7 +313,7 @@ def test_point_4_a_person_is_kept_to_the_back_off_and_told(planet: Planet) -> No
     planet.poll(source.url)
     report = planet.poll(source.url)
     assert report.polled == ()
-    assert dict(report.skipped)[source.url].startswith("it refused once in a row: 4 hours; next at 20")
+    assert dict(report.skipped)[source.url].startswith("after a refusal: 4 hours; next at 20")
     assert len(planet.server.seen) == 1
 
 
@@ -317,6 +383,108 @@ def test_point_6_a_permanent_redirect_to_another_feed_is_not_adopted(planet: Pla
     assert planet.shown() == ["On post0", "On post1", "On post2"]
 
 
+PAGE = b'<html><head><link rel="alternate" type="application/rss+xml" href="/casino"></head><body>Log in</body></html>'
+
+
+def html(body: bytes = PAGE) -> Reply:
+    return Reply(200, [("Content-Type", "text/html")], body)
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_point_6_a_permanent_redirect_to_a_page_is_no_sighting(planet: Planet, status: int) -> None:
+    """A login in front of everything for three weeks, after one real sighting: the address stays."""
+    planet.add(every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(moved(planet, status))
+    planet.answers_with(body, "moved.example")
+    planet.next_poll()
+    assert planet.state().redirect.count == 1
+    planet.answers_with(lambda seen: conditional(seen, PAGE), "moved.example")
+    for _ in range(20):
+        planet.next_poll()
+    assert (planet.state().address, planet.state().redirect.count) == ("", 1)
+    assert planet.status().state == "failing"
+    planet.answers_with(body)
+    planet.next_poll()
+    assert (planet.status().state, planet.state().redirect) == ("ok", None)
+
+
+@pytest.mark.parametrize("feed_of_it", [b"", PAGE, rss([Post("casino", 1_779_000_000)], host="casino.example")])
+def test_one_html_page_in_the_place_of_a_feed_moves_it_nowhere(planet: Planet, feed_of_it: bytes) -> None:
+    """A captive portal that names a feed: asked once, not believed, and the feed goes on where it was."""
+    planet.add(every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(html())
+    planet.answers_with(lambda seen: conditional(seen, feed_of_it), path="/casino")
+    planet.next_poll()
+    assert (planet.state().address, planet.status().state) == ("", "failing")
+    assert "is an HTML page" in planet.status().error
+    assert planet.known().keys() == {"id-post0", "id-post1", "id-post2"}
+    planet.answers_with(body)
+    planet.next_poll()
+    assert [seen.path for seen in planet.server.seen] == ["/feed", "/feed", "/casino", "/feed"]
+    assert (planet.status().state, planet.status().quarantine) == ("ok", "")
+
+
+def test_a_feed_whose_page_names_it_elsewhere_is_followed_if_it_has_the_same_items(planet: Planet) -> None:
+    """Also if that address fails at first; asked again, the feed alone is."""
+    planet.add(every=DAY)
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    planet.answers_with(lambda seen: conditional(seen, PAGE))
+    planet.answers_with(Reply(500), path="/casino")
+    planet.next_poll()
+    assert planet.status().state == "failing"
+    planet.answers_with(feed(planet, 4), path="/casino")
+    planet.next_poll()
+    planet.next_poll()
+    assert planet.state().address == planet.server.url("blog.example", "/casino")
+    assert any(note.startswith(f"its page names {planet.state().address} now") for _, note in planet.told)
+    paths = [seen.path for seen in planet.server.seen]
+    assert paths == ["/feed", "/feed", "/casino", "/feed", "/casino", "/casino"]
+    assert (len(planet.shown()), planet.status().state) == (4, "ok")
+
+
+def test_an_address_that_a_person_lists_wins_over_one_that_was_adopted(planet: Planet) -> None:
+    """What the list says now is asked, with the same items."""
+    source = planet.add(every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(moved(planet, 301))
+    planet.answers_with(body, "moved.example")
+    while not planet.state().adopted:
+        planet.next_poll()
+    new = planet.server.url("moved.example")
+    planet.sources[0] = msgspec.structs.replace(source, address=new)
+    planet.next_poll()
+    assert planet.state().address == new
+    third = planet.server.url("third.example")
+    planet.sources[0] = msgspec.structs.replace(source, address=third)
+    planet.answers_with(body, "third.example")
+    planet.next_poll()
+    assert planet.server.seen[-1].host == "third.example"
+    assert (planet.state().address, planet.state().adopted, planet.status().state) == ("", "", "ok")
+
+
+def test_point_21_a_page_in_the_place_of_a_feed_is_a_failure_that_lasts(planet: Planet) -> None:
+    """It backs off, is dead after 30 days, and its last success was that of the feed."""
+    planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    success = planet.status().last_success
+    planet.answers_with(lambda _: html(b"<html>Sold</html>"))
+    planet.run_for(8 * DAY)
+    assert planet.state().failures >= 8
+    assert planet.state().next_at - planet.state().asked_at >= DAY
+    planet.run_for(30 * DAY)
+    assert (planet.status().state, planet.status().last_success) == ("dead", success)
+
+
 def test_point_6_only_what_permanent_redirects_lead_to_is_adopted(planet: Planet) -> None:
     """301 to B, 302 to C: B is adopted."""
     planet.add(every=DAY)
@@ -359,6 +527,47 @@ def test_point_15_a_410_withdraws_with_on_gone_withdraw(planet: Planet) -> None:
     planet.answers_with(Reply(410))
     planet.next_poll()
     assert planet.shown() == ["My post0"]
+
+
+def test_point_15_a_410_of_others_withdraws_nothing(planet: Planet) -> None:
+    """Not of a source in quarantine, nor at the end of a redirect to another owner or for the moment."""
+    planet.add(on_gone="withdraw", every=DAY)
+    body = feed(planet)
+    planet.answers_with(body)
+    planet.next_poll()
+    planet.answers_with(Reply(410), "parked.example")
+    for status in (301, 302):
+        planet.answers_with(Reply(status, [("Location", planet.server.url("parked.example"))]))
+        planet.next_poll()
+        assert (planet.status().state, len(planet.shown())) == ("failing", 3)
+        assert "410 Gone at http://parked.example" in planet.status().error
+    planet.answers_with(rss([Post("x", planet.clock.time - 9 * DAY, title="Casino", link="https://spam.example/")]))
+    planet.next_poll()
+    assert planet.status().state == "quarantined"
+    planet.answers_with(Reply(410))
+    planet.next_poll()
+    planet.poll()
+    assert (planet.status().state, len(planet.shown())) == ("gone", 3)
+
+
+def test_point_5_sources_that_moved_to_one_host_wait_for_each_other_alone(planet: Planet) -> None:
+    """Forty that moved to one host, and one of another: that one is not kept waiting by them."""
+    moved_to = [planet.add(f"old{number}.example", f"/{number}") for number in range(40)]
+    other = planet.add("other.example")
+    for number in range(40):
+        planet.answers_with(feed(planet), "one.example", f"/{number}")
+    planet.answers_with(feed(planet), "other.example")
+    with planet.collector() as collector:
+        for number, source in enumerate(moved_to):
+            state = msgspec.structs.replace(
+                collector.state(source.url), address=planet.server.url("one.example", f"/{number}")
+            )
+            collector._put(state)
+        asyncio.run(polling.poll_once(collector, (), []))
+    hosts = [seen.host for seen in planet.server.seen]
+    assert set(hosts) == {"one.example", "other.example"}
+    assert hosts.index("other.example") <= 2
+    assert planet.state(other).outcome == "document"
 
 
 def test_point_6_a_404_is_reported_after_7_days(planet: Planet) -> None:
@@ -419,17 +628,46 @@ def test_a_page_that_names_a_feed_is_a_source_too(planet: Planet) -> None:
     assert len(planet.shown()) == 4
 
 
+@pytest.mark.parametrize("is_back", [True, False])
+def test_a_page_that_has_not_changed_is_no_success_if_its_feed_is_lost(planet: Planet, is_back: bool) -> None:
+    """The page answers 304, the feed that it named 404: that is a failure, until the feed is back or is named anew."""
+    planet.add(path="/", every=DAY)
+    page = PAGE.replace(b"/casino", b"/real")
+    planet.answers_with(lambda seen: conditional(seen, page), path="/")
+    planet.answers_with(feed(planet), path="/real")
+    planet.poll()
+    planet.answers_with(Reply(404), path="/real")
+    for _ in range(3):
+        planet.next_poll()
+        assert planet.status().state == "failing"
+    assert "/real) cannot be had: it answered 404 Not Found" in planet.status().error
+    if is_back:
+        planet.answers_with(feed(planet, 4), path="/real")
+    else:
+        page = PAGE.replace(b"/casino", b"/new")
+        planet.answers_with(feed(planet, 4), path="/new")
+    planet.next_poll()
+    assert (planet.status().state, len(planet.shown())) == ("ok", 4)
+    assert planet.state().address == planet.server.url("blog.example", "/real" if is_back else "/new")
+    pages = [seen for seen in planet.server.seen if seen.path == "/"]
+    assert [seen.is_conditional for seen in pages] == [False, *[True] * (len(pages) - 1)]
+
+
 def test_a_folder_that_is_missing_is_not_made_and_what_came_waits(planet: Planet) -> None:
     """A disk that is not mounted: the reason is named, nothing is asked meanwhile, nothing is lost."""
     planet.add()
+    planet.answers_with(Reply(500))
+    planet.poll()
+    planet.clock.set(planet.state().next_at)
     planet.answers_with(feed(planet))
     (planet.root / "collected").rmdir()
     report = planet.poll()
     assert "folder of collected seeds is missing" in report.failed[0][1]
+    assert planet.status().state == "ok", "the source did nothing wrong, and the page of the sources names no folder"
     planet.clock.move(DAY)
     planet.poll()
     assert not (planet.root / "collected").exists()
-    assert len(planet.server.seen) == 1
+    assert len(planet.server.seen) == 2
     (planet.root / "collected").mkdir()
     planet.run_for(120)
     assert len(planet.shown()) == 3
@@ -451,6 +689,44 @@ def test_a_lost_database_shows_nothing_twice(planet: Planet) -> None:
     planet.answers_with(rss(posts(1, newest=planet.clock.time, name="new") + posts(6, newest=newest)))
     planet.next_poll()
     assert planet.shown() == ["On new0", "On post4", "On post5"]
+
+
+def test_a_lost_database_and_new_ids_at_once_change_no_id(planet: Planet) -> None:
+    """What was shown keeps its id and its file; nothing is shown twice."""
+    planet.add(first=10)
+    own = posts(10, newest=planet.clock.time - DAY)
+    planet.answers_with(rss(own))
+    planet.poll()
+    before = planet.seeds()
+    for file in (planet.root / "state").iterdir():
+        file.unlink()
+    planet.answers_with(rss([Post(f"new{post.name}", post.at, post.title or f"On {post.name}", link=f"https://blog.example/{post.name}") for post in own]))  # fmt: skip
+    planet.poll()
+    planet.poll()
+    assert planet.seeds() == before
+
+
+@pytest.mark.parametrize("how", ["lost", "damaged"])
+def test_point_20_a_lost_database_does_not_lift_the_guard(planet: Planet, how: str) -> None:
+    """The seeds say what the source was: what is in other hands now waits, and its own feed goes on."""
+    planet.add()
+    own = posts(10, newest=planet.clock.time - DAY)
+    planet.answers_with(rss(own))
+    planet.next_poll()
+    before = planet.seeds()
+    for file in (planet.root / "state").iterdir():
+        file.write_bytes(b"damage" * 1000) if how == "damaged" and file.suffix == ".db" else file.unlink()
+    strange = [
+        Post(f"casino{n}", planet.clock.time, title=f"Bonus {n}", link=f"https://spam.example/{n}") for n in range(4)
+    ]
+    planet.answers_with(rss(strange, host="spam.example"))
+    planet.poll()
+    assert planet.seeds() == before
+    assert planet.status().state == "quarantined"
+    planet.answers_with(rss([Post("post11", planet.clock.time), *own]))
+    planet.next_poll()
+    assert planet.status().state == "ok"
+    assert planet.shown() == sorted(["On post11", *(f"On post{number}" for number in range(5, 10))])
 
 
 def test_a_damaged_database_is_put_aside(planet: Planet) -> None:
@@ -485,6 +761,49 @@ def test_a_row_that_is_not_ours_is_found_and_the_next_start_makes_the_file_again
     assert planet.status().state == "ok"
 
 
+@pytest.mark.parametrize("table", ["entry", "alias", "pending", "source", "cooling", "listed", "subscription"])
+def test_a_damaged_row_costs_its_source_alone(planet: Planet, table: str) -> None:
+    """The others keep their validators, what waits, and their quarantine; the damage is told."""
+    ill, well = planet.add("ill.example"), planet.add("well.example")
+    for source in (ill, well):
+        host = source.url.split("/")[2].split(":")[0]
+        planet.answers_with(feed(planet), host)
+    planet.poll()
+    planet.answers_with(rss(posts(40, newest=planet.clock.time, apart=1, name="flood")), "well.example")
+    planet.clock.set(max(planet.state(ill).next_at, planet.state(well).next_at))
+    planet.poll()
+    before = planet.seeds()
+    with sqlite3.connect(planet.root / "state/sources.db") as db:
+        broken = {
+            "entry": "UPDATE entry SET value=x'00ff' WHERE source=? AND key LIKE '%post1'", "source": "UPDATE source SET value=x'00ff' WHERE url=?",
+            "alias": "INSERT INTO alias VALUES(?, 1, 'k', x'00ff')", "pending": "INSERT INTO pending VALUES(?, x'00ff')",
+        }.get(table, f"INSERT INTO {table} VALUES(?, x'00ff')")  # fmt: skip
+        db.execute(broken, [ill.url])
+        db.execute("PRAGMA user_version=-1")
+    db.close()
+    planet.told.clear()
+    planet.clock.set(max(planet.state(ill).next_at, planet.state(well).next_at))
+    planet.told.clear()
+    assert planet.poll().failed == ()
+    assert (planet.root / "state/sources.db.damaged").exists()
+    asked = {seen.host: seen.is_conditional for seen in planet.server.seen[-2:]}
+    assert asked == {"ill.example": table in {"cooling", "listed", "subscription"}, "well.example": True}
+    assert database.statuses(str(planet.root / "state"), [well], planet.clock.now())[0].held == 37
+    assert planet.seeds() == before
+
+
+def test_a_damaged_file_is_named(planet: Planet) -> None:
+    """Also what follows from that, since nobody would look for it."""
+    planet.add()
+    planet.poll()
+    for file in (planet.root / "state").iterdir():
+        file.write_bytes(b"damage" * 1000) if file.suffix == ".db" else file.unlink()
+    planet.poll()
+    assert dict(planet.told)[str(planet.root / "state/sources.db")].startswith(
+        "it was damaged, and is made again from "
+    )
+
+
 def test_point_1_a_304_to_an_unconditional_request_is_a_lie(planet: Planet) -> None:
     """It is a failure with its reason, not a success without items."""
     planet.add()
@@ -511,6 +830,131 @@ def test_one_process_collects_and_others_read_and_ask(planet: Planet) -> None:
         asyncio.run(Schedule(collector).step())
         assert planet.status().held == 0
     assert len(planet.shown()) == 43
+
+
+def flooded(planet: Planet) -> Source:
+    """Return a source of which 37 entries are held back."""
+    source = planet.add()
+    planet.answers_with(feed(planet))
+    planet.next_poll()
+    planet.answers_with(rss(posts(40, newest=planet.clock.time, apart=1, name="flood")))
+    planet.next_poll()
+    assert planet.status().held == 37
+    return source
+
+
+def test_a_release_that_was_asked_for_while_another_process_collected_is_done_by_the_next(planet: Planet) -> None:
+    """Also by `fetch`, which asks nobody for it; what was held back appears once, however often it is asked for."""
+    source = flooded(planet)
+    for _ in range(3):
+        with planet.collector():
+            assert polling.release(planet.settings, source.url, now=planet.clock.now) is None
+        planet.poll()
+        assert len(planet.shown()) == len(set(planet.shown())) == 43
+        assert planet.status().held == 0
+    with planet.collector() as collector:
+        assert collector.release(source.url) == 0
+    assert planet.told[-1] == (source.url, "not released: nothing of it is held back")
+
+
+def test_a_release_waits_for_a_document_that_is_taken_in_and_for_a_disk_that_is_full(planet: Planet) -> None:
+    """It is told once why, and done when it can be."""
+    source = flooded(planet)
+    folder = planet.root / "collected"
+    with planet.collector() as collector:
+        polling.release(planet.settings, source.url, now=planet.clock.now)
+        for held_up in (collector._taking, collector._waiting):
+            held_up.add(source.url)
+            collector.take_requests(planet.clock.now())
+            held_up.discard(source.url)
+            assert planet.status().held == 37
+        folder.rename(planet.root / "away")
+        told = len(planet.told)
+        for _ in range(3):
+            collector.take_requests(planet.clock.now())
+        assert [note[:17] for _, note in planet.told[told:]] == ["not released yet:"]
+        (planet.root / "away").rename(folder)
+        collector.take_requests(planet.clock.now())
+    assert len(planet.shown()) == 43
+
+
+def test_a_release_during_a_poll_shows_each_item_once(planet: Planet) -> None:
+    """The answer that is under way comes after it, with new texts and titles of what was released."""
+    source = flooded(planet)
+    later = planet.clock.time + 1
+    changed = [Post(f"flood{number}", later - 40 + number, title=f"Changed {number}") for number in range(39, -1, -1)]
+    with planet.collector() as collector:
+
+        def released(seen: Seen) -> Reply:
+            assert collector.release(source.url) == 37
+            return conditional(seen, rss(changed))
+
+        planet.clock.set(planet.state().next_at)
+        planet.answers_with(lambda seen: asyncio.run_coroutine_threadsafe(in_loop(released, seen), loop[0]).result(10))
+        loop = []
+
+        async def poll() -> None:
+            loop.append(asyncio.get_running_loop())
+            await collector.poll(source.url)
+
+        asyncio.run(poll())
+    assert sorted(planet.shown()) == sorted(["On post0", "On post1", "On post2", *(post.title for post in changed)])
+
+
+async def in_loop(function, seen: Seen) -> Reply:
+    return function(seen)
+
+
+def test_a_kill_between_the_seeds_and_their_rows_writes_none_twice(planet: Planet) -> None:
+    """Also if the source calls an entry otherwise when it is written again."""
+    source = planet.add()
+    planet.answers_with(rss([Post("one", planet.clock.time - DAY, title="First title")]))
+    with planet.collector() as collector:
+
+        def killed(*_: object, **__: object) -> None:
+            raise Stopped
+
+        collector._database.finish = killed
+        with pytest.raises(Stopped):
+            asyncio.run(collector.poll(source.url))
+        collector._database.put(pending=(source.url, msgspec.structs.replace(
+            collector._database.pending(source.url),
+            body=rss([Post("one", planet.clock.time - DAY, title="Second title")]),
+        )))  # fmt: skip
+    assert planet.shown() == ["First title"]
+    planet.poll()
+    assert planet.shown() == ["Second title"]
+    assert len(planet.seeds()) == 1
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("end", [Stopped, AggregatorError])
+@pytest.mark.parametrize("written", range(6))
+def test_a_kill_or_a_full_disk_between_two_seeds_loses_none(planet: Planet, written: int, end, is_lost: bool) -> None:
+    """Of a new source, and of one whose state was lost: what was written is not taken for what was shown long ago."""
+    source = planet.add(first=5)
+    if is_lost:
+        planet.answers_with(rss(posts(3, newest=planet.clock.time - 20 * DAY, name="old")))
+        planet.poll()
+        for file in (planet.root / "state").iterdir():
+            file.unlink()
+    planet.answers_with(feed(planet, 9) if not is_lost else rss([*posts(5, newest=planet.clock.time, name="post"),
+                        *posts(3, newest=planet.clock.time - 20 * DAY, name="old")]))  # fmt: skip
+    with planet.collector() as collector:
+        write, left = collector._intake.write, [None] * written
+
+        def killed(*words: object, **said: object):
+            if not left:
+                raise end("the disk is full")
+            left.pop()
+            return write(*words, **said)
+
+        collector._intake.write = killed
+        with suppress(Stopped):
+            asyncio.run(collector.poll(source.url))
+    planet.poll()
+    new = [f"On post{number}" for number in (range(5) if is_lost else range(4, 9))]
+    assert planet.shown() == [*(["On old0", "On old1", "On old2"] if is_lost else []), *new]
 
 
 def test_a_database_of_a_newer_version_is_left_alone(planet: Planet) -> None:
@@ -557,6 +1001,24 @@ def test_point_9_pages_are_asked_once_and_robots_txt_before_them(planet: Planet)
     assert len(planet.server.seen) == 5
 
 
+@pytest.mark.parametrize("trouble", [Reply(200, body=b"User-agent: *\nAllow: /", cut=3), Reply(503), Reply(raw=b"")])
+def test_point_9_a_robots_txt_that_could_not_be_had_forbids_for_an_hour(planet: Planet, trouble: Reply) -> None:
+    """Half an answer says nothing of what is allowed; that it failed is not kept for a day."""
+    pytest.importorskip("readability")
+    source = planet.add(content="page", every=HOUR)
+    url = planet.server.url("pages.example", "")
+    planet.answers_with(trouble, "pages.example", "/robots.txt")
+    planet.answers_with(rss([Post("p0", planet.clock.time, link=f"{url}/0")]))
+    with planet.collector() as collector:
+        asyncio.run(collector.poll(source.url))
+        assert [seen.path for seen in planet.server.seen] == ["/feed", "/robots.txt"]
+        planet.clock.move(2 * HOUR)
+        planet.answers_with(Reply(404), "pages.example", "/robots.txt")
+        planet.answers_with(rss([Post("p1", planet.clock.time, link=f"{url}/1"), Post("p0", None, link=f"{url}/0")]))
+        asyncio.run(collector.poll(source.url))
+    assert [seen.path for seen in planet.server.seen[2:]] == ["/feed", "/robots.txt", "/1"]
+
+
 @pytest.mark.slow
 def test_a_living_list_is_read_like_a_source(planet: Planet) -> None:
     """Its validators are kept, what it lists is polled, and what it does not list any more is not."""
@@ -596,6 +1058,18 @@ def test_a_living_list_that_is_a_file_is_read_again_when_it_changes(planet: Plan
     file.write_text(f'<opml version="2.0"><head/><body><outline type="rss" text="B" xmlUrl="{url}"/></body></opml>')
     planet.answers_with(feed(planet))
     assert planet.poll().polled == (url,)
+
+
+def test_what_a_living_list_names_and_the_config_has_at_that_address_is_one_source(planet: Planet) -> None:
+    """It moved, the config has the new address, and so has the list: it is asked once."""
+    new = planet.server.url("new.example")
+    planet.sources.append(Source(url=planet.server.url("old.example"), address=new, private=True))
+    file = planet.root / "list.opml"
+    planet.lists.append(SourceList(location=str(file), defaults=Source(url="", private=True)))
+    file.write_text(f'<opml version="2.0"><head/><body><outline type="rss" text="B" xmlUrl="{new}"/></body></opml>')
+    planet.answers_with(feed(planet), "new.example")
+    assert planet.poll().polled == (planet.sources[0].url,)
+    assert len(planet.server.seen) == 1
 
 
 def test_an_address_that_is_none_is_named_and_not_tried_all_the_time(planet: Planet) -> None:

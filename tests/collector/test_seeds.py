@@ -254,8 +254,13 @@ def test_an_episode_without_a_link_leads_to_its_file() -> None:
 def test_where_a_private_source_lies_is_not_said() -> None:
     """Its address would stand in feeds."""
     source = msgspec.structs.replace(SOURCE, url="http://10.0.0.5/feed?token=abc", private=True)
-    assert b"10.0.0.5/feed" not in seed_file(entry_of(), source)
-    assert b"abc" not in seed_file(entry_of(), source)
+    for head in (HEAD, msgspec.structs.replace(HEAD, link=""), None):
+        for entry in (entry_of(), msgspec.structs.replace(entry_of(), link="")):
+            data = seed_file(entry, source, head)
+            assert b"10.0.0.5/feed" not in data
+            assert b"abc" not in data
+            seed_read(data)
+    assert b"10.0.0.5" not in seed_file(entry_of(), source, None)
 
 
 def test_an_id_belongs_to_its_source() -> None:
@@ -329,3 +334,45 @@ def test_a_seed_says_nothing_of_the_poll() -> None:
     entry = entry_of(body="<p>x</p>")
     assert seed_file(entry) == seed_file(msgspec.structs.replace(entry, digest="other", published=1))
     assert json.dumps(str(FIRST)) not in seed_file(entry).decode()
+
+
+INSIDE = [
+    "http://127.0.0.1/x", "http://127.1/x", "http://2130706433/", "http://0x7f.1/", "http://0177.0.0.1/", "http:\\\\127.0.0.1\\x",
+    "http:/10.0.0.1/", "http://10.1.2.3:8080/a", "http://192.168.1.1/reboot", "http://169.254.169.254/latest/meta-data/",
+    "http://[::1]/", "http://[fd00::1]/", "http://[::ffff:10.0.0.1]/", "http://localhost:631/", "http://a.localhost./",
+    "http://printer.local/", "http://router/", "http://nas.home.arpa/", "http://metadata.google.internal/", "http://１２７.0.0.1/", "http://127。0。0。1/", "http://local\u00adhost/",
+    "http://127%2e0.0.1/", "https://user:word@blog.example.org/", "https://bank.example.org@evil.example.org/", "HTTP://LOCALHOST/",
+]  # fmt: skip
+OUTSIDE = [
+    "https://blog.example.org/x", "http://93.184.215.14/", "http://[2606:2800::1]/", "https://127.0.0.1.example.org/",
+    "https://localhost.example.org/", "https://blog.example.org/?to=http://127.0.0.1/", "https://10.example.org/", "mailto:ann@example.org",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", INSIDE)
+def test_no_reader_is_led_into_a_private_network(address: str) -> None:
+    """Link, picture, files, authors and what is in the text: whatever its spelling, the address is not in the seed."""
+    inner = entities.escape(address)
+    entry = msgspec.structs.replace(
+        FULL, link=address, image=address, authors=(Person(name="Ann", url=address),),
+        media=(Media(url=address, type="audio/mpeg"), msgspec.structs.replace(FULL.media[0], transcript=address, chapters=address)),
+        content=f'<p>One <a title="t" href="{inner}">two</a> <img alt=x src={inner.replace(" ", "")}> '
+        f'<img src="https://blog.example.org/i.png" srcset="{inner} 2x, {inner} 3x"><video poster="{inner}" controls></video> three</p>',
+    )  # fmt: skip
+    data = seed_file(entry, head=msgspec.structs.replace(HEAD, link=address))
+    assert address not in data.decode()
+    assert inner not in data.decode()
+    assert (
+        b'<p>One <a title="t">two</a>  <img src="https://blog.example.org/i.png"><video controls></video> three</p>'
+        in data
+    )
+    assert seed_read(data).title == "T"
+    private = msgspec.structs.replace(SOURCE, private=True)
+    assert inner in seed_file(entry, private).decode(), "a person allowed the source to lie there"
+
+
+@pytest.mark.parametrize("address", OUTSIDE)
+def test_other_addresses_stay(address: str) -> None:
+    """Also if they look a little like private ones."""
+    content = f'<a href="{address}">x</a>'
+    assert content.encode() in seed_file(msgspec.structs.replace(FULL, content=content))

@@ -290,3 +290,25 @@ def test_a_hub_that_denies_is_remembered(planet: Planet) -> None:
     assert database.subscriptions(state)[0].problem == "the hub denied it: no"
     assert 3 <= len(forms) <= 5
     assert sum(seen.path == "/feed" for seen in planet.server.seen) > 20
+
+
+def test_point_10_a_clock_set_back_ends_neither_polls_nor_renewals(planet: Planet) -> None:
+    """A year ahead for a moment: the source is not asked daily for a year, nor the subscription thought to last so long."""
+    source = planet.add()
+    planet.answers_with(rss(posts(1, newest=planet.clock.time)))
+    planet.next_poll()
+    year = 365 * DAY
+    with planet.collector() as collector:
+        state = collector.state(source.url)
+        ahead = {name: getattr(state, name) + year for name in ("asked_at", "answered_at", "next_at")}
+        collector._put(msgspec.structs.replace(state, pushed_until=state.asked_at + year + 5 * DAY, **ahead))
+        collector.set_back(planet.clock.now())
+        assert collector.state(source.url).pushed_until <= planet.clock.now() + 5 * DAY
+        known = Subscription(
+            source=source.url, hub="https://hub.example/", topic=source.url, token="t", secret="s",
+            asked_at=planet.clock.now() + year, until=planet.clock.now() + year + 5 * DAY,
+        )  # fmt: skip
+        kept = pushes.Pushes("https://planet.example/", collector._database, collector._asker, can_be_called=True)
+        kept._put(known)
+        asked = msgspec.structs.replace(collector.state(source.url), hubs=(known.hub,), topic=source.url)
+        assert kept.is_due(asked, planet.clock.now())
