@@ -376,7 +376,7 @@ def _pattern(node: Pattern) -> Test:
     def test(subject: Subject) -> bool:
         try:
             return any(one and compiled.search(one, timeout=PATTERN_SECONDS) is not None for one in written(subject))
-        except TimeoutError as error:
+        except (TimeoutError, MemoryError, RuntimeError) as error:  # it branches too much, or is too large
             raise SlowPatternError(node.pattern) from error
 
     return test

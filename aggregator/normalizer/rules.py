@@ -438,5 +438,5 @@ def _title_matches(pattern: str, title: str) -> bool | None:
 
     try:
         return regex.search(pattern, title, timeout=PATTERN_SECONDS) is not None
-    except TimeoutError:
+    except (TimeoutError, MemoryError, RuntimeError):  # it branches too much, or is too large
         return None
