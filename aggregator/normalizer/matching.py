@@ -165,8 +165,8 @@ class Matcher:
             moments = [self._moment(part, subject, holds=holds) for part in node.parts]
             return min(moments) if isinstance(node, And) == holds else max(moments)
         if isinstance(node, Range) and node.field == "age":
-            published = subject.seed.published
-            return published + ((node.most or 0) + 1 if holds else node.least or 0)
+            moment = subject.seed.published + ((node.most or 0) + 1 if holds else node.least or 0)
+            return moment if moment <= text.LAST_SECOND else FOREVER
         return FOREVER if self._tests[node](subject) == holds else NEVER
 
     def _why(self, node: Node, subject: Subject, *, holds: bool) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from aggregator.config.expressions import check_size
 from aggregator.config.settings import Config
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
@@ -113,6 +114,8 @@ def _choosing(config: Config, index: Index, text: str, *, now: int, for_everybod
     for leaf, at in zip(leaves(tree), places, strict=True):
         if mistake := _mistake(leaf, names, for_everybody=for_everybody):
             raise ExpressionError(text, at, *mistake)
+    if not for_everybody:
+        check_size(text, vocabulary.searches)
     matcher = Matcher(_by_feeds(tree) if for_everybody else tree, vocabulary)
     return Choosing(index, matcher, policy, vocabulary.slug_of, now, for_everybody=for_everybody)
 
