@@ -622,7 +622,7 @@ def expression_page() -> str:
         "",
         "## For everybody",
         "",
-        "With `pages.search: true` everybody may ask `GET /-/find?q=…` about what feeds show now. Patterns, `path`, `category`, `is`",
+        "With `pages.search: true` everybody may ask `GET /-/find?q=…` about what feeds show now. Patterns, `path`, `category`, `type`, `is`",
         "and a few choices of `has` are the owner's, `search` takes the slugs of feeds by query, and of an item's text its summary",
         "counts. An expression has at most 200 characters there.",
         "",

@@ -13,7 +13,6 @@ from aggregator.model.expression.printer import between_slashes, text_of
 from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Pattern, Range, Search, Words, leaves
 from aggregator.model.reports import Problem
 
-
 MOST_EXPANDED = 1_000
 """For how many conditions an expression may stand, with those of the searches that it names."""
 
@@ -106,7 +105,9 @@ def check_size(text: str, searches: Mapping[str, Node]) -> None:
     for leaf, at in zip(leaves(tree), places, strict=True):
         total += _size(leaf, searches, sizes, 0)
         if total > MOST_EXPANDED:
-            reason = f"it stands for more than {MOST_EXPANDED:,} conditions, or for searches more than {MOST_DEPTH} deep"
+            reason = (
+                f"it stands for more than {MOST_EXPANDED:,} conditions, or for searches more than {MOST_DEPTH} deep"
+            )
             raise ExpressionError(text, at, reason, "name fewer searches, or shorter ones")
 
 

@@ -196,7 +196,8 @@ def _of_range(leaf: Range, now: int) -> Condition:
         return _unless_held("f.starts >= ?", least)
     if leaf.field == "updated":
         low = -(2**62) if least is None else least
-        return _unless_held("f.newest BETWEEN ? AND ?", low, 2**62 if most is None else most)
+        # Everybody is told of a change that is still to come only when it has come.
+        return _unless_held("f.newest BETWEEN ? AND ? OR f.newest > ?", low, 2**62 if most is None else most, now)
     return EVERYTHING
 
 

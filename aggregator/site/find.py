@@ -1,7 +1,7 @@
 """Finding items by an expression: in the index, for the owner or for everybody. Reads the index.
 
-Everybody finds only what feeds show now, and by nothing but what feeds show: neither paths, states and categories nor
-the bodies of seeds count, whose comments nobody was meant to read.
+Everybody finds only what feeds show now, and by nothing but what feeds show: neither paths, states, categories and types
+nor the bodies of seeds count, whose comments nobody was meant to read, nor a date of change that is still to come.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from aggregator.model.expression.errors import ExpressionError
 from aggregator.model.expression.parser import nearest, parse_with_places
 from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Search, leaves
 from aggregator.model.items import Seed
-from aggregator.normalizer import rules
+from aggregator.normalizer import content, rules
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
 from aggregator.normalizer.rule_expressions import vocabulary_of
 from aggregator.normalizer.rules import Policy, Verdict
@@ -34,10 +34,13 @@ MOST_SLOW = 20
 """After so many texts in which a pattern takes too long, a search gives up."""
 
 CHECKED_EACH = 256
-"""After so many items a search asks whether it may go on."""
+"""After so many items a search asks whether it may go on; a long one counts as several."""
 
-_PRIVATE_FIELDS = frozenset({"path", "category", "is"})
-_PRIVATE_CHOICES = frozenset({"body", "category", "expires", "related", "updated"})
+_USUAL_SEED = 4_096
+"""How many bytes a seed has, packed, that counts as one."""
+
+_PRIVATE_FIELDS = frozenset({"path", "category", "type", "is"})
+_PRIVATE_CHOICES = frozenset({"body", "category", "excerpt", "expires", "lang", "related", "type", "updated"})
 _STATES = ("published", "embargoed", "expired", "duplicate", "held")
 _NONE: frozenset[str] = frozenset()
 _IN = "in:"
@@ -45,7 +48,7 @@ _IN = "in:"
 
 
 class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that was found. `published` is in seconds since 1970, `state` one of those of `is`; `detail` says why.
+    """An item that was found. `id` is the one that feeds show. `published` is in seconds since 1970, `state` one of those of `is`; `detail` says why.
 
     `path`, `state` and `detail` are the owner's.
     """
@@ -150,9 +153,13 @@ class Choosing:
         rows = self._index.search.rows(
             self._matcher.tree, now=self._now, only_visible=only_visible, slug_of=self._slug_of, bare=self._is_bare
         )
-        for number, row in enumerate(rows):
-            if number % CHECKED_EACH == 0 and not may_go_on():
-                raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
+        looked = CHECKED_EACH
+        for row in rows:
+            looked += 1 + len(row.seed) // _USUAL_SEED
+            if looked > CHECKED_EACH:
+                looked = 0
+                if not may_go_on():
+                    raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
             if not self._matcher.may_hold(row.seed):
                 continue
             acting, verdict = _acting(row.seed, None if row.rule else row.verdict)
@@ -176,6 +183,7 @@ class Choosing:
             return Subject(seed, topics=topics, path=row.path, now=self._now, states=states)
         feeds = frozenset(_IN + slug for slug, ends in verdict.feeds if self._now < ends) if verdict else _NONE
         updated = seed.published if seed.updated is None or seed.updated > self._now else seed.updated
+        seed = msgspec.structs.replace(seed, locale=content.language(seed.locale))
         return Subject(
             seed, topics=topics, now=self._now, states=feeds, updated=max(seed.published, updated), body=False
         )  # fmt: skip
@@ -243,7 +251,7 @@ def _items(index: Index, files: Sequence[int], now: int) -> Iterator[FoundItem]:
             acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
             states = states_of(row, now)
             yield FoundItem(
-                id=stories[row.story].id if row.story is not None else acting.id or acting.link,
+                id=index.stories.public_id(stories[row.story].id if row.story is not None else acting.id or acting.link),
                 title=acting.title, link=acting.link, published=acting.published, path=row.path,
                 state=next((one for one in _STATES if one in states), ""),
                 detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",

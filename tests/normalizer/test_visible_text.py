@@ -43,7 +43,7 @@ SEEN = [
     "<!-- a --!> sponsored -->", "`<!--` sponsored\n\n-->", "` b\n\n`<!-- sponsored -->`", "```\n\n<!-- sponsored -->\n\n```",
     "~~~\n\n<!-- sponsored -->\n\n~~~", "- ```\n  x\n\ny\n\n```\n<!-- sponsored -->\n```", "a\n\n    <!-- sponsored -->", "\\<!-- sponsored -->",
     "[a](x<!--) sponsored -->", "<script-x>sponsored</script-x>", "<script></script x>sponsored</script>", "`<script>` sponsored `</script>`",
-    "<script>x\n\nsponsored", "<div\n\nsponsored>", "<a title=\"\n# sponsored\n\">", "<a b=\n- sponsored>", "1 <y, sponsored> 2", "`<sponsored>`",
+    "<script>x\n\nsponsored", "<div\n\nsponsored>", '<a title="\n# sponsored\n">', "<a b=\n- sponsored>", "1 <y, sponsored> 2", "`<sponsored>`",
     "spon**sor**ed", "spon<b>sor</b>ed", "spon<!-- x -->sored", "spon[sored](https://a.example/)", "free*sponsored*", "a*sponsored",
 ]  # fmt: skip
 
@@ -69,7 +69,7 @@ def test_a_body_in_html_is_read_as_html(body: str) -> None:
 FRAGMENTS = st.lists(
     st.sampled_from(
         ["sponsored", " ", "\n", "\n\n", "<!--", "-->", "--!>", "<!-->", "`", "```", "~~~", "    ", "- ", "# ", "> ", "[x]:", " #", " (", ")", "[", "](",
-         "<script>", "</script>", "<script", ">", "<b", "</b>", "<b>", " c=\"", "\"", "*", "_", "\\", "a", "<div>", "</div>", "<style>", "</style>", "<svg>",
+         "<script>", "</script>", "<script", ">", "<b", "</b>", "<b>", ' c="', '"', "*", "_", "\\", "a", "<div>", "</div>", "<style>", "</style>", "<svg>",
          "<?", "?>", "<![CDATA[", "]]>", "| ", "'", "1. "]
     ),
     max_size=14,
@@ -89,7 +89,7 @@ def test_whatever_is_rendered_is_searched(parts: list[str], markup: str) -> None
 @pytest.mark.parametrize(
     "part",
     [
-        "<", "<!--", "](", "[", "<script ", "<script>", "[a]:", "[a]: b\n", "_", "a_", "a*", "*", "<b c=\"", "<b c='d' ", "`", "```", "\n\n", " ", "<!-- -", "&", "\\<",
+        "<", "<!--", "](", "[", "<script ", "<script>", "[a]:", "[a]: b\n", "_", "a_", "a*", "*", '<b c="', "<b c='d' ", "`", "```", "\n\n", " ", "<!-- -", "&", "\\<",
         "a<b>", "<style>", "<?", "<![CDATA[", "<b\n", "[a](", "(", "[a](b",
     ],
 )  # fmt: skip

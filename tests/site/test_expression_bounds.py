@@ -45,7 +45,10 @@ def test_the_farthest_bounds_are_answered(site: SiteFolder, text: str) -> None:
 
 def test_searches_that_name_each_other_twice_are_refused(site: SiteFolder) -> None:
     """Forty of them would stand for a million million conditions; the message says where, and comes at once."""
-    site.settings["searches"] = {"s0": "a OR b", **{f"s{n}": f"search:s{n - 1} OR search:s{n - 1}" for n in range(1, 41)}}
+    site.settings["searches"] = {
+        "s0": "a OR b",
+        **{f"s{n}": f"search:s{n - 1} OR search:s{n - 1}" for n in range(1, 41)},
+    }
     site.settings["rules"] = {"block": "search:s40"}
     with pytest.raises(AggregatorError, match=r"searches\.s\d+: .*stands for more than 1,000 conditions"):
         site.config()

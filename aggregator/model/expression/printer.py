@@ -96,7 +96,7 @@ def _most(kind: str, most: int) -> str:
     return f"<={most}" if most >= -values.LARGEST else f"<{most + 1}"
 
 
-def _shorter(usual: str, other: str, can_be_usual: bool) -> str:  # noqa: FBT001 - the usual one has priority
+def _shorter(usual: str, other: str, can_be_usual: bool) -> str:
     """Return the text whose value is shorter; the usual one if both are alike, and if it can be written."""
     if can_be_usual and (not other or len(usual.lstrip("<>=")) <= len(other.lstrip("<>="))):
         return usual

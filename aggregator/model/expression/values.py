@@ -33,7 +33,6 @@ LAST_DATE = (datetime(9999, 1, 1, tzinfo=UTC) - _EPOCH) // timedelta(seconds=1) 
 """The last second of all dates. A bound may lie beside it, and is a date of the calendar still."""
 
 
-
 def number(text: str) -> Span:
     """Return an integer as a span.
 

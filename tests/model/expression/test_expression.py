@@ -142,7 +142,9 @@ def test_a_text_is_parsed_to_the_same_as_its_shortest_form(text: str) -> None:
     assert canonical(text_of(tree)) == text_of(tree)
 
 
-@pytest.mark.parametrize("text", ["-" * MOST_DEPTH + "a", "published:2026 " * MOST_CONDITIONS, "age:<=5d " * MOST_CONDITIONS])
+@pytest.mark.parametrize(
+    "text", ["-" * MOST_DEPTH + "a", "published:2026 " * MOST_CONDITIONS, "age:<=5d " * MOST_CONDITIONS]
+)
 def test_the_shortest_form_stays_within_the_bounds(text: str) -> None:
     """It is not nested more deeply, and hardly longer."""
     assert parse(canonical(text)) == parse(text)
