@@ -8,7 +8,7 @@ into.
 
 from __future__ import annotations
 
-VERSION = 6
+VERSION = 7
 
 REMEMBERED = """
 -- key: 64-bit hash of a link, an own id or a path; story: what it led to first. Rows of paths go with their files.
@@ -18,8 +18,10 @@ CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS story(
     story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
 );
--- own: an id that a seed chose and that is no URI; id: what readers see instead, for ever (`identity.public_id`).
+-- own: an id that a seed chose, and that is no URI or is what readers see of another; id: what they see instead, for ever
+-- (`public_ids`).
 CREATE TABLE IF NOT EXISTS public_id(own TEXT PRIMARY KEY, id TEXT NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS public_id_id ON public_id(id);
 -- the version that readers still see of a file that can no longer be read; digest: of the seed.
 CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL, digest BLOB) WITHOUT ROWID;
 -- tombstones: what readers saw in a feed under which id and see no more; withdrawn when (at), announced until (ends).

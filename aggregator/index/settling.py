@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.happenings import Happenings
 from aggregator.index.index import Index
+from aggregator.index.public_ids import needs_form, new_forms
 from aggregator.index.stories import StoryRow
 from aggregator.model.archive_layout import DAY
 from aggregator.model.reports import Event
@@ -40,7 +40,6 @@ class Writes:
     def __init__(self, index: Index) -> None:
         self._index = index
         self.stories: list[tuple[int, str, int, int]] = []
-        self.public_ids: list[tuple[str, str]] = []
         self.added: list[Entry] = []
         self.removed: list[Entry] = []
         self.dirty: set[int] = set()
@@ -52,12 +51,11 @@ class Writes:
     def flush(self) -> None:
         """Write the stories and entries."""
         self._index.stories.put(self.stories)
-        self._index.stories.put_public_ids(self.public_ids)
         self._index.feeds.delete_entries(self.removed)
         self._index.feeds.add_entries(self.added)
         self.mark(self.removed)
         self.mark(self.added)
-        self.stories, self.public_ids, self.added, self.removed = [], [], [], []
+        self.stories, self.added, self.removed = [], [], []
 
     def mark(self, entries: Iterable[Entry]) -> None:
         """Mark the feeds and days of these entries as changed."""
@@ -162,6 +160,8 @@ class Settling:
         self._named = policy.named
         if policy.named:
             self.writes.without_archive = {one for slug, one in self._feeds.items() if slug.startswith(policy.named)}
+        self._shown_ids: dict[str, int] = {}
+        """Ids that feeds show now and that may need another form, each with the date of its item."""
         self._touched: set[int] = set()
         """Stories to settle."""
         self._changed: set[int] = set()
@@ -248,7 +248,9 @@ class Settling:
         self.writes.flush()
 
     def finish(self) -> None:
-        """Bring archives and tombstones in line, and mark the feeds that must be compared again."""
+        """Give ids their forms, bring archives and tombstones in line, and mark the feeds to be compared again."""
+        if self._shown_ids:
+            self._index.stories.put_public_ids(new_forms(self._index, self._shown_ids, self._host))
         self._index.feeds.mark_dirty(self.writes.dirty)
         self._arrange_archives()
         self.withdrawals.finish()
@@ -327,10 +329,9 @@ class Settling:
         return kept
 
     def show_id(self, id: str, published: int) -> None:  # noqa: A002 - the field's own name
-        """Remember how feeds show the id of an item that they show now, which is of `published`, if it is no URI."""
-        if not identity.is_uri(id):
-            year = datetime.fromtimestamp(published, UTC).year
-            self.writes.public_ids.append((id, identity.public_id(id, self._host, year)))
+        """Note an id that feeds show now, of an item of `published`, if they may show it in another form."""
+        if needs_form(id):
+            self._shown_ids[id] = min(published, self._shown_ids.get(id, published))
 
     def _is_too_old(self, verdict: Verdict) -> bool:
         """Return whether a seed left its feeds by its age, which withdraws nothing."""

@@ -49,7 +49,8 @@ def is_uri(id: str) -> bool:  # noqa: A002 - the field's own name
 def public_id(own: str, host: str, year: int) -> str:
     """Return the id in feeds of an item whose own id is no URI: a `tag:` URI (RFC 4151) of a site's host and a year.
 
-    Readers would make different ones of it, since they resolve it like a relative address.
+    Readers would make different ones of it, since they resolve it like a relative address. Different ids have different
+    forms.
     """
     authority = re.sub(r"[^a-z0-9.-]+", "-", host.lower()).strip("-") or "localhost"
     return f"tag:{authority},{year:04}:{quote(own, safe=_IN_TAG)}"

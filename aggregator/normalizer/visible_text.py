@@ -80,7 +80,7 @@ def _visible(body: str, markup: str) -> str:
 
 
 def _without_hidden(body: str) -> str:
-    """Return a body in Markdown without what is hidden outside code; in a block with code, and after a fence, all stays."""
+    """Return Markdown without what is hidden; in a block with code, and after a fence, all stays."""
     fence = _FENCE.search(body)
     prose, rest = (body[: fence.start()], body[fence.start() :]) if fence else (body, "")
     if not _CODE.search(prose):

@@ -1,7 +1,7 @@
 """Finding items by an expression: in the index, for the owner or for everybody. Reads the index.
 
-Everybody finds only what feeds show now, and by nothing but what feeds show: neither paths, states, categories and types
-nor the bodies of seeds count, whose comments nobody was meant to read, nor a date of change that is still to come.
+Everybody finds only what feeds show now, and by nothing but what feeds show: neither paths, states, categories and
+types nor the bodies of seeds count, whose comments nobody was meant to read, nor a date of change that is to come.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ _IN = "in:"
 
 
 class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that was found. `id` is the one that feeds show. `published` is in seconds since 1970, `state` one of those of `is`; `detail` says why.
+    """An item that was found.
 
-    `path`, `state` and `detail` are the owner's.
+    `id` is the one that feeds show, `published` is in seconds since 1970, `state` one of those of `is`; `detail` says
+    why. `path`, `state` and `detail` are the owner's.
     """
 
     id: str
@@ -250,8 +251,9 @@ def _items(index: Index, files: Sequence[int], now: int) -> Iterator[FoundItem]:
         for row in rows:
             acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
             states = states_of(row, now)
+            id = stories[row.story].id if row.story is not None else acting.id or acting.link  # noqa: A001
             yield FoundItem(
-                id=index.stories.public_id(stories[row.story].id if row.story is not None else acting.id or acting.link),
+                id=index.stories.public_id(id),
                 title=acting.title, link=acting.link, published=acting.published, path=row.path,
                 state=next((one for one in _STATES if one in states), ""),
                 detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",
