@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from aggregator.index.archive_pages import ArchivePages
 from aggregator.index.copies import Copies
+from aggregator.index.coverage import Coverage
 from aggregator.index.database import DAMAGED, Database, exists
 from aggregator.index.feeds import Feeds
 from aggregator.index.files import Files
@@ -51,6 +52,7 @@ class Index:
         self.files = Files(database)
         self.stories = Stories(database)
         self.copies = Copies(database)
+        self.coverage = Coverage(database)
         self.feeds = Feeds(database)
         self.archive_pages = ArchivePages(database)
         self.withdrawn = WithdrawnItems(database)

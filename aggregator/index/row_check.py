@@ -16,6 +16,7 @@ from aggregator.index.rows import (
     check,
     check_alike,
     check_copy,
+    check_coverage,
     check_feed,
     check_file,
     check_meta,
@@ -44,6 +45,13 @@ _ORPHANS = {
     "paragraph": "file NOT IN (SELECT file FROM text)",
     "common_paragraph": "key NOT IN (SELECT key FROM paragraph)",
     "alike": "file NOT IN (SELECT file FROM text) OR other NOT IN (SELECT file FROM text)",
+    "wording": "file NOT IN (SELECT file FROM file WHERE story IS NOT NULL) OR counts NOT IN (0, 1)",
+    "wording_key": "file NOT IN (SELECT file FROM wording WHERE counts)",
+    "wording_day": "file NOT IN (SELECT file FROM wording WHERE counts)",
+    "key_count": (
+        "count < 1 OR count != (SELECT count(*) FROM wording_key k WHERE k.key = key_count.key AND k.day = key_count.day)"
+    ),
+    "coverage": "file NOT IN (SELECT file FROM wording WHERE counts) OR other NOT IN (SELECT file FROM wording)",
     "copy": "NOT EXISTS (SELECT 1 FROM alike WHERE alike.file = copy.file AND other = original)",
 }
 """By table, the condition for a row that names one that does not exist."""
@@ -115,6 +123,8 @@ _CHECKS: dict[Callable[[Row], object], str] = {
     lambda row: unpack_problems(row[0]): "SELECT problems FROM problem",
     lambda row: without_checksum(row[0]): "SELECT text FROM text",
     check_alike: "SELECT file, other, share, sum FROM alike",
+    lambda row: without_checksum(row[0]): "SELECT wording FROM wording",
+    check_coverage: "SELECT file, other, share, sum FROM coverage",
     check_copy: "SELECT file, original, sum FROM copy",
     _check_feed: "SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed",
     _check_page: "SELECT feed, month, last, sum, wanted, dirty, key, stamps FROM page",

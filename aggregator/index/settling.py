@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -29,6 +29,7 @@ from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack_
 
 if TYPE_CHECKING:
     from aggregator.index.copy_groups import CopyGroups
+    from aggregator.index.coverage_lists import CoverageLists
 
 
 class Writes:
@@ -138,6 +139,26 @@ class Withdrawals:
             feeds.mark_dirty(row.feed for slug, row in feeds.by_slug().items() if slug in expired)
 
 
+class Beside(NamedTuple):
+    """What may be listed with the items of a few files: their copies, and other texts on their events."""
+
+    copies: CopyGroups | None
+    coverage: CoverageLists | None
+
+    def windows(self, row: FileRow) -> list[tuple[int, int]]:
+        """Return the windows of what may be listed with the item of a file."""
+        copies = self.copies.windows(row.file) if self.copies else []
+        return [*copies, *(self.coverage.windows(row) if self.coverage else ())]
+
+    def listed(self, row: FileRow, verdict: Verdict) -> Verdict:
+        """Return the verdict upon a file with what is listed with its item now."""
+        copies = self.copies.listed(row.file, verdict.link) if self.copies else ()
+        coverage = self.coverage.listed(row, verdict.link) if self.coverage else ()
+        if (copies, coverage) == (verdict.copies, verdict.coverage):
+            return verdict
+        return msgspec.structs.replace(verdict, copies=copies, coverage=coverage)
+
+
 class Settling:
     """Decides who stands for each story that a turn touches, and brings feeds, archives and tombstones in line."""
 
@@ -150,6 +171,7 @@ class Settling:
         self._host = policy.host
         self._archives = settings.archives
         self._has_copies = policy.copies != "off"
+        self._has_stories = policy.stories != "off"
         self._next_file = next_file
         self._now = now
         self._keepalive = keepalive
@@ -274,17 +296,24 @@ class Settling:
 
         return CopyGroups(self._index, rows, self._now)
 
+    def _coverage_lists(self, rows: Sequence[FileRow]) -> CoverageLists | None:
+        if not self._has_stories:
+            return None
+        from aggregator.index.coverage_lists import CoverageLists  # noqa: PLC0415 - few sites look for stories
+
+        return CoverageLists(self._index, rows, self._now)
+
     def _settle(self, stories: Sequence[int]) -> None:
         self.writes.flush()
         known = self._index.stories.get(stories)
         rows = list(self._index.files.where(f"story IN ({marks(stories)}) ORDER BY story, path", stories))
-        copies = self._copy_groups(rows)
+        beside = Beside(self._copy_groups(rows), self._coverage_lists(rows))
         settled: list[FileRow] = []
         kept: set[int] = set()
         told: set[int] = set()
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
-            if self._settle_one(story, list(group), known[story], settled, copies):
+            if self._settle_one(story, list(group), known[story], settled, beside):
                 kept.add(story)
             told.add(story)
         for story in stories:
@@ -295,7 +324,7 @@ class Settling:
         self.withdrawals.settle(stories, kept, self._feeds)
 
     def _settle_one(
-        self, story: int, rows: list[FileRow], stored: StoryRow, settled: list[FileRow], copies: CopyGroups | None
+        self, story: int, rows: list[FileRow], stored: StoryRow, settled: list[FileRow], beside: Beside
     ) -> bool:
         """Divide the time among the files of a story; append the rows that change to `settled`.
 
@@ -308,6 +337,7 @@ class Settling:
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
             for row in rows
         ]
+        copies = beside.copies
         shares = identity.divided(copies.order(candidates)) if copies else identity.shares(candidates)
         id = stored.id  # noqa: A001 - the column's name
         if not stored.id_is_final and shares:
@@ -316,7 +346,7 @@ class Settling:
         kept = False
         for row in rows:
             own_shares = [share for share in shares if share.file == row.file]
-            new = self._with_entries(row, verdicts[row.file], own_shares, id, copies)
+            new = self._with_entries(row, verdicts[row.file], own_shares, id, beside)
             if new != row:
                 settled.append(new)
                 self.count_topics(row, -1)
@@ -352,7 +382,7 @@ class Settling:
         return chosen
 
     def _with_entries(
-        self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str, copies: CopyGroups | None  # noqa: A002
+        self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str, beside: Beside  # noqa: A002
     ) -> FileRow:  # fmt: skip
         """Return the row with the entries that it must have now, and bring the feeds in line."""
         windows = tuple(
@@ -368,19 +398,19 @@ class Settling:
             self.writes.added += entry_rows(entries, row.file) if entries else []
         elif entries and row.file in self._changed:
             self.writes.mark(entry_rows(entries, row.file))
-        if copies is not None and windows and (verdict.copies or copies.has(row.file)):
-            return self._with_copies(row._replace(entries=entries), verdict, windows, copies)
+        if windows and (beside.copies or beside.coverage):
+            return self._with_related(row._replace(entries=entries), verdict, windows, beside)
         since, until = validity(windows, verdict.updated, self._now)
         return row._replace(entries=entries, since=since, until=until)
 
-    def _with_copies(
-        self, row: FileRow, verdict: Verdict, windows: Sequence[tuple[int, int, int]], copies: CopyGroups
+    def _with_related(
+        self, row: FileRow, verdict: Verdict, windows: Sequence[tuple[int, int, int]], beside: Beside
     ) -> FileRow:
         """Return the row of a file that has entries with what is listed with its item now."""
-        listed = copies.listed(row.file, verdict.link)
-        beside = [(0, starts, ends) for starts, ends in copies.windows(row.file)]
-        since, until = validity([*windows, *beside], verdict.updated, self._now)
-        if listed != verdict.copies:
-            row = row._replace(verdict=pack_stored(msgspec.structs.replace(verdict, copies=listed)))
+        listed = beside.listed(row, verdict)
+        moments = [*windows, *((0, starts, ends) for starts, ends in beside.windows(row))]
+        since, until = validity(moments, verdict.updated, self._now)
+        if listed != verdict:
+            row = row._replace(verdict=pack_stored(listed))
             self.writes.mark(entry_rows(row.entries or b"", row.file))
         return row._replace(since=since, until=until)
