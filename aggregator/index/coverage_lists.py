@@ -1,7 +1,7 @@
 """What is listed with an item at a moment: the other texts on its event, by what the index knows of them.
 
-Reads the index. Which items cover one event is in `coverage`, found by `coverage_search`. It is imported if a site looks
-for stories.
+Reads the index. Which items cover one event is in `coverage`, found by `coverage_search`. It is imported if a site
+looks for stories.
 """
 
 from __future__ import annotations

@@ -27,14 +27,14 @@ def new_forms(index: Index, shown: Mapping[str, int], host: str) -> list[tuple[s
     `shown` are ids with the dates (seconds since 1970) of their items, `host` is that of the site.
     """
     known = index.stories.public_ids(sorted(shown))
-    new = sorted(id for id in shown if id not in known)  # noqa: A001
+    new = sorted(shown.keys() - known.keys())
     found: dict[str, str] = {}
 
     def is_taken(form: str) -> bool:
         is_chosen = bool(index.stories.by_key([identity.id_number(form)]))
         return is_chosen or form in found.values() or bool(index.stories.public_ids([form], of="id"))
 
-    forms = set(index.stories.public_ids([id for id in new if identity.is_uri(id)], of="id").values())
+    forms = set(index.stories.public_ids(list(filter(identity.is_uri, new)), of="id").values())
     for id in new:  # noqa: A001
         if not identity.is_uri(id) or id in forms:
             found[id] = _free_form(id, datetime.fromtimestamp(shown[id], UTC).year, host, is_taken)

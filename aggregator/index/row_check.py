@@ -49,7 +49,8 @@ _ORPHANS = {
     "wording_key": "file NOT IN (SELECT file FROM wording WHERE counts)",
     "wording_day": "file NOT IN (SELECT file FROM wording WHERE counts)",
     "key_count": (
-        "count < 1 OR count != (SELECT count(*) FROM wording_key k WHERE k.key = key_count.key AND k.day = key_count.day)"
+        "count < 1 OR count !="
+        " (SELECT count(*) FROM wording_key k WHERE k.key = key_count.key AND k.day = key_count.day)"
     ),
     "coverage": "file NOT IN (SELECT file FROM wording WHERE counts) OR other NOT IN (SELECT file FROM wording)",
     "copy": "NOT EXISTS (SELECT 1 FROM alike WHERE alike.file = copy.file AND other = original)",

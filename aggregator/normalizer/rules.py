@@ -72,7 +72,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     [starts, ends). `feeds` are pairs of a slug and the end of the window in that feed; `topics` are pairs of a slug and
     the name that the seed used. `stand_in` is the index of the related item that replaces the seed (-1 = none).
     `names` are the names of which its feeds by name are made, each after the slug. `copies` are those that are listed
-    with it now, `coverage` other texts on the same event; the index finds both. The other fields are those of the seed that is shown (`effective_seed`).
+    with it now, `coverage` other texts on the same event; the index finds both. The other fields are those of the seed
+    that is shown (`effective_seed`).
     """
 
     rule: str = ""

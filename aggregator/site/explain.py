@@ -347,7 +347,7 @@ class _Case:
         assert self._index is not None
         current = self._current()
         if not current:
-            facts = (*self._facts(verdict), *self._duplicates(), *self._copies(verdict), *self._stories())
+            facts = (*self._facts(verdict), *self._duplicates(), *self._beside(verdict))
             return Explanation(f"{row.path}: {self._not_now(row, verdict)}", facts, is_private=True)
         beyond = self._beyond_limit(row, [feed for _, feed in current])
         visible_in = [slug for slug, _ in current if slug not in beyond]
@@ -367,15 +367,7 @@ class _Case:
         linked = self._linked(verdict, visible_in, pages, *lines)
         return Explanation(
             f"{row.path}: {count}{stale}{tail}",
-            (
-                *self._facts(verdict),
-                *self._duplicates(),
-                *self._copies(verdict),
-                *self._stories(),
-                *lines,
-                *limits,
-                *short,
-            ),  # fmt: skip
+            (*self._facts(verdict), *self._duplicates(), *self._beside(verdict), *lines, *limits, *short),
             facts=linked,
         )
 
@@ -480,14 +472,15 @@ class _Case:
         more = (f"and {len(found) - MOST_COPIES} more copies",) if len(found) > MOST_COPIES else ()
         return (*lines, *more)
 
-    def _stories(self) -> tuple[str, ...]:
-        """Return a line for each of a few other texts on its event, with the evidence."""
+    def _beside(self, verdict: Verdict) -> tuple[str, ...]:
+        """Return a line for each of a few copies, and of other texts on its event, with the evidence."""
         index, row = self._index, self._row
+        copies = self._copies(verdict)
         if index is None or row is None or index.coverage.is_empty():
-            return ()
+            return copies
         from aggregator.site.explain_stories import story_lines  # noqa: PLC0415 - few sites look for stories
 
-        return tuple(story_lines(index, row, self._now))
+        return (*copies, *story_lines(index, row, self._now))
 
     def _ended(self, verdict: Verdict) -> str:
         max_age = self._config.rules.max_age

@@ -1,4 +1,4 @@
-"""Why an item and others cover one event, for `explain`. Reads the index. It is imported if a site looks for stories."""
+"""Why an item and others cover one event, for `explain`. Reads the index; imported if a site looks for stories."""
 
 from __future__ import annotations
 
