@@ -1,6 +1,6 @@
 """The stories in the index: what is compared of each item, and which items cover one event.
 
-Reads and writes the tables `wording`, `wording_key`, `key_count`, `day_count` and `coverage` of `index.db`, which are
+Reads and writes the tables `wording`, `wording_key`, `wording_day`, `key_count`, `coverage` and `hidden` of `index.db`, which are
 empty unless `stories.stories` looks for stories. (`stories.py` is about the one item that several seeds tell.)
 """
 
@@ -10,12 +10,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+import msgspec
+
 from aggregator.index.database import Tables, chunks, marks
 from aggregator.index.rows import Columns, check_coverage, checksum
+from aggregator.normalizer.stored import pack_stored, without_checksum
 
 NAMED_DAY = -(2**40)
 """The day under which the names of stories stand in `wording_key`: a name counts whatever the date."""
 
+Hidden = tuple[tuple[str, int, int], ...]
+"""When feeds show a better item instead: the slug of a feed, and a window [starts, ends) in seconds since 1970."""
+
+_hidden = msgspec.msgpack.Decoder(Hidden)
+_windows = Columns("hidden", int, bytes)
 _wording = Columns("wording", int, int, bytes)
 _pair = Columns("wording_key", int, int)
 _count = Columns("key_count", int, int, int)
@@ -51,7 +59,8 @@ class Coverage(Tables):
     def delete_wordings(self, files: Sequence[int]) -> None:
         """Delete the wordings of files, and what they cover; delete their keys before."""
         self.put_covering([(file, other) for file, pairs in self.covering(files).items() for other in pairs], ())
-        self._db.executemany("DELETE FROM wording WHERE file=?", [(file,) for file in files])
+        for table in ("wording", "hidden"):
+            self._db.executemany(f"DELETE FROM {table} WHERE file=?", [(file,) for file in files])  # noqa: S608
 
     # -- keys, and how often they stand in a day's items
 
@@ -129,6 +138,27 @@ class Coverage(Tables):
         both = ((one, other, share) for file, like, share in added for one, other in ((file, like), (like, file)))
         self._db.executemany("INSERT OR REPLACE INTO coverage VALUES(?,?,?,?)", ((*r, checksum(*r)) for r in both))
 
+    def hidden(self, files: Sequence[int]) -> dict[int, Hidden]:
+        """Return when better items are shown instead of those of `files` that are hidden at times."""
+        found: dict[int, Hidden] = {}
+        for chunk in chunks(files):
+            sql = f"SELECT file, windows FROM hidden WHERE file IN ({marks(chunk)})"  # noqa: S608
+            for file, packed in _windows.all(self._db.execute(sql, chunk)):
+                found[file] = _hidden.decode(without_checksum(packed))
+        return found
+
+    def put_hidden(self, rows: Iterable[tuple[int, Hidden]]) -> None:
+        """Replace when better items are shown instead of some files."""
+        for file, windows in rows:
+            if windows:
+                self._db.execute("INSERT OR REPLACE INTO hidden VALUES(?,?)", (file, pack_stored(windows)))
+            else:
+                self._db.execute("DELETE FROM hidden WHERE file=?", (file,))
+
+    def show_all(self) -> None:
+        """Let no item be hidden by others of its event, once feeds show all of them."""
+        self._db.execute("DELETE FROM hidden")
+
     def is_empty(self) -> bool:
         """Return whether no wording is stored."""
         return self._db.execute("SELECT 1 FROM wording LIMIT 1").fetchone() is None
@@ -144,4 +174,4 @@ class Coverage(Tables):
             self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - from below
 
 
-TABLES = ("wording", "wording_key", "wording_day", "key_count", "coverage")
+TABLES = ("wording", "wording_key", "wording_day", "key_count", "coverage", "hidden")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from aggregator.index.coverage_groups import rank_of
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
@@ -29,6 +30,7 @@ class CoverageLists:
         self._original = index.copies.originals(files)
         self._covering = index.coverage.covering(sorted({*files, *self._original.values()}))
         others = sorted({other for pairs in self._covering.values() for other in pairs} - set(files))
+        self._hidden = index.coverage.hidden(sorted({*files, *self._original.values()}))
         known = {row.file: row for row in rows}
         for chunk in chunks(others):
             known.update((row.file, row) for row in index.files.where(f"file IN ({marks(chunk)})", chunk))
@@ -39,11 +41,18 @@ class CoverageLists:
         pairs = self._covering.get(self._original.get(row.file, row.file), {})
         found = (self._rows[other] for other in pairs if other in self._rows)
         others = [one for one in found if one.story is not None and one.story != row.story]
-        return sorted(others, key=lambda one: (-(one.quality or 0), one.starts or 0, one.path))
+        return sorted(others, key=rank_of)
 
     def windows(self, row: FileRow) -> list[tuple[int, int]]:
         """Return the windows of these files: what is listed changes when one opens or closes."""
         return [(one.starts or 0, one.ends or 0) for one in self.others(row)]
+
+    def hidden(self, row: FileRow) -> dict[str, list[tuple[int, int]]]:
+        """Return when feeds show another item of the event of a file instead, by slug."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for slug, starts, ends in self._hidden.get(self._original.get(row.file, row.file), ()):
+            found.setdefault(slug, []).append((starts, ends))
+        return found
 
     def listed(self, row: FileRow, link: str) -> tuple[Related, ...]:
         """Return what is listed with the item of a file now: those whose windows are open, each link once."""

@@ -76,7 +76,7 @@ class CoverageSearch:
             self._kept.pop(file, None)
 
     def find(self, regrouped: Collection[int]) -> list[int]:
-        """Compare what has changed; return the files of every event of which something changed.
+        """Compare what has changed; return the files of every event of which something changed, and all that were put.
 
         `regrouped` are files that may be copies now, or have ceased to be.
         """
@@ -92,6 +92,7 @@ class CoverageSearch:
             self._keepalive()
             touched.update(self._compare(files))
         self._has_compared |= bool(unread)
+        touched |= self._new
         self._new.clear()
         return sorted(touched)
 

@@ -160,6 +160,8 @@ class Intake:
         self._joined.update(self._index.coverage.stories())
         if self._copies is None and not self._index.copies.is_empty():
             self._index.copies.clear()
+        if self._policy.stories != "one":
+            self._index.coverage.show_all()
         if self._coverage is None and not self._index.coverage.is_empty():
             self._index.coverage.clear()
         self._settle()
@@ -186,8 +188,16 @@ class Intake:
             found = self._coverage.find(regrouped)
             moved, self._moved = self._moved, []
             near = (other for pairs in self._index.coverage.covering(moved).values() for other in pairs)
-            self._touch_stories([*found, *near])
+            self._touch_stories([*found, *near, *self._hide(found)])
         self._settling.settle()
+
+    def _hide(self, changed: Sequence[int]) -> list[int]:
+        """Let feeds show one item of each event, if they are to; return those that are hidden at other times."""
+        if self._policy.stories != "one":
+            return []
+        from aggregator.index.coverage_groups import CoverageGroups  # noqa: PLC0415 - few sites show one of each
+
+        return CoverageGroups(self._index).hide(changed)
 
     def _touch_stories(self, files: Sequence[int]) -> None:
         """Let the items of files be settled again, and those of their copies, which list the same."""

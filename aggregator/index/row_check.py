@@ -53,6 +53,7 @@ _ORPHANS = {
         " (SELECT count(*) FROM wording_key k WHERE k.key = key_count.key AND k.day = key_count.day)"
     ),
     "coverage": "file NOT IN (SELECT file FROM wording WHERE counts) OR other NOT IN (SELECT file FROM wording)",
+    "hidden": "file NOT IN (SELECT file FROM coverage)",
     "copy": "NOT EXISTS (SELECT 1 FROM alike WHERE alike.file = copy.file AND other = original)",
 }
 """By table, the condition for a row that names one that does not exist."""
@@ -126,6 +127,7 @@ _CHECKS: dict[Callable[[Row], object], str] = {
     check_alike: "SELECT file, other, share, sum FROM alike",
     lambda row: without_checksum(row[0]): "SELECT wording FROM wording",
     check_coverage: "SELECT file, other, share, sum FROM coverage",
+    lambda row: bool(without_checksum(row[0])): "SELECT windows FROM hidden",
     check_copy: "SELECT file, original, sum FROM copy",
     _check_feed: "SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed",
     _check_page: "SELECT feed, month, last, sum, wanted, dirty, key, stamps FROM page",

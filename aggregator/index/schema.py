@@ -88,6 +88,8 @@ CREATE TABLE wording_day(day INTEGER, file INTEGER, PRIMARY KEY(day, file)) WITH
 CREATE TABLE coverage(
     file INTEGER, other INTEGER, share INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(file, other)
 ) WITHOUT ROWID;
+-- when feeds show better items of the event of a file instead (`coverage.Hidden`), packed.
+CREATE TABLE hidden(file INTEGER PRIMARY KEY, windows BLOB NOT NULL);
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
 -- sort: minus the date, worst: minus the quality, the first parts of the feed's order (the third is the path of the
@@ -136,5 +138,5 @@ REMEMBERED_TABLES = {
 }
 DERIVED_TABLES = (
     "meta", "file", "shared_key", "text", "text_key", "paragraph", "common_paragraph", "alike", "copy", "wording",
-    "wording_key", "key_count", "wording_day", "coverage", "seed", "problem", "entry", "feed", "page",
+    "wording_key", "key_count", "wording_day", "coverage", "hidden", "seed", "problem", "entry", "feed", "page",
 )  # fmt: skip

@@ -6,7 +6,7 @@ Talks to the index. How the files of a story share the time is decided in `norma
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -391,6 +391,8 @@ class Settling:
             for share in shares
             if max(share.starts, verdict.starts) < min(share.ends, ends)
         )
+        if beside.coverage and (hidden := beside.coverage.hidden(row)):
+            windows = tuple(self._without_hidden(windows, hidden))
         order = -verdict.published, -(row.quality or 0), identity.key_number(id)
         entries = pack_stored((*order, windows)) if windows else None
         if entries != row.entries:
@@ -402,6 +404,14 @@ class Settling:
             return self._with_related(row._replace(entries=entries), verdict, windows, beside)
         since, until = validity(windows, verdict.updated, self._now)
         return row._replace(entries=entries, since=since, until=until)
+
+    def _without_hidden(
+        self, windows: Iterable[tuple[int, int, int]], hidden: Mapping[str, Sequence[tuple[int, int]]]
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yield windows in feeds without the time in which the feed shows another item of the event, by its slug."""
+        taken = {self._feeds[slug]: several for slug, several in hidden.items() if slug in self._feeds}
+        for feed, starts, ends in windows:
+            yield from ((feed, *window) for window in identity.without(starts, ends, taken.get(feed, ())))
 
     def _with_related(
         self, row: FileRow, verdict: Verdict, windows: Sequence[tuple[int, int, int]], beside: Beside

@@ -108,13 +108,13 @@ def divided(ranked: Sequence[Candidate]) -> list[Share]:
     given: list[Share] = []
     taken: list[tuple[int, int]] = []
     for one in ranked:
-        free = _minus(one.starts, one.ends, taken)
+        free = without(one.starts, one.ends, taken)
         given += [Share(one.file, starts, ends) for starts, ends in free]
         taken += free
     return given
 
 
-def _minus(starts: int, ends: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def without(starts: int, ends: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return what is left of [starts, ends) without the windows in `taken`."""
     left = []
     for taken_starts, taken_ends in sorted(taken):

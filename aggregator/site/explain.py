@@ -425,8 +425,12 @@ class _Case:
             )
         if verdict.ends <= self._now:
             return f"in no feed any more: {self._ended(verdict)}"
-        other = self._stands_for_it(row)
         assert self._index is not None
+        if self._index.coverage.hidden([row.file]):
+            from aggregator.site.explain_stories import best_path  # noqa: PLC0415 - few sites look for stories
+
+            return f"in no feed: {best_path(self._index, row, self._now)} is shown instead (rule: story)"
+        other = self._stands_for_it(row)
         rule = "copy" if self._index.copies.originals([row.file]) else "duplicate"
         return f"in no feed: {other} is shown instead (rule: {rule})"
 

@@ -13,7 +13,7 @@ from aggregator.model.words import in_words, quantity
 from aggregator.normalizer import rules
 from aggregator.normalizer.comparison import coverage
 from aggregator.normalizer.comparison.coverage import DAYS_AROUND, Wording
-from aggregator.normalizer.stored import unpack_seed, unpack_verdict, verified
+from aggregator.normalizer.stored import is_in_feeds, unpack_seed, unpack_verdict, verified
 
 MOST_NAMED = 5
 """How many other texts on the event of an item are named."""
@@ -41,6 +41,12 @@ def story_lines(index: Index, row: FileRow, now: int) -> Iterator[str]:
         yield f"one story with {other.path}: {why}, {_distance(one.wording.at - another.wording.at)}"
     if len(others) > MOST_NAMED:
         yield f"and {len(others) - MOST_NAMED} more of the same story"
+
+
+def best_path(index: Index, row: FileRow, now: int) -> str:
+    """Return the path of the best item of the event of a file that feeds show."""
+    others = CoverageLists(index, [row], now).others(row)
+    return next((one.path for one in others if is_in_feeds(one.entries, now)), "another one of its story")
 
 
 def _evidence(one: _Said, other: _Said, share: int) -> Iterator[str]:
