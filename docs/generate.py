@@ -62,6 +62,8 @@ LIMITS = (
         ("model.expression.parser.LONGEST", "", "An expression may have at most {} characters."),
         ("model.expression.parser.MOST_CONDITIONS", "", "It may have at most {} conditions."),
         ("model.expression.parser.MOST_DEPTH", "", "Parentheses and negations may be nested at most {} deep."),
+        ("config.expressions.MOST_EXPANDED", "", "With the searches that it names it may stand for at most {} conditions."),
+        ("model.expression.values.LARGEST", "", "A number in it is at most {}; a year is one from 1000 to 9998, an age has at most 10,000 years."),
         ("normalizer.matching.PATTERN_SECONDS", "s", "A pattern in it may search one text for {}."),
         ("site.find.MOST_SLOW", "", "A search ends if a pattern takes longer in more than {} texts."),
         ("service.http.finding.SEARCH_SECONDS", "s", "A search by HTTP may take {}."),

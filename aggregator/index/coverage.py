@@ -1,7 +1,7 @@
 """The stories in the index: what is compared of each item, and which items cover one event.
 
-Reads and writes the tables `wording`, `wording_key`, `wording_day`, `key_count`, `coverage` and `hidden` of `index.db`, which are
-empty unless `stories.stories` looks for stories. (`stories.py` is about the one item that several seeds tell.)
+Reads and writes the tables `wording`, `wording_key`, `wording_day`, `key_count`, `coverage` and `hidden` of `index.db`,
+which are empty unless `stories.stories` looks for stories. (`stories.py` is about one item that several seeds tell.)
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Which item of an event each feed shows, and when: of those whose windows are open the best one that no better hides.
 
-Talks to the index. An item is hidden in a feed while the feed shows a better one that covers the same event, and that is
-not hidden itself: never by way of a chain. It depends on better items alone, so a change is followed from the better to
-the worse, and no farther. It is imported if a site shows one item for each story.
+Talks to the index. An item is hidden in a feed while the feed shows a better one that covers the same event, and that
+is not hidden itself: never by way of a chain. It depends on better items alone, so a change is followed from the better
+to the worse, and no farther. It is imported if a site shows one item for each story.
 """
 
 from __future__ import annotations

@@ -287,19 +287,19 @@ def test_when_it_goes_the_next_one_comes(site: SiteFolder) -> None:
 # -- the order of arrival
 
 SOURCES = ("north", "south", "west", "east", "hill", "coast")
-PLACES = ("Kirkholm", "Osterby", "Salthaven")
+EVENTS = [
+    [f"{word}{event}" for word in ("quay", "divers", "ferry", "pier", "harbour", "weeks", "repair", "cracks")]
+    for event in "abcdefg"
+]
 
 
 def seeds_for(dice: Dice, count: int = 26) -> list[tuple[str, dict]]:
     """Return the keys of some seeds on few events, with words in common, names of stories, links and copies."""
     found = []
     for number in range(count):
-        source, place = dice.one_of(SOURCES), dice.one_of(PLACES)
-        words = dice.some_of(
-            ["cracked", "quay", "divers", "Halvorsen", "ferries", "pier", "closed", "harbour", "eleven", "weeks"], 6
-        )
+        source, words = dice.one_of(SOURCES), dice.some_of(dice.one_of(EVENTS), 6)
         keys = {
-            "said": (f"{place} {' '.join(words[:3])}", f"{' '.join(words[3:])} {place} {number % 5}"), "at": -(1 + dice.below(160)) * HOUR,
+            "said": (" ".join(words[:3]), f"{' '.join(words[3:])} told {number % 5}"), "at": -(1 + dice.below(90)) * HOUR,
             "webUrl": f"https://{source}.example/{number if dice.below(8) else 0}",
         }  # fmt: skip
         extra = dice.below(10)
@@ -315,6 +315,8 @@ def seeds_for(dice: Dice, count: int = 26) -> list[tuple[str, dict]]:
             keys["quality"] = 50 + dice.below(3)
         if extra == 7:
             keys["expires"] = iso(NOW + dice.below(3) * HOUR + 30)
+        if dice.below(3) == 0:
+            keys["topics"] = [dice.one_of(["Sea", "Land"])]
         found.append((f"n{number:02}", keys))
     return found
 
@@ -358,7 +360,7 @@ def test_turns_that_nobody_saw_leave_no_trace(site: SiteFolder, number: int) -> 
     """While everything is embargoed, any split into turns, in any order, gives the bytes of a build from nothing."""
     in_turns(site, number, after=NOW + 400 * HOUR)
     assert site.documents() == site.documents("fresh")
-    assert related(site) or number % 2
+    assert related(site)
 
 
 @pytest.mark.parametrize("number", [*range(3), *(pytest.param(one, marks=pytest.mark.slow) for one in range(3, 50))])
