@@ -167,6 +167,13 @@ class Intake:
         self._settle()
         self._index.feeds.mark_dirty(None)
 
+    def reapply_rules_to(self, files: Sequence[int]) -> None:
+        """Apply the rules to some stored seeds, as if the others had been decided by the same ones."""
+        for chunk in chunks(files):
+            stored = self._index.files.seeds(chunk)
+            rows = {row.path: row for row in self._rows_of(chunk)}
+            self._put([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
+
     def touch_due(self) -> None:
         """Mark every story with a file whose window opened or closed as unsettled."""
         self._settling.touch_due()
