@@ -7,7 +7,7 @@ which are empty unless `stories.stories` looks for stories. (`stories.py` is abo
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -22,6 +22,7 @@ NAMED_DAY = -(2**40)
 Hidden = tuple[tuple[str, int, int], ...]
 """When feeds show a better item instead: the slug of a feed, and a window [starts, ends) in seconds since 1970."""
 
+_files = msgspec.json.Decoder(list[int]).decode
 _hidden = msgspec.msgpack.Decoder(Hidden)
 _windows = Columns("hidden", int, bytes)
 _wording = Columns("wording", int, int, bytes)
@@ -69,11 +70,21 @@ class Coverage(Tables):
         self._db.executemany("DELETE FROM wording_key WHERE key=? AND day=? AND file=?", removed)
         self._db.executemany("INSERT OR IGNORE INTO wording_key VALUES(?,?,?)", added)
 
-    def with_keys(self, keys: Sequence[int], first: int, last: int) -> Iterator[tuple[int, int]]:
-        """Yield key and file of the items of days that have one of `keys`."""
+    def with_keys(self, keys: Sequence[int], first: int, last: int) -> dict[int, list[int]]:
+        """Return the files of the items of days that have one of `keys`, by key."""
+        found: dict[int, list[int]] = {}
         for chunk in chunks(keys):
-            sql = f"SELECT key, file FROM wording_key WHERE key IN ({marks(chunk)}) AND day BETWEEN ? AND ?"  # noqa: S608
-            yield from _pair.all(self._db.execute(sql, (*chunk, first, last)))
+            sql = (
+                f"SELECT key, json_group_array(file) FROM wording_key WHERE key IN ({marks(chunk)})"  # noqa: S608
+                " AND day BETWEEN ? AND ? GROUP BY key"
+            )
+            for key, files in self._db.execute(sql, (*chunk, first, last)):
+                found[key] = _files(files)
+        return found
+
+    def with_key(self, key: int, day: int) -> list[int]:
+        """Return the files of the items of a day that have a key."""
+        return self.with_keys([key], day, day).get(key, [])
 
     def of_day(self, day: int) -> set[int]:
         """Return the files of a day whose wordings count."""

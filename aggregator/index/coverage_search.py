@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 from aggregator.index.coverage import NAMED_DAY
 from aggregator.index.database import chunks
@@ -38,9 +39,12 @@ class CoverageSearch:
         self._index = index
         self._coverage = index.coverage
         self._keepalive = keepalive
+        self._is_first = index.filling
         self._has_compared = False
         self._new: set[int] = set()
         """Files that were put: those that list them must be told of their titles."""
+        self.put_last: set[int] = set()
+        """Files that were put before the last `find`: their windows and ranks may be other ones."""
         self._pending: set[int] = set()
         """Files of which it is open whether they count."""
         self._unread: set[int] = set()
@@ -76,7 +80,7 @@ class CoverageSearch:
             self._kept.pop(file, None)
 
     def find(self, regrouped: Collection[int]) -> list[int]:
-        """Compare what has changed; return the files of every event of which something changed, and all that were put.
+        """Compare what has changed; return the files of every event of which something changed.
 
         `regrouped` are files that may be copies now, or have ceased to be.
         """
@@ -92,8 +96,7 @@ class CoverageSearch:
             self._keepalive()
             touched.update(self._compare(files))
         self._has_compared |= bool(unread)
-        touched |= self._new
-        self._new.clear()
+        self.put_last, self._new = self._new, set()
         return sorted(touched)
 
     # -- what counts
@@ -116,16 +119,19 @@ class CoverageSearch:
         step = 1 if counts else -1
         keys: list[tuple[int, int, int]] = []
         named: set[int] = set()
+        counted: dict[int, Counter[int]] = defaultdict(Counter)
         for file, one in wordings.items():
             day = one.day
             every = frozenset((*one.words, *one.addresses))
             keys += [(key, day, file) for key in every]
-            for key in every:
-                self._counts[key, day] += step
+            counted[day].update(every)
             self._totals[day] += step
             if one.name:
                 keys.append((one.name, NAMED_DAY, file))
                 named.add(one.name)
+        for day, several in counted.items():
+            for key, count in several.items():
+                self._counts[key, day] += step * count
         keys.sort()
         days = [(one.day, file) for file, one in wordings.items()]
         self._coverage.put_keys((), keys) if counts else self._coverage.put_keys(keys, ())
@@ -133,7 +139,8 @@ class CoverageSearch:
         self._coverage.set_counts((int(counts), file) for file in wordings)
         self._unread.update(wordings)
         if named:  # only the newest ones belong together
-            self._unread.update(file for _, file in self._coverage.with_keys(sorted(named), NAMED_DAY, NAMED_DAY))
+            for name in named:
+                self._unread.update(self._coverage.with_key(name, NAMED_DAY))
         if len(self._counts) > MOST_COUNTED:
             self._count()
 
@@ -143,7 +150,7 @@ class CoverageSearch:
         totals, self._totals = self._totals, Counter()
         if not totals:
             return
-        if self._index.filling and not self._has_compared:  # every item will be
+        if self._is_first and not self._has_compared:  # every item will be
             self._coverage.add_counts(counts)
             return
         first, last = min(totals) - DAYS_AROUND, max(totals) + DAYS_AROUND
@@ -154,9 +161,9 @@ class CoverageSearch:
         for keys in chunks(sorted(by_key)):
             self._keepalive()
             before = self._coverage.counts(keys, first - DAYS_AROUND, last + DAYS_AROUND)
-            crossing = [(key, day) for key in keys for day in _crossed(before[key], by_key[key], most)]
-            for key, day in crossing:
-                self._unread.update(file for _, file in self._coverage.with_keys([key], day, day))
+            for key in keys:
+                for day in _crossed(before[key], by_key[key], most):
+                    self._unread.update(self._coverage.with_key(key, day))
         self._coverage.add_counts(counts)
         for day, (then, now) in most.items():
             if then != now:
@@ -190,10 +197,9 @@ class CoverageSearch:
         """Yield the items that cover one event with items of one day: file, other file, share."""
         rare = self._rare(items)
         day = next(iter(items.values())).day
-        keys = sorted({key for one in rare.values() for key in one})
-        with_key: dict[int, list[int]] = defaultdict(list)
-        for key, file in self._coverage.with_keys(keys, day - _DAYS_APART, day + _DAYS_APART):
-            with_key[key].append(file)
+        sums = self._sums[day]
+        keys = sorted({key for one in rare.values() for key in one if sums[key] > 1})  # others have it alone
+        with_key = self._coverage.with_keys(keys, day - _DAYS_APART, day + _DAYS_APART)
         candidates = {file: self._candidates(file, one, rare[file], with_key) for file, one in items.items()}
         others = self._wordings(sorted({other for several in candidates.values() for other in several}))
         other_rare = self._rare(others)
@@ -207,7 +213,7 @@ class CoverageSearch:
         self, file: int, one: Wording, rare: Collection[int], with_key: Mapping[int, Sequence[int]]
     ) -> set[int]:
         """Return the items that have enough rare words in common with one, or an address, or name its story."""
-        shared = Counter(other for key in rare for other in with_key.get(key, ()))
+        shared = Counter(chain.from_iterable(with_key[key] for key in rare if key in with_key))
         found = {other for other, count in shared.items() if count >= LEAST_RARE}
         found.update(other for key in one.addresses if key in rare for other in with_key.get(key, ()))
         if one.name:
@@ -217,7 +223,7 @@ class CoverageSearch:
 
     def _newest_named(self, name: int, file: int) -> set[int]:
         """Return the newest items that name a story, if `file` is among them."""
-        files = [other for _, other in self._coverage.with_keys([name], NAMED_DAY, NAMED_DAY)]
+        files = self._coverage.with_key(name, NAMED_DAY)
         ordered = sorted(self._wordings(files).items(), key=lambda one: (-one[1].at, one[1].path))
         newest = {other for other, _ in ordered[: coverage.MOST_NAMED]}
         return newest if file in newest else set()

@@ -6,7 +6,7 @@ decides which file stands for a story.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -195,10 +195,10 @@ class Intake:
             found = self._coverage.find(regrouped)
             moved, self._moved = self._moved, []
             near = (other for pairs in self._index.coverage.covering(moved).values() for other in pairs)
-            self._touch_stories([*found, *near, *self._hide(found)])
+            self._touch_stories([*found, *near, *self._hide({*found, *self._coverage.put_last})])
         self._settling.settle()
 
-    def _hide(self, changed: Sequence[int]) -> list[int]:
+    def _hide(self, changed: Collection[int]) -> list[int]:
         """Let feeds show one item of each event, if they are to; return those that are hidden at other times."""
         if self._policy.stories != "one":
             return []

@@ -48,7 +48,7 @@ FEW = 4
 MOST = 50
 """In how many items a rare word stands at most, however many there are."""
 
-MOST_WORDS = 40
+MOST_WORDS = 32
 """How many words of an item are compared: its first ones."""
 
 MOST_ADDRESSES = 20
