@@ -50,8 +50,10 @@ class CoverageGroups:
 
         `changed` are files of which something is new: what covers their event, or their ranks and windows.
         """
-        near = (other for pairs in self._index.coverage.covering(sorted(changed)).values() for other in pairs)
-        self._know({*changed, *near})
+        files = sorted(changed)
+        covering = self._index.coverage.covering(files)
+        near = (other for pairs in covering.values() for other in pairs)
+        self._know({*covering, *near, *self._index.coverage.hidden(files)})
         waiting = [(one.rank, file) for file, one in self._items.items()]
         heapify(waiting)
         queued, found = set(self._items), list[int]()
