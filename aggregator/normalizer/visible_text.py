@@ -27,7 +27,7 @@ _HIDDEN_IN_HTML = re.compile(
 _ATTRIBUTE = r"""[A-Za-z_:][A-Za-z0-9_.:-]*+(?:[ \t]*+=[ \t]*+(?:[^\s"'=<>`]++|"[^"<>\n]*+"|'[^'<>\n]*+'))?+"""
 _OPEN_TAG = rf"(?:(?:[ \t]++(?:\n[ \t]*+)?+|\n[ \t]*+){_ATTRIBUTE})*+[ \t]*+"
 # A word alone may be no address: `](word)` is text without a bracket before it.
-_TARGET_TEXT = r"\]\((?!<)(?=[^()\s]*[/.:#?])[^()\s]*+(?=\)|[ \t]+[\"'(])"
+_TARGET_TEXT = r"\]\((?!<)(?=[^()\s]*[/.:#?<])[^()\s]*+(?=\)|[ \t]+[\"'(])"
 _TARGET = re.compile(_TARGET_TEXT)
 _HIDDEN_IN_MARKDOWN = re.compile(
     rf"(?P<target>{_TARGET_TEXT})"
@@ -46,6 +46,7 @@ _HIDDEN_IN_MARKDOWN = re.compile(
 _FENCE = re.compile(r"`{3}|~{3}")
 _CODE = re.compile(r"`|^(?: {4}|\t)", re.MULTILINE)
 _BLOCKS = re.compile(r"(\n[ \t]*+\n)")
+_ANY_MARK = re.compile(r"[*`~#>|\[\]_<&]")
 _MARKS = re.compile(r"[*`~#>|\[\]]+|(?<!_)(?:(?<!\w)_++|_++(?!\w))")
 # What stands within a word and is not seen there: `spon<b>sor</b>ed`, `spon**sor**ed`, `spon[sor](…)ed`.
 _WITHIN_WORD = re.compile(
@@ -60,6 +61,8 @@ def visible_text(body: str, markup: str = "markdown") -> str:
     Marks within a word may divide it or not: both forms are in the text then. A body that is shown as it was typed
     (`content`) is its text.
     """
+    if _ANY_MARK.search(body) is None:
+        return body
     is_html = markup == "html"
     if text.is_overmarked(body, is_html=is_html) or (is_html and not growth.is_parsed_cheaply(body)):
         return body

@@ -24,6 +24,7 @@ from aggregator.model.expression.parser import parse
 from aggregator.model.expression.printer import between_slashes
 from aggregator.model.expression.tree import Choice, Node, Not, Or, Pattern, Range, Words
 from aggregator.model.feeds import SITE_FEED
+from aggregator.model.slugs import with_topic_suffix
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer.matching import Matcher
 from aggregator.normalizer.rule_expressions import vocabulary_of
@@ -149,7 +150,7 @@ class _Trying:
 
     def changes(self) -> dict[str, _Change]:
         old, new = self._old, self._new
-        changed = None if old is None else changed_rules(old, new)
+        changed = None if old is None else changed_rules(old, new, self._slugs.values())
         if old is None or changed is None:
             self._note(self._decided(self._rows("1", ())))
             return self._changes
@@ -202,7 +203,7 @@ class _Trying:
     def _concerned(self) -> set[int] | None:
         """Return the files upon which the new rules may decide otherwise, None if that may be any."""
         old, new = self._old, self._new
-        changed = None if old is None else changed_rules(old, new)
+        changed = None if old is None else changed_rules(old, new, self._slugs.values())
         if old is None or changed is None:
             return None
         held, fails = changed
@@ -329,11 +330,15 @@ def _candidate(one: _Decided) -> identity.Candidate:
     return identity.Candidate(one.row.file, one.row.path, newest, verdict.quality or 0, verdict.starts, verdict.ends)
 
 
-def changed_rules(old: Policy, new: Policy) -> tuple[tuple[str, ...], Node] | None:
+def changed_rules(old: Policy, new: Policy, known: Collection[str]) -> tuple[tuple[str, ...], Node] | None:
     """Return the rules that differ, and a tree of what is shown by the old ones and fails the new ones.
 
-    None if that cannot be told: then every seed must be decided upon again.
+    None if that cannot be told: then every seed must be decided upon again. `known` are the slugs of all feeds: if
+    topics have a slug that is taken now, or was, they get another one.
     """
+    added, removed = set(new.taken) - set(old.taken), set(old.taken) - set(new.taken)
+    if not added.union(map(with_topic_suffix, removed)).isdisjoint(known):
+        return None
     if new.promote or _beside_rules(old) != _beside_rules(new):
         return None
     if old.searches != new.searches and (old.expressions or new.expressions):
@@ -389,5 +394,5 @@ def _unless(given: tuple[str, ...], tree: Node) -> Node:
 
 
 def _beside_rules(policy: Policy) -> Policy:
-    """Return a policy without what is compared apart: its rules, searches and queries."""
-    return msgspec.structs.replace(policy, rules=Rules(), searches=(), queries=())
+    """Return a policy without what is compared apart: its rules, searches and queries, and the slugs of these."""
+    return msgspec.structs.replace(policy, rules=Rules(), searches=(), queries=(), taken=())

@@ -86,6 +86,8 @@ RULES: list[dict[str, Any]] = [
     {"searches": {"mine": "has:topic"}, "feeds_by_query": [{"slug": "sea", "where": "search:mine"}]},
     {"related": "promote", "rules": {}},
     {"topics": {"from_keywords": True}, "rules": {"block": "-path:sub/"}},
+    {"searches": {}, "feeds_by_query": [{"slug": "fresh", "where": "age:<5d"}]},
+    {"searches": {}, "feeds_by_query": [{"slug": "c", "where": "age:<5d"}]},
 ]
 
 
