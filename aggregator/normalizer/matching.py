@@ -17,7 +17,7 @@ from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Pattern
 from aggregator.model.items import FOREVER, Seed
 from aggregator.model.scripts import has_words
 from aggregator.normalizer import links, text
-from aggregator.normalizer.visible_text import visible_text
+from aggregator.normalizer.visible_text import may_join_words, visible_text
 
 PATTERN_SECONDS = 0.05
 """How many seconds a pattern may search in one text."""
@@ -245,6 +245,8 @@ def _may_hold(node: Node) -> Glance | None:
     if not longest:
         return None
     needle = longest.encode()
+    if node.field in {"", "text"}:
+        return lambda packed: needle in packed or _FOLDING.search(packed) is not None or may_join_words(packed)
     return lambda packed: needle in packed or _FOLDING.search(packed) is not None
 
 

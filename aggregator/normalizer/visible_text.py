@@ -55,6 +55,20 @@ _WITHIN_WORD = re.compile(
 )
 
 
+_WITHIN_BYTES = re.compile(
+    rb"[*`~\[\]<(](?<=[a-z0-9\x80-\xff].)"
+    rb"(?:(?<=[*`~\[\]])|(?<=<)(?:/?(?:%b)(?:[\s/][^<>\n]*)?>|!--[^<>\n]*-->)|(?<=\()[^()\s<]*\))"
+    rb"(?:[*`~\[\]]|</?(?:%b)(?:[\s/][^<>\n]*)?>|<!--[^<>\n]*-->|\([^()\s<]*+\))*+[a-z0-9\x80-\xff]"
+    % (_INLINE.encode(), _INLINE.encode()),
+    re.DOTALL,
+)
+
+
+def may_join_words(packed: bytes) -> bool:
+    """Return whether marks may stand within words of what is packed, in UTF-8 and lower case (`visible_text`)."""
+    return _WITHIN_BYTES.search(packed) is not None
+
+
 def visible_text(body: str, markup: str = "markdown") -> str:
     """Return a body in Markdown or HTML without what nobody reads: tags, comments, marks and addresses.
 

@@ -543,7 +543,10 @@ class _Case:
             return ()
         from aggregator.normalizer import scores  # noqa: PLC0415 - few sites have scores
 
-        found = scores.all_terms(rules.effective_seed(self._seed, verdict), self._policy.score, self._now)
+        # The index alone knows what is listed with it.
+        known = unpack_verdict(self._row.verdict) if self._row is not None and self._row.verdict else verdict
+        beside = (*known.copies, *known.coverage)
+        found = scores.all_terms(rules.effective_seed(self._seed, verdict), self._policy.score, self._now, beside)
         added = " ".join(f"{points:+} {name}" for name, points in found)
         return (f"score: {sum(points for _, points in found)} = {added or '0'}",)
 

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aggregator.model.expression.folding import fold
+from aggregator.model.expression.parser import parse
 from aggregator.model.items import Seed
 from aggregator.model.scripts import has_words
 from aggregator.normalizer import text
 from aggregator.normalizer.content import item
+from aggregator.normalizer.matching import Matcher, Vocabulary
+from aggregator.normalizer.stored import pack
 from aggregator.normalizer.visible_text import _visible, visible_text
 
 WORD = "sponsored"
@@ -66,6 +69,13 @@ def test_a_body_in_html_is_read_as_html(body: str) -> None:
     assert has_words(fold(visible_text(body, "html")), WORD)
 
 
+@pytest.mark.parametrize("body", SEEN)
+def test_a_quick_look_at_a_packed_seed_overlooks_nothing(body: str) -> None:
+    """Before a seed is unpacked, its bytes tell whether it may have the word."""
+    matcher = Matcher(parse("sponsored"), Vocabulary(str, {}))
+    assert matcher.may_hold(pack(Seed(title="t", link="https://a.example/b", published=0, body=body)))
+
+
 FRAGMENTS = st.lists(
     st.sampled_from(
         ["sponsored", " ", "\n", "\n\n", "<!--", "-->", "--!>", "<!-->", "`", "```", "~~~", "    ", "- ", "# ", "> ", "[x]:", " #", " (", ")", "[", "](",
@@ -84,6 +94,7 @@ def test_whatever_is_rendered_is_searched(parts: list[str], markup: str) -> None
     shown = item(seed, id="a", topics=(), related=(), now=0).content
     if has_words(fold(text.of_html(re.sub(r'="[^"]*"', "", shown))), WORD):
         assert has_words(fold(visible_text(body, markup)), WORD)
+        assert Matcher(parse(WORD), Vocabulary(str, {})).may_hold(pack(seed))
 
 
 @pytest.mark.parametrize(
