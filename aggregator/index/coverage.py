@@ -19,6 +19,9 @@ from aggregator.normalizer.stored import pack_stored, without_checksum
 NAMED_DAY = -(2**40)
 """The day under which the names of stories stand in `wording_key`: a name counts whatever the date."""
 
+ITEMS = -1
+"""The key under which `key_count` has the items of a day themselves."""
+
 Hidden = tuple[tuple[str, int, int], ...]
 """When feeds show a better item instead: the slug of a feed, and a window [starts, ends) in seconds since 1970."""
 
@@ -98,9 +101,7 @@ class Coverage(Tables):
 
     def total(self, first: int, last: int) -> int:
         """Return how many items there are in days."""
-        sql = "SELECT count(*) FROM wording_day WHERE day BETWEEN ? AND ?"
-        total: int = self._db.execute(sql, (first, last)).fetchone()[0]
-        return total
+        return self.sums([ITEMS], first, last).get(ITEMS, 0)
 
     def counts(self, keys: Sequence[int], first: int, last: int) -> dict[int, dict[int, int]]:
         """Return in how many items of each day keys stand, by key and day."""

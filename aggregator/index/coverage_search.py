@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
-from aggregator.index.coverage import NAMED_DAY
+from aggregator.index.coverage import ITEMS, NAMED_DAY
 from aggregator.index.database import chunks
 from aggregator.index.index import Index
 from aggregator.normalizer.comparison import coverage
@@ -150,8 +150,9 @@ class CoverageSearch:
         totals, self._totals = self._totals, Counter()
         if not totals:
             return
+        of_items = {(ITEMS, day): change for day, change in totals.items()}
         if self._is_first and not self._has_compared:  # every item will be
-            self._coverage.add_counts(counts)
+            self._coverage.add_counts({**counts, **of_items})
             return
         first, last = min(totals) - DAYS_AROUND, max(totals) + DAYS_AROUND
         by_key: dict[int, dict[int, int]] = defaultdict(dict)
@@ -164,15 +165,15 @@ class CoverageSearch:
             for key in keys:
                 for day in _crossed(before[key], by_key[key], most):
                     self._unread.update(self._coverage.with_key(key, day))
-        self._coverage.add_counts(counts)
+        self._coverage.add_counts({**counts, **of_items})
         for day, (then, now) in most.items():
             if then != now:
                 self._unread.update(self._coverage.of_day(day))
 
     def _most_before_and_now(self, day: int, totals: Mapping[int, int]) -> tuple[int, int]:
-        now = self._coverage.total(day - DAYS_AROUND, day + DAYS_AROUND)
+        then = self._coverage.total(day - DAYS_AROUND, day + DAYS_AROUND)
         change = sum(totals.get(one, 0) for one in range(day - DAYS_AROUND, day + DAYS_AROUND + 1))
-        return coverage.most_rare(now - change), coverage.most_rare(now)
+        return coverage.most_rare(then), coverage.most_rare(then + change)
 
     # -- what covers one event
 

@@ -49,8 +49,8 @@ _ORPHANS = {
     "wording_key": "file NOT IN (SELECT file FROM wording WHERE counts)",
     "wording_day": "file NOT IN (SELECT file FROM wording WHERE counts)",
     "key_count": (
-        "count < 1 OR count !="
-        " (SELECT count(*) FROM wording_key k WHERE k.key = key_count.key AND k.day = key_count.day)"
+        "count != CASE key WHEN -1 THEN (SELECT count(*) FROM wording_day d WHERE d.day = key_count.day) ELSE"
+        " (SELECT count(*) FROM wording_key k WHERE k.key = key_count.key AND k.day = key_count.day) END OR count < 1"
     ),
     "coverage": "file NOT IN (SELECT file FROM wording WHERE counts) OR other NOT IN (SELECT file FROM wording)",
     "hidden": "file NOT IN (SELECT file FROM coverage)",

@@ -80,7 +80,7 @@ CREATE INDEX copy_original ON copy(original);
 -- what is compared of a file (`coverage.Wording`), packed; counts: 0 if the file is a copy of another one.
 CREATE TABLE wording(file INTEGER PRIMARY KEY, counts INTEGER NOT NULL, wording BLOB NOT NULL);
 -- the words and addresses of the wordings that count, as numbers, with the day of the file (since 1970), and the names
--- of stories with `NAMED_DAY`; in how many files of a day each stands; the files of each day.
+-- of stories with `NAMED_DAY`; in how many files of a day each stands (-1: all of them); the files of each day.
 CREATE TABLE wording_key(key INTEGER, day INTEGER, file INTEGER, PRIMARY KEY(key, day, file)) WITHOUT ROWID;
 CREATE TABLE key_count(key INTEGER, day INTEGER, count INTEGER NOT NULL, PRIMARY KEY(key, day)) WITHOUT ROWID;
 CREATE TABLE wording_day(day INTEGER, file INTEGER, PRIMARY KEY(day, file)) WITHOUT ROWID;
