@@ -53,7 +53,8 @@ _SEED_KEYS = {
     "media": "Files, such as the episode of a podcast; the first is the item's enclosure in RSS.",
     "enclosure": "One more file, as other programs call it.",
     "related": "The same story elsewhere.",
-    "not_story": "Paths of seeds, as messages name them, of which this is no copy, however alike the texts.",
+    "not_story": "Paths of seeds, as messages name them, of which this is no copy and no other text on the same event.",
+    "story": "A name of your own: items with the same one are one story, if `stories.stories` looks for stories.",
     "id": "The item's id in the feeds, if it should not be its link.",
 }
 SOURCE_KEYS: dict[str, str] = {

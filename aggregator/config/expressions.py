@@ -8,10 +8,13 @@ from aggregator.config.expression_keys import Role, Written, written
 from aggregator.config.settings import Config, Where
 from aggregator.config.yaml.tree import Node as YamlNode
 from aggregator.model.expression.errors import ExpressionError
-from aggregator.model.expression.parser import nearest, parse, parse_with_places
+from aggregator.model.expression.parser import MOST_DEPTH, nearest, parse, parse_with_places
 from aggregator.model.expression.printer import between_slashes, text_of
-from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Pattern, Range, Search, Words
+from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Pattern, Range, Search, Words, leaves
 from aggregator.model.reports import Problem
+
+MOST_EXPANDED = 1_000
+"""For how many conditions an expression may stand, with those of the searches that it names."""
 
 
 def where_tree(where: Where) -> Node:
@@ -82,9 +85,44 @@ def check_use(text: str, role: Role, searches: Mapping[str, Node], *, name: str 
         ExpressionError: if it cannot be parsed or may not.
     """
     tree, places = parse_with_places(text)
+    check_size(text, searches)
     for leaf, at, holds in _leaves(tree, list(places), holds=role != "block"):
         if mistake := _misuse(leaf, role, name, searches, holds=holds):
             raise ExpressionError(text, at, *mistake)
+
+
+def check_size(text: str, searches: Mapping[str, Node]) -> None:
+    """Check that an expression with all that its searches stand for, these searches included, is not too large.
+
+    Searches that name others twice would grow without end. What is in a circle is not looked at.
+
+    Raises:
+        ExpressionError: if it cannot be parsed or is too large.
+    """
+    tree, places = parse_with_places(text)
+    sizes: dict[str, int] = {}
+    total = 0
+    for leaf, at in zip(leaves(tree), places, strict=True):
+        total += _size(leaf, searches, sizes, 0)
+        if total > MOST_EXPANDED:
+            reason = (
+                f"it stands for more than {MOST_EXPANDED:,} conditions, or for searches more than {MOST_DEPTH} deep"
+            )
+            raise ExpressionError(text, at, reason, "name fewer searches, or shorter ones")
+
+
+def _size(node: Node, searches: Mapping[str, Node], sizes: dict[str, int], depth: int) -> int:
+    """Return how many conditions a tree stands for, more than all that are allowed if too deep; each search once."""
+    if not isinstance(node, Search):
+        return 1 if not isinstance(node, Not | And | Or) else sum(
+            _size(leaf, searches, sizes, depth) for leaf in leaves(node)
+        )  # fmt: skip
+    if node.name not in sizes and node.name in searches:
+        if depth > MOST_DEPTH:
+            return MOST_EXPANDED + 1
+        sizes[node.name] = 1  # while it is counted: a circle ends here, and is found elsewhere
+        sizes[node.name] = _size(searches[node.name], searches, sizes, depth + 1)
+    return sizes.get(node.name, 1)
 
 
 def _double_names(config: Config, root: YamlNode, path: str) -> Iterator[Problem]:

@@ -187,6 +187,8 @@ def pattern(text: str) -> str:
             f"the pattern is not a regular expression: {error.msg}{position}",
             "put a `\\` before a sign that is meant literally",
         ) from error
+    except ValueError as error:  # flags that exclude each other
+        raise ValueError(f"the pattern is not a regular expression: {error}", "write one of its flags") from error
     except (RecursionError, OverflowError, MemoryError) as error:
         raise ValueError("the pattern is nested too deeply", "simplify it") from error
     return text

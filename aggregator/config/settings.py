@@ -185,13 +185,14 @@ class FeedSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StorySettings(msgspec.Struct, frozen=True, kw_only=True):
-    """`stories`: what becomes of the same text from several sources.
+    """`stories`: what becomes of the same text, and of other texts on the same event, from several sources.
 
     `fold` shows one item for all its copies, which are listed with it; `list` shows each, with the others listed. `off`
     compares nothing.
     """
 
     copies: Literal["fold", "list", "off"] = "off"
+    stories: Literal["relate", "one", "off"] = "off"
 
 
 class TopicImage(msgspec.Struct, frozen=True, kw_only=True):

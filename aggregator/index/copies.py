@@ -10,9 +10,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 
+import msgspec
+
 from aggregator.index.database import Tables, chunks, marks
 from aggregator.index.rows import Columns, check_alike, check_copy, checksum
 
+_files = msgspec.json.Decoder(list[int]).decode
 _number = Columns("copy", int)
 _text = Columns("text", int, bytes)
 
@@ -46,10 +49,16 @@ class Copies(Tables):
         self._db.executemany("DELETE FROM text_key WHERE key=? AND file=?", removed)
         self._db.executemany("INSERT OR IGNORE INTO text_key VALUES(?,?)", added)
 
-    def with_keys(self, keys: Sequence[int], least: int) -> list[int]:
-        """Return the files that have at least `least` of a few keys."""
-        sql = f"SELECT file FROM text_key WHERE key IN ({marks(keys)}) GROUP BY file HAVING count(*) >= ?"  # noqa: S608
-        return [file for (file,) in _number.all(self._db.execute(sql, (*keys, least)))]
+    def with_keys(self, keys: Sequence[int]) -> dict[int, list[int]]:
+        """Return the files that have one of `keys`, by key, without those that one file has alone."""
+        found: dict[int, list[int]] = {}
+        for chunk in chunks(keys):
+            sql = (
+                f"SELECT key, json_group_array(file) FROM text_key WHERE key IN ({marks(chunk)})"  # noqa: S608
+                " GROUP BY key HAVING count(*) > 1"
+            )
+            found.update((key, _files(files)) for key, files in self._db.execute(sql, chunk))
+        return found
 
     # -- paragraphs
 

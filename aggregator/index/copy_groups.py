@@ -12,6 +12,7 @@ from aggregator.index.copy_search import sources_and_ranks
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
+from aggregator.index.shown_links import link_of
 from aggregator.model.items import Copy
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer.comparison.clusters import Rank
@@ -22,10 +23,11 @@ MOST_LISTED = 20
 
 
 class CopyGroups:
-    """The copies of a few files at a moment (seconds since 1970)."""
+    """The copies of a few files at a moment (seconds since 1970), on the site with a URL."""
 
-    def __init__(self, index: Index, rows: Sequence[FileRow], now: int) -> None:
+    def __init__(self, index: Index, rows: Sequence[FileRow], now: int, *, site: str = "") -> None:
         self._index = index
+        self._site = site
         self._now = now
         files = [row.file for row in rows]
         originals = index.copies.originals(files)
@@ -75,7 +77,7 @@ class CopyGroups:
         visible = [row for row in self.others(file) if (row.starts or 0) <= self._now < (row.ends or 0)]
         links = {link}
         found: list[Copy] = []
-        for one in _as_related(self._index, visible[:MOST_LISTED]):
+        for one in _as_related(self._index, visible[:MOST_LISTED], self._site):
             if one.link not in links:
                 links.add(one.link)
                 found.append(one)
@@ -89,9 +91,10 @@ def _rows(index: Index, files: Iterable[int]) -> dict[int, FileRow]:
     }  # fmt: skip
 
 
-def _as_related(index: Index, rows: Sequence[FileRow]) -> Iterable[Copy]:
+def _as_related(index: Index, rows: Sequence[FileRow], site: str) -> Iterable[Copy]:
     stored = index.files.seeds([row.file for row in rows])
     for row in rows:
         seed, verdict = unpack_seed(verified(stored[row.file], row.content or b"")), unpack_verdict(row.verdict)
         acting = rules.effective_seed(seed, verdict)
-        yield Copy(title=acting.title, link=acting.link, provider=acting.provider, quality=acting.quality)
+        link = link_of(index, row, acting, site)
+        yield Copy(title=acting.title, link=link, provider=acting.provider, quality=acting.quality)

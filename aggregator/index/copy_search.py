@@ -7,7 +7,9 @@ copies.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -90,14 +92,11 @@ class CopySearch:
     def find(self) -> list[int]:
         """Compare what has changed; return the files of every group of which something changed."""
         unread, self._unread = sorted(self._unread), set()
-        for files in chunks(unread):
-            self._keepalive()
-            self._read(files)
         lonely, self._lonely = self._lonely, set()
         touched = lonely | set(unread)
-        for files in chunks(unread):
+        for files in chunks(unread):  # of a pair, the later one finds the earlier one
             self._keepalive()
-            touched.update(self._compare(files))
+            touched.update(self._compare(files, self._read(files)))
         return sorted(lonely.union(self._join(touched)))
 
     # -- what texts are found by
@@ -112,8 +111,8 @@ class CopySearch:
         self._copies.put_common(more, is_common=True)
         self._unread.update(self._copies.with_paragraphs(fewer | more))
 
-    def _read(self, files: Sequence[int]) -> None:
-        """Make the keys of texts again."""
+    def _read(self, files: Sequence[int]) -> dict[int, StoredText]:
+        """Make the keys of texts again; return the texts."""
         before = self._texts(files)
         every = {one.key for text in before.values() for one in text.text.paragraphs}
         known = self._copies.common(sorted(every))
@@ -127,16 +126,20 @@ class CopySearch:
             [(key, file) for file, text in after.items() for key in text.keys],
         )
         self._copies.put_texts((file, pack_stored(text)) for file, text in after.items() if text != before[file])
-        self._forget(files)
+        self._kept.update(after)
+        return after
 
     # -- which texts are alike
 
-    def _compare(self, files: Sequence[int]) -> set[int]:
+    def _compare(self, files: Sequence[int], texts: Mapping[int, StoredText]) -> set[int]:
         """Compare texts with those that they may be like; return what they were and are like."""
         found: list[tuple[int, int, int]] = []
-        for file, text in self._texts(files).items():
-            others = self._copies.with_keys(text.keys, LEAST_KEYS) if text.keys else []
-            found += self._alike(file, text, self._texts([one for one in others if one != file]))
+        with_key = self._copies.with_keys(sorted({key for text in texts.values() for key in text.keys}))
+        for file, text in texts.items():
+            counts = Counter(chain.from_iterable(with_key[key] for key in text.keys if key in with_key))
+            others = [one for one, count in counts.items() if count >= LEAST_KEYS and one != file]
+            if others:
+                found += self._alike(file, text, self._texts(others))
         near = {other for pairs in self._copies.alike(files).values() for other in pairs}
         self._copies.put_alike(files, found)
         return near | {other for _, other, _ in found}

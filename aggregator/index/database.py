@@ -27,6 +27,9 @@ Value = TypeVar("Value")
 LOGS = ("-wal", "-shm")
 """The suffixes of the files that SQLite keeps beside a database."""
 
+IN_MEMORY = ":memory:"
+"""The path of a database that is in no file."""
+
 DAMAGED = (sqlite3.DatabaseError, msgspec.MsgspecError, UnicodeDecodeError)
 """The errors that reading a damaged index can raise; `is_damage` returns whether it was damage."""
 
@@ -44,8 +47,10 @@ def reason_not_rendered(error: Exception) -> str:
 class Database:
     """An open index file: `db` is the connection, `rebuilt` says why it was rebuilt ("" if it was not)."""
 
-    def __init__(self, path: str, *, read_only: bool = False) -> None:
+    def __init__(self, path: str, *, read_only: bool = False, copied: sqlite3.Connection | None = None) -> None:
         """Open `path`, or create it if it is missing; with `read_only` change nothing.
+
+        With `copied` it is a copy of that database in memory instead, which is gone when it is closed.
 
         Raises:
             sqlite3.Error: if it cannot be opened, or is damaged.
@@ -59,9 +64,12 @@ class Database:
         """Whether the file is known to be the one that was closed last, and not a copy of it or of an older one."""
         self.unfilled = ""
         """The path of a file that is filled for the first time, "" once it is at `path`."""
-        self._note = "" if read_only else note_of(path)
+        self._note = "" if read_only or copied else note_of(path)
         self._noted = ("", "")
-        if read_only:
+        if copied is not None:
+            self.db = connect(IN_MEMORY)
+            copied.backup(self.db)
+        elif read_only:
             self.db = connect_read_only(path)
             if self.db.execute("PRAGMA user_version").fetchone()[0] != VERSION:
                 self.db.close()

@@ -28,9 +28,12 @@ SELECT (SELECT count(*) FROM (
 VISIBLE = (
     "SELECT e.file, f.content, f.verdict, s.id, f.since, e.feed, e.sort, e.worst, e.tie, e.starts, e.ends, f.shown,"
     " s.sum, s.own, p.id, p.sum FROM entry e LEFT JOIN file f ON f.file=e.file LEFT JOIN story s ON s.story=f.story"
-    " LEFT JOIN public_id p ON (s.own=1 OR s.id NOT GLOB 'http*') AND p.own=s.id"
+    " LEFT JOIN public_id p ON (s.own=1 OR s.id NOT GLOB 'http*' OR s.id GLOB '*[^]!#-;=?-[_a-z~]*') AND p.own=s.id"
 )
-"""The beginning of a query whose rows `visible_item` takes."""
+"""The beginning of a query whose rows `visible_item` takes; an id that no seed chose is a link.
+
+The second pattern finds a character that no canonical link has: then a seed chose the id before.
+"""
 
 IN_ORDER = "ORDER BY e.sort, e.worst, f.path DESC"
 """The end of a query on `VISIBLE` for the order of a feed: newest first, then the best, then by path, the last first.

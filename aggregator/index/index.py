@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from aggregator.index.archive_pages import ArchivePages
 from aggregator.index.copies import Copies
-from aggregator.index.database import DAMAGED, Database, exists
+from aggregator.index.coverage import Coverage
+from aggregator.index.database import DAMAGED, IN_MEMORY, Database, exists
 from aggregator.index.feeds import Feeds
 from aggregator.index.files import Files
 from aggregator.index.item_pages import ItemPages
@@ -40,19 +41,26 @@ _story = Columns("file", (type(None), int))
 class Index:
     """The index of one site; open it once, use it from one thread, and close it."""
 
-    def __init__(self, path: str, *, read_only: bool = False) -> None:
+    def __init__(self, path: str, *, read_only: bool = False, copied: sqlite3.Connection | None = None) -> None:
         """Open the database `path`; create it if it is missing, unless `read_only` is true.
+
+        With `copied` it is a copy of that database in memory (`in_memory`).
 
         Raises:
             sqlite3.Error: if it cannot be opened, or if it is damaged and `read_only` is true.
             OSError: if the system cannot say whether it exists.
         """
-        self._database = database = Database(path, read_only=True) if read_only else open_or_rescue(path)
+        if copied is not None:
+            database = Database(IN_MEMORY, copied=copied)
+        else:
+            database = Database(path, read_only=True) if read_only else open_or_rescue(path)
+        self._database = database
         self.is_last = database.is_last
         """Whether this is the index that was closed last, and not a copy or a new one."""
         self.files = Files(database)
         self.stories = Stories(database)
         self.copies = Copies(database)
+        self.coverage = Coverage(database)
         self.feeds = Feeds(database)
         self.archive_pages = ArchivePages(database)
         self.item_pages = ItemPages(database)
@@ -64,6 +72,10 @@ class Index:
         self.start_over = database.start_over
         self.is_there = database.is_there
         self.write_again = database.write_again
+
+    def in_memory(self) -> Index:
+        """Return a copy of this index in memory, in which a turn can be tried; close it."""
+        return Index(IN_MEMORY, copied=self._db)
 
     @cached_property
     def search(self) -> Search:

@@ -6,7 +6,7 @@ decides which file stands for a story.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -37,6 +37,7 @@ from aggregator.normalizer.stored import Draft, Outcome, SeedPosition, pack_stor
 
 if TYPE_CHECKING:
     from aggregator.index.copy_search import CopySearch
+    from aggregator.index.coverage_search import CoverageSearch
 
 
 class Deferred(NamedTuple):
@@ -69,7 +70,7 @@ class Intake:
         self._next_file, self._next_story = index.files.next_number(), index.stories.next_number()
         self._settling = Settling(
             index, policy=policy, settings=settings, now=now, keepalive=keepalive, next_file=self._next_file,
-            next_story=self._next_story, item_pages=item_pages,
+            next_story=self._next_story, item_pages=item_pages, site=site,
         )  # fmt: skip
         self.added = self.changed = self.removed = 0
         self.problems: list[Problem] = []
@@ -88,6 +89,9 @@ class Intake:
         """The keys of the paths of files that are held back, with the stories that they lead to."""
         self._first_new = NewNumbers(self._next_story, self._next_file)
         self._copies = self._search_for_copies()
+        self._coverage = self._search_for_stories()
+        self._moved: list[int] = []
+        """Files that tell another story than before: who lists them must know."""
         self._joined: set[int] = set()
         """Stories of copies, or of what were copies."""
 
@@ -97,6 +101,13 @@ class Intake:
         from aggregator.index.copy_search import CopySearch  # noqa: PLC0415 - few sites look for copies
 
         return CopySearch(self._index, self._keepalive)
+
+    def _search_for_stories(self) -> CoverageSearch | None:
+        if self._policy.stories == "off":
+            return None
+        from aggregator.index.coverage_search import CoverageSearch  # noqa: PLC0415 - few sites look for stories
+
+        return CoverageSearch(self._index, self._keepalive)
 
     def remove(self, paths: Iterable[str]) -> None:
         """Remove files that are gone."""
@@ -120,6 +131,8 @@ class Intake:
     def _remove_texts(self, files: Sequence[int]) -> None:
         if self._copies is not None and files:
             self._copies.remove(files)
+        if self._coverage is not None and files:
+            self._coverage.remove(files)
 
     def add(self, batch: Sequence[Outcome]) -> None:
         """Add a batch of outcomes."""
@@ -151,10 +164,22 @@ class Intake:
             self._put([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
         # Before any file is added: the deferred ones are still as the files were before.
         self._joined.update(self._index.copies.stories())
+        self._joined.update(self._index.coverage.stories())
         if self._copies is None and not self._index.copies.is_empty():
             self._index.copies.clear()
+        if self._policy.stories != "one":
+            self._index.coverage.show_all()
+        if self._coverage is None and not self._index.coverage.is_empty():
+            self._index.coverage.clear()
         self._settle()
         self._index.feeds.mark_dirty(None)
+
+    def reapply_rules_to(self, files: Sequence[int]) -> None:
+        """Apply the rules to some stored seeds, as if the others had been decided by the same ones."""
+        for chunk in chunks(files):
+            stored = self._index.files.seeds(chunk)
+            rows = {row.path: row for row in self._rows_of(chunk)}
+            self._put([self._stored(row, stored[row.file]) for row in rows.values()], rows, again=True)
 
     def touch_due(self) -> None:
         """Mark every story with a file whose window opened or closed as unsettled."""
@@ -172,24 +197,43 @@ class Intake:
     def _settle(self) -> None:
         """Settle which story each seed tells that could not be settled alone, and who stands for it."""
         self._regroup()
-        if self._copies is not None or self._joined:
-            self._join_copies()
+        regrouped = self._join_copies() if self._copies is not None or self._joined else []
+        if self._coverage is not None:
+            found = self._coverage.find(regrouped)
+            moved, self._moved = self._moved, []
+            near = (other for pairs in self._index.coverage.covering(moved).values() for other in pairs)
+            self._touch_stories([*found, *near, *self._hide({*found, *self._coverage.put_last})])
         self._settling.settle()
 
-    def _join_copies(self) -> None:
-        """Let the copies tell the story of their originals, and what is no copy any more its own."""
+    def _hide(self, changed: Collection[int]) -> list[int]:
+        """Let feeds show one item of each event, if they are to; return those that are hidden at other times."""
+        if self._policy.stories != "one":
+            return []
+        from aggregator.index.coverage_groups import CoverageGroups  # noqa: PLC0415 - few sites show one of each
+
+        return CoverageGroups(self._index).hide(changed)
+
+    def _touch_stories(self, files: Sequence[int]) -> None:
+        """Let the items of files be settled again, and those of their copies, which list the same."""
+        copied = (copy for copies in self._index.copies.copies_of(files).values() for copy in copies)
+        for row in self._rows_of({*files, *copied}):
+            if row.story is not None:
+                self._settling.touch_story(row.story)
+
+    def _rows_of(self, files: Iterable[int]) -> Iterator[FileRow]:
+        for chunk in chunks(sorted(files)):
+            yield from self._index.files.where(f"file IN ({marks(chunk)})", chunk)
+
+    def _join_copies(self) -> list[int]:
+        """Let the copies tell the story of their originals, and what is no copy any more its own; return all these."""
         changed = self._copies.find() if self._copies is not None else []
         copied = self._index.copies.originals(changed)
-        rows = {
-            row.file: row
-            for chunk in chunks(sorted({*changed, *copied.values()}))
-            for row in self._index.files.where(f"file IN ({marks(chunk)})", chunk)
-        }
-        for row in rows.values():
+        for row in self._rows_of({*changed, *copied.values()}):
             if row.story is not None:
                 self._settling.touch_story(row.story)
                 self._joined.add(row.story)
         self._regroup()
+        return changed
 
     def events(self) -> tuple[Event, ...]:
         """Return what happened to items in the turn, after `finish`."""
@@ -340,10 +384,13 @@ class Intake:
         """Let the seed at `path` tell `story`."""
         if deferred is not None:
             row = deferred.row
+            if row is not None:
+                self._moved.append(row.file)
             self._store([self._row(deferred.outcome, row, story)], [deferred.outcome], {path: row} if row else {})
         elif before != story:
             row = self._index.files.by_path([path])[path]
             new = row._replace(story=story)
+            self._moved.append(row.file)
             self._settling.touch(row, new)
             self._index.files.put([new])
             self._index.stories.put_keys([(identity.path_number(path), story)], replace=True)
@@ -422,5 +469,14 @@ class Intake:
                 {row.file: draft.text for row in placed if row.story is not None and (draft := by_path[row.path].draft)}
             )
             self._copies.remove([row.file for row in placed if row.story is None])
+        if self._coverage is not None:
+            self._coverage.put(
+                {
+                    row.file: draft.wording
+                    for row in placed
+                    if row.story is not None and (draft := by_path[row.path].draft)
+                }
+            )
+            self._coverage.remove([row.file for row in placed if row.story is None])
         self._index.stories.put_keys((number, story) for story, draft in accepted for number in draft.numbers)
         self._index.stories.put_keys(((draft.path, story) for story, draft in accepted), replace=True)

@@ -16,6 +16,7 @@ from aggregator.index.rows import (
     check,
     check_alike,
     check_copy,
+    check_coverage,
     check_feed,
     check_file,
     check_item_page,
@@ -47,6 +48,15 @@ _ORPHANS = {
     "paragraph": "file NOT IN (SELECT file FROM text)",
     "common_paragraph": "key NOT IN (SELECT key FROM paragraph)",
     "alike": "file NOT IN (SELECT file FROM text) OR other NOT IN (SELECT file FROM text)",
+    "wording": "file NOT IN (SELECT file FROM file WHERE story IS NOT NULL) OR counts NOT IN (0, 1)",
+    "wording_key": "file NOT IN (SELECT file FROM wording WHERE counts)",
+    "wording_day": "file NOT IN (SELECT file FROM wording WHERE counts)",
+    "key_count": (
+        "count != CASE key WHEN -1 THEN (SELECT count(*) FROM wording_day d WHERE d.day = key_count.day) ELSE"
+        " (SELECT count(*) FROM wording_key k WHERE k.key = key_count.key AND k.day = key_count.day) END OR count < 1"
+    ),
+    "coverage": "file NOT IN (SELECT file FROM wording WHERE counts) OR other NOT IN (SELECT file FROM wording)",
+    "hidden": "file NOT IN (SELECT file FROM coverage)",
     "copy": "NOT EXISTS (SELECT 1 FROM alike WHERE alike.file = copy.file AND other = original)",
 }
 """By table, the condition for a row that names one that does not exist."""
@@ -118,6 +128,9 @@ _CHECKS: dict[Callable[[Row], object], str] = {
     lambda row: unpack_problems(row[0]): "SELECT problems FROM problem",
     lambda row: without_checksum(row[0]): "SELECT text FROM text",
     check_alike: "SELECT file, other, share, sum FROM alike",
+    lambda row: without_checksum(row[0]): "SELECT wording FROM wording",
+    check_coverage: "SELECT file, other, share, sum FROM coverage",
+    lambda row: bool(without_checksum(row[0])): "SELECT windows FROM hidden",
     check_copy: "SELECT file, original, sum FROM copy",
     _check_feed: "SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed",
     check_item_page: "SELECT story, name, month, changed, listed, key, stamps, sum FROM item_page",

@@ -280,6 +280,13 @@ def check_alike(row: Row) -> tuple[int, int, int]:
     return row[0], row[1], row[2]
 
 
+def check_coverage(row: Row) -> tuple[int, int, int]:
+    """Return file, other file and share of a row of the table `coverage`, whose last column is its checksum."""
+    if checksum(*row[:3]) != row[3]:
+        raise DamagedRowError("coverage")
+    return row[0], row[1], row[2]
+
+
 def check_copy(row: Row) -> tuple[int, int]:
     """Return file and original of a row of the table `copy`, whose last column is its checksum."""
     if checksum(*row[:2]) != row[2]:

@@ -18,8 +18,10 @@ CREATE TABLE IF NOT EXISTS alias(key INTEGER PRIMARY KEY, story INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS story(
     story INTEGER PRIMARY KEY, id TEXT NOT NULL, own INTEGER NOT NULL, sealed INTEGER NOT NULL, sum INTEGER NOT NULL
 );
--- own: an id that a seed chose and that is no URI; id: what readers see instead, for ever (`identity.public_id`).
+-- own: an id that a seed chose, and that is no URI or is what readers see of another; id: what they see instead, for
+-- ever (`public_ids`).
 CREATE TABLE IF NOT EXISTS public_id(own TEXT PRIMARY KEY, id TEXT NOT NULL, sum INTEGER NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS public_id_id ON public_id(id);
 -- the version that readers still see of a file that can no longer be read; digest: of the seed.
 CREATE TABLE IF NOT EXISTS last_good(path TEXT PRIMARY KEY, seed BLOB NOT NULL, digest BLOB) WITHOUT ROWID;
 -- tombstones: what readers saw in a feed under which id and see no more; withdrawn when (at), announced until (ends).
@@ -76,6 +78,20 @@ CREATE TABLE alike(
 -- the files that are copies of another one; sum: checksum of the two.
 CREATE TABLE copy(file INTEGER PRIMARY KEY, original INTEGER NOT NULL, sum INTEGER NOT NULL);
 CREATE INDEX copy_original ON copy(original);
+-- Stories: these tables are empty unless `stories.stories` looks for them.
+-- what is compared of a file (`coverage.Wording`), packed; counts: 0 if the file is a copy of another one.
+CREATE TABLE wording(file INTEGER PRIMARY KEY, counts INTEGER NOT NULL, wording BLOB NOT NULL);
+-- the words and addresses of the wordings that count, as numbers, with the day of the file (since 1970), and the names
+-- of stories with `NAMED_DAY`; in how many files of a day each stands (-1: all of them); the files of each day.
+CREATE TABLE wording_key(key INTEGER, day INTEGER, file INTEGER, PRIMARY KEY(key, day, file)) WITHOUT ROWID;
+CREATE TABLE key_count(key INTEGER, day INTEGER, count INTEGER NOT NULL, PRIMARY KEY(key, day)) WITHOUT ROWID;
+CREATE TABLE wording_day(day INTEGER, file INTEGER, PRIMARY KEY(day, file)) WITHOUT ROWID;
+-- pairs of files that cover one event, each both ways; share: of their rare words, in thousandths; sum: checksum.
+CREATE TABLE coverage(
+    file INTEGER, other INTEGER, share INTEGER NOT NULL, sum INTEGER NOT NULL, PRIMARY KEY(file, other)
+) WITHOUT ROWID;
+-- when feeds show better items of the event of a file instead (`coverage.Hidden`), packed.
+CREATE TABLE hidden(file INTEGER PRIMARY KEY, windows BLOB NOT NULL);
 CREATE TABLE seed(file INTEGER PRIMARY KEY, seed BLOB NOT NULL);
 CREATE TABLE problem(file INTEGER PRIMARY KEY, problems BLOB NOT NULL);
 -- sort: minus the date, worst: minus the quality, the first parts of the feed's order (the third is the path of the
@@ -141,6 +157,7 @@ REMEMBERED_TABLES = {
     "gone_page": "name, at, sum",
 }
 DERIVED_TABLES = (
-    "meta", "file", "shared_key", "text", "text_key", "paragraph", "common_paragraph", "alike", "copy", "seed",
-    "problem", "entry", "feed", "page", "item_page", "sitemap",
+    "meta", "file", "shared_key", "text", "text_key", "paragraph", "common_paragraph", "alike", "copy", "wording",
+    "wording_key", "key_count", "wording_day", "coverage", "hidden", "seed", "problem", "entry", "feed", "page",
+    "item_page", "sitemap",
 )  # fmt: skip

@@ -20,6 +20,12 @@ from aggregator.model.feeds import SITE_FEED
 _BOUND = 2**31
 """The index keeps a quality between minus this and this."""
 
+_MOST_JOINED = 50
+"""How many conditions stand side by side: SQLite nests them one in the other, at most 1,000 deep."""
+
+_MOST_PARTS = 5_000
+"""With more conditions than this a query would have more values than SQLite takes."""
+
 _int, _blob = (type(None), int), (type(None), bytes)
 _file_and_story = Columns("file", int, int)
 _dated = Columns("file", int, str, int)
@@ -154,6 +160,10 @@ def condition_of(node: Node, *, now: int, slug_of: Callable[[str], str] | None) 
 def _joined(parts: list[Condition], *, all_of: bool) -> Condition:
     if not parts:
         return Condition("1" if all_of else "0", is_exact=True)
+    if len(parts) > _MOST_PARTS:
+        return EVERYTHING
+    while len(parts) > _MOST_JOINED:
+        parts = [_joined(parts[at : at + _MOST_JOINED], all_of=all_of) for at in range(0, len(parts), _MOST_JOINED)]
     sql = (" AND " if all_of else " OR ").join(part.sql for part in parts)
     values = tuple(value for part in parts for value in part.values)
     return Condition(f"({sql})", values, is_exact=all(part.is_exact for part in parts))
@@ -190,7 +200,8 @@ def _of_range(leaf: Range, now: int) -> Condition:
         return _unless_held("f.starts >= ?", least)
     if leaf.field == "updated":
         low = -(2**62) if least is None else least
-        return _unless_held("f.newest BETWEEN ? AND ?", low, 2**62 if most is None else most)
+        # Everybody is told of a change that is still to come only when it has come.
+        return _unless_held("f.newest BETWEEN ? AND ? OR f.newest > ?", low, 2**62 if most is None else most, now)
     return EVERYTHING
 
 

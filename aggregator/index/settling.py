@@ -6,10 +6,9 @@ Talks to the index. How the files of a story share the time is decided in `norma
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -19,6 +18,7 @@ from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.happenings import Happenings
 from aggregator.index.index import Index
+from aggregator.index.public_ids import needs_form, new_forms
 from aggregator.index.stories import StoryRow
 from aggregator.model.archive_layout import DAY
 from aggregator.model.feeds import SITE_FEED
@@ -30,6 +30,7 @@ from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack_
 
 if TYPE_CHECKING:
     from aggregator.index.copy_groups import CopyGroups
+    from aggregator.index.coverage_lists import CoverageLists
 
 
 class Writes:
@@ -41,7 +42,6 @@ class Writes:
     def __init__(self, index: Index) -> None:
         self._index = index
         self.stories: list[tuple[int, str, int, int]] = []
-        self.public_ids: list[tuple[str, str]] = []
         self.added: list[Entry] = []
         self.removed: list[Entry] = []
         self.dirty: set[int] = set()
@@ -56,12 +56,11 @@ class Writes:
     def flush(self) -> None:
         """Write the stories and entries."""
         self._index.stories.put(self.stories)
-        self._index.stories.put_public_ids(self.public_ids)
         self._index.feeds.delete_entries(self.removed)
         self._index.feeds.add_entries(self.added)
         self.mark(self.removed)
         self.mark(self.added)
-        self.stories, self.public_ids, self.added, self.removed = [], [], [], []
+        self.stories, self.added, self.removed = [], [], []
 
     def mark(self, entries: Iterable[Entry]) -> None:
         """Mark the feeds and days of these entries as changed."""
@@ -146,18 +145,40 @@ class Withdrawals:
             feeds.mark_dirty(row.feed for slug, row in feeds.by_slug().items() if slug in expired)
 
 
+class Beside(NamedTuple):
+    """What may be listed with the items of a few files: their copies, and other texts on their events."""
+
+    copies: CopyGroups | None
+    coverage: CoverageLists | None
+
+    def windows(self, row: FileRow) -> list[tuple[int, int]]:
+        """Return the windows of what may be listed with the item of a file."""
+        copies = self.copies.windows(row.file) if self.copies else []
+        return [*copies, *(self.coverage.windows(row) if self.coverage else ())]
+
+    def listed(self, row: FileRow, verdict: Verdict) -> Verdict:
+        """Return the verdict upon a file with what is listed with its item now."""
+        copies = self.copies.listed(row.file, verdict.link) if self.copies else ()
+        coverage = self.coverage.listed(row, verdict.link) if self.coverage else ()
+        if (copies, coverage) == (verdict.copies, verdict.coverage):
+            return verdict
+        return msgspec.structs.replace(verdict, copies=copies, coverage=coverage)
+
+
 class Settling:
     """Decides who stands for each story that a turn touches, and brings feeds, archives and tombstones in line."""
 
     def __init__(
         self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object],
-        next_file: int, next_story: int, item_pages: bool = False,
+        next_file: int, next_story: int, item_pages: bool = False, site: str = "",
     ) -> None:  # fmt: skip
         self._index = index
         self._ages = last_ages(policy)
         self._host = policy.host
+        self._site = site
         self._archives = settings.archives
         self._has_copies = policy.copies != "off"
+        self._has_stories = policy.stories != "off"
         self._next_file = next_file
         self._is_first = index.filling
         self._now = now
@@ -169,6 +190,8 @@ class Settling:
         self._named = policy.named
         if policy.named:
             self.writes.without_archive = {one for slug, one in self._feeds.items() if slug.startswith(policy.named)}
+        self._shown_ids: dict[str, int] = {}
+        """Ids that feeds show now and that may need another form, each with the date of its item."""
         self._touched: set[int] = set()
         """Stories to settle."""
         self._changed: set[int] = set()
@@ -259,7 +282,9 @@ class Settling:
         self.writes.flush()
 
     def finish(self) -> None:
-        """Bring archives and tombstones in line, and mark the feeds that must be compared again."""
+        """Give ids their forms, bring archives and tombstones in line, and mark the feeds to be compared again."""
+        if self._shown_ids:
+            self._index.stories.put_public_ids(new_forms(self._index, self._shown_ids, self._host))
         self._index.feeds.mark_dirty(self.writes.dirty)
         self._arrange_archives()
         self.withdrawals.finish()
@@ -290,19 +315,26 @@ class Settling:
             return None
         from aggregator.index.copy_groups import CopyGroups  # noqa: PLC0415 - few sites look for copies
 
-        return CopyGroups(self._index, rows, self._now)
+        return CopyGroups(self._index, rows, self._now, site=self._site)
+
+    def _coverage_lists(self, rows: Sequence[FileRow]) -> CoverageLists | None:
+        if not self._has_stories:
+            return None
+        from aggregator.index.coverage_lists import CoverageLists  # noqa: PLC0415 - few sites look for stories
+
+        return CoverageLists(self._index, rows, self._now, site=self._site)
 
     def _settle(self, stories: Sequence[int]) -> None:
         self.writes.flush()
         known = self._index.stories.get(stories)
         rows = list(self._index.files.where(f"story IN ({marks(stories)}) ORDER BY story, path", stories))
-        copies = self._copy_groups(rows)
+        beside = Beside(self._copy_groups(rows), self._coverage_lists(rows))
         settled: list[FileRow] = []
         kept: set[int] = set()
         told: set[int] = set()
         for story, group in groupby(rows, key=lambda row: row.story):
             assert story is not None
-            if self._settle_one(story, list(group), known[story], settled, copies):
+            if self._settle_one(story, list(group), known[story], settled, beside):
                 kept.add(story)
             told.add(story)
         for story in stories:
@@ -313,7 +345,7 @@ class Settling:
         self.withdrawals.settle(stories, kept, self._feeds)
 
     def _settle_one(
-        self, story: int, rows: list[FileRow], stored: StoryRow, settled: list[FileRow], copies: CopyGroups | None
+        self, story: int, rows: list[FileRow], stored: StoryRow, settled: list[FileRow], beside: Beside
     ) -> bool:
         """Divide the time among the files of a story; append the rows that change to `settled`.
 
@@ -326,6 +358,7 @@ class Settling:
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
             for row in rows
         ]
+        copies = beside.copies
         shares = identity.divided(copies.order(candidates)) if copies else identity.shares(candidates)
         id = stored.id  # noqa: A001 - the column's name
         if not stored.id_is_final and shares:
@@ -334,7 +367,7 @@ class Settling:
         kept = False
         for row in rows:
             own_shares = [share for share in shares if share.file == row.file]
-            new = self._with_entries(row, verdicts[row.file], own_shares, id, copies)
+            new = self._with_entries(row, verdicts[row.file], own_shares, id, beside)
             if new != row:
                 settled.append(new)
                 self.count_topics(row, -1)
@@ -347,10 +380,9 @@ class Settling:
         return kept
 
     def show_id(self, id: str, published: int) -> None:  # noqa: A002 - the field's own name
-        """Remember how feeds show the id of an item that they show now, which is of `published`, if it is no URI."""
-        if not identity.is_uri(id):
-            year = datetime.fromtimestamp(published, UTC).year
-            self.writes.public_ids.append((id, identity.public_id(id, self._host, year)))
+        """Note an id that feeds show now, of an item of `published`, if they may show it in another form."""
+        if needs_form(id):
+            self._shown_ids[id] = min(published, self._shown_ids.get(id, published))
 
     def _is_too_old(self, verdict: Verdict) -> bool:
         """Return whether a seed left its feeds by its age, which withdraws nothing."""
@@ -371,7 +403,7 @@ class Settling:
         return chosen
 
     def _with_entries(
-        self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str, copies: CopyGroups | None  # noqa: A002
+        self, row: FileRow, verdict: Verdict, shares: Sequence[identity.Share], id: str, beside: Beside  # noqa: A002
     ) -> FileRow:  # fmt: skip
         """Return the row with the entries that it must have now, and bring the feeds in line."""
         windows = tuple(
@@ -380,6 +412,8 @@ class Settling:
             for share in shares
             if max(share.starts, verdict.starts) < min(share.ends, ends)
         )
+        if beside.coverage and (hidden := beside.coverage.hidden(row)):
+            windows = tuple(self._without_hidden(windows, hidden))
         order = -verdict.published, -(row.quality or 0), identity.key_number(id)
         entries = pack_stored((*order, windows)) if windows else None
         if entries != row.entries:
@@ -387,19 +421,27 @@ class Settling:
             self.writes.added += entry_rows(entries, row.file) if entries else []
         elif entries and row.file in self._changed:
             self.writes.mark(entry_rows(entries, row.file))
-        if copies is not None and windows and (verdict.copies or copies.has(row.file)):
-            return self._with_copies(row._replace(entries=entries), verdict, windows, copies)
+        if windows and (beside.copies or beside.coverage):
+            return self._with_related(row._replace(entries=entries), verdict, windows, beside)
         since, until = validity(windows, verdict.updated, self._now)
         return row._replace(entries=entries, since=since, until=until)
 
-    def _with_copies(
-        self, row: FileRow, verdict: Verdict, windows: Sequence[tuple[int, int, int]], copies: CopyGroups
+    def _without_hidden(
+        self, windows: Iterable[tuple[int, int, int]], hidden: Mapping[str, Sequence[tuple[int, int]]]
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yield windows in feeds without the time in which the feed shows another item of the event, by its slug."""
+        taken = {self._feeds[slug]: several for slug, several in hidden.items() if slug in self._feeds}
+        for feed, starts, ends in windows:
+            yield from ((feed, *window) for window in identity.without(starts, ends, taken.get(feed, ())))
+
+    def _with_related(
+        self, row: FileRow, verdict: Verdict, windows: Sequence[tuple[int, int, int]], beside: Beside
     ) -> FileRow:
         """Return the row of a file that has entries with what is listed with its item now."""
-        listed = copies.listed(row.file, verdict.link)
-        beside = [(0, starts, ends) for starts, ends in copies.windows(row.file)]
-        since, until = validity([*windows, *beside], verdict.updated, self._now)
-        if listed != verdict.copies:
-            row = row._replace(verdict=pack_stored(msgspec.structs.replace(verdict, copies=listed)))
+        listed = beside.listed(row, verdict)
+        moments = [*windows, *((0, starts, ends) for starts, ends in beside.windows(row))]
+        since, until = validity(moments, verdict.updated, self._now)
+        if listed != verdict:
+            row = row._replace(verdict=pack_stored(listed))
             self.writes.mark(entry_rows(row.entries or b"", row.file))
         return row._replace(since=since, until=until)

@@ -57,8 +57,16 @@ class Stories(Tables):
         row = self._db.execute("SELECT own, id, sum FROM public_id WHERE own=?", (id,)).fetchone()
         return str(check("public_id", row)[1]) if row else id
 
+    def public_ids(self, ids: Sequence[str], *, of: str = "own") -> dict[str, str]:
+        """Return the ids that have another form in feeds with this form, for those of `ids` (or of the forms: "id")."""
+        found: dict[str, str] = {}
+        for chunk in chunks(ids):
+            sql = f"SELECT own, id, sum FROM public_id WHERE {of} IN ({marks(chunk)})"  # noqa: S608
+            found.update(check("public_id", row)[:2] for row in self._db.execute(sql, chunk))
+        return found
+
     def put_public_ids(self, rows: Iterable[tuple[str, str]]) -> None:
-        """Store the public forms of ids that are no URIs; a known one never changes."""
+        """Store the public forms of ids that cannot be shown as they are; a known one never changes."""
         sql = "INSERT OR IGNORE INTO public_id VALUES(?,?,?)"
         self._db.executemany(sql, ((*row, checksum(*row)) for row in rows))
 

@@ -101,7 +101,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     `published` of the file; it is false too if another key, `held_by`, holds the item back. `markup` is the language of
     `body`; relative addresses in it resolve against `base`, or against `link` if that is "". `author` names all
     `authors`, of which there are none if nothing but a name is known. `not_story` are paths of seeds of which it is no
-    copy, whatever their text.
+    copy, and that tell no story with it, whatever their text; `story` is a name that joins it with those that have it.
     """
 
     title: str
@@ -135,6 +135,7 @@ class Seed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     authors: tuple[Person, ...] = ()
     source: Source | None = None
     not_story: tuple[str, ...] = ()
+    story: str = ""
 
 
 class Rejection(msgspec.Struct, frozen=True, kw_only=True):

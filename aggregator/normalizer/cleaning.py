@@ -73,7 +73,7 @@ def clean(
         media=enclosures(raw, base or link, remarks) if raw.media or raw.enclosure else (),
         markup=_markup(raw.markup, remarks) if raw.markup else "markdown",
         authors=authors, source=origin.source(raw, link, remarks) if raw.source else None,
-        not_story=_names(raw.not_story, "not_story", remarks),
+        not_story=_names(raw.not_story, "not_story", remarks), story=_one_line(raw.story),
     )  # fmt: skip
     return seed, remarks
 

@@ -70,7 +70,7 @@ def item(
         author=seed.author or (seed.provider.name or seed.provider.domain if seed.provider else ""),
         topics=tuple(dict.fromkeys(topics)), tags=tuple(dict.fromkeys((*topics, *seed.tags))),
         image=seed.images[0] if seed.images else None, media=seed.media,
-        provider=seed.provider, quality=seed.quality, heat=seed.heat, type=seed.type, language=_language(seed.locale),
+        provider=seed.provider, quality=seed.quality, heat=seed.heat, type=seed.type, language=language(seed.locale),
         related=tuple(related), authors=seed.authors, source=seed.source,
         has_more=content == "full" and _tells_more(embed, body.html, summary),
     )  # fmt: skip
@@ -277,7 +277,7 @@ def _source(one: Related) -> str:
     return f" ({html.escape(name, quote=False)})" if name else ""
 
 
-def _language(locale: str) -> str:
+def language(locale: str) -> str:
     """Return the BCP 47 tag of a locale as people write it (`pt_BR`, `de`), or ""."""
     match = _LANGUAGE.fullmatch(locale)
     if match is None:

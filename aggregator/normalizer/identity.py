@@ -49,7 +49,8 @@ def is_uri(id: str) -> bool:  # noqa: A002 - the field's own name
 def public_id(own: str, host: str, year: int) -> str:
     """Return the id in feeds of an item whose own id is no URI: a `tag:` URI (RFC 4151) of a site's host and a year.
 
-    Readers would make different ones of it, since they resolve it like a relative address.
+    Readers would make different ones of it, since they resolve it like a relative address. Different ids have different
+    forms.
     """
     authority = re.sub(r"[^a-z0-9.-]+", "-", host.lower()).strip("-") or "localhost"
     return f"tag:{authority},{year:04}:{quote(own, safe=_IN_TAG)}"
@@ -107,13 +108,13 @@ def divided(ranked: Sequence[Candidate]) -> list[Share]:
     given: list[Share] = []
     taken: list[tuple[int, int]] = []
     for one in ranked:
-        free = _minus(one.starts, one.ends, taken)
+        free = without(one.starts, one.ends, taken)
         given += [Share(one.file, starts, ends) for starts, ends in free]
         taken += free
     return given
 
 
-def _minus(starts: int, ends: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+def without(starts: int, ends: int, taken: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Return what is left of [starts, ends) without the windows in `taken`."""
     left = []
     for taken_starts, taken_ends in sorted(taken):

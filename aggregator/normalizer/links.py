@@ -44,9 +44,12 @@ def contact(address: str) -> str:
 def alias(url: str) -> str:
     """Return the key that recognises a canonical `url`.
 
-    It is the same for links that differ only in http or https, tracking parameters, or a slash at the end.
+    It is the same for links that differ only in http or https, tracking parameters, or a slash at the end. It is never
+    what `identity` makes of an id or a path, whatever the host is called.
     """
     _, _, rest = url.partition("://")
+    if rest.startswith(("id:", "path:")):
+        rest = f"//{rest}"
     if "?" in rest:
         path, _, query = rest.partition("?")
         query, hash_sign, fragment = query.partition("#")

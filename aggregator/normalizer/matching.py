@@ -17,6 +17,7 @@ from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Pattern
 from aggregator.model.items import FOREVER, Seed
 from aggregator.model.scripts import has_words
 from aggregator.normalizer import links, text
+from aggregator.normalizer.visible_text import may_join_words, visible_text
 
 PATTERN_SECONDS = 0.05
 """How many seconds a pattern may search in one text."""
@@ -24,12 +25,6 @@ PATTERN_SECONDS = 0.05
 NEVER = -FOREVER
 """The end of a time that does not begin, in seconds since 1970."""
 
-_HIDDEN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)|<[a-zA-Z/!?][^<>]*>|^ {0,3}\[[^\]\n]*\]:.*$",
-    re.DOTALL | re.IGNORECASE | re.MULTILINE,
-)
-_TARGET = re.compile(r"\]\([^()\s]*(?:[ \t]+\"[^\"\n]*\")?\)")
-_MARKS = re.compile(r"[*`~#>|\[\]]+|(?<!\w)_+|_+(?!\w)")
 # What may be ASCII letters or digits once it is folded, or may join some, in UTF-8: entities, accented and other forms
 # of letters, invisible signs. Of MessagePack's own bytes few look so.
 _FOLDING = re.compile(
@@ -98,7 +93,7 @@ class Subject:
         """Its excerpt and body as people read them, roughly: without tags, marks and addresses."""
         if not self.body:
             return text.cut(text.plain(self.seed.excerpt), text.SUMMARY_LENGTH)
-        return visible_text(f"{self.seed.excerpt}\n{self.seed.body}")
+        return f"{text.plain(self.seed.excerpt)}\n{visible_text(self.seed.body, self.seed.markup)}"
 
     @property
     def domain(self) -> str:
@@ -110,15 +105,6 @@ class Subject:
     def source(self) -> str:
         """The name of its provider, or ""."""
         return self.seed.provider.name if self.seed.provider else ""
-
-
-def visible_text(body: str) -> str:
-    """Return a body in Markdown or HTML without what nobody reads: tags, comments, marks and addresses."""
-    if "<" in body or "]:" in body:
-        body = _HIDDEN.sub(" ", body)
-    if "](" in body:
-        body = _TARGET.sub("]", body)
-    return text.decode_entities(_MARKS.sub(" ", body))
 
 
 class Vocabulary(NamedTuple):
@@ -179,8 +165,8 @@ class Matcher:
             moments = [self._moment(part, subject, holds=holds) for part in node.parts]
             return min(moments) if isinstance(node, And) == holds else max(moments)
         if isinstance(node, Range) and node.field == "age":
-            published = subject.seed.published
-            return published + ((node.most or 0) + 1 if holds else node.least or 0)
+            moment = subject.seed.published + ((node.most or 0) + 1 if holds else node.least or 0)
+            return moment if moment <= text.LAST_SECOND else FOREVER
         return FOREVER if self._tests[node](subject) == holds else NEVER
 
     def _why(self, node: Node, subject: Subject, *, holds: bool) -> str:
@@ -259,6 +245,8 @@ def _may_hold(node: Node) -> Glance | None:
     if not longest:
         return None
     needle = longest.encode()
+    if node.field in {"", "text"}:
+        return lambda packed: needle in packed or _FOLDING.search(packed) is not None or may_join_words(packed)
     return lambda packed: needle in packed or _FOLDING.search(packed) is not None
 
 
@@ -390,7 +378,7 @@ def _pattern(node: Pattern) -> Test:
     def test(subject: Subject) -> bool:
         try:
             return any(one and compiled.search(one, timeout=PATTERN_SECONDS) is not None for one in written(subject))
-        except TimeoutError as error:
+        except (TimeoutError, MemoryError, RuntimeError) as error:  # it branches too much, or is too large
             raise SlowPatternError(node.pattern) from error
 
     return test

@@ -96,6 +96,7 @@ class RawSeed(RawRelated, rename="camel"):
     id: str | None = None
     markup: str | None = None
     not_story: tuple[str, ...] | None = msgspec.field(default=None, name="not_story")
+    story: str | None = None
 
 
 KEYS = frozenset(RawSeed.__struct_encode_fields__) | {"secured"}

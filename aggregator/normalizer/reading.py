@@ -235,6 +235,8 @@ def apply_rules(  # noqa: PLR0917 - as a row of the index has them
     draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
     if draft is not None and policy.copies != "off":
         draft = msgspec.structs.replace(draft, text=_text(path, seed, verdict))
+    if draft is not None and policy.stories != "off":
+        draft = msgspec.structs.replace(draft, wording=_wording(path, seed, verdict))
     return Outcome(
         path, key, digest, False, False, packed, seed_digest(packed), draft, pack_stored(verdict),
         verdict.rule, verdict.detail, warnings, False, unknown,
@@ -257,6 +259,12 @@ def _text(path: str, seed: Seed, verdict: Verdict) -> bytes:
     from aggregator.normalizer.comparison import copies  # noqa: PLC0415 - few sites look for copies
 
     return pack_stored(copies.text_of(rules.effective_seed(seed, verdict), path, seed.not_story))
+
+
+def _wording(path: str, seed: Seed, verdict: Verdict) -> bytes:
+    from aggregator.normalizer.comparison import coverage  # noqa: PLC0415 - few sites look for stories
+
+    return pack_stored(coverage.wording_of(rules.effective_seed(seed, verdict), path, seed))
 
 
 def validity(

@@ -72,7 +72,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     [starts, ends). `feeds` are pairs of a slug and the end of the window in that feed; `topics` are pairs of a slug and
     the name that the seed used. `stand_in` is the index of the related item that replaces the seed (-1 = none).
     `names` are the names of which its feeds by name are made, each after the slug. `copies` are those that are listed
-    with it now, which the index finds. The other fields are those of the seed that is shown (`effective_seed`).
+    with it now, `coverage` other texts on the same event; the index finds both. The other fields are those of the seed
+    that is shown (`effective_seed`).
     """
 
     rule: str = ""
@@ -89,6 +90,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     id: str = ""
     names: tuple[tuple[str, str], ...] = ()
     copies: tuple[Copy, ...] = ()
+    coverage: tuple[Related, ...] = ()
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict=True):
@@ -96,8 +98,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
 
     `host` is that of the site, for ids that are no URIs. `named` is what the slugs of the wanted feeds by name
     begin with. `searches` are pairs of a name and an expression, for `search:NAME`. `score` decides nothing, but sorts
-    feeds. `taken` are the slugs of feeds and folders that are no topic's. `copies` is what becomes of copies; its
-    default leaves the digest of a policy as it was.
+    feeds. `taken` are the slugs of feeds and folders that are no topic's. `copies` and `stories` are what becomes of
+    these; their defaults leave the digest of a policy as it was.
     """
 
     rules: Rules
@@ -112,6 +114,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, dict
     searches: tuple[tuple[str, str], ...] = ()
     score: Score = Score()
     copies: Literal["fold", "list", "off"] = "off"
+    stories: Literal["relate", "one", "off"] = "off"
 
     @cached_property
     def expressions(self) -> RuleExpressions | None:
@@ -139,6 +142,7 @@ def policy_of(config: Config, names: Iterable[Row] = ()) -> Policy:
         host=urlsplit(config.site.url).hostname or "",
         named=tuple(config.feed.named),
         copies=config.stories.copies,
+        stories=config.stories.stories,
     )
 
 
@@ -438,5 +442,5 @@ def _title_matches(pattern: str, title: str) -> bool | None:
 
     try:
         return regex.search(pattern, title, timeout=PATTERN_SECONDS) is not None
-    except TimeoutError:
+    except (TimeoutError, MemoryError, RuntimeError):  # it branches too much, or is too large
         return None

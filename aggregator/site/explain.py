@@ -350,7 +350,7 @@ class _Case:
         assert self._index is not None
         current = self._current()
         if not current:
-            facts = (*self._facts(verdict), *self._duplicates(), *self._copies(verdict))
+            facts = (*self._facts(verdict), *self._duplicates(), *self._beside(verdict))
             return Explanation(f"{row.path}: {self._not_now(row, verdict)}", facts, is_private=True)
         beyond = self._beyond_limit(row, [feed for _, feed in current])
         visible_in = [slug for slug, _ in current if slug not in beyond]
@@ -371,7 +371,7 @@ class _Case:
         linked = self._linked(verdict, visible_in, pages, *lines)
         return Explanation(
             f"{row.path}: {count}{stale}{tail}",
-            (*self._facts(verdict), *self._duplicates(), *self._copies(verdict), *lines, *own, *limits, *short),
+            (*self._facts(verdict), *self._duplicates(), *self._beside(verdict), *lines, *own, *limits, *short),
             facts=linked,
         )
 
@@ -443,8 +443,12 @@ class _Case:
             )
         if verdict.ends <= self._now:
             return f"in no feed any more: {self._ended(verdict)}"
-        other = self._stands_for_it(row)
         assert self._index is not None
+        if self._index.coverage.hidden([row.file]):
+            from aggregator.site.explain_stories import best_path  # noqa: PLC0415 - few sites look for stories
+
+            return f"in no feed: {best_path(self._index, row, self._now)} is shown instead (rule: story)"
+        other = self._stands_for_it(row)
         rule = "copy" if self._index.copies.originals([row.file]) else "duplicate"
         return f"in no feed: {other} is shown instead (rule: {rule})"
 
@@ -489,6 +493,16 @@ class _Case:
         ]
         more = (f"and {len(found) - MOST_COPIES} more copies",) if len(found) > MOST_COPIES else ()
         return (*lines, *more)
+
+    def _beside(self, verdict: Verdict) -> tuple[str, ...]:
+        """Return a line for each of a few copies, and of other texts on its event, with the evidence."""
+        index, row = self._index, self._row
+        copies = self._copies(verdict)
+        if index is None or row is None or index.coverage.is_empty():
+            return copies
+        from aggregator.site.explain_stories import story_lines  # noqa: PLC0415 - few sites look for stories
+
+        return (*copies, *story_lines(index, row, self._now))
 
     def _ended(self, verdict: Verdict) -> str:
         max_age = self._config.rules.max_age
@@ -547,7 +561,10 @@ class _Case:
             return ()
         from aggregator.normalizer import scores  # noqa: PLC0415 - few sites have scores
 
-        found = scores.all_terms(rules.effective_seed(self._seed, verdict), self._policy.score, self._now)
+        # The index alone knows what is listed with it.
+        known = unpack_verdict(self._row.verdict) if self._row is not None and self._row.verdict else verdict
+        beside = (*known.copies, *known.coverage)
+        found = scores.all_terms(rules.effective_seed(self._seed, verdict), self._policy.score, self._now, beside)
         added = " ".join(f"{points:+} {name}" for name, points in found)
         return (f"score: {sum(points for _, points in found)} = {added or '0'}",)
 

@@ -1,7 +1,7 @@
 """Finding items by an expression: in the index, for the owner or for everybody. Reads the index.
 
-Everybody finds only what feeds show now, and by nothing but what feeds show: neither paths, states and categories nor
-the bodies of seeds count, whose comments nobody was meant to read.
+Everybody finds only what feeds show now, and by nothing but what feeds show: neither paths, states, categories and
+types nor the bodies of seeds count, whose comments nobody was meant to read, nor a date of change that is to come.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from aggregator.config.expressions import check_size
 from aggregator.config.settings import Config
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
@@ -23,7 +24,7 @@ from aggregator.model.expression.parser import nearest, parse_with_places
 from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Search, leaves
 from aggregator.model.item_pages import shown_link
 from aggregator.model.items import Seed
-from aggregator.normalizer import rules, searched
+from aggregator.normalizer import content, rules, searched
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
 from aggregator.normalizer.rule_expressions import vocabulary_of
 from aggregator.normalizer.rules import Policy, Verdict
@@ -36,10 +37,13 @@ MOST_SLOW = 20
 """After so many texts in which a pattern takes too long, a search gives up."""
 
 CHECKED_EACH = 256
-"""After so many items a search asks whether it may go on."""
+"""After so many items a search asks whether it may go on; a long one counts as several."""
 
-_PRIVATE_FIELDS = frozenset({"path", "category", "is"})
-_PRIVATE_CHOICES = frozenset({"body", "category", "expires", "related", "updated"})
+_USUAL_SEED = 4_096
+"""How many bytes a seed has, packed, that counts as one."""
+
+_PRIVATE_FIELDS = frozenset({"path", "category", "type", "is"})
+_PRIVATE_CHOICES = frozenset({"body", "category", "excerpt", "expires", "lang", "related", "type", "updated"})
 _STATES = ("published", "embargoed", "expired", "duplicate", "held")
 _NONE: frozenset[str] = frozenset()
 _IN = "in:"
@@ -47,9 +51,10 @@ _IN = "in:"
 
 
 class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
-    """An item that was found. `published` is in seconds since 1970, `state` one of those of `is`; `detail` says why.
+    """An item that was found.
 
-    `path`, `state` and `detail` are the owner's.
+    `id` is the one that feeds show, `published` is in seconds since 1970, `state` one of those of `is`; `detail` says
+    why. `path`, `state` and `detail` are the owner's.
     """
 
     id: str
@@ -130,6 +135,8 @@ def _choosing(config: Config, index: Index, text: str, *, now: int, for_everybod
     for leaf, at in zip(leaves(tree), places, strict=True):
         if mistake := _mistake(leaf, names, for_everybody=for_everybody):
             raise ExpressionError(text, at, *mistake)
+    if not for_everybody:
+        check_size(text, vocabulary.searches)
     matcher = Matcher(_by_feeds(tree) if for_everybody else tree, vocabulary)
     return Choosing(index, matcher, policy, vocabulary.slug_of, now, for_everybody=for_everybody)
 
@@ -165,9 +172,13 @@ class Choosing:
             self._matcher.tree, now=self._now, only_visible=only_visible, slug_of=self._slug_of, bare=self._is_bare,
             among=among,
         )  # fmt: skip
-        for number, row in enumerate(rows):
-            if number % CHECKED_EACH == 0 and not may_go_on():
-                raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
+        looked = CHECKED_EACH
+        for row in rows:
+            looked += 1 + len(row.seed) // _USUAL_SEED
+            if looked > CHECKED_EACH:
+                looked = 0
+                if not may_go_on():
+                    raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
             if not self._matcher.may_hold(row.seed):
                 continue
             acting, verdict = _acting(row.seed, None if row.rule else row.verdict)
@@ -205,6 +216,7 @@ class Choosing:
             return Subject(seed, topics=topics, path=row.path, now=self._now, states=states)
         feeds = frozenset(_IN + slug for slug, ends in verdict.feeds if self._now < ends) if verdict else _NONE
         updated = seed.published if seed.updated is None or seed.updated > self._now else seed.updated
+        seed = msgspec.structs.replace(seed, locale=content.language(seed.locale))
         return Subject(
             seed, topics=topics, now=self._now, states=feeds, updated=max(seed.published, updated), body=False
         )  # fmt: skip
@@ -275,7 +287,8 @@ def _items(index: Index, files: Sequence[int], now: int, site: str) -> Iterator[
             states = states_of(row, now)
             id = stories[row.story].id if row.story is not None else acting.id or acting.link  # noqa: A001 - as the field
             yield FoundItem(
-                id=id, title=acting.title, link=shown_link(id, acting.link, acting.published, site),
-                published=acting.published, path=row.path, state=next((one for one in _STATES if one in states), ""),
+                id=index.stories.public_id(id), title=acting.title,
+                link=shown_link(id, acting.link, acting.published, site), published=acting.published, path=row.path,
+                state=next((one for one in _STATES if one in states), ""),
                 detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",
             )  # fmt: skip

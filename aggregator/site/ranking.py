@@ -29,5 +29,7 @@ def ranked(index: Index, policy: Policy, visible: Sequence[VisibleItem]) -> list
     ranks = {}
     for one in visible:
         seed = unpack_seed(verified(seeds[one.file], one.content))
-        ranks[one.file] = scores.rank(rules.effective_seed(seed, unpack_verdict(one.verdict)), policy.score)
+        verdict = unpack_verdict(one.verdict)
+        beside = (*verdict.copies, *verdict.coverage)
+        ranks[one.file] = scores.rank(rules.effective_seed(seed, verdict), policy.score, beside)
     return sorted(visible, key=lambda one: -ranks[one.file])

@@ -17,7 +17,7 @@ import msgspec
 from aggregator.model.archive_layout import folder_of, folder_with, month_of
 from aggregator.model.feeds import ArchivePosition, Document, Feed, FeedSpec, FeedSummary, OlderItem, Site, Tombstone
 from aggregator.model.item_pages import is_own, page_name
-from aggregator.model.items import Item, Seed
+from aggregator.model.items import Item, Related, Seed
 from aggregator.normalizer import rules
 from aggregator.normalizer.rules import Verdict
 from aggregator.normalizer.stored import unpack_seed, unpack_verdict, verified
@@ -243,15 +243,18 @@ def prepare(seed: Seed, verdict: Verdict, id: str, settings: DisplaySettings, no
 
     seed = rules.effective_seed(seed, verdict)
     related = () if settings.related == "ignore" else content.visible_related(seed.related, settings.min_quality)
-    if verdict.copies:
-        listed = {one.link for one in related}
-        related = (*related, *(one for one in verdict.copies if one.link not in listed))
+    if verdict.copies or verdict.coverage:
+        found: dict[str, Related] = {one.link: one for one in verdict.copies}
+        for one in verdict.coverage:
+            found.setdefault(one.link, one)
+        listed = {seed.link, *(one.link for one in related)}
+        related = (*related, *(one for link, one in found.items() if link not in listed))
     names = [settings.topic_names.get(slug, name) for slug, name in verdict.topics]
     page = "" if settings.items == "none" else _page_of(seed, id, settings)
     if page and is_own(seed.link, settings.site.url):
         seed = msgspec.structs.replace(seed, link=page)
-    found = content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
-    return msgspec.structs.replace(found, page=page) if page else found
+    item = content.item(seed, id=id, topics=names, related=related, now=now, content=settings.feed.content)
+    return msgspec.structs.replace(item, page=page) if page else item
 
 
 def _page_of(seed: Seed, id: str, settings: DisplaySettings) -> str:  # noqa: A002 - the field's own name

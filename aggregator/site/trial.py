@@ -6,26 +6,30 @@ Reads the index: seeds as the last build has them. Only those are decided upon a
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from typing import Literal, NamedTuple
 
 import msgspec
 
 from aggregator.config import parsers
-from aggregator.config.expressions import check_use, searches_of, where_tree
-from aggregator.config.settings import Config, Query, Rules, Where
+from aggregator.config.expressions import check_size, check_use, searches_of, where_tree
+from aggregator.config.settings import Config, FeedSettings, Query, Rules, Where
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.errors import AggregatorError
+from aggregator.model.expression.errors import ExpressionError
 from aggregator.model.expression.parser import parse
 from aggregator.model.expression.printer import between_slashes
 from aggregator.model.expression.tree import Choice, Node, Not, Or, Pattern, Range, Words
+from aggregator.model.feeds import SITE_FEED
+from aggregator.model.slugs import with_topic_suffix
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer.matching import Matcher
 from aggregator.normalizer.rule_expressions import vocabulary_of
 from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import feeds_showing, unpack_seed
+from aggregator.normalizer.stored import feeds_showing, unpack_seed, unpack_verdict
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 from aggregator.site.find import Choosing, FoundItem, newest_items
@@ -95,7 +99,9 @@ def try_config(
     old, new = Catalog(config, index).policy, Catalog(tried, index).policy
     # What the index holds was decided by other rules if the config was changed since.
     is_built = index.meta("policy") == digest(old)
-    changes = _Trying(index, old if is_built else None, new, now).changes()
+    trying = _Trying(index, old if is_built else None, new, now)
+    has_groups = {old.copies, old.stories, new.copies, new.stories} != {"off"}
+    changes = trying.rehearsed(tried.feed) if has_groups else trying.changes()
     site = config.site.url
     return [
         FeedTrial(
@@ -118,6 +124,14 @@ def _check(index: Index, config: Config, expression: str, use: str) -> None:
         if use not in {query.slug for query in config.feeds_by_query} and use in index.feeds.by_slug():
             raise AggregatorError(f"--as {use}: this is the feed of a topic (name a feed by query, or a new one)")
     check_use(expression, role, searches_of(config), name=use if role == "where" else "")
+    tried = with_expression(config, expression, use).rules
+    try:
+        for joined in filter(None, (tried.block.match, tried.allow.match)):
+            check_size(joined, searches_of(config))
+    except ExpressionError as error:
+        raise AggregatorError(
+            f"together with the expression of `rules.{use}`: {error.reason} ({error.hint})"
+        ) from error
 
 
 def batches(rows: Iterable[FileRow]) -> Iterator[list[FileRow]]:
@@ -137,7 +151,7 @@ class _Trying:
 
     def changes(self) -> dict[str, _Change]:
         old, new = self._old, self._new
-        changed = None if old is None else changed_rules(old, new)
+        changed = None if old is None else changed_rules(old, new, self._slugs.values())
         if old is None or changed is None:
             self._note(self._decided(self._rows("1", ())))
             return self._changes
@@ -156,6 +170,67 @@ class _Trying:
             self._changes.setdefault(slug, _Change(set(), set())).go.update(files)
         self._note(decided)
         return self._changes
+
+    def rehearsed(self, settings: FeedSettings) -> dict[str, _Change]:
+        """Return the changes by taking a turn with the new rules on a copy of the index in memory.
+
+        Only so it is known who stands for copies and stories then. The rules are applied to what they may concern.
+        """
+        from aggregator.index.intake import Intake  # noqa: PLC0415 - few sites look for copies or stories
+
+        with closing(self._index.in_memory()) as copy:
+            with copy.transaction():
+                intake = Intake(copy, policy=self._new, settings=settings, now=self._now, keepalive=bool)
+                concerned = self._concerned()
+                if concerned is None:
+                    intake.reapply_rules()
+                else:
+                    intake.reapply_rules_to(sorted(concerned))
+                intake.finish()
+            for slug in self._index.feeds.by_slug().keys() | copy.feeds.by_slug().keys():
+                self._note_feed(slug, copy)
+        return self._changes
+
+    def _note_feed(self, slug: str, after: Index) -> None:
+        """Note the items that come to a feed and go from it: another file that shows one is no change."""
+        before = {story: file for file, story in self._stories_in(self._index, slug)}
+        then = {story: file for file, story in self._stories_in(after, slug)}
+        come = {file for story, file in then.items() if story not in before}
+        self._changes[slug] = _Change(come, {file for story, file in before.items() if story not in then})
+
+    def _stories_in(self, index: Index, slug: str) -> Iterator[tuple[int, int]]:
+        return index.search.stories_of(index.search.in_feed(slug, self._now))
+
+    def _concerned(self) -> set[int] | None:
+        """Return the files upon which the new rules may decide otherwise, None if that may be any."""
+        old, new = self._old, self._new
+        changed = None if old is None else changed_rules(old, new, self._slugs.values())
+        if old is None or changed is None:
+            return None
+        held, fails = changed
+        found = self._chosen(fails) if fails != NOTHING else set[int]()
+        rows = [*self._rows(f"rule IN ({marks(held)})", held)]
+        if "window" in held:
+            rows += self._rows("story IS NOT NULL AND ends <= ?", (self._now,))
+        # What others stand for may step in, and is not among what is shown.
+        shown = self._index.search.in_feed(SITE_FEED, self._now)
+        rows += (row for row in self._rows("story IS NOT NULL", ()) if row.file not in shown)
+        found |= {row.file for some in batches(rows) for row in self._decided_otherwise(some)}
+        before = {query.slug: query.where for query in old.queries}
+        after = {query.slug: query.where for query in new.queries}
+        for slug in before.keys() | after.keys():
+            if before.get(slug) != after.get(slug):
+                chosen = self._chosen(where_tree(after[slug])) if slug in after else set[int]()
+                found |= chosen ^ self._index.search.in_feed(slug, self._now)
+        return found
+
+    def _decided_otherwise(self, rows: Sequence[FileRow]) -> Iterator[FileRow]:
+        """Yield the files of which the new rules say something else than the index."""
+        seeds = self._index.files.seeds([row.file for row in rows])
+        for row in rows:
+            before = msgspec.structs.replace(unpack_verdict(row.verdict), copies=(), coverage=())
+            if rules.decide(unpack_seed(seeds[row.file]), self._new, row.path) != before:
+                yield row
 
     def _told_by_several(self, files: Collection[int], joined: Collection[int]) -> set[int]:
         """Return those of `files` whose story others tell too, or will (`joined`): one may be shown instead."""
@@ -256,11 +331,15 @@ def _candidate(one: _Decided) -> identity.Candidate:
     return identity.Candidate(one.row.file, one.row.path, newest, verdict.quality or 0, verdict.starts, verdict.ends)
 
 
-def changed_rules(old: Policy, new: Policy) -> tuple[tuple[str, ...], Node] | None:
+def changed_rules(old: Policy, new: Policy, known: Collection[str]) -> tuple[tuple[str, ...], Node] | None:
     """Return the rules that differ, and a tree of what is shown by the old ones and fails the new ones.
 
-    None if that cannot be told: then every seed must be decided upon again.
+    None if that cannot be told: then every seed must be decided upon again. `known` are the slugs of all feeds: if
+    topics have a slug that is taken now, or was, they get another one.
     """
+    added, removed = set(new.taken) - set(old.taken), set(old.taken) - set(new.taken)
+    if not added.union(map(with_topic_suffix, removed)).isdisjoint(known):
+        return None
     if new.promote or _beside_rules(old) != _beside_rules(new):
         return None
     if old.searches != new.searches and (old.expressions or new.expressions):
@@ -316,5 +395,5 @@ def _unless(given: tuple[str, ...], tree: Node) -> Node:
 
 
 def _beside_rules(policy: Policy) -> Policy:
-    """Return a policy without what is compared apart: its rules, searches and queries."""
-    return msgspec.structs.replace(policy, rules=Rules(), searches=(), queries=())
+    """Return a policy without what is compared apart: its rules, searches and queries, and the slugs of these."""
+    return msgspec.structs.replace(policy, rules=Rules(), searches=(), queries=(), taken=())

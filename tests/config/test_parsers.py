@@ -142,7 +142,7 @@ def test_patterns_compile_or_are_rejected(text):
         assert pattern_or_reason(text)[0] in (text, "")
 
 
-@pytest.mark.parametrize("text", ["(" * 500 + ")" * 500, "a" * 1001, "(?V1)[[" * 80])
+@pytest.mark.parametrize("text", ["(" * 500 + ")" * 500, "a" * 1001, "(?V1)[[" * 80, "(?au)x", "(?aL)x"])
 def test_extreme_patterns(text):
     """Patterns that are too long or too deep are rejected or accepted, but never crash."""
     accepted, reason = pattern_or_reason(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import re
-import time
 import unicodedata
 from typing import Any
 
@@ -19,7 +18,7 @@ from aggregator.model.expression.folding import fold
 from aggregator.model.expression.parser import parse
 from aggregator.model.expression.tree import And, Node, Not, Or, Range, Words
 from aggregator.model.items import FOREVER, Image, Media, Provider, Related, Seed
-from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject, Vocabulary, visible_text
+from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject, Vocabulary
 from aggregator.normalizer.rule_expressions import vocabulary_of
 from aggregator.normalizer.rules import decide, policy_of, topics_and_above, unmet_condition
 
@@ -103,28 +102,6 @@ def test_scripts_without_spaces_have_no_whole_words() -> None:
     assert chosen("日本", title="新日本語の本")
     assert chosen("हिन्दी", title="हिन्दी में")
     assert not chosen("हिन्द", title="हिन्दी में")
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ("<!-- never closed", ""), ("a<script>x</script>b", "a b"), ("<" * 9, "<<<<<<<<<"), ("1 < 2 > 0", "1 < 2 0"), ("__a__ b_c", "a b_c"),
-        ('![alt](https://x.example/a.png "t") c', "! alt c"), ("&lt;b&gt;", "<b>"),
-    ],
-)  # fmt: skip
-def test_the_text_of_a_body(body: str, words: str) -> None:
-    """Of a body counts what people read, roughly."""
-    assert " ".join(visible_text(body).split()) == words
-
-
-@pytest.mark.parametrize(
-    "body", ["<" * 400_000, "<!--" * 100_000, "](" * 200_000, "[" * 400_000, "<script " * 50_000, "[a]:" * 100_000]
-)
-def test_the_text_of_any_body_takes_little_time(body: str) -> None:
-    """No body makes the patterns search again and again."""
-    began = time.process_time()
-    visible_text(body)
-    assert time.process_time() - began < 3
 
 
 def test_a_pattern_that_takes_too_long_is_stopped() -> None:

@@ -423,3 +423,23 @@ def test_a_damaged_row_folds_nothing_else(site: SiteFolder, damage: str) -> None
     assert turn.read == 3
     assert site.documents().keys() == before.keys()
     assert shown(site) == {"north": ["south"], "other": []}
+
+
+@pytest.mark.parametrize("copies", ["fold", "list"])
+def test_a_copy_without_an_address_is_listed_with_that_of_its_page(site: SiteFolder, copies: str) -> None:
+    """Items whose seeds have no link lead to each other's pages, also to that of a seed with an id of its own."""
+    site.settings["pages"] = {"items": "own"}
+    site_of(site, copies=copies)
+    for name, keys in (("first", {}), ("second", {"id": "tag:example.org,2026:second"})):
+        provider = {"name": name, "domain": f"{name}.example"}
+        write(site, name, webUrl=None, provider=provider, at=-10 * HOUR + len(keys), **keys)
+    site.build()
+    items = json.loads((site.feeds / "all/feed.json").read_text())["items"]
+    listed = [one["url"] for item in items for one in item.get("_aggregator", {}).get("related", ())]
+    pages = {
+        f"https://feeds.example.org/{one.parent.relative_to(site.feeds)}/"
+        for one in site.feeds.glob("items/*/*/*.html")
+    }
+    assert listed
+    if copies == "list":
+        assert set(listed) == {item["url"] for item in items} == pages

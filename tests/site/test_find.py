@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.expressions import random_expression, random_site
@@ -197,13 +198,62 @@ def test_everybody_finds_nothing_that_is_not_shown(told: SiteFolder, text: str) 
 
 
 @pytest.mark.parametrize(
-    "text", ["path:shown", "category:inner", "is:held", "has:body", "has:expires", "/tides/", "search:secret"]
-)
+    "text",
+    [
+        "path:shown", "category:inner", "type:article", "is:held", "has:body", "has:excerpt", "has:expires", "has:lang", "has:related", "has:type", "has:updated",
+        "/tides/", "title:/tides/", "search:secret", "-type:article", "tides OR (sea -path:x)",
+    ],
+)  # fmt: skip
 def test_everybody_may_not_ask_what_is_the_owners(told: SiteFolder, text: str) -> None:
     """Such a condition is refused; the names of searches are not told."""
     with pytest.raises(ExpressionError) as caught:
         asked(told, text, for_everybody=True)
     assert "secret" not in caught.value.hint
+
+
+def test_everybody_learns_nothing_of_what_is_not_shown(site: SiteFolder) -> None:
+    """Whatever they ask, an answer is the same with and without held, embargoed and private words, whole or negated."""
+    secret = "canary"
+    hidden: dict[str, dict[str, Any]] = {
+        "held": {"quality": 1}, "draft": {"published": False}, "later": {"publishedDateTime": iso(NOW + DAY)},
+        "over": {"publishedDateTime": iso(NOW - 9 * DAY), "expires": iso(NOW - DAY)},
+    }  # fmt: skip
+    site.settings["feeds_by_query"] = [{"slug": "good", "where": "quality:>=90"}]
+    keys = {"excerpt": "A quiet hum", "topics": ["Sea"], "quality": 95}
+    site.write("shown.md", "Words", title="Tides", **keys)
+    site.build()
+    asked_for = [
+        f"{field}{value}"
+        for field in ("", "title:", "text:", "topic:", "tag:", "source:", "domain:", "author:", "lang:", "link:")
+        for value in (secret, "canary.example")
+    ]
+    asked_for += ["quality:>=0", "quality:<50", "heat:>=0", "age:<2d", "age:>3d", "published:>2026-05-28", "updated:>2026-05-28",
+                  f"updated:<={iso(NOW)}", "has:author", "has:image", "has:tag", "has:source", "has:media", "has:heat", "search:good"]  # fmt: skip
+    asked_for += [f"-({text})" for text in asked_for]
+    before = [asked(site, text, for_everybody=True) for text in asked_for]
+
+    private = {
+        "secured": {"note": secret}, "type": secret, "category": secret, "locale": f"x {secret}", "updatedDateTime": iso(NOW + DAY),
+    }  # fmt: skip
+    site.write("shown.md", f"Words <!-- {secret} -->", title="Tides", **keys, **private)
+    every = {
+        "title": secret, "excerpt": secret, "topics": [secret], "tags": [secret], "author": secret, "heat": 5, "locale": "de",
+        "provider": {"name": secret, "domain": "canary.example"}, "image": "https://canary.example/a.png", "quality": 95,
+    }  # fmt: skip
+    for name, state in hidden.items():
+        site.write(f"{name}.md", secret, **{"webUrl": f"https://canary.example/{name}", **every, **state})
+    site.build()
+    assert {row.title for row in asked(site, secret, everything=True).items} == {secret}
+    assert [asked(site, text, for_everybody=True) for text in asked_for] == before
+
+
+def test_an_item_is_found_under_the_id_that_feeds_show(site: SiteFolder) -> None:
+    """An id of its own that is no URI has another form in feeds."""
+    site.write("a.md", id="7 of 9")
+    site.build()
+    for for_everybody in (False, True):
+        (item,) = asked(site, "item", for_everybody=for_everybody).items
+        assert item.id == site.ids()[0]
 
 
 def test_an_unknown_search_is_an_error_with_a_hint(told: SiteFolder) -> None:

@@ -119,3 +119,70 @@ def test_who_takes_its_id_back_keeps_what_readers_saw(site: SiteFolder) -> None:
     site.write("a.md")
     site.build(NOW + 10)
     assert site.ids() == before
+
+
+@pytest.mark.parametrize("own", ["http number 7", "http://a b", "https:x\\y", "http|1", "HTTP 7"])
+def test_who_takes_back_an_id_that_begins_like_a_link_keeps_what_readers_saw(site: SiteFolder, own: str) -> None:
+    """It is no link, and no damage of the index."""
+    site.write("a.md", id=own)
+    site.build()
+    before = site.ids()
+    site.write("a.md")
+    turn = site.build(NOW + 10)
+    assert site.ids() == before
+    assert not turn.problems
+
+
+def forms(site: SiteFolder) -> dict[str, str]:
+    """Return the id of each item of the feed by its title; no two are alike."""
+    found = {item["title"]: item["id"] for item in site.feed()}
+    assert len(set(found.values())) == len(found)
+    return found
+
+
+def test_no_two_items_have_one_id_in_feeds(site: SiteFolder) -> None:
+    """A seed that chooses what another one's id has become gets another form, and what readers saw stays."""
+    host = site.config().site.url.split("/")[2]
+    made = f"tag:{host},{YEAR}:a%20b"
+    site.write("first.md", id="a b")
+    site.build()
+    assert forms(site) == {"Item first": made}
+    site.write("second.md", id=made)
+    site.build(NOW + 10)
+    before = forms(site)
+    assert before["Item first"] == made
+    assert is_uri(before["Item second"])
+    site.build(NOW + 20, fresh=True)
+    assert forms(site) == before
+    (site.seeds / "first.md").unlink()
+    site.build(NOW + 30)
+    assert forms(site) == {"Item second": before["Item second"]}
+
+
+@pytest.mark.parametrize("names", [("a", "b"), ("b", "a")])
+def test_a_chosen_uri_stays_as_it_is_if_nobody_saw_the_other(site: SiteFolder, names: tuple[str, str]) -> None:
+    """Whichever seed comes first, in one turn or in two: the one whose id is a URI has it."""
+    host = site.config().site.url.split("/")[2]
+    made = f"tag:{host},{YEAR}:7"
+    site.write(f"{names[0]}.md", id=made, title="Chosen")
+    site.write(f"{names[1]}.md", id="7", title="Other")
+    site.build()
+    together = forms(site)
+    assert together["Chosen"] == made
+    (site.seeds / f"{names[1]}.md").unlink()
+    site.build(NOW + 10)
+    site.write(f"{names[1]}.md", id="7", title="Other")
+    site.build(NOW + 20)
+    assert forms(site) == together
+
+
+@pytest.mark.parametrize(("own", "link"), [("2026/x", "http://id:2026/x"), ("7/", "https://id:7/")])
+def test_a_link_is_never_taken_for_an_id(site: SiteFolder, own: str, link: str) -> None:
+    """The host `id` with a port looks like a key of an id, and `path` like one of a path; neither joins another item."""
+    site.write("own.md", id=own)
+    site.build()
+    site.write("foreign.md", webUrl=link, publishedDateTime=iso(NOW - 9))
+    site.write("path.md", webUrl="http://path:8080/own.md", publishedDateTime=iso(NOW - 9))
+    site.write("8080/own.md", webUrl="https://news.example.org/8080", title="In a folder")
+    site.build(NOW + 10)
+    assert len(forms(site)) == 4

@@ -70,3 +70,15 @@ def test_beyond_the_limit_are_the_worst_and_the_history_links_to_the_newest(told
     headline, details = lines_of(told, "new.md")
     assert headline.startswith("new.md: in 2 feeds: all, latest")
     assert "not in best: 2 better items come before it, and the feed ends after 1" in details
+
+
+def test_what_is_listed_with_an_item_counts_as_coverage(told: SiteFolder) -> None:
+    """Other texts on its event bring it as many points as `related` in its seed."""
+    told.settings["stories"] = {"stories": "relate"}
+    for number in range(3):
+        told.write(
+            f"s{number}.md", webUrl=f"https://s{number}.example/a", story="One", quality=60, title=f"Item {number}"
+        )
+    told.build()
+    assert told.titles("best")[:4] == ["Item 2", "Item 1", "Item 0", "Old and good"]
+    assert "score: 79 = +60 quality +20 coverage (2 related) -1 fresh (1 day)" in lines_of(told, "s1.md")[1]

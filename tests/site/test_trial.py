@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from support.expressions import random_site
+from support.labelled_pairs import pairs
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.config.settings import Config
@@ -85,6 +86,8 @@ RULES: list[dict[str, Any]] = [
     {"searches": {"mine": "has:topic"}, "feeds_by_query": [{"slug": "sea", "where": "search:mine"}]},
     {"related": "promote", "rules": {}},
     {"topics": {"from_keywords": True}, "rules": {"block": "-path:sub/"}},
+    {"searches": {}, "feeds_by_query": [{"slug": "fresh", "where": "age:<5d"}]},
+    {"searches": {}, "feeds_by_query": [{"slug": "c", "where": "age:<5d"}]},
 ]
 
 
@@ -146,6 +149,72 @@ def test_an_expression_does_what_was_tried(varied: SiteFolder, expression: str, 
         after, coming = shown(index), stories_at(index, trials, going=False)
     assert (going, coming) == (differences(before, after), differences(after, before))
     assert trials
+
+
+def grouped(site: SiteFolder, copies: str, stories: str) -> SiteFolder:
+    """Return a built site of which many items are copies, or tell of one event."""
+    site.settings |= {
+        "stories": {"copies": copies, "stories": stories}, "rules": {"min_quality": 20, "block": "title:sponsored"},
+        "feeds_by_query": [{"slug": "good", "where": {"min_quality": 60}}, {"slug": "sea", "where": "topic:Sea"}],
+    }  # fmt: skip
+    every = [one for pair in pairs()[:40] + pairs()[170:210] for one in (pair.one, pair.other)]
+    for number, seed in enumerate(every):
+        site.write(
+            f"{number:03}.md", seed.body, title=seed.title, excerpt=seed.excerpt or None, webUrl=f"{seed.link}-{number}",
+            publishedDateTime=iso(NOW - 5 * DAY + seed.published % (4 * DAY)), provider={"domain": seed.provider.domain},
+            quality=(10, 50, 70, 90)[number * 7 % 4], topics=[("Sea", "Land")[number * 5 % 2]],
+        )  # fmt: skip
+    site.build()
+    return site
+
+
+GROUPED: list[dict[str, Any]] = [
+    {"rules": {"min_quality": 60, "block": "title:sponsored"}}, {"rules": {}}, {"rules": {"block": "quality:>=90"}},
+    {"rules": {"min_quality": 20, "block": "title:sponsored", "allow": "topic:Sea"}}, {"rules": {"max_age": "4d"}},
+    {"feeds_by_query": [{"slug": "good", "where": "quality:>=50"}, {"slug": "land", "where": "-topic:Sea"}]},
+    {"rules": {"min_quality": 60}, "feeds_by_query": [{"slug": "sea", "where": "topic:Land"}]},
+    {"stories": {"copies": "off"}}, {"stories": {"copies": "fold", "stories": "one"}}, {"stories": {"copies": "list", "stories": "relate"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", GROUPED, ids=str)
+@pytest.mark.parametrize(
+    "groups",
+    [("fold", "one"), *(pytest.param(one, marks=pytest.mark.slow) for one in (("fold", "off"), ("list", "relate")))],
+    ids=str,
+)
+def test_a_build_does_what_was_tried_with_copies_and_stories(
+    site: SiteFolder, changed: dict[str, Any], groups: tuple[str, str]
+) -> None:  # fmt: skip
+    """Who stands for others then is taken into account: the copy that steps in, and the one that is folded."""
+    grouped(site, *groups)
+    usual = site.config()
+    site.settings |= changed
+    with opened_read_only(usual.state) as index:
+        assert index is not None
+        before = shown(index)
+        trials = try_config(index, usual, site.config(), expression="", use="block", now=NOW, limit=10_000)
+        going = stories_at(index, trials, going=True)
+    site.build()
+    with opened_read_only(usual.state) as index:
+        assert index is not None
+        after = shown(index)
+        coming = stories_at(index, trials, going=False)
+    assert going == differences(before, after)
+    assert coming == differences(after, before)
+    for one in trials:
+        assert (one.now, one.come, one.go) == (len(before.get(one.slug, ())), len(one.coming), len(one.going))
+        assert one.now + one.come - one.go == len(after.get(one.slug, ()))
+
+
+def test_an_expression_that_is_too_large_with_that_of_the_config_is_refused(site: SiteFolder) -> None:
+    """The message says that it is the two together."""
+    site.settings["rules"] = {"block": " OR ".join(f"w{n}" for n in range(80))}
+    site.build()
+    with pytest.raises(
+        AggregatorError, match=r"together with the expression of `rules.block`: has more than 100 conditions"
+    ):
+        tried(site, expression=" OR ".join(f"v{n}" for n in range(80)))
 
 
 def test_trying_changes_nothing(varied: SiteFolder) -> None:

@@ -102,7 +102,7 @@ def test_the_globs_of_the_dialects_are_valid() -> None:
         assert [glob for glob in (*files.include, *files.ignore) if glob_problem(glob)] == []
     known = typing.get_type_hints(RootSettings, include_extras=True)["dialect"]
     assert set(typing.get_args(known)) == set(DIALECTS)
-    assert set(SEED_KEYS) >= KEYS - {"secured", "markup", "not_story"}
+    assert set(SEED_KEYS) >= KEYS - {"secured", "markup", "not_story", "story"}
 
 
 def test_native_without_globs_needs_no_selection(tmp_path: Path) -> None:

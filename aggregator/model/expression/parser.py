@@ -20,7 +20,7 @@ from aggregator.model.expression import values
 from aggregator.model.expression.errors import ExpressionError
 from aggregator.model.expression.fields import FIELDS, WITH_PATTERNS, Field
 from aggregator.model.expression.folding import fold
-from aggregator.model.expression.printer import between_slashes, text_of
+from aggregator.model.expression.printer import SIGNS, between_slashes, text_of
 from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Range, Search, Words
 from aggregator.model.slugs import composed
 
@@ -35,7 +35,6 @@ MOST_DEPTH = 32
 
 _OPERATOR = re.compile(r'(AND|OR|NOT)(?=[\s()"]|\Z)')
 _LOWER = frozenset({"and", "or", "not"})
-_SIGNS = {"&&": "AND", "||": "OR", "&": "AND", "|": "OR", "!": "NOT", "+": ""}
 _FIELD = re.compile(r"([A-Za-z_]+):")
 _WORD = re.compile(r'[^\s()"]+')
 _COMPARISON = re.compile(r">=|<=|>|<")
@@ -175,8 +174,8 @@ class _Parser:
             raise self._error("a comparison needs a field before it", hint)
         start = self._at
         word = self._word()
-        if word in _SIGNS:
-            meant = _SIGNS[word]
+        if word in SIGNS:
+            meant = SIGNS[word]
             raise self._error(f"`{word}` is no operator", f"write `{meant}`" if meant else "remove it", start)
         if word.lower() in _LOWER:
             self._lower_operators.append(start)
@@ -246,19 +245,22 @@ class _Parser:
             raise self._error(
                 f"unknown flag `{found[2]}` behind a pattern", "there is `i` alone", found.end() - len(found[2])
             )
-        self._check_pattern(found[1])
+        self._check_pattern(found[1], ignore_case=bool(found[2]))
         self._at = found.end()
         return Pattern(field, between_slashes(found[1]), bool(found[2]))
 
-    def _check_pattern(self, pattern: str) -> None:
+    def _check_pattern(self, pattern: str, *, ignore_case: bool) -> None:
         import regex  # noqa: PLC0415 - 20 ms that only expressions with patterns pay
 
         try:
-            regex.compile(pattern)
+            regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
         except regex.error as error:
             at = self._at + 1 + (error.pos or 0)
             hint = "put a `\\` before a sign that is meant literally"
             raise self._error(f"the pattern is no regular expression: {error.msg}", hint, at) from error
+        except ValueError as error:  # flags that exclude each other
+            hint = "write one of its flags"
+            raise self._error(f"the pattern is no regular expression: {error}", hint, self._at + 1) from error
         except (RecursionError, OverflowError, MemoryError) as error:
             raise self._error("the pattern is nested too deeply", "simplify it") from error
 

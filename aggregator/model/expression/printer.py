@@ -8,6 +8,9 @@ from aggregator.model.expression import values
 from aggregator.model.expression.fields import FIELDS
 from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Pattern, Range, Search, Words
 
+SIGNS = {"&&": "AND", "||": "OR", "&": "AND", "|": "OR", "!": "NOT", "+": ""}
+"""Signs that people write as operators, which are none here, and what to write instead."""
+
 _OPERATORS = frozenset({"and", "or", "not"})
 _PLAIN = re.compile(r'[^\s()":/<>*\\-][^\s()":*\\]*')
 _PLAIN_VALUE = re.compile(r'[^\s()"/<>*\\][^\s()"*\\]*')
@@ -21,7 +24,7 @@ def text_of(node: Node) -> str:
     if isinstance(node, And):
         return " ".join(_inside(part, Or, And) for part in node.parts)
     if isinstance(node, Not):
-        return f"-{_inside(node.part, Or, And, Not)}"
+        return f"-{_inside(node.part, Or, And)}"
     return _leaf(node)
 
 
@@ -43,7 +46,7 @@ def _leaf(node: Words | Pattern | Range | Choice | Search) -> str:
 
 
 def _word(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) and text.lower() not in _OPERATORS else quoted(text)
+    return text if _PLAIN.fullmatch(text) and text.lower() not in _OPERATORS | SIGNS.keys() else quoted(text)
 
 
 def value_text(text: str) -> str:
@@ -63,17 +66,38 @@ def between_slashes(pattern: str) -> str:
 
 def _bounds(node: Range) -> str:
     kind, least, most = FIELDS[node.field].kind, node.least, node.most
+    if least is None or most is None:
+        return _least(kind, least) if least is not None else _most(kind, most or 0)
     if kind == "date":
-        if least is None or most is None:
-            return f">={values.date_text(least)}" if least is not None else f"<={values.last_date_text(most or 0)}"
         first, last = values.date_text(least), values.last_date_text(most)
         return first if first == last else f"{first}..{last}"
     if kind == "age":
-        if least is None or most is None:
-            return f">={values.age_text(least)}" if least is not None else f"<{values.age_text((most or 0) + 1)}"
         return f"{values.age_text(least)}..{values.age_text(most)}"
-    if least == most:
-        return str(least)
-    if least is None or most is None:
-        return f">={least}" if least is not None else f"<={most}"
-    return f"{least}..{most}"
+    return str(least) if least == most else f"{least}..{most}"
+
+
+def _least(kind: str, least: int) -> str:
+    """Return the text of an open range with a lower bound, which may lie just beside the values that can be written."""
+    if kind == "age":
+        above = values.age_text(least - 1) if least else ""
+        return _shorter(f">={values.age_text(least)}", f">{above}" if above else "", least <= values.LONGEST_AGE)
+    if kind == "date":
+        return f">={values.date_text(least)}" if least <= values.LAST_DATE else f">{values.last_date_text(least - 1)}"
+    return f">={least}" if least <= values.LARGEST else f">{least - 1}"
+
+
+def _most(kind: str, most: int) -> str:
+    """Return the text of an open range with an upper bound, likewise."""
+    if kind == "age":
+        up_to = f"<={values.age_text(most)}" if most >= 0 else ""
+        return _shorter(f"<{values.age_text(most + 1)}", up_to, most < values.LONGEST_AGE)
+    if kind == "date":
+        return f"<={values.last_date_text(most)}" if most >= values.FIRST_DATE else f"<{values.date_text(most + 1)}"
+    return f"<={most}" if most >= -values.LARGEST else f"<{most + 1}"
+
+
+def _shorter(usual: str, other: str, can_be_usual: bool) -> str:
+    """Return the text whose value is shorter; the usual one if both are alike, and if it can be written."""
+    if can_be_usual and (not other or len(usual.lstrip("<>=")) <= len(other.lstrip("<>="))):
+        return usual
+    return other

@@ -21,6 +21,7 @@ from aggregator.model.expression.parser import (
 )
 from aggregator.model.expression.printer import between_slashes, text_of
 from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Pattern, Range, Search, Words, leaves
+from aggregator.model.expression.values import FIRST_DATE, LAST_DATE
 from aggregator.model.slugs import composed
 
 CASES = Path(__file__).parents[2] / "cases/expressions"
@@ -69,8 +70,8 @@ def ranges(field: str, least: int, most: int) -> st.SearchStrategy[Node]:
 LEAVES: st.SearchStrategy[Node] = st.one_of(
     st.builds(Words, st.sampled_from(OF_TEXT), ANY_TEXT),
     st.builds(Pattern, st.sampled_from(OF_TEXT), PATTERNS, st.booleans()),
-    ranges("quality", -100, 200), ranges("heat", -(10**15), 10**15), ranges("age", 0, 10**8),
-    ranges("published", -(10**9), 4 * 10**9), ranges("updated", 0, 4 * 10**9),
+    ranges("quality", -100, 200), ranges("heat", -(10**14), 10**14), ranges("age", 0, 10**11),
+    ranges("published", FIRST_DATE, LAST_DATE), ranges("updated", 0, 4 * 10**9),
     st.sampled_from([Choice(field.name, value) for field in FIELDS.values() for value, _ in field.choices]),
     st.builds(Search, ANY_TEXT),
 )  # fmt: skip
@@ -120,6 +121,33 @@ def test_any_text_is_an_expression_or_has_a_mistake_with_a_place(text: str) -> N
     else:
         assert 0 <= mistake.at <= len(text)
         assert len(mistake.lines()) == 3
+
+
+TOKENS = st.sampled_from(
+    ["a", "b:", "title:", "topic:", "quality:", "age:", "published:", "updated:", "heat:", "has:image", "is:held", "search:", "text:", "link:", '"', '"a b"', '"AND"',
+     "and", "AND", "OR", "NOT", "-", "(", ")", "/a/", "/a/i", "//", "&&", "|", "!", "+", "<", ">", "<=", ">=", "..", "1", "7d", "2w", "90m", "86400s", "2026", "2026-02",
+     "1000", "9998", "9998-12-31", "2026-11-30T10:00", ":30", "+05:00", "-05:00", "Z", "999999999w", "1000000000000000", "é", "日", "\\", "*", " ", " ", " ", "\n",
+     "\u00a0", "\u200b", "ﬁ", "İ"]
+)  # fmt: skip
+
+
+@given(st.lists(TOKENS, max_size=24).map("".join))
+def test_a_text_is_parsed_to_the_same_as_its_shortest_form(text: str) -> None:
+    """Printing what was parsed is stable, whatever was written: signs, bounds, dates, words of the language, scripts."""
+    try:
+        tree = parse(text)
+    except ExpressionError:
+        return
+    assert parse(text_of(tree)) == tree
+    assert canonical(text_of(tree)) == text_of(tree)
+
+
+@pytest.mark.parametrize(
+    "text", ["-" * MOST_DEPTH + "a", "published:2026 " * MOST_CONDITIONS, "age:<=5d " * MOST_CONDITIONS]
+)
+def test_the_shortest_form_stays_within_the_bounds(text: str) -> None:
+    """It is not nested more deeply, and hardly longer."""
+    assert parse(canonical(text)) == parse(text)
 
 
 def test_the_place_of_each_condition_is_known() -> None:

@@ -7,7 +7,6 @@ from functools import cache
 
 from support.labelled_pairs import Pair, pairs
 
-from aggregator.normalizer import links
 from aggregator.normalizer.comparison import copies, coverage
 
 
@@ -15,26 +14,20 @@ from aggregator.normalizer.comparison import copies, coverage
 def found() -> list[tuple[Pair, str]]:
     """Return each pair with the relation that the program sees in it."""
     every = pairs()
-    wordings = [coverage_of(seed) for pair in every for seed in (pair.one, pair.other)]
-    counts = Counter(word for one in wordings for word in (*one.words, *one.addresses))
+    wordings = [coverage.wording_of(seed, "x.md") for pair in every for seed in (pair.one, pair.other)]
+    counts = Counter(word for one in wordings for word in {*one.words, *one.addresses})
     return [(pair, relation_of(pair, counts, len(wordings))) for pair in every]
 
 
-def coverage_of(seed) -> coverage.Wording:
-    addresses = coverage.addresses_of(seed.body, links.host_of(seed.link))
-    title, excerpt = coverage.words_of(seed.title), coverage.words_of(seed.excerpt)
-    return coverage.Wording(copies.source_of(seed), seed.published, title, title | excerpt, addresses)
-
-
-def relation_of(pair: Pair, counts: Counter[str], total: int) -> str:
+def relation_of(pair: Pair, counts: Counter[int], total: int) -> str:
     """Return the relation, as copies are looked for first, by their keys."""
     one, other = copies.text_of(pair.one, "a.md"), copies.text_of(pair.other, "b.md")
     keys = [set(copies.keys_of(copies.runs_of(text, ()))) for text in (one, other)]
     if len(keys[0] & keys[1]) >= copies.LEAST_KEYS and copies.copied(one, other):
         return "copy"
-    if coverage.covered(coverage_of(pair.one), coverage_of(pair.other), counts.__getitem__, total):
-        return "story"
-    return "none"
+    first, second = coverage.wording_of(pair.one, "a.md"), coverage.wording_of(pair.other, "b.md")
+    rare = [coverage.rare_of(said, counts.__getitem__, total) for said in (first, second)]
+    return "story" if coverage.covered(first, second, *rare) else "none"
 
 
 def quality(relation: str) -> tuple[float, float, list[str]]:
