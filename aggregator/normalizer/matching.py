@@ -83,17 +83,18 @@ class Subject:
 
     @property
     def text(self) -> str:
-        """Its excerpt and body, folded."""
+        """Its excerpt, body and embed, folded."""
         if not self._text:
             self._text = fold(self.written_text)
         return self._text
 
     @property
     def written_text(self) -> str:
-        """Its excerpt and body as people read them, roughly: without tags, marks and addresses."""
+        """Its excerpt, body and embed as people read them, roughly: without tags, marks and addresses."""
         if not self.body:
             return text.cut(text.plain(self.seed.excerpt), text.SUMMARY_LENGTH)
-        return f"{text.plain(self.seed.excerpt)}\n{visible_text(self.seed.body, self.seed.markup)}"
+        found = f"{text.plain(self.seed.excerpt)}\n{visible_text(self.seed.body, self.seed.markup)}"
+        return f"{found}\n{visible_text(self.seed.embed, 'html')}" if self.seed.embed else found
 
     @property
     def domain(self) -> str:

@@ -86,6 +86,13 @@ def test_a_condition_leaves_out(text: str) -> None:
     assert not chosen(text)
 
 
+def test_an_embed_is_text_too() -> None:
+    """What stands in `featured_content` is seen, its tags and addresses are not."""
+    embed = '<blockquote class="veiled"><p>Sponsored by <b>us</b></p></blockquote><iframe src="https://hidden.example/x"></iframe>'
+    assert chosen('text:"sponsored by us"', embed=embed)
+    assert not chosen("veiled OR hidden", embed=embed)
+
+
 def test_who_has_no_number_is_in_no_range() -> None:
     """Neither bound holds for an item without quality or heat, as in feeds by query."""
     assert not chosen("quality:>=0 OR quality:<0 OR heat:>=0 OR heat:<0", quality=None, heat=None)

@@ -25,7 +25,7 @@ class Field(msgspec.Struct, frozen=True):
 
 _FIELDS = (
     Field("title", "words", "words of the title", 'title:"heat pump"'),
-    Field("text", "words", "words of the excerpt and the body", "text:tariff"),
+    Field("text", "words", "words of the excerpt, the body and the embed", "text:tariff"),
     Field("topic", "name", "a topic by name, shortname or slug, or one above it", "topic:Energy"),
     Field("tag", "name", "one of the tags", "tag:wind"),
     Field("category", "name", "the category", "category:analysis"),
