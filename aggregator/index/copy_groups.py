@@ -25,9 +25,9 @@ MOST_LISTED = 20
 class CopyGroups:
     """The copies of a few files at a moment (seconds since 1970), on the site with a URL."""
 
-    def __init__(self, index: Index, rows: Sequence[FileRow], now: int, *, site: str = "") -> None:
+    def __init__(self, index: Index, rows: Sequence[FileRow], now: int, *, site: str = "", host: str = "") -> None:
         self._index = index
-        self._site = site
+        self._site, self._host = site, host
         self._now = now
         files = [row.file for row in rows]
         originals = index.copies.originals(files)
@@ -77,7 +77,7 @@ class CopyGroups:
         visible = [row for row in self.others(file) if (row.starts or 0) <= self._now < (row.ends or 0)]
         links = {link}
         found: list[Copy] = []
-        for one in _as_related(self._index, visible[:MOST_LISTED], self._site):
+        for one in _as_related(self._index, visible[:MOST_LISTED], self._site, self._host):
             if one.link not in links:
                 links.add(one.link)
                 found.append(one)
@@ -91,10 +91,10 @@ def _rows(index: Index, files: Iterable[int]) -> dict[int, FileRow]:
     }  # fmt: skip
 
 
-def _as_related(index: Index, rows: Sequence[FileRow], site: str) -> Iterable[Copy]:
+def _as_related(index: Index, rows: Sequence[FileRow], site: str, host: str) -> Iterable[Copy]:
     stored = index.files.seeds([row.file for row in rows])
     for row in rows:
         seed, verdict = unpack_seed(verified(stored[row.file], row.content or b"")), unpack_verdict(row.verdict)
         acting = rules.effective_seed(seed, verdict)
-        link = link_of(index, row, acting, site)
+        link = link_of(index, row, acting, site=site, host=host)
         yield Copy(title=acting.title, link=link, provider=acting.provider, quality=acting.quality)

@@ -24,10 +24,10 @@ MOST_LISTED = 10
 class CoverageLists:
     """The other texts on the events of a few files at a moment (seconds since 1970), on the site with a URL."""
 
-    def __init__(self, index: Index, rows: Sequence[FileRow], now: int, *, site: str = "") -> None:
+    def __init__(self, index: Index, rows: Sequence[FileRow], now: int, *, site: str = "", host: str = "") -> None:
         self._index = index
         self._now = now
-        self._site = site
+        self._site, self._host = site, host
         files = [row.file for row in rows]
         self._original = index.copies.originals(files)
         self._covering = index.coverage.covering(sorted({*files, *self._original.values()}))
@@ -70,5 +70,5 @@ class CoverageLists:
         stored = self._index.files.seeds([row.file])[row.file]
         seed, verdict = unpack_seed(verified(stored, row.content or b"")), unpack_verdict(row.verdict)
         acting = rules.effective_seed(seed, verdict)
-        link = link_of(self._index, row, acting, self._site)
+        link = link_of(self._index, row, acting, site=self._site, host=self._host)
         return Related(title=acting.title, link=link, provider=acting.provider, quality=acting.quality)

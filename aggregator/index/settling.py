@@ -315,14 +315,14 @@ class Settling:
             return None
         from aggregator.index.copy_groups import CopyGroups  # noqa: PLC0415 - few sites look for copies
 
-        return CopyGroups(self._index, rows, self._now, site=self._site)
+        return CopyGroups(self._index, rows, self._now, site=self._site, host=self._host)
 
     def _coverage_lists(self, rows: Sequence[FileRow]) -> CoverageLists | None:
         if not self._has_stories:
             return None
         from aggregator.index.coverage_lists import CoverageLists  # noqa: PLC0415 - few sites look for stories
 
-        return CoverageLists(self._index, rows, self._now, site=self._site)
+        return CoverageLists(self._index, rows, self._now, site=self._site, host=self._host)
 
     def _settle(self, stories: Sequence[int]) -> None:
         self.writes.flush()

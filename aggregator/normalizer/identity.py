@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -54,6 +55,11 @@ def public_id(own: str, host: str, year: int) -> str:
     """
     authority = re.sub(r"[^a-z0-9.-]+", "-", host.lower()).strip("-") or "localhost"
     return f"tag:{authority},{year:04}:{quote(own, safe=_IN_TAG)}"
+
+
+def expected_id(own: str, host: str, published: int) -> str:
+    """Return the id that feeds will show of an item: its own if that is a URI; `published` is in seconds since 1970."""
+    return own if is_uri(own) else public_id(own, host, datetime.fromtimestamp(published, UTC).year)
 
 
 def keys(seed: Seed) -> tuple[str, ...]:

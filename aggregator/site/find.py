@@ -286,9 +286,10 @@ def _items(index: Index, files: Sequence[int], now: int, site: str) -> Iterator[
             acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
             states = states_of(row, now)
             id = stories[row.story].id if row.story is not None else acting.id or acting.link  # noqa: A001 - as the field
+            shown = index.stories.public_id(id)
             yield FoundItem(
-                id=index.stories.public_id(id), title=acting.title,
-                link=shown_link(id, acting.link, acting.published, site), published=acting.published, path=row.path,
+                id=shown, title=acting.title, link=shown_link(shown, acting.link, acting.published, site),
+                published=acting.published, path=row.path,
                 state=next((one for one in _STATES if one in states), ""),
                 detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",
             )  # fmt: skip

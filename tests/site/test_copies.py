@@ -430,7 +430,7 @@ def test_a_copy_without_an_address_is_listed_with_that_of_its_page(site: SiteFol
     """Items whose seeds have no link lead to each other's pages, also to that of a seed with an id of its own."""
     site.settings["pages"] = {"items": "own"}
     site_of(site, copies=copies)
-    for name, keys in (("first", {}), ("second", {"id": "tag:example.org,2026:second"})):
+    for name, keys in (("first", {}), ("second", {"id": "the second"})):
         provider = {"name": name, "domain": f"{name}.example"}
         write(site, name, webUrl=None, provider=provider, at=-10 * HOUR + len(keys), **keys)
     site.build()

@@ -21,6 +21,7 @@ from aggregator.model.item_pages import shown_link
 from aggregator.model.seed_roots import native_root
 from aggregator.model.store import is_url
 from aggregator.normalizer import micropub, posted
+from aggregator.normalizer.identity import expected_id
 from aggregator.normalizer.micropub import MicropubRequest
 from aggregator.normalizer.posted import PostedSeed
 from aggregator.normalizer.reading import read_batch
@@ -201,7 +202,8 @@ class Posting:
         if not outcome.seed:
             return ""
         seed, site = unpack_seed(outcome.seed), self._config.site.url
-        return shown_link(seed.id or seed.link, seed.link, seed.published, site)
+        shown = expected_id(seed.id or seed.link, policy_of(self._config).host, seed.published)
+        return shown_link(shown, seed.link, seed.published, site)
 
     async def _answered(self, work: Callable[[], Response]) -> Response:
         try:
