@@ -13,10 +13,9 @@ from aggregator.index.rows import check_sitemap, checksum
 
 
 class SitemapRow(NamedTuple):
-    """A month of the sitemap: the digest of what its parts say, how many parts are on disk, and their identity."""
+    """A month of the sitemap: how many parts are on disk, and their identity."""
 
     month: int
-    key: bytes | None
     parts: int
     file_identity: bytes | None
 
@@ -26,15 +25,13 @@ class SitemapMonths(Tables):
 
     def mark(self, months: Iterable[int]) -> None:
         """Mark months of the sitemap as changed."""
-        sql = (
-            "INSERT INTO sitemap VALUES(?,1,NULL,0,NULL,?) ON CONFLICT(month) DO UPDATE SET dirty=1 WHERE dirty=0"
-        )  # fmt: skip
+        sql = "INSERT INTO sitemap VALUES(?,1,0,NULL,?) ON CONFLICT(month) DO UPDATE SET dirty=1 WHERE dirty=0"
         self._db.executemany(sql, ((month, checksum(month, 0)) for month in sorted(months)))
 
     def rows(self) -> list[SitemapRow]:
         """Return the months of the sitemap, newest first."""
-        sql = "SELECT month, key, parts, stamps, sum FROM sitemap ORDER BY month DESC"
-        return [SitemapRow._make(check_sitemap(row)[:4]) for row in self._db.execute(sql)]
+        sql = "SELECT month, parts, stamps, sum FROM sitemap ORDER BY month DESC"
+        return [SitemapRow._make(check_sitemap(row)[:3]) for row in self._db.execute(sql)]
 
     def dirty(self) -> set[int]:
         """Return the months of the sitemap that must be compared."""
@@ -47,6 +44,6 @@ class SitemapMonths(Tables):
             return
         total = checksum(row.month, row.parts)
         self._db.execute(
-            "INSERT OR REPLACE INTO sitemap VALUES(?,?,?,?,?,?)",
-            (row.month, int(dirty), row.key, row.parts, row.file_identity, total),
+            "INSERT OR REPLACE INTO sitemap VALUES(?,?,?,?,?)",
+            (row.month, int(dirty), row.parts, row.file_identity, total),
         )

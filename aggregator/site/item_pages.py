@@ -237,7 +237,7 @@ class SiteItemPages:
             errors.append(str(error))
             stays = row.parts
         identity = _identity(self._writer, row.month, stays)
-        self._index.sitemap.put(SitemapRow(row.month, None, stays, identity), dirty=bool(errors))
+        self._index.sitemap.put(SitemapRow(row.month, stays, identity), dirty=bool(errors))
 
     def _write_list(self, foreign: ForeignFiles, written: list[str], failed: list[str]) -> None:
         names = (SITEMAP, SITEMAP_OF_FEEDS)
@@ -277,7 +277,7 @@ class SiteItemPages:
         except PublishError as error:
             return [str(error)]
         for row in rows:
-            self._index.sitemap.put(SitemapRow(row.month, None, 0, None))
+            self._index.sitemap.put(SitemapRow(row.month, 0, None))
         return []
 
     def all_removed(self) -> None:
