@@ -23,6 +23,7 @@ from aggregator.index.overview import Overview
 from aggregator.index.recovery import open_or_rescue, set_aside
 from aggregator.index.row_check import check_rows
 from aggregator.index.rows import Columns, check_meta
+from aggregator.index.sitemap import SitemapMonths
 from aggregator.index.stories import Stories
 from aggregator.index.withdrawn import WithdrawnItems
 from aggregator.index.words import FoundWords
@@ -64,6 +65,7 @@ class Index:
         self.feeds = Feeds(database)
         self.archive_pages = ArchivePages(database)
         self.item_pages = ItemPages(database)
+        self.sitemap = SitemapMonths(database)
         self.withdrawn = WithdrawnItems(database)
         self.words = FoundWords(database)
         self.overview = Overview(database)

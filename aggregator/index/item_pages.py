@@ -1,6 +1,6 @@
-"""The pages of items in the index: which there are, which must be compared again, what is on disk; and the sitemap.
+"""The pages of items in the index: which there are, which must be compared again, what is on disk, and what was.
 
-Reads and writes the tables `item_page`, `sitemap` and `gone_page` of `index.db`. How a page is called is decided in
+Reads and writes the tables `item_page` and `gone_page` of `index.db`. How a page is called is decided in
 `model.item_pages`.
 """
 
@@ -12,7 +12,8 @@ from typing import NamedTuple
 from aggregator.index.database import Tables, chunks, marks
 from aggregator.index.feeds import IN_ORDER, VISIBLE, VisibleItem, visible_item
 from aggregator.index.files import Files
-from aggregator.index.rows import check, check_item_page, check_sitemap, checksum
+from aggregator.index.rows import check, check_item_page, checksum
+from aggregator.index.sitemap import SitemapMonths
 from aggregator.normalizer.stored import unpack_entries
 
 MOST_GONE = 10_000
@@ -40,17 +41,12 @@ class ItemPageRow(NamedTuple):
     file_identity: bytes | None = None
 
 
-class SitemapRow(NamedTuple):
-    """A month of the sitemap: the digest of what its parts say, how many parts are on disk, and their identity."""
-
-    month: int
-    key: bytes | None
-    parts: int
-    file_identity: bytes | None
-
-
 class ItemPages(Tables):
     """The pages of items in the index; `Index.item_pages` is the instance."""
+
+    @property
+    def _sitemap(self) -> SitemapMonths:
+        return SitemapMonths(self._database)
 
     # -- which must be compared
 
@@ -143,7 +139,7 @@ class ItemPages(Tables):
         said = (page.name, page.month, page.changed, page.listed)
         if before is None or before[1:5] != said:
             months = {one.month for one in (before, page) if one is not None and one.listed}
-            self.mark_months(months)
+            self._sitemap.mark(months)
         self._db.execute("DELETE FROM item_page WHERE name=? AND story<0", (page.name,))
         self._db.execute("DELETE FROM gone_page WHERE name=?", (page.name,))
         self._db.execute(
@@ -171,7 +167,7 @@ class ItemPages(Tables):
     def hide(self, page: ItemPageRow) -> None:
         """Take a page that is to be removed out of the sitemap."""
         if page.listed:
-            self.mark_months({page.month})
+            self._sitemap.mark({page.month})
             total = checksum(page.story, page.name, page.month, page.changed, 0)
             self._db.execute("UPDATE item_page SET listed=0, sum=? WHERE story=?", (total, page.story))
 
@@ -207,6 +203,11 @@ class ItemPages(Tables):
         count: int = self._db.execute("SELECT count(*) FROM item_page WHERE stamps>x''").fetchone()[0]
         return count
 
+    def listed(self, month: int) -> list[tuple[str, int]]:
+        """Return name and last change of the pages that a month of the sitemap names."""
+        sql = f"SELECT {_COLUMNS} FROM item_page WHERE month=? AND listed=1 ORDER BY name"  # noqa: S608 - ours
+        return [(row.name, row.changed) for row in map(_row, self._db.execute(sql, (month,)))]
+
     def forget_documents(self, stories: Iterable[int]) -> None:
         """Forget what the pages of these stories show, so that they are rendered again."""
         sql = "UPDATE item_page SET dirty=1, key=NULL WHERE story=?"
@@ -221,40 +222,6 @@ class ItemPages(Tables):
             self._db.execute(
                 "INSERT INTO item_page VALUES(?,?,0,0,0,1,NULL,x'',?)", (story, name, checksum(story, name, 0, 0, 0))
             )
-
-    # -- the sitemap
-
-    def mark_months(self, months: Iterable[int]) -> None:
-        """Mark months of the sitemap as changed."""
-        sql = (
-            "INSERT INTO sitemap VALUES(?,1,NULL,0,NULL,?) ON CONFLICT(month) DO UPDATE SET dirty=1 WHERE dirty=0"
-        )  # fmt: skip
-        self._db.executemany(sql, ((month, checksum(month, 0)) for month in sorted(months)))
-
-    def months(self) -> list[SitemapRow]:
-        """Return the months of the sitemap, newest first."""
-        sql = "SELECT month, key, parts, stamps, sum FROM sitemap ORDER BY month DESC"
-        return [SitemapRow._make(check_sitemap(row)[:4]) for row in self._db.execute(sql)]
-
-    def dirty_months(self) -> set[int]:
-        """Return the months of the sitemap that must be compared."""
-        return {month for (month,) in self._db.execute("SELECT month FROM sitemap WHERE dirty=1")}
-
-    def listed(self, month: int) -> list[tuple[str, int]]:
-        """Return name and last change of the pages that a month of the sitemap names."""
-        sql = f"SELECT {_COLUMNS} FROM item_page WHERE month=? AND listed=1 ORDER BY name"  # noqa: S608 - ours
-        return [(row.name, row.changed) for row in map(_row, self._db.execute(sql, (month,)))]
-
-    def put_month(self, row: SitemapRow, *, dirty: bool = False) -> None:
-        """Store what is on disk of a month of the sitemap; without any part it is deleted."""
-        if not (row.parts or dirty):
-            self._db.execute("DELETE FROM sitemap WHERE month=?", (row.month,))
-            return
-        total = checksum(row.month, row.parts)
-        self._db.execute(
-            "INSERT OR REPLACE INTO sitemap VALUES(?,?,?,?,?,?)",
-            (row.month, int(dirty), row.key, row.parts, row.file_identity, total),
-        )
 
 
 def _row(row: tuple[object, ...]) -> ItemPageRow:

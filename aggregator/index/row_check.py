@@ -134,7 +134,7 @@ _CHECKS: dict[Callable[[Row], object], str] = {
     check_copy: "SELECT file, original, sum FROM copy",
     _check_feed: "SELECT feed, slug, dirty, key, stamps, summary, shelf, sum FROM feed",
     check_item_page: "SELECT story, name, month, changed, listed, key, stamps, sum FROM item_page",
-    check_sitemap: "SELECT month, key, parts, stamps, sum FROM sitemap",
+    check_sitemap: "SELECT month, parts, stamps, sum FROM sitemap",
     _check_page: "SELECT feed, month, last, sum, wanted, dirty, key, stamps FROM page",
 }
 """The checks of single rows, each with the query that yields them."""

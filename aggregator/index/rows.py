@@ -264,13 +264,13 @@ _item_page = Columns("item_page", int, (type(None), str), int, int, int, _blob, 
 
 
 def check_sitemap(row: Row) -> Row:
-    """Return a row of the table `sitemap`: month, key, parts, stamps, checksum."""
-    if checksum(row[0], row[2]) != _sitemap(row)[4]:
+    """Return a row of the table `sitemap`: month, parts, stamps, checksum."""
+    if checksum(row[0], row[1]) != _sitemap(row)[3]:
         raise DamagedRowError("sitemap")
     return row
 
 
-_sitemap = Columns("sitemap", int, _blob, int, _blob, int)
+_sitemap = Columns("sitemap", int, int, _blob, int)
 
 
 def check_alike(row: Row) -> tuple[int, int, int]:

@@ -134,8 +134,7 @@ CREATE INDEX item_page_month ON item_page(month) WHERE listed = 1;
 CREATE INDEX item_page_name ON item_page(name) WHERE name IS NOT NULL;
 -- the months of the sitemap; parts: how many documents it has; sum: checksum of month and parts.
 CREATE TABLE sitemap(
-    month INTEGER PRIMARY KEY, dirty INTEGER NOT NULL, key BLOB, parts INTEGER NOT NULL, stamps BLOB,
-    sum INTEGER NOT NULL
+    month INTEGER PRIMARY KEY, dirty INTEGER NOT NULL, parts INTEGER NOT NULL, stamps BLOB, sum INTEGER NOT NULL
 );
 """
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from aggregator.index.feeds import VisibleItem
-from aggregator.index.item_pages import ItemPageRow, SitemapRow
+from aggregator.index.item_pages import ItemPageRow
+from aggregator.index.sitemap import SitemapRow
 from aggregator.model.archive_layout import month_of
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import SITE_FEED
@@ -214,8 +215,8 @@ class SiteItemPages:
         """Write the parts of the sitemap that changed, then the list of them; return what was written, and failed."""
         written: list[str] = []
         failed: list[str] = []
-        dirty = self._pages.dirty_months()
-        for row in self._pages.months():
+        dirty = self._index.sitemap.dirty()
+        for row in self._index.sitemap.rows():
             is_intact = trust_disk or row.file_identity == _identity(self._writer, row.month, row.parts)
             if row.month in dirty or not is_intact:
                 self._write_month(row, foreign, written, failed)
@@ -236,11 +237,11 @@ class SiteItemPages:
             errors.append(str(error))
             stays = row.parts
         identity = _identity(self._writer, row.month, stays)
-        self._pages.put_month(SitemapRow(row.month, None, stays, identity), dirty=bool(errors))
+        self._index.sitemap.put(SitemapRow(row.month, stays, identity), dirty=bool(errors))
 
     def _write_list(self, foreign: ForeignFiles, written: list[str], failed: list[str]) -> None:
         names = (SITEMAP, SITEMAP_OF_FEEDS)
-        summaries, months = self._catalog.summaries(), [(row.month, row.parts) for row in self._pages.months()]
+        summaries, months = self._catalog.summaries(), [(row.month, row.parts) for row in self._index.sitemap.rows()]
         slugs = [one.spec.slug for one in summaries]
         key = digest(self._settings.site.url, slugs, months)
         known = self._index.meta("sitemap") or b""
@@ -266,7 +267,7 @@ class SiteItemPages:
 
     def remove_sitemap(self) -> list[str]:
         """Remove the sitemap of a site that has no pages of items any more; return what failed."""
-        rows = self._pages.months()
+        rows = self._index.sitemap.rows()
         names = [sitemap_name(row.month, part + 1) for row in rows for part in range(row.parts)]
         try:
             if self._index.meta("sitemap"):
@@ -276,7 +277,7 @@ class SiteItemPages:
         except PublishError as error:
             return [str(error)]
         for row in rows:
-            self._pages.put_month(SitemapRow(row.month, None, 0, None))
+            self._index.sitemap.put(SitemapRow(row.month, 0, None))
         return []
 
     def all_removed(self) -> None:
