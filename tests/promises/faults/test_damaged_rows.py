@@ -31,7 +31,9 @@ from aggregator.site.status import site_status
 
 DAY = 86_400
 SECRET = "Embargoed canary"
-SETTINGS = {"rules": {"min_quality": 50}, "feed": {"limit": 3, "tombstones": "30d", "archives": True}}
+SETTINGS = {
+    "rules": {"min_quality": 50}, "feed": {"limit": 3, "tombstones": "30d", "archives": True}, "pages": {"items": "all"},
+}  # fmt: skip
 
 WAYS = {
     "INTEGER": ("NULL", "4611686018427400000", "9223372036854775807", "-7", "'text'", "x'ff00'", "1.5"),
@@ -111,7 +113,7 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> SiteFolder:
     for name in ("stale", "gone", "moved"):
         site.write(f"{name}.md", topics=["River"])
     site.write("twin.md", webUrl="https://news.example.org/a", publishedDateTime=iso(NOW - 3 * DAY))
-    site.write("own.md", id="no uri", topics=["River"])
+    site.write("own.md", id="no uri", webUrl=None, topics=["River"])
     site.write("held.md", quality=3, topics=["Secret topic"])
     site.write("later.md", title=SECRET, publishedDateTime=iso(NOW + 5 * DAY), topics=["Sea"])
     site.build()
