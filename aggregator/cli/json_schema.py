@@ -27,8 +27,8 @@ _SEED_KEYS = {
     "publishedDateTime": "When the item appears, such as 2026-11-23T10:00:00Z; if that is in the future, it is "
     "embargoed until then. Without it the file's name must begin with a date.",
     "updatedDateTime": "When its content last changed.",
-    "webUrl": "The item's link, a full https://… URL. One of webUrl and originalUrl is required, unless "
-    "`pages.items` is set.",
+    "webUrl": "The item's link, a full https://… URL. Without it and originalUrl the item gets a page on this "
+    "site, unless `pages.items` is `none`.",
     "originalUrl": "The link at the source; it is the item's link if there is no webUrl.",
     "ampWebUrl": "A copy of the same article; used only to find duplicates.",
     "cdnAmpWebUrl": "A copy of the same article; used only to find duplicates.",

@@ -15,6 +15,7 @@ from aggregator.config import parsers
 from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
 from aggregator.model.document_names import SOURCES
 from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED, Podcast, Site
+from aggregator.model.item_pages import ItemsWithPages
 from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.sources import Content, Source, SourceList
 
@@ -286,7 +287,7 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     link, and `all` every one. With `search` everybody may look for published items (`/-/find`).
     """
 
-    items: Literal["none", "own", "all"] = "none"
+    items: ItemsWithPages = "own"
     search: bool = False
 
 

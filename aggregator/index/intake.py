@@ -28,7 +28,7 @@ from aggregator.index.recognition import (
     telling_of,
 )
 from aggregator.index.settling import Settling
-from aggregator.model.item_pages import is_own
+from aggregator.model.item_pages import ItemsWithPages, is_own
 from aggregator.model.reports import Event, Problem
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import apply_rules
@@ -55,16 +55,16 @@ class Intake:
 
     def __init__(
         self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object],
-        item_pages: bool = False, site: str = "",
+        item_pages: ItemsWithPages = "none", site: str = "",
     ) -> None:  # fmt: skip
         """Prepare a turn at `now`; `keepalive` is called now and then.
 
-        With `item_pages` it notes which pages of items may have changed; without, no last good version of a seed whose
+        It notes which pages of items may have changed; if `item_pages` wants none, no last good version of a seed whose
         link is such a page of the site with the URL `site` stays: that page goes.
         """
         self._index = index
         self._policy = policy
-        self._gone_pages = "" if item_pages else site
+        self._gone_pages = site if item_pages == "none" else ""
         self._now = now
         self._keepalive = keepalive
         self._next_file, self._next_story = index.files.next_number(), index.stories.next_number()
@@ -405,6 +405,7 @@ class Intake:
         entries = None
         if windows and story is not None:
             settling.told.add(story)
+            settling.note_own_page(story, outcome.verdict)
         if windows:
             sort, worst, tie = order = -draft.published, -draft.quality, draft.tie
             entries = pack_stored((*order, windows))

@@ -50,8 +50,15 @@ class ItemPages(Tables):
 
     # -- which must be compared
 
-    def mark(self, stories: Iterable[int]) -> None:
-        """Mark the pages of these stories as changed; a story that has none gets one."""
+    def is_empty(self) -> bool:
+        """Return whether no story has a page, or is to get one."""
+        return self._db.execute("SELECT 1 FROM item_page LIMIT 1").fetchone() is None
+
+    def mark(self, stories: Iterable[int], *, known: bool = False) -> None:
+        """Mark the pages of these stories as changed; unless only `known` ones count, one that has none gets one."""
+        if known:
+            self._db.executemany("UPDATE item_page SET dirty=1 WHERE story=?", ((story,) for story in stories))
+            return
         sql = (
             "INSERT INTO item_page VALUES(?,NULL,0,0,0,1,NULL,NULL,?)"
             " ON CONFLICT(story) DO UPDATE SET dirty=1 WHERE dirty=0"
@@ -65,13 +72,13 @@ class ItemPages(Tables):
             return
         self.mark([one for (one,) in self._db.execute("SELECT DISTINCT story FROM file WHERE shown IS NOT NULL")])
 
-    def mark_of_feed(self, feed: int) -> None:
-        """Mark the pages of the items of a feed."""
+    def mark_of_feed(self, feed: int, *, known: bool) -> None:
+        """Mark the pages of the items of a feed, as `mark` does."""
         sql = "SELECT DISTINCT story FROM file JOIN entry USING(file) WHERE feed=? AND story IS NOT NULL"
-        self.mark([story for (story,) in self._db.execute(sql, (feed,)).fetchall()])
+        self.mark([story for (story,) in self._db.execute(sql, (feed,)).fetchall()], known=known)
 
-    def mark_neighbours(self, positions: Iterable[Position], now: int) -> None:
-        """Mark the pages beside these places in the order of a feed: they link to what is there, or was."""
+    def mark_neighbours(self, positions: Iterable[Position], now: int, *, known: bool) -> None:
+        """Mark the pages beside these places in the order of a feed, as `mark` does: they link there."""
         start = "SELECT f.story FROM entry e JOIN file f USING(file) WHERE e.feed=?1 AND e.starts<=?4 AND e.ends>?4 AND"
         queries = (
             f"{start} (e.sort,e.worst)<(?2,?3) ORDER BY e.sort DESC, e.worst DESC, f.path LIMIT 1",
@@ -85,7 +92,7 @@ class ItemPages(Tables):
             for (story,) in self._db.execute(sql, (*position, now))
             if story is not None
         }
-        self.mark(sorted(found))
+        self.mark(sorted(found), known=known)
 
     def dirty(self, *, on_disk: bool) -> list[int]:
         """Return the stories whose pages must be compared, and that are on disk or not."""

@@ -22,6 +22,7 @@ from aggregator.index.public_ids import needs_form, new_forms
 from aggregator.index.stories import StoryRow
 from aggregator.model.archive_layout import DAY
 from aggregator.model.feeds import SITE_FEED
+from aggregator.model.item_pages import ITEMS, ItemsWithPages
 from aggregator.model.reports import Event
 from aggregator.normalizer import identity
 from aggregator.normalizer.reading import validity
@@ -170,7 +171,7 @@ class Settling:
 
     def __init__(
         self, index: Index, *, policy: Policy, settings: FeedSettings, now: int, keepalive: Callable[[], object],
-        next_file: int, next_story: int, item_pages: bool = False, site: str = "",
+        next_file: int, next_story: int, item_pages: ItemsWithPages = "none", site: str = "",
     ) -> None:  # fmt: skip
         self._index = index
         self._ages = last_ages(policy)
@@ -198,7 +199,11 @@ class Settling:
         """Files whose content or verdict has changed."""
         self.told: set[int] = set()
         """Stories that files tell, or told, that this turn touched."""
-        self.writes.has_item_pages = item_pages
+        self._item_pages = item_pages
+        self._own_pages = f"{site}{ITEMS}/".encode() if item_pages == "own" else b""
+        self._with_own_page: set[int] = set()
+        """Stories whose link is that of their page."""
+        self.writes.has_item_pages = item_pages == "all" or (item_pages == "own" and not index.item_pages.is_empty())
         self.topic_uses: Counter[tuple[str, str]] = Counter()
         """By how many visible files more a topic is spelled so (its slug and a name) than before the turn."""
 
@@ -288,15 +293,18 @@ class Settling:
         self._index.feeds.mark_dirty(self.writes.dirty)
         self._arrange_archives()
         self.withdrawals.finish()
-        if self.writes.has_item_pages:
-            self._mark_item_pages()
+        self._mark_item_pages()
 
     def _mark_item_pages(self) -> None:
-        pages = self._index.item_pages
-        pages.mark(sorted(self.told))
-        if not self._is_first:  # else all of them are marked
+        pages, is_own = self._index.item_pages, self._item_pages == "own"
+        if is_own:
+            pages.mark(sorted(self._with_own_page))
+        if self.writes.has_item_pages:
+            pages.mark(sorted(self.told), known=is_own)
+        if self.writes.has_item_pages and not self._is_first:  # else all of them are marked
             everything = self._feeds.get(SITE_FEED)
-            pages.mark_neighbours((one for one in self.writes.positions if one[0] != everything), self._now)
+            beside = (one for one in self.writes.positions if one[0] != everything)
+            pages.mark_neighbours(beside, self._now, known=is_own)
 
     def _arrange_archives(self) -> None:
         wanted, before = self._archives, self._index.meta("archives")
@@ -358,6 +366,8 @@ class Settling:
             identity.Candidate(row.file, row.path, row.newest or 0, row.quality or 0, row.starts or 0, row.ends or 0)
             for row in rows
         ]
+        for row in rows:
+            self.note_own_page(story, row.verdict)
         copies = beside.copies
         shares = identity.divided(copies.order(candidates)) if copies else identity.shares(candidates)
         id = stored.id  # noqa: A001 - the column's name
@@ -378,6 +388,11 @@ class Settling:
             kept |= bool(feeds) or self._is_too_old(verdicts[row.file])
         self.happenings.settled(story, rows, shown, known=bool(stored.id_is_final))
         return kept
+
+    def note_own_page(self, story: int, verdict: bytes | None) -> None:
+        """Note a story if a packed verdict upon a seed of it may say that its link is its page."""
+        if self._own_pages and self._own_pages in (verdict or b""):
+            self._with_own_page.add(story)
 
     def show_id(self, id: str, published: int) -> None:  # noqa: A002 - the field's own name
         """Note an id that feeds show now, of an item of `published`, if they may show it in another form."""

@@ -12,9 +12,13 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import UTC, datetime
+from typing import Literal
 from urllib.parse import unquote
 
 from aggregator.model.slugs import LONGEST, slug_of
+
+ItemsWithPages = Literal["none", "own", "all"]
+"""Which items have a page of their own: none, those whose seeds have no link, or every one."""
 
 ITEMS = "items"
 SITEMAP = "sitemap.xml"

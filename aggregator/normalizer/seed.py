@@ -111,7 +111,8 @@ def _read(parsed: _Parsed, data: bytes, path: str, zone: str, site: str) -> Read
     if isinstance(parts, front_matter.Fault):
         problem = Problem(path=path, line=parts.line, column=parts.column, message=parts.message, hint=parts.hint)
         return rejected(path, (_or_ignore(problem),), data, withdrawn=parts.withdrawn)
-    if raw is None:
+    may_mean_link = bool(site) and not (raw and (raw.web_url or raw.original_url)) and not KEYS.issuperset(values)
+    if raw is None or may_mean_link:
         return _read_with_positions(parts, data, path, zone, site=site)
     seed, remarks = clean(raw, parts.body, path, zone, site=site)
     if (
@@ -168,6 +169,8 @@ def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters 
     own = raw.published
     if state.held_by:
         raw.published = False
+    if _misspelt("webUrl", unknown):  # its page would be the link for ever, though the seed says another one
+        site = ""
     seed, remarks = clean(
         raw, parts.body, path, zone, base="" if (raw.web_url or "").startswith(base) else base, site=site
     )

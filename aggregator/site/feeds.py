@@ -232,7 +232,7 @@ class StaleFeeds:
         if row.archive_digest != found:
             self._index.archive_pages.put_digest(row.feed, found)
             if self._settings.items != "none" and row.archive_digest is not None:
-                self._index.item_pages.mark_of_feed(row.feed)
+                self._index.item_pages.mark_of_feed(row.feed, known=self._settings.items == "own")
 
     def _settle(self, row: FeedRow, now: int, *, is_provisional: bool) -> None:
         # The feed shows what it showed, but beyond its limit there may be more items than before, or fewer.

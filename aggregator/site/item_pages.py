@@ -70,12 +70,12 @@ class SiteItemPages:
 
     def begin(self) -> None:
         """Mark every page as changed if the config now says otherwise which there are, or how they look."""
-        is_none, shows = self._settings.items == "none", self._shows
-        if self._index.meta("item_pages") != self._settings.items or self._index.meta("items_show") != shows:
-            self._pages.mark_all(known=is_none)
+        items, shows = self._settings.items, self._shows
+        if self._index.meta("item_pages") != items or self._index.meta("items_show") != shows:
+            self._pages.mark_all(known=items != "all")
             self._index.set_meta("items_show", shows)
-        if not is_none:  # else once all are removed
-            self._index.set_meta("item_pages", self._settings.items)
+        if items != "none":  # else once all are removed
+            self._index.set_meta("item_pages", items)
 
     @property
     def _shows(self) -> bytes:
@@ -296,7 +296,9 @@ def adopt(index: Index, writer: Destination) -> None:
 
 def is_used(index: Index, settings: DisplaySettings) -> bool:
     """Return whether a site has pages of items, or had some that are still there."""
-    return settings.items != "none" or index.meta("item_pages") not in {None, "none"}
+    if settings.items == "all" or index.meta("item_pages") not in {None, "none"}:
+        return True
+    return settings.items == "own" and not index.item_pages.is_empty()
 
 
 def _identity(writer: Destination, month: int, parts: int) -> bytes | None:

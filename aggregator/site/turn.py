@@ -109,7 +109,7 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
 def _intake(site: Site, now: int) -> Intake:
     return Intake(
         site.index, policy=site.catalog.policy, now=now, settings=site.config.feed, keepalive=site.progress.tick,
-        item_pages=site.config.pages.items != "none", site=site.config.site.url,
+        item_pages=site.config.pages.items, site=site.config.site.url,
     )  # fmt: skip
 
 

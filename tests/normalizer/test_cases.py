@@ -52,6 +52,7 @@ def test_a_good_neighbour_is_published(case, zone, site) -> None:
     site.write("neighbour.md", publishedDateTime="2026-11-21T08:00:00Z", quality=None)
     (site.seeds / f"{case.name}.md").write_bytes(case.data)
     site.settings["timezone"] = zone
+    site.settings["pages"] = {"items": "none"}
 
     turn = site.build(now=NOW)
 

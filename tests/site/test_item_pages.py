@@ -65,11 +65,48 @@ def every(site: SiteFolder) -> SiteFolder:
 
 def test_without_the_setting_there_are_none_and_a_seed_needs_a_link(site: SiteFolder) -> None:
     """The message says what would give it a page."""
+    site.settings["pages"] = {"items": "none"}
     site.write("a.md")
     site.write("own.md", webUrl=None)
     turn = site.build()
     assert (pages(site), list(site.feeds.glob("sitemap*"))) == ([], [])
     assert "set `pages.items`" in turn.problems[0].hint
+
+
+def test_a_site_whose_seeds_all_have_links_has_no_pages_and_no_sitemap(site: SiteFolder) -> None:
+    """By default: nothing is new for it, and the index has no row."""
+    site.write("a.md")
+    site.build()
+    assert (pages(site), list(site.feeds.glob("sitemap*"))) == ([], [])
+    with opened_read_only(str(site.root / "state")) as index:
+        assert index is not None
+        assert index.item_pages.is_empty()
+
+
+@pytest.mark.parametrize("key", ["weburl", "url", "orginalUrl"])
+def test_a_misspelt_link_is_an_error_and_no_page(site: SiteFolder, key: str) -> None:
+    """Its page would be the item's link for good."""
+    site.write("a.md", webUrl=None, **{key: "https://news.example.org/a"})
+    turn = site.build()
+    assert pages(site) == []
+    assert f"line 4 says `{key}`" in turn.problems[0].hint
+
+
+def test_a_page_comes_goes_and_comes_back_with_the_link(site: SiteFolder) -> None:
+    """An edit that gives a seed a link removes its page, which stays the item's id; without the link it is back."""
+    site.write("a.md", webUrl=None)
+    site.write("b.md")
+    site.build()
+    (name,) = pages(site)
+    (id,) = [one["id"] for one in site.feed() if "/items/" in one["id"]]  # noqa: A001
+    site.write("a.md", webUrl="https://news.example.org/elsewhere")
+    site.build(now=NOW + 1)
+    assert pages(site) == []
+    assert id in site.ids()
+    site.write("a.md", webUrl=None)
+    site.build(now=NOW + 2)
+    assert pages(site) == [name]
+    assert id in site.ids()
 
 
 def test_the_page_of_a_seed_without_a_link_is_its_link(own: SiteFolder) -> None:
