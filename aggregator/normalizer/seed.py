@@ -169,11 +169,11 @@ def _read_with_positions(  # noqa: PLR0917 - the two parsers' common parameters 
     own = raw.published
     if state.held_by:
         raw.published = False
-    if _misspelt("webUrl", unknown):  # its page would be the link for ever, though the seed says another one
-        site = ""
     seed, remarks = clean(
-        raw, parts.body, path, zone, base="" if (raw.web_url or "").startswith(base) else base, site=site
-    )
+        raw, parts.body, path, zone, base="" if (raw.web_url or "").startswith(base) else base,
+        # Its page would be the link for ever, though the seed says another one.
+        site="" if _misspelt("webUrl", unknown) else site,
+    )  # fmt: skip
     if seed is not None and state.held_by and own is not False:
         seed = msgspec.structs.replace(seed, held_by=".".join(map(shortened, state.held_by)))
     if seed is not None and seed.is_published:
