@@ -106,7 +106,8 @@ class Publishing:
         self, workers: Workers, now: int, is_intact: Callable[[FeedRow], bool]
     ) -> WrittenPages:
         """Write feeds and pages in such an order that a page is written before anything on disk links to it."""
-        self._write_item_pages(workers, TimeLimit(self._progress, math.inf), on_disk=False)
+        # All of them, whoever waits: a page may be the link of its item.
+        self._write_item_pages(workers, TimeLimit(self._progress, None), on_disk=False)
         executor = self._executor_for_feeds(workers)
         self._write_feeds(self._feeds.renderings(now=now, is_intact=is_intact, executor=executor), now)
         is_urgent = bool(self._feeds.urgent)
@@ -175,10 +176,13 @@ class Publishing:
         """Write the stale pages of items; return whether none is left."""
         if self._item_pages is None:
             return True
-        count = 0 if self._progress.is_time_limited else len(self._index.item_pages.dirty(on_disk=on_disk))
+        if self._progress.is_time_limited:  # starts no processes, but uses those of a large intake for what cannot wait
+            executor = None if on_disk else workers.started
+        else:
+            executor = workers.executor(len(self._index.item_pages.dirty(on_disk=on_disk)), many=MANY_PAGES)
         pages = self._item_pages.write(
-            on_disk=on_disk, executor=workers.executor(count, many=MANY_PAGES) if count else None, watch=self._watch,
-            progress=self._progress, limit=limit, foreign=self._foreign,
+            on_disk=on_disk, executor=executor, watch=self._watch, progress=self._progress, limit=limit,
+            foreign=self._foreign,
         )  # fmt: skip
         self.written += pages.written
         self.failed += pages.failed

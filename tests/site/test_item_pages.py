@@ -17,6 +17,8 @@ from aggregator.model.item_pages import own_link, page_name
 from aggregator.site import item_pages as site_item_pages
 from aggregator.site.check import check
 from aggregator.site.explain import explain
+from aggregator.site.progress import Progress
+from aggregator.site.site import Site
 
 DAY = 86_400
 SITE = "https://feeds.example.org/"
@@ -123,6 +125,22 @@ def test_the_page_of_a_seed_without_a_link_is_its_link(own: SiteFolder) -> None:
     own.settings["pages"] = {"items": "all"}
     own.build(now=NOW + 1)
     assert len(pages(own)) == 2
+
+
+def test_no_feed_leads_to_a_page_that_is_yet_to_be_written(own: SiteFolder) -> None:
+    """However little time a turn may take for pages: that of an item is its link."""
+    for number in range(30):
+        own.write(f"{number}.md", webUrl=None, title=f"T{number}")
+    with Site(own.config(), progress=Progress(may_stop=lambda _: True)) as hurried:
+        turn = hurried.build(now=NOW)
+        assert len(own.ids()) == len(pages(own)) == 30
+        own.write("more.md", webUrl=None, title="More")
+        own.write("most.md", webUrl=None, title="Most")
+        turn = hurried.take_partial_turn(["more.md", "most.md"], now=NOW + 1)
+        assert len(own.ids()) == len(pages(own)) == 32
+        while turn.unfinished:
+            turn = hurried.take_partial_turn([], now=NOW + 1)
+    assert len(listed(own)) == 32
 
 
 def test_the_canonical_address_of_other_pages_is_the_source(every: SiteFolder) -> None:
