@@ -202,7 +202,8 @@ class Intake:
             found = self._coverage.find(regrouped)
             moved, self._moved = self._moved, []
             near = (other for pairs in self._index.coverage.covering(moved).values() for other in pairs)
-            self._touch_stories([*found, *near, *self._hide({*found, *self._coverage.put_last})])
+            found += [*moved, *near]  # those of one story hide each other no more, those of two do again
+            self._touch_stories([*found, *self._hide({*found, *self._coverage.put_last})])
         self._settling.settle()
 
     def _hide(self, changed: Collection[int]) -> list[int]:

@@ -284,6 +284,24 @@ def test_when_it_goes_the_next_one_comes(site: SiteFolder) -> None:
     assert "https://south.example/report" in site.ids()
 
 
+def test_items_that_become_one_do_not_hide_each_other(site: SiteFolder) -> None:
+    """A seed that has the links of both makes them one item, which stays in the feeds; without it they part again."""
+    site_of(site, stories="one")
+    write(site, "north", QUAY, quality=90)
+    write(site, "south", FERRY, quality=60, updatedDateTime=iso(NOW - 60))
+    site.build()
+    assert shown(site) == ["north"]
+    links = {"webUrl": "https://north.example/report", "originalUrl": "https://south.example/report"}
+    site.write("both.md", title="Quay", publishedDateTime=iso(NOW - 200 * HOUR), quality=51, **links)
+    site.build(NOW + 1)
+    site.build(NOW + 1, feeds="fresh", state="fresh-state")
+    assert shown(site) == ["south"]
+    assert [one["url"] for one in site.feed()] == [one["url"] for one in site.feed(feeds="fresh")]
+    (site.seeds / "both.md").unlink()
+    site.build(NOW + 2)
+    assert shown(site) == ["north"]
+
+
 # -- the order of arrival
 
 SOURCES = ("north", "south", "west", "east", "hill", "coast")
