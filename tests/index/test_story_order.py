@@ -137,7 +137,7 @@ def test_of_many_items_that_name_a_story_the_newest_belong_together(number) -> N
     """In whatever order they come; the older ones are compared as if they named none."""
     dice = Dice(number)
     events = [dice.below(16) for _ in range(130)]
-    words = "quay divers cracks ferry pier harbour".split()
+    words = ["quay", "divers", "cracks", "ferry", "pier", "harbour"]
     items = named(130, apart=2 * 3600, said=lambda n: " ".join(f"{one}{events[n]}" for one in words[n % 3 :][:4]))
     wanted = taken_in("relate", [[items]], [])
     assert all(coverage for _, _, _, coverage in wanted[: coverage_rules.MOST_NAMED])
