@@ -67,6 +67,7 @@ class Intake:
         self._gone_pages = "" if item_pages else site
         self._now = now
         self._keepalive = keepalive
+        self._site = site
         self._next_file, self._next_story = index.files.next_number(), index.stories.next_number()
         self._settling = Settling(
             index, policy=policy, settings=settings, now=now, keepalive=keepalive, next_file=self._next_file,
@@ -212,7 +213,7 @@ class Intake:
             return []
         from aggregator.index.coverage_groups import CoverageGroups  # noqa: PLC0415 - few sites show one of each
 
-        return CoverageGroups(self._index).hide(changed)
+        return CoverageGroups(self._index, self._site).hide(changed)
 
     def _touch_stories(self, files: Sequence[int]) -> None:
         """Let the items of files be settled again, and those of their copies, which list the same."""

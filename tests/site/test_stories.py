@@ -302,6 +302,19 @@ def test_items_that_become_one_do_not_hide_each_other(site: SiteFolder) -> None:
     assert shown(site) == ["north"]
 
 
+def test_an_item_that_is_nowhere_else_stays(site: SiteFolder) -> None:
+    """Its page would go with it, and what lists it would lead nowhere."""
+    site_of(site, stories="one")
+    site.settings["pages"] = {"items": "own"}
+    write(site, "north", QUAY, quality=90)
+    write(site, "south", FERRY, webUrl=None, provider={"name": "South & Sons"})
+    site.build()
+    by_link = {one["url"]: one for one in site.feed() if "other" not in one["url"]}
+    (page,) = by_link.keys() - {"https://north.example/report"}
+    assert [one["url"] for one in by_link["https://north.example/report"]["_aggregator"]["related"]] == [page]
+    assert (site.feeds / page.removeprefix("https://feeds.example.org/") / "index.html").exists()
+
+
 # -- the order of arrival
 
 SOURCES = ("north", "south", "west", "east", "hill", "coast")
