@@ -157,6 +157,15 @@ def test_people_join_and_part(site: SiteFolder) -> None:
     assert related(site) == {"north": ["south"], "south": ["north"]}
 
 
+def test_only_equal_names_join(site: SiteFolder) -> None:
+    """Case is no difference; words of one CRC-32 are two names."""
+    site_of(site)
+    for name, story in {"a": "Plumless", "b": "buckeroo", "c": "PLUMLESS"}.items():
+        write(site, name, MORE["abc".index(name)], story=story)
+    site.build()
+    assert related(site) == {"a": ["c"], "c": ["a"]}
+
+
 def test_explain_names_the_evidence(site: SiteFolder) -> None:
     """Words, an address, or a name; with the share and how long lies between them."""
     site_of(site)
