@@ -2,7 +2,8 @@
 
 Talks to the index. An item is hidden in a feed while the feed shows a better one that covers the same event, and that
 is not hidden itself: never by way of a chain. It depends on better items alone, so a change is followed from the better
-to the worse, and no farther. It is imported if a site shows one item for each story.
+to the worse, and no farther. An item whose link is its own page is never hidden: its page would go with it, and what
+others list leads there. It is imported if a site shows one item for each story.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from aggregator.index.coverage import Hidden
 from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
+from aggregator.model.item_pages import is_own
 from aggregator.normalizer.identity import without
 from aggregator.normalizer.stored import unpack_verdict
 
@@ -29,19 +31,24 @@ def rank_of(row: FileRow) -> Rank:
 
 
 class _Item(NamedTuple):
-    """An accepted file: its rank, its item, its windows by the slug of a feed, and what covers its event."""
+    """An accepted file: its rank, its item, its windows by the slug of a feed, and what covers its event.
+
+    It `stays` if its link is its own page.
+    """
 
     rank: Rank
     story: int
     windows: dict[str, tuple[int, int]]
     others: Mapping[int, int]
+    stays: bool
 
 
 class CoverageGroups:
-    """Keeps when items are hidden in line with what covers one event."""
+    """Keeps when items are hidden in line with what covers one event, on the site with a URL."""
 
-    def __init__(self, index: Index) -> None:
+    def __init__(self, index: Index, site: str) -> None:
         self._index = index
+        self._site = site
         self._items: dict[int, _Item] = {}
         self._hidden: dict[int, Hidden] = {}
 
@@ -75,6 +82,8 @@ class CoverageGroups:
 
     def _hidden_by_better(self, one: _Item) -> Hidden:
         """Return when feeds show better items than one, within its own windows."""
+        if one.stays:
+            return ()
         taken: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for file in one.others:
             other = self._items.get(file)
@@ -99,5 +108,6 @@ class CoverageGroups:
             for row in self._index.files.where(f"file IN ({marks(chunk)}) AND story IS NOT NULL", chunk):
                 verdict = unpack_verdict(row.verdict)
                 windows = {slug: (verdict.starts, ends) for slug, ends in verdict.feeds if verdict.starts < ends}
-                self._items[row.file] = _Item(rank_of(row), row.story or 0, windows, covering.get(row.file, {}))
+                stays = bool(self._site) and is_own(verdict.link, self._site)
+                self._items[row.file] = _Item(rank_of(row), row.story or 0, windows, covering.get(row.file, {}), stays)
                 self._hidden[row.file] = hidden.get(row.file, ())

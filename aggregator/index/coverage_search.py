@@ -12,6 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 
+import msgspec
+
 from aggregator.index.coverage import ITEMS, NAMED_DAY
 from aggregator.index.database import chunks
 from aggregator.index.index import Index
@@ -56,6 +58,9 @@ class CoverageSearch:
         self._kept: dict[int, Wording] = {}
         self._sums: dict[int, _Sums] = {}
         self._most: dict[int, int] = {}
+        self._newest: dict[int, frozenset[int]] = {}
+        self._newest_before: dict[int, frozenset[int]] = {}
+        """By the names of stories that files have or had, the newest items that named them before."""
 
     def put(self, wordings: Mapping[int, bytes]) -> None:
         """Store the packed wordings of accepted files."""
@@ -90,8 +95,11 @@ class CoverageSearch:
             self._settle_copies(files)
         self._count()
         touched, self._touched = self._touched, set()
+        self._sums, self._most, self._newest = {}, {}, {}
+        before, self._newest_before = self._newest_before, {}
+        for name, newest in before.items():
+            self._unread |= newest ^ self._newest_named(name)
         unread, self._unread = sorted(self._unread), set()
-        self._sums, self._most = {}, {}
         for files in chunks(unread):
             self._keepalive()
             touched.update(self._compare(files))
@@ -118,8 +126,8 @@ class CoverageSearch:
         wordings = self._wordings(files)
         step = 1 if counts else -1
         keys: list[tuple[int, int, int]] = []
-        named: set[int] = set()
         counted: dict[int, Counter[int]] = defaultdict(Counter)
+        self._note_newest({one.name for one in wordings.values() if one.name})
         for file, one in wordings.items():
             day = one.day
             every = frozenset((*one.words, *one.addresses))
@@ -128,7 +136,6 @@ class CoverageSearch:
             self._totals[day] += step
             if one.name:
                 keys.append((one.name, NAMED_DAY, file))
-                named.add(one.name)
         for day, several in counted.items():
             for key, count in several.items():
                 self._counts[key, day] += step * count
@@ -138,11 +145,15 @@ class CoverageSearch:
         self._coverage.put_days((), days) if counts else self._coverage.put_days(days, ())
         self._coverage.set_counts((int(counts), file) for file in wordings)
         self._unread.update(wordings)
-        if named:  # only the newest ones belong together
-            for name in named:
-                self._unread.update(self._coverage.with_key(name, NAMED_DAY))
         if len(self._counts) > MOST_COUNTED:
             self._count()
+
+    def _note_newest(self, names: Iterable[int]) -> None:
+        """Note, before it changes, which items that name a story are the newest: only these belong together."""
+        for name in names:
+            if name not in self._newest_before:
+                self._newest_before[name] = self._newest_named(name)
+                del self._newest[name]
 
     def _count(self) -> None:
         """Write the changed counts; let the items be compared again of which a word has become rare or common."""
@@ -196,13 +207,14 @@ class CoverageSearch:
 
     def _covering(self, items: Mapping[int, Wording]) -> Iterator[tuple[int, int, int]]:
         """Yield the items that cover one event with items of one day: file, other file, share."""
+        items = self._named(items)
         rare = self._rare(items)
         day = next(iter(items.values())).day
         sums = self._sums[day]
         keys = sorted({key for one in rare.values() for key in one if sums[key] > 1})  # others have it alone
         with_key = self._coverage.with_keys(keys, day - _DAYS_APART, day + _DAYS_APART)
         candidates = {file: self._candidates(file, one, rare[file], with_key) for file, one in items.items()}
-        others = self._wordings(sorted({other for several in candidates.values() for other in several}))
+        others = self._named(self._wordings(sorted({other for several in candidates.values() for other in several})))
         other_rare = self._rare(others)
         for file, several in candidates.items():
             one = items[file]
@@ -218,16 +230,26 @@ class CoverageSearch:
         found = {other for other, count in shared.items() if count >= LEAST_RARE}
         found.update(other for key in one.addresses if key in rare for other in with_key.get(key, ()))
         if one.name:
-            found |= self._newest_named(one.name, file)
+            found |= self._newest_named(one.name)
         found.discard(file)
         return found
 
-    def _newest_named(self, name: int, file: int) -> set[int]:
-        """Return the newest items that name a story, if `file` is among them."""
-        files = self._coverage.with_key(name, NAMED_DAY)
-        ordered = sorted(self._wordings(files).items(), key=lambda one: (-one[1].at, one[1].path))
-        newest = {other for other, _ in ordered[: coverage.MOST_NAMED]}
-        return newest if file in newest else set()
+    def _named(self, items: Mapping[int, Wording]) -> dict[int, Wording]:
+        """Return items, those that are not among the newest of the story that they name without its name."""
+        return {
+            file: msgspec.structs.replace(one, name=0) if one.name and file not in self._newest_named(one.name) else one
+            for file, one in items.items()
+        }
+
+    def _newest_named(self, name: int) -> frozenset[int]:
+        """Return the newest items that name a story; they are kept until it is looked for them again."""
+        if name not in self._newest:
+            files = self._coverage.with_key(name, NAMED_DAY)
+            ordered = sorted(
+                (-one.at, one.path, file) for some in chunks(files) for file, one in self._wordings(some).items()
+            )
+            self._newest[name] = frozenset(file for _, _, file in ordered[: coverage.MOST_NAMED])
+        return self._newest[name]
 
     def _rare(self, items: Mapping[int, Wording]) -> dict[int, frozenset[int]]:
         """Return the rare words and addresses of items."""

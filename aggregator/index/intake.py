@@ -67,6 +67,7 @@ class Intake:
         self._gone_pages = site if item_pages == "none" else ""
         self._now = now
         self._keepalive = keepalive
+        self._site = site
         self._next_file, self._next_story = index.files.next_number(), index.stories.next_number()
         self._settling = Settling(
             index, policy=policy, settings=settings, now=now, keepalive=keepalive, next_file=self._next_file,
@@ -202,7 +203,8 @@ class Intake:
             found = self._coverage.find(regrouped)
             moved, self._moved = self._moved, []
             near = (other for pairs in self._index.coverage.covering(moved).values() for other in pairs)
-            self._touch_stories([*found, *near, *self._hide({*found, *self._coverage.put_last})])
+            found += [*moved, *near]  # those of one story hide each other no more, those of two do again
+            self._touch_stories([*found, *self._hide({*found, *self._coverage.put_last})])
         self._settling.settle()
 
     def _hide(self, changed: Collection[int]) -> list[int]:
@@ -211,7 +213,7 @@ class Intake:
             return []
         from aggregator.index.coverage_groups import CoverageGroups  # noqa: PLC0415 - few sites show one of each
 
-        return CoverageGroups(self._index).hide(changed)
+        return CoverageGroups(self._index, self._site).hide(changed)
 
     def _touch_stories(self, files: Sequence[int]) -> None:
         """Let the items of files be settled again, and those of their copies, which list the same."""

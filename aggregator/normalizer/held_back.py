@@ -36,6 +36,10 @@ class Doubt(NamedTuple):
     date: str = ""
 
 
+Doubted = Literal["any", "lower", "none"]
+"""The keys of lines for which a doubt is enough: any, those in lower case, or none."""
+
+
 class State(NamedTuple):
     """What the keys of a file say about publishing it.
 
@@ -165,23 +169,37 @@ def may_hold(key: str) -> bool:
     )  # fmt: skip
 
 
-def text_holds_back(lines: str, *, is_prose: bool = False) -> bool:
+def text_holds_back(lines: str, *, is_prose: bool = False, doubted: Doubted = "any") -> bool:
     """Return whether one of `lines`, metadata that cannot be parsed, holds its item back or may do so.
 
     Lines are `key: value`, `key = value` or `"key": value`. Dates are not taken for doubts: what they mean depends on
     keys that cannot be read. What is neither a date nor another answer to a switch is one. If the lines may be prose
-    (`is_prose`), more than three words are no answer: "Private: what the neighbours never told us".
+    (`is_prose`), more than three words are no answer: "Private: what the neighbours never told us". Keys that are not
+    `doubted` count if they answer clearly: "Draft: yes", but not "Status: accepted" or "Published: 1815", which are
+    what lists of facts at the head of a text say.
     """
     for line in _LINE.finditer(lines):
         value = line["value"].strip(" \t\"',")
         key = line["key"].strip()
-        if is_prose and _is_sentence(value):
+        if (is_prose and _is_sentence(value)) or not (_is_doubted(key, doubted) or _is_clear(key, value)):
             continue
         state = state_of({key: value})
         is_switch = _known(key, _word(key)) in _FLAGS
         if state.held_by or any(not doubt.kind or (is_switch and not _date(doubt.date)) for doubt in state.doubts):
             return True
     return False
+
+
+def _is_doubted(key: str, doubted: Doubted) -> bool:
+    return doubted == "any" or (doubted == "lower" and not key[0].isupper())
+
+
+def _is_clear(key: str, value: str) -> bool:
+    """Return whether a key is a switch, and its value holds the item back beyond doubt."""
+    word, value = _known(key, _word(key)), value.partition(" #")[0].strip(" \t\"',;.")
+    if word not in _FLAGS - _OFTEN_OTHER:
+        return False
+    return _word(value) in _CLEARLY_HELD or (word not in _STATUS and boolean_of(value) is (word in _HOLDING))
 
 
 def _is_sentence(value: str) -> bool:

@@ -36,7 +36,7 @@ _HIDDEN_IN_MARKDOWN = re.compile(
     r"<!--(?:-?>|[^\n]*?(?:--!?>|(?P<unended>$)))"
     rf"|<(?P<name>script|style)(?=[\s>]){_OPEN_TAG}>.*?(?:</(?P=name)(?=[\s/>])[^<>]*>|(?P<unclosed>\Z))"
     rf"|<[A-Za-z][A-Za-z0-9-]*+{_OPEN_TAG}/?>|</[A-Za-z][A-Za-z0-9-]*+[ \t]*+>"
-    r"|<![A-Za-z][^<>\n]*>|<\?[^<>\n]*\?>|<!\[CDATA\[[^<>\n]*\]\]>|<(?:https?://|mailto:)[^\s<>]*>"
+    r"|<![A-Za-z][^<>\n]*>|<\?[^<>\n]*\?>|<!\[CDATA\[[^<>\n]*\]\]>"
     r")"
     # §4.7: link reference definitions, at the beginning of a block or behind a comment. One of a footnote is text.
     r"|(?:\A|(?<=-->\n))(?: {0,3}\[(?!\^)[^\[\]\n\\]++\]:[ \t]*+(?:<[^<>\n]*>|[^\s<]\S*+)"
@@ -47,7 +47,7 @@ _FENCE = re.compile(r"`{3}|~{3}")
 _CODE = re.compile(r"`|^(?: {4}|\t)", re.MULTILINE)
 _BLOCKS = re.compile(r"(\n[ \t]*+\n)")
 _ANY_MARK = re.compile(r"[*`~#>|\[\]_<&]")
-_MARKS = re.compile(r"[*`~#>|\[\]]+|(?<!_)(?:(?<!\w)_++|_++(?!\w))")
+_MARKS = re.compile(r"(?:[*`~>|\[\]]|(?<!&)#)+|(?<!_)(?:(?<!\w)_++|_++(?!\w))")
 # What stands within a word and is not seen there: `spon<b>sor</b>ed`, `spon**sor**ed`, `spon[sor](…)ed`.
 _WITHIN_WORD = re.compile(
     rf"(?<=\w)(?:[*`~\[\]]|</?(?:{_INLINE})(?:[\s/][^<>\n]*)?>|<!--[^<>\n]*-->|(?<=\])\((?!<)[^()\s]*+\))++(?=\w)",

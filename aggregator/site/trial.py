@@ -101,7 +101,7 @@ def try_config(
     is_built = index.meta("policy") == digest(old)
     trying = _Trying(index, old if is_built else None, new, now)
     has_groups = {old.copies, old.stories, new.copies, new.stories} != {"off"}
-    changes = trying.rehearsed(tried.feed) if has_groups else trying.changes()
+    changes = trying.rehearsed(tried.feed, tried.site.url) if has_groups else trying.changes()
     site = config.site.url
     return [
         FeedTrial(
@@ -171,7 +171,7 @@ class _Trying:
         self._note(decided)
         return self._changes
 
-    def rehearsed(self, settings: FeedSettings) -> dict[str, _Change]:
+    def rehearsed(self, settings: FeedSettings, site: str) -> dict[str, _Change]:
         """Return the changes by taking a turn with the new rules on a copy of the index in memory.
 
         Only so it is known who stands for copies and stories then. The rules are applied to what they may concern.
@@ -180,7 +180,7 @@ class _Trying:
 
         with closing(self._index.in_memory()) as copy:
             with copy.transaction():
-                intake = Intake(copy, policy=self._new, settings=settings, now=self._now, keepalive=bool)
+                intake = Intake(copy, policy=self._new, settings=settings, now=self._now, keepalive=bool, site=site)
                 concerned = self._concerned()
                 if concerned is None:
                     intake.reapply_rules()

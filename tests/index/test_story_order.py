@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+import time
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,12 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.labelled_pairs import pairs
+from support.labelled_pairs import Dice, pairs
 
 from aggregator.config.settings import Config, FeedSettings, SiteSettings, StorySettings
 from aggregator.index.index import Index
 from aggregator.index.intake import Intake
+from aggregator.normalizer.comparison import coverage as coverage_rules
 from aggregator.normalizer.reading import apply_rules
 from aggregator.normalizer.rules import Policy, policy_of
 from aggregator.normalizer.stored import Outcome, unpack_entries, unpack_seed, unpack_verdict
@@ -114,6 +117,44 @@ def test_the_order_of_arrival_is_irrelevant(order, batches, turns, extra, storie
 def test_the_order_of_arrival_is_irrelevant_for_many(order, batches, turns, extra, stories) -> None:
     """So it is for more of them."""
     compare(stories, order, batches, turns, extra)
+
+
+def named(count: int, *, apart: int, said: Callable[[int], str]) -> list[Outcome]:
+    """Return items of as many sources that all name one story, so many seconds apart."""
+    like, policy, found = pairs()[150].one, policy_for("relate"), []
+    for n in range(count):
+        seed = msgspec.structs.replace(
+            like, title=said(n), excerpt="", body="", link=f"https://s{n}.example/", aliases=(), story="Quay",
+            published=NOW - n * apart,
+        )  # fmt: skip
+        path = f"{n:05}.md"
+        found.append(apply_rules(path, (1, n, 1, 1, 1), path.encode(), seed, policy, NOW))
+    return found
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_of_many_items_that_name_a_story_the_newest_belong_together(number) -> None:
+    """In whatever order they come; the older ones are compared as if they named none."""
+    dice = Dice(number)
+    events = [dice.below(16) for _ in range(130)]
+    words = ["quay", "divers", "cracks", "ferry", "pier", "harbour"]
+    items = named(130, apart=2 * 3600, said=lambda n: " ".join(f"{one}{events[n]}" for one in words[n % 3 :][:4]))
+    wanted = taken_in("relate", [[items]], [])
+    assert all(coverage for _, _, _, coverage in wanted[: coverage_rules.MOST_NAMED])
+    shuffled = dice.some_of(items, len(items))
+    assert taken_in("relate", [[shuffled[:50]], [shuffled[50:90], shuffled[90:]]], []) == wanted
+    old_last = [[items[40:]], [items[:40]]]
+    assert taken_in("relate", old_last, []) == wanted
+    rest = taken_in("relate", [[items]], ["00001.md"])
+    assert taken_in("relate", [[shuffled]], ["00001.md"]) == rest
+
+
+def test_a_name_that_thousands_of_items_have_costs_little() -> None:
+    """The time grows with their number, not with its square."""
+    items = named(5_000, apart=60, said=lambda n: f"Report {n}")
+    start = time.process_time()
+    taken_in("relate", [divided(items[:-1], [250] * 19), [items[-1:]]], [])
+    assert time.process_time() - start < 20
 
 
 def test_there_are_stories_to_find() -> None:

@@ -123,6 +123,15 @@ def test_hostile_footnotes_and_addresses_take_time_in_proportion(unit: str) -> N
     assert seconds[1] < 8 * seconds[0] + 0.3
 
 
+@pytest.mark.parametrize("unit", ["<script", "<a/b=c", "<a"])
+def test_tags_that_never_end_are_found_in_little_time(unit: str) -> None:
+    """Each of them would be read to the end of the fragment."""
+    fragment = unit * 29_000 + "x" * 500_000
+    start = time.process_time()
+    assert not growth.is_parsed_cheaply(fragment)
+    assert time.process_time() - start < 1
+
+
 def test_wide_tables_with_every_cell_are_still_rendered() -> None:
     """Also if they are aligned, which takes more in the HTML before it is sanitised."""
     body = f"{'a|' * 20}\n{'-:|' * 20}\n" + f"{'1|' * 20}\n" * 300

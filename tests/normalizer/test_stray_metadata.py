@@ -17,6 +17,10 @@ HOLDING = (
     '{"draft": true}\n\nText.\n', "draft: true\nstatus: draft\n\nText.\n", "\ndraft: true\n\nText.\n",
     "published: false\n---\nText.\n", "secured: {note: x}\n---\nText.\n", "# not yet\ndraft: true\n---\nText.\n",
     "draft:: true\n\nText.\n", "---\ntitle: B\nisDraft: true\n---\n", "publish: no\n...\nText.\n", "---\nsecured: x\n---\nText.\n",
+    "----\ndraft: true\n----\nText.\n", "\u2014-\ndraft: true\n\u2014-\nText.\n", "draft:true\n\nText.\n", "---\ndraft:true\n---\nText.\n",
+    "{draft: true}\n\nText.\n", ';;;\n{"draft": true}\n;;;\nText.\n', "[extra]\ndraft = true\n\nText.\n", "Status: Draft\n\nText.\n",
+    "draft: true\nText right below it.\n", "Published: no\n# A heading\n", "status: brewing\n\nText.\n", "embargo: Monday\n\nText.\n",
+    "Embargo: 2030-01-01\n\nText.\n", "password: x\n\nText.\n", "Status: accepted, pending\n---\nText.\n",
 )  # fmt: skip
 OTHER = (
     f"---\nauthor: {CANARY}\nkey: internal\n---\nText.\n", f"+++\nkey = '{CANARY}'\n+++\nText.\n",
@@ -26,6 +30,11 @@ PROSE = (
     "---\n\nProse that goes on.\n", "---\nUpdate: this is old.\n---\n\nText.\n", "Draft: what it is, and what it is not.\n",
     "Note: read this first.\n\ndraft: true\n", "# A heading\n\ndraft: true is what you write.\n", "Title: B\nAuthor: C\n\nText.\n",
     "```yaml\ndraft: true\n```\n", "{{< youtube x >}}\n", "{% raw %}draft: true{% endraw %}\n", "{#id}\ndraft\n", "+++ and so on\n",
+    "Status: accepted\nDate: 3 May\n\nText.\n", "Title: Emma\nPublished: 1815\n\nA review.\n", "Status: Draft Standard\n\nText.\n",
+    "Draft: 5.50\nBottled: 4.50\n\nBeers.\n", "Listed: Grade II\n\nText.\n", "Visibility: 10 km\nWind: 3 kn\n\nText.\n",
+    "User: guest\nPassword: guest\n\nText.\n", "Removed: support for Python 3.8\n\nText.\n", "Embargo: the oil\n\nText.\n",
+    "Hidden: the moon.\nSecret: the sea.\n\nText.\n", "Status: closed\nText goes on.\n", "draft: one of many\nbeers that I had.\n",
+    "---\n\nAnna: Hello.\nBen: Hello.\n\n---\n\nText.\n", "---\nQ: Is it?\nA: Yes.\n---\nText.\n", "Public: no\nTour: yes\n\nText.\n",
     "---\n---\n", "- draft: true\n\nText.\n", "Ready: 30 minutes\nServes: 4\n", "",
 )  # fmt: skip
 

@@ -48,6 +48,7 @@ SEEN = [
     "[a](x<!--) sponsored -->", "<script-x>sponsored</script-x>", "<script></script x>sponsored</script>", "`<script>` sponsored `</script>`",
     "<script>x\n\nsponsored", "<div\n\nsponsored>", '<a title="\n# sponsored\n">', "<a b=\n- sponsored>", "1 <y, sponsored> 2", "`<sponsored>`",
     "spon**sor**ed", "spon<b>sor</b>ed", "spon<!-- x -->sored", "spon[sored](https://a.example/)", "free*sponsored*", "a*sponsored",
+    "spo&#110;sored", "spo&#x6e;sored", "<https://a.example/sponsored>", "# &#115;ponsored",
 ]  # fmt: skip
 
 

@@ -157,6 +157,15 @@ def test_people_join_and_part(site: SiteFolder) -> None:
     assert related(site) == {"north": ["south"], "south": ["north"]}
 
 
+def test_only_equal_names_join(site: SiteFolder) -> None:
+    """Case is no difference; words of one CRC-32 are two names."""
+    site_of(site)
+    for name, story in {"a": "Plumless", "b": "buckeroo", "c": "PLUMLESS"}.items():
+        write(site, name, MORE["abc".index(name)], story=story)
+    site.build()
+    assert related(site) == {"a": ["c"], "c": ["a"]}
+
+
 def test_explain_names_the_evidence(site: SiteFolder) -> None:
     """Words, an address, or a name; with the share and how long lies between them."""
     site_of(site)
@@ -282,6 +291,37 @@ def test_when_it_goes_the_next_one_comes(site: SiteFolder) -> None:
     site.build(NOW + 2 * HOUR)
     assert shown(site) == ["south"]
     assert "https://south.example/report" in site.ids()
+
+
+def test_items_that_become_one_do_not_hide_each_other(site: SiteFolder) -> None:
+    """A seed that has the links of both makes them one item, which stays in the feeds; without it they part again."""
+    site_of(site, stories="one")
+    write(site, "north", QUAY, quality=90)
+    write(site, "south", FERRY, quality=60, updatedDateTime=iso(NOW - 60))
+    site.build()
+    assert shown(site) == ["north"]
+    links = {"webUrl": "https://north.example/report", "originalUrl": "https://south.example/report"}
+    site.write("both.md", title="Quay", publishedDateTime=iso(NOW - 200 * HOUR), quality=51, **links)
+    site.build(NOW + 1)
+    site.build(NOW + 1, feeds="fresh", state="fresh-state")
+    assert shown(site) == ["south"]
+    assert [one["url"] for one in site.feed()] == [one["url"] for one in site.feed(feeds="fresh")]
+    (site.seeds / "both.md").unlink()
+    site.build(NOW + 2)
+    assert shown(site) == ["north"]
+
+
+def test_an_item_that_is_nowhere_else_stays(site: SiteFolder) -> None:
+    """Its page would go with it, and what lists it would lead nowhere."""
+    site_of(site, stories="one")
+    site.settings["pages"] = {"items": "own"}
+    write(site, "north", QUAY, quality=90)
+    write(site, "south", FERRY, webUrl=None, provider={"name": "South & Sons"})
+    site.build()
+    by_link = {one["url"]: one for one in site.feed() if "other" not in one["url"]}
+    (page,) = by_link.keys() - {"https://north.example/report"}
+    assert [one["url"] for one in by_link["https://north.example/report"]["_aggregator"]["related"]] == [page]
+    assert (site.feeds / page.removeprefix("https://feeds.example.org/") / "index.html").exists()
 
 
 # -- the order of arrival

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from hashlib import blake2b
 from itertools import islice, pairwise
 from zlib import crc32
 
@@ -106,13 +107,19 @@ def wording_of(seed: Seed, path: str, said: Seed | None = None) -> Wording:
         path, number_of(source_of(seed)), seed.published,
         tuple(title[:MOST_WORDS]), tuple(islice(dict.fromkeys((*title, *excerpt)), MOST_WORDS)),
         tuple(number_of(f"\0{key}") for key in islice(addresses_of(seed), MOST_ADDRESSES)),
-        number_of(f"\0\0{fold(own.story)}") or 1 if fold(own.story) else 0, own.not_story,
+        name_of(own.story), own.not_story,
     )  # fmt: skip
 
 
 def number_of(word: str) -> int:
     """Return the number of a word: CRC-32 (ISO 3309) of it in UTF-8, the same for ever on any machine."""
     return crc32(word.encode("utf-8", "replace"))
+
+
+def name_of(story: str) -> int:
+    """Return the number of the name of a story, 0 for none: of more bits, since one name is enough to join items."""
+    folded = fold(story).encode("utf-8", "replace")
+    return int.from_bytes(blake2b(folded, digest_size=7).digest()) if folded else 0
 
 
 def beginning(seed: Seed) -> str:
