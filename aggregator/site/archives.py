@@ -196,9 +196,9 @@ class Archives:
 
 
 class Limited(Generic[Row]):
-    """Renderings until a time limit, but at least one; `is_cut` says whether there would have been more."""
+    """Renderings until a time limit, if any, but at least one; `is_cut` says whether there would have been more."""
 
-    def __init__(self, renderings: Iterator[Rendering[Row]], limit: TimeLimit) -> None:
+    def __init__(self, renderings: Iterator[Rendering[Row]], limit: TimeLimit | None) -> None:
         self._renderings, self._limit = renderings, limit
         self._begun = False
         self.is_cut = False
@@ -209,7 +209,7 @@ class Limited(Generic[Row]):
 
     def __next__(self) -> Rendering[Row]:
         """Return the next one."""
-        if self._begun and self._limit.is_over():
+        if self._begun and self._limit is not None and self._limit.is_over():
             self.is_cut = True
             raise StopIteration
         rendering = next(self._renderings)

@@ -1,12 +1,12 @@
 """The pages of items and the sitemap: which are stale, their rendering, writing and removal.
 
 Touches the index and the published pages. How a page is called is decided in `model.item_pages`. A page is written
-before anything on disk links to it, and removed after nothing does.
+before any feed on disk links to it. What is withdrawn is removed at once, other pages after nothing links to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -61,6 +61,7 @@ class SiteItemPages:
             items = ItemCache(self._index, msgspec.structs.replace(self._settings, feed=feed))
         self._queue = RenderQueue(items)
         self._feeds = {slug: row.feed for slug, row in self._index.feeds.by_slug().items()}
+        self._everything = self._feeds.get(SITE_FEED, 0)
         self.notes: list[str] = []
 
     @property
@@ -73,6 +74,7 @@ class SiteItemPages:
         is_none, shows = self._settings.items == "none", self._shows
         if self._index.meta("item_pages") != self._settings.items or self._index.meta("items_show") != shows:
             self._pages.mark_all(known=is_none)
+            self._index.sitemap.mark([row.month for row in self._index.sitemap.rows()])
             self._index.set_meta("items_show", shows)
         if not is_none:  # else once all are removed
             self._index.set_meta("item_pages", self._settings.items)
@@ -83,21 +85,34 @@ class SiteItemPages:
         return digest(self._settings.archive_digest, self._settings.items)
 
     def check(self) -> None:
-        """Compare all pages on disk with what was written; those that somebody else changed are written again."""
+        """Compare all pages on disk with what was written; those that somebody else changed are written again.
+
+        Those that are gone, as in another feeds folder, are new ones: they are written before what leads there.
+        """
         changed = [
-            row.story
-            for row in self._pages.written()
-            if row.file_identity != identity_on_disk(self._writer, [row.name])
+            row for row in self._pages.written() if row.file_identity != identity_on_disk(self._writer, [row.name])
         ]
-        self._pages.forget_documents(changed)
+        missing = {row.story for row in changed if self._is_missing(row.name)}
+        self._pages.forget_documents(missing, missing=True)
+        self._pages.forget_documents(row.story for row in changed if row.story not in missing)
+
+    def _is_missing(self, name: str) -> bool:
+        try:
+            return self._writer.read_start(name) is None
+        except PublishError:  # whoever writes it says what is wrong
+            return False
 
     # -- writing
 
     def write(
-        self, *, on_disk: bool, executor: Executor | None, watch: Stopwatch, progress: Progress, limit: TimeLimit,
+        self, *, executor: Executor | None, watch: Stopwatch, progress: Progress, limit: TimeLimit | None,
         foreign: ForeignFiles,
     ) -> WrittenPages:  # fmt: skip
-        """Write the stale pages that are on disk already under their names, or the others; stop at the time limit."""
+        """Write the stale pages that are on disk under their names, up to a time limit, or without one the others.
+
+        These know no limit, since feeds lead there.
+        """
+        on_disk = limit is not None
         written: list[str] = []
         failed: list[str] = []
         requests = self._requests(foreign, failed, on_disk=on_disk)
@@ -133,19 +148,20 @@ class SiteItemPages:
 
     def _stale(self, stories: Sequence[int], *, on_disk: bool) -> Iterator[RenderRequest[ItemPageRow]]:
         rows = self._pages.get(stories)
+        taken: set[str] = set()
         for story, shown in self._visible(stories).items():
             row, name = rows[story], self._name(shown)
             if not name or (row.file_identity is not None and on_disk != (row.name == name)):
                 continue
-            if self._pages.has_name(name, story):
+            if name in taken or self._pages.has_name(name, story):
                 self.notes.append(f"{name}: two items would have this page (give one of them another `id`)")
                 self._pages.settle([story])
             elif request := self._request(row, shown, name):
+                taken.add(name)
                 yield request
 
     def _visible(self, stories: Sequence[int]) -> dict[int, VisibleItem]:
-        everything = self._feeds.get(SITE_FEED, 0)
-        return self._pages.visible([one for one in stories if one > 0], everything, self._now)
+        return self._pages.visible([one for one in stories if one > 0], self._everything, self._now)
 
     def _request(self, row: ItemPageRow, shown: VisibleItem, name: str) -> RenderRequest[ItemPageRow] | None:
         """Return the request to render a page, None if what is on disk is what it must be."""
@@ -181,7 +197,7 @@ class SiteItemPages:
         if not rendering.documents:  # a bug left the item out
             self._pages.settle([page.story])
         elif is_broken:
-            self._pages.put(before._replace(name=page.name, key=None), dirty=True)
+            self._pages.put(before._replace(key=None), dirty=True)
         else:
             self._pages.put(page._replace(file_identity=identity_on_disk(self._writer, [page.name])))
             if before.name not in {"", page.name}:
@@ -189,26 +205,38 @@ class SiteItemPages:
 
     # -- the sitemap, and what goes
 
-    def hide_unwanted(self) -> list[ItemPageRow]:
-        """Take the pages that nobody may see any more out of the sitemap, and return them."""
-        stories = [*self._pages.dirty(on_disk=True), *self._pages.dirty(on_disk=False)]
-        visible = self._visible(stories)
-        gone = [one for one in stories if one not in visible or not self._name(visible[one])]
-        unwanted = list(self._pages.get(gone).values())
+    def hide_unwanted(self, *, is_all: bool) -> list[ItemPageRow]:
+        """Take pages that are to be removed out of the sitemap, and return them.
+
+        What nobody may see any more goes at once, whatever leads there; what the config no longer wants goes once
+        nothing does, as far as `is_all` tells: everything else was published.
+        """
+        if is_all:
+            stories = [*self._pages.dirty(on_disk=True), *self._pages.dirty(on_disk=False)]
+            visible = self._visible(stories)
+            gone = [one for one in stories if one not in visible or not self._name(visible[one])]
+        else:
+            gone = self._pages.withdrawn(self._everything, self._now)
+        # A page on disk of which a story has the name is to be replaced: that may have failed.
+        unwanted = [
+            page for page in self._pages.get(gone).values()
+            if page.story > 0 or not self._pages.has_name(page.name, page.story)
+        ]  # fmt: skip
         for page in unwanted:
             self._pages.hide(page)
         return unwanted
 
-    def remove(self, pages: Iterable[ItemPageRow]) -> list[str]:
+    def remove(self, pages: Sequence[ItemPageRow]) -> list[str]:
         """Remove pages; return what failed."""
         failed = []
         for page in pages:
-            names = [page.name] if page.name else []
             try:
-                self._writer.remove(names)
-                self._pages.delete(page.story, names, self._now)
+                self._writer.remove([page.name] if page.name else [])
+                self._pages.delete(page, self._now)
             except PublishError as error:
                 failed.append(str(error))
+        if pages:
+            self._pages.forget_gone()
         return failed
 
     def write_sitemap(self, foreign: ForeignFiles, *, trust_disk: bool) -> tuple[list[str], list[str]]:

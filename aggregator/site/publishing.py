@@ -106,7 +106,7 @@ class Publishing:
         self, workers: Workers, now: int, is_intact: Callable[[FeedRow], bool]
     ) -> WrittenPages:
         """Write feeds and pages in such an order that a page is written before anything on disk links to it."""
-        self._write_item_pages(workers, TimeLimit(self._progress, math.inf), on_disk=False)
+        self._write_item_pages(workers, None)
         executor = self._executor_for_feeds(workers)
         self._write_feeds(self._feeds.renderings(now=now, is_intact=is_intact, executor=executor), now)
         is_urgent = bool(self._feeds.urgent)
@@ -120,8 +120,8 @@ class Publishing:
             pages = self._write_pages(workers, now, limit, on_disk=True)
         elif is_urgent:
             self._write_waiting(self._feeds.urgent, now, is_intact, is_provisional=True)
-        is_all = self._write_item_pages(workers, limit, on_disk=True)
-        return pages._replace(is_all=pages.is_all and is_all)
+        items = self._write_item_pages(workers, limit)
+        return WrittenPages(pages.written + items.written, pages.failed + items.failed, pages.is_all and items.is_all)
 
     def _write_waiting(
         self, slugs: Sequence[str], now: int, is_intact: Callable[[FeedRow], bool], *, is_provisional: bool
@@ -171,32 +171,33 @@ class Publishing:
         self.failed += pages.failed
         return pages
 
-    def _write_item_pages(self, workers: Workers, limit: TimeLimit, *, on_disk: bool) -> bool:
-        """Write the stale pages of items; return whether none is left."""
+    def _write_item_pages(self, workers: Workers, limit: TimeLimit | None) -> WrittenPages:
+        """Write the stale pages of items: those on disk up to a time limit, or without one those that are new."""
         if self._item_pages is None:
-            return True
-        count = 0 if self._progress.is_time_limited else len(self._index.item_pages.dirty(on_disk=on_disk))
-        pages = self._item_pages.write(
-            on_disk=on_disk, executor=workers.executor(count, many=MANY_PAGES) if count else None, watch=self._watch,
+            return WrittenPages([], [], is_all=True)
+        pages = self._index.item_pages
+        count = 0 if self._progress.is_time_limited else len(pages.dirty(on_disk=limit is not None))
+        written = self._item_pages.write(
+            executor=workers.executor(count, many=MANY_PAGES) if count else None, watch=self._watch,
             progress=self._progress, limit=limit, foreign=self._foreign,
         )  # fmt: skip
-        self.written += pages.written
-        self.failed += pages.failed
-        return pages.is_all
+        self.written += written.written
+        self.failed += written.failed
+        return written
 
     def _publish_sitemap(self, pages: SiteItemPages, *, trust_disk: bool, is_all: bool) -> None:
-        """Bring the sitemap up to date, then remove what nothing leads to any more."""
+        """Bring the sitemap up to date, then remove the pages that it no longer names."""
         self.failed += pages.faults
         self._items.notes += pages.notes
-        unwanted = pages.hide_unwanted() if is_all and not self.failed else []
+        unwanted = pages.hide_unwanted(is_all=is_all and not self.failed)
         if self._catalog.settings.items == "none":
             self.failed += pages.remove_sitemap()
         else:
             written, failed = pages.write_sitemap(self._foreign, trust_disk=trust_disk)
             self.written += written
             self.failed += failed
-        if not self.failed:
-            self.failed += pages.remove(unwanted)
+        # Also if something failed: that may be for ever, and what was withdrawn must not stay for as long (G12).
+        self.failed += pages.remove(unwanted)
         if is_all and not self.failed and self._catalog.settings.items == "none":
             pages.all_removed()
 

@@ -17,6 +17,8 @@ from aggregator.model.item_pages import own_link, page_name
 from aggregator.site import item_pages as site_item_pages
 from aggregator.site.check import check
 from aggregator.site.explain import explain
+from aggregator.site.progress import Progress
+from aggregator.site.site import Site
 
 DAY = 86_400
 SITE = "https://feeds.example.org/"
@@ -439,3 +441,120 @@ def test_a_page_shows_the_whole_text_though_feeds_show_summaries(own: SiteFolder
     own.build()
     assert "The whole text." in page(own, "Item a")[1].text_content()
     assert own.feed()[0]["content_html"] == "<p>In short.</p>"
+
+
+# -- in which order, and whatever fails
+
+
+def test_a_feed_leads_to_no_page_that_is_not_on_disk(own: SiteFolder) -> None:
+    """Though messages wait for the daemon: new pages are written before the feeds, all of them."""
+    for number in range(30):
+        own.write(f"{number}.md", webUrl=None)
+    with Site(own.config(), progress=Progress(may_stop=lambda _: True)) as slow:
+        slow.build(now=NOW)
+    links = [one["url"].removeprefix(SITE) for one in own.feed()]
+    assert len(links) == 30
+    assert sorted(f"{one}index.html" for one in links) == pages(own)
+
+
+@pytest.mark.parametrize("name", ["sitemap.xml", "items/2026/05-27-item-c/index.html"])
+def test_what_is_withdrawn_goes_though_something_else_cannot_be_written(own: SiteFolder, name: str) -> None:
+    """A file of somebody else may be in the way for ever (G12)."""
+    own.write("a.md", CANARY, webUrl=None)
+    own.write("b.md", webUrl=None)
+    own.build()
+    (own.feeds / name).unlink(missing_ok=True)
+    (own.feeds / name).parent.mkdir(parents=True, exist_ok=True)
+    (own.feeds / name).write_text("mine")
+    shutil.rmtree(own.root / "state")
+    own.write("c.md", webUrl=None)
+    assert own.build(now=NOW + 1).failed
+    own.write("a.md", CANARY, webUrl=None, published=False)
+    assert own.build(now=NOW + 2).failed
+    assert not [one for one, body in ours(own).items() if CANARY.encode() in body]
+    assert not [one for one, body in ours(own).items() if one.startswith("sitemap") and b"item-a" in body]
+
+
+def test_what_is_withdrawn_goes_before_a_first_archive_is_finished(own: SiteFolder) -> None:
+    """Which takes many turns of a busy daemon."""
+    own.write("a.md", CANARY, webUrl=None)
+    own.build()
+    own.settings["feed"] = {"archives": True}
+    for number in range(40):
+        own.write(f"{number}.md", publishedDateTime=iso(NOW - 31 * DAY * number))
+    own.write("a.md", CANARY, webUrl=None, published=False)
+    with Site(own.config(), progress=Progress(may_stop=lambda _: True)) as slow:
+        turn = slow.build(now=NOW + 1)
+        assert turn.unfinished
+    assert pages(own) == []
+
+
+def test_a_page_that_moves_is_known_under_both_names(every: SiteFolder) -> None:
+    """Whatever happens in between: neither stays behind when its item is withdrawn (G12)."""
+    every.write("a.md", CANARY, publishedDateTime="2025-05-01")
+    every.build()
+    every.write("a.md", CANARY, publishedDateTime="2026-05-01")
+    with Site(every.config()) as site:
+        site.index.item_pages.put = _interrupted  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            site.build(now=NOW + 1)
+    assert len(pages(every)) == 2
+    (every.seeds / "a.md").unlink()
+    every.build(now=NOW + 2)
+    assert pages(every) == []
+
+
+def _interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_page_that_cannot_move_is_known_under_its_former_name(every: SiteFolder) -> None:
+    """It is tried again, and then the former one goes."""
+    every.write("a.md", publishedDateTime="2025-05-01")
+    every.build()
+    (former,) = pages(every)
+    every.write("a.md", publishedDateTime="2026-05-01")
+    moved = every.feeds / former.replace("2025", "2026")
+    moved.mkdir(parents=True)
+    assert every.build(now=NOW + 1).failed
+    moved.rmdir()
+    every.build(now=NOW + 2)
+    assert pages(every) == [former.replace("2025", "2026")]
+
+
+def test_two_items_never_have_one_page(own: SiteFolder) -> None:
+    """Though both are new: one gets it, and a note names the other."""
+    for host in ("x", "y"):
+        own.write(f"{host}.md", id=f"https://{host}.example.org/items/2026/a/", webUrl=None)
+    turn = own.build()
+    assert pages(own) == ["items/2026/a/index.html"]
+    assert any("two items would have this page" in note for note in turn.notes)
+
+
+def test_another_address_of_the_site_is_in_the_whole_sitemap(own: SiteFolder) -> None:
+    """As in all other documents."""
+    own.write("a.md", webUrl=None)
+    own.build()
+    own.settings["site"] = {"title": "Test", "url": "https://other.example.org/"}
+    own.build(now=NOW + 1)
+    assert SITE not in "".join(path.read_text() for path in own.feeds.glob("sitemap*.xml"))
+
+
+def test_in_another_folder_pages_are_written_before_what_leads_there(own: SiteFolder) -> None:
+    """As in the first one."""
+    own.write("a.md", webUrl=None)
+    own.build()
+    own.write("b.md", webUrl=None)
+    written = own.build(now=NOW + 1, feeds="moved").written
+    assert max(written.index(one) for one in written if one.startswith("items/")) < written.index("all/rss.xml")
+
+
+def test_a_heading_of_the_author_is_no_list_of_ours(own: SiteFolder) -> None:
+    """What the text ends with stays, if nothing is listed with the item."""
+    own.write(
+        "a.md",
+        "Text.\n\n<h4>Related coverage</h4><ul><li><a href='https://x.example.org/'>One</a></li></ul>\n",
+        webUrl=None,
+    )
+    own.build()
+    assert page(own, "Item a")[1].xpath("//a[@href='https://x.example.org/']")
