@@ -226,7 +226,8 @@ class ItemPages(Tables):
 
     def forget_documents(self, stories: Iterable[int], *, missing: bool = False) -> None:
         """Forget what the pages of these stories show, so that they are rendered again; some are `missing` on disk."""
-        sql = f"UPDATE item_page SET dirty=1, key=NULL{', stamps=NULL' * missing} WHERE story=?"  # noqa: S608 - ours
+        more = ", stamps=NULL" if missing else ""
+        sql = f"UPDATE item_page SET dirty=1, key=NULL{more} WHERE story=?"  # noqa: S608 - ours
         self._db.executemany(sql, ((story,) for story in stories))
 
     def adopt(self, names: Iterable[str]) -> None:

@@ -30,7 +30,7 @@ from aggregator.site.feeds import linked_feeds
 from aggregator.site.item_cache import ItemCache
 from aggregator.site.render_jobs import ItemJob
 from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
-from aggregator.site.write_groups import identity_on_disk, write_in_groups
+from aggregator.site.write_groups import identity_on_disk, is_missing, write_in_groups
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -92,15 +92,9 @@ class SiteItemPages:
         changed = [
             row for row in self._pages.written() if row.file_identity != identity_on_disk(self._writer, [row.name])
         ]
-        missing = {row.story for row in changed if self._is_missing(row.name)}
+        missing = {row.story for row in changed if is_missing(self._writer, [row.name])}
         self._pages.forget_documents(missing, missing=True)
         self._pages.forget_documents(row.story for row in changed if row.story not in missing)
-
-    def _is_missing(self, name: str) -> bool:
-        try:
-            return self._writer.read_start(name) is None
-        except PublishError:  # whoever writes it says what is wrong
-            return False
 
     # -- writing
 
@@ -226,10 +220,11 @@ class SiteItemPages:
             self._pages.hide(page)
         return unwanted
 
-    def remove(self, pages: Sequence[ItemPageRow]) -> list[str]:
+    def remove(self, pages: Sequence[ItemPageRow], progress: Progress) -> list[str]:
         """Remove pages; return what failed."""
         failed = []
         for page in pages:
+            progress.tick()  # a site that no longer wants pages has many
             try:
                 self._writer.remove([page.name] if page.name else [])
                 self._pages.delete(page, self._now)

@@ -197,7 +197,7 @@ class Publishing:
             self.written += written
             self.failed += failed
         # Also if something failed: that may be for ever, and what was withdrawn must not stay for as long (G12).
-        self.failed += pages.remove(unwanted)
+        self.failed += pages.remove(unwanted, self._progress)
         if is_all and not self.failed and self._catalog.settings.items == "none":
             pages.all_removed()
 

@@ -546,7 +546,8 @@ def test_in_another_folder_pages_are_written_before_what_leads_there(own: SiteFo
     own.build()
     own.write("b.md", webUrl=None)
     written = own.build(now=NOW + 1, feeds="moved").written
-    assert max(written.index(one) for one in written if one.startswith("items/")) < written.index("all/rss.xml")
+    before = [one for one in written if one.startswith(("items/", "all/archive/"))]
+    assert max(map(written.index, before)) < written.index("all/rss.xml")
 
 
 def test_a_heading_of_the_author_is_no_list_of_ours(own: SiteFolder) -> None:
@@ -558,3 +559,15 @@ def test_a_heading_of_the_author_is_no_list_of_ours(own: SiteFolder) -> None:
     )
     own.build()
     assert page(own, "Item a")[1].xpath("//a[@href='https://x.example.org/']")
+
+
+def test_a_turn_that_removes_many_pages_says_that_it_is_alive(own: SiteFolder) -> None:
+    """After each: a site that no longer wants pages may have a hundred thousand."""
+    for number in range(5):
+        own.write(f"{number}.md", webUrl=None)
+    own.build()
+    own.settings["pages"] = {"items": "none"}
+    left: list[int] = []
+    with Site(own.config(), progress=Progress(tick=lambda: left.append(len(pages(own))))) as slow:
+        slow.build(now=NOW + 1)
+    assert {5, 4, 3, 2, 1} <= set(left)
