@@ -91,7 +91,7 @@ class Publishing:
         pages = self._publish_feeds_and_pages(workers, now, self._is_written if trust_disk else self._is_intact)
         # What fails is tried again when there is another reason for a turn; it does not hold up what does not.
         self.is_unfinished = not pages.is_all and (not self.failed or bool(pages.written))
-        if pages.is_all and not self.failed:
+        if pages.is_all:  # even if something failed: that may be for ever, and what was withdrawn must go (G12)
             self.failed += self._archives.remove_unwanted()
         self.failed += self._queue.faults
         if not self.failed:

@@ -961,3 +961,16 @@ def test_a_parent_that_is_renamed_is_renamed_on_the_pages_below(site: SiteFolder
     site.write_topic("down", name="Below", parent="Over")
     site.build()
     assert html.fromstring(month.read_text()).xpath("//nav[@class='crumbs']//a/text()")[1:] == ["Over", "Below"]
+
+
+def test_the_page_of_what_is_withdrawn_goes_though_another_document_cannot_be_written(site: SiteFolder) -> None:
+    """That may be for ever, and the only item of a month must not stay for as long (G12)."""
+    site.write("a.md", topics=["Topic 1"])
+    site.write("old.md", title="Heliotrope", publishedDateTime=iso(NOW - DAY * 90))
+    site.build()
+    assert len(pages(site)) == 2
+    shutil.rmtree(site.feeds / "topic-1")
+    (site.feeds / "topic-1/rss.xml/in the way").mkdir(parents=True)
+    site.write("old.md", title="Heliotrope", publishedDateTime=iso(NOW - DAY * 90), published=False)
+    assert site.build(now=NOW + 1).failed
+    assert not [name for name, body in bodies(site).items() if b"Heliotrope" in body]
