@@ -220,13 +220,13 @@ class SiteItemPages:
             self._pages.hide(page)
         return unwanted
 
-    def remove(self, pages: Sequence[ItemPageRow], progress: Progress) -> list[str]:
+    def remove(self, pages: Sequence[ItemPageRow], foreign: ForeignFiles, progress: Progress) -> list[str]:
         """Remove pages; return what failed."""
         failed = []
         for page in pages:
             progress.tick()  # a site that no longer wants pages has many
             try:
-                self._writer.remove([page.name] if page.name else [])
+                self._writer.remove(_ours([page.name] if page.name else [], foreign))
                 self._pages.delete(page, self._now)
             except PublishError as error:
                 failed.append(str(error))
@@ -250,7 +250,7 @@ class SiteItemPages:
         self, row: SitemapRow, foreign: ForeignFiles, written: list[str], failed: list[str]
     ) -> None:  # fmt: skip
         documents = sitemap.render_month(row.month, self._pages.listed(row.month), self._settings.site)
-        errors = self._write_documents(documents, foreign, written, is_new=not row.parts)
+        errors = self._write_documents(documents, foreign, written, known=row.parts)
         failed += errors
         stays = len(documents) if documents or not errors else row.parts
         try:
@@ -273,30 +273,33 @@ class SiteItemPages:
         parts = [SITEMAP_OF_FEEDS, *(sitemap_name(month, part + 1) for month, count in months for part in range(count))]
         site = self._settings.site
         documents = (sitemap.render_feeds(summaries, site), sitemap.render_list(parts, site))
-        errors = self._write_documents(documents, foreign, written, is_new=not known)
+        errors = self._write_documents(documents, foreign, written, known=len(documents) if known else 0)
         failed += errors
         identity = b"" if errors else identity_on_disk(self._writer, names) or b""
         self._index.set_meta("sitemap", key + identity if identity else b"")
 
     def _write_documents(
-        self, documents: Sequence[Document], foreign: ForeignFiles, written: list[str], *, is_new: bool
+        self, documents: Sequence[Document], foreign: ForeignFiles, written: list[str], *, known: int
     ) -> list[str]:  # fmt: skip
-        """Write documents, unless somebody else's are in the way of new ones; return what failed."""
-        if is_new and (found := foreign.among(one.name for one in documents)):
+        """Write documents, of which the first were written before; return what failed.
+
+        Nothing is written if somebody else's are in the way.
+        """
+        if found := foreign.among(one.name for one in documents[known if foreign.is_known else 0 :]):
             return found
         result = self._writer.publish(documents)
         written += result.written
         return list(map(str, result.failed))
 
-    def remove_sitemap(self) -> list[str]:
+    def remove_sitemap(self, foreign: ForeignFiles) -> list[str]:
         """Remove the sitemap of a site that has no pages of items any more; return what failed."""
         rows = self._index.sitemap.rows()
         names = [sitemap_name(row.month, part + 1) for row in rows for part in range(row.parts)]
         try:
             if self._index.meta("sitemap"):
-                self._writer.remove((SITEMAP, SITEMAP_OF_FEEDS))
+                self._writer.remove(_ours((SITEMAP, SITEMAP_OF_FEEDS), foreign))
                 self._index.set_meta("sitemap", b"")
-            self._writer.remove(names)
+            self._writer.remove(_ours(names, foreign))
         except PublishError as error:
             return [str(error)]
         for row in rows:
@@ -320,6 +323,11 @@ def adopt(index: Index, writer: Destination) -> None:
 def is_used(index: Index, settings: DisplaySettings) -> bool:
     """Return whether a site has pages of items, or had some that are still there."""
     return settings.items != "none" or index.meta("item_pages") not in {None, "none"}
+
+
+def _ours(names: Sequence[str], foreign: ForeignFiles) -> list[str]:
+    """Return the documents that may be removed: in another folder one of the same name may be somebody else's."""
+    return [name for name in names if foreign.is_known or not foreign.among([name])]
 
 
 def _identity(writer: Destination, month: int, parts: int) -> bytes | None:

@@ -191,13 +191,13 @@ class Publishing:
         self._items.notes += pages.notes
         unwanted = pages.hide_unwanted(is_all=is_all and not self.failed)
         if self._catalog.settings.items == "none":
-            self.failed += pages.remove_sitemap()
+            self.failed += pages.remove_sitemap(self._foreign)
         else:
             written, failed = pages.write_sitemap(self._foreign, trust_disk=trust_disk)
             self.written += written
             self.failed += failed
         # Also if something failed: that may be for ever, and what was withdrawn must not stay for as long (G12).
-        self.failed += pages.remove(unwanted, self._progress)
+        self.failed += pages.remove(unwanted, self._foreign, self._progress)
         if is_all and not self.failed and self._catalog.settings.items == "none":
             pages.all_removed()
 

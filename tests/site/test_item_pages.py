@@ -571,3 +571,32 @@ def test_a_turn_that_removes_many_pages_says_that_it_is_alive(own: SiteFolder) -
     with Site(own.config(), progress=Progress(tick=lambda: left.append(len(pages(own))))) as slow:
         slow.build(now=NOW + 1)
     assert {5, 4, 3, 2, 1} <= set(left)
+
+
+@pytest.mark.parametrize("name", ["sitemap.xml", "sitemap-2026-05.xml", "items/2026/05-27-item-a/index.html"])
+def test_in_another_folder_somebody_elses_file_is_not_replaced(own: SiteFolder, name: str) -> None:
+    """Though the index knows of a document with its name, in the first folder (G16)."""
+    own.write("a.md", webUrl=None)
+    own.build()
+    foreign = own.root / "moved" / name
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("mine")
+    turn = own.build(now=NOW + 1, feeds="moved")
+    assert foreign.read_text() == "mine"
+    assert [one for one in turn.failed if name in one]
+    own.settings["pages"] = {"items": "none"}
+    own.build(now=NOW + 2, feeds="moved")
+    assert foreign.read_text() == "mine"
+
+
+def test_a_further_part_of_the_sitemap_replaces_nobodys_file(own: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the first part is ours (G16)."""
+    from aggregator.renderer import sitemap
+
+    monkeypatch.setattr(sitemap, "MOST_IN_PART", 1)
+    own.write("a.md", webUrl=None)
+    own.build()
+    (own.feeds / "sitemap-2026-05-2.xml").write_text("mine")
+    own.write("b.md", webUrl=None)
+    assert own.build(now=NOW + 1).failed
+    assert (own.feeds / "sitemap-2026-05-2.xml").read_text() == "mine"
