@@ -201,11 +201,11 @@ class Archives:
 
 
 class Limited(Generic[Row]):
-    """Renderings until a time limit, if any, but at least one; `is_cut` says whether there would have been more."""
+    """Renderings until a time limit, if any, but at least a few; `is_cut` says whether there would have been more."""
 
-    def __init__(self, renderings: Iterator[Rendering[Row]], limit: TimeLimit | None) -> None:
-        self._renderings, self._limit = renderings, limit
-        self._begun = False
+    def __init__(self, renderings: Iterator[Rendering[Row]], limit: TimeLimit | None, *, least: int = 1) -> None:
+        self._renderings, self._limit, self._least = renderings, limit, least
+        self._begun = 0
         self.is_cut = False
 
     def __iter__(self) -> Iterator[Rendering[Row]]:
@@ -214,11 +214,11 @@ class Limited(Generic[Row]):
 
     def __next__(self) -> Rendering[Row]:
         """Return the next one."""
-        if self._begun and self._limit is not None and self._limit.is_over():
+        if self._limit is not None and self._begun >= self._least and self._limit.is_over():
             self.is_cut = True
             raise StopIteration
         rendering = next(self._renderings)
-        self._begun = True
+        self._begun += 1
         return rendering
 
 

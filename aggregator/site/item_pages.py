@@ -46,6 +46,10 @@ TOGETHER = 100
 """How many pages are compared and sent to a process together."""
 
 
+LEAST = 4
+"""How many changed pages a turn writes whatever its time limit: a new item changes the two beside it."""
+
+
 class SiteItemPages:
     """The pages of a site's items in one turn; `notes` are what a person should know of them."""
 
@@ -111,7 +115,7 @@ class SiteItemPages:
         failed: list[str] = []
         requests = self._requests(foreign, failed, on_disk=on_disk)
         renderings = self._queue.render(requests, now=self._now, executor=executor, cut=_cut)
-        limited = Limited(watch.during("items", renderings), limit)
+        limited = Limited(watch.during("items", renderings), limit, least=LEAST)
         for group, result in write_in_groups(limited, self._writer, watch, progress):
             broken = {error.name for error in result.failed}
             with self._index.transaction(filled=False):

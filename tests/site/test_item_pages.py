@@ -600,3 +600,16 @@ def test_a_further_part_of_the_sitemap_replaces_nobodys_file(own: SiteFolder, mo
     own.write("b.md", webUrl=None)
     assert own.build(now=NOW + 1).failed
     assert (own.feeds / "sitemap-2026-05-2.xml").read_text() == "mine"
+
+
+def test_a_busy_site_keeps_pace_with_the_pages_beside_new_items(own: SiteFolder) -> None:
+    """Each new item changes two: they must not become ever more while messages never pause."""
+    own.settings["feed"] = {"archives": False}
+    for number in range(12):
+        own.write(f"{number}.md", webUrl=None, topics=["Solar"], publishedDateTime=iso(NOW - DAY * number))
+    own.build()
+    with Site(own.config(), progress=Progress(may_stop=lambda _: True)) as slow:
+        for number in (2, 5, 8):
+            moment = iso(NOW - DAY * number - 60)
+            own.write(f"new{number}.md", webUrl=None, topics=["Solar"], publishedDateTime=moment)
+            assert not slow.take_partial_turn([f"new{number}.md"], now=NOW + number).unfinished
