@@ -522,13 +522,37 @@ def test_a_page_that_cannot_move_is_known_under_its_former_name(every: SiteFolde
     assert pages(every) == [former.replace("2025", "2026")]
 
 
-def test_two_items_never_have_one_page(own: SiteFolder) -> None:
+def test_two_items_never_have_one_page(every: SiteFolder) -> None:
     """Though both are new: one gets it, and a note names the other."""
-    for host in ("x", "y"):
-        own.write(f"{host}.md", id=f"https://{host}.example.org/items/2026/a/", webUrl=None)
-    turn = own.build()
-    assert pages(own) == ["items/2026/a/index.html"]
+    ids = "https://news.example.org/27551/a", "https://news.example.org/30876/a"  # with one hash
+    assert len({page_name(one, one, NOW, SITE) for one in ids}) == 1
+    for number, one in enumerate(ids):
+        every.write(f"{number}.md", id=one)
+    turn = every.build()
+    assert len(pages(every)) == 1
     assert any("two items would have this page" in note for note in turn.notes)
+
+
+def test_a_source_takes_no_page_of_another_item(own: SiteFolder) -> None:
+    """Whatever id and link it gives to its own (G18)."""
+    ids = "https://evil.example.org/items/2026/05-27-item-a/", f"{SITE}evil/items/2026/05-27-item-a/"
+    for number, one in enumerate(ids):
+        own.write(f"evil{number}.md", title="Evil", id=one, webUrl=f"{SITE}items/2026/evil{number}/")
+    own.build()
+    own.write("a.md", webUrl=None)
+    own.build(now=NOW + 1)
+    assert page(own, "Item a")[0] == "items/2026/05-27-item-a/index.html"
+    assert len(pages(own)) == 3
+
+
+def test_a_page_stays_where_it_is_when_the_site_moves(own: SiteFolder) -> None:
+    """Its path does: redirects from the former address lead there."""
+    own.write("a.md", webUrl=None)
+    own.build()
+    before = pages(own)
+    own.settings["site"] = {"title": "Test", "url": "https://other.example.org/below/"}
+    own.build(now=NOW + 1)
+    assert pages(own) == before
 
 
 def test_another_address_of_the_site_is_in_the_whole_sitemap(own: SiteFolder) -> None:
