@@ -116,7 +116,8 @@ class Publishing:
         limit = TimeLimit(self._progress, LONGEST_WAIT if is_urgent else math.inf)
         pages = self._write_pages(workers, now, limit, on_disk=False)
         if pages.is_all:
-            self._write_waiting(self._feeds.waiting, now, is_intact, is_provisional=False)
+            # Without the pages that could not be written: nothing may lead there.
+            self._write_waiting(self._feeds.waiting, now, is_intact, is_provisional=bool(pages.failed))
             pages = self._write_pages(workers, now, limit, on_disk=True)
         elif is_urgent:
             self._write_waiting(self._feeds.urgent, now, is_intact, is_provisional=True)
