@@ -140,7 +140,8 @@ class SiteItemPages:
                         continue
                     new.append(request.row)
                 found.append(request)
-            with self._index.transaction(filled=False) if new else nullcontext():
+            # Durable: after a power cut a page on disk that nobody knows would stay though its item is withdrawn.
+            with self._index.transaction() if new else nullcontext():
                 self._pages.reserve(new)
             yield from found
 
