@@ -588,10 +588,20 @@ class Collector:
                 if source.url not in taken:
                     found.setdefault(source.url, source)
         self.sources = found
-        known = [(self._states[url], source) for url, source in found.items() if url in self._states]
-        changed = [after for state, source in known if (after := timing.as_listed(state, source)) is not state]
-        if changed:
-            self._put(*changed)
+        moved = [state for source in found.values() if (state := self._relisted(source)) is not None]
+        if moved:
+            self._put(*moved)
+
+    def _relisted(self, source: Source) -> SourceState | None:
+        """Return the state of a source that a person has listed at another address: that is asked from now on."""
+        state = self._states.get(source.url)
+        if state is None or not state.listed or state.listed == _listed(source):
+            return None
+        if state.address == _listed(source):
+            return msgspec.structs.replace(state, listed=state.address)
+        return msgspec.structs.replace(
+            state, address="", listed="", adopted="", trial="", redirect=None, is_discovered=False
+        )
 
     def _confirm(self, one: database.Request) -> None:
         """Take over what a hub said of a subscription."""

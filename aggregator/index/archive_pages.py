@@ -261,9 +261,10 @@ class ArchivePages(Tables):
         ).fetchone()
         return found
 
-    def forget_documents(self, pages: Iterable[tuple[int, int, int]]) -> None:
-        """Forget what the documents of pages show, so that they are rendered again."""
-        sql = "UPDATE page SET dirty=1, key=NULL WHERE feed=? AND month=? AND last=?"
+    def forget_documents(self, pages: Iterable[tuple[int, int, int]], *, missing: bool = False) -> None:
+        """Forget what the documents of pages show, so that they are rendered again; some are `missing` on disk."""
+        more = ", stamps=NULL" if missing else ""
+        sql = f"UPDATE page SET dirty=1, key=NULL{more} WHERE feed=? AND month=? AND last=?"  # noqa: S608 - ours
         self._db.executemany(sql, pages)
 
     def adopt(self, slug: str, month: int, last: int) -> None:

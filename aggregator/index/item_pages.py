@@ -119,6 +119,17 @@ class ItemPages(Tables):
                         found[row.story] = self._entry(feed, sort, worst, tie, row.file, starts)
         return found
 
+    def withdrawn(self, feed: int, now: int) -> list[int]:
+        """Return the stories of changed pages that nobody may see at `now`, and the pages that are no story's.
+
+        Looks at all that `feed`, which shows everything, has: for turns that leave many changed pages to later ones.
+        """
+        sql = (
+            "SELECT story FROM item_page WHERE dirty=1 EXCEPT SELECT f.story FROM entry e JOIN file f USING(file)"
+            " WHERE e.feed=? AND e.starts<=? AND e.ends>?"
+        )
+        return [story for (story,) in self._db.execute(sql, (feed, now, now))]
+
     def _entry(self, *key: int) -> VisibleItem:
         where = "WHERE e.feed=? AND e.sort=? AND e.worst=? AND e.tie=? AND e.file=? AND e.starts=?"
         return visible_item(self._db.execute(f"{VISIBLE} {where}", key).fetchone())
@@ -154,8 +165,13 @@ class ItemPages(Tables):
             (*said, int(dirty), page.key, page.file_identity, checksum(page.story, *said), page.story),
         )
 
-    def reserve(self, pages: Iterable[ItemPageRow]) -> None:
-        """Store how pages that are about to be written are called, so that they are found again whatever happens."""
+    def reserve(self, pages: Sequence[ItemPageRow]) -> None:
+        """Store how pages that are about to be written are called, so that they are found again whatever happens.
+
+        One that moves is known under both names until it is stored under the new one.
+        """
+        before = self.get([page.story for page in pages])
+        self.adopt(page.name for page in pages if before[page.story].name not in {"", page.name})
         rows = ((page.story, page.name, page.month, page.changed, 0) for page in pages)
         self._db.executemany(
             "UPDATE item_page SET name=?2, month=?3, changed=?4, listed=?5, sum=?6 WHERE story=?1 AND name IS NULL",
@@ -178,15 +194,15 @@ class ItemPages(Tables):
             total = checksum(page.story, page.name, page.month, page.changed, 0)
             self._db.execute("UPDATE item_page SET listed=0, sum=? WHERE story=?", (total, page.story))
 
-    def delete(self, story: int, names: Iterable[str], now: int) -> None:
-        """Delete a page whose files, which had these names, were removed; remember the names."""
-        self._db.execute("DELETE FROM item_page WHERE story=?", (story,))
-        self.add_gone(names, now)
+    def delete(self, page: ItemPageRow, now: int) -> None:
+        """Delete a page whose files were removed; remember its name. Call `forget_gone` after the last one."""
+        self._db.execute("DELETE FROM item_page WHERE story=?", (page.story,))
+        if page.name:
+            sql = "INSERT OR REPLACE INTO gone_page VALUES(?,?,?)"
+            self._db.execute(sql, (page.name, now, checksum(page.name, now)))
 
-    def add_gone(self, names: Iterable[str], now: int) -> None:
-        """Remember removed pages, the latest `MOST_GONE`."""
-        sql = "INSERT OR REPLACE INTO gone_page VALUES(?,?,?)"
-        self._db.executemany(sql, ((name, now, checksum(name, now)) for name in names))
+    def forget_gone(self) -> None:
+        """Forget removed pages but the latest `MOST_GONE`."""
         keep = "SELECT name FROM gone_page ORDER BY at DESC, name LIMIT -1 OFFSET ?"
         self._db.execute(f"DELETE FROM gone_page WHERE name IN ({keep})", (MOST_GONE,))  # noqa: S608 - ours
 
@@ -215,20 +231,22 @@ class ItemPages(Tables):
         sql = f"SELECT {_COLUMNS} FROM item_page WHERE month=? AND listed=1 ORDER BY name"  # noqa: S608 - ours
         return [(row.name, row.changed) for row in map(_row, self._db.execute(sql, (month,)))]
 
-    def forget_documents(self, stories: Iterable[int]) -> None:
-        """Forget what the pages of these stories show, so that they are rendered again."""
-        sql = "UPDATE item_page SET dirty=1, key=NULL WHERE story=?"
+    def forget_documents(self, stories: Iterable[int], *, missing: bool = False) -> None:
+        """Forget what the pages of these stories show, so that they are rendered again; some are `missing` on disk."""
+        more = ", stamps=NULL" if missing else ""
+        sql = f"UPDATE item_page SET dirty=1, key=NULL{more} WHERE story=?"  # noqa: S608 - ours
         self._db.executemany(sql, ((story,) for story in stories))
 
     def adopt(self, names: Iterable[str]) -> None:
         """Add pages that are on disk; each is removed unless it turns out to be that of a story."""
-        known = {name for (name,) in self._db.execute("SELECT name FROM item_page WHERE name IS NOT NULL")}
-        lowest = self._db.execute("SELECT min(0, coalesce(min(story), 0)) FROM item_page").fetchone()[0]
-        for number, name in enumerate((one for one in names if one not in known), start=1):
-            story = lowest - number
-            self._db.execute(
-                "INSERT INTO item_page VALUES(?,?,0,0,0,1,NULL,x'',?)", (story, name, checksum(story, name, 0, 0, 0))
-            )
+        story = self._db.execute("SELECT min(0, coalesce(min(story), 0)) FROM item_page").fetchone()[0]
+        for name in names:
+            if self._db.execute("SELECT 1 FROM item_page WHERE name=?", (name,)).fetchone() is None:
+                story -= 1
+                self._db.execute(
+                    "INSERT INTO item_page VALUES(?,?,0,0,0,1,NULL,x'',?)",
+                    (story, name, checksum(story, name, 0, 0, 0)),
+                )
 
 
 def _row(row: tuple[object, ...]) -> ItemPageRow:

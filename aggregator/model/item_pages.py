@@ -66,7 +66,8 @@ def page_name(id: str, link: str, published: int, site: str) -> str:  # noqa: A0
         site: the site's URL.
     """
     own = _OWN.fullmatch(id, max(0, id.rfind(f"/{ITEMS}/"))) if is_own(link, site) else None
-    if own is not None:
+    # The id of another site counts only if this one had that address before: a source may give any id to its items.
+    if own is not None and (is_own(id, site) or link.endswith(own[0])):
         return f"{own[1]}/{_PAGE}"
     year = datetime.fromtimestamp(published, UTC).year
     return f"{ITEMS}/{year:04}/{_with_hash(slug_of(_last_part(id)), id)}/{_PAGE}"

@@ -31,6 +31,9 @@ MAX_ELEMENTS = 100_000
 MAX_UNSURE = 5_000
 """How many elements may follow markup such as <svg>, in which a scan cannot tell what is a tag and what is text."""
 
+MAX_SCANNED = 20_000_000
+"""How many steps a search for tags may take that never end: from each of them it goes on to the next `>`."""
+
 FEW_TAGS = 100
 """Up to so many tags cannot be nested too deep."""
 
@@ -84,6 +87,8 @@ def is_parsed_cheaply(fragment: str) -> bool:
     tags = fragment.count("<")
     if tags <= FEW_TAGS and 8 * tags * len(fragment) <= MAX_PARSED:
         return _MANY_ATTRIBUTES.search(fragment) is None
+    if sum(part.count("<") * len(part) for part in fragment.split(">")) > MAX_SCANNED:
+        return False
     return _MANY_ATTRIBUTES.search(fragment) is None and _Forecast(fragment).is_within_bounds()
 
 

@@ -29,8 +29,12 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
-# What renaming a folder fails with if something of that name came in between.
-_IN_THE_WAY = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}
+# What renaming a folder fails with if something of that name came in between, and what some network and union file
+# systems answer that rename files but no folders.
+_NOT_RENAMED = {
+    errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR,
+    errno.EXDEV, errno.EPERM, errno.EACCES, errno.EBUSY, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP,
+}  # fmt: skip
 
 # A file that cannot be read is replaced, unless this process or the system ran out of something.
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
@@ -137,7 +141,7 @@ class OpenFolder:
         """Add the folder `name` with files (name and content); nobody sees it before it is complete.
 
         It is filled under a temporary name, then renamed; nothing is flushed. Return false if there is something of
-        that name already, which then stays.
+        that name already, which then stays, or if this file system renames no folders.
 
         Raises:
             OSError: if it cannot be written; then nothing of it stays, as far as it can be removed.
@@ -148,13 +152,21 @@ class OpenFolder:
         self._disk.mkdir(path, 0o755, dir_fd=self.fd)
         try:
             self._fill_folder(path, files)
-            self._disk.replace(path, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
-        except BaseException as error:
+            return self._renamed(path, name)
+        except BaseException:
             with suppress(OSError):
                 remove_temp_folder(self._disk, self.fd, path)
-            if isinstance(error, OSError) and error.errno in _IN_THE_WAY:
-                return False
             raise
+
+    def _renamed(self, path: str, name: str) -> bool:
+        """Rename a folder that is filled; return false, with it removed, if that is not possible here."""
+        try:
+            self._disk.replace(path, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except OSError as error:
+            if error.errno not in _NOT_RENAMED:
+                raise
+            remove_temp_folder(self._disk, self.fd, path)
+            return False
         return True
 
     def _fill_folder(self, path: str, files: Iterable[tuple[str, bytes]]) -> None:

@@ -89,7 +89,7 @@ def _text(item: Item) -> Markup:
 
     What may be wider than a phone can be reached by keyboard, to be scrolled.
     """
-    found = _TAIL.sub("", item.content)
+    found = _TAIL.sub("", item.content) if item.related else item.content
     found = _HEADING.sub(lambda heading: f"{heading[1]}{min(6, int(heading[2]) + 1)}", found)
     found = _SCROLLED.sub(r'<\1 tabindex="0"', found)
     return Markup(_IMAGE.sub(_LAZY, found))  # noqa: S704 - sanitised when the item was prepared

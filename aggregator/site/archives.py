@@ -24,7 +24,7 @@ from aggregator.site.progress import Progress, TimeLimit
 from aggregator.site.render_jobs import PageJob, Result
 from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
 from aggregator.site.stopwatch import Stopwatch
-from aggregator.site.write_groups import identity_on_disk, write_in_groups
+from aggregator.site.write_groups import identity_on_disk, is_missing, write_in_groups
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -178,13 +178,18 @@ class Archives:
         return failed
 
     def check(self) -> None:
-        """Compare all pages on disk with what was written; those that somebody else changed are written again."""
-        changed = [
-            (feed, month, last)
-            for feed, month, last, slug, file_identity in self._index.archive_pages.written()
-            if file_identity != identity_on_disk(self._writer, document_names(slug, folder_of(month, last)))
-        ]
+        """Compare all pages on disk with what was written; those that somebody else changed are written again.
+
+        Those that are gone, as in another feeds folder, are new ones: they are written before what leads there.
+        """
+        changed: list[tuple[int, int, int]] = []
+        missing: list[tuple[int, int, int]] = []
+        for feed, month, last, slug, file_identity in self._index.archive_pages.written():
+            names = document_names(slug, folder_of(month, last))
+            if file_identity != identity_on_disk(self._writer, names):
+                (missing if is_missing(self._writer, names) else changed).append((feed, month, last))
         self._index.archive_pages.forget_documents(changed)
+        self._index.archive_pages.forget_documents(missing, missing=True)
 
     def adopt(self, slug: str) -> None:
         """Add the pages that are on disk to the index, so that none stays behind unnoticed."""
@@ -196,11 +201,11 @@ class Archives:
 
 
 class Limited(Generic[Row]):
-    """Renderings until a time limit, but at least one; `is_cut` says whether there would have been more."""
+    """Renderings until a time limit, if any, but at least a few; `is_cut` says whether there would have been more."""
 
-    def __init__(self, renderings: Iterator[Rendering[Row]], limit: TimeLimit) -> None:
-        self._renderings, self._limit = renderings, limit
-        self._begun = False
+    def __init__(self, renderings: Iterator[Rendering[Row]], limit: TimeLimit | None, *, least: int = 1) -> None:
+        self._renderings, self._limit, self._least = renderings, limit, least
+        self._begun = 0
         self.is_cut = False
 
     def __iter__(self) -> Iterator[Rendering[Row]]:
@@ -209,11 +214,11 @@ class Limited(Generic[Row]):
 
     def __next__(self) -> Rendering[Row]:
         """Return the next one."""
-        if self._begun and self._limit.is_over():
+        if self._limit is not None and self._begun >= self._least and self._limit.is_over():
             self.is_cut = True
             raise StopIteration
         rendering = next(self._renderings)
-        self._begun = True
+        self._begun += 1
         return rendering
 
 

@@ -201,7 +201,7 @@ class Choosing:
         while some := list(islice(files, CHECKED_EACH)):
             if not may_go_on():
                 raise AggregatorError("the search takes too long")
-            chosen = {row.file for row, _ in self.rows(only_visible=False, among=some)}
+            chosen = {row.file for row, _ in self.rows(only_visible=False, may_go_on=may_go_on, among=some)}
             yield from (file for file in some if file in chosen)
 
     def visible_files(self) -> set[int]:

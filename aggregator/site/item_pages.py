@@ -1,12 +1,12 @@
 """The pages of items and the sitemap: which are stale, their rendering, writing and removal.
 
 Touches the index and the published pages. How a page is called is decided in `model.item_pages`. A page is written
-before anything on disk links to it, and removed after nothing does.
+before any feed on disk links to it. What is withdrawn is removed at once, other pages after nothing links to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from itertools import chain, islice
 from typing import TYPE_CHECKING
@@ -30,7 +30,7 @@ from aggregator.site.feeds import linked_feeds
 from aggregator.site.item_cache import ItemCache
 from aggregator.site.render_jobs import ItemJob
 from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
-from aggregator.site.write_groups import identity_on_disk, write_in_groups
+from aggregator.site.write_groups import identity_on_disk, is_missing, write_in_groups
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 
 TOGETHER = 100
 """How many pages are compared and sent to a process together."""
+
+
+LEAST = 4
+"""How many changed pages a turn writes whatever its time limit: a new item changes the two beside it."""
 
 
 class SiteItemPages:
@@ -61,6 +65,7 @@ class SiteItemPages:
             items = ItemCache(self._index, msgspec.structs.replace(self._settings, feed=feed))
         self._queue = RenderQueue(items)
         self._feeds = {slug: row.feed for slug, row in self._index.feeds.by_slug().items()}
+        self._everything = self._feeds.get(SITE_FEED, 0)
         self.notes: list[str] = []
 
     @property
@@ -73,6 +78,7 @@ class SiteItemPages:
         items, shows = self._settings.items, self._shows
         if self._index.meta("item_pages") != items or self._index.meta("items_show") != shows:
             self._pages.mark_all(known=items != "all")
+            self._index.sitemap.mark([row.month for row in self._index.sitemap.rows()])
             self._index.set_meta("items_show", shows)
         if items != "none":  # else once all are removed
             self._index.set_meta("item_pages", items)
@@ -83,26 +89,33 @@ class SiteItemPages:
         return digest(self._settings.archive_digest, self._settings.items)
 
     def check(self) -> None:
-        """Compare all pages on disk with what was written; those that somebody else changed are written again."""
+        """Compare all pages on disk with what was written; those that somebody else changed are written again.
+
+        Those that are gone, as in another feeds folder, are new ones: they are written before what leads there.
+        """
         changed = [
-            row.story
-            for row in self._pages.written()
-            if row.file_identity != identity_on_disk(self._writer, [row.name])
+            row for row in self._pages.written() if row.file_identity != identity_on_disk(self._writer, [row.name])
         ]
-        self._pages.forget_documents(changed)
+        missing = {row.story for row in changed if is_missing(self._writer, [row.name])}
+        self._pages.forget_documents(missing, missing=True)
+        self._pages.forget_documents(row.story for row in changed if row.story not in missing)
 
     # -- writing
 
     def write(
-        self, *, on_disk: bool, executor: Executor | None, watch: Stopwatch, progress: Progress, limit: TimeLimit,
+        self, *, executor: Executor | None, watch: Stopwatch, progress: Progress, limit: TimeLimit | None,
         foreign: ForeignFiles,
     ) -> WrittenPages:  # fmt: skip
-        """Write the stale pages that are on disk already under their names, or the others; stop at the time limit."""
+        """Write the stale pages that are on disk under their names, up to a time limit, or without one the others.
+
+        These know no limit, since feeds lead there.
+        """
+        on_disk = limit is not None
         written: list[str] = []
         failed: list[str] = []
         requests = self._requests(foreign, failed, on_disk=on_disk)
         renderings = self._queue.render(requests, now=self._now, executor=executor, cut=_cut)
-        limited = Limited(watch.during("items", renderings), limit)
+        limited = Limited(watch.during("items", renderings), limit, least=LEAST)
         for group, result in write_in_groups(limited, self._writer, watch, progress):
             broken = {error.name for error in result.failed}
             with self._index.transaction(filled=False):
@@ -127,25 +140,27 @@ class SiteItemPages:
                         continue
                     new.append(request.row)
                 found.append(request)
-            with self._index.transaction(filled=False) if new else nullcontext():
+            # Durable: after a power cut a page on disk that nobody knows would stay though its item is withdrawn.
+            with self._index.transaction() if new else nullcontext():
                 self._pages.reserve(new)
             yield from found
 
     def _stale(self, stories: Sequence[int], *, on_disk: bool) -> Iterator[RenderRequest[ItemPageRow]]:
         rows = self._pages.get(stories)
+        taken: set[str] = set()
         for story, shown in self._visible(stories).items():
             row, name = rows[story], self._name(shown)
             if not name or (row.file_identity is not None and on_disk != (row.name == name)):
                 continue
-            if self._pages.has_name(name, story):
+            if name in taken or self._pages.has_name(name, story):
                 self.notes.append(f"{name}: two items would have this page (give one of them another `id`)")
                 self._pages.settle([story])
             elif request := self._request(row, shown, name):
+                taken.add(name)
                 yield request
 
     def _visible(self, stories: Sequence[int]) -> dict[int, VisibleItem]:
-        everything = self._feeds.get(SITE_FEED, 0)
-        return self._pages.visible([one for one in stories if one > 0], everything, self._now)
+        return self._pages.visible([one for one in stories if one > 0], self._everything, self._now)
 
     def _request(self, row: ItemPageRow, shown: VisibleItem, name: str) -> RenderRequest[ItemPageRow] | None:
         """Return the request to render a page, None if what is on disk is what it must be."""
@@ -181,7 +196,7 @@ class SiteItemPages:
         if not rendering.documents:  # a bug left the item out
             self._pages.settle([page.story])
         elif is_broken:
-            self._pages.put(before._replace(name=page.name, key=None), dirty=True)
+            self._pages.put(before._replace(key=None), dirty=True)
         else:
             self._pages.put(page._replace(file_identity=identity_on_disk(self._writer, [page.name])))
             if before.name not in {"", page.name}:
@@ -189,26 +204,39 @@ class SiteItemPages:
 
     # -- the sitemap, and what goes
 
-    def hide_unwanted(self) -> list[ItemPageRow]:
-        """Take the pages that nobody may see any more out of the sitemap, and return them."""
-        stories = [*self._pages.dirty(on_disk=True), *self._pages.dirty(on_disk=False)]
-        visible = self._visible(stories)
-        gone = [one for one in stories if one not in visible or not self._name(visible[one])]
-        unwanted = list(self._pages.get(gone).values())
+    def hide_unwanted(self, *, is_all: bool) -> list[ItemPageRow]:
+        """Take pages that are to be removed out of the sitemap, and return them.
+
+        What nobody may see any more goes at once, whatever leads there; what the config no longer wants goes once
+        nothing does, as far as `is_all` tells: everything else was published.
+        """
+        if is_all:
+            stories = [*self._pages.dirty(on_disk=True), *self._pages.dirty(on_disk=False)]
+            visible = self._visible(stories)
+            gone = [one for one in stories if one not in visible or not self._name(visible[one])]
+        else:
+            gone = self._pages.withdrawn(self._everything, self._now)
+        # A page on disk of which a story has the name is to be replaced: that may have failed.
+        unwanted = [
+            page for page in self._pages.get(gone).values()
+            if page.story > 0 or not self._pages.has_name(page.name, page.story)
+        ]  # fmt: skip
         for page in unwanted:
             self._pages.hide(page)
         return unwanted
 
-    def remove(self, pages: Iterable[ItemPageRow]) -> list[str]:
+    def remove(self, pages: Sequence[ItemPageRow], foreign: ForeignFiles, progress: Progress) -> list[str]:
         """Remove pages; return what failed."""
         failed = []
         for page in pages:
-            names = [page.name] if page.name else []
+            progress.tick()  # a site that no longer wants pages has many
             try:
-                self._writer.remove(names)
-                self._pages.delete(page.story, names, self._now)
+                self._writer.remove(_ours([page.name] if page.name else [], foreign))
+                self._pages.delete(page, self._now)
             except PublishError as error:
                 failed.append(str(error))
+        if pages:
+            self._pages.forget_gone()
         return failed
 
     def write_sitemap(self, foreign: ForeignFiles, *, trust_disk: bool) -> tuple[list[str], list[str]]:
@@ -227,7 +255,7 @@ class SiteItemPages:
         self, row: SitemapRow, foreign: ForeignFiles, written: list[str], failed: list[str]
     ) -> None:  # fmt: skip
         documents = sitemap.render_month(row.month, self._pages.listed(row.month), self._settings.site)
-        errors = self._write_documents(documents, foreign, written, is_new=not row.parts)
+        errors = self._write_documents(documents, foreign, written, known=row.parts)
         failed += errors
         stays = len(documents) if documents or not errors else row.parts
         try:
@@ -250,30 +278,33 @@ class SiteItemPages:
         parts = [SITEMAP_OF_FEEDS, *(sitemap_name(month, part + 1) for month, count in months for part in range(count))]
         site = self._settings.site
         documents = (sitemap.render_feeds(summaries, site), sitemap.render_list(parts, site))
-        errors = self._write_documents(documents, foreign, written, is_new=not known)
+        errors = self._write_documents(documents, foreign, written, known=len(documents) if known else 0)
         failed += errors
         identity = b"" if errors else identity_on_disk(self._writer, names) or b""
         self._index.set_meta("sitemap", key + identity if identity else b"")
 
     def _write_documents(
-        self, documents: Sequence[Document], foreign: ForeignFiles, written: list[str], *, is_new: bool
+        self, documents: Sequence[Document], foreign: ForeignFiles, written: list[str], *, known: int
     ) -> list[str]:  # fmt: skip
-        """Write documents, unless somebody else's are in the way of new ones; return what failed."""
-        if is_new and (found := foreign.among(one.name for one in documents)):
+        """Write documents, of which the first were written before; return what failed.
+
+        Nothing is written if somebody else's are in the way.
+        """
+        if found := foreign.among(one.name for one in documents[known if foreign.is_known else 0 :]):
             return found
         result = self._writer.publish(documents)
         written += result.written
         return list(map(str, result.failed))
 
-    def remove_sitemap(self) -> list[str]:
+    def remove_sitemap(self, foreign: ForeignFiles) -> list[str]:
         """Remove the sitemap of a site that has no pages of items any more; return what failed."""
         rows = self._index.sitemap.rows()
         names = [sitemap_name(row.month, part + 1) for row in rows for part in range(row.parts)]
         try:
             if self._index.meta("sitemap"):
-                self._writer.remove((SITEMAP, SITEMAP_OF_FEEDS))
+                self._writer.remove(_ours((SITEMAP, SITEMAP_OF_FEEDS), foreign))
                 self._index.set_meta("sitemap", b"")
-            self._writer.remove(names)
+            self._writer.remove(_ours(names, foreign))
         except PublishError as error:
             return [str(error)]
         for row in rows:
@@ -299,6 +330,11 @@ def is_used(index: Index, settings: DisplaySettings) -> bool:
     if settings.items == "all" or index.meta("item_pages") not in {None, "none"}:
         return True
     return settings.items == "own" and not index.item_pages.is_empty()
+
+
+def _ours(names: Sequence[str], foreign: ForeignFiles) -> list[str]:
+    """Return the documents that may be removed: in another folder one of the same name may be somebody else's."""
+    return [name for name in names if foreign.is_known or not foreign.among([name])]
 
 
 def _identity(writer: Destination, month: int, parts: int) -> bytes | None:

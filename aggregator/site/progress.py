@@ -56,9 +56,9 @@ class Progress:
 
 
 class TimeLimit:
-    """The time for pages of a turn, from now on: at most `seconds` if the turn is time-limited; None: no limit."""
+    """The time for the archive pages of a turn, from now on; at most `seconds` if the turn is time-limited."""
 
-    def __init__(self, progress: Progress, seconds: float | None) -> None:
+    def __init__(self, progress: Progress, seconds: float) -> None:
         self._progress = progress
         self._seconds = seconds
         self._began = time.monotonic()
@@ -66,7 +66,5 @@ class TimeLimit:
     def is_over(self) -> bool:
         """Return whether the time is over; also calls `tick`."""
         self._progress.tick()
-        if self._seconds is None:
-            return False
         spent = time.monotonic() - self._began
         return self._progress.is_time_limited and (spent > self._seconds or self._progress.may_stop(spent))

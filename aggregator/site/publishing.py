@@ -91,7 +91,7 @@ class Publishing:
         pages = self._publish_feeds_and_pages(workers, now, self._is_written if trust_disk else self._is_intact)
         # What fails is tried again when there is another reason for a turn; it does not hold up what does not.
         self.is_unfinished = not pages.is_all and (not self.failed or bool(pages.written))
-        if pages.is_all and not self.failed:
+        if pages.is_all:  # even if something failed: that may be for ever, and what was withdrawn must go (G12)
             self.failed += self._archives.remove_unwanted()
         self.failed += self._queue.faults
         if not self.failed:
@@ -106,8 +106,8 @@ class Publishing:
         self, workers: Workers, now: int, is_intact: Callable[[FeedRow], bool]
     ) -> WrittenPages:
         """Write feeds and pages in such an order that a page is written before anything on disk links to it."""
-        # All of them, whoever waits: a page may be the link of its item.
-        self._write_item_pages(workers, TimeLimit(self._progress, None), on_disk=False)
+        # All new ones, whoever waits: a page may be the link of its item.
+        self._write_item_pages(workers, None)
         executor = self._executor_for_feeds(workers)
         self._write_feeds(self._feeds.renderings(now=now, is_intact=is_intact, executor=executor), now)
         is_urgent = bool(self._feeds.urgent)
@@ -117,12 +117,13 @@ class Publishing:
         limit = TimeLimit(self._progress, LONGEST_WAIT if is_urgent else math.inf)
         pages = self._write_pages(workers, now, limit, on_disk=False)
         if pages.is_all:
-            self._write_waiting(self._feeds.waiting, now, is_intact, is_provisional=False)
+            # Without the pages that could not be written: nothing may lead there.
+            self._write_waiting(self._feeds.waiting, now, is_intact, is_provisional=bool(pages.failed))
             pages = self._write_pages(workers, now, limit, on_disk=True)
         elif is_urgent:
             self._write_waiting(self._feeds.urgent, now, is_intact, is_provisional=True)
-        is_all = self._write_item_pages(workers, limit, on_disk=True)
-        return pages._replace(is_all=pages.is_all and is_all)
+        items = self._write_item_pages(workers, limit)
+        return WrittenPages(pages.written + items.written, pages.failed + items.failed, pages.is_all and items.is_all)
 
     def _write_waiting(
         self, slugs: Sequence[str], now: int, is_intact: Callable[[FeedRow], bool], *, is_provisional: bool
@@ -172,35 +173,35 @@ class Publishing:
         self.failed += pages.failed
         return pages
 
-    def _write_item_pages(self, workers: Workers, limit: TimeLimit, *, on_disk: bool) -> bool:
-        """Write the stale pages of items; return whether none is left."""
+    def _write_item_pages(self, workers: Workers, limit: TimeLimit | None) -> WrittenPages:
+        """Write the stale pages of items: those on disk up to a time limit, or without one those that are new."""
         if self._item_pages is None:
-            return True
+            return WrittenPages([], [], is_all=True)
         if self._progress.is_time_limited:  # starts no processes, but uses those of a large intake for what cannot wait
-            executor = None if on_disk else workers.started
+            executor = workers.started if limit is None else None
         else:
-            executor = workers.executor(len(self._index.item_pages.dirty(on_disk=on_disk)), many=MANY_PAGES)
-        pages = self._item_pages.write(
-            on_disk=on_disk, executor=executor, watch=self._watch, progress=self._progress, limit=limit,
-            foreign=self._foreign,
+            count = len(self._index.item_pages.dirty(on_disk=limit is not None))
+            executor = workers.executor(count, many=MANY_PAGES)
+        written = self._item_pages.write(
+            executor=executor, watch=self._watch, progress=self._progress, limit=limit, foreign=self._foreign
         )  # fmt: skip
-        self.written += pages.written
-        self.failed += pages.failed
-        return pages.is_all
+        self.written += written.written
+        self.failed += written.failed
+        return written
 
     def _publish_sitemap(self, pages: SiteItemPages, *, trust_disk: bool, is_all: bool) -> None:
-        """Bring the sitemap up to date, then remove what nothing leads to any more."""
+        """Bring the sitemap up to date, then remove the pages that it no longer names."""
         self.failed += pages.faults
         self._items.notes += pages.notes
-        unwanted = pages.hide_unwanted() if is_all and not self.failed else []
+        unwanted = pages.hide_unwanted(is_all=is_all and not self.failed)
         if self._catalog.settings.items == "none":
-            self.failed += pages.remove_sitemap()
+            self.failed += pages.remove_sitemap(self._foreign)
         else:
             written, failed = pages.write_sitemap(self._foreign, trust_disk=trust_disk)
             self.written += written
             self.failed += failed
-        if not self.failed:
-            self.failed += pages.remove(unwanted)
+        # Also if something failed: that may be for ever, and what was withdrawn must not stay for as long (G12).
+        self.failed += pages.remove(unwanted, self._foreign, self._progress)
         if is_all and not self.failed and self._catalog.settings.items == "none":
             pages.all_removed()
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from aggregator.model.errors import PublishError
 from aggregator.model.feeds import Document
 from aggregator.site.progress import Progress
 from aggregator.site.stopwatch import Stopwatch
@@ -96,3 +97,11 @@ def identity_on_disk(writer: Destination, names: Iterable[str]) -> bytes | None:
     """Return the identity of published files, which changes if somebody changes one; None if one is missing."""
     stamps = [writer.file_identity(name) for name in names]
     return "\n".join(stamp for stamp in stamps if stamp).encode() if all(stamps) else None
+
+
+def is_missing(writer: Destination, names: Iterable[str]) -> bool:
+    """Return whether none of these documents is on disk."""
+    try:
+        return all(writer.read_start(name) is None for name in names)
+    except PublishError:  # whoever writes it says what is wrong
+        return False

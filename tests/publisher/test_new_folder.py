@@ -114,6 +114,21 @@ def test_a_folder_that_comes_in_between_is_kept(tmp_path: Path) -> None:
     assert list(tmp_path.rglob(".aggregator-*")) == []
 
 
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.EPERM, errno.EOPNOTSUPP])
+def test_a_file_system_that_renames_no_folders_gets_file_by_file(tmp_path: Path, number: int) -> None:
+    """As some network and union file systems answer."""
+
+    def replace(source: str, target: str, **folders: int) -> None:
+        if target == "2026-10":
+            raise OSError(number, os.strerror(number))
+        os.replace(source, target, **folders)
+
+    result = FolderWriter(str(tmp_path), disk=Disk(replace=replace)).publish_folder(page())
+    assert (result.written, result.failed) == (NAMES, ())
+    assert len(files(tmp_path)) == 6
+    assert list(tmp_path.rglob(".aggregator-*")) == []
+
+
 def test_a_folder_that_a_crash_left_half_filled_is_removed(tmp_path: Path) -> None:
     """`prepare` names it; one that holds a folder is not ours, and stays."""
     for name in (".aggregator-2026-10.1-2.tmp", ".aggregator-2026-11.1-3.tmp"):

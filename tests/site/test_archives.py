@@ -961,3 +961,34 @@ def test_a_parent_that_is_renamed_is_renamed_on_the_pages_below(site: SiteFolder
     site.write_topic("down", name="Below", parent="Over")
     site.build()
     assert html.fromstring(month.read_text()).xpath("//nav[@class='crumbs']//a/text()")[1:] == ["Over", "Below"]
+
+
+def test_the_page_of_what_is_withdrawn_goes_though_another_document_cannot_be_written(site: SiteFolder) -> None:
+    """That may be for ever, and the only item of a month must not stay for as long (G12)."""
+    site.write("a.md", topics=["Topic 1"])
+    site.write("old.md", title="Heliotrope", publishedDateTime=iso(NOW - DAY * 90))
+    site.build()
+    assert len(pages(site)) == 2
+    shutil.rmtree(site.feeds / "topic-1")
+    (site.feeds / "topic-1/rss.xml/in the way").mkdir(parents=True)
+    site.write("old.md", title="Heliotrope", publishedDateTime=iso(NOW - DAY * 90), published=False)
+    assert site.build(now=NOW + 1).failed
+    assert not [name for name, body in bodies(site).items() if b"Heliotrope" in body]
+
+
+def test_a_feed_does_not_lead_to_a_page_that_could_not_be_written(site: SiteFolder) -> None:
+    """It is shown without the page, and leads there once the page is written."""
+    site.settings["feed"] = {"limit": 2}
+    for number in range(3):
+        site.write(f"{number}.md", publishedDateTime=iso(NOW - DAY * 40 - number))
+    site.build()
+    (site.feeds / "all/archive/2026-05").write_text("in the way")
+    for number in range(3, 6):
+        site.write(f"{number}.md", publishedDateTime=iso(NOW - number))
+    assert site.build(now=NOW + 1).failed
+    assert site.titles() == ["Item 3", "Item 4"]
+    assert not [lead for lead in leads(site) if not lead.is_file()]
+    (site.feeds / "all/archive/2026-05").unlink()
+    site.build(now=NOW + 2)
+    site.build(feeds="other", state="state2", now=NOW + 2)
+    assert site.documents() == site.documents("other")

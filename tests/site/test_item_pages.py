@@ -494,3 +494,199 @@ def test_a_page_shows_the_whole_text_though_feeds_show_summaries(own: SiteFolder
     own.build()
     assert "The whole text." in page(own, "Item a")[1].text_content()
     assert own.feed()[0]["content_html"] == "<p>In short.</p>"
+
+
+# -- in which order, and whatever fails
+
+
+def test_a_feed_leads_to_no_page_that_is_not_on_disk(own: SiteFolder) -> None:
+    """Though messages wait for the daemon: new pages are written before the feeds, all of them."""
+    for number in range(30):
+        own.write(f"{number}.md", webUrl=None)
+    with Site(own.config(), progress=Progress(may_stop=lambda _: True)) as slow:
+        slow.build(now=NOW)
+    links = [one["url"].removeprefix(SITE) for one in own.feed()]
+    assert len(links) == 30
+    assert sorted(f"{one}index.html" for one in links) == pages(own)
+
+
+@pytest.mark.parametrize("name", ["sitemap.xml", "items/2026/05-27-item-c/index.html"])
+def test_what_is_withdrawn_goes_though_something_else_cannot_be_written(own: SiteFolder, name: str) -> None:
+    """A file of somebody else may be in the way for ever (G12)."""
+    own.write("a.md", CANARY, webUrl=None)
+    own.write("b.md", webUrl=None)
+    own.build()
+    (own.feeds / name).unlink(missing_ok=True)
+    (own.feeds / name).parent.mkdir(parents=True, exist_ok=True)
+    (own.feeds / name).write_text("mine")
+    shutil.rmtree(own.root / "state")
+    own.write("c.md", webUrl=None)
+    assert own.build(now=NOW + 1).failed
+    own.write("a.md", CANARY, webUrl=None, published=False)
+    assert own.build(now=NOW + 2).failed
+    assert not [one for one, body in ours(own).items() if CANARY.encode() in body]
+    assert not [one for one, body in ours(own).items() if one.startswith("sitemap") and b"item-a" in body]
+
+
+def test_what_is_withdrawn_goes_before_a_first_archive_is_finished(own: SiteFolder) -> None:
+    """Which takes many turns of a busy daemon."""
+    own.write("a.md", CANARY, webUrl=None)
+    own.build()
+    own.settings["feed"] = {"archives": True}
+    for number in range(40):
+        own.write(f"{number}.md", publishedDateTime=iso(NOW - 31 * DAY * number))
+    own.write("a.md", CANARY, webUrl=None, published=False)
+    with Site(own.config(), progress=Progress(may_stop=lambda _: True)) as slow:
+        turn = slow.build(now=NOW + 1)
+        assert turn.unfinished
+    assert pages(own) == []
+
+
+def test_a_page_that_moves_is_known_under_both_names(every: SiteFolder) -> None:
+    """Whatever happens in between: neither stays behind when its item is withdrawn (G12)."""
+    every.write("a.md", CANARY, publishedDateTime="2025-05-01")
+    every.build()
+    every.write("a.md", CANARY, publishedDateTime="2026-05-01")
+    with Site(every.config()) as site:
+        site.index.item_pages.put = _interrupted  # type: ignore[method-assign]
+        with pytest.raises(KeyboardInterrupt):
+            site.build(now=NOW + 1)
+    assert len(pages(every)) == 2
+    (every.seeds / "a.md").unlink()
+    every.build(now=NOW + 2)
+    assert pages(every) == []
+
+
+def _interrupted(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_page_that_cannot_move_is_known_under_its_former_name(every: SiteFolder) -> None:
+    """It is tried again, and then the former one goes."""
+    every.write("a.md", publishedDateTime="2025-05-01")
+    every.build()
+    (former,) = pages(every)
+    every.write("a.md", publishedDateTime="2026-05-01")
+    moved = every.feeds / former.replace("2025", "2026")
+    moved.mkdir(parents=True)
+    assert every.build(now=NOW + 1).failed
+    moved.rmdir()
+    every.build(now=NOW + 2)
+    assert pages(every) == [former.replace("2025", "2026")]
+
+
+def test_two_items_never_have_one_page(every: SiteFolder) -> None:
+    """Though both are new: one gets it, and a note names the other."""
+    ids = "https://news.example.org/27551/a", "https://news.example.org/30876/a"  # with one hash
+    assert len({page_name(one, one, NOW, SITE) for one in ids}) == 1
+    for number, one in enumerate(ids):
+        every.write(f"{number}.md", id=one)
+    turn = every.build()
+    assert len(pages(every)) == 1
+    assert any("two items would have this page" in note for note in turn.notes)
+
+
+def test_a_source_takes_no_page_of_another_item(own: SiteFolder) -> None:
+    """Whatever id and link it gives to its own (G18)."""
+    ids = "https://evil.example.org/items/2026/05-27-item-a/", f"{SITE}evil/items/2026/05-27-item-a/"
+    for number, one in enumerate(ids):
+        own.write(f"evil{number}.md", title="Evil", id=one, webUrl=f"{SITE}items/2026/evil{number}/")
+    own.build()
+    own.write("a.md", webUrl=None)
+    own.build(now=NOW + 1)
+    assert page(own, "Item a")[0] == "items/2026/05-27-item-a/index.html"
+    assert len(pages(own)) == 3
+
+
+def test_a_page_stays_where_it_is_when_the_site_moves(own: SiteFolder) -> None:
+    """Its path does: redirects from the former address lead there."""
+    own.write("a.md", webUrl=None)
+    own.build()
+    before = pages(own)
+    own.settings["site"] = {"title": "Test", "url": "https://other.example.org/below/"}
+    own.build(now=NOW + 1)
+    assert pages(own) == before
+
+
+def test_another_address_of_the_site_is_in_the_whole_sitemap(own: SiteFolder) -> None:
+    """As in all other documents."""
+    own.write("a.md", webUrl=None)
+    own.build()
+    own.settings["site"] = {"title": "Test", "url": "https://other.example.org/"}
+    own.build(now=NOW + 1)
+    assert SITE not in "".join(path.read_text() for path in own.feeds.glob("sitemap*.xml"))
+
+
+def test_in_another_folder_pages_are_written_before_what_leads_there(own: SiteFolder) -> None:
+    """As in the first one."""
+    own.write("a.md", webUrl=None)
+    own.build()
+    own.write("b.md", webUrl=None)
+    written = own.build(now=NOW + 1, feeds="moved").written
+    before = [one for one in written if one.startswith(("items/", "all/archive/"))]
+    assert max(map(written.index, before)) < written.index("all/rss.xml")
+
+
+def test_a_heading_of_the_author_is_no_list_of_ours(own: SiteFolder) -> None:
+    """What the text ends with stays, if nothing is listed with the item."""
+    own.write(
+        "a.md",
+        "Text.\n\n<h4>Related coverage</h4><ul><li><a href='https://x.example.org/'>One</a></li></ul>\n",
+        webUrl=None,
+    )
+    own.build()
+    assert page(own, "Item a")[1].xpath("//a[@href='https://x.example.org/']")
+
+
+def test_a_turn_that_removes_many_pages_says_that_it_is_alive(own: SiteFolder) -> None:
+    """After each: a site that no longer wants pages may have a hundred thousand."""
+    for number in range(5):
+        own.write(f"{number}.md", webUrl=None)
+    own.build()
+    own.settings["pages"] = {"items": "none"}
+    left: list[int] = []
+    with Site(own.config(), progress=Progress(tick=lambda: left.append(len(pages(own))))) as slow:
+        slow.build(now=NOW + 1)
+    assert {5, 4, 3, 2, 1} <= set(left)
+
+
+@pytest.mark.parametrize("name", ["sitemap.xml", "sitemap-2026-05.xml", "items/2026/05-27-item-a/index.html"])
+def test_in_another_folder_somebody_elses_file_is_not_replaced(own: SiteFolder, name: str) -> None:
+    """Though the index knows of a document with its name, in the first folder (G16)."""
+    own.write("a.md", webUrl=None)
+    own.build()
+    foreign = own.root / "moved" / name
+    foreign.parent.mkdir(parents=True)
+    foreign.write_text("mine")
+    turn = own.build(now=NOW + 1, feeds="moved")
+    assert foreign.read_text() == "mine"
+    assert [one for one in turn.failed if name in one]
+    own.settings["pages"] = {"items": "none"}
+    own.build(now=NOW + 2, feeds="moved")
+    assert foreign.read_text() == "mine"
+
+
+def test_a_further_part_of_the_sitemap_replaces_nobodys_file(own: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though the first part is ours (G16)."""
+    from aggregator.renderer import sitemap
+
+    monkeypatch.setattr(sitemap, "MOST_IN_PART", 1)
+    own.write("a.md", webUrl=None)
+    own.build()
+    (own.feeds / "sitemap-2026-05-2.xml").write_text("mine")
+    own.write("b.md", webUrl=None)
+    assert own.build(now=NOW + 1).failed
+    assert (own.feeds / "sitemap-2026-05-2.xml").read_text() == "mine"
+
+
+def test_a_busy_site_keeps_pace_with_the_pages_beside_new_items(own: SiteFolder) -> None:
+    """Each new item changes two: they must not become ever more while messages never pause."""
+    own.settings["feed"] = {"archives": False}
+    for number in range(12):
+        own.write(f"{number}.md", webUrl=None, topics=["Solar"], publishedDateTime=iso(NOW - DAY * number))
+    own.build()
+    with Site(own.config(), progress=Progress(may_stop=lambda _: True)) as slow:
+        for number in (2, 5, 8):
+            moment = iso(NOW - DAY * number - 60)
+            own.write(f"new{number}.md", webUrl=None, topics=["Solar"], publishedDateTime=moment)
+            assert not slow.take_partial_turn([f"new{number}.md"], now=NOW + number).unfinished

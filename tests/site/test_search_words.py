@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.index.index import opened_read_only
+from aggregator.model.errors import AggregatorError
 from aggregator.model.expression.folding import fold
 from aggregator.model.scripts import has_words, words_in
 from aggregator.site.find import find, find_newest
@@ -109,6 +110,18 @@ def test_a_search_ends_when_enough_is_found(searched: SiteFolder) -> None:
         assert index is not None
         found = find_newest(config, index, "note", now=NOW, limit=3, may_go_on=lambda: True)
     assert ([one.title for one in found.items], found.total) == (TITLES[:3], 4)
+
+
+def test_a_search_may_be_ended_within_a_few_large_items(searched: SiteFolder) -> None:
+    """A stranger's search is bounded in time, whatever the items weigh."""
+    for number in range(8):
+        searched.write(f"large{number}.md", "x" * 900_000, title="Heavy")
+    searched.build(now=NOW + 1)
+    config, asked = searched.config(), iter([True] * 4)
+    with opened_read_only(config.state) as index:
+        assert index is not None
+        with pytest.raises(AggregatorError, match="too long"):
+            find_newest(config, index, "heavy", now=NOW + 1, limit=50, may_go_on=lambda: next(asked, False))
 
 
 LETTERS = st.text(alphabet="aZ_1 -é\u0301ßтр電が+\u0939\u094d'&", max_size=12)

@@ -43,6 +43,8 @@ USUAL_ITEMS = 20
 PAGE_ITEMS = 50
 """How many items the page for people shows at most."""
 
+_LATER = {"retry_after": "5"}
+
 
 class Unanswered(NamedTuple):
     """Why a search is not answered: the status of the response, what is wrong, what to do, and where in the text."""
@@ -84,7 +86,7 @@ class Finding:
         found = await self._in_turn(text, PAGE_ITEMS, for_everybody=True, is_page=True) if text else None
         body = await asyncio.to_thread(_rendered, self._config, text, found)
         status = found.status if isinstance(found, Unanswered) else 200
-        return html_response(status, body)
+        return html_response(status, body, **(_LATER if status == 503 else {}))
 
     def _refusal(self, *, is_owner: bool) -> Response | None:
         if is_owner or self._config.pages.search:
@@ -158,4 +160,4 @@ def _as_json(item: dict[str, Any], *, for_everybody: bool) -> dict[str, Any]:
 def _as_refusal(found: Unanswered) -> Response:
     if found.status == 400:
         return json_response(400, {"error": found.reason, "hint": found.hint, "at": found.at})
-    return json_response(found.status, {"error": found.reason}, retry_after="5")
+    return json_response(found.status, {"error": found.reason}, **_LATER)

@@ -168,6 +168,18 @@ def test_the_page_of_a_search_says_what_is_wrong(public: ServeProcess) -> None:
         assert (page.status == 400) == bool(tree.xpath("//*[@role='alert']"))
 
 
+def test_a_page_that_cannot_be_answered_now_says_when_to_come_back(site: SiteFolder) -> None:
+    """As the answer for programs does."""
+    site.settings["pages"] = {"search": True}
+    server = ServeProcess(make(site))
+    try:
+        (site.root / "state/index.db").unlink()
+        reply = fetch(server.address, "/-/search?q=tides")
+        assert (reply.status, reply.headers["retry-after"]) == (503, "5")
+    finally:
+        assert server.stop() == 0
+
+
 def test_without_the_setting_there_is_neither_page_nor_field(site: SiteFolder) -> None:
     """The owner's token opens it all the same."""
     server = ServeProcess(make(site), token="../token")
