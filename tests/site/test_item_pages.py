@@ -191,6 +191,16 @@ def test_pages_lead_to_those_beside_them_in_their_first_topic(own: SiteFolder) -
     assert chain("next") == ["Item 2", "Item 3", "Item 0", "Item 4"]
 
 
+def test_a_page_names_its_topic_above_and_among_its_tags(own: SiteFolder) -> None:
+    """Not a third time at its foot, which leads to all feeds."""
+    own.write("a.md", webUrl=None, topics=["Solar"])
+    own.build()
+    tree = page(own, "Item a")[1]
+    leading = tree.xpath("//a[@href='../../../solar/']")
+    assert [one.xpath("string(ancestor::*[@aria-label][1]/@aria-label)") for one in leading] == ["Breadcrumb", "Topics"]
+    assert tree.xpath("//footer//a/@href") == ["../../../"]
+
+
 # -- where they stay
 
 
