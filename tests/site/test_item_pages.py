@@ -243,6 +243,40 @@ def test_another_year_moves_a_page_that_is_named_after_it(every: SiteFolder) -> 
     assert [name[:11] for name in pages(every)] == ["items/2026/"]
 
 
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("", ""), (SITE, "/index.html"), ("127.0.0.1:8191/", "/"), ("http://localhost/", "/?a=1#b"), ("http://[::1]:8191/", "")],
+)  # fmt: skip
+def test_explain_takes_a_page_as_a_browser_shows_it(own: SiteFolder, start: str, end: str) -> None:
+    """On the site or on this machine; once it was removed, it says when."""
+    own.write("a.md", webUrl=None, title="Kept", publishedDateTime="2026-05-01")
+    own.build()
+    address = f"{start}items/2026/05-01-kept{end}"
+    with opened_read_only(str(own.root / "state")) as index:
+        (found,) = explain(own.config(), index, address, now=NOW)
+    assert found.headline.startswith("a.md: in ")
+    (own.seeds / "a.md").unlink()
+    own.build(now=NOW + 1)
+    with opened_read_only(str(own.root / "state")) as index:
+        (found,) = explain(own.config(), index, address, now=NOW + 1)
+    assert found.headline == f"items/2026/05-01-kept/: this page was removed at {iso(NOW + 1)}; our server answers 410"
+
+
+def test_explain_knows_the_path_of_what_was_withdrawn(own: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When, from which feeds and why; of a seed that was never shown, it knows nothing."""
+    own.write("a.md", webUrl=None, topics=["Solar"])
+    own.write("b.md", published=False)
+    own.build()
+    for name in ("a.md", "b.md"):
+        (own.seeds / name).unlink()
+    own.build(now=NOW + 1)
+    monkeypatch.chdir(own.root)
+    with opened_read_only(str(own.root / "state")) as index:
+        told = [explain(own.config(), index, one, now=NOW + 2) for one in ("a.md", "seeds/a.md", "b.md")]
+    said = f"a.md: its item was withdrawn at {iso(NOW + 1)} from 2 feeds: all, solar (its file was gone)"
+    assert [[one.headline for one in found] for found in told] == [[said], [said], []]
+
+
 # -- what changes them
 
 
