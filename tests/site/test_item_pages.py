@@ -224,6 +224,31 @@ def test_a_page_stays_where_it_is(every: SiteFolder) -> None:
     assert len(pages(every)) == 2
 
 
+@pytest.mark.parametrize(("id", "stays"), [(None, False), ("tag:example.org,2026:tram", True)])
+def test_a_page_moves_if_file_and_title_change_in_one_turn(own: SiteFolder, id: str | None, *, stays: bool) -> None:  # noqa: A002 - the field's own name
+    """Nothing says then that it is the same item, unless the seed says its id."""
+    own.write("a.md", webUrl=None, title="One", id=id)
+    own.build()
+    (before,) = pages(own)
+    (own.seeds / "a.md").unlink()
+    own.write("b.md", webUrl=None, title="Other", id=id)
+    own.build(now=NOW + 1)
+    assert (pages(own) == [before]) == stays
+    with opened_read_only(str(own.root / "state")) as index:
+        assert index is not None
+        assert index.item_pages.is_gone(before) != stays
+
+
+def test_the_page_of_a_seed_without_a_link_stays_in_another_year(own: SiteFolder) -> None:
+    """Its address is its link."""
+    own.write("a.md", webUrl=None, publishedDateTime="2025-05-01")
+    own.build()
+    before = pages(own)
+    own.write("a.md", webUrl=None, publishedDateTime="2026-05-01")
+    own.build(now=NOW + 1)
+    assert pages(own) == before
+
+
 def test_two_seeds_without_a_link_are_two_items(own: SiteFolder) -> None:
     """Unless they have the same title on the same day; ids of their own then tell them apart."""
     own.write("a.md", webUrl=None, title="Notes", publishedDateTime="2026-05-01")
