@@ -213,8 +213,13 @@ class ItemPages(Tables):
 
     def is_gone(self, name: str) -> bool:
         """Return whether a page was there and was removed."""
+        return self.gone_at(name) is not None
+
+    def gone_at(self, name: str) -> int | None:
+        """Return when a page was removed (seconds since 1970), None if it is there or never was."""
         row = self._db.execute("SELECT name, at, sum FROM gone_page WHERE name=?", (name,)).fetchone()
-        return row is not None and bool(check("gone_page", row))
+        moment: int | None = None if row is None else check("gone_page", row)[1]
+        return moment
 
     def written(self, after: int = 0) -> Iterator[ItemPageRow]:
         """Yield the pages that are on disk, by story, from the first one after a story."""

@@ -28,6 +28,8 @@ MOST_IN_PART = 50_000
 
 _PAGE = "index.html"
 _OWN = re.compile(r"/(items/[0-9]{4}/[a-z0-9][a-z0-9-]{0,63})/")
+_AT = re.compile(r"(items/[0-9]{4}/[a-z0-9][a-z0-9-]{0,63})(?:/(?:index\.html)?)?(?:[?#].*)?")
+_ON_THIS_MACHINE = re.compile(r"(?:https?://)?(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]+)?/")
 _NAME = re.compile(r"items/[0-9]{4}/[a-z0-9][a-z0-9-]{0,63}/index\.html")
 _SITEMAP = re.compile(r"sitemap(?:-feeds|-[0-9]{4}-(?:0[1-9]|1[0-2])(?:-[1-9][0-9]{0,3})?)?\.xml")
 
@@ -35,6 +37,18 @@ _SITEMAP = re.compile(r"sitemap(?:-feeds|-[0-9]{4}-(?:0[1-9]|1[0-2])(?:-[1-9][0-
 def is_item_page(name: str) -> bool:
     """Return whether `name` is that of an item's page."""
     return _NAME.fullmatch(name) is not None
+
+
+def page_at(address: str, site: str) -> str:
+    """Return the name of the item's page that an address names, "" if it names none.
+
+    Args:
+        address: on the site, or on a server of this machine, as a browser shows it; or only what follows that.
+        site: the site's URL.
+    """
+    rest = address.removeprefix(site)
+    found = _AT.fullmatch(_ON_THIS_MACHINE.sub("", rest, count=1) if rest == address else rest)
+    return f"{found[1]}/{_PAGE}" if found else ""
 
 
 def is_sitemap(name: str) -> bool:

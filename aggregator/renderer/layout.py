@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, RSS
 from aggregator.model.words import escape_controls
@@ -37,6 +37,16 @@ def render_page(
 def render_fragment(template: str, **context: Any) -> Markup:
     """Return a part of a page, to be inserted into pages as it is."""
     return Markup(_environment().get_template(template).render(context))  # noqa: S704 - escaped in there
+
+
+def with_code(line: str) -> Markup:
+    """Return a message as HTML, what it has in backticks as code."""
+    parts = escape_controls(line).split("`")
+    if len(parts) % 2 == 0:
+        return escape("`".join(parts))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part.strip()) if index % 2 else part for index, part in enumerate(parts)
+    )
 
 
 def load_templates() -> None:
@@ -71,6 +81,7 @@ def _environment() -> Environment:
         "in_words": dates.in_words,
         "rfc3339": dates.rfc3339,
         "short_date": dates.short_date,
+        "with_code": with_code,
     }
     return made
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from aggregator.model.feeds import Site
 from aggregator.model.reports import Check, Event, Fact, PastTurn, Problem
@@ -178,16 +178,6 @@ def with_times(line: str) -> Markup:
     )
 
 
-def with_code(line: str) -> Markup:
-    """Return a message as HTML, what it has in backticks as code."""
-    parts = escape_controls(line).split("`")
-    if len(parts) % 2 == 0:
-        return escape("`".join(parts))
-    return Markup("").join(
-        Markup("<code>{}</code>").format(part.strip()) if index % 2 else part for index, part in enumerate(parts)
-    )
-
-
 def _status(view: StatusView, site: Site) -> bytes:
     return layout.render_page(
         "status.html",
@@ -202,7 +192,6 @@ def _status(view: StatusView, site: Site) -> bytes:
         rule_words=rule_words,
         rules=RULES,
         shown_events=LISTED_EVENTS,
-        with_code=with_code,
         newest=max((feed.newest for feed in view.newest_of if feed.newest is not None), default=None),
         feeds=sorted(view.newest_of, key=lambda feed: (-(feed.newest or -1), feed.slug)),
         listed=LISTED_FEEDS,

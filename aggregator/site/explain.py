@@ -15,8 +15,7 @@ from aggregator.config.settings import Config, Query, Score
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import ARCHIVE, cell_of, month_of
-from aggregator.model.document_names import PAGE
-from aggregator.model.item_pages import is_own, page_name
+from aggregator.model.item_pages import is_own, page_at, page_name
 from aggregator.model.items import FOREVER, Seed
 from aggregator.model.reports import Check, Fact
 from aggregator.model.seed_files import ReadSeeds
@@ -82,10 +81,17 @@ class Explanation(NamedTuple):
 def explain(config: Config, index: Index | None, target: str, *, now: int) -> list[Explanation]:
     """Return an explanation for each seed that `target` (a path, a link or an id) names; none if it names none.
 
+    `target` may also be the address of a page that was removed, or the path of a seed whose item was withdrawn.
+
     If the site has sources, `target` may also be the link of an entry that is not shown, or the address or the name of
     a source.
     """
     found = _of_seeds(config, index, target, now=now)
+    if not found and "\0" not in target:
+        from aggregator.site import explain_withdrawn  # noqa: PLC0415 - rarely asked
+
+        if gone := explain_withdrawn.of_target(config, index, target):
+            return [Explanation(printable(one)) for one in gone]
     if config.sources is None or "\0" in target:
         return found
     from aggregator.site import explain_sources  # noqa: PLC0415 - most sites collect nothing
@@ -230,7 +236,7 @@ def _paths_of(config: Config, index: Index | None, target: str) -> list[str]:
     with suppress(ValueError):  # then it is an id
         keys.append(links.alias(links.canonical(target)))
     known = index.stories.by_key([identity.key_number(key) for key in keys])
-    page = index.item_pages.story_of(target.removeprefix(config.site.url).removesuffix(PAGE) + PAGE)
+    page = index.item_pages.story_of(page_at(target, config.site.url))
     story = page or next(iter(known.values()), None) or index.stories.by_id(target)
     paths = [row.path for row in index.files.where("story=? ORDER BY path", (story,))] if story is not None else []
     if paths:

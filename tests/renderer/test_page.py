@@ -509,6 +509,19 @@ def test_a_missing_page_has_a_search_field(site, removed, words):
     assert "form-action 'self'" in tree.xpath("//meta[@http-equiv]/@content")[0]
 
 
+@pytest.mark.parametrize("removed", [False, True])
+def test_a_missing_page_searches_items_where_everybody_may(site, removed):
+    """One field, which leads to the page of what was found; feeds are found on the index, to which it links."""
+    searched = msgspec.structs.replace(site, searches=True)
+    body = notices.missing(searched, "../../", removed=removed)
+    tree = html.fromstring(body)
+
+    assert tree.xpath("//form/@action") == ["../../-/search"]
+    assert tree.xpath("string(//form/label)") == "Search all items"
+    assert tree.xpath("//form/input/@name") == ["q"]
+    assert hrefs(body, "//main//a") == ["../../"]
+
+
 @pytest.mark.parametrize(
     "way", [("./", "../", "atom.xml"), ("../../", "../../../", "../../atom.xml")], ids=["current", "archive"]
 )

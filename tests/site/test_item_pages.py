@@ -209,6 +209,16 @@ def test_pages_lead_to_those_beside_them_in_their_first_topic(own: SiteFolder) -
     assert chain("next") == ["Item 2", "Item 3", "Item 0", "Item 4"]
 
 
+def test_a_page_names_its_topic_above_and_among_its_tags(own: SiteFolder) -> None:
+    """Not a third time at its foot, which leads to all feeds."""
+    own.write("a.md", webUrl=None, topics=["Solar"])
+    own.build()
+    tree = page(own, "Item a")[1]
+    leading = tree.xpath("//a[@href='../../../solar/']")
+    assert [one.xpath("string(ancestor::*[@aria-label][1]/@aria-label)") for one in leading] == ["Breadcrumb", "Topics"]
+    assert tree.xpath("//footer//a/@href") == ["../../../"]
+
+
 # -- where they stay
 
 
@@ -232,6 +242,31 @@ def test_a_page_stays_where_it_is(every: SiteFolder) -> None:
     assert len(pages(every)) == 2
 
 
+@pytest.mark.parametrize(("id", "stays"), [(None, False), ("tag:example.org,2026:tram", True)])
+def test_a_page_moves_if_file_and_title_change_in_one_turn(own: SiteFolder, id: str | None, *, stays: bool) -> None:  # noqa: A002 - the field's own name
+    """Nothing says then that it is the same item, unless the seed says its id."""
+    own.write("a.md", webUrl=None, title="One", id=id)
+    own.build()
+    (before,) = pages(own)
+    (own.seeds / "a.md").unlink()
+    own.write("b.md", webUrl=None, title="Other", id=id)
+    own.build(now=NOW + 1)
+    assert (pages(own) == [before]) == stays
+    with opened_read_only(str(own.root / "state")) as index:
+        assert index is not None
+        assert index.item_pages.is_gone(before) != stays
+
+
+def test_the_page_of_a_seed_without_a_link_stays_in_another_year(own: SiteFolder) -> None:
+    """Its address is its link."""
+    own.write("a.md", webUrl=None, publishedDateTime="2025-05-01")
+    own.build()
+    before = pages(own)
+    own.write("a.md", webUrl=None, publishedDateTime="2026-05-01")
+    own.build(now=NOW + 1)
+    assert pages(own) == before
+
+
 def test_two_seeds_without_a_link_are_two_items(own: SiteFolder) -> None:
     """Unless they have the same title on the same day; ids of their own then tell them apart."""
     own.write("a.md", webUrl=None, title="Notes", publishedDateTime="2026-05-01")
@@ -249,6 +284,40 @@ def test_another_year_moves_a_page_that_is_named_after_it(every: SiteFolder) -> 
     every.write("a.md", topics=["Solar"], publishedDateTime="2026-05-01")
     every.build(now=NOW + 1)
     assert [name[:11] for name in pages(every)] == ["items/2026/"]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("", ""), (SITE, "/index.html"), ("127.0.0.1:8191/", "/"), ("http://localhost/", "/?a=1#b"), ("http://[::1]:8191/", "")],
+)  # fmt: skip
+def test_explain_takes_a_page_as_a_browser_shows_it(own: SiteFolder, start: str, end: str) -> None:
+    """On the site or on this machine; once it was removed, it says when."""
+    own.write("a.md", webUrl=None, title="Kept", publishedDateTime="2026-05-01")
+    own.build()
+    address = f"{start}items/2026/05-01-kept{end}"
+    with opened_read_only(str(own.root / "state")) as index:
+        (found,) = explain(own.config(), index, address, now=NOW)
+    assert found.headline.startswith("a.md: in ")
+    (own.seeds / "a.md").unlink()
+    own.build(now=NOW + 1)
+    with opened_read_only(str(own.root / "state")) as index:
+        (found,) = explain(own.config(), index, address, now=NOW + 1)
+    assert found.headline == f"items/2026/05-01-kept/: this page was removed at {iso(NOW + 1)}; our server answers 410"
+
+
+def test_explain_knows_the_path_of_what_was_withdrawn(own: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When, from which feeds and why; of a seed that was never shown, it knows nothing."""
+    own.write("a.md", webUrl=None, topics=["Solar"])
+    own.write("b.md", published=False)
+    own.build()
+    for name in ("a.md", "b.md"):
+        (own.seeds / name).unlink()
+    own.build(now=NOW + 1)
+    monkeypatch.chdir(own.root)
+    with opened_read_only(str(own.root / "state")) as index:
+        told = [explain(own.config(), index, one, now=NOW + 2) for one in ("a.md", "seeds/a.md", "b.md")]
+    said = f"a.md: its item was withdrawn at {iso(NOW + 1)} from 2 feeds: all, solar (its file was gone)"
+    assert [[one.headline for one in found] for found in told] == [[said], [said], []]
 
 
 # -- what changes them

@@ -79,6 +79,28 @@ def test_pages_are_accessible(chromium, reading, width, scheme, which):
     assert complaints == []
 
 
+@pytest.mark.parametrize("place", ["page", "feed"])
+def test_tables_and_code_in_a_text_can_be_told_from_it(chromium, reading, place):
+    """Cells have lines and do not touch, no word in them is broken on a phone, and code has a ground of its own."""
+    visitor = Visit(chromium, reading, width=390)
+    page = visitor.open(path_of(reading, "11-03") if place == "page" else "oceans/")
+    if place == "feed":
+        page.locator("article", has_text="A zebra crosses").locator(".read > summary").click()
+    cell, code = page.locator(".text th").first, page.locator(".text pre")
+    cell.wait_for()
+
+    def style(which, name):
+        return which.evaluate("(one, name) => getComputedStyle(one)[name]", name)
+
+    assert (style(cell, "borderBottomStyle"), style(cell, "textAlign")) == ("solid", "start")
+    assert float(style(cell, "paddingRight").removesuffix("px")) >= 8
+    heights = [one.bounding_box()["height"] for one in page.locator(".text :is(th, td)").all()]
+    assert max(heights) < 50
+    assert style(code, "backgroundColor") not in {"rgba(0, 0, 0, 0)", style(page.locator("body"), "backgroundColor")}
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    visitor.context.close()
+
+
 def test_everybody_finds_an_item_without_a_script(chromium, reading):
     """From the index, by the button; the page of what was found leads to the item's page, and that one to its topic."""
     visitor = Visit(chromium, reading, java_script_enabled=False)

@@ -180,6 +180,23 @@ def test_a_page_that_cannot_be_answered_now_says_when_to_come_back(site: SiteFol
         assert server.stop() == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        ("titel:x", "unknown field titel: did you mean title?", ["titel", "title"]),
+        ("topic:sea or wind", 'or is a word here, not an operator: write OR, or "or" if the word is meant.', ["or", "OR", '"or"']),
+        ("path:x", "only the owner of the site may ask this: remove it.", []),
+    ],
+)  # fmt: skip
+def test_the_page_of_a_search_says_it_as_a_sentence(
+    public: ServeProcess, words: str, said: str, code: list[str]
+) -> None:
+    """With one sign at its end, and what to type as code instead of in backticks."""
+    (alert,) = html.fromstring(fetch(public.address, f"/-/search?q={quote(words)}").body).xpath("//*[@role='alert']")
+    assert alert.text_content() == said
+    assert alert.xpath(".//code/text()") == code
+
+
 def test_without_the_setting_there_is_neither_page_nor_field(site: SiteFolder) -> None:
     """The owner's token opens it all the same."""
     server = ServeProcess(make(site), token="../token")
