@@ -417,6 +417,18 @@ def test_a_doubt_names_the_remedy_for_all_files_with_that_key(line, remedy) -> N
     assert "write `draft: true`" in rejection.problems[0].hint
 
 
+@pytest.mark.parametrize("value", ["[{isDraft: true}]", "[{a: 1}, {isDraft: true}]"])
+def test_a_switch_in_a_list_is_in_doubt_though_the_config_names_its_path(value) -> None:
+    """A dot leads into a mapping, not into a list, so the name does not reach it."""
+    root = SeedRoot(folder="x", dialect="hugo", base=BASE, keys={"draft": ("params.isDraft",)})
+    text = f"---\ntitle: A title\ndate: 2024-05-01\nparams: {value}\n---\n".encode()
+    found = reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(found, Rejection)
+    assert found.withdrawn
+    assert "keys: {draft" not in found.problems[0].hint
+
+
 def test_what_a_value_comes_from_is_named_as_the_file_spells_it() -> None:
     """In `explain`, in a dialect in which the case of keys does not matter."""
     root = SeedRoot(folder="x", dialect="hugo", base=BASE, keys={"draft": ("params.isDraft",)})

@@ -458,11 +458,16 @@ class _Item:
         in_doubt = {key: self._given[key] for key in self._doubtful}
         in_doubt |= {key: one for key, one in self._given.items() if type(one) in _NESTED}
         any_case = self._dialect.any_case
-        for doubt in held_back.doubts(in_doubt, self._plan.known, any_case=any_case) if in_doubt else ():
+        for doubt in held_back.doubts(in_doubt, self._known(), any_case=any_case) if in_doubt else ():
             if self._is_answered(doubt):
                 continue
             self._says_held = True
             self._refuse(doubt.keys, "published", doubt.message, self._ways_out(doubt))
+
+    def _known(self) -> frozenset[str]:
+        """Return the keys that are not in doubt: of switches only those that were found, not what lies in a list."""
+        switches = (*self._plan.held_if_true, *self._plan.shown_if_false)
+        return self._plan.known - {".".join(path) for path in switches if len(path) > 1 and self._at(path) is None}
 
     def _ways_out(self, doubt: held_back.Doubt) -> str:
         """Return what to write that settles a doubt: in the file, or in the config for all files with that key."""
