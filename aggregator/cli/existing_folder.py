@@ -232,7 +232,7 @@ def first_build(found: Recognised, config_path: str, folder: str, *, is_guess: b
     with Site(config) as site:
         turn = site.build(now=clock())
     yield from outcome_lines(
-        turn, _unread(config.seeds), {root.prefix: os.path.relpath(root.folder) for root in config.seeds}
+        turn, _unread(config.seeds), {root.prefix: os.path.relpath(root.folder) for root in config.seeds}, config_path
     )
     yield from next_lines(found, config_path, folder, is_guess=is_guess)
 
@@ -252,10 +252,10 @@ def recognised_lines(found: Recognised) -> Iterator[str]:
         yield f"  {folder}" + (f"  →  {posts.link}" if posts.link else "")
 
 
-def outcome_lines(turn: Turn, skipped: int, folders: Folders) -> Iterator[str]:
+def outcome_lines(turn: Turn, skipped: int, folders: Folders, config: str) -> Iterator[str]:
     """Yield how many posts a first build published, held back and could not read, and the first that need a hand.
 
-    `skipped` is how many files look like posts and were not read.
+    `skipped` is how many files look like posts and were not read, `config` the path of the config.
 
     Their paths begin with their folder in `folders`.
     """
@@ -273,8 +273,12 @@ def outcome_lines(turn: Turn, skipped: int, folders: Folders) -> Iterator[str]:
     )  # fmt: skip
     yield ", ".join(counts) + (":" if broken else ".")
     yield from (f"  {in_folder(str(problem), folders)}" for problem in errors[:MOST_NAMED])
-    if len(errors) > MOST_NAMED or unread or skipped:
-        yield "  … (`aggregator check` names them all)"
+    others_too = [*["the pages"] * bool(unread), *["the files that are not read"] * bool(skipped)]
+    check = f"`aggregator check --config {shlex.quote(config)}`"
+    if len(errors) > MOST_NAMED:
+        yield f"  … and {len(errors) - MOST_NAMED:,} more ({check} names them all)"
+    elif others_too:
+        yield f"  ({check} names {' and '.join(others_too)}, too)"
 
 
 def next_lines(found: Recognised, config: str, folder: str, *, is_guess: bool) -> Iterator[str]:

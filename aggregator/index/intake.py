@@ -289,7 +289,7 @@ class Intake:
                 self._settling.happenings.held(outcome)
             else:
                 self.added += row is None
-                self.changed += row is not None and not (row.rule == outcome.rule == "readable")
+                self.changed += row is not None and not _is_read_in_vain(outcome, row)
                 self._settling.happenings.read(outcome, row)
             if draft is None:
                 placed.append(self._row(outcome, row, None))
@@ -483,3 +483,11 @@ class Intake:
             self._coverage.remove([row.file for row in placed if row.story is None])
         self._index.stories.put_keys((number, story) for story, draft in accepted for number in draft.numbers)
         self._index.stories.put_keys(((draft.path, story) for story, draft in accepted), replace=True)
+
+
+def _is_read_in_vain(outcome: Outcome, row: FileRow) -> bool:
+    """Return whether a file had to be read again and is as it was: it cannot be read, or has no commit for a date."""
+    if row.rule == outcome.rule == "readable":
+        return True
+    key = (row.dev, row.ino, row.size, row.mtime, row.ctime)
+    return row.rule == outcome.rule == "valid" and row.digest == outcome.digest == b"" and key == outcome.key

@@ -169,6 +169,20 @@ def may_hold(key: str) -> bool:
     )  # fmt: skip
 
 
+@lru_cache(maxsize=1024)
+def holding_answer(key: str) -> bool | None:
+    """Return which answer to `key` holds an item back by its name: yes to `isDraft`, no to `readyToPublish`.
+
+    None if its name says neither: a key of dates, of words for a state, or of something else.
+    """
+    word = _known(key, _word(key))
+    if word in _HOLDING or word in _SHOWING:
+        return word in _HOLDING
+    suspect = _suspect(key, word)
+    meant = _misspelt(word) if suspect is None else ""
+    return meant in _HOLDING if meant in _HOLDING or meant in _SHOWING else suspect
+
+
 def text_holds_back(lines: str, *, is_prose: bool = False, doubted: Doubted = "any") -> bool:
     """Return whether one of `lines`, metadata that cannot be parsed, holds its item back or may do so.
 

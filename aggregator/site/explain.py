@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from aggregator.config.settings import Config, Query, Score
+from aggregator.index.feeds import CHANGED
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.archive_layout import ARCHIVE, cell_of, month_of
@@ -359,6 +360,7 @@ class _Case:
             facts = (*self._facts(verdict), *self._duplicates(), *self._beside(verdict))
             return Explanation(f"{row.path}: {self._not_now(row, verdict)}", facts, is_private=True)
         beyond = self._beyond_limit(row, [feed for _, feed in current])
+        pending = self._not_rendered(beyond)
         visible_in = [slug for slug, _ in current if slug not in beyond]
         pages = self._pages(row, current)
         lines = (f"archive: {', '.join(f'{slug} {folder}' for slug, folder in pages)}",) if pages else ()
@@ -367,17 +369,21 @@ class _Case:
         if pages and not visible_in:
             count = f"only in the archive of {', '.join(slug for slug, _ in current)}"
         stale = " (its last good version)" if row.stale else ""
+        soon = [f"in {', '.join(pending)} from the next build on"] if pending else []
         limits = [
             f"not in {slug}: {_come(position, 'better' if is_ranked(self._policy, slug) else 'newer')} before it,"
             f" and the feed ends after {length}"
             for slug, (position, length) in beyond.items()
+            if slug not in pending
         ]
-        tail = f"; {limits[0]}" if limits and not visible_in else ""
+        if soon and not visible_in:
+            count = soon.pop()
+        tail = f"; {limits[0]}" if limits and not (visible_in or pending) else ""
         short = (SHORTENED,) if visible_in and self._is_long(row) else ()
         linked = self._linked(verdict, visible_in, pages, *lines)
         return Explanation(
             f"{row.path}: {count}{stale}{tail}",
-            (*self._facts(verdict), *self._duplicates(), *self._beside(verdict), *lines, *own, *limits, *short),
+            (*self._facts(verdict), *self._duplicates(), *self._beside(verdict), *lines, *own, *soon, *limits, *short),
             facts=linked,
         )
 
@@ -542,6 +548,16 @@ class _Case:
             if position >= counts.get(slug, 0):
                 found[slug] = (position, counts.get(slug, 0))
         return found
+
+    def _not_rendered(self, beyond: Mapping[str, tuple[int, int]]) -> list[str]:
+        """Return those of the feeds that end before the item only because it came after they were rendered last."""
+        assert self._index is not None
+        limit, rows = self._config.feed.limit, self._index.feeds.by_slug()
+        return [
+            slug
+            for slug, (position, _) in beyond.items()
+            if rows[slug].dirty == CHANGED and (limit is None or position < limit)
+        ]
 
     def _rank(self, file: int, feed: int) -> int:
         """Return how many items come before a file in a feed that is sorted by score."""

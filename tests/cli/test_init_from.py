@@ -173,3 +173,26 @@ def test_a_config_is_written_that_can_be_read(address: str, tmp_path: Path, monk
     code, lines = init(tmp_path, monkeypatch, "own")
     assert code == 0, lines
     assert lines[-1] == "Then: cd site && aggregator run --open"
+
+
+def test_what_the_first_build_did_not_name_is_named_by_a_command_that_can_be_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is said to be left out that was named: pages and files that are not read, or the errors beyond ten."""
+    posts = tmp_path / "own" / "content" / "posts"
+    posts.mkdir(parents=True)
+    (tmp_path / "own/hugo.toml").write_text('baseURL = "https://own.example.org/"\n')
+    (posts / "0.md").write_text("---\ntitle: A\ndate: 2024-05-01\nwip: true\n---\n")
+    assert not [line for line in init(tmp_path, monkeypatch, "own")[1] if "aggregator check" in line]
+
+    (posts / "page.md").write_text("---\ntitle: A page\n---\n")
+    shutil.rmtree(tmp_path / "site")
+    (line,) = [line for line in init(tmp_path, monkeypatch, "own")[1] if "aggregator check" in line]
+    assert line == "  (`aggregator check --config site/config/aggregator.yaml` names the pages, too)"
+    assert "posts/page.md" in CliRunner().invoke(cli, line.split("`")[1].split()[1:]).output
+
+    for number in range(1, 12):
+        (posts / f"{number}.md").write_text("---\ntitle: A\ndate: 2024-05-01\nwip: true\n---\n")
+    shutil.rmtree(tmp_path / "site")
+    (line,) = [line for line in init(tmp_path, monkeypatch, "own")[1] if "aggregator check" in line]
+    assert line == "  … and 2 more (`aggregator check --config site/config/aggregator.yaml` names them all)"

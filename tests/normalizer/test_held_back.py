@@ -355,6 +355,91 @@ def test_keys_that_differ_in_case_are_refused(name) -> None:
         assert outcome.withdrawn == ("draft: true" in lines)
 
 
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize(
+    ("key", "right", "other"),
+    [
+        ("draft", "published", "readyToPublish"), ("draft", "published", "isPublished"), ("removed", "published", "live"),
+        ("draft", "published", "publised"), ("published", "draft", "isDraft"), ("published", "draft", "notForPublication"),
+        ("draft", "published", "params.isPublished"),
+    ],
+)  # fmt: skip
+def test_a_switch_that_the_config_takes_for_its_opposite_is_an_error(name, key, right, other) -> None:
+    """Neither answer is published, and the error names what to write, in the key's own spelling; that is then obeyed."""
+    if name == "native" and "." in other:
+        return  # further names of our own keys are those at the top
+    nested = other.replace(".", ":\n  ")
+    native = f"webUrl: {BASE}a\npublishedDateTime: 2024-05-01\n" if name == "native" else "date: 2024-05-01\n"
+
+    def outcome(key: str, value: str) -> Seed | Rejection:
+        text = f"---\ntitle: A title\n{native}{nested}: {value}\n---\n{CANARY}\n".encode()
+        root = SeedRoot(folder="x", dialect=name, base=BASE, keys={key: (other,)})
+        return reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+    for value in ("true", "false"):
+        found = outcome(key, value)
+        assert isinstance(found, Rejection)
+        assert found.withdrawn
+        assert f"keys: {{{right}: [{other}]}}" in found.problems[0].hint
+        assert str(found.problems[0]).split(": ")[1] == other
+    held, shown = ("true", "false") if right == "draft" else ("false", "true")
+    assert [is_published(outcome(right, value)) for value in (held, shown)] == [False, True]
+
+
+@pytest.mark.parametrize("key", ["status", "review", "visibility", "done_with", "wip", "hold"])
+def test_a_key_whose_name_says_neither_may_be_named_for_either_switch(key) -> None:
+    """A config is contradicted only by a name that is clear."""
+    for switch in ("draft", "published"):
+        root = SeedRoot(folder="x", dialect="hugo", base=BASE, keys={switch: (key,)})
+        text = f"---\ntitle: A title\ndate: 2024-05-01\n{key}: {switch == 'published'}\n---\n".encode()
+        found = reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+        assert is_published(found) or (key == "wip" and switch == "published")
+
+
+def is_published(outcome: Seed | Rejection) -> bool:
+    return isinstance(outcome, Seed) and outcome.is_published
+
+
+@pytest.mark.parametrize(
+    ("line", "remedy"),
+    [("isDraft: true", "keys: {draft: [isDraft]}"), ("readyToPublish: false", "keys: {published: [readyToPublish]}"),
+     ("params: {isPublished: false}", "keys: {published: [params.isPublished]}")],
+)  # fmt: skip
+def test_a_doubt_names_the_remedy_for_all_files_with_that_key(line, remedy) -> None:
+    """In the key's own spelling, and beside the dialect's own key, whatever further names the config has."""
+    root = SeedRoot(folder="x", dialect="hugo", base=BASE, keys={"draft": ("myDraft",)})
+    text = f"---\ntitle: A title\ndate: 2024-05-01\n{line}\n---\n".encode()
+    rejection = reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(rejection, Rejection)
+    assert remedy in rejection.problems[0].hint
+    assert "write `draft: true`" in rejection.problems[0].hint
+
+
+@pytest.mark.parametrize("value", ["[{isDraft: true}]", "[{a: 1}, {isDraft: true}]"])
+def test_a_switch_in_a_list_is_in_doubt_though_the_config_names_its_path(value) -> None:
+    """A dot leads into a mapping, not into a list, so the name does not reach it."""
+    root = SeedRoot(folder="x", dialect="hugo", base=BASE, keys={"draft": ("params.isDraft",)})
+    text = f"---\ntitle: A title\ndate: 2024-05-01\nparams: {value}\n---\n".encode()
+    found = reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(found, Rejection)
+    assert found.withdrawn
+    assert "keys: {draft" not in found.problems[0].hint
+
+
+def test_what_a_value_comes_from_is_named_as_the_file_spells_it() -> None:
+    """In `explain`, in a dialect in which the case of keys does not matter."""
+    root = SeedRoot(folder="x", dialect="hugo", base=BASE, keys={"draft": ("params.isDraft",)})
+    text = b"---\ntitle: A title\npublishDate: 2024-05-01\nparams: {IsDraft: true}\n---\n"
+    found = reading.read(text, path="a.md", root=root, zone="UTC", site=BASE).outcome
+
+    assert isinstance(found, Seed)
+    assert found.held_by == "params.IsDraft"
+    assert ("publishedDateTime", "publishDate") in reading.origins(text, path="a.md", root=root, zone="UTC", site=BASE)
+
+
 def test_further_names_never_publish_what_another_holds_back() -> None:
     """Of a switch and its further names any that holds back counts, and so does one that is not understood."""
     for keys, lines in (

@@ -78,3 +78,22 @@ def test_without_the_repository_a_date_stays(blog: SiteFolder) -> None:
     (blog.root / "blog/.git").rename(blog.root / "away")
     assert build(blog).read == 0
     assert days(blog)["Undated"] == "1970-01-03"
+
+
+def test_a_page_that_was_never_committed_is_not_counted_as_changed(blog: SiteFolder) -> None:
+    """It is read at each build, since it may be committed without a change; only an edit counts."""
+    page = blog.root / "blog/about/index.md"
+    page.parent.mkdir()
+    page.write_text("---\ntitle: About\n---\nText\n")
+    build(blog)
+    turn = build(blog)
+    assert (turn.read, turn.changed) == (1, 0)
+
+    page.write_text("---\ntitle: About us\n---\nText\n")
+    assert build(blog).changed == 1
+    assert build(blog).changed == 0
+
+    git(blog.root / "blog", "add", "-A")
+    git(blog.root / "blog", "commit", "-qm", "y", day=3)
+    build(blog)
+    assert days(blog)["About us"] == "1970-01-04"

@@ -123,7 +123,7 @@ def test_explain_names_the_key_of_each_value(site) -> None:
 @pytest.mark.parametrize(
     ("dialect", "path", "text", "answer"),
     [
-        ("hugo", "a.md", "---\ntitle: A\ndate: 2026-05-01\nDraft: true\n---\n", "`draft` holds it back"),
+        ("hugo", "a.md", "---\ntitle: A\ndate: 2026-05-01\nDraft: true\n---\n", "`Draft` holds it back"),
         ("hugo", "a.md", "+++\ntitle = 'A'\ndate = 2026-05-01\nbuild.list = 'never'\n+++\n", "`build.list` holds it back"),
         ("pelican", "a.md", "Title: A\nDate: 2026-05-01\nStatus: draft\n\nText\n", "`status` holds it back"),
         ("obsidian", "a.md", "---\ndate: 2026-05-01\npublish: false\n---\n", "`publish` holds it back"),

@@ -14,6 +14,7 @@ from aggregator.index import archive_pages, feeds
 from aggregator.index.index import opened_read_only
 from aggregator.site import display_settings
 from aggregator.site.explain import explain
+from aggregator.site.site import Site
 
 DAY = "2026-05-01"
 
@@ -82,6 +83,23 @@ def test_explain_counts_in_this_order(site: SiteFolder) -> None:
     with opened_read_only(site.config().state) as index:
         (found,) = explain(site.config(), index, "04.md", now=NOW)
     assert any("not in all: 55 newer items come before it" in line for line in found.details), found
+
+
+def test_explain_says_that_a_feed_is_rendered_by_the_next_build(site: SiteFolder) -> None:
+    """After the index knows an item, and before its feed is rendered, nothing is said of a limit that it is beyond."""
+    site.write("a.md", topics=["Roads"])
+    site.build()
+    with Site(site.config()) as opened, opened.index.transaction():
+        index = opened.index
+        for slug in ("roads", "all"):  # as between the two steps of the turn that adds a topic
+            feed = index.feeds.by_slug()[slug].feed
+            index.feeds.unpublish(feed)
+            index.feeds.mark_dirty([feed])
+    with opened_read_only(site.config().state) as index:
+        (found,) = explain(site.config(), index, "a.md", now=NOW)
+
+    assert found.headline == "a.md: in all, roads from the next build on"
+    assert not [line for line in found.details if line.startswith("not in ")]
 
 
 def test_an_older_site_gets_the_order_once_and_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from aggregator.config.yaml import scalars
 from aggregator.config.yaml.tree import Node
+from aggregator.model.reports import Problem
 from aggregator.model.seed_roots import SeedRoot, shown_names
 from aggregator.normalizer import held_back, seed
 from aggregator.normalizer.dialects import addresses, dates
+from aggregator.normalizer.dialects.plans import OPPOSITE, opposite_names
 from aggregator.normalizer.seed import Reading
 from aggregator.normalizer.text import moment
 
@@ -36,10 +38,26 @@ def read(data: bytes, *, path: str, root: SeedRoot, zone: str, site: str) -> Rea
         zone,
     )
     base = root.base or site
-    return seed.read_adapted(
+    wrong: list[Problem] = []
+
+    def adapt(node: Node) -> Node:
+        wrong.extend(_opposite(node, root, path))
+        return _adapted(node, names, root, path[len(root.prefix) :], base)
+
+    reading = seed.read_adapted(
         data, path=path, zone=zone, base=base if root.base or root.link else "",
-        adapt=lambda node: _adapted(node, names, root, path[len(root.prefix) :], base),
+        adapt=adapt,
     )  # fmt: skip
+    return seed.rejected(path, wrong, data, withdrawn=True) if wrong else reading
+
+
+def _opposite(node: Node, root: SeedRoot, path: str) -> Iterator[Problem]:
+    """Yield an error for each switch of a seed that the config takes for its opposite."""
+    hints = opposite_names(root.keys)
+    for key, value in node.entries:
+        if key.text in hints and not _is_empty(value):
+            message = f"{key.text}: {OPPOSITE}"
+            yield Problem(path=path, line=value.line, column=value.column, message=message, hint=hints[key.text])
 
 
 def _slug_keys(root: SeedRoot) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -37,9 +38,10 @@ class Plan(NamedTuple):
     """How the files of a root are read: `fields` has the keys of each field of the table, with dots as steps.
 
     `known` are the keys that cannot be an unknown spelling of a draft. Keys that look like the date of a publication
-    are not among them: if several have a date, the latest decides. `origin` is the scheme and host of `base`. `by_key`
-    has what a key at the top may fill: fields, and the rank and path of the key among those of the field. `shapes` are
-    those that were met.
+    are not among them: if several have a date, the latest decides. `opposite` has the keys whose names say the opposite
+    of what the root says that they mean, with what is to be written in the config. `origin` is the scheme and host of
+    `base`. `by_key` has what a key at the top may fill: fields, and the rank and path of the key among those of the
+    field. `shapes` are those that were met.
     """
 
     dialect: Dialect
@@ -51,6 +53,7 @@ class Plan(NamedTuple):
     shown_if_false: tuple[KeyPath, ...]
     states: tuple[tuple[KeyPath, tuple[str, ...]], ...]
     known: frozenset[str]
+    opposite: dict[KeyPath, str]
     by_key: dict[str, tuple[tuple[str, int, KeyPath], ...]]
     shapes: dict[tuple[str, ...], Shape]
 
@@ -94,8 +97,27 @@ def _made(root: SeedRoot, site: str) -> Plan:
     base = root.base or site
     return Plan(
         dialect, base, "/".join(base.split("/")[:3]), root.link, fields, switches[0], switches[1], states,
-        frozenset(known - starts | ignored), {key: tuple(uses) for key, uses in by_key.items()}, {},
+        frozenset(known - starts | ignored),
+        {_path(name, dialect): hint for name, hint in opposite_names(root.keys).items()},
+        {key: tuple(uses) for key, uses in by_key.items()}, {},
     )  # fmt: skip
+
+
+def opposite_names(keys: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+    """Return the names, of the `keys` of a root, that say the opposite of the switch that they are named for.
+
+    With each comes what is to be written: as a key of drafts, `readyToPublish: false` would be published.
+    """
+    found = {}
+    for key, is_on in (("draft", True), ("removed", True), ("deleted", True), ("published", False)):
+        for name in shown_names(keys.get(key, ())):
+            if held_back.holding_answer(name.rpartition(".")[2]) is (not is_on):
+                right = "published" if is_on else "draft"
+                found[name] = f"write `keys: {{{right}: [{name}]}}` in the config, not `keys: {{{key}: [{name}]}}`"
+    return found
+
+
+OPPOSITE = "its name says the opposite of what the config says that it means, so this is not published"
 
 
 def shape_of(plan: Plan, keys: tuple[str, ...]) -> Shape:

@@ -22,7 +22,7 @@ from aggregator.normalizer import front_matter, held_back, links, text
 from aggregator.normalizer.cleaning import MAX_NAMES, clean
 from aggregator.normalizer.dialects import addresses, bodies, dates, forms, values
 from aggregator.normalizer.dialects.forms import Parts
-from aggregator.normalizer.dialects.plans import KeyPath, Plan, plan_of, shape_of
+from aggregator.normalizer.dialects.plans import OPPOSITE, KeyPath, Plan, plan_of, shape_of
 from aggregator.normalizer.dialects.sections import HeldFolder
 from aggregator.normalizer.raw import RawImage, RawPerson, RawSeed
 from aggregator.normalizer.remarks import NO_DATE, Remark
@@ -204,7 +204,7 @@ class _Item:
     def origins(self) -> tuple[tuple[str, str], ...]:
         """Return pairs of a seed's key and where its value came from."""
         return tuple(
-            (_SEED_FIELD.get(field, field), origin if isinstance(origin, str) else ".".join(origin))
+            (_SEED_FIELD.get(field, field), origin if isinstance(origin, str) else self._as_written(origin))
             for field, origin in self._origins.items()
         )
 
@@ -280,7 +280,7 @@ class _Item:
 
     def _located(self, key: KeyPath, remark: Remark) -> Problem:
         line, column = forms.position(self._parts, key)
-        name = ".".join(key) or str(remark.field[0])
+        name = self._as_written(key) or str(remark.field[0])
         for step in remark.field[1:]:
             name += f"[{step}]" if isinstance(step, int) else ""
         if remark.field[0] == "body":
@@ -299,6 +299,17 @@ class _Item:
         self._remarks.append((key, Remark((field,), message, hint)))
 
     # Finding values
+
+    def _as_written(self, path: KeyPath) -> str:
+        """Return the keys that lead to a value as the file spells them, with dots between them."""
+        if not self._dialect.any_case:
+            return ".".join(path)
+        found, value = [], self._given
+        for step in path:
+            inner = value if isinstance(value, dict) else {}
+            found.append(next((key for key in inner if key == step or key.lower() == step), step))
+            value = inner.get(found[-1], {})
+        return ".".join(found)
 
     def _find(self, field: str) -> Any:
         """Return the value of the first key of a field that holds something, None if none does."""
@@ -369,11 +380,11 @@ class _Item:
         for path in self._present.get("held_if_true", ()):
             value = self._at(path)
             if value is not None and not held_back.is_blank(value):
-                held |= self._is_on(path, value)
+                held |= self._is_opposite(path) or self._is_on(path, value)
         for path in self._present.get("shown_if_false", ()):
             value = self._at(path)
             if value is not None and not held_back.is_blank(value):
-                held |= self._is_off(path, value)
+                held |= self._is_opposite(path) or self._is_off(path, value)
         for path, words in self._plan.states if "states" in self._present else ():
             value = self._at(path)
             if value is not None:
@@ -401,6 +412,14 @@ class _Item:
             if key.lower() in seen:
                 self._refuse((key,), key, "is repeated in another case", "keep one of them")
             seen.add(key.lower())
+
+    def _is_opposite(self, path: KeyPath) -> bool:
+        """Return whether the config takes a switch for its opposite, which is an error."""
+        hint = self._plan.opposite.get(path, "") if self._plan.opposite else ""
+        if hint:
+            self._says_held = True
+            self._refuse(path, "published", OPPOSITE, hint)
+        return hint != ""
 
     def _is_on(self, path: KeyPath, value: Any) -> bool:
         truth = held_back.boolean(value)
@@ -439,16 +458,28 @@ class _Item:
         in_doubt = {key: self._given[key] for key in self._doubtful}
         in_doubt |= {key: one for key, one in self._given.items() if type(one) in _NESTED}
         any_case = self._dialect.any_case
-        for doubt in held_back.doubts(in_doubt, self._plan.known, any_case=any_case) if in_doubt else ():
+        for doubt in held_back.doubts(in_doubt, self._known(), any_case=any_case) if in_doubt else ():
             if self._is_answered(doubt):
                 continue
             self._says_held = True
-            own = ".".join(self._plan.held_if_true[0]) if self._plan.held_if_true else "draft"
-            hint = (
-                f"write `{own}: true` to hold it back; if `{'.'.join(doubt.keys)}` means something else, name it in the"
-                " config: `keys: {ignored: [" + ".".join(doubt.keys) + "]}`"
-            )
-            self._refuse(doubt.keys, "published", doubt.message, hint)
+            self._refuse(doubt.keys, "published", doubt.message, self._ways_out(doubt))
+
+    def _known(self) -> frozenset[str]:
+        """Return the keys that are not in doubt: of switches only those that were found, not what lies in a list."""
+        switches = (*self._plan.held_if_true, *self._plan.shown_if_false)
+        return self._plan.known - {".".join(path) for path in switches if len(path) > 1 and self._at(path) is None}
+
+    def _ways_out(self, doubt: held_back.Doubt) -> str:
+        """Return what to write that settles a doubt: in the file, or in the config for all files with that key."""
+        own = self._dialect.held_if_true[0] if self._dialect.held_if_true else "draft"
+        name = ".".join(doubt.keys)
+        is_found = self._at(tuple(map(str.lower, doubt.keys)) if self._dialect.any_case else doubt.keys) is not None
+        answer = held_back.holding_answer(doubt.keys[-1]) if is_found and not doubt.kind else None
+        way = "" if answer is None else f", or `keys: {{{'draft' if answer else 'published'}: [{name}]}}` in the config"
+        return (
+            f"write `{own}: true` to hold it back{way}; if `{name}` means something else, name it in the"
+            f" config: `keys: {{ignored: [{name}]}}`"
+        )
 
     def _is_answered(self, doubt: held_back.Doubt) -> bool:
         """Return whether the dates that are understood make a doubt about when the item is shown groundless."""
@@ -491,7 +522,7 @@ class _Item:
         for path, holds in named:
             value = self._at(path)
             if value is not None and not held_back.is_blank(value) and holds(path, value):
-                return "" if path == ("published",) else ".".join(path)
+                return "" if path == ("published",) else self._as_written(path)
         return self._held_folder.path if self._is_below_held_folder() and self._held_folder else self._kept_from_feeds()
 
     # Title and body

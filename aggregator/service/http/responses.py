@@ -168,7 +168,9 @@ def options_response(kind: str) -> Response:
 
 def method_not_allowed(methods: str) -> Response:
     """Return a 405 that lists the allowed `methods` (RFC 9110 §15.5.6)."""
-    return text_response(405, f"only {methods} is allowed\n", allow=methods)
+    *others, last = methods.split(", ")
+    listed = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+    return text_response(405, f"only {listed} allowed\n", allow=methods)
 
 
 def text_response(status: int, text: str, **headers: str) -> Response:

@@ -421,6 +421,7 @@ def test_other_methods_are_rejected(method: str) -> None:
     reply = ask(method)
     assert reply.status == 405
     assert header(reply, "allow") == "GET, HEAD, OPTIONS"
+    assert reply.body == b"only GET, HEAD and OPTIONS are allowed\n"
 
 
 @pytest.mark.parametrize("name", NAMES)
