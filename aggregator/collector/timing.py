@@ -149,7 +149,8 @@ def interval_of(state: SourceState, source: Source) -> tuple[int, str]:
     if seconds >= HOUR:
         return seconds, why
     if state.max_age is None:
-        return HOUR, f"{why}, but the server's Cache-Control does not allow less than 60 minutes"
+        least = "60 minutes are the least for a server that sends no Cache-Control: max-age"
+        return HOUR, f"{why}, but {least}; then at its own minute of the hour"
     return max(LEAST, seconds), why if seconds >= LEAST else f"{why}, but 15 minutes are the least"
 
 
