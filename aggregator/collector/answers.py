@@ -60,7 +60,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of asking: the last status (0 if there was none), its header and body, from `url`, after `hops`.
 
     `problem` says in words why there is no answer. `at` is when it ended, `heard_at` when its header came (0 if none
-    did), `not_before` until when one of the addresses is left alone (0 if none is), in seconds since 1970.
+    did), `is_barred` says that `url` is not public and the source not private, `not_before` until when one of the
+    addresses is left alone (0 if none is), in seconds since 1970.
     """
 
     url: str
@@ -71,6 +72,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     hops: tuple[Hop, ...] = ()
     problem: str = ""
     heard_at: int = 0
+    is_barred: bool = False
     not_before: int = 0
 
 
@@ -135,8 +137,9 @@ def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
     # To look up the name and to connect took time: intervals count from when the server had surely been asked.
     asked_at = max(state.asked_at, answer.heard_at or answer.at) if state.outcome == "begun" else state.asked_at
     state = msgspec.structs.replace(
-        state, asked_at=asked_at, answered_at=answer.at, status=answer.status, error=error_of(answer)
-    )
+        state, asked_at=asked_at, answered_at=answer.at, status=answer.status, error=error_of(answer),
+        barred=answer.url if answer.is_barred else "",
+    )  # fmt: skip
     state = with_hints(state, answer.headers, answer.at)
     state = _with_validators(state, answer, kind)
     if kind == "document":  # whether it is a success is known once it is read

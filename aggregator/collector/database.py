@@ -540,6 +540,7 @@ def _status(
             url=source.url, name=source.name, state="new", last_success=None, last_status=None, next=None,
             why="it is new: asked at once", items_per_month=0.0,
         )  # fmt: skip
+    state = timing.as_listed(state, source)  # the collector may not have met the list as it is now
     next_at, why = next_of(state, cooling, now, address=source.address)
     return SourceStatus(
         url=source.url, name=source.name or state.title, state=state_word(state, now),
