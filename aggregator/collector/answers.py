@@ -24,6 +24,7 @@ from aggregator.collector.timing import (
     retry_after,
     with_hints,
 )
+from aggregator.model.source_words import release_command
 from aggregator.model.sources import Source
 
 Kind = Literal["document", "unchanged", "gone", "missing", "refused", "busy", "failed"]
@@ -209,7 +210,8 @@ def same_again(state: SourceState, pending: Pending, source: Source) -> SourceSt
 def news(before: SourceState, after: SourceState) -> Iterator[str]:
     """Yield what a person should know of a poll, given what was known before it."""
     if after.outcome == "gone" and before.outcome != "gone":
-        yield f"{after.error}: it is not asked again (`aggregator sources --release {after.url}` asks once more)"
+        again = release_command(after.planned_for or after.url)
+        yield f"{after.error}: it is not asked again (`{again}` asks once more)"
     if after.adopted and after.adopted != before.adopted:
         yield f"it has moved for good to {after.adopted}, which is asked from now on (`aggregator sources --apply`)"
     if is_dead(after, after.asked_at) and not is_dead(before, before.asked_at):

@@ -65,7 +65,8 @@ class Collector:
         self.new = 0
         self._settings = settings
         self._database = database_
-        self._asker, self._intake, self._told = asker, intake, told
+        self._asker, self._intake = asker, intake
+        self._told: Told = lambda url, sentence: told(self.listed_at(url), sentence)
         self._states = database_.states()
         self._cooling = database_.cooling()
         self._waiting = set(database_.waiting())
@@ -243,6 +244,10 @@ class Collector:
     def address_of(self, source: Source) -> str:
         """Return the address that is asked for a source."""
         return self.state(source.url).address or timing.listed_at(source)
+
+    def listed_at(self, url: str) -> str:
+        """Return the address under which people know a source: where its list has it now."""
+        return timing.listed_at(self.sources[url]) if url in self.sources else url
 
     def _stops(self, url: str) -> tuple[int, str]:
         """Return until when an address is left alone, and why."""

@@ -5,7 +5,7 @@ Reads `sources.db`; it is imported only if the config has `sources`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -32,7 +32,7 @@ def of_seed(config: Config, path: str) -> tuple[str, ...]:
     for root in config.seeds:
         if root.folder == config.sources.folder and path.startswith(root.prefix):
             found = database.findings(config.state, path.removeprefix(root.prefix), names=_names(config))
-            return tuple(line for one in found for line in _of_finding(one))
+            return tuple(line for one in found for line in _of_finding(one, _addresses(config)))
     return ()
 
 
@@ -43,7 +43,10 @@ def of_target(config: Config, target: str, now: int) -> list[Answer]:
     """
     for link in _spellings(target):
         if found := database.findings(config.state, link, names=_names(config)):
-            return [Answer(f"{one.link or target}: {one.sentence}", (f"source: {one.source}",)) for one in found]
+            return [
+                Answer(f"{one.link or target}: {one.sentence}", (_source_line(one, _addresses(config)),))
+                for one in found
+            ]
     statuses = list(zip(sources_of(config), statuses_of(config, now), strict=True))
     wanted = target.strip()
     exact = [
@@ -59,11 +62,20 @@ def of_target(config: Config, target: str, now: int) -> list[Answer]:
     return [Answer(f"{target}: no source has listed it yet", tuple(lines))]
 
 
-def _of_finding(one: database.Finding) -> Iterator[str]:
+def _of_finding(one: database.Finding, addresses: Mapping[str, str]) -> Iterator[str]:
     """Yield from where a seed was taken; that it was is said by that, not that its rules let it through."""
-    yield f"source: {one.source}"
+    yield _source_line(one, addresses)
     if not one.sentence.startswith("Shown: taken from"):
         yield one.sentence
+
+
+def _source_line(one: database.Finding, addresses: Mapping[str, str]) -> str:
+    return f"source: {addresses.get(one.source, one.source)}"
+
+
+def _addresses(config: Config) -> dict[str, str]:
+    """Return where the lists have the sources now that have moved, by the address that identifies them."""
+    return {source.url: source.address for source in sources_of(config) if source.address}
 
 
 def _names(config: Config) -> dict[str, str]:

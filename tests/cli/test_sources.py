@@ -20,6 +20,8 @@ from support.upstream import Upstream, collect_from, let_pass, write_list
 
 from aggregator.collector.database import Database
 from aggregator.collector.state import SourceState
+from aggregator.model.source_words import details
+from aggregator.model.sources import SourceStatus
 
 # What `fetch` imports late is imported once, before the commands are forked from this process.
 for name in (
@@ -318,7 +320,7 @@ def test_a_release_says_what_came_of_it(site: SiteFolder, blog: Upstream) -> Non
     planet.fetch_later()
     said = [run(site.root, "sources", "--release", "The Blog").stderr for _ in range(2)]
     assert said == [
-        f"{blog.url}: released: 17 items shown\n",
+        f"{blog.url}: released: 17 items, which the next build shows\n",
         f"{blog.url}: not released: nothing of it is held back\n",
     ]
     assert len(planet.collected()) == 22
@@ -510,3 +512,30 @@ def test_damage_of_the_index_leaves_what_the_collector_knows_alone(site: SiteFol
     assert sorted(site.titles()) == ["First", "Second"]
     planet.fetch_later()
     assert [seen.is_conditional for seen in blog.server.seen] == [False, True]
+
+
+def test_a_source_that_was_listed_elsewhere_is_called_by_its_address_of_now(
+    site: SiteFolder, blog: Upstream, other: Upstream
+) -> None:
+    """`fetch`, `explain` and `sources` print the same address, which is the one in the list."""
+    planet = Planet(site, blog)
+    other.status = 500
+    planet.list.write_text(f"- url: {other.url}\n  was: {blog.url}\n  private: true\n")
+    assert planet.type("fetch").startswith(f"failed: {other.url}: ")
+    other.status = 200
+    assert planet.fetch_later()["polled"] == [other.url]
+    planet.type("build")
+    assert planet.type("fetch", other.url).startswith(f"not asked: {other.url}: ")
+    assert f"source: {other.url}" in planet.type("explain", other.link("Other"))
+    assert blog.url not in planet.type("explain", os.path.relpath(planet.collected()[0], site.root))
+
+
+def test_a_command_to_release_can_be_pasted_into_a_shell() -> None:
+    """An address with `?` or `&` is quoted."""
+    status = SourceStatus(
+        url="https://blog.example/feed?a=1&b", name="", state="ok", last_success=None, last_status=200, next=None,
+        why="", items_per_month=1.0, held=3,
+    )  # fmt: skip
+    assert list(details(status))[-1] == (
+        "3 items held back (`aggregator sources --release 'https://blog.example/feed?a=1&b'` shows them)"
+    )
