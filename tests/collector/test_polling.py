@@ -535,7 +535,7 @@ def test_a_source_that_failed_is_asked_at_once_at_its_corrected_address(planet: 
     planet.answers_with(feed(planet), "new.example")
     status = planet.status()
     assert (status.state, status.error, status.why) == ("ok", "", "its address has changed: asked at once")
-    assert planet.poll().polled == (planet.sources[0].url,)
+    assert planet.poll().polled == (address,)
     assert (planet.server.seen[-1].host, planet.status().state) == ("new.example", "ok")
     assert planet.poll().polled == ()
 
@@ -550,7 +550,7 @@ def test_a_corrected_address_does_not_get_round_what_the_same_server_asked_for(p
     planet.clock.set(planet.clock.time + 7000)
     assert (planet.poll().polled, planet.status().why) == ((), "the server's Retry-After")
     planet.clock.set(planet.clock.time + 300)
-    assert planet.poll().polled == (planet.sources[0].url,)
+    assert planet.poll().polled == (address,)
 
 
 def test_a_failure_of_a_server_is_not_forgotten_with_another_interval(planet: Planet) -> None:
@@ -1161,7 +1161,7 @@ def test_what_a_living_list_names_and_the_config_has_at_that_address_is_one_sour
     planet.lists.append(SourceList(location=str(file), defaults=Source(url="", private=True)))
     file.write_text(f'<opml version="2.0"><head/><body><outline type="rss" text="B" xmlUrl="{new}"/></body></opml>')
     planet.answers_with(feed(planet), "new.example")
-    assert planet.poll().polled == (planet.sources[0].url,)
+    assert planet.poll().polled == (new,)
     assert len(planet.server.seen) == 1
 
 
