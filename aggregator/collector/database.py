@@ -438,6 +438,23 @@ def findings(state: str, wanted: str, *, names: Mapping[str, str] | None = None)
     return ()
 
 
+def publishing_at(state: str, place: str) -> frozenset[str]:
+    """Return the URLs of the sources whose home page, or an entry of which, lies at a place: `blog.example:8080`."""
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        states = _readable(_state, _rows(db, "SELECT url, value FROM source"))
+        found = {url for url, one in states if one.head and one.head.link.startswith(_starts_of(place))}
+        for start in _starts_of(place):
+            # A range, as LIKE would not use the index: "0" follows "/".
+            rows = _rows(db, "SELECT DISTINCT source FROM entry WHERE link>=? AND link<?", start, f"{start[:-1]}0")
+            found.update(source for (source,) in rows)
+        return frozenset(found)
+    return frozenset()
+
+
+def _starts_of(place: str) -> tuple[str, str]:
+    return f"https://{place}/", f"http://{place}/"
+
+
 def adopted(state: str) -> dict[str, str]:
     """Return the addresses that sources have moved to for good, by the listed ones; for `--apply`."""
     with closing(_reading(state)) as db, suppress(sqlite3.Error):

@@ -539,3 +539,24 @@ def test_a_command_to_release_can_be_pasted_into_a_shell() -> None:
     assert list(details(status))[-1] == (
         "3 items held back (`aggregator sources --release 'https://blog.example/feed?a=1&b'` shows them)"
     )
+
+
+def test_explain_knows_the_source_of_a_post_whose_feed_lies_at_another_host(site: SiteFolder, blog: Upstream) -> None:
+    """The host of what a source lists, or of its home page, is its own too; a similar host is not."""
+    blog.link = lambda title: f"https://two.example/p/{title}"  # type: ignore[method-assign]
+    blog.name = "The Blog</title><link>http://home.example:8080/start</link><title>"
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    planet.type("build")
+    for link in (
+        "https://two.example/p/999",
+        "http://two.example/x",
+        "https://TWO.example/",
+        "http://home.example:8080/",
+    ):
+        said = planet.type("explain", link).splitlines()
+        assert said[0] == f"{link}: no source has listed it yet"
+        assert said[1].startswith("  ok The Blog")
+        assert said[3].startswith("  next poll 20")
+    for link in ("https://two.example.org/", "https://www.home.example.net/"):
+        assert "no seed has this" in run(site.root, "explain", link, expect=1).stderr
