@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.command_line import run
 from support.scripted_server import Reply, ScriptedServer
@@ -560,3 +561,14 @@ def test_explain_knows_the_source_of_a_post_whose_feed_lies_at_another_host(site
         assert said[3].startswith("  next poll 20")
     for link in ("https://two.example.org/", "https://www.home.example.net/"):
         assert "no seed has this" in run(site.root, "explain", link, expect=1).stderr
+
+
+def test_status_names_the_sources_in_quarantine(site: SiteFolder, blog: Upstream, other: Upstream) -> None:
+    """Not only how many there are."""
+    planet = Planet(site, blog, other)
+    planet.type("fetch")
+    with Database(planet.state) as database:
+        database.put(states=[msgspec.structs.replace(database.states()[other.url], quarantine="it moved")])
+    planet.type("build")
+    assert f"quarantined source: {other.url} (`aggregator explain {other.url}` says more)" in planet.type("status")
+    assert planet.type_json("status")["quarantined_sources"] == [other.url]
