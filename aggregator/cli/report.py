@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -169,11 +170,17 @@ def trouble_lines(found: SiteStatus, folders: Folders = NO_FOLDERS) -> Iterator[
         yield found.folder_problem
     yield from stale_lines(found.stale, folders)
     yield from (in_folder(str(problem), folders) for problem in found.problems[:LISTED_PROBLEMS])
-    for url in found.dead_sources[:LISTED_PROBLEMS]:
-        yield f"dead source: {url} (`aggregator explain {url}` says more)"
-    if len(found.dead_sources) > LISTED_PROBLEMS:
-        more = len(found.dead_sources) - LISTED_PROBLEMS
-        yield f"… and {quantity(more, 'more dead source')} (`aggregator sources` lists them all)"
+    yield from _source_lines(found.dead_sources, "dead source")
+    yield from _source_lines(found.quarantined_sources, "quarantined source")
+
+
+def _source_lines(urls: Sequence[str], what: str) -> Iterator[str]:
+    """Yield the first of some sources that somebody should look at, and how many more there are."""
+    for url in urls[:LISTED_PROBLEMS]:
+        yield f"{what}: {url} (`aggregator explain {shlex.quote(url)}` says more)"
+    if len(urls) > LISTED_PROBLEMS:
+        more = quantity(len(urls) - LISTED_PROBLEMS, f"more {what}")
+        yield f"… and {more} (`aggregator sources` lists them all)"
 
 
 def status_lines(found: SiteStatus, folders: Folders = NO_FOLDERS) -> Iterator[str]:

@@ -24,6 +24,7 @@ from aggregator.collector.timing import (
     retry_after,
     with_hints,
 )
+from aggregator.model.source_words import release_command
 from aggregator.model.sources import Source
 
 Kind = Literal["document", "unchanged", "gone", "missing", "refused", "busy", "failed"]
@@ -60,7 +61,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What came of asking: the last status (0 if there was none), its header and body, from `url`, after `hops`.
 
     `problem` says in words why there is no answer. `at` is when it ended, `heard_at` when its header came (0 if none
-    did), `not_before` until when one of the addresses is left alone (0 if none is), in seconds since 1970.
+    did), `is_barred` says that `url` is not public and the source not private, `not_before` until when one of the
+    addresses is left alone (0 if none is), in seconds since 1970.
     """
 
     url: str
@@ -71,6 +73,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     hops: tuple[Hop, ...] = ()
     problem: str = ""
     heard_at: int = 0
+    is_barred: bool = False
     not_before: int = 0
 
 
@@ -135,8 +138,9 @@ def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
     # To look up the name and to connect took time: intervals count from when the server had surely been asked.
     asked_at = max(state.asked_at, answer.heard_at or answer.at) if state.outcome == "begun" else state.asked_at
     state = msgspec.structs.replace(
-        state, asked_at=asked_at, answered_at=answer.at, status=answer.status, error=error_of(answer)
-    )
+        state, asked_at=asked_at, answered_at=answer.at, status=answer.status, error=error_of(answer),
+        barred=answer.url if answer.is_barred else "",
+    )  # fmt: skip
     state = with_hints(state, answer.headers, answer.at)
     state = _with_validators(state, answer, kind)
     if kind == "document":  # whether it is a success is known once it is read
@@ -206,7 +210,8 @@ def same_again(state: SourceState, pending: Pending, source: Source) -> SourceSt
 def news(before: SourceState, after: SourceState) -> Iterator[str]:
     """Yield what a person should know of a poll, given what was known before it."""
     if after.outcome == "gone" and before.outcome != "gone":
-        yield f"{after.error}: it is not asked again (`aggregator sources --release {after.url}` asks once more)"
+        again = release_command(after.planned_for or after.url)
+        yield f"{after.error}: it is not asked again (`{again}` asks once more)"
     if after.adopted and after.adopted != before.adopted:
         yield f"it has moved for good to {after.adopted}, which is asked from now on (`aggregator sources --apply`)"
     if is_dead(after, after.asked_at) and not is_dead(before, before.asked_at):

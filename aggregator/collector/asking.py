@@ -133,7 +133,7 @@ class Asker:
             limit = self._limits.connect if connecting else self._limits.total
             problem = f"{'no connection' if connecting else 'no whole answer'} within {limit:g} s"
         except Refused as error:
-            problem = str(error)
+            problem, heard = str(error), {"is_barred": not question.is_private}
         except (
             httpcore2.NetworkError,
             httpcore2.ProtocolError,

@@ -65,7 +65,8 @@ class Collector:
         self.new = 0
         self._settings = settings
         self._database = database_
-        self._asker, self._intake, self._told = asker, intake, told
+        self._asker, self._intake = asker, intake
+        self._told: Told = lambda url, sentence: told(self.listed_at(url), sentence)
         self._states = database_.states()
         self._cooling = database_.cooling()
         self._waiting = set(database_.waiting())
@@ -242,7 +243,11 @@ class Collector:
 
     def address_of(self, source: Source) -> str:
         """Return the address that is asked for a source."""
-        return self.state(source.url).address or _listed(source)
+        return self.state(source.url).address or timing.listed_at(source)
+
+    def listed_at(self, url: str) -> str:
+        """Return the address under which people know a source: where its list has it now."""
+        return timing.listed_at(self.sources[url]) if url in self.sources else url
 
     def _stops(self, url: str) -> tuple[int, str]:
         """Return until when an address is left alone, and why."""
@@ -346,7 +351,11 @@ class Collector:
             after = answers.sighted(after, pending.permanent, pending.received_at)
         if pending.trial:
             after = msgspec.structs.replace(
-                after, address=pending.trial, page_at=after.no_feed_at or _listed(source), is_discovered=True, trial=""
+                after,
+                address=pending.trial,
+                page_at=after.no_feed_at or timing.listed_at(source),
+                is_discovered=True,
+                trial="",
             )
         after = answers.succeeded(
             msgspec.structs.replace(after, body=digest_of(pending, source)), "document", pending.received_at
@@ -588,20 +597,10 @@ class Collector:
                 if source.url not in taken:
                     found.setdefault(source.url, source)
         self.sources = found
-        moved = [state for source in found.values() if (state := self._relisted(source)) is not None]
-        if moved:
-            self._put(*moved)
-
-    def _relisted(self, source: Source) -> SourceState | None:
-        """Return the state of a source that a person has listed at another address: that is asked from now on."""
-        state = self._states.get(source.url)
-        if state is None or not state.listed or state.listed == _listed(source):
-            return None
-        if state.address == _listed(source):
-            return msgspec.structs.replace(state, listed=state.address)
-        return msgspec.structs.replace(
-            state, address="", listed="", adopted="", trial="", redirect=None, is_discovered=False
-        )
+        known = [(self._states[url], source) for url, source in found.items() if url in self._states]
+        changed = [after for state, source in known if (after := timing.as_listed(state, source)) is not state]
+        if changed:
+            self._put(*changed)
 
     def _confirm(self, one: database.Request) -> None:
         """Take over what a hub said of a subscription."""
@@ -627,12 +626,8 @@ def _status_of(answer: answers.Answer) -> int:
     return 0 if answer.problem and answer.status < 300 else answer.status
 
 
-def _listed(source: Source) -> str:
-    return source.address or source.url
-
-
 def _with_listed(state: SourceState, source: Source) -> SourceState:
-    return msgspec.structs.replace(state, listed=_listed(source) if state.address else "")
+    return msgspec.structs.replace(state, listed=timing.listed_at(source) if state.address else "")
 
 
 def digest_of(pending: Pending, source: Source) -> str:

@@ -438,6 +438,23 @@ def findings(state: str, wanted: str, *, names: Mapping[str, str] | None = None)
     return ()
 
 
+def publishing_at(state: str, place: str) -> frozenset[str]:
+    """Return the URLs of the sources whose home page, or an entry of which, lies at a place: `blog.example:8080`."""
+    with closing(_reading(state)) as db, suppress(sqlite3.Error):
+        states = _readable(_state, _rows(db, "SELECT url, value FROM source"))
+        found = {url for url, one in states if one.head and one.head.link.startswith(_starts_of(place))}
+        for start in _starts_of(place):
+            # A range, as LIKE would not use the index: "0" follows "/".
+            rows = _rows(db, "SELECT DISTINCT source FROM entry WHERE link>=? AND link<?", start, f"{start[:-1]}0")
+            found.update(source for (source,) in rows)
+        return frozenset(found)
+    return frozenset()
+
+
+def _starts_of(place: str) -> tuple[str, str]:
+    return f"https://{place}/", f"http://{place}/"
+
+
 def adopted(state: str) -> dict[str, str]:
     """Return the addresses that sources have moved to for good, by the listed ones; for `--apply`."""
     with closing(_reading(state)) as db, suppress(sqlite3.Error):
@@ -540,6 +557,7 @@ def _status(
             url=source.url, name=source.name, state="new", last_success=None, last_status=None, next=None,
             why="it is new: asked at once", items_per_month=0.0,
         )  # fmt: skip
+    state = timing.as_listed(state, source)  # the collector may not have met the list as it is now
     next_at, why = next_of(state, cooling, now, address=source.address)
     return SourceStatus(
         url=source.url, name=source.name or state.title, state=state_word(state, now),

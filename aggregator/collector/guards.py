@@ -18,7 +18,8 @@ import msgspec
 from aggregator.collector.domains import domain_of, host_of
 from aggregator.collector.entries import Document, Entry
 from aggregator.collector.state import Held, Known, SourceState
-from aggregator.collector.timing import usual_gap
+from aggregator.collector.timing import listed_at, usual_gap
+from aggregator.model.source_words import release_command
 from aggregator.model.sources import Source
 from aggregator.model.words import quantity
 
@@ -147,7 +148,9 @@ def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
         outcome="" if state.outcome == "gone" else state.outcome,
     )  # fmt: skip
     is_held = bool(writes or state.quarantine or state.outcome == "gone")
-    note = f"released: {quantity(len(writes), 'item')} shown" if is_held else "not released: nothing of it is held back"
+    shown_then = ", which the next build shows" if writes else ""
+    released = f"released: {quantity(len(writes), 'item')}{shown_then}"
+    note = released if is_held else "not released: nothing of it is held back"
     return Decision(state=ended, known=tuple(rows), writes=tuple(writes), notes=(note,), new=len(writes))
 
 
@@ -173,7 +176,7 @@ def withdrawn(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
 def sentence(row: Known, state: SourceState, *, name: str = "") -> str:
     """Return why an entry is shown or not, and what ends that, for `explain`."""
     source = name or state.title or state.url
-    ends = f"`aggregator sources --release {state.url}` shows it"
+    ends = f"`{release_command(state.planned_for or state.url)}` shows it"
     if row.is_withdrawn:
         return f"Withdrawn: {source} deleted it, or is gone; it is shown again if {source} lists it again."
     if row.note:
@@ -430,7 +433,7 @@ def _quarantined(case: _Case, reason: str) -> Decision:
         new_domain=case.domain if case.entries else state.new_domain,
         new_head=_head(case.document) if case.entries else state.new_head,
     )  # fmt: skip
-    ends = f"what was shown stays, nothing new is shown until `aggregator sources --release {case.source.url}`"
+    ends = f"what was shown stays, nothing new is shown until `{release_command(listed_at(case.source))}`"
     notes = () if case.state.quarantine else (f"in quarantine: {reason}; {ends}",)
     return Decision(state=state, known=tuple(rows), notes=notes)
 
@@ -591,7 +594,7 @@ def _notes(case: _Case, held: list[tuple[Entry, Held]]) -> Iterator[str]:
         total = floods + FLOOD_SHOWS
         yield (
             f"{total} new items at once, far more than usual (flood): the newest {FLOOD_SHOWS} are shown, "
-            f"{floods} wait for `aggregator sources --release {case.source.url}`"
+            f"{floods} wait for `{release_command(listed_at(case.source))}`"
         )
     if case.state.quarantine:
         yield "its own items are back: the quarantine ended, and what came meanwhile is not shown"

@@ -31,8 +31,8 @@ Told = Callable[[str, str], None]
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What one round of polls did.
 
-    The URLs that were polled, those that were skipped or failed, each with the reason; how many new items are shown;
-    and sentences about what a person should know (URL and sentence).
+    The addresses, as they are listed now, that were polled, those that were skipped or failed, each with the reason;
+    how many new items are shown; and sentences about what a person should know (address and sentence).
     """
 
     polled: tuple[str, ...] = ()
@@ -126,8 +126,10 @@ async def poll_once(collector: Collector, only: Collection[str], notes: list[tup
     polled = [source.url for source in wanted if source.url not in skipped]
     states = [collector.state(url) for url in polled]
     return Report(
-        polled=tuple(polled), skipped=tuple(skipped.items()), new=collector.new, notes=tuple(notes),
-        failed=tuple((state.url, state.error) for state in states if state.error),
+        polled=tuple(map(collector.listed_at, polled)),
+        skipped=tuple((collector.listed_at(url), why) for url, why in skipped.items()),
+        new=collector.new, notes=tuple(notes),
+        failed=tuple((collector.listed_at(state.url), state.error) for state in states if state.error),
     )  # fmt: skip
 
 

@@ -41,6 +41,8 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     `answered_at` when it ended. `next_at` is when the next is due and `why` the reason, in words. `hint_until` is the
     earliest moment that the last answer allows, `hint` its distance from the answer, `hint_why` its name; `max_age` is
     the answer's `Cache-Control: max-age` less `Age`, None if it has none. `retry_until` is that of `Retry-After`.
+    `barred` is the address that only a private source may have, if the last poll met one; `planned_for` and
+    `planned_by` are the listed address and the settings that the next poll was planned with.
     `gap` is the median time between two items, None if unknown. `head` is the last document without its entries, `body`
     its digest, `no_feed` why what `no_feed_at` sent since is none, `window` the keys of its entries (first keys, after
     a churn), `domain` the registrable domain it came from. `counts` are the numbers of new items of the last polls that
@@ -70,6 +72,9 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     refusals: int = 0
     next_at: int = 0
     why: str = ""
+    barred: str = ""
+    planned_for: str = ""
+    planned_by: str = ""
     hint: int = 0
     hint_until: int = 0
     hint_why: str = ""

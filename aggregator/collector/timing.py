@@ -149,7 +149,8 @@ def interval_of(state: SourceState, source: Source) -> tuple[int, str]:
     if seconds >= HOUR:
         return seconds, why
     if state.max_age is None:
-        return HOUR, f"{why}, but the server's Cache-Control does not allow less than 60 minutes"
+        least = "60 minutes are the least for a server that sends no Cache-Control: max-age"
+        return HOUR, f"{why}, but {least}; then at its own minute of the hour"
     return max(LEAST, seconds), why if seconds >= LEAST else f"{why}, but 15 minutes are the least"
 
 
@@ -165,6 +166,7 @@ def is_dead(state: SourceState, now: int) -> bool:
 
 def planned(state: SourceState, source: Source) -> SourceState:
     """Return the state with the moment of the next poll, and why then, from everything else in it."""
+    state = msgspec.structs.replace(state, planned_for=listed_at(source), planned_by=_settings(source))
     if state.outcome == "gone":
         return msgspec.structs.replace(state, next_at=0, why="410: it is gone, and not asked again")
     interval, _ = interval_of(state, source)
@@ -175,6 +177,70 @@ def planned(state: SourceState, source: Source) -> SourceState:
     if allowed != moment:
         why = "the feed's skipHours or skipDays"
     return msgspec.structs.replace(state, next_at=allowed, why=why)
+
+
+def listed_at(source: Source) -> str:
+    """Return the address at which the list has a source now."""
+    return source.address or source.url
+
+
+def as_listed(state: SourceState, source: Source) -> SourceState:
+    """Return the state that follows from how the source is listed now; the same object if that changes nothing.
+
+    Another address is asked from now on, at once if the one before failed; another interval holds at once; and a source
+    that has become `private` is asked at once if nothing but that kept us from asking it.
+    """
+    before, state = state.address or state.planned_for, _moved(state, source)
+    if before not in {"", listed_at(source)} and not state.address and state.outcome in {"failed", "refused", "gone"}:
+        return _corrected(state, source, before)
+    if state.barred and source.private:
+        return _unbarred(state, source)
+    is_other = state.planned_by not in {"", _settings(source)}
+    return planned(state, source) if is_other and state.outcome else state
+
+
+def _moved(state: SourceState, source: Source) -> SourceState:
+    """Return the state of a source that a person may have listed at another address."""
+    listed = listed_at(source)
+    if not state.listed or state.listed == listed:
+        return state
+    if state.address == listed:
+        return msgspec.structs.replace(state, listed=state.address)
+    return msgspec.structs.replace(
+        state, address="", listed="", adopted="", trial="", redirect=None, is_discovered=False
+    )
+
+
+def _unbarred(state: SourceState, source: Source) -> SourceState:
+    """Return the state without a refusal of ours, which is no failure of the server."""
+    is_unasked = state.barred == (state.address or listed_at(source))
+    state = _unfailed(state, "it has become `private`: asked at once")
+    # One that led there by a redirect was asked, and is not asked again before its time.
+    return state if is_unasked else planned(state, source)
+
+
+def _corrected(state: SourceState, source: Source, before: str) -> SourceState:
+    """Return the state of a source that failed at the address `before`, and has another one now.
+
+    What a server asked for holds at the other addresses of its domain too.
+    """
+    fresh = _unfailed(state, "its address has changed: asked at once")
+    if domain_of(before) != domain_of(listed_at(source)):
+        return fresh
+    waits = [(0, fresh.why), (state.hint_until, state.hint_why), (state.retry_until, "the server's Retry-After")]
+    next_at, why = max(waits, key=lambda wait: wait[0])
+    return msgspec.structs.replace(fresh, next_at=next_at, why=why)
+
+
+def _unfailed(state: SourceState, why: str) -> SourceState:
+    return msgspec.structs.replace(
+        state, barred="", outcome="", error="", no_feed="", no_feed_at="", trial="", failing_since=0, failures=0,
+        refusals=0, next_at=0, why=why, planned_for="",
+    )  # fmt: skip
+
+
+def _settings(source: Source) -> str:
+    return f"every: {source.every}, conditional: {source.conditional}"
 
 
 def in_grid(moment: int, url: str, grid: int = HOUR, tolerance: int = 0) -> int:

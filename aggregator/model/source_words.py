@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -10,6 +11,11 @@ from aggregator.model.words import quantity
 
 STATES = ("ok", "new", "failing", "quarantined", "gone", "dead")
 """The states of a source, the best first."""
+
+
+def release_command(url: str) -> str:
+    """Return the command that releases what is held back of a source, for a shell: `?` and `&` mean something there."""
+    return f"aggregator sources --release {shlex.quote(url)}"
 
 
 def headline(one: SourceStatus) -> str:
@@ -27,18 +33,18 @@ def details(one: SourceStatus) -> Iterator[str]:
     if one.error:
         yield f"failed: {one.error}"
     if one.state == "gone":
-        again = f"`aggregator sources --release {one.url}` asks once more"
+        again = f"`{release_command(one.url)}` asks once more"
         yield f"it is not asked again: remove it from its list ({again})"
     if one.state == "dead":
         yield "no success for 30 days: list its new address, or remove it; what was shown stays"
     if one.redirect:
         yield f"moves to {one.redirect}"
     if one.quarantine:
-        release = f"`aggregator sources --release {one.url}` shows what it lists"
+        release = f"`{release_command(one.url)}` shows what it lists"
         yield f"in quarantine: {one.quarantine} (look at it; if it is right, {release})"
     elif one.held:
         shows = "it" if one.held == 1 else "them"
-        yield f"{quantity(one.held, 'item')} held back (`aggregator sources --release {one.url}` shows {shows})"
+        yield f"{quantity(one.held, 'item')} held back (`{release_command(one.url)}` shows {shows})"
 
 
 def counted(statuses: Sequence[SourceStatus]) -> dict[str, int]:

@@ -22,12 +22,16 @@ _RATES = ((100, "several items a day"), (15, "about an item a day"), (3, "about 
 
 
 class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page shows of a source: its name, address and state, whether that needs attention, why, and its rate."""
+    """What the page shows of a source: its name, address and state, whether that needs attention, why, and its rate.
+
+    One that was not asked yet is not well and needs no attention.
+    """
 
     name: str
     url: str
     state: str
     is_well: bool
+    is_new: bool = False
     detail: str = ""
     rate: str = ""
 
@@ -39,13 +43,14 @@ def rows_of(statuses: Iterable[SourceStatus]) -> tuple[SourceRow, ...]:
 
 def row_of(status: SourceStatus) -> SourceRow:
     """Return what the page shows of a source."""
-    is_well = status.state in {"ok", "new"}
+    is_well, is_new = status.state == "ok", status.state == "new"
     held = f"{status.held:,} at once: the newest are shown, the rest waits" if status.held and is_well else ""
     return SourceRow(
         name=status.name or status.url,
         url=status.url,
         state=_STATES[status.state],
         is_well=is_well,
-        detail=held or ("" if is_well else status.quarantine or status.error),
+        is_new=is_new,
+        detail=held or ("" if is_well or is_new else status.quarantine or status.error),
         rate=next(words for least, words in _RATES if status.items_per_month >= least) if status.state == "ok" else "",
     )

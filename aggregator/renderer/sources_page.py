@@ -39,4 +39,5 @@ def _page(rows: Sequence[SourceRow], site: Site) -> bytes:
         picture=site.icon,
         rows=rows,
         well=sum(row.is_well for row in rows),
+        new=sum(row.is_new for row in rows),
     )

@@ -79,6 +79,9 @@ class SiteStatus(msgspec.Struct, frozen=True, kw_only=True):
     dead_sources: tuple[str, ...] = ()
     """The addresses of those that have not answered for 30 days."""
 
+    quarantined_sources: tuple[str, ...] = ()
+    """The addresses of those that show nothing new until somebody has looked at them."""
+
     folder_problem: str = ""
     """What is wrong with the seeds folder, "" if it is there."""
 
@@ -94,7 +97,7 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
     summaries = catalog.summaries()
     feeds = tuple(map(_feed_status, summaries))
     past = History(config.state).turns()
-    sources, dead = _sources(config, now)
+    sources, by_state = _sources(config, now)
     return SiteStatus(
         now=now,
         seeds=index.files.count(),
@@ -116,7 +119,8 @@ def site_status(config: Config, index: Index, *, now: int) -> SiteStatus:
         changed=index.files.modification_times([problem.path for problem in problems[:LISTED_PROBLEMS]]),
         websub=hub_status(config),
         sources=sources,
-        dead_sources=dead,
+        dead_sources=by_state.get("dead", ()),
+        quarantined_sources=by_state.get("quarantined", ()),
         folder_problem=_folder_problem(config),
     )
 
@@ -134,14 +138,16 @@ def _daily(index: Index, now: int) -> tuple[int, ...]:
     return () if everything is None else index.feeds.daily_counts(everything.feed, now, now)
 
 
-def _sources(config: Config, now: int) -> tuple[dict[str, int], tuple[str, ...]]:
+def _sources(config: Config, now: int) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
+    """Return how many sources are in each state, and the addresses of those in each."""
     if config.sources is None:
-        return {}, ()
+        return {}, {}
     from aggregator.model.source_words import counted  # noqa: PLC0415 - most sites collect nothing
     from aggregator.site.sources import statuses_of  # noqa: PLC0415
 
     statuses = statuses_of(config, now)
-    return counted(statuses), tuple(one.url for one in statuses if one.state == "dead")
+    counts = counted(statuses)
+    return counts, {state: tuple(one.url for one in statuses if one.state == state) for state in counts}
 
 
 def _folder_problem(config: Config) -> str:

@@ -100,6 +100,17 @@ def test_a_status_begins_with_what_is_wrong() -> None:
     assert "turn 2 hours ago: 1.00 s, 1 read, 1 written" in lines
 
 
+def test_quarantined_sources_are_named_as_dead_ones_are() -> None:
+    """In the status and on its page; the command can be pasted into a shell."""
+    found = SiteStatus(
+        now=NOW, seeds=0, items=0, feeds={}, held={}, stale=(), problems=(), due=None, due_path="", turns=(),
+        sources={"quarantined": 1}, quarantined_sources=("https://blog.example/feed?a",),
+    )  # fmt: skip
+    url = "https://blog.example/feed?a"
+    assert next(report.status_lines(found)) == f"quarantined source: {url} (`aggregator explain '{url}'` says more)"
+    assert dict(status_view(found, None).sources)["Quarantined sources"] == url
+
+
 def test_dead_sources_are_named_and_the_states_counted() -> None:
     """In the status before the counts, on the status page, and in the metrics, where every state has a number."""
     found = SiteStatus(

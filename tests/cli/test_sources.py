@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.command_line import run
 from support.scripted_server import Reply, ScriptedServer
@@ -20,6 +21,8 @@ from support.upstream import Upstream, collect_from, let_pass, write_list
 
 from aggregator.collector.database import Database
 from aggregator.collector.state import SourceState
+from aggregator.model.source_words import details
+from aggregator.model.sources import SourceStatus
 
 # What `fetch` imports late is imported once, before the commands are forked from this process.
 for name in (
@@ -318,7 +321,7 @@ def test_a_release_says_what_came_of_it(site: SiteFolder, blog: Upstream) -> Non
     planet.fetch_later()
     said = [run(site.root, "sources", "--release", "The Blog").stderr for _ in range(2)]
     assert said == [
-        f"{blog.url}: released: 17 items shown\n",
+        f"{blog.url}: released: 17 items, which the next build shows\n",
         f"{blog.url}: not released: nothing of it is held back\n",
     ]
     assert len(planet.collected()) == 22
@@ -510,3 +513,62 @@ def test_damage_of_the_index_leaves_what_the_collector_knows_alone(site: SiteFol
     assert sorted(site.titles()) == ["First", "Second"]
     planet.fetch_later()
     assert [seen.is_conditional for seen in blog.server.seen] == [False, True]
+
+
+def test_a_source_that_was_listed_elsewhere_is_called_by_its_address_of_now(
+    site: SiteFolder, blog: Upstream, other: Upstream
+) -> None:
+    """`fetch`, `explain` and `sources` print the same address, which is the one in the list."""
+    planet = Planet(site, blog)
+    other.status = 500
+    planet.list.write_text(f"- url: {other.url}\n  was: {blog.url}\n  private: true\n")
+    assert planet.type("fetch").startswith(f"failed: {other.url}: ")
+    other.status = 200
+    assert planet.fetch_later()["polled"] == [other.url]
+    planet.type("build")
+    assert planet.type("fetch", other.url).startswith(f"not asked: {other.url}: ")
+    assert f"source: {other.url}" in planet.type("explain", other.link("Other"))
+    assert blog.url not in planet.type("explain", os.path.relpath(planet.collected()[0], site.root))
+
+
+def test_a_command_to_release_can_be_pasted_into_a_shell() -> None:
+    """An address with `?` or `&` is quoted."""
+    status = SourceStatus(
+        url="https://blog.example/feed?a=1&b", name="", state="ok", last_success=None, last_status=200, next=None,
+        why="", items_per_month=1.0, held=3,
+    )  # fmt: skip
+    assert list(details(status))[-1] == (
+        "3 items held back (`aggregator sources --release 'https://blog.example/feed?a=1&b'` shows them)"
+    )
+
+
+def test_explain_knows_the_source_of_a_post_whose_feed_lies_at_another_host(site: SiteFolder, blog: Upstream) -> None:
+    """The host of what a source lists, or of its home page, is its own too; a similar host is not."""
+    blog.link = lambda title: f"https://two.example/p/{title}"  # type: ignore[method-assign]
+    blog.name = "The Blog</title><link>http://home.example:8080/start</link><title>"
+    planet = Planet(site, blog)
+    planet.type("fetch")
+    planet.type("build")
+    for link in (
+        "https://two.example/p/999",
+        "http://two.example/x",
+        "https://TWO.example/",
+        "http://home.example:8080/",
+    ):
+        said = planet.type("explain", link).splitlines()
+        assert said[0] == f"{link}: no source has listed it yet"
+        assert said[1].startswith("  ok The Blog")
+        assert said[3].startswith("  next poll 20")
+    for link in ("https://two.example.org/", "https://www.home.example.net/"):
+        assert "no seed has this" in run(site.root, "explain", link, expect=1).stderr
+
+
+def test_status_names_the_sources_in_quarantine(site: SiteFolder, blog: Upstream, other: Upstream) -> None:
+    """Not only how many there are."""
+    planet = Planet(site, blog, other)
+    planet.type("fetch")
+    with Database(planet.state) as database:
+        database.put(states=[msgspec.structs.replace(database.states()[other.url], quarantine="it moved")])
+    planet.type("build")
+    assert f"quarantined source: {other.url} (`aggregator explain {other.url}` says more)" in planet.type("status")
+    assert planet.type_json("status")["quarantined_sources"] == [other.url]

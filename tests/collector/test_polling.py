@@ -22,6 +22,7 @@ from aggregator.collector import database, polling
 from aggregator.collector.asking import Limits
 from aggregator.collector.domains import domain_of
 from aggregator.collector.schedule import Schedule
+from aggregator.collector.state import SourceState
 from aggregator.model.errors import AggregatorError
 from aggregator.model.sources import Source, SourceList
 
@@ -469,6 +470,98 @@ def test_an_address_that_a_person_lists_wins_over_one_that_was_adopted(planet: P
     planet.next_poll()
     assert planet.server.seen[-1].host == "third.example"
     assert (planet.state().address, planet.state().adopted, planet.status().state) == ("", "", "ok")
+
+
+def test_a_source_that_has_become_private_is_asked_at_once(planet: Planet) -> None:
+    """That we refused its address was no failure of its server; where the answer is read, that is no longer said."""
+    planet.add(private=False)
+    planet.answers_with(feed(planet))
+    assert "only a source with `private: true`" in planet.poll().failed[0][1]
+    assert (planet.poll().polled, planet.server.seen) == ((), [])
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], private=True)
+    status = planet.status()
+    assert (status.state, status.error, status.why) == ("new", "", "it has become `private`: asked at once")
+    assert planet.poll().new == 3
+    assert (planet.status().state, planet.poll().polled) == ("ok", ())
+
+
+def test_a_redirect_to_a_private_address_is_no_failure_once_it_is_allowed_and_no_reason_to_hurry(
+    planet: Planet,
+) -> None:
+    """The server that redirects was asked: it is not asked again before the usual time."""
+    planet.add("moved.example", private=False)
+    planet.answers_with(lambda _: Reply(302, [("Location", planet.server.url("127.0.0.1", "/feed"))]), "moved.example")
+    planet.answers_with(feed(planet), "127.0.0.1")
+    with planet.collector() as collector:
+        state = SourceState(
+            url=planet.sources[0].url, asked_at=planet.clock.now(), outcome="failed", failures=1, error="refused",
+            failing_since=planet.clock.now(), barred=planet.server.url("127.0.0.1", "/feed"),
+        )  # fmt: skip
+        collector._put(state)
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], private=True)
+    status = planet.status()
+    assert (status.state, status.error, planet.poll().polled) == ("new", "", ())
+    assert planet.state().next_at >= planet.clock.now() + HOUR
+    assert planet.next_poll().new == 3
+
+
+def test_another_interval_holds_at_once_and_is_said_at_once(planet: Planet) -> None:
+    """A source with a longer `every` waits longer, one with a shorter one does not wait for the old time."""
+    planet.add(every=20 * HOUR)
+    planet.answers_with(feed(planet))
+    planet.poll()
+    planet.clock.set(planet.clock.time + 5 * HOUR)
+    assert planet.poll().polled == ()
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], every=2 * HOUR)
+    assert planet.status().why == "`every: 2h`"
+    assert planet.poll().polled == (planet.sources[0].url,)
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], every=48 * HOUR)
+    assert planet.status().why == "`every: 2d`"
+    planet.clock.set(planet.clock.time + 40 * HOUR)
+    assert planet.poll().polled == ()
+
+
+@pytest.mark.parametrize("trouble", [Reply(404), Reply(410), Reply(403), Reply(200, body=b"no feed")])
+def test_a_source_that_failed_is_asked_at_once_at_its_corrected_address(planet: Planet, trouble: Reply) -> None:
+    """What the old address did is no reason to wait for the new one; the source stays the same."""
+    planet.add("old.example")
+    planet.answers_with(feed(planet), "old.example")
+    planet.poll()
+    planet.answers_with(trouble, "old.example")
+    planet.next_poll()
+    assert planet.status().state in {"failing", "gone"}
+    address = planet.server.url("new.example", "/feed")
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], address=address)
+    planet.answers_with(feed(planet), "new.example")
+    status = planet.status()
+    assert (status.state, status.error, status.why) == ("ok", "", "its address has changed: asked at once")
+    assert planet.poll().polled == (address,)
+    assert (planet.server.seen[-1].host, planet.status().state) == ("new.example", "ok")
+    assert planet.poll().polled == ()
+
+
+def test_a_corrected_address_does_not_get_round_what_the_same_server_asked_for(planet: Planet) -> None:
+    """A Retry-After holds for another address at the same domain."""
+    planet.add()
+    planet.answers_with(Reply(503, [("Retry-After", "7200")]))
+    planet.poll()
+    address = planet.server.url("www.blog.example", "/rss")
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], address=address)
+    planet.clock.set(planet.clock.time + 7000)
+    assert (planet.poll().polled, planet.status().why) == ((), "the server's Retry-After")
+    planet.clock.set(planet.clock.time + 300)
+    assert planet.poll().polled == (address,)
+
+
+def test_a_failure_of_a_server_is_not_forgotten_with_another_interval(planet: Planet) -> None:
+    """Who edits an entry does not get round the back-off."""
+    planet.add()
+    planet.answers_with(Reply(403))
+    planet.poll()
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], every=2 * HOUR)
+    planet.clock.set(planet.clock.time + 3 * HOUR)
+    assert planet.poll().polled == ()
+    assert "after a refusal" in planet.status().why
 
 
 def test_point_21_a_page_in_the_place_of_a_feed_is_a_failure_that_lasts(planet: Planet) -> None:
@@ -1068,7 +1161,7 @@ def test_what_a_living_list_names_and_the_config_has_at_that_address_is_one_sour
     planet.lists.append(SourceList(location=str(file), defaults=Source(url="", private=True)))
     file.write_text(f'<opml version="2.0"><head/><body><outline type="rss" text="B" xmlUrl="{new}"/></body></opml>')
     planet.answers_with(feed(planet), "new.example")
-    assert planet.poll().polled == (planet.sources[0].url,)
+    assert planet.poll().polled == (new,)
     assert len(planet.server.seen) == 1
 
 

@@ -103,6 +103,14 @@ def test_point_2_less_than_an_hour_needs_every_and_the_servers_max_age(every: in
     assert seconds <= wait(state) < seconds + min(HOUR, seconds)
 
 
+def test_why_less_than_an_hour_is_not_kept_to_blames_no_header_that_was_not_sent() -> None:
+    """A server without Cache-Control forbids nothing; the hour is ours, and the place in it is named too."""
+    assert asked(of=source(every=900)).why == (
+        "`every: 15m`, but 60 minutes are the least for a server that sends no Cache-Control: max-age; then at its own"
+        " minute of the hour"
+    )
+
+
 def test_point_2_a_feeds_ttl_counts_after_a_304_too() -> None:
     """What the document says about its interval holds until another document comes."""
     state = msgspec.structs.replace(SourceState(url=URL), interval=6 * HOUR)

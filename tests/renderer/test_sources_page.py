@@ -36,10 +36,28 @@ def test_the_page_names_each_source_and_how_it_is():
     page, _ = render(rows_of(statuses), SITE)
     shown = text_of(page.body)
     assert page.name == "sources/index.html"
-    assert "3 feeds; 2 of them are well." in shown
+    assert "3 feeds; 1 of them is well, 1 was not asked yet." in shown
     assert shown.index("apple") < shown.index("https://0.example.org/feed") < shown.index("Zebra")
     assert "apple fails at the moment answered 503" in shown
     assert "Zebra well about an item a week" in shown
+
+
+@pytest.mark.parametrize(
+    ("states", "words"),
+    [
+        (["ok"], "1 feed, which is well."),
+        (["new"], "1 feed, which was not asked yet."),
+        (["failing"], "1 feed; it is not well at the moment."),
+        (["ok", "ok"], "2 feeds, all of them well."),
+        (["new", "new"], "2 feeds; 0 of them are well, 2 were not asked yet."),
+        (["ok", "failing"], "2 feeds; 1 of them is well."),
+    ],
+)
+def test_only_a_source_that_answered_is_called_well(states, words):
+    """One that was not asked yet is counted apart, and is no alarm."""
+    page, _ = render(rows_of([status(f"{number}", state) for number, state in enumerate(states)]), SITE)
+    assert f"This site collects from {words}" in text_of(page.body)
+    assert (b'class="state alarm"' in page.body) == ("failing" in states)
 
 
 @pytest.mark.parametrize(

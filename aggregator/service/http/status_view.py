@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from aggregator.model.reports import HubStatus
@@ -56,9 +58,13 @@ def _held(standing: SiteStatus) -> tuple[Held, ...]:
 def _sources(standing: SiteStatus) -> tuple[tuple[str, str], ...]:
     if not standing.sources:
         return ()
-    dead, more = standing.dead_sources[:LISTED_PROBLEMS], len(standing.dead_sources) - LISTED_PROBLEMS
-    names = f"{', '.join(dead)}{f' and {more:,} more' if more > 0 else ''}"
-    return (("Sources", states_line(standing.sources)), *((("Dead sources", names),) if dead else ()))
+    lists = (("Dead sources", standing.dead_sources), ("Quarantined sources", standing.quarantined_sources))
+    return (("Sources", states_line(standing.sources)), *((what, _some(urls)) for what, urls in lists if urls))
+
+
+def _some(urls: Sequence[str]) -> str:
+    more = len(urls) - LISTED_PROBLEMS
+    return f"{', '.join(urls[:LISTED_PROBLEMS])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def _hub(hub: HubStatus | None, now: int) -> tuple[tuple[str, str], ...]:
