@@ -350,6 +350,15 @@ def test_a_seed_may_say_that_it_is_no_copy(site: SiteFolder) -> None:
     assert (shown(site), ids(site)) == ({"north": [], "south": []}, {"north": "north", "south": "south"})
 
 
+def test_it_may_say_so_with_the_folder_before_the_path(site: SiteFolder) -> None:
+    """As `check` names it."""
+    site_of(site)
+    write(site, "north")
+    write(site, "south", not_story=["seeds/north.md"])
+    site.build()
+    assert shown(site) == {"north": [], "south": []}
+
+
 ASK = """
 import sys, aggregator
 turn = aggregator.build(aggregator.load_config(sys.argv[1]), now=int(sys.argv[2]))

@@ -13,6 +13,7 @@ from support.labelled_pairs import Dice
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.index.index import opened_read_only
+from aggregator.site.check import check
 from aggregator.site.explain import explain
 
 HOUR = 3600
@@ -155,6 +156,31 @@ def test_people_join_and_part(site: SiteFolder) -> None:
     write(site, "south", FERRY)
     site.build(NOW + 10)
     assert related(site) == {"north": ["south"], "south": ["north"]}
+
+
+@pytest.mark.parametrize("written", ["seeds/north.md", "./north.md", "../site/seeds/north.md"])
+def test_people_part_by_the_path_as_messages_have_it(site: SiteFolder, written: str) -> None:
+    """With the folder of seeds before it, from wherever the command was called."""
+    site_of(site)
+    write(site, "north", QUAY)
+    written = written.replace("site", site.root.name)
+    write(site, "south", FERRY, not_story=[written])
+    site.build()
+    assert related(site) == {}
+    assert check(site.config(), now=NOW).problems == ()
+
+
+def test_a_path_of_no_seed_in_not_story_is_a_warning(site: SiteFolder) -> None:
+    """At its line, with the seed that was probably meant."""
+    site_of(site)
+    write(site, "north", QUAY)
+    write(site, "south", FERRY, not_story=["old/north.md", "zz.md", "north.md"])
+    found = [(one.path, one.message, one.hint, one.warning) for one in check(site.config(), now=NOW).problems]
+    assert found == [
+        ("south.md", "not_story: there is no seed `old/north.md`, so this has no effect", "did you mean `north.md`?", True),
+        ("south.md", "not_story: there is no seed `zz.md`, so this has no effect", "write its path as messages name it, or remove it", True),
+    ]  # fmt: skip
+    assert check(site.config(), now=NOW).problems[0].line > 1
 
 
 def test_explain_names_the_evidence(site: SiteFolder) -> None:
