@@ -81,6 +81,13 @@ def utc_time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def than_this_one(seconds: int) -> str:
+    """Return when another item was published than this one: so many seconds after it (negative: before)."""
+    if seconds == 0:
+        return "published at the same time"
+    return f"published {in_words(abs(seconds))} {'after' if seconds > 0 else 'before'} this one"
+
+
 def in_words(seconds: int) -> str:
     """Return a duration (seconds) in words: `3 days`."""
     for size, word in ((31_557_600, "year"), (86_400, "day"), (3_600, "hour"), (60, "minute")):

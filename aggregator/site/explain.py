@@ -22,7 +22,7 @@ from aggregator.model.reports import Check, Fact
 from aggregator.model.seed_files import ReadSeeds
 from aggregator.model.seed_roots import SeedRoot, root_of
 from aggregator.model.store import is_url
-from aggregator.model.words import in_words, quantity, utc_time
+from aggregator.model.words import in_words, quantity, than_this_one, utc_time
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.duplicates import BOTH_HINT
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -488,7 +488,7 @@ class _Case:
         found = self._copies_now()
         lines = [
             f"{'copy of ' if is_copy else 'its copy '}{one.path}: {share // 10} % of 3-word runs,"
-            f" {_distance(verdict.published - unpack_verdict(one.verdict).published, is_copy=is_copy)}"
+            f" {than_this_one(unpack_verdict(one.verdict).published - verdict.published)}"
             for one, share in found[:MOST_COPIES]
         ]
         more = (f"and {len(found) - MOST_COPIES} more copies",) if len(found) > MOST_COPIES else ()
@@ -603,14 +603,6 @@ class _Case:
 
 def _come(count: int, what: str) -> str:
     return f"{quantity(count, f'{what} item')} {'comes' if count == 1 else 'come'}"
-
-
-def _distance(later: int, *, is_copy: bool) -> str:
-    """Return how much later a seed is than what it is a copy of, or its copy than the seed."""
-    seconds = later if is_copy else -later
-    if seconds == 0:
-        return "at the same time"
-    return f"{in_words(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
 
 
 def _span(seconds: int) -> str:

@@ -306,9 +306,11 @@ def test_explain_names_the_evidence(site: SiteFolder) -> None:
         (original,) = explain(site.config(), index, "north.md", now=NOW)
 
     assert copy.headline == "south.md: in no feed: north.md is shown instead (rule: copy)"
-    assert [line for line in copy.details if "copy" in line] == ["copy of north.md: 89 % of 3-word runs, 2 hours later"]
+    assert [line for line in copy.details if "copy" in line] == [
+        "copy of north.md: 89 % of 3-word runs, published 2 hours before this one"
+    ]
     assert [line for line in original.details if "copy" in line] == [
-        "its copy south.md: 89 % of 3-word runs, 2 hours later"
+        "its copy south.md: 89 % of 3-word runs, published 2 hours after this one"
     ]
     assert not any("east" in line or "the same item as" in line for line in (*copy.details, *original.details))
 

@@ -199,11 +199,62 @@ def test_explain_names_the_evidence(site: SiteFolder) -> None:
         return [line for line in found.details if "story" in line]
 
     assert lines("south.md") == [
-        "one story with north.md: 9 rare words of both (kirkholm, harbour, master, halvorsen, northern, quay …), 75 %, 2 hours later"
+        "one story with north.md: 9 rare words of both (kirkholm, harbour, master, halvorsen, northern, quay …), 75 % of the 12 of the one that has fewer, published 2 hours before this one"
     ]
-    assert lines("west.md") == ["one story with east.md: both say `story: X`, 1 hour later"]
-    assert lines("hill.md") == ["one story with east.md: both lead to agency.example/1, at the same time"]
+    assert lines("west.md") == ["one story with east.md: both say `story: X`, published 1 hour before this one"]
+    assert lines("hill.md") == ["one story with east.md: both lead to agency.example/1, published at the same time"]
     assert lines("other5.md") == []
+
+
+def said_of(site: SiteFolder, name: str) -> list[str]:
+    """Return what `explain` says of the story of a seed."""
+    with opened_read_only(site.config().state) as index:
+        (found,) = explain(site.config(), index, name, now=NOW)
+    return [line for line in found.details if "story" in line or "copy" in line]
+
+
+def test_of_a_copy_explain_names_the_evidence_of_its_original(site: SiteFolder) -> None:
+    """With the same share for both, and each time as that of the other item."""
+    site_of(site, copies="fold")
+    body = " ".join(f"Diver number {n} saw a crack of {n} inches." for n in range(40))
+    write(site, "north", QUAY, body=body)
+    write(site, "nearby", QUAY, body=body, at=-9 * HOUR)
+    write(site, "south", FERRY, at=-3 * HOUR)
+    site.build()
+    words = "rare words of both (quay, kirkholm, divers, found, cracks, northern …), 75 % of the 12 of the one that has fewer"
+    assert [said_of(site, "north.md"), said_of(site, "nearby.md")] == [
+        [
+            "its copy nearby.md: 100 % of 3-word runs, published 1 hour after this one",
+            f"one story with south.md: 9 {words}, published 7 hours after this one",
+        ],
+        [
+            "copy of north.md: 100 % of 3-word runs, published 1 hour before this one",
+            f"one story with south.md, as north.md is, of which this is a copy: 9 {words}, published 6 hours after this one",
+        ],
+    ]
+
+
+def test_explain_names_what_is_nearest_and_why_it_is_not_of_one_story(site: SiteFolder) -> None:
+    """If nothing is of its story: too few words, too small a share, dates, one source, or a person."""
+    site_of(site)
+    write(site, "north", QUAY)
+    write(site, "south", ("Kirkholm elects a harbour board", "Voters chose seven members for nine years."))
+    site.build()
+    assert said_of(site, "other5.md") == []
+    (line,) = said_of(site, "south.md")
+    assert line == (
+        "not one story with north.md: 2 rare words of both (kirkholm, harbour), 18 % of the 11 of the one that has fewer;"
+        " at least 3 are needed"
+    )
+    write(site, "south", FERRY, not_story=["north.md"])
+    site.build(NOW + 10)
+    (line,) = said_of(site, "south.md")
+    assert line.startswith("not one story with north.md: 9 rare words of both (")
+    assert line.endswith("; `not_story` parts them")
+    write(site, "south", FERRY, webUrl="https://north.example/2")
+    site.build(NOW + 20)
+    (line,) = said_of(site, "south.md")
+    assert line.endswith("; both are from one source")
 
 
 def test_what_is_not_published_yet_is_not_listed(site: SiteFolder) -> None:
