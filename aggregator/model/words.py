@@ -19,6 +19,8 @@ RULES = {
     "window": "expire before they are published",
     "embargo": "are not published yet",
     "expired": "have expired or are too old",
+    "story": "tell of an event of which another item is shown",
+    "copy": "are copies of another item",
     "duplicate": "duplicate another seed",
 }
 """What each rule says about the seeds it holds back, in the order in which the rules apply."""
@@ -28,6 +30,8 @@ _SINGULAR = (
     ("have ", "has "),
     ("expire before they is ", "expires before it is "),
     ("duplicate ", "duplicates "),
+    ("tell of", "tells of"),
+    ("is copies of", "is a copy of"),
 )
 
 LISTED_PROBLEMS = 50

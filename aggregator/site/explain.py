@@ -286,7 +286,7 @@ class _Case:
         row = self._row
         if self._index is None or row is None or row.story is None or row.digest != self._outcome.digest:
             return "", ""
-        return ("", "") if self._current() else ("duplicate", f"{self._stands_for_it(row)} is shown instead")
+        return ("", "") if self._current() else self._shown_instead(row)
 
     def _answer(self) -> Explanation:
         path, outcome, row = self._outcome.path, self._outcome, self._row
@@ -443,14 +443,18 @@ class _Case:
             )
         if verdict.ends <= self._now:
             return f"in no feed any more: {self._ended(verdict)}"
+        rule, reason = self._shown_instead(row)
+        return f"in no feed: {reason} (rule: {rule})"
+
+    def _shown_instead(self, row: FileRow) -> tuple[str, str]:
+        """Return by which rule another seed or item is shown instead of an accepted seed, and which."""
         assert self._index is not None
         if self._index.coverage.hidden([row.file]):
             from aggregator.site.explain_stories import best_path  # noqa: PLC0415 - few sites look for stories
 
-            return f"in no feed: {best_path(self._index, row, self._now)} is shown instead (rule: story)"
-        other = self._stands_for_it(row)
+            return "story", f"{best_path(self._index, row, self._now)} is shown instead"
         rule = "copy" if self._index.copies.originals([row.file]) else "duplicate"
-        return f"in no feed: {other} is shown instead (rule: {rule})"
+        return rule, f"{self._stands_for_it(row)} is shown instead"
 
     def _duplicates(self) -> tuple[str, ...]:
         """Return a line that names the other seeds of the item, if it is shown now or could be."""

@@ -24,6 +24,7 @@ from aggregator.model.expression.parser import nearest, parse_with_places
 from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Search, leaves
 from aggregator.model.item_pages import shown_link
 from aggregator.model.items import Seed
+from aggregator.model.words import rule_words
 from aggregator.normalizer import content, rules, searched
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
 from aggregator.normalizer.rule_expressions import vocabulary_of
@@ -282,14 +283,17 @@ def _items(index: Index, files: Sequence[int], now: int, site: str) -> Iterator[
         rows = list(index.files.where(f"file IN ({marks(some)})", some))
         seeds = index.files.seeds(some)
         stories = index.stories.get([row.story for row in rows if row.story is not None])
+        copies, hidden = index.copies.originals(some), index.coverage.hidden(some)
         for row in rows:
             acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
             states = states_of(row, now)
             id = stories[row.story].id if row.story is not None else acting.id or acting.link  # noqa: A001 - as the field
             shown = index.stories.public_id(id)
+            beside = "story" if row.file in hidden else "copy" if row.file in copies else ""
+            detail = f"{rule_words(beside, 1)} (rule: {beside})" if beside and "duplicate" in states else ""
             yield FoundItem(
                 id=shown, title=acting.title, link=shown_link(shown, acting.link, acting.published, site),
                 published=acting.published, path=row.path,
                 state=next((one for one in _STATES if one in states), ""),
-                detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",
+                detail=f"{row.detail} (rule: {row.rule})" if row.rule else detail,
             )  # fmt: skip

@@ -15,6 +15,8 @@ from support.site_folder import NOW, SiteFolder, iso
 from aggregator.index.index import opened_read_only
 from aggregator.site.check import check
 from aggregator.site.explain import explain
+from aggregator.site.find import find
+from aggregator.site.status import site_status
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -336,9 +338,36 @@ def test_a_feed_may_show_one_item_for_each_story(site: SiteFolder) -> None:
     with opened_read_only(site.config().state) as index:
         (found,) = explain(site.config(), index, "north.md", now=NOW + 1)
     assert found.headline == "north.md: in no feed: south.md is shown instead (rule: story)"
+    assert found.checks[-1][:2] == ("story", False)
     site.settings["stories"] = {"stories": "relate"}
     site.build(NOW + 2)
     assert shown(site) == ["north", "south"]
+
+
+def test_items_that_a_better_one_hides_are_counted_by_rule(site: SiteFolder) -> None:
+    """In `build`, `status` and `find` as in `explain`, beside copies and duplicates; one that some feed shows is none."""
+    site_of(site, stories="one", copies="fold")
+    body = " ".join(f"Diver number {n} saw a crack of {n} inches." for n in range(40))
+    write(site, "north", QUAY, body=body)
+    write(site, "nearby", QUAY, body=body, at=-9 * HOUR)
+    write(site, "south", FERRY, at=-3 * HOUR)
+    write(site, "again", FERRY, at=-20 * HOUR, webUrl="https://other1.example/report")
+    turn = site.build()
+    assert len(site.feed()) == turn.items
+    assert turn.held == {"story": 1, "copy": 1, "duplicate": 1}
+    with opened_read_only(site.config().state) as index:
+        assert index is not None
+        found = site_status(site.config(), index, now=NOW)
+        listed = {
+            one.path: one.detail
+            for one in find(site.config(), index, "kirkholm", now=NOW, limit=None, everything=True).items
+        }
+    assert (found.items, found.held) == (turn.items, turn.held)
+    assert (found.examples["story"], found.examples["copy"]) == (("south.md",), ("nearby.md",))
+    assert listed["south.md"] == "tells of an event of which another item is shown (rule: story)"
+    assert listed["nearby.md"] == "is a copy of another item (rule: copy)"
+    site.settings["stories"] = {"stories": "relate", "copies": "fold"}
+    assert site.build(NOW + 1).held == {"copy": 1, "duplicate": 1}
 
 
 def test_when_it_goes_the_next_one_comes(site: SiteFolder) -> None:
