@@ -53,7 +53,8 @@ class Overview(Tables):
         """
         sql = (
             "SELECT story, path, shown FROM file WHERE starts<=?1 AND ends>?1 AND story IN"
-            " (SELECT f.story FROM hidden h CROSS JOIN file f ON f.file=h.file WHERE f.story IS NOT NULL) ORDER BY path DESC"
+            " (SELECT f.story FROM hidden h CROSS JOIN file f ON f.file=h.file WHERE f.story IS NOT NULL)"
+            " ORDER BY path DESC"
         )
         rows = list(_told.all(self._db.execute(sql, (now,))))
         seen = {story for story, _, shown in rows if is_in_feeds(shown, now)}
