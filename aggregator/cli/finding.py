@@ -18,6 +18,7 @@ def finding_lines(found: Findings) -> Iterator[str]:
         yield item_line(item)
     more = f", {len(found.items):,} of them here" if found.total > len(found.items) else ""
     yield f"{quantity(found.total, 'item')}{more}"
+    yield from found.hints
     if found.slow:
         yield f"of {quantity(found.slow, 'item')} a pattern took too long to search the text, so it does not count"
 

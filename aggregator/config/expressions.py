@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from aggregator.config.expression_keys import Role, Written, written
@@ -87,7 +88,7 @@ def check_use(text: str, role: Role, searches: Mapping[str, Node], *, name: str 
     tree, places = parse_with_places(text)
     check_size(text, searches)
     for leaf, at, holds in _leaves(tree, list(places), holds=role != "block"):
-        if mistake := _misuse(leaf, role, name, searches, holds=holds):
+        if mistake := _misuse(leaf, role, name, searches, holds=holds, written=text[at:]):
             raise ExpressionError(text, at, *mistake)
 
 
@@ -147,18 +148,28 @@ def _leaves(node: Node, places: list[int], *, holds: bool) -> Iterator[tuple[Nod
 
 
 def _misuse(
-    leaf: Node, role: Role, name: str, searches: Mapping[str, Node], *, holds: bool
+    leaf: Node, role: Role, name: str, searches: Mapping[str, Node], *, holds: bool, written: str = ""
 ) -> tuple[str, str] | None:  # fmt: skip
-    """Return reason and hint if a leaf cannot be used in an expression, None if it can."""
+    """Return reason and hint if a leaf cannot be used in an expression, None if it can.
+
+    The expression goes on with `written` from the leaf on; "" if its text is unknown.
+    """
     if isinstance(leaf, Search):
         return _misuse_of_search(leaf.name, role, name, searches, holds=holds)
     if isinstance(leaf, Choice) and leaf.field == "is":
         hint = "ask `published`, `age` or `has` instead; `is` works in `aggregator find`"
         return f"`{text_of(leaf)}` is decided by the rules and cannot be a part of them", hint
     if role != "search" and isinstance(leaf, Range) and leaf.field == "age" and not _only_ends(leaf, holds=holds):
-        hint = "write `age:>=7d`" if role == "block" else "write `age:<7d`, or a date with `published:`"
-        return f"an age can only end the time of an item here, and `{text_of(leaf)}` would begin it", hint
+        found = _AGE.match(written)
+        other = f"age:{_OPPOSITE[found[1]]}{found[2]}" if found else "age:<7d" if holds else "age:>=7d"
+        hint = f"write `{other}`" if role == "block" else f"write `{other}`, or a date with `published:`"
+        said = found[0] if found else text_of(leaf)
+        return f"an age can only end the time of an item here, and `{said}` would begin it", hint
     return None
+
+
+_AGE = re.compile(r"age:([<>]=?)(\w+)", re.IGNORECASE)
+_OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
 def _only_ends(leaf: Range, *, holds: bool) -> bool:

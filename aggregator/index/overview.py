@@ -5,6 +5,7 @@ from __future__ import annotations
 from aggregator.index.database import Tables
 from aggregator.index.rows import Columns
 from aggregator.model.items import FOREVER
+from aggregator.normalizer.stored import is_in_feeds
 
 _HELD_BY_TIME = {
     "embargo": f"starts > ?2 AND until > ?2 AND until < {FOREVER} ORDER BY until, path",
@@ -15,6 +16,7 @@ _HELD_BY_TIME = {
 _held = Columns("file", str, int)
 _path = Columns("file", str)
 _stale = Columns("file", str, (type(None), bytes))
+_told = Columns("file", int, str, (type(None), bytes))
 _moments = Columns("file", str, int)
 
 
@@ -38,20 +40,52 @@ class Overview(Tables):
         return list(_stale.all(rows))
 
     def count_items(self, now: int) -> int:
-        """Return how many items are visible at `now`."""
+        """Return how many items are visible at `now`; `hidden_stories` are no part of them."""
         count: int = self._db.execute(
             "SELECT count(DISTINCT story) FROM file WHERE story IS NOT NULL AND starts<=?1 AND ends>?1", (now,)
         ).fetchone()[0]
-        return count
+        return count - len(self.hidden_stories(now))
+
+    def hidden_stories(self, now: int) -> dict[int, str]:
+        """Return the items of which no feed shows any seed at `now`, since better ones on their event are shown.
+
+        Each is a story with the path of a seed. There are none unless `stories.stories` is `one`.
+        """
+        sql = (
+            "SELECT story, path, shown FROM file WHERE starts<=?1 AND ends>?1 AND story IN"
+            " (SELECT f.story FROM hidden h CROSS JOIN file f ON f.file=h.file WHERE f.story IS NOT NULL)"
+            " ORDER BY path DESC"
+        )
+        rows = list(_told.all(self._db.execute(sql, (now,))))
+        seen = {story for story, _, shown in rows if is_in_feeds(shown, now)}
+        return {story: path for story, path, _ in rows if story not in seen}
+
+    def folded(self, now: int) -> list[str]:
+        """Return the paths of the seeds that are copies of another one of their item that is visible at `now`."""
+        sql = (  # CROSS JOIN: not by way of all files
+            "SELECT f.path FROM copy c CROSS JOIN file f ON f.file=c.file"
+            " CROSS JOIN file o ON o.file=c.original"
+            " WHERE f.story=o.story AND f.starts<=?1 AND f.ends>?1 AND o.starts<=?1 AND o.ends>?1 ORDER BY f.path"
+        )
+        return [path for (path,) in _path.all(self._db.execute(sql, (now,)))]
 
     def waiting(self, now: int) -> dict[str, int]:
-        """Return how many accepted files are hidden by time (`embargo`, `expired`) or by another file (`duplicate`)."""
+        """Return how many accepted files are hidden: by time, or by another file or item.
+
+        The keys are `embargo` and `expired`; `duplicate`, `copy` and `story`.
+        """
         row = self._db.execute(
             "SELECT sum(starts > ?1), sum(ends <= ?1), sum(starts <= ?1 AND ends > ?1)"
             " - count(DISTINCT iif(starts <= ?1 AND ends > ?1, story, NULL)) FROM file WHERE story IS NOT NULL",
             (now,),
         ).fetchone()
-        return {name: count for name, count in zip(("embargo", "expired", "duplicate"), row, strict=True) if count}
+        embargo, expired, others = (count or 0 for count in row)
+        copies = len(self.folded(now))
+        found = {
+            "embargo": embargo, "expired": expired, "story": len(self.hidden_stories(now)), "copy": copies,
+            "duplicate": others - copies,
+        }  # fmt: skip
+        return {name: count for name, count in found.items() if count > 0}
 
     def coming(self, now: int, limit: int) -> list[tuple[str, int]]:
         """Return path and moment of the next items that appear after `now`, soonest first."""

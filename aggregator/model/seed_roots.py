@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -142,6 +143,23 @@ def location_of(roots: Sequence[SeedRoot], path: str) -> str:
     """
     root = root_of(roots, path)
     return f"{root.folder}/{path[len(root.prefix) :]}"
+
+
+def paths_meant(roots: Sequence[SeedRoot], written: str) -> tuple[str, ...]:
+    """Return the paths of seeds that `written` may mean: itself, and what it is below the folder of a root.
+
+    Messages for people have the folder before the path, from where they are called: `seeds/a.md`, `../site/seeds/a.md`.
+    """
+    path = _TO_FOLDER.sub("", written)
+    found = [path]
+    for root in roots:
+        names = root.folder.rstrip("/").split("/")
+        ends = ("/".join(names[at:]) + "/" for at in range(len(names)))
+        found += [root.prefix + path[len(end) :] for end in ends if end != "/" and path.startswith(end)]
+    return tuple(dict.fromkeys(found))
+
+
+_TO_FOLDER = re.compile(r"^(\.{1,2}/)+")
 
 
 def root_of(roots: Sequence[SeedRoot], path: str) -> SeedRoot:

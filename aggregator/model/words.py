@@ -19,6 +19,8 @@ RULES = {
     "window": "expire before they are published",
     "embargo": "are not published yet",
     "expired": "have expired or are too old",
+    "story": "tell of an event of which another item is shown",
+    "copy": "are copies of another item",
     "duplicate": "duplicate another seed",
 }
 """What each rule says about the seeds it holds back, in the order in which the rules apply."""
@@ -28,6 +30,8 @@ _SINGULAR = (
     ("have ", "has "),
     ("expire before they is ", "expires before it is "),
     ("duplicate ", "duplicates "),
+    ("tell of", "tells of"),
+    ("is copies of", "is a copy of"),
 )
 
 LISTED_PROBLEMS = 50
@@ -79,6 +83,13 @@ def quantity(count: int, word: str) -> str:
 def utc_time(seconds: int) -> str:
     """Return a time (seconds since 1970) as feeds write it: `2026-11-23T10:00:00Z`."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def than_this_one(seconds: int) -> str:
+    """Return when another item was published than this one: so many seconds after it (negative: before)."""
+    if seconds == 0:
+        return "published at the same time"
+    return f"published {in_words(abs(seconds))} {'after' if seconds > 0 else 'before'} this one"
 
 
 def in_words(seconds: int) -> str:

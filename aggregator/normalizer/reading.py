@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +18,7 @@ from aggregator.model.errors import cause_of
 from aggregator.model.items import FOREVER, Rejection, Seed
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
-from aggregator.model.seed_roots import FirstCommit, SectionFile, SeedRoot, key_meant_by, root_of
+from aggregator.model.seed_roots import FirstCommit, SectionFile, SeedRoot, key_meant_by, paths_meant, root_of
 from aggregator.model.seed_text import is_of_others
 from aggregator.normalizer import enclosures, identity, rules
 from aggregator.normalizer import seed as seeds
@@ -81,7 +82,8 @@ class Task(NamedTuple):
     """A batch of files to read: their paths, the digests they had (b"" = new), and what decides upon them.
 
     `manner` says how those are read that are no plain seeds; None if all are. `measure` measures files beside seeds.
-    `site` is the URL of the site on which a seed without a link gets a page, "" if it gets none.
+    `site` is the URL of the site on which a seed without a link gets a page, "" if it gets none. `roots` are all of the
+    site, in which the seeds lie that a seed names.
     """
 
     paths: tuple[str, ...]
@@ -92,6 +94,7 @@ class Task(NamedTuple):
     manner: RootReading | None = None
     measure: Measure | None = None
     site: str = ""
+    roots: tuple[SeedRoot, ...] = ()
 
     @property
     def name(self) -> str:
@@ -209,9 +212,15 @@ def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
     # Who posted an item, or wrote the feed that it is from, must not learn which files lie beside it (G12, G18).
     if seed.media and task.measure is not None and not is_of_others(text.data):
         seed = enclosures.measured(seed, partial(task.measure, path))
+    apart = tuple(paths_meant(task.roots, written) for written in seed.not_story)
+    if apart:
+        seed = msgspec.structs.replace(seed, not_story=tuple(dict.fromkeys(chain.from_iterable(apart))))
     outcome = apply_rules(
         path, key, digest, seed, task.policy, task.now, warnings=reading.warnings, unknown=reading.unknown
     )
+    if apart:
+        (at,) = key_positions(text.data, ("not_story",))
+        outcome = msgspec.structs.replace(outcome, apart=apart, apart_at=at)
     if not reading.unknown:
         return outcome
     return msgspec.structs.replace(outcome, unknown_at=key_positions(text.data, reading.unknown))

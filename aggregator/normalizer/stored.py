@@ -62,7 +62,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     `same` is true if its bytes are already known; then only `key` matters, and the verdict if the rules have changed.
     `seed` and `verdict` are in their stored form, or None for a broken file, whose `rule` is `readable` or `valid`.
     `content` is the digest of `seed`. `draft` is None if a rule holds the file back. `unknown` are its unknown keys,
-    and `unknown_at` the line and column of each.
+    and `unknown_at` the line and column of each. `apart` has what each path in its `not_story` may mean, and `apart_at`
+    is the line and column of that key.
     """
 
     path: str
@@ -81,6 +82,8 @@ class Outcome(msgspec.Struct, frozen=True, array_like=True):
     unknown: tuple[str, ...] = ()
     stale: bool = False
     unknown_at: tuple[tuple[int, int], ...] = ()
+    apart: tuple[tuple[str, ...], ...] = ()
+    apart_at: tuple[int, int] = (0, 0)
 
     def unknown_keys(self) -> Iterator[tuple[str, SeedPosition]]:
         """Yield each unknown key with its position."""

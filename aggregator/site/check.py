@@ -15,6 +15,7 @@ from aggregator.config.loading import written_at, written_root
 from aggregator.config.parsers import is_placeholder
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem, write_tokens_problem
+from aggregator.config.yaml.messages import shortened
 from aggregator.config.yaml.tree import Node
 from aggregator.model.errors import FolderError
 from aggregator.model.reports import Problem
@@ -69,6 +70,7 @@ def check(
     names: dict[tuple[str, str], str] = {}
     duplicates = Duplicates(now)
     episodes = Episodes()
+    apart: list[Outcome] = []
     done = 0
     make = task_maker(config, policy, now=now)
     tasks = (make(batch, (b"",) * len(batch)) for batch in batches(paths))
@@ -79,6 +81,8 @@ def check(
                 for key, position in outcome.unknown_keys():
                     unknown.setdefault(key, position)
                 episodes.add(outcome)
+                if outcome.apart:
+                    apart.append(outcome)
                 if outcome.draft is not None:
                     duplicates.add(outcome.path, outcome.draft)
                 for topic in _visible_topics(outcome, now):
@@ -88,6 +92,7 @@ def check(
                 progress(done, len(paths))
     problems += unknown_key_warnings(unknown)
     problems += duplicates.warnings()
+    problems += _unknown_paths(apart, paths)
     for slug, several in clashing_names(config, policy, names):
         path = next(names[slug, name] for name in several if (slug, name) in names)
         problems.append(Problem(path=path, message=clash_message(slug, several), hint=CLASH_HINT, warning=True))
@@ -97,6 +102,20 @@ def check(
     problems = with_pages_counted([one for one in problems if not files or one.path in files], config.seeds)
     of_shows = episodes.problems_of_config(config, written_at(config.path, "site"))
     return Checked(len(paths), tuple(sorted(problems)), (*placeholders(config), *_missing_files(config), *of_shows))
+
+
+def _unknown_paths(apart: list[Outcome], paths: list[str]) -> Iterator[Problem]:
+    """Yield a warning for each path in a `not_story` that is that of no seed."""
+    known = frozenset(paths) if apart else frozenset()
+    for one in apart:
+        for meant in one.apart:
+            if known.isdisjoint(meant):
+                name = f"/{meant[0].rpartition('/')[2]}"
+                like = next((path for path in paths if f"/{path}".endswith(name)), "")
+                hint = f"did you mean `{like}`?" if like else "write its path as messages name it, or remove it"
+                line, column = one.apart_at
+                message = f"not_story: there is no seed `{shortened(meant[0])}`, so this has no effect"
+                yield Problem(path=one.path, line=line, column=column, message=message, hint=hint, warning=True)
 
 
 def _listed(seeds: SiteSeeds) -> tuple[list[str], list[Problem]]:

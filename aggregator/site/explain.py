@@ -22,7 +22,7 @@ from aggregator.model.reports import Check, Fact
 from aggregator.model.seed_files import ReadSeeds
 from aggregator.model.seed_roots import SeedRoot, root_of
 from aggregator.model.store import is_url
-from aggregator.model.words import in_words, quantity, utc_time
+from aggregator.model.words import in_words, quantity, than_this_one, utc_time
 from aggregator.normalizer import identity, links, rules
 from aggregator.normalizer.duplicates import BOTH_HINT
 from aggregator.normalizer.front_matter import MAX_SEED
@@ -293,7 +293,7 @@ class _Case:
         row = self._row
         if self._index is None or row is None or row.story is None or row.digest != self._outcome.digest:
             return "", ""
-        return ("", "") if self._current() else ("duplicate", f"{self._stands_for_it(row)} is shown instead")
+        return ("", "") if self._current() else self._shown_instead(row)
 
     def _answer(self) -> Explanation:
         path, outcome, row = self._outcome.path, self._outcome, self._row
@@ -455,14 +455,18 @@ class _Case:
             )
         if verdict.ends <= self._now:
             return f"in no feed any more: {self._ended(verdict)}"
+        rule, reason = self._shown_instead(row)
+        return f"in no feed: {reason} (rule: {rule})"
+
+    def _shown_instead(self, row: FileRow) -> tuple[str, str]:
+        """Return by which rule another seed or item is shown instead of an accepted seed, and which."""
         assert self._index is not None
         if self._index.coverage.hidden([row.file]):
             from aggregator.site.explain_stories import best_path  # noqa: PLC0415 - few sites look for stories
 
-            return f"in no feed: {best_path(self._index, row, self._now)} is shown instead (rule: story)"
-        other = self._stands_for_it(row)
+            return "story", f"{best_path(self._index, row, self._now)} is shown instead"
         rule = "copy" if self._index.copies.originals([row.file]) else "duplicate"
-        return f"in no feed: {other} is shown instead (rule: {rule})"
+        return rule, f"{self._stands_for_it(row)} is shown instead"
 
     def _duplicates(self) -> tuple[str, ...]:
         """Return a line that names the other seeds of the item, if it is shown now or could be."""
@@ -500,7 +504,7 @@ class _Case:
         found = self._copies_now()
         lines = [
             f"{'copy of ' if is_copy else 'its copy '}{one.path}: {share // 10} % of 3-word runs,"
-            f" {_distance(verdict.published - unpack_verdict(one.verdict).published, is_copy=is_copy)}"
+            f" {than_this_one(unpack_verdict(one.verdict).published - verdict.published)}"
             for one, share in found[:MOST_COPIES]
         ]
         more = (f"and {len(found) - MOST_COPIES} more copies",) if len(found) > MOST_COPIES else ()
@@ -625,14 +629,6 @@ class _Case:
 
 def _come(count: int, what: str) -> str:
     return f"{quantity(count, f'{what} item')} {'comes' if count == 1 else 'come'}"
-
-
-def _distance(later: int, *, is_copy: bool) -> str:
-    """Return how much later a seed is than what it is a copy of, or its copy than the seed."""
-    seconds = later if is_copy else -later
-    if seconds == 0:
-        return "at the same time"
-    return f"{in_words(abs(seconds))} {'later' if seconds > 0 else 'earlier'}"
 
 
 def _span(seconds: int) -> str:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from aggregator.index.coverage_lists import CoverageLists
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.model.items import Seed
-from aggregator.model.words import in_words, quantity
+from aggregator.model.words import quantity, than_this_one
 from aggregator.normalizer import rules
 from aggregator.normalizer.comparison import coverage
-from aggregator.normalizer.comparison.coverage import DAYS_AROUND, Wording
+from aggregator.normalizer.comparison.coverage import DAYS_AROUND, LEAST_RARE, LEAST_SHARE, LONGEST_APART, Wording
 from aggregator.normalizer.stored import is_in_feeds, unpack_seed, unpack_verdict, verified
 
 MOST_NAMED = 5
@@ -20,6 +22,10 @@ MOST_NAMED = 5
 
 MOST_WORDS = 6
 """How many rare words of both are named."""
+
+
+LEAST_NAMED = 2
+"""How many rare words an item has in common at least with the one that is named as nearest to its event."""
 
 
 class _Said(NamedTuple):
@@ -31,16 +37,63 @@ class _Said(NamedTuple):
 
 
 def story_lines(index: Index, row: FileRow, now: int) -> Iterator[str]:
-    """Yield a line for each of a few other texts on the event of a file, with the evidence."""
+    """Yield a line for each of a few other texts on the event of a file, with the evidence; else for the nearest one.
+
+    Of a copy, the words of its original are compared.
+    """
     lists = CoverageLists(index, [row], now)
-    others = [one for one in lists.others(row) if (one.starts or 0) <= now < (one.ends or 0)]
-    shares = index.coverage.covering([row.file])[row.file] if others else {}
+    others = [one for one in lists.others(row) if _is_open(one, now)]
+    compared = _original_of(index, row)
+    by = "" if compared.file == row.file else f", as {compared.path} is, of which this is a copy"
+    this, one = _said(index, row), _said(index, compared)
     for other in others[:MOST_NAMED]:
-        one, another = _said(index, row), _said(index, other)
-        why = ", ".join(_evidence(one, another, shares.get(other.file, 0)))
-        yield f"one story with {other.path}: {why}, {_distance(one.wording.at - another.wording.at)}"
+        another = _said(index, other)
+        why = ", ".join(_evidence(one, another))
+        yield f"one story with {other.path}{by}: {why}, {than_this_one(another.wording.at - this.wording.at)}"
     if len(others) > MOST_NAMED:
         yield f"and {len(others) - MOST_NAMED} more of the same story"
+    if not others:
+        yield from _nearest(index, compared, one, now)
+
+
+def _is_open(row: FileRow, now: int) -> bool:
+    return (row.starts or 0) <= now < (row.ends or 0)
+
+
+def _original_of(index: Index, row: FileRow) -> FileRow:
+    """Return the file of which one is a copy, else itself."""
+    original = index.copies.originals([row.file]).get(row.file, row.file)
+    return next(iter(index.files.where("file=?", (original,))), row)
+
+
+def _nearest(index: Index, row: FileRow, one: _Said, now: int) -> Iterator[str]:
+    """Yield a line for the item with most rare words of one that is not of its story, and why it is not."""
+    first, last = one.wording.day - DAYS_AROUND, one.wording.day + DAYS_AROUND
+    with_key = index.coverage.with_keys(sorted(one.rare), first, last)
+    counted = Counter(chain.from_iterable(with_key.values()))
+    order = sorted(counted, key=lambda file: (-counted[file], file))
+    for file in order[:MOST_NAMED]:
+        for other in index.files.where("file=?", (file,)):
+            if _is_open(other, now) and other.story not in {None, row.story}:
+                another = _said(index, other)
+                if len(_both(one, another)) >= LEAST_NAMED:
+                    yield f"not one story with {other.path}: {_words(one, another)}; {_why_not(one, another)}"
+                    return
+
+
+def _why_not(one: _Said, other: _Said) -> str:
+    """Return why two items that have rare words in common are not of one story."""
+    if one.wording.path in other.wording.apart or other.wording.path in one.wording.apart:
+        return "`not_story` parts them"
+    if one.wording.source == other.wording.source:
+        return "both are from one source"
+    if abs(one.wording.at - other.wording.at) > LONGEST_APART:
+        return f"they were published more than {LONGEST_APART // 3600} hours apart"
+    if len(_both(one, other)) < LEAST_RARE:
+        return f"at least {LEAST_RARE} are needed"
+    if _share(one, other) < LEAST_SHARE:
+        return f"at least {LEAST_SHARE // 10} % are needed"
+    return "none of them is in a title"
 
 
 def best_path(index: Index, row: FileRow, now: int) -> str:
@@ -49,22 +102,43 @@ def best_path(index: Index, row: FileRow, now: int) -> str:
     return next((one.path for one in others if is_in_feeds(one.entries, now)), "another one of its story")
 
 
-def _evidence(one: _Said, other: _Said, share: int) -> Iterator[str]:
+def _evidence(one: _Said, other: _Said) -> Iterator[str]:
     if one.wording.name and one.wording.name == other.wording.name:
         yield f"both say `story: {one.seed.story or other.seed.story}`"
         return
-    addresses = [key for key in coverage.addresses_of(one.seed) if key in set(coverage.addresses_of(other.seed))]
-    if addresses and share == 1000:
-        yield f"both lead to {addresses[0]}"
     both = one.rare & other.rare
+    addresses = [key for key in coverage.addresses_of(one.seed) if coverage.number_of(f"\0{key}") in both]
+    if addresses:
+        yield f"both lead to {addresses[0]}"
+    if words := _words(one, other):
+        yield words
+    elif not addresses:  # since the last build, what is rare has changed
+        yield "they had rare words in common"
+
+
+def _words(one: _Said, other: _Said) -> str:
+    """Return the rare words of both, and their share of those of the one that has fewer; "" if there are none."""
+    both = _both(one, other)
     said = coverage.words_of(f"{one.seed.title}\n{coverage.beginning(one.seed)}")
     found = [word for word in said if coverage.number_of(word) in both]
-    if found:
-        more = " …" if len(found) > MOST_WORDS else ""
-        words = f"{quantity(len(found), 'rare word')} of both ({', '.join(found[:MOST_WORDS])}{more})"
-        yield words if addresses else f"{words}, {share // 10} %"
-    elif not addresses:  # of a copy: its original has them
-        yield "as the item that it is a copy of"
+    if not found:
+        return ""
+    more = " …" if len(found) > MOST_WORDS else ""
+    words = f"{quantity(len(found), 'rare word')} of both ({', '.join(found[:MOST_WORDS])}{more})"
+    return f"{words}, {_share(one, other) // 10} % of the {_fewer(one, other)} of the one that has fewer"
+
+
+def _both(one: _Said, other: _Said) -> frozenset[int]:
+    return (one.rare & other.rare).difference(one.wording.addresses, other.wording.addresses)
+
+
+def _fewer(one: _Said, other: _Said) -> int:
+    return min(len(said.rare.difference(said.wording.addresses)) for said in (one, other))
+
+
+def _share(one: _Said, other: _Said) -> int:
+    """Return the share of rare words of both, in thousandths."""
+    return 1000 * len(_both(one, other)) // (_fewer(one, other) or 1)
 
 
 def _said(index: Index, row: FileRow) -> _Said:
@@ -80,9 +154,3 @@ def _said(index: Index, row: FileRow) -> _Said:
 
 def _numbers(wording: Wording) -> Sequence[int]:
     return sorted({*wording.words, *wording.addresses})
-
-
-def _distance(later: int) -> str:
-    if later == 0:
-        return "at the same time"
-    return f"{in_words(abs(later))} {'later' if later > 0 else 'earlier'}"

@@ -24,6 +24,7 @@ from aggregator.model.expression.parser import nearest, parse_with_places
 from aggregator.model.expression.tree import And, Choice, Leaf, Node, Not, Or, Pattern, Search, leaves
 from aggregator.model.item_pages import shown_link
 from aggregator.model.items import Seed
+from aggregator.model.words import rule_words
 from aggregator.normalizer import content, rules, searched
 from aggregator.normalizer.matching import Matcher, SlowPatternError, Subject
 from aggregator.normalizer.rule_expressions import vocabulary_of
@@ -67,11 +68,15 @@ class FoundItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Findings(NamedTuple):
-    """How many items were found, the first ones (newest first), and of how many a pattern took too long."""
+    """How many items were found, the first ones (newest first), and of how many a pattern took too long.
+
+    `hints` say what may have been meant if nothing was found; they are the owner's.
+    """
 
     total: int
     items: tuple[FoundItem, ...]
     slow: int = 0
+    hints: tuple[str, ...] = ()
 
 
 def find(
@@ -105,7 +110,8 @@ def find(
     items = sorted(_items(index, shown, now, config.site.url), key=lambda item: (-item.published, item.path))[:limit]
     if for_everybody:
         items = [msgspec.structs.replace(item, path="", state="", detail="") for item in items]
-    return Findings(len(found), tuple(items), len(choosing.slow))
+    said = () if found or for_everybody else choosing.hints(text)
+    return Findings(len(found), tuple(items), len(choosing.slow), said)
 
 
 def find_newest(
@@ -209,6 +215,16 @@ class Choosing:
         known = self._index.search.visible_files(self._matcher.tree, now=self._now, slug_of=self._slug_of)
         return {row.file for row, _ in self.rows(only_visible=True)} if known is None else known
 
+    def hints(self, text: str) -> tuple[str, ...]:
+        """Return what may be meant by an expression that chooses nothing."""
+        from aggregator.site import find_hints  # noqa: PLC0415 - only if nothing is found
+
+        topics = {slug: name for name, slug in reversed(list(self._policy.slugs.items()))}
+        for slug, name, _ in self._index.feeds.topic_names():
+            topics.setdefault(slug, name)
+        slug_of = vocabulary_of(self._policy).slug_of
+        return tuple(find_hints.hints(list(leaves(parse_with_places(text).tree)), slug_of, topics))
+
     def _subject(self, row: Row, seed: Seed, verdict: Verdict | None) -> Subject:
         topics = frozenset(rules.topics_and_above(seed, self._policy)) if self._needs_topics else _NONE
         if not self._is_public:
@@ -246,7 +262,8 @@ def states_of(row: Row | FileRow, now: int) -> frozenset[str]:
 def _mistake(leaf: Leaf, searches: list[str], *, for_everybody: bool) -> tuple[str, str] | None:
     if isinstance(leaf, Search) and leaf.name not in searches:
         meant = nearest(leaf.name, searches)
-        hint = f"did you mean `search:{meant}`?" if meant else f"known: {', '.join(searches) or 'none'}"
+        hint = f"did you mean `search:{meant}`?" if meant else f"known: {', '.join(searches)}"
+        hint = hint if searches else "none is known; name one under `searches` in the config"
         return f"there is no search `{leaf.name}`", hint
     if for_everybody:
         if isinstance(leaf, Pattern):
@@ -282,14 +299,17 @@ def _items(index: Index, files: Sequence[int], now: int, site: str) -> Iterator[
         rows = list(index.files.where(f"file IN ({marks(some)})", some))
         seeds = index.files.seeds(some)
         stories = index.stories.get([row.story for row in rows if row.story is not None])
+        copies, hidden = index.copies.originals(some), index.coverage.hidden(some)
         for row in rows:
             acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
             states = states_of(row, now)
             id = stories[row.story].id if row.story is not None else acting.id or acting.link  # noqa: A001 - as the field
             shown = index.stories.public_id(id)
+            beside = "story" if row.file in hidden else "copy" if row.file in copies else ""
+            detail = f"{rule_words(beside, 1)} (rule: {beside})" if beside and "duplicate" in states else ""
             yield FoundItem(
                 id=shown, title=acting.title, link=shown_link(shown, acting.link, acting.published, site),
                 published=acting.published, path=row.path,
                 state=next((one for one in _STATES if one in states), ""),
-                detail=f"{row.detail} (rule: {row.rule})" if row.rule else "",
+                detail=f"{row.detail} (rule: {row.rule})" if row.rule else detail,
             )  # fmt: skip

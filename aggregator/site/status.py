@@ -176,7 +176,14 @@ def reason_not_shown(index: Index, path: str, *, now: int) -> str:
 
 
 def _examples(index: Index, rule: str, now: int) -> tuple[str, ...]:
+    if rule == "story":
+        return tuple(sorted(index.overview.hidden_stories(now).values())[:EXAMPLES])
+    folded = index.overview.folded(now) if rule in {"copy", "duplicate"} else []
+    if rule == "copy":
+        return tuple(folded[:EXAMPLES])
     if rule != "duplicate":
         return index.overview.held_paths(rule, now, EXAMPLES)
-    hidden = (row.path for row in index.files.with_shared_story(now) if not is_in_feeds(row.entries, now))
+    others = {*folded, *index.overview.hidden_stories(now).values()}
+    shared = (row for row in index.files.with_shared_story(now) if row.path not in others)
+    hidden = (row.path for row in shared if not is_in_feeds(row.entries, now))
     return tuple(islice(hidden, EXAMPLES))

@@ -213,7 +213,7 @@ def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[s
     """Return the function that makes the task of reading seeds of `config` from their paths and known digests."""
     make = partial(
         Task, policy=policy, zone=config.timezone, now=now, measure=measure_in(config.seeds),
-        site=site_of_own_pages(config),
+        site=site_of_own_pages(config), roots=config.seeds,
     )  # fmt: skip
     if all(root.is_plain_native for root in config.seeds):
         return make

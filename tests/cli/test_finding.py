@@ -29,6 +29,19 @@ def test_find_lists_items_and_counts_them(built: Path) -> None:
     assert run(built, "find", "nothing-of-the-kind").stdout == "0 items\n"
 
 
+@pytest.mark.parametrize(
+    ("expression", "hint"),
+    [
+        ("zebra or yak", "`or` is looked for as a word: write `OR` if both sides are conditions"),
+        ("title:'zebra yak'", "`'zebra`: a phrase is in double quotes, not in single ones"),
+        ("topic:Zebras", "there is no topic `Zebras`"),
+    ],
+)
+def test_find_says_what_may_be_meant_if_it_finds_nothing(built: Path, expression: str, hint: str) -> None:
+    """Below the count."""
+    assert run(built, "find", expression).stdout == f"0 items\n{hint}\n"
+
+
 def test_find_json_is_one_document(built: Path) -> None:
     """With everything that scripts want."""
     found = json.loads(run(built, "find", "tram", "--all", "--json").stdout)
@@ -90,3 +103,12 @@ def test_a_rule_with_an_expression_is_explained(built: Path) -> None:
     assert "1 is kept out by an expression (rule: match)" in run(built, "build").stdout
     wanted = "tram.md: in no feed: rules.block matches it: (title:tram -topic:Sea) (rule: match)"
     assert run(built, "explain", "seeds/tram.md").stdout.splitlines()[0] == wanted
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("age:<7d", "age:>=7d"), ("age:<=3d", "age:>3d"), ("NOT age:>=14d", "age:<14d")]
+)
+def test_an_age_that_cannot_block_is_named_as_it_was_written(built: Path, written: str, meant: str) -> None:
+    """Not as `1w`; and the hint has the same age."""
+    message = run(built, "try", written, expect=2).stderr
+    assert f"`{written.removeprefix('NOT ')}` would begin it (write `{meant}`)" in message

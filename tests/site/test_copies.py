@@ -306,9 +306,11 @@ def test_explain_names_the_evidence(site: SiteFolder) -> None:
         (original,) = explain(site.config(), index, "north.md", now=NOW)
 
     assert copy.headline == "south.md: in no feed: north.md is shown instead (rule: copy)"
-    assert [line for line in copy.details if "copy" in line] == ["copy of north.md: 89 % of 3-word runs, 2 hours later"]
+    assert [line for line in copy.details if "copy" in line] == [
+        "copy of north.md: 89 % of 3-word runs, published 2 hours before this one"
+    ]
     assert [line for line in original.details if "copy" in line] == [
-        "its copy south.md: 89 % of 3-word runs, 2 hours later"
+        "its copy south.md: 89 % of 3-word runs, published 2 hours after this one"
     ]
     assert not any("east" in line or "the same item as" in line for line in (*copy.details, *original.details))
 
@@ -348,6 +350,15 @@ def test_a_seed_may_say_that_it_is_no_copy(site: SiteFolder) -> None:
     write(site, "south", not_story=["north.md"])
     site.build(NOW + 10)
     assert (shown(site), ids(site)) == ({"north": [], "south": []}, {"north": "north", "south": "south"})
+
+
+def test_it_may_say_so_with_the_folder_before_the_path(site: SiteFolder) -> None:
+    """As `check` names it."""
+    site_of(site)
+    write(site, "north")
+    write(site, "south", not_story=["seeds/north.md"])
+    site.build()
+    assert shown(site) == {"north": [], "south": []}
 
 
 ASK = """

@@ -291,3 +291,21 @@ def test_a_damaged_row_is_not_found_but_reported(told: SiteFolder) -> None:
         db.commit()
     with pytest.raises(AggregatorError, match="damaged"):
         asked(told, "tides", everything=True)
+
+
+def test_an_unknown_topic_names_the_one_that_was_meant(site: SiteFolder) -> None:
+    """By one letter, or by its first word alone; and an unknown search says where to name one."""
+    site.write("a.md", topics=["Harbour", "Wind Power"])
+    site.build()
+    with opened_read_only(site.config().state) as index:
+        assert index is not None
+
+        def hints(text: str) -> tuple[str, ...]:
+            return find(site.config(), index, text, now=NOW, limit=None).hints
+
+        assert hints("topic:Harbor") == ("there is no topic `Harbor`: did you mean `topic:Harbour`?",)
+        assert hints("topic:Wind Power") == ('there is no topic `Wind`: did you mean `topic:"Wind Power"`?',)
+        assert hints("topic:Harbour zebra") == ()
+        with pytest.raises(ExpressionError) as caught:
+            find(site.config(), index, "search:nope", now=NOW, limit=None)
+    assert caught.value.hint == "none is known; name one under `searches` in the config"

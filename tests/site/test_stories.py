@@ -13,7 +13,10 @@ from support.labelled_pairs import Dice
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.index.index import opened_read_only
+from aggregator.site.check import check
 from aggregator.site.explain import explain
+from aggregator.site.find import find
+from aggregator.site.status import site_status
 
 HOUR = 3600
 DAY = 24 * HOUR
@@ -166,6 +169,31 @@ def test_only_equal_names_join(site: SiteFolder) -> None:
     assert related(site) == {"a": ["c"], "c": ["a"]}
 
 
+@pytest.mark.parametrize("written", ["seeds/north.md", "./north.md", "../site/seeds/north.md"])
+def test_people_part_by_the_path_as_messages_have_it(site: SiteFolder, written: str) -> None:
+    """With the folder of seeds before it, from wherever the command was called."""
+    site_of(site)
+    write(site, "north", QUAY)
+    written = written.replace("site", site.root.name)
+    write(site, "south", FERRY, not_story=[written])
+    site.build()
+    assert related(site) == {}
+    assert check(site.config(), now=NOW).problems == ()
+
+
+def test_a_path_of_no_seed_in_not_story_is_a_warning(site: SiteFolder) -> None:
+    """At its line, with the seed that was probably meant."""
+    site_of(site)
+    write(site, "north", QUAY)
+    write(site, "south", FERRY, not_story=["old/north.md", "zz.md", "north.md"])
+    found = [(one.path, one.message, one.hint, one.warning) for one in check(site.config(), now=NOW).problems]
+    assert found == [
+        ("south.md", "not_story: there is no seed `old/north.md`, so this has no effect", "did you mean `north.md`?", True),
+        ("south.md", "not_story: there is no seed `zz.md`, so this has no effect", "write its path as messages name it, or remove it", True),
+    ]  # fmt: skip
+    assert check(site.config(), now=NOW).problems[0].line > 1
+
+
 def test_explain_names_the_evidence(site: SiteFolder) -> None:
     """Words, an address, or a name; with the share and how long lies between them."""
     site_of(site)
@@ -182,11 +210,62 @@ def test_explain_names_the_evidence(site: SiteFolder) -> None:
         return [line for line in found.details if "story" in line]
 
     assert lines("south.md") == [
-        "one story with north.md: 9 rare words of both (kirkholm, harbour, master, halvorsen, northern, quay …), 75 %, 2 hours later"
+        "one story with north.md: 9 rare words of both (kirkholm, harbour, master, halvorsen, northern, quay …), 75 % of the 12 of the one that has fewer, published 2 hours before this one"
     ]
-    assert lines("west.md") == ["one story with east.md: both say `story: X`, 1 hour later"]
-    assert lines("hill.md") == ["one story with east.md: both lead to agency.example/1, at the same time"]
+    assert lines("west.md") == ["one story with east.md: both say `story: X`, published 1 hour before this one"]
+    assert lines("hill.md") == ["one story with east.md: both lead to agency.example/1, published at the same time"]
     assert lines("other5.md") == []
+
+
+def said_of(site: SiteFolder, name: str) -> list[str]:
+    """Return what `explain` says of the story of a seed."""
+    with opened_read_only(site.config().state) as index:
+        (found,) = explain(site.config(), index, name, now=NOW)
+    return [line for line in found.details if "story" in line or "copy" in line]
+
+
+def test_of_a_copy_explain_names_the_evidence_of_its_original(site: SiteFolder) -> None:
+    """With the same share for both, and each time as that of the other item."""
+    site_of(site, copies="fold")
+    body = " ".join(f"Diver number {n} saw a crack of {n} inches." for n in range(40))
+    write(site, "north", QUAY, body=body)
+    write(site, "nearby", QUAY, body=body, at=-9 * HOUR)
+    write(site, "south", FERRY, at=-3 * HOUR)
+    site.build()
+    words = "rare words of both (quay, kirkholm, divers, found, cracks, northern …), 75 % of the 12 of the one that has fewer"
+    assert [said_of(site, "north.md"), said_of(site, "nearby.md")] == [
+        [
+            "its copy nearby.md: 100 % of 3-word runs, published 1 hour after this one",
+            f"one story with south.md: 9 {words}, published 7 hours after this one",
+        ],
+        [
+            "copy of north.md: 100 % of 3-word runs, published 1 hour before this one",
+            f"one story with south.md, as north.md is, of which this is a copy: 9 {words}, published 6 hours after this one",
+        ],
+    ]
+
+
+def test_explain_names_what_is_nearest_and_why_it_is_not_of_one_story(site: SiteFolder) -> None:
+    """If nothing is of its story: too few words, too small a share, dates, one source, or a person."""
+    site_of(site)
+    write(site, "north", QUAY)
+    write(site, "south", ("Kirkholm elects a harbour board", "Voters chose seven members for nine years."))
+    site.build()
+    assert said_of(site, "other5.md") == []
+    (line,) = said_of(site, "south.md")
+    assert line == (
+        "not one story with north.md: 2 rare words of both (kirkholm, harbour), 18 % of the 11 of the one that has fewer;"
+        " at least 3 are needed"
+    )
+    write(site, "south", FERRY, not_story=["north.md"])
+    site.build(NOW + 10)
+    (line,) = said_of(site, "south.md")
+    assert line.startswith("not one story with north.md: 9 rare words of both (")
+    assert line.endswith("; `not_story` parts them")
+    write(site, "south", FERRY, webUrl="https://north.example/2")
+    site.build(NOW + 20)
+    (line,) = said_of(site, "south.md")
+    assert line.endswith("; both are from one source")
 
 
 def test_what_is_not_published_yet_is_not_listed(site: SiteFolder) -> None:
@@ -268,9 +347,36 @@ def test_a_feed_may_show_one_item_for_each_story(site: SiteFolder) -> None:
     with opened_read_only(site.config().state) as index:
         (found,) = explain(site.config(), index, "north.md", now=NOW + 1)
     assert found.headline == "north.md: in no feed: south.md is shown instead (rule: story)"
+    assert found.checks[-1][:2] == ("story", False)
     site.settings["stories"] = {"stories": "relate"}
     site.build(NOW + 2)
     assert shown(site) == ["north", "south"]
+
+
+def test_items_that_a_better_one_hides_are_counted_by_rule(site: SiteFolder) -> None:
+    """In `build`, `status` and `find` as in `explain`, beside copies and duplicates; one that some feed shows is none."""
+    site_of(site, stories="one", copies="fold")
+    body = " ".join(f"Diver number {n} saw a crack of {n} inches." for n in range(40))
+    write(site, "north", QUAY, body=body)
+    write(site, "nearby", QUAY, body=body, at=-9 * HOUR)
+    write(site, "south", FERRY, at=-3 * HOUR)
+    write(site, "again", FERRY, at=-20 * HOUR, webUrl="https://other1.example/report")
+    turn = site.build()
+    assert len(site.feed()) == turn.items
+    assert turn.held == {"story": 1, "copy": 1, "duplicate": 1}
+    with opened_read_only(site.config().state) as index:
+        assert index is not None
+        found = site_status(site.config(), index, now=NOW)
+        listed = {
+            one.path: one.detail
+            for one in find(site.config(), index, "kirkholm", now=NOW, limit=None, everything=True).items
+        }
+    assert (found.items, found.held) == (turn.items, turn.held)
+    assert (found.examples["story"], found.examples["copy"]) == (("south.md",), ("nearby.md",))
+    assert listed["south.md"] == "tells of an event of which another item is shown (rule: story)"
+    assert listed["nearby.md"] == "is a copy of another item (rule: copy)"
+    site.settings["stories"] = {"stories": "relate", "copies": "fold"}
+    assert site.build(NOW + 1).held == {"copy": 1, "duplicate": 1}
 
 
 def test_when_it_goes_the_next_one_comes(site: SiteFolder) -> None:
