@@ -136,7 +136,8 @@ def test_a_second_signal_ends_it_at_once(running: DaemonProcess) -> None:
     running.signal(signal.SIGTERM)
     began = time.monotonic()
     running.signal(signal.SIGINT)
-    assert running.process.wait(60) in {0, EXIT_CODE + signal.SIGINT}
+    # Of two signals that are pending the system delivers the one with the lower number first.
+    assert running.process.wait(60) in {0, EXIT_CODE + signal.SIGINT, EXIT_CODE + signal.SIGTERM}
     assert time.monotonic() - began < time_limit(1)
     wait_until(lambda: not any(is_alive(child) for child in children), 5, what="a worker outlives its daemon")
     running.start()
