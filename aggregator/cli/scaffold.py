@@ -15,7 +15,6 @@ from aggregator.model.items import Rejection
 from aggregator.model.slugs import slug_of
 from aggregator.model.store import is_url
 from aggregator.model.words import utc_time
-from aggregator.normalizer.cleaning import TEMPLATE_LINK
 from aggregator.normalizer.seed import read
 
 PLACEHOLDER = "https://feeds.example.org/"
@@ -44,6 +43,11 @@ description: First steps with these feeds.
 # parent: the name of the topic above this one
 """
 
+DRAFT = """\
+# webUrl: where the news is; without it the item gets a page of its own here
+published: false  # a draft: remove this line once it is right
+"""
+
 IGNORED = ".aggregator/\nfeeds/\n"
 
 
@@ -54,7 +58,7 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
         seeds: the seeds folder, or its URL in an object store.
         title: the item's title; the file's name is made from it.
         now: when the item is published, in seconds since 1970 (UTC).
-        link: the item's URL; if it is empty, the seed is a draft (`published: false`).
+        link: the item's URL; if it is empty, the seed is a draft (`published: false`), whose item gets its own page.
         topics: the names of its topics.
 
     Raises:
@@ -69,15 +73,14 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
     if not all(topic.strip() for topic in topics):
         raise ValueError("a topic is empty (write its name, or leave it out)")
     name = f"{utc_time(now)[:10]}-{slug_of(title)}.md"
-    draft = "" if link else "published: false  # a draft: remove this line once webUrl is right\n"
+    address = f"webUrl: {json.dumps(link, ensure_ascii=False)}\n" if link else DRAFT
     # JSON strings and lists are valid YAML, whatever the title contains.
     text = (
         f'---\ntitle: {json.dumps(title, ensure_ascii=False)}\nexcerpt: ""\npublishedDateTime: {utc_time(now)}\n'
-        f"webUrl: {json.dumps(link or TEMPLATE_LINK, ensure_ascii=False)}\n{draft}"
-        f"topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
+        f"{address}topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )
     try:
-        outcome = read(text.encode(), path=name, zone="UTC").outcome
+        outcome = read(text.encode(), path=name, zone="UTC", site=PLACEHOLDER).outcome
     except UnicodeEncodeError:
         raise ValueError("the title, link or topic is not UTF-8 (use a UTF-8 terminal)") from None
     if problems := outcome.problems if isinstance(outcome, Rejection) else ():

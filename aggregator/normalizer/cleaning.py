@@ -20,8 +20,6 @@ from aggregator.normalizer.raw import RawImage, RawProvider, RawRelated, RawSeed
 from aggregator.normalizer.remarks import Field, Remark
 
 NO_LINK = "write `webUrl: https://…`, or `originalUrl`, or set `pages.items` in the config"
-TEMPLATE_LINK = "https://example.org/"
-"""The link of a draft that `aggregator new` wrote without one."""
 
 MAX_NAMES = 100
 """How many topics, tags or images of a seed are used."""
@@ -47,9 +45,6 @@ def clean(
     title = _title(raw, remarks)
     has_own_page = bool(site) and not (raw.web_url or raw.original_url)
     link = None if has_own_page else _link(raw, remarks)
-    if link == TEMPLATE_LINK and raw.published is not False:  # two items with this link would be one story
-        field = "webUrl" if raw.web_url else "originalUrl"
-        remarks.append(Remark((field,), "is still that of the template", "write the item's own link", warning=True))
     published = _published(raw, path, zone, remarks)
     if has_own_page and title is not None and published is not None:
         link = links.canonical(own_link(site, title, published))

@@ -285,15 +285,21 @@ def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[s
     assert [one.name for one in (folder / "seeds").iterdir()] == ["tram.md"]
 
 
-def test_publishing_a_draft_with_the_template_link_gives_a_warning(folder: Path) -> None:
-    """A draft from `new` has no problem; without `published: false`, `check` and `build` warn of the link."""
+def test_a_draft_without_a_link_becomes_an_item_with_a_page(folder: Path) -> None:
+    """A draft from `new` has no problem; without `published: false` it is shown, and its page is its link."""
     draft = folder / run(folder, "new", "A draft").stdout.strip()
     run(folder, "check", "--strict")
+    run(folder, "build")
+    assert not (folder / "feeds/items").exists()
     lines = draft.read_text().splitlines(keepends=True)
     draft.write_text("".join(line for line in lines if not line.startswith("published:")))
-    warning = f"seeds/{draft.name}:5:9: warning: webUrl: is still that of the template (write the item's own link)"
-    assert warning in run(folder, "check").stdout
-    assert warning in run(folder, "build", "--strict").stderr
+    run(folder, "check", "--strict")
+    run(folder, "build")
+    (page,) = (folder / "feeds/items").glob("*/*/index.html")
+    items = json.loads((folder / "feeds/all/feed.json").read_text())["items"]
+    assert [one["url"].split("/items/")[1] for one in items if one["title"] == "A draft"] == [
+        f"{page.parent.relative_to(folder / 'feeds/items')}/"
+    ]
 
 
 def test_init_makes_a_site_that_builds(tmp_path: Path) -> None:
