@@ -267,6 +267,11 @@ class ArchivePages(Tables):
         sql = f"UPDATE page SET dirty=1, key=NULL{more} WHERE feed=? AND month=? AND last=?"  # noqa: S608 - ours
         self._db.executemany(sql, pages)
 
+    def forget_pages(self, pages: Iterable[tuple[int, int, int]]) -> None:
+        """Forget that pages are on disk."""
+        sql = "UPDATE page SET dirty=1, key=NULL, stamps=NULL WHERE feed=? AND month=? AND last=?"
+        self._db.executemany(sql, pages)
+
     def adopt(self, slug: str, month: int, last: int) -> None:
         """Add a page that is on disk; it is removed unless it turns out to be wanted."""
         row = self._db.execute("SELECT feed FROM feed WHERE slug=?", (slug,)).fetchone()

@@ -161,9 +161,9 @@ class Archives:
         try:
             with watch.of("write"):
                 self._writer.flush()
-        except PublishError as error:
-            failed.append(str(error))
-            self._index.archive_pages.forget_documents(new)
+        except PublishError as error:  # nothing may lead to what a power cut can still undo
+            self._index.archive_pages.forget_pages(new)
+            return WrittenPages([], [*failed, str(error)], is_all=False)
         return WrittenPages(written, failed, is_all=True)
 
     def remove_unwanted(self) -> list[str]:

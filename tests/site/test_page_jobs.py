@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import BrokenExecutor, Executor
 from datetime import UTC, datetime
@@ -11,9 +12,11 @@ import pytest
 from support.site_folder import NOW, SiteFolder, iso
 from support.stored_item import PUBLISHER, SETTINGS, SPEC, stored_item
 
+from aggregator.index.index import opened_read_only
 from aggregator.model.feeds import ArchivePosition, Document
 from aggregator.normalizer.rules import Verdict
 from aggregator.normalizer.stored import pack_stored
+from aggregator.publisher import files
 from aggregator.site import render_jobs
 from aggregator.site.archives import StalePages
 from aggregator.site.render_jobs import Batch, BatchResult, PageJob, StoredItem
@@ -86,6 +89,28 @@ def test_a_page_that_a_process_cannot_write_is_reported_and_written_later(site: 
     assert (site.feeds / "every/archive/2026-04/rss.xml").exists()
     in_the_way.unlink()
     assert site.build(jobs=2).failed == ()
+    assert site.documents() == site.documents("other")
+
+
+def test_pages_that_cannot_be_flushed_are_not_published(site: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk's failure is reported, and the next build writes and flushes them once more."""
+    fill(site)
+    site.build(feeds="other", state="state2", jobs=1)
+
+    def broken(folder: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(files, "flush_file_system", broken)
+        assert "Input/output error" in site.build(jobs=2).failed[0]
+    with opened_read_only(str(site.root / "state")) as index:
+        assert index is not None
+        assert index.archive_pages.count_written() == 0
+    flushed: list[str] = []
+    with monkeypatch.context() as patches:
+        patches.setattr(files, "flush_file_system", flushed.append)
+        assert site.build(jobs=2).failed == ()
+    assert flushed == [str(site.feeds)]
     assert site.documents() == site.documents("other")
 
 
