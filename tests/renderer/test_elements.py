@@ -84,6 +84,7 @@ def test_thousands_of_items_equal_those_of_feedgen(item: Item, moment: datetime)
 
 
 @pytest.mark.marathon
+@pytest.mark.timeout(3_600)
 @settings(max_examples=100_000)
 @given(ITEMS, MOMENTS)
 def test_a_hundred_thousand_items_equal_those_of_feedgen(item: Item, moment: datetime) -> None:
