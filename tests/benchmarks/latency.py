@@ -1,7 +1,7 @@
 """From closing a seed's file to the replaced feed on disk: `python tests/benchmarks/latency.py SITE [ROUNDS] [HUGO]`.
 
 SITE is a folder that `corpus.py` filled (`SITE/seeds`, `SITE/config`). The daemon, or with the path of a program `hugo`
-that one in its watch mode, runs as a separate process; this one edits, adds and deletes in turn and reads the feed
+that one in its watch mode, or with the word `dialect` the daemon over Hugo's folder, runs as a separate process; this one edits, adds and deletes in turn and reads the feed
 file every half millisecond. Prints one line of JSON: p50 and p99 in milliseconds for each kind of change, and what the
 daemon and its server use at rest.
 """
@@ -31,7 +31,8 @@ from aggregator.service.control import Request, ask  # noqa: E402
 PATIENCE = 30.0
 FIRST_BUILD = 600.0
 REST = 60.0
-OURS = "aggregator"
+OURS, DIALECT = "aggregator", "dialect"
+STATES = {OURS: ".aggregator", DIALECT: "dialect.state"}
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -68,7 +69,7 @@ def usage(pid: int) -> tuple[float, int]:
 
 def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[bytes], Path]:
     """Start the daemon, or the program `hugo` at a path; return the process and the feed to read."""
-    if tool != OURS:
+    if tool not in STATES:
         out = site / "hugo/public"
         shutil.rmtree(out, ignore_errors=True)
         process = subprocess.Popen(
@@ -78,12 +79,20 @@ def started(site: Path, tool: str, limit_mb: int = 0) -> tuple[subprocess.Popen[
         )
         return process, out / "index.xml"
     process = subprocess.Popen(
-        [sys.executable, "-m", "aggregator", "run", "--log-format", "json"], cwd=site,
+        [sys.executable, "-m", "aggregator", "run", "--log-format", "json", *config_of(site, tool)], cwd=site,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stderr=(site / "log").open("wb"),
     )  # fmt: skip
     if limit_mb:
         resource.prlimit(process.pid, resource.RLIMIT_AS, (limit_mb * 1_000_000,) * 2)
-    return process, site / "feeds/all/rss.xml"
+    return process, site / ("feeds" if tool == OURS else "dialect") / "all/rss.xml"
+
+
+def config_of(site: Path, tool: str) -> list[str]:
+    """Return the option that names the config, which is written if it is that of Hugo's folder."""
+    if tool == OURS:
+        return []
+    (site / "config/dialect.yaml").write_text(hugo.DIALECT)
+    return ["--config", "config/dialect.yaml"]
 
 
 def command(site: Path, *words: str) -> None:
@@ -119,16 +128,16 @@ def wait_until_built(site: Path, feed: Path, tool: str) -> None:
         SystemExit: where it does not end.
     """
     deadline = time.monotonic() + FIRST_BUILD
-    while not (has_turned(site) if tool == OURS else feed.exists() and b"</rss>" in feed.read_bytes()):
+    while not (has_turned(site, tool) if tool in STATES else feed.exists() and b"</rss>" in feed.read_bytes()):
         if time.monotonic() > deadline:
             raise SystemExit("the first build did not end")
         time.sleep(0.2)
     time.sleep(4)
 
 
-def has_turned(site: Path) -> bool:
+def has_turned(site: Path, tool: str = OURS) -> bool:
     """Return whether the daemon has completed a full scan."""
-    told = ask(str(site / ".aggregator"), Request(do="status"))
+    told = ask(str(site / STATES[tool]), Request(do="status"))
     return told is not None and told["turns"] > 0
 
 
