@@ -334,15 +334,21 @@ def moved(planet: Planet, status: int, target: str = "moved.example") -> Reply:
     return Reply(status, [("Location", planet.server.url(target))])
 
 
-@pytest.mark.parametrize("status", [301, 308])
-def test_point_6_a_permanent_redirect_is_adopted_after_3_sightings_over_7_days(planet: Planet, status: int) -> None:
-    """It is followed at once; then the new address alone is asked, and stays so over restarts."""
+def that_moves(planet: Planet, status: int) -> bytes:
+    """Let a source that was polled once lie elsewhere from now on, and return the document that it sends."""
     planet.add(every=DAY)
     body = feed(planet)
     planet.answers_with(body)
     planet.next_poll()
     planet.answers_with(moved(planet, status))
     planet.answers_with(body, "moved.example")
+    return body
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_point_6_a_permanent_redirect_is_adopted_after_3_sightings_over_7_days(planet: Planet, status: int) -> None:
+    """It is followed at once; then the new address alone is asked, and stays so over restarts."""
+    that_moves(planet, status)
     sightings = 0
     while not planet.state().adopted:
         assert sightings < 12
@@ -394,12 +400,7 @@ def html(body: bytes = PAGE) -> Reply:
 @pytest.mark.parametrize("status", [301, 308])
 def test_point_6_a_permanent_redirect_to_a_page_is_no_sighting(planet: Planet, status: int) -> None:
     """A login in front of everything for three weeks, after one real sighting: the address stays."""
-    planet.add(every=DAY)
-    body = feed(planet)
-    planet.answers_with(body)
-    planet.next_poll()
-    planet.answers_with(moved(planet, status))
-    planet.answers_with(body, "moved.example")
+    body = that_moves(planet, status)
     planet.next_poll()
     assert planet.state().redirect.count == 1
     planet.answers_with(lambda seen: conditional(seen, PAGE), "moved.example")
@@ -452,20 +453,15 @@ def test_a_feed_whose_page_names_it_elsewhere_is_followed_if_it_has_the_same_ite
 
 def test_an_address_that_a_person_lists_wins_over_one_that_was_adopted(planet: Planet) -> None:
     """What the list says now is asked, with the same items."""
-    source = planet.add(every=DAY)
-    body = feed(planet)
-    planet.answers_with(body)
-    planet.next_poll()
-    planet.answers_with(moved(planet, 301))
-    planet.answers_with(body, "moved.example")
+    body = that_moves(planet, 301)
     while not planet.state().adopted:
         planet.next_poll()
     new = planet.server.url("moved.example")
-    planet.sources[0] = msgspec.structs.replace(source, address=new)
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], address=new)
     planet.next_poll()
     assert planet.state().address == new
     third = planet.server.url("third.example")
-    planet.sources[0] = msgspec.structs.replace(source, address=third)
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], address=third)
     planet.answers_with(body, "third.example")
     planet.next_poll()
     assert planet.server.seen[-1].host == "third.example"
