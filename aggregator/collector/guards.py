@@ -156,20 +156,12 @@ def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
 
 def withdrawn(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
     """Return what follows if a source is gone (410) and `on_gone: withdraw`: all that it shows is withdrawn."""
-    rows = [row for row in known.values() if row.path and not row.is_withdrawn]
+    writes = tuple(_withdrawal(row) for row in known.values() if row.path and not row.is_withdrawn)
     return Decision(
         state=state,
-        known=tuple(msgspec.structs.replace(row, is_withdrawn=True) for row in rows),
-        writes=tuple(
-            Write(
-                entry=_stub(row),
-                known=msgspec.structs.replace(row, is_withdrawn=True),
-                path=row.path,
-                is_withdrawn=True,
-            )
-            for row in rows
-        ),
-        notes=(f"it is gone (410): {quantity(len(rows), 'item')} withdrawn (`on_gone: withdraw`)",),
+        known=tuple(write.known for write in writes),
+        writes=writes,
+        notes=(f"it is gone (410): {quantity(len(writes), 'item')} withdrawn (`on_gone: withdraw`)",),
     )
 
 
@@ -248,8 +240,9 @@ def _dated(entry: Entry, row: Known) -> Entry:
     return msgspec.structs.replace(entry, key=row.key, published=row.date)
 
 
-def _stub(row: Known) -> Entry:
-    return Entry(key=row.key, title=row.title, link=row.link, published=row.date)
+def _withdrawal(row: Known) -> Write:
+    stub = Entry(key=row.key, title=row.title, link=row.link, published=row.date)
+    return Write(entry=stub, known=msgspec.structs.replace(row, is_withdrawn=True), path=row.path, is_withdrawn=True)
 
 
 def _churned(case: _Case) -> dict[str, str]:
@@ -535,16 +528,8 @@ def _updated(case: _Case, new: Collection[str]) -> tuple[list[Known], list[Write
 
 def _deleted(case: _Case) -> list[Write]:
     """Return what the document says was deleted (RFC 6721)."""
-    rows = [case.known[key] for key in sorted(case.deleted & case.known.keys()) if not case.known[key].is_withdrawn]
-    return [
-        Write(
-            entry=_stub(row),
-            known=msgspec.structs.replace(row, is_withdrawn=True),
-            path=row.path,
-            is_withdrawn=True,
-        )
-        for row in rows
-    ]
+    rows = [case.known[key] for key in sorted(case.deleted & case.known.keys())]
+    return [_withdrawal(row) for row in rows if not row.is_withdrawn]
 
 
 def _refused(case: _Case) -> list[Known]:
