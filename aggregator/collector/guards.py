@@ -142,8 +142,8 @@ def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
         writes.append(Write(entry=_dated(row.entry, row), known=shown))
     head = state.new_head or state.head
     ended = msgspec.structs.replace(
-        state, quarantine="", quarantined_at=0, domain=state.new_domain or state.domain, new_domain="", own_window=(),
-        head=head, new_head=None, title=head.title if head else state.title,
+        _without_quarantine(state), domain=state.new_domain or state.domain, head=head,
+        title=head.title if head else state.title,
         next_at=0 if state.outcome == "gone" else state.next_at,
         outcome="" if state.outcome == "gone" else state.outcome,
     )  # fmt: skip
@@ -451,18 +451,10 @@ def _taken(case: _Case) -> Decision:
     changed, changes = _updated(case, held_back)
     gone = _deleted(case)
     counts = (*case.state.counts, len(new))[-REMEMBERED_COUNTS:] if new and case.state.domain else case.state.counts
-    state = msgspec.structs.replace(
-        _with_document(case),
-        counts=counts,
-        quarantine="",
-        quarantined_at=0,
-        new_domain="",
-        own_window=(),
-        new_head=None,
-    )
+    state = _without_quarantine(_with_document(case))
     refused = _refused(case)
     return Decision(
-        state=msgspec.structs.replace(state, gap=_gap(case, rows)),
+        state=msgspec.structs.replace(state, counts=counts, gap=_gap(case, rows)),
         known=(*rows, *changed, *(write.known for write in gone), *refused),
         writes=(*writes, *changes, *(write for write in gone if write.path)),
         notes=tuple(_notes(case, held)),
@@ -474,21 +466,17 @@ def _admitted(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tuple[En
     """Return which new entries are shown, and which guard holds each of the others."""
     if not case.state.domain and not case.known:
         return new[: case.source.first], [(entry, "first") for entry in new[case.source.first :]]
-    if case.state.began_in_part:
-        # Its first document lacked most of this one, which is what it had when it was new.
-        last = max((row.date for row in _own(case.known).values()), default=0)
-        older = [entry for entry in new if _date(entry, case.now) <= last]
-        left = max(0, case.source.first - sum(1 for row in case.known.values() if not row.held_by))
-        shown, held = _without_flood(case, [entry for entry in new if _date(entry, case.now) > last])
-        return [*shown, *older[:left]], [*held, *((entry, "first") for entry in older[left:])]
-    if not case.state.domain:
-        # The state was lost, and what was shown was recovered from the seeds: what is not newer was known.
-        last = max((row.date for row in _own(case.known).values()), default=0)
-        older = [entry for entry in new if _date(entry, case.now) <= last]
-        new = [entry for entry in new if _date(entry, case.now) > last]
-        shown, held = _without_flood(case, new)
+    if case.state.domain and not case.state.began_in_part:
+        return _without_flood(case, new)
+    # What is not newer than what is known is not new: it was known before the state was lost, or the source had it when
+    # it was new, and its first document, of which a part was missing, lacked it.
+    last = max((row.date for row in _own(case.known).values()), default=0)
+    older = [entry for entry in new if _date(entry, case.now) <= last]
+    shown, held = _without_flood(case, [entry for entry in new if _date(entry, case.now) > last])
+    if not case.state.began_in_part:
         return shown, [*held, *((entry, "older") for entry in older)]
-    return _without_flood(case, new)
+    left = max(0, case.source.first - sum(1 for row in case.known.values() if not row.held_by))
+    return [*shown, *older[:left]], [*held, *((entry, "first") for entry in older[left:])]
 
 
 def _without_flood(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tuple[Entry, Held]]]:
@@ -539,6 +527,10 @@ def _refused(case: _Case) -> list[Known]:
     here = {entry.key for entry in case.entries}
     held = [row for row in case.known.values() if row.held_by == "hijack" and row.key not in here]
     return [msgspec.structs.replace(row, held_by="refused", entry=None) for row in held]
+
+
+def _without_quarantine(state: SourceState) -> SourceState:
+    return msgspec.structs.replace(state, quarantine="", quarantined_at=0, own_window=(), new_domain="", new_head=None)
 
 
 def _head(document: Document) -> Document:
