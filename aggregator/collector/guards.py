@@ -112,7 +112,8 @@ def decide(
         case = msgspec.structs.replace(
             case, entries=_once(_renamed(entry, renamed.get(entry.key, entry.key)) for entry in case.entries)
         )
-    reason = _hijack(case)
+    names = {**aliases, **renamed}
+    reason = _hijack(case, names)
     decision = _quarantined(case, reason) if reason else _taken(case)
     notes = decision.notes
     if renamed:
@@ -120,7 +121,7 @@ def decide(
             f"{quantity(len(renamed), 'item')} came back with new ids: the same items, old ids kept (churn)",
             *notes,
         )
-    return msgspec.structs.replace(decision, aliases=_aliases(case, {**aliases, **renamed}), notes=notes)
+    return msgspec.structs.replace(decision, aliases=_aliases(case, names), notes=notes)
 
 
 def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
@@ -196,10 +197,9 @@ def shares_an_item(document: Document, known: Mapping[str, Known], aliases: Mapp
     own = _own(known)
     links = {row.link for row in own.values() if row.link}
     titles = {_plain(row.title) for row in own.values() if len(_plain(row.title)) > 12}
-    keys = ((aliases.get(entry.key, entry.key), entry) for entry in document.entries[:MOST_SEEN])
     return any(
-        (key in own and _is_evidence(entry, own[key])) or entry.link in links or _plain(entry.title) in titles
-        for key, entry in keys
+        _is_evidence(entry, own, aliases) or entry.link in links or _plain(entry.title) in titles
+        for entry in document.entries[:MOST_SEEN]
     )
 
 
@@ -335,16 +335,16 @@ def _window(case: _Case) -> tuple[str, ...]:
     return tuple(row.key for row in rows[:RECOVERED_WINDOW])
 
 
-def _hijack(case: _Case) -> str:
-    """Return why the source seems to be in other hands, "" if it does not."""
+def _hijack(case: _Case, names: Mapping[str, str]) -> str:
+    """Return why the source seems to be in other hands, "" if it does not; `names` are first keys by those of now."""
     if case.state.quarantine:
         return "" if _is_back(case) else case.state.quarantine
     own, home = _own(case.known), _home(case)
     if not home or not case.entries:
         return ""
-    if any(entry.key in own and _is_evidence(entry, own[entry.key]) for entry in case.entries):
+    if any(_is_evidence(entry, own, names) for entry in case.document.entries[:MOST_SEEN]):
         return ""
-    if case.domain != home and not shares_an_item(case.document, own, {}):
+    if case.domain != home and not shares_an_item(case.document, own, names):
         return f"it moved from {home} to {case.domain}, and shares no item with what it was"
     window = [own[key] for key in _window(case) if key in own]
     if not window or _is_akin(case, window):
@@ -369,9 +369,13 @@ def _is_back(case: _Case) -> bool:
     return same > 0 and 2 * same >= len(own)
 
 
-def _is_evidence(entry: Entry, row: Known) -> bool:
-    """Return whether an id that was seen before shows that it is the same entry: a number may be so by accident."""
-    return not entry.key.isdecimal() or _is_same(entry, row)
+def _is_evidence(entry: Entry, own: Mapping[str, Known], names: Mapping[str, str]) -> bool:
+    """Return whether the id of an entry shows that it is one that was seen before: a number may be so by accident.
+
+    That which the source sends counts, not the first one of the entry.
+    """
+    row = own.get(names.get(entry.key, entry.key))
+    return row is not None and (not entry.key.isdecimal() or _is_same(entry, row))
 
 
 def _is_same(entry: Entry, row: Known) -> bool:
