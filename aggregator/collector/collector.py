@@ -271,7 +271,6 @@ class Collector:
         if pending is not None and digest_of(pending, source) == before.body and not before.no_feed:
             state = answers.same_again(state, pending, source)
             pending = None
-        state = _with_listed(state, source)
         self._database.put(
             states=[state], pending=None if pending is None else (source.url, pending), cooling=self._cooled(answer)
         )  # fmt: skip
@@ -359,7 +358,7 @@ class Collector:
         after = answers.succeeded(
             msgspec.structs.replace(after, body=digest_of(pending, source)), "document", pending.received_at
         )
-        after = timing.planned(_with_listed(after, source), source)
+        after = timing.planned(after, source)
         recognised_now = [row for key, row in known.items() if key not in stored]
         self._database.finish(
             after,
@@ -415,21 +414,20 @@ class Collector:
             at = state.no_feed_at if pending.trial else pending.url
             state = answers.unreadable(state, source, f"{sent} {found.reason}", at)
             state = msgspec.structs.replace(state, trial="" if pending.trial else named)
-        self._finish_without_items(source, state)
+        self._finish_without_items(state)
 
     def _not_the_same(self, source: Source, pending: Pending) -> bool:
         """Note that the feed which a page names has no item of the source."""
         advice = "if it is the right one, list that address"
         reason = f"{answers.named_feed(pending.trial)} has none of its items ({advice})"
         state = msgspec.structs.replace(self.state(source.url), trial="")
-        self._finish_without_items(source, answers.unreadable(state, source, reason, state.no_feed_at))
+        self._finish_without_items(answers.unreadable(state, source, reason, state.no_feed_at))
         return True
 
-    def _finish_without_items(self, source: Source, state: SourceState) -> None:
-        state = _with_listed(state, source)
+    def _finish_without_items(self, state: SourceState) -> None:
         self._database.finish(state)
-        self._states[source.url] = state
-        self._waiting.discard(source.url)
+        self._states[state.url] = state
+        self._waiting.discard(state.url)
 
     def _was_a_feed(self, source: Source) -> bool:
         """Return whether the source sent a feed before, or has seeds on the disk."""
@@ -519,7 +517,7 @@ class Collector:
             return False
         reason = f"what it sent stopped the program {MOST_ATTEMPTS} times, and is given up"
         source = self.sources[url]
-        self._finish_without_items(source, answers.unreadable(self.state(url), source, reason, pending.url))
+        self._finish_without_items(answers.unreadable(self.state(url), source, reason, pending.url))
         self._told(url, reason)
         return True
 
@@ -619,10 +617,6 @@ class Collector:
 def _status_of(answer: answers.Answer) -> int:
     """Return the status of an answer, 0 if it is not whole."""
     return 0 if answer.problem and answer.status < 300 else answer.status
-
-
-def _with_listed(state: SourceState, source: Source) -> SourceState:
-    return msgspec.structs.replace(state, listed=timing.listed_at(source) if state.address else "")
 
 
 def digest_of(pending: Pending, source: Source) -> str:
