@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import codecs
 import os
-import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 import msgspec
@@ -95,19 +94,11 @@ def write_list(config: Config, name: str, text: str) -> str:
         )
     path = os.path.join(folder, f"{name}.yaml")
     os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f".{os.getpid()}.tmp")
-    try:
-        with open(temporary, "x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)  # unlike a renaming, it replaces nothing
-    except FileExistsError as error:
-        raise AggregatorError(f"{path}: already exists (rename the file to import, or remove this one)") from error
-    finally:
-        with suppress(OSError):
-            os.unlink(temporary)
-    _flush(folder)
+    with _temporary(folder, text.encode(), 0o666) as temporary:
+        try:
+            os.link(temporary, path)  # unlike a renaming, it replaces nothing
+        except FileExistsError as error:
+            raise AggregatorError(f"{path}: already exists (rename the file to import, or remove this one)") from error
     return path
 
 
@@ -173,19 +164,9 @@ def _rewrite(config: Config, path: str, changes: Mapping[str, str]) -> bool:
     after = mark + with_addresses(before.removeprefix(mark).decode(), changes).encode()
     if not _says_the_same(config, before, after, changes):
         return False
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(real), prefix=".", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(after)
-            file.flush()
-            os.fsync(file.fileno())
+    with _temporary(os.path.dirname(real), after, 0o600) as temporary:
         os.chmod(temporary, mode & 0o7777)
         os.replace(temporary, real)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _flush(os.path.dirname(real))
     return True
 
 
@@ -201,7 +182,21 @@ def _says_the_same(config: Config, before: bytes, after: bytes, changes: Mapping
     return not problems and moved == [msgspec.structs.replace(one, position="") for one in new]
 
 
-def _flush(folder: str) -> None:
+@contextmanager
+def _temporary(folder: str, data: bytes, mode: int) -> Iterator[str]:
+    """Give the path of a file that holds `data`, to be given its name; then that is on the disk, too."""
+    path = os.path.join(folder, f".{os.getpid()}.tmp")
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # a process of this number was killed
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        yield path
+    finally:
+        with suppress(OSError):
+            os.unlink(path)
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

@@ -38,6 +38,10 @@ _NAMES = (
 
 _AUTHORITY = re.compile(r"https?:[/\\]*([^/\\?#]*)", re.IGNORECASE)
 _IGNORED = re.compile(r"[\t\n\r]")
+_AROUND = "".join(map(chr, range(0x21)))
+"""Blanks and control characters, which browsers drop at both ends."""
+
+_NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "intranet", "lan", "home.arpa")
 """Names that mean something in one network alone (RFC 6761, 6762, 8375), and those below them."""
 
@@ -48,7 +52,7 @@ def refusal_of_url(url: str) -> str:
     It is read as browsers read it (WHATWG URL): `http://0x7f.1` is this machine, with backslashes too. What is no
     http(s) address is not judged, and no name is looked up: one that leads to such an address is refused by nobody.
     """
-    found = _AUTHORITY.match(_IGNORED.sub("", url).strip())
+    found = _AUTHORITY.match(_IGNORED.sub("", url.strip(_AROUND)))
     if found is None:
         return ""
     authority = found[1]
@@ -78,6 +82,8 @@ def _numbers(parts: Sequence[str]) -> int | None:
     """Return the IPv4 address that the parts of a host mean, None if it is a name (WHATWG URL, IPv4 parser)."""
     values = []
     for part in parts:
+        if _NUMBER.fullmatch(part) is None:
+            return None  # Python would also read signs, underscores and digits of other scripts
         base = 16 if part.startswith("0x") else 8 if len(part) > 1 and part[0] == "0" else 10
         try:
             values.append(int(part[2:] or "0", 16) if base == 16 else int(part, base))

@@ -34,8 +34,6 @@ MAX_HOPS = 5
 MOST_VALIDATORS = 8
 """So many addresses of a source keep their validators: its page, its feed, targets of redirects."""
 
-NAMES_A_FEED = "what it sends is an HTML page, and the feed that it names"
-
 _LONGEST_LINKS = 20_000
 _LINK = re.compile(r"<([^<>\s]{1,2000})>([^<,]{0,500})")
 _RELATION = re.compile(r""";\s*rel\s*=\s*(?:"([^"]*)"|([^\s;"]+))""", re.IGNORECASE)
@@ -147,7 +145,7 @@ def answered(state: SourceState, source: Source, answer: Answer) -> SourceState:
         return planned(msgspec.structs.replace(state, outcome="document"), source)
     if kind == "unchanged":
         if state.no_feed and state.no_feed_at == answer.url:
-            return planned(unreadable(state, state.no_feed, answer.url), source)
+            return unreadable(state, source, state.no_feed, answer.url)
         state = succeeded(state, "unchanged", answer.at)
         if _goes_on(state, permanent_target(answer)):
             state = sighted(state, permanent_target(answer), answer.at)
@@ -170,12 +168,18 @@ def succeeded(state: SourceState, outcome: Outcome, now: int) -> SourceState:
     )  # fmt: skip
 
 
-def unreadable(state: SourceState, reason: str, url: str) -> SourceState:
-    """Return the state after a document from `url` that is no feed; `planned` is still to be called."""
-    return msgspec.structs.replace(
+def unreadable(state: SourceState, source: Source, reason: str, url: str) -> SourceState:
+    """Return the state after a document from `url` that is no feed."""
+    failed = msgspec.structs.replace(
         state, outcome="failed", failures=state.failures + 1, failing_since=state.failing_since or state.asked_at,
         error=reason, no_feed=reason, no_feed_at=url,
     )  # fmt: skip
+    return planned(failed, source)
+
+
+def named_feed(address: str) -> str:
+    """Return in words that a page is in the place of a feed, and names the feed at an address."""
+    return f"what it sends is an HTML page, and the feed that it names ({address})"
 
 
 def cooled(cooling: Cooling | None, answer: Answer) -> Cooling | None:
@@ -342,7 +346,7 @@ def _lost(state: SourceState, answer: Answer) -> SourceState:
     lost = msgspec.structs.replace(state, address="", adopted="", is_discovered=False)
     if not state.is_discovered:
         return lost
-    reason = f"{NAMES_A_FEED} ({state.address}) cannot be had: {error_of(answer)}"
+    reason = f"{named_feed(state.address)} cannot be had: {error_of(answer)}"
     return msgspec.structs.replace(lost, trial=state.address, no_feed=reason, no_feed_at=state.page_at)
 
 

@@ -271,7 +271,6 @@ class Collector:
         if pending is not None and digest_of(pending, source) == before.body and not before.no_feed:
             state = answers.same_again(state, pending, source)
             pending = None
-        state = _with_listed(state, source)
         self._database.put(
             states=[state], pending=None if pending is None else (source.url, pending), cooling=self._cooled(answer)
         )  # fmt: skip
@@ -289,9 +288,8 @@ class Collector:
         )
         reason, problem = state.no_feed, answers.error_of(answer)
         if problem:  # else it has not changed since it was found to be another feed
-            reason = f"{answers.NAMES_A_FEED} ({trial}) cannot be had: {problem}"
-        failed = answers.unreadable(state, reason, state.no_feed_at)
-        state = timing.planned(failed, source)
+            reason = f"{answers.named_feed(trial)} cannot be had: {problem}"
+        state = answers.unreadable(state, source, reason, state.no_feed_at)
         self._database.put(states=[state], cooling=self._cooled(answer))
         self._states[source.url] = state
 
@@ -360,7 +358,7 @@ class Collector:
         after = answers.succeeded(
             msgspec.structs.replace(after, body=digest_of(pending, source)), "document", pending.received_at
         )
-        after = timing.planned(_with_listed(after, source), source)
+        after = timing.planned(after, source)
         recognised_now = [row for key, row in known.items() if key not in stored]
         self._database.finish(
             after,
@@ -405,7 +403,7 @@ class Collector:
         counts if it is the same.
         """
         state, named = self.state(source.url), next(iter(found.feeds), "")
-        reason = f"{f'{answers.NAMES_A_FEED} ({pending.trial})' if pending.trial else 'what it sends'} {found.reason}"
+        sent = answers.named_feed(pending.trial) if pending.trial else "what it sends"
         if pending.url in found.feeds or named in {state.address, pending.trial}:
             named = ""
         if named and not pending.trial and not self._was_a_feed(source):
@@ -413,26 +411,23 @@ class Collector:
                 state, address=named, page_at=pending.url, is_discovered=True, failures=0, trial=""
             )
         else:
-            trial = "" if pending.trial else named
             at = state.no_feed_at if pending.trial else pending.url
-            state = msgspec.structs.replace(answers.unreadable(state, reason, at), trial=trial)
-            state = timing.planned(state, source)
-        self._finish_without_items(source, state)
+            state = answers.unreadable(state, source, f"{sent} {found.reason}", at)
+            state = msgspec.structs.replace(state, trial="" if pending.trial else named)
+        self._finish_without_items(state)
 
     def _not_the_same(self, source: Source, pending: Pending) -> bool:
         """Note that the feed which a page names has no item of the source."""
         advice = "if it is the right one, list that address"
-        reason = f"{answers.NAMES_A_FEED} ({pending.trial}) has none of its items ({advice})"
+        reason = f"{answers.named_feed(pending.trial)} has none of its items ({advice})"
         state = msgspec.structs.replace(self.state(source.url), trial="")
-        state = answers.unreadable(state, reason, state.no_feed_at)
-        self._finish_without_items(source, timing.planned(state, source))
+        self._finish_without_items(answers.unreadable(state, source, reason, state.no_feed_at))
         return True
 
-    def _finish_without_items(self, source: Source, state: SourceState) -> None:
-        state = _with_listed(state, source)
+    def _finish_without_items(self, state: SourceState) -> None:
         self._database.finish(state)
-        self._states[source.url] = state
-        self._waiting.discard(source.url)
+        self._states[state.url] = state
+        self._waiting.discard(state.url)
 
     def _was_a_feed(self, source: Source) -> bool:
         """Return whether the source sent a feed before, or has seeds on the disk."""
@@ -521,10 +516,8 @@ class Collector:
         if pending is None or pending.attempts < MOST_ATTEMPTS:
             return False
         reason = f"what it sent stopped the program {MOST_ATTEMPTS} times, and is given up"
-        state = timing.planned(answers.unreadable(self.state(url), reason, pending.url), self.sources[url])
-        self._database.finish(state)
-        self._states[url] = state
-        self._waiting.discard(url)
+        source = self.sources[url]
+        self._finish_without_items(answers.unreadable(self.state(url), source, reason, pending.url))
         self._told(url, reason)
         return True
 
@@ -559,7 +552,7 @@ class Collector:
         if answers.kind_of(answer) == "document":
             found = await asyncio.to_thread(self._intake.parse_list, answer.body, one)
             if isinstance(found, str):
-                state = timing.planned(answers.unreadable(state, found, answer.url), source)
+                state = answers.unreadable(state, source, found, answer.url)
             else:
                 state = timing.planned(answers.succeeded(state, "document", answer.at), source)
             self._take_list(one, found, state, self._cooled(answer))
@@ -624,10 +617,6 @@ class Collector:
 def _status_of(answer: answers.Answer) -> int:
     """Return the status of an answer, 0 if it is not whole."""
     return 0 if answer.problem and answer.status < 300 else answer.status
-
-
-def _with_listed(state: SourceState, source: Source) -> SourceState:
-    return msgspec.structs.replace(state, listed=timing.listed_at(source) if state.address else "")
 
 
 def digest_of(pending: Pending, source: Source) -> str:

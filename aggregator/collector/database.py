@@ -72,12 +72,8 @@ _OF_OTHERS: tuple[tuple[str, str, _Decoder[object]], ...] = (
 )  # fmt: skip
 
 
-def _is_sound(decoder: _Decoder[object], value: Any) -> bool:
-    try:
-        decoder.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, TypeError):
-        return False
-    return True
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, TypeError)
+"""What a decoder raises if a value is damaged."""
 
 
 class Busy(Exception):  # noqa: N818 - a state, not a mistake
@@ -292,7 +288,7 @@ class Database:
     def _decoded(self, decoder: _Decoder[_Value_co], value: Any) -> _Value_co:
         try:
             return decoder.decode(value)
-        except (msgspec.MsgspecError, UnicodeDecodeError, TypeError) as error:
+        except _UNREADABLE as error:
             self._give_up()
             raise Unusable(
                 f"{self._path} is damaged; the next start makes what is lost again from the seeds"
@@ -339,20 +335,10 @@ class Database:
             os.unlink(self._aside)
         with closing(sqlite3.connect(self._aside)) as copy:
             db.backup(copy)
-        sources = {
-            source
-            for table, column, decoder in _OF_SOURCES
-            for source, value in db.execute(f"SELECT {column}, value FROM {table}")  # noqa: S608 - names of ours
-            if not _is_sound(decoder, value)
-        }
+        sources = {source for _, _, source in _damaged(db, _OF_SOURCES)}
         aliases = db.execute("SELECT source FROM alias WHERE typeof(key) != 'text' OR typeof(first) != 'text'")
         sources |= {source for (source,) in aliases}
-        others = [
-            (table, column, key)
-            for table, column, decoder in _OF_OTHERS
-            for key, value in db.execute(f"SELECT {column}, value FROM {table}")  # noqa: S608 - names of ours
-            if not _is_sound(decoder, value)
-        ]
+        others = list(_damaged(db, _OF_OTHERS))
         db.execute("BEGIN IMMEDIATE")
         for table, column in (("source", "url"), ("entry", "source"), ("alias", "source"), ("pending", "source")):
             db.executemany(f"DELETE FROM {table} WHERE {column} IS ?", [(one,) for one in sources])  # noqa: S608 - as above
@@ -377,6 +363,16 @@ class Database:
             "it was damaged, and is made again from the seeds: every source is asked once more without a condition, and"
             f" what was held back is held back anew; the damaged file is kept as {os.path.basename(self._aside)}"
         )
+
+
+def _damaged(
+    db: sqlite3.Connection, tables: Iterable[tuple[str, str, _Decoder[object]]]
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield the table, the column and the value there of each row that is damaged."""
+    for table, column, decoder in tables:
+        for key, value in db.execute(f"SELECT {column}, value FROM {table}"):  # noqa: S608 - names of ours
+            if not any(_readable(decoder, [(key, value)])):
+                yield table, column, key
 
 
 def _insert(db: sqlite3.Connection, source: str, known: Iterable[Known]) -> None:
@@ -528,7 +524,7 @@ def _readable(decoder: _Decoder[_Value_co], rows: Iterable[tuple[str, Any]]) -> 
     Who reads must not take their damage for that of a file of its own, such as the index.
     """
     for key, value in rows:
-        with suppress(msgspec.MsgspecError, UnicodeDecodeError, TypeError):
+        with suppress(*_UNREADABLE):
             yield key, decoder.decode(value)
 
 

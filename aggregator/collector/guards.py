@@ -112,7 +112,8 @@ def decide(
         case = msgspec.structs.replace(
             case, entries=_once(_renamed(entry, renamed.get(entry.key, entry.key)) for entry in case.entries)
         )
-    reason = _hijack(case)
+    names = {**aliases, **renamed}
+    reason = _hijack(case, names)
     decision = _quarantined(case, reason) if reason else _taken(case)
     notes = decision.notes
     if renamed:
@@ -120,7 +121,7 @@ def decide(
             f"{quantity(len(renamed), 'item')} came back with new ids: the same items, old ids kept (churn)",
             *notes,
         )
-    return msgspec.structs.replace(decision, aliases=_aliases(case, {**aliases, **renamed}), notes=notes)
+    return msgspec.structs.replace(decision, aliases=_aliases(case, names), notes=notes)
 
 
 def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
@@ -142,8 +143,8 @@ def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
         writes.append(Write(entry=_dated(row.entry, row), known=shown))
     head = state.new_head or state.head
     ended = msgspec.structs.replace(
-        state, quarantine="", quarantined_at=0, domain=state.new_domain or state.domain, new_domain="", own_window=(),
-        head=head, new_head=None, title=head.title if head else state.title,
+        _without_quarantine(state), domain=state.new_domain or state.domain, head=head,
+        title=head.title if head else state.title,
         next_at=0 if state.outcome == "gone" else state.next_at,
         outcome="" if state.outcome == "gone" else state.outcome,
     )  # fmt: skip
@@ -156,20 +157,12 @@ def release(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
 
 def withdrawn(*, state: SourceState, known: Mapping[str, Known]) -> Decision:
     """Return what follows if a source is gone (410) and `on_gone: withdraw`: all that it shows is withdrawn."""
-    rows = [row for row in known.values() if row.path and not row.is_withdrawn]
+    writes = tuple(_withdrawal(row) for row in known.values() if row.path and not row.is_withdrawn)
     return Decision(
         state=state,
-        known=tuple(msgspec.structs.replace(row, is_withdrawn=True) for row in rows),
-        writes=tuple(
-            Write(
-                entry=_stub(row),
-                known=msgspec.structs.replace(row, is_withdrawn=True),
-                path=row.path,
-                is_withdrawn=True,
-            )
-            for row in rows
-        ),
-        notes=(f"it is gone (410): {quantity(len(rows), 'item')} withdrawn (`on_gone: withdraw`)",),
+        known=tuple(write.known for write in writes),
+        writes=writes,
+        notes=(f"it is gone (410): {quantity(len(writes), 'item')} withdrawn (`on_gone: withdraw`)",),
     )
 
 
@@ -204,10 +197,9 @@ def shares_an_item(document: Document, known: Mapping[str, Known], aliases: Mapp
     own = _own(known)
     links = {row.link for row in own.values() if row.link}
     titles = {_plain(row.title) for row in own.values() if len(_plain(row.title)) > 12}
-    keys = ((aliases.get(entry.key, entry.key), entry) for entry in document.entries[:MOST_SEEN])
     return any(
-        (key in own and _is_evidence(entry, own[key])) or entry.link in links or _plain(entry.title) in titles
-        for key, entry in keys
+        _is_evidence(entry, own, aliases) or entry.link in links or _plain(entry.title) in titles
+        for entry in document.entries[:MOST_SEEN]
     )
 
 
@@ -248,8 +240,9 @@ def _dated(entry: Entry, row: Known) -> Entry:
     return msgspec.structs.replace(entry, key=row.key, published=row.date)
 
 
-def _stub(row: Known) -> Entry:
-    return Entry(key=row.key, title=row.title, link=row.link, published=row.date)
+def _withdrawal(row: Known) -> Write:
+    stub = Entry(key=row.key, title=row.title, link=row.link, published=row.date)
+    return Write(entry=stub, known=msgspec.structs.replace(row, is_withdrawn=True), path=row.path, is_withdrawn=True)
 
 
 def _churned(case: _Case) -> dict[str, str]:
@@ -342,16 +335,16 @@ def _window(case: _Case) -> tuple[str, ...]:
     return tuple(row.key for row in rows[:RECOVERED_WINDOW])
 
 
-def _hijack(case: _Case) -> str:
-    """Return why the source seems to be in other hands, "" if it does not."""
+def _hijack(case: _Case, names: Mapping[str, str]) -> str:
+    """Return why the source seems to be in other hands, "" if it does not; `names` are first keys by those of now."""
     if case.state.quarantine:
         return "" if _is_back(case) else case.state.quarantine
     own, home = _own(case.known), _home(case)
     if not home or not case.entries:
         return ""
-    if any(entry.key in own and _is_evidence(entry, own[entry.key]) for entry in case.entries):
+    if any(_is_evidence(entry, own, names) for entry in case.document.entries[:MOST_SEEN]):
         return ""
-    if case.domain != home and not shares_an_item(case.document, own, {}):
+    if case.domain != home and not shares_an_item(case.document, own, names):
         return f"it moved from {home} to {case.domain}, and shares no item with what it was"
     window = [own[key] for key in _window(case) if key in own]
     if not window or _is_akin(case, window):
@@ -376,9 +369,13 @@ def _is_back(case: _Case) -> bool:
     return same > 0 and 2 * same >= len(own)
 
 
-def _is_evidence(entry: Entry, row: Known) -> bool:
-    """Return whether an id that was seen before shows that it is the same entry: a number may be so by accident."""
-    return not entry.key.isdecimal() or _is_same(entry, row)
+def _is_evidence(entry: Entry, own: Mapping[str, Known], names: Mapping[str, str]) -> bool:
+    """Return whether the id of an entry shows that it is one that was seen before: a number may be so by accident.
+
+    That which the source sends counts, not the first one of the entry.
+    """
+    row = own.get(names.get(entry.key, entry.key))
+    return row is not None and (not entry.key.isdecimal() or _is_same(entry, row))
 
 
 def _is_same(entry: Entry, row: Known) -> bool:
@@ -458,18 +455,10 @@ def _taken(case: _Case) -> Decision:
     changed, changes = _updated(case, held_back)
     gone = _deleted(case)
     counts = (*case.state.counts, len(new))[-REMEMBERED_COUNTS:] if new and case.state.domain else case.state.counts
-    state = msgspec.structs.replace(
-        _with_document(case),
-        counts=counts,
-        quarantine="",
-        quarantined_at=0,
-        new_domain="",
-        own_window=(),
-        new_head=None,
-    )
+    state = _without_quarantine(_with_document(case))
     refused = _refused(case)
     return Decision(
-        state=msgspec.structs.replace(state, gap=_gap(case, rows)),
+        state=msgspec.structs.replace(state, counts=counts, gap=_gap(case, rows)),
         known=(*rows, *changed, *(write.known for write in gone), *refused),
         writes=(*writes, *changes, *(write for write in gone if write.path)),
         notes=tuple(_notes(case, held)),
@@ -481,21 +470,17 @@ def _admitted(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tuple[En
     """Return which new entries are shown, and which guard holds each of the others."""
     if not case.state.domain and not case.known:
         return new[: case.source.first], [(entry, "first") for entry in new[case.source.first :]]
-    if case.state.began_in_part:
-        # Its first document lacked most of this one, which is what it had when it was new.
-        last = max((row.date for row in _own(case.known).values()), default=0)
-        older = [entry for entry in new if _date(entry, case.now) <= last]
-        left = max(0, case.source.first - sum(1 for row in case.known.values() if not row.held_by))
-        shown, held = _without_flood(case, [entry for entry in new if _date(entry, case.now) > last])
-        return [*shown, *older[:left]], [*held, *((entry, "first") for entry in older[left:])]
-    if not case.state.domain:
-        # The state was lost, and what was shown was recovered from the seeds: what is not newer was known.
-        last = max((row.date for row in _own(case.known).values()), default=0)
-        older = [entry for entry in new if _date(entry, case.now) <= last]
-        new = [entry for entry in new if _date(entry, case.now) > last]
-        shown, held = _without_flood(case, new)
+    if case.state.domain and not case.state.began_in_part:
+        return _without_flood(case, new)
+    # What is not newer than what is known is not new: it was known before the state was lost, or the source had it when
+    # it was new, and its first document, of which a part was missing, lacked it.
+    last = max((row.date for row in _own(case.known).values()), default=0)
+    older = [entry for entry in new if _date(entry, case.now) <= last]
+    shown, held = _without_flood(case, [entry for entry in new if _date(entry, case.now) > last])
+    if not case.state.began_in_part:
         return shown, [*held, *((entry, "older") for entry in older)]
-    return _without_flood(case, new)
+    left = max(0, case.source.first - sum(1 for row in case.known.values() if not row.held_by))
+    return [*shown, *older[:left]], [*held, *((entry, "first") for entry in older[left:])]
 
 
 def _without_flood(case: _Case, new: list[Entry]) -> tuple[list[Entry], list[tuple[Entry, Held]]]:
@@ -535,16 +520,8 @@ def _updated(case: _Case, new: Collection[str]) -> tuple[list[Known], list[Write
 
 def _deleted(case: _Case) -> list[Write]:
     """Return what the document says was deleted (RFC 6721)."""
-    rows = [case.known[key] for key in sorted(case.deleted & case.known.keys()) if not case.known[key].is_withdrawn]
-    return [
-        Write(
-            entry=_stub(row),
-            known=msgspec.structs.replace(row, is_withdrawn=True),
-            path=row.path,
-            is_withdrawn=True,
-        )
-        for row in rows
-    ]
+    rows = [case.known[key] for key in sorted(case.deleted & case.known.keys())]
+    return [_withdrawal(row) for row in rows if not row.is_withdrawn]
 
 
 def _refused(case: _Case) -> list[Known]:
@@ -554,6 +531,10 @@ def _refused(case: _Case) -> list[Known]:
     here = {entry.key for entry in case.entries}
     held = [row for row in case.known.values() if row.held_by == "hijack" and row.key not in here]
     return [msgspec.structs.replace(row, held_by="refused", entry=None) for row in held]
+
+
+def _without_quarantine(state: SourceState) -> SourceState:
+    return msgspec.structs.replace(state, quarantine="", quarantined_at=0, own_window=(), new_domain="", new_head=None)
 
 
 def _head(document: Document) -> Document:

@@ -63,8 +63,9 @@ def _rules(body: bytes) -> list[Rule]:
         if name == "user-agent":
             agents, has_rules = (set() if has_rules else agents), False
             token = _TOKEN.match(value)
-            agents |= {token[0].lower()} if token else {""}
-            for agent in agents:
+            agent = token[0].lower() if token else ""
+            if agent in {NAME, "*"}:  # of many other names with many rules, each pair would count
+                agents.add(agent)
                 groups.setdefault(agent, [])
             continue
         has_rules = True

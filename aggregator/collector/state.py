@@ -34,9 +34,8 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What is known of a source. Times are seconds since 1970, 0 for never; spans are seconds.
 
     `address` is what is asked instead of `url`: an adopted redirect, or the feed that the page at `page_at` names
-    (`is_discovered`);
-    `listed` is the address that the list had then, and `trial` a feed that a page names in the place of one which was a
-    feed, until that turns out to be the same.
+    (`is_discovered`); `trial` is a feed that a page names in the place of one which was a feed, until that turns out to
+    be the same.
     `validators` are those of each address. `planned_at` is when the last poll was due, `asked_at` when it began,
     `answered_at` when it ended. `next_at` is when the next is due and `why` the reason, in words. `hint_until` is the
     earliest moment that the last answer allows, `hint` its distance from the answer, `hint_why` its name; `max_age` is
@@ -55,7 +54,6 @@ class SourceState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     url: str
     added_at: int = 0
     address: str = ""
-    listed: str = ""
     page_at: str = ""
     is_discovered: bool = False
     trial: str = ""

@@ -202,13 +202,11 @@ def as_listed(state: SourceState, source: Source) -> SourceState:
 def _moved(state: SourceState, source: Source) -> SourceState:
     """Return the state of a source that a person may have listed at another address."""
     listed = listed_at(source)
-    if not state.listed or state.listed == listed:
+    if not state.address or state.planned_for in {"", listed}:
         return state
     if state.address == listed:
-        return msgspec.structs.replace(state, listed=state.address)
-    return msgspec.structs.replace(
-        state, address="", listed="", adopted="", trial="", redirect=None, is_discovered=False
-    )
+        return msgspec.structs.replace(state, planned_for=listed)
+    return msgspec.structs.replace(state, address="", adopted="", trial="", redirect=None, is_discovered=False)
 
 
 def _unbarred(state: SourceState, source: Source) -> SourceState:

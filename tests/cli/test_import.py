@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import pytest
 from support.command_line import run
 from support.site_folder import SiteFolder
 
 import aggregator
+from aggregator.cli.source_lists import write_list
 
 PLANET = """[Planet]
 name = Planet Test
@@ -116,6 +119,17 @@ def test_no_list_is_replaced(planet: SiteFolder) -> None:
     (planet.root / "feeds.ini").write_text(PLANET)
     assert "already exists" in run(planet.root, "import", "planet", "feeds.ini", expect=1).stderr
     assert (planet.root / "config/sources/feeds.yaml").read_text() == "# mine\n"
+
+
+def test_what_a_killed_process_left_is_in_nobodys_way(planet: SiteFolder) -> None:
+    """In a container, the next one has its number."""
+    (planet.root / "config/sources").mkdir()
+    (planet.root / f"config/sources/.{os.getpid()}.tmp").write_text("- half")
+    path = write_list(
+        aggregator.load_config(planet.root / "config/aggregator.yaml"), "new", "- https://anne.example.org/rss\n"
+    )
+    assert Path(path).read_text() == "- https://anne.example.org/rss\n"
+    assert os.listdir(planet.root / "config/sources") == ["new.yaml"]
 
 
 @pytest.mark.parametrize(

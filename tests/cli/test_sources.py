@@ -233,7 +233,7 @@ def adopted(planet: Planet, moves: dict[str, str]) -> None:
     """Let the collector know of sources that have moved for good."""
     Path(planet.state).mkdir(exist_ok=True)
     with closing(Database(planet.state)) as db:
-        db.put(states=[SourceState(url=url, adopted=new, address=new, listed=url) for url, new in moves.items()])
+        db.put(states=[SourceState(url=url, adopted=new, address=new, planned_for=url) for url, new in moves.items()])
 
 
 A, B, NEW = "https://a.example.org/f", "https://b.example.org/f", "https://new.example.org/f"

@@ -265,9 +265,12 @@ def test_point_20_a_source_in_quarantine_withdraws_nothing() -> None:
     assert len(memory.take(deleted=keys).writes) == 5, "its own feed withdraws"
 
 
-def test_point_20_ids_alone_do_not_make_strangers_the_same_feed() -> None:
-    """Feeds whose ids are 1, 2, 3: those of others change no item."""
+@pytest.mark.parametrize("has_changed", [False, True])
+def test_point_20_ids_alone_do_not_make_strangers_the_same_feed(has_changed: bool) -> None:
+    """Feeds whose ids are 1, 2, 3, perhaps only since a churn: those of others change no item."""
     memory = Memory()
+    if has_changed:
+        memory.take(*(entry(number) for number in range(3)))
     memory.take(*(entry(number, key=str(number)) for number in range(3)))
     strange = {"title": "Casino", "link": "https://x.example.com/"}
     decision = memory.take(*(entry(number, key=str(number), **strange) for number in range(3)))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import islice, product
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 
@@ -237,6 +240,18 @@ def test_a_group_for_us_without_rules_allows_all() -> None:
     assert robots.is_allowed(200, b"Disallow: /\nUser-agent: aggregators\nDisallow: /\n", url)
     assert not robots.is_allowed(200, b"User-agent: *\nDisallow: /\n", url)
     assert not robots.is_allowed(200, b"x: y\n" * 90_000 + b"User-agent: *\nDisallow: /\n", url)
+
+
+def test_many_names_with_many_rules_take_little_memory() -> None:
+    """A rule is kept for nobody else: each of a thousand names would have each of a thousand rules."""
+    names = ["".join(letters) for letters in islice(product(ascii_lowercase, repeat=3), 1000)]
+    body = "".join([*(f"User-agent: {name}\n" for name in names), "Allow: /\n" * 1000]).encode()
+    tracemalloc.start()
+    try:
+        assert robots.is_allowed(200, body + b"User-agent: *\nDisallow: /\n", "https://x.example.org/a") is False
+        assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -334,15 +334,21 @@ def moved(planet: Planet, status: int, target: str = "moved.example") -> Reply:
     return Reply(status, [("Location", planet.server.url(target))])
 
 
-@pytest.mark.parametrize("status", [301, 308])
-def test_point_6_a_permanent_redirect_is_adopted_after_3_sightings_over_7_days(planet: Planet, status: int) -> None:
-    """It is followed at once; then the new address alone is asked, and stays so over restarts."""
+def that_moves(planet: Planet, status: int) -> bytes:
+    """Let a source that was polled once lie elsewhere from now on, and return the document that it sends."""
     planet.add(every=DAY)
     body = feed(planet)
     planet.answers_with(body)
     planet.next_poll()
     planet.answers_with(moved(planet, status))
     planet.answers_with(body, "moved.example")
+    return body
+
+
+@pytest.mark.parametrize("status", [301, 308])
+def test_point_6_a_permanent_redirect_is_adopted_after_3_sightings_over_7_days(planet: Planet, status: int) -> None:
+    """It is followed at once; then the new address alone is asked, and stays so over restarts."""
+    that_moves(planet, status)
     sightings = 0
     while not planet.state().adopted:
         assert sightings < 12
@@ -394,12 +400,7 @@ def html(body: bytes = PAGE) -> Reply:
 @pytest.mark.parametrize("status", [301, 308])
 def test_point_6_a_permanent_redirect_to_a_page_is_no_sighting(planet: Planet, status: int) -> None:
     """A login in front of everything for three weeks, after one real sighting: the address stays."""
-    planet.add(every=DAY)
-    body = feed(planet)
-    planet.answers_with(body)
-    planet.next_poll()
-    planet.answers_with(moved(planet, status))
-    planet.answers_with(body, "moved.example")
+    body = that_moves(planet, status)
     planet.next_poll()
     assert planet.state().redirect.count == 1
     planet.answers_with(lambda seen: conditional(seen, PAGE), "moved.example")
@@ -452,20 +453,15 @@ def test_a_feed_whose_page_names_it_elsewhere_is_followed_if_it_has_the_same_ite
 
 def test_an_address_that_a_person_lists_wins_over_one_that_was_adopted(planet: Planet) -> None:
     """What the list says now is asked, with the same items."""
-    source = planet.add(every=DAY)
-    body = feed(planet)
-    planet.answers_with(body)
-    planet.next_poll()
-    planet.answers_with(moved(planet, 301))
-    planet.answers_with(body, "moved.example")
+    body = that_moves(planet, 301)
     while not planet.state().adopted:
         planet.next_poll()
     new = planet.server.url("moved.example")
-    planet.sources[0] = msgspec.structs.replace(source, address=new)
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], address=new)
     planet.next_poll()
     assert planet.state().address == new
     third = planet.server.url("third.example")
-    planet.sources[0] = msgspec.structs.replace(source, address=third)
+    planet.sources[0] = msgspec.structs.replace(planet.sources[0], address=third)
     planet.answers_with(body, "third.example")
     planet.next_poll()
     assert planet.server.seen[-1].host == "third.example"
@@ -866,6 +862,7 @@ def test_a_damaged_row_costs_its_source_alone(planet: Planet, table: str) -> Non
     planet.clock.set(max(planet.state(ill).next_at, planet.state(well).next_at))
     planet.poll()
     before = planet.seeds()
+    planet.clock.set(max(planet.state(ill).next_at, planet.state(well).next_at))
     with sqlite3.connect(planet.root / "state/sources.db") as db:
         broken = {
             "entry": "UPDATE entry SET value=x'00ff' WHERE source=? AND key LIKE '%post1'", "source": "UPDATE source SET value=x'00ff' WHERE url=?",
@@ -874,13 +871,13 @@ def test_a_damaged_row_costs_its_source_alone(planet: Planet, table: str) -> Non
         db.execute(broken, [ill.url])
         db.execute("PRAGMA user_version=-1")
     db.close()
-    planet.told.clear()
-    planet.clock.set(max(planet.state(ill).next_at, planet.state(well).next_at))
-    planet.told.clear()
     assert planet.poll().failed == ()
     assert (planet.root / "state/sources.db.damaged").exists()
+    is_of_none = table in {"cooling", "listed", "subscription"}
+    lost = f"it was damaged: what it knew of {'0 sources' if is_of_none else '1 source'} is made again from the seeds"
+    assert dict(planet.told)[str(planet.root / "state/sources.db")].startswith(lost)
     asked = {seen.host: seen.is_conditional for seen in planet.server.seen[-2:]}
-    assert asked == {"ill.example": table in {"cooling", "listed", "subscription"}, "well.example": True}
+    assert asked == {"ill.example": is_of_none, "well.example": True}
     assert database.statuses(str(planet.root / "state"), [well], planet.clock.now())[0].held == 37
     assert planet.seeds() == before
 
@@ -906,25 +903,6 @@ def test_point_1_a_304_to_an_unconditional_request_is_a_lie(planet: Planet) -> N
     assert planet.status().state == "failing"
 
 
-def test_one_process_collects_and_others_read_and_ask(planet: Planet) -> None:
-    """The second is told who does; a release of it is a request, which the first takes up."""
-    source = planet.add()
-    planet.answers_with(feed(planet))
-    planet.next_poll()
-    many = rss(posts(40, newest=planet.clock.time, apart=1, name="flood"))
-    planet.answers_with(many)
-    planet.next_poll()
-    assert planet.status().held == 37
-    with planet.collector() as collector:
-        with pytest.raises(database.Busy) as error:
-            polling.poll(planet.settings, now=planet.clock.now)
-        assert error.value.pid == os.getpid()
-        assert polling.release(planet.settings, source.url, now=planet.clock.now) is None
-        asyncio.run(Schedule(collector).step())
-        assert planet.status().held == 0
-    assert len(planet.shown()) == 43
-
-
 def flooded(planet: Planet) -> Source:
     """Return a source of which 37 entries are held back."""
     source = planet.add()
@@ -934,6 +912,19 @@ def flooded(planet: Planet) -> Source:
     planet.next_poll()
     assert planet.status().held == 37
     return source
+
+
+def test_one_process_collects_and_others_read_and_ask(planet: Planet) -> None:
+    """The second is told who does; a release of it is a request, which the first takes up."""
+    source = flooded(planet)
+    with planet.collector() as collector:
+        with pytest.raises(database.Busy) as error:
+            polling.poll(planet.settings, now=planet.clock.now)
+        assert error.value.pid == os.getpid()
+        assert polling.release(planet.settings, source.url, now=planet.clock.now) is None
+        asyncio.run(Schedule(collector).step())
+        assert planet.status().held == 0
+    assert len(planet.shown()) == 43
 
 
 def test_a_release_that_was_asked_for_while_another_process_collected_is_done_by_the_next(planet: Planet) -> None:

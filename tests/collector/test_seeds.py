@@ -341,11 +341,13 @@ INSIDE = [
     "http:/10.0.0.1/", "http://10.1.2.3:8080/a", "http://192.168.1.1/reboot", "http://169.254.169.254/latest/meta-data/",
     "http://[::1]/", "http://[fd00::1]/", "http://[::ffff:10.0.0.1]/", "http://localhost:631/", "http://a.localhost./",
     "http://printer.local/", "http://router/", "http://nas.home.arpa/", "http://metadata.google.internal/", "http://１２７.0.0.1/", "http://127。0。0。1/", "http://local\u00adhost/",
+    "http://0x-1/", "http://-1/", "http://1_0/", "\x01 http://127.0.0.1/", "\t \n\x00http://127.0.0.1/", "http://localhost \x1f\n",
     "http://127%2e0.0.1/", "https://user:word@blog.example.org/", "https://bank.example.org@evil.example.org/", "HTTP://LOCALHOST/",
 ]  # fmt: skip
 OUTSIDE = [
     "https://blog.example.org/x", "http://93.184.215.14/", "http://[2606:2800::1]/", "https://127.0.0.1.example.org/",
     "https://localhost.example.org/", "https://blog.example.org/?to=http://127.0.0.1/", "https://10.example.org/", "mailto:ann@example.org",
+    "https://-1.example.org/", "https://0x-1.example.org/",
 ]  # fmt: skip
 
 
