@@ -23,6 +23,7 @@ HOLDING = [
     ("eleventy", "plans.json", '{"draft": true}'),
     ("eleventy", "plans.11tydata.json", '{"eleventyExcludeFromCollections": true, "layout": "x"}'),
     ("eleventy", "plans.11tydata.js", "export default {\n  permalink: false,\n  layout: 'x',\n};\n"),
+    ("eleventy", "plans.11tydata.js", "module.exports = { tags: ['post'], draft: true };\n"),
     ("mkdocs", ".meta.yml", "draft: true\n"),
 ]  # fmt: skip
 OTHERS = [
@@ -31,7 +32,7 @@ OTHERS = [
     ("hugo", "_index.md", "---\ntitle: x\n---\nSet `cascade: {draft: true}`.\n"),
     ("zola", "_index.md", "+++\nrender = false\n+++\n"),
     ("eleventy", "plans.json", '{"layout": "x", "tags": ["post"]}'),
-    ("eleventy", "plans.11tydata.js", "export default { tags: ['post'] };\n"),
+    ("eleventy", "plans.11tydata.js", "export default { tags: ['post'], draft: false };\n"),
     ("mkdocs", ".meta.yml", "tags: [a]\n"),
 ]  # fmt: skip
 
