@@ -95,18 +95,20 @@ def read(
     first_commit: FirstCommit | None = None,
     roots: Sequence[SeedRoot] = (),
     held_folder: HeldFolder | None = None,
+    own_pages: str = "",
 ) -> Reading:
     """Return the reading of the file `path` (with the root's prefix) in the dialect of `root`.
 
     `site` is the URL of the site, the base of a root that has none of its own. Dates without an offset are those of
     `zone` (an IANA name) unless the dialect says otherwise. `first_commit` is asked only if nothing else gives a date.
     `roots` are all roots of the site: a reference to a file may lead into another one. `held_folder` is the file of a
-    folder above that holds back what is below.
+    folder above that holds back what is below. `own_pages` is the URL of the site on which a seed of our own dialect
+    without a link gets a page, "" if it gets none.
     """
     if root.dialect == NATIVE:
         from aggregator.normalizer.dialects import further_keys  # noqa: PLC0415 - it is rarely needed
 
-        return further_keys.read(data, path=path, root=root, zone=zone, site=site)
+        return further_keys.read(data, path=path, root=root, zone=zone, site=site, own_pages=own_pages)
     item = _opened(data, _Context(path, root, zone, site, first_commit, roots, held_folder))
     return item.reading(data) if isinstance(item, _Item) else item
 
