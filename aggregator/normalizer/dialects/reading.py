@@ -714,7 +714,7 @@ class _Item:
         address = self._find("address")
         for words, where in (("the path", self._stem), ("the address", address)):
             day = dates.in_path(where.strip("/")).day if isinstance(where, str) else ""
-            if day and _is_moment(day, self._zone):
+            if day and text.is_moment(day, self._zone):
                 self._origins["published"] = words
                 return day
         committed = self._first_commit(self._path) if self._first_commit is not None and not self._is_held else None
@@ -734,7 +734,7 @@ class _Item:
         made = self._readable(found.value)
         if found.note:
             self._warn("published", found.note)
-        if not made or (self._is_held and not _is_moment(made, self._zone)):
+        if not made or (self._is_held and not text.is_moment(made, self._zone)):
             if not self._is_held:
                 self._refuse(path, "date", "is not a date", _DATE_HINT)
             return _DRAFT_DATE
@@ -745,8 +745,8 @@ class _Item:
         written = self._raw.published_date_time or _DRAFT_DATE
         if self._plan.fields["addressed"] and (value := self._find("addressed")) is not None:
             made = dates.readable(str(values.one_text(value).value))
-            written = made if _is_moment(made, self._zone) else written
-        if not self._dialect.own_offset and dates.has_offset(written) and _is_moment(written, self._zone):
+            written = made if text.is_moment(made, self._zone) else written
+        if not self._dialect.own_offset and dates.has_offset(written) and text.is_moment(written, self._zone):
             zone = ZoneInfo(self._zone)
             written = datetime.fromtimestamp(text.moment(written, self._zone), zone).isoformat()
         year, month, day = (*re.split("[-T ]", written)[:3], "", "")[:3]
@@ -969,14 +969,6 @@ def _address_of_page(plan: Plan, path: str) -> str | None:
     return addresses.joined(
         plan.base, addresses.filled(pattern, lambda name: addresses.slugged(known[name], dialect.slugs))
     )
-
-
-def _is_moment(written: str, zone: str) -> bool:
-    try:
-        text.moment(written, zone)
-    except (ValueError, OverflowError):
-        return False
-    return True
 
 
 def _is_link(address: str) -> bool:
