@@ -13,6 +13,7 @@ from aggregator.index.database import chunks, marks
 from aggregator.index.files import FileRow
 from aggregator.index.index import Index
 from aggregator.index.shown_links import link_of
+from aggregator.model.item_pages import is_own
 from aggregator.model.items import Copy
 from aggregator.normalizer import identity, rules
 from aggregator.normalizer.comparison.clusters import Rank
@@ -43,10 +44,6 @@ class CopyGroups:
         # A story of copies may have files that are none, with the link of one of them.
         self._ranks = sources_and_ranks(index, sorted({*self._original, *files})) if self._original else {}
 
-    def has(self, file: int) -> bool:
-        """Return whether a file is a copy, or has one."""
-        return file in self._original
-
     def order(self, candidates: Sequence[identity.Candidate]) -> list[identity.Candidate]:
         """Return the candidates of a story in the order in which they may stand for it.
 
@@ -73,12 +70,17 @@ class CopyGroups:
         return [(row.starts or 0, row.ends or 0) for row in self.others(file)]
 
     def listed(self, file: int, link: str) -> tuple[Copy, ...]:
-        """Return what is listed with the item of a file now: its copies whose windows are open, each link once."""
+        """Return what is listed with the item of a file now: its copies whose windows are open, each link once.
+
+        A copy of the same item whose link would be its own page is left out: it has none.
+        """
         visible = [row for row in self.others(file) if (row.starts or 0) <= self._now < (row.ends or 0)]
         links = {link}
         found: list[Copy] = []
-        for one in _as_related(self._index, visible[:MOST_LISTED], self._site, self._host):
-            if one.link not in links:
+        visible = visible[:MOST_LISTED]
+        for row, one in zip(visible, _as_related(self._index, visible, self._site, self._host), strict=True):
+            is_nowhere = row.story == self._rows[file].story and is_own(one.link, self._site)
+            if one.link not in links and not is_nowhere:
                 links.add(one.link)
                 found.append(one)
         return tuple(found)

@@ -256,10 +256,7 @@ class CoverageSearch:
         found: dict[int, frozenset[int]] = {}
         for day, several in _by_day(items):
             sums, most = self._sums_of(day, several.values()), self._most[day]
-            for file, one in several.items():
-                rare = [key for key in one.words if sums[key] <= most] if most else []
-                rare += [key for key in one.addresses if sums[key] <= max(FEW, most)]
-                found[file] = frozenset(rare)
+            found.update((file, coverage.rare_of(one, sums.__getitem__, most)) for file, one in several.items())
         return found
 
     def _sums_of(self, day: int, items: Iterable[Wording]) -> _Sums:

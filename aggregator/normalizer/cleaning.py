@@ -134,18 +134,10 @@ def _date_hint(written: str, zone: str, reason: str) -> str:
     """Return what to write instead of a date that is none: the right form of what was written, if it can be known."""
     from aggregator.normalizer.dialects import dates  # noqa: PLC0415 - few dates are wrong
 
-    meant = tuple(one for one in dates.meant_by(written) if _is_moment(one, zone))
+    meant = tuple(one for one in dates.meant_by(written) if text.is_moment(one, zone))
     if not meant and "what follows" in reason and (day := text.day_of(written)):
         meant = (f"{day}T10:00:00Z", day)
     return f"write {', or '.join(meant or ('2026-11-23T10:00:00Z', '2026-11-23'))}"
-
-
-def _is_moment(written: str, zone: str) -> bool:
-    try:
-        text.moment(written, zone)
-    except (ValueError, OverflowError):
-        return False
-    return True
 
 
 def _end(written: str | None, zone: str, remarks: list[Remark]) -> int | None:

@@ -163,6 +163,7 @@ def _by_root(text: _Text, task: Task, manner: RootReading) -> Outcome:
         text.data, path=text.path, root=root, zone=task.zone, site=manner.site, first_commit=first_commit,
         roots=manner.roots,
         held_folder=held_folder(root.dialect, manner.section_files(text.path)) if manner.section_files else None,
+        own_pages=task.site,
     )  # fmt: skip
     if first_commit is not None and first_commit.is_known:
         text = text._replace(digest=text.digest + DATED_BY_COMMIT)

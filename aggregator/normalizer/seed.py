@@ -88,7 +88,7 @@ def read_together(files: Sequence[tuple[str, bytes]], *, zone: str, site: str = 
 
 
 def read_adapted(
-    data: bytes, *, path: str, zone: str, base: str, adapt: Callable[[Node], Node], site: str = ""
+    data: bytes, *, path: str, zone: str, base: str, adapt: Callable[[Node], Node], site: str
 ) -> Reading:  # fmt: skip
     """Return the reading of a seed whose front matter is first changed by `adapt`.
 

@@ -278,6 +278,15 @@ def moment(text: str, zone: str) -> int:
     return seconds
 
 
+def is_moment(text: str, zone: str) -> bool:
+    """Return whether `moment` can read a date."""
+    try:
+        moment(text, zone)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
 def _parsed(text: str) -> datetime:
     try:
         return datetime.fromisoformat(text)

@@ -148,7 +148,8 @@ def _said(index: Index, row: FileRow) -> _Said:
     wording = coverage.wording_of(acting, row.path, seed)
     first, last = wording.day - DAYS_AROUND, wording.day + DAYS_AROUND
     counts = index.coverage.sums(_numbers(wording), first, last)
-    rare = coverage.rare_of(wording, lambda key: counts.get(key, 0), index.coverage.total(first, last))
+    most = coverage.most_rare(index.coverage.total(first, last))
+    rare = coverage.rare_of(wording, lambda key: counts.get(key, 0), most)
     return _Said(acting, wording, rare)
 
 

@@ -1,10 +1,11 @@
 """The files that speak for all files of their folder, such as Hugo's `_index.md`. Reads the disk.
 
-No link is followed, and nothing outside of a root is read.
+One that is a link is read if it leads to a file in the root, as in a Kubernetes ConfigMap; nothing outside is read.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -84,9 +85,18 @@ def _files_in(root: str, below: str, dialect: str) -> Iterator[SectionFile]:
     for pattern in SECTION_FILES[dialect]:
         name = pattern.replace("{}", os.path.basename(folder.rstrip("/")))
         with suppress(OSError):
-            fd = os.open(os.path.join(folder, name), _READ)
+            fd = _opened(os.path.join(folder, name), root)
             try:
                 if stat.S_ISREG(os.fstat(fd).st_mode):
                     yield SectionFile(below, name, os.read(fd, LARGEST))
             finally:
                 os.close(fd)
+
+
+def _opened(path: str, root: str) -> int:
+    """Open a file, or what it leads to if it is a link that leads into the root, and return its descriptor."""
+    if os.path.islink(path):
+        path = os.path.realpath(path, strict=True)
+        if not path.startswith(f"{os.path.realpath(root)}/"):
+            raise OSError(errno.ELOOP, "leads out of the root", path)
+    return os.open(path, _READ)

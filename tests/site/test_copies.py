@@ -454,3 +454,15 @@ def test_a_copy_without_an_address_is_listed_with_that_of_its_page(site: SiteFol
     assert listed
     if copies == "list":
         assert set(listed) == {item["url"] for item in items} == pages
+
+
+def test_a_folded_copy_without_an_address_is_not_listed(site: SiteFolder) -> None:
+    """It has no page, since it is no item of its own, so there is nothing to which readers could be led."""
+    site.settings["pages"] = {"items": "own"}
+    site_of(site)
+    write(site, "first", title="One title")
+    write(site, "second", title="Another", webUrl=None, provider={"domain": "second.example"}, at=-9 * HOUR)
+    write(site, "third", title="A third", at=-8 * HOUR)
+    site.build()
+    assert shown(site) == {"first": ["third"]}
+    assert not list(site.feeds.glob("items/*/*/*.html"))

@@ -23,6 +23,7 @@ HOLDING = [
     ("eleventy", "plans.json", '{"draft": true}'),
     ("eleventy", "plans.11tydata.json", '{"eleventyExcludeFromCollections": true, "layout": "x"}'),
     ("eleventy", "plans.11tydata.js", "export default {\n  permalink: false,\n  layout: 'x',\n};\n"),
+    ("eleventy", "plans.11tydata.js", "module.exports = { tags: ['post'], draft: true };\n"),
     ("mkdocs", ".meta.yml", "draft: true\n"),
 ]  # fmt: skip
 OTHERS = [
@@ -31,7 +32,7 @@ OTHERS = [
     ("hugo", "_index.md", "---\ntitle: x\n---\nSet `cascade: {draft: true}`.\n"),
     ("zola", "_index.md", "+++\nrender = false\n+++\n"),
     ("eleventy", "plans.json", '{"layout": "x", "tags": ["post"]}'),
-    ("eleventy", "plans.11tydata.js", "export default { tags: ['post'] };\n"),
+    ("eleventy", "plans.11tydata.js", "export default { tags: ['post'], draft: false };\n"),
     ("mkdocs", ".meta.yml", "tags: [a]\n"),
 ]  # fmt: skip
 
@@ -97,9 +98,26 @@ def test_only_what_holds_a_folder_back_reads_its_posts_again(site: SiteFolder) -
     assert site.build(int(time.time()) + 60).read == 2
 
 
-def test_a_link_speaks_for_no_folder(site: SiteFolder) -> None:
+def test_a_link_that_leads_out_speaks_for_no_folder(site: SiteFolder) -> None:
     """Nothing outside of the root is read."""
     write(site, "eleventy")
     (site.root / "secret.json").write_text(json.dumps({"draft": True}))
     (site.root / "blog/plans/plans.json").symlink_to(site.root / "secret.json")
+    assert build_later(site) == ["Open", "Plan"]
+
+
+def test_a_link_that_stays_inside_speaks_for_its_folder(site: SiteFolder) -> None:
+    """All files of a ConfigMap are links: the posts are read, so what holds them back is read, too."""
+    write(site, "hugo")
+    assert build_later(site) == ["Open", "Plan"]
+    for version, holds in (("1", "true"), ("2", "false")):
+        (site.root / "blog" / f"..{version}").mkdir()
+        (site.root / "blog" / f"..{version}" / "index").write_text(f"---\ncascade: {{draft: {holds}}}\n---\n")
+    data = site.root / "blog/..data"
+    data.symlink_to("..1")
+    (site.root / "blog/plans/_index.md").symlink_to("../..data/index")
+    assert build_later(site) == ["Open"]
+
+    data.unlink()
+    data.symlink_to("..2")
     assert build_later(site) == ["Open", "Plan"]

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from lxml import etree, html
@@ -92,6 +93,16 @@ def test_a_misspelt_link_is_an_error_and_no_page(site: SiteFolder, key: str) -> 
     turn = site.build()
     assert pages(site) == []
     assert f"line 4 says `{key}`" in turn.problems[0].hint
+
+
+@pytest.mark.parametrize("how", [{"keys": {"topics": ["section"]}}, {"base": "https://blog.example.org/"}], ids=str)
+def test_a_seed_of_a_folder_that_is_read_otherwise_has_a_page(own: SiteFolder, how: dict[str, Any]) -> None:
+    """Further names of keys, and a base for relative addresses, do not change that a page is the link."""
+    own.settings["seeds"] = {"folder": "../seeds"} | how
+    own.write("own.md", webUrl=None)
+    assert (own.build().problems, pages(own)) == ((), ["items/2026/05-27-item-own/index.html"])
+    own.settings["pages"] = {"items": "none"}
+    assert "set `pages.items`" in own.build().problems[0].hint
 
 
 def test_a_page_comes_goes_and_comes_back_with_the_link(site: SiteFolder) -> None:

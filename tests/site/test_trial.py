@@ -49,12 +49,14 @@ def shown(index: Index) -> Stories:
     return {slug: {stories[file] for file in index.search.in_feed(slug, NOW)} for slug in index.feeds.by_slug()}
 
 
-def tried(site: SiteFolder, other: Config | None = None, expression: str = "", use: str = "block") -> list[FeedTrial]:
-    """Return what the site's index says would change."""
+def tried(
+    site: SiteFolder, *, usual: Config | None = None, expression: str = "", use: str = "block"
+) -> list[FeedTrial]:  # fmt: skip
+    """Return what the site's index says would change with its config, beside the `usual` one if that is another."""
     config = site.config()
     with opened_read_only(config.state) as index:
         assert index is not None
-        return try_config(index, config, other or config, expression=expression, use=use, now=NOW, limit=10_000)
+        return try_config(index, usual or config, config, expression=expression, use=use, now=NOW, limit=10_000)
 
 
 def stories_at(index: Index, trials: list[FeedTrial], *, going: bool) -> Stories:
@@ -67,6 +69,22 @@ def stories_at(index: Index, trials: list[FeedTrial], *, going: bool) -> Stories
 def differences(one: Stories, other: Stories) -> Stories:
     """Return what `one` has and `other` has not, by feed."""
     return {slug: more for slug in one if (more := one[slug] - other.get(slug, set()))}
+
+
+def assert_a_build_does(site: SiteFolder, trials: list[FeedTrial]) -> None:
+    """Build; the items that come and go then, feed by feed, are those of the trials."""
+    state = site.config().state
+    with opened_read_only(state) as index:
+        assert index is not None
+        before, going = shown(index), stories_at(index, trials, going=True)
+    site.build()
+    with opened_read_only(state) as index:
+        assert index is not None
+        after, coming = shown(index), stories_at(index, trials, going=False)
+    assert (going, coming) == (differences(before, after), differences(after, before))
+    for one in trials:
+        assert (one.now, one.come, one.go) == (len(before.get(one.slug, ())), len(one.coming), len(one.going))
+        assert one.now + one.come - one.go == len(after.get(one.slug, ()))
 
 
 RULES: list[dict[str, Any]] = [
@@ -100,22 +118,9 @@ def test_a_build_does_what_was_tried(varied: SiteFolder, changed: dict[str, Any]
     """
     usual = varied.config()
     varied.settings |= changed
-    other = varied.config()
-    with opened_read_only(usual.state) as index:
-        assert index is not None
-        before = shown(index)
-        trials = try_config(index, other if edited else usual, other, expression="", use="block", now=NOW, limit=10_000)
-        going = stories_at(index, trials, going=True)
-    varied.build()
-    with opened_read_only(usual.state) as index:
-        assert index is not None
-        after = shown(index)
-        coming = stories_at(index, trials, going=False)
-    assert going == differences(before, after)
-    assert coming == differences(after, before)
-    for one in trials:
-        assert (one.now, one.come, one.go) == (len(before.get(one.slug, ())), len(one.coming), len(one.going))
+    trials = tried(varied, usual=None if edited else usual)
     assert trials
+    assert_a_build_does(varied, trials)
 
 
 EXPRESSIONS = [
@@ -127,7 +132,6 @@ EXPRESSIONS = [
 @pytest.mark.parametrize(("expression", "use"), EXPRESSIONS)
 def test_an_expression_does_what_was_tried(varied: SiteFolder, expression: str, use: str) -> None:
     """So is one more expression that blocks or allows, or the one of a feed; a search and a feed see the old `good`."""
-    before_config = varied.config()
     trials = tried(varied, expression=expression, use=use) if "search:good" not in expression else []
     if use in {"block", "allow"}:
         old = varied.settings["rules"].get(use)
@@ -140,15 +144,8 @@ def test_an_expression_does_what_was_tried(varied: SiteFolder, expression: str, 
         with pytest.raises(ExpressionError, match="leads back to itself: good → good"):
             tried(varied, expression=expression, use=use)
         return
-    with opened_read_only(before_config.state) as index:
-        assert index is not None
-        before, going = shown(index), stories_at(index, trials, going=True)
-    varied.build()
-    with opened_read_only(before_config.state) as index:
-        assert index is not None
-        after, coming = shown(index), stories_at(index, trials, going=False)
-    assert (going, coming) == (differences(before, after), differences(after, before))
     assert trials
+    assert_a_build_does(varied, trials)
 
 
 def grouped(site: SiteFolder, copies: str, stories: str) -> SiteFolder:
@@ -190,21 +187,7 @@ def test_a_build_does_what_was_tried_with_copies_and_stories(
     grouped(site, *groups)
     usual = site.config()
     site.settings |= changed
-    with opened_read_only(usual.state) as index:
-        assert index is not None
-        before = shown(index)
-        trials = try_config(index, usual, site.config(), expression="", use="block", now=NOW, limit=10_000)
-        going = stories_at(index, trials, going=True)
-    site.build()
-    with opened_read_only(usual.state) as index:
-        assert index is not None
-        after = shown(index)
-        coming = stories_at(index, trials, going=False)
-    assert going == differences(before, after)
-    assert coming == differences(after, before)
-    for one in trials:
-        assert (one.now, one.come, one.go) == (len(before.get(one.slug, ())), len(one.coming), len(one.going))
-        assert one.now + one.come - one.go == len(after.get(one.slug, ()))
+    assert_a_build_does(site, tried(site, usual=usual))
 
 
 def test_an_expression_that_is_too_large_with_that_of_the_config_is_refused(site: SiteFolder) -> None:

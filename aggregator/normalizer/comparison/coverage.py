@@ -164,12 +164,12 @@ def most_rare(total: int) -> int:
     return max(step for step in _STEPS if step <= most)
 
 
-def rare_of(one: Wording, count: Callable[[int], int], total: int) -> frozenset[int]:
+def rare_of(one: Wording, count: Callable[[int], int], most: int) -> frozenset[int]:
     """Return the rare words of an item, and its rare addresses.
 
-    `count` returns in how many of the `total` items of the days around it a word, or an address, stands.
+    `count` returns in how many items of the days around it a word, or an address, stands; `most` is `most_rare` of
+    these days.
     """
-    most = most_rare(total)
     found = [word for word in one.words if count(word) <= most] if most else []
     return frozenset((*found, *(address for address in one.addresses if count(address) <= max(FEW, most))))
 

@@ -30,7 +30,7 @@ class _Names(NamedTuple):
     zone: str
 
 
-def read(data: bytes, *, path: str, root: SeedRoot, zone: str, site: str) -> Reading:
+def read(data: bytes, *, path: str, root: SeedRoot, zone: str, site: str, own_pages: str) -> Reading:
     """Return the reading of the seed `path` (with the root's prefix); see `reading.read`."""
     names = _Names(
         {key: shown_names(others) for key, others in root.keys.items() if key not in {"ignored", "slug"}},
@@ -45,8 +45,7 @@ def read(data: bytes, *, path: str, root: SeedRoot, zone: str, site: str) -> Rea
         return _adapted(node, names, root, path[len(root.prefix) :], base)
 
     reading = seed.read_adapted(
-        data, path=path, zone=zone, base=base if root.base or root.link else "",
-        adapt=adapt,
+        data, path=path, zone=zone, base=base if root.base or root.link else "", adapt=adapt, site=own_pages
     )  # fmt: skip
     return seed.rejected(path, wrong, data, withdrawn=True) if wrong else reading
 

@@ -95,18 +95,20 @@ def read(
     first_commit: FirstCommit | None = None,
     roots: Sequence[SeedRoot] = (),
     held_folder: HeldFolder | None = None,
+    own_pages: str = "",
 ) -> Reading:
     """Return the reading of the file `path` (with the root's prefix) in the dialect of `root`.
 
     `site` is the URL of the site, the base of a root that has none of its own. Dates without an offset are those of
     `zone` (an IANA name) unless the dialect says otherwise. `first_commit` is asked only if nothing else gives a date.
     `roots` are all roots of the site: a reference to a file may lead into another one. `held_folder` is the file of a
-    folder above that holds back what is below.
+    folder above that holds back what is below. `own_pages` is the URL of the site on which a seed of our own dialect
+    without a link gets a page, "" if it gets none.
     """
     if root.dialect == NATIVE:
         from aggregator.normalizer.dialects import further_keys  # noqa: PLC0415 - it is rarely needed
 
-        return further_keys.read(data, path=path, root=root, zone=zone, site=site)
+        return further_keys.read(data, path=path, root=root, zone=zone, site=site, own_pages=own_pages)
     item = _opened(data, _Context(path, root, zone, site, first_commit, roots, held_folder))
     return item.reading(data) if isinstance(item, _Item) else item
 
@@ -712,7 +714,7 @@ class _Item:
         address = self._find("address")
         for words, where in (("the path", self._stem), ("the address", address)):
             day = dates.in_path(where.strip("/")).day if isinstance(where, str) else ""
-            if day and _is_moment(day, self._zone):
+            if day and text.is_moment(day, self._zone):
                 self._origins["published"] = words
                 return day
         committed = self._first_commit(self._path) if self._first_commit is not None and not self._is_held else None
@@ -732,7 +734,7 @@ class _Item:
         made = self._readable(found.value)
         if found.note:
             self._warn("published", found.note)
-        if not made or (self._is_held and not _is_moment(made, self._zone)):
+        if not made or (self._is_held and not text.is_moment(made, self._zone)):
             if not self._is_held:
                 self._refuse(path, "date", "is not a date", _DATE_HINT)
             return _DRAFT_DATE
@@ -743,8 +745,8 @@ class _Item:
         written = self._raw.published_date_time or _DRAFT_DATE
         if self._plan.fields["addressed"] and (value := self._find("addressed")) is not None:
             made = dates.readable(str(values.one_text(value).value))
-            written = made if _is_moment(made, self._zone) else written
-        if not self._dialect.own_offset and dates.has_offset(written) and _is_moment(written, self._zone):
+            written = made if text.is_moment(made, self._zone) else written
+        if not self._dialect.own_offset and dates.has_offset(written) and text.is_moment(written, self._zone):
             zone = ZoneInfo(self._zone)
             written = datetime.fromtimestamp(text.moment(written, self._zone), zone).isoformat()
         year, month, day = (*re.split("[-T ]", written)[:3], "", "")[:3]
@@ -967,14 +969,6 @@ def _address_of_page(plan: Plan, path: str) -> str | None:
     return addresses.joined(
         plan.base, addresses.filled(pattern, lambda name: addresses.slugged(known[name], dialect.slugs))
     )
-
-
-def _is_moment(written: str, zone: str) -> bool:
-    try:
-        text.moment(written, zone)
-    except (ValueError, OverflowError):
-        return False
-    return True
 
 
 def _is_link(address: str) -> bool:

@@ -41,10 +41,8 @@ def held_folder(dialect: str, files: Iterable[SectionFile]) -> HeldFolder | None
 @lru_cache(maxsize=256)
 def _held_by(dialect: str, name: str, data: bytes) -> tuple[str, ...]:
     """Return the keys by which a file holds back what is below its folder, () if it does not."""
-    if name.endswith(_PROGRAMS):  # what it returns is not known without running it, but a switch is told
-        return (name,) if held_back.text_holds_back(front_matter.decoded(data)) else ()
-    values = _values(dialect, name, data)
-    if values is None:  # it cannot be read, and nothing below it may go out by that
+    values = None if name.endswith(_PROGRAMS) else _values(dialect, name, data)
+    if values is None:  # it cannot be read, or not without running it, and nothing below it may go out by that
         text = re.sub("[{,]", "\n", front_matter.decoded(data))
         return (name,) if (dialect != "hugo" or "cascade" in text) and held_back.text_holds_back(text) else ()
     if dialect == "hugo":

@@ -26,7 +26,7 @@ def relation_of(pair: Pair, counts: Counter[int], total: int) -> str:
     if len(keys[0] & keys[1]) >= copies.LEAST_KEYS and copies.copied(one, other):
         return "copy"
     first, second = coverage.wording_of(pair.one, "a.md"), coverage.wording_of(pair.other, "b.md")
-    rare = [coverage.rare_of(said, counts.__getitem__, total) for said in (first, second)]
+    rare = [coverage.rare_of(said, counts.__getitem__, coverage.most_rare(total)) for said in (first, second)]
     return "story" if coverage.covered(first, second, *rare) else "none"
 
 
