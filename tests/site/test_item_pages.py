@@ -181,6 +181,17 @@ def test_a_page_is_read_by_programs(own: SiteFolder) -> None:
     assert said["og:image"] == "https://x.example.org/i.jpg"
 
 
+@pytest.mark.parametrize("levels", [(1, 2, 1), (2, 3, 2), (3, 4, 6)])
+def test_no_heading_level_is_skipped_below_the_title(own: SiteFolder, levels: tuple[int, ...]) -> None:
+    """Whether the author begins with `#`, or with `##` as beside a title of the front matter."""
+    own.write("a.md", "\n\n".join(f"{'#' * level} Part\n\nText." for level in levels), webUrl=None)
+    own.build()
+    found = page(own, "Item a")[1].xpath(
+        "//*[contains(@class, 'e-content')]//*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5]"
+    )
+    assert [int(one.tag[1]) for one in found] == [level + 2 - levels[0] for level in levels]
+
+
 def test_pages_lead_to_those_beside_them_in_their_first_topic(own: SiteFolder) -> None:
     """In the order of the feed, also among items of the same moment; what is not visible is passed over."""
     for number in range(3):
