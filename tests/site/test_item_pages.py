@@ -759,6 +759,24 @@ def test_a_further_part_of_the_sitemap_replaces_nobodys_file(own: SiteFolder, mo
     assert (own.feeds / "sitemap-2026-05-2.xml").read_text() == "mine"
 
 
+def test_a_part_that_is_no_longer_needed_is_removed_unless_it_is_somebody_elses(
+    own: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another folder the part of that name may be (G16)."""
+    from aggregator.renderer import sitemap
+
+    monkeypatch.setattr(sitemap, "MOST_IN_PART", 1)
+    own.write("a.md", webUrl=None)
+    own.write("b.md", webUrl=None)
+    own.build()
+    (own.seeds / "b.md").unlink()
+    foreign = own.root / "moved/sitemap-2026-05-2.xml"
+    foreign.parent.mkdir()
+    foreign.write_text("mine")
+    own.build(now=NOW + 1, feeds="moved")
+    assert foreign.read_text() == "mine"
+
+
 def test_a_busy_site_keeps_pace_with_the_pages_beside_new_items(own: SiteFolder) -> None:
     """Each new item changes two: they must not become ever more while messages never pause."""
     own.settings["feed"] = {"archives": False}
