@@ -59,13 +59,12 @@ class SiteSitemap:
 
     def _write_month(self, row: SitemapRow) -> None:
         documents = sitemap.render_month(row.month, self._index.item_pages.listed(row.month), self._site)
-        is_written = self._publish(documents, known=row.parts)
-        stays = len(documents) if documents or is_written else row.parts
+        ours = self._ours(documents, known=row.parts)
+        is_written = self._publish(ours)
         is_removed = self._removed([sitemap_name(row.month, part) for part in range(len(documents) + 1, row.parts + 1)])
-        if not is_removed:
-            stays = row.parts
-        identity = self._identity(row.month, stays)
-        self._months.put(SitemapRow(row.month, stays, identity), dirty=not (is_written and is_removed))
+        is_done = is_written and is_removed and len(ours) == len(documents)
+        parts = len(ours) if is_removed else row.parts
+        self._months.put(SitemapRow(row.month, parts, self._identity(row.month, parts)), dirty=not is_done)
 
     def _write_list(self) -> None:
         summaries, months = self._catalog.summaries(), [(row.month, row.parts) for row in self._months.rows()]
@@ -75,19 +74,21 @@ class SiteSitemap:
             return
         parts = [SITEMAP_OF_FEEDS, *(sitemap_name(month, part + 1) for month, count in months for part in range(count))]
         documents = (sitemap.render_feeds(summaries, self._site), sitemap.render_list(parts, self._site))
-        is_written = self._publish(documents, known=len(documents) if known else 0)
+        ours = self._ours(documents, known=len(documents) if known else 0)
+        is_written = len(ours) == len(documents) and self._publish(ours)
         identity = (is_written and identity_on_disk(self._writer, _LIST)) or b""
         self._index.set_meta("sitemap", key + identity if identity else b"")
 
-    def _publish(self, documents: Sequence[Document], *, known: int) -> bool:
-        """Write documents, of which the first `known` were written before; return whether nothing failed.
+    def _ours(self, documents: Sequence[Document], *, known: int) -> Sequence[Document]:
+        """Return the documents before the first one where somebody else's file is; the first `known` were written."""
+        for number in range(known if self._foreign.is_known else 0, len(documents)):
+            if found := self._foreign.among([documents[number].name]):
+                self.failed += found
+                return documents[:number]
+        return documents
 
-        Nothing is written if somebody else's are in the way.
-        """
-        first = known if self._foreign.is_known else 0
-        if found := self._foreign.among(one.name for one in documents[first:]):
-            self.failed += found
-            return False
+    def _publish(self, documents: Sequence[Document]) -> bool:
+        """Write documents; return whether nothing failed."""
         result = self._writer.publish(documents)
         self.written += result.written
         self.failed += map(str, result.failed)
