@@ -87,10 +87,12 @@ def _folder(name: str) -> str:
 def _text(item: Item) -> Markup:
     """Return the content below the page's own heading, with its pictures loaded late, and without related items.
 
-    What may be wider than a phone can be reached by keyboard, to be scrolled.
+    Its highest headings come right below that one, whether the author began with `#` or with `##`. What may be wider
+    than a phone can be reached by keyboard, to be scrolled.
     """
     found = _TAIL.sub("", item.content) if item.related else item.content
-    found = _HEADING.sub(lambda heading: f"{heading[1]}{min(6, int(heading[2]) + 1)}", found)
+    lower = 2 - min((int(level) for _, level in _HEADING.findall(found)), default=2)
+    found = _HEADING.sub(lambda heading: f"{heading[1]}{min(6, int(heading[2]) + lower)}", found)
     found = _SCROLLED.sub(r'<\1 tabindex="0"', found)
     return Markup(_IMAGE.sub(_LAZY, found))  # noqa: S704 - sanitised when the item was prepared
 

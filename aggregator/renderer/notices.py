@@ -35,13 +35,6 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[FoundLink, ...]
 
 
-class Mistake(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a search cannot be answered, and what to write instead, or ""."""
-
-    reason: str
-    hint: str = ""
-
-
 @lru_cache(maxsize=64)
 def missing(site: Site, root: str, *, removed: bool = False) -> bytes:
     """Return the page for an address at which there is nothing (404), or no longer (410, `removed`).
@@ -72,15 +65,24 @@ def _opened_feed(site: Site, title: str, address: str, file: str, top: str) -> b
     )  # fmt: skip
 
 
-def search_page(site: Site, words: str, found: Found | None, mistake: Mistake | None = None) -> bytes:
-    """Return the page with what a search found, None if nothing was asked for yet, or what is wrong with `words`."""
-    return with_legal_text(_search_page, site, words, found, mistake)
+def search_page(site: Site, words: str, found: Found | None, *, reason: str = "", hint: str = "") -> bytes:
+    """Return the page of a search.
+
+    Args:
+        site: who publishes.
+        words: what was asked for.
+        found: what was found; None if nothing was asked for yet, or there is no answer.
+        reason: why there is no answer.
+        hint: what to write instead.
+    """
+    return with_legal_text(_search_page, site, words, found, reason, hint)
 
 
-def _search_page(site: Site, words: str, found: Found | None, mistake: Mistake | None) -> bytes:
+def _search_page(site: Site, words: str, found: Found | None, reason: str, hint: str) -> bytes:
     return layout.render_page(
-        "search.html", styles=STYLES, forms="'self'", site=site, root="../", words=words, found=found, mistake=mistake
-    )
+        "search.html", styles=STYLES, forms="'self'", site=site, root="../", words=words, found=found, reason=reason,
+        hint=hint,
+    )  # fmt: skip
 
 
 def title_of(page: bytes) -> str:

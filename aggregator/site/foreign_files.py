@@ -86,6 +86,10 @@ class ForeignFiles:
         except PublishError as error:
             return [str(error)]
 
+    def without_theirs(self, names: Iterable[str]) -> list[str]:
+        """Return the documents that may be removed: in another folder one of the same name may be somebody else's."""
+        return [name for name in names if self._is_known or not self.among([name])]
+
     def without_foreign(self, renderings: Iterator[Rendering[Row]], failed: list[str]) -> Iterator[Rendering[Row]]:
         """Yield the renderings whose documents are ours or new; what is in the way of others is added to `failed`."""
         for rendering in renderings:

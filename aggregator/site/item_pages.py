@@ -1,4 +1,4 @@
-"""The pages of items and the sitemap: which are stale, their rendering, writing and removal.
+"""The pages of items: which are stale, their rendering, writing and removal.
 
 Touches the index and the published pages. How a page is called is decided in `model.item_pages`. A page is written
 before any feed on disk links to it. What is withdrawn is removed at once, other pages after nothing links to them.
@@ -15,14 +15,12 @@ import msgspec
 
 from aggregator.index.feeds import VisibleItem
 from aggregator.index.item_pages import ItemPageRow
-from aggregator.index.sitemap import SitemapRow
 from aggregator.model.archive_layout import month_of
 from aggregator.model.errors import PublishError
 from aggregator.model.feeds import SITE_FEED
-from aggregator.model.item_pages import SITEMAP, SITEMAP_OF_FEEDS, is_own, page_name, sitemap_name
+from aggregator.model.item_pages import is_own, page_name
 from aggregator.normalizer.stored import unpack_verdict
 from aggregator.publisher.ownership import foreign_files
-from aggregator.renderer import sitemap
 from aggregator.site.archives import Limited, WrittenPages
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings, digest
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from aggregator.index.index import Index
-    from aggregator.model.feeds import Document
     from aggregator.publisher.destination import Destination
     from aggregator.site.foreign_files import ForeignFiles
     from aggregator.site.progress import Progress, TimeLimit
@@ -44,7 +41,6 @@ if TYPE_CHECKING:
 
 TOGETHER = 100
 """How many pages are compared and sent to a process together."""
-
 
 LEAST = 4
 """How many changed pages a turn writes whatever its time limit: a new item changes the two beside it."""
@@ -202,7 +198,7 @@ class SiteItemPages:
             if before.name not in {"", page.name}:
                 self._pages.adopt([before.name])  # it is removed once nothing leads there
 
-    # -- the sitemap, and what goes
+    # -- what goes
 
     def hide_unwanted(self, *, is_all: bool) -> list[ItemPageRow]:
         """Take pages that are to be removed out of the sitemap, and return them.
@@ -231,85 +227,13 @@ class SiteItemPages:
         for page in pages:
             progress.tick()  # a site that no longer wants pages has many
             try:
-                self._writer.remove(_ours([page.name] if page.name else [], foreign))
+                self._writer.remove(foreign.without_theirs([page.name] if page.name else []))
                 self._pages.delete(page, self._now)
             except PublishError as error:
                 failed.append(str(error))
         if pages:
             self._pages.forget_gone()
         return failed
-
-    def write_sitemap(self, foreign: ForeignFiles, *, trust_disk: bool) -> tuple[list[str], list[str]]:
-        """Write the parts of the sitemap that changed, then the list of them; return what was written, and failed."""
-        written: list[str] = []
-        failed: list[str] = []
-        dirty = self._index.sitemap.dirty()
-        for row in self._index.sitemap.rows():
-            is_intact = trust_disk or row.file_identity == _identity(self._writer, row.month, row.parts)
-            if row.month in dirty or not is_intact:
-                self._write_month(row, foreign, written, failed)
-        self._write_list(foreign, written, failed)
-        return written, failed
-
-    def _write_month(
-        self, row: SitemapRow, foreign: ForeignFiles, written: list[str], failed: list[str]
-    ) -> None:  # fmt: skip
-        documents = sitemap.render_month(row.month, self._pages.listed(row.month), self._settings.site)
-        errors = self._write_documents(documents, foreign, written, known=row.parts)
-        failed += errors
-        stays = len(documents) if documents or not errors else row.parts
-        try:
-            self._writer.remove(sitemap_name(row.month, number) for number in range(len(documents) + 1, row.parts + 1))
-        except PublishError as error:
-            failed.append(str(error))
-            errors.append(str(error))
-            stays = row.parts
-        identity = _identity(self._writer, row.month, stays)
-        self._index.sitemap.put(SitemapRow(row.month, stays, identity), dirty=bool(errors))
-
-    def _write_list(self, foreign: ForeignFiles, written: list[str], failed: list[str]) -> None:
-        names = (SITEMAP, SITEMAP_OF_FEEDS)
-        summaries, months = self._catalog.summaries(), [(row.month, row.parts) for row in self._index.sitemap.rows()]
-        slugs = [one.spec.slug for one in summaries]
-        key = digest(self._settings.site.url, slugs, months)
-        known = self._index.meta("sitemap") or b""
-        if known == key + (identity_on_disk(self._writer, names) or b""):
-            return
-        parts = [SITEMAP_OF_FEEDS, *(sitemap_name(month, part + 1) for month, count in months for part in range(count))]
-        site = self._settings.site
-        documents = (sitemap.render_feeds(summaries, site), sitemap.render_list(parts, site))
-        errors = self._write_documents(documents, foreign, written, known=len(documents) if known else 0)
-        failed += errors
-        identity = b"" if errors else identity_on_disk(self._writer, names) or b""
-        self._index.set_meta("sitemap", key + identity if identity else b"")
-
-    def _write_documents(
-        self, documents: Sequence[Document], foreign: ForeignFiles, written: list[str], *, known: int
-    ) -> list[str]:  # fmt: skip
-        """Write documents, of which the first were written before; return what failed.
-
-        Nothing is written if somebody else's are in the way.
-        """
-        if found := foreign.among(one.name for one in documents[known if foreign.is_known else 0 :]):
-            return found
-        result = self._writer.publish(documents)
-        written += result.written
-        return list(map(str, result.failed))
-
-    def remove_sitemap(self, foreign: ForeignFiles) -> list[str]:
-        """Remove the sitemap of a site that has no pages of items any more; return what failed."""
-        rows = self._index.sitemap.rows()
-        names = [sitemap_name(row.month, part + 1) for row in rows for part in range(row.parts)]
-        try:
-            if self._index.meta("sitemap"):
-                self._writer.remove(_ours((SITEMAP, SITEMAP_OF_FEEDS), foreign))
-                self._index.set_meta("sitemap", b"")
-            self._writer.remove(_ours(names, foreign))
-        except PublishError as error:
-            return [str(error)]
-        for row in rows:
-            self._index.sitemap.put(SitemapRow(row.month, 0, None))
-        return []
 
     def all_removed(self) -> None:
         """Store that nothing is left of the pages of a site that has none any more."""
@@ -330,15 +254,6 @@ def is_used(index: Index, settings: DisplaySettings) -> bool:
     if settings.items == "all" or index.meta("item_pages") not in {None, "none"}:
         return True
     return settings.items == "own" and not index.item_pages.is_empty()
-
-
-def _ours(names: Sequence[str], foreign: ForeignFiles) -> list[str]:
-    """Return the documents that may be removed: in another folder one of the same name may be somebody else's."""
-    return [name for name in names if foreign.is_known or not foreign.among([name])]
-
-
-def _identity(writer: Destination, month: int, parts: int) -> bytes | None:
-    return identity_on_disk(writer, [sitemap_name(month, part + 1) for part in range(parts)])
 
 
 def _cut(requests: Iterator[RenderRequest[ItemPageRow]]) -> Iterator[list[RenderRequest[ItemPageRow]]]:

@@ -24,6 +24,7 @@ from aggregator.site.item_cache import ItemCache
 from aggregator.site.item_pages import SiteItemPages
 from aggregator.site.progress import Progress, TimeLimit
 from aggregator.site.render_queue import Rendering, RenderQueue
+from aggregator.site.sitemap import SiteSitemap
 from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.workers import MANY_FEEDS, MANY_PAGES, Workers, in_order
 from aggregator.site.write_groups import identity_on_disk, write_in_groups
@@ -194,12 +195,13 @@ class Publishing:
         self.failed += pages.faults
         self._items.notes += pages.notes
         unwanted = pages.hide_unwanted(is_all=is_all and not self.failed)
+        sitemap = SiteSitemap(self._catalog, self._writer, self._foreign)
         if self._catalog.settings.items == "none":
-            self.failed += pages.remove_sitemap(self._foreign)
+            sitemap.remove()
         else:
-            written, failed = pages.write_sitemap(self._foreign, trust_disk=trust_disk)
-            self.written += written
-            self.failed += failed
+            sitemap.write(trust_disk=trust_disk)
+        self.written += sitemap.written
+        self.failed += sitemap.failed
         # Also if something failed: that may be for ever, and what was withdrawn must not stay for as long (G12).
         self.failed += pages.remove(unwanted, self._foreign, self._progress)
         if is_all and not self.failed and self._catalog.settings.items == "none":

@@ -192,6 +192,17 @@ def test_a_page_is_read_by_programs(own: SiteFolder) -> None:
     assert said["og:image"] == "https://x.example.org/i.jpg"
 
 
+@pytest.mark.parametrize("levels", [(1, 2, 1), (2, 3, 2), (3, 4, 6)])
+def test_no_heading_level_is_skipped_below_the_title(own: SiteFolder, levels: tuple[int, ...]) -> None:
+    """Whether the author begins with `#`, or with `##` as beside a title of the front matter."""
+    own.write("a.md", "\n\n".join(f"{'#' * level} Part\n\nText." for level in levels), webUrl=None)
+    own.build()
+    found = page(own, "Item a")[1].xpath(
+        "//*[contains(@class, 'e-content')]//*[self::h1 or self::h2 or self::h3 or self::h4 or self::h5]"
+    )
+    assert [int(one.tag[1]) for one in found] == [level + 2 - levels[0] for level in levels]
+
+
 def test_pages_lead_to_those_beside_them_in_their_first_topic(own: SiteFolder) -> None:
     """In the order of the feed, also among items of the same moment; what is not visible is passed over."""
     for number in range(3):
@@ -747,7 +758,7 @@ def test_in_another_folder_somebody_elses_file_is_not_replaced(own: SiteFolder, 
 
 
 def test_a_further_part_of_the_sitemap_replaces_nobodys_file(own: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Though the first part is ours (G16)."""
+    """Though the first part is ours (G16); no list leads there, also after further builds."""
     from aggregator.renderer import sitemap
 
     monkeypatch.setattr(sitemap, "MOST_IN_PART", 1)
@@ -755,8 +766,35 @@ def test_a_further_part_of_the_sitemap_replaces_nobodys_file(own: SiteFolder, mo
     own.build()
     (own.feeds / "sitemap-2026-05-2.xml").write_text("mine")
     own.write("b.md", webUrl=None)
-    assert own.build(now=NOW + 1).failed
-    assert (own.feeds / "sitemap-2026-05-2.xml").read_text() == "mine"
+    for number in (1, 2):
+        assert own.build(now=NOW + number).failed
+        assert (own.feeds / "sitemap-2026-05-2.xml").read_text() == "mine"
+        assert len(listed(own)) == 1
+    own.write("c.md", webUrl=None)
+    (own.seeds / "a.md").unlink()
+    assert own.build(now=NOW + 3).failed
+    assert listed(own) == [f"{SITE}items/2026/05-27-item-b/"]  # what was withdrawn goes all the same (G12)
+    (own.feeds / "sitemap-2026-05-2.xml").unlink()
+    assert not own.build(now=NOW + 4).failed
+    assert len(listed(own)) == 2
+
+
+def test_a_part_that_is_no_longer_needed_is_removed_unless_it_is_somebody_elses(
+    own: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In another folder the part of that name may be (G16)."""
+    from aggregator.renderer import sitemap
+
+    monkeypatch.setattr(sitemap, "MOST_IN_PART", 1)
+    own.write("a.md", webUrl=None)
+    own.write("b.md", webUrl=None)
+    own.build()
+    (own.seeds / "b.md").unlink()
+    foreign = own.root / "moved/sitemap-2026-05-2.xml"
+    foreign.parent.mkdir()
+    foreign.write_text("mine")
+    own.build(now=NOW + 1, feeds="moved")
+    assert foreign.read_text() == "mine"
 
 
 def test_a_busy_site_keeps_pace_with_the_pages_beside_new_items(own: SiteFolder) -> None:

@@ -140,7 +140,7 @@ def _rendered(config: Config, text: str, found: Findings | Unanswered | None) ->
     from aggregator.renderer import notices  # noqa: PLC0415 - templates, rarely used
 
     if isinstance(found, Unanswered):
-        return notices.search_page(config.site, text, None, notices.Mistake(reason=found.reason, hint=found.hint))
+        return notices.search_page(config.site, text, None, reason=found.reason, hint=found.hint)
     if found is None:
         return notices.search_page(config.site, text, None)
     items = tuple(
