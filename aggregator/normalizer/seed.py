@@ -24,7 +24,7 @@ from aggregator.normalizer.lenient import REQUIRED, STATE_KEYS, cut_texts, loose
 from aggregator.normalizer.raw import KEYS, RawSeed
 from aggregator.normalizer.remarks import Remark
 
-READING_VERSION = 14
+READING_VERSION = 15
 """The version of this module's results; raised whenever the same bytes are read to another seed than before."""
 
 MOST_PROBLEMS = 20

@@ -13,7 +13,7 @@ from aggregator.config.settings import Config, FeedSettings, NamedFeeds, Topic
 from aggregator.model.feeds import Site
 from aggregator.model.version import VERSION
 
-RENDERING = 13
+RENDERING = 14
 """Raise this whenever the same feed is rendered to other bytes than before."""
 
 
