@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aggregator.cli.commands import main
+from aggregator.cli import main
 
 if __name__ == "__main__":
     main()

@@ -818,15 +818,15 @@ def _warn_of_placeholders(config: Config) -> None:
     from aggregator.config.parsers import is_placeholder  # noqa: PLC0415 - loaded with the config
 
     if is_placeholder(config.site.url):
-        from aggregator.site.check import placeholders  # noqa: PLC0415 - few sites have one for long
+        from aggregator.config.placeholders import placeholders  # noqa: PLC0415 - few sites have one for long
 
         for problem in placeholders(config):
             _print(str(_from_here(problem)), err=True)
 
 
 def _log_placeholders(config: Config, *, people: bool) -> None:
+    from aggregator.config.placeholders import placeholders  # noqa: PLC0415
     from aggregator.service.logs import log_problem  # noqa: PLC0415 - only `run` needs these
-    from aggregator.site.check import placeholders  # noqa: PLC0415
 
     for problem in placeholders(config):
         log_problem(_from_here(problem) if people else problem)

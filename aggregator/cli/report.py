@@ -6,15 +6,16 @@ import os
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from aggregator.model.reports import FeedReport, HubStatus, Problem, Turn
 from aggregator.model.source_words import states_line
 from aggregator.model.words import LISTED_PROBLEMS, RULES, escape_controls, in_words, quantity, rule_words, utc_time
-from aggregator.service.health import DaemonStatus
-from aggregator.site.status import SiteStatus
+
+if TYPE_CHECKING:
+    from aggregator.site.status import SiteStatus
 
 LISTED_FEEDS = 10
 """The most feeds that `status` lists."""
@@ -143,6 +144,8 @@ def daemon_lines(reply: Any, now: float) -> Iterator[str]:
     if reply is None:
         yield "no daemon runs (`aggregator run` starts one)"
         return
+    from aggregator.service.health import DaemonStatus  # noqa: PLC0415 - only of the daemon
+
     status = msgspec.convert(reply, DaemonStatus)
     health = "healthy" if status.healthy else "NOT HEALTHY"
     activity = f"up {in_words(int(status.uptime))}, {quantity(status.turns, 'turn')}"

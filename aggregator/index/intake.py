@@ -31,7 +31,7 @@ from aggregator.index.settling import Settling
 from aggregator.model.item_pages import ItemsWithPages, is_own
 from aggregator.model.reports import Event, Problem
 from aggregator.normalizer import identity
-from aggregator.normalizer.reading import apply_rules
+from aggregator.normalizer.deciding import apply_rules
 from aggregator.normalizer.rules import Policy
 from aggregator.normalizer.stored import Draft, Outcome, SeedPosition, pack_stored, seed_digest, unpack_seed, verified
 

@@ -25,7 +25,7 @@ from aggregator.model.feeds import SITE_FEED
 from aggregator.model.item_pages import ITEMS, ItemsWithPages
 from aggregator.model.reports import Event
 from aggregator.normalizer import identity
-from aggregator.normalizer.reading import validity
+from aggregator.normalizer.deciding import validity
 from aggregator.normalizer.rules import Policy, Verdict, last_ages
 from aggregator.normalizer.stored import Entry, entry_rows, feeds_showing, pack_stored, unpack_verdict
 

@@ -15,28 +15,21 @@ from typing import NamedTuple
 import msgspec
 
 from aggregator.model.errors import cause_of
-from aggregator.model.items import FOREVER, Rejection, Seed
+from aggregator.model.items import Rejection
 from aggregator.model.reports import Problem
 from aggregator.model.seed_files import NO_KEY, ReadSeeds, SeedFile
-from aggregator.model.seed_roots import FirstCommit, SectionFile, SeedRoot, key_meant_by, paths_meant, root_of
+from aggregator.model.seed_roots import FirstCommit, SectionFile, SeedRoot, paths_meant, root_of
 from aggregator.model.seed_text import is_of_others
-from aggregator.normalizer import enclosures, identity, rules
+from aggregator.normalizer import enclosures
 from aggregator.normalizer import seed as seeds
+from aggregator.normalizer.deciding import apply_rules
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.key_positions import key_positions
-from aggregator.normalizer.lenient import STATE_KEYS
-from aggregator.normalizer.raw import KEYS
-from aggregator.normalizer.remarks import NO_DATE
-from aggregator.normalizer.rules import Policy, Verdict
-from aggregator.normalizer.stored import Draft, Key, Outcome, SeedPosition, pack, pack_stored, seed_digest
-
-_MAX_QUALITY = 2**31
+from aggregator.normalizer.rules import Policy
+from aggregator.normalizer.stored import Key, Outcome, pack
 
 GROUP_SIZE = 32
 """How many files go through the stages of reading together; fewer or more are slower (measured)."""
-
-MOST_UNKNOWN = 100
-"""How many unknown keys of all seeds of a turn are named."""
 
 RACY_SECONDS = 2
 """A file that changed so shortly before it was read may change again without any change of its `stat`."""
@@ -227,127 +220,8 @@ def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
     return msgspec.structs.replace(outcome, unknown_at=key_positions(text.data, reading.unknown))
 
 
-def apply_rules(  # noqa: PLR0917 - as a row of the index has them
-    path: str,
-    key: Key,
-    digest: bytes,
-    seed: Seed,
-    policy: Policy,
-    now: int,
-    *,
-    warnings: tuple[Problem, ...] = (),
-    unknown: tuple[str, ...] = (),
-    packed: bytes | None = None,
-) -> Outcome:
-    """Return the outcome of a seed by the rules; `packed` is its stored form, if that is at hand."""
-    verdict = rules.decide(seed, policy, path)
-    packed = packed or pack(seed)
-    draft = None if verdict.rule else _draft(path, rules.effective_seed(seed, verdict), verdict, now)
-    if draft is not None and policy.copies != "off":
-        draft = msgspec.structs.replace(draft, text=_text(path, seed, verdict))
-    if draft is not None and policy.stories != "off":
-        draft = msgspec.structs.replace(draft, wording=_wording(path, seed, verdict))
-    return Outcome(
-        path, key, digest, False, False, packed, seed_digest(packed), draft, pack_stored(verdict),
-        verdict.rule, verdict.detail, warnings, False, unknown,
-    )  # fmt: skip
-
-
-def _draft(path: str, acting: Seed, verdict: Verdict, now: int) -> Draft:
-    starts, published = verdict.starts, verdict.published
-    id = verdict.id or verdict.link  # noqa: A001 - the field's own name
-    windows = tuple([(slug, starts, ends) for slug, ends in verdict.feeds if starts < ends])
-    since, until = validity(windows, verdict.updated, now)
-    return Draft(
-        tuple(map(identity.key_number, identity.keys(acting))), identity.path_number(path), id, bool(verdict.id),
-        published, max(published, verdict.updated or published), _bounded(verdict.quality), starts, verdict.ends,
-        identity.key_number(id), windows, since, until, verdict.topics,
-    )  # fmt: skip
-
-
-def _text(path: str, seed: Seed, verdict: Verdict) -> bytes:
-    from aggregator.normalizer.comparison import copies  # noqa: PLC0415 - few sites look for copies
-
-    return pack_stored(copies.text_of(rules.effective_seed(seed, verdict), path, seed.not_story))
-
-
-def _wording(path: str, seed: Seed, verdict: Verdict) -> bytes:
-    from aggregator.normalizer.comparison import coverage  # noqa: PLC0415 - few sites look for stories
-
-    return pack_stored(coverage.wording_of(rules.effective_seed(seed, verdict), path, seed))
-
-
-def validity(
-    windows: Iterable[tuple[str | int, int, int]], updated: int | None, now: int
-) -> tuple[int | None, int | None]:
-    """Return the span [since, until) around `now` in which time alone changes nothing about these windows.
-
-    Windows are (feed, starts, ends) in seconds since 1970; `updated` is when the item's update counts. Without any
-    window both are None.
-    """
-    since, until, is_empty = -FOREVER, FOREVER, True
-    for _, starts, ends in windows:
-        is_empty = False
-        for moment in (starts, ends):
-            if moment > now:
-                until = min(until, moment)
-            else:
-                since = max(since, moment)
-    if is_empty:
-        return None, None
-    if updated is not None:
-        since, until = (max(since, updated), until) if updated <= now else (since, min(until, updated))
-    return since, until
-
-
-def _bounded(quality: int | None) -> int:
-    return 0 if quality is None else max(-_MAX_QUALITY, min(_MAX_QUALITY, quality))
-
-
 def _key_to_store(key: Key, now: int) -> Key:
     """Return the stat key to remember: one that matches no file if the file changed too recently to be sure."""
     dev, ino, size, mtime, ctime = key
     racy = max(mtime, ctime) > (now - RACY_SECONDS) * 1_000_000_000
     return _never_known(key) if racy else (dev, ino, size, mtime, ctime)
-
-
-def is_page(problem: Problem) -> bool:
-    """Return whether a problem is that a file, or several, have no date, and so are pages."""
-    return problem.warning and problem.message.startswith(f"date: {NO_DATE}")
-
-
-def with_pages_counted(problems: Iterable[Problem], roots: Sequence[SeedRoot]) -> list[Problem]:
-    """Return problems with one warning for all pages of a root: it is at the first of them, and says how many more."""
-    problems = list(problems)
-    pages: dict[str, list[Problem]] = {}
-    for problem in filter(is_page, problems):
-        pages.setdefault(problem.path.partition("/")[0] if len(roots) > 1 else "", []).append(problem)
-    if not pages:
-        return problems
-    counted = [one for one in problems if not is_page(one)]
-    for several in pages.values():
-        first, count = min(several), len(several) - 1
-        more = f", like {count:,} more" if count else ""
-        counted.append(msgspec.structs.replace(first, message=f"{first.message}{more}"))
-    return counted
-
-
-def unknown_key_warnings(unknown: dict[str, SeedPosition]) -> list[Problem]:
-    """Return a warning for each unknown key (key to its position), with a hint if it looks like a typo.
-
-    Of more than `MOST_UNKNOWN` the first are named, and the rest is counted: a hint takes a millisecond.
-    """
-    from aggregator.config.yaml.decoding import nearest  # noqa: PLC0415 - difflib, only for warnings
-    from aggregator.config.yaml.messages import shortened  # noqa: PLC0415 - likewise
-
-    found = []
-    for key, (path, line, column) in sorted(unknown.items())[:MOST_UNKNOWN]:
-        close = key_meant_by(key) or nearest(key, KEYS - STATE_KEYS)
-        hint = f"did you mean `{close}`?" if close else "it is kept out of the feeds"
-        message = f"unknown key `{shortened(key)}`"
-        found.append(Problem(path=path, line=line, column=column, message=message, hint=hint, warning=True))
-    if len(unknown) > MOST_UNKNOWN:
-        message = f"… and {len(unknown) - MOST_UNKNOWN:,} more unknown keys in this and other seeds"
-        hint = "they are kept out of the feeds"
-        found.append(Problem(path=max(unknown.items())[1].path, message=message, hint=hint, warning=True))
-    return found

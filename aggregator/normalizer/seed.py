@@ -24,9 +24,6 @@ from aggregator.normalizer.lenient import REQUIRED, STATE_KEYS, cut_texts, loose
 from aggregator.normalizer.raw import KEYS, RawSeed
 from aggregator.normalizer.remarks import Remark
 
-READING_VERSION = 15
-"""The version of this module's results; raised whenever the same bytes are read to another seed than before."""
-
 MOST_PROBLEMS = 20
 """How many problems of a seed are named; the rest is counted. A seed of a megabyte could have thousands."""
 

@@ -25,7 +25,7 @@ class Draft(msgspec.Struct, frozen=True, array_like=True):
 
     `numbers` are those of the keys that recognise it, `path` that of its path. `id` is the story's, `own` whether the
     seed chose it. `windows` are (slug, starts, ends): when which feed shows it. `since` and `until` bound the span
-    around now in which time alone changes nothing about them (`reading.validity`). `topics` are pairs of a slug and
+    around now in which time alone changes nothing about them (`deciding.validity`). `topics` are pairs of a slug and
     the name used. `text` is the packed text by which copies are found, `wording` that by which coverage of one event
     is; each b"" if that is not looked for.
     """

@@ -25,6 +25,7 @@ from contextlib import suppress
 
 import msgspec
 
+import aggregator.normalizer.reading  # noqa: F401 - else the first edit would wait until it is loaded
 from aggregator.config.settings import Config
 from aggregator.model.errors import NO_MEMORY, AggregatorError, ConfigError
 from aggregator.model.words import no_such_feeds

@@ -11,19 +11,19 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-from aggregator.config.loading import written_at, written_root
-from aggregator.config.parsers import is_placeholder
+from aggregator.config.loading import written_at
+from aggregator.config.placeholders import placeholders
 from aggregator.config.settings import Config
 from aggregator.config.token import token_problem, write_tokens_problem
 from aggregator.config.yaml.messages import shortened
-from aggregator.config.yaml.tree import Node
 from aggregator.model.errors import FolderError
 from aggregator.model.reports import Problem
-from aggregator.model.seed_roots import NATIVE, SeedRoot
+from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.store import is_url
 from aggregator.normalizer import rules
+from aggregator.normalizer.counted_problems import unknown_key_warnings, with_pages_counted
 from aggregator.normalizer.duplicates import Duplicates
-from aggregator.normalizer.reading import read_batch, unknown_key_warnings, with_pages_counted
+from aggregator.normalizer.reading import read_batch
 from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.catalog import CLASH_HINT, clash_message, clashing_names
 from aggregator.site.podcasts import Episodes
@@ -161,34 +161,6 @@ def _visible_topics(outcome: Outcome, now: int) -> tuple[tuple[str, str], ...]:
     draft = outcome.draft
     is_visible = draft is not None and any(starts <= now < ends for _, starts, ends in draft.windows)
     return draft.topics if draft is not None and is_visible else ()
-
-
-def placeholders(config: Config) -> Iterator[Problem]:
-    """Yield a warning if `site.url` is still that of the template, under which nobody can subscribe.
-
-    If the addresses of posts are made from it too, another one for each root: they become the ids of the items.
-    """
-    if not is_placeholder(config.site.url):
-        return
-    yield _warning_at(
-        written_at(config.path, "site", "url"), config,
-        f"site.url: {config.site.url} is a placeholder, which nobody can subscribe to",
-        "write the address under which the feeds folder will be served",
-    )  # fmt: skip
-    for index, seeds in enumerate(config.seeds):
-        if not seeds.base and (seeds.dialect != NATIVE or seeds.link):
-            key, node = written_root(config.path, index)
-            yield _warning_at(
-                node, config,
-                f"{key}: `base` is missing, so the links and ids of its posts begin with the placeholder"
-                f" {config.site.url}",
-                "write `base: https://…`, the address of the pages of these posts, before the feeds are published",
-            )  # fmt: skip
-
-
-def _warning_at(node: Node | None, config: Config, message: str, hint: str) -> Problem:
-    line, column = (node.line, node.column) if node is not None else (0, 0)
-    return Problem(path=config.path, line=line, column=column, message=message, hint=hint, warning=True)
 
 
 def _missing_files(config: Config) -> Iterator[Problem]:

@@ -13,7 +13,7 @@ from aggregator.model.feeds import SITE_FEED, FeedSummary
 from aggregator.model.reports import Event, HubStatus, PastTurn, Problem
 from aggregator.model.store import is_url
 from aggregator.model.words import LISTED_PROBLEMS, rule_words
-from aggregator.normalizer.reading import with_pages_counted
+from aggregator.normalizer.counted_problems import with_pages_counted
 from aggregator.normalizer.stored import is_in_feeds, unpack_problems
 from aggregator.publisher.hub.notifier import hub_status
 from aggregator.site.catalog import Catalog

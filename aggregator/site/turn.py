@@ -21,16 +21,9 @@ from aggregator.model.document_names import FEED_DOCUMENTS
 from aggregator.model.feeds import SITE_FEED
 from aggregator.model.reports import FeedReport, PastTurn, Turn
 from aggregator.model.seed_roots import SeedRoot, manner_of
-from aggregator.normalizer.reading import (
-    RootReading,
-    Task,
-    is_page,
-    read_batch,
-    unknown_key_warnings,
-    with_pages_counted,
-)
+from aggregator.normalizer.counted_problems import is_page, unknown_key_warnings, with_pages_counted
+from aggregator.normalizer.reading_version import READING_VERSION
 from aggregator.normalizer.rules import Policy
-from aggregator.normalizer.seed import READING_VERSION
 from aggregator.normalizer.stored import is_in_feeds, unpack_outcomes, unpack_problems
 from aggregator.normalizer.topic_slugs import Row, Separation
 from aggregator.site import named_feeds, render_jobs
@@ -44,6 +37,7 @@ from aggregator.site.workers import Workers, in_order
 from aggregator.watcher.media_files import measure_in
 
 if TYPE_CHECKING:
+    from aggregator.normalizer.reading import Task
     from aggregator.site.site import Site
 
 NO_WORDS = "none"
@@ -88,7 +82,8 @@ def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, wa
         if site.index.meta("policy") not in {None, digest(policy)}:
             intake.reapply_rules()
         intake.touch_due()  # before any file is read: one with the same content in other words is due all the same
-        _read(site, changes, intake, workers, now=now, watch=watch)
+        if changes.read:
+            _read(site, changes, intake, workers, now=now, watch=watch)
         workers.prepare(render_jobs.load)
         intake.finish()
         if intake.topics_changed or changes.is_full_scan:
@@ -144,6 +139,8 @@ def _separate_topics(site: Site, intake: Intake, before: Sequence[Row], *, now: 
 
 
 def _read(site: Site, changes: Changes, intake: Intake, workers: Workers, *, now: int, watch: Stopwatch) -> None:
+    from aggregator.normalizer.reading import read_batch  # noqa: PLC0415 - most builds have nothing to read
+
     make = task_maker(site.config, site.catalog.policy, now=now)
     again = tuple(roots_to_reread(site))
 
@@ -211,6 +208,8 @@ def _report(
 
 def task_maker(config: Config, policy: Policy, *, now: int) -> Callable[[tuple[str, ...], tuple[bytes, ...]], Task]:
     """Return the function that makes the task of reading seeds of `config` from their paths and known digests."""
+    from aggregator.normalizer.reading import RootReading, Task  # noqa: PLC0415 - most builds have nothing to read
+
     make = partial(
         Task, policy=policy, zone=config.timezone, now=now, measure=measure_in(config.seeds),
         site=site_of_own_pages(config), roots=config.seeds,

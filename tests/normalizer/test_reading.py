@@ -12,9 +12,10 @@ from support.site_folder import NOW, SiteFolder
 
 from aggregator.model.seed_files import SeedFile
 from aggregator.normalizer import reading, rules
+from aggregator.normalizer.counted_problems import unknown_key_warnings
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.key_positions import key_positions
-from aggregator.normalizer.reading import GROUP_SIZE, Task, read_batch, unknown_key_warnings
+from aggregator.normalizer.reading import GROUP_SIZE, Task, read_batch
 from aggregator.normalizer.stored import Outcome, SeedPosition, unpack_outcomes
 from aggregator.site.check import check
 from aggregator.watcher import files
