@@ -9,7 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from aggregator.model.errors import ADVICE
 from aggregator.model.seed_files import NO_KEY, SeedFile
@@ -25,12 +26,15 @@ _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_N
 ATTEMPTS = 3
 """How often a link is followed whose target is replaced meanwhile."""
 
+MANY = 16
+"""From how many files on it pays to look whether they are in memory."""
+
 _LINK = frozenset({errno.ELOOP, errno.ENOTDIR})
 """The errors if there is a link where a file or folder should be."""
 
 
 def read(
-    root: str, paths: Iterable[str], limit: int, *, prefix: str = "", selection: Selection | None = None
+    root: str, paths: Sequence[str], limit: int, *, prefix: str = "", selection: Selection | None = None
 ) -> Iterator[SeedFile | None]:
     """Read files below `root`, each at most `limit` bytes; yield None for one that no longer exists.
 
@@ -41,10 +45,37 @@ def read(
     """
     folder = _OpenFolder(root)
     try:
+        if len(paths) >= MANY and not _is_in_memory(folder, paths[0][len(prefix) :]):
+            _load_ahead(folder, [path[len(prefix) :] for path in paths])
         for path in paths:
             yield _read(folder, path, limit, path[len(prefix) :], selection)
     finally:
         folder.close()
+
+
+def _is_in_memory(folder: _OpenFolder, path: str) -> bool:
+    """Return whether a file need not be fetched from the disk; what cannot be told counts as such."""
+    if not hasattr(os, "RWF_NOWAIT"):
+        return True
+    with suppress(OSError):  # whoever reads it says what is wrong
+        fd = folder.open(path)
+        try:
+            os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT)
+        except BlockingIOError:
+            return False
+        finally:
+            os.close(fd)
+    return True
+
+
+def _load_ahead(folder: _OpenFolder, paths: Iterable[str]) -> None:
+    """Let the system load files into memory: it fetches many at once in half the time that one after the other takes."""
+    for path in paths:
+        with suppress(OSError):
+            fd = folder.open(path)
+            with suppress(OSError):
+                os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_WILLNEED)
+            os.close(fd)
 
 
 def _read(folder: _OpenFolder, path: str, limit: int, below: str, selection: Selection | None) -> SeedFile | None:

@@ -92,3 +92,49 @@ def test_a_missing_folder_does_not_affect_what_is_read_next(root: Path) -> None:
     (root / "a.md").write_text("above")
     found = files.read(str(root), ["news/missing/a.md", "a.md", "news/a.md"], 1_000)
     assert [one and one.data for one in found] == [None, b"above", b"below"]
+
+
+def put_out_of_memory(file: Path, text: str) -> None:
+    file.write_text(text)
+    fd = os.open(file, os.O_RDONLY)
+    os.fsync(fd)
+    os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(fd)
+
+
+def is_in_memory(file: Path) -> bool:
+    fd = os.open(file, os.O_RDONLY)
+    try:
+        return os.preadv(fd, [bytearray(1)], 0, os.RWF_NOWAIT) == 1
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+
+
+def test_many_files_that_are_on_the_disk_alone_are_fetched_together(root: Path) -> None:
+    """With the first file the system is asked for all, so the last one is there before anybody reads it."""
+    names = [f"{number:02}.md" for number in range(20)]
+    for name in names:
+        put_out_of_memory(root / name, name)
+    if is_in_memory(root / names[0]):
+        pytest.skip("this file system keeps all files in memory")
+    reading = files.read(str(root), names, 100)
+    next(reading)
+    while not is_in_memory(root / names[-1]):
+        pass
+    assert [one and one.data for one in reading] == [name.encode() for name in names[1:]]
+
+
+def test_what_cannot_be_fetched_ahead_is_reported_where_it_is_read(root: Path, tmp_path: Path) -> None:
+    """A pipe, a link that leads out of the folder and a missing file among many that are fetched ahead."""
+    names = [f"{number:02}.md" for number in range(17)]
+    for name in names:
+        put_out_of_memory(root / name, name)
+    os.mkfifo(root / "pipe.md")
+    (root / "link.md").symlink_to(put(tmp_path, "outside/secret.md"))
+    before = len(os.listdir("/proc/self/fd"))
+    found = list(files.read(str(root), [*names, "pipe.md", "link.md", "gone.md", "gone/a.md"], 100))
+    assert [one and one.data for one in found] == [*(name.encode() for name in names), None, None, None, None]
+    assert [bool(one and one.reason) for one in found[-4:]] == [True, True, False, False]
+    assert len(os.listdir("/proc/self/fd")) == before
