@@ -69,7 +69,7 @@ def _is_in_memory(folder: _OpenFolder, path: str) -> bool:
 
 
 def _load_ahead(folder: _OpenFolder, paths: Iterable[str]) -> None:
-    """Let the system load files into memory: it fetches many at once in half the time that one after the other takes."""
+    """Let the system load files into memory: it fetches many at once in half the time of one by one."""
     for path in paths:
         with suppress(OSError):
             fd = folder.open(path)
