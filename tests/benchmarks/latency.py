@@ -2,14 +2,15 @@
 
 SITE is a folder that `corpus.py` filled (`SITE/seeds`, `SITE/config`). The daemon, or with the path of a program `hugo`
 that one in its watch mode, or with the word `dialect` the daemon over Hugo's folder, runs as a separate process; this one edits, adds and deletes in turn and reads the feed
-file every half millisecond. Prints one line of JSON: p50 and p99 in milliseconds for each kind of change, and what the
-daemon and its server use at rest.
+file every half millisecond. Prints one line of JSON: p50 and p99 in milliseconds for each kind of change, for an edit
+also until all feeds of the item show it in all formats (`everywhere`), and what the daemon and its server use at rest.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -144,9 +145,11 @@ def has_turned(site: Path, tool: str = OURS) -> bool:
 def change(number: int, seeds: Path, feed: Path, tool: str) -> dict[str, float]:
     """Edit one of the newest seeds, add one and delete it; return how long each took."""
     old = [one for one in range(60) if one % 5 != 4][number % 20]
+    documents = documents_of(old, feed) if tool in STATES else [feed]
     word = f"Edit{number}x{os.getpid()}"
     began = put(seeds / corpus.path_of(old), text_of(old, word, tool))
     edit = wait_until(feed, word.encode(), present=True, began=began)
+    everywhere = max(wait_until(one, word.encode(), present=True, began=began) for one in documents)
     time.sleep(0.15)
     word = f"Fresh{number}x{os.getpid()}"
     path = seeds / f"0000/2026-11-01-{word.lower()}.md"
@@ -156,7 +159,15 @@ def change(number: int, seeds: Path, feed: Path, tool: str) -> dict[str, float]:
     path.unlink()
     delete = wait_until(feed, word.encode(), present=False, began=time.perf_counter())
     time.sleep(0.15)
-    return {"edit": edit, "add": add, "delete": delete}
+    return {"edit": edit, "everywhere": everywhere, "add": add, "delete": delete}
+
+
+def documents_of(number: int, feed: Path) -> list[Path]:
+    """Return the feeds of a seed in every format, beside the feed of everything."""
+    end = f"/story-{number}".encode()
+    pattern = re.compile(re.escape(end) + rb"(?![0-9])")
+    feeds = [one.parent for one in feed.parents[1].glob("*/rss.xml") if pattern.search(one.read_bytes())]
+    return [one / name for one in feeds for name in ("rss.xml", "atom.xml", "feed.json")]
 
 
 def restore(seeds: Path, tool: str) -> None:
