@@ -25,6 +25,7 @@ STAGES = {
     "read": "reading, parsing and applying the rules, or waiting for worker processes",
     "intake": "updating the index",
     "feeds": "rendering feeds and their pages",
+    "items": "rendering pages of items, or waiting for worker processes",
     "archives": "rendering archives, or waiting for worker processes",
     "write": "waiting for files to be written",
 }

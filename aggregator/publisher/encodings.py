@@ -14,6 +14,7 @@ import brotli
 
 from aggregator.model.archive_layout import page_of
 from aggregator.model.feeds import Document
+from aggregator.model.item_pages import is_item_page
 
 # RFC 1952: deflate, no name, no time, operating system "unknown", so that every machine writes the same bytes.
 GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
@@ -22,8 +23,8 @@ GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 class Coding(NamedTuple):
     """A content coding: compresses bytes at a level, and tells whether compressed bytes hold exactly those given.
 
-    `encode` is for documents that readers fetch every day, `encode_quickly` for pages of archives, which are many and
-    rarely fetched.
+    `encode` is for documents that readers fetch every day, `encode_quickly` for pages of archives and of items, which
+    are many and rarely fetched.
     """
 
     encode: Callable[[bytes], bytes]
@@ -34,7 +35,8 @@ class Coding(NamedTuple):
 def encoded(document: Document, suffix: str) -> bytes:
     """Return the content of a document's file with this suffix (`.gz` or `.br`)."""
     coding = CODINGS[suffix]
-    return (coding.encode_quickly if page_of(document.name) else coding.encode)(document.body)
+    is_one_of_many = page_of(document.name) or is_item_page(document.name)
+    return (coding.encode_quickly if is_one_of_many else coding.encode)(document.body)
 
 
 def encoded_sizes(body: bytes) -> range:

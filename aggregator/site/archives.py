@@ -19,6 +19,7 @@ from aggregator.publisher.ownership import foreign_files
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import digest
 from aggregator.site.feeds import archive_digest, linked_feeds
+from aggregator.site.flushing import Flushing
 from aggregator.site.foreign_files import ForeignFiles, document_names
 from aggregator.site.progress import Progress, TimeLimit
 from aggregator.site.render_jobs import PageJob, Result
@@ -27,7 +28,7 @@ from aggregator.site.stopwatch import Stopwatch
 from aggregator.site.write_groups import identity_on_disk, is_missing, write_in_groups
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
     from aggregator.publisher.destination import Destination
 
@@ -148,7 +149,7 @@ class Archives:
         failed: list[str] = []
         new: list[tuple[int, int, int]] = []
         results = watch.during("archives", pages.written_folders(root, now=now, executor=executor))
-        flushing = _Flushing(self._writer)
+        flushing = Flushing(self._writer)
         while group := list(islice(results, STORED_TOGETHER)):
             progress.tick()
             flushing.go_on()
@@ -200,39 +201,6 @@ class Archives:
             if place is not None and not any(foreign_files(self._writer, document_names(slug, folder))):
                 self._index.feeds.adopt(slug)
                 self._index.archive_pages.adopt(slug, *place)
-
-
-class _Flushing:
-    """Brings what is written to the disk while more is rendered, so that at the end there is little to wait for."""
-
-    def __init__(self, writer: Destination) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - loaded by the executor of the pages
-
-        self._writer = writer
-        self._thread = ThreadPoolExecutor(1)
-        self._begun: Future[None] | None = None
-        self._failed: BaseException | None = None
-
-    def go_on(self) -> None:
-        """Begin once more, unless it is still going on."""
-        if self._begun is None or self._begun.done():
-            self._wait()
-            self._begun = self._thread.submit(self._writer.flush)
-
-    def end(self) -> None:
-        """Bring the rest to the disk.
-
-        Raises:
-            PublishError: if that failed now, or before: the system reports what it could not write only once.
-        """
-        self._wait()
-        self._writer.flush()
-        if self._failed is not None:
-            raise self._failed
-
-    def _wait(self) -> None:
-        if self._begun is not None:
-            self._failed = self._failed or self._begun.exception()
 
 
 class Limited(Generic[Row]):

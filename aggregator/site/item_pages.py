@@ -25,9 +25,10 @@ from aggregator.site.archives import Limited, WrittenPages
 from aggregator.site.catalog import Catalog
 from aggregator.site.display_settings import DisplaySettings, digest
 from aggregator.site.feeds import linked_feeds
+from aggregator.site.flushing import Flushing
 from aggregator.site.item_cache import ItemCache
 from aggregator.site.render_jobs import ItemJob
-from aggregator.site.render_queue import Rendering, RenderQueue, RenderRequest
+from aggregator.site.render_queue import RenderQueue, RenderRequest
 from aggregator.site.write_groups import identity_on_disk, is_missing, write_in_groups
 
 if TYPE_CHECKING:
@@ -116,10 +117,45 @@ class SiteItemPages:
             broken = {error.name for error in result.failed}
             with self._index.transaction(filled=False):
                 for rendering in group:
-                    self._published(rendering, is_broken=any(one.name in broken for one in rendering.documents))
+                    names = {one.name for one in rendering.documents}
+                    self._published(rendering.request.row, is_left_out=not names, is_broken=bool(names & broken))
             written += result.written
             failed += map(str, result.failed)
         return WrittenPages(written, failed, is_all=not limited.is_cut)
+
+    def write_new(
+        self, root: str, executor: Executor, *, watch: Stopwatch, progress: Progress, foreign: ForeignFiles
+    ) -> WrittenPages:
+        """Let processes write the pages that are not on disk yet; they are durable once this returns.
+
+        Tens of thousands go through no pipe, and are flushed together.
+        """
+        written: list[str] = []
+        failed: list[str] = []
+        requests = self._requests(foreign, failed, on_disk=False)
+        results = watch.during(
+            "items", self._queue.write_folders(requests, root=root, now=self._now, executor=executor, cut=_cut)
+        )
+        stories: list[int] = []
+        flushing = Flushing(self._writer)
+        while group := list(islice(results, TOGETHER)):
+            progress.tick()
+            flushing.go_on()
+            with self._index.transaction(filled=False):
+                for request, result in group:
+                    self._published(
+                        request.row, is_left_out=not (result.written or result.failed), is_broken=bool(result.failed)
+                    )
+                    stories.append(request.row.story)
+            written += chain.from_iterable(result.written for _, result in group)
+            failed += [str(PublishError(*one)) for _, result in group for one in result.failed]
+        try:
+            with watch.of("write"):
+                flushing.end()
+        except PublishError as error:  # a power cut could still undo them, so they are written once more
+            self._pages.forget_documents(stories, missing=True)
+            return WrittenPages([], [*failed, str(error)], is_all=False)
+        return WrittenPages(written, failed, is_all=True)
 
     def _requests(
         self, foreign: ForeignFiles, failed: list[str], *, on_disk: bool
@@ -186,10 +222,9 @@ class SiteItemPages:
             return ""
         return page_name(shown.id, verdict.link, verdict.published, site)
 
-    def _published(self, rendering: Rendering[ItemPageRow], *, is_broken: bool) -> None:
-        page = rendering.request.row
+    def _published(self, page: ItemPageRow, *, is_left_out: bool, is_broken: bool) -> None:
         before = self._pages.get([page.story])[page.story]
-        if not rendering.documents:  # a bug left the item out
+        if is_left_out:  # by a bug
             self._pages.settle([page.story])
         elif is_broken:
             self._pages.put(before._replace(key=None), dirty=True)

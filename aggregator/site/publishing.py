@@ -159,9 +159,8 @@ class Publishing:
         # A time-limited turn sends no pages to processes: what they had begun at the limit would be lost.
         count = 0 if self._progress.is_time_limited else self._pages.count(on_disk=on_disk)
         executor = workers.executor(count, many=MANY_PAGES) if count else None
-        root = self._writer.shared_folder
-        is_here = executor is not None and executor is workers.started
-        if executor is not None and root and is_here and not on_disk and self._foreign.has_checked_all:
+        root = self._root_for(executor, workers)
+        if executor is not None and root and not on_disk:
             pages = self._archives.write_new(
                 self._pages, root, executor, now=now, watch=self._watch, progress=self._progress
             )
@@ -174,6 +173,11 @@ class Publishing:
         self.failed += pages.failed
         return pages
 
+    def _root_for(self, executor: Executor | None, workers: Workers) -> str | None:
+        """Return the folder to which the processes of an executor may write new documents, None if to none."""
+        is_here = executor is not None and executor is workers.started
+        return self._writer.shared_folder if is_here and self._foreign.has_checked_all else None
+
     def _write_item_pages(self, workers: Workers, limit: TimeLimit | None) -> WrittenPages:
         """Write the stale pages of items: those on disk up to a time limit, or without one those that are new."""
         if self._item_pages is None:
@@ -183,9 +187,15 @@ class Publishing:
         else:
             count = len(self._index.item_pages.dirty(on_disk=limit is not None))
             executor = workers.executor(count, many=MANY_PAGES)
-        written = self._item_pages.write(
-            executor=executor, watch=self._watch, progress=self._progress, limit=limit, foreign=self._foreign
-        )  # fmt: skip
+        root = self._root_for(executor, workers)
+        if limit is None and executor is not None and root:
+            written = self._item_pages.write_new(
+                root, executor, watch=self._watch, progress=self._progress, foreign=self._foreign
+            )
+        else:
+            written = self._item_pages.write(
+                executor=executor, watch=self._watch, progress=self._progress, limit=limit, foreign=self._foreign
+            )
         self.written += written.written
         self.failed += written.failed
         return written

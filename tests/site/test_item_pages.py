@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -15,6 +17,7 @@ from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.index.index import opened_read_only
 from aggregator.model.item_pages import own_link, page_name
+from aggregator.publisher import files
 from aggregator.site import item_pages as site_item_pages
 from aggregator.site.check import check
 from aggregator.site.explain import explain
@@ -28,7 +31,15 @@ CANARY = "Heliotrope"
 
 
 def pages(site: SiteFolder) -> list[str]:
-    return sorted(str(path.relative_to(site.feeds)) for path in site.feeds.glob("items/*/*/index.html"))
+    return pages_in(site.feeds)
+
+
+def pages_in(feeds: Path) -> list[str]:
+    return sorted(str(path.relative_to(feeds)) for path in feeds.glob("items/*/*/index.html"))
+
+
+def is_encoded(name: str) -> bool:
+    return name.endswith((".gz", ".br"))
 
 
 def page(site: SiteFolder, title: str) -> tuple[str, html.HtmlElement]:
@@ -46,7 +57,7 @@ def listed(site: SiteFolder) -> list[str]:
 
 def ours(site: SiteFolder) -> dict[str, bytes]:
     """Return what the site wrote, without encodings."""
-    return {name: body for name, body in site.documents().items() if not name.endswith((".gz", ".br"))}
+    return {name: body for name, body in site.documents().items() if not is_encoded(name)}
 
 
 @pytest.fixture
@@ -484,17 +495,73 @@ def test_a_build_from_nothing_makes_the_same_pages(every: SiteFolder, tmp_path: 
     assert all(again[name] == body for name, body in ours(every).items() if name.startswith(("items/", "sitemap")))
 
 
+def write_hourly(site: SiteFolder, count: int) -> None:
+    """Write seeds without a link, an hour apart."""
+    for number in range(count):
+        when = iso(NOW - number * 3600)
+        site.write(f"{number}.md", "Text.", webUrl=None, topics=[f"T{number % 3}"], publishedDateTime=when)
+
+
 @pytest.mark.slow
 def test_processes_make_the_same_pages(every: SiteFolder) -> None:
     """A large site is rendered by several."""
-    for number in range(450):
-        every.write(
-            f"{number}.md", "Text.", webUrl=None, topics=[f"T{number % 3}"], publishedDateTime=iso(NOW - number * 3600)
-        )
+    write_hourly(every, 450)
     every.build(jobs=1)
     every.build(feeds="again", state="other", jobs=2)
     for name in pages(every):
         assert (every.root / "again" / name).read_bytes() == (every.feeds / name).read_bytes()
+
+
+def test_processes_write_new_pages_as_this_one_does(every: SiteFolder) -> None:
+    """Also the rest of the site, and nothing is left to do."""
+    write_hourly(every, 8)
+    every.build(jobs=1)
+    every.build(feeds="again", state="other", jobs=2)
+    assert every.documents("again") == every.documents()
+    assert every.build(feeds="again", state="other", jobs=2).written == ()
+
+
+def test_a_file_in_the_way_of_a_page_of_a_process_stays(every: SiteFolder) -> None:
+    """The others are written, and that one once the file is gone."""
+    write_hourly(every, 8)
+    every.build(feeds="again", state="other", jobs=1)
+    name = pages_in(every.root / "again")[0]
+    theirs = every.feeds / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    assert f"{name}: somebody else wrote this file" in every.build(jobs=2).failed[0]
+    assert theirs.read_text() == "theirs"
+    assert len(pages(every)) == 8
+    theirs.unlink()
+    assert every.build(jobs=2).failed == ()
+    assert ours(every) == {name: body for name, body in every.documents("again").items() if not is_encoded(name)}
+
+
+@pytest.mark.parametrize("failing", [1, 10**9], ids=["the first time", "every time"])
+def test_new_pages_that_cannot_be_flushed_are_not_published(
+    every: SiteFolder, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """The disk's failure, which the system reports only once, is told, and the next build writes them once more."""
+    write_hourly(every, 8)
+    failures = iter(range(failing))
+
+    def broken(folder: str) -> None:
+        if next(failures, None) is not None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+
+    with monkeypatch.context() as patches:
+        patches.setattr(files, "flush_file_system", broken)
+        assert "Input/output error" in every.build(jobs=2).failed[0]
+    with opened_read_only(str(every.root / "state")) as index:
+        assert index is not None
+        assert index.item_pages.count_written() == 0
+    (every.seeds / "0.md").unlink()
+    assert every.build(jobs=2).failed == ()
+    every.build(feeds="again", state="other", jobs=1)
+    assert pages(every) == pages_in(every.root / "again")
+    assert [(every.feeds / one).read_bytes() for one in pages(every)] == [
+        (every.root / "again" / one).read_bytes() for one in pages(every)
+    ]
 
 
 def test_a_large_month_of_the_sitemap_is_cut(own: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:
