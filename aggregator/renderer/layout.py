@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from aggregator.model.document_names import ATOM, JSON, MEDIA_TYPES, RSS
 from aggregator.model.words import escape_controls
 from aggregator.renderer import colours, dates, wording
+from aggregator.renderer.compiled_templates import FOLDER, CompiledTemplates
 
 FORMATS = tuple((label, file, MEDIA_TYPES[file]) for label, file in (("RSS", RSS), ("Atom", ATOM), ("JSON", JSON)))
 """Label, file name and media type of each format that people can subscribe to."""
@@ -59,6 +60,7 @@ def load_templates() -> None:
 def _environment() -> Environment:
     made = Environment(
         loader=PackageLoader("aggregator.renderer"),
+        bytecode_cache=CompiledTemplates(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         auto_reload=False,
