@@ -262,18 +262,18 @@ def outcome_lines(turn: Turn, skipped: int, folders: Folders, config: str) -> It
     errors = [problem for problem in turn.problems if not problem.warning]
     broken = len({problem.path for problem in errors})
     later, drafts = turn.held.get("embargo", 0), turn.held.get("state", 0)
-    unread = max(0, turn.held.get("valid", 0) + turn.held.get("readable", 0) - broken)
-    others = sum(turn.held.values()) - later - drafts - broken - unread
+    pages = turn.held.get("date", 0)
+    others = sum(turn.held.values()) - later - drafts - broken - pages
     counts = (
         quantity(turn.items, "post"), quantity(drafts, "draft"), *((f"{later:,} for later",) * bool(later)),
-        *((f"{quantity(unread, 'page')} without a date",) * bool(unread)),
+        *((f"{quantity(pages, 'page')} without a date",) * bool(pages)),
         *((f"{quantity(skipped, 'file')} that {'are' if skipped > 1 else 'is'} not read",) * bool(skipped)),
         *((f"{others:,} held back by other rules",) * (others > 0)),
         f"{broken:,} that need{'s' * (broken == 1)} a hand",
     )  # fmt: skip
     yield ", ".join(counts) + (":" if broken else ".")
     yield from (f"  {in_folder(str(problem), folders)}" for problem in errors[:MOST_NAMED])
-    others_too = [*["the pages"] * bool(unread), *["the files that are not read"] * bool(skipped)]
+    others_too = [*["the pages"] * bool(pages), *["the files that are not read"] * bool(skipped)]
     check = f"`aggregator check --config {shlex.quote(config)}`"
     if len(errors) > MOST_NAMED:
         yield f"  … and {len(errors) - MOST_NAMED:,} more ({check} names them all)"

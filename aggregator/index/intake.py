@@ -490,4 +490,4 @@ def _is_read_in_vain(outcome: Outcome, row: FileRow) -> bool:
     if row.rule == outcome.rule == "readable":
         return True
     key = (row.dev, row.ino, row.size, row.mtime, row.ctime)
-    return row.rule == outcome.rule == "valid" and row.digest == outcome.digest == b"" and key == outcome.key
+    return row.rule == outcome.rule == "date" and row.digest == outcome.digest == b"" and key == outcome.key

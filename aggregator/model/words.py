@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 RULES = {
     "readable": "cannot be read",
     "valid": "are not valid",
+    "date": "are pages without a date",
     "state": "are unpublished, removed or deleted",
     "quality": "are below the minimum quality",
     "heat": "are below the minimum heat",
@@ -32,6 +33,7 @@ _SINGULAR = (
     ("duplicate ", "duplicates "),
     ("tell of", "tells of"),
     ("is copies of", "is a copy of"),
+    ("is pages without", "is a page without"),
 )
 
 LISTED_PROBLEMS = 50

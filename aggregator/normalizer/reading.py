@@ -22,6 +22,7 @@ from aggregator.model.seed_roots import FirstCommit, SectionFile, SeedRoot, path
 from aggregator.model.seed_text import is_of_others
 from aggregator.normalizer import enclosures
 from aggregator.normalizer import seed as seeds
+from aggregator.normalizer.counted_problems import is_page
 from aggregator.normalizer.deciding import apply_rules
 from aggregator.normalizer.front_matter import MAX_SEED
 from aggregator.normalizer.key_positions import key_positions
@@ -201,7 +202,8 @@ def _outcome(text: _Text, reading: seeds.Reading, task: Task) -> Outcome:
     path, key, digest, _ = text
     if isinstance(reading.outcome, Rejection):
         rejection = reading.outcome
-        return Outcome(path, key, digest, rule="valid", problems=rejection.problems, withdrawn=rejection.withdrawn)
+        rule = "date" if all(map(is_page, rejection.problems)) else "valid"
+        return Outcome(path, key, digest, rule=rule, problems=rejection.problems, withdrawn=rejection.withdrawn)
     seed = reading.outcome
     # Who posted an item, or wrote the feed that it is from, must not learn which files lie beside it (G12, G18).
     if seed.media and task.measure is not None and not is_of_others(text.data):

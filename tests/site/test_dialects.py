@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aggregator.cli.report import held_back_lines
 from aggregator.index.index import opened_read_only
 from aggregator.normalizer.dialects.table import names
 from aggregator.site.check import check
@@ -97,11 +98,12 @@ def test_a_page_without_a_date_is_no_error(site) -> None:
     (site.root / "blog/about.md").write_text("---\ntitle: About\n---\nMe.\n")
     (site.root / "blog/a.md").write_text("---\ntitle: A\ndate: 2026-05-01\n---\nText.\n")
 
-    site.build(now=NOW)
+    turn = site.build(now=NOW)
     found = check(site.config(), now=NOW).problems
 
     assert site.titles() == ["A"]
     assert [(one.path, one.warning) for one in found] == [("about.md", True)]
+    assert list(held_back_lines(turn)) == ["      1 is a page without a date (rule: date)"]
     assert "`date: 2026-11-23`" in found[0].hint
 
 

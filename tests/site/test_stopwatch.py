@@ -63,6 +63,7 @@ def test_a_stage_that_fails_is_over() -> None:
 
 def test_a_build_says_where_its_time_went(site: SiteFolder) -> None:
     """Each stage has its seconds, in total no more than the turn; the table ends with the rest."""
+    site.settings["pages"] = {"items": "all"}
     site.write("a.md")
     turn = site.build()
     assert set(turn.stages) == set(report.STAGES)
