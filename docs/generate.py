@@ -32,7 +32,7 @@ TYPES = {
     "item_limit": "number, or `null`", "size_limit": "size, or `null`", "cron_or_interval": "cron line or time",
     "ignored": "anything; it has no effect", "glob": "glob", "root_name": "slug", "base_url": "URL",
     "link_pattern": "path or URL with placeholders", "source_url": "URL", "opml_location": "URL or path of a file",
-    "poll_interval": "time", "first_items": "number, 0 to 500",
+    "who_searches": "`true`, `false` or `static`", "poll_interval": "time", "first_items": "number, 0 to 500",
     "expression": "[expression](expression.md)",
     "points": "points, such as `+5`", "points_each": "points, such as `+10 each`", "points_a_day": "points, such as `-1/day`",
 }  # fmt: skip

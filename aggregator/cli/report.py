@@ -26,6 +26,7 @@ STAGES = {
     "feeds": "rendering feeds and their pages",
     "archives": "rendering archives, or waiting for worker processes",
     "write": "waiting for files to be written",
+    "search": "making the files of a static search",
 }
 """The stages of a turn and what each does."""
 
