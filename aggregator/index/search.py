@@ -117,7 +117,7 @@ class Search(Tables):
 
     def visible_ids(self, now: int) -> set[str]:
         """Return the ids of the items that feeds show at `now`, as stories have them."""
-        sql = f"SELECT s.id {_SHOWN}"  # noqa: S608 - below
+        sql = f"SELECT s.id {_SHOWN}"
         return {id for (id,) in self._db.execute(sql, (SITE_FEED, now, now))}  # noqa: A001 - the column
 
     def visible_versions(self, now: int) -> Iterator[tuple[Any, ...]]:
@@ -126,7 +126,7 @@ class Search(Tables):
         The date of a change that is still to come counts only once it has come.
         """
         columns = "f.file, f.path, s.id, f.content, f.verdict, f.newest > ?"
-        sql = f"SELECT {columns} {_SHOWN} ORDER BY e.sort, f.path"  # noqa: S608 - below
+        sql = f"SELECT {columns} {_SHOWN} ORDER BY e.sort, f.path"
         yield from self._db.execute(sql, (now, SITE_FEED, now, now))
 
     def hidden_ids(self, stories: Collection[int], now: int) -> set[str]:

@@ -10,7 +10,15 @@ from datetime import UTC, datetime
 
 from aggregator.model.archive_layout import page_of
 from aggregator.model.item_pages import SITEMAP, is_item_page, is_sitemap
-from aggregator.model.search_files import DATA, ENTRY, PROGRAM, SEARCH_PAGE, has_hashed_name, is_search_data, is_search_file
+from aggregator.model.search_files import (
+    DATA,
+    ENTRY,
+    PROGRAM,
+    SEARCH_PAGE,
+    has_hashed_name,
+    is_search_data,
+    is_search_file,
+)
 
 RSS, ATOM, JSON, PAGE, OPML = "rss.xml", "atom.xml", "feed.json", "index.html", "feeds.opml"
 DISCOVERY = ".well-known/feeds"

@@ -27,7 +27,9 @@ def has_words(text: str, words: str) -> bool:
     begins, ends = is_in_word(words[0]), is_in_word(words[-1])
     while at >= 0:
         end = at + len(words)
-        if not (begins and at and is_in_word(text[at - 1])) and not (ends and end < len(text) and is_in_word(text[end])):
+        if not (begins and at and is_in_word(text[at - 1])) and not (
+            ends and end < len(text) and is_in_word(text[end])
+        ):
             return True
         at = text.find(words, at + 1)
     return False

@@ -1,12 +1,13 @@
 """The files of a static search, which lie beside the feeds: a page, and what pagefind makes of items. Pure.
 
-pagefind names most of its files by a hash of what they hold. `ENTRY` names the index that counts, so it is written after
-all that it leads to.
+pagefind names most of its files by a hash of what they hold. `ENTRY` names the index that counts, so it is written
+after all that it leads to.
 """
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 import msgspec
 
@@ -24,6 +25,17 @@ _FILE = re.compile(
     r"|(index|filter|fragment)/[A-Za-z0-9_-]{1,64}\.pf_\1)"
 )
 _HASHED = re.compile(r"\.pf_(?:meta|index|filter|fragment)\Z")
+
+
+class SearchUpdate(NamedTuple):
+    """What an update of the files failed to do, what a person should know, and whether it came too late.
+
+    It `is_outdated` if something was withdrawn meanwhile: then nothing was written.
+    """
+
+    failed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    is_outdated: bool = False
 
 
 class SearchRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What a static search knows of an item: the words by which it is found, values to choose it by, and what is shown. Pure.
+"""What a static search knows of an item: the words that find it, the values that choose it, and what is shown. Pure.
 
 A browser answers with the same language and the same results as the daemon (`normalizer.matching`): `search.js` turns
 each condition into tokens or values that are made here.
@@ -54,10 +54,8 @@ def record_of(
         title=seed.title or link, link=link, published=seed.published, text=subject.text, author=author,
         updated=None if subject.updated == seed.published else subject.updated,
     )  # fmt: skip
-    parts = [
-        *tokens(subject.title, ANYWHERE), GAP, *tokens(subject.text, ANYWHERE), GAP, *tokens(subject.title, IN_TITLE), GAP,
-        *tokens(author, IN_AUTHOR),
-    ]  # fmt: skip
+    texts = ((subject.title, ANYWHERE), (subject.text, ANYWHERE), (subject.title, IN_TITLE), (author, IN_AUTHOR))
+    parts = [token for text, where in texts for token in (*tokens(text, where), GAP)]
     values = {key: sorted(found) for key, found in _values(subject, names, searches).items() if found}
     return SearchRecord(tokens=" ".join(parts), values=values, shown=msgspec.json.encode(shown).decode())
 

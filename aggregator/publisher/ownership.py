@@ -1,8 +1,9 @@
 """Whose file lies at the name of a document: ours if it carries the mark of this program, else somebody else's.
 
 Every document carries a mark: `<generator>` in RSS and Atom, `_aggregator` in JSON, `<meta name="generator">` in pages,
-in lists of feeds the attributes of an outline, in that of sources and in sitemaps a comment; files of a search are known by what pagefind writes. So our files are known
-even if the state folder was lost, and what another program or a person wrote is never replaced (guarantee G16).
+in lists of feeds the attributes of an outline, in that of sources and in sitemaps a comment; files of a search are
+known by what pagefind writes. So our files are known even if the state folder was lost, and what another program or a
+person wrote is never replaced (guarantee G16).
 """
 
 from __future__ import annotations

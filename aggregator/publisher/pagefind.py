@@ -1,7 +1,7 @@
 """pagefind, the program that makes the files of a static search (the extra `search`). Starts a process, writes files.
 
-It is spoken to as its own libraries do: each message is JSON in base64 with a comma behind it. One message at a time, so
-that the same items make the same files.
+It is spoken to as its own libraries do: each message is JSON in base64 with a comma behind it. One message at a time,
+so that items keep their order.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import msgspec
 
@@ -73,7 +73,7 @@ class _Service:
         self._unread = b""
         self._number = 0
 
-    def __enter__(self) -> _Service:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

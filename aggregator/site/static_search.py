@@ -1,8 +1,8 @@
 """The files of a static search (`pages.search: static`), made anew when what may be searched has changed.
 
-Reads the index; touches the published files and `search.json` in the state folder, which names those that are ours and
-the item of each. What was withdrawn goes at once: the file with all that is shown of it; its words, which are numbers in
-an index, with the next files. A reader finds a whole index: all that `ENTRY` leads to is there before it, and goes after.
+Reads the index; touches the published files, and `search.json` in the state folder, which names those that are ours and
+the item of each. Of what is withdrawn the file with all that is shown of it goes in the same turn; its words go with the
+next files. A reader finds a whole index: all that `ENTRY` leads to is there before it, and goes after.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from aggregator.model.expression.folding import fold
 from aggregator.model.expression.tree import And
 from aggregator.model.feeds import Document
 from aggregator.model.item_pages import shown_link
-from aggregator.model.search_files import ENTRY, FOLDER, FRAGMENTS, PROGRAM, SEARCH_PAGE, is_search_file
+from aggregator.model.search_files import ENTRY, FOLDER, FRAGMENTS, PROGRAM, SEARCH_PAGE, SearchUpdate, is_search_file
 from aggregator.normalizer import rules, search_records
 from aggregator.normalizer.stored import verified
 from aggregator.publisher import pagefind
@@ -60,15 +60,7 @@ class SearchFiles(msgspec.Struct, frozen=True, kw_only=True):
     location: str
     digest: str = ""
     identity: str = ""
-    files: dict[str, tuple[int, str]] = {}  # noqa: RUF012 - copied by msgspec
-
-
-class Update(NamedTuple):
-    """What an update failed to do, what a person should know, and whether something was withdrawn meanwhile."""
-
-    failed: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    is_outdated: bool = False
+    files: dict[str, tuple[int, str]] = {}
 
 
 class _Item(NamedTuple):
@@ -97,6 +89,8 @@ class StaticSearch:
         self._writer = writer
         self._path = os.path.join(catalog.config.state, FILE)
         self._before_withdrawal = before_withdrawal
+        self.needs_update = False
+        """Whether the last full turn found that the files are not those that were written last."""
 
     @property
     def _is_wanted(self) -> bool:
@@ -124,6 +118,8 @@ class StaticSearch:
             hidden = {id for _, id in self._known().files.values() if id} - visible  # noqa: A001 - the field
         else:
             hidden = self._index.search.hidden_ids(stories, now)
+        if stories is None:
+            self.needs_update = not self._is_whole(self._known())
         if hidden and _files_of(hidden, self._known()):
             self._before_withdrawal()
             known = self._known()  # what ended may have written more
@@ -142,7 +138,7 @@ class StaticSearch:
 
     def update(
         self, *, moment: Callable[[], int], adopt: bool = False, tick: Callable[[], object] = lambda: None
-    ) -> Update:  # fmt: skip
+    ) -> SearchUpdate:  # fmt: skip
         """Make the files anew if what may be searched has changed, or if somebody else changed them.
 
         Args:
@@ -157,17 +153,17 @@ class StaticSearch:
         notes = _too_many(len(items))
         try:
             if known.digest == wanted and self._is_intact(known):
-                return Update(notes=notes)
+                return SearchUpdate(notes=notes)
             return self._made(items, page, wanted, moment=moment, adopt=adopt, tick=tick)._replace(notes=notes)
         except (AggregatorError, OSError) as error:
-            return Update((f"the files of the search: {_reason(error)}",), notes)
+            return SearchUpdate((f"the files of the search: {_reason(error)}",), notes)
         finally:
             shutil.rmtree(self._new_folder, ignore_errors=True)
 
     def _made(
         self, items: list[_Item], page: Document, wanted: str,
         *, moment: Callable[[], int], adopt: bool, tick: Callable[[], object],
-    ) -> Update:  # fmt: skip
+    ) -> SearchUpdate:  # fmt: skip
         shutil.rmtree(self._new_folder, ignore_errors=True)
         ids: dict[bytes, str] = {}
 
@@ -179,19 +175,19 @@ class StaticSearch:
         pagefind.write_files(records(), self._new_folder, tick=tick)
         new = _found_in(self._new_folder, ids)
         if failed := self._in_the_way(new, adopt=adopt):
-            return Update(failed)
+            return SearchUpdate(failed)
         known = self._known()
         before = known.files if known.location else self._left_behind()
         # Before any file is written: whatever happens, what is written is known to be ours.
         self._store(SearchFiles(location=self._location, files={**before, **new}))
         if not self._index.search.visible_ids(moment()).issuperset(ids.values()):
-            return Update(is_outdated=True)
+            return SearchUpdate(is_outdated=True)
         if failed := self._write(new, page, tick):
-            return Update(failed)
+            return SearchUpdate(failed)
         self._writer.remove_data(before.keys() - new.keys())
         identity = identity_on_disk(self._writer, _ENCODED) or b""
         self._store(SearchFiles(location=self._location, digest=wanted, identity=identity.decode(), files=new))
-        return Update()
+        return SearchUpdate()
 
     def _write(self, names: Iterable[str], page: Document, tick: Callable[[], object]) -> tuple[str, ...]:
         """Write the files in a safe order; return what failed."""
@@ -266,7 +262,10 @@ class StaticSearch:
     def _topic_names(self) -> dict[str, set[str]]:
         """Return the names of topics as expressions compare them, by slug."""
         found: dict[str, set[str]] = {}
-        for name, slug in (*self._catalog.policy.slugs.items(), *((name, slug) for slug, name, _ in self._catalog.names)):
+        for name, slug in (
+            *self._catalog.policy.slugs.items(),
+            *((name, slug) for slug, name, _ in self._catalog.names),
+        ):
             if folded := fold(name):
                 found.setdefault(slug, set()).add(folded)
         return found
@@ -289,8 +288,12 @@ class StaticSearch:
 
     def _is_intact(self, known: SearchFiles) -> bool:
         sizes = self._writer.search_files()
-        is_same = (identity_on_disk(self._writer, _ENCODED) or b"").decode() == known.identity
-        return is_same and all(sizes.get(name) == size for name, (size, _) in known.files.items())
+        return self._is_whole(known) and all(sizes.get(name) == size for name, (size, _) in known.files.items())
+
+    def _is_whole(self, known: SearchFiles) -> bool:
+        """Return whether an index is published, as far as the files that lead to it tell."""
+        identity = (identity_on_disk(self._writer, _ENCODED) or b"").decode()
+        return bool(known.digest) and identity == known.identity
 
     def _known(self) -> SearchFiles:
         try:
@@ -338,10 +341,8 @@ def _key(shown: str) -> bytes:
 def _too_many(count: int) -> tuple[str, ...]:
     if count <= MANY:
         return ()
-    return (
-        f"pages.search: `static` makes the files of {count:,} items anew after each edit; with more than {MANY:,} let"
-        " the daemon answer (`search: true`)",
-    )
+    advice = f"with more than {MANY:,} let the daemon answer (`search: true`)"
+    return (f"pages.search: `static` makes the files of {count:,} items anew after each edit; {advice}",)
 
 
 def _reason(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""`GET /-/find?q=EXPR`: what an expression chooses, as JSON, for the owner or, with `pages.search: true`, for everybody.
+"""`GET /-/find?q=EXPR`: what an expression chooses, as JSON, for the owner, with `pages.search: true` for everybody.
 
 `GET /-/search?q=WORDS` is the same as a page for people, which needs no script; a static search has a page of its own.
 
