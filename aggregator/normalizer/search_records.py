@@ -36,6 +36,7 @@ DAY = 86_400
 
 _PRIVATE_TRAITS = frozenset({"body", "category", "excerpt", "expires", "lang", "related", "type", "updated"})
 _PLAIN = re.compile(r"[a-z0-9]+")
+_ASCII_WORD = re.compile(r"[a-z0-9_]+")
 
 
 def record_of(
@@ -62,6 +63,9 @@ def record_of(
 
 def tokens(folded: str, where: str) -> Iterator[str]:
     """Yield the tokens of a folded text; `where` it stands is one of `CODED`."""
+    if folded.isascii():
+        yield from (_token(word, where) for word in _ASCII_WORD.findall(folded))
+        return
     for is_word, run in groupby(folded, is_in_word):
         if is_word:
             yield _token("".join(run), where)

@@ -1,4 +1,4 @@
-"""pagefind, the program that makes the files of a static search (the extra `search`). Starts a process, writes files.
+"""pagefind, the program that makes the files of a static search (the extra `search`). Starts a process.
 
 It is spoken to as its own libraries do: each message is JSON in base64 with a comma behind it. One message at a time,
 so that items keep their order.
@@ -11,7 +11,7 @@ import subprocess
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import msgspec
 
@@ -20,9 +20,6 @@ from aggregator.model.search_files import SearchRecord
 
 LANGUAGE = "unknown"
 """What it is told of every item: it must not change any word by the rules of a language."""
-
-LONGEST_ANSWER = 1_048_576
-"""How many bytes an answer of it may have."""
 
 
 class SearchError(AggregatorError):
@@ -41,8 +38,8 @@ def program() -> str:
     return os.path.join(found.submodule_search_locations[0], "pagefind")
 
 
-def write_files(records: Iterable[SearchRecord], folder: str, *, tick: Callable[[], object]) -> None:
-    """Write the files of a search for `records`, newest first, into a folder of this machine; `tick` is called often.
+def make_files(records: Iterable[SearchRecord], *, tick: Callable[[], object]) -> dict[str, bytes]:
+    """Return the files of a search for `records`, newest first, by their names in its folder; `tick` is called often.
 
     Raises:
         SearchError: if that fails.
@@ -58,9 +55,25 @@ def write_files(records: Iterable[SearchRecord], folder: str, *, tick: Callable[
                 tick()
             service.ask("BuildIndex", index_id=0)
             tick()
-            service.ask("WriteFiles", index_id=0, output_path=folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:  # what it answers is no JSON, or of another form
+            # By its own writer, which waits for each file, this takes ten times as long.
+            return {file.path: file.content for file in service.ask("GetFiles", index_id=0).files}
+    except (OSError, ValueError) as error:  # what it answers is no JSON in base64, or of another form
         raise SearchError(f"pagefind failed: {error}") from error
+
+
+class _File(msgspec.Struct):
+    path: str
+    content: bytes
+
+
+class _Payload(msgspec.Struct):
+    type: str
+    message: str = ""
+    files: tuple[_File, ...] = ()
+
+
+class _Answer(msgspec.Struct):
+    payload: _Payload
 
 
 class _Service:
@@ -70,7 +83,6 @@ class _Service:
         self._process = subprocess.Popen(  # noqa: S603 - of a package that this one asks for
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
-        self._unread = b""
         self._number = 0
 
     def __enter__(self) -> Self:
@@ -83,32 +95,32 @@ class _Service:
                 pipe.close()
         self._process.wait()
 
-    def ask(self, what: str, **more: Any) -> None:
-        """Send a message and wait for its answer.
+    def ask(self, what: str, **more: Any) -> _Payload:
+        """Send a message and return its answer.
 
         Raises:
             SearchError: if it refuses, or has ended.
             OSError: if it cannot be reached.
-            ValueError: if its answer makes no sense; likewise KeyError and TypeError.
+            ValueError: if its answer makes no sense.
         """
         self._number += 1
         message = {"message_id": self._number, "payload": {"type": what, **more}}
-        _pipe(self._process.stdin).write(b64encode(msgspec.json.encode(message)) + b",")
-        _pipe(self._process.stdin).flush()
-        answer = msgspec.json.decode(b64decode(self._answer()))
-        if answer["payload"]["type"] == "Error":
-            raise SearchError(f"pagefind failed: {answer['payload'].get('message', what)}")
+        to = self._process.stdin
+        assert to is not None
+        to.write(b64encode(msgspec.json.encode(message)) + b",")
+        to.flush()
+        payload = msgspec.json.decode(b64decode(self._answer()), type=_Answer).payload
+        if payload.type == "Error":
+            raise SearchError(f"pagefind failed: {payload.message or what}")
+        return payload
 
-    def _answer(self) -> bytes:
-        while b"," not in self._unread:
-            found = os.read(_pipe(self._process.stdout).fileno(), 65_536)
-            if not found or len(self._unread) > LONGEST_ANSWER:
+    def _answer(self) -> bytearray:
+        """Return the next answer, which ends with a comma; it sends no other before it is asked again."""
+        assert self._process.stdout is not None
+        found = bytearray()
+        while not found.endswith(b","):
+            piece = os.read(self._process.stdout.fileno(), 1_048_576)
+            if not piece:
                 raise SearchError("pagefind ended unexpectedly (there may be too little memory for so many items)")
-            self._unread += found
-        answer, _, self._unread = self._unread.partition(b",")
-        return answer
-
-
-def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    assert pipe is not None
-    return pipe
+            found += piece
+        return found[:-1]

@@ -1,7 +1,7 @@
 """The files of a static search (`pages.search: static`), made anew when what may be searched has changed.
 
 Reads the index; touches the published files, and `search.json` in the state folder, which names those that are ours and
-the item of each. Of what is withdrawn the file with all that is shown of it goes in the same turn; its words go with the
+the item of each. What is withdrawn loses the file with all that is shown of it in the same turn, and its words with the
 next files. A reader finds a whole index: all that `ENTRY` leads to is there before it, and goes after.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from importlib.metadata import version
@@ -23,7 +22,7 @@ from aggregator.model.expression.folding import fold
 from aggregator.model.expression.tree import And
 from aggregator.model.feeds import Document
 from aggregator.model.item_pages import shown_link
-from aggregator.model.search_files import ENTRY, FOLDER, FRAGMENTS, PROGRAM, SEARCH_PAGE, SearchUpdate, is_search_file
+from aggregator.model.search_files import ENTRY, FOLDER, FRAGMENTS, PROGRAM, SEARCH_PAGE, SearchUpdate, is_search_data
 from aggregator.normalizer import rules, search_records
 from aggregator.normalizer.stored import verified
 from aggregator.publisher import pagefind
@@ -157,14 +156,11 @@ class StaticSearch:
             return self._made(items, page, wanted, moment=moment, adopt=adopt, tick=tick)._replace(notes=notes)
         except (AggregatorError, OSError) as error:
             return SearchUpdate((f"the files of the search: {_reason(error)}",), notes)
-        finally:
-            shutil.rmtree(self._new_folder, ignore_errors=True)
 
     def _made(
         self, items: list[_Item], page: Document, wanted: str,
         *, moment: Callable[[], int], adopt: bool, tick: Callable[[], object],
     ) -> SearchUpdate:  # fmt: skip
-        shutil.rmtree(self._new_folder, ignore_errors=True)
         ids: dict[bytes, str] = {}
 
         def records() -> Iterator[SearchRecord]:
@@ -172,8 +168,9 @@ class StaticSearch:
                 ids[_key(record.shown)] = id
                 yield record
 
-        pagefind.write_files(records(), self._new_folder, tick=tick)
-        new = _found_in(self._new_folder, ids)
+        files = {FOLDER + name: body for name, body in pagefind.make_files(records(), tick=tick).items()}
+        data = {name: body for name, body in files.items() if is_search_data(name)}
+        new = {name: (len(body), _id_in(name, body, ids)) for name, body in data.items()}
         if failed := self._in_the_way(new, adopt=adopt):
             return SearchUpdate(failed)
         known = self._known()
@@ -182,33 +179,31 @@ class StaticSearch:
         self._store(SearchFiles(location=self._location, files={**before, **new}))
         if not self._index.search.visible_ids(moment()).issuperset(ids.values()):
             return SearchUpdate(is_outdated=True)
-        if failed := self._write(new, page, tick):
+        if failed := self._write(data, [*(_document(name, files[name]) for name in _ENCODED[:-1]), page], tick):
             return SearchUpdate(failed)
         self._writer.remove_data(before.keys() - new.keys())
         identity = identity_on_disk(self._writer, _ENCODED) or b""
         self._store(SearchFiles(location=self._location, digest=wanted, identity=identity.decode(), files=new))
         return SearchUpdate()
 
-    def _write(self, names: Iterable[str], page: Document, tick: Callable[[], object]) -> tuple[str, ...]:
+    def _write(
+        self, data: dict[str, bytes], encoded: Iterable[Document], tick: Callable[[], object]
+    ) -> tuple[str, ...]:  # fmt: skip
         """Write the files in a safe order; return what failed."""
 
-        def read() -> Iterator[Document]:
-            for name in sorted(names):
+        def documents() -> Iterator[Document]:
+            for name in sorted(data):
                 tick()
-                yield self._document(name)
+                yield _document(name, data[name])
 
-        result = self._writer.publish_data(read())
+        result = self._writer.publish_data(documents())
         if result.failed:
             return tuple(map(str, result.failed))
         self._writer.flush()
-        for document in (*map(self._document, _ENCODED[:-1]), page):
+        for document in encoded:
             if failed := self._writer.publish([document]).failed:
                 return tuple(map(str, failed))
         return ()
-
-    def _document(self, name: str) -> Document:
-        with open(os.path.join(self._new_folder, name.removeprefix(FOLDER)), "rb") as file:
-            return Document(name=name, media_type=content_type(name), body=file.read())
 
     def _in_the_way(self, names: Iterable[str], *, adopt: bool) -> tuple[str, ...]:
         """Return a message for each file of somebody else that would be replaced."""
@@ -274,17 +269,13 @@ class StaticSearch:
         from aggregator.renderer.notices import static_search_page  # noqa: PLC0415 - jinja
 
         body = static_search_page(self._catalog.config.site)
-        return Document(name=SEARCH_PAGE, media_type=content_type(SEARCH_PAGE), body=body)
+        return _document(SEARCH_PAGE, body)
 
     # -- what is known of the files
 
     @property
     def _location(self) -> str:
         return self._catalog.config.feeds
-
-    @property
-    def _new_folder(self) -> str:
-        return os.path.join(self._catalog.config.state, "search.new")
 
     def _is_intact(self, known: SearchFiles) -> bool:
         sizes = self._writer.search_files()
@@ -313,18 +304,13 @@ def _files_of(ids: Collection[str], known: SearchFiles) -> list[str]:
     return [name for name, (_, id) in known.files.items() if id in ids]  # noqa: A001 - the field
 
 
-def _found_in(folder: str, ids: dict[bytes, str]) -> dict[str, tuple[int, str]]:
-    """Return the files in a folder that browsers need, but those with encodings; each as `SearchFiles.files` has it."""
-    found = {}
-    for above, _, files in os.walk(folder):
-        for file in files:
-            path = os.path.join(above, file)
-            name = FOLDER + os.path.relpath(path, folder)
-            if is_search_file(name) and name not in _ENCODED:
-                with open(path, "rb") as opened:
-                    body = opened.read()
-                found[name] = len(body), ids[_key(_shown_in(body))] if name.startswith(FRAGMENTS) else ""
-    return found
+def _document(name: str, body: bytes) -> Document:
+    return Document(name=name, media_type=content_type(name), body=body)
+
+
+def _id_in(name: str, body: bytes, ids: dict[bytes, str]) -> str:
+    """Return the id of the item that a file shows, "" if it shows none."""
+    return ids[_key(_shown_in(body))] if name.startswith(FRAGMENTS) else ""
 
 
 def _shown_in(fragment: bytes) -> str:
