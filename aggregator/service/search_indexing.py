@@ -36,6 +36,7 @@ def main() -> None:
     threading.Thread(target=_end_with_daemon, daemon=True).start()
     with suppress(OSError):
         os.write(1, msgspec.json.encode(update(config)) + b"\n")
+    os._exit(0)  # also ends the thread that waits for the daemon
 
 
 def update(config: Config) -> SearchUpdate:
