@@ -15,7 +15,7 @@ from aggregator.model.search_files import (
     ENTRY,
     PROGRAM,
     SEARCH_PAGE,
-    has_hashed_name,
+    is_part_of_index,
     is_search_data,
     is_search_file,
 )
@@ -96,10 +96,13 @@ def cache_control(name: str, now: float) -> str:
 
     HTML pages are revalidated each time, which costs a 304. Archive pages of a month that is over rarely change, so
     they may be kept for a day; they still change (an edit, the link to the next month), so none is immutable. Nor are
-    files of a search that are named by a hash: pagefind's has 28 bits, and an edit may make another file of that name.
+    the parts of a search's index: pagefind names them by 28 bits of a hash. What it shows of an item is compared each
+    time, since the item may be withdrawn.
     """
-    if kind_of(name) == PAGE or is_search_file(name):
-        return "max-age=86400" if has_hashed_name(name) else "no-cache"
+    if is_search_file(name):
+        return "max-age=86400" if is_part_of_index(name) else "no-cache"
+    if kind_of(name) == PAGE:
+        return "no-cache"
     page = page_of(name)
     month_is_closed = page is not None and page.month < datetime.fromtimestamp(now, UTC).strftime("%Y-%m")
     return "max-age=86400" if month_is_closed else "max-age=1800"

@@ -24,7 +24,7 @@ _FILE = re.compile(
     r"-/pagefind/(?:pagefind(?:\.js|-entry\.json|\.[A-Za-z0-9_-]{1,64}\.pf_meta)|wasm\.[a-z-]{1,16}\.pagefind"
     r"|(index|filter|fragment)/[A-Za-z0-9_-]{1,64}\.pf_\1)"
 )
-_HASHED = re.compile(r"\.pf_(?:meta|index|filter|fragment)\Z")
+_PART = re.compile(r"\.pf_(?:meta|index|filter)\Z")
 
 
 class SearchUpdate(NamedTuple):
@@ -70,6 +70,6 @@ def is_search_data(name: str) -> bool:
     return is_search_file(name) and not name.endswith((PROGRAM, ENTRY))
 
 
-def has_hashed_name(name: str) -> bool:
-    """Return whether a search file has its name from a hash of what it holds."""
-    return _HASHED.search(name) is not None
+def is_part_of_index(name: str) -> bool:
+    """Return whether a search file is a part of the index, named by a hash of what it holds."""
+    return _PART.search(name) is not None

@@ -6,6 +6,7 @@ const search = (() => {
   const DEEPEST = 32;
   // After so many items whose files had to be read to decide, a search gives up.
   const MOST_READ = 1500;
+  const MOST_TRIES = 3;
   const DAY = 86400;
   const FIELDS = {
     title: "words", text: "words", author: "words", topic: "name", tag: "name", source: "name", domain: "name", lang: "name",
@@ -48,6 +49,8 @@ const search = (() => {
       .replace(/[\u0345\u1f80-\u1fff]/g, withIota)
       .toLowerCase()
       .replace(/\u03c2/g, "\u03c3")
+      // Old forms of Cyrillic letters have capitals, which are those of today's.
+      .replace(/[\u1c80-\u1c88]/g, (one) => one.toUpperCase().toLowerCase())
       // Cherokee folds to its capitals.
       .replace(/[\uab70-\uabbf]/g, (one) => String.fromCharCode(one.charCodeAt(0) - 0xab70 + 0x13a0))
       .replace(/[\u13f8-\u13fd]/g, (one) => String.fromCharCode(one.charCodeAt(0) - 8));
@@ -73,8 +76,9 @@ const search = (() => {
   function fold(text) {
     let folded = text;
     for (const [one, other] of SAME) folded = folded.replace(one, other);
-    folded = lower(withoutAccents(lower(folded).normalize("NFKD")).normalize("NFC"));
-    return folded.split(/\s+/u).filter(Boolean).join(" ");
+    folded = lower(folded).normalize("NFKD");
+    if (!/^[\0-\x7f]*$/.test(folded)) folded = lower(withoutAccents(folded).normalize("NFC"));
+    return folded.split(/[\s\x1c-\x1f\x85]+/u).filter(Boolean).join(" ");
   }
 
   function hasWords(text, words) {
@@ -423,9 +427,9 @@ const search = (() => {
     return response.text();
   }
 
-  // The item of a file; null if it was withdrawn since the index was made.
+  // The item of a file; null if it was withdrawn since the index was made, whatever the browser's cache may still have.
   async function itemOf(id) {
-    const response = await fetch(new URL(`fragment/${id}.pf_fragment`, files));
+    const response = await fetch(new URL(`fragment/${id}.pf_fragment`, files), { cache: "no-cache" });
     if (response.status === 404 || response.status === 410 || response.status === 403) return null;
     if (!response.ok) throw new Error(`${response.status}`);
     const text = await new Response(response.body.pipeThrough(new DecompressionStream("gzip"))).text();
@@ -433,9 +437,9 @@ const search = (() => {
     return { ...JSON.parse(found.url), values: found.filters };
   }
 
-  async function look(tree) {
-    const known = await entry();
-    if (!Object.keys(JSON.parse(known).languages).length) return { known, items: [] };
+  // The items that a tree chooses, the newest first, at most one more than are shown; `known` is what names the index.
+  async function look(tree, known) {
+    if (!Object.keys(JSON.parse(known).languages).length) return [];
     const { createInstance } = await import(new URL("pagefind.js", files).href);
     const finder = new Finder(createInstance({ noWorker: true, basePath: files.pathname }), Math.floor(Date.now() / 1000));
     const { ids, sure } = await finder.find(tree);
@@ -446,15 +450,17 @@ const search = (() => {
       const read = await Promise.all(some.map(itemOf));
       items.push(...read.filter((item, index) => item && (sure.has(some[index]) || finder.chooses(tree, item))));
     }
-    return { known, items };
+    return items;
   }
 
-  // The items that a tree chooses, the newest first, at most one more than are shown.
+  // As `look`, but if other files came meanwhile it looks again: some of the old ones may have gone before they were read.
   async function found(tree) {
-    for (;;) {
-      const { known, items } = await look(tree);
-      // If other files came meanwhile, some of the old ones may have gone before they were read.
-      if ((await entry()) === known) return items;
+    for (let tries = 1; ; tries += 1) {
+      const known = await entry();
+      const { items, error } = await look(tree, known).then((items) => ({ items }), (error) => ({ error }));
+      if (tries < MOST_TRIES && !(error instanceof Mistake) && (await entry()) !== known) continue;
+      if (error) throw error;
+      return items;
     }
   }
 
