@@ -36,7 +36,7 @@ DAY = 86_400
 
 _PRIVATE_TRAITS = frozenset({"body", "category", "excerpt", "expires", "lang", "related", "type", "updated"})
 _PLAIN = re.compile(r"[a-z0-9]+")
-_ASCII_WORD = re.compile(r"[a-z0-9_]+")
+_ASCII_WORD = re.compile(r"[A-Za-z0-9_]+")
 
 
 def record_of(

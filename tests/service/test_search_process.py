@@ -89,7 +89,7 @@ def test_files_that_somebody_removed_are_made_again(static: SiteFolder, inside: 
     wait_for(static, "Wind", "Tide")
     (static.feeds / FOLDER / ENTRY).unlink()
     inside.trigger()
-    wait_until(lambda: (static.feeds / FOLDER / ENTRY).exists(), WITHIN, what="it was not made again")
+    wait_until((static.feeds / FOLDER / ENTRY).exists, WITHIN, what="it was not made again")
 
 
 def test_a_config_without_the_search_removes_the_files(static: SiteFolder, running: DaemonProcess) -> None:
