@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
 import unicodedata
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
 import pytest
-from support.needed_tools import require_package
-from support.running_daemon import wait_until
+from support.needed_tools import require_package, require_program
+from support.nginx_caddy import FRONTS
+from support.running_daemon import free_port, wait_until
+from support.site_folder import SiteFolder
 
 from aggregator.config.loading import load_config
 from aggregator.index.index import opened_read_only
@@ -238,6 +246,38 @@ def test_files_that_do_not_come_are_no_empty_answer(chromium, searched):
     page = look_for(visitor, "zebra")
     assert page.locator("#found").inner_text() == "The search cannot be loaded now: try again later."
     visitor.context.close()
+
+
+@contextmanager
+def plain_files(site: SiteFolder, home: Path, port: int) -> Iterator[None]:
+    """Serve the feeds folder as a host of plain files does: types by suffix, no header of ours."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(site.feeds))
+    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, name=str(home))
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join(60)
+
+
+@pytest.mark.parametrize("server", ["plain files", "nginx", "caddy"])
+def test_any_server_will_do(chromium, searched, tmp_path, server):
+    """With our files for nginx and Caddy, and where nobody sets a header."""
+    if server in FRONTS:
+        require_program(server)
+    port = free_port()
+    site = SiteFolder(tmp_path)
+    site.feeds = searched.folder / "feeds"
+    with FRONTS.get(server, plain_files)(site, tmp_path / "server", port):
+        visitor = Visit(chromium, SimpleNamespace(address=f"http://127.0.0.1:{port}/"))
+        page = visitor.open("cycling/")
+        page.locator("#q").fill("title:zebra -harbour topic:oceans age:<999d")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="A zebra crosses").wait_for()
+        visitor.context.close()
+    assert visitor.complaints == []
 
 
 @pytest.mark.slow
