@@ -175,7 +175,7 @@ def _search_problem() -> str:
     from importlib.util import find_spec  # noqa: PLC0415 - only a site with such a search needs it
 
     is_missing = find_spec("pagefind_bin") is None
-    return "needs pagefind (install it with the extra: `aggregator-feeds[search]`)" if is_missing else ""
+    return "needs the extra `search`: run pip install '.[search]' in the clone" if is_missing else ""
 
 
 # -- from text to Config: pure

@@ -34,7 +34,7 @@ def program() -> str:
     """
     found = find_spec("pagefind_bin")
     if found is None or not found.submodule_search_locations:
-        raise SearchError("a static search needs pagefind (install it with the extra: `aggregator-feeds[search]`)")
+        raise SearchError("it needs the extra `search`: run pip install '.[search]' in the clone")
     return os.path.join(found.submodule_search_locations[0], "pagefind")
 
 

@@ -343,6 +343,39 @@ def test_the_items_are_those_of_the_daemons_search_newest_first(static: SiteFold
     assert [titles[row[1]] for row in files] == wanted
 
 
+def test_a_bucket_holds_the_same_files(static: SiteFolder) -> None:
+    """Each is an object of its own, with its type and lifetime; an edit replaces what differs, another search removes all."""
+    memory = require_package("fsspec").filesystem("memory")
+
+    def names() -> set[str]:
+        return {name.removeprefix("/searched/") for name in memory.find("/searched/-")}
+
+    def build(**pages: Any) -> tuple[str, ...]:
+        own, static.settings = static.settings, {**static.settings, "feeds": "memory://searched", **pages}
+        try:
+            return static.build(state="bucket-state").failed
+        finally:
+            static.settings = own
+
+    static.build()
+    ours = {name for name in search_files(static) if not name.startswith(f"{FOLDER}filter/") and "pf_meta" not in name}
+    try:
+        assert build() == ()
+        assert {name for name in names() if "/filter/" not in name and "pf_meta" not in name} == ours
+        before = {name: memory.created(f"/searched/{name}") for name in names()}
+        assert build() == ()
+        assert {name: memory.created(f"/searched/{name}") for name in names()} == before
+        static.write("wind.md", title="Another", topics=["Energy"])
+        assert build() == ()
+        assert len(before.keys() & {name for name in names() if name.startswith(FRAGMENTS)}) == 1
+        assert len([name for name in names() if name.startswith(FRAGMENTS)]) == 2
+        assert build(pages={"search": False}) == ()
+        assert names() == set()
+    finally:
+        if memory.exists("/searched"):
+            memory.rm("/searched", recursive=True)
+
+
 def test_no_link_is_followed_where_the_files_are_written(static: SiteFolder, tmp_path: Path) -> None:
     """A link in the place of a folder is refused."""
     outside = tmp_path / "outside"
