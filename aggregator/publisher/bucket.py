@@ -107,13 +107,17 @@ class BucketWriter(Destination):
         return self._publish_all(documents, self._publish_one)
 
     def remove_data(self, names: Iterable[str]) -> None:
-        """Remove documents that have no encodings; some may be gone already.
+        """Remove documents that have no encodings; some may be gone already, or were put by another process.
 
         Raises:
             PublishError: for the first document that cannot be removed.
         """
         for name in names:
-            self._remove(name)
+            try:
+                self._store.remove(name)
+            except (StoreError, OSError) as error:
+                raise PublishError(name, str(error) if isinstance(error, StoreError) else _reason(error)) from error
+            self._entries.pop(name, None)
 
     def search_files(self) -> dict[str, int]:
         """Return the names of the documents that have the names of files of a search, with their sizes in bytes."""

@@ -20,7 +20,9 @@ import aggregator
 from aggregator.index.index import opened_read_only
 from aggregator.model.search_files import ENTRY, FOLDER, FRAGMENTS, PROGRAM, SEARCH_PAGE
 from aggregator.publisher import pagefind
+from aggregator.publisher.destination import open_destination
 from aggregator.site import static_search
+from aggregator.site.catalog import Catalog
 from aggregator.site.site import Site
 
 DAY = 86_400
@@ -374,6 +376,28 @@ def test_a_bucket_holds_the_same_files(static: SiteFolder) -> None:
     finally:
         if memory.exists("/searched"):
             memory.rm("/searched", recursive=True)
+
+
+def test_a_bucket_loses_what_another_process_put(static: SiteFolder) -> None:
+    """The daemon lists it seldom, and removes what its child has put since."""
+    memory = require_package("fsspec").filesystem("memory")
+    static.settings["feeds"] = "memory://withdrawn"
+    config = static.config()
+    try:
+        with Site(config) as daemon:
+            daemon.take_full_turn(now=NOW)
+            writer = open_destination(config.feeds)
+            with opened_read_only(config.state) as index:
+                assert index is not None
+                writer.begin(NOW, relist=True)
+                search = static_search.StaticSearch(Catalog(config, index), writer)
+                assert search.update(moment=lambda: NOW) == ((), (), False)
+            assert len(memory.ls(f"/withdrawn/{FRAGMENTS}")) == 2
+            (static.seeds / "wind.md").unlink()
+            assert daemon.take_partial_turn(["wind.md"], now=NOW).failed == ()
+            assert len(memory.ls(f"/withdrawn/{FRAGMENTS}")) == 1
+    finally:
+        memory.rm("/withdrawn", recursive=True)
 
 
 def test_no_link_is_followed_where_the_files_are_written(static: SiteFolder, tmp_path: Path) -> None:
