@@ -17,6 +17,7 @@ import msgspec
 
 from aggregator.model.errors import AggregatorError
 from aggregator.model.search_files import SearchRecord
+from aggregator.publisher.pagefind_order import in_order
 
 LANGUAGE = "unknown"
 """What it is told of every item: it must not change any word by the rules of a language."""
@@ -56,7 +57,7 @@ def make_files(records: Iterable[SearchRecord], *, tick: Callable[[], object]) -
             service.ask("BuildIndex", index_id=0)
             tick()
             # By its own writer, which waits for each file, this takes ten times as long.
-            return {file.path: file.content for file in service.ask("GetFiles", index_id=0).files}
+            return in_order({file.path: file.content for file in service.ask("GetFiles", index_id=0).files})
     except (OSError, ValueError) as error:  # what it answers is no JSON in base64, or of another form
         raise SearchError(f"pagefind failed: {error}") from error
 
