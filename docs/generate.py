@@ -32,7 +32,7 @@ TYPES = {
     "item_limit": "number, or `null`", "size_limit": "size, or `null`", "cron_or_interval": "cron line or time",
     "ignored": "anything; it has no effect", "glob": "glob", "root_name": "slug", "base_url": "URL",
     "link_pattern": "path or URL with placeholders", "source_url": "URL", "opml_location": "URL or path of a file",
-    "poll_interval": "time", "first_items": "number, 0 to 500",
+    "who_searches": "`true`, `false` or `static`", "poll_interval": "time", "first_items": "number, 0 to 500",
     "expression": "[expression](expression.md)",
     "points": "points, such as `+5`", "points_each": "points, such as `+10 each`", "points_a_day": "points, such as `-1/day`",
 }  # fmt: skip
@@ -71,6 +71,7 @@ LIMITS = (
         ("service.http.finding.PAGE_ITEMS", "", "The page of a search shows at most {} items."),
         ("service.http.finding.MOST_WAITING", "", "At most {} searches wait for the one that runs."),
         ("service.http.finding.PUBLIC_LENGTH", "", "An expression of everybody may have at most {} characters."),
+        ("site.static_search.MANY", "", "With more than {} items a build with `pages.search: static` warns: the daemon had better answer."),
     )),
     ("Config", (
         ("config.yaml.tree.MOST_BYTES", "bytes", "A config or topic file may have at most {}."),
@@ -263,11 +264,13 @@ def default_words(field: Any, hint: Any) -> str:
     if field.required:
         return "**required**"
     value = field.default if field.default is not msgspec.NODEFAULT else field.default_factory()
+    remarks = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
+    if value == "" and any(False in getattr(remark, "choices", ()) for remark in remarks):
+        return "`false`"
     if value is None or value in ("", (), {}):
         return ""
     if isinstance(value, msgspec.Struct):
         return f"`{next(iter(msgspec.structs.astuple(value)))}`"
-    remarks = typing.get_args(hint)[1:] if typing.get_origin(hint) is Annotated else ()
     names = {getattr(getattr(remark, "read", None), "__name__", "") for remark in remarks}
     if names & {"duration", "duration_limit"}:
         return f"`{short_time(value)}`"
@@ -545,7 +548,8 @@ def http_page() -> str:
         "## Other addresses",
         "",
         "`/-/trigger` exists only with a token (`server.token`), `/-/notify` only if the seeds lie in a store too, `/websub/` only",
-        "with `sources`. `/-/find` and `/-/search` are for the owner, or with `pages.search` for everybody. The token is sent",
+        "with `sources`. `/-/find` and `/-/search` are for the owner, or with `pages.search: true` for everybody; with `static`",
+        "`/-/search` leads to the page `/-/search/`. The token is sent",
         "as `Authorization: Bearer …`, or as the password of `Basic`. Requests of other sites' pages are refused with 403.",
         "",
         "| address | method | answer |",
@@ -639,7 +643,7 @@ def expression_page() -> str:
         "",
         "With `pages.search: true` everybody may ask `GET /-/find?q=…` about what feeds show now. Patterns, `path`, `category`, `type`, `is`",
         "and a few choices of `has` are the owner's, `search` takes the slugs of feeds by query, and of an item's text its summary",
-        "counts. An expression has at most 200 characters there.",
+        "counts. An expression has at most 200 characters there. With `pages.search: static` browsers answer the same, but `link:`.",
         "",
         "## Grammar",
         "",

@@ -51,6 +51,7 @@ PURE_PARTS = {
     "index/schema.py",
     "publisher/encodings.py",
     "publisher/hub/policy.py",
+    "publisher/pagefind_order.py",
     "service/scan_timing.py",
     "site/display_settings.py",
     "site/render_jobs.py",

@@ -151,6 +151,19 @@ def test_without_the_extra_a_url_is_refused(site: SiteFolder) -> None:
     ]
 
 
+def test_without_the_extra_a_static_search_is_refused(site: SiteFolder) -> None:
+    """The error has its position in the config, and what to install."""
+    path = site.root / "config/aggregator.yaml"
+    path.write_text('{"site": {"url": "https://feeds.example.org/"},\n "pages": {"search": static}}')
+    code = "import sys; sys.modules['pagefind_bin'] = None; from aggregator.cli import main; sys.argv[1:] = ['build']; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=site.root, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+    extra = "needs the extra `search`: run pip install '.[search]' in the clone"
+    assert (done.returncode, done.stderr.strip()) == (2, f"{path}:2:22: pages.search: `static` {extra}")
+
+
 def test_an_unknown_store_is_refused(site: SiteFolder) -> None:
     """A scheme that fsspec does not know, or whose package is missing, is an error with its position."""
     site.settings |= {"seeds": "s4://bucket/seeds", "feeds": "oci://bucket/feeds"}

@@ -162,7 +162,7 @@ def _annotated(kind: Any, remarks: tuple[Any, ...]) -> dict[str, Any]:
             entry = {"anyOf": [{"type": "string"}, made["items"]]}
             made = {"anyOf": [*entry["anyOf"], {"type": "array", "items": entry, "minItems": 1}]}
         if isinstance(remark, Parse):
-            made = {"type": ["string", "integer", "null"]}
+            made = {"enum": list(remark.choices)} if remark.choices else {"type": ["string", "integer", "null"]}
         if isinstance(remark, Parse | Check) and remark.what:
             made["description"] = f"{remark.what[0].upper()}{remark.what[1:]}."
     return made

@@ -28,6 +28,7 @@ STAGES = {
     "items": "rendering pages of items, or waiting for worker processes",
     "archives": "rendering archives, or waiting for worker processes",
     "write": "waiting for files to be written",
+    "search": "making the files of a static search",
 }
 """The stages of a turn and what each does."""
 

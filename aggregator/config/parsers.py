@@ -9,9 +9,10 @@ import re
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from aggregator.config.cron import cron_line
+from aggregator.config.yaml import scalars
 from aggregator.config.yaml.decoding import nearest
 from aggregator.config.yaml.messages import shortened
-from aggregator.model.feeds import SITE_FEED
+from aggregator.model.feeds import SITE_FEED, WhoSearches
 from aggregator.model.globs import glob_problem
 from aggregator.model.seed_roots import PLACEHOLDERS, SEED_KEYS, key_meant_by, shown_names
 from aggregator.model.slugs import SLUG, composed, slug_of
@@ -98,6 +99,16 @@ def duration_limit(text: str) -> int | None:
     if text.strip().lower() in ("", "~", "null", "none", "0"):
         return None
     return duration(text)
+
+
+def who_searches(text: str) -> WhoSearches:
+    """Return who answers searches: the daemon for `true`, files of the site for `static`, nobody for `false`."""
+    word = text.strip().lower()
+    if word == "static":
+        return "static"
+    if word not in scalars.BOOLEANS:
+        raise ValueError(f'expected `true`, `false` or `static`, found text "{shortened(text)}"')
+    return "daemon" if word in scalars.YES else ""
 
 
 def size(text: str) -> int:

@@ -14,7 +14,7 @@ import msgspec
 from aggregator.config import parsers
 from aggregator.config.yaml.decoding import Brief, Check, Computed, Parse
 from aggregator.model.document_names import SOURCES
-from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED, Podcast, Site
+from aggregator.model.feeds import NAMED_FEEDS, SITE_FEED, Podcast, Site, WhoSearches
 from aggregator.model.item_pages import ItemsWithPages
 from aggregator.model.seed_roots import SeedRoot
 from aggregator.model.sources import Content, Source, SourceList
@@ -55,7 +55,7 @@ class SiteSettings(Site, frozen=True, kw_only=True):
     accent: Annotated[str, Check(parsers.colour)] = ""
     hub: Annotated[str, Computed()] = ""
     collects: Annotated[bool, Computed()] = False
-    searches: Annotated[bool, Computed()] = False
+    searches: Annotated[WhoSearches, Computed()] = ""
     podcast: PodcastSettings = PodcastSettings()
 
 
@@ -284,11 +284,14 @@ class Pages(msgspec.Struct, frozen=True, kw_only=True):
     """`pages`: what the pages offer.
 
     `items` says which items have a page of their own: `own` those whose seeds have no link, of which the page is the
-    link, and `all` every one. With `search` everybody may look for published items (`/-/find`).
+    link, and `all` every one. With `search` everybody may look for published items, and it says who answers: the
+    "daemon" (`true`), the browser with files of the site (`static`), or nobody ("", `false`).
     """
 
     items: ItemsWithPages = "own"
-    search: bool = False
+    search: Annotated[
+        WhoSearches, Parse(parsers.who_searches, what="`true`, `false` or `static`", choices=(True, False, "static"))
+    ] = ""
 
 
 class Websub(msgspec.Struct, frozen=True, kw_only=True):

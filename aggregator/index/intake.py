@@ -237,6 +237,11 @@ class Intake:
         self._regroup()
         return changed
 
+    @property
+    def stories(self) -> set[int]:
+        """The stories that this turn touched."""
+        return self._settling.told
+
     def events(self) -> tuple[Event, ...]:
         """Return what happened to items in the turn, after `finish`."""
         return self._settling.events()

@@ -16,6 +16,7 @@ from aggregator.index.rows import Columns
 from aggregator.model.expression.folding import fold
 from aggregator.model.expression.tree import And, Choice, Node, Not, Or, Range, Words
 from aggregator.model.feeds import SITE_FEED
+from aggregator.normalizer.stored import unpack_entries
 
 _BOUND = 2**31
 """The index keeps a quality between minus this and this."""
@@ -25,6 +26,11 @@ _MOST_JOINED = 50
 
 _MOST_PARTS = 5_000
 """With more conditions than this a query would have more values than SQLite takes."""
+
+_SHOWN = (
+    "FROM entry e JOIN file f ON f.file=e.file JOIN story s ON s.story=f.story"
+    " WHERE e.feed=(SELECT feed FROM feed WHERE slug=?) AND e.starts<=? AND e.ends>?"
+)
 
 _int, _blob = (type(None), int), (type(None), bytes)
 _file_and_story = Columns("file", int, int)
@@ -109,6 +115,32 @@ class Search(Tables):
         sql = f"SELECT f.file FROM file f WHERE {visible} AND {found.sql}"  # noqa: S608 - from below
         return {file for (file,) in self._db.execute(sql, (*values, *found.values))}
 
+    def visible_ids(self, now: int) -> set[str]:
+        """Return the ids of the items that feeds show at `now`, as stories have them."""
+        sql = f"SELECT s.id {_SHOWN}"
+        return {id for (id,) in self._db.execute(sql, (SITE_FEED, now, now))}  # noqa: A001 - the column
+
+    def visible_versions(self, now: int) -> Iterator[tuple[Any, ...]]:
+        """Yield what tells whether an item that feeds show at `now` has changed, the newest first.
+
+        The date of a change that is still to come counts only once it has come.
+        """
+        columns = "f.file, f.path, s.id, f.content, f.verdict, f.newest > ?"
+        sql = f"SELECT {columns} {_SHOWN} ORDER BY e.sort, f.path"
+        yield from self._db.execute(sql, (now, SITE_FEED, now, now))
+
+    def hidden_ids(self, stories: Collection[int], now: int) -> set[str]:
+        """Return the ids of those of `stories` that no feed shows at `now`."""
+        found = self._db.execute("SELECT feed FROM feed WHERE slug=?", (SITE_FEED,)).fetchone()
+        ids: set[str] = set()
+        for some in chunks(sorted(stories)):
+            where = f"story IN ({marks(some)})"
+            shown = self._db.execute(f"SELECT story, shown FROM file WHERE {where} AND shown IS NOT NULL", some)  # noqa: S608
+            visible = {story for story, packed in shown if found and _is_shown(packed, found[0], now)}
+            rows = self._db.execute(f"SELECT story, id FROM story WHERE {where}", some)  # noqa: S608 - ours
+            ids.update(id for story, id in rows if story not in visible)  # noqa: A001 - the column
+        return ids
+
     def in_feed(self, slug: str, now: int) -> set[int]:
         """Return the files that a feed shows at `now`, its limit apart."""
         sql = "SELECT file FROM entry WHERE feed=(SELECT feed FROM feed WHERE slug=?) AND starts<=? AND ends>?"
@@ -139,6 +171,11 @@ class Search(Tables):
             found += _dated.all(self._db.execute(sql, some))
             found = sorted(found, key=lambda row: (-row[0], row[1]))[:limit]
         return [file for _, _, file in found]
+
+
+def _is_shown(packed: bytes, feed: int, now: int) -> bool:
+    """Return whether a feed shows the item with these packed entries."""
+    return any(number == feed and starts <= now < ends for number, starts, ends in unpack_entries(packed)[3])
 
 
 def _in_feed(slug: str, now: int) -> tuple[str, tuple[Any, ...]]:

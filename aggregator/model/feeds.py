@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -98,6 +99,10 @@ class FeedSummary(msgspec.Struct, frozen=True, kw_only=True):
     newest_link: str = ""
 
 
+WhoSearches = Literal["", "daemon", "static"]
+"""Who answers searches of everybody: nobody, the daemon, or the browser with files of the site."""
+
+
 class Podcast(msgspec.Struct, frozen=True, kw_only=True):
     """What directories of podcasts want to know of feeds with episodes.
 
@@ -112,7 +117,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     """Who publishes. `url` is absolute and ends with a slash, `language` is a tag such as `en-us`.
 
     `icon` and `hub` (the WebSub hub) are URLs or "". `accent` is the colour of links and buttons, as `#rrggbb`, or "".
-    `collects` is true if it has a page of its sources, `searches` if its server answers searches of everybody.
+    `collects` is true if it has a page of its sources, `searches` says who answers searches of everybody.
     """
 
     title: str
@@ -123,13 +128,18 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     icon: str = ""
     hub: str = ""
     collects: bool = False
-    searches: bool = False
+    searches: WhoSearches = ""
     accent: str = ""
     podcast: Podcast = Podcast()
 
     def address(self, name: str) -> str:
         """Return the absolute URL of the document `name`, such as `all/rss.xml`."""
         return self.url + name.removesuffix("index.html")
+
+    @property
+    def search_path(self) -> str:
+        """Where its pages are searched, relative to its top folder; "" if nowhere."""
+        return {"": "", "daemon": "-/search", "static": "-/search/"}[self.searches]
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):

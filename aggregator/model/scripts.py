@@ -24,10 +24,12 @@ def has_words(text: str, words: str) -> bool:
     at = text.find(words)
     if at < 0:
         return False
-    begins, ends = _in_word(words[0]), _in_word(words[-1])
+    begins, ends = is_in_word(words[0]), is_in_word(words[-1])
     while at >= 0:
         end = at + len(words)
-        if not (begins and at and _in_word(text[at - 1])) and not (ends and end < len(text) and _in_word(text[end])):
+        if not (begins and at and is_in_word(text[at - 1])) and not (
+            ends and end < len(text) and is_in_word(text[end])
+        ):
             return True
         at = text.find(words, at + 1)
     return False
@@ -40,13 +42,13 @@ def words_in(text: str) -> frozenset[str]:
     """
     if text.isascii():
         return frozenset(_ASCII_WORD.findall(text))
-    return frozenset("".join(run) for is_word, run in groupby(text, _in_word) if is_word)
+    return frozenset("".join(run) for is_word, run in groupby(text, is_in_word) if is_word)
 
 
 _ASCII_WORD = re.compile(r"[A-Za-z0-9_]+")
 
 
-def _in_word(one: str) -> bool:
+def is_in_word(one: str) -> bool:
     """Return whether a character goes on with the word of its neighbour."""
     if one.isascii():
         return one.isalnum() or one == "_"

@@ -7,7 +7,7 @@ seed is chosen. One for a search gets the moment with each subject.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from aggregator.model.expression.fields import FIELDS
@@ -312,6 +312,11 @@ _HAS: dict[str, Callable[[Seed], object]] = {
     "type": lambda seed: seed.type,
     "updated": lambda seed: seed.updated is not None,
 }
+
+
+def traits(seed: Seed) -> Iterator[str]:
+    """Yield the choices of `has` that hold for a seed."""
+    return (name for name, has in _HAS.items() if has(seed))
 
 
 def _is_host(wanted: str, host: str) -> bool:

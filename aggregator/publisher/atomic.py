@@ -181,6 +181,23 @@ class OpenFolder:
         finally:
             os.close(folder)
 
+    def put(self, name: str, body: bytes) -> bool:
+        """Let the file `name` hold `body`, atomically, without flushing it; return whether it had to be written.
+
+        Raises:
+            OSError: if that fails.
+        """
+        if self.holds(name, body):
+            return False
+        temp = self.create(name)
+        try:
+            self.fill(temp, body)
+            self.close(temp)
+            self.replace(temp)
+        finally:
+            self.discard(temp)
+        return True
+
     def flush(self, temp: TempFile) -> OSError | None:
         """Flush the file to the disk; return an error instead of raising it, as this runs in a thread."""
         try:
@@ -273,6 +290,27 @@ def _open_root(disk: Disk, root: str, *, create: bool, fsync: bool) -> int:
             raise
     _make_root(disk, root, fsync=fsync)
     return disk.open(root, _FOLDER)
+
+
+def replace_file(path: str, body: bytes) -> None:
+    """Let the file `path` hold `body`, atomically and durably; it is nobody else's to read.
+
+    Raises:
+        OSError: if that fails; then the file is as it was.
+    """
+    again = f"{path}.again"
+    with suppress(FileNotFoundError):
+        os.unlink(again)
+    with open(os.open(again, _CREATE, 0o600), "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(again, path)
+    folder = os.open(os.path.dirname(path), _FOLDER)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 def flush_file_system(folder: str) -> None:

@@ -10,13 +10,14 @@ the right bytes is not written.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from aggregator.model import document_names
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.errors import PublishError, StoreError, reason_of
 from aggregator.model.feeds import Document
 from aggregator.model.item_pages import is_item_page
+from aggregator.model.search_files import is_search_file
 from aggregator.model.slugs import SLUG
 from aggregator.object_store import Entry, Store
 from aggregator.publisher.destination import Destination, Published
@@ -83,18 +84,44 @@ class BucketWriter(Destination):
 
     def publish(self, documents: Iterable[Document]) -> Published:
         """Write the objects of `documents` that differ; those that are right already keep their tag and date."""
+        return self._publish_all(documents, self._publish)
+
+    def _publish_all(
+        self, documents: Iterable[Document], publish: Callable[[Document], tuple[str, bool | PublishError]]
+    ) -> Published:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 10 ms that a build without changes saves
 
         written: list[str] = []
         unchanged: list[str] = []
         failed: list[PublishError] = []
         with ThreadPoolExecutor(THREADS) as pool:
-            for name, result in pool.map(self._publish, documents):
+            for name, result in pool.map(publish, documents):
                 if isinstance(result, PublishError):
                     failed.append(result)
                 else:
                     (written if result else unchanged).append(name)
         return Published(written=tuple(written), unchanged=tuple(unchanged), failed=tuple(failed))
+
+    def publish_data(self, documents: Iterable[Document]) -> Published:
+        """Write the objects of documents that differ, without encodings beside them."""
+        return self._publish_all(documents, self._publish_one)
+
+    def remove_data(self, names: Iterable[str]) -> None:
+        """Remove documents that have no encodings; some may be gone already, or were put by another process.
+
+        Raises:
+            PublishError: for the first document that cannot be removed.
+        """
+        for name in names:
+            try:
+                self._store.remove(name)
+            except (StoreError, OSError) as error:
+                raise PublishError(name, str(error) if isinstance(error, StoreError) else _reason(error)) from error
+            self._entries.pop(name, None)
+
+    def search_files(self) -> dict[str, int]:
+        """Return the names of the documents that have the names of files of a search, with their sizes in bytes."""
+        return {name: entry.size for name, entry in self._entries.items() if is_search_file(name)}
 
     @property
     def shared_folder(self) -> str | None:
@@ -162,11 +189,17 @@ class BucketWriter(Destination):
 
     def _publish(self, document: Document) -> tuple[str, bool | PublishError]:
         """Write the objects of a document that differ; return its name and whether any was written, or the error."""
-        name = document.name
+        return self._put_all(document.name, _bodies(document))
+
+    def _publish_one(self, document: Document) -> tuple[str, bool | PublishError]:
+        """Write the one object of a document, likewise."""
+        return self._put_all(document.name, [("", document.body)])
+
+    def _put_all(self, name: str, bodies: Iterable[tuple[str, bytes]]) -> tuple[str, bool | PublishError]:
         try:
             if self._outage is not None:  # each further request would wait for its time limit
                 raise self._outage
-            changed = [self._put(name, suffix, body) for suffix, body in _bodies(document)]
+            changed = [self._put(name, suffix, body) for suffix, body in bodies]
             return name, any(changed)
         except StoreError as error:
             self._outage = error

@@ -61,6 +61,23 @@ class Destination(Protocol):
             PublishError: for the first document that cannot be removed.
         """
 
+    def publish_data(self, documents: Iterable[Document]) -> Published:
+        """Write documents that differ, without encodings beside them; nothing of them is flushed (`flush`)."""
+
+    def remove_data(self, names: Iterable[str]) -> None:
+        """Remove documents that have no encodings; some may be gone already.
+
+        Raises:
+            PublishError: for the first document that cannot be removed.
+        """
+
+    def search_files(self) -> dict[str, int]:
+        """Return the names of the documents that have the names of files of a search, with their sizes in bytes.
+
+        Raises:
+            PublishError: if the destination cannot be listed.
+        """
+
     def file_identity(self, name: str) -> str | None:
         """Return a cheap identity of a document and its two encodings, or None unless all three exist.
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING
 
+from aggregator.model import search_files
 from aggregator.model.archive_layout import ARCHIVE
 from aggregator.model.document_names import PAGE
 from aggregator.model.errors import PublishError, reason_of
@@ -142,6 +143,43 @@ class FolderWriter(Destination):
         """
         return tuple(name for name in names if self._remove(name))
 
+    def publish_data(self, documents: Iterable[Document]) -> Published:
+        """Write documents that differ, without encodings beside them; nothing of them is flushed (`flush`)."""
+        written: list[str] = []
+        unchanged: list[str] = []
+        failed: list[PublishError] = []
+        for parts, some in itertools.groupby(documents, lambda document: _parts(document.name)[:-1]):
+            try:
+                with self._opened(parts, create=True) as folder:
+                    for document in some:
+                        name = document.name
+                        try:
+                            is_new = folder.put(name.rpartition("/")[2], document.body)
+                            (written if is_new else unchanged).append(name)
+                        except OSError as error:
+                            failed.append(_publish_error(name, error))
+            except OSError as error:
+                failed.append(_publish_error("/".join(parts), error))
+        return Published(written=tuple(written), unchanged=tuple(unchanged), failed=tuple(failed))
+
+    def remove_data(self, names: Iterable[str]) -> None:
+        """Remove documents that have no encodings, and the folders that are then empty; some may be gone already.
+
+        Raises:
+            PublishError: for the first document that cannot be removed.
+        """
+        for parts, some in itertools.groupby(sorted(names), lambda name: _parts(name)[:-1]):
+            try:
+                with self._opened(parts, create=False) as folder:
+                    for name in some:
+                        folder.remove(name.rpartition("/")[2])
+                    folder.sync()
+                self._remove_empty(parts)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise _publish_error("/".join(parts), error) from error
+
     def file_identity(self, name: str) -> str | None:
         """Return the identity (inode, size, mtime, ctime) of a document's three files, or None unless all three exist.
 
@@ -206,6 +244,29 @@ class FolderWriter(Destination):
         years = [f"{ITEMS}/{year}" for year in self._folders(ITEMS)]
         names = (f"{year}/{slug}/{PAGE}" for year in years for slug in self._folders(year))
         return sorted(filter(is_item_page, names))
+
+    def search_files(self) -> dict[str, int]:
+        """Return the names of the documents that have the names of files of a search, with their sizes in bytes.
+
+        Raises:
+            PublishError: if a folder cannot be listed.
+        """
+        top = search_files.FOLDER.rstrip("/")
+        found = {}
+        for folder in (top, *(f"{top}/{name}" for name in self._folders(top))):
+            found.update(self._sizes(folder))
+        return {name: size for name, size in found.items() if search_files.is_search_file(name)}
+
+    def _sizes(self, below: str) -> dict[str, int]:
+        """Return the names of the regular files in a folder, with their sizes in bytes."""
+        try:
+            with os.scandir(os.path.join(self._root, below)) as entries:
+                files = (one for one in entries if one.is_file(follow_symlinks=False))
+                return {f"{below}/{one.name}": one.stat(follow_symlinks=False).st_size for one in files}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        except OSError as error:
+            raise _publish_error(below, error) from error
 
     @contextmanager
     def _threads(self) -> Iterator[Executor]:

@@ -1,8 +1,9 @@
 """Whose file lies at the name of a document: ours if it carries the mark of this program, else somebody else's.
 
 Every document carries a mark: `<generator>` in RSS and Atom, `_aggregator` in JSON, `<meta name="generator">` in pages,
-in lists of feeds the attributes of an outline, in that of sources and in sitemaps a comment. So our files are known
-even if the state folder was lost, and what another program or a person wrote is never replaced (guarantee G16).
+in lists of feeds the attributes of an outline, in that of sources and in sitemaps a comment; files of a search are
+known by what pagefind writes. So our files are known even if the state folder was lost, and what another program or a
+person wrote is never replaced (guarantee G16).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import brotli
 
 from aggregator.model.document_names import ATOM, DISCOVERY, JSON, OPML, PAGE, RSS, SOURCES_OPML, kind_of
 from aggregator.model.item_pages import SITEMAP
+from aggregator.model.search_files import DATA, ENTRY, PROGRAM
 from aggregator.publisher.encodings import BROTLI, CODINGS, GZIP
 
 if TYPE_CHECKING:
@@ -40,6 +42,10 @@ _MARKS = {
     DISCOVERY: re.compile(_OUTLINE),
     SOURCES_OPML: re.compile(rb"<!-- Made with aggregator -->"),
     SITEMAP: re.compile(rb"<!-- Made with aggregator -->"),
+    # What pagefind makes has marks of its own; the compressed files begin as gzip's do.
+    PROGRAM: re.compile(rb"pagefind_version"),
+    ENTRY: re.compile(rb'^\{"version":"[^"]*","languages":'),
+    DATA: re.compile(rb"^\x1f\x8b"),
 }
 _ITEMS = re.compile(rb'<item[ >]|<entry[ >]|"items":\[')
 """Where the items of a feed begin; what stands in them proves nothing, since they may quote one of our feeds."""

@@ -24,14 +24,19 @@ FORMATS = tuple((label, file, MEDIA_TYPES[file]) for label, file in (("RSS", RSS
 BASE_STYLE, BASE_SCRIPT = "base.css", "base.js"
 STYLES = (BASE_STYLE, "style.css")
 SCRIPTS = (BASE_SCRIPT, "script.js")
+OWN_PROGRAMS = "'self' 'wasm-unsafe-eval'"
+"""What a page with a static search may run besides its own script: scripts of the site, and WebAssembly."""
 
 
 def render_page(
     template: str, *, styles: tuple[str, ...] = STYLES, scripts: tuple[str, ...] = SCRIPTS, forms: str = "'none'",
-    **context: Any,
+    programs: str = "", **context: Any,
 ) -> bytes:  # fmt: skip
-    """Return the page that `template` describes; `forms` is the policy's source for `form-action`."""
-    frame = _frame(styles, scripts, forms, context["site"].accent)
+    """Return the page that `template` describes.
+
+    `forms` is the policy's source for `form-action`, `programs` further ones for `script-src`.
+    """
+    frame = _frame(styles, scripts, forms, programs, context["site"].accent)
     return _environment().get_template(template).render(**frame, **context).encode()
 
 
@@ -96,11 +101,13 @@ def _source(name: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _frame(styles: tuple[str, ...], scripts: tuple[str, ...], forms: str, accent: str) -> dict[str, Any]:
+def _frame(
+    styles: tuple[str, ...], scripts: tuple[str, ...], forms: str, programs: str, accent: str
+) -> dict[str, Any]:  # fmt: skip
     """Return what surrounds every page: the style, the script, and the policy that allows both."""
     style = "".join(minify_css(compact(_source(name))) for name in styles) + colours.style(accent)
     script = "\n".join(compact(_source(name)) for name in scripts)
-    return {"style": _trusted(style), "script": _trusted(script), "policy": _policy(style, script, forms)}
+    return {"style": _trusted(style), "script": _trusted(script), "policy": _policy(style, script, forms, programs)}
 
 
 def _trusted(source: str) -> Markup:
@@ -121,13 +128,14 @@ def minify_css(style: str) -> str:
     return style.replace(";}", "}")
 
 
-def _policy(style: str, script: str, forms: str) -> str:
+def _policy(style: str, script: str, forms: str, programs: str) -> str:
     """Return a Content-Security-Policy that allows this style, this script, pictures and requests to the site itself.
 
     Whatever a seed smuggles in does not run. The icon that is drawn here has a `data:` address.
     """
+    scripts = " ".join(filter(None, (f"'{_digest(script)}'", programs)))
     return (
-        f"default-src 'none'; style-src '{_digest(style)}'; script-src '{_digest(script)}'; connect-src 'self';"
+        f"default-src 'none'; style-src '{_digest(style)}'; script-src {scripts}; connect-src 'self';"
         f" img-src http: https: data:; base-uri 'none'; form-action {forms}"
     )
 

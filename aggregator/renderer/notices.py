@@ -1,4 +1,4 @@
-"""Render the pages that only our server answers with.
+"""Render the pages that only our server answers with, and the page of a search.
 
 Nothing is here, it was removed, this is a feed, or what a search found. Pure.
 """
@@ -80,8 +80,20 @@ def search_page(site: Site, words: str, found: Found | None, *, reason: str = ""
 
 def _search_page(site: Site, words: str, found: Found | None, reason: str, hint: str) -> bytes:
     return layout.render_page(
-        "search.html", styles=STYLES, forms="'self'", site=site, root="../", words=words, found=found, reason=reason,
-        hint=hint,
+        "search.html", styles=STYLES, forms="'self'", site=site, root="../", action="search", words=words, found=found,
+        reason=reason, hint=hint,
+    )  # fmt: skip
+
+
+def static_search_page(site: Site) -> bytes:
+    """Return the page of a search that the browser answers itself; it is a document of its own."""
+    return with_legal_text(_static_search_page, site)
+
+
+def _static_search_page(site: Site) -> bytes:
+    return layout.render_page(
+        "search_static.html", styles=STYLES, scripts=(layout.BASE_SCRIPT, "search.js"), forms="'self'",
+        programs=layout.OWN_PROGRAMS, site=site, root="../../", action="./", words="",
     )  # fmt: skip
 
 

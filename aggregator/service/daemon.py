@@ -41,6 +41,7 @@ from aggregator.service.inbox import CHECK_INTERVAL, Inbox, Trigger, Work
 from aggregator.service.logs import LOGGER, log
 from aggregator.service.one_time_tokens import OneTimeTokens
 from aggregator.service.parts import CannotGoOnError, Parts
+from aggregator.service.search_process import SearchProcess
 from aggregator.service.self_check import SelfCheck
 from aggregator.service.server_process import ServerProcess
 from aggregator.service.stop_signals import STOP_SIGNALS
@@ -70,13 +71,15 @@ class Daemon:
         systemd: SystemdNotifier | None = None,
         server: ServerProcess | None = None,
         collector: CollectorProcess | None = None,
+        search: SearchProcess | None = None,
         lock: int | None = None,
         adopt: bool = False,
         adjust: Callable[[Config], Config] = lambda config: config,
     ) -> None:
         """Take `config`; `clock` returns seconds since 1970, `server` serves the feeds (None: nobody does).
 
-        `collector` asks the sources, if the config has any (None: nobody does). `lock` is the open lock on the state
+        `collector` asks the sources, if the config has any (None: nobody does), `search` makes the files of a static
+        search, if there is one. `lock` is the open lock on the state
         folder, if `standby` waited for it; with `adopt`, the first turn replaces files of somebody else in the feeds
         folder. `adjust` changes each config that is loaded again.
         """
@@ -88,6 +91,7 @@ class Daemon:
         systemd = systemd or SystemdNotifier("")
         inbox, heartbeat = Inbox(systemd.watchdog_seconds), Heartbeat()
         draw = random.Random().uniform  # noqa: S311 - waits, no secret
+        search = search or SearchProcess()
         self._parts = Parts(
             clock=clock,
             inbox=inbox,
@@ -97,6 +101,7 @@ class Daemon:
                 lock=lock,
                 note=log,
                 adopt=adopt,
+                before_withdrawal=search.stop,
             ),
             watcher=WatchBackend(inbox),
             scheduler=Scheduler(
@@ -108,6 +113,7 @@ class Daemon:
             websub=WebSub(clock=clock, draw=draw, note=log, documents=documents_in),
             server=server,
             collector=collector,
+            search=search,
             systemd=systemd,
             health=Health(started=clock(), pid=os.getpid()),
             heartbeat=heartbeat,
@@ -213,6 +219,7 @@ class Daemon:
             self._finish(work)
             return False
         work.everything |= self._self_check.run()
+        self._parts.report("search", self._parts.search.check(self._parts.config, is_idle=not work), "not searchable")
         self._parts.problem_log.flush(self._parts.site.index, time.monotonic())
         self._turns.add_pending(work)
         work.reload |= self._files.have_changed()
@@ -255,6 +262,7 @@ class Daemon:
         parts.control.stop()
         parts.websub.stop()
         parts.watcher.stop()
+        parts.search.stop()
         for process in (parts.collector, parts.server):
             if process is not None:
                 process.stop()

@@ -16,6 +16,7 @@ from aggregator.service.heartbeat import Heartbeat
 from aggregator.service.inbox import Inbox
 from aggregator.service.logs import log
 from aggregator.service.problem_log import ProblemLog
+from aggregator.service.search_process import SearchProcess
 from aggregator.service.server_process import ServerProcess
 from aggregator.service.systemd import SystemdNotifier
 from aggregator.service.watch_backend import WatchBackend
@@ -41,6 +42,7 @@ class Parts:
     websub: WebSub
     server: ServerProcess | None
     collector: CollectorProcess | None
+    search: SearchProcess
     systemd: SystemdNotifier
     health: Health
     heartbeat: Heartbeat

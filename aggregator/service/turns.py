@@ -142,6 +142,7 @@ class TurnRunner:
         """Plan what follows, and inform the server, the hub, the log, systemd and those who asked."""
         self._plan_next(turn)
         self._notify_server(turn)
+        self._note_search(turn)
         self._record_success(turn)
         self._parts.websub.submit(None if work.everything else turn.written)
         log_turn(turn, was_asked_for=bool(work.triggers), people=self._line_for_people(work, turn))
@@ -185,6 +186,11 @@ class TurnRunner:
             # Archive pages are many and nobody waits for them: the server notices them within a second.
             folders = {name.partition("/")[0] for name in turn.written if name.count("/") == 1}
             self._parts.server.notify_changed(filter(SLUG.fullmatch, folders))
+
+    def _note_search(self, turn: Turn) -> None:
+        found = self._parts.site.search
+        if turn.read or turn.removed or turn.written or (found is not None and found.needs_update):
+            self._parts.search.want()
 
     def _record_success(self, turn: Turn) -> None:
         self._parts.health.count_turn(turn.seconds)

@@ -187,7 +187,7 @@ class Choosing:
                     raise AggregatorError("the search takes too long (narrow it, with a topic or `age:<30d`)")
             if not self._matcher.may_hold(row.seed):
                 continue
-            acting, verdict = _acting(row.seed, None if row.rule else row.verdict)
+            acting, verdict = acting_seed(row.seed, None if row.rule else row.verdict)
             try:
                 if self._matcher.holds(self._subject(row, acting, verdict)):
                     yield row, acting
@@ -230,15 +230,18 @@ class Choosing:
         if not self._is_public:
             states = states_of(row, self._now) if self.asks_for_states else _NONE
             return Subject(seed, topics=topics, path=row.path, now=self._now, states=states)
-        feeds = frozenset(_IN + slug for slug, ends in verdict.feeds if self._now < ends) if verdict else _NONE
-        updated = seed.published if seed.updated is None or seed.updated > self._now else seed.updated
-        seed = msgspec.structs.replace(seed, locale=content.language(seed.locale))
-        return Subject(
-            seed, topics=topics, now=self._now, states=feeds, updated=max(seed.published, updated), body=False
-        )  # fmt: skip
+        return public_subject(seed, verdict, topics=topics, now=self._now)
 
 
-def _acting(packed: bytes, packed_verdict: bytes | None) -> tuple[Seed, Verdict | None]:
+def public_subject(seed: Seed, verdict: Verdict | None, *, topics: frozenset[str], now: int) -> Subject:
+    """Return an item as everybody may search it: by what feeds show."""
+    feeds = frozenset(_IN + slug for slug, ends in verdict.feeds if now < ends) if verdict else _NONE
+    updated = seed.published if seed.updated is None or seed.updated > now else seed.updated
+    seed = msgspec.structs.replace(seed, locale=content.language(seed.locale))
+    return Subject(seed, topics=topics, now=now, states=feeds, updated=max(seed.published, updated), body=False)
+
+
+def acting_seed(packed: bytes, packed_verdict: bytes | None) -> tuple[Seed, Verdict | None]:
     """Return the seed that is shown, and the verdict upon it if it is accepted."""
     verdict = unpack_verdict(packed_verdict) if packed_verdict is not None else None
     seed = unpack_seed(packed)
@@ -301,7 +304,7 @@ def _items(index: Index, files: Sequence[int], now: int, site: str) -> Iterator[
         stories = index.stories.get([row.story for row in rows if row.story is not None])
         copies, hidden = index.copies.originals(some), index.coverage.hidden(some)
         for row in rows:
-            acting, _ = _acting(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
+            acting, _ = acting_seed(verified(seeds[row.file], row.content), None if row.rule else row.verdict)
             states = states_of(row, now)
             id = stories[row.story].id if row.story is not None else acting.id or acting.link  # noqa: A001 - as the field
             shown = index.stories.public_id(id)

@@ -44,7 +44,11 @@ if TYPE_CHECKING:
     from aggregator.publisher.destination import Destination
     from aggregator.publisher.hub.notifier import Note
     from aggregator.site.sources_page import SourcesPage
+    from aggregator.site.static_search import StaticSearch
     from aggregator.watcher.folder import Difference, FolderKey
+
+SEARCH_STATE = "search.json"
+"""The file in the state folder that tells which files of a static search are ours."""
 
 HUB_TIMEOUT = 15.0
 """How long, in seconds, a build may take to notify the hub; what is left is sent by the next build."""
@@ -58,7 +62,7 @@ class Site:
     """A site whose state folder is held: open it with `with`, then let it take turns.
 
     Only inside the `with` statement it has `index`, `writer`, `catalog`, `history`, `items`, `scanner`, `verification`
-    and `sources_page`, which is None if it has no sources.
+    `sources_page`, which is None if it has no sources, and `search`, which is None if it has no files of a search.
     """
 
     index: Index
@@ -69,10 +73,12 @@ class Site:
     scanner: Scanner
     verification: Verification
     sources_page: SourcesPage | None
+    search: StaticSearch | None
 
     def __init__(
         self, config: Config, *, jobs: int | None = None, progress: Progress | None = None,
         cluster: Executor | None = None, lock: int | None = None, note: Note | None = None, adopt: bool = False,
+        before_withdrawal: Callable[[], object] = lambda: None,
     ) -> None:  # fmt: skip
         """Take what the site needs; nothing is opened yet.
 
@@ -84,16 +90,18 @@ class Site:
             lock: the open lock on the state folder, if it is held already.
             note: called with what the log should say.
             adopt: replace somebody else's files where documents are published, until a full turn has published all.
+            before_withdrawal: called before files of a static search are removed: who makes others must end.
         """
         self.config = config
         self.progress = progress or Progress()
-        self.adopt = adopt
+        self.adopt = self._adopts = adopt
         self.folders: dict[str, FolderKey] = {}
         """The folders that the last full scan walked."""
         self._jobs = jobs
         self._cluster = cluster
         self._lock = lock
         self._note = note or _no_log
+        self._before_withdrawal = before_withdrawal
         self._held = ExitStack()
 
     def __enter__(self) -> Self:
@@ -136,6 +144,14 @@ class Site:
             from aggregator.site.sources_page import SourcesPage  # noqa: PLC0415 - most sites collect nothing
 
             self.sources_page = SourcesPage(config, self.index, writer)
+        self.search = self._static_search(config, writer)
+
+    def _static_search(self, config: Config, writer: Destination) -> StaticSearch | None:
+        if config.pages.search != "static" and not os.path.lexists(os.path.join(config.state, SEARCH_STATE)):
+            return None
+        from aggregator.site.static_search import StaticSearch  # noqa: PLC0415 - few sites are searched so
+
+        return StaticSearch(self.catalog, writer, before_withdrawal=self._before_withdrawal)
 
     def reconfigure(self, config: Config) -> None:
         """Go on with another config; if it cannot be used the old one stays.
@@ -216,15 +232,30 @@ class Site:
             FolderError: if the seeds folder cannot be believed; then nothing was withdrawn.
         """
         began = time.monotonic()
-        scan = partial(self.take_full_turn, now=now, accept_deletions=accept_deletions)
-        try:
-            turn = self._pruned(scan(fresh=fresh), wanted=prune)
-        except DAMAGED as error:
-            self._replace_damaged_index(error)
-            turn = self._pruned(scan(), wanted=prune)
+        turn = self._with_search_updated(self._built(now=now, fresh=fresh, wanted=prune, accept=accept_deletions), now)
         if not self.config.site.hub:
             return turn
         return self._with_hub_notified(turn, lambda: now + time.monotonic() - began)
+
+    def _built(self, *, now: int, fresh: bool, wanted: bool, accept: bool) -> Turn:
+        scan = partial(self.take_full_turn, now=now, accept_deletions=accept)
+        try:
+            return self._pruned(scan(fresh=fresh), wanted=wanted)
+        except DAMAGED as error:
+            self._replace_damaged_index(error)
+            return self._pruned(scan(), wanted=wanted)
+
+    def _with_search_updated(self, turn: Turn, now: int) -> Turn:
+        """Bring the files of a static search up to date, and return the report with what that took."""
+        if self.search is None or self.config.pages.search != "static":
+            return turn
+        began = time.monotonic()
+        update = self.search.update(moment=lambda: now, adopt=self._adopts, tick=self.progress.tick)
+        seconds = time.monotonic() - began
+        return msgspec.structs.replace(
+            turn, failed=(*turn.failed, *update.failed), notes=(*turn.notes, *update.notes),
+            seconds=turn.seconds + seconds, stages={**turn.stages, "search": seconds},
+        )  # fmt: skip
 
     def _pruned(self, turn: Turn, *, wanted: bool) -> Turn:
         return self.full_report(prune(self, turn) if wanted else turn)

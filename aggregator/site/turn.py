@@ -63,6 +63,8 @@ def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Tu
     is_edit = not changes.is_full_scan and (changes.read or changes.gone)
     if not (published.failed or is_edit):  # an edit does not wait for what is known of thousands of sources
         _publish_sources(site, published, now=now, is_full=changes.is_full_scan)
+    if site.search is not None:
+        published.failed += site.search.after_turn(None if changes.is_full_scan else intake.stories, now)
     turn = _report(site, changes, intake, published, now=now, watch=watch)
     events = intake.events()
     if turn.read or turn.removed or turn.written or turn.failed or events:
@@ -75,7 +77,7 @@ def take_turn(site: Site, changes: Changes, *, now: int, watch: Stopwatch) -> Tu
 def update_index(site: Site, changes: Changes, workers: Workers, *, now: int, watch: Stopwatch) -> Intake:
     """Bring the index up to date with what changed, in one transaction; `workers` read and parse."""
     policy, names = site.catalog.policy, site.catalog.names
-    site.index.files.changed = set() if site.config.pages.search else None
+    site.index.files.changed = set() if site.config.pages.search == "daemon" else None
     with site.index.transaction():
         intake = _intake(site, now)
         intake.remove(changes.gone)

@@ -505,3 +505,23 @@ def test_a_list_is_a_folder_or_a_file(tmp_path):
     ]
     assert source_files(f"{tmp_path}/sources/notes.txt") == [f"{tmp_path}/sources/notes.txt"]
     assert source_files("") == source_files(f"{tmp_path}/nothing") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "who"), [("true", "daemon"), ("yes", "daemon"), ("false", ""), ("null", ""), ("static", "static")]
+)
+def test_who_answers_searches(written, who):
+    """`true` is the daemon; pages know where their fields lead."""
+    config = load(f"site: {{url: 'https://a.example.org/'}}\npages: {{search: {written}}}\n".encode(), path="a.yaml")
+    assert (config.pages.search, config.site.searches) == (who, who)
+
+
+def test_a_static_search_needs_its_extra():
+    """The key is named, with what to install; the daemon's search needs nothing."""
+    text = "site: {url: 'https://a.example.org/'}\npages:\n  search: "
+    with pytest.raises(ConfigError) as caught:
+        load(f"{text}static".encode(), path="a.yaml", search_problem=lambda: "needs more")
+    assert str(caught.value) == "a.yaml:3:11: pages.search: `static` needs more"
+    assert load(f"{text}true".encode(), path="a.yaml", search_problem=lambda: "needs it").pages.search == "daemon"
+    with pytest.raises(ConfigError, match="expected `true`, `false` or `static`"):
+        load(f"{text}statics".encode(), path="a.yaml")

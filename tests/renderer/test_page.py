@@ -512,7 +512,7 @@ def test_a_missing_page_has_a_search_field(site, removed, words):
 @pytest.mark.parametrize("removed", [False, True])
 def test_a_missing_page_searches_items_where_everybody_may(site, removed):
     """One field, which leads to the page of what was found; feeds are found on the index, to which it links."""
-    searched = msgspec.structs.replace(site, searches=True)
+    searched = msgspec.structs.replace(site, searches="daemon")
     body = notices.missing(searched, "../../", removed=removed)
     tree = html.fromstring(body)
 

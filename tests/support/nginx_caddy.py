@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.needed_tools import require_program
+from support.needed_tools import require_package, require_program
 from support.running_daemon import free_port
 from support.site_folder import SiteFolder
 from support.web_servers import Reply, caddy, fetch, nginx, nginx_site
@@ -62,7 +62,8 @@ def front(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     for number in range(5):
         site.write(f"{number}.md", body="Some text, and then some more. " * 20, topics=["AI"])
     site.write("own.md", body="Its own page. " * 20, topics=["AI"], webUrl=None)
-    site.settings["pages"] = {"items": "own"}
+    require_package("pagefind_bin")
+    site.settings["pages"] = {"items": "own", "search": "static"}
     site.settings["sources"] = {"folder": "../seeds"}
     site.build()
     plant(site)

@@ -22,6 +22,7 @@ from support.site_folder import SiteFolder
 from aggregator.service import logs
 from aggregator.service.control import Request, ask
 from aggregator.service.daemon import Daemon
+from aggregator.service.search_process import SearchProcess
 from aggregator.service.systemd import SystemdNotifier
 
 ROOT = Path(__file__).parents[2]
@@ -223,10 +224,12 @@ class DaemonThread(RunningDaemon):
         self.code: int | None = None
         self._log = self.log_file.open("a")
 
-    def start(self, *, notify: str = "") -> DaemonThread:
+    def start(self, *, notify: str = "", search: SearchProcess | None = None) -> DaemonThread:
         config = self.site.config()
         logs.start("json", self._log)
-        self.daemon = Daemon(config, clock=lambda: time.time() + self.step, systemd=SystemdNotifier(notify))
+        self.daemon = Daemon(
+            config, clock=lambda: time.time() + self.step, systemd=SystemdNotifier(notify), search=search
+        )  # fmt: skip
         self.thread = threading.Thread(target=self._run, name="daemon", daemon=True)
         self.thread.start()
         wait_until(self.is_ready, 20, what="the daemon did not take its first turn")

@@ -37,12 +37,14 @@ class Parse(msgspec.Struct, frozen=True):
     """In `Annotated[T, Parse(fn)]`: the value is `fn(text)`, with the scalar's raw text.
 
     `fn` raises `ValueError(message)` or `ValueError(message, hint)`. `what` completes "expected …". If `null` is true,
-    null does not mean "not given": `fn` gets its raw text too.
+    null does not mean "not given": `fn` gets its raw text too. `choices` are all values that may be written, if they
+    can be counted.
     """
 
     read: Callable[[str], Any]
     what: str = "text"
     null: bool = False
+    choices: tuple[bool | str, ...] = ()
 
 
 class Check(msgspec.Struct, frozen=True):

@@ -25,16 +25,16 @@ _BASES = (
 )
 _DECIMAL = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _ONLY_1_2 = re.compile(r"[-+]?0o[0-7]+|[-+]?[0-9.]+[eE][-+]?[0-9]+")
-_YES = frozenset({"yes", "true", "on"})
+YES = frozenset({"yes", "true", "on"})
 _NO = frozenset({"no", "false", "off"})
-BOOLEANS = _YES | _NO
+BOOLEANS = YES | _NO
 """YAML 1.1's spellings of booleans, in lower case."""
 
 
 def boolean(node: Node) -> bool | None:
     """Return the boolean that `node` spells in YAML 1.1, or None."""
     word = node.text.lower() if node.tag == "bool" else ""
-    return True if word in _YES else False if word in _NO else None
+    return True if word in YES else False if word in _NO else None
 
 
 def integer(node: Node) -> int | None:

@@ -72,8 +72,8 @@ class DocumentCache:
         return slot.document
 
     def invalidate(self, slugs: Iterable[str]) -> None:
-        """Read the documents of these feeds and of the site again when they are next requested."""
-        changed = {*slugs, *document_names.SITE_DOCUMENTS, ".well-known"}
+        """Read the documents of these feeds, of the site and of its search again when they are next requested."""
+        changed = {*slugs, *document_names.SITE_DOCUMENTS, ".well-known", "-"}
         for name, slot in self._slots.items():
             if name.partition("/")[0] in changed:
                 slot.checked = float("-inf")

@@ -1,6 +1,6 @@
-"""`GET /-/find?q=EXPR`: what an expression chooses, as JSON, for the owner or, with `pages.search`, for everybody.
+"""`GET /-/find?q=EXPR`: what an expression chooses, as JSON, for the owner, with `pages.search: true` for everybody.
 
-`GET /-/search?q=WORDS` is the same as a page for people, which needs no script.
+`GET /-/search?q=WORDS` is the same as a page for people, which needs no script; a static search has a page of its own.
 
 Reads the index on a thread, one search at a time, so that searches never take more than one processor.
 """
@@ -80,6 +80,8 @@ class Finding:
 
     async def page(self, call: Call) -> Response | None:
         """Return the page with what the words `q` choose of what feeds show, for people."""
+        if self._config.pages.search == "static":
+            return text_response(302, "moved\n", location=f"search/{call.query and f'?{call.query}'}")
         if refusal := self._refusal(is_owner=self._is_owner(call)):
             return refusal if self._config.server.token else None
         text = parse_qs(call.query).get("q", [""])[0].strip()
@@ -89,7 +91,7 @@ class Finding:
         return html_response(status, body, **(_LATER if status == 503 else {}))
 
     def _refusal(self, *, is_owner: bool) -> Response | None:
-        if is_owner or self._config.pages.search:
+        if is_owner or self._config.pages.search == "daemon":
             return None
         return text_response(401, "send the token\n", www_authenticate='Basic realm="aggregator", charset="UTF-8"')
 

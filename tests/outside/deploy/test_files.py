@@ -67,6 +67,35 @@ def test_cache_lifetimes(front: Front, name: str) -> None:
     assert front.fetch(f"/{name}").headers["cache-control"] == wanted
 
 
+SEARCHED = {
+    "pagefind.js": ("text/javascript; charset=utf-8", "no-cache"),
+    "pagefind-entry.json": ("application/json", "no-cache"),
+    "wasm.unknown.pagefind": ("application/octet-stream", "no-cache"),
+    "*.pf_meta": ("application/octet-stream", "max-age=86400"),
+    "index/*": ("application/octet-stream", "max-age=86400"),
+    "filter/*": ("application/octet-stream", "max-age=86400"),
+    "fragment/*": ("application/octet-stream", "no-cache"),
+}
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_the_files_of_a_search_are_served(front: Front, name: str) -> None:
+    """As they are, with the type that browsers need and the lifetime that our server gives."""
+    path = next((front.site.feeds / "-/pagefind").glob(name))
+    reply = front.fetch(f"/{path.relative_to(front.site.feeds)}?ts=1")
+    assert (reply.status, reply.headers["content-type"], reply.headers["cache-control"]) == (200, *SEARCHED[name])
+    assert reply.body == path.read_bytes()
+    assert reply.headers["x-content-type-options"] == "nosniff"
+
+
+def test_the_page_of_a_search_is_served(front: Front) -> None:
+    """At the address with the slash, where the fields of pages lead."""
+    reply = front.fetch("/-/search/?q=a")
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert reply.headers["content-security-policy"] == "frame-ancestors 'none'"
+    assert front.fetch("/-/search").headers["location"] == "/-/search/"
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_security_headers(front: Front, name: str) -> None:
     """No sniffing of types, no referrers, no frames; scripts of other sites may read JSON."""

@@ -141,6 +141,7 @@ PRIVATE = [
     "/./healthz", "/-/events/../../metrics", "/-/status", "/-/explain?q=x", "/-/trigger", "/-/notify", "/-/",
     "//-/status", "/%2d/status", "/-%2fstatus", "/all/../-/status", "/all/%2e%2e/-/status", "/-/events/../status",
     "/-/events/x", "/-/find?q=x", "/-/paths?q=x", "/./-/trigger", "/-/open", "/-/open?token=x",
+    "/-/search/../status", "/-/pagefind/../status", "/-/pagefind/", "/-/search/x",
 ]  # fmt: skip
 
 
@@ -149,6 +150,15 @@ def test_addresses_for_the_owner_are_not_proxied(front: int, behind: Behind, met
     """Requests for health, metrics and triggers never reach the daemon, however the path is spelled."""
     assert {path: fetch(front, path, method).status for path in PRIVATE} == dict.fromkeys(PRIVATE, 404)
     assert behind.paths == []
+
+
+@pytest.mark.parametrize(
+    "path", ["/-/search?q=x", "/-/search/?q=x", "/-/pagefind/pagefind.js", "/-/pagefind/fragment/unknown_1.pf_fragment"]
+)
+def test_a_search_of_everybody_is_proxied(front: int, behind: Behind, path: str) -> None:
+    """Its page and its files, with what was asked for."""
+    assert fetch(front, path).status == 200
+    assert behind.paths == [path]
 
 
 def test_every_address_of_the_daemon_is_tested(front: int, tmp_path: Path) -> None:
