@@ -143,16 +143,15 @@ class SiteItemPages:
             flushing.go_on()
             with self._index.transaction(filled=False):
                 for request, result in group:
-                    self._published(
-                        request.row, is_left_out=not (result.written or result.failed), is_broken=bool(result.failed)
-                    )
+                    is_left_out = not (result.written or result.unchanged or result.failed)
+                    self._published(request.row, is_left_out=is_left_out, is_broken=bool(result.failed))
                     stories.append(request.row.story)
             written += chain.from_iterable(result.written for _, result in group)
             failed += [str(PublishError(*one)) for _, result in group for one in result.failed]
         try:
             with watch.of("write"):
                 flushing.end()
-        except PublishError as error:  # a power cut could still undo them, so they are written once more
+        except PublishError as error:  # a power cut could still undo them, so they are flushed once more
             self._pages.forget_documents(stories, missing=True)
             return WrittenPages([], [*failed, str(error)], is_all=False)
         return WrittenPages(written, failed, is_all=True)

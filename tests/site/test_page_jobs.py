@@ -96,7 +96,7 @@ def test_a_page_that_a_process_cannot_write_is_reported_and_written_later(site: 
 def test_pages_that_cannot_be_flushed_are_not_published(
     site: SiteFolder, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    """The disk's failure, which the system reports only once, is told, and the next build writes them once more."""
+    """The disk's failure, which the system reports only once, is told, and the next build flushes them once more."""
     fill(site)
     site.build(feeds="other", state="state2", jobs=1)
 
