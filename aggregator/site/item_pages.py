@@ -223,12 +223,13 @@ class SiteItemPages:
 
     def _published(self, page: ItemPageRow, *, is_left_out: bool, is_broken: bool) -> None:
         before = self._pages.get([page.story])[page.story]
+        identity = None if is_broken else identity_on_disk(self._writer, [page.name])
         if is_left_out:  # by a bug
             self._pages.settle([page.story])
-        elif is_broken:
+        elif identity is None:  # it failed, or somebody has removed it since
             self._pages.put(before._replace(key=None), dirty=True)
         else:
-            self._pages.put(page._replace(file_identity=identity_on_disk(self._writer, [page.name])))
+            self._pages.put(page._replace(file_identity=identity))
             if before.name not in {"", page.name}:
                 self._pages.adopt([before.name])  # it is removed once nothing leads there
 

@@ -593,6 +593,23 @@ def test_pages_that_an_interrupted_turn_wrote_are_known_to_the_next(every: SiteF
     assert_all_are_known(every, 8)
 
 
+def test_a_page_that_vanishes_as_it_is_written_comes_back(every: SiteFolder) -> None:
+    """Somebody removes it before what was written is noted: the next build writes it again."""
+    write_hourly(every, 8)
+    removed: list[str] = []
+
+    def remove() -> None:
+        if not removed and (found := pages(every)):
+            shutil.rmtree((every.feeds / found[0]).parent)
+            removed.append(found[0])
+
+    with Site(every.config(), jobs=2, progress=Progress(tick=remove)) as site:
+        site.build(now=NOW)
+    assert removed[0] not in pages(every)
+    every.build(jobs=2)
+    assert_all_are_known(every, 8)
+
+
 def test_a_process_leaves_out_the_page_of_an_item_that_meets_a_bug(
     every: SiteFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
