@@ -149,7 +149,7 @@ class Archives:
         failed: list[str] = []
         new: list[tuple[int, int, int]] = []
         results = watch.during("archives", pages.written_folders(root, now=now, executor=executor))
-        flushing = Flushing(self._writer)
+        flushing = Flushing(self._writer, progress)
         while group := list(islice(results, STORED_TOGETHER)):
             progress.tick()
             flushing.go_on()

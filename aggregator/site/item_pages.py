@@ -137,7 +137,7 @@ class SiteItemPages:
             "items", self._queue.write_folders(requests, root=root, now=self._now, executor=executor, cut=_cut)
         )
         stories: list[int] = []
-        flushing = Flushing(self._writer)
+        flushing = Flushing(self._writer, progress)
         while group := list(islice(results, TOGETHER)):
             progress.tick()
             flushing.go_on()
