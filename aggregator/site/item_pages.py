@@ -153,7 +153,7 @@ class SiteItemPages:
                 flushing.end()
         except PublishError as error:  # a power cut could still undo them, so they are flushed once more
             self._pages.forget_documents(stories, missing=True)
-            return WrittenPages([], [*failed, str(error)], is_all=False)
+            return WrittenPages([], [*failed, str(error)], is_all=True)
         return WrittenPages(written, failed, is_all=True)
 
     def _requests(

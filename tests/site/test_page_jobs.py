@@ -120,6 +120,29 @@ def test_pages_that_cannot_be_flushed_are_not_published(
     assert site.documents() == site.documents("other")
 
 
+def test_what_was_withdrawn_leaves_the_archive_though_new_pages_cannot_be_flushed(
+    site: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may fail for ever (G12); no feed leads to the new page."""
+    fill(site, 80)
+    site.build(jobs=2)
+    (site.seeds / "70.md").unlink()
+    site.write("200.md", topics=["Every"], publishedDateTime=iso(NOW + 4 * 86_400))
+    later = NOW + 5 * 86_400
+
+    def broken(folder: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+
+    monkeypatch.setattr(files, "flush_file_system", broken)
+    assert "Input/output error" in site.build(later, jobs=2).failed[0]
+    feeds = {name: body for name, body in site.documents().items() if name.endswith("feed.json")}
+    assert not [name for name, body in feeds.items() if b'"Item 70"' in body]
+    assert b"archive/2026-06" not in feeds["every/feed.json"] + site.documents()["every/index.html"]
+    monkeypatch.undo()
+    assert site.build(later + 1, jobs=2).failed == ()
+    assert b"archive/2026-06" in site.documents()["every/index.html"]
+
+
 def test_somebody_elses_page_stays(site: SiteFolder) -> None:
     """A file that we did not write lies where a page belongs: processes do not replace it either."""
     fill(site)
