@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, wait
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -19,14 +18,13 @@ class Flushing:
     def __init__(self, writer: Destination, progress: Progress) -> None:
         self._writer = writer
         self._progress = progress
-        self._begun: Future[None] | None = None
+        self._thread: Thread | None = None
         self._failed: BaseException | None = None
 
     def go_on(self) -> None:
         """Begin once more, unless it is still going on."""
-        if self._begun is None or self._begun.done():
-            self._wait()
-            self._begun = self._begin()
+        if self._thread is None or not self._thread.is_alive():
+            self._begin()
 
     def end(self) -> None:
         """Bring the rest to the disk, if there is anything.
@@ -34,31 +32,27 @@ class Flushing:
         Raises:
             PublishError: if that failed now, or before: the system reports what it could not write only once.
         """
-        if self._begun is None:
+        if self._thread is None:
             return
-        self._wait()
-        self._begun = self._begin()
-        self._wait()
+        self._wait(self._thread)
+        self._wait(self._begin())
         if self._failed is not None:
             raise self._failed
 
-    def _begin(self) -> Future[None]:
-        flushed: Future[None] = Future()
-
-        def flush() -> None:
-            try:
-                self._writer.flush()
-            except BaseException as error:  # noqa: BLE001 - raised where the result is wanted
-                flushed.set_exception(error)
-            else:
-                flushed.set_result(None)
-
+    def _begin(self) -> Thread:
         # No thread of a pool: this process would wait for it at its end, however slow the disk is.
-        Thread(target=flush, name="flush", daemon=True).start()
-        return flushed
+        self._thread = Thread(target=self._flush, name="flush", daemon=True)
+        self._thread.start()
+        return self._thread
 
-    def _wait(self) -> None:
-        if self._begun is not None:
-            while not wait([self._begun], TICK).done:
+    def _flush(self) -> None:
+        try:
+            self._writer.flush()
+        except BaseException as error:  # noqa: BLE001 - raised where somebody waits for it
+            self._failed = self._failed or error
+
+    def _wait(self, thread: Thread) -> None:
+        while thread.is_alive():
+            thread.join(TICK)
+            if thread.is_alive():
                 self._progress.wait()
-            self._failed = self._failed or self._begun.exception()
