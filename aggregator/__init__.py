@@ -51,13 +51,15 @@ _MODULES = {
 }  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """Load what is asked for: the modules behind `build` take 0.1 s, which most commands can do without."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'model.errors')}"), name)
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # to which any name would be one of these
+
+    def __getattr__(name: str) -> Any:
+        """Load what is asked for: the modules behind `build` take 0.1 s, which most commands can do without."""
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        found = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'model.errors')}"), name)
+        globals()[name] = found
+        return found
 
 
 def __dir__() -> list[str]:

@@ -214,3 +214,14 @@ def test_the_public_names_exist() -> None:
 
     assert list(aggregator.__all__) == sorted(aggregator.__all__, key=lambda name: (not name[0].isupper(), name))
     assert all(hasattr(aggregator, name) for name in aggregator.__all__)
+
+
+@pytest.mark.slow
+def test_a_misspelt_public_name_is_an_error_to_a_type_checker(tmp_path: Path) -> None:
+    """Though they are loaded when they are asked for."""
+    (tmp_path / "script.py").write_text("import aggregator\n\nprint(aggregator.build)\nprint(aggregator.biuld)\n")
+    words = [sys.executable, "-m", "mypy", str(tmp_path / "script.py")]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert [line.partition("script.py:")[2] for line in result.stdout.splitlines()[:-1]] == [
+        '4: error: Module has no attribute "biuld"; maybe "build"?  [attr-defined]'
+    ], result.stderr

@@ -1,4 +1,4 @@
-"""Sites in folders import nothing of object stores and clusters, those without sources nothing of the collector."""
+"""What is imported: of stores, clusters and the collector nothing without need, and little if there is nothing to do."""
 
 from __future__ import annotations
 
@@ -171,3 +171,20 @@ def test_an_unknown_store_is_refused(site: SiteFolder) -> None:
         Exception, match=r"feeds.yaml:1:\d+: seeds: 's4://bucket/seeds' is not a known kind of store.*\n.*package ocifs"
     ):
         site.config()
+
+
+@pytest.mark.slow
+def test_a_build_with_nothing_to_do_imports_nothing_that_reads_renders_or_writes(site: SiteFolder) -> None:
+    """Most builds are such: no parser, no renderer, nothing that compresses, and no pool of threads or processes."""
+    site.settings["pages"] = {"items": "all"}
+    site.write("a.md", webUrl=None)
+    site.config()
+    words = ["-m", "aggregator", "build", "--config", "config/feeds.yaml"]
+    needed = {
+        "aggregator.normalizer.reading", "aggregator.normalizer.seed", "aggregator.normalizer.content",
+        "aggregator.renderer.rss", "aggregator.renderer.item_page", "concurrent.futures", "yaml_rs", "markdown_it",
+        "nh3", "jinja2", "lxml", "deflate",
+    }  # fmt: skip
+    assert imported(site, words) >= needed
+    wait_until(lambda: not needed & imported(site, words), 30)  # what has just changed is read once more
+    assert {"multiprocessing", "asyncio", "difflib", "isal", "regex"}.isdisjoint(imported(site, words))

@@ -37,6 +37,7 @@ from aggregator.site.memory import collecting_rarely
 
 if TYPE_CHECKING:
     from aggregator.collector.lists import Kind
+    from aggregator.model.seed_roots import SeedRoot
 
 SOON = "the running collector releases it within seconds"
 PROGRESS_FROM = 500
@@ -577,14 +578,14 @@ def status(config_path: str, *, as_json: bool, in_browser: bool) -> None:
         _print(line)
 
 
-def _native_root(config: Config) -> str:
-    """Return the folder of the first root of seeds of our own dialect, where new seeds are written.
+def _native_root(config: Config) -> SeedRoot:
+    """Return the first root of seeds of our own dialect, where new seeds are written.
 
     Raises:
         ConfigError: if there is none.
     """
     if (root := native_root(roots_for_people(config))) is not None:
-        return root.folder
+        return root
     dialects = ", ".join(dict.fromkeys(root.dialect for root in config.seeds))
     reason = f"new seeds are written in the dialect native, and no folder has it (there is: {dialects})"
     raise ConfigError([f"{config.path}: seeds: {reason}"])
@@ -630,8 +631,10 @@ def new(config_path: str, title: str, link: str, topics: tuple[str, ...], *, edi
     from aggregator.cli.scaffold import new_seed  # noqa: PLC0415 - only this command needs it
 
     config = load_config(config_path)
+    root = _native_root(config)
+    site = config.site.url if config.pages.items != "none" or root.link else ""
     try:
-        path = new_seed(_native_root(config), title, now=clock(), link=link, topics=topics)
+        path = new_seed(root.folder, title, now=clock(), link=link, topics=topics, site=site)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     except FileExistsError as error:
@@ -706,7 +709,7 @@ def _print_decap_config(config: Config) -> None:
 
     from aggregator.cli.decap import decap_config  # noqa: PLC0415
 
-    folder = _native_root(config)
+    folder = _native_root(config).folder
     if is_url(folder):
         raise AggregatorError(f"{folder}: Decap CMS edits a git repository, not an object store")
     top = next((one for one in Path(folder).parents if (one / ".git").exists()), Path(config.path).parents[1])

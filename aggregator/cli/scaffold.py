@@ -51,7 +51,7 @@ published: false  # a draft: remove this line once it is right
 IGNORED = ".aggregator/\nfeeds/\n"
 
 
-def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[str]) -> str:
+def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[str], site: str) -> str:
     """Write a new seed and return its path or URL.
 
     Args:
@@ -60,6 +60,7 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
         now: when the item is published, in seconds since 1970 (UTC).
         link: the item's URL; if it is empty, the seed is a draft (`published: false`), whose item gets its own page.
         topics: the names of its topics.
+        site: the URL of the site on which an item without a link gets a page; "" if it gets none.
 
     Raises:
         ValueError: if the title, link or a topic is not valid; the message says what to write instead.
@@ -72,6 +73,8 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
         raise AggregatorError(f"{seeds}: the seeds folder is missing; nothing was written (make it, or bring it back)")
     if not all(topic.strip() for topic in topics):
         raise ValueError("a topic is empty (write its name, or leave it out)")
+    if not (link or site):
+        raise ValueError("without a link the item would need a page, and `pages.items` is `none` (write `--link URL`)")
     name = f"{utc_time(now)[:10]}-{slug_of(title)}.md"
     address = f"webUrl: {json.dumps(link, ensure_ascii=False)}\n" if link else DRAFT
     # JSON strings and lists are valid YAML, whatever the title contains.
@@ -80,7 +83,7 @@ def new_seed(seeds: str, title: str, *, now: int, link: str, topics: Sequence[st
         f"{address}topics: {json.dumps(list(topics), ensure_ascii=False)}\n---\n"
     )
     try:
-        outcome = read(text.encode(), path=name, zone="UTC", site=PLACEHOLDER).outcome
+        outcome = read(text.encode(), path=name, zone="UTC", site=site).outcome
     except UnicodeEncodeError:
         raise ValueError("the title, link or topic is not UTF-8 (use a UTF-8 terminal)") from None
     if problems := outcome.problems if isinstance(outcome, Rejection) else ():

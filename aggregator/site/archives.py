@@ -46,7 +46,7 @@ STORED_TOGETHER = 32
 
 
 class WrittenPages(NamedTuple):
-    """The names of the documents that were written, what failed, and whether no stale page is left."""
+    """The names of the documents that were written, what failed, and whether no page was left for lack of time."""
 
     written: list[str]
     failed: list[str]
@@ -149,7 +149,7 @@ class Archives:
         failed: list[str] = []
         new: list[tuple[int, int, int]] = []
         results = watch.during("archives", pages.written_folders(root, now=now, executor=executor))
-        flushing = Flushing(self._writer)
+        flushing = Flushing(self._writer, progress)
         while group := list(islice(results, STORED_TOGETHER)):
             progress.tick()
             flushing.go_on()
@@ -164,9 +164,9 @@ class Archives:
         try:
             with watch.of("write"):
                 flushing.end()
-        except PublishError as error:  # nothing may lead to what a power cut can still undo
+        except PublishError as error:  # no feed may lead to what a power cut can still undo
             self._index.archive_pages.forget_pages(new)
-            return WrittenPages([], [*failed, str(error)], is_all=False)
+            return WrittenPages([], [*failed, str(error)], is_all=True)
         return WrittenPages(written, failed, is_all=True)
 
     def remove_unwanted(self) -> list[str]:

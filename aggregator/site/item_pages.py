@@ -137,24 +137,23 @@ class SiteItemPages:
             "items", self._queue.write_folders(requests, root=root, now=self._now, executor=executor, cut=_cut)
         )
         stories: list[int] = []
-        flushing = Flushing(self._writer)
+        flushing = Flushing(self._writer, progress)
         while group := list(islice(results, TOGETHER)):
             progress.tick()
             flushing.go_on()
             with self._index.transaction(filled=False):
                 for request, result in group:
-                    self._published(
-                        request.row, is_left_out=not (result.written or result.failed), is_broken=bool(result.failed)
-                    )
+                    is_left_out = not (result.written or result.unchanged or result.failed)
+                    self._published(request.row, is_left_out=is_left_out, is_broken=bool(result.failed))
                     stories.append(request.row.story)
             written += chain.from_iterable(result.written for _, result in group)
             failed += [str(PublishError(*one)) for _, result in group for one in result.failed]
         try:
             with watch.of("write"):
                 flushing.end()
-        except PublishError as error:  # a power cut could still undo them, so they are written once more
+        except PublishError as error:  # a power cut could still undo them, so they are flushed once more
             self._pages.forget_documents(stories, missing=True)
-            return WrittenPages([], [*failed, str(error)], is_all=False)
+            return WrittenPages([], [*failed, str(error)], is_all=True)
         return WrittenPages(written, failed, is_all=True)
 
     def _requests(
@@ -224,12 +223,13 @@ class SiteItemPages:
 
     def _published(self, page: ItemPageRow, *, is_left_out: bool, is_broken: bool) -> None:
         before = self._pages.get([page.story])[page.story]
+        identity = None if is_broken else identity_on_disk(self._writer, [page.name])
         if is_left_out:  # by a bug
             self._pages.settle([page.story])
-        elif is_broken:
+        elif identity is None:  # it failed, or somebody has removed it since
             self._pages.put(before._replace(key=None), dirty=True)
         else:
-            self._pages.put(page._replace(file_identity=identity_on_disk(self._writer, [page.name])))
+            self._pages.put(page._replace(file_identity=identity))
             if before.name not in {"", page.name}:
                 self._pages.adopt([before.name])  # it is removed once nothing leads there
 

@@ -127,13 +127,14 @@ class PackedDocument(msgspec.Struct, frozen=True, array_like=True):
 class Result(msgspec.Struct, frozen=True, array_like=True):
     """The documents of a job; `contents` are those of a feed's current documents.
 
-    If the process wrote the documents itself, there are none here: `written` are their names, `failed` pairs of the
-    name of one that could not be written and the reason.
+    If the process wrote the documents itself, there are none here: `written` are their names, `unchanged` those of what
+    was there already, `failed` pairs of the name of one that could not be written and the reason.
     """
 
     documents: tuple[PackedDocument, ...] = ()
     contents: Contents | None = None
     written: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
 
 
@@ -193,8 +194,11 @@ def render_folders(root: str, data: bytes) -> bytes:
     writer = FolderWriter(root)
 
     def publish(rendered: Rendered) -> Result:
+        if not rendered.documents:  # a bug left out the item of a page
+            return Result()
         done = writer.publish_folder(rendered.documents)
-        return Result(written=done.written, failed=tuple((one.name, one.reason) for one in done.failed))
+        failed = tuple((one.name, one.reason) for one in done.failed)
+        return Result(written=done.written, unchanged=done.unchanged, failed=failed)
 
     return _render(data, publish)
 

@@ -285,6 +285,18 @@ def test_new_writes_nothing_that_check_would_refuse(folder: Path, words: tuple[s
     assert [one.name for one in (folder / "seeds").iterdir()] == ["tram.md"]
 
 
+def test_without_pages_of_items_a_new_seed_needs_a_link(folder: Path) -> None:
+    """A draft without one would be an error, and could never be shown; a folder may make links from paths."""
+    (folder / "config/aggregator.yaml").write_text(CONFIG + "pages: {items: none}\n")
+    assert "`pages.items` is `none` (write `--link URL`)" in run(folder, "new", "A tram", expect=2).stderr
+    assert [one.name for one in (folder / "seeds").iterdir()] == ["tram.md"]
+    run(folder, "new", "A tram", "--link", "https://x.example/")
+    seeds = "seeds: {folder: ../seeds, link: '/{path}/', base: 'https://x.example/'}\n"
+    (folder / "config/aggregator.yaml").write_text(f"{CONFIG}pages: {{items: none}}\n{seeds}")
+    run(folder, "new", "A second tram")
+    run(folder, "check", "--strict")
+
+
 def test_a_draft_without_a_link_becomes_an_item_with_a_page(folder: Path) -> None:
     """A draft from `new` has no problem; without `published: false` it is shown, and its page is its link."""
     draft = folder / run(folder, "new", "A draft").stdout.strip()

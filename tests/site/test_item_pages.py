@@ -17,6 +17,8 @@ from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.index.index import opened_read_only
 from aggregator.model.item_pages import own_link, page_name
+from aggregator.model.items import Item, Seed
+from aggregator.normalizer import content
 from aggregator.publisher import files
 from aggregator.site import item_pages as site_item_pages
 from aggregator.site.check import check
@@ -541,7 +543,7 @@ def test_a_file_in_the_way_of_a_page_of_a_process_stays(every: SiteFolder) -> No
 def test_new_pages_that_cannot_be_flushed_are_not_published(
     every: SiteFolder, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    """The disk's failure, which the system reports only once, is told, and the next build writes them once more."""
+    """The disk's failure, which the system reports only once, is told, and the next build flushes them once more."""
     write_hourly(every, 8)
     failures = iter(range(failing))
 
@@ -562,6 +564,68 @@ def test_new_pages_that_cannot_be_flushed_are_not_published(
     assert [(every.feeds / one).read_bytes() for one in pages(every)] == [
         (every.root / "again" / one).read_bytes() for one in pages(every)
     ]
+    assert_all_are_known(every, 7)
+
+
+def assert_all_are_known(site: SiteFolder, count: int) -> None:
+    """Assert that the index knows so many pages to be on disk, and that the sitemap names them."""
+    with opened_read_only(str(site.root / "state")) as index:
+        assert index is not None
+        assert index.item_pages.count_written() == count
+    assert len(listed(site)) == len(pages(site)) == count
+
+
+def test_pages_that_an_interrupted_turn_wrote_are_known_to_the_next(every: SiteFolder) -> None:
+    """Processes wrote them, but nobody had noted it yet; all of them are in the sitemap."""
+    write_hourly(every, 8)
+
+    def interrupt() -> None:
+        if pages(every):
+            raise InterruptedError
+
+    with (
+        Site(every.config(), jobs=2, progress=Progress(tick=interrupt)) as site,
+        pytest.raises(InterruptedError),
+    ):
+        site.build(now=NOW)
+    assert len(pages(every)) == 8
+    assert every.build(jobs=2).failed == ()
+    assert_all_are_known(every, 8)
+
+
+def test_a_page_that_vanishes_as_it_is_written_comes_back(every: SiteFolder) -> None:
+    """Somebody removes it before what was written is noted: the next build writes it again."""
+    write_hourly(every, 8)
+    removed: list[str] = []
+
+    def remove() -> None:
+        if not removed and (found := pages(every)):
+            shutil.rmtree((every.feeds / found[0]).parent)
+            removed.append(found[0])
+
+    with Site(every.config(), jobs=2, progress=Progress(tick=remove)) as site:
+        site.build(now=NOW)
+    assert removed[0] not in pages(every)
+    every.build(jobs=2)
+    assert_all_are_known(every, 8)
+
+
+def test_a_process_leaves_out_the_page_of_an_item_that_meets_a_bug(
+    every: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As this process does: the others are written, nothing fails, and the item is named once."""
+    write_hourly(every, 8)
+    make = content.item
+
+    def broken(seed: Seed, **others: Any) -> Item:
+        return make(seed, **others) if seed.title != "Item 3" else make(seed)  # type: ignore[call-arg]
+
+    monkeypatch.setattr(content, "item", broken)
+    for jobs in (1, 2):
+        turn = every.build(feeds=f"feeds{jobs}", state=f"state{jobs}", jobs=jobs)
+        assert turn.failed == ()
+        assert [one.partition(":")[0] for one in turn.notes] == ["3.md"]
+        assert len(pages_in(every.root / f"feeds{jobs}")) == 7
 
 
 def test_a_large_month_of_the_sitemap_is_cut(own: SiteFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -96,7 +96,7 @@ def test_a_page_that_a_process_cannot_write_is_reported_and_written_later(site: 
 def test_pages_that_cannot_be_flushed_are_not_published(
     site: SiteFolder, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    """The disk's failure, which the system reports only once, is told, and the next build writes them once more."""
+    """The disk's failure, which the system reports only once, is told, and the next build flushes them once more."""
     fill(site)
     site.build(feeds="other", state="state2", jobs=1)
 
@@ -118,6 +118,29 @@ def test_pages_that_cannot_be_flushed_are_not_published(
         assert site.build(jobs=2).failed == ()
     assert set(flushed) == {str(site.feeds)}
     assert site.documents() == site.documents("other")
+
+
+def test_what_was_withdrawn_leaves_the_archive_though_new_pages_cannot_be_flushed(
+    site: SiteFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may fail for ever (G12); no feed leads to the new page."""
+    fill(site, 80)
+    site.build(jobs=2)
+    (site.seeds / "70.md").unlink()
+    site.write("200.md", topics=["Every"], publishedDateTime=iso(NOW + 4 * 86_400))
+    later = NOW + 5 * 86_400
+
+    def broken(folder: str) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+
+    monkeypatch.setattr(files, "flush_file_system", broken)
+    assert "Input/output error" in site.build(later, jobs=2).failed[0]
+    feeds = {name: body for name, body in site.documents().items() if name.endswith("feed.json")}
+    assert not [name for name, body in feeds.items() if b'"Item 70"' in body]
+    assert b"archive/2026-06" not in feeds["every/feed.json"] + site.documents()["every/index.html"]
+    monkeypatch.undo()
+    assert site.build(later + 1, jobs=2).failed == ()
+    assert b"archive/2026-06" in site.documents()["every/index.html"]
 
 
 def test_somebody_elses_page_stays(site: SiteFolder) -> None:
