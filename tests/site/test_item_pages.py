@@ -593,6 +593,22 @@ def test_pages_that_an_interrupted_turn_wrote_are_known_to_the_next(every: SiteF
     assert_all_are_known(every, 8)
 
 
+def test_an_interrupted_turn_waits_for_few_pages(every: SiteFolder) -> None:
+    """Those that processes have begun: a daemon is to stop soon (G14)."""
+    write_hourly(every, 500)
+
+    def interrupt() -> None:
+        if pages(every):
+            raise InterruptedError
+
+    with (
+        Site(every.config(), jobs=2, progress=Progress(tick=interrupt)) as site,
+        pytest.raises(InterruptedError),
+    ):
+        site.build(now=NOW)
+    assert len(pages(every)) <= 300
+
+
 def test_a_page_that_vanishes_as_it_is_written_comes_back(every: SiteFolder) -> None:
     """Somebody removes it before what was written is noted: the next build writes it again."""
     write_hourly(every, 8)
