@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -13,13 +11,13 @@ from typing import Any
 
 import pytest
 from lxml import etree, html
+from support.failing_operations import fail_to_flush
 from support.site_folder import NOW, SiteFolder, iso
 
 from aggregator.index.index import opened_read_only
 from aggregator.model.item_pages import own_link, page_name
 from aggregator.model.items import Item, Seed
 from aggregator.normalizer import content
-from aggregator.publisher import files
 from aggregator.site import item_pages as site_item_pages
 from aggregator.site.check import check
 from aggregator.site.explain import explain
@@ -545,14 +543,8 @@ def test_new_pages_that_cannot_be_flushed_are_not_published(
 ) -> None:
     """The disk's failure, which the system reports only once, is told, and the next build flushes them once more."""
     write_hourly(every, 8)
-    failures = iter(range(failing))
-
-    def broken(folder: str) -> None:
-        if next(failures, None) is not None:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
-
     with monkeypatch.context() as patches:
-        patches.setattr(files, "flush_file_system", broken)
+        fail_to_flush(patches, failing)
         assert "Input/output error" in every.build(jobs=2).failed[0]
     with opened_read_only(str(every.root / "state")) as index:
         assert index is not None
