@@ -567,19 +567,21 @@ def assert_all_are_known(site: SiteFolder, count: int) -> None:
     assert len(listed(site)) == len(pages(site)) == count
 
 
+def build_interrupted(folder: SiteFolder) -> None:
+    """Build with processes until the first pages are there, and nobody has noted them."""
+
+    def interrupt() -> None:
+        if pages(folder):
+            raise InterruptedError
+
+    with Site(folder.config(), jobs=2, progress=Progress(tick=interrupt)) as site, pytest.raises(InterruptedError):
+        site.build(now=NOW)
+
+
 def test_pages_that_an_interrupted_turn_wrote_are_known_to_the_next(every: SiteFolder) -> None:
     """Processes wrote them, but nobody had noted it yet; all of them are in the sitemap."""
     write_hourly(every, 8)
-
-    def interrupt() -> None:
-        if pages(every):
-            raise InterruptedError
-
-    with (
-        Site(every.config(), jobs=2, progress=Progress(tick=interrupt)) as site,
-        pytest.raises(InterruptedError),
-    ):
-        site.build(now=NOW)
+    build_interrupted(every)
     assert len(pages(every)) == 8
     assert every.build(jobs=2).failed == ()
     assert_all_are_known(every, 8)
@@ -588,16 +590,7 @@ def test_pages_that_an_interrupted_turn_wrote_are_known_to_the_next(every: SiteF
 def test_an_interrupted_turn_waits_for_few_pages(every: SiteFolder) -> None:
     """Those that processes have begun: a daemon is to stop soon (G14)."""
     write_hourly(every, 500)
-
-    def interrupt() -> None:
-        if pages(every):
-            raise InterruptedError
-
-    with (
-        Site(every.config(), jobs=2, progress=Progress(tick=interrupt)) as site,
-        pytest.raises(InterruptedError),
-    ):
-        site.build(now=NOW)
+    build_interrupted(every)
     assert len(pages(every)) <= 300
 
 
